@@ -1,0 +1,156 @@
+/**
+ * What a compute engine is. Types only: the engines stand beside this file, and nothing here knows them.
+ *
+ * A network reaches an engine as a chain of operations. The engine compiles the chain for one batch size, mode and
+ * precision into a program that owns its memory; a step of a program allocates nothing. Outside an engine every tensor
+ * is plain f32 in NCHW (activations) or OIHW (weights); inside, its layout is the engine's own business.
+ */
+import type { Shape } from "../shape.ts";
+
+/** What each kind of operation is told. A kind of layer is an operation of the same name and options. */
+export interface OpOptions {
+  readonly conv2d: {
+    readonly outChannels: number;
+    readonly kernelSize: number;
+    readonly stride: number;
+    readonly padding: number;
+    readonly groups: number;
+  };
+  readonly relu: object;
+  readonly tanh: object;
+  readonly sigmoid: object;
+  readonly localResponseNorm: {
+    readonly size: number;
+    readonly alpha: number;
+    readonly beta: number;
+    readonly k: number;
+  };
+  readonly maxPool2d: { readonly kernelSize: number; readonly stride: number; readonly padding: number };
+  readonly adaptiveAveragePool2d: { readonly outputSize: number };
+  readonly flatten: object;
+  readonly linear: { readonly outFeatures: number };
+  readonly dropout: { readonly probability: number; readonly activeAtEvaluation: boolean };
+}
+
+export type OpKind = keyof OpOptions;
+
+/** One operation of the chain, with shapes of one image (no batch). */
+export interface Op<K extends OpKind = OpKind> {
+  readonly kind: K;
+  readonly name: string;
+  readonly options: OpOptions[K];
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
+  readonly parameters: readonly ParameterShape[];
+}
+
+/** Any operation, discriminated by `kind`. */
+export type AnyOp = { [K in OpKind]: Op<K> }[OpKind];
+
+export interface ParameterShape {
+  /** Unique in the network, such as `conv1.weight`. */
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** Number format of the compute. Master weights, gradients of weights, loss and optimizer state are always f32. */
+export type Precision = "f32";
+
+export interface CompileRequest {
+  readonly ops: readonly AnyOp[];
+  /** Shape of one image, [C, H, W]. */
+  readonly inputShape: Shape;
+  readonly batchSize: number;
+  readonly precision: Precision;
+  /** Also compute the gradient of the input images. Default false. */
+  readonly inputGradient?: boolean;
+}
+
+/** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
+export interface Tensor {
+  readonly shape: Shape;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly value: Tensor;
+}
+
+export interface TrainableParameter extends Parameter {
+  readonly gradient: Tensor;
+}
+
+/**
+ * Which random numbers dropout takes: row r of the batch draws from the counter `first + r` of the stream
+ * (seed, `dropout:<layer>`), so a mask is a function of (seed, layer, image or step) and not of the batch it is in.
+ */
+export interface DropoutDraws {
+  readonly seed: number;
+  readonly first: number;
+}
+
+/** One term of a linear combination. */
+export type Term = readonly [scale: number, tensor: Tensor];
+
+/** A network compiled for inference. Calls must not overlap; results are valid until the next call. */
+export interface Program {
+  readonly batchSize: number;
+  readonly precision: Precision;
+  /** Shape of one image's output, `[classes]` for a classifier. */
+  readonly outputShape: Shape;
+  readonly parameters: readonly Parameter[];
+  /** Bytes of memory that the program holds for parameters, their gradients, and activations with scratch space. */
+  readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
+  /**
+   * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off, except where
+   * a layer says `activeAtEvaluation`. Returns [count, …outputShape].
+   */
+  forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
+  /** The plain values of a tensor, written to `into` if given. */
+  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
+  /** Throws ShapeError if the number of values differs from the tensor's. */
+  write(tensor: Tensor, values: Float32Array): Promise<void>;
+  /** Frees all memory. Using the program afterwards is an error. */
+  close(): void;
+}
+
+/** A network compiled for training. */
+export interface TrainingProgram extends Program {
+  readonly parameters: readonly TrainableParameter[];
+  /** Gradient of the loss by the input images, if it was asked for at compile. */
+  readonly inputGradient: Tensor | undefined;
+  /** As `forward`, but with dropout active: the first half of a step. */
+  forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
+  /** From the gradient of the last `forwardTraining`'s output ([count, …outputShape]) to every gradient. */
+  backward(outputGradient: Float32Array): Promise<void>;
+  /**
+   * A whole step but the update: forward with dropout, softmax with cross-entropy averaged over the `count` images,
+   * backward. The gradients are then those of that mean. `labels` are class numbers.
+   */
+  forwardBackward(
+    images: Float32Array,
+    labels: ArrayLike<number>,
+    count: number,
+    draws: DropoutDraws,
+  ): Promise<{ readonly loss: number; readonly logits: Float32Array }>;
+  /** A new tensor of zeros in the layout of another, such as a velocity for a weight. */
+  newTensor(like: Tensor): Tensor;
+  /** target ← Σ scale · tensor. The target may be among the terms; all tensors have the target's shape and layout. */
+  combine(target: Tensor, terms: readonly Term[]): void;
+  /** The first parameter with a value that is not finite. */
+  firstNonFinite(): string | undefined;
+}
+
+export interface Engine {
+  /** The name used by `--engine`. */
+  readonly name: string;
+  /** One line for people: library, version, instruction set, threads. */
+  readonly description: string;
+  readonly threads: number;
+  /** Version of the library that computes, or of this package. */
+  readonly version: string;
+  compile(request: CompileRequest): Promise<Program>;
+  compileTraining(request: CompileRequest): Promise<TrainingProgram>;
+  close(): void;
+}

@@ -1,0 +1,39 @@
+/**
+ * Every error that a user can cause. The message begins with the thing it is about, gives what was expected and
+ * what was found, and the remedy if there is one. The command line prints these messages alone (exit code 1) and a
+ * stack for anything else.
+ */
+export class AlexNetError extends Error {
+  /** The exit code of the command line tool for this error. */
+  readonly exitCode: number = 1;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A layer, tensor or image has a shape that does not fit. */
+export class ShapeError extends AlexNetError {}
+
+/** A network, recipe, flag or other setting is not valid. */
+export class ConfigError extends AlexNetError {}
+
+/** A data set or an image cannot be used. */
+export class DataError extends AlexNetError {}
+
+/** A checkpoint or a run directory cannot be read or written. */
+export class CheckpointError extends AlexNetError {}
+
+/** A native library is missing, too old, or reported a failure. */
+export class NativeError extends AlexNetError {}
+
+/** Training produced a loss or a weight that is not finite. */
+export class DivergenceError extends AlexNetError {
+  override readonly exitCode = 3;
+}
+
+/** The text of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { ShapeError } from "../errors.ts";
+import { featureMap, outputExtent } from "../shape.ts";
+import type { LayerKind } from "./layer.ts";
+
+/**
+ * output[o, y, x] = bias[o] + Σ weight[o, i, ky, kx] · input[i, y·stride − padding + ky, x·stride − padding + kx],
+ * the sum running over the input channels of o's group.
+ *
+ * Shapes: [N, C, H, W] → [N, outChannels, H′, W′]; weight [outChannels, C / groups, kernelSize, kernelSize].
+ * Throws ShapeError if the groups divide either channel count unevenly or the window exceeds the padded input.
+ * Source: Krizhevsky et al. 2012, §3.5; two groups are the paper's two devices where they do not communicate.
+ */
+export const conv2dKind: LayerKind<"conv2d"> = {
+  kind: "conv2d",
+  description:
+    "Slides a set of small filters over the maps below; each filter yields one map of how strongly its pattern " +
+    "occurs at each place. With groups 2 each half of the filters sees only half of the maps: the paper's two GPUs (§3.5).",
+  options: z.strictObject({
+    outChannels: z.int().positive(),
+    kernelSize: z.int().positive(),
+    stride: z.int().positive().default(1),
+    padding: z.int().nonnegative().default(0),
+    groups: z.int().positive().default(1),
+  }),
+  outputShape(name, options, input) {
+    featureMap(name, input);
+    return [options.outChannels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
+  },
+  parameters(name, { outChannels, kernelSize, groups }, input) {
+    const [channels] = featureMap(name, input);
+    if (channels % groups !== 0 || outChannels % groups !== 0) {
+      throw new ShapeError(
+        `${name}: ${groups} groups do not divide ${channels} input and ${outChannels} output channels`,
+      );
+    }
+    const fanIn = (channels / groups) * kernelSize ** 2;
+    const fanOut = (outChannels / groups) * kernelSize ** 2;
+    return [
+      { name: "weight", shape: [outChannels, channels / groups, kernelSize, kernelSize], fanIn, fanOut },
+      { name: "bias", shape: [outChannels], fanIn, fanOut },
+    ];
+  },
+  withOutputs: (options, outChannels) => ({ ...options, outChannels }),
+};

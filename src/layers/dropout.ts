@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+
+/**
+ * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
+ * same as the paper's halved outputs at test time). At evaluation output = input, unless `activeAtEvaluation` (Monte-Carlo dropout).
+ *
+ * Shapes: any, kept. Source: Krizhevsky et al. 2012, §4.2; Gal and Ghahramani 2016 for dropout at evaluation.
+ */
+export const dropoutKind: LayerKind<"dropout"> = {
+  kind: "dropout",
+  description:
+    "Silences each unit with the given probability at each training step, so that no unit can rely on one other; at " +
+    "evaluation all units speak (§4.2).",
+  options: z.strictObject({
+    probability: z.number().min(0).lt(1).default(0.5),
+    activeAtEvaluation: z.boolean().default(false),
+  }),
+  outputShape: sameShape,
+  parameters: noParameters,
+  withOutputs: outputsFollowInput,
+};

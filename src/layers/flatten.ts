@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { sizeOf } from "../shape.ts";
+import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+
+/**
+ * Maps in a row: element [c, y, x] becomes element c·H·W + y·W + x.
+ *
+ * Shapes: [N, C, H, W] → [N, C·H·W].
+ */
+export const flattenKind: LayerKind<"flatten"> = {
+  kind: "flatten",
+  description: "Lays the maps out in one row of numbers for the linear layers. Computes nothing.",
+  options: z.strictObject({}),
+  outputShape: (_name, _options, input) => [sizeOf(input)],
+  parameters: noParameters,
+  withOutputs: outputsFollowInput,
+};

@@ -1,0 +1,46 @@
+import type { z } from "zod";
+import type { OpKind, OpOptions } from "../engine/engine.ts";
+import { adaptiveAveragePool2dKind } from "./adaptiveAveragePool2d.ts";
+import { conv2dKind } from "./conv2d.ts";
+import { dropoutKind } from "./dropout.ts";
+import { flattenKind } from "./flatten.ts";
+import type { Layer, LayerKind } from "./layer.ts";
+import { linearKind } from "./linear.ts";
+import { localResponseNormKind } from "./localResponseNorm.ts";
+import { maxPool2dKind } from "./maxPool2d.ts";
+import { reluKind } from "./relu.ts";
+import { sigmoidKind } from "./sigmoid.ts";
+import { tanhKind } from "./tanh.ts";
+
+/** The one list of layer kinds. */
+export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
+  conv2d: conv2dKind,
+  relu: reluKind,
+  tanh: tanhKind,
+  sigmoid: sigmoidKind,
+  localResponseNorm: localResponseNormKind,
+  maxPool2d: maxPool2dKind,
+  adaptiveAveragePool2d: adaptiveAveragePool2dKind,
+  flatten: flattenKind,
+  linear: linearKind,
+  dropout: dropoutKind,
+};
+
+type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
+
+function maker<K extends OpKind>(kind: K): LayerMaker<K> {
+  const options: z.ZodType<OpOptions[K]> = layerKinds[kind].options;
+  return (name, given = {}) => ({ name, kind, ...options.parse(given) });
+}
+
+/** `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`: one maker for each kind, with that kind's defaults. */
+export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
+export const relu: LayerMaker<"relu"> = maker("relu");
+export const tanh: LayerMaker<"tanh"> = maker("tanh");
+export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
+export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
+export const maxPool2d: LayerMaker<"maxPool2d"> = maker("maxPool2d");
+export const adaptiveAveragePool2d: LayerMaker<"adaptiveAveragePool2d"> = maker("adaptiveAveragePool2d");
+export const flatten: LayerMaker<"flatten"> = maker("flatten");
+export const linear: LayerMaker<"linear"> = maker("linear");
+export const dropout: LayerMaker<"dropout"> = maker("dropout");

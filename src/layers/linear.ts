@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { ShapeError } from "../errors.ts";
+import type { LayerKind } from "./layer.ts";
+
+/**
+ * output[o] = bias[o] + Σ weight[o, i] · input[i].
+ *
+ * Shapes: [N, I] → [N, outFeatures]; weight [outFeatures, I]; I follows from the layer below.
+ * Throws ShapeError if the input is not flat. Source: Krizhevsky et al. 2012, §3.5, the fully connected layers.
+ */
+export const linearKind: LayerKind<"linear"> = {
+  kind: "linear",
+  description:
+    "Every output is a weighted sum of all inputs: the fully connected layers that decide, and that hold 96 % of the " +
+    "paper's parameters (§3.5).",
+  options: z.strictObject({ outFeatures: z.int().positive() }),
+  outputShape: (_name, { outFeatures }) => [outFeatures],
+  parameters(name, { outFeatures }, input) {
+    const [inFeatures] = input;
+    if (input.length !== 1 || inFeatures === undefined) {
+      throw new ShapeError(`${name}: expected a flat input, got [${input.join(", ")}]; put a flatten layer before it`);
+    }
+    const fans = { fanIn: inFeatures, fanOut: outFeatures };
+    return [
+      { name: "weight", shape: [outFeatures, inFeatures], ...fans },
+      { name: "bias", shape: [outFeatures], ...fans },
+    ];
+  },
+  withOutputs: (_options, outFeatures) => ({ outFeatures }),
+};

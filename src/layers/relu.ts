@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+
+/**
+ * f(x) = max(0, x); its derivative at 0 is 0.
+ *
+ * Shapes: any, kept. Source: Krizhevsky et al. 2012, §3.1.
+ */
+export const reluKind: LayerKind<"relu"> = {
+  kind: "relu",
+  description:
+    "Passes what is positive and blocks the rest. It does not saturate, so deep nets learn several times faster than with tanh (§3.1).",
+  options: z.strictObject({}),
+  outputShape: sameShape,
+  parameters: noParameters,
+  withOutputs: outputsFollowInput,
+};

@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+
+/**
+ * f(x) = 1 / (1 + e^−x).
+ *
+ * Shapes: any, kept. Source: the saturating unit that Krizhevsky et al. 2012, §3.1, compare ReLU with.
+ */
+export const sigmoidKind: LayerKind<"sigmoid"> = {
+  kind: "sigmoid",
+  description: "Squashes to 0 … 1: like tanh, it saturates and learns slowly (§3.1).",
+  options: z.strictObject({}),
+  outputShape: sameShape,
+  parameters: noParameters,
+  withOutputs: outputsFollowInput,
+};

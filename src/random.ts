@@ -1,0 +1,153 @@
+/**
+ * Random numbers as a function of (seed, purpose, counter): nothing to carry along, nothing to restore on resume, the
+ * same numbers in any order and on any machine. The generator is Threefry-2x32 with 20 rounds, 32-bit arithmetic only.
+ *
+ * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
+ */
+
+/** A family of random numbers: one key for each (seed, purpose). */
+export interface RandomStream {
+  readonly key0: number;
+  readonly key1: number;
+}
+
+/** The stream of a seed (0 … 2^32 − 1) for a purpose such as `"shuffle"` or `"dropout:drop6"`. */
+export function randomStream(seed: number, purpose: string): RandomStream {
+  let hash = 0x811c9dc5; // FNV-1a, 32 bit
+  for (let i = 0; i < purpose.length; i++) hash = Math.imul(hash ^ purpose.charCodeAt(i), 0x01000193);
+  return { key0: seed >>> 0, key1: hash >>> 0 };
+}
+
+/**
+ * Fills `out` with 32-bit words: words 2i and 2i + 1 are Threefry-2x32-20 of the counter (i, counter).
+ *
+ * The one hot loop of random numbers: dropout draws over a million words a step from it.
+ */
+export function fillWords(stream: RandomStream, counter: number, out: Uint32Array): void {
+  const k0 = stream.key0 | 0;
+  const k1 = stream.key1 | 0;
+  const k2 = 0x1bd11bda ^ k0 ^ k1;
+  for (let i = 0; i < out.length; i += 2) {
+    let a = ((i >>> 1) + k0) | 0;
+    let b = (counter + k1) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k1) | 0;
+    b = (b + k2 + 1) | 0;
+    a = (a + b) | 0;
+    b = ((b << 17) | (b >>> 15)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 29) | (b >>> 3)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 16) | (b >>> 16)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 24) | (b >>> 8)) ^ a;
+    a = (a + k2) | 0;
+    b = (b + k0 + 2) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k0) | 0;
+    b = (b + k1 + 3) | 0;
+    a = (a + b) | 0;
+    b = ((b << 17) | (b >>> 15)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 29) | (b >>> 3)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 16) | (b >>> 16)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 24) | (b >>> 8)) ^ a;
+    a = (a + k1) | 0;
+    b = (b + k2 + 4) | 0;
+    a = (a + b) | 0;
+    b = ((b << 13) | (b >>> 19)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 15) | (b >>> 17)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 26) | (b >>> 6)) ^ a;
+    a = (a + b) | 0;
+    b = ((b << 6) | (b >>> 26)) ^ a;
+    a = (a + k2) | 0;
+    b = (b + k0 + 5) | 0;
+    out[i] = a;
+    if (i + 1 < out.length) out[i + 1] = b;
+  }
+}
+
+/** Fills `out` with uniform numbers in [low, high) on a grid of 2^24 steps, exact in f32 when the range is a power of two. */
+export function fillUniform(
+  stream: RandomStream,
+  counter: number,
+  out: Float32Array | Float64Array,
+  low = 0,
+  high = 1,
+): void {
+  const words = new Uint32Array(out.length);
+  fillWords(stream, counter, words);
+  const step = (high - low) / 0x1000000;
+  for (let i = 0; i < out.length; i++) out[i] = low + step * ((words[i] as number) >>> 8);
+}
+
+/** Fills `out` with normally distributed numbers (Box–Muller). */
+export function fillGaussian(
+  stream: RandomStream,
+  counter: number,
+  out: Float32Array | Float64Array,
+  deviation: number,
+): void {
+  const words = new Uint32Array(out.length + (out.length & 1));
+  fillWords(stream, counter, words);
+  for (let i = 0; i < out.length; i += 2) {
+    const radius = deviation * Math.sqrt(-2 * Math.log(((words[i] as number) + 0.5) / 0x100000000));
+    const angle = (2 * Math.PI * (words[i + 1] as number)) / 0x100000000;
+    out[i] = radius * Math.cos(angle);
+    if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
+  }
+}
+
+/** A random order of 0 … length − 1 (Fisher–Yates), one for each counter. */
+export function permutation(stream: RandomStream, counter: number, length: number): Uint32Array {
+  const words = new Uint32Array(length);
+  fillWords(stream, counter, words);
+  const order = Uint32Array.from({ length }, (_, i) => i);
+  for (let i = length - 1; i > 0; i--) {
+    const j = Math.floor(((words[i] as number) / 0x100000000) * (i + 1));
+    const swapped = order[i] as number;
+    order[i] = order[j] as number;
+    order[j] = swapped;
+  }
+  return order;
+}
+
+/**
+ * Fills `mask` with 1 / (1 − probability) where an element is kept and 0 where it is dropped, so that the expectation of
+ * the product is the input (inverted dropout). Element j takes 16 bits of word ⌊j / 2⌋, low half first.
+ *
+ * `words` is scratch space of at least half the mask's length, rounded up.
+ */
+export function fillDropoutMask(
+  stream: RandomStream,
+  counter: number,
+  probability: number,
+  words: Uint32Array,
+  mask: Float32Array,
+): void {
+  fillWords(stream, counter, words);
+  const threshold = Math.round(probability * 0x10000);
+  const kept = 1 / (1 - probability);
+  for (let j = 0; j < mask.length; j++) {
+    const bits = ((words[j >>> 1] as number) >>> ((j & 1) << 4)) & 0xffff;
+    mask[j] = bits < threshold ? 0 : kept;
+  }
+}
