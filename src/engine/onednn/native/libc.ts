@@ -1,0 +1,59 @@
+/** The few functions of the C library that the engine needs. */
+import koffi from "koffi";
+import { NativeError } from "../../../errors.ts";
+
+const PROT_READ_WRITE = 3;
+const MADV_HUGEPAGE = 14;
+const RTLD_NOW = 2;
+const onLinux = process.platform === "linux";
+const MAP_PRIVATE_ANONYMOUS = onLinux ? 0x22 : 0x1002;
+const RTLD_NODELETE = onLinux ? 0x1000 : 0x80;
+const HUGE_PAGE = 2 ** 21;
+
+/** A range of zeroed memory of the operating system, outside JavaScript's heap: it never moves. */
+export interface MappedMemory {
+  /** A multiple of 2 MiB. */
+  readonly address: bigint;
+  readonly bytes: number;
+  /** The same memory as JavaScript sees it. Not to be touched after `unmap`. */
+  readonly buffer: ArrayBuffer;
+  unmap(): void;
+}
+
+export interface LibC {
+  /** Zeroed memory on huge pages where the system has them. Throws NativeError if there is not enough. */
+  map(bytes: number): MappedMemory;
+  /** The address of a typed array's memory, for calls that return before JavaScript goes on. */
+  addressOf(array: Float32Array): bigint;
+  /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
+  pin(path: string): void;
+}
+
+export function loadLibC(): LibC {
+  const library = koffi.load(onLinux ? "libc.so.6" : "/usr/lib/libSystem.B.dylib");
+  const mmap = library.func("mmap", "void *", ["void *", "size_t", "int", "int", "int", "int64"]);
+  const munmap = library.func("munmap", "int", ["void *", "size_t"]);
+  const madvise = library.func("madvise", "int", ["void *", "size_t", "int"]);
+  const dlopen = library.func("dlopen", "void *", ["str", "int"]);
+  return {
+    map(bytes) {
+      const whole = Math.ceil(Math.max(bytes, 1) / HUGE_PAGE + 1) * HUGE_PAGE;
+      const start: bigint | null = mmap(null, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+      if (start === null || BigInt.asIntN(64, start) === -1n) {
+        throw new NativeError(
+          `memory: ${(whole / 2 ** 20).toFixed(0)} MiB are not to be had; use a smaller batch size`,
+        );
+      }
+      const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
+      if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
+      const unmap = () => void munmap(start, whole);
+      return { address, bytes, buffer: koffi.view(address, Math.max(bytes, 1)), unmap };
+    },
+    addressOf: (array) => koffi.address(array),
+    pin(path) {
+      if (dlopen(path, RTLD_NOW | RTLD_NODELETE) === null) {
+        throw new NativeError(`${path}: the library does not load`);
+      }
+    },
+  };
+}

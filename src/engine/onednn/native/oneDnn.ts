@@ -1,0 +1,149 @@
+/**
+ * oneDNN as the engine sees it: the same few functions whichever version is loaded. Types only.
+ *
+ * One file per API version implements this (`oneDnn2.ts`); its enum values, struct sizes and C signatures stay there.
+ */
+
+declare const kind: unique symbol;
+
+/** A memory descriptor: extents, number format and layout of a tensor. */
+export interface Desc {
+  readonly [kind]: "desc";
+}
+
+/** A primitive descriptor: an operation with its implementation and layouts chosen, not yet compiled. */
+export interface PrimitiveDesc {
+  readonly [kind]: "primitiveDesc";
+}
+
+/** A compiled operation. */
+export interface Primitive {
+  readonly [kind]: "primitive";
+}
+
+/** A descriptor bound to an address. */
+export interface Memory {
+  readonly [kind]: "memory";
+}
+
+/** What a primitive is executed on, prepared once. */
+export interface PreparedArgs {
+  readonly [kind]: "args";
+}
+
+/** The place of a memory among a primitive's arguments. */
+export type Role =
+  | "src"
+  | "dst"
+  | "weights"
+  | "bias"
+  | "workspace"
+  | "scratchpad"
+  | "diffSrc"
+  | "diffDst"
+  | "diffWeights"
+  | "diffBias"
+  /** The second factor of `multiply`. */
+  | "src1"
+  /** The i-th term of `sum`. */
+  | `term${number}`;
+
+/** The layouts that an implementation can be asked for. */
+export type QueryRole = Exclude<Role, "bias" | "diffBias" | "src1" | `term${number}`>;
+
+export type Activation = "relu" | "tanh" | "sigmoid";
+
+export interface Window2d {
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+export interface LrnOptions {
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+}
+
+/** Descriptors of a convolution or inner product: `weights` and the rest may be `any` for the library to choose. */
+export interface WeightedOp {
+  readonly src: Desc;
+  readonly weights: Desc;
+  readonly bias: Desc;
+  readonly dst: Desc;
+}
+
+/** A convolution's geometry; absent for an inner product. */
+export type ConvolutionWindow = Pick<Window2d, "stride" | "padding"> | undefined;
+
+/**
+ * Makes and runs primitives on one CPU stream, and owns all it made until `close`. Every call checks the library's status and
+ * throws NativeError naming the call.
+ */
+export interface Session {
+  /** Layout left to the library. */
+  any(dims: readonly number[]): Desc;
+  /** Row-major layout. */
+  plain(dims: readonly number[]): Desc;
+  bytes(desc: Desc): number;
+  same(a: Desc, b: Desc): boolean;
+
+  /** Convolution with a window, inner product without. `activation` is applied to the result. */
+  weightedForward(
+    op: WeightedOp,
+    window: ConvolutionWindow,
+    training: boolean,
+    activation: Activation | undefined,
+  ): PrimitiveDesc;
+  /** `op.src` is the gradient to make. */
+  weightedBackwardData(op: WeightedOp, window: ConvolutionWindow, forward: PrimitiveDesc): PrimitiveDesc;
+  /** `op.weights` and `op.bias` are the gradients to make. */
+  weightedBackwardWeights(op: WeightedOp, window: ConvolutionWindow, forward: PrimitiveDesc): PrimitiveDesc;
+  activationForward(activation: Activation, data: Desc, training: boolean): PrimitiveDesc;
+  /** From the forward output, not its input. */
+  activationBackward(activation: Activation, gradient: Desc, output: Desc): PrimitiveDesc;
+  lrnForward(data: Desc, options: LrnOptions, training: boolean): PrimitiveDesc;
+  lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
+  poolForward(algorithm: "max" | "average", src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
+  poolBackward(
+    algorithm: "max" | "average",
+    diffSrc: Desc,
+    diffDst: Desc,
+    window: Window2d,
+    forward: PrimitiveDesc,
+  ): PrimitiveDesc;
+  /** dst = src × src1, element by element. */
+  multiply(src: Desc, src1: Desc, dst: Desc): PrimitiveDesc;
+  /** dst [M, N] = src [M, K] · weights [K, N]. */
+  matmul(src: Desc, weights: Desc, dst: Desc): PrimitiveDesc;
+  /** Over the last axis of [N, classes]. */
+  logSoftmaxForward(data: Desc): PrimitiveDesc;
+  logSoftmaxBackward(gradient: Desc, data: Desc, forward: PrimitiveDesc): PrimitiveDesc;
+  /** dst = Σ scale · term. dst may be the first term's memory. */
+  sum(dst: Desc, scales: readonly number[], terms: readonly Desc[]): PrimitiveDesc;
+  /** Sums over the axes in which dst has extent 1. */
+  reduceSum(src: Desc, dst: Desc): PrimitiveDesc;
+  /** Copies src to dst, changing the layout. */
+  reorder(src: Desc, dst: Desc): PrimitiveDesc;
+
+  /** The layout that a primitive descriptor uses for a role; undefined if it does not use the role. */
+  query(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc | undefined;
+  /** The implementation's own name, such as `jit:avx512_core`. */
+  implementation(primitiveDesc: PrimitiveDesc): string;
+  primitive(primitiveDesc: PrimitiveDesc): Primitive;
+  memory(desc: Desc, address: bigint): Memory;
+  args(memories: readonly (readonly [Role, Memory])[]): PreparedArgs;
+  execute(primitive: Primitive, args: PreparedArgs): void;
+  close(): void;
+}
+
+/** A loaded oneDNN. */
+export interface OneDnn {
+  /** `2.6.3`. */
+  readonly version: string;
+  /** The widest instruction set that the library will use here, such as `AVX-512 BF16`. */
+  readonly instructionSet: string;
+  readonly path: string;
+  session(): Session;
+}

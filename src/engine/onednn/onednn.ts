@@ -1,0 +1,37 @@
+import { availableParallelism } from "node:os";
+import { ConfigError } from "../../errors.ts";
+import type { Engine } from "../engine.ts";
+import { loadOneDnn } from "./native/find.ts";
+import { loadLibC } from "./native/libc.ts";
+import { setOpenMpThreads } from "./native/openMp.ts";
+import { compileInference, compileTraining } from "./program.ts";
+
+export interface OneDnnOptions {
+  /** Default: the cores that this process may run on. */
+  readonly threads?: number;
+}
+
+/**
+ * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads behind it, one call at a time;
+ * a call blocks the event loop while it runs.
+ *
+ * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1.
+ */
+export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
+  const threads = options.threads ?? availableParallelism();
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new ConfigError(`threads: expected a whole number of at least 1, got ${threads}`);
+  }
+  const library = loadOneDnn();
+  const libc = loadLibC();
+  setOpenMpThreads(threads);
+  return {
+    name: "onednn",
+    description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
+    version: library.version,
+    threads,
+    compile: async (request) => compileInference(library, libc, request),
+    compileTraining: async (request) => compileTraining(library, libc, request),
+    close() {},
+  };
+}

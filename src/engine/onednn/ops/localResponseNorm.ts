@@ -1,0 +1,23 @@
+import type { Builder } from "./op.ts";
+
+/** Normalisation over neighbouring channels; training keeps the denominators. */
+export const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, training }, op, input) => {
+  const { session } = plan;
+  const forward = session.lrnForward(input.desc, op.options, training);
+  const output = plan.value(input.dims, input.desc);
+  const workspaceDesc = session.query(forward, "workspace");
+  const workspace = workspaceDesc ? [["workspace", plan.value([], workspaceDesc)] as const] : [];
+  plan.add(forward, [["src", input], ["dst", output], ...workspace]);
+  return {
+    output,
+    covers: 1,
+    backward(outputGradient, needed) {
+      if (!needed) return undefined;
+      const gradient = plan.inLayout(outputGradient, input.desc);
+      const inputGradient = plan.value(input.dims, input.desc);
+      const backward = session.lrnBackward(input.desc, input.desc, op.options, forward);
+      plan.add(backward, [["src", input], ["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
+      return inputGradient;
+    },
+  };
+};

@@ -1,0 +1,41 @@
+import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
+import type { Desc } from "../native/oneDnn.ts";
+import type { Plan, Value } from "../plan.ts";
+
+/** What an operation is built in. */
+export interface BuildContext {
+  readonly plan: Plan;
+  readonly batchSize: number;
+  readonly training: boolean;
+  /** The parameter of this name, in the layout that its operation computes in. */
+  parameter(name: string, dims: readonly number[], desc: Desc): Value;
+  /** The gradient of the parameter of this name, in the parameter's layout. */
+  gradient(name: string): Value;
+  /** Which dropout masks the run in progress draws. */
+  readonly run: { draws: DropoutDraws; dropoutActive: boolean };
+}
+
+/** An operation's forward steps, added to the plan, and how to add its backward steps. */
+export interface Built {
+  readonly output: Value;
+  /** How many operations of the chain this covers: 2 where the next one is fused into it. */
+  readonly covers: number;
+  /**
+   * Adds the backward steps, from the gradient of `output`, whose memory may be overwritten. Returns the gradient of the input, or
+   * undefined if it is not needed.
+   */
+  backward(outputGradient: Value, needsInputGradient: boolean): Value | undefined;
+}
+
+/** Adds an operation to a plan. `next` is the operation behind it, for fusing. */
+export type Builder<K extends OpKind> = (
+  context: BuildContext,
+  op: Op<K>,
+  input: Value,
+  next: AnyOp | undefined,
+) => Built;
+
+/** An operation that does nothing here. */
+export function passThrough(input: Value): Built {
+  return { output: input, covers: 1, backward: (gradient) => gradient };
+}

@@ -1,0 +1,188 @@
+import type { MappedMemory } from "./native/libc.ts";
+import type {
+  Desc,
+  Memory,
+  PreparedArgs,
+  Primitive,
+  PrimitiveDesc,
+  QueryRole,
+  Role,
+  Session,
+} from "./native/oneDnn.ts";
+
+/** Memory that a plan will provide. Its address is known once the plan is finished. */
+export interface Buffer {
+  readonly bytes: number;
+  /** Fixed from outside, for parameters and gradients; otherwise the plan places it in its arena. */
+  address: bigint | undefined;
+  /** Steps between which the contents matter. */
+  firstStep: number;
+  lastStep: number;
+}
+
+/** A tensor in a layout, in some buffer. */
+export interface Value {
+  readonly desc: Desc;
+  /** Extents, the batch first. */
+  readonly dims: readonly number[];
+  readonly buffer: Buffer;
+}
+
+type Step =
+  | { readonly primitiveDesc: PrimitiveDesc; readonly args: readonly (readonly [Role, Value])[] }
+  | { readonly call: () => void };
+
+type ReadyStep = { readonly primitive: Primitive; readonly args: PreparedArgs } | { readonly call: () => void };
+
+/** Consecutive steps of a finished plan. */
+export interface Phase {
+  run(): void;
+}
+
+const ALIGNMENT = 4096;
+
+export function newBuffer(bytes: number): Buffer {
+  return { bytes, address: undefined, firstStep: Infinity, lastStep: -1 };
+}
+
+/**
+ * Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena such that buffers
+ * share memory when their lives do not overlap.
+ */
+export class Plan {
+  readonly session: Session;
+  readonly #steps: Step[] = [];
+  readonly #buffers: Buffer[] = [];
+  #arena: MappedMemory | undefined;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** A new tensor that lives from its first to its last use. */
+  value(dims: readonly number[], desc: Desc = this.session.plain(dims)): Value {
+    const value = { desc, dims, buffer: newBuffer(this.session.bytes(desc)) };
+    this.#buffers.push(value.buffer);
+    return value;
+  }
+
+  /** Adds a primitive; its scratchpad, if it wants one, is provided. */
+  add(primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[]): void {
+    const scratchpad = this.session.query(primitiveDesc, "scratchpad");
+    const all = scratchpad ? [...args, ["scratchpad", this.value([], scratchpad)] as const] : args;
+    for (const [, value] of all) this.#use(value.buffer);
+    this.#steps.push({ primitiveDesc, args: all });
+  }
+
+  /** Adds a step of JavaScript that touches the given values. */
+  addCall(call: () => void, values: readonly Value[]): void {
+    for (const value of values) this.#use(value.buffer);
+    this.#steps.push({ call });
+  }
+
+  /** The layout that a primitive wants for a role. */
+  layout(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc {
+    const desc = this.session.query(primitiveDesc, role);
+    if (!desc) throw new Error(`${this.session.implementation(primitiveDesc)}: no ${role}`);
+    return desc;
+  }
+
+  /** The value itself if it has the layout, otherwise a copy in that layout. */
+  inLayout(value: Value, desc: Desc): Value {
+    if (this.session.same(value.desc, desc)) return value;
+    const target = this.value(value.dims, desc);
+    this.copy(value, target);
+    return target;
+  }
+
+  /** Adds a copy that changes the layout. */
+  copy(from: Value, to: Value): void {
+    this.add(this.session.reorder(from.desc, to.desc), [
+      ["src", from],
+      ["dst", to],
+    ]);
+  }
+
+  /** A kept value's memory as JavaScript sees it; the plan must be finished. */
+  view(value: Value): Float32Array {
+    const { address, bytes } = value.buffer;
+    if (address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
+    return new Float32Array(this.#arena.buffer, Number(address - this.#arena.address), bytes / 4);
+  }
+
+  /** The next step's number, to mark where a phase begins. */
+  get length(): number {
+    return this.#steps.length;
+  }
+
+  /** Keeps a value from step `first` to the end, for JavaScript to write before and read after a run. */
+  keep(value: Value, first = 0): void {
+    value.buffer.firstStep = Math.min(value.buffer.firstStep, first);
+    value.buffer.lastStep = Infinity;
+  }
+
+  /** Places all buffers in memory from `map` and compiles the steps. Returns a function that cuts phases out of them. */
+  finish(map: (bytes: number) => MappedMemory): { arena: MappedMemory; phase: (from: number, to: number) => Phase } {
+    const mine = this.#buffers.filter((buffer) => buffer.lastStep >= 0);
+    const { offsets, bytes } = placeBuffers(mine);
+    const arena = map(bytes);
+    this.#arena = arena;
+    mine.forEach((buffer, i) => {
+      buffer.address = arena.address + BigInt(offsets[i] as number);
+    });
+    const ready = this.#steps.map((step) => this.#prepare(step));
+    return { arena, phase: (from, to) => phaseOf(this.session, ready.slice(from, to)) };
+  }
+
+  #use(buffer: Buffer): void {
+    buffer.firstStep = Math.min(buffer.firstStep, this.#steps.length);
+    buffer.lastStep = Math.max(buffer.lastStep, this.#steps.length);
+  }
+
+  #prepare(step: Step): ReadyStep {
+    if ("call" in step) return step;
+    const memories = step.args.map(([role, value]) => [role, this.#memory(value)] as const);
+    return { primitive: this.session.primitive(step.primitiveDesc), args: this.session.args(memories) };
+  }
+
+  #memory({ desc, buffer }: Value): Memory {
+    if (buffer.address === undefined) throw new Error("a buffer was used that the plan did not place");
+    return this.session.memory(desc, buffer.address);
+  }
+}
+
+function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
+  return {
+    run() {
+      for (const step of steps) {
+        if ("call" in step) step.call();
+        else session.execute(step.primitive, step.args);
+      }
+    },
+  };
+}
+
+/** Largest first, each at the lowest offset that is free for its whole life. */
+export function placeBuffers(buffers: readonly Pick<Buffer, "bytes" | "firstStep" | "lastStep">[]): {
+  offsets: readonly number[];
+  bytes: number;
+} {
+  const offsets = new Array<number>(buffers.length).fill(0);
+  const order = buffers.map((_, i) => i).sort((a, b) => (buffers[b]?.bytes ?? 0) - (buffers[a]?.bytes ?? 0) || a - b);
+  const placed: { start: number; end: number; firstStep: number; lastStep: number }[] = [];
+  for (const i of order) {
+    const { bytes, firstStep, lastStep } = buffers[i] as (typeof buffers)[number];
+    const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const alive = placed
+      .filter((other) => other.firstStep <= lastStep && firstStep <= other.lastStep)
+      .sort((a, b) => a.start - b.start);
+    let start = 0;
+    for (const other of alive) {
+      if (start + size <= other.start) break;
+      start = Math.max(start, other.end);
+    }
+    offsets[i] = start;
+    placed.push({ start, end: start + size, firstStep, lastStep });
+  }
+  return { offsets, bytes: Math.max(0, ...placed.map((p) => p.end)) };
+}

@@ -1,0 +1,154 @@
+import { ShapeError } from "../../errors.ts";
+import { formatShape, type Shape, sizeOf } from "../../shape.ts";
+import type { Tensor, Term } from "../engine.ts";
+import type { LibC, MappedMemory } from "./native/libc.ts";
+import type { Desc, OneDnn, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
+import type { Value } from "./plan.ts";
+
+/** A tensor in the engine's layout. */
+export interface EngineTensor extends Tensor {
+  readonly name: string;
+  readonly desc: Desc;
+  /** Row-major layout of the same extents. */
+  readonly plain: Desc;
+  readonly bytes: number;
+  readonly address: bigint;
+}
+
+interface Compiled {
+  readonly scales: readonly number[];
+  readonly terms: readonly Tensor[];
+  readonly primitive: Primitive;
+  readonly args: PreparedArgs;
+  readonly session: Session;
+}
+
+/** Combinations kept compiled for one target: a rate that changes now and then makes a few, one that always changes none too many. */
+const KEPT_COMBINATIONS = 4;
+
+/** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
+export class TensorMemory {
+  readonly #library: OneDnn;
+  readonly #libc: LibC;
+  readonly #mapped: MappedMemory[] = [];
+  readonly #combinations = new Map<Tensor, Compiled[]>();
+  readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args">>();
+  readonly #session: Session;
+  #reduced: MappedMemory | undefined;
+
+  constructor(library: OneDnn, libc: LibC) {
+    this.#library = library;
+    this.#libc = libc;
+    this.#session = library.session();
+  }
+
+  create(name: string, shape: Shape, desc: Desc, plain: Desc): EngineTensor {
+    const bytes = this.#session.bytes(desc);
+    const memory = this.#libc.map(bytes);
+    this.#mapped.push(memory);
+    return { name, shape, desc, plain, bytes, address: memory.address };
+  }
+
+  createLike({ name, shape, desc, plain }: EngineTensor): EngineTensor {
+    return this.create(`tensor like ${name}`, shape, desc, plain);
+  }
+
+  /** Sees a plan's value, which must be kept and in row order, as a tensor. */
+  adopt(name: string, { desc, dims, buffer }: Value): EngineTensor {
+    if (buffer.address === undefined) throw new Error(`${name}: not placed`);
+    return { name, shape: dims, desc, plain: desc, bytes: buffer.bytes, address: buffer.address };
+  }
+
+  /** Throws ShapeError if the tensor is not one of this program's. */
+  own(tensor: Tensor): EngineTensor {
+    if ("address" in tensor) return tensor as EngineTensor;
+    throw new ShapeError(`tensor [${tensor.shape.join(", ")}]: made by another engine`);
+  }
+
+  /** Copies between a tensor and plain values of the same number. */
+  transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): void {
+    if (values.length !== sizeOf(tensor.shape)) {
+      throw new ShapeError(
+        `${tensor.name}: expected ${sizeOf(tensor.shape)} values (${formatShape(tensor.shape)}), got ${values.length}`,
+      );
+    }
+    const session = this.#library.session();
+    const inside = session.memory(tensor.desc, tensor.address);
+    const outside = session.memory(tensor.plain, this.#libc.addressOf(values));
+    const [from, to] = direction === "read" ? [tensor.desc, tensor.plain] : [tensor.plain, tensor.desc];
+    const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
+    session.execute(
+      session.primitive(session.reorder(from, to)),
+      session.args([
+        ["src", src],
+        ["dst", dst],
+      ]),
+    );
+    session.close();
+  }
+
+  /** target ← Σ scale · tensor, element by element as the tensors lie: all must have the target's layout. */
+  combine(target: EngineTensor, terms: readonly Term[]): void {
+    const kept = this.#combinations.get(target) ?? [];
+    this.#combinations.set(target, kept);
+    let compiled = kept.find((candidate) => matches(candidate, terms));
+    if (!compiled) {
+      compiled = this.#compile(target, terms);
+      kept.push(compiled);
+      if (kept.length > KEPT_COMBINATIONS) kept.shift()?.session.close();
+    }
+    compiled.session.execute(compiled.primitive, compiled.args);
+  }
+
+  /** Whether the sum of all values is finite: it is not if one of them is not. */
+  isFinite(tensor: EngineTensor): boolean {
+    this.#reduced ??= this.#libc.map(4);
+    let check = this.#checks.get(tensor);
+    if (!check) {
+      const session = this.#session;
+      const [src, dst] = [session.plain([1, tensor.bytes / 4]), session.plain([1, 1])];
+      const memories = [
+        ["src", session.memory(src, tensor.address)],
+        ["dst", session.memory(dst, this.#reduced.address)],
+      ] as const;
+      check = { primitive: session.primitive(session.reduceSum(src, dst)), args: session.args(memories) };
+      this.#checks.set(tensor, check);
+    }
+    this.#session.execute(check.primitive, check.args);
+    return Number.isFinite(new Float32Array(this.#reduced.buffer, 0, 1)[0]);
+  }
+
+  close(): void {
+    for (const compiled of [...this.#combinations.values()].flat()) compiled.session.close();
+    this.#combinations.clear();
+    this.#session.close();
+    for (const memory of this.#mapped.splice(0)) memory.unmap();
+    this.#reduced?.unmap();
+  }
+
+  #compile(target: EngineTensor, terms: readonly Term[]): Compiled {
+    const session = this.#library.session();
+    const flat = session.plain([target.bytes / 4]);
+    // The library may write over the first term only.
+    const ordered = [...terms].sort((a, b) => Number(b[1] === target) - Number(a[1] === target));
+    const sum = session.sum(
+      flat,
+      ordered.map(([scale]) => scale),
+      ordered.map(() => flat),
+    );
+    const memories = ordered.map(([, tensor], i) => {
+      const term = this.own(tensor);
+      if (!session.same(term.desc, target.desc)) {
+        throw new ShapeError(`${target.name}: cannot be combined with ${term.name}: another shape or layout`);
+      }
+      return [`term${i}`, session.memory(flat, term.address)] as const;
+    });
+    const args = session.args([...memories, ["dst", session.memory(flat, target.address)]]);
+    const scales = terms.map(([scale]) => scale);
+    return { scales, terms: terms.map(([, tensor]) => tensor), primitive: session.primitive(sum), args, session };
+  }
+}
+
+function matches({ scales, terms }: Compiled, wanted: readonly Term[]): boolean {
+  return wanted.length === terms.length && wanted.every(([s, t], i) => s === scales[i] && t === terms[i]);
+}
