@@ -138,8 +138,8 @@ export interface TrainingProgram extends Program {
   newTensor(like: Tensor): Tensor;
   /** target ← Σ scale · tensor. The target may be among the terms; all tensors have the target's shape and layout. */
   combine(target: Tensor, terms: readonly Term[]): void;
-  /** The first parameter with a value that is not finite. */
-  firstNonFinite(): string | undefined;
+  /** The first parameter whose values, or gradient, are not all finite. */
+  firstNonFinite(of: "values" | "gradients"): string | undefined;
 }
 
 export interface Engine {

@@ -1,0 +1,64 @@
+/**
+ * Makes a checkout ready for work: npm packages, oneDNN and Fashion-MNIST. Does only what is missing.
+ *
+ *     node scripts/setup.mjs            installs
+ *     node scripts/setup.mjs --check    says what it would install; exit code 1 if that is anything
+ *
+ * Runs before node_modules exists, so on built-ins only, and in syntax that an old Node parses far enough to be told its age.
+ */
+import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { linkCommand, npmPackages } from "./setup/npmPackages.mjs";
+import { systemPackages } from "./setup/systemPackages.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function say(line) {
+  console.log(`set-up: ${line}`);
+}
+
+function requireNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 9)) {
+    throw new Error(
+      `Node.js ${process.versions.node} is too old, 20.9 or later is needed; get it from https://nodejs.org`,
+    );
+  }
+}
+
+function noteGit() {
+  if (spawnSync("git", ["--version"]).status !== 0) say("git is not here: only needed to contribute, not to run");
+}
+
+/** Returns whether all was there already. */
+function setUp(mode) {
+  requireNode();
+  noteGit();
+  let complete = true;
+  for (const look of [() => npmPackages(root), () => systemPackages(process.env)]) {
+    const step = look();
+    if (step.missing) complete = false;
+    if (!step.missing) say(step.present);
+    else if (mode === "check") say(`would install ${step.missing}`);
+    else {
+      say(`installing ${step.missing}`);
+      say(step.install());
+    }
+  }
+  if (mode === "install") linkCommand(root);
+  return complete;
+}
+
+const given = process.argv.slice(2);
+try {
+  if (given.some((argument) => argument !== "--check")) {
+    throw new Error(`unknown argument ${given.join(" ")}; usage: node scripts/setup.mjs [--check]`);
+  }
+  const mode = given.length > 0 ? "check" : "install";
+  const complete = setUp(mode);
+  if (mode === "check" && !complete) process.exitCode = 1;
+} catch (error) {
+  console.error(`set-up: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,53 @@
+/** Debian's package manager, as root or through sudo. */
+import { spawnSync } from "node:child_process";
+
+/** Waits for another apt instead of failing: a machine just booted is often updating itself. */
+const LOCK = ["-o", "DPkg::Lock::Timeout=120"];
+
+export function hasApt() {
+  return spawnSync("apt-get", ["--version"]).status === 0;
+}
+
+/** What to put before a command to run it as root: nothing, sudo, or undefined if there is no way. */
+export function asRoot() {
+  if (process.getuid() === 0) return [];
+  if (spawnSync("sudo", ["-n", "true"]).status === 0) return ["sudo", "-n"];
+  const asked = process.stdin.isTTY && spawnSync("sudo", ["-v"], { stdio: "inherit" }).status === 0;
+  return asked ? ["sudo"] : undefined;
+}
+
+/** The version in the output of `apt-cache policy`, undefined if the package is not on offer. */
+export function candidateVersion(policy) {
+  const match = /^ {2}Candidate: (\d\S*)$/m.exec(policy);
+  return match ? match[1] : undefined;
+}
+
+/** The version that apt would install. */
+export function candidate(name) {
+  const { stdout } = spawnSync("apt-cache", ["policy", name], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  return candidateVersion(stdout || "");
+}
+
+/** Returns the last lines of apt's output if it failed. */
+export function update(prefix) {
+  return aptGet(prefix, ["update"]);
+}
+
+/** Returns the last lines of apt's output if it failed. */
+export function install(prefix, packages) {
+  return aptGet(prefix, ["install", "--yes", "--no-install-recommends", ...packages]);
+}
+
+function aptGet(prefix, args) {
+  const command = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", ...LOCK, ...args];
+  const { status, stdout, stderr } = spawnSync(command[0], command.slice(1), {
+    stdio: ["inherit", "pipe", "pipe"],
+    encoding: "utf8",
+    maxBuffer: 2 ** 26,
+  });
+  if (status === 0) return undefined;
+  return `${stdout}${stderr}`.trim().split("\n").slice(-15).join("\n");
+}

@@ -1,0 +1,170 @@
+import { rename, rm } from "node:fs/promises";
+import { CheckpointError } from "../errors.ts";
+import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
+import { explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
+import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
+import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
+import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
+import { fillStore, type TensorStore } from "./tensorStore.ts";
+
+/** What is saved of a training run. */
+export interface Checkpoint {
+  readonly model: Model;
+  readonly iteration: number;
+  /** Whatever else training needs to go on from here, as JSON. */
+  readonly position: unknown;
+  readonly weights: TensorSource;
+  readonly optimizer: TensorSource;
+  /** Keep these weights as the best so far, too. */
+  readonly best: boolean;
+}
+
+/**
+ * Saves a checkpoint as the directory's last, and keeps the one before as its previous.
+ *
+ * A weights file and an optimizer file belong together if the latter names the former's checksum, whatever their names
+ * are. At every moment the directory holds a pair that does, once it has held one, and a `last.safetensors`. Order: both
+ * new files under temporary names; last becomes previous; best; then the new files take the places of last, weights at
+ * the end, so that best is never behind last.
+ *
+ * Throws CheckpointError if it cannot be written; then the old checkpoint stays.
+ */
+export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+  const files = checkpointFiles(directory);
+  const weights = temporaryFor(files.last);
+  const optimizer = temporaryFor(files.lastOptimizer);
+  try {
+    await writePair(files, weights, optimizer, checkpoint);
+    await explainingWrites(files.last, async () => {
+      if ((await fileExists(files.last)) && (await fileExists(files.lastOptimizer))) {
+        await replaceByLink(files.last, files.previous);
+        await replaceByLink(files.lastOptimizer, files.previousOptimizer);
+      }
+      if (checkpoint.best) await replaceByLink(weights, files.best);
+      await syncDirectory(directory);
+      await rename(optimizer, files.lastOptimizer);
+      await rename(weights, files.last);
+      await syncDirectory(directory);
+    });
+  } finally {
+    await rm(weights, { force: true });
+    await rm(optimizer, { force: true });
+  }
+}
+
+async function writePair(files: CheckpointFiles, weights: string, optimizer: string, checkpoint: Checkpoint) {
+  const { model, iteration, position } = checkpoint;
+  // One for both: the page faults of a fresh 150 MB cost more than checksum and copy.
+  const scratch = scratchFor([...checkpoint.weights.tensors, ...checkpoint.optimizer.tensors]);
+  const checksum = await explainingWrites(files.last, () =>
+    writeSafetensors(weights, encodeModel(model, iteration), checkpoint.weights, scratch),
+  );
+  const metadata = encodeOptimizer({ iteration, position, weights: checksum });
+  await explainingWrites(files.lastOptimizer, () =>
+    writeSafetensors(optimizer, metadata, checkpoint.optimizer, scratch),
+  );
+}
+
+/** A complete pair of files that was found whole. */
+export interface StoredCheckpoint {
+  readonly directory: string;
+  readonly weightsFile: string;
+  readonly optimizerFile: string;
+  readonly iteration: number;
+  readonly model: Model;
+  readonly position: unknown;
+  /** What was found damaged on the way to this pair, for the user to see. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The newest undamaged checkpoint of a directory, read from end to end; undefined if there is none yet.
+ *
+ * Throws CheckpointError if there are checkpoint files but none can be used.
+ */
+export async function loadCheckpoint(directory: string): Promise<StoredCheckpoint | undefined> {
+  const files = checkpointFiles(directory);
+  const warnings: string[] = [];
+  const weights = await readHeaders([files.last, files.previous], describeWeights, warnings);
+  const optimizers = await readHeaders([files.lastOptimizer, files.previousOptimizer], decodeOptimizer, warnings);
+  const pairs = optimizers
+    .flatMap((optimizer) =>
+      weights
+        .filter(({ content }) => content.checksum === optimizer.content.weights)
+        .map(({ file, content }) => ({
+          ...optimizer.content,
+          ...content,
+          weightsFile: file,
+          optimizerFile: optimizer.file,
+        })),
+    )
+    .sort((a, b) => b.iteration - a.iteration);
+  for (const { weightsFile, optimizerFile, iteration, model, position } of pairs) {
+    const whole = (await isWhole(weightsFile, warnings)) && (await isWhole(optimizerFile, warnings));
+    if (whole) return { directory, weightsFile, optimizerFile, iteration, model, position, warnings };
+  }
+  if (warnings.length === 0 && !(await fileExists(files.last))) return undefined;
+  const reasons = warnings.length > 0 ? warnings : [`${files.last}: no file with its optimizer's state`];
+  throw new CheckpointError(
+    `${directory}: no checkpoint to go on from; start again in another run directory:\n  ${reasons.join("\n  ")}`,
+  );
+}
+
+function describeWeights(reader: SafetensorsReader) {
+  return { model: decodeModel(reader), checksum: reader.header.checksum };
+}
+
+/** What can be read of those files that exist; what cannot becomes a warning. */
+async function readHeaders<T>(
+  files: readonly string[],
+  decode: (reader: SafetensorsReader) => T,
+  warnings: string[],
+): Promise<{ file: string; content: T }[]> {
+  const found: { file: string; content: T }[] = [];
+  for (const file of files) {
+    if (!(await fileExists(file))) continue;
+    await collecting(warnings, async () => {
+      found.push({ file, content: await withReader(file, async (reader) => decode(reader)) });
+    });
+  }
+  return found;
+}
+
+async function isWhole(file: string, warnings: string[]): Promise<boolean> {
+  return collecting(warnings, () => withReader(file, (reader) => reader.verify()));
+}
+
+/** Whether the action went well; a CheckpointError becomes a warning. */
+async function collecting(warnings: string[], action: () => Promise<void>): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    warnings.push(error.message);
+    return false;
+  }
+}
+
+/**
+ * Fills the weights and the optimizer's state from a checkpoint, to go on training from it.
+ *
+ * If it is not the directory's last (which is damaged, or was being replaced when the process died), it becomes it, so
+ * that the next save keeps this one as its previous.
+ *
+ * Throws CheckpointError listing the tensors that do not fit.
+ */
+export async function restoreCheckpoint(
+  stored: StoredCheckpoint,
+  weights: TensorStore,
+  optimizer: TensorStore,
+): Promise<void> {
+  await withReader(stored.weightsFile, (reader) => fillStore(reader, weights));
+  await withReader(stored.optimizerFile, (reader) => fillStore(reader, optimizer));
+  const files = checkpointFiles(stored.directory);
+  await explainingWrites(files.last, async () => {
+    if (stored.optimizerFile !== files.lastOptimizer) await replaceByLink(stored.optimizerFile, files.lastOptimizer);
+    if (stored.weightsFile !== files.last) await replaceByLink(stored.weightsFile, files.last);
+    await syncDirectory(stored.directory);
+  });
+}

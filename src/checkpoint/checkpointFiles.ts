@@ -1,0 +1,49 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError, messageOf } from "../errors.ts";
+import { codeOf } from "./durable.ts";
+
+/** The files of a run's checkpoints. */
+export interface CheckpointFiles {
+  readonly last: string;
+  readonly lastOptimizer: string;
+  readonly previous: string;
+  readonly previousOptimizer: string;
+  readonly best: string;
+}
+
+/** The names of the checkpoint files in a run directory. */
+export function checkpointFiles(directory: string): CheckpointFiles {
+  return {
+    last: join(directory, "last.safetensors"),
+    lastOptimizer: join(directory, "last.optimizer.safetensors"),
+    previous: join(directory, "previous.safetensors"),
+    previousOptimizer: join(directory, "previous.optimizer.safetensors"),
+    best: join(directory, "best.safetensors"),
+  };
+}
+
+/** The weights file that a path stands for: the file itself, or the best of a run directory, else its last, else the one before. */
+export async function resolveModelFile(path: string): Promise<string> {
+  const found = await statOf(path);
+  if (found === undefined) {
+    throw new CheckpointError(`${path}: no such file or folder; give a run directory or a .safetensors file`);
+  }
+  if (!found.isDirectory()) return path;
+  const { best, last, previous } = checkpointFiles(path);
+  for (const file of [best, last, previous]) if (await fileExists(file)) return file;
+  throw new CheckpointError(`${path}: no checkpoint in it; expected best.safetensors or last.safetensors`);
+}
+
+export async function fileExists(path: string): Promise<boolean> {
+  return (await statOf(path)) !== undefined;
+}
+
+async function statOf(path: string) {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause))) return undefined;
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}

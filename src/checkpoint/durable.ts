@@ -1,0 +1,119 @@
+import { constants } from "node:fs";
+import { copyFile, link, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+
+const temporarySuffix = ".alexnet-tmp";
+
+/** Where the next content of a file is written before it takes the file's place: beside it, one a process. */
+export function temporaryFor(path: string): string {
+  return `${path}.${process.pid}${temporarySuffix}`;
+}
+
+/** Removes what dead processes left half-written in a folder. The caller must be the only one that writes there. */
+export async function removeTemporaries(directory: string): Promise<void> {
+  await explainingWrites(directory, async () => {
+    const names = await readdir(directory);
+    for (const name of names) if (name.endsWith(temporarySuffix)) await rm(join(directory, name), { force: true });
+  });
+}
+
+/**
+ * Replaces a file's content so that, whatever happens, the file has either the old content or the new.
+ *
+ * Throws CheckpointError if it cannot be written; then the old content stays.
+ */
+export async function writeFileDurably(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = temporaryFor(path);
+  await explainingWrites(path, async () => {
+    try {
+      const handle = await open(temporary, "w");
+      try {
+        await handle.writeFile(content);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await commitFile(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  });
+}
+
+/** Puts a synced temporary file of the same folder in a file's place, for good. */
+export async function commitFile(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * Makes `path` another name of an existing file, replacing what was there, at once; a copy where the file system has no
+ * hard links. The caller syncs the folder.
+ */
+export async function replaceByLink(existing: string, path: string): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    await linkOrCopy(existing, temporary);
+    await rename(temporary, path);
+  } finally {
+    // It is still there if something failed, but also if both names were the same file: then rename does nothing.
+    await rm(temporary, { force: true });
+  }
+}
+
+async function linkOrCopy(existing: string, path: string): Promise<void> {
+  await rm(path, { force: true });
+  try {
+    await link(existing, path);
+  } catch (error) {
+    if (!noLinks.has(codeOf(error))) throw error;
+    await copyFile(existing, path, constants.COPYFILE_EXCL);
+    await syncPath(path);
+  }
+}
+
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** Makes renames in a folder survive a loss of power. */
+export async function syncDirectory(directory: string): Promise<void> {
+  try {
+    await syncPath(directory);
+  } catch (error) {
+    // Some file systems and Windows cannot sync a folder; there is nothing more that can be done there.
+    if (!noDirectorySync.has(codeOf(error))) throw error;
+  }
+}
+
+const noDirectorySync: ReadonlySet<string> = new Set(["EINVAL", "ENOTSUP", "EPERM", "EISDIR"]);
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Runs an action that writes `path`.
+ *
+ * Throws CheckpointError naming the path and the cause if the system refuses; other errors pass as they are.
+ */
+export async function explainingWrites<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (!(cause instanceof Error && "syscall" in cause)) throw cause;
+    const remedy = noSpace.has(codeOf(cause)) ? "; free some space: what was saved before is untouched" : "";
+    throw new CheckpointError(`${path}: cannot be written: ${cause.message}${remedy}`, { cause });
+  }
+}
+
+const noSpace: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** The system's code of an error, such as `ENOENT`; empty if it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import type { Precision } from "../engine/engine.ts";
+import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
+import { type Preprocessing, preprocessingSchema } from "../image/preprocess.ts";
+import { classesOf, type Network, parseNetwork } from "../network/network.ts";
+import type { SafetensorsReader } from "./safetensorsReader.ts";
+
+/** Everything but the weights that a prediction needs; it travels in the metadata of a weights file. */
+export interface Model {
+  readonly network: Network;
+  readonly classNames: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** What was measured when the weights were saved, such as `testAccuracy`. */
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly precision: Precision;
+}
+
+/** Raised when a reader of the earlier version would misread a file. */
+export const formatVersion = "1";
+
+/** The metadata of a weights file. */
+export function encodeModel(model: Model, iteration: number): Readonly<Record<string, string>> {
+  return {
+    formatVersion,
+    iteration: String(iteration),
+    network: JSON.stringify(model.network),
+    classNames: JSON.stringify(model.classNames),
+    preprocessing: JSON.stringify(model.preprocessing),
+    metrics: JSON.stringify(model.metrics),
+    precision: model.precision,
+  };
+}
+
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: "custom", message: "not JSON" });
+    return z.NEVER;
+  }
+});
+
+/** Names every precision; a new one that is left out here does not compile. */
+const precisions = { f32: "f32" } as const satisfies { readonly [P in Precision]: P };
+
+const modelSchema = z.object({
+  network: json,
+  classNames: json.pipe(z.array(z.string())),
+  preprocessing: json.pipe(preprocessingSchema),
+  metrics: json.pipe(z.record(z.string(), z.number())),
+  precision: z.enum(precisions),
+});
+
+const optimizerSchema = z.object({
+  iteration: z.string().regex(/^\d+$/).transform(Number),
+  weights: z.string(),
+  position: json,
+});
+
+/** Throws CheckpointError if the metadata is not that of a model. */
+export function decodeModel(reader: SafetensorsReader): Model {
+  const { network: networkJson, ...fields } = decode(reader, modelSchema, "weights file");
+  try {
+    const network = parseNetwork(networkJson, `${reader.path}: network`);
+    const classes = classesOf(network);
+    if (classes !== fields.classNames.length) {
+      throw new CheckpointError(
+        `${reader.path}: expected ${classes} class names for its network, got ${fields.classNames.length}`,
+      );
+    }
+    return { network, ...fields };
+  } catch (cause) {
+    if (!(cause instanceof AlexNetError) || cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(messageOf(cause), { cause });
+  }
+}
+
+/** Where training stood, and the checksum of the weights that the optimizer's state belongs to. */
+export interface OptimizerMetadata {
+  readonly iteration: number;
+  readonly weights: string;
+  readonly position: unknown;
+}
+
+/** The metadata of an optimizer file. */
+export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<string, string>> {
+  return {
+    formatVersion,
+    iteration: String(metadata.iteration),
+    weights: metadata.weights,
+    position: JSON.stringify(metadata.position),
+  };
+}
+
+/** Throws CheckpointError if the metadata is not that of an optimizer file. */
+export function decodeOptimizer(reader: SafetensorsReader): OptimizerMetadata {
+  return decode(reader, optimizerSchema, "optimizer file");
+}
+
+function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string): T {
+  const { metadata } = reader.header;
+  const { formatVersion: version } = metadata;
+  if (version !== formatVersion) {
+    const got = version === undefined ? "none: it was not written by this program" : `"${version}"`;
+    throw new CheckpointError(`${reader.path}: expected a ${what} of format version ${formatVersion}, got ${got}`);
+  }
+  const parsed = schema.safeParse(metadata);
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`${reader.path}: not a ${what}: ${z.prettifyError(parsed.error)}`);
+}

@@ -1,0 +1,54 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { CheckpointError, messageOf } from "../errors.ts";
+import { codeOf, explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
+import { lockDirectory } from "./runLock.ts";
+
+/** A run directory that this process has for itself until it closes it or ends. */
+export interface OpenRun {
+  readonly directory: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a run directory if there is none, locks it, and removes what a dead process left half-written in it.
+ *
+ * Throws CheckpointError if another process has it, or it cannot be written.
+ */
+export async function openRun(directory: string): Promise<OpenRun> {
+  await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
+  const close = await lockDirectory(directory);
+  try {
+    await removeTemporaries(directory);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { directory, close };
+}
+
+function configFile(directory: string): string {
+  return join(directory, "config.json");
+}
+
+/** Writes the configuration of a run: any JSON. */
+export async function writeConfig(directory: string, config: unknown): Promise<void> {
+  await writeFileDurably(configFile(directory), `${JSON.stringify(config, undefined, 2)}\n`);
+}
+
+/**
+ * The configuration of a run directory; undefined if there is none.
+ *
+ * Throws CheckpointError if it is not JSON or does not fit the schema.
+ */
+export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const file = configFile(directory);
+  try {
+    return schema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw new CheckpointError(`${file}: not the configuration of a run: ${detail}`, { cause });
+  }
+}

@@ -1,0 +1,99 @@
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { CheckpointError, messageOf } from "../errors.ts";
+import { codeOf, explainingWrites, writeFileDurably } from "./durable.ts";
+
+/** A line of a run's log: one every few iterations and one an epoch. */
+export interface LogEntry {
+  /** Passes through the training set so far, fractional. */
+  readonly epoch: number;
+  readonly iteration: number;
+  /** Mean over the images since the line before, as the accuracy is. */
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  /** Only in lines of evaluations. */
+  readonly testLoss?: number;
+  readonly testAccuracy?: number;
+  readonly learningRate: number;
+  readonly examplesPerSecond: number;
+  /** Of training since the run began, interruptions apart. */
+  readonly seconds: number;
+}
+
+/** Checks a log entry read from a file. */
+export const logEntrySchema: z.ZodType<LogEntry> = z.object({
+  epoch: z.number().nonnegative(),
+  iteration: z.int().nonnegative(),
+  trainLoss: z.number(),
+  trainAccuracy: z.number(),
+  testLoss: z.number().exactOptional(),
+  testAccuracy: z.number().exactOptional(),
+  learningRate: z.number(),
+  examplesPerSecond: z.number(),
+  seconds: z.number(),
+});
+
+function logFile(directory: string): string {
+  return join(directory, "log.jsonl");
+}
+
+/**
+ * The log of a run directory; empty if there is none. A last line that was cut off when its writer died is left out.
+ *
+ * Throws CheckpointError naming a line that is not a log entry.
+ */
+export async function readLog(directory: string): Promise<readonly LogEntry[]> {
+  return (await readLines(directory)).map(({ entry }) => entry);
+}
+
+/** Adds a line to the log of a run directory. Throws CheckpointError if it cannot be written; then nothing is added. */
+export async function appendLog(directory: string, entry: LogEntry): Promise<void> {
+  const file = logFile(directory);
+  await explainingWrites(file, async () => {
+    const handle = await open(file, "a");
+    try {
+      const { size } = await handle.stat();
+      try {
+        await handle.appendFile(`${JSON.stringify(entry)}\n`);
+      } catch (error) {
+        await handle.truncate(size);
+        throw error;
+      }
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** Drops the lines after an iteration, as if training had never gone beyond it. */
+export async function truncateLog(directory: string, iteration: number): Promise<void> {
+  const kept = (await readLines(directory)).filter(({ entry }) => entry.iteration <= iteration);
+  await writeFileDurably(logFile(directory), kept.map(({ line }) => `${line}\n`).join(""));
+}
+
+async function readLines(directory: string): Promise<{ readonly line: string; readonly entry: LogEntry }[]> {
+  const file = logFile(directory);
+  const lines = (await readText(file)).split("\n");
+  // A complete log ends in a newline, so that this is empty.
+  lines.pop();
+  return lines.map((line, i) => ({ line, entry: parseEntry(`${file}: line ${i + 1}`, line) }));
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return "";
+    throw new CheckpointError(`${file}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function parseEntry(origin: string, line: string): LogEntry {
+  try {
+    return logEntrySchema.parse(JSON.parse(line));
+  } catch (cause) {
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw new CheckpointError(`${origin}: expected a log entry: ${detail}`, { cause });
+  }
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { bitsOf, fillStoreAt, memoryStore } from "../../test/checkpoints.ts";
+import { CheckpointError, ShapeError } from "../errors.ts";
+import { fillWords, randomStream } from "../random.ts";
+import { withReader } from "./safetensorsReader.ts";
+import { chunkBytes, writeSafetensors } from "./safetensorsWriter.ts";
+import { fillStore } from "./tensorStore.ts";
+
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-safetensors-"));
+});
+after(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const tensors = [
+  { name: "features.0.weight", shape: [2, 3, 2, 2] },
+  // Numbers as names come first in a JavaScript object, wherever they are put.
+  { name: "0", shape: [3] },
+  { name: 'scalar “é” \\ "', shape: [] },
+  { name: "empty", shape: [0, 4] },
+];
+
+async function writeSample(name: string): Promise<string> {
+  const file = join(folder, name);
+  const store = memoryStore(tensors);
+  fillStoreAt(store, 1);
+  await writeSafetensors(file, { note: '{"alexnetSha256":"x"}', "1": "a number as a key" }, store);
+  return file;
+}
+
+/** A file as the format's description has it, written here without the code under test. */
+async function writeRaw(header: string | object, data: Buffer, length?: bigint): Promise<string> {
+  const json = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
+  const start = Buffer.alloc(8);
+  start.writeBigUInt64LE(length ?? BigInt(json.length));
+  const file = join(folder, "raw.safetensors");
+  await writeFile(file, Buffer.concat([start, json, data]));
+  return file;
+}
+
+test("a file of another program, without a checksum, is read: any order, spaces, values by hand", async () => {
+  const data = Buffer.from("0000803f000000c00000003f", "hex"); // 1, -2, 0.5
+  const header =
+    '{ "b": {"dtype":"F32", "shape":[1], "data_offsets":[8,12]}, "a": {"dtype":"F32","shape":[2,1],"data_offsets":[0,8]} }  ';
+  await withReader(await writeRaw(header, data), async (reader) => {
+    await reader.verify();
+    assert.deepEqual([...reader.header.tensors.keys()], ["a", "b"]);
+    assert.deepEqual(reader.header.tensors.get("a")?.shape, [2, 1]);
+    assert.deepEqual([...(await reader.read("a"))], [1, -2]);
+    assert.deepEqual([...(await reader.read("b", new Float32Array(1)))], [0.5]);
+    await assert.rejects(reader.read("a", new Float32Array(3)), ShapeError);
+    await assert.rejects(reader.read("c"), /raw\.safetensors: no tensor "c" in it/);
+  });
+});
+
+test("what is written has the bytes of the format's description", async () => {
+  const file = join(folder, "bytes.safetensors");
+  const store = memoryStore([{ name: "w", shape: [1, 2] }]);
+  store.values.get("w")?.set([1, -2]);
+  const checksum = await writeSafetensors(file, { k: "v" }, store);
+  const bytes = await readFile(file);
+  const length = Number(bytes.readBigUInt64LE());
+  assert.equal(length % 8, 0);
+  assert.deepEqual(JSON.parse(bytes.toString("utf8", 8, 8 + length)), {
+    __metadata__: { alexnetSha256: checksum, k: "v" },
+    w: { dtype: "F32", shape: [1, 2], data_offsets: [0, 8] },
+  });
+  assert.equal(bytes.toString("hex", 8 + length), "0000803f000000c0");
+});
+
+test("values, names, shapes and metadata come back to the bit, over chunk borders too", async () => {
+  const file = join(folder, "large.safetensors");
+  const large = [...tensors, { name: "large", shape: [3, chunkBytes / 4 + 5] }];
+  const written = memoryStore(large);
+  fillStoreAt(written, 3);
+  await writeSafetensors(file, { a: "1" }, written);
+  await withReader(file, async (reader) => {
+    assert.deepEqual(reader.header.metadata, { a: "1" });
+    const read = memoryStore(large);
+    await fillStore(reader, read);
+    assert.equal(bitsOf(read), bitsOf(written));
+    await reader.verify();
+  });
+});
+
+test("a source that returns an array of its own, or one of the wrong size", async () => {
+  const file = join(folder, "own.safetensors");
+  const own = { tensors: [{ name: "w", shape: [2] }], read: async () => Float32Array.of(5, 6) };
+  await writeSafetensors(file, {}, own);
+  await withReader(file, async (reader) => assert.deepEqual([...(await reader.read("w"))], [5, 6]));
+  await assert.rejects(writeSafetensors(file, {}, { ...own, read: async () => Float32Array.of(5) }), ShapeError);
+});
+
+test("headers that lie are refused, with the reason", async () => {
+  const tensor = (begin: number, end: number, shape = [(end - begin) / 4], dtype = "F32") => ({
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  });
+  const data = Buffer.alloc(8);
+  const cases: readonly [RegExp, string | object, bigint?][] = [
+    [/its header claims 9000 bytes, the file has/, {}, 9000n],
+    [/its header claims .* bytes/, {}, 0xffffffffffffffffn],
+    [/not JSON/, "{"],
+    [/not JSON/, ""],
+    [/its header is wrong/, "[]"],
+    [/its header is wrong/, { __metadata__: { a: 1 }, w: tensor(0, 8) }],
+    [/w: .*expected/, { w: 5 }],
+    [/w: expected values of type F32, got BF16; convert/, { w: tensor(0, 8, [4], "BF16") }],
+    [/w: shape \[3\] does not fill its 8 bytes/, { w: tensor(0, 8, [3]) }],
+    [/b begins at byte \d+, expected \d+/, { a: tensor(0, 4), b: tensor(0, 4) }],
+    [/w begins at byte \d+, expected \d+/, { w: tensor(4, 8) }],
+    [/expected \d+ bytes by its header, got \d+/, { w: tensor(0, 4) }],
+    [/expected \d+ bytes by its header, got \d+/, { w: tensor(0, 12) }],
+    [/w: .*/, { w: tensor(8, 0, [-2]) }],
+    [/w: .*/, { w: tensor(0, 8, [0.5, 4]) }],
+  ];
+  for (const [message, header, length] of cases) {
+    const file = await writeRaw(header, data, length);
+    await assert.rejects(
+      withReader(file, async () => {}),
+      (error: Error) => {
+        assert.ok(error instanceof CheckpointError, String(error));
+        assert.match(error.message, message);
+        assert.ok(error.message.startsWith(file), error.message);
+        return true;
+      },
+    );
+  }
+});
+
+test("no file, a folder, an empty file", async () => {
+  const empty = join(folder, "empty");
+  await writeFile(empty, "");
+  for (const path of [join(folder, "none"), folder, empty]) {
+    await assert.rejects(
+      withReader(path, async () => {}),
+      CheckpointError,
+    );
+  }
+});
+
+test("every flipped bit is found, or changes nothing but the checksum's own name", async () => {
+  const sample = await writeSample("sample.safetensors");
+  const bytes = await readFile(sample);
+  const expected = await content(sample);
+  const file = join(folder, "flipped.safetensors");
+  const bits = new Uint32Array(bytes.length);
+  fillWords(randomStream(1, "flips"), 0, bits);
+  const checksumName = bytes.indexOf("alexnetSha256");
+  for (let i = 0; i < bytes.length; i++) {
+    const nameLost = i >= checksumName && i < checksumName + "alexnetSha256".length;
+    // Two of the eight bits of each byte.
+    for (const bit of [(bits[i] as number) & 7, ((bits[i] as number) >>> 3) & 7]) {
+      const flipped = Buffer.from(bytes);
+      flipped[i] = (flipped[i] as number) ^ (1 << bit);
+      await writeFile(file, flipped);
+      const outcome = await content(file).catch((error: unknown) => error);
+      if (nameLost && typeof outcome === "string") assert.equal(outcome, expected);
+      else assert.ok(outcome instanceof CheckpointError, `byte ${i}, bit ${bit}: ${outcome}`);
+    }
+  }
+});
+
+test("a file cut off anywhere is refused, and one with something after its end", async () => {
+  const sample = await writeSample("cut.safetensors");
+  const { length } = await readFile(sample);
+  await writeFile(sample, "x", { flag: "a" });
+  for (let kept = length + 1; kept >= 0; kept--) {
+    await truncate(sample, kept);
+    if (kept === length) await content(sample);
+    else await assert.rejects(content(sample), CheckpointError);
+  }
+});
+
+/** Everything in a file, read as a program would. */
+async function content(file: string): Promise<string> {
+  return withReader(file, async (reader) => {
+    const store = memoryStore([...reader.header.tensors].map(([name, { shape }]) => ({ name, shape })));
+    await fillStore(reader, store);
+    return bitsOf(store);
+  });
+}

@@ -1,0 +1,150 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
+import { sizeOf } from "../shape.ts";
+import {
+  damaged,
+  lengthBytes,
+  maxHeaderBytes,
+  parseHeader,
+  type SafetensorsHeader,
+  type StoredTensor,
+  withoutChecksum,
+} from "./safetensorsHeader.ts";
+import { bytesOf, chunkBytes, scratchFor } from "./safetensorsWriter.ts";
+
+/**
+ * Opens a safetensors file and reads its header.
+ *
+ * Throws CheckpointError if there is no such file, or its header or size is not what it should be.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsReader> {
+  const handle = await explainingReads(path, () => open(path, "r"));
+  try {
+    const { size } = await explainingReads(path, () => handle.stat());
+    const start = Buffer.alloc(lengthBytes);
+    await readAll(path, handle, start, 0);
+    const headerBytes = Number(start.readBigUInt64LE());
+    if (headerBytes > Math.min(maxHeaderBytes, size - lengthBytes)) {
+      throw damaged(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
+    }
+    const bytes = Buffer.concat([start, Buffer.alloc(headerBytes)]);
+    await readAll(path, handle, bytes.subarray(lengthBytes), lengthBytes);
+    const header = parseHeader(path, bytes.subarray(lengthBytes), size - bytes.length);
+    return new SafetensorsReader(path, handle, header, bytes);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Opens a file for the time of an action. */
+export async function withReader<T>(file: string, action: (reader: SafetensorsReader) => Promise<T>): Promise<T> {
+  const reader = await openSafetensors(file);
+  try {
+    return await action(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** An open safetensors file. `stream` and `verify` find any change since it was written, `read` does not. */
+export class SafetensorsReader {
+  readonly path: string;
+  readonly header: SafetensorsHeader;
+  readonly #handle: FileHandle;
+  readonly #headerBytes: Buffer;
+
+  constructor(path: string, handle: FileHandle, header: SafetensorsHeader, headerBytes: Buffer) {
+    this.path = path;
+    this.header = header;
+    this.#handle = handle;
+    this.#headerBytes = headerBytes;
+  }
+
+  /** The values of one tensor, in `into` if given. Throws CheckpointError if there is no such tensor. */
+  async read(name: string, into?: Float32Array): Promise<Float32Array> {
+    const tensor = this.header.tensors.get(name);
+    if (tensor === undefined) throw new CheckpointError(`${this.path}: no tensor "${name}" in it`);
+    const values = into ?? new Float32Array(sizeOf(tensor.shape));
+    if (values.length !== sizeOf(tensor.shape)) {
+      throw new ShapeError(`${name}: expected room for ${sizeOf(tensor.shape)} values, got ${values.length}`);
+    }
+    await readAll(this.path, this.#handle, bytesOf(values), tensor.position);
+    return values;
+  }
+
+  /**
+   * Hands over every tensor, in the order of the file; the array is reused for the next one.
+   *
+   * Throws CheckpointError, after the last one, if the checksum differs.
+   */
+  async stream(consume: (name: string, values: Float32Array) => Promise<void>): Promise<void> {
+    const hash = this.#startHash();
+    const scratch = scratchFor([...this.header.tensors.values()]);
+    for (const [name, tensor] of this.header.tensors) {
+      const values = scratch.subarray(0, sizeOf(tensor.shape));
+      await this.#readHashed(bytesOf(values), tensor, hash);
+      await consume(name, values);
+    }
+    this.#finishHash(hash);
+  }
+
+  /** Reads the whole file. Throws CheckpointError if the checksum differs. */
+  async verify(): Promise<void> {
+    const hash = this.#startHash();
+    await explainingReads(this.path, async () => {
+      const start = this.#headerBytes.length;
+      const data = this.#handle.createReadStream({ start, autoClose: false, highWaterMark: chunkBytes });
+      for await (const chunk of data) hash.update(chunk as Buffer);
+    });
+    this.#finishHash(hash);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #startHash(): Hash {
+    return createHash("sha256").update(withoutChecksum(this.#headerBytes));
+  }
+
+  #finishHash(hash: Hash): void {
+    const { checksum } = this.header;
+    if (checksum !== undefined && hash.digest("hex") !== checksum) {
+      throw damaged(this.path, "its checksum differs: it was changed after it was written");
+    }
+  }
+
+  /** The system reads a chunk while this thread hashes the one before. */
+  async #readHashed(bytes: Uint8Array, tensor: StoredTensor, hash: Hash): Promise<void> {
+    let before = bytes.subarray(0, 0);
+    for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
+      const chunk = bytes.subarray(offset, offset + chunkBytes);
+      const reading = readAll(this.path, this.#handle, chunk, tensor.position + offset);
+      hash.update(before);
+      await reading;
+      before = chunk;
+    }
+    hash.update(before);
+  }
+}
+
+/** A call may read less than it was asked for; nothing at all means that the file has ended. */
+async function readAll(path: string, handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await explainingReads(path, () =>
+      handle.read(bytes, done, bytes.length - done, position + done),
+    );
+    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + done}`);
+    done += bytesRead;
+  }
+}
+
+async function explainingReads<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,88 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { ShapeError } from "../errors.ts";
+import { type Shape, sizeOf } from "../shape.ts";
+import { checksumPosition, encodeHeader, type NamedShape } from "./safetensorsHeader.ts";
+
+/** Tensors to be written: shapes at once, values one tensor at a time. */
+export interface TensorSource {
+  readonly tensors: readonly NamedShape[];
+  /** The plain values of a tensor, in `into` (of the tensor's size) or in an array of the source's own. */
+  read(name: string, into: Float32Array): Promise<Float32Array>;
+}
+
+/** Large enough that calls cost nothing, small enough that the checksum finds the bytes in cache. */
+export const chunkBytes = 1 << 20;
+
+/**
+ * Writes and syncs a safetensors file, tensor by tensor: no more than one is in memory. Returns its checksum. The path is
+ * that of a temporary file, which the caller puts in place or removes. `scratch` holds the largest tensor.
+ *
+ * Throws the system's error if the file cannot be written.
+ */
+export async function writeSafetensors(
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+  source: TensorSource,
+  scratch = scratchFor(source.tensors),
+): Promise<string> {
+  const handle = await open(path, "w");
+  try {
+    const digest = await writeContent(handle, metadata, source, scratch);
+    await handle.sync();
+    return digest;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Space for any one of these tensors. */
+export function scratchFor(tensors: readonly { readonly shape: Shape }[]): Float32Array {
+  return new Float32Array(Math.max(0, ...tensors.map(({ shape }) => sizeOf(shape))));
+}
+
+async function writeContent(
+  handle: FileHandle,
+  metadata: Readonly<Record<string, string>>,
+  source: TensorSource,
+  scratch: Float32Array,
+): Promise<string> {
+  const hash = createHash("sha256");
+  const header = encodeHeader(metadata, source.tensors);
+  await writeHashed(handle, header, 0, hash);
+  let position = header.length;
+  for (const { name, shape } of source.tensors) {
+    const values = await source.read(name, scratch.subarray(0, sizeOf(shape)));
+    if (values.length !== sizeOf(shape)) {
+      throw new ShapeError(`${name}: expected ${sizeOf(shape)} values to save, got ${values.length}`);
+    }
+    await writeHashed(handle, bytesOf(values), position, hash);
+    position += values.byteLength;
+  }
+  const digest = hash.digest("hex");
+  await writeAll(handle, Buffer.from(digest), checksumPosition);
+  return digest;
+}
+
+/** The system writes a chunk while this thread hashes it. */
+async function writeHashed(handle: FileHandle, bytes: Uint8Array, position: number, hash: Hash): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
+    const chunk = bytes.subarray(offset, offset + chunkBytes);
+    const written = writeAll(handle, chunk, position + offset);
+    hash.update(chunk);
+    await written;
+  }
+}
+
+/** A call may write less than it was given. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** The same memory as bytes: little-endian, as the format wants it, on every platform that Node.js has binaries for but s390x. */
+export function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

@@ -1,0 +1,39 @@
+import { CheckpointError } from "../errors.ts";
+import { equalShapes } from "../shape.ts";
+import type { NamedShape } from "./safetensorsHeader.ts";
+import type { SafetensorsReader } from "./safetensorsReader.ts";
+import type { TensorSource } from "./safetensorsWriter.ts";
+
+/** Tensors that can be saved and restored, by their names in the file: the weights of a program, or an optimizer's state. */
+export interface TensorStore extends TensorSource {
+  /** Takes the values, which the caller may overwrite afterwards. */
+  write(name: string, values: Float32Array): Promise<void>;
+}
+
+/**
+ * Fills a store from a file.
+ *
+ * Throws CheckpointError if they do not have the same tensors, before anything is written; after all is written, if the
+ * file's checksum differs.
+ */
+export async function fillStore(reader: SafetensorsReader, store: TensorStore): Promise<void> {
+  checkTensors(reader, store.tensors);
+  await reader.stream((name, values) => store.write(name, values));
+}
+
+/** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
+export function checkTensors(reader: SafetensorsReader, expected: readonly NamedShape[]): void {
+  const stored = reader.header.tensors;
+  const names = new Set(expected.map(({ name }) => name));
+  const problems = expected.flatMap(({ name, shape }) => {
+    const got = stored.get(name)?.shape;
+    if (got === undefined) return [`${name}: missing, expected [${shape.join(", ")}]`];
+    return equalShapes(got, shape) ? [] : [`${name}: expected [${shape.join(", ")}], got [${got.join(", ")}]`];
+  });
+  for (const [name, { shape }] of stored) {
+    if (!names.has(name)) problems.push(`${name}: not expected, got [${shape.join(", ")}]`);
+  }
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? "1 tensor does" : `${problems.length} tensors do`;
+  throw new CheckpointError(`${reader.path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
+}

@@ -1,0 +1,145 @@
+import { dirname } from "node:path";
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import type { Model } from "../checkpoint/metadata.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
+import { type Dataset, limitSplit } from "../dataset/dataset.ts";
+import { findDataset } from "../dataset/datasets.ts";
+import { ConfigError } from "../errors.ts";
+import { decodeImage } from "../image/decode.ts";
+import type { Image } from "../image/image.ts";
+import { createPreprocessor } from "../image/preprocess.ts";
+import { operations } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { evaluate } from "../training/evaluate.ts";
+import { type Evaluation, softmax } from "../training/metrics.ts";
+import { readRunConfig } from "./runSetup.ts";
+import { type EngineName, selectEngine } from "./selectEngine.ts";
+import { weightStore } from "./tensorStores.ts";
+
+export interface OpenOptions {
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  /** Images computed at a time; default 1, for predictions of single images. */
+  readonly batchSize?: number;
+  readonly onMessage?: (message: string) => void;
+}
+
+/** A class with its probability. */
+export interface ClassScore {
+  readonly className: string;
+  readonly probability: number;
+}
+
+export interface PredictOptions {
+  /** For a network whose dropout is active at evaluation: average so many draws. Default 1. */
+  readonly samples?: number;
+  /** The seed of those draws. Default 0. */
+  readonly seed?: number;
+}
+
+export interface EvaluateRunOptions {
+  /** Default: the data set that the run was trained on. */
+  readonly dataset?: string;
+  readonly dataDir?: string;
+  /** Evaluate on the first so many test images only. */
+  readonly testLimit?: number;
+  readonly seed?: number;
+  readonly onProgress?: (images: number, of: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A trained network, ready to use. Calls must not overlap. */
+export interface Classifier {
+  /** The weights file that it was read from. */
+  readonly file: string;
+  readonly model: Model;
+  /** What it computes on. */
+  readonly engine: string;
+  /** Whether an answer is a draw, since dropout stays active. */
+  readonly isRandom: boolean;
+  /** Every class, the most probable first. Accepts a path or a decoded image. Throws DataError for a file that is no image. */
+  predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
+  /** Over a data set's test images. Undefined if the signal was aborted. Throws DataError if the classes are not the model's. */
+  evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
+  close(): void;
+}
+
+/**
+ * Opens a run directory (its best weights) or a weights file.
+ *
+ * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
+ */
+export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
+  const file = await resolveModelFile(path);
+  const model = await loadModel(file);
+  const { network, preprocessing, precision, classNames } = model;
+  const { batchSize = 1 } = options;
+  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  if (warning) options.onMessage?.(warning);
+  const ops = operations(network);
+  const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision });
+  const close = () => {
+    program.close();
+    engine.close();
+  };
+  try {
+    await readWeights(file, weightStore(program, network));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const prepare = createPreprocessor(preprocessing);
+  const input = new Float32Array(sizeOf(network.input));
+  return {
+    file,
+    model,
+    engine: engine.description,
+    isRandom: ops.some((op) => op.kind === "dropout" && op.options.activeAtEvaluation),
+    async predict(image, { samples = 1, seed = 0 } = {}) {
+      prepare(typeof image === "string" ? await decodeImage(image) : image, input, 0);
+      const mean = new Float64Array(classNames.length);
+      for (let first = 0; first < samples; first++) {
+        const probabilities = softmax(await program.forward(input, 1, { seed, first }));
+        for (const [c, probability] of probabilities.entries()) mean[c] = (mean[c] as number) + probability / samples;
+      }
+      return classNames
+        .map((className, c) => ({ className, probability: mean[c] as number }))
+        .sort((a, b) => b.probability - a.probability);
+    },
+    async evaluate(given = {}) {
+      const dataset = await datasetOf(path, file, given);
+      checkClasses(dataset, model);
+      const split = given.testLimit === undefined ? dataset.test : limitSplit(dataset.test, given.testLimit);
+      const { onProgress, signal } = given;
+      return evaluate(program, {
+        split,
+        preprocessing,
+        classNames,
+        seed: given.seed ?? 0,
+        signal,
+        ...(onProgress ? { onProgress: (images: number) => onProgress(images, split.length) } : {}),
+      });
+    },
+    close,
+  };
+}
+
+async function datasetOf(path: string, file: string, given: EvaluateRunOptions): Promise<Dataset> {
+  const run = await readRunConfig(path === file ? dirname(file) : path);
+  const name = given.dataset ?? run?.dataset.name;
+  if (name === undefined) {
+    throw new ConfigError(`${path}: no config.json beside it says which data set it was trained on; give one`);
+  }
+  const dataDir = given.dataDir ?? (name === run?.dataset.name ? run.dataset.dataDir : undefined);
+  return findDataset(name).load(dataDir === undefined ? {} : { dataDir });
+}
+
+function checkClasses(dataset: Dataset, { classNames, network }: Model): void {
+  const same =
+    dataset.classNames.length === classNames.length && dataset.classNames.every((n, i) => n === classNames[i]);
+  if (same) return;
+  const list = (names: readonly string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
+  throw new ConfigError(
+    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(dataset.classNames)}`,
+  );
+}

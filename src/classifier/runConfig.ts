@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { preprocessingSchema } from "../image/preprocess.ts";
+import { type Network, parseNetwork } from "../network/network.ts";
+import { recipeSchema } from "../training/recipe.ts";
+
+const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseNetwork(json, "network"));
+
+/** Everything that a run was started with: config.json of its directory. */
+export const runConfigSchema = z.object({
+  dataset: z.object({
+    name: z.string(),
+    /** Where its files were found. */
+    source: z.string(),
+    dataDir: z.string().optional(),
+    trainLimit: z.int().optional(),
+    testLimit: z.int().optional(),
+    trainImages: z.int(),
+    testImages: z.int(),
+    classNames: z.array(z.string()),
+  }),
+  network: networkSchema,
+  recipe: recipeSchema,
+  preprocessing: preprocessingSchema,
+  precision: z.literal("f32"),
+  engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
+  machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
+  /** What was typed. */
+  command: z.string(),
+  started: z.string(),
+});
+
+export type RunConfig = z.infer<typeof runConfigSchema>;

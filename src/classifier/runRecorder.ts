@@ -1,0 +1,163 @@
+import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { loadModel } from "../checkpoint/model.ts";
+import { appendLog, type LogEntry } from "../checkpoint/runLog.ts";
+import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import { CheckpointError } from "../errors.ts";
+import type { Evaluation } from "../training/metrics.ts";
+import { means, type Position, type Tally } from "../training/position.ts";
+import type { TrainingListener } from "../training/train.ts";
+import type { RunConfig } from "./runConfig.ts";
+import { writeCurves } from "./runReport.ts";
+
+export interface TrainProgress {
+  /** Passes through the training set so far, fractional, and in all. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Training images so far, and in all. */
+  readonly images: number;
+  readonly totalImages: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly examplesPerSecond: number;
+}
+
+/** Told what happens in a run. */
+export interface TrainObserver {
+  /** `epoch` is where training begins: above 0 when a run is taken up again. */
+  onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
+  /** Facts and warnings for people. */
+  onMessage?(message: string): void;
+  onProgress?(progress: TrainProgress): void;
+  onEvaluationProgress?(images: number, of: number): void;
+  onEpoch?(entry: LogEntry): void;
+}
+
+export interface RecorderOptions {
+  readonly directory: string;
+  readonly config: RunConfig;
+  /** Lines that the run's log has already. */
+  readonly log: readonly LogEntry[];
+  readonly weights: TensorStore;
+  readonly optimizer: TensorStore;
+  readonly observer: TrainObserver | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly maxMinutes: number | undefined;
+}
+
+/** Writes down what happens in training: log, checkpoints, curves. */
+export interface Recorder {
+  readonly listener: TrainingListener;
+  readonly log: readonly LogEntry[];
+  /** The newest evaluation of this call. */
+  evaluation(): Evaluation | undefined;
+  /** Throws CheckpointError if it cannot be written; then the checkpoint before stays. */
+  save(position: Position, best: boolean): Promise<void>;
+}
+
+const SAVE_EVERY_SECONDS = 180;
+const RETRY_SAVE_SECONDS = 30;
+
+export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { directory, config, observer, signal, weights, optimizer } = options;
+  const { trainImages, testImages } = config.dataset;
+  const { epochs } = config.recipe;
+  const log = [...options.log];
+  const deadline = performance.now() + (options.maxMinutes ?? Infinity) * 60_000;
+  let bestAccuracy = await storedBest(directory);
+  let evaluation: Evaluation | undefined;
+  let nextSave = performance.now() + SAVE_EVERY_SECONDS * 1000;
+
+  const epochOf = ({ epoch, images }: Position) => epoch + images / trainImages;
+  function entryOf(position: Position, tally: Tally, learningRate: number): LogEntry {
+    const { loss, accuracy, examplesPerSecond } = means(tally);
+    return {
+      epoch: epochOf(position),
+      iteration: position.iteration,
+      trainLoss: loss,
+      trainAccuracy: accuracy,
+      learningRate,
+      examplesPerSecond,
+      seconds: position.seconds,
+    };
+  }
+  async function write(entry: LogEntry): Promise<void> {
+    log.push(entry);
+    await appendLog(directory, entry);
+  }
+  async function save(position: Position, best: boolean): Promise<void> {
+    const { network, preprocessing, precision } = config;
+    const model = { network, preprocessing, precision, classNames: config.dataset.classNames, metrics: metricsOf(log) };
+    const { iteration } = position;
+    await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best });
+    nextSave = performance.now() + SAVE_EVERY_SECONDS * 1000;
+  }
+  /** A full disk must not end a run: the old checkpoint stays, and the next try comes soon. */
+  async function trySave(position: Position, best: boolean): Promise<boolean> {
+    try {
+      await save(position, best);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      nextSave = performance.now() + RETRY_SAVE_SECONDS * 1000;
+      observer?.onMessage?.(`${error.message}; training goes on and tries again in ${RETRY_SAVE_SECONDS} s`);
+      return false;
+    }
+  }
+
+  const listener: TrainingListener = {
+    signal,
+    onIteration(position) {
+      const { loss, accuracy, examplesPerSecond } = means(position.epochTally);
+      observer?.onProgress?.({
+        epoch: epochOf(position),
+        epochs,
+        images: position.totalImages,
+        totalImages: Math.round(epochs * trainImages),
+        loss,
+        accuracy,
+        examplesPerSecond,
+      });
+    },
+    onWindow: (position, window, rate) => write(entryOf(position, window, rate)),
+    async betweenIterations(position) {
+      if (signal?.aborted) return "interrupt";
+      if (performance.now() >= nextSave) await trySave(position, false);
+      return performance.now() >= deadline ? "time" : undefined;
+    },
+    onEvaluationProgress: (images) => observer?.onEvaluationProgress?.(images, testImages),
+    async onEvaluation(position, epoch, result, rate) {
+      evaluation = result;
+      const tested = { testLoss: result.loss, testAccuracy: result.top1Accuracy };
+      const entry = { ...entryOf(position, epoch, rate), ...tested };
+      await write(entry);
+      const best = result.top1Accuracy > bestAccuracy;
+      if ((await trySave(position, best)) && best) bestAccuracy = result.top1Accuracy;
+      await writeCurves(directory, config, log);
+      observer?.onEpoch?.(entry);
+    },
+    onStuck({ iteration }) {
+      const { initializer, learningRate } = config.recipe;
+      observer?.onMessage?.(
+        `iteration ${iteration}: for 200 iterations the loss has stayed at that of guessing; ` +
+          `try another initializer (${initializer.weight.kind}) or --learning-rate (${learningRate})`,
+      );
+    },
+  };
+  return { listener, log, evaluation: () => evaluation, save };
+}
+
+/** What the weights that are saved now are known to do. */
+function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
+  const { epoch, iteration, trainLoss, trainAccuracy } = log.at(-1) ?? {};
+  const { testLoss, testAccuracy } = log.findLast((entry) => entry.testAccuracy !== undefined) ?? {};
+  const known = Object.entries({ epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy });
+  return Object.fromEntries(known.filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
+
+async function storedBest(directory: string): Promise<number> {
+  const { best } = checkpointFiles(directory);
+  if (!(await fileExists(best))) return -1;
+  return (await loadModel(best)).metrics["testAccuracy"] ?? -1;
+}

@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import { writeFileDurably } from "../checkpoint/durable.ts";
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import { batches } from "../dataset/batches.ts";
+import { type Dataset, limitSplit } from "../dataset/dataset.ts";
+import type { Program } from "../engine/engine.ts";
+import { encodePng } from "../image/decode.ts";
+import { drawCurves } from "../report/curves.ts";
+import { type ReportPrediction, type ReportSection, renderReport } from "../report/html.ts";
+import { toPng } from "../report/png.ts";
+import { sizeOf } from "../shape.ts";
+import { type Evaluation, softmax } from "../training/metrics.ts";
+import type { RunConfig } from "./runConfig.ts";
+
+/** Test images that a report shows. */
+const SHOWN_IMAGES = 24;
+
+function titleOf({ network, dataset }: RunConfig): string {
+  return `${network.name} on ${dataset.name}`;
+}
+
+/** Draws curves.svg and curves.png of a run directory. */
+export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<void> {
+  const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
+  await writeFileDurably(join(directory, "curves.svg"), svg);
+  await writeFileDurably(join(directory, "curves.png"), toPng(svg));
+}
+
+export interface RunReport {
+  readonly directory: string;
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly program: Program;
+  readonly log: readonly LogEntry[];
+  readonly evaluation: Evaluation | undefined;
+  readonly device: string;
+}
+
+/** Writes report.html of a run directory. Returns its path. */
+export async function writeReport(run: RunReport): Promise<string> {
+  const { directory, config, log, evaluation, device } = run;
+  const title = titleOf(config);
+  const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
+  const { source, name, deviations } = config.network;
+  const page = renderReport({
+    title,
+    results: {
+      epochs: last?.epoch ?? 0,
+      iterations: last?.iteration ?? 0,
+      seconds: last?.seconds ?? 0,
+      ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),
+      ...(last ? { examplesPerSecond: last.examplesPerSecond } : {}),
+      device,
+    },
+    curves: {
+      wide: await drawCurves(log, { title, format: "wide" }),
+      narrow: await drawCurves(log, { title, format: "narrow" }),
+    },
+    ...(evaluation ? { evaluation } : {}),
+    predictions: await shownPredictions(run),
+    configuration: configurationOf(config),
+    command: config.command,
+    network: { name, source, deviations },
+  });
+  const path = join(directory, "report.html");
+  await writeFileDurably(path, page);
+  return path;
+}
+
+/** What the network says of the first test images. */
+async function shownPredictions({ config, dataset, program }: RunReport): Promise<readonly ReportPrediction[]> {
+  const { preprocessing, recipe } = config;
+  const { classNames } = config.dataset;
+  const split = limitSplit(dataset.test, SHOWN_IMAGES);
+  const shown: ReportPrediction[] = [];
+  for await (const batch of batches({ split, preprocessing, batchSize: program.batchSize })) {
+    const draws = { seed: recipe.seed, first: shown.length };
+    const logits = await program.forward(batch.images, batch.count, draws);
+    const classes = sizeOf(program.outputShape);
+    for (let row = 0; row < batch.count; row++) {
+      const index = batch.indices[row] as number;
+      const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
+      const probability = Math.max(...probabilities);
+      const nameOf = (label: number) => classNames[label] ?? String(label);
+      shown.push({
+        png: await encodePng(split.image(index)),
+        trueClass: nameOf(split.label(index)),
+        predictedClass: nameOf(probabilities.indexOf(probability)),
+        probability,
+      });
+    }
+  }
+  return shown;
+}
+
+function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
+  const { optimizer, schedule, initializer } = recipe;
+  const sections: readonly ReportSection[] = [
+    {
+      heading: "Data",
+      rows: [
+        ["data set", dataset.name],
+        ["found in", dataset.source],
+        ["training images", String(dataset.trainImages)],
+        ["test images", String(dataset.testImages)],
+        ["input", `${network.input.join("×")}, ${preprocessing.resize}`],
+        ["mean", preprocessing.mean.join(", ")],
+        ["deviation", preprocessing.deviation.join(", ")],
+      ],
+    },
+    {
+      heading: `Recipe ${recipe.name}`,
+      rows: [
+        ["source", recipe.source],
+        ["epochs", String(recipe.epochs)],
+        ["batch size", String(recipe.batchSize)],
+        ["learning rate", `${recipe.learningRate}, ${schedule.kind}`],
+        ["optimizer", `SGD, ${optimizer.form} form, momentum ${optimizer.momentum}, decay ${optimizer.weightDecay}`],
+        ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
+        ["seed", String(recipe.seed)],
+      ],
+    },
+    {
+      heading: "Machine",
+      rows: [
+        ["engine", engine.description],
+        ["precision", precision],
+        ["processor", machine.cpu],
+        ["system", machine.system],
+        ["Node.js", machine.node],
+        ["alexnet", machine.alexnet],
+        ["started", started],
+      ],
+    },
+  ];
+  return sections;
+}

@@ -1,0 +1,26 @@
+import type { Engine } from "../engine/engine.ts";
+import { createOneDnnEngine } from "../engine/onednn/onednn.ts";
+import { createReferenceEngine } from "../engine/reference/reference.ts";
+import { NativeError } from "../errors.ts";
+
+/** `auto` takes oneDNN where it is found, otherwise the reference engine. */
+export const engineNames = ["auto", "onednn", "reference"] as const;
+
+export type EngineName = (typeof engineNames)[number];
+
+export interface SelectedEngine {
+  readonly engine: Engine;
+  /** Why the slow engine was taken, if it was not asked for. */
+  readonly warning: string | undefined;
+}
+
+/** Throws NativeError if `onednn` is asked for and no supported oneDNN is found. */
+export function selectEngine(name: EngineName, threads?: number): SelectedEngine {
+  if (name === "reference") return { engine: createReferenceEngine(), warning: undefined };
+  try {
+    return { engine: createOneDnnEngine(threads === undefined ? {} : { threads }), warning: undefined };
+  } catch (error) {
+    if (name === "onednn" || !(error instanceof NativeError)) throw error;
+    return { engine: createReferenceEngine(), warning: `${error.message}. Going on with the reference engine: slow` };
+  }
+}

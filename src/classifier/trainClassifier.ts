@@ -1,0 +1,166 @@
+import { rmdir } from "node:fs/promises";
+import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
+import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
+import { openRun } from "../checkpoint/runDirectory.ts";
+import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
+import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import type { TrainingProgram } from "../engine/engine.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import { initialValues } from "../network/initialize.ts";
+import { operations } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import type { Evaluation } from "../training/metrics.ts";
+import { initialPosition, type Position, positionSchema } from "../training/position.ts";
+import type { Recipe } from "../training/recipe.ts";
+import type { SgdTarget } from "../training/sgd.ts";
+import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import { createRecorder, type TrainObserver } from "./runRecorder.ts";
+import { writeReport } from "./runReport.ts";
+import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, resumeRun, startRun } from "./runSetup.ts";
+import { velocityStore, weightStore } from "./tensorStores.ts";
+
+export interface TrainOptions extends RunSettings {
+  /** The run's directory. Default: a new one under `runs/`. */
+  readonly run?: string;
+  /** Go on with the run in the directory. */
+  readonly resume?: boolean;
+  /** Stop after so many minutes of this call's training, with an evaluation; the run can be resumed. */
+  readonly maxMinutes?: number;
+  /** Aborting saves and ends within an iteration. */
+  readonly signal?: AbortSignal;
+  readonly observer?: TrainObserver;
+  /** What was typed, for the record. */
+  readonly command?: string;
+}
+
+export interface TrainResult {
+  /** The run's directory. */
+  readonly run: string;
+  readonly end: TrainingEnd | "already finished";
+  /** The log's last line with an evaluation; undefined if there was none yet. */
+  readonly last: LogEntry | undefined;
+  /** The evaluation behind it, if it was made by this call. */
+  readonly evaluation: Evaluation | undefined;
+  /** What it was computed on. */
+  readonly device: string;
+}
+
+/**
+ * Trains a classifier and keeps everything about it in a run directory: configuration, log, checkpoints, curves, report.
+ *
+ * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used, CheckpointError for a directory that
+ * cannot, DivergenceError if training loses its way; whatever was saved before stays.
+ */
+export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
+  const directory = options.run ?? (await newRunDirectory(options.network));
+  const run = await openRun(directory);
+  try {
+    const prepared = await prepareRun(directory, options);
+    try {
+      return await trainPrepared(directory, prepared, options);
+    } finally {
+      prepared.engine.close();
+    }
+  } finally {
+    await run.close();
+    // Only an empty directory goes: one whose run could not even be started.
+    await rmdir(directory).catch(() => undefined);
+  }
+}
+
+async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
+  const notify = options.observer?.onMessage ?? (() => {});
+  const stored = await readRunConfig(directory);
+  if (!stored) return startRun(directory, options, options.command ?? "trainClassifier", notify);
+  if (options.resume) return resumeRun(stored, options, notify);
+  throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);
+}
+
+async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
+  const { config, dataset, engine } = prepared;
+  const { network, recipe, preprocessing, precision } = config;
+  const { classNames } = config.dataset;
+  const { observer, signal, maxMinutes } = options;
+  const checkpoint = await loadCheckpoint(directory);
+  for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
+  const start = checkpoint ? readPosition(checkpoint) : initialPosition;
+  const device = `${engine.description}, ${config.machine.cpu}`;
+  await truncateLog(directory, start.iteration);
+  const log = await readLog(directory);
+  const lastOf = (entries: readonly LogEntry[]) => entries.findLast((entry) => entry.testAccuracy !== undefined);
+  if (start.epoch >= recipe.epochs) {
+    return { run: directory, end: "already finished", last: lastOf(log), evaluation: undefined, device };
+  }
+  const program = await engine.compileTraining({
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize: recipe.batchSize,
+    precision,
+  });
+  try {
+    const targets = sgdTargets(program, recipe);
+    const weights = weightStore(program, network);
+    const optimizer = velocityStore(program, network, targets);
+    await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(optimizer) });
+    if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
+    else await initialize(program, prepared);
+    observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    const recorder = await createRecorder({ directory, config, log, weights, optimizer, observer, signal, maxMinutes });
+    const training: Training = {
+      program,
+      targets,
+      recipe,
+      train: dataset.train,
+      test: dataset.test,
+      preprocessing,
+      classNames,
+    };
+    const { position, end } = await train(training, start, recorder.listener);
+    if (end === "interrupt") await recorder.save(position, false);
+    else
+      await writeReport({
+        directory,
+        config,
+        dataset,
+        program,
+        log: recorder.log,
+        evaluation: recorder.evaluation(),
+        device,
+      });
+    return { run: directory, end, last: lastOf(recorder.log), evaluation: recorder.evaluation(), device };
+  } finally {
+    program.close();
+  }
+}
+
+function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
+  const parsed = positionSchema.safeParse(position);
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`${optimizerFile}: not a position in training: ${parsed.error.message}`);
+}
+
+async function initialize(program: TrainingProgram, { config }: PreparedRun): Promise<void> {
+  const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
+  for (const initial of initialValues(config.network, config.recipe.initializer, config.recipe.seed)) {
+    const tensor = values.get(initial.name);
+    if (tensor) await program.write(tensor, initial.values);
+  }
+}
+
+function sgdTargets(program: TrainingProgram, { optimizer, multipliers }: Recipe): readonly SgdTarget[] {
+  return program.parameters.map(({ name, value, gradient }) => {
+    const role = name.slice(name.lastIndexOf(".") + 1);
+    const factors = multipliers[name] ?? multipliers[role];
+    return {
+      value,
+      gradient,
+      velocity: optimizer.momentum > 0 ? program.newTensor(value) : undefined,
+      learningRateFactor: factors?.learningRate ?? 1,
+      weightDecayFactor: factors?.weightDecay ?? 1,
+    };
+  });
+}
+
+function bytesOf(store: TensorStore): number {
+  return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+}

@@ -1,0 +1,79 @@
+import { availableParallelism } from "node:os";
+import type { Command } from "commander";
+import { describeMachine } from "../classifier/machine.ts";
+import { selectEngine } from "../classifier/selectEngine.ts";
+import { datasets } from "../dataset/datasets.ts";
+import { findOneDnn } from "../engine/onednn/native/find.ts";
+import { messageOf } from "../errors.ts";
+import { jsonOption } from "./options.ts";
+import { print, printJson } from "./output.ts";
+
+const examples = `
+Examples:
+  alexnet doctor           what this machine has, and what is missing
+  alexnet doctor --json
+`;
+
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("show what this machine offers: Node.js, processor, oneDNN, data sets")
+    .addOption(jsonOption())
+    .addHelpText("after", examples)
+    .action(doctor);
+}
+
+interface Diagnosis {
+  readonly machine: ReturnType<typeof describeMachine>;
+  readonly threads: number;
+  readonly libraries: ReturnType<typeof findOneDnn>;
+  /** The engine that `--engine onednn` gives, or why it gives none. */
+  readonly onednn: { readonly engine: string } | { readonly problem: string };
+  readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
+}
+
+async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
+  const diagnosis = await diagnose();
+  if (json) printJson(diagnosis);
+  else print(formatDiagnosis(diagnosis));
+  if ("problem" in diagnosis.onednn) process.exitCode = 1;
+}
+
+async function diagnose(): Promise<Diagnosis> {
+  return {
+    machine: describeMachine(),
+    threads: availableParallelism(),
+    libraries: findOneDnn(),
+    onednn: tryOneDnn(),
+    datasets: await Promise.all(
+      datasets.map(async ({ name, locate }) => ({ name, source: (await locate({})) ?? null })),
+    ),
+  };
+}
+
+function tryOneDnn(): Diagnosis["onednn"] {
+  try {
+    const { engine } = selectEngine("onednn");
+    engine.close();
+    return { engine: engine.description };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found }: Diagnosis): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ["alexnet", machine.alexnet],
+    ["Node.js", machine.node],
+    ["system", machine.system],
+    ["processor", `${machine.cpu}, ${threads} core${threads === 1 ? "" : "s"} for this process`],
+    ...libraries.map(({ path, version, supported }): readonly [string, string] => [
+      "oneDNN",
+      `${version} at ${path}${supported ? "" : " (not supported)"}`,
+    ]),
+    "engine" in onednn ? ["engine", onednn.engine] : ["engine", `reference only (slow). ${onednn.problem}`],
+    ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}

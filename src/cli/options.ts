@@ -1,0 +1,41 @@
+import { InvalidArgumentError, Option } from "commander";
+import { engineNames } from "../classifier/selectEngine.ts";
+
+/** Reads a number within bounds. */
+function number(what: string, accepts: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && accepts(value)) return value;
+    throw new InvalidArgumentError(`expected ${what}, got "${text}"`);
+  };
+}
+
+export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
+export const positiveNumber = number("a number above 0", (value) => value > 0);
+export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
+export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
+export const seed = number(
+  "a whole number from 0 to 4294967295",
+  (v) => Number.isInteger(v) && v >= 0 && v <= 0xffffffff,
+);
+
+export function engineOption(): Option {
+  return new Option("--engine <name>", "what computes; auto takes oneDNN where it is found").choices(engineNames);
+}
+
+export function threadsOption(): Option {
+  return new Option("--threads <n>", "threads to compute on (default: the cores given to this process)").argParser(
+    positiveInteger,
+  );
+}
+
+export function dataDirOption(): Option {
+  return new Option(
+    "--data-dir <dir>",
+    "folder of the data set's files (default: where the system or a download put them)",
+  );
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print the result as JSON");
+}

@@ -1,0 +1,69 @@
+import cliProgress from "cli-progress";
+import { showsUnicode } from "../report/terminal.ts";
+
+/** Whether standard output can show block characters. */
+export function unicodeOutput(): boolean {
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  return showsUnicode(process.stdout.isTTY === true, { LC_ALL, LC_CTYPE, LANG });
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+/** What is for people's eyes and not part of a command's result. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** A line of progress on standard error: redrawn in a terminal, printed now and then elsewhere. */
+export interface ProgressLine {
+  /** `text` stands behind the bar. */
+  update(done: number, total: number, text: string): void;
+  /** Removes the bar, so that something else can be printed. */
+  clear(): void;
+}
+
+const SECONDS_BETWEEN_LINES = 15;
+
+export function progressLine(label: string): ProgressLine {
+  return process.stderr.isTTY ? terminalLine(label) : plainLines(label);
+}
+
+function terminalLine(label: string): ProgressLine {
+  let bar: cliProgress.SingleBar | undefined;
+  return {
+    update(done, total, text) {
+      if (!bar) {
+        const format = `${label} {bar} {text}`;
+        const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
+        const options = { format, clearOnComplete: true, hideCursor: true, barsize: 16, stream: process.stderr };
+        bar = new cliProgress.SingleBar({ ...options, linewrap: false, gracefulExit: false }, preset);
+        bar.start(total, done, { text });
+      }
+      bar.setTotal(total);
+      bar.update(done, { text });
+    },
+    clear() {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+function plainLines(label: string): ProgressLine {
+  let last = performance.now();
+  return {
+    update(done, total, text) {
+      const now = performance.now();
+      if (now - last < SECONDS_BETWEEN_LINES * 1000) return;
+      last = now;
+      tell(`${label} ${Math.floor((100 * done) / total)} % ${text}`);
+    },
+    clear() {},
+  };
+}

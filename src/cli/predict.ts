@@ -1,0 +1,70 @@
+import type { Command } from "commander";
+import { type ClassScore, openClassifier } from "../classifier/classifier.ts";
+import type { EngineName } from "../classifier/selectEngine.ts";
+import { DataError } from "../errors.ts";
+import { formatPredictions } from "../report/terminal.ts";
+import { engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
+import { print, printJson, tell, unicodeOutput } from "./output.ts";
+
+interface PredictFlags {
+  readonly top: number;
+  readonly samples: number;
+  readonly seed: number;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  alexnet predict runs/quick shoe.png                  the five most probable classes
+  alexnet predict runs/quick *.jpg --top 1 --json      one class for each image, for a program
+  alexnet predict runs/rgb photo.jpg --samples 20      for networks whose dropout stays active
+`;
+
+export function addPredict(program: Command): void {
+  program
+    .command("predict")
+    .description("classify JPEG or PNG images, prepared as the run's test images were")
+    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<image...>", "files of any size")
+    .option("--top <n>", "classes to show", positiveInteger, 5)
+    .option("--samples <n>", "average so many draws, where dropout is active at evaluation", positiveInteger, 1)
+    .option("--seed <n>", "of those draws", seed, 0)
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .addHelpText("after", examples)
+    .action(predictCommand);
+}
+
+/** A file that is no image does not keep the others from being classified. */
+async function predictCommand(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
+  const { engine, threads, json, top, samples, seed: drawSeed } = flags;
+  const classifier = await openClassifier(run, {
+    onMessage: tell,
+    ...(engine ? { engine } : {}),
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
+  try {
+    for (const file of images) {
+      try {
+        const classes = (await classifier.predict(file, { samples, seed: drawSeed })).slice(0, top);
+        results.push({ file, classes });
+        if (!json) print(`${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        tell(`alexnet: ${error.message}`);
+        process.exitCode = error.exitCode;
+      }
+    }
+    if (json) printJson(results);
+    if (classifier.isRandom) {
+      const draws = samples === 1 ? "a draw" : `the mean of ${samples} draws`;
+      tell(`Dropout is active at evaluation in this network: each answer is ${draws} (--samples, --seed).`);
+    }
+  } finally {
+    classifier.close();
+  }
+}

@@ -1,0 +1,166 @@
+import { type Command, Option } from "commander";
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { TrainObserver, TrainProgress } from "../classifier/runRecorder.ts";
+import type { EngineName } from "../classifier/selectEngine.ts";
+import { type TrainResult, trainClassifier } from "../classifier/trainClassifier.ts";
+import type { Precision } from "../engine/engine.ts";
+import { formatDuration, formatLoss, formatPercent } from "../report/numbers.ts";
+import {
+  dataDirOption,
+  engineOption,
+  jsonOption,
+  nonNegative,
+  positiveInteger,
+  positiveNumber,
+  seed,
+  share,
+  threadsOption,
+} from "./options.ts";
+import { print, printJson, progressLine, tell } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
+
+interface TrainFlags {
+  readonly network?: string;
+  readonly recipe?: string;
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+  readonly seed?: number;
+  readonly inputSize?: number;
+  readonly trainLimit?: number;
+  readonly testLimit?: number;
+  readonly maxMinutes?: number;
+  readonly engine?: EngineName;
+  readonly precision?: Precision;
+  readonly threads?: number;
+  readonly dataDir?: string;
+  readonly run?: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  alexnet train                                      Fashion-MNIST, default network and recipe
+  alexnet train --epochs 0.25 --run runs/quick       a quarter of an epoch
+  alexnet train --recipe d2l --learning-rate 0.02    a recipe, with one value changed
+  alexnet train --run runs/quick --resume            go on with a run that was stopped
+
+A run directory holds config.json, log.jsonl, curves.svg, curves.png, report.html and checkpoints (*.safetensors).
+Ctrl-C saves and stops; a second one stops at once.
+`;
+
+export function addTrain(program: Command): void {
+  program
+    .command("train")
+    .description("train a network on a data set")
+    .argument("[dataset]", "name of a data set (default: fashion-mnist)")
+    .option("--network <name>", "a name, or a JSON file (default: alexnet-fashion)")
+    .option("--recipe <name>", "how to train: a name, or a JSON file (default: fashion)")
+    .option("--epochs <n>", "passes through the training images; may be a fraction", positiveNumber)
+    .option("--batch-size <n>", "images in a step", positiveInteger)
+    .option("--learning-rate <x>", "step size of the optimizer", positiveNumber)
+    .option("--momentum <x>", "share of the last step kept in the next", share)
+    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
+    .option("--seed <n>", "of every random choice", seed)
+    .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
+    .option("--train-limit <n>", "train on the first n images only", positiveInteger)
+    .option("--test-limit <n>", "evaluate on the first n test images only", positiveInteger)
+    .option("--max-minutes <n>", "evaluate and stop after so many minutes", positiveNumber)
+    .addOption(engineOption())
+    .addOption(new Option("--precision <name>", "number format of the compute").choices(["f32"]))
+    .addOption(threadsOption())
+    .addOption(dataDirOption())
+    .option("--run <dir>", "the run's directory (default: runs/<network>-<n>, a new one)")
+    .option("--resume", "go on with the run in --run")
+    .addOption(jsonOption())
+    .addHelpText("after", examples)
+    .action(trainCommand);
+}
+
+async function trainCommand(
+  dataset: string | undefined,
+  { json, ...flags }: TrainFlags,
+  command: Command,
+): Promise<void> {
+  if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
+  const stop = onStopSignals(() => tell("\nStopping: saving after this iteration. Once more to stop at once."));
+  try {
+    const result = await trainClassifier({
+      ...flags,
+      ...(dataset === undefined ? {} : { dataset }),
+      signal: stop.signal,
+      observer: observer(),
+      command: ["alexnet", ...process.argv.slice(2)].join(" "),
+    });
+    if (json) printJson(result);
+    else if (result.end !== "interrupt") printResult(result);
+    if (result.end === "interrupt") {
+      tell(`Saved. Go on with: alexnet train --run ${result.run} --resume`);
+      process.exitCode = stop.exitCode();
+    }
+  } finally {
+    stop.end();
+  }
+}
+
+function observer(): TrainObserver {
+  const training = progressLine("train");
+  const evaluating = progressLine("test ");
+  const clear = () => {
+    training.clear();
+    evaluating.clear();
+  };
+  return {
+    onMessage(message) {
+      clear();
+      tell(message);
+    },
+    onStart({ directory, config, epoch }) {
+      const { network, dataset, recipe, engine, machine, precision } = config;
+      const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
+      tell(
+        `${network.name} (${network.input.join("×")}) on ${dataset.name}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
+      );
+      tell(`${engine.description}, ${precision}, ${machine.cpu}`);
+      tell(`run directory ${directory}`);
+    },
+    onProgress(progress) {
+      evaluating.clear();
+      training.update(progress.images, progress.totalImages, progressText(progress));
+    },
+    onEvaluationProgress(images, of) {
+      training.clear();
+      evaluating.update(images, of, `${images} of ${of} images`);
+    },
+    onEpoch(entry) {
+      clear();
+      tell(epochLine(entry));
+    },
+  };
+}
+
+function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
+  const left = formatDuration((totalImages - images) / examplesPerSecond);
+  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${examplesPerSecond.toFixed(1)} images/s ${left} left`;
+}
+
+function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
+  const figures = `train loss ${formatLoss(trainLoss)}, train acc ${formatPercent(trainAccuracy)}`;
+  return `epoch ${Number(epoch.toFixed(2))}: ${figures}, test acc ${formatPercent(testAccuracy)}`;
+}
+
+/** The closing lines of Dive into Deep Learning's training function. */
+function printResult({ run, end, last, device }: TrainResult): void {
+  if (end === "already finished") tell(`${run}: already finished; nothing to do`);
+  if (last) {
+    const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
+    print(`loss ${formatLoss(trainLoss)}, train acc ${trainAccuracy.toFixed(3)}, test acc ${testAccuracy.toFixed(3)}`);
+    print(`${last.examplesPerSecond.toFixed(1)} examples/sec on ${device}`);
+    tell(`${iteration} iterations in ${formatDuration(seconds)}`);
+  }
+  if (end === "time") tell(`Stopped for time. Go on with: alexnet train --run ${run} --resume`);
+  print(`report ${run}/report.html`);
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ConfigError } from "../errors.ts";
+import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
+import { permutation, randomStream } from "../random.ts";
+import { type Batch, type BatchOptions, batches } from "./batches.ts";
+import { type Dataset, limitSplit, type Split } from "./dataset.ts";
+import { loadFashionMnist } from "./fashionMnist.ts";
+
+const dataset: Dataset = await loadFashionMnist();
+const split: Split = limitSplit(dataset.test, 23);
+const preprocessing: Preprocessing = {
+  size: [35, 30],
+  channels: 3,
+  resize: "bilinear",
+  mean: [0.1, 0.2, 0.3],
+  deviation: [1, 2, 3],
+};
+const imageSize = 3 * 35 * 30;
+
+async function collect(options: Partial<BatchOptions>): Promise<Batch[]> {
+  const all: Batch[] = [];
+  for await (const { images, labels, indices, count } of batches({ split, preprocessing, batchSize: 5, ...options })) {
+    all.push({ images: images.slice(), labels: labels.slice(), indices: indices.slice(), count });
+  }
+  return all;
+}
+
+function prepared(index: number): Float32Array {
+  const target = new Float32Array(imageSize);
+  createPreprocessor(preprocessing)(split.image(index), target, 0);
+  return target;
+}
+
+describe("batches", () => {
+  test("every picture once, in order, with its label; the last batch is smaller and its rest is zero", async () => {
+    const all = await collect({});
+    assert.deepEqual(
+      all.map(({ count }) => count),
+      [5, 5, 5, 5, 3],
+    );
+    for (const [b, { images, labels, indices, count }] of all.entries()) {
+      assert.deepEqual([images.length, labels.length, indices.length], [5 * imageSize, 5, 5]);
+      for (let row = 0; row < count; row++) {
+        assert.equal(indices[row], 5 * b + row);
+        assert.equal(labels[row], split.label(5 * b + row));
+        assert.deepEqual(images.subarray(row * imageSize, (row + 1) * imageSize), prepared(5 * b + row));
+      }
+      assert.ok(images.subarray(count * imageSize).every((value) => value === 0));
+      assert.deepEqual([...labels.subarray(count), ...indices.subarray(count)], new Array(2 * (5 - count)).fill(0));
+    }
+  });
+
+  test("a shuffled epoch taken up anywhere goes on as the uninterrupted one", async () => {
+    const order = permutation(randomStream(3, "batches.test"), 0, split.length);
+    const whole = await collect({ order });
+    assert.deepEqual(
+      whole.flatMap(({ indices, count }) => [...indices.subarray(0, count)]),
+      [...order],
+    );
+    for (let done = 0; done <= whole.length; done++) {
+      assert.deepEqual(await collect({ order, from: 5 * done }), whole.slice(done));
+    }
+  });
+
+  test("a batch stays as it is while the next is prepared", async () => {
+    const iterator = batches({ split, preprocessing, batchSize: 5 })[Symbol.asyncIterator]();
+    const expected = await collect({});
+    let current = await iterator.next();
+    for (const batch of expected) {
+      const next = await iterator.next();
+      assert.deepEqual(current.value, batch);
+      current = next;
+    }
+    assert.equal(current.done, true);
+  });
+
+  test("part of a split, and batches larger than it", async () => {
+    const [only, ...more] = await collect({ order: Uint32Array.of(7, 7, 2), batchSize: 8 });
+    assert.deepEqual([only?.count, more.length, [...(only?.indices ?? [])]], [3, 0, [7, 7, 2, 0, 0, 0, 0, 0]]);
+    assert.deepEqual(await collect({ order: new Uint32Array(0) }), []);
+  });
+
+  test("batch sizes that are none", () => {
+    for (const batchSize of [0, -1, 1.5, Number.NaN]) {
+      assert.throws(
+        () => batches({ split, preprocessing, batchSize }),
+        new ConfigError(`batch size: expected a positive whole number, got ${batchSize}`),
+      );
+    }
+  });
+});

@@ -1,0 +1,41 @@
+import type { Op, OpKind } from "../engine.ts";
+
+/** One image's way up through an operation, in f64: [C, H, W] row by row, or [features]. */
+export interface Forward {
+  readonly input: Float64Array;
+  readonly output: Float64Array;
+  /** Empty for kinds that learn nothing. */
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
+  /** Whether this is a training step or an evaluation, and which random numbers the image draws. */
+  readonly draw: Draw;
+}
+
+/** The image's way down again. The output's gradient is given; the rest is to be computed. */
+export interface Backward extends Forward {
+  readonly outputGradient: Float64Array;
+  readonly inputGradient: Float64Array;
+  readonly weightGradient: Float64Array;
+  readonly biasGradient: Float64Array;
+}
+
+export interface Draw {
+  readonly training: boolean;
+  readonly seed: number;
+  readonly counter: number;
+}
+
+/**
+ * How one kind of operation is computed for one image. In the formulas of each file dX is the derivative of the loss by X.
+ */
+export interface Operation<K extends OpKind> {
+  /** output ← f(input). */
+  forward(op: Op<K>, pass: Forward): void;
+  /** inputGradient ← ∂f/∂input · outputGradient. */
+  inputGradient(op: Op<K>, pass: Backward): void;
+  /** Adds this image's part to weightGradient and biasGradient. */
+  parameterGradients(op: Op<K>, pass: Backward): void;
+}
+
+/** For kinds that learn nothing. */
+export function noParameterGradients(): void {}

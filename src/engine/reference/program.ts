@@ -1,0 +1,84 @@
+import { ShapeError } from "../../errors.ts";
+import { sizeOf } from "../../shape.ts";
+import type { CompileRequest, DropoutDraws, Parameter, Program, Tensor } from "../engine.ts";
+import { Chain } from "./chain.ts";
+import type { Draw } from "./operation.ts";
+import { Tensors } from "./tensors.ts";
+
+/** A network compiled for inference: the images pass one after the other through memory for `rows` of them. */
+export class ReferenceProgram implements Program {
+  readonly batchSize;
+  readonly precision;
+  readonly outputShape;
+  readonly parameters: readonly Parameter[];
+  readonly memory;
+  readonly #request: CompileRequest;
+  readonly #tensors: Tensors;
+  #chain: Chain | undefined;
+
+  constructor(request: CompileRequest, chain = new Chain(request.ops, request.inputShape, 1), tensors = new Tensors()) {
+    this.#request = request;
+    this.#chain = chain;
+    this.#tensors = tensors;
+    this.batchSize = request.batchSize;
+    this.precision = request.precision;
+    this.outputShape = request.ops.at(-1)?.outputShape ?? request.inputShape;
+    const parameters = chain.parameters.flat();
+    this.parameters = parameters.map(({ name, shape, values }) => ({ name, value: tensors.add(shape, values) }));
+    this.memory = {
+      parameters: bytesOf(parameters.map((parameter) => parameter.values)),
+      gradients: 0,
+      activations: bytesOf(chain.activations.flat()),
+    };
+  }
+
+  async forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
+    return this.run(images, count, (r) => drawOf(draws, r, false));
+  }
+
+  /** The output for each image; image r passes through row r, or the only one. */
+  run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
+    const chain = this.chain();
+    const inputSize = sizeOf(this.#request.inputShape);
+    if (count < 1 || count > this.batchSize || images.length < count * inputSize) {
+      throw new ShapeError(
+        `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
+      );
+    }
+    const outputSize = sizeOf(this.outputShape);
+    const output = new Float32Array(count * outputSize);
+    for (let r = 0; r < count; r++) {
+      const image = images.subarray(r * inputSize, (r + 1) * inputSize);
+      output.set(chain.forward(r % chain.activations.length, image, draw(r)), r * outputSize);
+    }
+    return output;
+  }
+
+  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
+    return this.#tensors.read(tensor, into);
+  }
+
+  async write(tensor: Tensor, values: Float32Array): Promise<void> {
+    this.#tensors.write(tensor, values);
+  }
+
+  close(): void {
+    this.#chain = undefined;
+    this.#tensors.close();
+  }
+
+  /** Throws if the program is closed. */
+  chain(): Chain {
+    if (!this.#chain) throw new Error("program: used after close");
+    return this.#chain;
+  }
+}
+
+/** The random numbers of row r. */
+export function drawOf({ seed, first }: DropoutDraws, r: number, training: boolean): Draw {
+  return { training, seed, counter: first + r };
+}
+
+export function bytesOf(arrays: readonly Float64Array[]): number {
+  return arrays.reduce((bytes, array) => bytes + array.byteLength, 0);
+}

@@ -1,0 +1,146 @@
+import { DataError, ShapeError } from "../../errors.ts";
+import { sizeOf } from "../../shape.ts";
+import type { CompileRequest, DropoutDraws, Tensor, Term, TrainableParameter, TrainingProgram } from "../engine.ts";
+import { Chain, GradientChain } from "./chain.ts";
+import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
+import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
+import { Tensors } from "./tensors.ts";
+
+/** What `backward` needs to know of the `forwardTraining` before it. */
+interface Step {
+  readonly count: number;
+  readonly draws: DropoutDraws;
+}
+
+/** A network compiled for training: the activations of all images are kept for the way down. */
+export class ReferenceTrainingProgram implements TrainingProgram {
+  readonly batchSize;
+  readonly precision;
+  readonly outputShape;
+  readonly parameters: readonly TrainableParameter[];
+  readonly memory;
+  readonly inputGradient: Tensor | undefined;
+  readonly #program: ReferenceProgram;
+  readonly #tensors: Tensors;
+  readonly #inputGradient: Float64Array;
+  #gradients: GradientChain | undefined;
+  #step: Step | undefined;
+
+  constructor(request: CompileRequest) {
+    const { batchSize, inputShape, inputGradient = false } = request;
+    const chain = new Chain(request.ops, inputShape, batchSize);
+    const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters");
+    const tensors = new Tensors();
+    const program = new ReferenceProgram(request, chain, tensors);
+    this.#program = program;
+    this.#gradients = gradients;
+    this.#tensors = tensors;
+    this.batchSize = program.batchSize;
+    this.precision = program.precision;
+    this.outputShape = program.outputShape;
+    const flat = gradients.parameters.flat();
+    this.parameters = program.parameters.map((parameter, i) => {
+      const values = flat[i]?.values ?? new Float64Array(0);
+      return { ...parameter, gradient: tensors.add(parameter.value.shape, values) };
+    });
+    this.#inputGradient = new Float64Array(inputGradient ? batchSize * sizeOf(inputShape) : 0);
+    if (inputGradient) this.inputGradient = tensors.add([batchSize, ...inputShape], this.#inputGradient);
+    const activations = program.memory.activations + gradients.activationBytes + this.#inputGradient.byteLength;
+    this.memory = { ...program.memory, gradients: bytesOf(flat.map(({ values }) => values)), activations };
+  }
+
+  async forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
+    this.#step = undefined;
+    return this.#program.forward(images, count, draws);
+  }
+
+  async forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
+    const output = this.#program.run(images, count, (r) => drawOf(draws, r, true));
+    this.#step = { count, draws };
+    return output;
+  }
+
+  async backward(outputGradient: Float32Array): Promise<void> {
+    if (!this.#step) throw new Error("backward: expected a forwardTraining just before it");
+    const { count } = this.#step;
+    const size = sizeOf(this.outputShape);
+    if (outputGradient.length !== count * size) {
+      throw new ShapeError(`backward: expected ${count * size} values of gradient, got ${outputGradient.length}`);
+    }
+    this.#backward(this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
+  }
+
+  async forwardBackward(images: Float32Array, labels: ArrayLike<number>, count: number, draws: DropoutDraws) {
+    const [classes] = this.outputShape;
+    if (this.outputShape.length !== 1 || classes === undefined) {
+      throw new ShapeError(`loss: expected an output [classes], got [${this.outputShape.join(", ")}]`);
+    }
+    const logits = await this.forwardTraining(images, count, draws);
+    const gradient = new Float64Array(classes);
+    let loss = 0;
+    this.#backward({ count, draws }, (r) => {
+      loss += softmaxCrossEntropy(this.#outputOf(r), classOf(labels, r, classes), 1 / count, gradient);
+      return gradient;
+    });
+    return { loss: loss / count, logits };
+  }
+
+  #outputOf(row: number): Float64Array {
+    return this.#program.chain().activations[row]?.at(-1) as Float64Array;
+  }
+
+  #backward({ count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
+    const gradients = this.#gradients;
+    if (!gradients) throw new Error("program: used after close");
+    gradients.clear();
+    this.#inputGradient.fill(0);
+    for (let r = 0; r < count; r++) {
+      const gradient = gradients.backward(r, drawOf(draws, r, true), outputGradient(r));
+      if (this.inputGradient) this.#inputGradient.set(gradient, r * gradient.length);
+    }
+  }
+
+  newTensor(like: Tensor): Tensor {
+    return this.#tensors.add(like.shape, new Float64Array(this.#tensors.values(like).length));
+  }
+
+  combine(target: Tensor, terms: readonly Term[]): void {
+    const result = this.#tensors.values(target);
+    const sources = terms.map(([scale, tensor]) => ({ scale, values: this.#sameShape(target, tensor) }));
+    for (let i = 0; i < result.length; i++) {
+      let sum = 0;
+      for (const { scale, values } of sources) sum += scale * (values[i] as number);
+      result[i] = sum;
+    }
+  }
+
+  #sameShape(target: Tensor, tensor: Tensor): Float64Array {
+    const values = this.#tensors.values(tensor);
+    if (tensor.shape.join() === target.shape.join()) return values;
+    throw new ShapeError(`combine: expected a term [${target.shape.join(", ")}], got [${tensor.shape.join(", ")}]`);
+  }
+
+  firstNonFinite(): string | undefined {
+    const isFinite32 = (value: number) => Number.isFinite(Math.fround(value));
+    return this.parameters.find(({ value }) => !this.#tensors.values(value).every(isFinite32))?.name;
+  }
+
+  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
+    return this.#program.read(tensor, into);
+  }
+
+  write(tensor: Tensor, values: Float32Array): Promise<void> {
+    return this.#program.write(tensor, values);
+  }
+
+  close(): void {
+    this.#gradients = undefined;
+    this.#program.close();
+  }
+}
+
+function classOf(labels: ArrayLike<number>, row: number, classes: number): number {
+  const label = labels[row] ?? Number.NaN;
+  if (Number.isInteger(label) && label >= 0 && label < classes) return label;
+  throw new DataError(`labels: expected a class 0 to ${classes - 1} for image ${row}, got ${labels[row]}`);
+}

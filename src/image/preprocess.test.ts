@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { ShapeError } from "../errors.ts";
+import { decodeImage, encodePng } from "./decode.ts";
+import type { Image } from "./image.ts";
+import { createPreprocessor, type Preprocessing, preprocessingSchema } from "./preprocess.ts";
+import { createResizer } from "./resize.ts";
+
+const photo = await decodeImage("test/golden/raccoon.jpg");
+
+function preprocess(image: Image, preprocessing: Preprocessing): Float32Array {
+  const target = new Float32Array(preprocessing.channels * preprocessing.size[0] * preprocessing.size[1]);
+  createPreprocessor(preprocessing)(image, target, 0);
+  return target;
+}
+
+/** A preprocessing whose values are the 8-bit pixels themselves. */
+function unscaled(channels: 1 | 3, width: number, height: number): Preprocessing {
+  const [mean, deviation] = [new Array(channels).fill(0), new Array(channels).fill(1 / 255)];
+  return { size: [height, width], channels, resize: "bilinear", mean, deviation };
+}
+
+function plane(values: Float32Array, channel: number): Float32Array {
+  return values.subarray((channel * values.length) / 3, ((channel + 1) * values.length) / 3);
+}
+
+function grey(width: number, height: number): Image {
+  return {
+    width,
+    height,
+    channels: 1,
+    data: Uint8Array.from({ length: width * height }, (_, i) => (i * i * 37) % 251),
+  };
+}
+
+describe("createPreprocessor", () => {
+  test("colour to one channel: Pillow's luma, then Pillow's resize", async () => {
+    const { luma } = JSON.parse(await readFile("test/golden/resize.json", "utf8"));
+    const sha256 = (values: Float32Array) =>
+      createHash("sha256").update(Uint8Array.from(values, Math.round)).digest("hex");
+    assert.equal(sha256(preprocess(photo, unscaled(1, photo.width, photo.height))), luma.sha256);
+    for (const { to, sha256: expected } of luma.resized) {
+      assert.equal(sha256(preprocess(photo, unscaled(1, to[0], to[1]))), expected);
+    }
+  });
+
+  test("grey to three channels: one plane three times, each on its channel's scale", () => {
+    const image = grey(19, 13);
+    const [mean, deviation] = [[0.485, 0.456, 0.406] as const, [0.229, 0.224, 0.225] as const];
+    const values = preprocess(image, { size: [31, 20], channels: 3, resize: "bilinear", mean, deviation });
+    const pixels = new Uint8Array(20 * 31);
+    createResizer(image, { width: 20, height: 31 })(image.data, pixels);
+    for (const c of [0, 1, 2] as const) {
+      const expected = Float32Array.from(pixels, (pixel) => (pixel / 255 - mean[c]) / deviation[c]);
+      assert.deepEqual(plane(values, c), expected);
+    }
+  });
+
+  test("colour to three channels: planes of R, G and B", () => {
+    const values = preprocess(photo, unscaled(3, photo.width, photo.height));
+    for (const c of [0, 1, 2]) {
+      const channel = photo.data.filter((_, i) => i % 3 === c);
+      assert.deepEqual(Uint8Array.from(plane(values, c), Math.round), channel);
+    }
+  });
+
+  test("one function for many sizes gives what one made for each gives, and writes nowhere else", () => {
+    const preprocessing: Preprocessing = {
+      size: [9, 11],
+      channels: 1,
+      resize: "bilinear",
+      mean: [0.3],
+      deviation: [0.2],
+    };
+    const shared = createPreprocessor(preprocessing);
+    for (const image of [grey(5, 7), photo, grey(5, 7), grey(7, 5), photo, grey(photo.width, photo.height)]) {
+      const target = new Float32Array(3 * 99).fill(7);
+      shared(image, target, 99);
+      assert.deepEqual(target.subarray(99, 198), preprocess(image, preprocessing));
+      assert.ok([...target.subarray(0, 99), ...target.subarray(198)].every((value) => value === 7));
+    }
+  });
+
+  test("a picture and its PNG file give the same numbers to the bit", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "alexnet-preprocess-"));
+    try {
+      const preprocessing: Preprocessing = {
+        size: [67, 67],
+        channels: 1,
+        resize: "bilinear",
+        mean: [0.286],
+        deviation: [0.353],
+      };
+      for (const [name, image] of Object.entries({ grey: grey(28, 28), photo })) {
+        const path = join(folder, `${name}.png`);
+        await writeFile(path, await encodePng(image));
+        assert.deepEqual(preprocess(await decodeImage(path), preprocessing), preprocess(image, preprocessing));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("sizes that do not fit are refused", () => {
+    const prepare = createPreprocessor(unscaled(1, 4, 4));
+    const image = grey(3, 3);
+    assert.throws(() => prepare(image, new Float32Array(20), 5), ShapeError);
+    assert.throws(() => prepare(image, new Float32Array(20), -1), ShapeError);
+    assert.throws(() => prepare({ ...image, channels: 3 }, new Float32Array(16), 0), ShapeError);
+    assert.throws(() => createPreprocessor({ ...unscaled(3, 4, 4), mean: [0] }), ShapeError);
+  });
+});
+
+describe("preprocessingSchema", () => {
+  const valid = { size: [227, 227], channels: 1, resize: "bilinear", mean: [0.2860405969887955], deviation: [0.353] };
+
+  test("JSON comes back as it was", () => {
+    assert.deepEqual(preprocessingSchema.parse(JSON.parse(JSON.stringify(valid))), valid);
+  });
+
+  test("anything else is refused", () => {
+    for (const change of [
+      { size: [227] },
+      { size: [0, 227] },
+      { channels: 2 },
+      { channels: 3 },
+      { resize: "bicubic" },
+      { mean: [] },
+      { mean: [null] },
+      { deviation: [0] },
+      { deviation: [1, 1] },
+      { crop: true },
+    ]) {
+      assert.equal(preprocessingSchema.safeParse({ ...valid, ...change }).success, false, JSON.stringify(change));
+    }
+  });
+});

@@ -1,0 +1,31 @@
+/** AlexNet in TypeScript: describe, train, evaluate, predict. */
+export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
+export type { TrainObserver, TrainProgress } from "./classifier/runRecorder.ts";
+export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
+export {
+  AlexNetError,
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DivergenceError,
+  NativeError,
+  ShapeError,
+} from "./errors.ts";
+export type { Image } from "./image/image.ts";
+export {
+  adaptiveAveragePool2d,
+  conv2d,
+  dropout,
+  flatten,
+  linear,
+  localResponseNorm,
+  maxPool2d,
+  relu,
+  sigmoid,
+  tanh,
+} from "./layers/kinds.ts";
+export { findNetwork, networks } from "./network/alexnet.ts";
+export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
+export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
+export type { Evaluation } from "./training/metrics.ts";
+export { findRecipe, type Recipe, recipes } from "./training/recipe.ts";

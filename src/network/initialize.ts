@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { fillGaussian, fillUniform, randomStream } from "../random.ts";
+import { sizeOf } from "../shape.ts";
+import { type Network, place } from "./network.ts";
+
+/**
+ * Initial values, with fan-in the inputs that an output sees and fan-out the outputs that an input reaches:
+ *
+ * - `gaussian`: N(0, deviation). Source: Krizhevsky et al. 2012, §5, deviation 0.01.
+ * - `xavierUniform`: U(±√(6 / (fan-in + fan-out))). Source: Glorot and Bengio 2010.
+ * - `heNormal`: N(0, √(2 / fan-in)). Source: He et al. 2015.
+ * - `pytorch`: U(±1 / √fan-in), PyTorch's default for convolutions and linear layers, weights and biases alike.
+ *
+ * `ones` names the layers whose biases start at 1; those that a network lacks are passed over.
+ */
+export const initializerSchema = z.strictObject({
+  weight: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("gaussian"), deviation: z.number().positive() }),
+    z.strictObject({ kind: z.literal("xavierUniform") }),
+    z.strictObject({ kind: z.literal("heNormal") }),
+    z.strictObject({ kind: z.literal("pytorch") }),
+  ]),
+  bias: z.enum(["zero", "pytorch"]).default("zero"),
+  ones: z.array(z.string()).default([]),
+});
+
+export type Initializer = z.infer<typeof initializerSchema>;
+
+type WeightKind = Initializer["weight"]["kind"];
+type Draw = (values: Float32Array, stream: ReturnType<typeof randomStream>, fanIn: number, fanOut: number) => void;
+
+function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
+  return (values, stream, fanIn, fanOut) => {
+    const bound = limit(fanIn, fanOut);
+    fillUniform(stream, 0, values, -bound, bound);
+  };
+}
+
+const pytorch = uniform((fanIn) => 1 / Math.sqrt(fanIn));
+
+function drawFor(weight: Initializer["weight"]): Draw {
+  const draws: { readonly [K in WeightKind]: Draw } = {
+    gaussian: (values, stream) => fillGaussian(stream, 0, values, weight.kind === "gaussian" ? weight.deviation : 0),
+    xavierUniform: uniform((fanIn, fanOut) => Math.sqrt(6 / (fanIn + fanOut))),
+    heNormal: (values, stream, fanIn) => fillGaussian(stream, 0, values, Math.sqrt(2 / fanIn)),
+    pytorch,
+  };
+  return draws[weight.kind];
+}
+
+/** The initial value of every parameter, one at a time: a function of the seed and the parameter's name. */
+export function* initialValues(
+  network: Network,
+  initializer: Initializer,
+  seed: number,
+): Generator<{ readonly name: string; readonly values: Float32Array }> {
+  const drawWeight = drawFor(initializer.weight);
+  for (const { layer, parameters } of place(network)) {
+    for (const { name: role, shape, fanIn, fanOut } of parameters) {
+      const name = `${layer.name}.${role}`;
+      const values = new Float32Array(sizeOf(shape));
+      const stream = randomStream(seed, `initialize:${name}`);
+      if (shape.length > 1) drawWeight(values, stream, fanIn, fanOut);
+      else if (initializer.ones.includes(layer.name)) values.fill(1);
+      else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);
+      yield { name, values };
+    }
+  }
+}

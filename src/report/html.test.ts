@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import sharp from "sharp";
+import { drawCurves } from "./curves.ts";
+import { type ReportData, renderReport } from "./html.ts";
+import { reportStyle } from "./htmlStyle.ts";
+
+const entries = [
+  { epoch: 0.1, trainLoss: 2.3, trainAccuracy: 0.1 },
+  { epoch: 0.25, trainLoss: 0.9, trainAccuracy: 0.66, testAccuracy: 0.7 },
+];
+const curves = {
+  wide: await drawCurves(entries, { title: "t", format: "wide" }),
+  narrow: await drawCurves(entries, { title: "t", format: "narrow" }),
+};
+const pngOf = (width: number, height: number) =>
+  sharp({ create: { width, height, channels: 3, background: "#804020" } })
+    .png()
+    .toBuffer();
+const [small, large] = [await pngOf(28, 90), await pngOf(227, 50)];
+
+const data: ReportData = {
+  title: "alexnet-fashion on fashion-mnist",
+  results: {
+    epochs: 0.2495,
+    iterations: 117,
+    seconds: 302,
+    trainLoss: 0.9,
+    trainAccuracy: 0.66,
+    examplesPerSecond: 52.31,
+    device: "2 threads of a CPU",
+  },
+  curves,
+  evaluation: {
+    loss: 0.81,
+    images: 3000,
+    top1Accuracy: 0.7,
+    topK: { k: 5, accuracy: 0.99 },
+    perClass: Array.from({ length: 6 }, (_, i) => ({ className: `class ${i}`, images: 500, correct: 100 * i })),
+  },
+  predictions: [
+    { png: small, trueClass: "Sneaker", predictedClass: "Sneaker", probability: 0.981 },
+    { png: large, trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
+  ],
+  configuration: [
+    {
+      heading: "Recipe",
+      rows: [
+        ["learning rate", "0.01"],
+        ["seed", "7"],
+      ],
+    },
+  ],
+  command: "npx alexnet train --seed 7",
+  network: { name: "alexnet-fashion", source: "the paper", deviations: ["one channel", "no groups"] },
+};
+
+/** The page with each text that the user or a file can set replaced. */
+function withTexts(text: string): ReportData {
+  return {
+    ...data,
+    title: text,
+    results: { ...data.results, device: text },
+    evaluation: {
+      loss: 1,
+      images: 1,
+      top1Accuracy: 1,
+      topK: { k: 1, accuracy: 1 },
+      perClass: [{ className: text, images: 1, correct: 1 }],
+    },
+    predictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
+    configuration: [{ heading: text, rows: [[text, text]] }],
+    command: text,
+    network: { name: text, source: text, deviations: [text] },
+  };
+}
+
+/** Tags as a stack: throws where one is not closed, or closes another. Attributes must be quoted. */
+function assertBalanced(page: string): void {
+  const empty = new Set(["meta", "img", "rect", "path", "line"]);
+  const open: string[] = [];
+  for (const [tag, slash, name = ""] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s[^<>]*)?>/gi)) {
+    if (slash) assert.equal(open.pop(), name, tag);
+    else if (!empty.has(name) && !tag.endsWith("/>")) open.push(name);
+    assert.doesNotMatch(tag.replace(/"[^"]*"/g, '""'), /=(?!"")/, tag);
+  }
+  assert.deepEqual(open, []);
+}
+
+const attack = `<script>alert(1)</script><img src=x onerror=alert(1)>" onload="x' & \u0000`;
+
+test("nothing that a user or a file says becomes markup", () => {
+  const page = renderReport(withTexts(attack));
+  assert.doesNotMatch(page, /<script/i);
+  assert.doesNotMatch(page, /<img src=x/);
+  assertBalanced(page);
+  const plain = renderReport(withTexts("plain"));
+  const tags = (text: string) => text.match(/<[a-z/!][^>]*>/gi)?.map((tag) => tag.replace(/"[^"]*"/g, '""'));
+  assert.deepEqual(tags(page), tags(plain));
+  const escaped =
+    "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot; onload=&quot;x&#39; &amp; \ufffd";
+  const count = (text: string, part: string) => text.split(part).length - 1;
+  assert.equal(count(page, escaped), count(plain, "plain"));
+});
+
+test("the page is one file: nothing in it is fetched", () => {
+  const page = renderReport(data);
+  const addresses = [...page.matchAll(/(?:src|href|action|data|srcset)="([^"]*)"/g)].map(
+    ([, address]) => address ?? "",
+  );
+  assert.equal(addresses.length, data.predictions.length);
+  for (const address of addresses) assert.match(address, /^data:image\/png;base64,/);
+  assert.doesNotMatch(page.replaceAll(/xmlns(:xlink)?="[^"]*"/g, ""), /https?:|url\(|@import/);
+  assert.match(page, /Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;/);
+});
+
+test("the page says every figure", () => {
+  const page = renderReport(data);
+  assertBalanced(page);
+  const text = page
+    .replace(/<style>.*?<\/style>/s, "")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/[\s\u00a0]+/g, " ");
+  for (const part of [
+    "0.25 epochs (117 iterations) on 2 threads of a CPU",
+    "test accuracy 70.0 % train accuracy 66.0 % train loss 0.900 test loss 0.810 images/s 52.3 training time 5 min 2 s",
+    "3,000 test images: top-1 accuracy 70.0 %, top-5 accuracy 99.0 %",
+    "class 3 300 of 500 60.0 %",
+    "1 of these 2 are right",
+    "✓ right predicted Sneaker, 98.1 % true Sneaker",
+    "✗ wrong predicted Coat, 61.2 % true Dress",
+    "learning rate 0.01 seed 7",
+    "npx alexnet train --seed 7",
+    "Source: the paper.",
+    "one channel no groups",
+  ]) {
+    assert.ok(text.includes(part), `${part} in ${text}`);
+  }
+});
+
+test("images are in the page unchanged, small ones with sharp pixels, all with a description", () => {
+  const page = renderReport(data);
+  const images = [...page.matchAll(/<img src="data:image\/png;base64,([^"]*)" alt="([^"]+)"([^>]*)>/g)];
+  assert.equal(images.length, 2);
+  assert.deepEqual(
+    images.map(([, base64]) => Buffer.from(base64 ?? "", "base64")),
+    [small, large],
+  );
+  assert.deepEqual(
+    images.map(([, , , rest]) => rest),
+    [' class="pixels"', ""],
+  );
+});
+
+test("bars are as long as the accuracies", () => {
+  const widths = [...renderReport(data).matchAll(/class="bar" style="width:([\d.]+)%"/g)].map(([, width]) =>
+    Number(width),
+  );
+  assert.deepEqual(widths, [0, 20, 40, 60, 80, 100]);
+});
+
+test("a run that ended early has a report without what it does not know", () => {
+  const { evaluation: _, ...rest } = data;
+  const results = { epochs: 0, iterations: 0, seconds: 0, device: "2 threads" };
+  const network = { name: "mine", source: "", deviations: [] };
+  const page = renderReport({ ...rest, results, predictions: [], network });
+  assertBalanced(page);
+  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images/);
+});
+
+test("the style knows the figure's blue, which dark pages need brighter", () => {
+  assert.ok(reportStyle.includes('[stroke="#0072b2"]') && curves.wide.includes('stroke="#0072b2"'));
+});

@@ -1,0 +1,57 @@
+/** Numbers as people read them: in the terminal and in the report alike. */
+
+const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** `1,234,567`. */
+export function formatCount(count: number): string {
+  return grouped.format(count);
+}
+
+/** `87.8 %` of the fraction 0.878. */
+export function formatPercent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+/** `0.330`. */
+export function formatLoss(loss: number): string {
+  return loss.toFixed(3);
+}
+
+/** Three digits below 100, whole numbers above: `8.25`, `52.3`, `3,942`. */
+export function formatMagnitude(value: number): string {
+  return value < 99.95 ? value.toPrecision(3) : formatCount(value);
+}
+
+/** `52.3 images/s`. */
+export function formatRate(perSecond: number, unit: string): string {
+  return `${formatMagnitude(perSecond)} ${unit}/s`;
+}
+
+/** `61.0 million`. */
+export function formatMillions(value: number): string {
+  return `${oneDecimal.format(value / 1e6)} million`;
+}
+
+const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** Decimal: `249 MB` is 249 million bytes. */
+export function formatBytes(bytes: number): string {
+  // 999,500 bytes round to 1.00 MB, not to 1,000 kB.
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes * 1.0005) / 3), byteUnits.length - 1);
+  const scaled = bytes / 1000 ** power;
+  return `${power === 0 ? formatCount(bytes) : formatMagnitude(scaled)} ${byteUnits[power]}`;
+}
+
+/** `4.2 s`, `42 s`, `3 min 12 s`, `1 h 2 min`, `5 d 3 h`; `–` if the time is not known (not finite). */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const wholeSeconds = Math.round(seconds);
+  if (wholeSeconds < 60) return `${wholeSeconds} s`;
+  if (wholeSeconds < 3600) return `${Math.floor(wholeSeconds / 60)} min ${wholeSeconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(seconds / 3600);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}

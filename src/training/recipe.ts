@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { initializerSchema } from "../network/initialize.ts";
+import { scheduleSchema } from "./schedule.ts";
+import { sgdSchema } from "./sgd.ts";
+
+const factors = z.strictObject({
+  learningRate: z.number().nonnegative().default(1),
+  weightDecay: z.number().nonnegative().default(1),
+});
+
+/** How to train, as data: named, written by hand as JSON, and stored with every run. */
+export const recipeSchema = z.strictObject({
+  name: z.string().min(1),
+  source: z.string().default(""),
+  deviations: z.array(z.string()).default([]),
+  /** Passes over the training images; 0.25 is a quarter of one. */
+  epochs: z.number().positive(),
+  batchSize: z.int().positive(),
+  learningRate: z.number().positive(),
+  optimizer: sgdSchema,
+  schedule: scheduleSchema.default({ kind: "constant" }),
+  /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
+  multipliers: z.record(z.string(), factors).default({}),
+  initializer: initializerSchema,
+  /** `unit` scales pixels to 0 … 1; `standard` then subtracts the data set's mean and divides by its deviation, channel by channel. */
+  normalization: z.enum(["unit", "standard"]),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** Throws ConfigError naming the value that does not fit. */
+export function parseRecipe(json: unknown, origin: string): Recipe {
+  const parsed = recipeSchema.safeParse(json);
+  if (!parsed.success) throw new ConfigError(`${origin}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+const paper: Recipe = recipeSchema.parse({
+  name: "paper",
+  source: "Krizhevsky, Sutskever, Hinton 2012, §5; factors for biases from the authors' published program",
+  epochs: 90,
+  batchSize: 128,
+  learningRate: 0.01,
+  optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
+  schedule: { kind: "plateau", factor: 0.1, patience: 2, reductions: 3 },
+  multipliers: { bias: { learningRate: 2, weightDecay: 0 } },
+  initializer: {
+    weight: { kind: "gaussian", deviation: 0.01 },
+    ones: ["conv2", "conv4", "conv5", "fc6", "fc7"],
+  },
+  normalization: "standard",
+  deviations: [
+    "the mean is subtracted channel by channel and divided by the deviation, where the paper subtracts it pixel by pixel",
+  ],
+});
+
+const d2l: Recipe = recipeSchema.parse({
+  name: "d2l",
+  source: "Zhang, Lipton, Li, Smola, “Dive into Deep Learning”, §8.1: plain SGD, Xavier initialisation",
+  epochs: 10,
+  batchSize: 128,
+  learningRate: 0.01,
+  optimizer: { form: "pytorch" },
+  initializer: { weight: { kind: "xavierUniform" }, bias: "pytorch" },
+  normalization: "unit",
+});
+
+const fashion: Recipe = recipeSchema.parse({
+  name: "fashion",
+  source: "Krizhevsky, Sutskever, Hinton 2012, §5, with the initialisation of He et al. 2015",
+  deviations: [
+    "He initialisation: with deviations of 0.01 the loss stays at ln(10) for the first epochs",
+    "constant rate",
+  ],
+  epochs: 10,
+  batchSize: 128,
+  learningRate: 0.01,
+  optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
+  initializer: { weight: { kind: "heNormal" } },
+  normalization: "standard",
+});
+
+/** Every named recipe, for `--recipe`. */
+export const recipes: readonly Recipe[] = [fashion, d2l, paper];
+
+/** Throws ConfigError listing the names if there is none of this name. */
+export function findRecipe(name: string): Recipe {
+  const found = recipes.find((recipe) => recipe.name === name);
+  if (found) return found;
+  const names = recipes.map((recipe) => recipe.name).join(", ");
+  throw new ConfigError(`recipe "${name}": there is none of this name; the recipes are ${names}, or give a FILE.json`);
+}

@@ -1,0 +1,142 @@
+import { batches } from "../dataset/batches.ts";
+import type { Split } from "../dataset/dataset.ts";
+import type { TrainingProgram } from "../engine/engine.ts";
+import { DivergenceError } from "../errors.ts";
+import type { Preprocessing } from "../image/preprocess.ts";
+import { permutation, randomStream } from "../random.ts";
+import { evaluate } from "./evaluate.ts";
+import { countCorrect, type Evaluation } from "./metrics.ts";
+import { finishEpoch, type Position, record, startWindow, type Tally } from "./position.ts";
+import type { Recipe } from "./recipe.ts";
+import { type SgdTarget, updateSgd } from "./sgd.ts";
+
+/** What is trained, on what, and how. */
+export interface Training {
+  readonly program: TrainingProgram;
+  readonly targets: readonly SgdTarget[];
+  readonly recipe: Recipe;
+  readonly train: Split;
+  readonly test: Split;
+  readonly preprocessing: Preprocessing;
+  readonly classNames: readonly string[];
+}
+
+/** Told what happens, and asked when to stop. Positions are such that training can go on from them. */
+export interface TrainingListener {
+  onIteration(position: Position): void;
+  /** Every 20 iterations, with the sums over those. */
+  onWindow(position: Position, window: Tally, learningRate: number): Promise<void>;
+  /** Between two iterations of an epoch: the place to save. `interrupt` stops there, `time` after an evaluation. */
+  betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
+  onEvaluationProgress(images: number): void;
+  /** After each epoch, and where training stops for time; with the sums over the epoch so far. */
+  onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
+  /** Once, when the loss has stayed at that of guessing. */
+  onStuck(position: Position): void;
+  /** Ends an evaluation under way, as `interrupt` does between iterations. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a call of `train` ended. */
+export type TrainingEnd = "finished" | "interrupt" | "time";
+
+/** Iterations between `onWindow`s. */
+const WINDOW_ITERATIONS = 20;
+/** Iterations at the loss of guessing before a warning. */
+const STUCK_ITERATIONS = 200;
+
+/**
+ * Trains from a position to the recipe's last epoch. Every random choice is a function of the recipe's seed and the position, so that
+ * going on from a saved position makes the same weights to the bit as never having stopped.
+ *
+ * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
+ */
+export async function train(
+  training: Training,
+  start: Position,
+  listener: TrainingListener,
+): Promise<{ readonly position: Position; readonly end: TrainingEnd }> {
+  const { recipe } = training;
+  const order = randomStream(recipe.seed, "shuffle");
+  let position = start;
+  while (position.epoch < recipe.epochs) {
+    const all = permutation(order, position.epoch, training.train.length);
+    const epochImages = all.subarray(0, Math.round(Math.min(1, recipe.epochs - position.epoch) * all.length));
+    const rate = recipe.learningRate * position.schedule.factor;
+    const ran = await runEpoch(training, position, epochImages, rate, listener);
+    position = ran.position;
+    if (ran.end === "interrupt") return ran;
+    const evaluation = await evaluate(training.program, {
+      split: training.test,
+      preprocessing: training.preprocessing,
+      classNames: training.classNames,
+      seed: recipe.seed,
+      onProgress: listener.onEvaluationProgress,
+      signal: listener.signal,
+    });
+    if (!evaluation) return { position, end: "interrupt" };
+    const { epochTally } = position;
+    if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
+    await listener.onEvaluation(position, epochTally, evaluation, rate);
+    if (ran.end === "time") return ran;
+  }
+  return { position, end: "finished" };
+}
+
+async function runEpoch(
+  training: Training,
+  start: Position,
+  order: Uint32Array,
+  rate: number,
+  listener: TrainingListener,
+): Promise<{ position: Position; end: TrainingEnd }> {
+  const { program, recipe, train: split, preprocessing } = training;
+  const guessing = Math.log(training.classNames.length);
+  let position = start;
+  let before = performance.now();
+  for await (const batch of batches({
+    split,
+    preprocessing,
+    batchSize: program.batchSize,
+    order,
+    from: start.images,
+  })) {
+    const draws = { seed: recipe.seed, first: position.totalImages };
+    const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);
+    checkLoss(program, loss, position.iteration + 1, recipe);
+    for (const target of training.targets) updateSgd(program, recipe.optimizer, rate, target);
+    checkWeights(program, position.iteration + 1, recipe);
+    const seconds = (performance.now() - before) / 1000;
+    const correct = countCorrect(logits, batch.labels, batch.count);
+    position = record(position, { loss, correct, images: batch.count, seconds, guessing });
+    listener.onIteration(position);
+    if (position.iteration % WINDOW_ITERATIONS === 0) {
+      await listener.onWindow(position, position.windowTally, rate);
+      position = startWindow(position);
+    }
+    if (position.stuckIterations === STUCK_ITERATIONS) listener.onStuck(position);
+    // Native calls block timers and signals: let them in between iterations.
+    await new Promise(setImmediate);
+    const stop = position.images < order.length ? await listener.betweenIterations(position) : undefined;
+    if (stop) return { position, end: stop };
+    before = performance.now();
+  }
+  return { position, end: "finished" };
+}
+
+function checkLoss(program: TrainingProgram, loss: number, iteration: number, recipe: Recipe): void {
+  if (Number.isFinite(loss)) return;
+  const name = program.firstNonFinite("values") ?? program.firstNonFinite("gradients");
+  throw diverged(`the loss is ${loss}${name ? `, and ${name} or its gradient is not finite` : ""}`, iteration, recipe);
+}
+
+function checkWeights(program: TrainingProgram, iteration: number, recipe: Recipe): void {
+  const name = program.firstNonFinite("values");
+  if (name) throw diverged(`${name} is not finite`, iteration, recipe);
+}
+
+function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
+  return new DivergenceError(
+    `training: ${what} after iteration ${iteration}; lower --learning-rate (${learningRate}); the last checkpoint is good`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { Engine, Program, Tensor, TrainingProgram } from "../src/engine/engine.ts";
+import type { AnyLayer } from "../src/layers/layer.ts";
+import { type Network, operations } from "../src/network/network.ts";
+import { fillUniform, randomStream } from "../src/random.ts";
+import { sizeOf } from "../src/shape.ts";
+
+/** A chain of layers to test, and how to compile it. */
+export interface Chain {
+  readonly input: Network["input"];
+  readonly layers: readonly AnyLayer[];
+  readonly batchSize: number;
+  /** Default true. */
+  readonly inputGradient?: boolean;
+}
+
+export async function compileTraining(engine: Engine, chain: Chain): Promise<TrainingProgram> {
+  const { input, batchSize, inputGradient = true } = chain;
+  return engine.compileTraining({ ops: opsOf(chain), inputShape: input, batchSize, precision: "f32", inputGradient });
+}
+
+export async function compileInference(engine: Engine, chain: Chain): Promise<Program> {
+  const { input, batchSize } = chain;
+  return engine.compile({ ops: opsOf(chain), inputShape: input, batchSize, precision: "f32" });
+}
+
+export function opsOf({ input, layers }: Chain) {
+  return operations({ name: "chain", source: "", deviations: [], input, layers });
+}
+
+/** Uniform numbers in [low, high), one array for each purpose. */
+export function uniform(purpose: string, length: number, low = -1, high = 1): Float32Array {
+  const values = new Float32Array(length);
+  fillUniform(randomStream(7, purpose), 0, values, low, high);
+  return values;
+}
+
+/** Whole numbers from low to high, both included. */
+export function integers(purpose: string, length: number, low: number, high: number): Float32Array {
+  return uniform(purpose, length, low, high + 1).map(Math.floor);
+}
+
+/** Gives every parameter values by its name. */
+export async function fillParameters(
+  program: Program,
+  values: (name: string, length: number) => Float32Array = (name, length) => uniform(name, length, -0.5, 0.5),
+): Promise<void> {
+  for (const { name, value } of program.parameters) await program.write(value, values(name, sizeOf(value.shape)));
+}
+
+/** What one forward and backward pass gives, by name: `output`, `input` for its gradient, and each parameter's gradient. */
+export type Results = ReadonlyMap<string, Float32Array>;
+
+export const noDraws = { seed: 1, first: 0 } as const;
+
+/** One pass through a training program for given images and gradient of the output. */
+export async function passThrough(
+  program: TrainingProgram,
+  images: Float32Array,
+  outputGradient: Float32Array,
+  count = program.batchSize,
+): Promise<Results> {
+  const output = (await program.forwardTraining(images, count, noDraws)).slice();
+  await program.backward(outputGradient);
+  return new Map([["output", output], ...(await readGradients(program))]);
+}
+
+/** Each parameter's gradient by its name, and `input` if it was compiled for. */
+export async function readGradients(program: TrainingProgram): Promise<Results> {
+  const tensors: [string, Tensor][] = program.parameters.map(({ name, gradient }) => [name, gradient]);
+  if (program.inputGradient) tensors.push(["input", program.inputGradient]);
+  const gradients = new Map<string, Float32Array>();
+  for (const [name, tensor] of tensors) gradients.set(name, await program.read(tensor));
+  return gradients;
+}
+
+/** The entry of a map that must have it. */
+export function need<V>(values: ReadonlyMap<string, V>, name: string): V {
+  const value = values.get(name);
+  if (value === undefined) throw new Error(`test: no ${name} among ${[...values.keys()].join(", ")}`);
+  return value;
+}

@@ -1,0 +1,181 @@
+/**
+ * Against PyTorch in float64, on the same weights and images (scripts/golden/pytorch.py made the goldens; seeds and bounds
+ * are explained there).
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Engine, Tensor, TrainingProgram } from "../src/engine/engine.ts";
+import {
+  adaptiveAveragePool2d,
+  conv2d,
+  dropout,
+  flatten,
+  linear,
+  localResponseNorm,
+  maxPool2d,
+  relu,
+  sigmoid,
+  tanh,
+} from "../src/layers/kinds.ts";
+import type { AnyLayer } from "../src/layers/layer.ts";
+import { findNetwork } from "../src/network/alexnet.ts";
+import { sizeOf } from "../src/shape.ts";
+import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
+import { type Chain, compileTraining, fillParameters, need, noDraws, readGradients } from "./chains.ts";
+import { engines } from "./engines.ts";
+import { doubles, drawn, drawnLabels, floats, readGolden } from "./golden.ts";
+
+interface SmallGolden {
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Counter of the first image's dropout mask. */
+  readonly first: number;
+  readonly loss: number;
+  readonly logits: string;
+  readonly gradients: Readonly<Record<string, string>>;
+}
+
+interface FullGolden {
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly sgd: { readonly lr: number; readonly momentum: number; readonly weight_decay: number };
+  /** Before each of the steps of SGD. */
+  readonly losses: readonly number[];
+  readonly logits: string;
+  readonly gradients: Readonly<Record<string, { readonly norm: number; readonly values: string }>>;
+}
+
+const everyKind: readonly AnyLayer[] = [
+  conv2d("conv1", { outChannels: 6, kernelSize: 3, padding: 1, groups: 2 }),
+  relu("relu1"),
+  localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
+  maxPool2d("pool1", { kernelSize: 3, stride: 2, padding: 1 }),
+  conv2d("conv2", { outChannels: 5, kernelSize: 3, stride: 2, padding: 1 }),
+  tanh("tanh2"),
+  adaptiveAveragePool2d("avgpool", { outputSize: 2 }),
+  flatten("flatten"),
+  linear("fc3", { outFeatures: 8 }),
+  sigmoid("sigmoid3"),
+  dropout("drop3", { probability: 0.3 }),
+  linear("fc4", { outFeatures: 5 }),
+];
+
+/**
+ * f64 is compared through the f32 border, half a unit in the last place. f32 chains of a dozen operations stay within some
+ * 30 roundings of 6e-8, relative to the largest value.
+ */
+const smallTolerance = { f64: 2 ** -24, f32: 2e-6 } as const;
+
+/** A program with the weights that scripts/golden/pytorch.py gives its model. */
+async function compileGolden(engine: Engine, chain: Chain, seed: number): Promise<TrainingProgram> {
+  const program = await compileTraining(engine, chain);
+  const fanIns = new Map(program.parameters.map(({ name, value }) => [name, sizeOf(value.shape.slice(1))]));
+  await fillParameters(program, (name, length) => {
+    const bound = name.endsWith(".weight") ? Math.sqrt(6 / need(fanIns, name)) : 0.125;
+    return drawn(seed, name, length, -bound, bound);
+  });
+  return program;
+}
+
+/** The network as `train` would compile it, but that nothing is dropped. */
+function withoutDropout(name: string, batchSize: number): Chain {
+  const { input, layers } = findNetwork(name);
+  return {
+    input,
+    layers: layers.map((layer) => (layer.kind === "dropout" ? { ...layer, probability: 0 } : layer)),
+    batchSize,
+    inputGradient: false,
+  };
+}
+
+/** The values at the positions that the golden kept. */
+function sample(name: string, values: Float32Array, count: number): Float32Array {
+  if (values.length === count) return values;
+  const places = drawn(0, `positions:${name}`, count, 0, 1);
+  return places.map((place) => values[Math.floor(place * values.length)] as number);
+}
+
+/** One step of SGD in PyTorch's form: v ← m v + g + λ w; w ← w − ε v. */
+function update(program: TrainingProgram, velocities: readonly Tensor[], sgd: FullGolden["sgd"]): void {
+  program.parameters.forEach(({ value, gradient }, i) => {
+    const velocity = velocities[i] as Tensor;
+    program.combine(velocity, [
+      [sgd.momentum, velocity],
+      [1, gradient],
+      [sgd.weight_decay, value],
+    ]);
+    program.combine(value, [
+      [1, value],
+      [-sgd.lr, velocity],
+    ]);
+  });
+}
+
+for (const { name, create, arithmetic } of engines) {
+  describe(`${name} = PyTorch`, () => {
+    it("on a small net of every kind of layer: logits, loss, every gradient", async () => {
+      const golden = await readGolden<SmallGolden>("pytorch-every-kind");
+      const { seed, batchSize, first } = golden;
+      const engine = create();
+      const program = await compileGolden(engine, { input: [4, 11, 9], layers: everyKind, batchSize }, seed);
+      const images = drawn(seed, "images", batchSize * 4 * 11 * 9, -1, 1);
+      const labels = drawnLabels(seed, batchSize, 5);
+      const { loss, logits } = await program.forwardBackward(images, labels, batchSize, { seed, first });
+      const check = (actual: ArrayLike<number>, expected: Float64Array, what: string) => {
+        const rounding = smallTolerance[arithmetic];
+        const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+        const absolute = arithmetic === "f32" ? rounding * largest : 1e-14;
+        assertClose(actual, expected, { relative: rounding, absolute }, what);
+      };
+      check([loss], Float64Array.of(golden.loss), "loss");
+      check(logits, doubles(golden.logits), "logits");
+      const gradients = await readGradients(program);
+      assert.deepEqual([...gradients.keys()].sort(), Object.keys(golden.gradients).sort());
+      for (const [key, expected] of Object.entries(golden.gradients)) {
+        check(need(gradients, key), doubles(expected), `gradient of ${key}`);
+      }
+      program.close();
+      engine.close();
+    });
+
+    // In plain f64 loops these would take minutes; the small net holds every kind.
+    const networks = arithmetic === "f32" ? ["alexnet", "alexnet-owt"] : [];
+    for (const network of networks) {
+      it(`on ${network}: logits, every gradient, 8 steps of SGD`, async () => {
+        const golden = await readGolden<FullGolden>(`pytorch-${network}`);
+        const { seed, batchSize, sgd } = golden;
+        const engine = create();
+        const chain = withoutDropout(network, batchSize);
+        const program = await compileGolden(engine, chain, seed);
+        const images = drawn(seed, "images", batchSize * sizeOf(chain.input), -1, 1);
+        const labels = drawnLabels(seed, batchSize, 1000);
+        const { logits } = await program.forwardBackward(images, labels, batchSize, noDraws);
+        const expected = doubles(golden.logits);
+        const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+        // Twice what PyTorch's own float32 differs by (in the golden file), so that another order of summation fits.
+        assertClose(logits, expected, { absolute: 2e-6 * largest }, "logits");
+        assert.deepEqual(
+          program.parameters.map((parameter) => parameter.name).sort(),
+          Object.keys(golden.gradients).sort(),
+        );
+        for (const { name: key, gradient } of program.parameters) {
+          const values = await program.read(gradient);
+          const kept = golden.gradients[key];
+          assert.ok(kept);
+          assertClose([norm(values)], [kept.norm], { relative: 1e-5 }, `norm of the gradient of ${key}`);
+          const expectedValues = floats(kept.values);
+          assertCloseNorm(sample(key, values, expectedValues.length), expectedValues, 1e-5, `gradient of ${key}`);
+        }
+        const velocities = program.parameters.map(({ value }) => program.newTensor(value));
+        const losses: number[] = [];
+        for (let step = 0; step < golden.losses.length; step++) {
+          losses.push((await program.forwardBackward(images, labels, batchSize, noDraws)).loss);
+          update(program, velocities, sgd);
+        }
+        assertClose(losses, golden.losses, { relative: 5e-6 }, "loss before step");
+        program.close();
+        engine.close();
+      });
+    }
+  });
+}

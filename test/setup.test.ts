@@ -1,0 +1,101 @@
+/** The set-up's view of a machine, on outputs recorded from real ones, and its behaviour in a copy of the checkout. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { root } from "./sourceFiles.ts";
+
+interface OneDnnSearch {
+  isSupported(version: string): boolean;
+  librariesInCache(text: string, architecture: string): readonly string[];
+}
+
+interface Apt {
+  candidateVersion(policy: string): string | undefined;
+}
+
+const oneDnn: OneDnnSearch = await import(pathToFileURL(join(root, "scripts/setup/oneDnn.mjs")).href);
+const apt: Apt = await import(pathToFileURL(join(root, "scripts/setup/apt.mjs")).href);
+
+let checkout: string;
+before(async () => {
+  checkout = await mkdtemp(join(tmpdir(), "alexnet-setup-"));
+  for (const part of ["scripts", "bin", "package.json", "package-lock.json"]) {
+    await cp(join(root, part), join(checkout, part), { recursive: true });
+  }
+  const cache = join(checkout, "cache/alexnet/fashion-mnist");
+  await mkdir(cache, { recursive: true });
+  for (const set of ["train", "t10k"]) {
+    for (const kind of ["images-idx3", "labels-idx1"]) await writeFile(join(cache, `${set}-${kind}-ubyte.gz`), "x");
+  }
+  await writeFile(join(checkout, "libdnnl.so.2.6"), "");
+});
+after(() => rm(checkout, { recursive: true }));
+
+/** On a machine that has both system packages, in places of their own. */
+function setUp(args: readonly string[], oneDnnPath = join(checkout, "libdnnl.so.2.6")) {
+  const env = { ...process.env, ALEXNET_ONEDNN: oneDnnPath, XDG_CACHE_HOME: join(checkout, "cache") };
+  return spawnSync(process.execPath, ["scripts/setup.mjs", ...args], { cwd: checkout, encoding: "utf8", env });
+}
+
+test("oneDNN: 2.6 and later of 2.x is supported", () => {
+  for (const version of ["2.6", "2.6.3-1", "2.7.5", "2.10"]) assert.equal(oneDnn.isSupported(version), true, version);
+  for (const version of ["2.5.2-1build1", "1.7", "3.7", "3.6.0-1", "of unknown version"]) {
+    assert.equal(oneDnn.isSupported(version), false, version);
+  }
+});
+
+test("oneDNN: found in the linker's cache for this architecture only", () => {
+  const cache = [
+    "2 libs found in cache `/etc/ld.so.cache'",
+    "\tlibdnnl.so.3.6 (libc6,x86-64) => /lib/x86_64-linux-gnu/libdnnl.so.3.6",
+    "\tlibdnnl.so.2 (libc6) => /lib/i386-linux-gnu/libdnnl.so.2",
+    "\tlibdnnl.so.2 (libc6,AArch64) => /lib/aarch64-linux-gnu/libdnnl.so.2",
+    "\tlibdnnl.so (libc6,x86-64) => /lib/x86_64-linux-gnu/libdnnl.so",
+    "\tlibdnnl_graph.so.2 (libc6,x86-64) => /lib/x86_64-linux-gnu/libdnnl_graph.so.2",
+  ].join("\n");
+  assert.deepEqual(oneDnn.librariesInCache(cache, "x64"), ["/lib/x86_64-linux-gnu/libdnnl.so.3.6"]);
+  assert.deepEqual(oneDnn.librariesInCache(cache, "arm64"), ["/lib/aarch64-linux-gnu/libdnnl.so.2"]);
+});
+
+test("apt: the version on offer, of a known, an installed-only and an unknown package", () => {
+  const policy = (candidate: string) => `libdnnl2:\n  Installed: (none)\n  Candidate: ${candidate}\n  Version table:\n`;
+  assert.equal(apt.candidateVersion(policy("2.6.3-1")), "2.6.3-1");
+  assert.equal(apt.candidateVersion(policy("(none)")), undefined);
+  assert.equal(apt.candidateVersion(""), undefined);
+});
+
+test("--check says what is missing and does nothing", async () => {
+  const { status, stdout } = setUp(["--check"]);
+  assert.equal(status, 1);
+  assert.match(stdout, /would install npm packages by npm ci .*no complete install is here/);
+  assert.ok(!(await readdir(checkout)).includes("node_modules"));
+});
+
+test("with all there, it links the command and is content, again and again", async () => {
+  const lock = await readFile(join(checkout, "package-lock.json"));
+  const record = `${process.platform}-${process.arch} ${createHash("sha256").update(lock).digest("hex")}`;
+  await mkdir(join(checkout, "node_modules"));
+  await writeFile(join(checkout, "node_modules/.set-up"), record);
+  for (const run of ["first", "second"]) {
+    const { status, stdout, stderr } = setUp([]);
+    assert.equal(status, 0, `${run} run: ${stdout}${stderr}`);
+    assert.match(stdout, /npm packages are those of package-lock\.json\n.*oneDNN 2\.6 is .*Fashion-MNIST is in /);
+    assert.equal(await readlink(join(checkout, "node_modules/.bin/alexnet")), "../../bin/alexnet.js");
+  }
+  await writeFile(join(checkout, "package-lock.json"), `${lock}\n`);
+  assert.match(setUp(["--check"]).stdout, /would install npm packages .*package-lock\.json has changed/);
+});
+
+test("a wrong ALEXNET_ONEDNN or argument is one clear message and exit code 1", () => {
+  const wrongPath = setUp(["--check"], "/nowhere/libdnnl.so.2");
+  assert.equal(wrongPath.status, 1);
+  assert.match(wrongPath.stderr, /^set-up: ALEXNET_ONEDNN: there is no file \/nowhere\/libdnnl\.so\.2; .*\n$/);
+  const wrongArgument = setUp(["--chekc"]);
+  assert.equal(wrongArgument.status, 1);
+  assert.match(wrongArgument.stderr, /^set-up: unknown argument --chekc; usage: .*\n$/);
+});

@@ -1,0 +1,67 @@
+/** The project's own files as text, for tests that hold its structure. Reads lines, compiles nothing. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+export interface SourceFile {
+  /** From the root, with slashes: `src/errors.ts`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Import {
+  /** What stands between the quotes, from the root if it is relative: `src/errors.ts`, `node:fs`, `zod`. */
+  readonly target: string;
+  /** Whether it names another file of the project. */
+  readonly own: boolean;
+}
+
+/** Every program file below the folders, in any language. */
+export function sourceFiles(...folders: readonly string[]): readonly SourceFile[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(ts|mjs|js|py)$/.test(name))
+      .sort()
+      .map((name) => posix.join(folder, name))
+      .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") })),
+  );
+}
+
+const COMMENT_OR_STRING =
+  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/(?=[dgimsuvy]*[.,;)\s])/g;
+
+/** The program without its comments; the lines stay where they are. */
+export function withoutComments(text: string): string {
+  return text.replace(COMMENT_OR_STRING, (piece) =>
+    piece.startsWith("//") || piece.startsWith("/*") ? piece.replace(/[^\n]/g, "") : piece,
+  );
+}
+
+/** The program without comments, strings, templates and regular expressions. */
+export function codeOnly(text: string): string {
+  return text.replace(COMMENT_OR_STRING, (piece) => piece.replace(/[^\n]/g, ""));
+}
+
+const FROM = /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*"([^"]+)"/gm;
+const BARE = /^\s*import\s*"([^"]+)"/gm;
+const CALL = /\b(?:import|require|require\.resolve)\(\s*["'`]([^"'`$]+)/g;
+
+/** Imports and re-exports, static, dynamic and of types alike; a package by its name without the path inside. */
+export function importsOf({ path, text }: SourceFile): readonly Import[] {
+  const code = withoutComments(text);
+  return [FROM, BARE, CALL].flatMap((pattern) =>
+    [...code.matchAll(pattern)].map(([, specifier = ""]) =>
+      specifier.startsWith(".")
+        ? { target: posix.join(posix.dirname(path), specifier), own: true }
+        : { target: packageName(specifier), own: false },
+    ),
+  );
+}
+
+function packageName(specifier: string): string {
+  if (specifier.startsWith("node:")) return specifier;
+  const parts = specifier.split("/");
+  return parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+}
