@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "../src/checkpoint/checkpoint.ts";
 import { openRun } from "../src/checkpoint/runDirectory.ts";
+import { appendLog } from "../src/checkpoint/runLog.ts";
 import { bitsOf, tinyModel, tinyStores } from "./checkpoints.ts";
 
 const tasks: Readonly<Record<string, (directory: string) => Promise<void>>> = {
@@ -29,6 +30,15 @@ const tasks: Readonly<Record<string, (directory: string) => Promise<void>>> = {
   async saveOnce(directory) {
     const checkpoint = { model: tinyModel, iteration: 2, position: {}, best: true, ...tinyStores(2, 1000) };
     await saveCheckpoint(directory, checkpoint).catch((error: Error) => console.log(`${error.name}: ${error.message}`));
+  },
+
+  /** Adds lines to the log until one does not fit, and prints what went wrong. */
+  async log(directory) {
+    const values = { trainLoss: 1, trainAccuracy: 0, learningRate: 1, examplesPerSecond: 1, seconds: 1 };
+    const append = async () => {
+      for (let iteration = 10; ; iteration++) await appendLog(directory, { epoch: 0, iteration, ...values });
+    };
+    await append().catch((error: Error) => console.log(`${error.name}: ${error.message}`));
   },
 
   /** Holds the run directory until it is killed. */

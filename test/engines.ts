@@ -1,4 +1,5 @@
 import type { Engine } from "../src/engine/engine.ts";
+import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 
 export interface EngineUnderTest {
@@ -11,4 +12,5 @@ export interface EngineUnderTest {
 /** Every engine runs through the same suites. */
 export const engines: readonly EngineUnderTest[] = [
   { name: "reference", create: createReferenceEngine, arithmetic: "f64" },
+  { name: "onednn", create: createOneDnnEngine, arithmetic: "f32" },
 ];

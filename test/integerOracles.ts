@@ -16,7 +16,7 @@ export interface Given {
 }
 
 /** y, dx, dw and db under the names of `passThrough`. */
-export function conv2dOracle(op: Op<"conv2d">, { batchSize, x, w, b, dy }: Given): Results {
+export function conv2dOracle(op: Op<"conv2d">, { x, w, b, dy }: Given): Results {
   const { kernelSize, stride, padding, groups, outChannels } = op.options;
   const [channels, height, width] = featureMap(op.name, op.inputShape);
   const [, outHeight, outWidth] = featureMap(op.name, op.outputShape);

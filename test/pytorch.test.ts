@@ -71,7 +71,7 @@ async function compileGolden(engine: Engine, chain: Chain, seed: number): Promis
   const program = await compileTraining(engine, chain);
   const fanIns = new Map(program.parameters.map(({ name, value }) => [name, sizeOf(value.shape.slice(1))]));
   await fillParameters(program, (name, length) => {
-    const bound = name.endsWith(".weight") ? Math.sqrt(6 / need(fanIns, name)) : 0.125;
+    const bound = name.endsWith(".weight") ? Math.sqrt(2 / need(fanIns, name)) : 0.125;
     return drawn(seed, name, length, -bound, bound);
   });
   return program;

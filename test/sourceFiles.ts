@@ -1,5 +1,5 @@
 /** The project's own files as text, for tests that hold its structure. Reads lines, compiles nothing. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,15 +18,17 @@ export interface Import {
   readonly own: boolean;
 }
 
-/** Every program file below the folders, in any language. */
+/** Every program file below the folders, in any language; a folder without files is not in a clone. */
 export function sourceFiles(...folders: readonly string[]): readonly SourceFile[] {
-  return folders.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(ts|mjs|js|py)$/.test(name))
-      .sort()
-      .map((name) => posix.join(folder, name))
-      .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") })),
-  );
+  return folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => /\.(ts|mjs|js|py)$/.test(name))
+        .sort()
+        .map((name) => posix.join(folder, name))
+        .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") })),
+    );
 }
 
 const COMMENT_OR_STRING =

@@ -10,7 +10,7 @@ export interface Model {
   readonly network: Network;
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** What was measured when the weights were saved, such as `testAccuracy`. */
+  /** What was measured when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly precision: Precision;
 }
@@ -26,7 +26,9 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
     preprocessing: JSON.stringify(model.preprocessing),
-    metrics: JSON.stringify(model.metrics),
+    metrics: JSON.stringify(
+      Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
+    ),
     precision: model.precision,
   };
 }
@@ -88,7 +90,7 @@ export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<st
     formatVersion,
     iteration: String(metadata.iteration),
     weights: metadata.weights,
-    position: JSON.stringify(metadata.position),
+    position: JSON.stringify(metadata.position ?? null),
   };
 }
 

@@ -6,7 +6,7 @@ import { CheckpointError } from "../errors.ts";
 import { codeOf, explainingWrites } from "./durable.ts";
 
 /** Milliseconds: more than a process needs to give up its attempt. */
-const patience = 200;
+const patience = 1000;
 
 /**
  * Locks a directory for this process: at most one that runs on this machine has it. Returns the function that unlocks it.

@@ -146,7 +146,7 @@ test("no file, a folder, an empty file", async () => {
   }
 });
 
-test("every flipped bit is found, or changes nothing but the checksum's own name", async () => {
+test("a bit flipped in any byte is found, or changes nothing but the checksum's own name", async () => {
   const sample = await writeSample("sample.safetensors");
   const bytes = await readFile(sample);
   const expected = await content(sample);
@@ -156,15 +156,13 @@ test("every flipped bit is found, or changes nothing but the checksum's own name
   const checksumName = bytes.indexOf("alexnetSha256");
   for (let i = 0; i < bytes.length; i++) {
     const nameLost = i >= checksumName && i < checksumName + "alexnetSha256".length;
-    // Two of the eight bits of each byte.
-    for (const bit of [(bits[i] as number) & 7, ((bits[i] as number) >>> 3) & 7]) {
-      const flipped = Buffer.from(bytes);
-      flipped[i] = (flipped[i] as number) ^ (1 << bit);
-      await writeFile(file, flipped);
-      const outcome = await content(file).catch((error: unknown) => error);
-      if (nameLost && typeof outcome === "string") assert.equal(outcome, expected);
-      else assert.ok(outcome instanceof CheckpointError, `byte ${i}, bit ${bit}: ${outcome}`);
-    }
+    const bit = (bits[i] as number) & 7;
+    const flipped = Buffer.from(bytes);
+    flipped[i] = (flipped[i] as number) ^ (1 << bit);
+    await writeFile(file, flipped);
+    const outcome = await content(file).catch((error: unknown) => error);
+    if (nameLost && typeof outcome === "string") assert.equal(outcome, expected);
+    else assert.ok(outcome instanceof CheckpointError, `byte ${i}, bit ${bit}: ${outcome}`);
   }
 });
 

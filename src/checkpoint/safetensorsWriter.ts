@@ -82,7 +82,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** The same memory as bytes: little-endian, as the format wants it, on every platform that Node.js has binaries for but s390x. */
+/** The same memory as bytes, in the machine's order: little-endian, as the format wants it, wherever oneDNN's binaries run. */
 export function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -61,13 +61,14 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   async backward(outputGradient: Float32Array): Promise<void> {
+    const gradients = this.#openGradients();
     if (!this.#step) throw new Error("backward: expected a forwardTraining just before it");
     const { count } = this.#step;
     const size = sizeOf(this.outputShape);
     if (outputGradient.length !== count * size) {
       throw new ShapeError(`backward: expected ${count * size} values of gradient, got ${outputGradient.length}`);
     }
-    this.#backward(this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
+    this.#backward(gradients, this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
   }
 
   async forwardBackward(images: Float32Array, labels: ArrayLike<number>, count: number, draws: DropoutDraws) {
@@ -78,7 +79,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     const logits = await this.forwardTraining(images, count, draws);
     const gradient = new Float64Array(classes);
     let loss = 0;
-    this.#backward({ count, draws }, (r) => {
+    this.#backward(this.#openGradients(), { count, draws }, (r) => {
       loss += softmaxCrossEntropy(this.#outputOf(r), classOf(labels, r, classes), 1 / count, gradient);
       return gradient;
     });
@@ -89,9 +90,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#program.chain().activations[row]?.at(-1) as Float64Array;
   }
 
-  #backward({ count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
-    const gradients = this.#gradients;
-    if (!gradients) throw new Error("program: used after close");
+  #openGradients(): GradientChain {
+    if (!this.#gradients) throw new Error("program: used after close");
+    return this.#gradients;
+  }
+
+  #backward(gradients: GradientChain, { count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
     gradients.clear();
     this.#inputGradient.fill(0);
     for (let r = 0; r < count; r++) {
@@ -120,9 +124,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     throw new ShapeError(`combine: expected a term [${target.shape.join(", ")}], got [${tensor.shape.join(", ")}]`);
   }
 
-  firstNonFinite(): string | undefined {
-    const isFinite32 = (value: number) => Number.isFinite(Math.fround(value));
-    return this.parameters.find(({ value }) => !this.#tensors.values(value).every(isFinite32))?.name;
+  firstNonFinite(of: "values" | "gradients"): string | undefined {
+    const isFinite32 = (x: number) => Number.isFinite(Math.fround(x));
+    const tensorOf = ({ value, gradient }: TrainableParameter) => (of === "values" ? value : gradient);
+    return this.parameters.find((parameter) => !this.#tensors.values(tensorOf(parameter)).every(isFinite32))?.name;
   }
 
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {

@@ -1,0 +1,73 @@
+/**
+ * The demo: trains alexnet-fashion for a quarter of an epoch of Fashion-MNIST, evaluates it on the 10,000 test images and
+ * classifies some of them from PNG files. An interrupted demo is taken up where it stopped.
+ */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readLog } from "../src/checkpoint/runLog.ts";
+import { main } from "../src/cli/main.ts";
+import { print } from "../src/cli/output.ts";
+import { findDataset } from "../src/dataset/datasets.ts";
+import { encodePng } from "../src/image/decode.ts";
+
+const EPOCHS = 0.25;
+/** Test accuracy of a healthy run is well above this: see docs/results.md for the runs it was set from. */
+const FLOOR = 0.5;
+const SHOWN_IMAGES = 5;
+
+async function demo(): Promise<number> {
+  const directory = await demoDirectory();
+  const trained = await main([
+    "train",
+    "--epochs",
+    String(EPOCHS),
+    "--engine",
+    "onednn",
+    "--run",
+    directory,
+    "--resume",
+  ]);
+  if (trained !== 0) return trained;
+  const files = await saveTestImages(join(directory, "examples"));
+  print("\nSome test images, saved as PNG files and classified from these:\n");
+  const predicted = await main(["predict", directory, ...files, "--top", "3"]);
+  if (predicted !== 0) return predicted;
+  const accuracy = (await readLog(directory)).findLast((entry) => entry.testAccuracy !== undefined)?.testAccuracy ?? 0;
+  print(`Test accuracy ${(100 * accuracy).toFixed(1)} % on 10,000 images after ${EPOCHS} epochs.`);
+  print(`Report: ${join(directory, "report.html")}\n`);
+  print("Try next:");
+  print(`  npx alexnet evaluate ${directory}`);
+  print("  npx alexnet summary alexnet-fashion");
+  if (accuracy >= FLOOR) return 0;
+  print(
+    `\nThat is below ${100 * FLOOR} %: something is wrong; please report it with ${join(directory, "config.json")}.`,
+  );
+  return 1;
+}
+
+/** The newest demo's directory if it was not finished, otherwise a new one. */
+async function demoDirectory(): Promise<string> {
+  const names = await readdir("runs").catch((): string[] => []);
+  let n = 1;
+  while (names.includes(`demo-${n + 1}`)) n++;
+  const newest = join("runs", `demo-${n}`);
+  const finished = (await readLog(newest)).some(
+    ({ epoch, testAccuracy }) => epoch >= EPOCHS && testAccuracy !== undefined,
+  );
+  return finished ? join("runs", `demo-${n + 1}`) : newest;
+}
+
+async function saveTestImages(directory: string): Promise<readonly string[]> {
+  const { test, classNames } = await findDataset("fashion-mnist").load({});
+  await mkdir(directory, { recursive: true });
+  const files: string[] = [];
+  for (let i = 0; i < SHOWN_IMAGES; i++) {
+    const name = (classNames[test.label(i)] ?? "").replace(/\W+/g, "-").toLowerCase();
+    const file = join(directory, `${i}-${name}.png`);
+    await writeFile(file, await encodePng(test.image(i)));
+    files.push(file);
+  }
+  return files;
+}
+
+process.exitCode = await demo();

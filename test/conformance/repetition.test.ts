@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { compileTraining, need, noDraws, passThrough } from "../chains.ts";
+import { dataOf, describeEngines, withProgram } from "./compare.ts";
+import { stacks } from "./stacks.ts";
+
+describeEngines("repetition", (engine) => {
+  const { input, layers } = need(new Map(Object.entries(stacks)), "conv → relu → norm → pool → conv → relu → linear");
+  const chain = { input, layers, batchSize: 4 };
+
+  it("the same step twice, and in another program, gives the same bits", async () => {
+    const runs = [];
+    for (let i = 0; i < 2; i++) {
+      runs.push(
+        await withProgram(engine, chain, async (program) => {
+          const { images, outputGradient } = dataOf(chain, program.outputShape);
+          const first = await passThrough(program, images, outputGradient);
+          await passThrough(program, images.toReversed(), outputGradient);
+          assert.deepEqual(await passThrough(program, images, outputGradient), first);
+          return first;
+        }),
+      );
+    }
+    assert.deepEqual(runs[1], runs[0]);
+  });
+
+  it("leaves the caller's images and gradients alone", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const { images, outputGradient } = dataOf(chain, program.outputShape);
+      const copies = [images.slice(), outputGradient.slice()];
+      await passThrough(program, images, outputGradient);
+      assert.deepEqual([images, outputGradient], copies);
+    });
+  });
+
+  it("a program that is closed says so, and closing again does nothing", async () => {
+    const made = engine.create();
+    const program = await compileTraining(made, chain);
+    const { images, outputGradient } = dataOf(chain, program.outputShape);
+    await program.forwardTraining(images, 4, noDraws);
+    program.close();
+    program.close();
+    const value = program.parameters[0]?.value;
+    assert.ok(value);
+    await assert.rejects(program.forward(images, 4, noDraws), /close/);
+    await assert.rejects(program.forwardTraining(images, 4, noDraws), /close/);
+    await assert.rejects(program.backward(outputGradient), /close/);
+    await assert.rejects(program.forwardBackward(images, [0, 1, 2, 3], 4, noDraws), /close/);
+    await assert.rejects(program.read(value), /close/);
+    assert.throws(() => program.newTensor(value), /close/);
+    assert.throws(() => program.firstNonFinite("values"), /close/);
+    made.close();
+  });
+});
