@@ -12,8 +12,9 @@ import { operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
+import type { EngineName } from "./engineNames.ts";
 import { readRunConfig } from "./runSetup.ts";
-import { type EngineName, selectEngine } from "./selectEngine.ts";
+import { selectEngine } from "./selectEngine.ts";
 import { weightStore } from "./tensorStores.ts";
 
 export interface OpenOptions {

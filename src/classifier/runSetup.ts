@@ -8,9 +8,10 @@ import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import type { Recipe } from "../training/recipe.ts";
+import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
-import { type EngineName, selectEngine } from "./selectEngine.ts";
+import { selectEngine } from "./selectEngine.ts";
 import {
   channelNote,
   choosePreprocessing,

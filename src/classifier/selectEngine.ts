@@ -2,11 +2,7 @@ import type { Engine } from "../engine/engine.ts";
 import { createOneDnnEngine } from "../engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../engine/reference/reference.ts";
 import { NativeError } from "../errors.ts";
-
-/** `auto` takes oneDNN where it is found, otherwise the reference engine. */
-export const engineNames = ["auto", "onednn", "reference"] as const;
-
-export type EngineName = (typeof engineNames)[number];
+import type { EngineName } from "./engineNames.ts";
 
 export interface SelectedEngine {
   readonly engine: Engine;

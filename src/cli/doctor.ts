@@ -1,9 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { describeMachine } from "../classifier/machine.ts";
-import { selectEngine } from "../classifier/selectEngine.ts";
-import { datasets } from "../dataset/datasets.ts";
-import { findOneDnn } from "../engine/onednn/native/find.ts";
+import type { FoundLibrary } from "../engine/onednn/native/find.ts";
 import { messageOf } from "../errors.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -26,7 +24,7 @@ export function addDoctor(program: Command): void {
 interface Diagnosis {
   readonly machine: ReturnType<typeof describeMachine>;
   readonly threads: number;
-  readonly libraries: ReturnType<typeof findOneDnn>;
+  readonly libraries: readonly FoundLibrary[];
   /** The engine that `--engine onednn` gives, or why it gives none. */
   readonly onednn: { readonly engine: string } | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
@@ -39,19 +37,23 @@ async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
   if ("problem" in diagnosis.onednn) process.exitCode = 1;
 }
 
+/** Loaded here, so that the other commands start without native code. */
 async function diagnose(): Promise<Diagnosis> {
+  const { datasets } = await import("../dataset/datasets.ts");
+  const { findOneDnn } = await import("../engine/onednn/native/find.ts");
   return {
     machine: describeMachine(),
     threads: availableParallelism(),
     libraries: findOneDnn(),
-    onednn: tryOneDnn(),
+    onednn: await tryOneDnn(),
     datasets: await Promise.all(
       datasets.map(async ({ name, locate }) => ({ name, source: (await locate({})) ?? null })),
     ),
   };
 }
 
-function tryOneDnn(): Diagnosis["onednn"] {
+async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
+  const { selectEngine } = await import("../classifier/selectEngine.ts");
   try {
     const { engine } = selectEngine("onednn");
     engine.close();

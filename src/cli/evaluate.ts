@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { openClassifier } from "../classifier/classifier.ts";
-import type { EngineName } from "../classifier/selectEngine.ts";
+import type { EngineName } from "../classifier/engineNames.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
 import { dataDirOption, engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
 import { print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
@@ -44,6 +43,7 @@ async function evaluateCommand(
   run: string,
   { json, engine, threads, batchSize, ...flags }: EvaluateFlags,
 ): Promise<void> {
+  const { openClassifier } = await import("../classifier/classifier.ts");
   const classifier = await openClassifier(run, {
     batchSize,
     onMessage: tell,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
-import { engineNames } from "../classifier/selectEngine.ts";
+import { engineNames } from "../classifier/engineNames.ts";
 
 /** Reads a number within bounds. */
 function number(what: string, accepts: (value: number) => boolean): (text: string) => number {

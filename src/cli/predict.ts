@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { type ClassScore, openClassifier } from "../classifier/classifier.ts";
-import type { EngineName } from "../classifier/selectEngine.ts";
+import type { ClassScore } from "../classifier/classifier.ts";
+import type { EngineName } from "../classifier/engineNames.ts";
 import { DataError } from "../errors.ts";
 import { formatPredictions } from "../report/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
@@ -41,6 +41,7 @@ export function addPredict(program: Command): void {
 /** A file that is no image does not keep the others from being classified. */
 async function predictCommand(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
   const { engine, threads, json, top, samples, seed: drawSeed } = flags;
+  const { openClassifier } = await import("../classifier/classifier.ts");
   const classifier = await openClassifier(run, {
     onMessage: tell,
     ...(engine ? { engine } : {}),

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { EngineName } from "../classifier/engineNames.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/runRecorder.ts";
-import type { EngineName } from "../classifier/selectEngine.ts";
-import { type TrainResult, trainClassifier } from "../classifier/trainClassifier.ts";
+import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { Precision } from "../engine/engine.ts";
 import { formatDuration, formatLoss, formatPercent } from "../report/numbers.ts";
 import {
@@ -88,6 +88,7 @@ async function trainCommand(
   if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
   const stop = onStopSignals(() => tell("\nStopping: saving after this iteration. Once more to stop at once."));
   try {
+    const { trainClassifier } = await import("../classifier/trainClassifier.ts");
     const result = await trainClassifier({
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
