@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Engine, Tensor, TrainingProgram } from "../src/engine/engine.ts";
+import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,
   conv2d,
@@ -20,6 +20,7 @@ import {
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { sizeOf } from "../src/shape.ts";
+import { type Sgd, updateSgd } from "../src/training/sgd.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
 import { type Chain, compileTraining, fillParameters, need, noDraws, readGradients } from "./chains.ts";
 import { engines } from "./engines.ts";
@@ -95,22 +96,6 @@ function sample(name: string, values: Float32Array, count: number): Float32Array
   return places.map((place) => values[Math.floor(place * values.length)] as number);
 }
 
-/** One step of SGD in PyTorch's form: v ← m v + g + λ w; w ← w − ε v. */
-function update(program: TrainingProgram, velocities: readonly Tensor[], sgd: FullGolden["sgd"]): void {
-  program.parameters.forEach(({ value, gradient }, i) => {
-    const velocity = velocities[i] as Tensor;
-    program.combine(velocity, [
-      [sgd.momentum, velocity],
-      [1, gradient],
-      [sgd.weight_decay, value],
-    ]);
-    program.combine(value, [
-      [1, value],
-      [-sgd.lr, velocity],
-    ]);
-  });
-}
-
 for (const { name, create, arithmetic } of engines) {
   describe(`${name} = PyTorch`, () => {
     it("on a small net of every kind of layer: logits, loss, every gradient", async () => {
@@ -166,11 +151,18 @@ for (const { name, create, arithmetic } of engines) {
           const expectedValues = floats(kept.values);
           assertCloseNorm(sample(key, values, expectedValues.length), expectedValues, 1e-5, `gradient of ${key}`);
         }
-        const velocities = program.parameters.map(({ value }) => program.newTensor(value));
+        const form: Sgd = { kind: "sgd", form: "pytorch", momentum: sgd.momentum, weightDecay: sgd.weight_decay };
+        const targets = program.parameters.map(({ value, gradient }) => ({
+          value,
+          gradient,
+          velocity: program.newTensor(value),
+          learningRateFactor: 1,
+          weightDecayFactor: 1,
+        }));
         const losses: number[] = [];
         for (let step = 0; step < golden.losses.length; step++) {
           losses.push((await program.forwardBackward(images, labels, batchSize, noDraws)).loss);
-          update(program, velocities, sgd);
+          for (const target of targets) updateSgd(program, form, sgd.lr, target);
         }
         assertClose(losses, golden.losses, { relative: 5e-6 }, "loss before step");
         program.close();

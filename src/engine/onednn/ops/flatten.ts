@@ -1,9 +1,11 @@
 import type { Value } from "../plan.ts";
-import { type Builder, passThrough } from "./op.ts";
+import type { Builder } from "./op.ts";
 
-/** Before a linear layer nothing: that reads maps in any layout. Otherwise a copy in row order. */
-export const buildFlatten: Builder<"flatten"> = ({ plan, batchSize }, op, input, next) => {
-  if (next?.kind === "linear") return passThrough(input);
+/**
+ * A copy in row order. Inner products could read maps as they lie, but choose slower weight layouts for them, a different one for each
+ * direction: the copy of a few megabytes saves reorders of all weights.
+ */
+export const buildFlatten: Builder<"flatten"> = ({ plan, batchSize }, op, input) => {
   const { session } = plan;
   const maps = session.plain(input.dims);
   const flatDims = [batchSize, ...op.outputShape];
@@ -11,7 +13,8 @@ export const buildFlatten: Builder<"flatten"> = ({ plan, batchSize }, op, input,
   return {
     output: flat(plan.inLayout(input, maps)),
     covers: 1,
-    backward(gradient) {
+    backward(gradient, needed) {
+      if (!needed) return undefined;
       const inRowOrder = plan.inLayout(gradient, session.plain(flatDims));
       return plan.inLayout({ ...inRowOrder, dims: input.dims, desc: maps }, input.desc);
     },
