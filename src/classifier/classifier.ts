@@ -99,8 +99,10 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     async predict(image, { samples = 1, seed = 0 } = {}) {
       prepare(typeof image === "string" ? await decodeImage(image) : image, input, 0);
       const mean = new Float64Array(classNames.length);
-      for (let first = 0; first < samples; first++) {
-        const probabilities = softmax(await program.forward(input, 1, { seed, first }));
+      const counter = hashOf(input);
+      for (let sample = 0; sample < samples; sample++) {
+        const draws = { seed, first: (counter + sample) >>> 0 };
+        const probabilities = softmax(await program.forward(input, 1, draws));
         for (const [c, probability] of probabilities.entries()) mean[c] = (mean[c] as number) + probability / samples;
       }
       return classNames
@@ -123,6 +125,15 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     },
     close,
   };
+}
+
+/** A number of the image's own, from which its dropout masks follow: FNV-1a over its words. */
+function hashOf(values: Float32Array): number {
+  let hash = 0x811c9dc5;
+  for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) {
+    hash = Math.imul(hash ^ word, 0x01000193);
+  }
+  return hash >>> 0;
 }
 
 async function datasetOf(path: string, file: string, given: EvaluateRunOptions): Promise<Dataset> {

@@ -71,6 +71,7 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
 async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
   const notify = options.observer?.onMessage ?? (() => {});
   const stored = await readRunConfig(directory);
+  if (!stored && options.resume) notify(`${directory}: no run in it to go on with; starting anew`);
   if (!stored) return startRun(directory, options, options.command ?? "trainClassifier", notify);
   if (options.resume) return resumeRun(stored, options, notify);
   throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);

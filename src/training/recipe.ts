@@ -69,16 +69,17 @@ const d2l: Recipe = recipeSchema.parse({
 
 const fashion: Recipe = recipeSchema.parse({
   name: "fashion",
-  source: "Krizhevsky, Sutskever, Hinton 2012, §5, with the initialisation of He et al. 2015",
+  source:
+    "Krizhevsky, Sutskever, Hinton 2012, §5, with the initialisation of Glorot and Bengio 2010; chosen by measurement",
   deviations: [
-    "He initialisation: with deviations of 0.01 the loss stays at ln(10) for the first epochs",
-    "constant rate",
+    "Xavier initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
+    "constant rate; biases learn at the same rate as weights and decay with them",
   ],
   epochs: 10,
   batchSize: 128,
   learningRate: 0.01,
   optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
-  initializer: { weight: { kind: "heNormal" } },
+  initializer: { weight: { kind: "xavierUniform" } },
   normalization: "standard",
 });
 

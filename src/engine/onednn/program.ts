@@ -86,8 +86,9 @@ export function compileTraining(library: OneDnn, libc: LibC, request: CompileReq
     newTensor: (like) => tensors.createLike(tensors.own(like)),
     combine: (target, terms) => tensors.combine(tensors.own(target), terms),
     firstNonFinite: (of) =>
-      [...parameters.values()].find(({ value, gradient }) => !tensors.isFinite(of === "values" ? value : (gradient ?? value)))
-        ?.name,
+      [...parameters.values()].find(
+        ({ value, gradient }) => !tensors.isFinite(of === "values" ? value : (gradient ?? value)),
+      )?.name,
   };
 }
 
