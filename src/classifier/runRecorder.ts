@@ -52,8 +52,8 @@ export interface Recorder {
   readonly log: readonly LogEntry[];
   /** The newest evaluation of this call. */
   evaluation(): Evaluation | undefined;
-  /** Throws CheckpointError if it cannot be written; then the checkpoint before stays. */
-  save(position: Position, best: boolean): Promise<void>;
+  /** Saves where training ended, unless that is saved. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
+  finish(position: Position): Promise<void>;
 }
 
 const SAVE_EVERY_SECONDS = 180;
@@ -65,8 +65,13 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   const { epochs } = config.recipe;
   const log = [...options.log];
   const deadline = performance.now() + (options.maxMinutes ?? Infinity) * 60_000;
-  let bestAccuracy = await storedBest(directory);
+  let bestAccuracy = await storedBest(directory, observer);
   let evaluation: Evaluation | undefined;
+  let evaluated: { readonly position: Position; readonly best: boolean } | undefined;
+  let saved: Position | undefined;
+  /** Lines that the disk had no room for. */
+  const unwritten: LogEntry[] = [];
+  const failing = new Set<string>();
   let nextSave = performance.now() + SAVE_EVERY_SECONDS * 1000;
 
   const epochOf = ({ epoch, images }: Position) => epoch + images / trainImages;
@@ -82,28 +87,44 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       seconds: position.seconds,
     };
   }
+  /** A full disk must not end a run: what cannot be written is said once, and tried again with what comes next. */
+  async function attempt(what: string, action: () => Promise<void>): Promise<boolean> {
+    try {
+      await action();
+      failing.delete(what);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      if (!failing.has(what)) observer?.onMessage?.(`${error.message}; training goes on and tries again`);
+      failing.add(what);
+      return false;
+    }
+  }
+  async function writeLog(): Promise<void> {
+    for (let entry = unwritten[0]; entry; entry = unwritten[0]) {
+      await appendLog(directory, entry);
+      unwritten.shift();
+    }
+  }
   async function write(entry: LogEntry): Promise<void> {
     log.push(entry);
-    await appendLog(directory, entry);
+    unwritten.push(entry);
+    await attempt("log", writeLog);
   }
   async function save(position: Position, best: boolean): Promise<void> {
     const { network, preprocessing, precision } = config;
     const model = { network, preprocessing, precision, classNames: config.dataset.classNames, metrics: metricsOf(log) };
     const { iteration } = position;
+    // First, so that a resumed run has every line up to its checkpoint.
+    await writeLog();
     await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best });
+    saved = position;
     nextSave = performance.now() + SAVE_EVERY_SECONDS * 1000;
   }
-  /** A full disk must not end a run: the old checkpoint stays, and the next try comes soon. */
   async function trySave(position: Position, best: boolean): Promise<boolean> {
-    try {
-      await save(position, best);
-      return true;
-    } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      nextSave = performance.now() + RETRY_SAVE_SECONDS * 1000;
-      observer?.onMessage?.(`${error.message}; training goes on and tries again in ${RETRY_SAVE_SECONDS} s`);
-      return false;
-    }
+    const done = await attempt("checkpoint", () => save(position, best));
+    if (!done) nextSave = performance.now() + RETRY_SAVE_SECONDS * 1000;
+    return done;
   }
 
   const listener: TrainingListener = {
@@ -133,8 +154,11 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       const entry = { ...entryOf(position, epoch, rate), ...tested };
       await write(entry);
       const best = result.top1Accuracy > bestAccuracy;
+      evaluated = { position, best };
       if ((await trySave(position, best)) && best) bestAccuracy = result.top1Accuracy;
-      await writeCurves(directory, config, log);
+      await attempt("curves", async () => {
+        await writeCurves(directory, config, log);
+      });
       observer?.onEpoch?.(entry);
     },
     onStuck({ iteration }) {
@@ -145,7 +169,14 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       );
     },
   };
-  return { listener, log, evaluation: () => evaluation, save };
+  return {
+    listener,
+    log,
+    evaluation: () => evaluation,
+    async finish(position) {
+      if (saved !== position) await save(position, evaluated?.position === position && evaluated.best);
+    },
+  };
 }
 
 /** What the weights that are saved now are known to do. */
@@ -156,8 +187,14 @@ function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
   return Object.fromEntries(known.filter((entry): entry is [string, number] => entry[1] !== undefined));
 }
 
-async function storedBest(directory: string): Promise<number> {
+async function storedBest(directory: string, observer: TrainObserver | undefined): Promise<number> {
   const { best } = checkpointFiles(directory);
   if (!(await fileExists(best))) return -1;
-  return (await loadModel(best)).metrics["testAccuracy"] ?? -1;
+  try {
+    return (await loadModel(best)).metrics["testAccuracy"] ?? -1;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    observer?.onMessage?.(`${error.message}; the best from here on takes its place`);
+    return -1;
+  }
 }

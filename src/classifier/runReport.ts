@@ -19,11 +19,17 @@ function titleOf({ network, dataset }: RunConfig): string {
   return `${network.name} on ${dataset.name}`;
 }
 
-/** Draws curves.svg and curves.png of a run directory. */
-export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<void> {
+/** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
+export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
   const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
   await writeFileDurably(join(directory, "curves.svg"), svg);
   await writeFileDurably(join(directory, "curves.png"), toPng(svg));
+  return svg;
+}
+
+/** The path of a run directory's report. */
+export function reportFile(directory: string): string {
+  return join(directory, "report.html");
 }
 
 export interface RunReport {
@@ -36,8 +42,8 @@ export interface RunReport {
   readonly device: string;
 }
 
-/** Writes report.html of a run directory. Returns its path. */
-export async function writeReport(run: RunReport): Promise<string> {
+/** Writes report.html of a run directory, and its curves. */
+export async function writeReport(run: RunReport): Promise<void> {
   const { directory, config, log, evaluation, device } = run;
   const title = titleOf(config);
   const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
@@ -53,7 +59,7 @@ export async function writeReport(run: RunReport): Promise<string> {
       device,
     },
     curves: {
-      wide: await drawCurves(log, { title, format: "wide" }),
+      wide: await writeCurves(directory, config, log),
       narrow: await drawCurves(log, { title, format: "narrow" }),
     },
     ...(evaluation ? { evaluation } : {}),
@@ -62,9 +68,7 @@ export async function writeReport(run: RunReport): Promise<string> {
     command: config.command,
     network: { name, source, deviations },
   });
-  const path = join(directory, "report.html");
-  await writeFileDurably(path, page);
-  return path;
+  await writeFileDurably(reportFile(directory), page);
 }
 
 /** What the network says of the first test images. */

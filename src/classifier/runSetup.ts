@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { readConfig, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type Dataset, limitSplit, type NamedDataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
@@ -7,6 +7,7 @@ import type { Engine, Precision } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
+import { formatDuration } from "../report/numbers.ts";
 import type { Recipe } from "../training/recipe.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
@@ -68,7 +69,7 @@ export async function startRun(
   const network = fitNetwork(chosen, dataset.classNames.length, settings.inputSize);
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) notify(warning);
-  if (engine.name === "reference" && settings.engine !== "reference") refuseIfSlow(network, recipe, dataset);
+  if (engine.name === "reference") notify(referenceEstimate(network, recipe, dataset, settings.engine));
   const note = channelNote(network, dataset);
   if (note) notify(note);
   const { dataDir, trainLimit, testLimit } = settings;
@@ -76,7 +77,7 @@ export async function startRun(
     dataset: {
       name: dataset.name,
       source: dataset.source,
-      ...(dataDir === undefined ? {} : { dataDir }),
+      ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
       ...(trainLimit === undefined ? {} : { trainLimit }),
       ...(testLimit === undefined ? {} : { testLimit }),
       trainImages: dataset.train.length,
@@ -96,22 +97,6 @@ export async function startRun(
   return { config, dataset, engine };
 }
 
-/** Takes up a run as it was started. Throws ConfigError naming every setting that differs from what is stored. */
-export async function resumeRun(config: RunConfig, settings: RunSettings, notify: Notify): Promise<PreparedRun> {
-  await refuseChanges(config, settings);
-  const { dataDir, trainLimit, testLimit, name } = config.dataset;
-  const stored = { dataDir: settings.dataDir ?? dataDir, trainLimit, testLimit };
-  const dataset = await loadDataset(findDataset(name), stored);
-  const { engine } = selectEngine(config.engine.name === "onednn" ? "onednn" : "reference", config.engine.threads);
-  const now = { ...describeMachine(), engine: engine.version };
-  const then = { ...config.machine, engine: config.engine.version };
-  for (const key of ["alexnet", "node", "cpu", "engine"] as const) {
-    if (now[key] !== then[key])
-      notify(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
-  }
-  return { config, dataset, engine };
-}
-
 /** The configuration of a run directory, if there is a run in it. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {
   return readConfig(directory, runConfigSchema);
@@ -128,7 +113,8 @@ export async function newRunDirectory(network: string | Network | undefined): Pr
 
 type DatasetSettings = { readonly [K in "dataDir" | "trainLimit" | "testLimit"]?: RunSettings[K] | undefined };
 
-async function loadDataset(named: NamedDataset, settings: DatasetSettings): Promise<Dataset> {
+/** A data set, limited as the settings say. */
+export async function loadDataset(named: NamedDataset, settings: DatasetSettings): Promise<Dataset> {
   const { dataDir, trainLimit, testLimit } = settings;
   const dataset = await named.load(dataDir === undefined ? {} : { dataDir });
   return {
@@ -142,43 +128,18 @@ function describeEngine({ name, version, description, threads }: Engine): RunCon
   return { name, version, description, threads };
 }
 
-/** Forward and backward are about three times the forward pass's arithmetic. */
-function refuseIfSlow(network: Network, recipe: Recipe, dataset: Dataset): void {
+/** How long it will take. Throws ConfigError if that is too long for an engine that was not asked for. */
+function referenceEstimate(network: Network, recipe: Recipe, dataset: Dataset, asked: EngineName | undefined): string {
   const { macs } = summarize(network).totals;
+  // Forward and backward are about three times the forward pass's arithmetic.
   const images = 3 * recipe.epochs * dataset.train.length + Math.ceil(recipe.epochs) * dataset.test.length;
-  const minutes = (images * macs) / REFERENCE_MACS_PER_SECOND / 60;
-  if (minutes <= REFERENCE_MINUTES) return;
+  const seconds = (images * macs) / REFERENCE_MACS_PER_SECOND;
+  const estimate = `about ${formatDuration(seconds)}`;
+  if (asked === "reference" || seconds <= REFERENCE_MINUTES * 60) {
+    return `engine: the reference engine will take ${estimate}`;
+  }
   throw new ConfigError(
-    `engine: the reference engine would take about ${Math.round(minutes).toLocaleString("en")} minutes; ` +
+    `engine: the reference engine would take ${estimate}; ` +
       "install oneDNN (see alexnet doctor), or insist with --engine reference",
   );
-}
-
-async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
-  const { recipe, dataset, engine } = config;
-  const network = settings.network === undefined ? undefined : (await resolveNetwork(settings.network)).name;
-  const named = settings.recipe === undefined ? undefined : (await resolveRecipe(settings.recipe, {})).name;
-  const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
-    ["DATASET", settings.dataset, dataset.name],
-    ["--network", network, config.network.name],
-    ["--recipe", named, recipe.name],
-    ["--epochs", settings.epochs, recipe.epochs],
-    ["--batch-size", settings.batchSize, recipe.batchSize],
-    ["--learning-rate", settings.learningRate, recipe.learningRate],
-    ["--momentum", settings.momentum, recipe.optimizer.momentum],
-    ["--weight-decay", settings.weightDecay, recipe.optimizer.weightDecay],
-    ["--seed", settings.seed, recipe.seed],
-    ["--input-size", settings.inputSize, config.preprocessing.size[0]],
-    ["--train-limit", settings.trainLimit, dataset.trainLimit],
-    ["--test-limit", settings.testLimit, dataset.testLimit],
-    ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
-    ["--precision", settings.precision, config.precision],
-    ["--threads", settings.threads, engine.threads],
-  ];
-  const changed = given.filter(([, value, stored]) => value !== undefined && value !== stored);
-  if (changed.length === 0) return;
-  const lines = changed.map(
-    ([flag, value, stored]) => `${flag} is ${String(value)}, the run was started with ${String(stored)}`,
-  );
-  throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
 }

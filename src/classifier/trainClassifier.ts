@@ -1,5 +1,8 @@
-import { rmdir } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
+import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
@@ -14,9 +17,10 @@ import { initialPosition, type Position, positionSchema } from "../training/posi
 import type { Recipe } from "../training/recipe.ts";
 import type { SgdTarget } from "../training/sgd.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import { resumeRun } from "./resumeRun.ts";
 import { createRecorder, type TrainObserver } from "./runRecorder.ts";
-import { writeReport } from "./runReport.ts";
-import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, resumeRun, startRun } from "./runSetup.ts";
+import { reportFile, writeReport } from "./runReport.ts";
+import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, startRun } from "./runSetup.ts";
 import { velocityStore, weightStore } from "./tensorStores.ts";
 
 export interface TrainOptions extends RunSettings {
@@ -53,6 +57,7 @@ export interface TrainResult {
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
   const directory = options.run ?? (await newRunDirectory(options.network));
+  const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
     const prepared = await prepareRun(directory, options);
@@ -63,9 +68,17 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
     }
   } finally {
     await run.close();
-    // Only an empty directory goes: one whose run could not even be started.
-    await rmdir(directory).catch(() => undefined);
+    if (created !== undefined) await removeEmpty(resolve(directory), resolve(created));
   }
+}
+
+/** Removes a directory and those around it up to `outermost`, while they are empty: those of a run that could not even be started. */
+async function removeEmpty(directory: string, outermost: string): Promise<void> {
+  const removed = await rmdir(directory).then(
+    () => true,
+    () => false,
+  );
+  if (removed && directory !== outermost) await removeEmpty(dirname(directory), outermost);
 }
 
 async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
@@ -89,7 +102,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   await truncateLog(directory, start.iteration);
   const log = await readLog(directory);
   const lastOf = (entries: readonly LogEntry[]) => entries.findLast((entry) => entry.testAccuracy !== undefined);
-  if (start.epoch >= recipe.epochs) {
+  const finished = start.epoch >= recipe.epochs;
+  // A process that died at the very end leaves a run without its report.
+  if (finished && (await fileExists(reportFile(directory)))) {
     return { run: directory, end: "already finished", last: lastOf(log), evaluation: undefined, device };
   }
   const program = await engine.compileTraining({
@@ -105,7 +120,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(optimizer) });
     if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
     else await initialize(program, prepared);
-    observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
     const recorder = await createRecorder({ directory, config, log, weights, optimizer, observer, signal, maxMinutes });
     const training: Training = {
       program,
@@ -117,8 +132,8 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       classNames,
     };
     const { position, end } = await train(training, start, recorder.listener);
-    if (end === "interrupt") await recorder.save(position, false);
-    else
+    if (!finished) await recorder.finish(position);
+    if (end !== "interrupt")
       await writeReport({
         directory,
         config,
@@ -128,7 +143,13 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
         evaluation: recorder.evaluation(),
         device,
       });
-    return { run: directory, end, last: lastOf(recorder.log), evaluation: recorder.evaluation(), device };
+    return {
+      run: directory,
+      end: finished ? "already finished" : end,
+      last: lastOf(recorder.log),
+      evaluation: recorder.evaluation(),
+      device,
+    };
   } finally {
     program.close();
   }

@@ -93,7 +93,7 @@ export interface DropoutDraws {
 /** One term of a linear combination. */
 export type Term = readonly [scale: number, tensor: Tensor];
 
-/** A network compiled for inference. Calls must not overlap; results are valid until the next call. */
+/** A network compiled for inference. Calls must not overlap; results are valid until the next call, or until `close`. */
 export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
@@ -111,7 +111,7 @@ export interface Program {
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
-  /** Frees all memory. Using the program afterwards is an error. */
+  /** Frees all memory. Using the program afterwards throws; closing it again does nothing. */
   close(): void;
 }
 

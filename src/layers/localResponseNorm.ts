@@ -15,7 +15,11 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
     "Divides each value by the activity of the neighbouring maps at the same place, so that strong responses inhibit " +
     "their neighbours (§3.3).",
   options: z.strictObject({
-    size: z.int().positive().default(5),
+    size: z
+      .int()
+      .positive()
+      .refine((size) => size % 2 === 1, "expected an odd number: a channel and as many neighbours on each side")
+      .default(5),
     alpha: z.number().positive().default(1e-4),
     beta: z.number().positive().default(0.75),
     k: z.number().positive().default(2),

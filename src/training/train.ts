@@ -26,7 +26,7 @@ export interface TrainingListener {
   onIteration(position: Position): void;
   /** Every 20 iterations, with the sums over those. */
   onWindow(position: Position, window: Tally, learningRate: number): Promise<void>;
-  /** Between two iterations of an epoch: the place to save. `interrupt` stops there, `time` after an evaluation. */
+  /** Between two iterations: the place to save. `interrupt` stops there, `time` too, with an evaluation if there was none just before. */
   betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
   onEvaluationProgress(images: number): void;
   /** After each epoch, and where training stops for time; with the sums over the epoch so far. */
@@ -61,7 +61,8 @@ export async function train(
   let position = start;
   while (position.epoch < recipe.epochs) {
     const all = permutation(order, position.epoch, training.train.length);
-    const epochImages = all.subarray(0, Math.round(Math.min(1, recipe.epochs - position.epoch) * all.length));
+    const share = Math.min(1, recipe.epochs - position.epoch);
+    const epochImages = all.subarray(0, Math.max(1, Math.round(share * all.length)));
     const rate = recipe.learningRate * position.schedule.factor;
     const ran = await runEpoch(training, position, epochImages, rate, listener);
     position = ran.position;
@@ -79,6 +80,8 @@ export async function train(
     if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
     await listener.onEvaluation(position, epochTally, evaluation, rate);
     if (ran.end === "time") return ran;
+    const stop = position.epoch < recipe.epochs ? await listener.betweenIterations(position) : undefined;
+    if (stop) return { position, end: stop };
   }
   return { position, end: "finished" };
 }

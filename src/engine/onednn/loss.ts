@@ -1,10 +1,15 @@
+import { DataError } from "../../errors.ts";
 import type { Plan, Value } from "./plan.ts";
 
 /** The loss of the run before, read after its steps. */
 export interface LossSteps {
   /** Gradient of the loss by the logits. */
   readonly gradient: Value;
-  /** Takes the labels of the first `count` rows; rows behind them get no gradient. To be called before the steps run. */
+  /**
+   * Takes the labels of the first `count` rows; rows behind them get no gradient. To be called before the steps run.
+   *
+   * Throws DataError for a label that is no class.
+   */
   setLabels(labels: ArrayLike<number>, count: number): void;
   /** The mean loss over those rows. */
   loss(): number;
@@ -45,7 +50,13 @@ export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
     setLabels(labels, count) {
       labelled = { labels, count };
       const onehot = ready().target.fill(0);
-      for (let row = 0; row < count; row++) onehot[row * classes + (labels[row] as number)] = -1 / count;
+      for (let row = 0; row < count; row++) {
+        const label = labels[row];
+        if (label === undefined || !Number.isInteger(label) || label < 0 || label >= classes) {
+          throw new DataError(`label of image ${row}: expected a class from 0 to ${classes - 1}, got ${label}`);
+        }
+        onehot[row * classes + label] = -1 / count;
+      }
     },
     loss() {
       const { labels, count } = labelled;

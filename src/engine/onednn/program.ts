@@ -69,6 +69,7 @@ export function compileTraining(library: OneDnn, libc: LibC, request: CompileReq
     inputGradient,
     forwardTraining,
     async backward(gradient) {
+      tensors.requireOpen();
       if (gradient.length > gradientView.length) {
         throw new ShapeError(`output gradient: expected at most ${gradientView.length} values, got ${gradient.length}`);
       }
@@ -180,6 +181,7 @@ function inferenceProgram(forward: Forward, request: CompileRequest, steps: Phas
       activations: arena.bytes,
     },
     async forward(images, count, draws) {
+      tensors.requireOpen();
       if (count < 1 || count > batchSize || images.length < count * imageSize) {
         const got = `${count} images in ${images.length} values`;
         throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
@@ -198,6 +200,7 @@ function inferenceProgram(forward: Forward, request: CompileRequest, steps: Phas
       tensors.transfer("write", tensors.own(tensor), values);
     },
     close() {
+      if (!tensors.isOpen) return;
       tensors.close();
       plan.session.close();
       arena.unmap();

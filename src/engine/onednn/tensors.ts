@@ -1,4 +1,4 @@
-import { ShapeError } from "../../errors.ts";
+import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor, Term } from "../engine.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
@@ -35,6 +35,7 @@ export class TensorMemory {
   readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args">>();
   readonly #session: Session;
   #reduced: MappedMemory | undefined;
+  isOpen = true;
 
   constructor(library: OneDnn, libc: LibC) {
     this.#library = library;
@@ -59,8 +60,14 @@ export class TensorMemory {
     return { name, shape: dims, desc, plain: desc, bytes: buffer.bytes, address: buffer.address };
   }
 
-  /** Throws ShapeError if the tensor is not one of this program's. */
+  /** Native memory is gone after `close`: whatever touches it asks first. */
+  requireOpen(): void {
+    if (!this.isOpen) throw new NativeError("program: used after close()");
+  }
+
+  /** Throws ShapeError if the tensor is not one of this program's, NativeError if the program is closed. */
   own(tensor: Tensor): EngineTensor {
+    this.requireOpen();
     if ("address" in tensor) return tensor as EngineTensor;
     throw new ShapeError(`tensor [${tensor.shape.join(", ")}]: made by another engine`);
   }
@@ -102,6 +109,7 @@ export class TensorMemory {
 
   /** Whether the sum of all values is finite: it is not if one of them is not. */
   isFinite(tensor: EngineTensor): boolean {
+    this.requireOpen();
     this.#reduced ??= this.#libc.map(4);
     let check = this.#checks.get(tensor);
     if (!check) {
@@ -119,6 +127,7 @@ export class TensorMemory {
   }
 
   close(): void {
+    this.isOpen = false;
     for (const compiled of [...this.#combinations.values()].flat()) compiled.session.close();
     this.#combinations.clear();
     this.#session.close();

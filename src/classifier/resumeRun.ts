@@ -1,0 +1,94 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Dataset } from "../dataset/dataset.ts";
+import { findDataset } from "../dataset/datasets.ts";
+import { ConfigError } from "../errors.ts";
+import { withClasses, withInput } from "../network/network.ts";
+import { describeMachine } from "./machine.ts";
+import type { RunConfig } from "./runConfig.ts";
+import { loadDataset, type Notify, type PreparedRun, type RunSettings } from "./runSetup.ts";
+import { selectEngine } from "./selectEngine.ts";
+import { resolveNetwork, resolveRecipe } from "./settings.ts";
+
+/** Takes up a run as it was started. Throws ConfigError naming every setting that differs from what is stored. */
+export async function resumeRun(config: RunConfig, settings: RunSettings, notify: Notify): Promise<PreparedRun> {
+  await refuseChanges(config, settings);
+  const { dataDir, trainLimit, testLimit, name } = config.dataset;
+  const stored = { dataDir: settings.dataDir ?? dataDir, trainLimit, testLimit };
+  const dataset = await loadDataset(findDataset(name), stored);
+  refuseOtherImages(config, dataset);
+  const { engine } = selectEngine(config.engine.name === "onednn" ? "onednn" : "reference", config.engine.threads);
+  const now = { ...describeMachine(), engine: engine.version };
+  const then = { ...config.machine, engine: config.engine.version };
+  for (const key of ["alexnet", "node", "cpu", "engine"] as const) {
+    if (now[key] !== then[key])
+      notify(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
+  }
+  return { config, dataset, engine };
+}
+
+/** Throws ConfigError naming every setting that is given and differs from what the run was started with, with both values. */
+async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
+  const { recipe, dataset, engine } = config;
+  const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
+    ["DATASET", settings.dataset, dataset.name],
+    ["--network", await givenNetwork(config, settings), config.network.name],
+    ["--recipe", await givenRecipe(config, settings), recipe.name],
+    ["--epochs", settings.epochs, recipe.epochs],
+    ["--batch-size", settings.batchSize, recipe.batchSize],
+    ["--learning-rate", settings.learningRate, recipe.learningRate],
+    ["--momentum", settings.momentum, recipe.optimizer.momentum],
+    ["--weight-decay", settings.weightDecay, recipe.optimizer.weightDecay],
+    ["--seed", settings.seed, recipe.seed],
+    ["--input-size", settings.inputSize, config.preprocessing.size[0]],
+    ["--train-limit", settings.trainLimit, dataset.trainLimit],
+    ["--test-limit", settings.testLimit, dataset.testLimit],
+    ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
+    ["--precision", settings.precision, config.precision],
+    ["--threads", settings.threads, engine.threads],
+  ];
+  const changed = given.filter(([, value, stored]) => value !== undefined && value !== stored);
+  if (changed.length === 0) return;
+  const lines = changed.map(
+    ([flag, value, stored]) => `${flag} is ${String(value)}, the run was started with ${String(stored ?? "none")}`,
+  );
+  throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
+}
+
+/** Throws ConfigError if there are not as many images as the run was started with: their order would be another. */
+function refuseOtherImages(
+  { dataset: { trainImages, testImages } }: RunConfig,
+  { source, train, test }: Dataset,
+): void {
+  if (train.length === trainImages && test.length === testImages) return;
+  throw new ConfigError(
+    `${source}: expected the ${trainImages} training and ${testImages} test images that the run was started with, ` +
+      `got ${train.length} and ${test.length}; give their folder with --data-dir`,
+  );
+}
+
+async function givenNetwork({ network: stored, dataset }: RunConfig, { network }: RunSettings) {
+  if (network === undefined) return undefined;
+  const given = await resolveNetwork(network);
+  if (given.name !== stored.name) return given.name;
+  return nameWithChanges(withClasses(withInput(given, stored.input), dataset.classNames.length), stored);
+}
+
+/** Single values are compared by their own flags: which of them came from the recipe is not stored. */
+async function givenRecipe({ recipe: stored }: RunConfig, { recipe }: RunSettings) {
+  if (recipe === undefined) return undefined;
+  const { epochs, batchSize, learningRate, seed, optimizer } = stored;
+  const { momentum, weightDecay } = optimizer;
+  return nameWithChanges(
+    await resolveRecipe(recipe, { epochs, batchSize, learningRate, seed, momentum, weightDecay }),
+    stored,
+  );
+}
+
+/** The given one's name, and what else of it differs from the stored one if the name does not. */
+function nameWithChanges<T extends { readonly name: string }>(given: T, stored: T): string {
+  const keys = new Set([...Object.keys(given), ...Object.keys(stored)]) as Set<string & keyof T>;
+  const changed = [...keys].filter((key) => !isDeepStrictEqual(given[key], stored[key]));
+  return changed.length === 0 || given.name !== stored.name
+    ? given.name
+    : `${given.name} with other ${changed.join(", ")}`;
+}

@@ -1,0 +1,377 @@
+/** Runs that are stopped, killed, starved of disk space and damaged, and end as if nothing had happened. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { checkpointFiles } from "../src/checkpoint/checkpointFiles.ts";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { AlexNetError } from "../src/errors.ts";
+import { fillUniform, randomStream } from "../src/random.ts";
+import { positionSchema } from "../src/training/position.ts";
+import { findRecipe } from "../src/training/recipe.ts";
+import { buildPackage, type Outcome, type RunningCommand, type StartOptions, start } from "./command.ts";
+import { lastWeights, timelessLog, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder: string;
+let alexnet: string;
+/** A run of the tiny network that nothing happened to, and how long its process lived. */
+const undisturbed = { run: "undisturbed", milliseconds: 0 };
+/** Of each run in this file, as flags and as options. */
+const flags = [
+  "--network",
+  "tiny.json",
+  "--data-dir",
+  "data",
+  "--threads",
+  "1",
+  "--batch-size",
+  "16",
+  "--epochs",
+  "4",
+  "--train-limit",
+  "400",
+];
+let options: TrainOptions;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-resume-"));
+  await mkdir(join(folder, "data"));
+  await writeTinyDataset(join(folder, "data"), { train: 3000, test: 40 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  options = {
+    network: tinyNetwork,
+    dataDir: join(folder, "data"),
+    threads: 1,
+    batchSize: 16,
+    epochs: 4,
+    trainLimit: 400,
+  };
+  alexnet = await buildPackage(join(folder, "package"));
+  const began = performance.now();
+  const { exit, stderr } = await train(...flags, "--run", undisturbed.run);
+  undisturbed.milliseconds = performance.now() - began;
+  assert.equal(exit, 0, stderr);
+});
+after(() => rm(folder, { recursive: true }));
+
+function startTraining(args: readonly string[], more: Omit<StartOptions, "cwd"> = {}): RunningCommand {
+  return start([alexnet, "train", ...args], { cwd: folder, ...more });
+}
+
+function train(...args: readonly string[]): Promise<Outcome> {
+  return startTraining(args).outcome;
+}
+
+/** Waits for something that a process is about to do. */
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what} did not happen within a minute`);
+    await setTimeout(10);
+  }
+}
+
+async function assertSameRun(actual: string, expected: string): Promise<void> {
+  const [a, b] = [join(folder, actual), join(folder, expected)];
+  assert.ok((await lastWeights(a)).equals(await lastWeights(b)), `${actual}: weights differ from those of ${expected}`);
+  assert.deepEqual(await timelessLog(a), await timelessLog(b));
+}
+
+/** Trains in this process up to an iteration, as far as Ctrl-C goes. */
+async function trainUpTo(iteration: number, given: TrainOptions): Promise<TrainResult> {
+  const controller = new AbortController();
+  let iterations = 0;
+  const onProgress = () => {
+    if (++iterations === iteration) controller.abort();
+  };
+  return trainClassifier({ ...given, signal: controller.signal, observer: { onProgress } });
+}
+
+/** Goes on with a run in this process. Returns what was said. */
+async function resume(run: string, given: TrainOptions = {}): Promise<readonly string[]> {
+  const messages: string[] = [];
+  const observer = { onMessage: (message: string) => messages.push(message) };
+  await trainClassifier({ run: join(folder, run), resume: true, observer, ...given });
+  return messages;
+}
+
+const long = ["--network", "tiny.json", "--data-dir", "data", "--threads", "1", "--batch-size", "16", "--epochs", "2"];
+
+test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the same weights and log", async () => {
+  assert.equal((await train(...long, "--run", "long")).exit, 0);
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    const name = `stopped-${signal}`;
+    const running = startTraining([...long, "--run", name]);
+    const log = join(folder, name, "log.jsonl");
+    await until(() => existsSync(log) && statSync(log).size > 0, "training");
+    const inUse = signal === "SIGINT" ? await raceFor(name, running) : undefined;
+    running.process.kill(signal);
+    const { exit, stderr } = await running.outcome;
+    assert.equal(exit, code, stderr);
+    assert.match(stderr, new RegExp(`Saved\\. Go on with: alexnet train --run ${name} --resume`));
+    assert.equal(existsSync(join(folder, name, "report.html")), false);
+    const { lastOptimizer } = checkpointFiles(join(folder, name));
+    const position = await withReader(lastOptimizer, async ({ header }) =>
+      positionSchema.parse(JSON.parse(header.metadata["position"] ?? "")),
+    );
+    assert.ok(position.epoch < 2 && position.images > 0, "it was stopped in the middle of an epoch");
+    if (inUse) {
+      assert.equal(inUse.exit, 1);
+      assert.match(
+        inUse.stderr,
+        new RegExp(`^alexnet: ${name}: run directory in use by process ${running.process.pid};`),
+      );
+    }
+    const again = await train("--run", name, "--resume");
+    assert.equal(again.exit, 0, again.stderr);
+    assert.match(again.stderr, /from epoch [01]\.\d\d/);
+    await assertSameRun(name, "long");
+  }
+});
+
+/** What a second process in the same run directory says, while the first is held. */
+async function raceFor(name: string, first: RunningCommand): Promise<Outcome> {
+  first.process.kill("SIGSTOP");
+  const outcome = await train(...long, "--run", name, "--resume");
+  first.process.kill("SIGCONT");
+  return outcome;
+}
+
+test("a second signal leaves at once", async () => {
+  const running = startTraining([...long, "--run", "left"]);
+  await until(() => running.stderr().includes("run directory"), "training");
+  running.process.kill("SIGINT");
+  running.process.kill("SIGTERM");
+  const { exit } = await running.outcome;
+  assert.equal(exit, 143);
+  assert.deepEqual(
+    (await readdir(join(folder, "left"))).filter((name) => name.startsWith("lock")),
+    [],
+  );
+});
+
+test("killed at 20 random moments of its life, a run ends with the weights and the log of one that was not", async () => {
+  const lanes = ["a", "b"].map(async (lane) => {
+    const shares = new Float64Array(100);
+    fillUniform(randomStream(20, `kill ${lane}`), 0, shares);
+    let [kills, runs] = [0, 1];
+    const name = () => `killed-${lane}${runs}`;
+    for (const share of shares) {
+      const running = startTraining([...flags, "--run", name(), "--resume"]);
+      const delay = setTimeout(share * undisturbed.milliseconds);
+      await Promise.race([delay, running.outcome]);
+      running.process.kill("SIGKILL");
+      const { exit, stderr } = await running.outcome;
+      if (exit !== "SIGKILL") {
+        assert.equal(exit, 0, stderr);
+        await assertSameRun(name(), undisturbed.run);
+        runs++;
+      } else if (++kills === 10) break;
+    }
+    assert.equal(kills, 10);
+    const { exit, stderr } = await train(...flags, "--run", name(), "--resume");
+    assert.equal(exit, 0, stderr);
+    await assertSameRun(name(), undisturbed.run);
+    for (let i = 1; i <= runs; i++) {
+      const files = await readdir(join(folder, `killed-${lane}${i}`));
+      assert.deepEqual(files.sort(), (await readdir(join(folder, undisturbed.run))).sort());
+    }
+  });
+  await Promise.all(lanes);
+});
+
+test("stopped for time, a run has been evaluated, and goes on to the same weights", async () => {
+  const { exit, stderr, stdout } = await train(...long, "--run", "timed", "--max-minutes", "0.001");
+  assert.equal(exit, 0, stderr);
+  assert.match(stderr, /Stopped for time\. Go on with: alexnet train --run timed --resume/);
+  assert.match(stdout, /test acc [01]\.\d{3}/);
+  const stopped = (await timelessLog(join(folder, "timed"))).at(-1);
+  assert.ok(stopped?.testAccuracy !== undefined && (stopped.epoch ?? 2) < 2);
+  assert.equal((await train("--run", "timed", "--resume")).exit, 0);
+  assert.ok((await lastWeights(join(folder, "timed"))).equals(await lastWeights(join(folder, "long"))));
+  const isOther = ({ iteration }: { readonly iteration?: number }) => iteration !== stopped.iteration;
+  assert.deepEqual(
+    (await timelessLog(join(folder, "timed"))).filter(isOther),
+    (await timelessLog(join(folder, "long"))).filter(isOther),
+  );
+});
+
+test("a finished run says so; one that died before its report gets it", async () => {
+  const finished = await train(...flags, "--run", undisturbed.run, "--resume");
+  assert.equal(finished.exit, 0);
+  assert.match(finished.stderr, /undisturbed: already finished; nothing to do/);
+  await cp(join(folder, undisturbed.run), join(folder, "unreported"), { recursive: true });
+  for (const name of ["report.html", "curves.svg"]) await rm(join(folder, "unreported", name));
+  const { end } = await trainClassifier({ run: join(folder, "unreported"), resume: true });
+  assert.equal(end, "already finished");
+  for (const name of ["report.html", "curves.svg"]) assert.ok(existsSync(join(folder, "unreported", name)), name);
+  await assertSameRun("unreported", undisturbed.run);
+});
+
+test("a directory that holds a run takes no other one", async () => {
+  const before = await readFile(join(folder, undisturbed.run, "config.json"), "utf8");
+  const { exit, stderr } = await train(...flags, "--run", undisturbed.run);
+  assert.equal(exit, 1);
+  assert.match(stderr, /^alexnet: undisturbed: there is a run in it; go on with it by --resume/);
+  assert.equal(await readFile(join(folder, undisturbed.run, "config.json"), "utf8"), before);
+});
+
+test("on resume, the same settings may be given; each one that differs is named with both values", async () => {
+  const run = join(folder, undisturbed.run);
+  const { end } = await trainClassifier({
+    ...options,
+    dataset: "fashion-mnist",
+    recipe: "fashion",
+    seed: 0,
+    inputSize: 28,
+    engine: "onednn",
+    precision: "f32",
+    run,
+    resume: true,
+  });
+  assert.equal(end, "already finished");
+  const otherLayers = { ...tinyNetwork, layers: tinyNetwork.layers.slice(1) };
+  const otherRecipe = { ...findRecipe("fashion"), schedule: { kind: "step", everyEpochs: 1, factor: 0.5 } } as const;
+  const differing: readonly (readonly [given: TrainOptions, says: string])[] = [
+    [{ dataset: "mnist" }, "DATASET is mnist, the run was started with fashion-mnist"],
+    [{ network: "alexnet-fashion" }, "--network is alexnet-fashion, the run was started with tiny"],
+    [{ network: otherLayers }, "--network is tiny with other layers, the run was started with tiny"],
+    [{ recipe: "d2l" }, "--recipe is d2l, the run was started with fashion"],
+    [{ recipe: otherRecipe }, "--recipe is fashion with other schedule, the run was started with fashion"],
+    [{ epochs: 9 }, "--epochs is 9, the run was started with 4"],
+    [{ batchSize: 32 }, "--batch-size is 32, the run was started with 16"],
+    [{ learningRate: 0.5 }, "--learning-rate is 0.5, the run was started with 0.01"],
+    [{ momentum: 0 }, "--momentum is 0, the run was started with 0.9"],
+    [{ weightDecay: 0 }, "--weight-decay is 0, the run was started with 0.0005"],
+    [{ seed: 1 }, "--seed is 1, the run was started with 0"],
+    [{ inputSize: 32 }, "--input-size is 32, the run was started with 28"],
+    [{ trainLimit: 401 }, "--train-limit is 401, the run was started with 400"],
+    [{ testLimit: 10 }, "--test-limit is 10, the run was started with none"],
+    [{ engine: "reference" }, "--engine is reference, the run was started with onednn"],
+    [{ threads: 2 }, "--threads is 2, the run was started with 1"],
+  ];
+  for (const [given, says] of differing) {
+    await assert.rejects(
+      trainClassifier({ run, resume: true, ...given }),
+      (error) => error instanceof AlexNetError && error.message.includes(says),
+      says,
+    );
+  }
+  const { exit, stderr } = await train("--run", undisturbed.run, "--resume", "--seed", "3", "--epochs", "2");
+  assert.equal(exit, 1);
+  assert.equal(
+    stderr,
+    "alexnet: resume: --epochs is 2, the run was started with 4; --seed is 3, the run was started with 0; leave it out, or start another run\n",
+  );
+  const smaller = join(folder, "smaller");
+  await mkdir(smaller);
+  await writeTinyDataset(smaller, { train: 100, test: 40 });
+  await assert.rejects(
+    resume(undisturbed.run, { dataDir: smaller }),
+    /smaller: expected the 400 training and 40 test images .*got 100 and 40/,
+  );
+});
+
+test("a damaged last checkpoint: resume takes the one before, says so, and ends with the same weights", async () => {
+  await trainUpTo(70, { ...options, run: join(folder, "to-damage") });
+  const damages: readonly (readonly [file: string, damage: (path: string) => Promise<void>])[] = [
+    ["last.safetensors", flipBit],
+    ["last.safetensors", (path) => truncate(path, 3000)],
+    ["last.optimizer.safetensors", flipBit],
+    ["best.safetensors", (path) => truncate(path, 100)],
+  ];
+  for (const [i, [file, damage]] of damages.entries()) {
+    const name = `damaged-${i}`;
+    await cp(join(folder, "to-damage"), join(folder, name), { recursive: true });
+    await damage(join(folder, name, file));
+    const messages = await resume(name);
+    assert.equal(messages.length, 1);
+    assert.ok(messages[0]?.startsWith(`${join(folder, name, file)}: damaged`), messages[0]);
+    await assertSameRun(name, undisturbed.run);
+  }
+});
+
+async function flipBit(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const place = bytes.length - 100;
+  bytes[place] = (bytes[place] as number) ^ 4;
+  await writeFile(path, bytes);
+}
+
+test("no checkpoint left to go on from: one message, and nothing is touched", async () => {
+  await cp(join(folder, "to-damage"), join(folder, "hopeless"), { recursive: true });
+  for (const name of ["last.safetensors", "previous.safetensors"]) await flipBit(join(folder, "hopeless", name));
+  await assert.rejects(
+    resume("hopeless"),
+    /hopeless: no checkpoint to go on from; start again in another run directory/,
+  );
+  const { exit } = await train("--run", "hopeless", "--resume");
+  assert.equal(exit, 1);
+});
+
+test("a disk too full for checkpoints: the old one stays, the run goes on, says so at the end, and can be resumed", async () => {
+  const wide: TrainOptions = { ...options, network: wideNetwork, epochs: 3 };
+  await trainClassifier({ ...wide, run: join(folder, "roomy") });
+  await trainUpTo(30, { ...wide, run: join(folder, "full") });
+  const before = await lastWeights(join(folder, "full"));
+  // Weights are 820 kB, everything else in a run directory is below 150.
+  const { exit, stderr } = await startTraining(["--run", "full", "--resume"], { fileLimit: 300 * 1024 }).outcome;
+  assert.equal(exit, 1, stderr);
+  assert.match(stderr, /last\.safetensors: cannot be written: .*; training goes on and tries again\n/);
+  assert.match(
+    stderr,
+    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space: what was saved before is untouched\n$/,
+  );
+  assert.ok((await lastWeights(join(folder, "full"))).equals(before));
+  assert.deepEqual(
+    (await readdir(join(folder, "full"))).filter((name) => name.endsWith("tmp")),
+    [],
+  );
+  const again = await train("--run", "full", "--resume");
+  assert.equal(again.exit, 0, again.stderr);
+  await assertSameRun("full", "roomy");
+});
+
+test("a log and curves that cannot be written do not end a run; the lines come when they can", async () => {
+  const directory = join(folder, "logless");
+  const [log, aside] = [join(directory, "log.jsonl"), join(directory, "aside")];
+  const curves = join(directory, "curves.svg");
+  const messages: string[] = [];
+  let epochs = 0;
+  await trainClassifier({
+    ...options,
+    run: directory,
+    observer: {
+      onMessage: (message) => messages.push(message),
+      onProgress({ epoch }) {
+        if (epochs === 1 && epoch > 1.5 && !existsSync(aside)) block();
+      },
+      onEpoch() {
+        epochs++;
+        if (epochs === 4) unblock();
+      },
+    },
+  });
+  function block() {
+    renameSync(log, aside);
+    for (const path of [log, curves]) {
+      rmSync(path, { force: true });
+      mkdirSync(path);
+    }
+  }
+  function unblock() {
+    for (const path of [log, curves]) rmdirSync(path);
+    renameSync(aside, log);
+  }
+  assert.equal(messages.length, 3, messages.join("\n"));
+  for (const what of ["log.jsonl", "log.jsonl", "curves.svg"])
+    assert.ok(messages.some((message) => message.includes(what)));
+  await assertSameRun("logless", undisturbed.run);
+});
