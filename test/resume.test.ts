@@ -1,4 +1,7 @@
-/** Runs that are stopped, killed, starved of disk space and damaged, and end as if nothing had happened. */
+/**
+ * Runs that are stopped, killed, starved of disk space and damaged, and end as if nothing had happened. Longer than other
+ * files: all of it runs on one built package and is compared to the same undisturbed runs.
+ */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
@@ -103,10 +106,11 @@ const long = ["--network", "tiny.json", "--data-dir", "data", "--threads", "1", 
 
 test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the same weights and log", async () => {
   assert.equal((await train(...long, "--run", "long")).exit, 0);
-  for (const [signal, code] of [
+  const signals = [
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ] as const) {
+  ] as const;
+  const stopped = signals.map(async ([signal, code]) => {
     const name = `stopped-${signal}`;
     const running = startTraining([...long, "--run", name]);
     const log = join(folder, name, "log.jsonl");
@@ -133,7 +137,8 @@ test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the 
     assert.equal(again.exit, 0, again.stderr);
     assert.match(again.stderr, /from epoch [01]\.\d\d/);
     await assertSameRun(name, "long");
-  }
+  });
+  await Promise.all(stopped);
 });
 
 /** What a second process in the same run directory says, while the first is held. */

@@ -5,23 +5,28 @@ import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
-import { loadDataset, type Notify, type PreparedRun, type RunSettings } from "./runSetup.ts";
+import type { TrainObserver } from "./runRecorder.ts";
+import { loadDataset, type PreparedRun, type RunSettings } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { resolveNetwork, resolveRecipe } from "./settings.ts";
 
 /** Takes up a run as it was started. Throws ConfigError naming every setting that differs from what is stored. */
-export async function resumeRun(config: RunConfig, settings: RunSettings, notify: Notify): Promise<PreparedRun> {
+export async function resumeRun(
+  config: RunConfig,
+  settings: RunSettings,
+  observer: TrainObserver,
+): Promise<PreparedRun> {
   await refuseChanges(config, settings);
   const { dataDir, trainLimit, testLimit, name } = config.dataset;
   const stored = { dataDir: settings.dataDir ?? dataDir, trainLimit, testLimit };
-  const dataset = await loadDataset(findDataset(name), stored);
+  const dataset = await loadDataset(findDataset(name), stored, observer);
   refuseOtherImages(config, dataset);
   const { engine } = selectEngine(config.engine.name === "onednn" ? "onednn" : "reference", config.engine.threads);
   const now = { ...describeMachine(), engine: engine.version };
   const then = { ...config.machine, engine: config.engine.version };
   for (const key of ["alexnet", "node", "cpu", "engine"] as const) {
     if (now[key] !== then[key])
-      notify(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
+      observer.onMessage?.(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
   }
   return { config, dataset, engine };
 }

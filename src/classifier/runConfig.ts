@@ -9,6 +9,8 @@ const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseN
 export const runConfigSchema = z.object({
   dataset: z.object({
     name: z.string(),
+    /** Of its images; where the network has others, they are fitted (see `preprocessing`). */
+    channels: z.union([z.literal(1), z.literal(3)]),
     /** Where its files were found. */
     source: z.string(),
     dataDir: z.string().optional(),

@@ -20,6 +20,7 @@ export interface TrainProgress {
   /** Means over the epoch so far. */
   readonly loss: number;
   readonly accuracy: number;
+  /** Of the last few iterations. */
   readonly examplesPerSecond: number;
 }
 
@@ -29,6 +30,8 @@ export interface TrainObserver {
   onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
   /** Facts and warnings for people. */
   onMessage?(message: string): void;
+  /** While a data set is downloaded. */
+  onDownload?(bytes: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
   onEpoch?(entry: LogEntry): void;
@@ -37,6 +40,8 @@ export interface TrainObserver {
 export interface RecorderOptions {
   readonly directory: string;
   readonly config: RunConfig;
+  /** Where training begins. */
+  readonly start: Position;
   /** Lines that the run's log has already. */
   readonly log: readonly LogEntry[];
   readonly weights: TensorStore;
@@ -56,6 +61,19 @@ export interface Recorder {
   finish(position: Position): Promise<void>;
 }
 
+/** Images a second over about the last ten iterations, of a run that starts at `start`. */
+function rateMeter(start: Position): (position: Position) => number {
+  let last = start;
+  let images = 0;
+  let seconds = 0;
+  return (position) => {
+    images = 0.9 * images + position.totalImages - last.totalImages;
+    seconds = 0.9 * seconds + position.seconds - last.seconds;
+    last = position;
+    return images / seconds;
+  };
+}
+
 const SAVE_EVERY_SECONDS = 180;
 const RETRY_SAVE_SECONDS = 30;
 
@@ -67,6 +85,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   const deadline = performance.now() + (options.maxMinutes ?? Infinity) * 60_000;
   let bestAccuracy = await storedBest(directory, observer);
   let evaluation: Evaluation | undefined;
+  const recentRate = rateMeter(options.start);
   let evaluated: { readonly position: Position; readonly best: boolean } | undefined;
   let saved: Position | undefined;
   /** Lines that the disk had no room for. */
@@ -130,7 +149,8 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   const listener: TrainingListener = {
     signal,
     onIteration(position) {
-      const { loss, accuracy, examplesPerSecond } = means(position.epochTally);
+      const { loss, accuracy } = means(position.epochTally);
+      const examplesPerSecond = recentRate(position);
       observer?.onProgress?.({
         epoch: epochOf(position),
         epochs,

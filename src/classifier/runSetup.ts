@@ -12,6 +12,7 @@ import type { Recipe } from "../training/recipe.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
+import type { TrainObserver } from "./runRecorder.ts";
 import { selectEngine } from "./selectEngine.ts";
 import {
   channelNote,
@@ -48,8 +49,6 @@ export interface PreparedRun {
   readonly engine: Engine;
 }
 
-export type Notify = (message: string) => void;
-
 /** A slow engine is refused by default beyond this. */
 const REFERENCE_MINUTES = 10;
 /** Of the reference engine on one core of a 2025 server. */
@@ -60,22 +59,25 @@ export async function startRun(
   directory: string,
   settings: RunSettings,
   command: string,
-  notify: Notify,
+  observer: TrainObserver,
 ): Promise<PreparedRun> {
   const named = findDataset(settings.dataset ?? "fashion-mnist");
   const recipe = await resolveRecipe(settings.recipe ?? "fashion", settings);
   const chosen = await resolveNetwork(settings.network ?? "alexnet-fashion");
-  const dataset = await loadDataset(named, settings);
+  const dataset = await loadDataset(named, settings, observer);
   const network = fitNetwork(chosen, dataset.classNames.length, settings.inputSize);
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
-  if (warning) notify(warning);
-  if (engine.name === "reference") notify(referenceEstimate(network, recipe, dataset, settings.engine));
+  if (warning) observer.onMessage?.(warning);
+  if (engine.name === "reference") {
+    observer.onMessage?.(referenceEstimate(network, recipe, dataset, settings.engine));
+  }
   const note = channelNote(network, dataset);
-  if (note) notify(note);
+  if (note) observer.onMessage?.(note);
   const { dataDir, trainLimit, testLimit } = settings;
   const config: RunConfig = {
     dataset: {
       name: dataset.name,
+      channels: dataset.channels,
       source: dataset.source,
       ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
       ...(trainLimit === undefined ? {} : { trainLimit }),
@@ -114,9 +116,12 @@ export async function newRunDirectory(network: string | Network | undefined): Pr
 type DatasetSettings = { readonly [K in "dataDir" | "trainLimit" | "testLimit"]?: RunSettings[K] | undefined };
 
 /** A data set, limited as the settings say. */
-export async function loadDataset(named: NamedDataset, settings: DatasetSettings): Promise<Dataset> {
-  const { dataDir, trainLimit, testLimit } = settings;
-  const dataset = await named.load(dataDir === undefined ? {} : { dataDir });
+export async function loadDataset(
+  named: NamedDataset,
+  { dataDir, trainLimit, testLimit }: DatasetSettings,
+  { onDownload }: TrainObserver,
+): Promise<Dataset> {
+  const dataset = await named.load({ dataDir, onProgress: onDownload });
   return {
     ...dataset,
     train: trainLimit === undefined ? dataset.train : limitSplit(dataset.train, trainLimit),

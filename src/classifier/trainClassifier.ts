@@ -82,11 +82,11 @@ async function removeEmpty(directory: string, outermost: string): Promise<void> 
 }
 
 async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
-  const notify = options.observer?.onMessage ?? (() => {});
+  const { observer = {}, command = "trainClassifier" } = options;
   const stored = await readRunConfig(directory);
-  if (!stored && options.resume) notify(`${directory}: no run in it to go on with; starting anew`);
-  if (!stored) return startRun(directory, options, options.command ?? "trainClassifier", notify);
-  if (options.resume) return resumeRun(stored, options, notify);
+  if (!stored && options.resume) observer.onMessage?.(`${directory}: no run in it to go on with; starting anew`);
+  if (!stored) return startRun(directory, options, command, observer);
+  if (options.resume) return resumeRun(stored, options, observer);
   throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);
 }
 
@@ -121,7 +121,17 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
     else await initialize(program, prepared);
     if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
-    const recorder = await createRecorder({ directory, config, log, weights, optimizer, observer, signal, maxMinutes });
+    const recorder = await createRecorder({
+      start,
+      directory,
+      config,
+      log,
+      weights,
+      optimizer,
+      observer,
+      signal,
+      maxMinutes,
+    });
     const training: Training = {
       program,
       targets,

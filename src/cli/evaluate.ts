@@ -17,8 +17,8 @@ interface EvaluateFlags {
 
 const examples = `
 Examples:
-  alexnet evaluate runs/quick                         over all test images
-  alexnet evaluate runs/quick/last.safetensors        the newest weights instead of the best
+  alexnet evaluate runs/quick                    over all test images
+  alexnet evaluate runs/quick/last.safetensors   the newest, not the best
   alexnet evaluate runs/quick --test-limit 1000 --json
 `;
 

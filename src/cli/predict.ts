@@ -17,9 +17,9 @@ interface PredictFlags {
 
 const examples = `
 Examples:
-  alexnet predict runs/quick shoe.png                  the five most probable classes
-  alexnet predict runs/quick *.jpg --top 1 --json      one class for each image, for a program
-  alexnet predict runs/rgb photo.jpg --samples 20      for networks whose dropout stays active
+  alexnet predict runs/quick shoe.png              the most probable classes
+  alexnet predict runs/quick *.jpg --top 1 --json  for a program
+  alexnet predict runs/rgb photo.jpg --samples 20  where dropout stays active
 `;
 
 export function addPredict(program: Command): void {

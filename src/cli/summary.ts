@@ -15,10 +15,10 @@ interface SummaryFlags {
 
 const examples = `
 Examples:
-  alexnet summary                              the networks
-  alexnet summary alexnet                      every layer of the 2012 network
-  alexnet summary alexnet-owt --input-size 128 the same network for smaller images
-  alexnet summary my-network.json --json       a network of your own, for a program
+  alexnet summary                               the networks
+  alexnet summary alexnet                       every layer of the 2012 network
+  alexnet summary alexnet-owt --input-size 128  the same for smaller images
+  alexnet summary my-network.json --json        your own, for a program
 `;
 
 export function addSummary(program: Command): void {

@@ -4,7 +4,7 @@ import type { EngineName } from "../classifier/engineNames.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/runRecorder.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { Precision } from "../engine/engine.ts";
-import { formatDuration, formatLoss, formatPercent } from "../report/numbers.ts";
+import { formatBytes, formatDuration, formatLoss, formatPercent } from "../report/numbers.ts";
 import {
   dataDirOption,
   engineOption,
@@ -43,12 +43,13 @@ interface TrainFlags {
 
 const examples = `
 Examples:
-  alexnet train                                      Fashion-MNIST, default network and recipe
-  alexnet train --epochs 0.25 --run runs/quick       a quarter of an epoch
-  alexnet train --recipe d2l --learning-rate 0.02    a recipe, with one value changed
-  alexnet train --run runs/quick --resume            go on with a run that was stopped
+  alexnet train                                    defaults, on Fashion-MNIST
+  alexnet train --epochs 0.25 --run runs/quick     a quarter of an epoch
+  alexnet train --recipe d2l --learning-rate 0.02  a recipe, one value changed
+  alexnet train --run runs/quick --resume          go on with a stopped run
 
-A run directory holds config.json, log.jsonl, curves.svg, curves.png, report.html and checkpoints (*.safetensors).
+A run directory holds config.json, log.jsonl, curves.svg, curves.png,
+report.html and checkpoints (*.safetensors).
 Ctrl-C saves and stops; a second one stops at once.
 `;
 
@@ -110,16 +111,18 @@ async function trainCommand(
 function observer(): TrainObserver {
   const training = progressLine("train");
   const evaluating = progressLine("test ");
+  const downloading = progressLine("download");
   const clear = () => {
-    training.clear();
-    evaluating.clear();
+    for (const line of [training, evaluating, downloading]) line.clear();
   };
   return {
+    onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
     onMessage(message) {
       clear();
       tell(message);
     },
     onStart({ directory, config, epoch }) {
+      clear();
       const { network, dataset, recipe, engine, machine, precision } = config;
       const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
       tell(

@@ -1,0 +1,407 @@
+/**
+ * The command from outside: what it prints, how it ends, and what it says to bad input. Longer than other files: all of it
+ * runs on one built package and two small trained runs.
+ */
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { readWeights } from "../src/checkpoint/model.ts";
+import type { NamedShape } from "../src/checkpoint/safetensorsHeader.ts";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { writeSafetensors } from "../src/checkpoint/safetensorsWriter.ts";
+import { openClassifier } from "../src/classifier/classifier.ts";
+import { weightStore } from "../src/classifier/tensorStores.ts";
+import { trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { batches } from "../src/dataset/batches.ts";
+import { limitSplit } from "../src/dataset/dataset.ts";
+import { fashionMnist, loadFashionMnist } from "../src/dataset/fashionMnist.ts";
+import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
+import { encodePng } from "../src/image/decode.ts";
+import { networks } from "../src/network/alexnet.ts";
+import { operations } from "../src/network/network.ts";
+import { summarize } from "../src/network/summary.ts";
+import { softmax } from "../src/training/metrics.ts";
+import { memoryStore } from "./checkpoints.ts";
+import { buildPackage, type Outcome, run } from "./command.ts";
+import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder: string;
+let bin: string;
+const noOneDnn = { ALEXNET_ONEDNN: "/nonexistent" };
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-cli-"));
+  await mkdir(join(folder, "data"));
+  await writeTinyDataset(join(folder, "data"), { train: 200, test: 40 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  const options = { dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16 };
+  await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "trained") });
+  await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
+  const { test: images } = await loadFashionMnist(options);
+  for (const i of [0, 1]) await writeFile(join(folder, `image-${i}.png`), await encodePng(images.image(i)));
+  bin = await buildPackage(join(folder, "package"));
+});
+after(() => rm(folder, { recursive: true }));
+
+function alexnet(args: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  return run([bin, ...args.split(" ").filter((arg) => arg !== "")], { cwd: folder, env });
+}
+
+/** Two at a time: there are two cores. */
+async function forEach<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await action(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+/** A command that fails with exit 1, nothing on standard output, one message, and no new file. */
+async function assertRefused(args: string, message: RegExp, env?: Readonly<Record<string, string>>): Promise<void> {
+  const { exit, stdout, stderr } = await alexnet(args, env);
+  assert.equal(exit, 1, `${args}: ${stderr}`);
+  assert.equal(stdout, "", args);
+  assert.match(stderr, /^alexnet: /, args);
+  assert.doesNotMatch(stderr, /\n {4}at /, args);
+  assert.match(stderr, message, args);
+}
+
+/** All files and folders, so that what was left behind can be seen. */
+const listing = async () => (await readdir(folder)).sort();
+
+test("help: every command has examples, and no line is longer than 80 columns", async () => {
+  const commands = ["train", "evaluate", "predict", "summary", "doctor"];
+  await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
+    const { exit, stdout } = await alexnet(args);
+    assert.equal(exit, 0);
+    assert.match(stdout, args === "--help" ? /Start here:\n {2}alexnet / : /Examples:\n {2}alexnet /);
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${args}: ${line.length} columns: ${line}`);
+    if (args === "--help") for (const name of commands) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+  });
+  assert.equal(
+    (await alexnet("--version")).stdout,
+    `${JSON.parse(await readFile(join(folder, "package/package.json"), "utf8")).version}\n`,
+  );
+});
+
+test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
+  const before = await listing();
+  const wrong: readonly (readonly [args: string, says: RegExp])[] = [
+    ["", /Usage: alexnet/],
+    ["trian", /unknown command 'trian'/],
+    ["train --lerning-rate 1", /unknown option '--lerning-rate'/],
+    ["train --epochs many", /--epochs.*expected a number above 0, got "many"/],
+    ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0, got "1.5"/],
+    ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
+    ["train --engine gpu", /--engine.*auto, onednn, reference/],
+    ["train --resume", /--resume needs --run/],
+    ["train fashion-mnist other", /too many arguments/],
+    ["predict trained", /missing required argument 'image'/],
+    ["predict trained image-0.png --top 0", /--top/],
+  ];
+  await forEach(wrong, async ([args, says]) => {
+    const { exit, stdout, stderr } = await alexnet(args);
+    assert.equal(exit, 2, `${args}: ${stderr}`);
+    assert.equal(stdout, "", args);
+    assert.match(stderr, says, args);
+  });
+  assert.deepEqual(await listing(), before);
+});
+
+test("names and files that are not there, or hold something else: one message, exit 1, nothing left behind", async () => {
+  const write = (name: string, content: unknown) =>
+    writeFile(join(folder, name), typeof content === "string" ? content : JSON.stringify(content));
+  const [layer, ...layers] = tinyNetwork.layers;
+  await write("bad-option.json", { ...tinyNetwork, layers: [{ ...layer, kernal: 3 }, ...layers] });
+  await write("bad-kind.json", { ...tinyNetwork, layers: [{ name: "conv1", kind: "conv3d" }] });
+  await write("bad-shape.json", { ...tinyNetwork, input: [1, 4, 4] });
+  await write("not.json", "{ nothing");
+  const recipe = {
+    name: "r",
+    epochs: 1,
+    batchSize: 8,
+    learningRate: 0.1,
+    optimizer: {},
+    initializer: { weight: { kind: "heNormal" } },
+    normalization: "unit",
+  };
+  await write("bad-recipe.json", { ...recipe, momentum: 0.9 });
+  for (const name of ["cut", "mixed", "empty"]) await mkdir(join(folder, name));
+  for (const name of ["cut", "mixed"]) await cp(join(folder, "data"), join(folder, name), { recursive: true });
+  await truncate(join(folder, "cut/train-images-idx3-ubyte"), 1000);
+  await writeFile(join(folder, "mixed/t10k-labels-idx1-ubyte"), idx([39], new Uint8Array(39)));
+  const before = await listing();
+  const refused: readonly (readonly [args: string, says: RegExp])[] = [
+    ["summary alexnet-xl", /network "alexnet-xl": .*alexnet, alexnet-owt, alexnet-fashion/],
+    ["summary nowhere.json", /nowhere\.json: expected a JSON file: .*no such file/],
+    ["summary not.json", /not\.json: expected a JSON file/],
+    ["summary bad-option.json", /bad-option\.json: conv1 \(conv2d\): .*"kernal"/],
+    ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; the kinds are conv2d, /],
+    ["summary bad-shape.json", /conv1: window 5 exceeds padded input 4 /],
+    ["summary alexnet --input-size 60", /pool5: window 3 exceeds padded input 2 .*larger input size/],
+    ["train --network alexnet-xl", /network "alexnet-xl"/],
+    ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
+    ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],
+    ["train imagenet --run new", /imagenet: no data set of this name; the data sets are fashion-mnist/],
+    ["train --network tiny.json --input-size 8 --data-dir data --run new", /pool1: window 3 exceeds/],
+    ["train --data-dir nowhere --run new", /nowhere: expected the four files of Fashion-MNIST, missing train-images/],
+    ["train --data-dir cut --run new", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
+    ["train --data-dir mixed --run new", /mixed\/t10k-labels-idx1-ubyte: expected 40 labels, .*got 39/],
+    ["train --run tiny.json", /tiny\.json: cannot be written/],
+    ["evaluate nowhere", /nowhere: no such file or folder; give a run directory or a \.safetensors file/],
+    ["evaluate empty", /empty: no checkpoint in it; expected best\.safetensors or last\.safetensors/],
+    ["evaluate trained --dataset imagenet", /imagenet: no data set of this name/],
+    ["predict image-0.png image-0.png", /image-0\.png: damaged, or not a safetensors file/],
+  ];
+  await forEach(refused, ([args, says]) => assertRefused(args, says));
+  assert.deepEqual(await listing(), before);
+  assert.deepEqual(await readdir(join(folder, "empty")), []);
+});
+
+test("a run that cannot be started leaves the user's own empty folder where it was", async () => {
+  await assertRefused("train imagenet --run empty", /imagenet/);
+  assert.deepEqual(await readdir(join(folder, "empty")), []);
+});
+
+test("weights files that are damaged, foreign, or of another shape: one message, every tensor that does not fit", async () => {
+  const bytes = await readFile(join(folder, "trained/best.safetensors"));
+  const change = async (name: string, position: number) => {
+    const changed = Buffer.from(bytes);
+    changed[position] = (changed[position] as number) ^ 16;
+    await writeFile(join(folder, name), changed);
+  };
+  await change("flipped-values.safetensors", bytes.length - 50);
+  await change("flipped-header.safetensors", 200);
+  await writeFile(join(folder, "cut.safetensors"), bytes.subarray(0, 2000));
+  await writeFile(join(folder, "foreign.safetensors"), await foreignFile());
+  await writeMisshapen();
+  const refused: readonly (readonly [file: string, says: RegExp])[] = [
+    ["flipped-values", /damaged, .*its checksum differs/],
+    ["flipped-header", /network: /],
+    ["cut", /damaged, .*expected \d+ bytes|its header claims/],
+    ["foreign", /expected a weights file of format version 1, got none: it was not written by this program/],
+    [
+      "misshapen",
+      /4 tensors do not fit:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
+    ],
+  ];
+  await forEach(refused, ([file, says]) =>
+    assertRefused(
+      `predict ${file}.safetensors image-0.png`,
+      new RegExp(`^alexnet: ${file}\\.safetensors: (?:${says.source})`),
+    ),
+  );
+});
+
+/** A file as other programs write it: one tensor, no metadata. */
+async function foreignFile(): Promise<Uint8Array> {
+  const header = Buffer.from(JSON.stringify({ "conv1.weight": { dtype: "F32", shape: [2], data_offsets: [0, 8] } }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(8)]);
+}
+
+/** A weights file with a right checksum, but one tensor of another shape, two missing and one too many. */
+async function writeMisshapen(): Promise<void> {
+  const { tensors, model } = await withReader(join(folder, "trained/best.safetensors"), async ({ header }) => ({
+    tensors: [...header.tensors].map(([name, { shape }]): NamedShape => ({ name, shape })),
+    model: header.metadata,
+  }));
+  const changed = tensors.flatMap((tensor): readonly NamedShape[] => {
+    if (tensor.name === "features.0.weight") return [{ ...tensor, shape: [8, 25] }];
+    if (tensor.name === "features.0.bias") return [];
+    return [tensor.name === "classifier.3.bias" ? { ...tensor, name: "classifier.9.bias" } : tensor];
+  });
+  await writeSafetensors(join(folder, "misshapen.safetensors"), model, memoryStore(changed));
+}
+
+test("predict: files that are no image do not keep the others from being classified", async () => {
+  await writeFile(join(folder, "empty.png"), "");
+  await writeFile(join(folder, "text.jpg"), "not an image\n");
+  await writeFile(join(folder, "cut.png"), (await readFile(join(folder, "image-0.png"))).subarray(0, 200));
+  const files = ["empty.png", "image-0.png", "text.jpg", "cut.png", "gone.png", "image-1.png"];
+  const { exit, stdout, stderr } = await alexnet(`predict trained ${files.join(" ")}`);
+  assert.equal(exit, 1);
+  const lines = stderr.trimEnd().split("\n");
+  assert.equal(lines.length, 4, stderr);
+  for (const [i, file] of ["empty.png", "text.jpg", "cut.png", "gone.png"].entries()) {
+    assert.match(lines[i] as string, new RegExp(`^alexnet: ${file}: expected a`));
+  }
+  assert.match(stdout, /^image-0\.png\n(?:.* %\n){5}\nimage-1\.png\n(?:.* %\n){5}\n$/);
+});
+
+test("predict --json: every class with its probability, the most probable first", async () => {
+  const { exit, stdout } = await alexnet("predict trained image-0.png image-1.png --top 10 --json");
+  assert.equal(exit, 0);
+  const results: { file: string; classes: { className: string; probability: number }[] }[] = JSON.parse(stdout);
+  assert.deepEqual(
+    results.map(({ file }) => file),
+    ["image-0.png", "image-1.png"],
+  );
+  for (const { classes } of results) {
+    assert.equal(classes.length, 10);
+    const probabilities = classes.map(({ probability }) => probability);
+    assert.deepEqual(
+      probabilities,
+      [...probabilities].sort((a, b) => b - a),
+    );
+    // Ten f64 roundings.
+    assert.ok(Math.abs(probabilities.reduce((a, b) => a + b) - 1) < 1e-12);
+  }
+});
+
+test("a test image written to a file is predicted as the evaluation sees it, to the bit", async () => {
+  const dataset = await loadFashionMnist({ dataDir: join(folder, "data") });
+  const file = join(folder, "trained/best.safetensors");
+  const classifier = await openClassifier(file, { threads: 1 });
+  const { network, preprocessing, classNames, precision } = classifier.model;
+  const engine = createOneDnnEngine({ threads: 1 });
+  const program = await engine.compile({
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize: 1,
+    precision,
+  });
+  await readWeights(file, weightStore(program, network));
+  let i = 0;
+  for await (const batch of batches({ split: limitSplit(dataset.test, 2), preprocessing, batchSize: 1 })) {
+    const expected = softmax(await program.forward(batch.images, 1, { seed: 0, first: i }));
+    const got = new Map(
+      (await classifier.predict(join(folder, `image-${i++}.png`))).map((c) => [c.className, c.probability]),
+    );
+    assert.deepEqual(
+      classNames.map((name) => got.get(name)),
+      [...expected],
+    );
+  }
+  program.close();
+  engine.close();
+  classifier.close();
+});
+
+test("evaluate: accuracies, loss and every class, for people and as JSON", async () => {
+  const { exit, stdout } = await alexnet("evaluate trained --threads 1");
+  assert.equal(exit, 0);
+  assert.match(stdout, /^trained\/best\.safetensors: tiny\n/);
+  for (const says of [/top-1 accuracy/, /top-5 accuracy/, /loss/, /Ankle boot/]) assert.match(stdout, says);
+  const report = JSON.parse((await alexnet("evaluate trained/last.safetensors --test-limit 30 --json")).stdout);
+  assert.deepEqual(Object.keys(report), ["file", "network", "loss", "images", "top1Accuracy", "topK", "perClass"]);
+  assert.deepEqual([report.images, report.topK.k, report.perClass.length], [30, 5, 10]);
+  const correct = report.perClass.reduce((sum: number, entry: { correct: number }) => sum + entry.correct, 0);
+  assert.equal(report.top1Accuracy, correct / 30);
+});
+
+test("summary --json: the documented fields, for one network and for all", async () => {
+  const one = JSON.parse((await alexnet("summary alexnet --json")).stdout);
+  assert.deepEqual(Object.keys(one), ["network", "source", "deviations", "input", "layers", "totals"]);
+  for (const layer of one.layers) {
+    assert.deepEqual(Object.keys(layer), ["name", "kind", "outputShape", "parameters", "neurons", "macs"]);
+  }
+  assert.deepEqual(one.totals, { parameters: 60965224, neurons: 659272, macs: 724406816, flops: 1448813632 });
+  assert.deepEqual(one.input, [3, 227, 227]);
+  assert.deepEqual(
+    JSON.parse((await alexnet("summary --json")).stdout),
+    JSON.parse(JSON.stringify(networks.map((n) => summarize(n)))),
+  );
+  const resized = JSON.parse((await alexnet("summary tiny.json --input-size 40 --classes 3 --json")).stdout);
+  assert.deepEqual([resized.input, resized.layers.at(-1).outputShape], [[1, 40, 40], [3]]);
+});
+
+test("doctor: this machine, as text and as JSON; without oneDNN it says what to install and exits 1", async () => {
+  const { exit, stdout } = await alexnet("doctor");
+  assert.equal(exit, 0, stdout);
+  for (const says of [/^Node\.js +\d+\./m, /^oneDNN +2\.\d+\.\d+ at \//m, /^processor .*core/m, /^fashion-mnist /m])
+    assert.match(stdout, says);
+  const report = JSON.parse((await alexnet("doctor --json")).stdout);
+  assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "datasets"]);
+  assert.equal(report.datasets[0].name, fashionMnist.name);
+  assert.match(report.onednn.engine, /^oneDNN 2\./);
+  const without = await alexnet("doctor", noOneDnn);
+  assert.equal(without.exit, 1);
+  assert.match(
+    without.stdout,
+    /reference only \(slow\)\. oneDNN: nothing loads from ALEXNET_ONEDNN=\/nonexistent; install oneDNN 2\.6/,
+  );
+});
+
+test("without oneDNN: what needs it is refused, what takes long is refused with an estimate, the rest goes on with a warning", async () => {
+  const before = await listing();
+  await assertRefused(
+    "train --engine onednn --data-dir data --run new",
+    /oneDNN: nothing loads from .*; install oneDNN 2\.6 or later/,
+    noOneDnn,
+  );
+  await assertRefused("evaluate trained --engine onednn", /oneDNN: nothing loads/, noOneDnn);
+  const slow = await alexnet("train --data-dir data --run new", noOneDnn);
+  assert.equal(slow.exit, 1);
+  assert.match(
+    slow.stderr,
+    /\nalexnet: engine: the reference engine would take about \d+ (?:h|d) .*install oneDNN .*--engine reference\n$/,
+  );
+  assert.deepEqual(await listing(), before);
+  const tiny = await alexnet("train --network tiny.json --data-dir data --epochs 0.5 --run slow", noOneDnn);
+  assert.equal(tiny.exit, 0, tiny.stderr);
+  assert.match(
+    tiny.stderr,
+    /^oneDNN: nothing loads .* Going on with the reference engine: slow\nengine: the reference engine will take about \d/,
+  );
+  assert.match(tiny.stdout, /examples\/sec on reference/);
+});
+
+test("train --json: the result, and nothing else on standard output", async () => {
+  const { exit, stdout, stderr } = await alexnet(
+    "train --network tiny.json --data-dir data --epochs 1 --threads 1 --json --run json",
+  );
+  assert.equal(exit, 0);
+  const result = JSON.parse(stdout);
+  assert.deepEqual(Object.keys(result), ["run", "end", "last", "evaluation", "device"]);
+  assert.deepEqual([result.run, result.end, result.last.epoch, result.evaluation.images], ["json", "finished", 1, 40]);
+  assert.match(stderr, /^epoch 1: train loss \d\.\d{3}, train acc \d+\.\d %, test acc \d+\.\d %$/m);
+});
+
+test("train without --run: the first directory that is not there yet", async () => {
+  await mkdir(join(folder, "runs/tiny-1"), { recursive: true });
+  const { exit, stdout, stderr } = await alexnet("train --network tiny.json --data-dir data --epochs 0.1 --threads 1");
+  assert.equal(exit, 0, stderr);
+  assert.match(
+    stdout,
+    /^loss \d+\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}\n\d+\.\d examples\/sec on oneDNN .*\nreport runs\/tiny-2\/report\.html\n$/,
+  );
+  assert.deepEqual(await readdir(join(folder, "runs/tiny-1")), []);
+});
+
+test("training that diverges exits 3 with one message", async () => {
+  const { exit, stderr } = await alexnet(
+    "train --network tiny.json --data-dir data --learning-rate 1e38 --threads 1 --run diverged",
+  );
+  assert.equal(exit, 3);
+  assert.match(stderr, /\nalexnet: training: .* after iteration \d+; lower --learning-rate/);
+  assert.doesNotMatch(stderr, /\n {4}at /);
+});
+
+test("a network whose dropout stays active: an answer is a draw, which is said; one seed, one answer; --samples averages", async () => {
+  const predict = async (flags: string) => {
+    const { exit, stdout, stderr } = await alexnet(`predict drawing image-0.png --top 10 --json ${flags}`);
+    assert.equal(exit, 0, stderr);
+    return { stdout, stderr };
+  };
+  const [one, again, other, mean, evaluation] = await Promise.all([
+    predict("--seed 1"),
+    predict("--seed 1"),
+    predict("--seed 2"),
+    predict("--seed 1 --samples 50"),
+    alexnet("evaluate drawing"),
+  ]);
+  assert.equal(again.stdout, one.stdout);
+  assert.notEqual(other.stdout, one.stdout);
+  assert.notEqual(mean.stdout, one.stdout);
+  assert.match(
+    one.stderr,
+    /Dropout is active at evaluation in this network: each answer is a draw \(--samples, --seed\)/,
+  );
+  assert.match(mean.stderr, /each answer is the mean of 50 draws/);
+  assert.match(evaluation.stderr, /these figures are a draw \(--seed\)/);
+  assert.equal((await alexnet("predict trained image-0.png")).stderr, "");
+});
