@@ -3,6 +3,7 @@ import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
 import { explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
 import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
+import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
 import { fillStore, type TensorStore } from "./tensorStore.ts";
@@ -124,7 +125,7 @@ async function readHeaders<T>(
   for (const file of files) {
     if (!(await fileExists(file))) continue;
     await collecting(warnings, async () => {
-      found.push({ file, content: await withReader(file, async (reader) => decode(reader)) });
+      found.push({ file, content: await withReader(file, (reader) => decodeUndamaged(reader, decode)) });
     });
   }
   return found;

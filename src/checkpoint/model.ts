@@ -1,5 +1,5 @@
 import { decodeModel, type Model } from "./metadata.ts";
-import { withReader } from "./safetensorsReader.ts";
+import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { fillStore, type TensorStore } from "./tensorStore.ts";
 
 /**
@@ -8,7 +8,20 @@ import { fillStore, type TensorStore } from "./tensorStore.ts";
  * Throws CheckpointError if the file is damaged or not a weights file of this program.
  */
 export async function loadModel(file: string): Promise<Model> {
-  return withReader(file, async (reader) => decodeModel(reader));
+  return withReader(file, (reader) => decodeUndamaged(reader, decodeModel));
+}
+
+/** Decodes metadata. What cannot be decoded may be the fault of a damaged file: then that is the error. */
+export async function decodeUndamaged<T>(
+  reader: SafetensorsReader,
+  decode: (reader: SafetensorsReader) => T,
+): Promise<T> {
+  try {
+    return decode(reader);
+  } catch (error) {
+    await reader.verify();
+    throw error;
+  }
 }
 
 /**
