@@ -9,7 +9,7 @@ export interface LogEntry {
   /** Passes through the training set so far, fractional. */
   readonly epoch: number;
   readonly iteration: number;
-  /** Mean over the images since the line before, as the accuracy is. */
+  /** Mean over the images since the line before, or, in lines of evaluations, over the epoch so far; the accuracy too. */
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   /** Only in lines of evaluations. */

@@ -25,6 +25,15 @@ export interface Series {
   readonly last: number | undefined;
 }
 
+/**
+ * The lines that make the training curves. Those of evaluations hold means over a whole epoch, which lag behind: they serve only where
+ * there are not two others.
+ */
+export function trainingLines(entries: readonly CurveEntry[]): readonly CurveEntry[] {
+  const fine = entries.filter((entry) => entry.testAccuracy === undefined);
+  return fine.length >= 2 ? fine : entries;
+}
+
 /** More points than this are finer than what a figure 600 pixels wide can show. */
 const maxPoints = 600;
 

@@ -8,7 +8,7 @@
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";
-import { type CurveEntry, niceStep, seriesOf } from "./curveSeries.ts";
+import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncate } from "./text.ts";
 
 export interface CurveOptions {
@@ -100,8 +100,9 @@ function figure(entries: readonly CurveEntry[], { title, format }: CurveOptions)
 }
 
 function linesOf(entries: readonly CurveEntry[], legend: Layout["legend"]): readonly [Line, Line, Line] {
-  const loss = seriesOf("train loss", entries, (entry) => entry.trainLoss);
-  const accuracy = seriesOf("train accuracy", entries, (entry) => entry.trainAccuracy);
+  const training = trainingLines(entries);
+  const loss = seriesOf("train loss", training, (entry) => entry.trainLoss);
+  const accuracy = seriesOf("train accuracy", training, (entry) => entry.trainAccuracy);
   const test = seriesOf("test accuracy", entries, (entry) => entry.testAccuracy);
   // A single point has no line: only its marker shows.
   const isPoint = loss.points.length === 1;

@@ -123,7 +123,7 @@ test("the page says every figure", () => {
     .replace(/[\s\u00a0]+/g, " ");
   for (const part of [
     "0.25 epochs (117 iterations) on 2 threads of a CPU",
-    "test accuracy 70.0 % train accuracy 66.0 % train loss 0.900 test loss 0.810 images/s 52.3 training time 5 min 2 s",
+    "test accuracy 70.0 % train accuracy, epoch 66.0 % train loss, epoch 0.900 test loss 0.810 images/s 52.3 training time 5 min 2 s",
     "3,000 test images: top-1 accuracy 70.0 %, top-5 accuracy 99.0 %",
     "class 3 300 of 500 60.0 %",
     "1 of these 2 are right",

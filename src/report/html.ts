@@ -101,8 +101,8 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
   const { trainLoss, trainAccuracy, examplesPerSecond, seconds } = results;
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
     ["test accuracy", evaluation && percent(evaluation.top1Accuracy)],
-    ["train accuracy", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
-    ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
+    ["train accuracy, epoch", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
+    ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     ["test loss", evaluation && formatLoss(evaluation.loss)],
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["training time", formatDuration(seconds)],
