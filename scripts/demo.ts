@@ -51,10 +51,11 @@ async function demoDirectory(): Promise<string> {
   let n = 1;
   while (names.includes(`demo-${n + 1}`)) n++;
   const newest = join("runs", `demo-${n}`);
-  const finished = (await readLog(newest)).some(
-    ({ epoch, testAccuracy }) => epoch >= EPOCHS && testAccuracy !== undefined,
-  );
-  return finished ? join("runs", `demo-${n + 1}`) : newest;
+  const log = await readLog(newest).catch(() => undefined);
+  // Finished, or damaged: either way a new one is due.
+  const isOver =
+    log === undefined || log.some(({ epoch, testAccuracy }) => epoch >= EPOCHS && testAccuracy !== undefined);
+  return isOver ? join("runs", `demo-${n + 1}`) : newest;
 }
 
 async function saveTestImages(directory: string): Promise<readonly string[]> {

@@ -36,7 +36,11 @@ function setUp(mode) {
   requireNode();
   noteGit();
   let complete = true;
-  for (const look of [() => npmPackages(root), () => systemPackages(process.env)]) {
+  const linked = () => {
+    if (mode === "install") linkCommand(root);
+    return systemPackages(process.env);
+  };
+  for (const look of [() => npmPackages(root), linked]) {
     const step = look();
     if (step.missing) complete = false;
     if (!step.missing) say(step.present);
@@ -46,7 +50,6 @@ function setUp(mode) {
       say(step.install());
     }
   }
-  if (mode === "install") linkCommand(root);
   return complete;
 }
 

@@ -377,7 +377,7 @@ test("training that diverges exits 3 with one message", async () => {
     "train --network tiny.json --data-dir data --learning-rate 1e38 --threads 1 --run diverged",
   );
   assert.equal(exit, 3);
-  assert.match(stderr, /\nalexnet: training: .* after iteration \d+; lower --learning-rate/);
+  assert.match(stderr, /\nalexnet: training: .* after iteration \d+; start another run with a lower --learning-rate/);
   assert.doesNotMatch(stderr, /\n {4}at /);
 });
 

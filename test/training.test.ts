@@ -302,7 +302,7 @@ test("divergence stops the run in the step, names what and where, and leaves the
     trainTiny("diverged", { ...growing, epochs: 20 }),
     (error) =>
       error instanceof DivergenceError &&
-      /^training: .*(the loss|weight|bias).* is .*after iteration \d+; lower --learning-rate \(0\.01\)/.test(
+      /^training: .*(the loss|weight|bias).* is .*after iteration \d+; start another run with a lower --learning-rate than 0\.01/.test(
         error.message,
       ),
   );

@@ -56,6 +56,7 @@ export async function appendLog(directory: string, entry: LogEntry): Promise<voi
       const { size } = await handle.stat();
       try {
         await handle.appendFile(`${JSON.stringify(entry)}\n`);
+        await handle.sync();
       } catch (error) {
         await handle.truncate(size);
         throw error;

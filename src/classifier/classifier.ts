@@ -60,7 +60,7 @@ export interface Classifier {
   readonly isRandom: boolean;
   /** Every class, the most probable first. Accepts a path or a decoded image. Throws DataError for a file that is no image. */
   predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
-  /** Over a data set's test images. Undefined if the signal was aborted. Throws DataError if the classes are not the model's. */
+  /** Over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's. */
   evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
   close(): void;
 }

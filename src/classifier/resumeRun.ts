@@ -49,7 +49,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--test-limit", settings.testLimit, dataset.testLimit],
     ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
     ["--precision", settings.precision, config.precision],
-    ["--threads", settings.threads, engine.threads],
+    ["--threads", engine.name === "onednn" ? settings.threads : undefined, engine.threads],
   ];
   const changed = given.filter(([, value, stored]) => value !== undefined && value !== stored);
   if (changed.length === 0) return;

@@ -201,8 +201,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
 
 /** What the weights that are saved now are known to do. */
 function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
-  const { epoch, iteration, trainLoss, trainAccuracy } = log.at(-1) ?? {};
-  const { testLoss, testAccuracy } = log.findLast((entry) => entry.testAccuracy !== undefined) ?? {};
+  const { epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy } = log.at(-1) ?? {};
   const known = Object.entries({ epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy });
   return Object.fromEntries(known.filter((entry): entry is [string, number] => entry[1] !== undefined));
 }

@@ -116,6 +116,7 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
       heading: `Recipe ${recipe.name}`,
       rows: [
         ["source", recipe.source],
+        ["deviations", recipe.deviations.join("; ") || "none"],
         ["epochs", String(recipe.epochs)],
         ["batch size", String(recipe.batchSize)],
         ["learning rate", `${recipe.learningRate}, ${schedule.kind}`],

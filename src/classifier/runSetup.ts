@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { readConfig, writeConfig } from "../checkpoint/runDirectory.ts";
+import { readConfig } from "../checkpoint/runDirectory.ts";
 import { type Dataset, limitSplit, type NamedDataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import type { Engine, Precision } from "../engine/engine.ts";
@@ -54,13 +54,8 @@ const REFERENCE_MINUTES = 10;
 /** Of the reference engine: conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025. */
 const REFERENCE_MACS_PER_SECOND = 6e8;
 
-/** Starts a run in a directory without one, from settings. Writes its config.json. */
-export async function startRun(
-  directory: string,
-  settings: RunSettings,
-  command: string,
-  observer: TrainObserver,
-): Promise<PreparedRun> {
+/** Prepares a new run from settings. */
+export async function startRun(settings: RunSettings, command: string, observer: TrainObserver): Promise<PreparedRun> {
   const named = findDataset(settings.dataset ?? "fashion-mnist");
   const recipe = await resolveRecipe(settings.recipe ?? "fashion", settings);
   const chosen = await resolveNetwork(settings.network ?? "alexnet-fashion");
@@ -95,7 +90,6 @@ export async function startRun(
     command,
     started: new Date().toISOString(),
   };
-  await writeConfig(directory, config);
   return { config, dataset, engine };
 }
 

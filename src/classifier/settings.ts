@@ -3,7 +3,7 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { findNetwork } from "../network/alexnet.ts";
-import { type Network, parseNetwork, withClasses, withInput } from "../network/network.ts";
+import { classesOf, type Network, parseNetwork, withClasses, withInput } from "../network/network.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 
 /** Single values of a recipe that can be set beside it. */
@@ -38,13 +38,22 @@ async function baseRecipe(recipe: string | Recipe): Promise<Recipe> {
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
 }
 
-/** The network for a data set's classes and an input size (default the network's own). */
+/**
+ * The network for a data set's classes and an input size (default the network's own).
+ *
+ * Throws ConfigError if its input has other than 1 or 3 channels or it does not end in one output for each class.
+ */
 export function fitNetwork(network: Network, classes: number, inputSize: number | undefined): Network {
   const [channels, height, width] = network.input;
   if (channels !== 1 && channels !== 3) {
     throw new ConfigError(`${network.name}: expected an input of 1 or 3 channels, got ${channels}`);
   }
-  return withClasses(withInput(network, [channels, inputSize ?? height, inputSize ?? width]), classes);
+  const fitted = withClasses(withInput(network, [channels, inputSize ?? height, inputSize ?? width]), classes);
+  const outputs = classesOf(fitted);
+  if (outputs === classes) return fitted;
+  throw new ConfigError(
+    `${network.name}: expected ${classes} outputs, one for each class, got ${outputs}; let it end in a linear layer`,
+  );
 }
 
 /** How a data set's images become this network's input. */

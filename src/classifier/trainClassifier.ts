@@ -4,7 +4,7 @@ import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../che
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
-import { openRun } from "../checkpoint/runDirectory.ts";
+import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
@@ -12,6 +12,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { initialPosition, type Position, positionSchema } from "../training/position.ts";
 import type { Recipe } from "../training/recipe.ts";
@@ -85,7 +86,7 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
   const { observer = {}, command = "trainClassifier" } = options;
   const stored = await readRunConfig(directory);
   if (!stored && options.resume) observer.onMessage?.(`${directory}: no run in it to go on with; starting anew`);
-  if (!stored) return startRun(directory, options, command, observer);
+  if (!stored) return startRun(options, command, observer);
   if (options.resume) return resumeRun(stored, options, observer);
   throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);
 }
@@ -99,8 +100,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
   const start = checkpoint ? readPosition(checkpoint) : initialPosition;
   const device = `${engine.description}, ${config.machine.cpu}`;
-  await truncateLog(directory, start.iteration);
-  const log = await readLog(directory);
+  const log = (await readLog(directory)).filter(({ iteration }) => iteration <= start.iteration);
   const lastOf = (entries: readonly LogEntry[]) => entries.findLast((entry) => entry.testAccuracy !== undefined);
   const finished = start.epoch >= recipe.epochs;
   // A process that died at the very end leaves a run without its report.
@@ -118,6 +118,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     const weights = weightStore(program, network);
     const optimizer = velocityStore(program, network, targets);
     await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(optimizer) });
+    // From here on there is a run in the directory: what cannot even start leaves none.
+    if (!checkpoint) await writeConfig(directory, config);
+    await truncateLog(directory, start.iteration);
     if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
     else await initialize(program, prepared);
     if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
@@ -143,21 +146,18 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     };
     const { position, end } = await train(training, start, recorder.listener);
     if (!finished) await recorder.finish(position);
-    if (end !== "interrupt")
-      await writeReport({
-        directory,
-        config,
-        dataset,
-        program,
-        log: recorder.log,
-        evaluation: recorder.evaluation(),
-        device,
-      });
+    const { seed } = recipe;
+    const evaluation = finished
+      ? await evaluate(program, { split: dataset.test, preprocessing, classNames, seed, signal })
+      : recorder.evaluation();
+    if (end !== "interrupt") {
+      await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });
+    }
     return {
       run: directory,
       end: finished ? "already finished" : end,
       last: lastOf(recorder.log),
-      evaluation: recorder.evaluation(),
+      evaluation,
       device,
     };
   } finally {
@@ -179,7 +179,13 @@ async function initialize(program: TrainingProgram, { config }: PreparedRun): Pr
   }
 }
 
-function sgdTargets(program: TrainingProgram, { optimizer, multipliers }: Recipe): readonly SgdTarget[] {
+/** Throws ConfigError for a multiplier of nothing. */
+function sgdTargets(program: TrainingProgram, { name: recipe, optimizer, multipliers }: Recipe): readonly SgdTarget[] {
+  const names = ["weight", "bias", ...program.parameters.map(({ name }) => name)];
+  const unknown = Object.keys(multipliers).find((key) => !names.includes(key));
+  if (unknown !== undefined) {
+    throw new ConfigError(`recipe ${recipe}: multipliers: no tensor "${unknown}"; expected one of ${names.join(", ")}`);
+  }
   return program.parameters.map(({ name, value, gradient }) => {
     const role = name.slice(name.lastIndexOf(".") + 1);
     const factors = multipliers[name] ?? multipliers[role];

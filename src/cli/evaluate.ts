@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { EngineName } from "../classifier/engineNames.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
+import { formatRate } from "../report/numbers.ts";
 import { dataDirOption, engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
 import { print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
 
@@ -50,14 +51,14 @@ async function evaluateCommand(
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
   });
+  const line = progressLine("test");
   try {
-    const line = progressLine("test");
     const began = performance.now();
     const evaluation = await classifier.evaluate({
       ...flags,
       onProgress: (images, of) => {
         const rate = images / ((performance.now() - began) / 1000);
-        line.update(images, of, `${images} of ${of} images ${rate.toFixed(1)} images/s`);
+        line.update(images, of, `${images} of ${of} images ${formatRate(rate, "images")}`);
       },
     });
     line.clear();
@@ -68,6 +69,7 @@ async function evaluateCommand(
     if (classifier.isRandom)
       tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
   } finally {
+    line.clear();
     classifier.close();
   }
 }

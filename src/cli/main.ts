@@ -23,7 +23,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
-  for (const add of [addTrain, addEvaluate, addPredict, addSummary, addDoctor]) add(program);
+  addTrain(program, argv);
+  for (const add of [addEvaluate, addPredict, addSummary, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

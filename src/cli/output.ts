@@ -24,7 +24,7 @@ export function tell(text: string): void {
 export interface ProgressLine {
   /** `text` stands behind the bar. */
   update(done: number, total: number, text: string): void;
-  /** Removes the bar, so that something else can be printed. */
+  /** Removes the bar, so that something else can be printed. While it is shown, the process does not end by itself. */
   clear(): void;
 }
 
@@ -36,6 +36,8 @@ export function progressLine(label: string): ProgressLine {
 
 function terminalLine(label: string): ProgressLine {
   let bar: cliProgress.SingleBar | undefined;
+  // A process that ends while the bar is shown must give the terminal its cursor back.
+  const stop = () => bar?.stop();
   return {
     update(done, total, text) {
       if (!bar) {
@@ -44,13 +46,15 @@ function terminalLine(label: string): ProgressLine {
         const options = { format, clearOnComplete: true, hideCursor: true, barsize: 16, stream: process.stderr };
         bar = new cliProgress.SingleBar({ ...options, linewrap: false, gracefulExit: false }, preset);
         bar.start(total, done, { text });
+        process.once("exit", stop);
       }
       bar.setTotal(total);
       bar.update(done, { text });
     },
     clear() {
-      bar?.stop();
+      stop();
       bar = undefined;
+      process.off("exit", stop);
     },
   };
 }

@@ -4,7 +4,8 @@ import type { EngineName } from "../classifier/engineNames.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/runRecorder.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { Precision } from "../engine/engine.ts";
-import { formatBytes, formatDuration, formatLoss, formatPercent } from "../report/numbers.ts";
+import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
+import { recipes } from "../training/recipe.ts";
 import {
   dataDirOption,
   engineOption,
@@ -53,13 +54,17 @@ report.html and checkpoints (*.safetensors).
 Ctrl-C saves and stops; a second one stops at once.
 `;
 
-export function addTrain(program: Command): void {
+/** `argv` is what was typed behind `alexnet`, for the record. */
+export function addTrain(program: Command, argv: readonly string[]): void {
   program
     .command("train")
     .description("train a network on a data set")
     .argument("[dataset]", "name of a data set (default: fashion-mnist)")
-    .option("--network <name>", "a name, or a JSON file (default: alexnet-fashion)")
-    .option("--recipe <name>", "how to train: a name, or a JSON file (default: fashion)")
+    .option("--network <name>", "a name (see: alexnet summary), or a JSON file (default: alexnet-fashion)")
+    .option(
+      "--recipe <name>",
+      `how to train: ${recipes.map(({ name }) => name).join(", ")}, or a JSON file (default: fashion)`,
+    )
     .option("--epochs <n>", "passes through the training images; may be a fraction", positiveNumber)
     .option("--batch-size <n>", "images in a step", positiveInteger)
     .option("--learning-rate <x>", "step size of the optimizer", positiveNumber)
@@ -78,15 +83,19 @@ export function addTrain(program: Command): void {
     .option("--resume", "go on with the run in --run")
     .addOption(jsonOption())
     .addHelpText("after", examples)
-    .action(trainCommand);
+    .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
+      trainCommand(dataset, flags, command, argv),
+    );
 }
 
 async function trainCommand(
   dataset: string | undefined,
   { json, ...flags }: TrainFlags,
   command: Command,
+  argv: readonly string[],
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
+  const lines = progressLines();
   const stop = onStopSignals(() => tell("\nStopping: saving after this iteration. Once more to stop at once."));
   try {
     const { trainClassifier } = await import("../classifier/trainClassifier.ts");
@@ -94,9 +103,10 @@ async function trainCommand(
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
       signal: stop.signal,
-      observer: observer(),
-      command: ["alexnet", ...process.argv.slice(2)].join(" "),
+      observer: observer(lines),
+      command: ["alexnet", ...argv].map(quoted).join(" "),
     });
+    lines.clear();
     if (json) printJson(result);
     else if (result.end !== "interrupt") printResult(result);
     if (result.end === "interrupt") {
@@ -104,17 +114,27 @@ async function trainCommand(
       process.exitCode = stop.exitCode();
     }
   } finally {
+    lines.clear();
     stop.end();
   }
 }
 
-function observer(): TrainObserver {
+/** As a shell takes it. */
+function quoted(argument: string): string {
+  return /^[\w./=:,+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+function progressLines() {
   const training = progressLine("train");
   const evaluating = progressLine("test ");
   const downloading = progressLine("download");
   const clear = () => {
     for (const line of [training, evaluating, downloading]) line.clear();
   };
+  return { training, evaluating, downloading, clear };
+}
+
+function observer({ training, evaluating, downloading, clear }: ReturnType<typeof progressLines>): TrainObserver {
   return {
     onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
     onMessage(message) {
@@ -148,7 +168,7 @@ function observer(): TrainObserver {
 
 function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
   const left = formatDuration((totalImages - images) / examplesPerSecond);
-  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${examplesPerSecond.toFixed(1)} images/s ${left} left`;
+  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
 }
 
 function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {

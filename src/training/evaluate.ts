@@ -2,7 +2,6 @@ import { batches } from "../dataset/batches.ts";
 import type { Split } from "../dataset/dataset.ts";
 import type { Program } from "../engine/engine.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
-import { sizeOf } from "../shape.ts";
 import { countEvaluation, type Evaluation } from "./metrics.ts";
 
 export interface EvaluateOptions {
@@ -12,8 +11,6 @@ export interface EvaluateOptions {
   /** For networks whose dropout is active at evaluation: an image's masks follow from this and its position in the split. */
   readonly seed: number;
   readonly onProgress?: (images: number) => void;
-  /** Each batch's scores, [count, classes], and the positions of its images in the split; valid during the call. */
-  readonly onBatch?: (logits: Float32Array, indices: Uint32Array, count: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -24,12 +21,10 @@ export async function evaluate(program: Program, options: EvaluateOptions): Prom
   const { split, preprocessing, classNames, seed, signal } = options;
   const { batchSize } = program;
   const counter = countEvaluation(classNames);
-  const classes = sizeOf(program.outputShape);
   let images = 0;
   for await (const batch of batches({ split, preprocessing, batchSize })) {
     const logits = await program.forward(batch.images, batch.count, { seed, first: images });
     counter.add(logits, batch.labels, batch.count);
-    options.onBatch?.(logits.subarray(0, batch.count * classes), batch.indices, batch.count);
     images += batch.count;
     options.onProgress?.(images);
     await new Promise(setImmediate);

@@ -52,6 +52,8 @@ const paper: Recipe = recipeSchema.parse({
   },
   normalization: "standard",
   deviations: [
+    "no random crops, reflections or colour changes of the training images (§4.1)",
+    "the rate falls by rule, when test accuracy has not risen for two epochs; the authors lowered it by hand, by validation error",
     "the mean is subtracted channel by channel and divided by the deviation, where the paper subtracts it pixel by pixel",
   ],
 });

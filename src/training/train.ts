@@ -140,6 +140,7 @@ function checkWeights(program: TrainingProgram, iteration: number, recipe: Recip
 
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
   return new DivergenceError(
-    `training: ${what} after iteration ${iteration}; lower --learning-rate (${learningRate}); the last checkpoint is good`,
+    `training: ${what} after iteration ${iteration}; start another run with a lower --learning-rate than ${learningRate}; ` +
+      "what was saved before is untouched",
   );
 }

@@ -33,6 +33,17 @@ describeEngines("repetition", (engine) => {
     });
   });
 
+  it("backward wants a training step before it, and its gradient", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const { images, outputGradient } = dataOf(chain, program.outputShape);
+      await assert.rejects(program.backward(outputGradient), /expected a forwardTraining just before/);
+      await program.forwardTraining(images, 3, noDraws);
+      await assert.rejects(program.backward(outputGradient), /expected \d+ values of gradient, got/);
+      await program.forward(images, 4, noDraws);
+      await assert.rejects(program.backward(outputGradient), /expected a forwardTraining just before/);
+    });
+  });
+
   it("a program that is closed says so, and closing again does nothing", async () => {
     const made = engine.create();
     const program = await compileTraining(made, chain);

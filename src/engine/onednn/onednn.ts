@@ -3,7 +3,8 @@ import { ConfigError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
-import { setOpenMpThreads } from "./native/openMp.ts";
+import type { OneDnn } from "./native/oneDnn.ts";
+import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
 
 export interface OneDnnOptions {
@@ -22,16 +23,41 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new ConfigError(`threads: expected a whole number of at least 1, got ${threads}`);
   }
-  const library = loadOneDnn();
+  const setThreads = loadOpenMp();
+  const useThreads = () => setThreads(threads);
+  useThreads();
+  const library = withThreads(loadOneDnn(), useThreads);
   const libc = loadLibC();
-  setOpenMpThreads(threads);
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    compile: async (request) => compileInference(library, libc, request),
-    compileTraining: async (request) => compileTraining(library, libc, request),
-    close() {},
+    async compile(request) {
+      useThreads();
+      return compileInference(library, libc, request);
+    },
+    async compileTraining(request) {
+      useThreads();
+      return compileTraining(library, libc, request);
+    },
+    close: library.close,
+  };
+}
+
+/** OpenMP has one number of threads, engines may have different ones: each sets its own before it computes. */
+function withThreads(library: OneDnn, useThreads: () => void): OneDnn {
+  return {
+    ...library,
+    session() {
+      const session = library.session();
+      return {
+        ...session,
+        execute(primitive, args) {
+          useThreads();
+          session.execute(primitive, args);
+        },
+      };
+    },
   };
 }

@@ -107,7 +107,7 @@ export class Plan {
   view(value: Value): Float32Array {
     const { address, bytes } = value.buffer;
     if (address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
-    return new Float32Array(this.#arena.buffer, Number(address - this.#arena.address), bytes / 4);
+    return this.#arena.view(address, bytes / 4);
   }
 
   /** The next step's number, to mark where a phase begins. */

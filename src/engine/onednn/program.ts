@@ -3,7 +3,7 @@ import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, DropoutDraws, Op, OpKind, Program, TrainingProgram } from "../engine.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { OneDnn } from "./native/oneDnn.ts";
+import type { OneDnn, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { type Phase, Plan, type Value } from "./plan.ts";
@@ -28,15 +28,39 @@ interface StoredParameter {
 
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: OneDnn, libc: LibC, request: CompileRequest): Program {
-  const forward = addForward(library, libc, request, false);
-  const end = forward.plan.length;
-  const { arena, phase } = forward.plan.finish(libc.map);
-  return inferenceProgram(forward, request, phase(0, end), arena);
+  return releasingOnFailure(library, libc, (session, tensors) => {
+    const forward = addForward(session, tensors, request, false);
+    const end = forward.plan.length;
+    const { arena, phase } = forward.plan.finish(libc.map);
+    return inferenceProgram(forward, request, phase(0, end), arena);
+  });
+}
+
+/** What was made before memory ran out, or the library refused, is freed. */
+function releasingOnFailure<T>(
+  library: OneDnn,
+  libc: LibC,
+  compile: (session: Session, tensors: TensorMemory) => T,
+): T {
+  const session = library.session();
+  const tensors = new TensorMemory(library, libc);
+  try {
+    return compile(session, tensors);
+  } catch (error) {
+    tensors.close();
+    session.close();
+    throw error;
+  }
 }
 
 /** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
 export function compileTraining(library: OneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
-  const forward = addForward(library, libc, request, true);
+  return releasingOnFailure(library, libc, (session, tensors) => {
+    return trainingProgram(addForward(session, tensors, request, true), libc, request);
+  });
+}
+
+function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest): TrainingProgram {
   const { plan, tensors, output, run, parameters } = forward;
   const lossStart = plan.length;
   const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
@@ -52,16 +76,24 @@ export function compileTraining(library: OneDnn, libc: LibC, request: CompileReq
   const gradientView = plan.view(outputGradient);
   const inputGradient = inputGradientValue && tensors.adopt("input gradient", inputGradientValue);
 
+  /** Images of the training step whose activations the arena holds. */
+  let stepCount: number | undefined;
   async function forwardTraining(images: Float32Array, count: number, draws: DropoutDraws) {
     run.dropoutActive = true;
     try {
-      return await base.forward(images, count, draws);
+      const result = await base.forward(images, count, draws);
+      stepCount = count;
+      return result;
     } finally {
       run.dropoutActive = false;
     }
   }
   return {
     ...base,
+    forward(images, count, draws) {
+      stepCount = undefined;
+      return base.forward(images, count, draws);
+    },
     parameters: [...parameters.values()].map(({ name, value, gradient }) => {
       if (!gradient) throw new Error(`${name}: no gradient`);
       return { name, value, gradient };
@@ -70,8 +102,10 @@ export function compileTraining(library: OneDnn, libc: LibC, request: CompileReq
     forwardTraining,
     async backward(gradient) {
       tensors.requireOpen();
-      if (gradient.length > gradientView.length) {
-        throw new ShapeError(`output gradient: expected at most ${gradientView.length} values, got ${gradient.length}`);
+      if (stepCount === undefined) throw new Error("backward: expected a forwardTraining just before it");
+      const expected = stepCount * sizeOf(base.outputShape);
+      if (gradient.length !== expected) {
+        throw new ShapeError(`backward: expected ${expected} values of gradient, got ${gradient.length}`);
       }
       gradientView.fill(0).set(gradient);
       backwardPhase.run();
@@ -94,9 +128,8 @@ export function compileTraining(library: OneDnn, libc: LibC, request: CompileReq
 }
 
 /** Adds every operation's forward steps; weights get their memory in the layouts that these chose. */
-function addForward(library: OneDnn, libc: LibC, request: CompileRequest, training: boolean): Forward {
-  const plan = new Plan(library.session());
-  const tensors = new TensorMemory(library, libc);
+function addForward(session: Session, tensors: TensorMemory, request: CompileRequest, training: boolean): Forward {
+  const plan = new Plan(session);
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, ops } = request;
   const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
@@ -193,8 +226,7 @@ function inferenceProgram(forward: Forward, request: CompileRequest, steps: Phas
       return outputView.subarray(0, count * outputSize);
     },
     async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
-      tensors.transfer("read", tensors.own(tensor), into);
-      return into;
+      return tensors.transfer("read", tensors.own(tensor), into);
     },
     async write(tensor, values) {
       tensors.transfer("write", tensors.own(tensor), values);

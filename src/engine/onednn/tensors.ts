@@ -72,26 +72,33 @@ export class TensorMemory {
     throw new ShapeError(`tensor [${tensor.shape.join(", ")}]: made by another engine`);
   }
 
-  /** Copies between a tensor and plain values of the same number. */
-  transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): void {
+  /**
+   * Copies between a tensor and plain values of the same number. Returns the values: a use behind the copy, which has nothing but their
+   * address, keeps them alive.
+   */
+  transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): Float32Array {
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(
         `${tensor.name}: expected ${sizeOf(tensor.shape)} values (${formatShape(tensor.shape)}), got ${values.length}`,
       );
     }
     const session = this.#library.session();
-    const inside = session.memory(tensor.desc, tensor.address);
-    const outside = session.memory(tensor.plain, this.#libc.addressOf(values));
-    const [from, to] = direction === "read" ? [tensor.desc, tensor.plain] : [tensor.plain, tensor.desc];
-    const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
-    session.execute(
-      session.primitive(session.reorder(from, to)),
-      session.args([
-        ["src", src],
-        ["dst", dst],
-      ]),
-    );
-    session.close();
+    try {
+      const inside = session.memory(tensor.desc, tensor.address);
+      const outside = session.memory(tensor.plain, this.#libc.addressOf(values));
+      const [from, to] = direction === "read" ? [tensor.desc, tensor.plain] : [tensor.plain, tensor.desc];
+      const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
+      session.execute(
+        session.primitive(session.reorder(from, to)),
+        session.args([
+          ["src", src],
+          ["dst", dst],
+        ]),
+      );
+    } finally {
+      session.close();
+    }
+    return values;
   }
 
   /** target ← Σ scale · tensor, element by element as the tensors lie: all must have the target's layout. */
@@ -123,7 +130,7 @@ export class TensorMemory {
       this.#checks.set(tensor, check);
     }
     this.#session.execute(check.primitive, check.args);
-    return Number.isFinite(new Float32Array(this.#reduced.buffer, 0, 1)[0]);
+    return Number.isFinite(this.#reduced.view(this.#reduced.address, 1)[0]);
   }
 
   close(): void {
@@ -136,6 +143,11 @@ export class TensorMemory {
   }
 
   #compile(target: EngineTensor, terms: readonly Term[]): Compiled {
+    for (const term of terms.map(([, tensor]) => this.own(tensor))) {
+      if (!this.#session.same(term.desc, target.desc)) {
+        throw new ShapeError(`${target.name}: cannot be combined with ${term.name}: another shape or layout`);
+      }
+    }
     const session = this.#library.session();
     const flat = session.plain([target.bytes / 4]);
     // The library may write over the first term only.
@@ -145,13 +157,9 @@ export class TensorMemory {
       ordered.map(([scale]) => scale),
       ordered.map(() => flat),
     );
-    const memories = ordered.map(([, tensor], i) => {
-      const term = this.own(tensor);
-      if (!session.same(term.desc, target.desc)) {
-        throw new ShapeError(`${target.name}: cannot be combined with ${term.name}: another shape or layout`);
-      }
-      return [`term${i}`, session.memory(flat, term.address)] as const;
-    });
+    const memories = ordered.map(
+      ([, tensor], i) => [`term${i}`, session.memory(flat, this.own(tensor).address)] as const,
+    );
     const args = session.args([...memories, ["dst", session.memory(flat, target.address)]]);
     const scales = terms.map(([scale]) => scale);
     return { scales, terms: terms.map(([, tensor]) => tensor), primitive: session.primitive(sum), args, session };

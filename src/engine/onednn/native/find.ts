@@ -53,12 +53,13 @@ export function loadOneDnn(): OneDnn {
 
 function probe(name: string): FoundLibrary | undefined {
   try {
+    const before = loadedPaths();
     const library = koffi.load(name);
     const pointer: bigint = library.func("dnnl_version", "void *", [])();
     const numbers = new Int32Array(koffi.view(pointer, 12));
     const version = numbers.join(".");
     const [major, minor] = majorMinor(version);
-    return { path: loadedPath() ?? name, version, supported: minor >= (loaders.get(major)?.minor ?? Infinity) };
+    return { path: newPath(before) ?? name, version, supported: minor >= (loaders.get(major)?.minor ?? Infinity) };
   } catch {
     return undefined; // not there, or no oneDNN: the caller reports what is missing
   }
@@ -69,8 +70,14 @@ function majorMinor(version: string): readonly [major: number, minor: number] {
   return [major, minor];
 }
 
-/** The file behind the name just loaded, where the system can tell. */
-function loadedPath(): string | undefined {
-  if (process.platform !== "linux") return undefined;
-  return /\S*libdnnl\S*/.exec(readFileSync("/proc/self/maps", "utf8"))?.[0];
+/** The file behind the name just loaded, where the system can tell: a new one, or the only one that was there before. */
+function newPath(before: readonly string[]): string | undefined {
+  const now = loadedPaths();
+  return now.find((path) => !before.includes(path)) ?? (now.length === 1 ? now[0] : undefined);
+}
+
+function loadedPaths(): readonly string[] {
+  if (process.platform !== "linux") return [];
+  const maps = readFileSync("/proc/self/maps", "utf8");
+  return [...new Set([...maps.matchAll(/\/.*\/libdnnl[^/\n]*$/gm)].map(([path]) => path))];
 }

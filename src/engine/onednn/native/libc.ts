@@ -15,8 +15,12 @@ export interface MappedMemory {
   /** A multiple of 2 MiB. */
   readonly address: bigint;
   readonly bytes: number;
-  /** The same memory as JavaScript sees it. Not to be touched after `unmap`. */
-  readonly buffer: ArrayBuffer;
+  /**
+   * Part of the memory as JavaScript sees it, for lengths up to 2^30 numbers. Not to be touched after `unmap`.
+   *
+   * Throws NativeError if it is longer: the runtime takes no more.
+   */
+  view(address: bigint, length: number): Float32Array;
   unmap(): void;
 }
 
@@ -27,6 +31,15 @@ export interface LibC {
   addressOf(array: Float32Array): bigint;
   /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
   pin(path: string): void;
+}
+
+const MAX_VIEW_BYTES = 2 ** 32;
+
+function view(address: bigint, length: number): Float32Array {
+  if (length * 4 > MAX_VIEW_BYTES) {
+    throw new NativeError(`memory: a tensor of ${length} numbers is too long; use a smaller batch size`);
+  }
+  return new Float32Array(koffi.view(address, length * 4));
 }
 
 export function loadLibC(): LibC {
@@ -47,7 +60,7 @@ export function loadLibC(): LibC {
       const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
       if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
       const unmap = () => void munmap(start, whole);
-      return { address, bytes, buffer: koffi.view(address, Math.max(bytes, 1)), unmap };
+      return { address, bytes, view, unmap };
     },
     addressOf: (array) => koffi.address(array),
     pin(path) {

@@ -146,4 +146,6 @@ export interface OneDnn {
   readonly instructionSet: string;
   readonly path: string;
   session(): Session;
+  /** Frees what all sessions share; they must be closed before. */
+  close(): void;
 }

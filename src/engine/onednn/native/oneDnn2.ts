@@ -121,6 +121,11 @@ export function loadOneDnn2(path: string, version: string): OneDnn {
     path,
     instructionSet: instructionSets.get(effectiveIsa) ?? `instruction set 0x${effectiveIsa.toString(16)}`,
     session: () => createSession(native),
+    close() {
+      call("dnnl_primitive_attr_destroy", "void *", attr);
+      call("dnnl_stream_destroy", "void *", stream);
+      call("dnnl_engine_destroy", "void *", engine);
+    },
   };
 }
 
