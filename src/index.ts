@@ -1,7 +1,7 @@
 /** AlexNet in TypeScript: describe, train, evaluate, predict. */
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
-export type { TrainObserver, TrainProgress } from "./classifier/runRecorder.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
+export type { TrainObserver, TrainProgress } from "./classifier/trainObserver.ts";
 export {
   AlexNetError,
   CheckpointError,

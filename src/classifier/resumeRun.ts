@@ -5,10 +5,10 @@ import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
-import type { TrainObserver } from "./runRecorder.ts";
 import { loadDataset, type PreparedRun, type RunSettings } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { resolveNetwork, resolveRecipe } from "./settings.ts";
+import type { TrainObserver } from "./trainObserver.ts";
 
 /** Takes up a run as it was started. Throws ConfigError naming every setting that differs from what is stored. */
 export async function resumeRun(

@@ -9,33 +9,7 @@ import { means, type Position, type Tally } from "../training/position.ts";
 import type { TrainingListener } from "../training/train.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { writeCurves } from "./runReport.ts";
-
-export interface TrainProgress {
-  /** Passes through the training set so far, fractional, and in all. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Training images so far, and in all. */
-  readonly images: number;
-  readonly totalImages: number;
-  /** Means over the epoch so far. */
-  readonly loss: number;
-  readonly accuracy: number;
-  /** Of the last few iterations. */
-  readonly examplesPerSecond: number;
-}
-
-/** Told what happens in a run. */
-export interface TrainObserver {
-  /** `epoch` is where training begins: above 0 when a run is taken up again. */
-  onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
-  /** Facts and warnings for people. */
-  onMessage?(message: string): void;
-  /** While a data set is downloaded. */
-  onDownload?(bytes: number, of: number): void;
-  onProgress?(progress: TrainProgress): void;
-  onEvaluationProgress?(images: number, of: number): void;
-  onEpoch?(entry: LogEntry): void;
-}
+import type { TrainObserver } from "./trainObserver.ts";
 
 export interface RecorderOptions {
   readonly directory: string;

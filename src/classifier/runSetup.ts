@@ -12,7 +12,6 @@ import type { Recipe } from "../training/recipe.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
-import type { TrainObserver } from "./runRecorder.ts";
 import { selectEngine } from "./selectEngine.ts";
 import {
   channelNote,
@@ -22,6 +21,7 @@ import {
   resolveNetwork,
   resolveRecipe,
 } from "./settings.ts";
+import type { TrainObserver } from "./trainObserver.ts";
 
 /** What can be said about a run when it is started. Everything has a default; on resume it is what the run was started with. */
 export interface RunSettings extends RecipeOverrides {

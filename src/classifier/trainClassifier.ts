@@ -15,14 +15,14 @@ import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { initialPosition, type Position, positionSchema } from "../training/position.ts";
-import type { Recipe } from "../training/recipe.ts";
-import type { SgdTarget } from "../training/sgd.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import { resumeRun } from "./resumeRun.ts";
-import { createRecorder, type TrainObserver } from "./runRecorder.ts";
+import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
 import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, startRun } from "./runSetup.ts";
+import { sgdTargets } from "./sgdTargets.ts";
 import { velocityStore, weightStore } from "./tensorStores.ts";
+import type { TrainObserver } from "./trainObserver.ts";
 
 export interface TrainOptions extends RunSettings {
   /** The run's directory. Default: a new one under `runs/`. */
@@ -177,26 +177,6 @@ async function initialize(program: TrainingProgram, { config }: PreparedRun): Pr
     const tensor = values.get(initial.name);
     if (tensor) await program.write(tensor, initial.values);
   }
-}
-
-/** Throws ConfigError for a multiplier of nothing. */
-function sgdTargets(program: TrainingProgram, { name: recipe, optimizer, multipliers }: Recipe): readonly SgdTarget[] {
-  const names = ["weight", "bias", ...program.parameters.map(({ name }) => name)];
-  const unknown = Object.keys(multipliers).find((key) => !names.includes(key));
-  if (unknown !== undefined) {
-    throw new ConfigError(`recipe ${recipe}: multipliers: no tensor "${unknown}"; expected one of ${names.join(", ")}`);
-  }
-  return program.parameters.map(({ name, value, gradient }) => {
-    const role = name.slice(name.lastIndexOf(".") + 1);
-    const factors = multipliers[name] ?? multipliers[role];
-    return {
-      value,
-      gradient,
-      velocity: optimizer.momentum > 0 ? program.newTensor(value) : undefined,
-      learningRateFactor: factors?.learningRate ?? 1,
-      weightDecayFactor: factors?.weightDecay ?? 1,
-    };
-  });
 }
 
 function bytesOf(store: TensorStore): number {

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
-import type { TrainObserver, TrainProgress } from "../classifier/runRecorder.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
+import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
 import type { Precision } from "../engine/engine.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";

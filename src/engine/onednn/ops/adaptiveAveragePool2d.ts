@@ -1,6 +1,7 @@
 import { featureMap } from "../../../shape.ts";
 import type { Plan, Value } from "../plan.ts";
 import { type BuildContext, type Builder, type Built, passThrough } from "./op.ts";
+import { buildPool } from "./pool.ts";
 
 /**
  * Nothing if the map has the size already, average pooling if all windows are alike, otherwise a matrix product: each output is a
@@ -12,40 +13,11 @@ export const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (con
   if (height === outputSize && width === outputSize) return passThrough(input);
   const outputDims = [context.batchSize, ...op.outputShape];
   const even = height === width && height % outputSize === 0;
+  const size = height / outputSize;
   return even
-    ? evenWindows(context, input, outputDims, height / outputSize)
+    ? buildPool(context, "average", input, outputDims, { kernelSize: size, stride: size, padding: 0 })
     : unevenWindows(context, input, outputDims, weighting(height, width, outputSize));
 };
-
-function evenWindows(
-  { plan, training }: BuildContext,
-  input: Value,
-  outputDims: readonly number[],
-  size: number,
-): Built {
-  const { session } = plan;
-  const window = { kernelSize: size, stride: size, padding: 0 };
-  const forward = session.poolForward("average", input.desc, session.any(outputDims), window, training);
-  const output = plan.value(outputDims, plan.layout(forward, "dst"));
-  plan.add(forward, [
-    ["src", input],
-    ["dst", output],
-  ]);
-  return {
-    output,
-    covers: 1,
-    backward(outputGradient, needed) {
-      if (!needed) return undefined;
-      const gradient = plan.inLayout(outputGradient, output.desc);
-      const inputGradient = plan.value(input.dims, input.desc);
-      plan.add(session.poolBackward("average", input.desc, output.desc, window, forward), [
-        ["diffDst", gradient],
-        ["diffSrc", inputGradient],
-      ]);
-      return inputGradient;
-    },
-  };
-}
 
 /** The same memory, in row order, seen as [maps, pixels]. */
 function asMatrix(plan: Plan, value: Value): Value {

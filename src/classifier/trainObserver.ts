@@ -1,0 +1,30 @@
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { RunConfig } from "./runConfig.ts";
+
+/** How far training is. */
+export interface TrainProgress {
+  /** Passes through the training set so far, fractional, and in all. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Training images so far, and in all. */
+  readonly images: number;
+  readonly totalImages: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Of the last few iterations. */
+  readonly examplesPerSecond: number;
+}
+
+/** Told what happens in a run. */
+export interface TrainObserver {
+  /** `epoch` is where training begins: above 0 when a run is taken up again. */
+  onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
+  /** Facts and warnings for people. */
+  onMessage?(message: string): void;
+  /** While a data set is downloaded. */
+  onDownload?(bytes: number, of: number): void;
+  onProgress?(progress: TrainProgress): void;
+  onEvaluationProgress?(images: number, of: number): void;
+  onEpoch?(entry: LogEntry): void;
+}

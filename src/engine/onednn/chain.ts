@@ -1,0 +1,96 @@
+import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
+import type { Session } from "./native/oneDnn.ts";
+import { builders } from "./ops/builders.ts";
+import type { BuildContext, Built } from "./ops/op.ts";
+import { Plan, type Value } from "./plan.ts";
+import type { EngineTensor, TensorMemory } from "./tensors.ts";
+
+/** A chain added to a plan, forward only. */
+export interface Forward {
+  readonly plan: Plan;
+  readonly tensors: TensorMemory;
+  readonly parameters: ReadonlyMap<string, StoredParameter>;
+  readonly run: BuildContext["run"];
+  readonly input: Value;
+  readonly output: Value;
+  readonly chain: readonly (Built & { readonly learns: boolean })[];
+}
+
+/** A parameter, and its gradient where there is training. */
+export interface StoredParameter {
+  readonly name: string;
+  readonly value: EngineTensor;
+  readonly gradient: EngineTensor | undefined;
+}
+
+/** Adds every operation's forward steps; weights get their memory in the layouts that these chose. */
+export function addForward(
+  session: Session,
+  tensors: TensorMemory,
+  request: CompileRequest,
+  training: boolean,
+): Forward {
+  const plan = new Plan(session);
+  const parameters = new Map<string, StoredParameter>();
+  const { batchSize, ops } = request;
+  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
+  const context: BuildContext = {
+    plan,
+    batchSize,
+    training,
+    run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
+    parameter(name, dims, desc) {
+      const shape = shapes.get(name) ?? dims;
+      const plain = plan.session.plain(dims);
+      const value = tensors.create(name, shape, desc, plain);
+      const gradient = training ? tensors.create(`gradient of ${name}`, shape, desc, plain) : undefined;
+      parameters.set(name, { name, value, gradient });
+      return asValue(value, dims);
+    },
+    gradient(name) {
+      const gradient = parameters.get(name)?.gradient;
+      if (!gradient) throw new Error(`${name}: no gradient`);
+      return asValue(gradient, gradient.shape);
+    },
+  };
+  const input = plan.value([batchSize, ...request.inputShape]);
+  plan.keep(input);
+  const chain: (Built & { learns: boolean })[] = [];
+  let value = input;
+  for (let i = 0; i < ops.length; i += chain.at(-1)?.covers ?? 1) {
+    const op = ops[i] as AnyOp;
+    const built = build(context, op, value, ops[i + 1]);
+    chain.push({ ...built, learns: op.parameters.length > 0 });
+    value = built.output;
+  }
+  const output = plan.inLayout(value, plan.session.plain(value.dims));
+  plan.keep(output);
+  return { plan, tensors, parameters, run: context.run, input, output, chain };
+}
+
+function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value, next: AnyOp | undefined): Built {
+  return builders[op.kind](context, op, input, next);
+}
+
+/** Adds the backward steps, down to the first operation that learns, or to the input if its gradient is wanted. */
+export function addBackward(forward: Forward, outputGradient: Value, wanted: boolean): Value | undefined {
+  const { plan, chain, input } = forward;
+  const firstLearning = chain.findIndex(({ learns }) => learns);
+  let gradient: Value | undefined = outputGradient;
+  for (let i = chain.length - 1; i >= 0 && gradient; i--) {
+    const needed = wanted || (firstLearning >= 0 && i > firstLearning);
+    gradient = (chain[i] as Built).backward(gradient, needed);
+  }
+  if (!wanted || !gradient) return undefined;
+  const plain = plan.inLayout(gradient, input.desc);
+  plan.keep(plain, plan.length - 1);
+  return plain;
+}
+
+function asValue(tensor: EngineTensor, dims: readonly number[]): Value {
+  return {
+    desc: tensor.desc,
+    dims,
+    buffer: { bytes: tensor.bytes, address: tensor.address, firstStep: 0, lastStep: Infinity },
+  };
+}

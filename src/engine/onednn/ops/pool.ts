@@ -1,0 +1,31 @@
+import type { Window2d } from "../native/oneDnn.ts";
+import type { Value } from "../plan.ts";
+import type { BuildContext, Built } from "./op.ts";
+
+/** Pooling over windows that are all alike. Training of max pooling remembers where each maximum was. */
+export function buildPool(
+  { plan, training }: BuildContext,
+  algorithm: "max" | "average",
+  input: Value,
+  outputDims: readonly number[],
+  window: Window2d,
+): Built {
+  const { session } = plan;
+  const forward = session.poolForward(algorithm, input.desc, session.any(outputDims), window, training);
+  const output = plan.value(outputDims, plan.layout(forward, "dst"));
+  const workspaceDesc = session.query(forward, "workspace");
+  const workspace = workspaceDesc ? [["workspace", plan.value([], workspaceDesc)] as const] : [];
+  plan.add(forward, [["src", input], ["dst", output], ...workspace]);
+  return {
+    output,
+    covers: 1,
+    backward(outputGradient, needed) {
+      if (!needed) return undefined;
+      const gradient = plan.inLayout(outputGradient, output.desc);
+      const inputGradient = plan.value(input.dims, input.desc);
+      const backward = session.poolBackward(algorithm, input.desc, output.desc, window, forward);
+      plan.add(backward, [["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
+      return inputGradient;
+    },
+  };
+}
