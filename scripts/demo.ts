@@ -2,6 +2,7 @@
  * The demo: trains alexnet-fashion for a quarter of an epoch of Fashion-MNIST, evaluates it on the 10,000 test images and
  * classifies some of them from PNG files. An interrupted demo is taken up where it stopped.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readLog } from "../src/checkpoint/runLog.ts";
@@ -11,22 +12,14 @@ import { findDataset } from "../src/dataset/datasets.ts";
 import { encodePng } from "../src/image/decode.ts";
 
 const EPOCHS = 0.25;
-/** Test accuracy of a healthy run is well above this: see docs/results.md for the runs it was set from. */
-const FLOOR = 0.5;
+/** Three runs with different seeds reached 77.2, 77.6 and 77.4 %: see docs/results.md. */
+const FLOOR = 0.7;
 const SHOWN_IMAGES = 5;
 
 async function demo(): Promise<number> {
   const directory = await demoDirectory();
-  const trained = await main([
-    "train",
-    "--epochs",
-    String(EPOCHS),
-    "--engine",
-    "onednn",
-    "--run",
-    directory,
-    "--resume",
-  ]);
+  const begun = existsSync(join(directory, "config.json")) ? ["--resume"] : [];
+  const trained = await main(["train", "--epochs", String(EPOCHS), "--engine", "onednn", "--run", directory, ...begun]);
   if (trained !== 0) return trained;
   const files = await saveTestImages(join(directory, "examples"));
   print("\nSome test images, saved as PNG files and classified from these:\n");
