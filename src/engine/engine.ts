@@ -122,7 +122,7 @@ export interface TrainingProgram extends Program {
   readonly inputGradient: Tensor | undefined;
   /** As `forward`, but with dropout active: the first half of a step. */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
-  /** From the gradient of the last `forwardTraining`'s output ([count, …outputShape]) to every gradient. */
+  /** From the gradient of the output of the `forwardTraining` just before ([count, …outputShape]) to every gradient; once for each. */
   backward(outputGradient: Float32Array): Promise<void>;
   /**
    * A whole step but the update: forward with dropout, softmax with cross-entropy averaged over the `count` images,

@@ -41,6 +41,9 @@ describeEngines("repetition", (engine) => {
       await assert.rejects(program.backward(outputGradient), /expected \d+ values of gradient, got/);
       await program.forward(images, 4, noDraws);
       await assert.rejects(program.backward(outputGradient), /expected a forwardTraining just before/);
+      await program.forwardTraining(images, 4, noDraws);
+      await program.backward(outputGradient);
+      await assert.rejects(program.backward(outputGradient), /expected a forwardTraining just before/);
     });
   });
 

@@ -58,8 +58,12 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest):
   const gradientView = plan.view(outputGradient);
   const inputGradient = inputGradientValue && tensors.adopt("input gradient", inputGradientValue);
 
-  /** Images of the training step whose activations the arena holds. */
+  /** Images of the training step whose activations the arena holds: until `backward`, which writes over them. */
   let stepCount: number | undefined;
+  function runBackward(): void {
+    stepCount = undefined;
+    backwardPhase.run();
+  }
   async function forwardTraining(images: Float32Array, count: number, draws: DropoutDraws) {
     run.dropoutActive = true;
     try {
@@ -90,14 +94,14 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest):
         throw new ShapeError(`backward: expected ${expected} values of gradient, got ${gradient.length}`);
       }
       gradientView.fill(0).set(gradient);
-      backwardPhase.run();
+      runBackward();
     },
     async forwardBackward(images, labels, count, draws) {
       if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${base.outputShape.join(", ")}]`);
       const logits = await forwardTraining(images, count, draws);
       loss.setLabels(labels, count);
       lossPhase.run();
-      backwardPhase.run();
+      runBackward();
       return { loss: loss.loss(), logits };
     },
     newTensor: (like) => tensors.createLike(tensors.own(like)),

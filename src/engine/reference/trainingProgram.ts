@@ -96,6 +96,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   #backward(gradients: GradientChain, { count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
+    this.#step = undefined;
     gradients.clear();
     this.#inputGradient.fill(0);
     for (let r = 0; r < count; r++) {
