@@ -10,9 +10,6 @@ import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
  */
 export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
   kind: "adaptiveAveragePool2d",
-  description:
-    "Averages windows chosen so that the output has a fixed size whatever the input's: the linear layers above then fit " +
-    "any image size. Not in the paper; torchvision's addition.",
   options: z.strictObject({ outputSize: z.int().positive() }),
   outputShape(name, { outputSize }, input) {
     const [channels] = featureMap(name, input);

@@ -13,9 +13,6 @@ import type { LayerKind } from "./layer.ts";
  */
 export const conv2dKind: LayerKind<"conv2d"> = {
   kind: "conv2d",
-  description:
-    "Slides a set of small filters over the maps below; each filter yields one map of how strongly its pattern " +
-    "occurs at each place. With groups 2 each half of the filters sees only half of the maps: the paper's two GPUs (§3.5).",
   options: z.strictObject({
     outChannels: z.int().positive(),
     kernelSize: z.int().positive(),

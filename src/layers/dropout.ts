@@ -9,9 +9,6 @@ import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./l
  */
 export const dropoutKind: LayerKind<"dropout"> = {
   kind: "dropout",
-  description:
-    "Silences each unit with the given probability at each training step, so that no unit can rely on one other; at " +
-    "evaluation all units speak (§4.2).",
   options: z.strictObject({
     probability: z.number().min(0).lt(1).default(0.5),
     activeAtEvaluation: z.boolean().default(false),

@@ -9,7 +9,6 @@ import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
  */
 export const flattenKind: LayerKind<"flatten"> = {
   kind: "flatten",
-  description: "Lays the maps out in one row of numbers for the linear layers. Computes nothing.",
   options: z.strictObject({}),
   outputShape: (_name, _options, input) => [sizeOf(input)],
   parameters: noParameters,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { ShapeError } from "../errors.ts";
 import type { Shape } from "../shape.ts";
@@ -15,10 +16,11 @@ import {
 } from "./kinds.ts";
 
 describe("layerKinds", () => {
-  it("are listed under their own names, each in plain words", () => {
-    for (const [name, { kind, description }] of Object.entries(layerKinds)) {
+  it("are listed under their own names, and docs/layers.md says what each does", () => {
+    const docs = readFileSync(new URL("../../docs/layers.md", import.meta.url), "utf8");
+    for (const [name, { kind }] of Object.entries(layerKinds)) {
       assert.equal(kind, name);
-      assert.ok(description.length > 40, name);
+      assert.match(docs, new RegExp(`^\\| .*\`${name}\`.* \\| .{20,} \\|`, "m"), `docs/layers.md: ${name}`);
     }
   });
 });

@@ -19,8 +19,6 @@ export interface ParameterDeclaration {
  */
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;
-  /** Plain words: what it computes, and where the paper describes it. */
-  readonly description: string;
   /** Strict: an unknown option is an error. Options left out take their defaults. */
   readonly options: z.ZodType<OpOptions[K]>;
   /** Shape of one image's output. Throws ShapeError naming the layer if the input does not fit. */

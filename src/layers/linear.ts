@@ -10,9 +10,6 @@ import type { LayerKind } from "./layer.ts";
  */
 export const linearKind: LayerKind<"linear"> = {
   kind: "linear",
-  description:
-    "Every output is a weighted sum of all inputs: the fully connected layers that decide, and that hold 96 % of the " +
-    "paper's parameters (§3.5).",
   options: z.strictObject({ outFeatures: z.int().positive() }),
   outputShape: (_name, { outFeatures }) => [outFeatures],
   parameters(name, { outFeatures }, input) {

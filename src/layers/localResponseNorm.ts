@@ -11,9 +11,6 @@ import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
  */
 export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   kind: "localResponseNorm",
-  description:
-    "Divides each value by the activity of the neighbouring maps at the same place, so that strong responses inhibit " +
-    "their neighbours (§3.3).",
   options: z.strictObject({
     size: z
       .int()

@@ -11,9 +11,6 @@ import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
  */
 export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   kind: "maxPool2d",
-  description:
-    "Keeps the largest value of each window, which makes the map smaller and small shifts harmless. Windows of 3 at a " +
-    "stride of 2 overlap (§3.4).",
   options: z.strictObject({
     kernelSize: z.int().positive(),
     stride: z.int().positive(),

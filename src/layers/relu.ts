@@ -8,8 +8,6 @@ import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./l
  */
 export const reluKind: LayerKind<"relu"> = {
   kind: "relu",
-  description:
-    "Passes what is positive and blocks the rest. It does not saturate, so deep nets learn several times faster than with tanh (§3.1).",
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,

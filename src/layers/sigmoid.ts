@@ -8,7 +8,6 @@ import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./l
  */
 export const sigmoidKind: LayerKind<"sigmoid"> = {
   kind: "sigmoid",
-  description: "Squashes to 0 … 1: like tanh, it saturates and learns slowly (§3.1).",
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,

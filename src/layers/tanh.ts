@@ -8,7 +8,6 @@ import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./l
  */
 export const tanhKind: LayerKind<"tanh"> = {
   kind: "tanh",
-  description: "Squashes to −1 … 1: the usual unit before ReLU, slow to learn since it saturates (§3.1).",
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,

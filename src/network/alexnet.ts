@@ -133,7 +133,7 @@ const alexnetRgb: Network = {
     "no groups; no local response normalisation",
     "no ReLU between the linear layers, so they could be one",
     "a further linear layer from the 1000 outputs to the classes",
-    "dropout 0.5 after each of the four linear layers, the last included: half of the class scores are zero at each draw",
+    "dropout 0.5 after each of the four linear layers, the last included: on average half of the class scores are zero",
     "dropout stays active at evaluation, so a prediction is a draw; --samples N averages N of them",
   ],
   input: [3, 227, 227],
