@@ -13,6 +13,7 @@ export function formatShape(shape: Shape): string {
   return shape.join("×");
 }
 
+/** Whether two shapes have the same axes. */
 export function equalShapes(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, i) => extent === b[i]);
 }

@@ -17,6 +17,7 @@ import { readRunConfig } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { weightStore } from "./tensorStores.ts";
 
+/** How a trained network is opened. */
 export interface OpenOptions {
   readonly engine?: EngineName;
   readonly threads?: number;
@@ -31,6 +32,7 @@ export interface ClassScore {
   readonly probability: number;
 }
 
+/** How one image is classified. */
 export interface PredictOptions {
   /** For a network whose dropout is active at evaluation: average so many draws. Default 1. */
   readonly samples?: number;
@@ -38,6 +40,7 @@ export interface PredictOptions {
   readonly seed?: number;
 }
 
+/** On what a trained network is measured. */
 export interface EvaluateRunOptions {
   /** Default: the data set that the run was trained on. */
   readonly dataset?: string;

@@ -11,6 +11,7 @@ import type { RunConfig } from "./runConfig.ts";
 import { writeCurves } from "./runReport.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
+/** What is recorded, and where. */
 export interface RecorderOptions {
   readonly directory: string;
   readonly config: RunConfig;
@@ -51,6 +52,7 @@ function rateMeter(start: Position): (position: Position) => number {
 const SAVE_EVERY_SECONDS = 180;
 const RETRY_SAVE_SECONDS = 30;
 
+/** Makes the recorder of a run whose directory this process has for itself. */
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
   const { directory, config, observer, signal, weights, optimizer } = options;
   const { trainImages, testImages } = config.dataset;

@@ -24,6 +24,7 @@ import { sgdTargets } from "./sgdTargets.ts";
 import { velocityStore, weightStore } from "./tensorStores.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
+/** What to train, how, and where to keep it; everything has a default. */
 export interface TrainOptions extends RunSettings {
   /** The run's directory. Default: a new one under `runs/`. */
   readonly run?: string;
@@ -38,6 +39,7 @@ export interface TrainOptions extends RunSettings {
   readonly command?: string;
 }
 
+/** How a call of `trainClassifier` ended. Accuracies are fractions. */
 export interface TrainResult {
   /** The run's directory. */
   readonly run: string;

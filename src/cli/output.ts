@@ -30,6 +30,7 @@ export interface ProgressLine {
 
 const SECONDS_BETWEEN_LINES = 15;
 
+/** A bar in a terminal, a line every 15 seconds elsewhere. */
 export function progressLine(label: string): ProgressLine {
   return process.stderr.isTTY ? terminalLine(label) : plainLines(label);
 }

@@ -9,6 +9,7 @@ export interface StopSignals {
 
 const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
+/** Starts listening; `onFirst` is called at the first signal, before the abort. */
 export function onStopSignals(onFirst: () => void): StopSignals {
   const controller = new AbortController();
   let code = 0;

@@ -57,6 +57,7 @@ export interface ParameterShape {
 /** Number format of the compute. Master weights, gradients of weights, loss and optimizer state are always f32. */
 export type Precision = "f32";
 
+/** What to compile: a chain of operations for one batch size and precision. */
 export interface CompileRequest {
   readonly ops: readonly AnyOp[];
   /** Shape of one image, [C, H, W]. */
@@ -72,11 +73,13 @@ export interface Tensor {
   readonly shape: Shape;
 }
 
+/** A learned tensor of a program, by its name in the network. */
 export interface Parameter {
   readonly name: string;
   readonly value: Tensor;
 }
 
+/** A parameter with the gradient of the loss by it, of the same shape and layout. */
 export interface TrainableParameter extends Parameter {
   readonly gradient: Tensor;
 }
@@ -142,6 +145,7 @@ export interface TrainingProgram extends Program {
   firstNonFinite(of: "values" | "gradients"): string | undefined;
 }
 
+/** Something that compiles networks and runs them. `compile` throws ShapeError or NativeError where the engine cannot have the chain. */
 export interface Engine {
   /** The name used by `--engine`. */
   readonly name: string;

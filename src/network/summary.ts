@@ -13,6 +13,7 @@ export interface LayerSummary {
   readonly macs: number;
 }
 
+/** The numbers of a network: what `summary --json` prints. */
 export interface NetworkSummary {
   readonly network: string;
   readonly source: string;

@@ -4,6 +4,7 @@ import type { Program } from "../engine/engine.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { countEvaluation, type Evaluation } from "./metrics.ts";
 
+/** What a network is evaluated on. */
 export interface EvaluateOptions {
   readonly split: Split;
   readonly preprocessing: Preprocessing;

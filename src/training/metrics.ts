@@ -18,6 +18,7 @@ export interface EvaluationCounter {
   result(): Evaluation;
 }
 
+/** Starts counting; the number of class names is the number of scores a row. */
 export function countEvaluation(classNames: readonly string[]): EvaluationCounter {
   const classes = classNames.length;
   const k = Math.min(5, classes);

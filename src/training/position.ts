@@ -40,6 +40,7 @@ export type Position = z.infer<typeof positionSchema>;
 
 const nothing: Tally = { loss: 0, correct: 0, images: 0, seconds: 0 };
 
+/** Before the first iteration. */
 export const initialPosition: Position = {
   epoch: 0,
   images: 0,
@@ -61,6 +62,7 @@ export interface IterationResult {
   readonly guessing: number;
 }
 
+/** The position after one more iteration. */
 export function record(position: Position, result: IterationResult): Position {
   const { loss, correct, images, seconds, guessing } = result;
   const add = (tally: Tally): Tally => ({

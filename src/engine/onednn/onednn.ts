@@ -7,6 +7,7 @@ import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
 
+/** How the engine is made. */
 export interface OneDnnOptions {
   /** Default: the cores that this process may run on. */
   readonly threads?: number;
@@ -46,11 +47,11 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
 }
 
 /** OpenMP has one number of threads, engines may have different ones: each sets its own before it computes. */
-function withThreads(library: OneDnn, useThreads: () => void): OneDnn {
+function withThreads(loaded: OneDnn, useThreads: () => void): OneDnn {
   return {
-    ...library,
+    ...loaded,
     session() {
-      const session = library.session();
+      const session = loaded.session();
       return {
         ...session,
         execute(primitive, args) {

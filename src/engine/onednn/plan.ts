@@ -87,6 +87,12 @@ export class Plan {
     return desc;
   }
 
+  /** A new workspace as an argument, for primitives whose backward needs what forward noted; none where there is none. */
+  workspace(primitiveDesc: PrimitiveDesc): readonly (readonly [Role, Value])[] {
+    const desc = this.session.query(primitiveDesc, "workspace");
+    return desc ? [["workspace", this.value([], desc)]] : [];
+  }
+
   /** The value itself if it has the layout, otherwise a copy in that layout. */
   inLayout(value: Value, desc: Desc): Value {
     if (this.session.same(value.desc, desc)) return value;

@@ -5,8 +5,7 @@ export const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, tra
   const { session } = plan;
   const forward = session.lrnForward(input.desc, op.options, training);
   const output = plan.value(input.dims, input.desc);
-  const workspaceDesc = session.query(forward, "workspace");
-  const workspace = workspaceDesc ? [["workspace", plan.value([], workspaceDesc)] as const] : [];
+  const workspace = plan.workspace(forward);
   plan.add(forward, [["src", input], ["dst", output], ...workspace]);
   return {
     output,

@@ -13,8 +13,7 @@ export function buildPool(
   const { session } = plan;
   const forward = session.poolForward(algorithm, input.desc, session.any(outputDims), window, training);
   const output = plan.value(outputDims, plan.layout(forward, "dst"));
-  const workspaceDesc = session.query(forward, "workspace");
-  const workspace = workspaceDesc ? [["workspace", plan.value([], workspaceDesc)] as const] : [];
+  const workspace = plan.workspace(forward);
   plan.add(forward, [["src", input], ["dst", output], ...workspace]);
   return {
     output,
