@@ -28,6 +28,9 @@ export class CheckpointError extends AlexNetError {}
 /** A native library is missing, too old, or reported a failure. */
 export class NativeError extends AlexNetError {}
 
+/** A native library does not have what was asked of it. */
+export class UnimplementedError extends NativeError {}
+
 /** Training produced a loss or a weight that is not finite. */
 export class DivergenceError extends AlexNetError {
   override readonly exitCode = 3;

@@ -43,7 +43,7 @@ const json = z.string().transform((text, context): unknown => {
 });
 
 /** Names every precision; a new one that is left out here does not compile. */
-const precisions = { f32: "f32" } as const satisfies { readonly [P in Precision]: P };
+const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P in Precision]: P };
 
 const modelSchema = z.object({
   network: json,

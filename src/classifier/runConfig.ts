@@ -23,7 +23,7 @@ export const runConfigSchema = z.object({
   network: networkSchema,
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
-  precision: z.literal("f32"),
+  precision: z.enum(["f32", "bf16"]),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
   /** What was typed. */

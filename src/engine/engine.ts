@@ -54,8 +54,11 @@ export interface ParameterShape {
   readonly shape: Shape;
 }
 
-/** Number format of the compute. Master weights, gradients of weights, loss and optimizer state are always f32. */
-export type Precision = "f32";
+/**
+ * Number format of the compute: activations and their gradients, and the weights as they are multiplied. Sums, master weights, gradients
+ * of weights, loss and optimizer state are f32 in both.
+ */
+export type Precision = "f32" | "bf16";
 
 /** What to compile: a chain of operations for one batch size and precision. */
 export interface CompileRequest {
@@ -64,6 +67,12 @@ export interface CompileRequest {
   readonly inputShape: Shape;
   readonly batchSize: number;
   readonly precision: Precision;
+  /**
+   * Keep to direct convolution, which on whole numbers is exact as long as f32 sums are. Otherwise an engine may take an algorithm that
+   * rounds more and is faster, such as Winograd's, by a rule that depends on nothing but the request, the library and the processor.
+   * Default false.
+   */
+  readonly exact?: boolean;
   /** Also compute the gradient of the input images. Default false. */
   readonly inputGradient?: boolean;
 }
@@ -96,6 +105,23 @@ export interface DropoutDraws {
 /** One term of a linear combination. */
 export type Term = readonly [scale: number, tensor: Tensor];
 
+/** What a step computes: a layer's output, a gradient by its input or its parameters, or new parameters. */
+export type Direction = "forward" | "backwardData" | "backwardWeights" | "update";
+
+/** One piece of native work of a program, and the time that its runs took. */
+export interface WorkAccount {
+  /** Name of the operation or parameter that it is for; `loss`. */
+  readonly layer: string;
+  readonly direction: Direction;
+  /** What kind of work, such as `convolution` or `reorder`. */
+  readonly work: string;
+  /** The library's own name of the implementation, such as `jit:avx512_core`. */
+  readonly implementation: string;
+  readonly runs: number;
+  /** Of all runs together. */
+  readonly seconds: number;
+}
+
 /** A network compiled for inference. Calls must not overlap; results are valid until the next call, or until `close`. */
 export interface Program {
   readonly batchSize: number;
@@ -114,6 +140,8 @@ export interface Program {
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
+  /** The native work since it was compiled or the account was last taken, in the order of its first run; empty if the engine keeps none. */
+  takeAccount(): readonly WorkAccount[];
   /** Frees all memory. Using the program afterwards throws; closing it again does nothing. */
   close(): void;
 }
@@ -152,6 +180,8 @@ export interface Engine {
   /** One line for people: library, version, instruction set, threads. */
   readonly description: string;
   readonly threads: number;
+  /** Whether the processor multiplies bf16 numbers natively, so that it is faster than f32. */
+  readonly nativeBf16: boolean;
   /** Version of the library that computes, or of this package. */
   readonly version: string;
   compile(request: CompileRequest): Promise<Program>;

@@ -2,6 +2,7 @@ import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
+import type { Account } from "./account.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { EngineTensor, TensorMemory } from "./tensors.ts";
 
@@ -13,7 +14,12 @@ export interface Forward {
   readonly run: BuildContext["run"];
   readonly input: Value;
   readonly output: Value;
-  readonly chain: readonly (Built & { readonly learns: boolean })[];
+  readonly chain: readonly ChainLink[];
+}
+
+interface ChainLink extends Built {
+  readonly name: string;
+  readonly learns: boolean;
 }
 
 /** A parameter, and its gradient where there is training. */
@@ -28,20 +34,23 @@ export function addForward(
   session: Session,
   tensors: TensorMemory,
   request: CompileRequest,
+  account: Account,
   training: boolean,
 ): Forward {
-  const plan = new Plan(session);
+  const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
-  const { batchSize, ops } = request;
+  const { batchSize, ops, precision: format, exact = false } = request;
   const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
   const context: BuildContext = {
     plan,
     batchSize,
     training,
+    format,
+    exact,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     parameter(name, dims, desc) {
       const shape = shapes.get(name) ?? dims;
-      const plain = plan.session.plain(dims);
+      const plain = plan.session.plain(dims, "f32");
       const value = tensors.create(name, shape, desc, plain);
       const gradient = training ? tensors.create(`gradient of ${name}`, shape, desc, plain) : undefined;
       parameters.set(name, { name, value, gradient });
@@ -53,17 +62,19 @@ export function addForward(
       return asValue(gradient, gradient.shape);
     },
   };
-  const input = plan.value([batchSize, ...request.inputShape]);
+  const inputDims = [batchSize, ...request.inputShape];
+  const input = plan.value(inputDims, session.plain(inputDims, "f32"));
   plan.keep(input);
-  const chain: (Built & { learns: boolean })[] = [];
+  const chain: ChainLink[] = [];
   let value = input;
   for (let i = 0; i < ops.length; i += chain.at(-1)?.covers ?? 1) {
     const op = ops[i] as AnyOp;
+    plan.enter(op.name, "forward");
     const built = build(context, op, value, ops[i + 1]);
-    chain.push({ ...built, learns: op.parameters.length > 0 });
+    chain.push({ ...built, name: op.name, learns: op.parameters.length > 0 });
     value = built.output;
   }
-  const output = plan.inLayout(value, plan.session.plain(value.dims));
+  const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
   return { plan, tensors, parameters, run: context.run, input, output, chain };
 }
@@ -79,7 +90,9 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
   let gradient: Value | undefined = outputGradient;
   for (let i = chain.length - 1; i >= 0 && gradient; i--) {
     const needed = wanted || (firstLearning >= 0 && i > firstLearning);
-    gradient = (chain[i] as Built).backward(gradient, needed);
+    const link = chain[i] as ChainLink;
+    plan.enter(link.name, "backwardData");
+    gradient = link.backward(gradient, needed);
   }
   if (!wanted || !gradient) return undefined;
   const plain = plan.inLayout(gradient, input.desc);

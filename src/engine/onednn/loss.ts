@@ -24,15 +24,17 @@ export interface LossSteps {
 export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
   const { session } = plan;
   const classes = logits.dims[1] as number;
+  plan.enter("loss", "forward");
   const forward = session.logSoftmaxForward(logits.desc);
-  const logProbabilities = plan.value(logits.dims);
-  const target = plan.value(logits.dims);
-  const gradient = plan.value(logits.dims);
-  plan.add(forward, [
+  const logProbabilities = plan.value(logits.dims, logits.desc);
+  const target = plan.value(logits.dims, logits.desc);
+  const gradient = plan.value(logits.dims, logits.desc);
+  plan.add("loss", forward, [
     ["src", logits],
     ["dst", logProbabilities],
   ]);
-  plan.add(session.logSoftmaxBackward(gradient.desc, logits.desc, forward), [
+  plan.enter("loss", "backwardData");
+  plan.add("loss", session.logSoftmaxBackward(gradient.desc, logits.desc, forward), [
     ["dst", logProbabilities],
     ["diffDst", target],
     ["diffSrc", gradient],

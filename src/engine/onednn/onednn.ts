@@ -34,6 +34,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
+    nativeBf16: library.nativeBf16,
     async compile(request) {
       useThreads();
       return compileInference(library, libc, request);

@@ -1,3 +1,5 @@
+import type { Direction } from "../engine.ts";
+import { type Account, type Entry, timed } from "./account.ts";
 import type { MappedMemory } from "./native/libc.ts";
 import type {
   Desc,
@@ -29,10 +31,12 @@ export interface Value {
 }
 
 type Step =
-  | { readonly primitiveDesc: PrimitiveDesc; readonly args: readonly (readonly [Role, Value])[] }
+  | { readonly primitiveDesc: PrimitiveDesc; readonly args: readonly (readonly [Role, Value])[]; readonly entry: Entry }
   | { readonly call: () => void };
 
-type ReadyStep = { readonly primitive: Primitive; readonly args: PreparedArgs } | { readonly call: () => void };
+type ReadyStep =
+  | { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry }
+  | { readonly call: () => void };
 
 /** Consecutive steps of a finished plan. */
 export interface Phase {
@@ -53,25 +57,37 @@ export class Plan {
   readonly session: Session;
   readonly #steps: Step[] = [];
   readonly #buffers: Buffer[] = [];
+  readonly #account: Account;
   #arena: MappedMemory | undefined;
+  #layer = "";
+  #direction: Direction = "forward";
 
-  constructor(session: Session) {
+  constructor(session: Session, account: Account) {
     this.session = session;
+    this.#account = account;
+  }
+
+  /** What the steps added from here on are entered under in the account. */
+  enter(layer: string, direction: Direction): void {
+    this.#layer = layer;
+    this.#direction = direction;
   }
 
   /** A new tensor that lives from its first to its last use. */
-  value(dims: readonly number[], desc: Desc = this.session.plain(dims)): Value {
+  value(dims: readonly number[], desc: Desc): Value {
     const value = { desc, dims, buffer: newBuffer(this.session.bytes(desc)) };
     this.#buffers.push(value.buffer);
     return value;
   }
 
-  /** Adds a primitive; its scratchpad, if it wants one, is provided. */
-  add(primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[]): void {
+  /** Adds a primitive, entered in the account as that `work`; its scratchpad, if it wants one, is provided. */
+  add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[]): void {
     const scratchpad = this.session.query(primitiveDesc, "scratchpad");
     const all = scratchpad ? [...args, ["scratchpad", this.value([], scratchpad)] as const] : args;
     for (const [, value] of all) this.#use(value.buffer);
-    this.#steps.push({ primitiveDesc, args: all });
+    const implementation = this.session.implementation(primitiveDesc);
+    const entry = this.#account.open(this.#layer, this.#direction, work, implementation);
+    this.#steps.push({ primitiveDesc, args: all, entry });
   }
 
   /** Adds a step of JavaScript that touches the given values. */
@@ -103,7 +119,7 @@ export class Plan {
 
   /** Adds a copy that changes the layout. */
   copy(from: Value, to: Value): void {
-    this.add(this.session.reorder(from.desc, to.desc), [
+    this.add("reorder", this.session.reorder(from.desc, to.desc), [
       ["src", from],
       ["dst", to],
     ]);
@@ -148,7 +164,8 @@ export class Plan {
   #prepare(step: Step): ReadyStep {
     if ("call" in step) return step;
     const memories = step.args.map(([role, value]) => [role, this.#memory(value)] as const);
-    return { primitive: this.session.primitive(step.primitiveDesc), args: this.session.args(memories) };
+    const { primitiveDesc, entry } = step;
+    return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories), entry };
   }
 
   #memory({ desc, buffer }: Value): Memory {
@@ -162,7 +179,7 @@ function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
     run() {
       for (const step of steps) {
         if ("call" in step) step.call();
-        else session.execute(step.primitive, step.args);
+        else timed(step.entry, () => session.execute(step.primitive, step.args));
       }
     },
   };

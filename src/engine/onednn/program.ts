@@ -1,6 +1,7 @@
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../engine.ts";
+import { type Account, newAccount } from "./account.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
@@ -10,11 +11,11 @@ import { type EngineTensor, TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: OneDnn, libc: LibC, request: CompileRequest): Program {
-  return releasingOnFailure(library, libc, (session, tensors) => {
-    const forward = addForward(session, tensors, request, false);
+  return releasingOnFailure(library, libc, (session, tensors, account) => {
+    const forward = addForward(session, tensors, request, account, false);
     const end = forward.plan.length;
     const { arena, phase } = forward.plan.finish(libc.map);
-    return inferenceProgram(forward, request, phase(0, end), arena);
+    return inferenceProgram(forward, request, phase(0, end), arena, account);
   });
 }
 
@@ -22,12 +23,13 @@ export function compileInference(library: OneDnn, libc: LibC, request: CompileRe
 function releasingOnFailure<T>(
   library: OneDnn,
   libc: LibC,
-  compile: (session: Session, tensors: TensorMemory) => T,
+  compile: (session: Session, tensors: TensorMemory, account: Account) => T,
 ): T {
   const session = library.session();
-  const tensors = new TensorMemory(library, libc);
+  const account = newAccount();
+  const tensors = new TensorMemory(library, libc, account);
   try {
-    return compile(session, tensors);
+    return compile(session, tensors, account);
   } catch (error) {
     tensors.close();
     session.close();
@@ -37,22 +39,22 @@ function releasingOnFailure<T>(
 
 /** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
 export function compileTraining(library: OneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
-  return releasingOnFailure(library, libc, (session, tensors) => {
-    return trainingProgram(addForward(session, tensors, request, true), libc, request);
+  return releasingOnFailure(library, libc, (session, tensors, account) => {
+    return trainingProgram(addForward(session, tensors, request, account, true), libc, request, account);
   });
 }
 
-function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest): TrainingProgram {
+function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, account: Account): TrainingProgram {
   const { plan, tensors, output, run, parameters } = forward;
   const lossStart = plan.length;
   const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
-  const outputGradient = loss?.gradient ?? plan.value(output.dims);
+  const outputGradient = loss?.gradient ?? plan.value(output.dims, output.desc);
   plan.keep(outputGradient);
   const backwardStart = plan.length;
   const inputGradientValue = addBackward(forward, outputGradient, request.inputGradient === true);
   const end = plan.length;
   const { arena, phase } = plan.finish(libc.map);
-  const base = inferenceProgram(forward, request, phase(0, lossStart), arena);
+  const base = inferenceProgram(forward, request, phase(0, lossStart), arena, account);
   const lossPhase = phase(lossStart, backwardStart);
   const backwardPhase = phase(backwardStart, end);
   const gradientView = plan.view(outputGradient);
@@ -113,7 +115,13 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest):
   };
 }
 
-function inferenceProgram(forward: Forward, request: CompileRequest, steps: Phase, arena: MappedMemory): Program {
+function inferenceProgram(
+  forward: Forward,
+  request: CompileRequest,
+  steps: Phase,
+  arena: MappedMemory,
+  account: Account,
+): Program {
   const { plan, tensors, parameters, run } = forward;
   const { batchSize, precision } = request;
   const inputView = plan.view(forward.input);
@@ -150,6 +158,7 @@ function inferenceProgram(forward: Forward, request: CompileRequest, steps: Phas
     async write(tensor, values) {
       tensors.transfer("write", tensors.own(tensor), values);
     },
+    takeAccount: account.take,
     close() {
       if (!tensors.isOpen) return;
       tensors.close();

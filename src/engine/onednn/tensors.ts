@@ -3,6 +3,7 @@ import { formatShape, type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor, Term } from "../engine.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, OneDnn, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
+import { type Account, type Entry, timed } from "./account.ts";
 import type { Value } from "./plan.ts";
 
 /** A tensor in the engine's layout. */
@@ -20,6 +21,7 @@ interface Compiled {
   readonly terms: readonly Tensor[];
   readonly primitive: Primitive;
   readonly args: PreparedArgs;
+  readonly entry: Entry;
   readonly session: Session;
 }
 
@@ -28,16 +30,18 @@ const KEPT_COMBINATIONS = 4;
 
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
+  readonly #account: Account;
   readonly #library: OneDnn;
   readonly #libc: LibC;
   readonly #mapped: MappedMemory[] = [];
   readonly #combinations = new Map<Tensor, Compiled[]>();
-  readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args">>();
+  readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args" | "entry">>();
   readonly #session: Session;
   #reduced: MappedMemory | undefined;
   isOpen = true;
 
-  constructor(library: OneDnn, libc: LibC) {
+  constructor(library: OneDnn, libc: LibC, account: Account) {
+    this.#account = account;
     this.#library = library;
     this.#libc = libc;
     this.#session = library.session();
@@ -111,7 +115,8 @@ export class TensorMemory {
       kept.push(compiled);
       if (kept.length > KEPT_COMBINATIONS) kept.shift()?.session.close();
     }
-    compiled.session.execute(compiled.primitive, compiled.args);
+    const { session, primitive, args, entry } = compiled;
+    timed(entry, () => session.execute(primitive, args));
   }
 
   /** Whether the sum of all values is finite: it is not if one of them is not. */
@@ -121,15 +126,18 @@ export class TensorMemory {
     let check = this.#checks.get(tensor);
     if (!check) {
       const session = this.#session;
-      const [src, dst] = [session.plain([1, tensor.bytes / 4]), session.plain([1, 1])];
+      const [src, dst] = [session.plain([1, tensor.bytes / 4], "f32"), session.plain([1, 1], "f32")];
       const memories = [
         ["src", session.memory(src, tensor.address)],
         ["dst", session.memory(dst, this.#reduced.address)],
       ] as const;
-      check = { primitive: session.primitive(session.reduceSum(src, dst)), args: session.args(memories) };
+      const sum = session.reduceSum(src, dst);
+      const entry = this.#account.open(tensor.name, "update", "finite check", session.implementation(sum));
+      check = { primitive: session.primitive(sum), args: session.args(memories), entry };
       this.#checks.set(tensor, check);
     }
-    this.#session.execute(check.primitive, check.args);
+    const { primitive, args, entry } = check;
+    timed(entry, () => this.#session.execute(primitive, args));
     return Number.isFinite(this.#reduced.view(this.#reduced.address, 1)[0]);
   }
 
@@ -149,7 +157,7 @@ export class TensorMemory {
       }
     }
     const session = this.#library.session();
-    const flat = session.plain([target.bytes / 4]);
+    const flat = session.plain([target.bytes / 4], "f32");
     // The library may write over the first term only.
     const ordered = [...terms].sort((a, b) => Number(b[1] === target) - Number(a[1] === target));
     const sum = session.sum(
@@ -162,7 +170,9 @@ export class TensorMemory {
     );
     const args = session.args([...memories, ["dst", session.memory(flat, target.address)]]);
     const scales = terms.map(([scale]) => scale);
-    return { scales, terms: terms.map(([, tensor]) => tensor), primitive: session.primitive(sum), args, session };
+    const entry = this.#account.open(target.name, "update", "sum", session.implementation(sum));
+    const tensorsOf = terms.map(([, tensor]) => tensor);
+    return { scales, terms: tensorsOf, primitive: session.primitive(sum), args, entry, session };
   }
 }
 

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Parameter, Program, Tensor } from "../engine.ts";
+import type { CompileRequest, DropoutDraws, Parameter, Program, Tensor, WorkAccount } from "../engine.ts";
 import { Chain } from "./chain.ts";
 import type { Draw } from "./operation.ts";
 import { Tensors } from "./tensors.ts";
@@ -60,6 +60,10 @@ export class ReferenceProgram implements Program {
 
   async write(tensor: Tensor, values: Float32Array): Promise<void> {
     this.#tensors.write(tensor, values);
+  }
+
+  takeAccount(): readonly WorkAccount[] {
+    return [];
   }
 
   close(): void {

@@ -15,6 +15,7 @@ export function createReferenceEngine(): Engine {
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
     threads: 1,
     version,
+    nativeBf16: false,
     compile: async (request) => new ReferenceProgram(request),
     compileTraining: async (request) => new ReferenceTrainingProgram(request),
     close() {},

@@ -1,6 +1,14 @@
 import { DataError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Tensor, Term, TrainableParameter, TrainingProgram } from "../engine.ts";
+import type {
+  CompileRequest,
+  DropoutDraws,
+  Tensor,
+  Term,
+  TrainableParameter,
+  TrainingProgram,
+  WorkAccount,
+} from "../engine.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
@@ -137,6 +145,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
 
   write(tensor: Tensor, values: Float32Array): Promise<void> {
     return this.#program.write(tensor, values);
+  }
+
+  takeAccount(): readonly WorkAccount[] {
+    return this.#program.takeAccount();
   }
 
   close(): void {

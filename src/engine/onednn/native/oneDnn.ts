@@ -51,6 +51,9 @@ export type Role =
 /** The layouts that an implementation can be asked for. */
 export type QueryRole = Exclude<Role, "bias" | "diffBias" | "src1" | `term${number}`>;
 
+/** Format of the numbers in a tensor. */
+export type NumberFormat = "f32" | "bf16";
+
 export type Activation = "relu" | "tanh" | "sigmoid";
 
 export interface Window2d {
@@ -74,18 +77,21 @@ export interface WeightedOp {
   readonly dst: Desc;
 }
 
-/** A convolution's geometry; absent for an inner product. */
-export type ConvolutionWindow = Pick<Window2d, "stride" | "padding"> | undefined;
+/** A convolution's geometry and algorithm; absent for an inner product. */
+export type ConvolutionWindow =
+  | (Pick<Window2d, "stride" | "padding"> & { readonly algorithm: "direct" | "winograd" })
+  | undefined;
 
 /**
  * Makes and runs primitives on one CPU stream, and owns all it made until `close`. Every call checks the library's status and
- * throws NativeError naming the call.
+ * throws NativeError naming the call. Where a primitive descriptor is asked for, it is an UnimplementedError if the library does not
+ * have the operation in these formats, layouts or algorithm.
  */
 export interface Session {
   /** Layout left to the library. */
-  any(dims: readonly number[]): Desc;
+  any(dims: readonly number[], format: NumberFormat): Desc;
   /** Row-major layout. */
-  plain(dims: readonly number[]): Desc;
+  plain(dims: readonly number[], format: NumberFormat): Desc;
   bytes(desc: Desc): number;
   same(a: Desc, b: Desc): boolean;
 
@@ -144,6 +150,8 @@ export interface OneDnn {
   readonly version: string;
   /** The widest instruction set that the library will use here, such as `AVX-512 BF16`. */
   readonly instructionSet: string;
+  /** Whether that instruction set multiplies bf16 numbers natively. */
+  readonly nativeBf16: boolean;
   readonly path: string;
   session(): Session;
   /** Frees what all sessions share; they must be closed before. */

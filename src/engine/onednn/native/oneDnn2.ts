@@ -6,13 +6,14 @@
  * were printed by a C program compiled with the 2.6.3 headers.
  */
 import koffi from "koffi";
-import { NativeError } from "../../../errors.ts";
+import { NativeError, UnimplementedError } from "../../../errors.ts";
 import type {
   Activation,
   ConvolutionWindow,
   Desc,
   LrnOptions,
   Memory,
+  NumberFormat,
   OneDnn,
   PreparedArgs,
   Primitive,
@@ -28,11 +29,11 @@ const MEMORY_DESC_BYTES = 696;
 /** Largest operation descriptor is the convolution's, 5,976 bytes. */
 const OP_DESC_BYTES = 8192;
 const MAX_DIMS = 12;
-const F32 = 3;
+const formats: Record<NumberFormat, number> = { bf16: 2, f32: 3 };
 const FORMAT_ANY = 1;
 const FORWARD_TRAINING = 64;
 const FORWARD_INFERENCE = 96;
-const CONVOLUTION_DIRECT = 1;
+const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
 const LRN_ACROSS_CHANNELS = 2815;
 const BINARY_MUL = 131057;
 const REDUCTION_SUM = 196596;
@@ -80,6 +81,7 @@ const instructionSets = new Map([
   [0xe7, "AVX-512 BF16"],
   [0x3e7, "AMX"],
 ]);
+const BF16_BIT = 0x80;
 const statuses = [
   "success",
   "out of memory",
@@ -89,6 +91,8 @@ const statuses = [
   "runtime error",
   "not required",
 ];
+
+const UNIMPLEMENTED = 3;
 
 type Status = number;
 type Fn = (...args: readonly unknown[]) => Status;
@@ -119,6 +123,7 @@ export function loadOneDnn2(path: string, version: string): OneDnn {
   return {
     version,
     path,
+    nativeBf16: (effectiveIsa & BF16_BIT) !== 0,
     instructionSet: instructionSets.get(effectiveIsa) ?? `instruction set 0x${effectiveIsa.toString(16)}`,
     session: () => createSession(native),
     close() {
@@ -142,6 +147,7 @@ interface Native {
 
 /** The one checker of statuses. */
 function check(name: string, status: Status): void {
+  if (status === UNIMPLEMENTED) throw new UnimplementedError(`oneDNN: ${name}: ${statuses[status]}`);
   if (status !== 0) throw new NativeError(`oneDNN: ${name}: ${statuses[status] ?? `status ${status}`}`);
 }
 
@@ -230,7 +236,7 @@ function createSession(native: Native): Session {
   const windowArgs = (window: ConvolutionWindow) =>
     window ? [both(window.stride), both(window.padding), both(window.padding)] : [];
   const weighted = (window: ConvolutionWindow) => (window ? "convolution" : "inner_product");
-  const algorithm = (window: ConvolutionWindow) => (window ? [CONVOLUTION_DIRECT] : []);
+  const algorithm = (window: ConvolutionWindow) => (window ? [convolutionAlgorithms[window.algorithm]] : []);
   const types = (...groups: readonly (readonly [string, number])[]) =>
     groups.flatMap(([type, count]) => Array<string>(count).fill(type)).join(", ");
   const poolArgs = ({ stride, kernelSize, padding }: Window2d) => [
@@ -243,15 +249,17 @@ function createSession(native: Native): Session {
   const lrnTypes = "int64, float, float, float";
 
   return {
-    any: (extents) =>
-      memoryDesc(extents, (bytes, d) =>
-        call("dnnl_memory_desc_init_by_tag", `${D}, int, ${D}, int, int`, bytes, extents.length, d, F32, FORMAT_ANY),
-      ),
-    plain: (extents) =>
+    any: (extents, format) =>
+      memoryDesc(extents, (bytes, d) => {
+        const type = formats[format];
+        call("dnnl_memory_desc_init_by_tag", `${D}, int, ${D}, int, int`, bytes, extents.length, d, type, FORMAT_ANY);
+      }),
+    plain: (extents, format) =>
       memoryDesc(extents, (bytes, d) => {
         const strides = extents.map((_, i) => extents.slice(i + 1).reduce((product, extent) => product * extent, 1));
         const n = extents.length;
-        call("dnnl_memory_desc_init_by_strides", `${D}, int, ${D}, int, ${D}`, bytes, n, d, F32, dims(strides));
+        const type = formats[format];
+        call("dnnl_memory_desc_init_by_strides", `${D}, int, ${D}, int, ${D}`, bytes, n, d, type, dims(strides));
       }),
     bytes: (desc) => native.bytesOf(asBytes(desc)),
     same: (a, b) => native.isSame(asBytes(a), asBytes(b)),

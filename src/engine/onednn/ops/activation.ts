@@ -13,7 +13,7 @@ export function fusable(next: AnyOp | undefined): Activation | undefined {
 /** Turns the gradient of an activation's output into that of its input, in place. */
 export function addActivationBackward(plan: Plan, activation: Activation, output: Value, gradient: Value): Value {
   const inPlace = plan.inLayout(gradient, output.desc);
-  plan.add(plan.session.activationBackward(activation, inPlace.desc, output.desc), [
+  plan.add("activation", plan.session.activationBackward(activation, inPlace.desc, output.desc), [
     ["dst", output],
     ["diffDst", inPlace],
     ["diffSrc", inPlace],
@@ -25,7 +25,7 @@ export function addActivationBackward(plan: Plan, activation: Activation, output
 function builder<K extends Activation>(activation: K): Builder<K> {
   return ({ plan, training }, _op, input) => {
     const output = plan.value(input.dims, input.desc);
-    plan.add(plan.session.activationForward(activation, input.desc, training), [
+    plan.add("activation", plan.session.activationForward(activation, input.desc, training), [
       ["src", input],
       ["dst", output],
     ]);

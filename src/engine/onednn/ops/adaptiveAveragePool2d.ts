@@ -1,4 +1,5 @@
 import { featureMap } from "../../../shape.ts";
+import type { NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 import { type BuildContext, type Builder, type Built, passThrough } from "./op.ts";
 import { buildPool } from "./pool.ts";
@@ -20,25 +21,26 @@ export const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (con
 };
 
 /** The same memory, in row order, seen as [maps, pixels]. */
-function asMatrix(plan: Plan, value: Value): Value {
+function asMatrix(plan: Plan, value: Value, format: NumberFormat): Value {
   const [n = 0, c = 0, h = 0, w = 0] = value.dims;
   const dims = [n * c, h * w];
-  return { ...plan.inLayout(value, plan.session.plain(value.dims)), dims, desc: plan.session.plain(dims) };
+  const inRowOrder = plan.inLayout(value, plan.session.plain(value.dims, format));
+  return { ...inRowOrder, dims, desc: plan.session.plain(dims, format) };
 }
 
 function unevenWindows(
-  { plan }: BuildContext,
+  { plan, format }: BuildContext,
   input: Value,
   outputDims: readonly number[],
   table: Float32Array,
 ): Built {
   const { session } = plan;
-  const output = plan.value(outputDims);
-  const source = asMatrix(plan, input);
-  const target = asMatrix(plan, output);
+  const output = plan.value(outputDims, session.plain(outputDims, format));
+  const source = asMatrix(plan, input, format);
+  const target = asMatrix(plan, output, format);
   const [pixels = 0, outputs = 0] = [source.dims[1], target.dims[1]];
-  const toOutput = plan.value([pixels, outputs]);
-  const toInput = plan.value([outputs, pixels]);
+  const toOutput = plan.value([pixels, outputs], session.plain([pixels, outputs], "f32"));
+  const toInput = plan.value([outputs, pixels], session.plain([outputs, pixels], "f32"));
   let written = false;
   plan.addCall(() => {
     if (written) return;
@@ -48,9 +50,10 @@ function unevenWindows(
   }, [toOutput, toInput]);
   plan.keep(toOutput);
   plan.keep(toInput);
-  plan.add(session.matmul(source.desc, toOutput.desc, target.desc), [
+  const forwardWeights = plan.inLayout(toOutput, session.plain(toOutput.dims, format));
+  plan.add("matmul", session.matmul(source.desc, forwardWeights.desc, target.desc), [
     ["src", source],
-    ["weights", toOutput],
+    ["weights", forwardWeights],
     ["dst", target],
   ]);
   return {
@@ -58,12 +61,13 @@ function unevenWindows(
     covers: 1,
     backward(outputGradient, needed) {
       if (!needed) return undefined;
-      const gradient = asMatrix(plan, outputGradient);
-      const inputGradient = plan.value(input.dims);
-      const inputMatrix = asMatrix(plan, inputGradient);
-      plan.add(session.matmul(gradient.desc, toInput.desc, inputMatrix.desc), [
+      const gradient = asMatrix(plan, outputGradient, format);
+      const inputGradient = plan.value(input.dims, session.plain(input.dims, format));
+      const inputMatrix = asMatrix(plan, inputGradient, format);
+      const backwardWeights = plan.inLayout(toInput, session.plain(toInput.dims, format));
+      plan.add("matmul", session.matmul(gradient.desc, backwardWeights.desc, inputMatrix.desc), [
         ["src", gradient],
-        ["weights", toInput],
+        ["weights", backwardWeights],
         ["dst", inputMatrix],
       ]);
       return inputGradient;

@@ -9,7 +9,7 @@ export const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSiz
   const { probability, activeAtEvaluation } = op.options;
   if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input);
   const { session } = plan;
-  const mask = plan.value(input.dims);
+  const mask = plan.value(input.dims, session.plain(input.dims, "f32"));
   const features = mask.dims.slice(1).reduce((product, extent) => product * extent, 1);
   const words = new Uint32Array((features + 1) >>> 1);
   let rows: readonly Float32Array[] | undefined;
@@ -26,7 +26,7 @@ export const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSiz
   const maskInLayout = plan.inLayout(mask, input.desc);
   const output = plan.value(input.dims, input.desc);
   const multiply = session.multiply(input.desc, input.desc, input.desc);
-  plan.add(multiply, [
+  plan.add("dropout", multiply, [
     ["src", input],
     ["src1", maskInLayout],
     ["dst", output],
@@ -37,7 +37,7 @@ export const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSiz
     backward(outputGradient, needed) {
       if (!needed) return undefined;
       const gradient = plan.inLayout(outputGradient, input.desc);
-      plan.add(multiply, [
+      plan.add("dropout", multiply, [
         ["src", gradient],
         ["src1", maskInLayout],
         ["dst", gradient],

@@ -6,6 +6,6 @@ export const buildLinear: Builder<"linear"> = (context, op, input, next) => {
   const { outFeatures } = op.options;
   const weightDims = [outFeatures, input.dims[1] as number];
   const outputDims = [context.batchSize, outFeatures];
-  const dst = context.plan.session.plain(outputDims);
-  return buildWeighted(context, { op, next, input, src: input.desc, dst, weightDims, outputDims, window: undefined });
+  const src = context.plan.session.plain(input.dims, context.format);
+  return buildWeighted(context, { op, next, input, src, weightDims, outputDims, window: undefined });
 };

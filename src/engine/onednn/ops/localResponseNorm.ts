@@ -6,7 +6,7 @@ export const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, tra
   const forward = session.lrnForward(input.desc, op.options, training);
   const output = plan.value(input.dims, input.desc);
   const workspace = plan.workspace(forward);
-  plan.add(forward, [["src", input], ["dst", output], ...workspace]);
+  plan.add("localResponseNorm", forward, [["src", input], ["dst", output], ...workspace]);
   return {
     output,
     covers: 1,
@@ -15,7 +15,7 @@ export const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, tra
       const gradient = plan.inLayout(outputGradient, input.desc);
       const inputGradient = plan.value(input.dims, input.desc);
       const backward = session.lrnBackward(input.desc, input.desc, op.options, forward);
-      plan.add(backward, [["src", input], ["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
+      plan.add("localResponseNorm", backward, [["src", input], ["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
       return inputGradient;
     },
   };

@@ -1,5 +1,5 @@
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
-import type { Desc } from "../native/oneDnn.ts";
+import type { Desc, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 
 /** What an operation is built in. */
@@ -7,7 +7,11 @@ export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  /** The parameter of this name, in the layout that its operation computes in. */
+  /** Of activations, their gradients, and weights as they are multiplied. */
+  readonly format: NumberFormat;
+  /** No algorithm that rounds more than direct convolution. */
+  readonly exact: boolean;
+  /** The parameter of this name; in training f32, and its gradient has the same layout. */
   parameter(name: string, dims: readonly number[], desc: Desc): Value;
   /** The gradient of the parameter of this name, in the parameter's layout. */
   gradient(name: string): Value;

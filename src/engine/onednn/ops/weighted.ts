@@ -1,5 +1,6 @@
+import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
-import type { ConvolutionWindow, Desc } from "../native/oneDnn.ts";
+import type { ConvolutionWindow, Desc, PrimitiveDesc } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import { addActivationBackward, fusable } from "./activation.ts";
 import type { BuildContext, Built } from "./op.ts";
@@ -11,64 +12,73 @@ export interface Weighted {
   readonly input: Value;
   /** Layout to take the input in: `any` to let the library choose. */
   readonly src: Desc;
-  readonly dst: Desc;
   readonly weightDims: readonly number[];
   readonly outputDims: readonly number[];
   readonly window: ConvolutionWindow;
 }
 
 /**
- * Forward chooses the layouts; backward takes activations in the same ones, and weights in whatever it wants: where that differs
- * from the layout in which the weights live, a reorder stands between.
+ * Forward chooses the layouts of activations, backward takes the same. In training the weights live in the f32 layout that their gradient is
+ * made in; where another layout or format is multiplied, a reorder stands between.
  */
 export function buildWeighted(context: BuildContext, weighted: Weighted): Built {
-  const { plan, training } = context;
+  const { plan, training, format } = context;
   const { op, next, window, weightDims, outputDims } = weighted;
   const { session } = plan;
+  const work = window ? "convolution" : "linear";
   const activation = fusable(next);
-  const [outputs = 0] = op.outputShape;
-  const biasDesc = session.plain([outputs]);
-  const anyWeights = session.any(weightDims);
-  const forward = session.weightedForward(
-    { src: weighted.src, weights: anyWeights, bias: biasDesc, dst: weighted.dst },
-    window,
-    training,
-    activation,
+  const bias = session.plain([op.outputShape[0] as number], "f32");
+  const weights = session.any(weightDims, format);
+  // What ends the chain is read by the loss: in f32, whatever it was multiplied in.
+  const dst = (of: typeof format) => (window ? session.any(outputDims, of) : session.plain(outputDims, of));
+  const forward = orDirect(window, (allowed) =>
+    session.weightedForward(
+      { src: weighted.src, weights, bias, dst: dst(next ? format : "f32") },
+      allowed,
+      training,
+      activation,
+    ),
   );
   const input = plan.inLayout(weighted.input, plan.layout(forward, "src"));
-  const weights = context.parameter(`${op.name}.weight`, weightDims, plan.layout(forward, "weights"));
-  const bias = context.parameter(`${op.name}.bias`, [outputs], biasDesc);
   const output = plan.value(outputDims, plan.layout(forward, "dst"));
-  plan.add(forward, [
+  const weightGradient = training ? weightGradientOf() : undefined;
+  const weightsLayout = plan.layout(forward, "weights");
+  const stored = weightGradient ? plan.layout(weightGradient, "diffWeights") : weightsLayout;
+  const weight = context.parameter(`${op.name}.weight`, weightDims, stored);
+  const biasValue = context.parameter(`${op.name}.bias`, [op.outputShape[0] as number], bias);
+  const multiplied = plan.inLayout(weight, weightsLayout);
+  plan.add(work, forward, [
     ["src", input],
-    ["weights", weights],
-    ["bias", bias],
+    ["weights", multiplied],
+    ["bias", biasValue],
     ["dst", output],
   ]);
 
-  function addWeightGradient(gradient: Value): void {
-    const descs = { src: input.desc, weights: anyWeights, bias: biasDesc, dst: gradient.desc };
-    const backward = session.weightedBackwardWeights(descs, window, forward);
-    const target = context.gradient(`${op.name}.weight`);
-    const chosen = plan.layout(backward, "diffWeights");
-    const direct = session.same(chosen, target.desc);
-    const weightGradient = direct ? target : plan.value(weightDims, chosen);
-    plan.add(backward, [
+  function weightGradientOf(): PrimitiveDesc {
+    const gradients = { src: input.desc, weights: session.any(weightDims, "f32"), bias, dst: gradientLayout() };
+    return orDirect(window, (allowed) => session.weightedBackwardWeights(gradients, allowed, forward));
+  }
+  function gradientLayout(): Desc {
+    return next ? output.desc : dst(format);
+  }
+  function addWeightGradient(backward: PrimitiveDesc, gradient: Value): void {
+    plan.enter(op.name, "backwardWeights");
+    plan.add(work, backward, [
       ["src", input],
       ["diffDst", gradient],
-      ["diffWeights", weightGradient],
+      ["diffWeights", context.gradient(`${op.name}.weight`)],
       ["diffBias", context.gradient(`${op.name}.bias`)],
     ]);
-    if (!direct) plan.copy(weightGradient, target);
   }
-
   function addInputGradient(gradient: Value): Value {
-    const descs = { src: input.desc, weights: anyWeights, bias: biasDesc, dst: gradient.desc };
-    const backward = session.weightedBackwardData(descs, window, forward);
+    plan.enter(op.name, "backwardData");
+    const gradients = { src: input.desc, weights, bias, dst: gradient.desc };
+    const backward = orDirect(window, (allowed) => session.weightedBackwardData(gradients, allowed, forward));
     const inputGradient = plan.value(input.dims, input.desc);
-    plan.add(backward, [
+    const layout = plan.layout(backward, "weights");
+    plan.add(work, backward, [
       ["diffDst", gradient],
-      ["weights", plan.inLayout(weights, plan.layout(backward, "weights"))],
+      ["weights", session.same(layout, multiplied.desc) ? multiplied : plan.inLayout(weight, layout)],
       ["diffSrc", inputGradient],
     ]);
     return inputGradient;
@@ -78,11 +88,24 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
     output,
     covers: activation ? 2 : 1,
     backward(outputGradient, needsInputGradient) {
+      if (!weightGradient) throw new Error(`${op.name}: backward of an inference program`);
+      const layout = plan.layout(weightGradient, "diffDst");
       const gradient = activation
         ? addActivationBackward(plan, activation, output, outputGradient)
-        : plan.inLayout(outputGradient, output.desc);
-      addWeightGradient(gradient);
+        : plan.inLayout(outputGradient, layout);
+      addWeightGradient(weightGradient, gradient);
       return needsInputGradient ? addInputGradient(gradient) : undefined;
     },
   };
+}
+
+/** What the library has of a convolution in one direction: by the algorithm asked for, or else direct. */
+function orDirect<T>(window: ConvolutionWindow, make: (window: ConvolutionWindow) => T): T {
+  if (window?.algorithm !== "winograd") return make(window);
+  try {
+    return make(window);
+  } catch (error) {
+    if (!(error instanceof UnimplementedError)) throw error;
+    return make({ ...window, algorithm: "direct" });
+  }
 }

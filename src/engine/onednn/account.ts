@@ -1,0 +1,42 @@
+import type { Direction, WorkAccount } from "../engine.ts";
+
+/** Where the time of one primitive is added up. */
+export interface Entry {
+  readonly layer: string;
+  readonly direction: Direction;
+  readonly work: string;
+  readonly implementation: string;
+  runs: number;
+  seconds: number;
+}
+
+/** What a program's primitives cost. Two readings of the clock a primitive, tens of nanoseconds each. */
+export interface Account {
+  open(layer: string, direction: Direction, work: string, implementation: string): Entry;
+  /** What ran since it was last taken. */
+  take(): readonly WorkAccount[];
+}
+
+export function newAccount(): Account {
+  const entries: Entry[] = [];
+  return {
+    open(layer, direction, work, implementation) {
+      const entry = { layer, direction, work, implementation, runs: 0, seconds: 0 };
+      entries.push(entry);
+      return entry;
+    },
+    take() {
+      const taken = entries.filter(({ runs }) => runs > 0).map((entry) => ({ ...entry }));
+      for (const entry of entries) Object.assign(entry, { runs: 0, seconds: 0 });
+      return taken;
+    },
+  };
+}
+
+/** Runs a primitive and enters its time. */
+export function timed(entry: Entry, run: () => void): void {
+  const start = performance.now();
+  run();
+  entry.seconds += (performance.now() - start) / 1000;
+  entry.runs++;
+}
