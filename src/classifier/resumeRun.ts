@@ -48,7 +48,8 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--train-limit", settings.trainLimit, dataset.trainLimit],
     ["--test-limit", settings.testLimit, dataset.testLimit],
     ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
-    ["--precision", settings.precision, config.precision],
+    ["--precision", settings.precision === "auto" ? undefined : settings.precision, config.precision],
+    ["--exact", settings.exact, config.exact],
     ["--threads", engine.name === "onednn" ? settings.threads : undefined, engine.threads],
   ];
   const changed = given.filter(([, value, stored]) => value !== undefined && value !== stored);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/preprocess.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { recipeSchema } from "../training/recipe.ts";
@@ -23,7 +24,9 @@ export const runConfigSchema = z.object({
   network: networkSchema,
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
-  precision: z.enum(["f32", "bf16"]),
+  precision: z.enum(["f32", "bf16"] satisfies Precision[]),
+  /** Direct convolution only; as it was before there was a choice. */
+  exact: z.boolean().default(true),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
   /** What was typed. */

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { readConfig } from "../checkpoint/runDirectory.ts";
 import { type Dataset, limitSplit, type NamedDataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
-import type { Engine, Precision } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
@@ -11,6 +11,7 @@ import { formatDuration } from "../report/numbers.ts";
 import type { Recipe } from "../training/recipe.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
+import { choosePrecision, type PrecisionName } from "./precision.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
 import { selectEngine } from "./selectEngine.ts";
 import {
@@ -38,7 +39,10 @@ export interface RunSettings extends RecipeOverrides {
   readonly trainLimit?: number;
   readonly testLimit?: number;
   readonly engine?: EngineName;
-  readonly precision?: Precision;
+  /** Default `auto`. */
+  readonly precision?: PrecisionName;
+  /** Direct convolution only. Default false: Winograd's algorithm where it is faster. */
+  readonly exact?: boolean;
   readonly threads?: number;
 }
 
@@ -63,6 +67,8 @@ export async function startRun(settings: RunSettings, command: string, observer:
   const network = fitNetwork(chosen, dataset.classNames.length, settings.inputSize);
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) observer.onMessage?.(warning);
+  const { precision, reason } = choosePrecision(settings.precision ?? "auto", engine);
+  if (reason) observer.onMessage?.(reason);
   if (engine.name === "reference") {
     observer.onMessage?.(referenceEstimate(network, recipe, dataset, settings.engine));
   }
@@ -84,7 +90,8 @@ export async function startRun(settings: RunSettings, command: string, observer:
     network,
     recipe,
     preprocessing: choosePreprocessing(network, dataset, recipe),
-    precision: settings.precision ?? "f32",
+    precision,
+    exact: settings.exact ?? false,
     engine: describeEngine(engine),
     machine: { ...describeMachine() },
     command,

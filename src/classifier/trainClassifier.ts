@@ -95,7 +95,7 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
 
 async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
   const { config, dataset, engine } = prepared;
-  const { network, recipe, preprocessing, precision } = config;
+  const { network, recipe, preprocessing, precision, exact } = config;
   const { classNames } = config.dataset;
   const { observer, signal, maxMinutes } = options;
   const checkpoint = await loadCheckpoint(directory);
@@ -114,6 +114,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     inputShape: network.input,
     batchSize: recipe.batchSize,
     precision,
+    exact,
   });
   try {
     const targets = sgdTargets(program, recipe);

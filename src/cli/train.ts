@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
+import { type PrecisionName, precisionNames } from "../classifier/precision.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
-import type { Precision } from "../engine/engine.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
 import {
@@ -34,7 +34,8 @@ interface TrainFlags {
   readonly testLimit?: number;
   readonly maxMinutes?: number;
   readonly engine?: EngineName;
-  readonly precision?: Precision;
+  readonly precision?: PrecisionName;
+  readonly exact?: boolean;
   readonly threads?: number;
   readonly dataDir?: string;
   readonly run?: string;
@@ -76,7 +77,8 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--test-limit <n>", "evaluate on the first n test images only", positiveInteger)
     .option("--max-minutes <n>", "evaluate and stop after so many minutes", positiveNumber)
     .addOption(engineOption())
-    .addOption(new Option("--precision <name>", "number format of the compute").choices(["f32"]))
+    .addOption(new Option("--precision <name>", "number format of the compute (default: auto)").choices(precisionNames))
+    .option("--exact", "direct convolution only, slower: without Winograd's rounding")
     .addOption(threadsOption())
     .addOption(dataDirOption())
     .option("--run <dir>", "the run's directory (default: runs/<network>-<n>, a new one)")

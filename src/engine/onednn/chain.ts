@@ -1,8 +1,8 @@
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
+import type { Account } from "./account.ts";
 import type { Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
-import type { Account } from "./account.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { EngineTensor, TensorMemory } from "./tensors.ts";
 
@@ -66,7 +66,8 @@ export function addForward(
   const input = plan.value(inputDims, session.plain(inputDims, "f32"));
   plan.keep(input);
   const chain: ChainLink[] = [];
-  let value = input;
+  plan.enter("input", "forward");
+  let value = plan.inLayout(input, session.plain(inputDims, format));
   for (let i = 0; i < ops.length; i += chain.at(-1)?.covers ?? 1) {
     const op = ops[i] as AnyOp;
     plan.enter(op.name, "forward");

@@ -1,9 +1,9 @@
 import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor, Term } from "../engine.ts";
+import { type Account, type Entry, timed } from "./account.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, OneDnn, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
-import { type Account, type Entry, timed } from "./account.ts";
 import type { Value } from "./plan.ts";
 
 /** A tensor in the engine's layout. */

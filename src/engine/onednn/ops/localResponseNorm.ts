@@ -15,7 +15,12 @@ export const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, tra
       const gradient = plan.inLayout(outputGradient, input.desc);
       const inputGradient = plan.value(input.dims, input.desc);
       const backward = session.lrnBackward(input.desc, input.desc, op.options, forward);
-      plan.add("localResponseNorm", backward, [["src", input], ["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
+      plan.add("localResponseNorm", backward, [
+        ["src", input],
+        ["diffDst", gradient],
+        ["diffSrc", inputGradient],
+        ...workspace,
+      ]);
       return inputGradient;
     },
   };
