@@ -155,7 +155,7 @@ describe("fillDropoutMask", () => {
     return mask;
   }
 
-  for (const probability of [0.1, 0.5, 0.9]) {
+  for (const probability of [0.1, 0.25, 0.5, 0.75, 0.9]) {
     it(`drops ${probability} of the elements and keeps the expectation`, () => {
       const mask = maskOf(probability, 0, 99_999);
       const dropped = mask.filter((m) => m === 0).length / mask.length;
@@ -171,7 +171,7 @@ describe("fillDropoutMask", () => {
     assert.ok(maskOf(0, 0, 1000).every((m) => m === 1));
   });
 
-  it("draws independently for the two halves of a word and for each counter", () => {
+  it("draws independently for neighbouring bits and for each counter", () => {
     const [mask, next] = [maskOf(0.5, 0, 100_000), maskOf(0.5, 1, 100_000)];
     const agreement = (a: Float32Array, b: Float32Array) => a.filter((x, i) => x === b[i]).length / a.length;
     const even = mask.filter((_, j) => j % 2 === 0);

@@ -19,16 +19,23 @@ export function randomStream(seed: number, purpose: string): RandomStream {
 }
 
 /**
- * Fills `out` with 32-bit words: words 2i and 2i + 1 are Threefry-2x32-20 of the counter (i, counter).
+ * Fills the first `length` places of `out` with 32-bit words, from word `first` on, which is even: words 2i and 2i + 1 are Threefry-2x32-20
+ * of the counter (i, counter).
  *
  * The one hot loop of random numbers: dropout draws over a million words a step from it.
  */
-export function fillWords(stream: RandomStream, counter: number, out: Uint32Array): void {
+export function fillWords(
+  stream: RandomStream,
+  counter: number,
+  out: Uint32Array,
+  { first = 0, length = out.length }: { readonly first?: number; readonly length?: number } = {},
+): void {
+  const firstPair = first >>> 1;
   const k0 = stream.key0 | 0;
   const k1 = stream.key1 | 0;
   const k2 = 0x1bd11bda ^ k0 ^ k1;
-  for (let i = 0; i < out.length; i += 2) {
-    let a = ((i >>> 1) + k0) | 0;
+  for (let i = 0; i < length; i += 2) {
+    let a = ((i >>> 1) + firstPair + k0) | 0;
     let b = (counter + k1) | 0;
     a = (a + b) | 0;
     b = ((b << 13) | (b >>> 19)) ^ a;
@@ -81,7 +88,24 @@ export function fillWords(stream: RandomStream, counter: number, out: Uint32Arra
     a = (a + k2) | 0;
     b = (b + k0 + 5) | 0;
     out[i] = a;
-    if (i + 1 < out.length) out[i + 1] = b;
+    if (i + 1 < length) out[i + 1] = b;
+  }
+}
+
+/** So many words at a time stay in the processor's cache. Even: words come in pairs. */
+const CHUNK = 1 << 13;
+
+/** Draws `length` words chunk by chunk; the last chunk's array has a word more than `length` where that is odd. */
+function eachWords(
+  stream: RandomStream,
+  counter: number,
+  length: number,
+  use: (words: Uint32Array, first: number, length: number) => void,
+): void {
+  const words = new Uint32Array(Math.min(CHUNK, length + (length & 1)));
+  for (let first = 0; first < length; first += CHUNK) {
+    fillWords(stream, counter, words, { first });
+    use(words, first, Math.min(CHUNK, length - first));
   }
 }
 
@@ -93,10 +117,10 @@ export function fillUniform(
   low = 0,
   high = 1,
 ): void {
-  const words = new Uint32Array(out.length);
-  fillWords(stream, counter, words);
   const step = (high - low) / 0x1000000;
-  for (let i = 0; i < out.length; i++) out[i] = low + step * ((words[i] as number) >>> 8);
+  eachWords(stream, counter, out.length, (words, first, length) => {
+    for (let i = 0; i < length; i++) out[first + i] = low + step * ((words[i] as number) >>> 8);
+  });
 }
 
 /** Fills `out` with normally distributed numbers (Box–Muller). */
@@ -106,14 +130,14 @@ export function fillGaussian(
   out: Float32Array | Float64Array,
   deviation: number,
 ): void {
-  const words = new Uint32Array(out.length + (out.length & 1));
-  fillWords(stream, counter, words);
-  for (let i = 0; i < out.length; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * Math.log(((words[i] as number) + 0.5) / 0x100000000));
-    const angle = (2 * Math.PI * (words[i + 1] as number)) / 0x100000000;
-    out[i] = radius * Math.cos(angle);
-    if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
-  }
+  eachWords(stream, counter, out.length, (words, first, length) => {
+    for (let i = 0; i < length; i += 2) {
+      const radius = deviation * Math.sqrt(-2 * Math.log(((words[i] as number) + 0.5) / 0x100000000));
+      const angle = (2 * Math.PI * (words[i + 1] as number)) / 0x100000000;
+      out[first + i] = radius * Math.cos(angle);
+      if (i + 1 < length) out[first + i + 1] = radius * Math.sin(angle);
+    }
+  });
 }
 
 /** A random order of 0 … length − 1 (Fisher–Yates), one for each counter. */
@@ -132,7 +156,8 @@ export function permutation(stream: RandomStream, counter: number, length: numbe
 
 /**
  * Fills `mask` with 1 / (1 − probability) where an element is kept and 0 where it is dropped, so that the expectation of
- * the product is the input (inverted dropout). Element j takes 16 bits of word ⌊j / 2⌋, low half first.
+ * the product is the input (inverted dropout). Element j takes b bits of the words, the lowest first: as many as the probability needs to be a
+ * whole number of 2^b-ths (1 for 0.5), a power of two up to 16, to which other probabilities are rounded.
  *
  * `words` is scratch space of at least half the mask's length, rounded up.
  */
@@ -143,11 +168,15 @@ export function fillDropoutMask(
   words: Uint32Array,
   mask: Float32Array,
 ): void {
-  fillWords(stream, counter, words);
-  const threshold = Math.round(probability * 0x10000);
+  let bits = 1;
+  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
+  fillWords(stream, counter, words, { length: Math.ceil((mask.length * bits) / 32) });
+  const threshold = Math.round(probability * 2 ** bits);
+  const lowest = 2 ** bits - 1;
   const kept = 1 / (1 - probability);
-  for (let j = 0; j < mask.length; j++) {
-    const bits = ((words[j >>> 1] as number) >>> ((j & 1) << 4)) & 0xffff;
-    mask[j] = bits < threshold ? 0 : kept;
+  let word = 0;
+  for (let j = 0, at = 0; j < mask.length; j++, at += bits) {
+    if ((at & 31) === 0) word = words[at >>> 5] as number;
+    mask[j] = ((word >>> (at & 31)) & lowest) < threshold ? 0 : kept;
   }
 }

@@ -1,4 +1,5 @@
-import type { Engine, Program, Tensor, TrainingProgram } from "../src/engine/engine.ts";
+import type { CompileRequest, Engine, Program, Tensor, TrainingProgram } from "../src/engine/engine.ts";
+import { conv2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
@@ -13,14 +14,21 @@ export interface Chain {
   readonly inputGradient?: boolean;
 }
 
-export async function compileTraining(engine: Engine, chain: Chain): Promise<TrainingProgram> {
+/** In which numbers, and by which algorithms, a chain is compiled. */
+export type CompileSettings = Required<Pick<CompileRequest, "precision" | "exact">>;
+
+export async function compileTraining(
+  engine: Engine,
+  settings: CompileSettings,
+  chain: Chain,
+): Promise<TrainingProgram> {
   const { input, batchSize, inputGradient = true } = chain;
-  return engine.compileTraining({ ops: opsOf(chain), inputShape: input, batchSize, precision: "f32", inputGradient });
+  return engine.compileTraining({ ...settings, ops: opsOf(chain), inputShape: input, batchSize, inputGradient });
 }
 
-export async function compileInference(engine: Engine, chain: Chain): Promise<Program> {
+export async function compileInference(engine: Engine, settings: CompileSettings, chain: Chain): Promise<Program> {
   const { input, batchSize } = chain;
-  return engine.compile({ ops: opsOf(chain), inputShape: input, batchSize, precision: "f32" });
+  return engine.compile({ ...settings, ops: opsOf(chain), inputShape: input, batchSize });
 }
 
 export function opsOf({ input, layers }: Chain) {
@@ -39,11 +47,22 @@ export function integers(purpose: string, length: number, low: number, high: num
   return uniform(purpose, length, low, high + 1).map(Math.floor);
 }
 
+/** The chain behind a convolution that changes nothing: in the layout that convolutions choose, which other operations then keep to. */
+export function behindConvolution<C extends Pick<Chain, "input" | "layers">>(chain: C): C {
+  const identity = conv2d("identity", { outChannels: chain.input[0], kernelSize: 1 });
+  return { ...chain, layers: [identity, ...chain.layers] };
+}
+
+/** The values that `fillParameters` gives a parameter if nothing else is said. */
+export function parameterValues(name: string, length: number): Float32Array {
+  if (name === "identity.bias") return new Float32Array(length);
+  if (name !== "identity.weight") return uniform(name, length, -0.5, 0.5);
+  const channels = Math.sqrt(length);
+  return new Float32Array(length).map((_, i) => Number(i % (channels + 1) === 0));
+}
+
 /** Gives every parameter values by its name. */
-export async function fillParameters(
-  program: Program,
-  values: (name: string, length: number) => Float32Array = (name, length) => uniform(name, length, -0.5, 0.5),
-): Promise<void> {
+export async function fillParameters(program: Program, values = parameterValues): Promise<void> {
   for (const { name, value } of program.parameters) await program.write(value, values(name, sizeOf(value.shape)));
 }
 

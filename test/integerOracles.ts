@@ -8,7 +8,6 @@ import type { Results } from "./chains.ts";
 
 /** What a layer is given. Shapes: x [N, …inputShape], w and b as the layer's, dy [N, …outputShape]. */
 export interface Given {
-  readonly batchSize: number;
   readonly x: Float32Array;
   readonly w: Float32Array;
   readonly b: Float32Array;
@@ -77,30 +76,29 @@ function multiply(
   return sum;
 }
 
-export function linearOracle(op: Op<"linear">, { batchSize, x, w, b, dy }: Given): Results {
+export function linearOracle(op: Op<"linear">, { x, w, b, dy }: Given): Results {
   const inputs = sizeOf(op.inputShape);
   const outputs = b.length;
   const y = new Float32Array(dy.length);
   const dx = new Float32Array(x.length);
   const dw = new Float32Array(w.length);
-  const rows = Array.from({ length: batchSize }, (_, n) => n);
-  for (let o = 0; o < outputs; o++) {
-    const sums = rows.map(() => b[o] as number);
+  const db = new Float32Array(b.length);
+  for (let e = 0; e < y.length; e++) {
+    const o = e % outputs;
+    const xs = Math.floor(e / outputs) * inputs;
+    const ws = o * inputs;
+    const slope = dy[e] as number;
+    let sum = b[o] as number;
     for (let i = 0; i < inputs; i++) {
-      const weight = w[o * inputs + i] as number;
-      let slope = 0;
-      for (const n of rows) {
-        const xi = x[n * inputs + i] as number;
-        const dyo = dy[n * outputs + o] as number;
-        sums[n] = (sums[n] as number) + weight * xi;
-        dx[n * inputs + i] = (dx[n * inputs + i] as number) + weight * dyo;
-        slope += xi * dyo;
-      }
-      dw[o * inputs + i] = slope;
+      const xi = x[xs + i] as number;
+      const wi = w[ws + i] as number;
+      sum += xi * wi;
+      dx[xs + i] = (dx[xs + i] as number) + slope * wi;
+      dw[ws + i] = (dw[ws + i] as number) + slope * xi;
     }
-    for (const n of rows) y[n * outputs + o] = sums[n] as number;
+    y[e] = sum;
+    db[o] = (db[o] as number) + slope;
   }
-  const db = Float32Array.from(b, (_, o) => rows.reduce((sum, n) => sum + (dy[n * outputs + o] as number), 0));
   return new Map([
     ["output", y],
     ["input", dx],

@@ -14,12 +14,23 @@ interface OneDnnSearch {
   librariesInCache(text: string, architecture: string): readonly string[];
 }
 
+interface Offer {
+  readonly name: string;
+  readonly version: string;
+}
+
+interface SystemPackages {
+  bestOffer(offered: readonly Offer[]): Offer | undefined;
+}
+
 interface Apt {
   candidateVersion(policy: string): string | undefined;
 }
 
-const oneDnn: OneDnnSearch = await import(pathToFileURL(join(root, "scripts/setup/oneDnn.mjs")).href);
-const apt: Apt = await import(pathToFileURL(join(root, "scripts/setup/apt.mjs")).href);
+const scripts = pathToFileURL(join(root, "scripts/setup/")).href;
+const oneDnn: OneDnnSearch = await import(`${scripts}oneDnn.mjs`);
+const apt: Apt = await import(`${scripts}apt.mjs`);
+const system: SystemPackages = await import(`${scripts}systemPackages.mjs`);
 
 let checkout: string;
 before(async () => {
@@ -42,11 +53,29 @@ function setUp(args: readonly string[], oneDnnPath = join(checkout, "libdnnl.so.
   return spawnSync(process.execPath, ["scripts/setup.mjs", ...args], { cwd: checkout, encoding: "utf8", env });
 }
 
-test("oneDNN: 2.6 and later of 2.x is supported", () => {
-  for (const version of ["2.6", "2.6.3-1", "2.7.5", "2.10"]) assert.equal(oneDnn.isSupported(version), true, version);
-  for (const version of ["2.5.2-1build1", "1.7", "3.7", "3.6.0-1", "of unknown version"]) {
+test("oneDNN: 2.6 and later of 2.x, and 3.x, are supported", () => {
+  for (const version of ["2.6", "2.6.3-1", "2.7.5", "2.10", "3.0", "3.7.2+ds-2", "3.12"]) {
+    assert.equal(oneDnn.isSupported(version), true, version);
+  }
+  for (const version of ["2.5.2-1build1", "1.7", "4.0", "of unknown version"]) {
     assert.equal(oneDnn.isSupported(version), false, version);
   }
+});
+
+test("oneDNN: of what apt offers, 2.x is taken before 3.x, later before earlier, and what is too old never", () => {
+  const [debian12, debian13, ubuntu2404, ubuntu2204] = [
+    { name: "libdnnl2", version: "2.6.3-1" },
+    { name: "libdnnl3.6", version: "3.7.2+ds-2" },
+    { name: "libdnnl3", version: "3.1.1-2" },
+    { name: "libdnnl2", version: "2.5.2-1build1" },
+  ] as const;
+  assert.equal(system.bestOffer([debian12]), debian12);
+  assert.equal(system.bestOffer([debian13]), debian13);
+  assert.equal(system.bestOffer([ubuntu2404, debian13]), debian13);
+  assert.equal(system.bestOffer([debian13, debian12]), debian12);
+  assert.equal(system.bestOffer([ubuntu2204]), undefined);
+  assert.equal(system.bestOffer([ubuntu2204, ubuntu2404]), ubuntu2404);
+  assert.equal(system.bestOffer([]), undefined);
 });
 
 test("oneDNN: found in the linker's cache for this architecture only", () => {

@@ -1,14 +1,15 @@
 /**
  * 1,000 scalar steps of SGD with momentum and weight decay while the learning rate changes, in PyTorch's form and in the
- * paper's (scripts/golden/sgd.py made the golden). The paper's velocity keeps the learning rate it was made with.
+ * paper's (scripts/golden/sgd.py made the golden). The paper's velocity keeps the learning rate it was made with. Weights, their gradients
+ * and velocities are f32 whatever is multiplied.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Engine, TrainableParameter } from "../src/engine/engine.ts";
+import type { TrainableParameter } from "../src/engine/engine.ts";
 import { flatten, linear } from "../src/layers/kinds.ts";
 import { type Sgd, updateSgd } from "../src/training/sgd.ts";
 import { compileTraining } from "./chains.ts";
-import { engines } from "./engines.ts";
+import { type EngineUnderTest, engines } from "./engines.ts";
 import { drawn, readGolden } from "./golden.ts";
 
 interface Golden {
@@ -27,8 +28,9 @@ interface Golden {
 const every = 10;
 
 /** The bias of a 1 → 1 linear layer after every tenth step, its gradient given. */
-async function run(engine: Engine, golden: Golden, form: Sgd["form"]): Promise<number[]> {
-  const program = await compileTraining(engine, {
+async function run({ create, settings }: EngineUnderTest, golden: Golden, form: Sgd["form"]): Promise<number[]> {
+  const engine = create();
+  const program = await compileTraining(engine, settings, {
     input: [1, 1, 1],
     layers: [flatten("flatten"), linear("fc", { outFeatures: 1 })],
     batchSize: 1,
@@ -48,6 +50,7 @@ async function run(engine: Engine, golden: Golden, form: Sgd["form"]): Promise<n
     if (step % every === every - 1) weights.push((await program.read(value))[0] as number);
   }
   program.close();
+  engine.close();
   return weights;
 }
 
@@ -63,12 +66,11 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 /** Weights near 1/4 round by at most 1.5e-8 a step in f32, which adds up to some 3e-7 in 1,000 random steps. */
 const tolerance = 1e-6;
 
-for (const { name, create } of engines) {
-  describe(`${name}, 1,000 steps of SGD`, () => {
+for (const engine of engines) {
+  describe(`${engine.name}, 1,000 steps of SGD`, () => {
     for (const form of ["pytorch", "paper"] as const) {
       it(`${form} form`, async () => {
         const golden = await readGolden<Golden>("sgd");
-        const engine = create();
         const expected = weightsOf(golden, form);
         const other = weightsOf(golden, form === "paper" ? "pytorch" : "paper");
         const weights = await run(engine, golden, form);
@@ -76,7 +78,6 @@ for (const { name, create } of engines) {
         assert.ok(largestDifference(weights, other) > 1000 * tolerance, "the other form would pass too");
         const undecayed = await run(engine, { ...golden, weightDecay: 0 }, form);
         assert.ok(largestDifference(undecayed, expected) > 1000 * tolerance, "without decay it would pass too");
-        engine.close();
       });
     }
   });

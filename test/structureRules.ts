@@ -38,9 +38,8 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "@resvg/resvg-js": ["src/report/png.ts"],
   "dejavu-fonts-ttf": [], // files for src/report/png.ts, nothing to import
   koffi: [
-    "src/engine/onednn/native/find.ts", // the version that any oneDNN tells
-    "src/engine/onednn/native/oneDnn2.ts", // oneDNN 2.x
-    "src/engine/onednn/native/openMp.ts", // GNU OpenMP
+    "src/engine/onednn/native/library.ts", // oneDNN
+    "src/engine/onednn/native/openMp.ts", // the OpenMP behind it
     "src/engine/onednn/native/libc.ts", // the C library
   ],
 };

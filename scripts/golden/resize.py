@@ -33,6 +33,15 @@ def pattern(width, height, channels):
     return Image.fromarray(pixels.reshape(shape))
 
 
+def disc(width, height, channels, background):
+    """The pattern on the largest ellipse, the background around it."""
+    pixels = numpy.array(pattern(width, height, channels))
+    y, x = numpy.indices((height, width))
+    outside = ((2 * x + 1 - width) * height) ** 2 + ((2 * y + 1 - height) * width) ** 2 >= (width * height) ** 2
+    pixels[outside] = background
+    return Image.fromarray(pixels)
+
+
 def digest(images):
     return hashlib.sha256(b"".join(image.tobytes() for image in images)).hexdigest()
 
@@ -72,6 +81,18 @@ golden = {
             ((1000, 3, 1), (67, 3)),
             ((13, 601, 3), (13, 10)),
             ((640, 480, 3), (227, 227)),
+        ]
+    ],
+    "disc": [
+        {"from": f, "background": b, "resized": resized([disc(*f, b)], s)}
+        for f, b, s in [
+            ((28, 28, 1), 255, (227, 227)),
+            ((28, 28, 1), 0, (224, 224)),
+            ((17, 23, 3), 37, (67, 61)),
+            ((200, 150, 1), 0, (227, 227)),
+            ((40, 12, 1), 9, (13, 100)),
+            ((12, 40, 3), 255, (100, 13)),
+            ((9, 2, 1), 1, (9, 31)),
         ]
     ],
 }

@@ -42,8 +42,10 @@ def uniform(key, counter, length, low, high):
 
 
 def dropout_mask(key, counter, probability, length):
-    """`fillDropoutMask`: 16 bits an element, low half of each word first."""
-    bits = words(key, counter, (length + 1) // 2)
-    halves = np.stack([bits & np.uint32(0xFFFF), bits >> np.uint32(16)], axis=1).reshape(-1)[:length]
-    threshold = int(np.floor(probability * 0x10000 + 0.5))
-    return np.where(halves < threshold, np.float32(0), np.float32(1 / (1 - probability)))
+    """`fillDropoutMask`: 1, 2, 4, 8 or 16 bits an element, the lowest of each word first."""
+    bits = next(b for b in (1, 2, 4, 8, 16) if b == 16 or (probability * 2**b).is_integer())
+    drawn = words(key, counter, (length * bits + 31) // 32)
+    shifts = np.arange(0, 32, bits, dtype=np.uint32)
+    parts = ((drawn[:, None] >> shifts) & np.uint32(2**bits - 1)).reshape(-1)[:length]
+    threshold = int(np.floor(probability * 2**bits + 0.5))
+    return np.where(parts < threshold, np.float32(0), np.float32(1 / (1 - probability)))

@@ -31,6 +31,12 @@ export function candidate(name) {
   return candidateVersion(stdout || "");
 }
 
+/** The names of all known packages that begin so. */
+export function namesBeginning(prefix) {
+  const { stdout } = spawnSync("apt-cache", ["pkgnames", prefix], { encoding: "utf8" });
+  return (stdout || "").split("\n").filter(Boolean);
+}
+
 /** Returns the last lines of apt's output if it failed. */
 export function update(prefix) {
   return aptGet(prefix, ["update"]);

@@ -1,30 +1,24 @@
 /** What npm cannot bring: the oneDNN library, and Fashion-MNIST as a package of the system. */
-import { asRoot, candidate, hasApt, install, update } from "./apt.mjs";
+import { asRoot, candidate, hasApt, install, namesBeginning, update } from "./apt.mjs";
+import { brewInstall, hasBrew } from "./brew.mjs";
 import { fashionMnistCache, findFashionMnist } from "./fashionMnist.mjs";
-import { findOneDnn, isSupported, SUPPORTED_VERSIONS } from "./oneDnn.mjs";
+import { bestFirst, findOneDnn, isSupported, SUPPORTED_VERSIONS } from "./oneDnn.mjs";
 
-const ONEDNN_PACKAGE = "libdnnl2";
+/** Debian and Ubuntu put a version into the package's name: libdnnl2, libdnnl3, libdnnl3.6. */
+const ONEDNN_PACKAGE = /^libdnnl\d+(\.\d+)?$/;
+const ONEDNN_BREW = "onednn";
 const DATA_PACKAGE = "dataset-fashion-mnist";
+const SYSTEMS = "Debian 12 or 13, or Ubuntu 24.04";
 const OWN_BUILD =
-  `build oneDNN ${SUPPORTED_VERSIONS} (https://github.com/oneapi-src/oneDNN, tag v2.7.5) and set ALEXNET_ONEDNN to the path ` +
+  `build oneDNN ${SUPPORTED_VERSIONS} (https://github.com/uxlfoundation/oneDNN, tag v2.7.5) and set ALEXNET_ONEDNN to the path ` +
   "of its libdnnl.so.2";
 
 /** Throws where nothing can be done about a missing library. */
 export function systemPackages(env) {
   const here = look(env);
-  const needed = [...(here.oneDnn ? [] : [ONEDNN_PACKAGE]), ...(here.data ? [] : [DATA_PACKAGE])];
-  if (needed.length > 0 && hasApt()) {
-    return {
-      missing: `${needed.join(" and ")} by apt`,
-      install() {
-        const prefix = asRoot();
-        if (!prefix) throw new Error(withoutRoot(needed, here, env));
-        installByApt(prefix, needed, here, env);
-        return describe(look(env), env);
-      },
-    };
-  }
-  if (!here.oneDnn) throw unsupportedSystem(here, "this system has no apt to install it by");
+  if (!(here.oneDnn && here.data) && hasApt()) return byApt(here, env);
+  if (!here.oneDnn && hasBrew()) return byBrew(env);
+  if (!here.oneDnn) throw unsupportedSystem(here, "this system has neither apt nor brew to install it by");
   return { present: describe(here, env) };
 }
 
@@ -42,21 +36,65 @@ function describe({ oneDnn, data }, env) {
   return `oneDNN ${oneDnn.version} is ${oneDnn.path}; Fashion-MNIST ${place}`;
 }
 
-function installByApt(prefix, needed, before, env) {
+function byApt(here, env) {
+  const needed = [...(here.oneDnn ? [] : ["oneDNN"]), ...(here.data ? [] : [DATA_PACKAGE])];
+  return {
+    missing: `${needed.join(" and ")} by apt`,
+    install() {
+      const prefix = asRoot();
+      if (!prefix) throw new Error(withoutRoot(here, env));
+      installByApt(prefix, here, env);
+      return describe(look(env), env);
+    },
+  };
+}
+
+function installByApt(prefix, before, env) {
   const updateFailure = update(prefix);
   const complaint = updateFailure ? `\napt-get update failed:\n${updateFailure}` : "";
-  if (!before.oneDnn) {
-    const version = candidate(ONEDNN_PACKAGE);
-    const offer = version ? `apt offers ${version} only` : `apt offers no ${ONEDNN_PACKAGE}`;
-    if (!version || !isSupported(version)) throw unsupportedSystem(before, offer, complaint);
-  }
-  const offered = needed.filter((name) => candidate(name));
-  const failure = offered.length > 0 ? install(prefix, offered) : undefined;
+  const packages = before.oneDnn ? [] : [requireOneDnn(before, complaint)];
+  if (!before.data && candidate(DATA_PACKAGE)) packages.push(DATA_PACKAGE);
+  const failure = packages.length > 0 ? install(prefix, packages) : undefined;
   const after = look(env);
-  const dataExpected = offered.includes(DATA_PACKAGE) || updateFailure !== undefined;
+  const dataExpected = packages.includes(DATA_PACKAGE) || updateFailure !== undefined;
   if (failure !== undefined || !after.oneDnn || (!after.data && dataExpected)) {
-    throw new Error(`apt-get did not install ${needed.join(" and ")}${failure ? `:\n${failure}` : ""}${complaint}`);
+    throw new Error(`apt-get did not install ${packages.join(" and ")}${failure ? `:\n${failure}` : ""}${complaint}`);
   }
+}
+
+/** What apt has of oneDNN. */
+function offers() {
+  return namesBeginning("libdnnl")
+    .filter((name) => ONEDNN_PACKAGE.test(name))
+    .map((name) => ({ name, version: candidate(name) }))
+    .filter(({ version }) => version);
+}
+
+/** The best of the packages on offer, undefined if none of them will do. */
+export function bestOffer(offered) {
+  const usable = offered.filter(({ version }) => isSupported(version));
+  return usable.sort((a, b) => bestFirst(a.version, b.version))[0];
+}
+
+function requireOneDnn(before, complaint) {
+  const offered = offers();
+  const best = bestOffer(offered);
+  if (best) return best.name;
+  const names = offered.map(({ name, version }) => `${name} ${version}`);
+  const reason = names.length > 0 ? `apt offers ${names.join(" and ")} only` : "apt offers none";
+  throw unsupportedSystem(before, reason, complaint);
+}
+
+function byBrew(env) {
+  return {
+    missing: `${ONEDNN_BREW} by brew`,
+    install() {
+      const installed = brewInstall(ONEDNN_BREW);
+      const after = look(env);
+      if (!installed || !after.oneDnn) throw new Error(`brew did not install ${ONEDNN_BREW}; else ${OWN_BUILD}`);
+      return describe(after, env);
+    },
+  };
 }
 
 function absent({ unsupported }) {
@@ -65,19 +103,23 @@ function absent({ unsupported }) {
 }
 
 function unsupportedSystem(here, reason, complaint = "") {
-  return new Error(
-    `${absent(here)} and ${reason}.\nUse Debian 12 (package ${ONEDNN_PACKAGE}), or ${OWN_BUILD}.${complaint}`,
-  );
+  return new Error(`${absent(here)}, and ${reason}.\nUse ${SYSTEMS}, or ${OWN_BUILD}.${complaint}`);
 }
 
-function withoutRoot(needed, here, env) {
+function withoutRoot(here, env) {
+  const offer = bestOffer(offers());
+  const oneDnn = offer ? offer.name : "libdnnl2";
+  const needed = [...(here.oneDnn ? [] : [oneDnn]), ...(here.data ? [] : [DATA_PACKAGE])];
   const lines = [
     `${needed.join(" and ")} must be installed, and you are neither root nor may use sudo here.`,
-    "On Debian 12, let someone with root run",
+    "Let someone with root run",
     `    apt-get update && apt-get install --no-install-recommends ${needed.join(" ")}`,
     "and then run the set-up again.",
   ];
-  if (!here.oneDnn) lines.push(`${absent(here)}.`, `Without ${ONEDNN_PACKAGE}: ${OWN_BUILD}.`);
+  if (!here.oneDnn) {
+    if (!offer) lines.push("On Debian 13 it is libdnnl3.6 instead of libdnnl2, on Ubuntu 24.04 libdnnl3.");
+    lines.push(`${absent(here)}.`, `Where apt has no such package: ${OWN_BUILD}.`);
+  }
   if (!here.data) lines.push(`Without ${DATA_PACKAGE}: put its four files into ${fashionMnistCache(env)}.`);
   return lines.join("\n");
 }

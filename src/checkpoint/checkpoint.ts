@@ -56,7 +56,7 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
 async function writePair(files: CheckpointFiles, weights: string, optimizer: string, checkpoint: Checkpoint) {
   const { model, iteration, position } = checkpoint;
   // One for both: the page faults of a fresh 150 MB cost more than checksum and copy.
-  const scratch = scratchFor([...checkpoint.weights.tensors, ...checkpoint.optimizer.tensors]);
+  const scratch = scratchFor(checkpoint.weights, checkpoint.optimizer);
   const checksum = await explainingWrites(files.last, () =>
     writeSafetensors(weights, encodeModel(model, iteration), checkpoint.weights, scratch),
   );

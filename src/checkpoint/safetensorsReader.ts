@@ -6,6 +6,7 @@ import {
   damaged,
   lengthBytes,
   maxHeaderBytes,
+  type NamedShape,
   parseHeader,
   type SafetensorsHeader,
   type StoredTensor,
@@ -62,6 +63,11 @@ export class SafetensorsReader {
     this.#headerBytes = headerBytes;
   }
 
+  /** What is in it, in the order of the file. */
+  get tensors(): readonly NamedShape[] {
+    return [...this.header.tensors].map(([name, { shape }]) => ({ name, shape }));
+  }
+
   /** The values of one tensor, in `into` if given. Throws CheckpointError if there is no such tensor. */
   async read(name: string, into?: Float32Array): Promise<Float32Array> {
     const tensor = this.header.tensors.get(name);
@@ -75,13 +81,15 @@ export class SafetensorsReader {
   }
 
   /**
-   * Hands over every tensor, in the order of the file; the array is reused for the next one.
+   * Hands over every tensor, in the order of the file, in `scratch` of the largest one's size, which is used again for the next.
    *
    * Throws CheckpointError, after the last one, if the checksum differs.
    */
-  async stream(consume: (name: string, values: Float32Array) => Promise<void>): Promise<void> {
+  async stream(
+    consume: (name: string, values: Float32Array) => Promise<void>,
+    scratch = scratchFor({ tensors: this.tensors }),
+  ): Promise<void> {
     const hash = this.#startHash();
-    const scratch = scratchFor([...this.header.tensors.values()]);
     for (const [name, tensor] of this.header.tensors) {
       const values = scratch.subarray(0, sizeOf(tensor.shape));
       await this.#readHashed(bytesOf(values), tensor, hash);

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { ShapeError } from "../errors.ts";
-import { type Shape, sizeOf } from "../shape.ts";
+import { sizeOf } from "../shape.ts";
 import { checksumPosition, encodeHeader, type NamedShape } from "./safetensorsHeader.ts";
 
 /** Tensors to be written: shapes at once, values one tensor at a time. */
@@ -9,6 +9,8 @@ export interface TensorSource {
   readonly tensors: readonly NamedShape[];
   /** The plain values of a tensor, in `into` (of the tensor's size) or in an array of the source's own. */
   read(name: string, into: Float32Array): Promise<Float32Array>;
+  /** Memory to pass values through, if the source has some to spare. */
+  scratch?(length: number): Float32Array;
 }
 
 /** Large enough that calls cost nothing, small enough that the checksum finds the bytes in cache. */
@@ -24,7 +26,7 @@ export async function writeSafetensors(
   path: string,
   metadata: Readonly<Record<string, string>>,
   source: TensorSource,
-  scratch = scratchFor(source.tensors),
+  scratch = scratchFor(source),
 ): Promise<string> {
   const handle = await open(path, "w");
   try {
@@ -36,9 +38,11 @@ export async function writeSafetensors(
   }
 }
 
-/** Space for any one of these tensors. */
-export function scratchFor(tensors: readonly { readonly shape: Shape }[]): Float32Array {
-  return new Float32Array(Math.max(0, ...tensors.map(({ shape }) => sizeOf(shape))));
+/** Space for any one tensor of a source; also for those of others. */
+export function scratchFor(source: Omit<TensorSource, "read">, ...others: readonly TensorSource[]): Float32Array {
+  const tensors = [source, ...others].flatMap((each) => each.tensors);
+  const length = Math.max(0, ...tensors.map(({ shape }) => sizeOf(shape)));
+  return source.scratch?.(length) ?? new Float32Array(length);
 }
 
 async function writeContent(

@@ -2,7 +2,7 @@ import { CheckpointError } from "../errors.ts";
 import { equalShapes } from "../shape.ts";
 import type { NamedShape } from "./safetensorsHeader.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
-import type { TensorSource } from "./safetensorsWriter.ts";
+import { scratchFor, type TensorSource } from "./safetensorsWriter.ts";
 
 /** Tensors that can be saved and restored, by their names in the file: the weights of a program, or an optimizer's state. */
 export interface TensorStore extends TensorSource {
@@ -18,7 +18,7 @@ export interface TensorStore extends TensorSource {
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorStore): Promise<void> {
   checkTensors(reader, store.tensors);
-  await reader.stream((name, values) => store.write(name, values));
+  await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }
 
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */

@@ -4,7 +4,8 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { type Dataset, limitSplit } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
-import { ConfigError } from "../errors.ts";
+import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
+import { ConfigError, UnimplementedError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
@@ -81,7 +82,8 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
   const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const ops = operations(network);
-  const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision });
+  const request = { ops, inputShape: network.input, batchSize, precision };
+  const program = await compileOrF32(engine, request, options);
   const close = () => {
     program.close();
     engine.close();
@@ -128,6 +130,17 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     },
     close,
   };
+}
+
+/** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
+async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+  try {
+    return await engine.compile(request);
+  } catch (error) {
+    if (!(error instanceof UnimplementedError) || request.precision === "f32") throw error;
+    onMessage?.(`precision: no ${request.precision} in ${engine.description}; going on in f32`);
+    return engine.compile({ ...request, precision: "f32" });
+  }
 }
 
 /** A number of the image's own, from which its dropout masks follow: FNV-1a over its words. */

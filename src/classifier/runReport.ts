@@ -77,7 +77,8 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
   const { classNames } = config.dataset;
   const split = limitSplit(dataset.test, SHOWN_IMAGES);
   const shown: ReportPrediction[] = [];
-  for await (const batch of batches({ split, preprocessing, batchSize: program.batchSize })) {
+  const { batchSize, input } = program;
+  for await (const batch of batches({ split, preprocessing, batchSize, into: input })) {
     const draws = { seed: recipe.seed, first: shown.length };
     const logits = await program.forward(batch.images, batch.count, draws);
     const classes = sizeOf(program.outputShape);

@@ -28,6 +28,7 @@ function storeOf(program: Program, tensors: ReadonlyMap<string, Tensor>): Tensor
   };
   return {
     tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
+    scratch: (length) => program.scratch(length),
     read: (name, into) => program.read(find(name), into),
     write: (name, values) => program.write(find(name), values),
   };

@@ -176,7 +176,8 @@ function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
 
 async function initialize(program: TrainingProgram, { config }: PreparedRun): Promise<void> {
   const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  for (const initial of initialValues(config.network, config.recipe.initializer, config.recipe.seed)) {
+  const { network, recipe } = config;
+  for (const initial of initialValues(network, recipe.initializer, recipe.seed, program.scratch)) {
     const tensor = values.get(initial.name);
     if (tensor) await program.write(tensor, initial.values);
   }

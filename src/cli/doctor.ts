@@ -1,7 +1,7 @@
-import { availableParallelism } from "node:os";
 import type { Command } from "commander";
-import { describeMachine } from "../classifier/machine.ts";
+import { describeMachine, type Machine } from "../classifier/machine.ts";
 import type { FoundLibrary } from "../engine/onednn/native/find.ts";
+import { type ProcessorShare, processorShare } from "../engine/onednn/threads.ts";
 import { messageOf } from "../errors.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -22,7 +22,8 @@ export function addDoctor(program: Command): void {
 }
 
 interface Diagnosis {
-  readonly machine: ReturnType<typeof describeMachine>;
+  readonly machine: Machine & Omit<ProcessorShare, "threads">;
+  /** The default of `--threads`. */
   readonly threads: number;
   readonly libraries: readonly FoundLibrary[];
   /** The engine that `--engine onednn` gives, or why it gives none. */
@@ -41,9 +42,10 @@ async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
 async function diagnose(): Promise<Diagnosis> {
   const { datasets } = await import("../dataset/datasets.ts");
   const { findOneDnn } = await import("../engine/onednn/native/find.ts");
+  const { threads, ...share } = processorShare();
   return {
-    machine: describeMachine(),
-    threads: availableParallelism(),
+    machine: { ...describeMachine(), ...share },
+    threads,
     libraries: findOneDnn(),
     onednn: await tryOneDnn(),
     datasets: await Promise.all(
@@ -68,7 +70,8 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
     ["alexnet", machine.alexnet],
     ["Node.js", machine.node],
     ["system", machine.system],
-    ["processor", `${machine.cpu}, ${threads} core${threads === 1 ? "" : "s"} for this process`],
+    ["processor", `${machine.cpu}, ${formatShare(machine)}`],
+    ["threads", `${threads}, unless --threads says otherwise`],
     ...libraries.map(({ path, version, supported }): readonly [string, string] => [
       "oneDNN",
       `${version} at ${path}${supported ? "" : " (not supported)"}`,
@@ -78,4 +81,11 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+function formatShare({ processors, cores, quota }: Diagnosis["machine"]): string {
+  const counted = cores ?? processors;
+  const limit = quota === undefined ? "" : `, limited to the time of ${quota}`;
+  const threads = processors > counted ? ` (${processors} hardware threads)` : "";
+  return `${counted} core${counted === 1 ? "" : "s"}${threads} for this process${limit}`;
 }

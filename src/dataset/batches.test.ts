@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
 import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
 import { permutation, randomStream } from "../random.ts";
 import { type Batch, type BatchOptions, batches } from "./batches.ts";
@@ -63,16 +63,20 @@ describe("batches", () => {
     }
   });
 
-  test("a batch stays as it is while the next is prepared", async () => {
-    const iterator = batches({ split, preprocessing, batchSize: 5 })[Symbol.asyncIterator]();
+  test("pictures are prepared in the memory that is given, and nowhere else", async () => {
+    const room = new Float32Array(7 * imageSize).fill(9);
+    const into = room.subarray(imageSize, 6 * imageSize);
     const expected = await collect({});
-    let current = await iterator.next();
-    for (const batch of expected) {
-      const next = await iterator.next();
-      assert.deepEqual(current.value, batch);
-      current = next;
+    for await (const batch of batches({ split, preprocessing, batchSize: 5, into })) {
+      assert.equal(batch.images, into);
+      assert.deepEqual({ ...batch, images: into.slice() }, expected.shift());
     }
-    assert.equal(current.done, true);
+    assert.equal(expected.length, 0);
+    assert.ok([...room.subarray(0, imageSize), ...room.subarray(6 * imageSize)].every((value) => value === 9));
+    assert.throws(
+      () => batches({ split, preprocessing, batchSize: 6, into }),
+      new ShapeError(`batch: expected memory for 6 pictures of 3×35×30, got ${5 * imageSize} numbers`),
+    );
   });
 
   test("part of a split, and batches larger than it", async () => {

@@ -1,8 +1,8 @@
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
 import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
 import type { Split } from "./dataset.ts";
 
-/** Prepared pictures for one step. Valid until the next batch but one is asked for: two buffers are used in turn. */
+/** Prepared pictures for one step. Valid until the next batch is asked for, which takes the same memory. */
 export interface Batch {
   /** [batchSize, channels, height, width]; pictures past `count` are zero. */
   readonly images: Float32Array;
@@ -22,33 +22,42 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
+  /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory. */
+  readonly into?: Float32Array | undefined;
 }
 
 /**
- * The pictures of a split, batch by batch, each prepared when it is asked for: ask for the next one early to have it
- * prepared while one is in use.
+ * The pictures of a split, batch by batch, each prepared when it is asked for. That is not done ahead, or by another thread: where
+ * every core computes, it would take from the steps what it saves between them.
  *
- * Throws ConfigError if the batch size is not a positive whole number.
+ * Throws ConfigError if the batch size is not a positive whole number, ShapeError if `into` has not the size of a batch.
  */
 export function batches(options: BatchOptions): AsyncIterable<Batch> {
-  const { batchSize } = options;
+  const { batchSize, preprocessing, into } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new ConfigError(`batch size: expected a positive whole number, got ${batchSize}`);
   }
-  return generate(options);
+  const { channels, size } = preprocessing;
+  const imageSize = channels * size[0] * size[1];
+  const images = into ?? new Float32Array(batchSize * imageSize);
+  if (images.length !== batchSize * imageSize) {
+    throw new ShapeError(
+      `batch: expected memory for ${batchSize} pictures of ${channels}×${size.join("×")}, got ${images.length} numbers`,
+    );
+  }
+  return generate(options, images, imageSize);
 }
 
-async function* generate({ split, preprocessing, batchSize, order, from = 0 }: BatchOptions): AsyncGenerator<Batch> {
+async function* generate(
+  { split, preprocessing, batchSize, order, from = 0 }: BatchOptions,
+  images: Float32Array,
+  imageSize: number,
+): AsyncGenerator<Batch> {
   const prepare = createPreprocessor(preprocessing);
-  const imageSize = preprocessing.channels * preprocessing.size[0] * preprocessing.size[1];
+  const labels = new Int32Array(batchSize);
+  const indices = new Uint32Array(batchSize);
   const length = order?.length ?? split.length;
-  const buffers = [0, 1].map(() => ({
-    images: new Float32Array(batchSize * imageSize),
-    labels: new Int32Array(batchSize),
-    indices: new Uint32Array(batchSize),
-  }));
-  for (let start = from, turn = 0; start < length; start += batchSize, turn = 1 - turn) {
-    const { images, labels, indices } = buffers[turn] as (typeof buffers)[number];
+  for (let start = from; start < length; start += batchSize) {
     const count = Math.min(batchSize, length - start);
     for (let row = 0; row < count; row++) {
       const index = order ? (order[start + row] as number) : start + row;

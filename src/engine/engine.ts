@@ -126,6 +126,11 @@ export interface WorkAccount {
 export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
+  /**
+   * [batchSize, …inputShape]: memory of the program's own for images. Calls with this very array compute on what was written there; other
+   * arrays are copied to it.
+   */
+  readonly input: Float32Array;
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
@@ -136,6 +141,11 @@ export interface Program {
    * a layer says `activeAtEvaluation`. Returns [count, …outputShape].
    */
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
+  /**
+   * Memory for `length` plain values on their way in or out, used again for each tensor: touching new memory takes longer than the way. Valid
+   * until the next pass forward.
+   */
+  scratch(length: number): Float32Array;
   /** The plain values of a tensor, written to `into` if given. */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** Throws ShapeError if the number of values differs from the tensor's. */

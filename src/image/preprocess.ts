@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import type { Image } from "./image.ts";
-import { createResizer, type Resizer } from "./resize.ts";
+import { createResizer, type PixelSize, type Resizer } from "./resize.ts";
 
 /**
  * How a picture becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
@@ -45,7 +45,6 @@ interface Plan {
   /** Where luma goes, if there is need for it. */
   readonly luma: Uint8Array | undefined;
   readonly resize: Resizer;
-  readonly resized: Uint8Array;
 }
 
 /**
@@ -55,10 +54,8 @@ interface Plan {
  * Throws ShapeError if there is not one mean and one deviation a channel; the function itself, if the picture's bytes do
  * not fit its size or `target` has no room.
  */
-export function createPreprocessor(preprocessing: Preprocessing): Preprocessor {
-  const { channels, mean, deviation } = preprocessing;
-  const [height, width] = preprocessing.size;
-  const plane = height * width;
+export function createPreprocessor({ size, channels, mean, deviation }: Preprocessing): Preprocessor {
+  const [height, width] = size;
   if (mean.length !== channels || deviation.length !== channels) {
     throw new ShapeError(
       `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
@@ -68,32 +65,19 @@ export function createPreprocessor(preprocessing: Preprocessing): Preprocessor {
   // Only the latest: a folder of photos can hold thousands of sizes.
   let latest: Plan | undefined;
   return (image, target, offset) => {
-    checkSizes(image, channels * plane, target, offset);
-    const plan = latest && fits(latest, image) ? latest : makePlan(image, preprocessing);
-    latest = plan;
-    if (plan.luma) toLuma(image.data, plan.luma);
-    plan.resize(plan.luma ?? image.data, plan.resized);
-    const stride = Math.min(image.channels, channels);
-    for (let c = 0; c < channels; c++) {
-      scalePlane(plan.resized, c % stride, stride, scales[c] as Float32Array, target, offset + c * plane, plane);
-    }
+    checkPixels(image);
+    if (!latest || !fits(latest, image)) latest = makePlan(image, { width, height }, scales);
+    if (latest.luma) toLuma(image.data, latest.luma);
+    latest.resize(latest.luma ?? image.data, target, offset);
   };
 }
 
-function checkSizes(
-  { width, height, channels, data }: Image,
-  needed: number,
-  target: Float32Array,
-  offset: number,
-): void {
+function checkPixels({ width, height, channels, data }: Image): void {
   const pixels = width * height * channels;
   if (data.length !== pixels) {
     throw new ShapeError(
       `preprocess: expected ${pixels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
     );
-  }
-  if (offset < 0 || offset + needed > target.length) {
-    throw new ShapeError(`preprocess: ${needed} numbers from ${offset} on do not fit into ${target.length}`);
   }
 }
 
@@ -101,16 +85,14 @@ function fits(plan: Plan, { width, height, channels }: Image): boolean {
   return plan.width === width && plan.height === height && plan.channels === channels;
 }
 
-function makePlan({ width, height, channels }: Image, preprocessing: Preprocessing): Plan {
-  const [targetHeight, targetWidth] = preprocessing.size;
-  const kept = Math.min(channels, preprocessing.channels);
+function makePlan({ width, height, channels }: Image, to: PixelSize, scales: readonly Float32Array[]): Plan {
+  const isLuma = scales.length < channels;
   return {
     width,
     height,
     channels,
-    luma: kept < channels ? new Uint8Array(width * height) : undefined,
-    resize: createResizer({ width, height, channels: kept }, { width: targetWidth, height: targetHeight }),
-    resized: new Uint8Array(targetWidth * targetHeight * kept),
+    luma: isLuma ? new Uint8Array(width * height) : undefined,
+    resize: createResizer({ width, height, channels: isLuma ? 1 : channels }, to, scales),
   };
 }
 
@@ -126,16 +108,4 @@ function toLuma(rgb: Uint8Array, luma: Uint8Array): void {
     const blue = rgb[j + 2] as number;
     luma[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
   }
-}
-
-function scalePlane(
-  pixels: Uint8Array,
-  first: number,
-  stride: number,
-  scale: Float32Array,
-  target: Float32Array,
-  offset: number,
-  length: number,
-): void {
-  for (let i = 0, j = first; i < length; i++, j += stride) target[offset + i] = scale[pixels[j] as number] as number;
 }

@@ -48,21 +48,26 @@ function drawFor(weight: Initializer["weight"]): Draw {
   return draws[weight.kind];
 }
 
-/** The initial value of every parameter, one at a time: a function of the seed and the parameter's name. */
+/**
+ * The initial value of every parameter, one at a time: a function of the seed and the parameter's name. The memory that `allocate` gives may
+ * be the same each time.
+ */
 export function* initialValues(
   network: Network,
   initializer: Initializer,
   seed: number,
+  allocate: (length: number) => Float32Array = (length) => new Float32Array(length),
 ): Generator<{ readonly name: string; readonly values: Float32Array }> {
   const drawWeight = drawFor(initializer.weight);
   for (const { layer, parameters } of place(network)) {
     for (const { name: role, shape, fanIn, fanOut } of parameters) {
       const name = `${layer.name}.${role}`;
-      const values = new Float32Array(sizeOf(shape));
+      const values = allocate(sizeOf(shape));
       const stream = randomStream(seed, `initialize:${name}`);
       if (shape.length > 1) drawWeight(values, stream, fanIn, fanOut);
       else if (initializer.ones.includes(layer.name)) values.fill(1);
       else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);
+      else values.fill(0);
       yield { name, values };
     }
   }

@@ -23,7 +23,7 @@ export async function evaluate(program: Program, options: EvaluateOptions): Prom
   const { batchSize } = program;
   const counter = countEvaluation(classNames);
   let images = 0;
-  for await (const batch of batches({ split, preprocessing, batchSize })) {
+  for await (const batch of batches({ split, preprocessing, batchSize, into: program.input })) {
     const logits = await program.forward(batch.images, batch.count, { seed, first: images });
     counter.add(logits, batch.labels, batch.count);
     images += batch.count;

@@ -103,6 +103,7 @@ async function runEpoch(
     batchSize: program.batchSize,
     order,
     from: start.images,
+    into: program.input,
   })) {
     const draws = { seed: recipe.seed, first: position.totalImages };
     const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);

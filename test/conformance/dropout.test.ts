@@ -7,6 +7,7 @@ import { type Chain, compileInference, need, readGradients, uniform } from "../c
 import { describeEngines, withProgram } from "./compare.ts";
 
 describeEngines("dropout", (engine) => {
+  const { keep } = engine.arithmetic;
   const size = 3 * 5 * 7;
   const ones = new Float32Array(4 * size).fill(1);
   const chain = (options: { probability: number; activeAtEvaluation?: boolean }): Chain => ({
@@ -23,7 +24,7 @@ describeEngines("dropout", (engine) => {
       const mask = all.subarray(r * size, (r + 1) * size);
       fillDropoutMask(randomStream(seed, "dropout:drop"), first + r, probability, new Uint32Array(size), mask);
     }
-    return all;
+    return all.map(keep);
   };
 
   it("multiplies by the masks of (seed, layer, first + row), to the bit, forward and backward", async () => {
@@ -58,18 +59,18 @@ describeEngines("dropout", (engine) => {
         const output = await program.forwardTraining(ones, 4, { seed: 1, first: 4 * step });
         sum += output.reduce((total, x) => total + x, 0);
       }
-      // Five standard errors of the mean of n draws of variance p / (1 − p).
+      // Five standard errors of the mean of n draws of variance p / (1 − p); what is expected is the factor as it is kept.
       const n = steps * 4 * size;
-      assert.ok(Math.abs(sum / n - 1) < 5 * Math.sqrt(0.4 / 0.6 / n), `${sum / n}`);
+      assert.ok(Math.abs(sum / n - 0.6 * keep(1 / 0.6)) < 5 * Math.sqrt(0.4 / 0.6 / n), `${sum / n}`);
     });
   });
 
   it("is off at evaluation, in both kinds of program", async () => {
     const images = uniform("images", 4 * size);
     await withProgram(engine, chain({ probability: 0.5 }), async (program, made) => {
-      assert.deepEqual((await program.forward(images, 4, draws)).slice(), images);
-      const inference = await compileInference(made, chain({ probability: 0.5 }));
-      assert.deepEqual((await inference.forward(images, 4, draws)).slice(), images);
+      assert.deepEqual((await program.forward(images, 4, draws)).slice(), images.map(keep));
+      const inference = await compileInference(made, engine.settings, chain({ probability: 0.5 }));
+      assert.deepEqual((await inference.forward(images, 4, draws)).slice(), images.map(keep));
       inference.close();
     });
   });
@@ -78,7 +79,7 @@ describeEngines("dropout", (engine) => {
     const options = { probability: 0.5, activeAtEvaluation: true };
     await withProgram(engine, chain(options), async (program, made) => {
       assert.deepEqual((await program.forward(ones, 4, draws)).slice(), masks(0.5, draws));
-      const inference = await compileInference(made, chain(options));
+      const inference = await compileInference(made, engine.settings, chain(options));
       assert.deepEqual((await inference.forward(ones, 4, draws)).slice(), masks(0.5, draws));
       assert.deepEqual(
         (await inference.forward(ones, 1, { ...draws, first: 1003 })).slice(),
@@ -91,7 +92,7 @@ describeEngines("dropout", (engine) => {
   it("with probability 0 changes nothing", async () => {
     const images = uniform("images", 4 * size);
     await withProgram(engine, chain({ probability: 0 }), async (program) => {
-      assert.deepEqual((await program.forwardTraining(images, 4, draws)).slice(), images);
+      assert.deepEqual((await program.forwardTraining(images, 4, draws)).slice(), images.map(keep));
     });
   });
 });

@@ -33,6 +33,38 @@ describeEngines("repetition", (engine) => {
     });
   });
 
+  it("computes on images written to the program's own memory, and on nothing behind them", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const { images, outputGradient } = dataOf(chain, program.outputShape);
+      const [own, gradient] = [program.input, outputGradient.subarray(0, (outputGradient.length * 3) / 4)];
+      assert.equal(own.length, images.length);
+      for (const [count, given] of [
+        [4, outputGradient],
+        [3, gradient],
+      ] as const) {
+        const expected = await passThrough(program, images, given, count);
+        own.set(images);
+        assert.deepEqual(await passThrough(program, own, given, count), expected);
+      }
+    });
+  });
+
+  it("lends memory that a step in progress does not need", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const { images, outputGradient } = dataOf(chain, program.outputShape);
+      const expected = await passThrough(program, images, outputGradient);
+      await program.forwardTraining(images, 4, noDraws);
+      for (const length of [1, 1000, 100_000]) {
+        assert.equal(program.scratch(length).fill(Number.NaN).length, length);
+      }
+      await program.backward(outputGradient);
+      const [learned] = program.parameters;
+      assert.ok(learned);
+      const gradient = need(expected, learned.name);
+      assert.deepEqual(await program.read(learned.gradient, program.scratch(gradient.length)), gradient);
+    });
+  });
+
   it("backward wants a training step before it, and its gradient", async () => {
     await withProgram(engine, chain, async (program) => {
       const { images, outputGradient } = dataOf(chain, program.outputShape);
@@ -49,7 +81,7 @@ describeEngines("repetition", (engine) => {
 
   it("a program that is closed says so, and closing again does nothing", async () => {
     const made = engine.create();
-    const program = await compileTraining(made, chain);
+    const program = await compileTraining(made, engine.settings, chain);
     const { images, outputGradient } = dataOf(chain, program.outputShape);
     await program.forwardTraining(images, 4, noDraws);
     program.close();

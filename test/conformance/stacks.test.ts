@@ -1,21 +1,22 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createReferenceEngine } from "../../src/engine/reference/reference.ts";
 import { assertCloseNorm } from "../assertClose.ts";
 import { type Chain, compileInference, fillParameters, need, noDraws } from "../chains.ts";
 import type { EngineUnderTest } from "../engines.ts";
-import { dataOf, describeEngines, resultsOf, withProgram } from "./compare.ts";
+import { dataOf, describeEngines, expectedOf, resultsOf, withProgram } from "./compare.ts";
 import { stacks, stackTolerance } from "./stacks.ts";
 
 async function assertStack(engine: EngineUnderTest, chain: Chain): Promise<void> {
   const actual = await resultsOf(engine, chain);
-  const expected = await resultsOf({ create: createReferenceEngine }, chain);
+  const expected = expectedOf(engine, chain);
   assert.deepEqual([...actual.keys()], [...expected.keys()]);
-  for (const [key, value] of expected) assertCloseNorm(need(actual, key), value, stackTolerance, key);
+  for (const [key, value] of expected) assertCloseNorm(need(actual, key), value, stackTolerance(engine, chain), key);
 }
 
 describeEngines("stacks", (engine) => {
   for (const [name, chain] of Object.entries(stacks)) {
+    const tolerance = stackTolerance(engine, chain);
+
     it(`${name}: outputs, all gradients, the input's too`, () => assertStack(engine, { ...chain, batchSize: 3 }));
 
     it(`${name}: without the input's gradient, the others are the same`, async () => {
@@ -25,17 +26,17 @@ describeEngines("stacks", (engine) => {
         [...without.keys()],
         [...withInput.keys()].filter((key) => key !== "input"),
       );
-      for (const [key, value] of without) assertCloseNorm(value, need(withInput, key), stackTolerance, key);
+      for (const [key, value] of without) assertCloseNorm(value, need(withInput, key), tolerance, key);
     });
 
     it(`${name}: at evaluation an inference program gives what a training program gives`, async () => {
       const whole = { ...chain, batchSize: 3 };
       await withProgram(engine, whole, async (program, made) => {
         const { images } = dataOf(whole, program.outputShape);
-        const inference = await compileInference(made, whole);
+        const inference = await compileInference(made, engine.settings, whole);
         await fillParameters(inference);
         const expected = (await program.forward(images, 3, noDraws)).slice();
-        assertCloseNorm(await inference.forward(images, 3, noDraws), expected, stackTolerance, "output");
+        assertCloseNorm(await inference.forward(images, 3, noDraws), expected, tolerance, "output");
         inference.close();
       });
     });

@@ -4,6 +4,7 @@ import type { Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
+import { poolFirst } from "./poolFirst.ts";
 import type { EngineTensor, TensorMemory } from "./tensors.ts";
 
 /** A chain added to a plan, forward only. */
@@ -39,7 +40,8 @@ export function addForward(
 ): Forward {
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
-  const { batchSize, ops, precision: format, exact = false } = request;
+  const { batchSize, precision: format, exact = false } = request;
+  const ops = poolFirst(request.ops);
   const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
   const context: BuildContext = {
     plan,
@@ -48,18 +50,18 @@ export function addForward(
     format,
     exact,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
-    parameter(name, dims, desc) {
-      const shape = shapes.get(name) ?? dims;
-      const plain = plan.session.plain(dims, "f32");
-      const value = tensors.create(name, shape, desc, plain);
-      const gradient = training ? tensors.create(`gradient of ${name}`, shape, desc, plain) : undefined;
-      parameters.set(name, { name, value, gradient });
-      return asValue(value, dims);
-    },
-    gradient(name) {
-      const gradient = parameters.get(name)?.gradient;
-      if (!gradient) throw new Error(`${name}: no gradient`);
-      return asValue(gradient, gradient.shape);
+    parameter(name, dims, desc, { index, count }) {
+      const layout = { shape: shapes.get(name) ?? dims, desc, plain: session.plain(dims, "f32"), parts: count };
+      const make = (): StoredParameter => ({
+        name,
+        value: tensors.create({ ...layout, name }),
+        gradient: training ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+      });
+      const stored = parameters.get(name) ?? make();
+      parameters.set(name, stored);
+      const { value, gradient } = stored;
+      const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
+      return { value: part(value), gradient: gradient && part(gradient) };
     },
   };
   const inputDims = [batchSize, ...request.inputShape];
@@ -101,10 +103,11 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
   return plain;
 }
 
-function asValue(tensor: EngineTensor, dims: readonly number[]): Value {
+function asValue(tensor: EngineTensor, dims: readonly number[], offset: number): Value {
   return {
     desc: tensor.desc,
     dims,
+    offset,
     buffer: { bytes: tensor.bytes, address: tensor.address, firstStep: 0, lastStep: Infinity },
   };
 }

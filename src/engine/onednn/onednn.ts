@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { ConfigError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
 import { loadOneDnn } from "./native/find.ts";
@@ -6,10 +5,11 @@ import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
+import { processorShare } from "./threads.ts";
 
 /** How the engine is made. */
 export interface OneDnnOptions {
-  /** Default: the cores that this process may run on. */
+  /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
 }
 
@@ -17,17 +17,23 @@ export interface OneDnnOptions {
  * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads behind it, one call at a time;
  * a call blocks the event loop while it runs.
  *
- * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1.
+ * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1 or above what the
+ * environment allows.
  */
 export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
-  const threads = options.threads ?? availableParallelism();
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new ConfigError(`threads: expected a whole number of at least 1, got ${threads}`);
+  const wanted = options.threads ?? processorShare().threads;
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new ConfigError(`threads: expected a whole number of at least 1, got ${wanted}`);
   }
-  const setThreads = loadOpenMp();
+  const loaded = loadOneDnn();
+  const { threadLimit, setThreads } = loadOpenMp(loaded.path);
+  if (options.threads !== undefined && wanted > threadLimit) {
+    loaded.close();
+    throw new ConfigError(`threads: expected at most ${threadLimit}, got ${wanted}; unset OMP_THREAD_LIMIT for more`);
+  }
+  const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  useThreads();
-  const library = withThreads(loadOneDnn(), useThreads);
+  const library = withThreads(loaded, useThreads);
   const libc = loadLibC();
   return {
     name: "onednn",

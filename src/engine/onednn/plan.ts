@@ -28,6 +28,8 @@ export interface Value {
   /** Extents, the batch first. */
   readonly dims: readonly number[];
   readonly buffer: Buffer;
+  /** Bytes into the buffer at which it begins; 0 if absent. */
+  readonly offset?: number;
 }
 
 type Step =
@@ -41,6 +43,15 @@ type ReadyStep =
 /** Consecutive steps of a finished plan. */
 export interface Phase {
   run(): void;
+}
+
+/** A plan with its memory. */
+export interface FinishedPlan {
+  readonly arena: MappedMemory;
+  /** What holds nothing between two passes. */
+  readonly spare: { readonly address: bigint; readonly bytes: number };
+  /** Cuts a phase out of the steps. */
+  phase(from: number, to: number): Phase;
 }
 
 const ALIGNMENT = 4096;
@@ -117,6 +128,14 @@ export class Plan {
     return target;
   }
 
+  /** Part `index` of `count` equal parts of a value along its channels, as it lies in the whole. */
+  channelPart(value: Value, index: number, count: number): Value {
+    const [n = 0, c = 0, ...map] = value.dims;
+    const dims = [n, c / count, ...map];
+    const desc = this.session.slice(value.desc, dims, [0, (index * c) / count, ...map.map(() => 0)]);
+    return { ...value, dims, desc };
+  }
+
   /** Adds a copy that changes the layout. */
   copy(from: Value, to: Value): void {
     this.add("reorder", this.session.reorder(from.desc, to.desc), [
@@ -143,17 +162,25 @@ export class Plan {
     value.buffer.lastStep = Infinity;
   }
 
-  /** Places all buffers in memory from `map` and compiles the steps. Returns a function that cuts phases out of them. */
-  finish(map: (bytes: number) => MappedMemory): { arena: MappedMemory; phase: (from: number, to: number) => Phase } {
+  /** Places all buffers in memory from `map` and compiles the steps. */
+  finish(map: (bytes: number) => MappedMemory): FinishedPlan {
     const mine = this.#buffers.filter((buffer) => buffer.lastStep >= 0);
     const { offsets, bytes } = placeBuffers(mine);
     const arena = map(bytes);
+    const keptEnd = Math.max(
+      0,
+      ...mine.map((b, i) => (b.lastStep === Infinity ? (offsets[i] as number) + b.bytes : 0)),
+    );
     this.#arena = arena;
     mine.forEach((buffer, i) => {
       buffer.address = arena.address + BigInt(offsets[i] as number);
     });
     const ready = this.#steps.map((step) => this.#prepare(step));
-    return { arena, phase: (from, to) => phaseOf(this.session, ready.slice(from, to)) };
+    return {
+      arena,
+      spare: { address: arena.address + BigInt(keptEnd), bytes: bytes - keptEnd },
+      phase: (from, to) => phaseOf(this.session, ready.slice(from, to)),
+    };
   }
 
   #use(buffer: Buffer): void {
@@ -168,9 +195,9 @@ export class Plan {
     return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories), entry };
   }
 
-  #memory({ desc, buffer }: Value): Memory {
+  #memory({ desc, buffer, offset = 0 }: Value): Memory {
     if (buffer.address === undefined) throw new Error("a buffer was used that the plan did not place");
-    return this.session.memory(desc, buffer.address);
+    return this.session.memory(desc, buffer.address + BigInt(offset));
   }
 }
 
@@ -185,13 +212,15 @@ function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
   };
 }
 
-/** Largest first, each at the lowest offset that is free for its whole life. */
+/** Those that stay first, then the largest first, each at the lowest offset that is free for its whole life. */
 export function placeBuffers(buffers: readonly Pick<Buffer, "bytes" | "firstStep" | "lastStep">[]): {
   offsets: readonly number[];
   bytes: number;
 } {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const order = buffers.map((_, i) => i).sort((a, b) => (buffers[b]?.bytes ?? 0) - (buffers[a]?.bytes ?? 0) || a - b);
+  const stays = (i: number) => Number(buffers[i]?.lastStep === Infinity);
+  const sizeAt = (i: number) => buffers[i]?.bytes ?? 0;
+  const order = buffers.map((_, i) => i).sort((a, b) => stays(b) - stays(a) || sizeAt(b) - sizeAt(a) || a - b);
   const placed: { start: number; end: number; firstStep: number; lastStep: number }[] = [];
   for (const i of order) {
     const { bytes, firstStep, lastStep } = buffers[i] as (typeof buffers)[number];

@@ -4,9 +4,9 @@ import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../
 import { type Account, newAccount } from "./account.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
-import type { LibC, MappedMemory } from "./native/libc.ts";
+import type { LibC } from "./native/libc.ts";
 import type { OneDnn, Session } from "./native/oneDnn.ts";
-import type { Phase } from "./plan.ts";
+import type { FinishedPlan, Phase } from "./plan.ts";
 import { type EngineTensor, TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
@@ -14,8 +14,8 @@ export function compileInference(library: OneDnn, libc: LibC, request: CompileRe
   return releasingOnFailure(library, libc, (session, tensors, account) => {
     const forward = addForward(session, tensors, request, account, false);
     const end = forward.plan.length;
-    const { arena, phase } = forward.plan.finish(libc.map);
-    return inferenceProgram(forward, request, phase(0, end), arena, account);
+    const memory = forward.plan.finish(libc.map);
+    return inferenceProgram(forward, request, memory, memory.phase(0, end), account);
   });
 }
 
@@ -53,10 +53,10 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
   const backwardStart = plan.length;
   const inputGradientValue = addBackward(forward, outputGradient, request.inputGradient === true);
   const end = plan.length;
-  const { arena, phase } = plan.finish(libc.map);
-  const base = inferenceProgram(forward, request, phase(0, lossStart), arena, account);
-  const lossPhase = phase(lossStart, backwardStart);
-  const backwardPhase = phase(backwardStart, end);
+  const memory = plan.finish(libc.map);
+  const base = inferenceProgram(forward, request, memory, memory.phase(0, lossStart), account);
+  const lossPhase = memory.phase(lossStart, backwardStart);
+  const backwardPhase = memory.phase(backwardStart, end);
   const gradientView = plan.view(outputGradient);
   const inputGradient = inputGradientValue && tensors.adopt("input gradient", inputGradientValue);
 
@@ -87,6 +87,8 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
       return { name, value, gradient };
     }),
     inputGradient,
+    // Between the halves of a step the arena holds activations.
+    scratch: (length) => (stepCount === undefined ? base.scratch(length) : tensors.scratch(length)),
     forwardTraining,
     async backward(gradient) {
       tensors.requireOpen();
@@ -106,7 +108,10 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
       runBackward();
       return { loss: loss.loss(), logits };
     },
-    newTensor: (like) => tensors.createLike(tensors.own(like)),
+    newTensor(like) {
+      const { name, ...layout } = tensors.own(like);
+      return tensors.create({ ...layout, name: `tensor like ${name}` });
+    },
     combine: (target, terms) => tensors.combine(tensors.own(target), terms),
     firstNonFinite: (of) =>
       [...parameters.values()].find(
@@ -118,12 +123,13 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
 function inferenceProgram(
   forward: Forward,
   request: CompileRequest,
+  memory: FinishedPlan,
   steps: Phase,
-  arena: MappedMemory,
   account: Account,
 ): Program {
   const { plan, tensors, parameters, run } = forward;
   const { batchSize, precision } = request;
+  const { arena, spare } = memory;
   const inputView = plan.view(forward.input);
   const outputView = plan.view(forward.output);
   const outputShape = forward.output.dims.slice(1);
@@ -133,6 +139,7 @@ function inferenceProgram(
   return {
     batchSize,
     precision,
+    input: inputView,
     outputShape,
     parameters: stored,
     memory: {
@@ -146,11 +153,17 @@ function inferenceProgram(
         const got = `${count} images in ${images.length} values`;
         throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
       }
-      inputView.set(images.subarray(0, count * imageSize));
+      const isInPlace = images.buffer === inputView.buffer && images.byteOffset === inputView.byteOffset;
+      if (!isInPlace) inputView.set(images.subarray(0, count * imageSize));
       inputView.fill(0, count * imageSize);
       run.draws = draws;
+      tensors.releaseScratch();
       steps.run();
       return outputView.subarray(0, count * outputSize);
+    },
+    scratch(length) {
+      tensors.requireOpen();
+      return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
     },
     async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
       return tensors.transfer("read", tensors.own(tensor), into);

@@ -1,17 +1,20 @@
 import { NativeError, ShapeError } from "../../errors.ts";
-import { formatShape, type Shape, sizeOf } from "../../shape.ts";
+import { formatShape, sizeOf } from "../../shape.ts";
 import type { Tensor, Term } from "../engine.ts";
 import { type Account, type Entry, timed } from "./account.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, OneDnn, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 
-/** A tensor in the engine's layout. */
+/** A tensor in the engine's layout: `parts` equal parts, one behind the other, each in a layout of its own. */
 export interface EngineTensor extends Tensor {
   readonly name: string;
+  readonly parts: number;
+  /** Layout of a part. */
   readonly desc: Desc;
-  /** Row-major layout of the same extents. */
+  /** Row-major layout of a part's extents. */
   readonly plain: Desc;
+  /** Of all parts. */
   readonly bytes: number;
   readonly address: bigint;
 }
@@ -38,6 +41,7 @@ export class TensorMemory {
   readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args" | "entry">>();
   readonly #session: Session;
   #reduced: MappedMemory | undefined;
+  #scratch: MappedMemory | undefined;
   isOpen = true;
 
   constructor(library: OneDnn, libc: LibC, account: Account) {
@@ -47,21 +51,31 @@ export class TensorMemory {
     this.#session = library.session();
   }
 
-  create(name: string, shape: Shape, desc: Desc, plain: Desc): EngineTensor {
-    const bytes = this.#session.bytes(desc);
+  create(layout: Pick<EngineTensor, "name" | "shape" | "desc" | "plain" | "parts">): EngineTensor {
+    const bytes = layout.parts * this.#session.bytes(layout.desc);
     const memory = this.#libc.map(bytes);
     this.#mapped.push(memory);
-    return { name, shape, desc, plain, bytes, address: memory.address };
-  }
-
-  createLike({ name, shape, desc, plain }: EngineTensor): EngineTensor {
-    return this.create(`tensor like ${name}`, shape, desc, plain);
+    return { ...layout, bytes, address: memory.address };
   }
 
   /** Sees a plan's value, which must be kept and in row order, as a tensor. */
   adopt(name: string, { desc, dims, buffer }: Value): EngineTensor {
     if (buffer.address === undefined) throw new Error(`${name}: not placed`);
-    return { name, shape: dims, desc, plain: desc, bytes: buffer.bytes, address: buffer.address };
+    return { name, shape: dims, desc, plain: desc, parts: 1, bytes: buffer.bytes, address: buffer.address };
+  }
+
+  /** Memory on huge pages for `length` values, until it is released or a longer one is asked for. */
+  scratch(length: number): Float32Array {
+    if (!this.#scratch || this.#scratch.bytes < 4 * length) {
+      this.releaseScratch();
+      this.#scratch = this.#libc.map(4 * length);
+    }
+    return this.#scratch.view(this.#scratch.address, length);
+  }
+
+  releaseScratch(): void {
+    this.#scratch?.unmap();
+    this.#scratch = undefined;
   }
 
   /** Native memory is gone after `close`: whatever touches it asks first. */
@@ -88,17 +102,17 @@ export class TensorMemory {
     }
     const session = this.#library.session();
     try {
-      const inside = session.memory(tensor.desc, tensor.address);
-      const outside = session.memory(tensor.plain, this.#libc.addressOf(values));
-      const [from, to] = direction === "read" ? [tensor.desc, tensor.plain] : [tensor.plain, tensor.desc];
-      const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
-      session.execute(
-        session.primitive(session.reorder(from, to)),
-        session.args([
-          ["src", src],
-          ["dst", dst],
-        ]),
-      );
+      const { desc, plain, parts, bytes, address } = tensor;
+      const [from, to] = direction === "read" ? [desc, plain] : [plain, desc];
+      const copy = session.primitive(session.reorder(from, to));
+      const outsideAddress = this.#libc.addressOf(values);
+      for (let part = 0; part < parts; part++) {
+        const inside = session.memory(desc, address + BigInt((part * bytes) / parts));
+        const outside = session.memory(plain, outsideAddress + BigInt((part * values.byteLength) / parts));
+        const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
+        const args = [["src", src] as const, ["dst", dst] as const];
+        session.execute(copy, session.args(args));
+      }
     } finally {
       session.close();
     }
@@ -148,11 +162,12 @@ export class TensorMemory {
     this.#session.close();
     for (const memory of this.#mapped.splice(0)) memory.unmap();
     this.#reduced?.unmap();
+    this.releaseScratch();
   }
 
   #compile(target: EngineTensor, terms: readonly Term[]): Compiled {
     for (const term of terms.map(([, tensor]) => this.own(tensor))) {
-      if (!this.#session.same(term.desc, target.desc)) {
+      if (term.parts !== target.parts || !this.#session.same(term.desc, target.desc)) {
         throw new ShapeError(`${target.name}: cannot be combined with ${term.name}: another shape or layout`);
       }
     }

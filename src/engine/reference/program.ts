@@ -9,6 +9,7 @@ import { Tensors } from "./tensors.ts";
 export class ReferenceProgram implements Program {
   readonly batchSize;
   readonly precision;
+  readonly input: Float32Array;
   readonly outputShape;
   readonly parameters: readonly Parameter[];
   readonly memory;
@@ -22,6 +23,7 @@ export class ReferenceProgram implements Program {
     this.#tensors = tensors;
     this.batchSize = request.batchSize;
     this.precision = request.precision;
+    this.input = new Float32Array(request.batchSize * sizeOf(request.inputShape));
     this.outputShape = request.ops.at(-1)?.outputShape ?? request.inputShape;
     const parameters = chain.parameters.flat();
     this.parameters = parameters.map(({ name, shape, values }) => ({ name, value: tensors.add(shape, values) }));
@@ -52,6 +54,10 @@ export class ReferenceProgram implements Program {
       output.set(chain.forward(r % chain.activations.length, image, draw(r)), r * outputSize);
     }
     return output;
+  }
+
+  scratch(length: number): Float32Array {
+    return new Float32Array(length);
   }
 
   async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {

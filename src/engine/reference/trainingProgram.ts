@@ -24,6 +24,7 @@ interface Step {
 export class ReferenceTrainingProgram implements TrainingProgram {
   readonly batchSize;
   readonly precision;
+  readonly input: Float32Array;
   readonly outputShape;
   readonly parameters: readonly TrainableParameter[];
   readonly memory;
@@ -45,6 +46,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#tensors = tensors;
     this.batchSize = program.batchSize;
     this.precision = program.precision;
+    this.input = program.input;
     this.outputShape = program.outputShape;
     const flat = gradients.parameters.flat();
     this.parameters = program.parameters.map((parameter, i) => {
@@ -137,6 +139,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     const isFinite32 = (x: number) => Number.isFinite(Math.fround(x));
     const tensorOf = ({ value, gradient }: TrainableParameter) => (of === "values" ? value : gradient);
     return this.parameters.find((parameter) => !this.#tensors.values(tensorOf(parameter)).every(isFinite32))?.name;
+  }
+
+  scratch(length: number): Float32Array {
+    return this.#program.scratch(length);
   }
 
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {

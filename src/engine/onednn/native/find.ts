@@ -1,25 +1,43 @@
 /** Finds oneDNN on this machine and loads it. */
-import { readFileSync } from "node:fs";
-import koffi from "koffi";
+import { realpathSync } from "node:fs";
 import { NativeError } from "../../../errors.ts";
 import { loadLibC } from "./libc.ts";
+import { inspectLibrary, type LibraryFacts } from "./library.ts";
 import type { OneDnn } from "./oneDnn.ts";
 import { loadOneDnn2 } from "./oneDnn2.ts";
+import { loadOneDnn3 } from "./oneDnn3.ts";
 
-/** Loaders by major version; the lowest minor version that each was written for. */
+/** Loaders by major version; the lowest minor version that each was written for. All later ones of a major version keep its API. */
 const loaders: ReadonlyMap<
   number,
   { readonly minor: number; readonly load: (path: string, version: string) => OneDnn }
-> = new Map([[2, { minor: 6, load: loadOneDnn2 }]]);
+> = new Map([
+  [2, { minor: 6, load: loadOneDnn2 }],
+  [3, { minor: 0, load: loadOneDnn3 }],
+]);
 
-/** Where to look, best first: names for the dynamic linker. The unsupported ones are looked for to say what they are. */
-const libraryNames =
+/**
+ * Where a virtual machine hides the caches of an AMD processor, 3.2 to 3.9 take the first one for a single byte: `sum` divides by zero and
+ * reorders drop the end of padded weights (https://github.com/uxlfoundation/oneDNN/issues/5313 is the same on Arm, from 3.10 on).
+ */
+const SMALLEST_CACHE_BYTES = 4096;
+
+/** Debian puts the minor version into the name (3.7 and 3.12 alike call themselves 3.6), and the linker takes no patterns. */
+const HIGHEST_MINOR = 30;
+const debianNames = Array.from({ length: HIGHEST_MINOR + 1 }, (_, i) => `libdnnl.so.3.${HIGHEST_MINOR - i}`);
+
+/**
+ * Where to look, best first: names for the dynamic linker. 2.x comes before 3.x where a machine has both, since only 2.x has Winograd
+ * convolutions for AVX-512. Version 1 is looked for to say what it is.
+ */
+const libraryNames: readonly string[] =
   process.platform === "darwin"
-    ? ["libdnnl.2.dylib", "libdnnl.3.dylib", "/opt/homebrew/lib/libdnnl.3.dylib"]
-    : ["libdnnl.so.2", "libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.3.5", "libdnnl.so.1"];
+    ? ["libdnnl.2.dylib", "libdnnl.3.dylib", "/opt/homebrew/lib/libdnnl.3.dylib", "/usr/local/lib/libdnnl.3.dylib"]
+    : ["libdnnl.so.2", "libdnnl.so.3", ...debianNames, "libdnnl.so.1"];
 
 const INSTALL =
-  "install oneDNN 2.6 or later of 2.x (Debian 12: apt-get install libdnnl2), or set ALEXNET_ONEDNN to the path of one";
+  "install 2.6 or later of 2.x, or 3.x (npm run setup in a checkout; packages libdnnl2, libdnnl3 and libdnnl3.6 of Debian and " +
+  "Ubuntu, onednn of Homebrew), or set ALEXNET_ONEDNN to the path of one";
 
 /** A oneDNN library on this machine. */
 export interface FoundLibrary {
@@ -27,57 +45,70 @@ export interface FoundLibrary {
   readonly path: string;
   readonly version: string;
   readonly supported: boolean;
+  /** Why it is not supported. */
+  readonly problem?: string;
 }
 
 /** Every oneDNN that the dynamic linker finds here, or the one that ALEXNET_ONEDNN names; the first supported one is used. */
 export function findOneDnn(): readonly FoundLibrary[] {
-  const chosen = process.env["ALEXNET_ONEDNN"];
-  return (chosen ? [chosen] : libraryNames).flatMap((name) => probe(name) ?? []);
+  return [...search()];
 }
 
 /** Throws NativeError that says what was found and what to install. */
 export function loadOneDnn(): OneDnn {
-  const found = findOneDnn();
-  const usable = found.find((library) => library.supported);
-  if (!usable) {
-    const chosen = process.env["ALEXNET_ONEDNN"];
-    const versions = found.map(({ path, version }) => `${version} at ${path}, which is not supported`).join("; ");
-    const state = versions || (chosen ? `nothing loads from ALEXNET_ONEDNN=${chosen}` : "not found");
-    throw new NativeError(`oneDNN: ${state}; ${INSTALL}`);
+  const rejected: FoundLibrary[] = [];
+  for (const library of search()) {
+    if (library.supported) return load(library);
+    rejected.push(library);
   }
-  loadLibC().pin(usable.path);
-  const loader = loaders.get(majorMinor(usable.version)[0]);
-  if (!loader) throw new NativeError(`oneDNN: no loader for version ${usable.version}`);
-  return loader.load(usable.path, usable.version);
+  const chosen = process.env["ALEXNET_ONEDNN"];
+  const found = rejected.map(({ path, version, problem }) => `${version} at ${path} ${problem}`).join("; ");
+  const state = found || (chosen ? `nothing loads from ALEXNET_ONEDNN=${chosen}` : "not found");
+  throw new NativeError(`oneDNN: ${state}; ${INSTALL}`);
+}
+
+function load({ path, version }: FoundLibrary): OneDnn {
+  const loader = loaders.get(majorMinor(version)[0]);
+  if (!loader) throw new NativeError(`oneDNN: no loader for version ${version}`);
+  loadLibC().pin(path);
+  return loader.load(path, version);
+}
+
+/** One library after the other, so that nothing is loaded behind the one that will do. */
+function* search(): Generator<FoundLibrary> {
+  const chosen = process.env["ALEXNET_ONEDNN"];
+  const seen = new Set<string>();
+  for (const name of chosen ? [chosen] : libraryNames) {
+    const library = probe(name);
+    if (!library || seen.has(library.path)) continue;
+    seen.add(library.path);
+    yield library;
+  }
 }
 
 function probe(name: string): FoundLibrary | undefined {
   try {
-    const before = loadedPaths();
-    const library = koffi.load(name);
-    const pointer: bigint = library.func("dnnl_version", "void *", [])();
-    const numbers = new Int32Array(koffi.view(pointer, 12));
-    const version = numbers.join(".");
-    const [major, minor] = majorMinor(version);
-    return { path: newPath(before) ?? name, version, supported: minor >= (loaders.get(major)?.minor ?? Infinity) };
+    const facts = inspectLibrary(name);
+    const path = realpathSync(loadLibC().fileOf(name, "dnnl_version") ?? name);
+    const problem = problemOf(facts);
+    return { path, version: facts.version, supported: problem === undefined, ...(problem && { problem }) };
   } catch {
     return undefined; // not there, or no oneDNN: the caller reports what is missing
   }
 }
 
+/** Why the engine refuses a library. */
+function problemOf({ version, firstCacheBytes }: LibraryFacts): string | undefined {
+  const [major, minor] = majorMinor(version);
+  if (minor < (loaders.get(major)?.minor ?? Infinity)) return "is not supported";
+  if (firstCacheBytes === undefined || firstCacheBytes >= SMALLEST_CACHE_BYTES) return undefined;
+  return (
+    `takes this processor's first cache for ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
+    "numbers or crash; 2.6 and 3.12 do not"
+  );
+}
+
 function majorMinor(version: string): readonly [major: number, minor: number] {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return [major, minor];
-}
-
-/** The file behind the name just loaded, where the system can tell: a new one, or the only one that was there before. */
-function newPath(before: readonly string[]): string | undefined {
-  const now = loadedPaths();
-  return now.find((path) => !before.includes(path)) ?? (now.length === 1 ? now[0] : undefined);
-}
-
-function loadedPaths(): readonly string[] {
-  if (process.platform !== "linux") return [];
-  const maps = readFileSync("/proc/self/maps", "utf8");
-  return [...new Set([...maps.matchAll(/\/.*\/libdnnl[^/\n]*$/gm)].map(([path]) => path))];
 }

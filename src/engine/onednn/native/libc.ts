@@ -8,6 +8,9 @@ const RTLD_NOW = 2;
 const onLinux = process.platform === "linux";
 const MAP_PRIVATE_ANONYMOUS = onLinux ? 0x22 : 0x1002;
 const RTLD_NODELETE = onLinux ? 0x1000 : 0x80;
+const RTLD_NOLOAD = onLinux ? 0x4 : 0x10;
+/** `Dl_info`: four pointers, the first one to the name of the file. */
+const DL_INFO_POINTERS = 4;
 const HUGE_PAGE = 2 ** 21;
 
 /** A range of zeroed memory of the operating system, outside JavaScript's heap: it never moves. */
@@ -31,6 +34,8 @@ export interface LibC {
   addressOf(array: Float32Array): bigint;
   /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
   pin(path: string): void;
+  /** The file that a library was loaded from which has the function `symbol`; undefined if it is not loaded, or has none. */
+  fileOf(library: string, symbol: string): string | undefined;
 }
 
 const MAX_VIEW_BYTES = 2 ** 32;
@@ -48,6 +53,9 @@ export function loadLibC(): LibC {
   const munmap = library.func("munmap", "int", ["void *", "size_t"]);
   const madvise = library.func("madvise", "int", ["void *", "size_t", "int"]);
   const dlopen = library.func("dlopen", "void *", ["str", "int"]);
+  const dlsym = library.func("dlsym", "void *", ["void *", "str"]);
+  const dlclose = library.func("dlclose", "int", ["void *"]);
+  const dladdr = library.func("dladdr", "int", ["void *", "void *"]);
   return {
     map(bytes) {
       const whole = Math.ceil(Math.max(bytes, 1) / HUGE_PAGE + 1) * HUGE_PAGE;
@@ -67,6 +75,14 @@ export function loadLibC(): LibC {
       if (dlopen(path, RTLD_NOW | RTLD_NODELETE) === null) {
         throw new NativeError(`${path}: the library does not load`);
       }
+    },
+    fileOf(name, symbol) {
+      const handle = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+      if (handle === null) return undefined;
+      const info = new BigUint64Array(DL_INFO_POINTERS);
+      const found = dladdr(dlsym(handle, symbol), info) !== 0;
+      dlclose(handle);
+      return found ? koffi.decode.string(info[0] as bigint) : undefined;
     },
   };
 }

@@ -92,6 +92,8 @@ export interface Session {
   any(dims: readonly number[], format: NumberFormat): Desc;
   /** Row-major layout. */
   plain(dims: readonly number[], format: NumberFormat): Desc;
+  /** A part of a tensor as it lies in the whole. Offsets must be at multiples of the layout's blocks. */
+  slice(whole: Desc, dims: readonly number[], offsets: readonly number[]): Desc;
   bytes(desc: Desc): number;
   same(a: Desc, b: Desc): boolean;
 

@@ -1,21 +1,75 @@
-import type { Op } from "../../engine.ts";
-import type { BuildContext, Builder } from "./op.ts";
-import { buildWeighted } from "./weighted.ts";
+import type { AnyOp, Op } from "../../engine.ts";
+import type { Value } from "../plan.ts";
+import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
+import { buildWeighted, forwardOf, hasForward, type Weighted } from "./weighted.ts";
 
-/** Convolution: Winograd's algorithm where it is faster and may be used, direct otherwise. */
+/** Layouts block channels by as many: groups that are no multiple of it cannot be cut out of a map. */
+const CHANNEL_BLOCK = 16;
+
+/** Convolution: by Winograd's algorithm where that may be used and the library has it, which is faster; direct otherwise. */
 export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
-  const { outChannels, kernelSize, groups, stride, padding } = op.options;
-  const channels = (op.inputShape[0] as number) / groups;
-  const filter = [channels, kernelSize, kernelSize];
-  const weightDims = groups === 1 ? [outChannels, ...filter] : [groups, outChannels / groups, ...filter];
-  const outputDims = [context.batchSize, ...op.outputShape];
-  const src = context.plan.session.any(input.dims, context.format);
-  const window = { stride, padding, algorithm: isForWinograd(context, op) ? "winograd" : "direct" } as const;
-  return buildWeighted(context, { op, next, input, src, weightDims, outputDims, window });
+  const { kernelSize, stride, groups, outChannels } = op.options;
+  const channels = [op.inputShape[0] as number, outChannels];
+  const mayRound = !context.exact && context.format === "f32" && kernelSize === 3 && stride === 1;
+  const isDivisible = groups === 1 || channels.every((count) => count % (groups * CHANNEL_BLOCK) === 0);
+  const direct = weightedOf(context, op, input, next, whole, "direct");
+  if (!mayRound || !isDivisible) return buildWeighted(context, direct);
+  const parts = Array.from({ length: groups }, (_, index) =>
+    weightedOf(context, op, input, next, { index, count: groups }, "winograd"),
+  );
+  if (!parts.every((part) => hasForward(context, part))) return buildWeighted(context, direct);
+  const [only] = parts;
+  return only && groups === 1 ? buildWeighted(context, only) : buildGroups(context, direct, parts);
 };
 
-/** The only convolutions for which the library has Winograd's algorithm. */
-function isForWinograd({ exact, format }: BuildContext, { options }: Op<"conv2d">): boolean {
-  const { kernelSize, stride, groups } = options;
-  return !exact && format === "f32" && kernelSize === 3 && stride === 1 && groups === 1;
+/** The convolution of all groups, or, as part i of as many parts as there are groups, of group i. */
+function weightedOf(
+  { plan, batchSize, format }: BuildContext,
+  op: Op<"conv2d">,
+  input: Value,
+  next: AnyOp | undefined,
+  part: Part,
+  algorithm: "direct" | "winograd",
+): Weighted {
+  const { outChannels, kernelSize, stride, padding, groups } = op.options;
+  const channels = input.dims[1] as number;
+  const filters = [outChannels / groups, channels / groups, kernelSize, kernelSize];
+  const source = part.count === 1 ? input : plan.channelPart(input, part.index, part.count);
+  return {
+    op,
+    next,
+    input: source,
+    src: plan.session.any(source.dims, format),
+    weightDims: groups === part.count ? filters : [groups, ...filters],
+    outputDims: [batchSize, outChannels / part.count, ...op.outputShape.slice(1)],
+    window: { stride, padding, algorithm },
+    part,
+  };
+}
+
+/** Each group by itself, since the library has no grouped Winograd. Copying a group's channels costs a small part of what that saves. */
+function buildGroups(context: BuildContext, direct: Weighted, groups: readonly Weighted[]): Built {
+  const { plan } = context;
+  const { op, input, outputDims } = direct;
+  const count = groups.length;
+  const output = plan.value(outputDims, plan.layout(forwardOf(context, direct), "dst"));
+  const parts = groups.map((group, index) => {
+    const part = buildWeighted(context, group);
+    plan.copy(part.output, plan.channelPart(output, index, count));
+    return part;
+  });
+  return {
+    output,
+    covers: parts[0]?.covers ?? 1,
+    backward(outputGradient, needed) {
+      const gradient = plan.inLayout(outputGradient, output.desc);
+      const inputGradient = needed ? plan.value(input.dims, input.desc) : undefined;
+      parts.forEach((part, index) => {
+        plan.enter(op.name, "backwardData");
+        const partGradient = part.backward(plan.channelPart(gradient, index, count), needed);
+        if (partGradient && inputGradient) plan.copy(partGradient, plan.channelPart(inputGradient, index, count));
+      });
+      return inputGradient;
+    },
+  };
 }

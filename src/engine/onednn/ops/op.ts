@@ -2,6 +2,14 @@ import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
 import type { Desc, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 
+/** One of `count` equal parts. */
+export interface Part {
+  readonly index: number;
+  readonly count: number;
+}
+
+export const whole: Part = { index: 0, count: 1 };
+
 /** What an operation is built in. */
 export interface BuildContext {
   readonly plan: Plan;
@@ -11,10 +19,13 @@ export interface BuildContext {
   readonly format: NumberFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
-  /** The parameter of this name; in training f32, and its gradient has the same layout. */
-  parameter(name: string, dims: readonly number[], desc: Desc): Value;
-  /** The gradient of the parameter of this name, in the parameter's layout. */
-  gradient(name: string): Value;
+  /** A part of the parameter of this name, which is made of `count` parts of that layout, and the same of its gradient in training. */
+  parameter(
+    name: string,
+    dims: readonly number[],
+    desc: Desc,
+    part: Part,
+  ): { value: Value; gradient: Value | undefined };
   /** Which dropout masks the run in progress draws. */
   readonly run: { draws: DropoutDraws; dropoutActive: boolean };
 }

@@ -1,0 +1,112 @@
+/** One comparison: workers side by side on the same workload, one computing at a time, round by round. */
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Precision } from "../../src/engine/engine.ts";
+import { AlexNetError, messageOf } from "../../src/errors.ts";
+import type { Network } from "../../src/network/network.ts";
+import type { Mode } from "./protocol.ts";
+import { type Measured, relativeDifference, stepsFor } from "./results.ts";
+import type { Variant } from "./variants.ts";
+import { startWorker, type Worker } from "./worker.ts";
+import { writeWorkload } from "./workload.ts";
+
+export interface Comparison {
+  readonly network: Network;
+  readonly mode: Mode;
+  readonly batchSize: number;
+  readonly threads: number;
+  readonly rounds: number;
+  /** The first, and all of its name, are this project's: what the others are compared with. */
+  readonly variants: readonly Variant[];
+}
+
+/** A round lets each worker compute about this long, or one step. */
+const ROUND_SECONDS = 3;
+/** Untimed: memory and code that the first steps make. */
+const WARM_UP_STEPS = 2;
+
+/** How far logits may be apart, of the largest: Winograd's rounding in f32, and 8 bits of mantissa through eight layers in bf16. */
+const tolerances: { readonly [P in Precision]: number } = { f32: 1e-3, bf16: 5e-2 };
+
+interface Runner {
+  readonly variant: Variant;
+  readonly worker: Worker;
+  readonly steps: number;
+  readonly rounds: (readonly number[])[];
+}
+
+/**
+ * Measures all variants. One that does not start is left out, and told of; the first must.
+ *
+ * Throws AlexNetError if a variant computes other logits than the first variant.
+ */
+export async function compare(comparison: Comparison, say: (line: string) => void): Promise<readonly Measured[]> {
+  const folder = mkdtempSync(join(tmpdir(), "alexnet-peers-"));
+  const runners: Runner[] = [];
+  try {
+    await writeWorkload(folder, comparison.network, comparison.batchSize);
+    let expected: readonly number[] | undefined;
+    for (const variant of comparison.variants) {
+      say(`  starting ${variant.name} ${variant.precision}`);
+      const worker = await start(variant, comparison, folder, say);
+      if (!worker) continue;
+      const runner = { variant, worker, steps: await warmUp(worker), rounds: [] };
+      runners.push(runner);
+      const logits = await worker.check();
+      expected ??= logits;
+      requireSame(variant, logits, expected);
+    }
+    for (let round = 0; round < comparison.rounds; round++) {
+      say(`  round ${round + 1} of ${comparison.rounds}`);
+      // Another one begins each time, so that nobody always follows the same one.
+      for (let i = 0; i < runners.length; i++) {
+        const runner = runners[(round + i) % runners.length];
+        runner?.rounds.push(await runner.worker.run(runner.steps));
+      }
+    }
+    return runners.map(({ variant, worker, rounds }) => ({
+      precision: variant.precision,
+      variant: variant.name,
+      description: worker.description,
+      rounds,
+      firstStepSeconds: worker.firstStepSeconds,
+      peakBytes: worker.peakBytes(),
+    }));
+  } finally {
+    for (const { worker } of runners) worker.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function start(
+  variant: Variant,
+  { mode, batchSize, threads, variants }: Comparison,
+  folder: string,
+  say: (line: string) => void,
+): Promise<Worker | undefined> {
+  const request = { folder, mode, precision: variant.precision, batchSize, threads };
+  try {
+    return await startWorker(variant.command(request));
+  } catch (cause) {
+    if (variant.name === variants[0]?.name) throw new AlexNetError(`${variant.name}: ${messageOf(cause)}`, { cause });
+    say(`  left out: ${variant.name} ${variant.precision}: ${messageOf(cause)}`);
+    return undefined;
+  }
+}
+
+/** Returns how many steps make a round. */
+async function warmUp(worker: Worker): Promise<number> {
+  const seconds = await worker.run(WARM_UP_STEPS);
+  return stepsFor(ROUND_SECONDS, Math.min(...seconds));
+}
+
+function requireSame({ name, precision }: Variant, logits: readonly number[], expected: readonly number[]): void {
+  const difference = relativeDifference(logits, expected);
+  const tolerance = tolerances[precision];
+  if (difference <= tolerance) return;
+  throw new AlexNetError(
+    `${name} ${precision}: expected logits within ${tolerance} of ours, got a difference of ${difference}; it computes something else`,
+  );
+}

@@ -1,0 +1,107 @@
+/** A Debian system with PyTorch in a folder of its own: Debian's unstable suite has a recent one, and the machine stays as it is. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { AlexNetError } from "../../src/errors.ts";
+
+const SUITE = "unstable";
+/** For torch.compile, which writes C++ with the headers of PyTorch and Python. */
+const COMPILER = ["g++", "libtorch-dev", "libpython3-dev"];
+/** Without OpenBLAS, Debian's PyTorch multiplies matrices with the reference BLAS, more than twenty times slower. */
+const PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", ...COMPILER];
+const DEFAULT_MIRROR = "http://deb.debian.org/debian";
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/** Where the benchmark keeps what it installs: no part of the checkout. */
+export function cacheFolder(): string {
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "alexnet");
+}
+
+/**
+ * The command that runs another in a root, with `folder` of this machine at `inside`. The mounts are those of that process alone: none is
+ * left behind, however it ends.
+ */
+export function enterRoot(root: string, folder: string, inside: string): readonly string[] {
+  const script = `
+    mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" && mount --rbind /dev "$1/dev" &&
+    mount --bind "$2" "$1$3" && root=$1 && shift 3 && exec chroot "$root" "$@"`;
+  return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", root, folder, inside];
+}
+
+/** The folder of the Debian system, which is made if it is not there: a download of about 400 MB. Throws AlexNetError if it cannot be. */
+export async function debianRoot(say: (line: string) => void): Promise<string> {
+  requireTools();
+  const root = join(cacheFolder(), "peers-root");
+  if (existsSync(root)) return root;
+  const partial = `${root}.partial`;
+  const log = `${root}.log`;
+  await mkdir(cacheFolder(), { recursive: true });
+  await rm(partial, { recursive: true, force: true });
+  const mirror = debianMirror();
+  say(
+    `making a Debian ${SUITE} system with ${PACKAGES.join(", ")} in ${root} from ${mirror}: some minutes, log ${log}`,
+  );
+  await logged(log, [
+    "debootstrap",
+    "--variant=minbase",
+    "--force-check-gpg",
+    `--keyring=${KEYRING}`,
+    SUITE,
+    partial,
+    mirror,
+  ]);
+  const install = [
+    "env",
+    "DEBIAN_FRONTEND=noninteractive",
+    "apt-get",
+    "install",
+    "-q",
+    "--yes",
+    "--no-install-recommends",
+  ];
+  await logged(log, [...enterRoot(partial, "/tmp", "/mnt"), ...install, ...PACKAGES]);
+  await rename(partial, root);
+  return root;
+}
+
+function requireTools(): void {
+  const remedy = "install PyTorch 2 or later and name its Python in ALEXNET_PYTHON";
+  if (process.getuid?.() !== 0) {
+    throw new AlexNetError(
+      `PyTorch: python3 has none, and only root can make or enter a Debian system with it; ${remedy}`,
+    );
+  }
+  const missing = ["debootstrap", "unshare", "chroot"].filter((tool) => spawnSync(tool, ["--help"]).error);
+  if (!existsSync(KEYRING)) missing.push("debian-archive-keyring");
+  if (missing.length > 0) {
+    const what = missing.join(", ");
+    throw new AlexNetError(
+      `PyTorch: python3 has none, and to make a Debian system with it ${what} is missing; install it, or ${remedy}`,
+    );
+  }
+}
+
+/** The mirror that this machine's apt uses for Debian, if it does. */
+function debianMirror(): string {
+  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(LABEL) $(SITE)"], { encoding: "utf8" });
+  return /^Debian (\S+)$/m.exec(stdout ?? "")?.[1] ?? DEFAULT_MIRROR;
+}
+
+/** Runs a command, its output to the end of a file. */
+async function logged(log: string, [program = "", ...args]: readonly string[]): Promise<void> {
+  const file = await open(log, "a");
+  try {
+    const code = await new Promise((resolve, reject) => {
+      spawn(program, args, { stdio: ["ignore", file.fd, file.fd] })
+        .once("error", reject)
+        .once("close", resolve);
+    });
+    if (code === 0) return;
+    const end = readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n");
+    throw new AlexNetError(`${program}: ended with ${code}; the end of ${log}:\n${end}`);
+  } finally {
+    await file.close();
+  }
+}

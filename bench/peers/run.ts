@@ -1,0 +1,112 @@
+/**
+ * Compares this project with PyTorch and ONNX Runtime on this machine, all in one run:
+ *
+ *     npm run bench:peers -- --network alexnet-owt --mode infer --batch-size 1
+ */
+import { Command, Option } from "commander";
+import { positiveInteger } from "../../src/cli/options.ts";
+import { print, printJson, tell } from "../../src/cli/output.ts";
+import type { Precision } from "../../src/engine/engine.ts";
+import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
+import { AlexNetError, messageOf } from "../../src/errors.ts";
+import { findNetwork } from "../../src/network/alexnet.ts";
+import { wrap } from "../../src/report/text.ts";
+import { type Comparison, compare } from "./compare.ts";
+import type { Mode } from "./protocol.ts";
+import { findTorch, type Torch } from "./python.ts";
+import { formatComparison } from "./table.ts";
+import { onnxRuntimeVariants, ownVariant, TUNED, torchVariants, type Variant } from "./variants.ts";
+
+interface Flags {
+  readonly network?: readonly string[];
+  readonly precision?: readonly Precision[];
+  readonly mode?: readonly Mode[];
+  readonly batchSize?: number;
+  readonly rounds: number;
+  readonly json?: boolean;
+}
+
+const defaultNetworks: { readonly [M in Mode]: readonly string[] } = {
+  train: ["alexnet-fashion", "alexnet-owt", "alexnet"],
+  infer: ["alexnet-owt"],
+};
+const defaultBatchSizes: { readonly [M in Mode]: readonly number[] } = { train: [128], infer: [1, 32] };
+
+const program = new Command("bench:peers")
+  .description("compare training and inference with PyTorch and ONNX Runtime")
+  .option("--network <names...>", "networks (default: all three for training, alexnet-owt for inference)")
+  .addOption(
+    new Option("--precision <names...>", "number formats (default: what the processor multiplies)").choices([
+      "f32",
+      "bf16",
+    ]),
+  )
+  .addOption(new Option("--mode <names...>", "what to compare (default: both)").choices(["train", "infer"]))
+  .option("--batch-size <n>", "images (default: 128 for training, 1 and 32 for inference)", positiveInteger)
+  .option("--rounds <n>", "how often each computes in turn", positiveInteger, 5)
+  .option("--json", "print the result as JSON")
+  .configureHelp({ helpWidth: 80 });
+
+async function main(flags: Flags): Promise<void> {
+  const torch = await findTorch(tell);
+  tell(`PyTorch ${torch.version}`);
+  if (!torch.hasJemalloc) tell("jemalloc (libjemalloc.so.2) is not there: PyTorch is tuned without it");
+  if (!torch.hasCompiler) tell("a C++ compiler is not there: PyTorch is not compiled");
+  const engine = createOneDnnEngine();
+  tell(engine.description);
+  const { nativeBf16, threads } = engine;
+  engine.close();
+  const precisions = flags.precision ?? (nativeBf16 ? (["f32", "bf16"] as const) : (["f32"] as const));
+  const results: object[] = [];
+  for (const comparison of comparisons(flags, precisions, threads, torch)) {
+    const { network, mode, batchSize, rounds } = comparison;
+    tell(`${network.name} ${mode} batch ${batchSize}`);
+    const measured = await compare(comparison, tell);
+    results.push({ network: network.name, mode, batchSize, threads, rounds, measured });
+    if (!flags.json) print(`${formatComparison(comparison, measured)}\n`);
+  }
+  if (flags.json) printJson(results);
+  else print(wrap(TUNED));
+}
+
+/** Training takes gigabytes for each worker, so the precisions are compared apart; for inference they meet. */
+function comparisons(
+  flags: Flags,
+  precisions: readonly Precision[],
+  threads: number,
+  torch: Torch,
+): readonly Comparison[] {
+  return (flags.mode ?? (["train", "infer"] as const)).flatMap((mode) =>
+    (flags.network ?? defaultNetworks[mode]).flatMap((name) =>
+      (flags.batchSize ? [flags.batchSize] : defaultBatchSizes[mode]).flatMap((batchSize) =>
+        (mode === "train" ? precisions.map((one) => [one]) : [precisions]).map((together) => ({
+          network: findNetwork(name),
+          mode,
+          batchSize,
+          threads,
+          rounds: flags.rounds,
+          variants: variantsOf(mode, together, torch),
+        })),
+      ),
+    ),
+  );
+}
+
+function variantsOf(mode: Mode, precisions: readonly Precision[], torch: Torch): readonly Variant[] {
+  return [
+    ...precisions.map(ownVariant),
+    ...precisions.flatMap((precision) => torchVariants(torch, mode, precision)),
+    ...(mode === "infer" && precisions.includes("f32") ? onnxRuntimeVariants(tell) : []),
+  ];
+}
+
+program.action(async () => {
+  try {
+    await main(program.opts<Flags>());
+  } catch (error) {
+    if (!(error instanceof AlexNetError)) throw error;
+    tell(`bench:peers: ${messageOf(error)}`);
+    process.exitCode = error.exitCode;
+  }
+});
+await program.parseAsync();

@@ -1,0 +1,61 @@
+/** A comparison as text for a terminal. */
+import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
+import { formatTable } from "../../src/report/terminal.ts";
+import type { Comparison } from "./compare.ts";
+import { fastest, type Measured, ratesOf, type Spread, speedup, spreadOf } from "./results.ts";
+
+function formatRange({ min, max }: Spread, digits: (value: number) => string): string {
+  return `${digits(min)}–${digits(max)}`;
+}
+
+const ratio = (value: number) => value.toFixed(2);
+
+/** Rates of every variant, then how ours compares with the best peer at each precision. */
+export function formatComparison(comparison: Comparison, measured: readonly Measured[]): string {
+  const { network, mode, batchSize, threads, rounds } = comparison;
+  const precisions = [...new Set(measured.map(({ precision }) => precision))];
+  const title = `${network.name}, ${mode === "train" ? "training" : "inference"}, batch ${batchSize}, ${threads} threads, ${rounds} rounds`;
+  const tables = precisions.map((precision) => {
+    const of = measured.filter((one) => one.precision === precision);
+    return `${precision}\n${formatRates(of, batchSize)}\n${formatVerdict(`${precision}:`, of, batchSize)}`;
+  });
+  const any = precisions.length > 1 ? [formatVerdict("any precision:", measured, batchSize)] : [];
+  return [title, ...tables, ...any].join("\n\n");
+}
+
+function formatRates(measured: readonly Measured[], batchSize: number): string {
+  const first = measured[0];
+  const ours = first ? ratesOf(first, batchSize) : [];
+  const rows = measured.map((one) => {
+    const rates = ratesOf(one, batchSize);
+    const spread = spreadOf(rates);
+    return [
+      one.variant,
+      formatMagnitude(spread.median),
+      formatRange(spread, formatMagnitude),
+      one === first ? "" : ratio(speedup(ours, rates).median),
+      formatDuration(one.firstStepSeconds),
+      one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
+    ];
+  });
+  const columns = ["variant", "images/s", "rounds", "ours ÷ it", "1st step", "peak"].map((heading, i) => ({
+    heading,
+    align: i === 0 ? ("left" as const) : ("right" as const),
+    shrinks: i === 0,
+  }));
+  return formatTable(columns, rows);
+}
+
+function formatVerdict(label: string, measured: readonly Measured[], batchSize: number): string {
+  const isOurs = (one: Measured) => one.variant === measured[0]?.variant;
+  const ours = fastest(measured.filter(isOurs), batchSize);
+  const peer = fastest(
+    measured.filter((one) => !isOurs(one)),
+    batchSize,
+  );
+  if (!ours || !peer) return `${label} no peer`;
+  const speed = speedup(ratesOf(ours, batchSize), ratesOf(peer, batchSize));
+  const memory =
+    ours.peakBytes && peer.peakBytes ? `, ${ratio(ours.peakBytes / peer.peakBytes)} × its peak memory` : "";
+  return `${label} ${ratio(speed.median)} × ${peer.variant} ${peer.precision} (rounds ${formatRange(speed, ratio)})${memory}`;
+}

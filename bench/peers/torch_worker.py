@@ -1,0 +1,155 @@
+"""The worker that computes with PyTorch: the same workload and the same lines of JSON as protocol.ts says.
+
+    python3 torch_worker.py '{"folder": …, "mode": "train", "precision": "f32", "batchSize": 128, "threads": 2,
+                              "channelsLast": false, "fused": false, "form": "eager"}'
+
+precision bf16 is autocast in training. For inference `form` decides: "eager" is autocast, the others hold the weights in
+bf16. "frozen" is a trace with its parameters folded in, "optimized" that with oneDNN's own weight layouts, "compiled" is
+torch.compile with weights folded in, which needs a C++ compiler.
+"""
+
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+CHECKED_IMAGES = 2
+LEARNING_RATE = 1e-3
+
+
+def module(op):
+    """The torch.nn module of an operation of the chain."""
+    options, channels = op["options"], op["inputShape"][0]
+    return {
+        "conv2d": lambda: nn.Conv2d(
+            channels, options["outChannels"], options["kernelSize"], options["stride"], options["padding"], groups=options["groups"]
+        ),
+        "relu": lambda: nn.ReLU(inplace=True),
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "localResponseNorm": lambda: nn.LocalResponseNorm(options["size"], options["alpha"], options["beta"], options["k"]),
+        "maxPool2d": lambda: nn.MaxPool2d(options["kernelSize"], options["stride"], options["padding"]),
+        "adaptiveAveragePool2d": lambda: nn.AdaptiveAvgPool2d(options["outputSize"]),
+        "flatten": nn.Flatten,
+        "linear": lambda: nn.Linear(math.prod(op["inputShape"]), options["outFeatures"]),
+        "dropout": lambda: nn.Dropout(options["probability"]),
+    }[op["kind"]]()
+
+
+class Workload:
+    def __init__(self, request):
+        self.request = request
+        self.folder = request["folder"]
+        with open(os.path.join(self.folder, "network.json")) as file:
+            self.chain = json.load(file)
+        self.layout = torch.channels_last if request["channelsLast"] else torch.contiguous_format
+        shape = [request["batchSize"], *self.chain["inputShape"]]
+        images = np.fromfile(os.path.join(self.folder, "images.f32"), np.float32, math.prod(shape))
+        self.images = torch.from_numpy(images.reshape(shape)).contiguous(memory_format=self.layout)
+        self.labels = torch.arange(request["batchSize"]) % self.chain["classes"]
+        self.bf16 = request["precision"] == "bf16"
+        with torch.device("meta"):
+            model = nn.Sequential(*map(module, self.chain["ops"]))
+        self.model = model.to_empty(device="cpu").to(memory_format=self.layout)
+        self.load()
+
+    def load(self):
+        with open(os.path.join(self.folder, "parameters.f32"), "rb") as file, torch.no_grad():
+            for parameter in self.model.parameters():
+                values = np.fromfile(file, np.float32, parameter.numel())
+                parameter.copy_(torch.from_numpy(values).view(parameter.shape))
+
+    def autocast(self):
+        return torch.autocast("cpu", dtype=torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+
+
+class Training(Workload):
+    def __init__(self, request):
+        super().__init__(request)
+        options = {"fused": True} if request["fused"] else {}
+        self.optimizer = torch.optim.SGD(self.model.parameters(), LEARNING_RATE, momentum=0.9, weight_decay=5e-4, **options)
+
+    def step(self):
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.autocast():
+            loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
+        loss.backward()
+        self.optimizer.step()
+        if not math.isfinite(loss.item()):
+            raise ValueError(f"training: the loss is {loss.item()}")
+
+    def check(self):
+        self.load()
+        self.model.eval()
+        with torch.no_grad(), self.autocast():
+            return self.model(self.images[:CHECKED_IMAGES])
+
+
+class Inference(Workload):
+    def __init__(self, request):
+        super().__init__(request)
+        self.model.eval()
+        form = request["form"]
+        if form != "eager" and self.bf16:
+            self.model.bfloat16()
+            self.images = self.images.bfloat16()
+        context = self.autocast if form == "eager" else contextlib.nullcontext
+        compiled = self.build(form)
+
+        def forward():
+            with torch.inference_mode(), context():
+                return compiled(self.images)
+
+        self.step = forward
+
+    def build(self, form):
+        if form == "eager":
+            return self.model
+        with torch.no_grad():
+            if form == "compiled":
+                os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(self.folder, "inductor")
+                from torch._inductor import config
+
+                config.freezing = True
+                return torch.compile(self.model)
+            frozen = torch.jit.freeze(torch.jit.trace(self.model, self.images))
+            return torch.jit.optimize_for_inference(frozen) if form == "optimized" else frozen
+
+    def check(self):
+        return self.step()[:CHECKED_IMAGES]
+
+
+def answer(line):
+    print(json.dumps(line), flush=True)
+
+
+def seconds(step, steps):
+    for _ in range(steps):
+        before = time.perf_counter()
+        step()
+        yield time.perf_counter() - before
+
+
+def main():
+    request = json.loads(sys.argv[-1])
+    torch.set_num_threads(request["threads"])
+    computation = (Training if request["mode"] == "train" else Inference)(request)
+    computation.step()
+    answer({"ready": f"PyTorch {torch.__version__}"})
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["command"] == "check":
+            answer({"logits": computation.check().float().flatten().tolist()})
+        else:
+            answer({"seconds": list(seconds(computation.step, command["steps"]))})
+
+
+if __name__ == "__main__":
+    main()

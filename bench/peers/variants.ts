@@ -1,0 +1,102 @@
+/** Who takes part in a comparison: this project, and its peers as they come and tuned. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Precision } from "../../src/engine/engine.ts";
+import { AlexNetError } from "../../src/errors.ts";
+import { cacheFolder } from "./debianRoot.ts";
+import type { Mode, WorkerRequest } from "./protocol.ts";
+import type { Environment, Torch } from "./python.ts";
+
+/** One way to compute a network. */
+export interface Variant {
+  readonly name: string;
+  readonly precision: Precision;
+  /** What starts its worker. */
+  command(request: WorkerRequest): readonly string[];
+}
+
+function script(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+const node = [process.execPath, "--import", "tsx"];
+
+/** This project. */
+export function ownVariant(precision: Precision): Variant {
+  return {
+    name: "alexnet",
+    precision,
+    command: (request) => [...node, script("ownWorker.ts"), JSON.stringify(request)],
+  };
+}
+
+/** How PyTorch is used; the members beside the environment are told to torch_worker.py, which says what they mean. */
+interface TorchUse {
+  readonly name: string;
+  readonly environment: Environment;
+  readonly channelsLast: boolean;
+  readonly fused: boolean;
+  readonly form: "eager" | "frozen" | "optimized" | "compiled";
+}
+
+const asItComes: TorchUse = {
+  name: "PyTorch",
+  environment: "default",
+  channelsLast: false,
+  fused: false,
+  form: "eager",
+};
+
+/** What `tuned` stands for in the names of variants. */
+export const TUNED =
+  "tuned: jemalloc that keeps memory on huge pages, OpenBLAS with AVX-512, fused optimizer; cl: channels_last; " +
+  "optimized: traced, frozen, oneDNN's weight layouts; compiled: torch.compile with weights frozen";
+
+function tuned(form: TorchUse["form"], name: string): readonly TorchUse[] {
+  const use: TorchUse = { name: `PyTorch tuned${name}`, environment: "tuned", channelsLast: false, fused: true, form };
+  return [use, { ...use, name: `${use.name} cl`, channelsLast: true }];
+}
+
+/** Compiling makes training slower on the processors tried: it is left to inference. */
+function torchUses(mode: Mode, { hasCompiler }: Torch): readonly TorchUse[] {
+  if (mode === "train") return [asItComes, ...tuned("eager", "")];
+  const forms = ["eager", "optimized", hasCompiler ? "compiled" : "frozen"] as const;
+  return [asItComes, ...forms.flatMap((form) => tuned(form, ` ${form}`))];
+}
+
+/** PyTorch as it comes, and tuned. */
+export function torchVariants(torch: Torch, mode: Mode, precision: Precision): readonly Variant[] {
+  return torchUses(mode, torch).map((use) => ({
+    name: use.name,
+    precision,
+    command({ folder, ...request }) {
+      copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
+      const inside = torch.folderInside(folder);
+      const told = JSON.stringify({ ...request, ...use, folder: inside });
+      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), told];
+    },
+  }));
+}
+
+const ONNX_RUNTIME = "1.30.0";
+
+/**
+ * ONNX Runtime for inference in f32, from npm into the cache folder. The package carries its CPU library; its install script, which would
+ * fetch others, does not run.
+ *
+ * Throws AlexNetError if it cannot be installed.
+ */
+export function onnxRuntimeVariants(say: (line: string) => void): readonly Variant[] {
+  const prefix = join(cacheFolder(), `onnxruntime-${ONNX_RUNTIME}`);
+  if (!existsSync(join(prefix, "node_modules", "onnxruntime-node"))) {
+    say(`installing onnxruntime-node ${ONNX_RUNTIME} in ${prefix}`);
+    mkdirSync(prefix, { recursive: true });
+    const install = ["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix];
+    const { status, stderr } = spawnSync("npm", [...install, `onnxruntime-node@${ONNX_RUNTIME}`], { encoding: "utf8" });
+    if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm ended with ${status}: ${stderr.trim()}`);
+  }
+  const command = (request: WorkerRequest) => [...node, script("onnxWorker.ts"), prefix, JSON.stringify(request)];
+  return [{ name: "ONNX Runtime", precision: "f32", command }];
+}

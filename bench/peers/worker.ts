@@ -1,0 +1,86 @@
+/** Worker processes that wait stopped while others compute: threads that wait by spinning would take the cores. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Command } from "./protocol.ts";
+
+/** A worker that has made its first step and is stopped. */
+export interface Worker {
+  /** What computes: library and version. */
+  readonly description: string;
+  /** From the start of the process to the end of its first step. */
+  readonly firstStepSeconds: number;
+  /** Seconds of each of a number of steps. */
+  run(steps: number): Promise<readonly number[]>;
+  /** Logits of the first images. */
+  check(): Promise<readonly number[]>;
+  /** Largest resident memory so far; undefined where the system does not tell. */
+  peakBytes(): number | undefined;
+  close(): void;
+}
+
+const live = new Set<ChildProcess>();
+// A stopped process would outlive this one.
+process.on("exit", () => {
+  for (const child of live) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+/** Starts a worker. Throws if it ends before its first step is done, with the end of what it wrote to its standard error. */
+export async function startWorker(command: readonly string[]): Promise<Worker> {
+  const before = performance.now();
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  live.add(child);
+  const nextAnswer = answers(child);
+  const { ready } = (await nextAnswer()) as { readonly ready: string };
+  const firstStepSeconds = (performance.now() - before) / 1000;
+  child.kill("SIGSTOP");
+  async function ask(command: Command): Promise<unknown> {
+    child.kill("SIGCONT");
+    child.stdin?.write(`${JSON.stringify(command)}\n`);
+    const reply = await nextAnswer();
+    child.kill("SIGSTOP");
+    return reply;
+  }
+  return {
+    description: ready,
+    firstStepSeconds,
+    run: async (steps) => ((await ask({ command: "run", steps })) as { readonly seconds: readonly number[] }).seconds,
+    check: async () => ((await ask({ command: "check" })) as { readonly logits: readonly number[] }).logits,
+    peakBytes: () => peakBytes(child.pid),
+    close() {
+      child.kill("SIGKILL");
+      live.delete(child);
+    },
+  };
+}
+
+/** The function that waits for the worker's next line. */
+function answers(child: ChildProcess): () => Promise<unknown> {
+  if (!child.stdout || !child.stderr) throw new Error("a worker without pipes");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let complaints = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaints = (complaints + text).slice(-2000);
+  });
+  const failed = new Promise<never>((_, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => reject(new Error(`ended (${signal ?? code}): ${complaints.trim()}`)));
+  });
+  failed.catch(() => undefined);
+  return async () => {
+    const line = await Promise.race([lines.next(), failed]);
+    return line.done ? failed : JSON.parse(line.value);
+  };
+}
+
+/** From Linux's own account of the process, which starts afresh when a process runs another program. */
+function peakBytes(pid: number | undefined): number | undefined {
+  try {
+    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}

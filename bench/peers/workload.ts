@@ -1,0 +1,63 @@
+/** A workload: network, parameters, images and labels, the same for every worker of a comparison. */
+import { createWriteStream, openSync, readFileSync, readSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { AnyOp } from "../../src/engine/engine.ts";
+import { type Initializer, initialValues } from "../../src/network/initialize.ts";
+import { classesOf, type Network, operations } from "../../src/network/network.ts";
+import { fillGaussian, randomStream } from "../../src/random.ts";
+import { type Shape, sizeOf } from "../../src/shape.ts";
+
+/** The chain, in `network.json`. Labels are i mod `classes`. */
+export interface Chain {
+  readonly inputShape: Shape;
+  readonly classes: number;
+  readonly ops: readonly AnyOp[];
+}
+
+/** All parameters in the order of the chain, f32. */
+export const PARAMETERS_FILE = "parameters.f32";
+const CHAIN_FILE = "network.json";
+const IMAGES_FILE = "images.f32";
+const SEED = 1;
+const INITIALIZER: Initializer = { weight: { kind: "pytorch" }, bias: "pytorch", ones: [] };
+
+/** Writes the files of a workload to a folder. */
+export async function writeWorkload(folder: string, network: Network, batchSize: number): Promise<void> {
+  const chain: Chain = { inputShape: network.input, classes: classesOf(network), ops: operations(network) };
+  await writeFile(join(folder, CHAIN_FILE), JSON.stringify(chain));
+  const images = new Float32Array(batchSize * sizeOf(network.input));
+  fillGaussian(randomStream(SEED, "images"), 0, images, 1);
+  await writeFile(join(folder, IMAGES_FILE), images);
+  const values = initialValues(network, INITIALIZER, SEED);
+  await pipeline(
+    function* () {
+      for (const parameter of values) yield new Uint8Array(parameter.values.buffer);
+    },
+    createWriteStream(join(folder, PARAMETERS_FILE)),
+  );
+}
+
+export function readChain(folder: string): Chain {
+  return JSON.parse(readFileSync(join(folder, CHAIN_FILE), "utf8"));
+}
+
+/** Fills `images` from the workload's. */
+export function readImages(folder: string, images: Float32Array): void {
+  readSync(openSync(join(folder, IMAGES_FILE), "r"), images);
+}
+
+/** Every parameter of a chain, one after the other, in the memory that `allocate` gives. */
+export function* readParameters(
+  folder: string,
+  { ops }: Chain,
+  allocate: (length: number) => Float32Array,
+): Generator<{ readonly name: string; readonly values: Float32Array }> {
+  const file = openSync(join(folder, PARAMETERS_FILE), "r");
+  for (const { name, shape } of ops.flatMap((op) => op.parameters)) {
+    const values = allocate(sizeOf(shape));
+    readSync(file, values);
+    yield { name, values };
+  }
+}

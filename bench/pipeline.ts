@@ -1,0 +1,144 @@
+/**
+ * Whether the engine waits for data: images/s of training steps on Fashion-MNIST, prepared as in training, against the same steps on
+ * noise that already lies in the engine's memory, in turn. Medians, with the quartiles in brackets.
+ *
+ *     node --import tsx bench/pipeline.ts [--precision auto|f32|bf16] [--network NAME] [--rounds N]
+ */
+import { parseArgs } from "node:util";
+import { precisionNames } from "../src/classifier/precision.ts";
+import { type PreparedRun, startRun } from "../src/classifier/runSetup.ts";
+import { sgdTargets } from "../src/classifier/sgdTargets.ts";
+import { type Batch, batches } from "../src/dataset/batches.ts";
+import type { TrainingProgram } from "../src/engine/engine.ts";
+import { initialValues } from "../src/network/initialize.ts";
+import { operations } from "../src/network/network.ts";
+import { fillUniform, permutation, randomStream } from "../src/random.ts";
+import { updateSgd } from "../src/training/sgd.ts";
+
+/** Steps of each kind before those that count. */
+const WARM_UP = 3;
+const SEED = 1;
+
+const { values: flags } = parseArgs({
+  options: {
+    precision: { type: "string", default: "auto" },
+    network: { type: "string", default: "alexnet-fashion" },
+    rounds: { type: "string", default: "15" },
+  },
+});
+const precision = precisionNames.find((name) => name === flags.precision);
+const rounds = Number(flags.rounds);
+if (precision === undefined || !(rounds >= 1)) {
+  throw new Error(`expected --precision ${precisionNames.join("|")} and --rounds from 1 on`);
+}
+
+const run = await startRun({ precision, network: flags.network }, "bench/pipeline.ts", { onMessage: console.log });
+const program = await compile(run);
+try {
+  report(await measure(run, program), program.batchSize);
+} finally {
+  program.close();
+  run.engine.close();
+}
+
+async function compile({ config, engine }: PreparedRun): Promise<TrainingProgram> {
+  const { network, recipe, precision, exact } = config;
+  const { batchSize } = recipe;
+  console.log(`${engine.description}; ${network.name}, ${precision}, batches of ${batchSize}, ${rounds} rounds`);
+  const compiled = await engine.compileTraining({
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize,
+    precision,
+    exact,
+  });
+  const tensors = new Map(compiled.parameters.map(({ name, value }) => [name, value]));
+  for (const { name, values } of initialValues(network, recipe.initializer, SEED)) {
+    const tensor = tensors.get(name);
+    if (tensor) await compiled.write(tensor, values);
+  }
+  return compiled;
+}
+
+/** A batch ready to be computed. */
+type Feed = () => Promise<Omit<Batch, "indices">>;
+
+/** Of one kind of step, milliseconds of each: all of it, and the part before its batch is there. */
+interface Times {
+  readonly step: number[];
+  readonly waiting: number[];
+}
+
+async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ real: Times; resident: Times }> {
+  const { recipe } = run.config;
+  const targets = sgdTargets(program, recipe);
+  let first = 0;
+  const measureStep = async (feed: Feed, times: Times) => {
+    const start = performance.now();
+    const { images, labels, count } = await feed();
+    times.waiting.push(performance.now() - start);
+    await program.forwardBackward(images, labels, count, { seed: SEED, first });
+    for (const target of targets) updateSgd(program, recipe.optimizer, recipe.learningRate, target);
+    await new Promise(setImmediate);
+    times.step.push(performance.now() - start);
+    first += count;
+  };
+  const result = { real: { step: [], waiting: [] }, resident: { step: [], waiting: [] } };
+  const real = realFeed(run, program);
+  const noise = new Float32Array(program.input.length);
+  fillUniform(randomStream(SEED, "bench/pipeline"), 0, noise);
+  const labels = Int32Array.from({ length: program.batchSize }, (_, i) => i % 10);
+  const resident: Feed = async () => ({ images: program.input, labels, count: program.batchSize });
+  const measureResident = () => {
+    // What the real data took the place of is put back before the clock starts.
+    program.input.set(noise);
+    return measureStep(resident, result.resident);
+  };
+  for (let round = 0; round < WARM_UP + rounds; round++) {
+    // Each goes first in every other round, so that a drift of the machine's speed favours neither.
+    if (round % 2 === 0) await measureStep(real, result.real);
+    await measureResident();
+    if (round % 2 === 1) await measureStep(real, result.real);
+  }
+  return result;
+}
+
+/** Batches of the training images in a shuffled order, once. */
+function realFeed({ config, dataset }: PreparedRun, { batchSize, input }: TrainingProgram): Feed {
+  const { train: split } = dataset;
+  const order = permutation(randomStream(SEED, "shuffle"), 0, split.length);
+  const source = batches({ split, preprocessing: config.preprocessing, batchSize, order, into: input });
+  const iterator = source[Symbol.asyncIterator]();
+  return async () => {
+    const { value: batch, done } = await iterator.next();
+    if (done) throw new Error(`--rounds: an epoch has only ${Math.ceil(split.length / batchSize)} batches`);
+    return batch;
+  };
+}
+
+function report({ real, resident }: { real: Times; resident: Times }, batchSize: number): void {
+  const rates = (times: Times) => times.step.slice(WARM_UP).map((ms) => (1000 * batchSize) / ms);
+  console.log(`real data        ${spread(rates(real))} images/s`);
+  console.log(`resident batch   ${spread(rates(resident))} images/s`);
+  console.log(`ratio            ${(median(rates(real)) / median(rates(resident))).toFixed(3)}`);
+  const [residentRates, realRates] = [rates(resident), rates(real)];
+  const pairs = realRates.map((rate, round) => rate / (residentRates[round] as number));
+  console.log(`ratio in a round ${spread(pairs, 3)}`);
+  console.log(`waiting for data ${spread(real.waiting.slice(WARM_UP))} ms of ${spread(real.step.slice(WARM_UP))} ms`);
+}
+
+function spread(values: readonly number[], digits = 1): string {
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(values, share).toFixed(digits));
+  return `${middle} [${low} … ${high}]`;
+}
+
+function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const [low = 0, high = low] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  return low + (place % 1) * (high - low);
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs the engine's tests on oneDNN 3.x: in a root of Debian 13, which has that and a Node.js 20 of its own, on a copy of this checkout
+# after its own set-up there. The root is made by debootstrap, in about a minute, and kept.
+#
+# Needs root, and debootstrap or apt to install it by. Without them it says that nothing was tested, and is content.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+system=${XDG_CACHE_HOME:-$HOME/.cache}/alexnet/debian13
+tests() {
+  find src/engine test/conformance -name '*.test.ts'
+  printf 'test/%s.test.ts\n' exact gradients pytorch sgd training
+}
+
+untested() {
+  printf '\n!!! oneDNN 3.x was NOT tested: %s\n' "$1"
+  exit 0
+}
+
+# In a namespace of its own, so that what is mounted goes with the command.
+inside() {
+  printf '\n[Debian 13] $ %s\n' "$*"
+  unshare --mount --pid --fork bash -c 'system=$1; shift
+    mount -t proc proc "$system/proc"
+    mount --rbind /sys "$system/sys"
+    mount --rbind /dev "$system/dev"
+    exec chroot "$system" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/bin:/bin:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive \
+      bash -c "cd /checkout && exec \"\$@\"" - "$@"' - "$system" "$@"
+}
+
+makeSystem() {
+  [ -e "$system/checkout" ] && return
+  command -v debootstrap >/dev/null || { apt-get -q update && apt-get -q install --yes --no-install-recommends debootstrap; }
+  rm -rf "$system" "$system.partial"
+  mkdir -p "$system.partial"
+  debootstrap --variant=minbase --include=ca-certificates,nodejs trixie "$system.partial"
+  # What apt needs here to reach a mirror, it needs there.
+  apt-config dump --format '%F "%v";%n' Acquire >"$system.partial/etc/apt/apt.conf.d/99host" || true
+  mkdir "$system.partial/checkout"
+  mv "$system.partial" "$system"
+}
+
+copyCheckout() {
+  find "$system/checkout" -mindepth 1 -delete
+  { git ls-files -z --cached --others --exclude-standard && printf 'node_modules\0'; } |
+    tar c --null --files-from=- --ignore-failed-read | tar x -C "$system/checkout"
+}
+
+# Some versions of 3.x cannot work where a virtual machine hides the processor's caches (docs/onednn.md): Debian's unstable suite has a later one.
+replaceOneDnn() {
+  printf '\n!!! The oneDNN of Debian 13 does not work on this machine, see above: the one of Debian unstable is tested\n'
+  sed 's/trixie/sid/' "$system/etc/apt/sources.list" >"$system/etc/apt/sources.list.d/sid.list"
+  printf 'APT::Default-Release "trixie";\n' >"$system/etc/apt/apt.conf.d/99release"
+  inside apt-get -q update
+  inside apt-get -q install --yes --no-install-recommends --target-release=sid libdnnl3.6
+}
+
+[ "$(id -u)" = 0 ] || untested "a root of Debian 13 can be made by the superuser only"
+command -v debootstrap >/dev/null || command -v apt-get >/dev/null || untested "there is neither debootstrap nor apt to install it by"
+makeSystem
+copyCheckout
+inside node scripts/setup.mjs
+inside node bin/alexnet.js doctor | tee "$system/tmp/doctor" || true
+if grep -q "first cache" "$system/tmp/doctor"; then
+  replaceOneDnn
+  inside node bin/alexnet.js doctor
+fi
+mapfile -t files < <(tests)
+inside node --import tsx scripts/test.ts "${files[@]}"

@@ -1,0 +1,11 @@
+/** Homebrew, the package manager of macOS. */
+import { spawnSync } from "node:child_process";
+
+export function hasBrew() {
+  return spawnSync("brew", ["--version"]).status === 0;
+}
+
+/** Returns whether it worked; what brew says is seen. */
+export function brewInstall(name) {
+  return spawnSync("brew", ["install", name], { stdio: "inherit" }).status === 0;
+}

@@ -1,0 +1,164 @@
+/**
+ * oneDNN's C API, versions 3.x. Descriptors are handles; one call describes an operation and makes its primitive descriptor.
+ *
+ * One function is longer than most: it is all that the project knows of this API, kept in one place. Names follow `dnnl.h`. Values and
+ * signatures are those of the headers of 3.0, 3.3, 3.7.2 and 3.12.1, which agree.
+ */
+import { asHandle, attributesWith, commonSession, openScope, ownPrimitiveDesc } from "./commonSession.ts";
+import {
+  algorithm,
+  BINARY_MUL,
+  both,
+  dims,
+  FORMAT_ANY,
+  FORWARD_TRAINING,
+  formats,
+  type Library,
+  LRN_ACROSS_CHANNELS,
+  LRN_TYPES,
+  loadLibrary,
+  lrnArgs,
+  POINTER as P,
+  plainStrides,
+  pooling,
+  propagation,
+  REDUCTION_SUM,
+  types,
+  weighted,
+} from "./library.ts";
+import type { Activation, ConvolutionWindow, Desc, OneDnn, PrimitiveDesc, Session, Window2d } from "./oneDnn.ts";
+
+const SOFTMAX_LOG = 196609;
+const eltwise: Record<Activation, { plain: number; useDst: number }> = {
+  relu: { plain: 32, useDst: 256 },
+  tanh: { plain: 33, useDst: 257 },
+  sigmoid: { plain: 41, useDst: 260 },
+};
+/** Distance between the pixels that a window sees, less one. */
+const DENSE = both(0);
+
+/** Loads the library at `path`, which must be of version 3.x. */
+export function loadOneDnn3(path: string, version: string): OneDnn {
+  return loadLibrary(path, version, createSession);
+}
+
+function windowArgs(window: ConvolutionWindow): readonly unknown[] {
+  return window ? [both(window.stride), DENSE, both(window.padding), both(window.padding)] : [];
+}
+
+function poolArgs({ stride, kernelSize, padding }: Window2d): readonly unknown[] {
+  return [both(stride), both(kernelSize), DENSE, both(padding), both(padding)];
+}
+
+function createSession(library: Library): Session {
+  const { call, engine, attr, queryDesc } = library;
+  const scope = openScope(library);
+
+  const memoryDesc = (make: (slot: BigUint64Array) => void): Desc => scope.own("dnnl_memory_desc_destroy", make);
+  /** `args` are those between the engine and the attributes; the last one of a backward operation is the forward primitive descriptor. */
+  function primitiveDesc(name: string, argTypes: string, args: readonly unknown[], attributes = attr): PrimitiveDesc {
+    return ownPrimitiveDesc(scope, (slot) =>
+      call(`dnnl_${name}_primitive_desc_create`, `${P}, ${P}, ${argTypes}, ${P}`, slot, engine, ...args, attributes),
+    );
+  }
+  function withActivation(activation: Activation | undefined): bigint {
+    if (!activation) return attr;
+    return attributesWith(library, scope, (postOps) =>
+      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[activation].plain, 0, 0),
+    );
+  }
+
+  return {
+    ...commonSession(library, scope),
+    any: (extents, format) =>
+      memoryDesc((slot) => {
+        const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
+        call("dnnl_memory_desc_create_with_tag", `${P}, int, ${P}, int, int`, slot, ...args);
+      }),
+    plain: (extents, format) =>
+      memoryDesc((slot) => {
+        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
+        call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
+      }),
+    slice: (whole, extents, offsets) =>
+      memoryDesc((slot) =>
+        call("dnnl_memory_desc_create_submemory", types([P, 4]), slot, whole, dims(extents), dims(offsets)),
+      ),
+    /** Belongs to the primitive descriptor, which lives as long as the session. */
+    query: (pd, role) => queryDesc(asHandle(pd), role) as Desc | undefined,
+
+    weightedForward(op, window, training, activation) {
+      const args = [
+        propagation(training),
+        ...algorithm(window),
+        op.src,
+        op.weights,
+        op.bias,
+        op.dst,
+        ...windowArgs(window),
+      ];
+      const signature = window ? types(["int", 2], [P, 8]) : types(["int", 1], [P, 4]);
+      return primitiveDesc(`${weighted(window)}_forward`, signature, args, withActivation(activation));
+    },
+    weightedBackwardData(op, window, forward) {
+      const args = [...algorithm(window), op.src, op.weights, op.dst, ...windowArgs(window), forward];
+      const signature = window ? types(["int", 1], [P, 8]) : types([P, 4]);
+      return primitiveDesc(`${weighted(window)}_backward_data`, signature, args);
+    },
+    weightedBackwardWeights(op, window, forward) {
+      const args = [...algorithm(window), op.src, op.weights, op.bias, op.dst, ...windowArgs(window), forward];
+      const signature = window ? types(["int", 1], [P, 9]) : types([P, 5]);
+      return primitiveDesc(`${weighted(window)}_backward_weights`, signature, args);
+    },
+    activationForward(activation, data, training) {
+      const kind = training ? eltwise[activation].useDst : eltwise[activation].plain;
+      return primitiveDesc("eltwise_forward", `int, int, ${P}, ${P}, float, float`, [
+        propagation(training),
+        kind,
+        data,
+        data,
+        0,
+        0,
+      ]);
+    },
+    activationBackward(activation, gradient, output) {
+      const { useDst } = eltwise[activation];
+      const hintArgs = [FORWARD_TRAINING, useDst, output, output, 0, 0];
+      const hint = primitiveDesc("eltwise_forward", `int, int, ${P}, ${P}, float, float`, hintArgs);
+      const args = [useDst, gradient, gradient, output, 0, 0, hint];
+      return primitiveDesc("eltwise_backward", `int, ${types([P, 3])}, float, float, ${P}`, args);
+    },
+    lrnForward(data, options, training) {
+      const args = [propagation(training), LRN_ACROSS_CHANNELS, data, data, ...lrnArgs(options)];
+      return primitiveDesc("lrn_forward", `int, int, ${P}, ${P}, ${LRN_TYPES}`, args);
+    },
+    lrnBackward(gradient, data, options, forward) {
+      const args = [LRN_ACROSS_CHANNELS, gradient, gradient, data, ...lrnArgs(options), forward];
+      return primitiveDesc("lrn_backward", `int, ${types([P, 3])}, ${LRN_TYPES}, ${P}`, args);
+    },
+    poolForward(kind, src, dst, window, training) {
+      const args = [propagation(training), pooling[kind], src, dst, ...poolArgs(window)];
+      return primitiveDesc("pooling_forward", types(["int", 2], [P, 7]), args);
+    },
+    poolBackward(kind, diffSrc, diffDst, window, forward) {
+      const args = [pooling[kind], diffSrc, diffDst, ...poolArgs(window), forward];
+      return primitiveDesc("pooling_backward", types(["int", 1], [P, 8]), args);
+    },
+    multiply: (src, src1, dst) => primitiveDesc("binary", types(["int", 1], [P, 3]), [BINARY_MUL, src, src1, dst]),
+    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    logSoftmaxForward(data) {
+      const args = [FORWARD_TRAINING, SOFTMAX_LOG, data, data, 1];
+      return primitiveDesc("softmax_forward", `int, int, ${P}, ${P}, int`, args);
+    },
+    logSoftmaxBackward(gradient, data, forward) {
+      const args = [SOFTMAX_LOG, gradient, gradient, data, 1, forward];
+      return primitiveDesc("softmax_backward", `int, ${types([P, 3])}, int, ${P}`, args);
+    },
+    sum(dst, scales, terms) {
+      const handles = BigUint64Array.from(terms, asHandle);
+      return primitiveDesc("sum", `${P}, int, ${P}, ${P}`, [dst, terms.length, Float32Array.from(scales), handles]);
+    },
+    reduceSum: (src, dst) =>
+      primitiveDesc("reduction", `int, ${P}, ${P}, float, float`, [REDUCTION_SUM, src, dst, 0, 0]),
+  };
+}

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+const modules = {
+  onednn: new URL("../onednn.ts", import.meta.url).href,
+  network: new URL("../../../network/network.ts", import.meta.url).href,
+  tiny: new URL("../../../../test/tinyRuns.ts", import.meta.url).href,
+};
+
+/** Runs a network on so many threads in a process of its own. What it prints: the threads that computing added to the process. */
+function program(threads: number): string {
+  return `
+    import { readdirSync } from "node:fs";
+    import { stat } from "node:fs/promises";
+    import { createOneDnnEngine } from "${modules.onednn}";
+    import { operations } from "${modules.network}";
+    import { tinyNetwork } from "${modules.tiny}";
+    await stat("."); // the runtime's own threads are there from here on
+    const before = readdirSync("/proc/self/task").length;
+    const engine = createOneDnnEngine({ threads: ${threads} });
+    const [ops, inputShape] = [operations(tinyNetwork), tinyNetwork.input];
+    const program = await engine.compile({ ops, inputShape, batchSize: 32, precision: "f32" });
+    await program.forward(new Float32Array(32 * 784), 32, { seed: 0, first: 0 });
+    console.log(readdirSync("/proc/self/task").length - before);
+  `;
+}
+
+async function addedThreads(threads: number, environment: Readonly<Record<string, string>>): Promise<number> {
+  const args = ["--import", "tsx", "--input-type=module", "--eval", program(threads)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...environment } });
+  return Number(stdout);
+}
+
+test("an engine computes on as many threads as it is told to, whatever the environment says", async () => {
+  const environments: readonly Readonly<Record<string, string>>[] = [
+    { OMP_NUM_THREADS: "1", OMP_PROC_BIND: "true", OMP_PLACES: "cores" },
+    { OMP_DYNAMIC: "true" },
+    { OMP_MAX_ACTIVE_LEVELS: "0" },
+    { GOMP_CPU_AFFINITY: "0" },
+  ];
+  for (const environment of environments) {
+    // More than a small machine has processors, and than a busy one would be given.
+    assert.equal(await addedThreads(5, environment), 4, JSON.stringify(environment));
+  }
+  assert.equal(await addedThreads(1, { OMP_NUM_THREADS: "4" }), 0);
+});
+
+test("more threads than OMP_THREAD_LIMIT allows are refused: it cannot be lifted from inside", async () => {
+  assert.equal(await addedThreads(2, { OMP_THREAD_LIMIT: "2" }), 1);
+  await assert.rejects(
+    addedThreads(3, { OMP_THREAD_LIMIT: "2" }),
+    /threads: expected at most 2, got 3; .*OMP_THREAD_LIMIT/,
+  );
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { BenchmarkReport, LayerFigures, NetworkFigures, Spread } from "./benchmarkFigures.ts";
+import { formatBenchmark } from "./benchmarkTable.ts";
+
+function near(median: number): Spread {
+  return { median, min: 0.9 * median, max: 1.1 * median };
+}
+
+function layer(name: string, direction: LayerFigures["direction"], seconds: number, rate?: number): LayerFigures {
+  return {
+    layer: name,
+    direction,
+    implementations: [],
+    seconds: near(seconds),
+    reorderSeconds: near(seconds / 100),
+    ...(rate === undefined ? {} : { flopsPerSecond: near(rate) }),
+  };
+}
+
+function figures(network: string, precision: "f32" | "bf16"): NetworkFigures {
+  return {
+    network,
+    precision,
+    training: {
+      imagesPerSecond: near(1234),
+      stepSeconds: near(1.9345),
+      flopsPerSecond: near(612.3e9),
+      shareOfCeiling: near(1.073),
+      primitiveShare: near(0.951),
+      reorderShare: near(0.021),
+      outsideShare: near(0.028),
+      peakMemoryBytes: near(1.284e9),
+    },
+    inference: [
+      { batchSize: 1, imagesPerSecond: near(51.3) },
+      { batchSize: 128, imagesPerSecond: near(1421) },
+    ],
+    layers: [
+      layer("conv1", "forward", 0.0785, 345.6e9),
+      layer("relu1", "forward", 0.004),
+      layer("conv1", "backwardWeights", 0.0862, 301.2e9),
+      layer("conv1", "update", 0.001),
+    ],
+  };
+}
+
+const report: BenchmarkReport = {
+  machine: {
+    alexnet: "0.1.0",
+    node: "20.20.2",
+    system: "linux 6.1.0-18-amd64 x64",
+    cpu: "A processor with a name that is longer than others",
+  },
+  engine: { name: "onednn", version: "2.6.3", description: "oneDNN 2.6.3 (AVX-512 BF16), 2 threads" },
+  threads: 2,
+  batchSize: 128,
+  exact: false,
+  rounds: 3,
+  ceilings: [
+    {
+      precision: "bf16",
+      flopsPerSecond: near(800e9),
+      operations: [
+        { operation: "linear 2048→2048, forward", flopsPerSecond: near(700e9) },
+        { operation: "conv2d 96→256, 5×5, on 27×27, backward weights", flopsPerSecond: near(800e9) },
+      ],
+    },
+  ],
+  networks: [figures("alexnet-fashion", "f32"), figures("a-network-with-a-long-name-of-its-own", "bf16")],
+};
+
+test("every figure of a report in tables of 80 columns", () => {
+  const text = formatBenchmark(report);
+  for (const line of text.split("\n")) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
+  const says = [
+    /^engine +oneDNN 2\.6\.3 \(AVX-512 BF16\), 2 threads$/m,
+    /^figures +medians of 3 rounds/m,
+    /^bf16 +800 +720–880 +conv2d 96→256, 5×5, on 27×27, backward weights$/m,
+    /^alexnet-fashion +f32 +1,234 +1,111–1,357 +612 +107\.3 % +1\.28 GB$/m,
+    /^alexnet-fashion +f32 +1934\.5 ms +95\.1 % +2\.1 % +2\.8 %$/m,
+    /^alexnet-fashion +f32 +51\.3 +46\.2–56\.4 +1,421 +1,279–1,563$/m,
+    /^conv1 +78\.5 +346 +86\.2 +301 +1\.0 +1\.7$/m,
+    /^relu1 +4\.0 +0\.0$/m,
+    /^total +82\.5 +86\.2 +1\.0 +1\.7$/m,
+  ];
+  for (const pattern of says) assert.match(text, pattern);
+});
+
+test("what was not asked for is not printed", () => {
+  const [{ layers: _, ...plain }] = report.networks as [NetworkFigures];
+  const text = formatBenchmark({ ...report, exact: true, rounds: 1, networks: [plain] });
+  assert.doesNotMatch(text, /layer by layer/);
+  assert.match(text, /^engine .*, direct convolution only$/m);
+  assert.match(text, /^figures +of one round$/m);
+});
