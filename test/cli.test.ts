@@ -12,7 +12,7 @@ import type { NamedShape } from "../src/checkpoint/safetensorsHeader.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { writeSafetensors } from "../src/checkpoint/safetensorsWriter.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
-import { weightStore } from "../src/classifier/tensorStores.ts";
+import { weightSink } from "../src/classifier/tensorStores.ts";
 import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { batches } from "../src/dataset/batches.ts";
 import { limitSplit } from "../src/dataset/dataset.ts";
@@ -256,15 +256,16 @@ test("a test image written to a file is predicted as the evaluation sees it, to 
   const dataset = await loadFashionMnist({ dataDir: join(folder, "data") });
   const file = join(folder, "trained/best.safetensors");
   const classifier = await openClassifier(file, { threads: 1 });
-  const { network, preprocessing, classNames, precision } = classifier.model;
+  const { network, preprocessing, classNames, precision, exact } = classifier.model;
   const engine = createOneDnnEngine({ threads: 1 });
   const program = await engine.compile({
     ops: operations(network),
     inputShape: network.input,
     batchSize: 1,
     precision,
+    exact,
   });
-  await readWeights(file, weightStore(program, network));
+  await readWeights(file, weightSink(program, network));
   let i = 0;
   for await (const batch of batches({ split: limitSplit(dataset.test, 2), preprocessing, batchSize: 1 })) {
     const expected = softmax(await program.forward(batch.images, 1, { seed: 0, first: i }));

@@ -13,6 +13,8 @@ export interface Model {
   /** What was measured when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly precision: Precision;
+  /** Direct convolution only. */
+  readonly exact: boolean;
 }
 
 /** Raised when a reader of the earlier version would misread a file. */
@@ -30,6 +32,7 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
       Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
     ),
     precision: model.precision,
+    exact: String(model.exact),
   };
 }
 
@@ -51,6 +54,11 @@ const modelSchema = z.object({
   preprocessing: json.pipe(preprocessingSchema),
   metrics: json.pipe(z.record(z.string(), z.number())),
   precision: z.enum(precisions),
+  /** As it was before there was a choice, unless it is said. */
+  exact: z
+    .enum(["true", "false"])
+    .default("true")
+    .transform((text) => text === "true"),
 });
 
 const optimizerSchema = z.object({

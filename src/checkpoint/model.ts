@@ -1,6 +1,6 @@
 import { decodeModel, type Model } from "./metadata.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
-import { fillStore, type TensorStore } from "./tensorStore.ts";
+import { fillStore, type TensorSink } from "./tensorStore.ts";
 
 /**
  * Reads the model of a weights file. The weights are not read: `readWeights` does that, and finds any damage.
@@ -30,6 +30,6 @@ export async function decodeUndamaged<T>(
  * Throws CheckpointError if they do not fit, listing every tensor that is missing, extra, or has another shape; after
  * the last one is written, if the file was damaged.
  */
-export async function readWeights(file: string, store: TensorStore): Promise<void> {
+export async function readWeights(file: string, store: TensorSink): Promise<void> {
   await withReader(file, (reader) => fillStore(reader, store));
 }

@@ -4,11 +4,14 @@ import type { NamedShape } from "./safetensorsHeader.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource } from "./safetensorsWriter.ts";
 
-/** Tensors that can be saved and restored, by their names in the file: the weights of a program, or an optimizer's state. */
-export interface TensorStore extends TensorSource {
+/** Tensors that can be restored, by their names in the file: the weights of a program. */
+export interface TensorSink extends Omit<TensorSource, "read"> {
   /** Takes the values, which the caller may overwrite afterwards. */
   write(name: string, values: Float32Array): Promise<void>;
 }
+
+/** Tensors that can be saved as well: the weights of a program for training, or an optimizer's state. */
+export interface TensorStore extends TensorSource, TensorSink {}
 
 /**
  * Fills a store from a file.
@@ -16,7 +19,7 @@ export interface TensorStore extends TensorSource {
  * Throws CheckpointError if they do not have the same tensors, before anything is written; after all is written, if the
  * file's checksum differs.
  */
-export async function fillStore(reader: SafetensorsReader, store: TensorStore): Promise<void> {
+export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
   checkTensors(reader, store.tensors);
   await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }

@@ -16,7 +16,7 @@ import { type Evaluation, softmax } from "../training/metrics.ts";
 import type { EngineName } from "./engineNames.ts";
 import { readRunConfig } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
-import { weightStore } from "./tensorStores.ts";
+import { weightSink } from "./tensorStores.ts";
 
 /** How a trained network is opened. */
 export interface OpenOptions {
@@ -77,19 +77,19 @@ export interface Classifier {
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const file = await resolveModelFile(path);
   const model = await loadModel(file);
-  const { network, preprocessing, precision, classNames } = model;
+  const { network, preprocessing, precision, exact, classNames } = model;
   const { batchSize = 1 } = options;
   const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const ops = operations(network);
-  const request = { ops, inputShape: network.input, batchSize, precision };
+  const request = { ops, inputShape: network.input, batchSize, precision, exact };
   const program = await compileOrF32(engine, request, options);
   const close = () => {
     program.close();
     engine.close();
   };
   try {
-    await readWeights(file, weightStore(program, network));
+    await readWeights(file, weightSink(program, network));
   } catch (error) {
     close();
     throw error;

@@ -107,8 +107,9 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     await attempt("log", writeLog);
   }
   async function save(position: Position, best: boolean): Promise<void> {
-    const { network, preprocessing, precision } = config;
-    const model = { network, preprocessing, precision, classNames: config.dataset.classNames, metrics: metricsOf(log) };
+    const { network, preprocessing, precision, exact } = config;
+    const { classNames } = config.dataset;
+    const model = { network, preprocessing, precision, exact, classNames, metrics: metricsOf(log) };
     const { iteration } = position;
     // First, so that a resumed run has every line up to its checkpoint.
     await writeLog();

@@ -1,17 +1,21 @@
-import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Program, Tensor } from "../engine/engine.ts";
+import type { TensorSink, TensorStore } from "../checkpoint/tensorStore.ts";
+import type { Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import type { SgdTarget } from "../training/sgd.ts";
 
+/** Takes a program's weights by their names in a checkpoint. */
+export function weightSink(program: Program, network: Network): TensorSink {
+  return sinkOf(program, weightsByName(program, network));
+}
+
 /** A program's weights by their names in a checkpoint. */
-export function weightStore(program: Program, network: Network): TensorStore {
-  const names = tensorNames(network);
-  return storeOf(program, new Map(program.parameters.map(({ name, value }) => [names.get(name) ?? name, value])));
+export function weightStore(program: TrainingProgram, network: Network): TensorStore {
+  return storeOf(program, weightsByName(program, network));
 }
 
 /** An optimizer's state by its names in a checkpoint: `velocity.` and the weight's name. */
-export function velocityStore(program: Program, network: Network, targets: readonly SgdTarget[]): TensorStore {
+export function velocityStore(program: TrainingProgram, network: Network, targets: readonly SgdTarget[]): TensorStore {
   const names = tensorNames(network);
   const nameOf = new Map(program.parameters.map(({ name, value }) => [value, names.get(name) ?? name]));
   const velocities = targets.flatMap(({ value, velocity }) =>
@@ -20,16 +24,25 @@ export function velocityStore(program: Program, network: Network, targets: reado
   return storeOf(program, new Map(velocities));
 }
 
-function storeOf(program: Program, tensors: ReadonlyMap<string, Tensor>): TensorStore {
-  const find = (name: string): Tensor => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`${name}: not in this store`);
-    return tensor;
-  };
+function weightsByName({ parameters }: Program, network: Network): ReadonlyMap<string, Tensor> {
+  const names = tensorNames(network);
+  return new Map(parameters.map(({ name, value }) => [names.get(name) ?? name, value]));
+}
+
+function storeOf(program: TrainingProgram, tensors: ReadonlyMap<string, Tensor>): TensorStore {
+  return { ...sinkOf(program, tensors), read: (name, into) => program.read(find(tensors, name), into) };
+}
+
+function sinkOf(program: Program, tensors: ReadonlyMap<string, Tensor>): TensorSink {
   return {
     tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
     scratch: (length) => program.scratch(length),
-    read: (name, into) => program.read(find(name), into),
-    write: (name, values) => program.write(find(name), values),
+    write: (name, values) => program.write(find(tensors, name), values),
   };
+}
+
+function find(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`${name}: not in this store`);
+  return tensor;
 }

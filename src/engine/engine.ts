@@ -146,8 +146,6 @@ export interface Program {
    * until the next pass forward.
    */
   scratch(length: number): Float32Array;
-  /** The plain values of a tensor, written to `into` if given. */
-  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
   /** The native work since it was compiled or the account was last taken, in the order of its first run; empty if the engine keeps none. */
@@ -161,6 +159,11 @@ export interface TrainingProgram extends Program {
   readonly parameters: readonly TrainableParameter[];
   /** Gradient of the loss by the input images, if it was asked for at compile. */
   readonly inputGradient: Tensor | undefined;
+  /**
+   * The plain values of a tensor, written to `into` if given. A program for inference has no such thing: it may keep weights in a form that can
+   * only be multiplied.
+   */
+  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** As `forward`, but with dropout active: the first half of a step. */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /** From the gradient of the output of the `forwardTraining` just before ([count, …outputShape]) to every gradient; once for each. */

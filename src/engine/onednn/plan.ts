@@ -120,9 +120,12 @@ export class Plan {
     return desc ? [["workspace", this.value([], desc)]] : [];
   }
 
-  /** The value itself if it has the layout, otherwise a copy in that layout. */
+  /**
+   * The value itself if it lies in that layout, otherwise a copy that does. Either way it is described by that very descriptor: layouts that lie
+   * alike, as row order and channels-last do for one channel, have different implementations.
+   */
   inLayout(value: Value, desc: Desc): Value {
-    if (this.session.same(value.desc, desc)) return value;
+    if (this.session.same(value.desc, desc)) return { ...value, desc };
     const target = this.value(value.dims, desc);
     this.copy(value, target);
     return target;
@@ -134,6 +137,24 @@ export class Plan {
     const dims = [n, c / count, ...map];
     const desc = this.session.slice(value.desc, dims, [0, (index * c) / count, ...map.map(() => 0)]);
     return { ...value, dims, desc };
+  }
+
+  /** Part `index` of `count` equal parts of a value along the batch, which is the outermost in every layout. */
+  batchPart(value: Value, index: number, count: number): Value {
+    const [n = 0, ...rest] = value.dims;
+    const dims = [n / count, ...rest];
+    const desc = this.session.slice(value.desc, dims, [0, ...rest.map(() => 0)]);
+    const { buffer, offset = 0 } = value;
+    return { buffer, dims, desc, offset: offset + (index * this.session.bytes(value.desc)) / count };
+  }
+
+  /** Adds target ← target + term; both in the same layout. */
+  accumulate(target: Value, term: Value): void {
+    this.add("sum", this.session.sum(target.desc, [1, 1], [target.desc, term.desc]), [
+      ["term0", target],
+      ["term1", term],
+      ["dst", target],
+    ]);
   }
 
   /** Adds a copy that changes the layout. */

@@ -108,6 +108,9 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
       runBackward();
       return { loss: loss.loss(), logits };
     },
+    async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
+      return tensors.transfer("read", tensors.own(tensor), into);
+    },
     newTensor(like) {
       const { name, ...layout } = tensors.own(like);
       return tensors.create({ ...layout, name: `tensor like ${name}` });
@@ -164,9 +167,6 @@ function inferenceProgram(
     scratch(length) {
       tensors.requireOpen();
       return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
-    },
-    async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
-      return tensors.transfer("read", tensors.own(tensor), into);
     },
     async write(tensor, values) {
       tensors.transfer("write", tensors.own(tensor), values);

@@ -3,7 +3,7 @@ import { formatShape, sizeOf } from "../../shape.ts";
 import type { Tensor, Term } from "../engine.ts";
 import { type Account, type Entry, timed } from "./account.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Desc, OneDnn, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
+import type { Desc, Memory, OneDnn, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 
 /** A tensor in the engine's layout: `parts` equal parts, one behind the other, each in a layout of its own. */
@@ -37,6 +37,8 @@ export class TensorMemory {
   readonly #library: OneDnn;
   readonly #libc: LibC;
   readonly #mapped: MappedMemory[] = [];
+  /** Those among the mapped that primitives use while they run. */
+  readonly #scratchpads: MappedMemory[] = [];
   readonly #combinations = new Map<Tensor, Compiled[]>();
   readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args" | "entry">>();
   readonly #session: Session;
@@ -104,14 +106,15 @@ export class TensorMemory {
     try {
       const { desc, plain, parts, bytes, address } = tensor;
       const [from, to] = direction === "read" ? [desc, plain] : [plain, desc];
-      const copy = session.primitive(session.reorder(from, to));
+      const reorder = session.reorder(from, to);
+      const copy = session.primitive(reorder);
+      const scratchpad = this.#scratchpad(session, reorder);
       const outsideAddress = this.#libc.addressOf(values);
       for (let part = 0; part < parts; part++) {
         const inside = session.memory(desc, address + BigInt((part * bytes) / parts));
         const outside = session.memory(plain, outsideAddress + BigInt((part * values.byteLength) / parts));
         const [src, dst] = direction === "read" ? [inside, outside] : [outside, inside];
-        const args = [["src", src] as const, ["dst", dst] as const];
-        session.execute(copy, session.args(args));
+        session.execute(copy, session.args([["src", src], ["dst", dst], ...scratchpad]));
       }
     } finally {
       session.close();
@@ -146,8 +149,9 @@ export class TensorMemory {
         ["dst", session.memory(dst, this.#reduced.address)],
       ] as const;
       const sum = session.reduceSum(src, dst);
+      const scratchpad = this.#scratchpad(session, sum);
       const entry = this.#account.open(tensor.name, "update", "finite check", session.implementation(sum));
-      check = { primitive: session.primitive(sum), args: session.args(memories), entry };
+      check = { primitive: session.primitive(sum), args: session.args([...memories, ...scratchpad]), entry };
       this.#checks.set(tensor, check);
     }
     const { primitive, args, entry } = check;
@@ -163,6 +167,20 @@ export class TensorMemory {
     for (const memory of this.#mapped.splice(0)) memory.unmap();
     this.#reduced?.unmap();
     this.releaseScratch();
+  }
+
+  /** Memory for a primitive that wants some while it runs, as an argument: one for all, since one runs at a time. */
+  #scratchpad(session: Session, primitiveDesc: PrimitiveDesc): readonly (readonly ["scratchpad", Memory])[] {
+    const desc = session.query(primitiveDesc, "scratchpad");
+    if (!desc) return [];
+    const bytes = session.bytes(desc);
+    let memory = this.#scratchpads.find((mapped) => mapped.bytes >= bytes);
+    if (!memory) {
+      memory = this.#libc.map(bytes);
+      this.#scratchpads.push(memory);
+      this.#mapped.push(memory);
+    }
+    return [["scratchpad", session.memory(desc, memory.address)]];
   }
 
   #compile(target: EngineTensor, terms: readonly Term[]): Compiled {
@@ -183,7 +201,8 @@ export class TensorMemory {
     const memories = ordered.map(
       ([, tensor], i) => [`term${i}`, session.memory(flat, this.own(tensor).address)] as const,
     );
-    const args = session.args([...memories, ["dst", session.memory(flat, target.address)]]);
+    const dst = ["dst", session.memory(flat, target.address)] as const;
+    const args = session.args([...memories, dst, ...this.#scratchpad(session, sum)]);
     const scales = terms.map(([scale]) => scale);
     const entry = this.#account.open(target.name, "update", "sum", session.implementation(sum));
     const tensorsOf = terms.map(([, tensor]) => tensor);

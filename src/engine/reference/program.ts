@@ -60,10 +60,6 @@ export class ReferenceProgram implements Program {
     return new Float32Array(length);
   }
 
-  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
-    return this.#tensors.read(tensor, into);
-  }
-
   async write(tensor: Tensor, values: Float32Array): Promise<void> {
     this.#tensors.write(tensor, values);
   }

@@ -145,8 +145,8 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#program.scratch(length);
   }
 
-  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
-    return this.#program.read(tensor, into);
+  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
+    return this.#tensors.read(tensor, into);
   }
 
   write(tensor: Tensor, values: Float32Array): Promise<void> {

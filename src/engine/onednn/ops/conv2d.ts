@@ -1,7 +1,8 @@
 import type { AnyOp, Op } from "../../engine.ts";
 import type { Value } from "../plan.ts";
+import { buildWeighted } from "./buildWeighted.ts";
 import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
-import { buildWeighted, forwardOf, hasForward, type Weighted } from "./weighted.ts";
+import { forwardOf, hasForward, type Weighted } from "./weighted.ts";
 
 /** Layouts block channels by as many: groups that are no multiple of it cannot be cut out of a map. */
 const CHANNEL_BLOCK = 16;

@@ -1,5 +1,5 @@
+import { buildWeighted } from "./buildWeighted.ts";
 import { type Builder, whole } from "./op.ts";
-import { buildWeighted } from "./weighted.ts";
 
 /** Inner product. On plain inputs the library uses one weight layout for all three directions. */
 export const buildLinear: Builder<"linear"> = (context, op, input, next) => {
