@@ -19,8 +19,8 @@ export function formatComparison(comparison: Comparison, measured: readonly Meas
     const of = measured.filter((one) => one.precision === precision);
     return `${precision}\n${formatRates(of, batchSize)}\n${formatVerdict(`${precision}:`, of, batchSize)}`;
   });
-  const any = precisions.length > 1 ? [formatVerdict("any precision:", measured, batchSize)] : [];
-  return [title, ...tables, ...any].join("\n\n");
+  const overall = precisions.length > 1 ? [formatVerdict("any precision:", measured, batchSize)] : [];
+  return [title, ...tables, ...overall].join("\n\n");
 }
 
 function formatRates(measured: readonly Measured[], batchSize: number): string {

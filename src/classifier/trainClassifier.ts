@@ -177,7 +177,8 @@ function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
 async function initialize(program: TrainingProgram, { config }: PreparedRun): Promise<void> {
   const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
   const { network, recipe } = config;
-  for (const initial of initialValues(network, recipe.initializer, recipe.seed, program.scratch)) {
+  const allocate = (length: number) => program.scratch(length);
+  for (const initial of initialValues(network, recipe.initializer, recipe.seed, allocate)) {
     const tensor = values.get(initial.name);
     if (tensor) await program.write(tensor, initial.values);
   }

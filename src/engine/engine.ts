@@ -105,6 +105,12 @@ export interface DropoutDraws {
 /** One term of a linear combination. */
 export type Term = readonly [scale: number, tensor: Tensor];
 
+/** target ← Σ scale · tensor. The target may be among the terms. */
+export interface Combination {
+  readonly target: Tensor;
+  readonly terms: readonly Term[];
+}
+
 /** What a step computes: a layer's output, a gradient by its input or its parameters, or new parameters. */
 export type Direction = "forward" | "backwardData" | "backwardWeights" | "update";
 
@@ -180,8 +186,11 @@ export interface TrainingProgram extends Program {
   ): Promise<{ readonly loss: number; readonly logits: Float32Array }>;
   /** A new tensor of zeros in the layout of another, such as a velocity for a weight. */
   newTensor(like: Tensor): Tensor;
-  /** target ← Σ scale · tensor. The target may be among the terms; all tensors have the target's shape and layout. */
-  combine(target: Tensor, terms: readonly Term[]): void;
+  /**
+   * Linear combinations, each of what those before it have made. All tensors have one shape and layout, so that an engine may do all of them on
+   * one part of the tensors after the other. Throws ShapeError if they have not.
+   */
+  combine(combinations: readonly Combination[]): void;
   /** The first parameter whose values, or gradient, are not all finite. */
   firstNonFinite(of: "values" | "gradients"): string | undefined;
 }

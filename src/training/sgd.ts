@@ -40,17 +40,15 @@ export function updateSgd(
   const rate = learningRate * target.learningRateFactor;
   const decay = sgd.weightDecay * target.weightDecayFactor;
   if (!velocity) {
-    program.combine(value, [
-      [1 - rate * decay, value],
-      [-rate, gradient],
-    ]);
+    const terms = [[1 - rate * decay, value] as const, [-rate, gradient] as const];
+    program.combine([{ target: value, terms }]);
     return;
   }
   const scale = sgd.form === "paper" ? -rate : 1;
   const terms = [[sgd.momentum, velocity] as const, [scale, gradient] as const];
-  program.combine(velocity, decay === 0 ? terms : [...terms, [scale * decay, value]]);
-  program.combine(value, [
-    [1, value],
-    [sgd.form === "paper" ? 1 : -rate, velocity],
+  const step = [[1, value] as const, [sgd.form === "paper" ? 1 : -rate, velocity] as const];
+  program.combine([
+    { target: velocity, terms: decay === 0 ? terms : [...terms, [scale * decay, value]] },
+    { target: value, terms: step },
   ]);
 }

@@ -1,11 +1,12 @@
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { Account } from "./account.ts";
+import type { EngineTensor } from "./engineTensor.ts";
 import type { Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
 import { poolFirst } from "./poolFirst.ts";
-import type { EngineTensor, TensorMemory } from "./tensors.ts";
+import type { TensorMemory } from "./tensors.ts";
 
 /** A chain added to a plan, forward only. */
 export interface Forward {
@@ -51,7 +52,13 @@ export function addForward(
     exact,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     parameter(name, dims, desc, { index, count }) {
-      const layout = { shape: shapes.get(name) ?? dims, desc, plain: session.plain(dims, "f32"), parts: count };
+      const layout = {
+        parameter: name,
+        shape: shapes.get(name) ?? dims,
+        desc,
+        plain: session.plain(dims, "f32"),
+        parts: count,
+      };
       const make = (): StoredParameter => ({
         name,
         value: tensors.create({ ...layout, name }),

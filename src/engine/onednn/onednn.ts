@@ -33,7 +33,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   }
   const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  const library = withThreads(loaded, useThreads);
+  const library = { ...withThreads(loaded, useThreads), threads };
   const libc = loadLibC();
   return {
     name: "onednn",

@@ -3,14 +3,15 @@ import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../engine.ts";
 import { type Account, newAccount } from "./account.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
+import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
 import type { LibC } from "./native/libc.ts";
-import type { OneDnn, Session } from "./native/oneDnn.ts";
+import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
-import { type EngineTensor, TensorMemory } from "./tensors.ts";
+import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
-export function compileInference(library: OneDnn, libc: LibC, request: CompileRequest): Program {
+export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
   return releasingOnFailure(library, libc, (session, tensors, account) => {
     const forward = addForward(session, tensors, request, account, false);
     const end = forward.plan.length;
@@ -21,7 +22,7 @@ export function compileInference(library: OneDnn, libc: LibC, request: CompileRe
 
 /** What was made before memory ran out, or the library refused, is freed. */
 function releasingOnFailure<T>(
-  library: OneDnn,
+  library: ThreadedOneDnn,
   libc: LibC,
   compile: (session: Session, tensors: TensorMemory, account: Account) => T,
 ): T {
@@ -38,7 +39,7 @@ function releasingOnFailure<T>(
 }
 
 /** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
-export function compileTraining(library: OneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
+export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
   return releasingOnFailure(library, libc, (session, tensors, account) => {
     return trainingProgram(addForward(session, tensors, request, account, true), libc, request, account);
   });
@@ -115,7 +116,7 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
       const { name, ...layout } = tensors.own(like);
       return tensors.create({ ...layout, name: `tensor like ${name}` });
     },
-    combine: (target, terms) => tensors.combine(tensors.own(target), terms),
+    combine: (combinations) => tensors.combine(combinations),
     firstNonFinite: (of) =>
       [...parameters.values()].find(
         ({ value, gradient }) => !tensors.isFinite(of === "values" ? value : (gradient ?? value)),

@@ -1,59 +1,47 @@
 import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
-import type { Tensor, Term } from "../engine.ts";
+import type { Combination, Tensor } from "../engine.ts";
 import { type Account, type Entry, timed } from "./account.ts";
+import { Combinations } from "./combinations.ts";
+import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Desc, Memory, OneDnn, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
+import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 
-/** A tensor in the engine's layout: `parts` equal parts, one behind the other, each in a layout of its own. */
-export interface EngineTensor extends Tensor {
-  readonly name: string;
-  readonly parts: number;
-  /** Layout of a part. */
-  readonly desc: Desc;
-  /** Row-major layout of a part's extents. */
-  readonly plain: Desc;
-  /** Of all parts. */
-  readonly bytes: number;
-  readonly address: bigint;
+/** How to see whether a tensor's values are finite: sums of them are not if one of them is not. */
+interface Check {
+  readonly sums: Float32Array;
+  /** What makes the sums; absent where the values themselves take their place. */
+  readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
 
-interface Compiled {
-  readonly scales: readonly number[];
-  readonly terms: readonly Tensor[];
-  readonly primitive: Primitive;
-  readonly args: PreparedArgs;
-  readonly entry: Entry;
-  readonly session: Session;
-}
-
-/** Combinations kept compiled for one target: a rate that changes now and then makes a few, one that always changes none too many. */
-const KEPT_COMBINATIONS = 4;
+/** A power of 2. */
+const MAX_SUMS = 64;
 
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
   readonly #account: Account;
-  readonly #library: OneDnn;
+  readonly #library: ThreadedOneDnn;
   readonly #libc: LibC;
   readonly #mapped: MappedMemory[] = [];
   /** Those among the mapped that primitives use while they run. */
   readonly #scratchpads: MappedMemory[] = [];
-  readonly #combinations = new Map<Tensor, Compiled[]>();
-  readonly #checks = new Map<Tensor, Pick<Compiled, "primitive" | "args" | "entry">>();
+  readonly #combinations: Combinations;
+  readonly #checks = new Map<Tensor, Check>();
   readonly #session: Session;
-  #reduced: MappedMemory | undefined;
+  #sums: MappedMemory | undefined;
   #scratch: MappedMemory | undefined;
   isOpen = true;
 
-  constructor(library: OneDnn, libc: LibC, account: Account) {
+  constructor(library: ThreadedOneDnn, libc: LibC, account: Account) {
     this.#account = account;
     this.#library = library;
     this.#libc = libc;
     this.#session = library.session();
+    this.#combinations = new Combinations(library, account, (tensor) => this.own(tensor));
   }
 
-  create(layout: Pick<EngineTensor, "name" | "shape" | "desc" | "plain" | "parts">): EngineTensor {
+  create(layout: Pick<EngineTensor, "name" | "parameter" | "shape" | "desc" | "plain" | "parts">): EngineTensor {
     const bytes = layout.parts * this.#session.bytes(layout.desc);
     const memory = this.#libc.map(bytes);
     this.#mapped.push(memory);
@@ -63,7 +51,16 @@ export class TensorMemory {
   /** Sees a plan's value, which must be kept and in row order, as a tensor. */
   adopt(name: string, { desc, dims, buffer }: Value): EngineTensor {
     if (buffer.address === undefined) throw new Error(`${name}: not placed`);
-    return { name, shape: dims, desc, plain: desc, parts: 1, bytes: buffer.bytes, address: buffer.address };
+    return {
+      name,
+      parameter: name,
+      shape: dims,
+      desc,
+      plain: desc,
+      parts: 1,
+      bytes: buffer.bytes,
+      address: buffer.address,
+    };
   }
 
   /** Memory on huge pages for `length` values, until it is released or a longer one is asked for. */
@@ -122,50 +119,46 @@ export class TensorMemory {
     return values;
   }
 
-  /** target ← Σ scale · tensor, element by element as the tensors lie: all must have the target's layout. */
-  combine(target: EngineTensor, terms: readonly Term[]): void {
-    const kept = this.#combinations.get(target) ?? [];
-    this.#combinations.set(target, kept);
-    let compiled = kept.find((candidate) => matches(candidate, terms));
-    if (!compiled) {
-      compiled = this.#compile(target, terms);
-      kept.push(compiled);
-      if (kept.length > KEPT_COMBINATIONS) kept.shift()?.session.close();
-    }
-    const { session, primitive, args, entry } = compiled;
-    timed(entry, () => session.execute(primitive, args));
+  /** Each target ← Σ scale · tensor, one after the other, element by element as the tensors lie: all must have one layout. */
+  combine(combinations: readonly Combination[]): void {
+    this.#combinations.run(combinations);
   }
 
-  /** Whether the sum of all values is finite: it is not if one of them is not. */
+  /** Whether all values are finite. */
   isFinite(tensor: EngineTensor): boolean {
     this.requireOpen();
-    this.#reduced ??= this.#libc.map(4);
-    let check = this.#checks.get(tensor);
-    if (!check) {
-      const session = this.#session;
-      const [src, dst] = [session.plain([1, tensor.bytes / 4], "f32"), session.plain([1, 1], "f32")];
-      const memories = [
-        ["src", session.memory(src, tensor.address)],
-        ["dst", session.memory(dst, this.#reduced.address)],
-      ] as const;
-      const sum = session.reduceSum(src, dst);
-      const scratchpad = this.#scratchpad(session, sum);
-      const entry = this.#account.open(tensor.name, "update", "finite check", session.implementation(sum));
-      check = { primitive: session.primitive(sum), args: session.args([...memories, ...scratchpad]), entry };
-      this.#checks.set(tensor, check);
-    }
-    const { primitive, args, entry } = check;
-    timed(entry, () => this.#session.execute(primitive, args));
-    return Number.isFinite(this.#reduced.view(this.#reduced.address, 1)[0]);
+    const check = this.#checks.get(tensor) ?? this.#makeCheck(tensor);
+    this.#checks.set(tensor, check);
+    const { run, sums } = check;
+    if (run) timed(run.entry, () => this.#session.execute(run.primitive, run.args));
+    return sums.every(Number.isFinite);
+  }
+
+  #makeCheck(tensor: EngineTensor): Check {
+    const session = this.#session;
+    const length = tensor.bytes / 4;
+    this.#sums ??= this.#libc.map(4 * MAX_SUMS);
+    if (length <= MAX_SUMS) return { sums: this.#sums.view(tensor.address, length) };
+    // The library's threads share out rows, not what is in one.
+    let rows = MAX_SUMS;
+    while (length % rows !== 0) rows /= 2;
+    const [src, dst] = [session.plain([rows, length / rows], "f32"), session.plain([rows, 1], "f32")];
+    const sum = session.reduceSum(src, dst);
+    const args = session.args([
+      ["src", session.memory(src, tensor.address)],
+      ["dst", session.memory(dst, this.#sums.address)],
+      ...this.#scratchpad(session, sum),
+    ]);
+    const entry = this.#account.open(tensor.parameter, "update", "finite check", session.implementation(sum));
+    return { sums: this.#sums.view(this.#sums.address, rows), run: { primitive: session.primitive(sum), args, entry } };
   }
 
   close(): void {
     this.isOpen = false;
-    for (const compiled of [...this.#combinations.values()].flat()) compiled.session.close();
-    this.#combinations.clear();
+    this.#combinations.close();
     this.#session.close();
     for (const memory of this.#mapped.splice(0)) memory.unmap();
-    this.#reduced?.unmap();
+    this.#sums?.unmap();
     this.releaseScratch();
   }
 
@@ -182,34 +175,4 @@ export class TensorMemory {
     }
     return [["scratchpad", session.memory(desc, memory.address)]];
   }
-
-  #compile(target: EngineTensor, terms: readonly Term[]): Compiled {
-    for (const term of terms.map(([, tensor]) => this.own(tensor))) {
-      if (term.parts !== target.parts || !this.#session.same(term.desc, target.desc)) {
-        throw new ShapeError(`${target.name}: cannot be combined with ${term.name}: another shape or layout`);
-      }
-    }
-    const session = this.#library.session();
-    const flat = session.plain([target.bytes / 4], "f32");
-    // The library may write over the first term only.
-    const ordered = [...terms].sort((a, b) => Number(b[1] === target) - Number(a[1] === target));
-    const sum = session.sum(
-      flat,
-      ordered.map(([scale]) => scale),
-      ordered.map(() => flat),
-    );
-    const memories = ordered.map(
-      ([, tensor], i) => [`term${i}`, session.memory(flat, this.own(tensor).address)] as const,
-    );
-    const dst = ["dst", session.memory(flat, target.address)] as const;
-    const args = session.args([...memories, dst, ...this.#scratchpad(session, sum)]);
-    const scales = terms.map(([scale]) => scale);
-    const entry = this.#account.open(target.name, "update", "sum", session.implementation(sum));
-    const tensorsOf = terms.map(([, tensor]) => tensor);
-    return { scales, terms: tensorsOf, primitive: session.primitive(sum), args, entry, session };
-  }
-}
-
-function matches({ scales, terms }: Compiled, wanted: readonly Term[]): boolean {
-  return wanted.length === terms.length && wanted.every(([s, t], i) => s === scales[i] && t === terms[i]);
 }

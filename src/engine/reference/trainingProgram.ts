@@ -1,6 +1,7 @@
 import { DataError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
+  Combination,
   CompileRequest,
   DropoutDraws,
   Tensor,
@@ -119,7 +120,11 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#tensors.add(like.shape, new Float64Array(this.#tensors.values(like).length));
   }
 
-  combine(target: Tensor, terms: readonly Term[]): void {
+  combine(combinations: readonly Combination[]): void {
+    for (const { target, terms } of combinations) this.#combine(target, terms);
+  }
+
+  #combine(target: Tensor, terms: readonly Term[]): void {
     const result = this.#tensors.values(target);
     const sources = terms.map(([scale, tensor]) => ({ scale, values: this.#sameShape(target, tensor) }));
     for (let i = 0; i < result.length; i++) {

@@ -128,7 +128,7 @@ export interface Session {
   /** Over the last axis of [N, classes]. */
   logSoftmaxForward(data: Desc): PrimitiveDesc;
   logSoftmaxBackward(gradient: Desc, data: Desc, forward: PrimitiveDesc): PrimitiveDesc;
-  /** dst = Σ scale · term. dst may be the first term's memory. */
+  /** dst = Σ scale · term. dst may be the first term's memory. Needs no scratchpad. */
   sum(dst: Desc, scales: readonly number[], terms: readonly Desc[]): PrimitiveDesc;
   /** Sums over the axes in which dst has extent 1. */
   reduceSum(src: Desc, dst: Desc): PrimitiveDesc;
@@ -158,4 +158,9 @@ export interface OneDnn {
   session(): Session;
   /** Frees what all sessions share; they must be closed before. */
   close(): void;
+}
+
+/** A oneDNN that has been told on how many threads to compute. */
+export interface ThreadedOneDnn extends OneDnn {
+  readonly threads: number;
 }

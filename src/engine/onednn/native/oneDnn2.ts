@@ -178,7 +178,7 @@ function createSession(library: Library): Session {
     sum(dst, scales, terms) {
       const descs = new Uint8Array(MEMORY_DESC_BYTES * terms.length);
       for (const [i, term] of terms.entries()) descs.set(asBytes(term), i * MEMORY_DESC_BYTES);
-      const args = [dst, terms.length, Float32Array.from(scales), descs, attr, engine];
+      const args = [dst, terms.length, Float32Array.from(scales), descs, null, engine];
       return ownPrimitiveDesc(scope, (slot) =>
         call("dnnl_sum_primitive_desc_create", `${P}, ${P}, int, ${types([P, 4])}`, slot, ...args),
       );

@@ -34,6 +34,8 @@ const eltwise: Record<Activation, { plain: number; useDst: number }> = {
   tanh: { plain: 33, useDst: 257 },
   sigmoid: { plain: 41, useDst: 260 },
 };
+const NO_ATTRIBUTES = 0n;
+
 /** Distance between the pixels that a window sees, less one. */
 const DENSE = both(0);
 
@@ -156,7 +158,8 @@ function createSession(library: Library): Session {
     },
     sum(dst, scales, terms) {
       const handles = BigUint64Array.from(terms, asHandle);
-      return primitiveDesc("sum", `${P}, int, ${P}, ${P}`, [dst, terms.length, Float32Array.from(scales), handles]);
+      const args = [dst, terms.length, Float32Array.from(scales), handles];
+      return primitiveDesc("sum", `${P}, int, ${P}, ${P}`, args, NO_ATTRIBUTES);
     },
     reduceSum: (src, dst) =>
       primitiveDesc("reduction", `int, ${P}, ${P}, float, float`, [REDUCTION_SUM, src, dst, 0, 0]),
