@@ -36,12 +36,14 @@ function weightedOf(
   const channels = input.dims[1] as number;
   const filters = [outChannels / groups, channels / groups, kernelSize, kernelSize];
   const source = part.count === 1 ? input : plan.channelPart(input, part.index, part.count);
+  const weightDims = groups === part.count ? filters : [groups, ...filters];
   return {
     op,
     next,
     input: source,
     src: plan.session.any(source.dims, format),
-    weightDims: groups === part.count ? filters : [groups, ...filters],
+    weights: plan.session.any(weightDims, format),
+    weightDims,
     outputDims: [batchSize, outChannels / part.count, ...op.outputShape.slice(1)],
     window: { stride, padding, algorithm },
     part,

@@ -32,11 +32,8 @@ export function weightGradientOf(context: BuildContext, weighted: Weighted, forw
   const isSlow = ({ backward }: WeightGradient) => /^(ref|gemm)/.test(plan.session.implementation(backward));
   const wasteful = format === "bf16" && wastesTiles(plan, weighted, whole);
   if (!wasteful && !isSlow(whole)) return whole;
-  const inF32 = { ...context, format: "f32" } as const;
-  const f32 = forwardOf(inF32, { ...weighted, src: plan.session.any(weighted.input.dims, "f32") });
-  const f32Layouts = { src: plan.layout(f32, "src"), dst: plan.layout(f32, "dst") };
   const asItLies = { format, layouts };
-  for (const form of wasteful ? [{ format: "f32", layouts: f32Layouts } as const, asItLies] : [asItLies]) {
+  for (const form of wasteful ? [f32Form(context, weighted), asItLies] : [asItLies]) {
     for (const parts of PARTS.filter((count) => (outputDims[0] as number) % count === 0)) {
       const candidate = inParts(plan, weighted, form, parts);
       if (!isSlow(candidate)) return candidate;
@@ -57,6 +54,14 @@ function wastesTiles({ session }: Plan, { input }: Weighted, { backward }: Weigh
 interface Form {
   readonly format: NumberFormat;
   readonly layouts: Layouts;
+}
+
+function f32Form(context: BuildContext, weighted: Weighted): Form {
+  const { plan } = context;
+  const any = (dims: readonly number[]) => plan.session.any(dims, "f32");
+  const inF32 = { ...weighted, src: any(weighted.input.dims), weights: any(weighted.weightDims) };
+  const forward = forwardOf({ ...context, format: "f32" }, inF32);
+  return { format: "f32", layouts: { src: plan.layout(forward, "src"), dst: plan.layout(forward, "dst") } };
 }
 
 function inParts(plan: Plan, weighted: Weighted, { format, layouts }: Form, parts: number): WeightGradient {

@@ -12,6 +12,8 @@ export interface Weighted {
   readonly input: Value;
   /** Layout to take the input in: `any` to let the library choose. */
   readonly src: Desc;
+  /** Layout to multiply the weights in: `any`, as above. */
+  readonly weights: Desc;
   readonly weightDims: readonly number[];
   readonly outputDims: readonly number[];
   readonly window: ConvolutionWindow;
@@ -22,10 +24,10 @@ export interface Weighted {
 /** The forward primitive: it chooses the layouts. */
 export function forwardOf({ plan, training, format }: BuildContext, weighted: Weighted): PrimitiveDesc {
   const { session } = plan;
-  const { next, window, src, weightDims, outputDims } = weighted;
+  const { next, window, src, weights, outputDims } = weighted;
   const descs = {
     src,
-    weights: session.any(weightDims, format),
+    weights,
     bias: session.plain(outputDims.slice(1, 2), "f32"),
     // What ends the chain is read by the loss: in f32, whatever it was multiplied in.
     dst: outputLayout(plan.session, weighted, next ? format : "f32"),
