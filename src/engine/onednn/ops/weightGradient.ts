@@ -58,8 +58,8 @@ interface Form {
 
 function f32Form(context: BuildContext, weighted: Weighted): Form {
   const { plan } = context;
-  const any = (dims: readonly number[]) => plan.session.any(dims, "f32");
-  const inF32 = { ...weighted, src: any(weighted.input.dims), weights: any(weighted.weightDims) };
+  const free = (dims: readonly number[]) => plan.session.any(dims, "f32");
+  const inF32 = { ...weighted, src: free(weighted.input.dims), weights: free(weighted.weightDims) };
   const forward = forwardOf({ ...context, format: "f32" }, inF32);
   return { format: "f32", layouts: { src: plan.layout(forward, "src"), dst: plan.layout(forward, "dst") } };
 }
