@@ -50,11 +50,10 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
     let expected: readonly number[] | undefined;
     for (const variant of comparison.variants) {
       say(`  starting ${variant.name} ${variant.precision}`);
-      const worker = await start(variant, comparison, folder, say);
-      if (!worker) continue;
-      const runner = { variant, worker, steps: await warmUp(worker), rounds: [] };
-      runners.push(runner);
-      const logits = await worker.check();
+      const started = await start(variant, comparison, folder, say);
+      if (!started) continue;
+      const { worker, steps, logits } = started;
+      runners.push({ variant, worker, steps, rounds: [] });
       expected ??= logits;
       requireSame(variant, logits, expected);
     }
@@ -85,11 +84,14 @@ async function start(
   { mode, batchSize, threads, variants }: Comparison,
   folder: string,
   say: (line: string) => void,
-): Promise<Worker | undefined> {
+): Promise<{ worker: Worker; steps: number; logits: readonly number[] } | undefined> {
   const request = { folder, mode, precision: variant.precision, batchSize, threads };
+  let worker: Worker | undefined;
   try {
-    return await startWorker(variant.command(request));
+    worker = await startWorker(variant.command(request));
+    return { worker, steps: await warmUp(worker), logits: await worker.check() };
   } catch (cause) {
+    worker?.close();
     if (variant.name === variants[0]?.name) throw new AlexNetError(`${variant.name}: ${messageOf(cause)}`, { cause });
     say(`  left out: ${variant.name} ${variant.precision}: ${messageOf(cause)}`);
     return undefined;

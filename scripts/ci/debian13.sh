@@ -2,7 +2,7 @@
 # Runs the engine's tests on oneDNN 3.x: in a root of Debian 13, which has that and a Node.js 20 of its own, on a copy of this checkout
 # after its own set-up there. The root is made by debootstrap, in about a minute, and kept.
 #
-# Needs root, and debootstrap or apt to install it by. Without them it says that nothing was tested, and is content.
+# Needs root, and debootstrap or apt to install it by. Where there is neither, ALEXNET_SKIP_DEBIAN13=1 goes on without it, and says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -14,8 +14,11 @@ tests() {
 
 untested() {
   printf '\n!!! oneDNN 3.x was NOT tested: %s\n' "$1"
-  exit 0
+  [ "${ALEXNET_SKIP_DEBIAN13:-}" = 1 ]
+  exit
 }
+
+[ "${ALEXNET_SKIP_DEBIAN13:-}" != 1 ] || untested "ALEXNET_SKIP_DEBIAN13 is set"
 
 # In a namespace of its own, so that what is mounted goes with the command.
 inside() {

@@ -83,12 +83,13 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
   if (warning) options.onMessage?.(warning);
   const ops = operations(network);
   const request = { ops, inputShape: network.input, batchSize, precision, exact };
-  const program = await compileOrF32(engine, request, options);
+  let program: Program | undefined;
   const close = () => {
-    program.close();
+    program?.close();
     engine.close();
   };
   try {
+    program = await compileOrF32(engine, request, options);
     await readWeights(file, weightSink(program, network));
   } catch (error) {
     close();

@@ -13,6 +13,12 @@ export interface ChosenPrecision {
 
 /** `auto` takes bf16 where the processor has instructions for it: elsewhere it is no faster than f32, or much slower. */
 export function choosePrecision(name: PrecisionName, { nativeBf16, description }: Engine): ChosenPrecision {
+  if (name === "bf16" && !nativeBf16) {
+    return {
+      precision: name,
+      reason: `precision: bf16 is slower than f32 here: ${description} has no instructions for it`,
+    };
+  }
   if (name !== "auto") return { precision: name, reason: undefined };
   return nativeBf16
     ? {

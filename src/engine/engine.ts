@@ -116,7 +116,7 @@ export type Direction = "forward" | "backwardData" | "backwardWeights" | "update
 
 /** One piece of native work of a program, and the time that its runs took. */
 export interface WorkAccount {
-  /** Name of the operation or parameter that it is for; `loss`. */
+  /** Name of the operation or parameter that it is for; `input`, `loss`. */
   readonly layer: string;
   readonly direction: Direction;
   /** What kind of work, such as `convolution` or `reorder`. */
@@ -149,7 +149,7 @@ export interface Program {
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
    * Memory for `length` plain values on their way in or out, used again for each tensor: touching new memory takes longer than the way. Valid
-   * until the next pass forward.
+   * until it is asked for again, the next pass forward, or `close`.
    */
   scratch(length: number): Float32Array;
   /** Throws ShapeError if the number of values differs from the tensor's. */

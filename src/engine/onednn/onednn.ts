@@ -1,5 +1,5 @@
-import { ConfigError } from "../../errors.ts";
-import type { Engine } from "../engine.ts";
+import { ConfigError, UnimplementedError } from "../../errors.ts";
+import type { CompileRequest, Engine } from "../engine.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
@@ -26,7 +26,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     throw new ConfigError(`threads: expected a whole number of at least 1, got ${wanted}`);
   }
   const loaded = loadOneDnn();
-  const { threadLimit, setThreads } = loadOpenMp(loaded.path);
+  const { threadLimit, setThreads } = closingOnFailure(loaded, () => loadOpenMp(loaded.path));
   if (options.threads !== undefined && wanted > threadLimit) {
     loaded.close();
     throw new ConfigError(`threads: expected at most ${threadLimit}, got ${wanted}; unset OMP_THREAD_LIMIT for more`);
@@ -43,14 +43,38 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     nativeBf16: library.nativeBf16,
     async compile(request) {
       useThreads();
-      return compileInference(library, libc, request);
+      return explainingPrecision(request, library, () => compileInference(library, libc, request));
     },
     async compileTraining(request) {
       useThreads();
-      return compileTraining(library, libc, request);
+      return explainingPrecision(request, library, () => compileTraining(library, libc, request));
     },
     close: library.close,
   };
+}
+
+function closingOnFailure<T>(library: OneDnn, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    library.close();
+    throw error;
+  }
+}
+
+/** The library says `unimplemented` where it has none of a number format on this processor. */
+function explainingPrecision<T>(
+  { precision }: CompileRequest,
+  { version, instructionSet }: OneDnn,
+  compile: () => T,
+): T {
+  try {
+    return compile();
+  } catch (cause) {
+    if (!(cause instanceof UnimplementedError) || precision === "f32") throw cause;
+    const message = `precision: oneDNN ${version} has no ${precision} on this processor (${instructionSet}); use f32`;
+    throw new UnimplementedError(message, { cause });
+  }
 }
 
 /** OpenMP has one number of threads, engines may have different ones: each sets its own before it computes. */
@@ -59,8 +83,19 @@ function withThreads(loaded: OneDnn, useThreads: () => void): OneDnn {
     ...loaded,
     session() {
       const session = loaded.session();
+      // What is made and run outside of compile.
+      const telling =
+        <A extends readonly unknown[], R>(action: (...args: A) => R) =>
+        (...args: A): R => {
+          useThreads();
+          return action(...args);
+        };
       return {
         ...session,
+        reorder: telling(session.reorder),
+        sum: telling(session.sum),
+        reduceSum: telling(session.reduceSum),
+        primitive: telling(session.primitive),
         execute(primitive, args) {
           useThreads();
           session.execute(primitive, args);

@@ -5,17 +5,17 @@ import { type Account, newAccount } from "./account.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
-import type { LibC } from "./native/libc.ts";
+import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
 import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
-  return releasingOnFailure(library, libc, (session, tensors, account) => {
+  return releasingOnFailure(library, libc, (session, tensors, account, map) => {
     const forward = addForward(session, tensors, request, account, false);
     const end = forward.plan.length;
-    const memory = forward.plan.finish(libc.map);
+    const memory = forward.plan.finish(map);
     return inferenceProgram(forward, request, memory, memory.phase(0, end), account);
   });
 }
@@ -24,14 +24,21 @@ export function compileInference(library: ThreadedOneDnn, libc: LibC, request: C
 function releasingOnFailure<T>(
   library: ThreadedOneDnn,
   libc: LibC,
-  compile: (session: Session, tensors: TensorMemory, account: Account) => T,
+  compile: (session: Session, tensors: TensorMemory, account: Account, map: LibC["map"]) => T,
 ): T {
   const session = library.session();
   const account = newAccount();
   const tensors = new TensorMemory(library, libc, account);
+  const mapped: MappedMemory[] = [];
+  const map = (bytes: number) => {
+    const memory = libc.map(bytes);
+    mapped.push(memory);
+    return memory;
+  };
   try {
-    return compile(session, tensors, account);
+    return compile(session, tensors, account, map);
   } catch (error) {
+    for (const memory of mapped) memory.unmap();
     tensors.close();
     session.close();
     throw error;
@@ -40,12 +47,17 @@ function releasingOnFailure<T>(
 
 /** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
 export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
-  return releasingOnFailure(library, libc, (session, tensors, account) => {
-    return trainingProgram(addForward(session, tensors, request, account, true), libc, request, account);
+  return releasingOnFailure(library, libc, (session, tensors, account, map) => {
+    return trainingProgram(addForward(session, tensors, request, account, true), map, request, account);
   });
 }
 
-function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, account: Account): TrainingProgram {
+function trainingProgram(
+  forward: Forward,
+  map: LibC["map"],
+  request: CompileRequest,
+  account: Account,
+): TrainingProgram {
   const { plan, tensors, output, run, parameters } = forward;
   const lossStart = plan.length;
   const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
@@ -54,7 +66,7 @@ function trainingProgram(forward: Forward, libc: LibC, request: CompileRequest, 
   const backwardStart = plan.length;
   const inputGradientValue = addBackward(forward, outputGradient, request.inputGradient === true);
   const end = plan.length;
-  const memory = plan.finish(libc.map);
+  const memory = plan.finish(map);
   const base = inferenceProgram(forward, request, memory, memory.phase(0, lossStart), account);
   const lossPhase = memory.phase(lossStart, backwardStart);
   const backwardPhase = memory.phase(backwardStart, end);

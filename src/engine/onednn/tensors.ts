@@ -23,6 +23,7 @@ export class TensorMemory {
   readonly #account: Account;
   readonly #library: ThreadedOneDnn;
   readonly #libc: LibC;
+  readonly #tensors = new Map<Tensor, EngineTensor>();
   readonly #mapped: MappedMemory[] = [];
   /** Those among the mapped that primitives use while they run. */
   readonly #scratchpads: MappedMemory[] = [];
@@ -45,22 +46,14 @@ export class TensorMemory {
     const bytes = layout.parts * this.#session.bytes(layout.desc);
     const memory = this.#libc.map(bytes);
     this.#mapped.push(memory);
-    return { ...layout, bytes, address: memory.address };
+    return this.#owned({ ...layout, bytes, address: memory.address });
   }
 
   /** Sees a plan's value, which must be kept and in row order, as a tensor. */
   adopt(name: string, { desc, dims, buffer }: Value): EngineTensor {
     if (buffer.address === undefined) throw new Error(`${name}: not placed`);
-    return {
-      name,
-      parameter: name,
-      shape: dims,
-      desc,
-      plain: desc,
-      parts: 1,
-      bytes: buffer.bytes,
-      address: buffer.address,
-    };
+    const { bytes, address } = buffer;
+    return this.#owned({ name, parameter: name, shape: dims, desc, plain: desc, parts: 1, bytes, address });
   }
 
   /** Memory on huge pages for `length` values, until it is released or a longer one is asked for. */
@@ -85,8 +78,14 @@ export class TensorMemory {
   /** Throws ShapeError if the tensor is not one of this program's, NativeError if the program is closed. */
   own(tensor: Tensor): EngineTensor {
     this.requireOpen();
-    if ("address" in tensor) return tensor as EngineTensor;
-    throw new ShapeError(`tensor [${tensor.shape.join(", ")}]: made by another engine`);
+    const owned = this.#tensors.get(tensor);
+    if (owned) return owned;
+    throw new ShapeError(`tensor [${tensor.shape.join(", ")}]: made by another program`);
+  }
+
+  #owned(tensor: EngineTensor): EngineTensor {
+    this.#tensors.set(tensor, tensor);
+    return tensor;
   }
 
   /**
@@ -131,7 +130,9 @@ export class TensorMemory {
     this.#checks.set(tensor, check);
     const { run, sums } = check;
     if (run) timed(run.entry, () => this.#session.execute(run.primitive, run.args));
-    return sums.every(Number.isFinite);
+    if (sums.every(Number.isFinite)) return true;
+    // Sums of large numbers overflow before the numbers do.
+    return (this.#sums as MappedMemory).view(tensor.address, tensor.bytes / 4).every(Number.isFinite);
   }
 
   #makeCheck(tensor: EngineTensor): Check {

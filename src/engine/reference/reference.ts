@@ -1,4 +1,5 @@
-import type { Engine } from "../engine.ts";
+import { UnimplementedError } from "../../errors.ts";
+import type { CompileRequest, Engine } from "../engine.ts";
 import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
 
@@ -16,8 +17,19 @@ export function createReferenceEngine(): Engine {
     threads: 1,
     version,
     nativeBf16: false,
-    compile: async (request) => new ReferenceProgram(request),
-    compileTraining: async (request) => new ReferenceTrainingProgram(request),
+    async compile(request) {
+      requireF32(request);
+      return new ReferenceProgram(request);
+    },
+    async compileTraining(request) {
+      requireF32(request);
+      return new ReferenceTrainingProgram(request);
+    },
     close() {},
   };
+}
+
+/** f32 is exceeded, bf16 would not be what was asked for. */
+function requireF32({ precision }: CompileRequest): void {
+  if (precision !== "f32") throw new UnimplementedError(`precision: the reference engine has no ${precision}; use f32`);
 }

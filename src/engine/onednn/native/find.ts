@@ -104,7 +104,7 @@ function problemOf({ version, firstCacheBytes }: LibraryFacts): string | undefin
   if (firstCacheBytes === undefined || firstCacheBytes >= SMALLEST_CACHE_BYTES) return undefined;
   return (
     `takes this processor's first cache for ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
-    "numbers or crash; 2.6 and 3.12 do not"
+    "numbers or crash; use another version (docs/onednn.md)"
   );
 }
 

@@ -1,7 +1,8 @@
 /**
  * oneDNN as the engine sees it: the same few functions whichever version is loaded. Types only.
  *
- * One file per API version implements this (`oneDnn2.ts`); its enum values, struct sizes and C signatures stay there.
+ * One file for each API version implements this, with the C signatures that it alone has: `oneDnn2.ts`, `oneDnn3.ts`. What both share is in
+ * `library.ts` and `commonSession.ts`.
  */
 
 declare const kind: unique symbol;

@@ -1,8 +1,9 @@
+import type { WeightedOp } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import { addActivationBackward, fusable } from "./activation.ts";
 import type { BuildContext, Built } from "./op.ts";
-import { forwardOf, orDirect, type Weighted } from "./weighted.ts";
-import { type WeightGradient, weightGradientOf } from "./weightGradient.ts";
+import { fastest, forwardOf, orDirect, type Weighted } from "./weighted.ts";
+import { addWeightGradient, weightGradientOf } from "./weightGradient.ts";
 
 /**
  * Forward chooses the layouts of activations, backward takes the same. In training the weights live in the f32 layout that their gradient is
@@ -22,7 +23,7 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
   const output = plan.value(outputDims, plan.layout(forward, "dst"));
   const weightGradient = training ? weightGradientOf(context, weighted, forward) : undefined;
   const weightsLayout = plan.layout(forward, "weights");
-  const stored = weightGradient ? plan.layout(weightGradient.backward, "diffWeights") : weightsLayout;
+  const stored = weightGradient ? plan.layout(weightGradient.primitiveDesc, "diffWeights") : weightsLayout;
   const weight = context.parameter(`${op.name}.weight`, weightDims, stored, part);
   const bias = context.parameter(`${op.name}.bias`, biasDims, biasDesc, part);
   const multiplied = plan.inLayout(weight.value, weightsLayout);
@@ -33,37 +34,25 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
     ["dst", output],
   ]);
 
-  function addWeightGradient({ backward, layouts, parts }: WeightGradient, gradient: Value): void {
-    if (!weight.gradient || !bias.gradient) throw new Error(`${op.name}: no gradient`);
-    plan.enter(op.name, "backwardWeights");
-    const src = plan.inLayout(input, layouts.src);
-    const diffDst = plan.inLayout(gradient, layouts.dst);
-    for (let part = 0; part < parts; part++) {
-      const [diffWeights, diffBias] = [weight.gradient, bias.gradient].map((whole) =>
-        part === 0 ? whole : plan.value(whole.dims, whole.desc),
-      ) as [Value, Value];
-      plan.add(work, backward, [
-        ["src", plan.batchPart(src, part, parts)],
-        ["diffDst", plan.batchPart(diffDst, part, parts)],
-        ["diffWeights", diffWeights],
-        ["diffBias", diffBias],
-      ]);
-      if (part > 0) plan.accumulate(weight.gradient, diffWeights);
-      if (part > 0) plan.accumulate(bias.gradient, diffBias);
-    }
-  }
   function addInputGradient(gradient: Value): Value {
     plan.enter(op.name, "backwardData");
-    const descs = { src: input.desc, weights: anyWeights, bias: biasDesc, dst: gradient.desc };
-    const backward = orDirect(window, (allowed) => session.weightedBackwardData(descs, allowed, forward));
-    const inputGradient = plan.value(input.dims, input.desc);
-    const layout = plan.layout(backward, "weights");
-    plan.add(work, backward, [
-      ["diffDst", gradient],
+    const lying = { src: input.desc, dst: gradient.desc };
+    const free = { src: session.any(input.dims, format), dst: session.any(outputDims, format) };
+    const { primitiveDesc } = fastest(plan, inputGradients(window ? [lying, free] : [lying]));
+    const inputGradient = plan.value(input.dims, plan.layout(primitiveDesc, "diffSrc"));
+    const layout = plan.layout(primitiveDesc, "weights");
+    plan.add(work, primitiveDesc, [
+      ["diffDst", plan.inLayout(gradient, plan.layout(primitiveDesc, "diffDst"))],
       ["weights", session.same(layout, multiplied.desc) ? multiplied : plan.inLayout(weight.value, layout)],
       ["diffSrc", inputGradient],
     ]);
-    return inputGradient;
+    return plan.inLayout(inputGradient, input.desc);
+  }
+  function* inputGradients(layouts: Iterable<Pick<WeightedOp, "src" | "dst">>) {
+    for (const layout of layouts) {
+      const descs = { ...layout, weights: anyWeights, bias: biasDesc };
+      yield { primitiveDesc: orDirect(window, (allowed) => session.weightedBackwardData(descs, allowed, forward)) };
+    }
   }
 
   return {
@@ -74,7 +63,9 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
       const gradient = activation
         ? addActivationBackward(plan, activation, output, outputGradient)
         : plan.inLayout(outputGradient, next ? output.desc : weightGradient.layouts.dst);
-      addWeightGradient(weightGradient, gradient);
+      if (!weight.gradient || !bias.gradient) throw new Error(`${op.name}: no gradient`);
+      plan.enter(op.name, "backwardWeights");
+      addWeightGradient(plan, work, weightGradient, { input, gradient, weight: weight.gradient, bias: bias.gradient });
       return needsInputGradient ? addInputGradient(gradient) : undefined;
     },
   };

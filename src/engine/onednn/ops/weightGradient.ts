@@ -1,12 +1,12 @@
 import type { Desc, NumberFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
-import type { Plan } from "../plan.ts";
+import type { Plan, Value } from "../plan.ts";
 import type { BuildContext } from "./op.ts";
-import { forwardOf, orDirect, outputLayout, type Weighted } from "./weighted.ts";
+import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./weighted.ts";
 
 /** The gradients of weights and bias, which are f32 whatever is multiplied: how they are computed. */
 export interface WeightGradient {
   /** Of one part. */
-  readonly backward: PrimitiveDesc;
+  readonly primitiveDesc: PrimitiveDesc;
   /** Layouts of the whole batch. */
   readonly layouts: Layouts;
   /** Equal parts of the batch, whose gradients are added up. */
@@ -15,39 +15,81 @@ export interface WeightGradient {
 
 type Layouts = Pick<WeightedOp, "src" | "dst">;
 
-const PARTS = [1, 2, 4, 8] as const;
+const PARTS = [2, 4, 8] as const;
 
 /**
- * As the numbers lie, unless the library has nothing but slow loops for that: 3.12 has for the first layer of `alexnet-fashion`, a thousand times
- * slower, if there are more than 108 images, for which it takes part of the sizes for others.
+ * As the numbers lie, unless the library has nothing but plain loops for that, which are a thousand times slower: then in layouts of its own
+ * choice, or in parts of the batch. For the first layer of `alexnet-fashion` 2.6 wants the former on AVX2; 3.12 the latter beyond 108 images, since
+ * it takes the sizes of part of the tensors for those of others.
  */
 export function weightGradientOf(context: BuildContext, weighted: Weighted, forward: PrimitiveDesc): WeightGradient {
-  const { plan, format } = context;
-  const { window, next, outputDims } = weighted;
-  const dst = next ? plan.layout(forward, "dst") : outputLayout(plan.session, weighted, format);
-  const backward = backwardOf(plan, weighted, { src: plan.layout(forward, "src"), dst }, forward);
-  const layouts = { src: plan.layout(backward, "src"), dst: plan.layout(backward, "diffDst") };
-  const whole = { backward, layouts, parts: 1 };
-  if (!window || !next) return whole;
-  const isSlow = ({ backward }: WeightGradient) => /^(ref|gemm)/.test(plan.session.implementation(backward));
-  const wasteful = format === "bf16" && wastesTiles(plan, weighted, whole);
-  if (!wasteful && !isSlow(whole)) return whole;
-  const asItLies = { format, layouts };
-  for (const form of wasteful ? [f32Form(context, weighted), asItLies] : [asItLies]) {
-    for (const parts of PARTS.filter((count) => (outputDims[0] as number) % count === 0)) {
-      const candidate = inParts(plan, weighted, form, parts);
-      if (!isSlow(candidate)) return candidate;
-    }
+  return fastest(context.plan, candidates(context, weighted, forward));
+}
+
+/** What a weight gradient is made of: the layer's input and the gradient of its output; and where it goes. */
+interface Ends {
+  readonly input: Value;
+  readonly gradient: Value;
+  readonly weight: Value;
+  readonly bias: Value;
+}
+
+/** Adds its steps to a plan, entered in the account as that `work`. */
+export function addWeightGradient(
+  plan: Plan,
+  work: string,
+  { primitiveDesc, layouts, parts }: WeightGradient,
+  { input, gradient, weight, bias }: Ends,
+): void {
+  const src = plan.inLayout(input, layouts.src);
+  const diffDst = plan.inLayout(gradient, layouts.dst);
+  for (let part = 0; part < parts; part++) {
+    const ofPart = (whole: Value) => (part === 0 ? whole : plan.value(whole.dims, whole.desc));
+    const [diffWeights, diffBias] = [ofPart(weight), ofPart(bias)] as const;
+    plan.add(work, primitiveDesc, [
+      ["src", plan.batchPart(src, part, parts)],
+      ["diffDst", plan.batchPart(diffDst, part, parts)],
+      ["diffWeights", diffWeights],
+      ["diffBias", diffBias],
+    ]);
+    if (part === 0) continue;
+    plan.accumulate(weight, diffWeights);
+    plan.accumulate(bias, diffBias);
   }
-  return whole;
+}
+
+function* candidates(context: BuildContext, weighted: Weighted, forward: PrimitiveDesc): Generator<WeightGradient> {
+  const { plan, format, batchSize } = context;
+  const { window, next, input, outputDims } = weighted;
+  const { session } = plan;
+  const dst = next ? plan.layout(forward, "dst") : outputLayout(session, weighted, format);
+  const lying = wholeBatch(plan, weighted, { src: plan.layout(forward, "src"), dst }, forward);
+  const parts = PARTS.filter((count) => window && next && batchSize % count === 0);
+  if (format === "bf16" && wastesTiles(plan, weighted, lying)) {
+    const f32 = f32Form(context, weighted);
+    for (const count of [1, ...parts]) yield inParts(plan, weighted, f32, count);
+  }
+  yield lying;
+  if (!window) return;
+  const [src, anyDst] = [session.any(input.dims, format), session.any(outputDims, format)] as const;
+  yield wholeBatch(plan, weighted, { src, dst }, forward);
+  yield wholeBatch(plan, weighted, { src, dst: anyDst }, forward);
+  for (const count of parts) yield inParts(plan, weighted, { format, layouts: lying.layouts }, count);
+}
+
+/** `any` among the layouts is left to the library. */
+function wholeBatch(plan: Plan, weighted: Weighted, layouts: Layouts, forward: PrimitiveDesc): WeightGradient {
+  const primitiveDesc = backwardOf(plan, weighted, layouts, forward);
+  const chosen = { src: plan.layout(primitiveDesc, "src"), dst: plan.layout(primitiveDesc, "diffDst") };
+  return { primitiveDesc, layouts: chosen, parts: 1 };
 }
 
 /**
  * AMX multiplies bf16 numbers by pairs of channels: of a single channel half is lost, and to bring that into its form costs more than the products.
  * For 128 images of 227×227 the gradient of conv1 takes 85 ms (oneDNN 2.6; 55 in 3.7) where f32 takes 27 and the copies 11.
  */
-function wastesTiles({ session }: Plan, { input }: Weighted, { backward }: WeightGradient): boolean {
-  return input.dims[1] === 1 && /amx/.test(session.implementation(backward));
+function wastesTiles({ session }: Plan, { window, next, input }: Weighted, { primitiveDesc }: WeightGradient): boolean {
+  return Boolean(window && next) && input.dims[1] === 1 && /amx/.test(session.implementation(primitiveDesc));
 }
 
 /** What is multiplied, in which format and layouts. */
@@ -64,7 +106,8 @@ function f32Form(context: BuildContext, weighted: Weighted): Form {
   return { format: "f32", layouts: { src: plan.layout(forward, "src"), dst: plan.layout(forward, "dst") } };
 }
 
-function inParts(plan: Plan, weighted: Weighted, { format, layouts }: Form, parts: number): WeightGradient {
+/** Layouts keep the batch outermost, so a part lies as the whole does. */
+export function inParts(plan: Plan, weighted: Weighted, { format, layouts }: Form, parts: number): WeightGradient {
   const { session } = plan;
   const { input, weightDims, outputDims, window } = weighted;
   const first = (whole: Desc, [n = 0, ...dims]: readonly number[]) =>
@@ -73,7 +116,7 @@ function inParts(plan: Plan, weighted: Weighted, { format, layouts }: Form, part
   const { bias } = parametersOf(plan, weighted);
   const descs = { ...part, weights: session.any(weightDims, format), bias };
   const forward = orDirect(window, (allowed) => session.weightedForward(descs, allowed, true, undefined));
-  return { backward: backwardOf(plan, weighted, part, forward), layouts, parts };
+  return { primitiveDesc: backwardOf(plan, weighted, part, forward), layouts, parts };
 }
 
 function parametersOf({ session }: Plan, { weightDims, outputDims }: Weighted): Pick<WeightedOp, "weights" | "bias"> {

@@ -1,7 +1,7 @@
 import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
 import type { ConvolutionWindow, Desc, NumberFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
-import type { Value } from "../plan.ts";
+import type { Plan, Value } from "../plan.ts";
 import { fusable } from "./activation.ts";
 import type { BuildContext, Part } from "./op.ts";
 
@@ -38,6 +38,29 @@ export function forwardOf({ plan, training, format }: BuildContext, weighted: We
 /** Whether the library has the forward primitive. */
 export function hasForward(context: BuildContext, weighted: Weighted): boolean {
   return orUnimplemented(() => forwardOf(context, weighted)) !== undefined;
+}
+
+/** Plain loops, and matrix products of copied windows: what the library has where it has nothing better, the worst first. */
+const slow = [/^ref/, /(^|:)gemm/];
+
+/**
+ * The first candidate that the library has a kernel of its own for, or else the best of them. A rule, not a race: it depends on nothing but the
+ * request, the library and the processor.
+ */
+export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(plan: Plan, candidates: Iterable<C>): C {
+  const kept: C[] = [];
+  const rank = ({ primitiveDesc }: C) => {
+    const name = plan.session.implementation(primitiveDesc);
+    const index = slow.findIndex((pattern) => pattern.test(name));
+    return index < 0 ? slow.length : index;
+  };
+  for (const candidate of candidates) {
+    if (rank(candidate) === slow.length) return candidate;
+    kept.push(candidate);
+  }
+  const [first, ...others] = kept;
+  if (!first) throw new Error("nothing to choose from");
+  return others.reduce((best, next) => (rank(next) > rank(best) ? next : best), first);
 }
 
 /** Inner products keep row order, in which the library has one layout of weights for all three directions. */
