@@ -18,8 +18,8 @@ export interface DownloadOptions {
 }
 
 /** What has been received: `hash` is that of the `length` bytes in `path`. */
-interface Partial {
-  readonly path: string;
+interface Received {
+  path: string;
   hash: Hash;
   length: number;
 }
@@ -33,7 +33,7 @@ interface Partial {
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
   const { url, path, md5, onBytes } = options;
-  const partial = { path: "", hash: createHash("md5"), length: 0 };
+  const partial: Received = { path: "", hash: createHash("md5"), length: 0 };
   try {
     await mkdir(dirname(path), { recursive: true });
     partial.path = await claimPartial(path, md5);
@@ -54,7 +54,7 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
 }
 
 /** Adds to `partial` what is missing, or starts it anew. */
-async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, partial: Partial): Promise<void> {
+async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, partial: Received): Promise<void> {
   const abort = new AbortController();
   const stalled = new DataError(`${url}: no data for ${timeoutSeconds} s`);
   const timer = setTimeout(() => abort.abort(stalled), 1000 * timeoutSeconds);
@@ -77,11 +77,11 @@ async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, partia
 }
 
 /** Asks for what follows `partial`. If the server does not send that, `partial` is emptied and the whole is asked for. */
-async function request(url: string, partial: Partial, abort: AbortController): Promise<AsyncIterable<Uint8Array>> {
+async function request(url: string, partial: Received, abort: AbortController): Promise<AsyncIterable<Uint8Array>> {
   const { length } = partial;
   const { signal } = abort;
-  // The checksum is that of the file as it is: no compression on the way.
-  const headers = { "Accept-Encoding": "identity", ...(length > 0 ? { Range: `bytes=${length}-` } : {}) };
+  // The checksum is that of the file as it is: no compression on the way. fetch itself asks for that with a range.
+  const headers = length > 0 ? { Range: `bytes=${length}-` } : { "Accept-Encoding": "identity" };
   const response = await fetch(url, { signal, headers });
   const { status, body } = response;
   if (length > 0) {
@@ -101,22 +101,22 @@ async function request(url: string, partial: Partial, abort: AbortController): P
   throw new DataError(`${url}: expected ${expected}, got ${status} ${response.statusText}`);
 }
 
-function add(partial: Partial, piece: Uint8Array): void {
+function add(partial: Received, piece: Uint8Array): void {
   partial.hash.update(piece);
   partial.length += piece.length;
 }
 
-function digest({ hash }: Partial): string {
+function digest({ hash }: Received): string {
   return hash.copy().digest("hex");
 }
 
-async function discard(partial: Partial): Promise<void> {
+async function discard(partial: Received): Promise<void> {
   await rm(partial.path, { force: true });
   partial.hash = createHash("md5");
   partial.length = 0;
 }
 
-function explained(url: string, error: unknown, { length }: Partial): DataError {
+function explained(url: string, error: unknown, { length }: Received): DataError {
   // fetch says "fetch failed" or "terminated" and gives the reason as the cause.
   const reason = error instanceof Error && error.cause ? messageOf(error.cause) : "";
   const message = error instanceof DataError ? error.message : `${url}: ${reason || messageOf(error)}`;

@@ -44,12 +44,14 @@ let server: Server;
 let url: string;
 let answer = ranges;
 let asked: (string | undefined)[] = [];
+const encodings = new Set<string | undefined>();
 let received = 0;
 let onReceived: () => void = () => {};
 before(async () => {
   root = await mkdtemp(join(tmpdir(), "alexnet-resume-"));
   server = createServer((request, response) => {
     asked.push(request.headers.range);
+    encodings.add(request.headers["accept-encoding"]);
     answer(request.headers.range, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -102,6 +104,7 @@ test("after a cut, and another one, the rest alone is asked for", async () => {
   await download();
   await assertWhole();
   assert.deepEqual(asked, [undefined, "bytes=30000-", "bytes=70000-"]);
+  assert.deepEqual([...encodings], ["identity"]);
 });
 
 test("a server that sends the whole, another range, or says that there is no more: it starts anew", async () => {
