@@ -50,7 +50,7 @@ Examples:
   alexnet train --epochs 0.25 --run runs/quick     a quarter of an epoch
   alexnet train --recipe d2l --learning-rate 0.02  a recipe, one value changed
   alexnet train --run runs/quick --resume          go on with a stopped run
-  alexnet train cifar10 --network alexnet-half     colour photos, a network for colour
+  alexnet train cifar10 --network alexnet-half     colour photos
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
