@@ -4,6 +4,7 @@ import type { EngineName } from "../classifier/engineNames.ts";
 import { type PrecisionName, precisionNames } from "../classifier/precision.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
+import { datasets } from "../dataset/datasets.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
 import {
@@ -49,6 +50,7 @@ Examples:
   alexnet train --epochs 0.25 --run runs/quick     a quarter of an epoch
   alexnet train --recipe d2l --learning-rate 0.02  a recipe, one value changed
   alexnet train --run runs/quick --resume          go on with a stopped run
+  alexnet train cifar10 --network alexnet-half     colour photos
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
@@ -60,7 +62,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
   program
     .command("train")
     .description("train a network on a data set")
-    .argument("[dataset]", "name of a data set (default: fashion-mnist)")
+    .argument("[dataset]", `${datasets.map(({ name }) => name).join(" or ")} (default: fashion-mnist)`)
     .option("--network <name>", "a name (see: alexnet summary), or a JSON file (default: alexnet-fashion)")
     .option(
       "--recipe <name>",

@@ -1,9 +1,10 @@
 import { ConfigError } from "../errors.ts";
+import { cifar10 } from "./cifar10.ts";
 import type { NamedDataset } from "./dataset.ts";
 import { fashionMnist } from "./fashionMnist.ts";
 
 /** Every data set that is known by its name. */
-export const datasets: readonly NamedDataset[] = [fashionMnist];
+export const datasets: readonly NamedDataset[] = [fashionMnist, cifar10];
 
 /** Throws ConfigError listing the names if there is no such data set. */
 export function findDataset(name: string): NamedDataset {

@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
+import { claimPartial, existingBytes } from "./partialFile.ts";
 
 /** What to download, and where to. */
 export interface DownloadOptions {
@@ -12,57 +13,113 @@ export interface DownloadOptions {
   readonly md5: string;
   /** Give up after so long without a byte. */
   readonly timeoutSeconds: number;
-  /** Called with the size of each piece that arrives. */
+  /** Called with the size of each piece that arrives; first with that of what an earlier attempt left, if it is used. */
   readonly onBytes: (bytes: number) => void;
 }
 
+/** What has been received: `hash` is that of the `length` bytes in `path`. */
+interface Received {
+  path: string;
+  hash: Hash;
+  length: number;
+}
+
 /**
- * Downloads a file: into a temporary file beside `path`, renamed once its checksum is right.
+ * Downloads a file: into a partial file beside `path`, renamed once its checksum is right. After a cut or a pause the partial
+ * file stays, and the next attempt goes on from there if the server can (HTTP ranges), or else starts anew.
  *
- * Throws DataError naming the URL if there is no answer, another status than 200, a pause, a cut or a wrong checksum;
- * nothing is left behind then.
+ * Throws DataError naming the URL if there is no answer, another status than 200 (206 for the rest), a pause, a cut or a
+ * wrong checksum; after a wrong checksum nothing is left behind.
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
-  const { url, path, md5 } = options;
-  const temporary = `${path}.${process.pid}.part`;
+  const { url, path, md5, onBytes } = options;
+  const partial: Received = { path: "", hash: createHash("md5"), length: 0 };
   try {
     await mkdir(dirname(path), { recursive: true });
-    const got = await receive(options, temporary);
-    if (got !== md5) throw new DataError(`${url}: expected the MD5 checksum ${md5}, got ${got}`);
-    await rename(temporary, path);
+    partial.path = await claimPartial(path, md5);
+    for await (const piece of existingBytes(partial.path)) add(partial, piece);
+    // Complete if a process ended just before it renamed the file.
+    if (partial.length > 0 && digest(partial) === md5) onBytes(partial.length);
+    else await receive(options, partial);
+    const got = digest(partial);
+    if (got !== md5) {
+      await discard(partial);
+      throw new DataError(`${url}: expected the MD5 checksum ${md5}, got ${got}`);
+    }
+    await rename(partial.path, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    if (error instanceof DataError) throw error;
-    // fetch says "fetch failed" or "terminated" and gives the reason as the cause.
-    const cause = error instanceof Error && error.cause ? messageOf(error.cause) : "";
-    throw new DataError(`${url}: ${cause || messageOf(error)}`, { cause: error });
+    if (partial.path !== "" && partial.length === 0) await rm(partial.path, { force: true });
+    throw explained(url, error, partial);
   }
 }
 
-/** Returns the MD5 checksum of what was written. */
-async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, path: string): Promise<string> {
+/** Adds to `partial` what is missing, or starts it anew. */
+async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, partial: Received): Promise<void> {
   const abort = new AbortController();
   const stalled = new DataError(`${url}: no data for ${timeoutSeconds} s`);
   const timer = setTimeout(() => abort.abort(stalled), 1000 * timeoutSeconds);
   try {
-    const response = await fetch(url, { signal: abort.signal });
-    if (response.status !== 200 || !response.body) {
-      abort.abort();
-      throw new DataError(`${url}: expected status 200, got ${response.status} ${response.statusText}`);
-    }
-    const hash = createHash("md5");
-    await writeFile(path, watch(response.body));
-    return hash.digest("hex");
-
-    async function* watch(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-      for await (const piece of pieces) {
-        timer.refresh();
-        hash.update(piece);
-        onBytes(piece.length);
-        yield piece;
-      }
-    }
+    const body = await request(url, partial, abort);
+    if (partial.length > 0) onBytes(partial.length);
+    await writeFile(partial.path, watch(body), { flag: partial.length > 0 ? "a" : "w" });
   } finally {
     clearTimeout(timer);
   }
+
+  async function* watch(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      timer.refresh();
+      add(partial, piece);
+      onBytes(piece.length);
+      yield piece;
+    }
+  }
+}
+
+/** Asks for what follows `partial`. If the server does not send that, `partial` is emptied and the whole is asked for. */
+async function request(url: string, partial: Received, abort: AbortController): Promise<AsyncIterable<Uint8Array>> {
+  const { length } = partial;
+  const { signal } = abort;
+  // The checksum is that of the file as it is: no compression on the way. fetch itself asks for that with a range.
+  const headers = length > 0 ? { Range: `bytes=${length}-` } : { "Accept-Encoding": "identity" };
+  const response = await fetch(url, { signal, headers });
+  const { status, body } = response;
+  if (length > 0) {
+    const isRest = status === 206 && response.headers.get("Content-Range")?.startsWith(`bytes ${length}-`);
+    if (isRest && body) return body;
+    // 416: the server's file ends before.
+    const isMisplaced = status === 206 || status === 416;
+    if (status === 200 || isMisplaced) await discard(partial);
+    if (isMisplaced) {
+      await body?.cancel();
+      return request(url, partial, abort);
+    }
+  }
+  if (status === 200 && body) return body;
+  abort.abort();
+  const expected = length > 0 ? "status 206 or 200" : "status 200";
+  throw new DataError(`${url}: expected ${expected}, got ${status} ${response.statusText}`);
+}
+
+function add(partial: Received, piece: Uint8Array): void {
+  partial.hash.update(piece);
+  partial.length += piece.length;
+}
+
+function digest({ hash }: Received): string {
+  return hash.copy().digest("hex");
+}
+
+async function discard(partial: Received): Promise<void> {
+  await rm(partial.path, { force: true });
+  partial.hash = createHash("md5");
+  partial.length = 0;
+}
+
+function explained(url: string, error: unknown, { length }: Received): DataError {
+  // fetch says "fetch failed" or "terminated" and gives the reason as the cause.
+  const reason = error instanceof Error && error.cause ? messageOf(error.cause) : "";
+  const message = error instanceof DataError ? error.message : `${url}: ${reason || messageOf(error)}`;
+  const kept = length > 0 ? ` (${length} bytes are kept; another attempt goes on from there)` : "";
+  return new DataError(message + kept, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
+import { cacheFolder } from "./cacheFolder.ts";
 import type { DatasetOptions } from "./dataset.ts";
 import { downloadFile } from "./download.ts";
 
@@ -60,7 +60,7 @@ export async function obtainFiles(options: FashionMnistOptions): Promise<Fashion
   }
   try {
     if (options.download === false) throw new DataError("downloading is switched off");
-    return await downloadFiles(cacheFolder(options), options);
+    return await downloadFiles(cacheFolder("fashion-mnist", options), options);
   } catch (error) {
     throw new DataError(
       `fashion-mnist: not found in ${searchedFolders(options).join(" or ")}, and not downloaded (${messageOf(error)}); ` +
@@ -71,12 +71,7 @@ export async function obtainFiles(options: FashionMnistOptions): Promise<Fashion
 }
 
 function searchedFolders({ dataDir, systemDir = systemFolder, cacheDir }: FashionMnistOptions): readonly string[] {
-  return dataDir === undefined ? [systemDir, cacheFolder({ cacheDir })] : [dataDir];
-}
-
-function cacheFolder({ cacheDir }: DatasetOptions): string {
-  const { XDG_CACHE_HOME: userCache } = process.env;
-  return join(cacheDir ?? join(userCache || join(homedir(), ".cache"), "alexnet"), "fashion-mnist");
+  return dataDir === undefined ? [systemDir, cacheFolder("fashion-mnist", { cacheDir })] : [dataDir];
 }
 
 /** The paths of those of the four files that are in the folder. */
