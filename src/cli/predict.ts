@@ -25,9 +25,9 @@ Examples:
 export function addPredict(program: Command): void {
   program
     .command("predict")
-    .description("classify JPEG or PNG images, prepared as the run's test images were")
+    .description("classify JPEG, PNG, WebP or GIF images, prepared as the run's test images were")
     .argument("<run>", "a run directory (its best weights), or a .safetensors file")
-    .argument("<image...>", "files of any size")
+    .argument("<image...>", "files of up to 50 megapixels, whatever their names")
     .option("--top <n>", "classes to show", positiveInteger, 5)
     .option("--samples <n>", "average so many draws, where dropout is active at evaluation", positiveInteger, 1)
     .option("--seed <n>", "of those draws", seed, 0)

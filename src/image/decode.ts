@@ -1,41 +1,28 @@
 import { readFile } from "node:fs/promises";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../errors.ts";
-import { reachesEnd, recogniseFormat } from "./format.ts";
+import { readFormats } from "./format.ts";
 import type { Image } from "./image.ts";
+import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
+import { inspectImage } from "./inspect.ts";
 
 /**
- * Reads a JPEG or PNG file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8, palettes and
- * CMYK as RGB, transparent parts on white as a viewer shows them. Grey files keep one channel. Other colour profiles are
- * not applied: the numbers are used as stored, as Pillow and so torchvision do.
+ * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
+ * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving picture. Grey
+ * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
+ * do.
  *
- * Throws DataError if the file is missing, not a JPEG or PNG, or incomplete or damaged.
+ * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced), or
+ * incomplete or damaged.
  */
 export async function decodeImage(path: string): Promise<Image> {
   const bytes = await readImageFile(path);
-  const format = recogniseFormat(bytes);
-  if (typeof format === "object") throw new DataError(`${path}: expected a JPEG or PNG image, got ${format.other}`);
-  if (!reachesEnd(format, bytes)) {
-    throw new DataError(
-      `${path}: expected a complete ${format} image, got a truncated one (${bytes.length} bytes without its end mark)`,
-    );
-  }
   try {
-    const picture = sharp(bytes, { failOn: "warning", autoOrient: true, ignoreIcc: true });
-    const { space, hasAlpha } = await picture.metadata();
-    if (hasAlpha) picture.flatten({ background: "white" });
-    const isGrey = space === "b-w" || space === "grey16";
-    picture.toColourspace(isGrey ? "b-w" : "srgb").raw();
-    const { data, info } = await picture.toBuffer({ resolveWithObject: true });
-    return {
-      width: info.width,
-      height: info.height,
-      channels: isGrey ? 1 : 3,
-      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    };
+    const { header, frame } = inspectImage(bytes);
+    return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
   } catch (error) {
-    const reason = messageOf(error).trim().replaceAll("\n", "; ");
-    throw new DataError(`${path}: expected an intact ${format} image, got a damaged one (${reason})`, { cause: error });
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`${path}: ${error.message}`, { cause: error.cause ?? error });
   }
 }
 
@@ -45,14 +32,77 @@ async function readImageFile(path: string): Promise<Uint8Array> {
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     const reason = isMissing ? "there is no such file" : messageOf(error);
-    throw new DataError(`${path}: expected a JPEG or PNG image, but ${reason}`, { cause: error });
+    throw new DataError(`${path}: expected a ${readFormats} image, but ${reason}`, { cause: error });
   }
 }
 
+/** The decoder is held to the size that was checked: it must not read another from the same file. */
+async function decodeFrame({ format, channels, isProgressive }: ImageHeader, frame: Frame): Promise<Image> {
+  const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
+  const picture = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
+  picture.flatten({ background: "white" }).toColourspace("srgb");
+  // Grey by way of sRGB: the direct way rounds 16 bits, this one cuts them.
+  if (channels === 1) picture.extractChannel(0);
+  const decoded = await picture
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: unknown) => {
+      throw damaged(format, messageOf(error).trim().replaceAll("\n", "; "), { cause: error });
+    });
+  const { width, height } = decoded.info;
+  if (width !== frame.width || height !== frame.height || decoded.info.channels !== channels) {
+    throw damaged(
+      format,
+      `its headers say ${frame.width}×${frame.height}×${channels}, its content ${width}×${height}×${decoded.info.channels}`,
+    );
+  }
+  return { width, height, channels, data: plain(decoded.data) };
+}
+
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** A frame at its place on a white canvas, which is what shows where no frame lies. */
+function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: Image): Image {
+  if (image.width === width && image.height === height) return image;
+  const { channels } = image;
+  const data = new Uint8Array(width * height * channels).fill(255);
+  for (let y = 0; y < image.height; y++) {
+    const row = image.data.subarray(y * image.width * channels, (y + 1) * image.width * channels);
+    data.set(row, ((top + y) * width + left) * channels);
+  }
+  return { width, height, channels, data };
+}
+
+/** What turns a picture of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
+const turns: readonly (readonly [mirrored: boolean, degrees: number])[] = [
+  [false, 0],
+  [true, 0],
+  [false, 180],
+  [true, 180],
+  [true, 270],
+  [false, 90],
+  [true, 90],
+  [false, 270],
+];
+
+async function upright({ orientation }: ImageHeader, image: Image): Promise<Image> {
+  const [mirrored, degrees] = turns[orientation - 1] ?? [false, 0];
+  if (!mirrored && degrees === 0) return image;
+  const { data, info } = await asSharp(image)
+    .flop(mirrored)
+    .rotate(degrees)
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: image.channels, data: plain(data) };
+}
+
+function asSharp({ width, height, channels, data }: Image): Sharp {
+  return sharp(data, { raw: { width, height, channels } }).toColourspace(channels === 1 ? "b-w" : "srgb");
+}
+
 /** An image as the bytes of a PNG file: grey if it has one channel, without loss. */
-export async function encodePng({ width, height, channels, data }: Image): Promise<Uint8Array> {
-  return sharp(data, { raw: { width, height, channels } })
-    .toColourspace(channels === 1 ? "b-w" : "srgb")
-    .png()
-    .toBuffer();
+export async function encodePng(image: Image): Promise<Uint8Array> {
+  return asSharp(image).png().toBuffer();
 }

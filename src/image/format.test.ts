@@ -1,53 +1,60 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reachesEnd, recogniseFormat } from "./format.ts";
+import { recogniseFormat } from "./format.ts";
 
-test("reachesEnd: JPEG segments, coded data, restart marks and fill bytes are passed over, wherever it is cut", () => {
-  const bytes = Uint8Array.from(
-    [
-      [0xff, 0xd8],
-      [0xff, 0xe1, 0, 6, 0xff, 0xd9, 0xff, 0xd9], // APP1 with end marks inside, as of a thumbnail
-      [0xff, 0xff, 0xfe, 0, 2], // a fill byte, then an empty comment
-      [0xff, 0xda, 0, 4, 1, 2, 7, 0xff, 0, 0xd9, 0xff, 0xd0, 8, 0xff, 0xd7, 9], // a scan
-      [0xff, 0xc4, 0, 5, 0xff, 0xd9, 3], // a table between scans, with an end mark inside
-      [0xff, 0xda, 0, 2, 0xd9, 0xff, 0, 0xff, 0xff, 0xd9], // a scan that ends in a fill byte
-    ].flat(),
-  );
-  assert.equal(reachesEnd("JPEG", bytes), true);
-  assert.equal(reachesEnd("JPEG", Uint8Array.of(...bytes, 0, 1, 0xff)), true);
-  for (let length = 2; length < bytes.length; length++) {
-    assert.equal(reachesEnd("JPEG", bytes.subarray(0, length)), false, `${length} bytes`);
-  }
+const recognise = (text: string) => recogniseFormat(Buffer.from(text, "latin1"));
+
+test("recogniseFormat: the formats that are read, by their first bytes", () => {
+  assert.equal(recognise("\xff\xd8\xff\xe0"), "JPEG");
+  assert.equal(recognise("\x89PNG\r\n\x1a\nIHDR"), "PNG");
+  assert.equal(recognise("RIFF\x04\0\0\0WEBP"), "WebP");
+  assert.equal(recognise("GIF87a"), "GIF");
+  assert.equal(recognise("GIF89a"), "GIF");
 });
 
-test("reachesEnd: PNG chunks are walked by their lengths, also ones that run past the file", () => {
-  const chunk = (type: string, data: readonly number[]) => [
-    0,
-    0,
-    0,
-    data.length,
-    ...Buffer.from(type),
-    ...data,
-    0,
-    0,
-    0,
-    0,
+test("recogniseFormat: others are named", () => {
+  const others: readonly (readonly [text: string, other: RegExp])[] = [
+    ["", /^an empty file$/],
+    ["\x89PNG\n\x1a\n", /^a PNG file whose signature is damaged/],
+    ["RIFF\x04\0\0\0WAVE", /^a RIFF file that is not WebP/],
+    ["GIF88a", /^a file that starts with "GIF88a"$/],
+    ["BM6", /BMP/],
+    ["II*\0", /TIFF/],
+    ["MM\0*", /TIFF/],
+    ["MM\0+", /TIFF/],
+    ["%PDF-1.7", /PDF/],
+    ["PK\x03\x04", /zip/],
+    ["\x1f\x8b\x08", /gzip/],
+    ["\0\0\x01\0\x01\0", /ICO/],
+    ["\xff\x0a", /JPEG XL/],
+    ["\0\0\0\x0cJXL \r\n\x87\n", /JPEG XL/],
+    ["\xff\x4f\xff\x51", /JPEG 2000/],
+    ["\0\0\0\x0cjP  \r\n\x87\n", /JPEG 2000/],
+    ["\0\0\0\x20ftypavif\0\0\0\0", /AVIF/],
+    ["\0\0\0\x18ftypheic\0\0\0\0mif1", /HEIC/],
+    ["\0\0\0\x18ftypmif1\0\0\0\0avif", /HEIC|AVIF/],
+    ["\0\0\0\x18ftypqt  \0\0\0\0", /^a video or other media file \(brand "qt {2}"\)$/],
+    ["hello, world", /^a file that starts with "hello, w"$/],
   ];
-  const signature = [...Buffer.from("\x89PNG\r\n\x1a\n", "latin1")];
-  const bytes = Uint8Array.of(...signature, ...chunk("IDAT", [...Buffer.from("IEND")]), ...chunk("IEND", []));
-  assert.equal(reachesEnd("PNG", bytes), true);
-  assert.equal(reachesEnd("PNG", Uint8Array.of(...bytes, 1, 2, 3)), true);
-  for (let length = 8; length < bytes.length; length++) {
-    assert.equal(reachesEnd("PNG", bytes.subarray(0, length)), false, `${length} bytes`);
+  for (const [text, other] of others) {
+    const found = recognise(text);
+    assert.match(typeof found === "object" ? found.other : found, other, JSON.stringify(text));
   }
-  assert.equal(reachesEnd("PNG", Uint8Array.of(...signature, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4)), false);
 });
 
-test("recogniseFormat: two formats are read, the others are named", () => {
-  assert.equal(recogniseFormat(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0)), "JPEG");
-  assert.equal(recogniseFormat(Buffer.from("\x89PNG\r\n\x1a\nIHDR", "latin1")), "PNG");
-  assert.deepEqual(recogniseFormat(Buffer.from("\x89PNG\n\x1a\n", "latin1")), {
-    other: 'a file that starts with ".PNG..."',
-  });
-  assert.deepEqual(recogniseFormat(Buffer.from("BM6")), { other: "a BMP file" });
+test("recogniseFormat: a file of both AVIF's brand and HEIF's is AVIF", () => {
+  assert.deepEqual(recognise("\0\0\0\x1cftypmif1\0\0\0\0miafavif"), { other: "an AVIF image" });
+});
+
+test("recogniseFormat: markup of any beginning and encoding", () => {
+  assert.deepEqual(recognise('<svg width="9"/>'), { other: "an SVG drawing" });
+  assert.deepEqual(recognise('\xef\xbb\xbf\n <?xml version="1.0"?><svg:svg/>'), { other: "an SVG drawing" });
+  assert.deepEqual(recognise('<?xml version="1.0"?><a/>'), { other: "an XML file" });
+  assert.deepEqual(recognise('<?xml version="1.0"?><svg xmlns="a"/>'), { other: "an SVG drawing" });
+  assert.deepEqual(recognise("<!DOCTYPE html><p>"), { other: "an HTML page" });
+  assert.deepEqual(recognise("  <HTML>"), { other: "an HTML page" });
+  assert.deepEqual(recognise("<!-- a -->"), { other: "text that starts like XML, SVG or HTML" });
+  const wide = Buffer.from("\ufeff<svg />", "utf16le");
+  assert.deepEqual(recogniseFormat(wide), { other: "an SVG drawing" });
+  assert.deepEqual(recogniseFormat(Buffer.from(wide).swap16()), { other: "an SVG drawing" });
 });

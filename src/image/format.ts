@@ -1,67 +1,75 @@
 /** The image file formats that are read. */
-export type ImageFormat = "JPEG" | "PNG";
+export type ImageFormat = "JPEG" | "PNG" | "WebP" | "GIF";
 
-/** What a file starts with, as one character a byte. */
-const signatures: readonly (readonly [start: string, name: string])[] = [
-  ["\xff\xd8\xff", "JPEG"],
-  ["\x89PNG\r\n\x1a\n", "PNG"],
-  ["GIF8", "a GIF file"],
-  ["RIFF", "a RIFF file (WebP?)"],
-  ["BM", "a BMP file"],
-  ["II*\0", "a TIFF file"],
-  ["MM\0*", "a TIFF file"],
+/** The formats in words, for messages. */
+export const readFormats = "JPEG, PNG, WebP or GIF";
+
+/** What other files start with, as one character a byte. */
+const signatures: readonly (readonly [start: string, other: string])[] = [
+  ["\x89PNG", "a PNG file whose signature is damaged, as by a transfer as text"],
+  ["RIFF", "a RIFF file that is not WebP, such as sound or video"],
+  ["BM", "a BMP image"],
+  ["II*\0", "a TIFF image"],
+  ["MM\0*", "a TIFF image"],
+  ["II+\0", "a TIFF image"],
+  ["MM\0+", "a TIFF image"],
+  ["\xff\x0a", "a JPEG XL image"],
+  ["\0\0\0\x0cJXL ", "a JPEG XL image"],
+  ["\xff\x4f\xff\x51", "a JPEG 2000 image"],
+  ["\0\0\0\x0cjP  ", "a JPEG 2000 image"],
+  ["\0\0\x01\0", "an ICO file"],
+  ["\0\0\x02\0", "a CUR file"],
+  ["8BPS", "a Photoshop file"],
   ["%PDF", "a PDF file"],
+  ["%!PS", "a PostScript file"],
   ["PK\x03\x04", "a zip archive"],
+  ["PK\x05\x06", "a zip archive"],
   ["\x1f\x8b", "a gzip file"],
-  ["<", "text that starts like XML, SVG or HTML"],
+];
+
+/** Brands of ISO-BMFF files (ISO/IEC 14496-12, 4.3). Source: AVIF 1.2.0, section 6; ISO/IEC 23008-12, annex B. */
+const brands: readonly (readonly [brand: RegExp, other: string])[] = [
+  [/^(?:avif|avis)$/, "an AVIF image"],
+  [/^(?:hei[cxms]|hev[cxms]|mif1|msf1)$/, "a HEIC image"],
 ];
 
 /** The format of a file by its first bytes, or else, as `other`, words for what it seems to be. */
 export function recogniseFormat(bytes: Uint8Array): ImageFormat | { readonly other: string } {
   if (bytes.length === 0) return { other: "an empty file" };
-  const start = String.fromCharCode(...bytes.subarray(0, 8));
-  const name = signatures.find(([signature]) => start.startsWith(signature))?.[1];
-  if (name === "JPEG" || name === "PNG") return name;
-  return { other: name ?? `a file that starts with ${JSON.stringify(start.replace(/[^ -~]/g, "."))}` };
+  const start = String.fromCharCode(...bytes.subarray(0, 1024));
+  if (start.startsWith("\xff\xd8\xff")) return "JPEG";
+  if (start.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
+  if (start.startsWith("RIFF") && start.startsWith("WEBP", 8)) return "WebP";
+  if (/^GIF8[79]a/.test(start)) return "GIF";
+  const other = signatures.find(([text]) => start.startsWith(text))?.[1];
+  return { other: other ?? mediaFile(start) ?? markup(start) ?? beginning(start) };
 }
 
-/**
- * Whether the file reaches its end mark (JPEG: EOI; PNG: IEND); bytes behind that are allowed, as cameras write them.
- * Decoders invent what is missing at the end of a truncated file, or do not read that far.
- */
-export function reachesEnd(format: ImageFormat, bytes: Uint8Array): boolean {
-  return format === "JPEG" ? jpegReachesEnd(bytes) : pngReachesEnd(bytes);
+/** An ISO-BMFF file begins with a box `ftyp` of its length: a major brand, a version, and the brands it is compatible with. */
+function mediaFile(start: string): string | undefined {
+  if (!start.startsWith("ftyp", 4)) return undefined;
+  const length = start.charCodeAt(2) * 0x100 + start.charCodeAt(3);
+  const listed = [start.slice(8, 12), ...(start.slice(16, length).match(/.{4}/gs) ?? [])];
+  const found = brands.find(([brand]) => listed.some((name) => brand.test(name)))?.[1];
+  return found ?? `a video or other media file (brand ${JSON.stringify(printable(listed[0] ?? ""))})`;
 }
 
-/** Source: ITU-T T.81, annex B: segments carry their length; in coded data 0xFF is followed by 0, a restart mark or a fill byte. */
-function jpegReachesEnd(bytes: Uint8Array): boolean {
-  let position = 2;
-  while (position + 1 < bytes.length) {
-    const marker = bytes[position + 1] as number;
-    const isCodedData = bytes[position] !== 0xff || marker === 0 || (marker >= 0xd0 && marker <= 0xd7);
-    if (isCodedData) {
-      const next = bytes.indexOf(0xff, position + 1);
-      if (next < 0) return false;
-      position = next;
-    } else if (marker === 0xff) position++;
-    else if (marker === 0xd9) return true;
-    else position += 2 + uint16(bytes, position + 2);
-  }
-  return false;
+/** Text of any encoding whose first visible character is `<`. */
+function markup(start: string): string | undefined {
+  const text = start
+    .replaceAll("\0", "")
+    .replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, "")
+    .trimStart();
+  if (!text.startsWith("<")) return undefined;
+  if (/<svg[\s>:]/i.test(text)) return "an SVG drawing";
+  if (/^<(?:!doctype html|html|head|body)\b/i.test(text)) return "an HTML page";
+  return text.startsWith("<?xml") ? "an XML file" : "text that starts like XML, SVG or HTML";
 }
 
-function uint16(bytes: Uint8Array, position: number): number {
-  return ((bytes[position] ?? 0) << 8) | (bytes[position + 1] ?? 0);
+function beginning(start: string): string {
+  return `a file that starts with ${JSON.stringify(printable(start.slice(0, 8)))}`;
 }
 
-/** Source: W3C PNG, 5.3: a chunk is its length, type, data and checksum. */
-function pngReachesEnd(bytes: Uint8Array): boolean {
-  let position = 8;
-  while (position + 12 <= bytes.length) {
-    const length = uint16(bytes, position) * 0x10000 + uint16(bytes, position + 2);
-    const type = String.fromCharCode(...bytes.subarray(position + 4, position + 8));
-    position += 12 + length;
-    if (type === "IEND") return position <= bytes.length;
-  }
-  return false;
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, ".");
 }
