@@ -42,9 +42,9 @@ const f32: Arithmetic = { ...f64, sums: "f32" };
 
 /**
  * Measured on the 3×3 layers of AlexNet and its relatives at batch 128 (`test/convolutionError.ts`), relative L2 of output, input gradient and
- * weight gradient: direct at most 2.3e-7, 2.3e-7, 2.6e-6; by Winograd's F(4×4, 3×3) at most 1.3e-6, 1.3e-6, 0.9e-6.
+ * weight gradient: direct at most 2.3e-7, 2.3e-7, 2.6e-6; by Winograd's F(4×4, 3×3) at most 1.4e-6, 1.4e-6, 0.9e-6, on Zen 5 and on a Xeon with AMX.
  */
-const WINOGRAD_ERROR = 6;
+const WINOGRAD_ERROR = 7;
 
 const all: readonly EngineUnderTest[] = [
   {
