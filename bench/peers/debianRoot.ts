@@ -11,7 +11,6 @@ const SUITE = "unstable";
 const COMPILER = ["g++", "libtorch-dev", "libpython3-dev"];
 /** Without OpenBLAS, Debian's PyTorch multiplies matrices with the reference BLAS, more than twenty times slower. */
 const PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", ...COMPILER];
-const DEFAULT_MIRROR = "http://deb.debian.org/debian";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Where the benchmark keeps what it installs: no part of the checkout. */
@@ -41,7 +40,7 @@ export async function debianRoot(say: (line: string) => void): Promise<string> {
   await rm(partial, { recursive: true, force: true });
   const mirror = debianMirror();
   say(
-    `making a Debian ${SUITE} system with ${PACKAGES.join(", ")} in ${root} from ${mirror}: some minutes, log ${log}`,
+    `making a Debian ${SUITE} system with ${PACKAGES.join(", ")} in ${root} from ${mirror ?? "its mirrors"}: some minutes, log ${log}`,
   );
   await logged(log, [
     "debootstrap",
@@ -50,7 +49,7 @@ export async function debianRoot(say: (line: string) => void): Promise<string> {
     `--keyring=${KEYRING}`,
     SUITE,
     partial,
-    mirror,
+    ...(mirror === undefined ? [] : [mirror]),
   ]);
   const install = [
     "env",
@@ -83,10 +82,10 @@ function requireTools(): void {
   }
 }
 
-/** The mirror that this machine's apt uses for Debian, if it does. */
-function debianMirror(): string {
+/** The mirror that this machine's apt uses for Debian, if it does; debootstrap has one of its own. */
+function debianMirror(): string | undefined {
   const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(LABEL) $(SITE)"], { encoding: "utf8" });
-  return /^Debian (\S+)$/m.exec(stdout ?? "")?.[1] ?? DEFAULT_MIRROR;
+  return /^Debian (\S+)$/m.exec(stdout ?? "")?.[1];
 }
 
 /** Runs a command, its output to the end of a file. */

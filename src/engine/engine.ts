@@ -1,5 +1,6 @@
 /**
- * What a compute engine is. Types only: the engines stand beside this file, and nothing here knows them.
+ * What a compute engine is. Types only: the engines stand beside this file, and nothing here knows them. Longer than other files, so that all that an
+ * engine must have stands in one.
  *
  * A network reaches an engine as a chain of operations. The engine compiles the chain for one batch size, mode and
  * precision into a program that owns its memory; a step of a program allocates nothing. Outside an engine every tensor

@@ -1,4 +1,5 @@
 import type { Direction, WorkAccount } from "../engine.ts";
+import type { PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
 
 /** Where the time of one primitive is added up. */
 export interface Entry {
@@ -34,9 +35,9 @@ export function newAccount(): Account {
 }
 
 /** Runs a primitive and enters its time. */
-export function timed(entry: Entry, run: () => void): void {
+export function execute(session: Session, primitive: Primitive, args: PreparedArgs, entry: Entry): void {
   const start = performance.now();
-  run();
+  session.execute(primitive, args);
   entry.seconds += (performance.now() - start) / 1000;
   entry.runs++;
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../errors.ts";
 import type { Combination, Tensor, Term } from "../engine.ts";
-import { type Account, type Entry, timed } from "./account.ts";
+import { type Account, type Entry, execute } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { PreparedArgs, Primitive, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 
@@ -40,7 +40,7 @@ export class Combinations {
   readonly #own: (tensor: Tensor) => EngineTensor;
   readonly #known = new Map<Tensor, Pieces[]>();
 
-  /** `own` gives a tensor as the engine has it, or throws if it is another engine's. */
+  /** `own` gives a tensor as the engine has it, or throws if it is another program's. */
   constructor(library: ThreadedOneDnn, account: Account, own: (tensor: Tensor) => EngineTensor) {
     this.#library = library;
     this.#account = account;
@@ -67,7 +67,7 @@ export class Combinations {
     const scaled =
       pieces.scaled.find((candidate) => isSame(candidate.combinations, combinations, sameTerm)) ??
       this.#scale(pieces, combinations);
-    execute(pieces, scaled);
+    executePieces(pieces, scaled);
   }
 
   close(): void {
@@ -128,13 +128,13 @@ export class Combinations {
   }
 }
 
-function execute({ args, entries }: Pieces, { primitives, session }: Scaled): void {
+function executePieces({ args, entries }: Pieces, { primitives, session }: Scaled): void {
   for (let piece = 0; piece < args.length; piece++) {
     const which = piece === args.length - 1 ? 1 : 0;
     const ofPiece = args[piece] as readonly PreparedArgs[];
     for (let i = 0; i < primitives.length; i++) {
       const primitive = (primitives[i] as Scaled["primitives"][number])[which];
-      timed(entries[i] as Entry, () => session.execute(primitive, ofPiece[i] as PreparedArgs));
+      execute(session, primitive, ofPiece[i] as PreparedArgs, entries[i] as Entry);
     }
   }
 }

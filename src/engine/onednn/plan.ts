@@ -1,5 +1,6 @@
 import type { Direction } from "../engine.ts";
-import { type Account, type Entry, timed } from "./account.ts";
+import { type Account, type Entry, execute } from "./account.ts";
+import { type Buffer, newBuffer, placeBuffers } from "./arena.ts";
 import type { MappedMemory } from "./native/libc.ts";
 import type {
   Desc,
@@ -11,16 +12,6 @@ import type {
   Role,
   Session,
 } from "./native/oneDnn.ts";
-
-/** Memory that a plan will provide. Its address is known once the plan is finished. */
-export interface Buffer {
-  readonly bytes: number;
-  /** Fixed from outside, for parameters and gradients; otherwise the plan places it in its arena. */
-  address: bigint | undefined;
-  /** Steps between which the contents matter. */
-  firstStep: number;
-  lastStep: number;
-}
 
 /** A tensor in a layout, in some buffer. */
 export interface Value {
@@ -54,16 +45,7 @@ export interface FinishedPlan {
   phase(from: number, to: number): Phase;
 }
 
-const ALIGNMENT = 4096;
-
-export function newBuffer(bytes: number): Buffer {
-  return { bytes, address: undefined, firstStep: Infinity, lastStep: -1 };
-}
-
-/**
- * Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena such that buffers
- * share memory when their lives do not overlap.
- */
+/** Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena (arena.ts). */
 export class Plan {
   readonly session: Session;
   readonly #steps: Step[] = [];
@@ -131,23 +113,6 @@ export class Plan {
     return target;
   }
 
-  /** Part `index` of `count` equal parts of a value along its channels, as it lies in the whole. */
-  channelPart(value: Value, index: number, count: number): Value {
-    const [n = 0, c = 0, ...map] = value.dims;
-    const dims = [n, c / count, ...map];
-    const desc = this.session.slice(value.desc, dims, [0, (index * c) / count, ...map.map(() => 0)]);
-    return { ...value, dims, desc };
-  }
-
-  /** Part `index` of `count` equal parts of a value along the batch, which is the outermost in every layout. */
-  batchPart(value: Value, index: number, count: number): Value {
-    const [n = 0, ...rest] = value.dims;
-    const dims = [n / count, ...rest];
-    const desc = this.session.slice(value.desc, dims, [0, ...rest.map(() => 0)]);
-    const { buffer, offset = 0 } = value;
-    return { buffer, dims, desc, offset: offset + (index * this.session.bytes(value.desc)) / count };
-  }
-
   /** Adds target ← target + term; both in the same layout. */
   accumulate(target: Value, term: Value): void {
     this.add("sum", this.session.sum(target.desc, [1, 1], [target.desc, term.desc]), [
@@ -212,8 +177,11 @@ export class Plan {
   #prepare(step: Step): ReadyStep {
     if ("call" in step) return step;
     const memories = step.args.map(([role, value]) => [role, this.#memory(value)] as const);
-    const { primitiveDesc, entry } = step;
-    return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories), entry };
+    return {
+      primitive: this.session.primitive(step.primitiveDesc),
+      args: this.session.args(memories),
+      entry: step.entry,
+    };
   }
 
   #memory({ desc, buffer, offset = 0 }: Value): Memory {
@@ -227,35 +195,8 @@ function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
     run() {
       for (const step of steps) {
         if ("call" in step) step.call();
-        else timed(step.entry, () => session.execute(step.primitive, step.args));
+        else execute(session, step.primitive, step.args, step.entry);
       }
     },
   };
-}
-
-/** Those that stay first, then the largest first, each at the lowest offset that is free for its whole life. */
-export function placeBuffers(buffers: readonly Pick<Buffer, "bytes" | "firstStep" | "lastStep">[]): {
-  offsets: readonly number[];
-  bytes: number;
-} {
-  const offsets = new Array<number>(buffers.length).fill(0);
-  const stays = (i: number) => Number(buffers[i]?.lastStep === Infinity);
-  const sizeAt = (i: number) => buffers[i]?.bytes ?? 0;
-  const order = buffers.map((_, i) => i).sort((a, b) => stays(b) - stays(a) || sizeAt(b) - sizeAt(a) || a - b);
-  const placed: { start: number; end: number; firstStep: number; lastStep: number }[] = [];
-  for (const i of order) {
-    const { bytes, firstStep, lastStep } = buffers[i] as (typeof buffers)[number];
-    const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-    const alive = placed
-      .filter((other) => other.firstStep <= lastStep && firstStep <= other.lastStep)
-      .sort((a, b) => a.start - b.start);
-    let start = 0;
-    for (const other of alive) {
-      if (start + size <= other.start) break;
-      start = Math.max(start, other.end);
-    }
-    offsets[i] = start;
-    placed.push({ start, end: start + size, firstStep, lastStep });
-  }
-  return { offsets, bytes: Math.max(0, ...placed.map((p) => p.end)) };
 }

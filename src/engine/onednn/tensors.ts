@@ -1,7 +1,7 @@
 import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Combination, Tensor } from "../engine.ts";
-import { type Account, type Entry, timed } from "./account.ts";
+import { type Account, type Entry, execute } from "./account.ts";
 import { Combinations } from "./combinations.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
@@ -129,7 +129,7 @@ export class TensorMemory {
     const check = this.#checks.get(tensor) ?? this.#makeCheck(tensor);
     this.#checks.set(tensor, check);
     const { run, sums } = check;
-    if (run) timed(run.entry, () => this.#session.execute(run.primitive, run.args));
+    if (run) execute(this.#session, run.primitive, run.args, run.entry);
     if (sums.every(Number.isFinite)) return true;
     // Sums of large numbers overflow before the numbers do.
     return (this.#sums as MappedMemory).view(tensor.address, tensor.bytes / 4).every(Number.isFinite);

@@ -2,7 +2,7 @@
  * The one place that calls oneDNN: loading, checked calls, and the values that mean the same in the C APIs of 2.x and 3.x. What else
  * they share is in `commonSession.ts`; where they differ, `oneDnn2.ts` and `oneDnn3.ts` do.
  *
- * Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
+ * Longer than other files by its tables of values. Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
  */
 import koffi from "koffi";
 import { NativeError, UnimplementedError } from "../../../errors.ts";

@@ -1,4 +1,5 @@
 import type { AnyOp, Op } from "../../engine.ts";
+import { channelPart } from "../parts.ts";
 import type { Value } from "../plan.ts";
 import { buildWeighted } from "./buildWeighted.ts";
 import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
@@ -35,7 +36,7 @@ function weightedOf(
   const { outChannels, kernelSize, stride, padding, groups } = op.options;
   const channels = input.dims[1] as number;
   const filters = [outChannels / groups, channels / groups, kernelSize, kernelSize];
-  const source = part.count === 1 ? input : plan.channelPart(input, part.index, part.count);
+  const source = part.count === 1 ? input : channelPart(plan.session, input, part.index, part.count);
   const weightDims = groups === part.count ? filters : [groups, ...filters];
   return {
     op,
@@ -58,7 +59,7 @@ function buildGroups(context: BuildContext, direct: Weighted, groups: readonly W
   const output = plan.value(outputDims, plan.layout(forwardOf(context, direct), "dst"));
   const parts = groups.map((group, index) => {
     const part = buildWeighted(context, group);
-    plan.copy(part.output, plan.channelPart(output, index, count));
+    plan.copy(part.output, channelPart(plan.session, output, index, count));
     return part;
   });
   return {
@@ -69,8 +70,9 @@ function buildGroups(context: BuildContext, direct: Weighted, groups: readonly W
       const inputGradient = needed ? plan.value(input.dims, input.desc) : undefined;
       parts.forEach((part, index) => {
         plan.enter(op.name, "backwardData");
-        const partGradient = part.backward(plan.channelPart(gradient, index, count), needed);
-        if (partGradient && inputGradient) plan.copy(partGradient, plan.channelPart(inputGradient, index, count));
+        const partGradient = part.backward(channelPart(plan.session, gradient, index, count), needed);
+        if (partGradient && inputGradient)
+          plan.copy(partGradient, channelPart(plan.session, inputGradient, index, count));
       });
       return inputGradient;
     },

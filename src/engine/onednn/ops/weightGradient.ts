@@ -1,4 +1,5 @@
 import type { Desc, NumberFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
+import { batchPart } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
 import type { BuildContext } from "./op.ts";
 import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./weighted.ts";
@@ -47,8 +48,8 @@ export function addWeightGradient(
     const ofPart = (whole: Value) => (part === 0 ? whole : plan.value(whole.dims, whole.desc));
     const [diffWeights, diffBias] = [ofPart(weight), ofPart(bias)] as const;
     plan.add(work, primitiveDesc, [
-      ["src", plan.batchPart(src, part, parts)],
-      ["diffDst", plan.batchPart(diffDst, part, parts)],
+      ["src", batchPart(plan.session, src, part, parts)],
+      ["diffDst", batchPart(plan.session, diffDst, part, parts)],
       ["diffWeights", diffWeights],
       ["diffBias", diffBias],
     ]);

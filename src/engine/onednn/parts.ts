@@ -1,0 +1,20 @@
+/** Parts of a tensor as they lie in the whole, without a copy. */
+import type { Session } from "./native/oneDnn.ts";
+import type { Value } from "./plan.ts";
+
+/** Part `index` of `count` equal parts along the channels: [N, C, …] → [N, C / count, …]. C / count must be a multiple of the layout's blocks. */
+export function channelPart(session: Session, value: Value, index: number, count: number): Value {
+  const [n = 0, c = 0, ...map] = value.dims;
+  const dims = [n, c / count, ...map];
+  const desc = session.slice(value.desc, dims, [0, (index * c) / count, ...map.map(() => 0)]);
+  return { ...value, dims, desc };
+}
+
+/** Part `index` of `count` equal parts along the batch, which is the outermost in every layout: [N, …] → [N / count, …]. */
+export function batchPart(session: Session, value: Value, index: number, count: number): Value {
+  const [n = 0, ...rest] = value.dims;
+  const dims = [n / count, ...rest];
+  const desc = session.slice(value.desc, dims, [0, ...rest.map(() => 0)]);
+  const { buffer, offset = 0 } = value;
+  return { buffer, dims, desc, offset: offset + (index * session.bytes(value.desc)) / count };
+}
