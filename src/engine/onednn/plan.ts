@@ -177,11 +177,8 @@ export class Plan {
   #prepare(step: Step): ReadyStep {
     if ("call" in step) return step;
     const memories = step.args.map(([role, value]) => [role, this.#memory(value)] as const);
-    return {
-      primitive: this.session.primitive(step.primitiveDesc),
-      args: this.session.args(memories),
-      entry: step.entry,
-    };
+    const { primitiveDesc, entry } = step;
+    return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories), entry };
   }
 
   #memory({ desc, buffer, offset = 0 }: Value): Memory {
