@@ -7,6 +7,10 @@ export interface Split {
   label(index: number): number;
   /** Picture `index`; its data is valid until the next call and must not be written to. */
   image(index: number): Image;
+  /** Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. */
+  prefetch?(indices: Uint32Array): Promise<void>;
+  /** The file of picture `index`, where each has its own. */
+  path?(index: number): string;
 }
 
 /** Pictures in classes, with what a network must know about them. */
