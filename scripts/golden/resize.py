@@ -46,8 +46,8 @@ def digest(images):
     return hashlib.sha256(b"".join(image.tobytes() for image in images)).hexdigest()
 
 
-def resized(images, size):
-    results = [image.resize(size, Image.BILINEAR) for image in images]
+def resized(images, size, filter=Image.BILINEAR):
+    results = [image.resize(size, filter) for image in images]
     pixels = results[0].tobytes()
     step = max(len(pixels) // 8, 1)
     return {"to": size, "sha256": digest(results), "everyEighth": list(pixels[::step][:8])}
@@ -69,6 +69,10 @@ golden = {
             for s in [(227, 227), (224, 224), (500, 400), (320, 227), (227, 240), (400, 100), (100, 400), (33, 7), (1, 1)]
         ],
     },
+    "bicubic": [
+        resized([photo], s, Image.BICUBIC)
+        for s in [(227, 227), (224, 224), (500, 400), (320, 227), (100, 400), (641, 481), (33, 7), (1, 1)]
+    ],
     "luma": {"sha256": digest([luma]), "resized": [resized([luma], s) for s in [(227, 227), (500, 61)]]},
     "pattern": [
         {"from": f, "resized": resized([pattern(*f)], s)}

@@ -69,6 +69,7 @@ export function choosePreprocessing(network: Network, dataset: Dataset, recipe: 
   return {
     size: [height, width],
     channels: one ? 1 : 3,
+    fit: { kind: "resize" },
     resize: "bilinear",
     mean: standard ? fit(mean, luma(mean)) : Array<number>(channels).fill(0),
     deviation: standard ? fit(deviation, luma(deviation)) : Array<number>(channels).fill(1),

@@ -12,6 +12,7 @@ const split: Split = limitSplit(dataset.test, 23);
 const preprocessing: Preprocessing = {
   size: [35, 30],
   channels: 3,
+  fit: { kind: "resize" },
   resize: "bilinear",
   mean: [0.1, 0.2, 0.3],
   deviation: [1, 2, 3],

@@ -1,4 +1,5 @@
-/** The loops of a resizer. Sums stay below 2^31 and rounded results below 256, since weights are positive and add up to 1. */
+/** The loops of a resizer. Sums stay below 2^31; what they write to cuts them to 0 … 255, which only negative weights need. */
+import type { Image } from "./image.ts";
 import { precisionBits, type Taps } from "./taps.ts";
 
 // In inner loops a constant of another module costs a load, and a fifth of the time.
@@ -6,24 +7,46 @@ const bits = precisionBits;
 /** What rounds a sum whose fraction is cut off. */
 const half = 1 << (bits - 1);
 
-/** A channel of `rows` rows of pixels, `stride` bytes apart from `first` on, to rows of bytes as wide as there are taps. */
+/** Rows of a picture, from a column on. */
+export interface SourceRows {
+  readonly image: Image;
+  readonly left: number;
+  readonly top: number;
+  readonly rows: number;
+}
+
+/** Rows of one channel that have their width already, and the number of the first of them in the window. */
+export interface Strip {
+  readonly data: Uint8ClampedArray;
+  readonly firstRow: number;
+  readonly width: number;
+}
+
+/** One channel of the pixels that are written. */
+export interface Target {
+  readonly data: Uint8ClampedArray;
+  readonly channel: number;
+  readonly channels: number;
+}
+
+/** A channel of the source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
 export function resizeAcross(
-  source: Uint8Array,
-  first: number,
-  stride: number,
+  { image, left, top, rows }: SourceRows,
+  channel: number,
   { count, starts, weights }: Taps,
-  target: Uint8Array,
-  rows: number,
+  first: number,
+  strip: Strip,
 ): void {
-  const width = starts.length;
-  const sourceRow = source.length / rows;
+  const { data: source, channels: stride } = image;
+  const { data: target, width } = strip;
+  const sourceRow = image.width * stride;
   for (let y = 0; y < rows; y++) {
-    const from = y * sourceRow + first;
+    const from = (top + y) * sourceRow + left * stride + channel;
     for (let x = 0; x < width; x++) {
-      let position = from + (starts[x] as number) * stride;
-      const end = (x + 1) * count;
+      let position = from + (starts[first + x] as number) * stride;
+      const end = (first + x + 1) * count;
       let sum = half;
-      for (let w = x * count; w < end; w++) {
+      for (let w = (first + x) * count; w < end; w++) {
         sum += Math.imul(source[position] as number, weights[w] as number);
         position += stride;
       }
@@ -32,53 +55,57 @@ export function resizeAcross(
   }
 }
 
-/** Rows of bytes to as many rows as there are taps, each level replaced by its number in `table`. */
+/** The strip's rows to `height` rows, the first of which is output `first` of the taps. */
 export function resizeDown(
-  source: Uint8Array,
-  width: number,
+  { data: source, firstRow, width }: Strip,
   { count, starts, weights }: Taps,
-  table: Float32Array,
-  target: Float32Array,
-  offset: number,
+  first: number,
+  height: number,
+  { data: target, channel, channels }: Target,
 ): void {
   const sums = new Int32Array(width);
-  for (let y = 0; y < starts.length; y++) {
+  for (let y = 0; y < height; y++) {
     sums.fill(half);
     for (let t = 0; t < count; t++) {
-      const weight = weights[y * count + t] as number;
-      const from = ((starts[y] as number) + t) * width;
+      const weight = weights[(first + y) * count + t] as number;
+      const from = ((starts[first + y] as number) - firstRow + t) * width;
       for (let x = 0; x < width; x++) sums[x] = (sums[x] as number) + Math.imul(source[from + x] as number, weight);
     }
-    const to = offset + y * width;
-    for (let x = 0; x < width; x++) target[to + x] = table[(sums[x] as number) >> bits] as number;
+    let to = y * width * channels + channel;
+    for (let x = 0; x < width; x++) {
+      target[to] = (sums[x] as number) >> bits;
+      to += channels;
+    }
   }
 }
 
 /** `resizeAcross` where each pixel is a blend of two, as in enlarging. */
-export function enlargeAcross(
-  source: Uint8Array,
-  first: number,
-  stride: number,
+export function blendAcross(
+  { image, left, top, rows }: SourceRows,
+  channel: number,
   { starts, weights }: Taps,
-  target: Uint8Array,
-  rows: number,
+  first: number,
+  strip: Strip,
 ): void {
-  const width = starts.length;
-  const sourceRow = source.length / rows;
+  const { data: source, channels: stride } = image;
+  const { data: target, width } = strip;
+  const sourceRow = image.width * stride;
+  const origin = top * sourceRow + left * stride + channel;
   // Column by column, since all rows share a column's weights.
   for (let x = 0; x < width; x++) {
-    const weight = weights[2 * x + 1] as number;
-    let from = (starts[x] as number) * stride + first;
-    for (let to = x; to < target.length; to += width) {
-      const left = source[from] as number;
-      const step = (source[from + stride] as number) - left;
-      target[to] = ((left << bits) + half + Math.imul(step, weight)) >> bits;
+    const weight = weights[2 * (first + x) + 1] as number;
+    let from = origin + (starts[first + x] as number) * stride;
+    const end = rows * width;
+    for (let to = x; to < end; to += width) {
+      const pixel = source[from] as number;
+      const step = (source[from + stride] as number) - pixel;
+      target[to] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
       from += sourceRow;
     }
   }
 }
 
-/** Two neighbouring rows of the source, and the columns between which they are not background. */
+/** Two neighbouring rows of the strip, and the columns between which they are not background. */
 interface RowPair {
   readonly upper: number;
   readonly lower: number;
@@ -86,32 +113,35 @@ interface RowPair {
   readonly right: number;
 }
 
-/** `resizeDown` where each row is a blend of two, as in enlarging: nearly all the time of preparing small pictures for a large network. */
-export function enlargeDown(
-  source: Uint8Array,
-  width: number,
+/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small pictures for a large network. */
+export function blendDown(
+  { data: source, firstRow, width }: Strip,
   { starts, weights }: Taps,
-  table: Float32Array,
-  target: Float32Array,
-  offset: number,
+  first: number,
+  height: number,
+  target: Target,
 ): void {
   // Between equal pixels nothing changes: margins in the colour of the first pixel, half of Fashion-MNIST, are filled at once.
   const background = source[0] as number;
-  target.fill(table[background] as number, offset, offset + starts.length * width);
-  let y = 0;
-  while (y < starts.length) {
+  fill(target, background, height * width);
+  const end = first + height;
+  let y = first;
+  while (y < end) {
     const start = starts[y] as number;
-    const pair = findContent(source, start * width, width, background);
-    for (; starts[y + 3] === start; y += 4) {
-      blendFourRows(source, pair, weights, y, table, target, offset + y * width, width);
+    const pair = findContent(source, (start - firstRow) * width, width, background);
+    for (; y + 3 < end && starts[y + 3] === start; y += 4) {
+      blendFourRows(source, pair, weights, y, target, (y - first) * width, width);
     }
-    for (; starts[y] === start; y++) {
-      blendRow(source, pair, weights, y, table, target, offset + y * width);
-    }
+    for (; y < end && starts[y] === start; y++) blendRow(source, pair, weights, y, target, (y - first) * width);
   }
 }
 
-function findContent(source: Uint8Array, upper: number, width: number, background: number): RowPair {
+function fill({ data, channel, channels }: Target, value: number, pixels: number): void {
+  if (channels === 1) data.fill(value, 0, pixels);
+  else for (let i = channel; i < pixels * channels; i += channels) data[i] = value;
+}
+
+function findContent(source: Uint8ClampedArray, upper: number, width: number, background: number): RowPair {
   const lower = upper + width;
   let left = 0;
   while (left < width && source[upper + left] === background && source[lower + left] === background) left++;
@@ -120,32 +150,32 @@ function findContent(source: Uint8Array, upper: number, width: number, backgroun
   return { upper, lower, left, right };
 }
 
-/** Row `y`, which begins at `to` in the target. */
+/** Row `y` of the taps, which begins at pixel `to` of the target. */
 function blendRow(
-  source: Uint8Array,
+  source: Uint8ClampedArray,
   { upper, lower, left, right }: RowPair,
   weights: Int32Array,
   y: number,
-  table: Float32Array,
-  target: Float32Array,
+  { data: target, channel, channels }: Target,
   to: number,
 ): void {
   const weight = weights[2 * y + 1] as number;
+  let i = (to + left) * channels + channel;
   for (let x = left; x < right; x++) {
     const pixel = source[upper + x] as number;
     const step = (source[lower + x] as number) - pixel;
-    target[to + x] = table[((pixel << bits) + half + Math.imul(step, weight)) >> bits] as number;
+    target[i] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
+    i += channels;
   }
 }
 
 /** Rows `y` to `y + 3`: each pair of pixels is read once for four results. */
 function blendFourRows(
-  source: Uint8Array,
+  source: Uint8ClampedArray,
   { upper, lower, left, right }: RowPair,
   weights: Int32Array,
   y: number,
-  table: Float32Array,
-  target: Float32Array,
+  { data: target, channel, channels }: Target,
   to: number,
   width: number,
 ): void {
@@ -153,27 +183,16 @@ function blendFourRows(
   const weight1 = weights[2 * y + 3] as number;
   const weight2 = weights[2 * y + 5] as number;
   const weight3 = weights[2 * y + 7] as number;
+  const row = width * channels;
+  let i = (to + left) * channels + channel;
   for (let x = left; x < right; x++) {
     const pixel = source[upper + x] as number;
     const step = (source[lower + x] as number) - pixel;
     const sum = (pixel << bits) + half;
-    const i = to + x;
-    target[i] = table[(sum + Math.imul(step, weight0)) >> bits] as number;
-    target[i + width] = table[(sum + Math.imul(step, weight1)) >> bits] as number;
-    target[i + 2 * width] = table[(sum + Math.imul(step, weight2)) >> bits] as number;
-    target[i + 3 * width] = table[(sum + Math.imul(step, weight3)) >> bits] as number;
+    target[i] = (sum + Math.imul(step, weight0)) >> bits;
+    target[i + row] = (sum + Math.imul(step, weight1)) >> bits;
+    target[i + 2 * row] = (sum + Math.imul(step, weight2)) >> bits;
+    target[i + 3 * row] = (sum + Math.imul(step, weight3)) >> bits;
+    i += channels;
   }
-}
-
-/** A channel of pixels, `stride` bytes apart from `first` on, each level replaced by its number in `table`. */
-export function replaceLevels(
-  source: Uint8Array,
-  first: number,
-  stride: number,
-  table: Float32Array,
-  target: Float32Array,
-  offset: number,
-  length: number,
-): void {
-  for (let i = 0, j = first; i < length; i++, j += stride) target[offset + i] = table[source[j] as number] as number;
 }

@@ -20,7 +20,7 @@ function preprocess(image: Image, preprocessing: Preprocessing): Float32Array {
 /** A preprocessing whose values are the 8-bit pixels themselves. */
 function unscaled(channels: 1 | 3, width: number, height: number): Preprocessing {
   const [mean, deviation] = [new Array(channels).fill(0), new Array(channels).fill(1 / 255)];
-  return { size: [height, width], channels, resize: "bilinear", mean, deviation };
+  return { size: [height, width], channels, fit: { kind: "resize" }, resize: "bilinear", mean, deviation };
 }
 
 function plane(values: Float32Array, channel: number): Float32Array {
@@ -50,7 +50,14 @@ describe("createPreprocessor", () => {
   test("grey to three channels: one plane three times, each on its channel's scale", () => {
     const image = grey(19, 13);
     const [mean, deviation] = [[0.485, 0.456, 0.406] as const, [0.229, 0.224, 0.225] as const];
-    const values = preprocess(image, { size: [31, 20], channels: 3, resize: "bilinear", mean, deviation });
+    const values = preprocess(image, {
+      size: [31, 20],
+      channels: 3,
+      fit: { kind: "resize" },
+      resize: "bilinear",
+      mean,
+      deviation,
+    });
     const pixels = preprocess(image, unscaled(1, 20, 31)).map(Math.round);
     for (const c of [0, 1, 2] as const) {
       const expected = Float32Array.from(pixels, (pixel) => (pixel / 255 - mean[c]) / deviation[c]);
@@ -70,6 +77,7 @@ describe("createPreprocessor", () => {
     const preprocessing: Preprocessing = {
       size: [9, 11],
       channels: 1,
+      fit: { kind: "resize" },
       resize: "bilinear",
       mean: [0.3],
       deviation: [0.2],
@@ -89,6 +97,7 @@ describe("createPreprocessor", () => {
       const preprocessing: Preprocessing = {
         size: [67, 67],
         channels: 1,
+        fit: { kind: "resize" },
         resize: "bilinear",
         mean: [0.286],
         deviation: [0.353],
@@ -114,7 +123,14 @@ describe("createPreprocessor", () => {
 });
 
 describe("preprocessingSchema", () => {
-  const valid = { size: [227, 227], channels: 1, resize: "bilinear", mean: [0.2860405969887955], deviation: [0.353] };
+  const valid = {
+    size: [227, 227],
+    channels: 1,
+    fit: { kind: "resize" },
+    resize: "bilinear",
+    mean: [0.2860405969887955],
+    deviation: [0.353],
+  };
 
   test("JSON comes back as it was", () => {
     assert.deepEqual(preprocessingSchema.parse(JSON.parse(JSON.stringify(valid))), valid);
@@ -126,7 +142,7 @@ describe("preprocessingSchema", () => {
       { size: [0, 227] },
       { channels: 2 },
       { channels: 3 },
-      { resize: "bicubic" },
+      { resize: "lanczos" },
       { mean: [] },
       { mean: [null] },
       { deviation: [0] },

@@ -1,22 +1,24 @@
 import { z } from "zod";
-import { ShapeError } from "../errors.ts";
-import type { Image } from "./image.ts";
-import { createResizer, type PixelSize, type Resizer } from "./resize.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
+import { type Draw, fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
+import { createFitter, type Fitting, growing, imageOf } from "./fitter.ts";
+import { type Image, isSameSize, type PixelSize, type Rectangle, wholeOf } from "./image.ts";
+import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
+import type { RandomChanges } from "./randomChanges.ts";
+import { createResizer } from "./resize.ts";
+import { filters } from "./taps.ts";
 
 /**
  * How a picture becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
  * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares pictures as training did.
  */
-export interface Preprocessing {
-  /** The picture is stretched to this size, whatever its shape. */
-  readonly size: readonly [height: number, width: number];
-  /** 1: colour becomes luma. 3: grey is repeated. */
-  readonly channels: 1 | 3;
-  readonly resize: "bilinear";
+export interface Preprocessing extends Fitting {
   /** One a channel, on the scale of 0 (black) to 1 (white). */
   readonly mean: readonly number[];
   /** One a channel, on the same scale. */
   readonly deviation: readonly number[];
+  /** Subtracted besides, before the deviation divides: a level for each pixel of what the fit keeps; planes of bytes, base64. */
+  readonly meanImage?: string | undefined;
 }
 
 /** Checks a `Preprocessing` read from a file. */
@@ -24,88 +26,112 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
   .strictObject({
     size: z.tuple([z.int().positive(), z.int().positive()]),
     channels: z.union([z.literal(1), z.literal(3)]),
-    resize: z.literal("bilinear"),
+    /** As it was before there was a choice. */
+    fit: fitSchema.default({ kind: "resize" }),
+    resize: z.enum(filters),
     mean: z.array(z.number()),
     deviation: z.array(z.number().positive()),
+    meanImage: z.base64().optional(),
   })
   .refine(({ channels, mean }) => mean.length === channels, { path: ["mean"], error: "expected one number a channel" })
   .refine(({ channels, deviation }) => deviation.length === channels, {
     path: ["deviation"],
     error: "expected one number a channel",
+  })
+  .superRefine((preprocessing, context) => {
+    const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
 
 /** Writes a picture as channels × height × width numbers into `target` from `offset` on. */
 export type Preprocessor = (image: Image, target: Float32Array, offset: number) => void;
 
-/** What pictures of one size need: made for the first of them, used for all that follow. */
-interface Plan {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 3;
-  /** Where luma goes, if there is need for it. */
-  readonly luma: Uint8Array | undefined;
-  readonly resize: Resizer;
-}
-
 /**
  * Makes the one function that prepares pictures for training, evaluation and prediction alike: the same file gives the
- * same numbers to the bit. Steps: colours, then size, then scale. Memory is kept while pictures have the same size.
+ * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
+ * in training (`changes`, which is told before each picture what it is for); scale.
  *
- * Throws ShapeError if there is not one mean and one deviation a channel; the function itself, if the picture's bytes do
- * not fit its size or `target` has no room.
+ * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
+ * another size; the function itself, if the picture's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
+ * that its fit takes.
  */
-export function createPreprocessor({ size, channels, mean, deviation }: Preprocessing): Preprocessor {
-  const [height, width] = size;
+export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
+  const { channels, mean, deviation } = preprocessing;
+  const size = sizeOf(preprocessing);
+  const problem = fitProblem(preprocessing.fit, size);
+  if (problem !== undefined) throw new ConfigError(`preprocess: ${problem}`);
   if (mean.length !== channels || deviation.length !== channels) {
     throw new ShapeError(
       `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
     );
   }
-  const scales = mean.map((value, c) => scaleTable(value, deviation[c] as number));
-  // Only the latest: a folder of photos can hold thousands of sizes.
-  let latest: Plan | undefined;
+  const fit = createFitter(preprocessing);
+  const cut = createCutter(preprocessing);
+  const normalize = createNormalizer(mean, deviation, meanPlanes(preprocessing));
   return (image, target, offset) => {
-    checkPixels(image);
-    if (!latest || !fits(latest, image)) latest = makePlan(image, { width, height }, scales);
-    if (latest.luma) toLuma(image.data, latest.luma);
-    latest.resize(latest.luma ?? image.data, target, offset);
+    checkRoom(image, preprocessing, target, offset);
+    const planes = { target, offset, channels, ...size };
+    const patch = cut(fit(image), changes?.crop);
+    normalize(changes ? changes.change(patch, size) : patch, changes?.noise(), planes);
+    changes?.erase(planes);
   };
 }
 
-function checkPixels({ width, height, channels, data }: Image): void {
+/** The window of a fitted picture, at its size in the input; valid until the next call. */
+function createCutter(fitting: Fitting): (picture: Image, draw: Draw | undefined) => Patch {
+  const size = sizeOf(fitting);
+  const resizer = createResizer(fitting.resize);
+  const memory = growing();
+  return (picture, draw) => {
+    const { window, size: scaled, left, top } = placementOf(fitting.fit, size, picture, draw);
+    if (isSameSize(window, scaled)) return patchOf(picture, window, left, top);
+    const data = memory(scaled.width * scaled.height * picture.channels);
+    resizer(picture, window, scaled, wholeOf(scaled), data);
+    return patchOf(imageOf(scaled, picture.channels, data), wholeOf(scaled), left, top);
+  };
+}
+
+function patchOf({ data, channels, width }: Image, window: Rectangle, toLeft: number, toTop: number): Patch {
+  return { data, channels, rowBytes: width * channels, ...window, toLeft, toTop, flip: false };
+}
+
+function sizeOf({ size: [height, width] }: Fitting): PixelSize {
+  return { width, height };
+}
+
+/** The mean image on the scale of the values. */
+function meanPlanes(preprocessing: Preprocessing): MeanPlanes | undefined {
+  const { meanImage, fit, channels, deviation } = preprocessing;
+  if (meanImage === undefined) return undefined;
+  const frame = frameSizeOf(fit, sizeOf(preprocessing));
+  const levels = Buffer.from(meanImage, "base64");
+  if (!frame || levels.length !== channels * frame.width * frame.height) {
+    const expected = frame
+      ? `${channels}×${frame.height}×${frame.width} levels`
+      : "none, since pictures keep their own size";
+    throw new ShapeError(`preprocess: mean image: expected ${expected}, got ${levels.length}`);
+  }
+  const plane = frame.width * frame.height;
+  const planes = deviation.map((d, c) =>
+    Float32Array.from(levels.subarray(c * plane, (c + 1) * plane), (level) => level / 255 / d),
+  );
+  return { planes, width: frame.width };
+}
+
+function checkRoom(
+  { width, height, channels, data }: Image,
+  preprocessing: Preprocessing,
+  target: Float32Array,
+  offset: number,
+): void {
   const pixels = width * height * channels;
   if (data.length !== pixels) {
     throw new ShapeError(
       `preprocess: expected ${pixels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
     );
   }
-}
-
-function fits(plan: Plan, { width, height, channels }: Image): boolean {
-  return plan.width === width && plan.height === height && plan.channels === channels;
-}
-
-function makePlan({ width, height, channels }: Image, to: PixelSize, scales: readonly Float32Array[]): Plan {
-  const isLuma = scales.length < channels;
-  return {
-    width,
-    height,
-    channels,
-    luma: isLuma ? new Uint8Array(width * height) : undefined,
-    resize: createResizer({ width, height, channels: isLuma ? 1 : channels }, to, scales),
-  };
-}
-
-function scaleTable(mean: number, deviation: number): Float32Array {
-  return Float32Array.from({ length: 256 }, (_, pixel) => (pixel / 255 - mean) / deviation);
-}
-
-/** L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */
-function toLuma(rgb: Uint8Array, luma: Uint8Array): void {
-  for (let i = 0, j = 0; i < luma.length; i++, j += 3) {
-    const red = rgb[j] as number;
-    const green = rgb[j + 1] as number;
-    const blue = rgb[j + 2] as number;
-    luma[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+  const end = offset + preprocessing.channels * preprocessing.size[0] * preprocessing.size[1];
+  if (offset < 0 || end > target.length) {
+    throw new ShapeError(`preprocess: target: expected room from ${offset} to ${end}, got ${target.length} numbers`);
   }
 }

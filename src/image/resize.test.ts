@@ -6,8 +6,9 @@ import { gunzipSync } from "node:zlib";
 import { ShapeError } from "../errors.ts";
 import { fillWords, randomStream } from "../random.ts";
 import { decodeImage } from "./decode.ts";
-import type { Image } from "./image.ts";
-import { createResizer, type PixelSize } from "./resize.ts";
+import { type Image, type PixelSize, wholeOf } from "./image.ts";
+import { createResizer } from "./resize.ts";
+import type { Filter } from "./taps.ts";
 
 /** What Pillow made of the same pixels; see scripts/golden/resize.py. */
 const golden: Golden = JSON.parse(await readFile("test/golden/resize.json", "utf8"));
@@ -21,6 +22,7 @@ interface Resized {
 interface Golden {
   readonly fashion: { readonly count: number; readonly resized: readonly Resized[] };
   readonly photo: { readonly sha256: string; readonly resized: readonly Resized[] };
+  readonly bicubic: readonly Resized[];
   readonly pattern: readonly { readonly from: Extents; readonly resized: Resized }[];
   readonly disc: readonly { readonly from: Extents; readonly background: number; readonly resized: Resized }[];
 }
@@ -52,22 +54,18 @@ function disc(extents: Extents, background: number): Image {
   return image;
 }
 
-/** Levels as they are. */
-const levels = Float32Array.from({ length: 256 }, (_, level) => level);
+/** One for all sizes, as in training. */
+const resizers = { bilinear: createResizer("bilinear"), bicubic: createResizer("bicubic") };
 
-/** The 8-bit picture of the other size, pixel by pixel. */
-function resize({ width, height, channels, data }: Omit<Image, "channels"> & { channels: number }, to: PixelSize) {
-  const plane = to.width * to.height;
-  const planes = new Float32Array(channels * plane);
-  createResizer({ width, height, channels }, to, new Array(channels).fill(levels))(data, planes, 0);
-  return Uint8Array.from({ length: planes.length }, (_, i) => {
-    return planes[(i % channels) * plane + Math.floor(i / channels)] as number;
-  });
+function resize(image: Image, to: PixelSize, filter: Filter = "bilinear"): Uint8Array {
+  const target = new Uint8ClampedArray(to.width * to.height * image.channels);
+  resizers[filter](image, wholeOf(image), to, wholeOf(to), target);
+  return new Uint8Array(target.buffer);
 }
 
-function assertAsPillow(images: readonly Image[], expected: Resized): void {
+function assertAsPillow(images: readonly Image[], expected: Resized, filter: Filter = "bilinear"): void {
   const [width, height] = expected.to;
-  const results = images.map((image) => resize(image, { width, height }));
+  const results = images.map((image) => resize(image, { width, height }, filter));
   const [first] = results as [Uint8Array];
   const step = Math.max(Math.floor(first.length / 8), 1);
   const sample = [...first].filter((_, i) => i % step === 0).slice(0, 8);
@@ -91,6 +89,10 @@ describe("createResizer: equal to Pillow to the bit", async () => {
     test(`colour photo 320×240 → ${resized.to.join("×")}`, () => assertAsPillow([photo], resized));
   }
 
+  for (const resized of golden.bicubic) {
+    test(`colour photo 320×240 → ${resized.to.join("×")}, bicubic`, () => assertAsPillow([photo], resized, "bicubic"));
+  }
+
   for (const { from, resized } of golden.pattern) {
     test(`pattern ${from.join("×")} → ${resized.to.join("×")}`, () => assertAsPillow([pattern(from)], resized));
   }
@@ -108,7 +110,7 @@ describe("createResizer: properties", () => {
 
   test("a picture of one colour stays of one colour, at any two sizes", () => {
     for (let i = 0; i < 400; i += 4) {
-      const from = { width: random(i, 300), height: random(i + 1, 60), channels: 3 };
+      const from = { width: random(i, 300), height: random(i + 1, 60), channels: 3 } as const;
       const to = { width: random(i + 2, 300), height: random(i + 3, 60) };
       const data = Uint8Array.from({ length: from.width * from.height * 3 }, (_, j) => [255, 0, i % 256][j % 3] ?? 0);
       assert.ok(
@@ -137,41 +139,56 @@ describe("createResizer: properties", () => {
     }
   });
 
-  test("each plane has its table's numbers, at its place and nowhere else", () => {
-    const grey = pattern([9, 7, 1]);
-    const tables = [0.5, -3, -3].map((factor) => levels.map((level) => factor * level));
-    for (const to of [
-      { width: 9, height: 7 },
-      { width: 20, height: 30 },
-      { width: 4, height: 5 },
-    ]) {
-      const target = new Float32Array(3 * to.width * to.height + 10).fill(Number.NaN);
-      createResizer(grey, to, tables)(grey.data, target, 4);
-      const resized = resize(grey, to);
-      const expected = tables.flatMap((table) => Array.from(resized, (level) => table[level]));
-      const around = (count: number) => new Array<number>(count).fill(Number.NaN);
-      assert.deepEqual([...target], [...around(4), ...expected, ...around(6)]);
+  test("a part of the result, and a window of the source, are what cropping after and before gives", () => {
+    for (const filter of ["bilinear", "bicubic"] as const) {
+      for (let i = 0; i < 400; i += 8) {
+        const channels = i % 16 === 0 ? 1 : 3;
+        const image = pattern([20 + random(i, 60), 20 + random(i + 1, 60), channels]);
+        const window = {
+          left: random(i + 2, 9),
+          top: random(i + 3, 9),
+          width: random(i + 4, 11),
+          height: random(i + 5, 11),
+        };
+        const scaled = { width: 10 + random(i + 6, 80), height: 10 + random(i + 7, 80) };
+        const kept = { left: i % 7, top: i % 5, width: scaled.width - 8, height: scaled.height - 6 };
+        const target = new Uint8ClampedArray(kept.width * kept.height * channels);
+        resizers[filter](image, window, scaled, kept, target);
+        const whole = resize(crop(image, window), scaled, filter);
+        const expected = crop({ ...scaled, channels, data: whole }, kept).data;
+        assert.deepEqual(new Uint8Array(target.buffer), expected);
+      }
     }
   });
 
-  test("a source of another size and a target without room are refused", () => {
-    const resizer = createResizer({ width: 4, height: 4, channels: 3 }, { width: 2, height: 2 }, [
-      levels,
-      levels,
-      levels,
-    ]);
+  test("what does not fit together is refused", () => {
+    const image = pattern([4, 4, 3]);
+    const to = { width: 2, height: 2 };
+    const resizer = createResizer("bilinear");
+    const target = new Uint8ClampedArray(12);
     assert.throws(
-      () => resizer(new Uint8Array(47), new Float32Array(12), 0),
-      new ShapeError("resize: source: expected 48 bytes, got 47"),
+      () => resizer({ ...image, data: new Uint8Array(47) }, wholeOf(image), to, wholeOf(to), target),
+      new ShapeError("resize: source: expected 48 bytes for a picture of 3×4×4, got 47"),
     );
-    for (const [offset, end] of [
-      [2, 14],
-      [-1, 11],
-    ] as const) {
-      assert.throws(
-        () => resizer(new Uint8Array(48), new Float32Array(13), offset),
-        new ShapeError(`resize: target: expected room from ${offset} to ${end}, got 13 numbers`),
-      );
-    }
+    assert.throws(
+      () => resizer(image, { left: 1, top: 0, width: 4, height: 4 }, to, wholeOf(to), target),
+      new ShapeError("resize: window: expected a part of 4×4 pixels, got 4×4 at 1, 0"),
+    );
+    assert.throws(
+      () => resizer(image, wholeOf(image), to, { left: 0, top: -1, width: 1, height: 1 }, target),
+      new ShapeError("resize: kept part: expected a part of 2×2 pixels, got 1×1 at 0, -1"),
+    );
+    assert.throws(
+      () => resizer(image, wholeOf(image), to, wholeOf(to), new Uint8ClampedArray(11)),
+      new ShapeError("resize: target: expected room for 12 bytes, got 11"),
+    );
   });
 });
+
+function crop({ width, channels, data }: Image, part: ReturnType<typeof wholeOf>): Image {
+  const rows = Array.from({ length: part.height }, (_, y) => {
+    const start = ((part.top + y) * width + part.left) * channels;
+    return data.subarray(start, start + part.width * channels);
+  });
+  return { width: part.width, height: part.height, channels, data: new Uint8Array(Buffer.concat(rows)) };
+}

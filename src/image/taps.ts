@@ -5,45 +5,98 @@ export const precisionBits = 32 - 8 - 2;
 export interface Taps {
   readonly count: number;
   readonly starts: Int32Array;
-  /** `weights[i · count + t]`: fixed point, of tap t of output i. Positive; those of one output add up to 1, or a few units of the last bit beside it. */
+  /** `weights[i · count + t]`: fixed point, of tap t of output i. Those of one output add up to 1, or a few units of the last bit beside it. */
   readonly weights: Int32Array;
+  /** Whether each output is a blend of two inputs, p + (q − p) · weight of q: so with `bilinear` when enlarging, if rounding left their sum at 1. */
+  readonly areBlends: boolean;
 }
 
+/** What resizes: its weight at a distance from the centre, in pixels of the coarser picture, and where that ends. */
+interface Kernel {
+  readonly support: number;
+  weight(distance: number): number;
+}
+
+/** Source: Pillow, src/libImaging/Resample.c, bilinear_filter and bicubic_filter (a = −0.5). */
+const kernels = {
+  bilinear: { support: 1, weight: (x) => Math.max(1 - Math.abs(x), 0) },
+  bicubic: {
+    support: 2,
+    weight(distance) {
+      const x = Math.abs(distance);
+      if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+      return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+    },
+  },
+} as const satisfies Readonly<Record<string, Kernel>>;
+
+/** How pictures are resized. Both widen their support when shrinking, so that nothing aliases. */
+export type Filter = keyof typeof kernels;
+
+export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
+
 /**
- * The triangle filter's weights for every output position along one axis. All windows are given the same number of taps
- * (two when enlarging), the missing ones with weight 0.
+ * A filter's weights for every output position along one axis. All windows are given the same number of taps
+ * (two for `bilinear` when enlarging), the missing ones with weight 0.
  *
  * Source: Pillow, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
  */
-export function linearTaps(inputExtent: number, outputExtent: number): Taps {
+export function createTaps(filter: Filter, inputExtent: number, outputExtent: number): Taps {
+  const { support: reach, weight }: Kernel = kernels[filter];
   const scale = inputExtent / outputExtent;
-  const support = Math.max(scale, 1);
-  const windows = Array.from({ length: outputExtent }, (_, i) => {
+  const stretch = Math.max(scale, 1);
+  const support = reach * stretch;
+  const windowOf = (i: number) => {
     const centre = (i + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - support + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + support + 0.5), inputExtent);
-    const heights = Array.from({ length: end - first }, (_, t) =>
-      // Pillow multiplies by the reciprocal; dividing would differ in the last bit.
-      Math.max(1 - Math.abs((t + first - centre + 0.5) * (1 / support)), 0),
-    );
-    return { first, heights };
-  });
-  const count = Math.max(...windows.map(({ heights }) => heights.length));
+    return { centre, first, length: Math.min(Math.trunc(centre + support + 0.5), inputExtent) - first };
+  };
+  let count = 0;
+  for (let i = 0; i < outputExtent; i++) count = Math.max(count, windowOf(i).length);
   const starts = new Int32Array(outputExtent);
   const weights = new Int32Array(outputExtent * count);
-  windows.forEach(({ first, heights }, i) => {
+  const heights = new Float64Array(count);
+  for (let i = 0; i < outputExtent; i++) {
+    const { centre, first, length } = windowOf(i);
+    let total = 0;
+    for (let t = 0; t < length; t++) {
+      // Pillow multiplies by the reciprocal; dividing would differ in the last bit.
+      const height = weight((t + first - centre + 0.5) * (1 / stretch));
+      heights[t] = height;
+      total += height;
+    }
     const start = Math.min(first, inputExtent - count);
-    const total = heights.reduce((sum, height) => sum + height, 0);
     starts[i] = start;
-    heights.forEach((height, t) => {
-      weights[i * count + first - start + t] = Math.trunc(0.5 + (height / total) * (1 << precisionBits));
-    });
-  });
-  return { count, starts, weights };
+    for (let t = 0; t < length; t++) {
+      const share = ((heights[t] as number) / total) * (1 << precisionBits);
+      weights[i * count + first - start + t] = Math.trunc(share < 0 ? share - 0.5 : share + 0.5);
+    }
+  }
+  return { count, starts, weights, areBlends: areBlends(count, weights) };
 }
 
-/** Whether each output is a blend of two inputs, p + (q − p) · weight of q: so when enlarging, if rounding left their sum at 1. */
-export function areBlends({ count, starts, weights }: Taps): boolean {
-  const sumAt = (i: number) => (weights[2 * i] as number) + (weights[2 * i + 1] as number);
-  return count === 2 && starts.every((_, i) => sumAt(i) === 1 << precisionBits);
+function areBlends(count: number, weights: Int32Array): boolean {
+  if (count !== 2) return false;
+  for (let i = 0; i < weights.length; i += 2) {
+    const [first, second] = [weights[i] as number, weights[i + 1] as number];
+    if (first + second !== 1 << precisionBits || first < 0 || second < 0) return false;
+  }
+  return true;
+}
+
+/** More are not kept: a folder of photos can hold thousands of sizes. */
+const KEPT = 1000;
+
+/** `createTaps` of one filter that remembers. */
+export function rememberTaps(filter: Filter): (inputExtent: number, outputExtent: number) => Taps {
+  const known = new Map<number, Taps>();
+  return (inputExtent, outputExtent) => {
+    const key = inputExtent * 2 ** 20 + outputExtent;
+    const found = known.get(key);
+    if (found) return found;
+    if (known.size >= KEPT) known.clear();
+    const made = createTaps(filter, inputExtent, outputExtent);
+    known.set(key, made);
+    return made;
+  };
 }

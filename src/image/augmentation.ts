@@ -1,0 +1,33 @@
+/** What is done to training pictures besides the random crop that belongs to their fit, as data. */
+import { z } from "zod";
+
+const factor = z.number().min(0).max(1);
+
+export const augmentationSchema = z.strictObject({
+  /** Probability of a left-right reflection. Source: Krizhevsky et al. 2012, §4.1: 0.5. */
+  flip: factor.optional(),
+  /** Moved by up to so much of its height and width, each way; what comes in is the mean colour. Source: He et al. 2015, §4.2: 4 pixels of 32. */
+  shift: z.number().min(0).max(0.5).optional(),
+  /** Deviation of the noise along the principal components of the training set's colours. Source: Krizhevsky et al. 2012, §4.1: 0.1. */
+  lighting: z.number().positive().optional(),
+  /** Brightness, contrast and saturation times a factor in 1 ± x, hue turned by up to ± x of the circle, in random order. Source: torchvision, ColorJitter. */
+  jitter: z
+    .strictObject({ brightness: factor, contrast: factor, saturation: factor, hue: z.number().min(0).max(0.5) })
+    .optional(),
+  /** With this probability a rectangle becomes the mean colour. Source: Zhong et al. 2017, “Random erasing data augmentation”. */
+  erase: factor.optional(),
+});
+
+export type Augmentation = z.infer<typeof augmentationSchema>;
+export type AugmentationName = keyof Augmentation;
+
+/** The usual strengths, by the names that `--augment` takes. */
+export const usualAugmentation: Required<Augmentation> = {
+  flip: 0.5,
+  shift: 0.125,
+  lighting: 0.1,
+  jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+  erase: 0.25,
+};
+
+export const augmentationNames = Object.keys(usualAugmentation) as readonly AugmentationName[];

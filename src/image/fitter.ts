@@ -1,0 +1,67 @@
+import { type Fit, frameOf } from "./fit.ts";
+import { type Image, isSameSize, wholeOf } from "./image.ts";
+import { createResizer } from "./resize.ts";
+import type { Filter } from "./taps.ts";
+
+/** What is done to a picture before anything is drawn or scaled. Part of a `Preprocessing`. */
+export interface Fitting {
+  /** Of the network's input. */
+  readonly size: readonly [height: number, width: number];
+  /** 1: colour becomes luma. 3: as it is; grey is repeated only in the input. */
+  readonly channels: 1 | 3;
+  readonly fit: Fit;
+  readonly resize: Filter;
+}
+
+/**
+ * The first step of a `Preprocessing`: colours, then the size that the fit wants. The result is all that is needed of a
+ * picture, so it can be kept in its place: what has been through it comes back as it is. Otherwise its data is valid until the next call.
+ */
+export type Fitter = (image: Image) => Image;
+
+export function createFitter({ size: [height, width], channels, fit, resize }: Fitting): Fitter {
+  const size = { width, height };
+  const resizer = createResizer(resize);
+  const luma = growing();
+  const fitted = growing();
+  return (image) => {
+    const coloured = image.channels > channels ? toLuma(image, luma(image.width * image.height)) : image;
+    const { scaled, kept } = frameOf(fit, size, coloured);
+    if (isSameSize(scaled, coloured) && isSameSize(kept, coloured)) return coloured;
+    const length = kept.width * kept.height * coloured.channels;
+    const data = fitted(length);
+    resizer(coloured, wholeOf(coloured), scaled, kept, data);
+    return imageOf(kept, coloured.channels, data, length);
+  };
+}
+
+/** Memory that is kept, and replaced by larger when there is need. */
+export function growing(): (length: number) => Uint8ClampedArray {
+  let data = new Uint8ClampedArray(0);
+  return (length) => {
+    if (data.length < length) data = new Uint8ClampedArray(length);
+    return data;
+  };
+}
+
+/** The picture in the first bytes of such memory. */
+export function imageOf(
+  { width, height }: Pick<Image, "width" | "height">,
+  channels: 1 | 3,
+  memory: Uint8ClampedArray,
+  length = width * height * channels,
+): Image {
+  return { width, height, channels, data: new Uint8Array(memory.buffer, memory.byteOffset, length) };
+}
+
+/** L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */
+function toLuma({ width, height, data: rgb }: Image, luma: Uint8ClampedArray): Image {
+  const pixels = width * height;
+  for (let i = 0, j = 0; i < pixels; i++, j += 3) {
+    const red = rgb[j] as number;
+    const green = rgb[j + 1] as number;
+    const blue = rgb[j + 2] as number;
+    luma[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+  }
+  return imageOf({ width, height }, 1, luma);
+}
