@@ -36,7 +36,7 @@ function checksum(split: Split): string {
 }
 
 const [name = "fashion-mnist", dataDir, sheet] = process.argv.slice(2);
-const dataset = await findDataset(name).load({ dataDir, download: false });
+const dataset = await (await findDataset(name)).load({ dataDir, download: false });
 const { train, test, channels, classNames, source } = dataset;
 console.log(`${name} in ${source}`);
 for (const [part, split] of Object.entries({ train, test })) {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { readLog } from "../src/checkpoint/runLog.ts";
 import { main } from "../src/cli/main.ts";
 import { print } from "../src/cli/output.ts";
-import { findDataset } from "../src/dataset/datasets.ts";
+import { fashionMnist } from "../src/dataset/fashionMnist.ts";
 import { encodePng } from "../src/image/decode.ts";
 
 const EPOCHS = 0.25;
@@ -52,7 +52,7 @@ async function demoDirectory(): Promise<string> {
 }
 
 async function saveTestImages(directory: string): Promise<readonly string[]> {
-  const { test, classNames } = await findDataset("fashion-mnist").load({});
+  const { test, classNames } = await fashionMnist.load({});
   await mkdir(directory, { recursive: true });
   const files: string[] = [];
   for (let i = 0; i < SHOWN_IMAGES; i++) {

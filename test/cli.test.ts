@@ -144,7 +144,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["train --network alexnet-xl", /network "alexnet-xl"/],
     ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
     ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],
-    ["train imagenet --run new", /imagenet: no data set of this name; the data sets are fashion-mnist/],
+    ["train mnist --run new", /mnist: no data set of this name, and no folder; the data sets are fashion-mnist/],
     ["train --network tiny.json --input-size 8 --data-dir data --run new", /pool1: window 3 exceeds/],
     ["train --data-dir nowhere --run new", /nowhere: expected the four files of Fashion-MNIST, missing train-images/],
     ["train --data-dir cut --run new", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
@@ -287,7 +287,7 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
   assert.equal(exit, 0);
   assert.match(stdout, /^trained\/best\.safetensors: tiny\n/);
   for (const says of [/top-1 accuracy/, /top-5 accuracy/, /loss/, /Ankle boot/]) assert.match(stdout, says);
-  const report = JSON.parse((await alexnet("evaluate trained/last.safetensors --test-limit 30 --json")).stdout);
+  const report = JSON.parse((await alexnet("evaluate trained/last.safetensors --limit 30 --json")).stdout);
   assert.deepEqual(Object.keys(report), ["file", "network", "loss", "images", "top1Accuracy", "topK", "perClass"]);
   assert.deepEqual([report.images, report.topK.k, report.perClass.length], [30, 5, 10]);
   const correct = report.perClass.reduce((sum: number, entry: { correct: number }) => sum + entry.correct, 0);

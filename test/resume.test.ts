@@ -251,7 +251,7 @@ test("on resume, the same settings may be given; each one that differs is named 
   const otherLayers = { ...tinyNetwork, layers: tinyNetwork.layers.slice(1) };
   const otherRecipe = { ...findRecipe("fashion"), schedule: { kind: "step", everyEpochs: 1, factor: 0.5 } } as const;
   const differing: readonly (readonly [given: TrainOptions, says: string])[] = [
-    [{ dataset: "mnist" }, "DATASET is mnist, the run was started with fashion-mnist"],
+    [{ dataset: "cifar10" }, "DATASET is cifar10, the run was started with fashion-mnist"],
     [{ network: "alexnet-fashion" }, "--network is alexnet-fashion, the run was started with tiny"],
     [{ network: otherLayers }, "--network is tiny with other layers, the run was started with tiny"],
     [{ recipe: "d2l" }, "--recipe is d2l, the run was started with fashion"],

@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
-import { choosePreprocessing } from "../src/classifier/settings.ts";
 import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { type Dataset, limitSplit } from "../src/dataset/dataset.ts";
 import { loadFashionMnist } from "../src/dataset/fashionMnist.ts";
@@ -88,7 +87,14 @@ async function prepare(
     })),
     train: split,
     test: split,
-    preprocessing: choosePreprocessing(network, dataset, recipe),
+    preprocessing: {
+      size: [network.input[1], network.input[2]],
+      channels: 1,
+      fit: { kind: "resize" },
+      resize: "bilinear",
+      mean: dataset.mean,
+      deviation: dataset.deviation,
+    },
     classNames: dataset.classNames,
   };
 }

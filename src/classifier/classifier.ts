@@ -1,11 +1,8 @@
-import { dirname } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
-import { type Dataset, limitSplit } from "../dataset/dataset.ts";
-import { findDataset } from "../dataset/datasets.ts";
 import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
-import { ConfigError, UnimplementedError } from "../errors.ts";
+import { UnimplementedError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
@@ -14,7 +11,7 @@ import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import type { EngineName } from "./engineNames.ts";
-import { readRunConfig } from "./runSetup.ts";
+import { type EvaluationDataOptions, loadEvaluationData } from "./evaluationData.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { weightSink } from "./tensorStores.ts";
 
@@ -41,16 +38,11 @@ export interface PredictOptions {
   readonly seed?: number;
 }
 
-/** On what a trained network is measured. */
-export interface EvaluateRunOptions {
-  /** Default: the data set that the run was trained on. */
-  readonly dataset?: string;
-  readonly dataDir?: string;
-  /** Evaluate on the first so many test images only. */
-  readonly testLimit?: number;
+/** On what a trained network is measured, and how. */
+export interface EvaluateRunOptions extends EvaluationDataOptions {
+  /** Of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
   readonly onProgress?: (images: number, of: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** A trained network, ready to use. Calls must not overlap. */
@@ -116,18 +108,20 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
         .sort((a, b) => b.probability - a.probability);
     },
     async evaluate(given = {}) {
-      const dataset = await datasetOf(path, file, given);
-      checkClasses(dataset, model);
-      const split = given.testLimit === undefined ? dataset.test : limitSplit(dataset.test, given.testLimit);
-      const { onProgress, signal } = given;
-      return evaluate(program, {
-        split,
-        preprocessing,
-        classNames,
-        seed: given.seed ?? 0,
-        signal,
-        ...(onProgress ? { onProgress: (images: number) => onProgress(images, split.length) } : {}),
-      });
+      const { split, close: closeData } = await loadEvaluationData(path, file, model, given);
+      const { onProgress, signal, seed = 0 } = given;
+      try {
+        return await evaluate(program, {
+          split,
+          preprocessing,
+          classNames,
+          seed,
+          signal,
+          ...(onProgress ? { onProgress: (images: number) => onProgress(images, split.length) } : {}),
+        });
+      } finally {
+        closeData();
+      }
     },
     close,
   };
@@ -151,24 +145,4 @@ function hashOf(values: Float32Array): number {
     hash = Math.imul(hash ^ word, 0x01000193);
   }
   return hash >>> 0;
-}
-
-async function datasetOf(path: string, file: string, given: EvaluateRunOptions): Promise<Dataset> {
-  const run = await readRunConfig(path === file ? dirname(file) : path);
-  const name = given.dataset ?? run?.dataset.name;
-  if (name === undefined) {
-    throw new ConfigError(`${path}: no config.json beside it says which data set it was trained on; give one`);
-  }
-  const dataDir = given.dataDir ?? (name === run?.dataset.name ? run.dataset.dataDir : undefined);
-  return findDataset(name).load(dataDir === undefined ? {} : { dataDir });
-}
-
-function checkClasses(dataset: Dataset, { classNames, network }: Model): void {
-  const same =
-    dataset.classNames.length === classNames.length && dataset.classNames.every((n, i) => n === classNames[i]);
-  if (same) return;
-  const list = (names: readonly string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
-  throw new ConfigError(
-    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(dataset.classNames)}`,
-  );
 }

@@ -5,7 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
-import { loadDataset, type PreparedRun, type RunSettings } from "./runSetup.ts";
+import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { resolveNetwork, resolveRecipe } from "./settings.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -15,11 +15,17 @@ export async function resumeRun(
   config: RunConfig,
   settings: RunSettings,
   observer: TrainObserver,
+  signal?: AbortSignal,
 ): Promise<PreparedRun> {
   await refuseChanges(config, settings);
-  const { dataDir, trainLimit, testLimit, name } = config.dataset;
-  const stored = { dataDir: settings.dataDir ?? dataDir, trainLimit, testLimit };
-  const dataset = await loadDataset(findDataset(name), stored, observer);
+  const source = await findDataset(config.dataset.name);
+  const dataset = await source.load({
+    ...config.dataset,
+    dataDir: settings.dataDir ?? config.dataset.dataDir,
+    fitting: config.preprocessing,
+    seed: config.recipe.seed,
+    ...loadObserver(observer, signal),
+  });
   refuseOtherImages(config, dataset);
   const { engine } = selectEngine(config.engine.name === "onednn" ? "onednn" : "reference", config.engine.threads);
   const now = { ...describeMachine(), engine: engine.version };
@@ -35,7 +41,7 @@ export async function resumeRun(
 async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
   const { recipe, dataset, engine } = config;
   const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
-    ["DATASET", settings.dataset, dataset.name],
+    ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
     ["--recipe", await givenRecipe(config, settings), recipe.name],
     ["--epochs", settings.epochs, recipe.epochs],
@@ -47,6 +53,12 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--input-size", settings.inputSize, config.preprocessing.size[0]],
     ["--train-limit", settings.trainLimit, dataset.trainLimit],
     ["--test-limit", settings.testLimit, dataset.testLimit],
+    ["--validation-share", settings.validationShare, dataset.validationShare],
+    ["--max-bad", settings.maxBad, dataset.maxBad],
+    ["--fit", settings.fit, recipe.fit],
+    ["--filter", settings.filter, recipe.filter],
+    ["--normalization", settings.normalization, recipe.normalization],
+    ["--augment", settings.augment && namesOf(settings.augment), namesOf(Object.keys(recipe.augmentation))],
     ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
     ["--precision", settings.precision === "auto" ? undefined : settings.precision, config.precision],
     ["--exact", settings.exact, config.exact],
@@ -60,11 +72,14 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
   throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
 }
 
+function namesOf(augmentation: readonly string[]): string {
+  return augmentation.toSorted().join(",") || "none";
+}
+
 /** Throws ConfigError if there are not as many images as the run was started with: their order would be another. */
-function refuseOtherImages(
-  { dataset: { trainImages, testImages } }: RunConfig,
-  { source, train, test }: Dataset,
-): void {
+function refuseOtherImages({ dataset: { trainImages, testImages } }: RunConfig, dataset: Dataset): void {
+  const { source, train } = dataset;
+  const test = watchedSplit(dataset);
   if (train.length === trainImages && test.length === testImages) return;
   throw new ConfigError(
     `${source}: expected the ${trainImages} training and ${testImages} test images that the run was started with, ` +
@@ -82,12 +97,10 @@ async function givenNetwork({ network: stored, dataset }: RunConfig, { network }
 /** Single values are compared by their own flags: which of them came from the recipe is not stored. */
 async function givenRecipe({ recipe: stored }: RunConfig, { recipe }: RunSettings) {
   if (recipe === undefined) return undefined;
-  const { epochs, batchSize, learningRate, seed, optimizer } = stored;
+  const { epochs, batchSize, learningRate, seed, optimizer, fit, filter, normalization, augmentation } = stored;
   const { momentum, weightDecay } = optimizer;
-  return nameWithChanges(
-    await resolveRecipe(recipe, { epochs, batchSize, learningRate, seed, momentum, weightDecay }),
-    stored,
-  );
+  const values = { epochs, batchSize, learningRate, seed, momentum, weightDecay, fit, filter, normalization };
+  return nameWithChanges({ ...(await resolveRecipe(recipe, values)), augmentation }, stored);
 }
 
 /** The given one's name, and what else of it differs from the stored one if the name does not. */

@@ -17,13 +17,19 @@ export const runConfigSchema = z.object({
     dataDir: z.string().optional(),
     trainLimit: z.int().optional(),
     testLimit: z.int().optional(),
+    validationShare: z.number().optional(),
+    maxBad: z.number().optional(),
     trainImages: z.int(),
+    /** Pictures that training is watched by, and of which part they are. */
     testImages: z.int(),
+    watched: z.enum(["test", "validation"]).default("test"),
     classNames: z.array(z.string()),
   }),
   network: networkSchema,
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
+  /** Principal components of the training pictures' colours, where the recipe adds noise along them. */
+  colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
   precision: z.enum(["f32", "bf16"] satisfies Precision[]),
   /** Direct convolution only; as it was before there was a choice. */
   exact: z.boolean().default(true),

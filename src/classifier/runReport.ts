@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import { batches } from "../dataset/batches.ts";
@@ -11,12 +11,13 @@ import { toPng } from "../report/png.ts";
 import { sizeOf } from "../shape.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import type { RunConfig } from "./runConfig.ts";
+import { watchedSplit } from "./runSetup.ts";
 
 /** Test images that a report shows. */
 const SHOWN_IMAGES = 24;
 
 function titleOf({ network, dataset }: RunConfig): string {
-  return `${network.name} on ${dataset.name}`;
+  return `${network.name} on ${basename(dataset.name)}`;
 }
 
 /** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
@@ -75,7 +76,7 @@ export async function writeReport(run: RunReport): Promise<void> {
 async function shownPredictions({ config, dataset, program }: RunReport): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
-  const split = limitSplit(dataset.test, SHOWN_IMAGES);
+  const split = limitSplit(watchedSplit(dataset), SHOWN_IMAGES);
   const shown: ReportPrediction[] = [];
   const { batchSize, input } = program;
   for await (const batch of batches({ split, preprocessing, batchSize, into: input })) {
@@ -107,8 +108,8 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
         ["data set", dataset.name],
         ["found in", dataset.source],
         ["training images", String(dataset.trainImages)],
-        ["test images", String(dataset.testImages)],
-        ["input", `${network.input.join("×")}, ${preprocessing.resize}`],
+        [`${dataset.watched} images`, String(dataset.testImages)],
+        ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
         ["mean", preprocessing.mean.join(", ")],
         ["deviation", preprocessing.deviation.join(", ")],
       ],
@@ -121,6 +122,7 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
         ["epochs", String(recipe.epochs)],
         ["batch size", String(recipe.batchSize)],
         ["learning rate", `${recipe.learningRate}, ${schedule.kind}`],
+        ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
         ["optimizer", `SGD, ${optimizer.form} form, momentum ${optimizer.momentum}, decay ${optimizer.weightDecay}`],
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
         ["seed", String(recipe.seed)],

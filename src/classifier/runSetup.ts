@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readConfig } from "../checkpoint/runDirectory.ts";
-import { type Dataset, limitSplit, type NamedDataset } from "../dataset/dataset.ts";
+import type { Dataset, DatasetSource, LoadOptions } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
@@ -13,31 +13,29 @@ import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { choosePrecision, type PrecisionName } from "./precision.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
+import { defaultNetwork, prepareInput } from "./runInput.ts";
 import { selectEngine } from "./selectEngine.ts";
-import {
-  channelNote,
-  choosePreprocessing,
-  fitNetwork,
-  type RecipeOverrides,
-  resolveNetwork,
-  resolveRecipe,
-} from "./settings.ts";
+import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "./settings.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What can be said about a run when it is started. Everything has a default; on resume it is what the run was started with. */
 export interface RunSettings extends RecipeOverrides {
-  /** Default `fashion-mnist`. */
+  /** A name, or a folder of pictures with a folder for each class. Default `fashion-mnist`. */
   readonly dataset?: string;
   readonly dataDir?: string;
-  /** A name, a JSON file, or a network. Default `alexnet-fashion`. */
+  /** A name, a JSON file, or a network. Default: `alexnet-fashion` for grey data sets, `alexnet-owt` for others, `alexnet-small` for small pictures at their own size. */
   readonly network?: string | Network;
-  /** A name, a JSON file, or a recipe. Default `fashion`. */
+  /** A name, a JSON file, or a recipe. Default: `fashion` for grey data sets, `photos` for others, `small` with `fit` `native`. */
   readonly recipe?: string | Recipe;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
   /** Train, or evaluate, on the first so many images only. */
   readonly trainLimit?: number;
   readonly testLimit?: number;
+  /** Share of the pictures that are held out, where no folder says which. Default 0.2. */
+  readonly validationShare?: number;
+  /** Share of the pictures that may be damaged; they are left out. Default 0.01. */
+  readonly maxBad?: number;
   readonly engine?: EngineName;
   /** Default `auto`. */
   readonly precision?: PrecisionName;
@@ -59,12 +57,16 @@ const REFERENCE_MINUTES = 10;
 const REFERENCE_MACS_PER_SECOND = 6e8;
 
 /** Prepares a new run from settings. */
-export async function startRun(settings: RunSettings, command: string, observer: TrainObserver): Promise<PreparedRun> {
-  const named = findDataset(settings.dataset ?? "fashion-mnist");
-  const recipe = await resolveRecipe(settings.recipe ?? "fashion", settings);
-  const chosen = await resolveNetwork(settings.network ?? "alexnet-fashion");
-  const dataset = await loadDataset(named, settings, observer);
-  const network = fitNetwork(chosen, dataset.classNames.length, settings.inputSize);
+export async function startRun(
+  settings: RunSettings,
+  command: string,
+  observer: TrainObserver,
+  signal?: AbortSignal,
+): Promise<PreparedRun> {
+  const source = await findDataset(settings.dataset ?? "fashion-mnist");
+  const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
+  const options = { ...settings, seed: recipe.seed, ...loadObserver(observer, signal) };
+  const { network, dataset, preprocessing, colours } = await prepareInput(source, recipe, settings, options, observer);
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) observer.onMessage?.(warning);
   const { precision, reason } = choosePrecision(settings.precision ?? "auto", engine);
@@ -72,24 +74,12 @@ export async function startRun(settings: RunSettings, command: string, observer:
   if (engine.name === "reference") {
     observer.onMessage?.(referenceEstimate(network, recipe, dataset, settings.engine));
   }
-  const note = channelNote(network, dataset);
-  if (note) observer.onMessage?.(note);
-  const { dataDir, trainLimit, testLimit } = settings;
   const config: RunConfig = {
-    dataset: {
-      name: dataset.name,
-      channels: dataset.channels,
-      source: dataset.source,
-      ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
-      ...(trainLimit === undefined ? {} : { trainLimit }),
-      ...(testLimit === undefined ? {} : { testLimit }),
-      trainImages: dataset.train.length,
-      testImages: dataset.test.length,
-      classNames: [...dataset.classNames],
-    },
+    dataset: describeDataset(dataset, settings),
     network,
     recipe,
-    preprocessing: choosePreprocessing(network, dataset, recipe),
+    preprocessing,
+    ...(colours ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> } : {}),
     precision,
     exact: settings.exact ?? false,
     engine: describeEngine(engine),
@@ -100,34 +90,56 @@ export async function startRun(settings: RunSettings, command: string, observer:
   return { config, dataset, engine };
 }
 
+function defaultRecipe(source: DatasetSource, { fit }: RunSettings): string {
+  if (source.channels === 1) return "fashion";
+  return fit === "native" ? "small" : "photos";
+}
+
+function describeDataset(dataset: Dataset, settings: RunSettings): RunConfig["dataset"] {
+  const { dataDir, trainLimit, testLimit, validationShare, maxBad } = settings;
+  return {
+    name: dataset.name,
+    channels: dataset.channels,
+    source: dataset.source,
+    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(trainLimit === undefined ? {} : { trainLimit }),
+    ...(testLimit === undefined ? {} : { testLimit }),
+    ...(validationShare === undefined ? {} : { validationShare }),
+    ...(maxBad === undefined ? {} : { maxBad }),
+    trainImages: dataset.train.length,
+    testImages: watchedSplit(dataset).length,
+    watched: dataset.validation ? "validation" : "test",
+    classNames: [...dataset.classNames],
+  };
+}
+
+/** The part that training is watched by. */
+export function watchedSplit({ validation, test }: Dataset): Dataset["test"] {
+  return validation ?? test;
+}
+
+/** How a data set's loading is told to an observer, and ended by a signal. */
+export function loadObserver(
+  { onDownload, onPacking, onMessage }: TrainObserver,
+  signal: AbortSignal | undefined,
+): Pick<LoadOptions, "onProgress" | "onPacking" | "onMessage" | "signal"> {
+  return { onProgress: onDownload, onPacking, onMessage, signal };
+}
+
 /** The configuration of a run directory, if there is a run in it. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {
   return readConfig(directory, runConfigSchema);
 }
 
 /** `runs/<network>-<n>`: the first that is not there yet. */
-export async function newRunDirectory(network: string | Network | undefined): Promise<string> {
-  const { name } = await resolveNetwork(network ?? "alexnet-fashion");
+export async function newRunDirectory(settings: RunSettings): Promise<string> {
+  const source = await findDataset(settings.dataset ?? "fashion-mnist");
+  const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
+  const { name } = await resolveNetwork(settings.network ?? defaultNetwork(source, recipe, undefined));
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (taken.includes(`${name}-${n}`)) n++;
   return join("runs", `${name}-${n}`);
-}
-
-type DatasetSettings = { readonly [K in "dataDir" | "trainLimit" | "testLimit"]?: RunSettings[K] | undefined };
-
-/** A data set, limited as the settings say. */
-export async function loadDataset(
-  named: NamedDataset,
-  { dataDir, trainLimit, testLimit }: DatasetSettings,
-  { onDownload }: TrainObserver,
-): Promise<Dataset> {
-  const dataset = await named.load({ dataDir, onProgress: onDownload });
-  return {
-    ...dataset,
-    train: trainLimit === undefined ? dataset.train : limitSplit(dataset.train, trainLimit),
-    test: testLimit === undefined ? dataset.test : limitSplit(dataset.test, testLimit),
-  };
 }
 
 function describeEngine({ name, version, description, threads }: Engine): RunConfig["engine"] {
@@ -138,7 +150,7 @@ function describeEngine({ name, version, description, threads }: Engine): RunCon
 function referenceEstimate(network: Network, recipe: Recipe, dataset: Dataset, asked: EngineName | undefined): string {
   const { macs } = summarize(network).totals;
   // Forward and backward are about three times the forward pass's arithmetic.
-  const images = 3 * recipe.epochs * dataset.train.length + Math.ceil(recipe.epochs) * dataset.test.length;
+  const images = 3 * recipe.epochs * dataset.train.length + Math.ceil(recipe.epochs) * watchedSplit(dataset).length;
   const seconds = (images * macs) / REFERENCE_MACS_PER_SECOND;
   const estimate = `about ${formatDuration(seconds)}`;
   if (asked === "reference" || seconds <= REFERENCE_MINUTES * 60) {

@@ -9,6 +9,7 @@ import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
+import { createRandomChanges } from "../image/randomChanges.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
@@ -19,7 +20,14 @@ import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import { resumeRun } from "./resumeRun.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
-import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, startRun } from "./runSetup.ts";
+import {
+  newRunDirectory,
+  type PreparedRun,
+  type RunSettings,
+  readRunConfig,
+  startRun,
+  watchedSplit,
+} from "./runSetup.ts";
 import { sgdTargets } from "./sgdTargets.ts";
 import { velocityStore, weightStore } from "./tensorStores.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -59,7 +67,7 @@ export interface TrainResult {
  * cannot, DivergenceError if training loses its way; whatever was saved before stays.
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
-  const directory = options.run ?? (await newRunDirectory(options.network));
+  const directory = options.run ?? (await newRunDirectory(options));
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
@@ -68,6 +76,7 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
       return await trainPrepared(directory, prepared, options);
     } finally {
       prepared.engine.close();
+      prepared.dataset.close?.();
     }
   } finally {
     await run.close();
@@ -88,8 +97,8 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
   const { observer = {}, command = "trainClassifier" } = options;
   const stored = await readRunConfig(directory);
   if (!stored && options.resume) observer.onMessage?.(`${directory}: no run in it to go on with; starting anew`);
-  if (!stored) return startRun(options, command, observer);
-  if (options.resume) return resumeRun(stored, options, observer);
+  if (!stored) return startRun(options, command, observer, options.signal);
+  if (options.resume) return resumeRun(stored, options, observer, options.signal);
   throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);
 }
 
@@ -143,15 +152,16 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       targets,
       recipe,
       train: dataset.train,
-      test: dataset.test,
+      test: watchedSplit(dataset),
       preprocessing,
+      changes: createRandomChanges(recipe.augmentation, recipe.seed, config.colours),
       classNames,
     };
     const { position, end } = await train(training, start, recorder.listener);
     if (!finished) await recorder.finish(position);
     const { seed } = recipe;
     const evaluation = finished
-      ? await evaluate(program, { split: dataset.test, preprocessing, classNames, seed, signal })
+      ? await evaluate(program, { split: training.test, preprocessing, classNames, seed, signal })
       : recorder.evaluation();
     if (end !== "interrupt") {
       await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });

@@ -24,6 +24,8 @@ export interface TrainObserver {
   onMessage?(message: string): void;
   /** While a data set is downloaded. */
   onDownload?(bytes: number, of: number): void;
+  /** While a folder's pictures are decoded into the cache. */
+  onPacking?(images: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
   onEpoch?(entry: LogEntry): void;

@@ -1,14 +1,15 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { EngineName } from "../classifier/engineNames.ts";
+import { type SplitName, splitNames } from "../classifier/evaluationData.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
-import { formatRate } from "../report/numbers.ts";
 import { dataDirOption, engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
-import { print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
+import { imageProgress, print, printJson, tell, unicodeOutput } from "./output.ts";
 
 interface EvaluateFlags {
   readonly dataset?: string;
   readonly dataDir?: string;
-  readonly testLimit?: number;
+  readonly split?: SplitName;
+  readonly limit?: number;
   readonly batchSize: number;
   readonly seed: number;
   readonly engine?: EngineName;
@@ -20,7 +21,8 @@ const examples = `
 Examples:
   alexnet evaluate runs/quick                    over all test images
   alexnet evaluate runs/quick/last.safetensors   the newest, not the best
-  alexnet evaluate runs/quick --test-limit 1000 --json
+  alexnet evaluate runs/quick --limit 1000 --json
+  alexnet evaluate runs/quick --dataset photos/  a folder per class
 `;
 
 export function addEvaluate(program: Command): void {
@@ -28,9 +30,10 @@ export function addEvaluate(program: Command): void {
     .command("evaluate")
     .description("measure a trained network on test images: top-1, top-5, loss, every class")
     .argument("<run>", "a run directory (its best weights), or a .safetensors file")
-    .option("--dataset <name>", "data set (default: the run's)")
+    .option("--dataset <name>", "data set, or a folder of pictures (default: the run's)")
     .addOption(dataDirOption())
-    .option("--test-limit <n>", "the first n test images only", positiveInteger)
+    .addOption(new Option("--split <part>", "which of its images (default: test)").choices(splitNames))
+    .option("--limit <n>", "the first n of them only; of a folder, some of each class", positiveInteger)
     .option("--batch-size <n>", "images computed at a time", positiveInteger, 128)
     .option("--seed <n>", "for networks whose dropout is active at evaluation", seed, 0)
     .addOption(engineOption())
@@ -51,17 +54,26 @@ async function evaluateCommand(
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
   });
-  const line = progressLine("test");
+  const packing = imageProgress("pack");
+  const testing = imageProgress("test");
+  const clear = () => {
+    packing.clear();
+    testing.clear();
+  };
   try {
-    const began = performance.now();
     const evaluation = await classifier.evaluate({
       ...flags,
-      onProgress: (images, of) => {
-        const rate = images / ((performance.now() - began) / 1000);
-        line.update(images, of, `${images} of ${of} images ${formatRate(rate, "images")}`);
+      onMessage(message) {
+        clear();
+        tell(message);
+      },
+      onPacking: packing.update,
+      onProgress(images, of) {
+        packing.clear();
+        testing.update(images, of);
       },
     });
-    line.clear();
+    clear();
     if (!evaluation) return;
     const { file, model } = classifier;
     if (json) printJson({ file, network: model.network.name, ...evaluation });
@@ -69,7 +81,7 @@ async function evaluateCommand(
     if (classifier.isRandom)
       tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
   } finally {
-    line.clear();
+    clear();
     classifier.close();
   }
 }

@@ -1,5 +1,9 @@
 import { InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../classifier/engineNames.ts";
+import { type AugmentationName, augmentationNames } from "../image/augmentation.ts";
+import { fitDescriptions, fitNames } from "../image/fit.ts";
+import { filters } from "../image/taps.ts";
+import { normalizationNames } from "../training/recipe.ts";
 
 /** Reads a number within bounds. */
 function number(what: string, accepts: (value: number) => boolean): (text: string) => number {
@@ -38,4 +42,27 @@ export function dataDirOption(): Option {
 
 export function jsonOption(): Option {
   return new Option("--json", "print the result as JSON");
+}
+
+/** How pictures become a network's input: `train` and `augment` alike. */
+export function inputOptions(): Option[] {
+  const fits = fitDescriptions.map(([name, description]) => `${name}: ${description}`).join("; ");
+  return [
+    new Option("--fit <name>", `how images are fitted to the input (default: the recipe's). ${fits}`).choices(fitNames),
+    new Option("--filter <name>", "how images are resized (default: the recipe's)").choices(filters),
+    new Option("--normalization <name>", "what pixels become (default: the recipe's)").choices(normalizationNames),
+    new Option(
+      "--augment <list>",
+      `changes of training images: some of ${augmentationNames.join(",")}, or none (default: the recipe's)`,
+    ).argParser(augmentations),
+  ];
+}
+
+function augmentations(text: string): readonly AugmentationName[] {
+  const names = text === "none" ? [] : text.split(",");
+  return names.map((name) => {
+    const found = augmentationNames.find((known) => known === name);
+    if (found) return found;
+    throw new InvalidArgumentError(`expected some of ${augmentationNames.join(",")}, or none, got "${text}"`);
+  });
 }

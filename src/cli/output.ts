@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import { formatDuration, formatRate } from "../report/numbers.ts";
 import { showsUnicode } from "../report/terminal.ts";
 
 /** Whether standard output can show block characters. */
@@ -70,5 +71,28 @@ function plainLines(label: string): ProgressLine {
       tell(`${label} ${Math.floor((100 * done) / total)} % ${text}`);
     },
     clear() {},
+  };
+}
+
+/** A line of progress for pictures, with rate and time left. */
+export function imageProgress(label: string): { update(images: number, of: number): void; clear(): void } {
+  const line = progressLine(label);
+  let began: number | undefined;
+  let first = 0;
+  return {
+    update(images, of) {
+      if (began === undefined) {
+        began = performance.now();
+        first = images;
+      }
+      // Those that were there already took no time.
+      const rate = (images - first) / ((performance.now() - began) / 1000);
+      const left = rate > 0 ? ` ${formatDuration((of - images) / rate)} left` : "";
+      line.update(images, of, `${images} of ${of} images ${rate > 0 ? formatRate(rate, "images") : ""}${left}`);
+    },
+    clear() {
+      line.clear();
+      began = undefined;
+    },
   };
 }

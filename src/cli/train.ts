@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
@@ -5,11 +6,15 @@ import { type PrecisionName, precisionNames } from "../classifier/precision.ts";
 import type { TrainResult } from "../classifier/trainClassifier.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
 import { datasets } from "../dataset/datasets.ts";
+import type { AugmentationName } from "../image/augmentation.ts";
+import type { FitName } from "../image/fit.ts";
+import type { Filter } from "../image/taps.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
-import { recipes } from "../training/recipe.ts";
+import { type Recipe, recipes } from "../training/recipe.ts";
 import {
   dataDirOption,
   engineOption,
+  inputOptions,
   jsonOption,
   nonNegative,
   positiveInteger,
@@ -18,7 +23,7 @@ import {
   share,
   threadsOption,
 } from "./options.ts";
-import { print, printJson, progressLine, tell } from "./output.ts";
+import { imageProgress, print, printJson, progressLine, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
 interface TrainFlags {
@@ -31,6 +36,12 @@ interface TrainFlags {
   readonly weightDecay?: number;
   readonly seed?: number;
   readonly inputSize?: number;
+  readonly fit?: FitName;
+  readonly filter?: Filter;
+  readonly normalization?: Recipe["normalization"];
+  readonly augment?: readonly AugmentationName[];
+  readonly validationShare?: number;
+  readonly maxBad?: number;
   readonly trainLimit?: number;
   readonly testLimit?: number;
   readonly maxMinutes?: number;
@@ -50,7 +61,9 @@ Examples:
   alexnet train --epochs 0.25 --run runs/quick     a quarter of an epoch
   alexnet train --recipe d2l --learning-rate 0.02  a recipe, one value changed
   alexnet train --run runs/quick --resume          go on with a stopped run
-  alexnet train cifar10 --network alexnet-half     colour photos
+  alexnet train photos/                            a folder for each class
+  alexnet train photos/ --fit pad --augment flip   whole pictures, reflected
+  alexnet train cifar10 --fit native               small pictures as they are
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
@@ -59,14 +72,20 @@ Ctrl-C saves and stops; a second one stops at once.
 
 /** `argv` is what was typed behind `alexnet`, for the record. */
 export function addTrain(program: Command, argv: readonly string[]): void {
-  program
+  const train = program
     .command("train")
     .description("train a network on a data set")
-    .argument("[dataset]", `${datasets.map(({ name }) => name).join(" or ")} (default: fashion-mnist)`)
-    .option("--network <name>", "a name (see: alexnet summary), or a JSON file (default: alexnet-fashion)")
+    .argument(
+      "[dataset]",
+      `${datasets.map(({ name }) => name).join(", ")}, or a folder with a folder for each class (default: fashion-mnist)`,
+    )
+    .option(
+      "--network <name>",
+      "a name (see: alexnet summary), or a JSON file (default: alexnet-fashion for grey, alexnet-owt for colour)",
+    )
     .option(
       "--recipe <name>",
-      `how to train: ${recipes.map(({ name }) => name).join(", ")}, or a JSON file (default: fashion)`,
+      `how to train: ${recipes.map(({ name }) => name).join(", ")}, or a JSON file (default: fashion for grey, photos for colour)`,
     )
     .option("--epochs <n>", "passes through the training images; may be a fraction", positiveNumber)
     .option("--batch-size <n>", "images in a step", positiveInteger)
@@ -75,8 +94,10 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
-    .option("--train-limit <n>", "train on the first n images only", positiveInteger)
-    .option("--test-limit <n>", "evaluate on the first n test images only", positiveInteger)
+    .option("--validation-share <x>", "held out of a folder without val/ or test/ (default: 0.2)", share)
+    .option("--max-bad <x>", "share of damaged images to go on with (default: 0.01)", share)
+    .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
+    .option("--test-limit <n>", "evaluate on so many test images only", positiveInteger)
     .option("--max-minutes <n>", "evaluate and stop after so many minutes", positiveNumber)
     .addOption(engineOption())
     .addOption(new Option("--precision <name>", "number format of the compute (default: auto)").choices(precisionNames))
@@ -90,6 +111,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
       trainCommand(dataset, flags, command, argv),
     );
+  for (const option of inputOptions()) train.addOption(option);
 }
 
 async function trainCommand(
@@ -132,15 +154,26 @@ function progressLines() {
   const training = progressLine("train");
   const evaluating = progressLine("test ");
   const downloading = progressLine("download");
+  const packing = imageProgress("pack ");
   const clear = () => {
-    for (const line of [training, evaluating, downloading]) line.clear();
+    for (const line of [training, evaluating, downloading, packing]) line.clear();
   };
-  return { training, evaluating, downloading, clear };
+  return { training, evaluating, downloading, packing, clear };
 }
 
-function observer({ training, evaluating, downloading, clear }: ReturnType<typeof progressLines>): TrainObserver {
+function observer({
+  training,
+  evaluating,
+  downloading,
+  packing,
+  clear,
+}: ReturnType<typeof progressLines>): TrainObserver {
   return {
     onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
+    onPacking(images, of) {
+      downloading.clear();
+      packing.update(images, of);
+    },
     onMessage(message) {
       clear();
       tell(message);
@@ -150,7 +183,7 @@ function observer({ training, evaluating, downloading, clear }: ReturnType<typeo
       const { network, dataset, recipe, engine, machine, precision } = config;
       const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
       tell(
-        `${network.name} (${network.input.join("×")}) on ${dataset.name}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
+        `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
       );
       tell(`${engine.description}, ${precision}, ${machine.cpu}`);
       tell(`run directory ${directory}`);

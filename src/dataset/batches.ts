@@ -1,5 +1,6 @@
 import { ConfigError, ShapeError } from "../errors.ts";
 import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
+import type { RandomChanges } from "../image/randomChanges.ts";
 import type { Split } from "./dataset.ts";
 
 /** Prepared pictures for one step. Valid until the next batch is asked for, which takes the same memory. */
@@ -22,6 +23,8 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
+  /** What is random in training, and in which epoch: a picture's position in the split is the index of its use. Default: nothing. */
+  readonly random?: { readonly changes: RandomChanges; readonly epoch: number } | undefined;
   /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory. */
   readonly into?: Float32Array | undefined;
 }
@@ -49,27 +52,38 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
 }
 
 async function* generate(
-  { split, preprocessing, batchSize, order, from = 0 }: BatchOptions,
+  { split, preprocessing, batchSize, order, from = 0, random }: BatchOptions,
   images: Float32Array,
   imageSize: number,
 ): AsyncGenerator<Batch> {
-  const prepare = createPreprocessor(preprocessing);
+  const prepare = createPreprocessor(preprocessing, random?.changes);
   const labels = new Int32Array(batchSize);
-  const indices = new Uint32Array(batchSize);
   const length = order?.length ?? split.length;
-  for (let start = from; start < length; start += batchSize) {
-    const count = Math.min(batchSize, length - start);
+  const take = (start: number, indices: Uint32Array<ArrayBuffer>) => {
+    const count = Math.max(Math.min(batchSize, length - start), 0);
+    for (let row = 0; row < count; row++) indices[row] = order ? (order[start + row] as number) : start + row;
+    indices.fill(0, count);
+    const reading = split.prefetch?.(indices.subarray(0, count));
+    // Whoever leaves before it is read need not know that it failed.
+    reading?.catch(() => {});
+    return { indices, count, reading };
+  };
+  let batch = take(from, new Uint32Array(batchSize));
+  let spare = new Uint32Array(batchSize);
+  for (let start = from; batch.count > 0; start += batchSize) {
+    const { indices, count, reading } = batch;
+    await reading;
     for (let row = 0; row < count; row++) {
-      const index = order ? (order[start + row] as number) : start + row;
-      indices[row] = index;
+      const index = indices[row] as number;
       labels[row] = split.label(index);
+      random?.changes.begin(random.epoch, index);
       prepare(split.image(index), images, row * imageSize);
     }
-    if (count < batchSize) {
-      images.fill(0, count * imageSize);
-      labels.fill(0, count);
-      indices.fill(0, count);
-    }
+    images.fill(0, count * imageSize);
+    labels.fill(0, count);
+    // Read while this batch is computed.
+    batch = take(start + batchSize, spare);
+    spare = indices;
     yield { images, labels, indices, count };
   }
 }

@@ -1,16 +1,17 @@
 import { type Cifar10Options, findFiles, obtainFiles } from "./cifar10Files.ts";
 import { type Cifar10Part, classNames, extent, pictureBytes } from "./cifar10Parts.ts";
-import type { Dataset, NamedDataset, Split } from "./dataset.ts";
+import { type Dataset, type DatasetSource, limitSplit, type Split, splitMoments } from "./dataset.ts";
 
 /** Red, green and blue of the 51,200,000 training pixels / 255; scripts/datasetStatistics.ts computes them from the files. */
 const mean: readonly number[] = [0.49139967861519607, 0.48215840839460783, 0.44653091444546567];
 const deviation: readonly number[] = [0.24703223246328207, 0.2434851280000556, 0.26158784172796445];
 
 /** CIFAR-10. Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images", chapter 3. */
-export const cifar10: NamedDataset = {
+export const cifar10: DatasetSource = {
   name: "cifar10",
   description:
     "50,000 training and 10,000 test photos of animals and vehicles, 32×32, colour, in 10 classes (Krizhevsky, 2009)",
+  channels: 3,
   load: loadCifar10,
   locate: async (options) => (await findFiles(options))?.folder,
 };
@@ -26,8 +27,19 @@ export async function loadCifar10(options: Cifar10Options = {}): Promise<Dataset
   const files = await obtainFiles(options);
   const { train, test } = await files.read();
   const { name } = cifar10;
-  const splits = { train: splitOf(train), test: splitOf([test]) };
-  return { name, classNames, ...splits, channels: 3, mean, deviation, source: files.folder };
+  const training = limitSplit(splitOf(train), options.trainLimit);
+  return {
+    name,
+    classNames,
+    train: training,
+    test: limitSplit(splitOf([test]), options.testLimit),
+    channels: 3,
+    imageSize: { width: extent, height: extent },
+    mean,
+    deviation,
+    moments: () => splitMoments(training, 3),
+    source: files.folder,
+  };
 }
 
 /** Parts in a row, all of one length. */

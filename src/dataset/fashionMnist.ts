@@ -1,5 +1,5 @@
 import { DataError } from "../errors.ts";
-import type { Dataset, NamedDataset, Split } from "./dataset.ts";
+import { type Dataset, type DatasetSource, limitSplit, type Split, splitMoments } from "./dataset.ts";
 import { type FashionMnistOptions, findFiles, obtainFiles } from "./fashionMnistFiles.ts";
 import { readIdx } from "./idx.ts";
 
@@ -24,9 +24,10 @@ const deviation = 0.35302424451492237;
 const extent = 28;
 
 /** Fashion-MNIST. Source: Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking". */
-export const fashionMnist: NamedDataset = {
+export const fashionMnist: DatasetSource = {
   name: "fashion-mnist",
   description: "60,000 training and 10,000 test pictures of clothes, 28×28, grey, in 10 classes (Zalando, 2017)",
+  channels: 1,
   load: loadFashionMnist,
   locate: async (options) => (await findFiles(options))?.folder,
 };
@@ -43,8 +44,19 @@ export async function loadFashionMnist(options: FashionMnistOptions = {}): Promi
     readSplit(paths.trainImages, paths.trainLabels),
     readSplit(paths.testImages, paths.testLabels),
   ]);
-  const { name } = fashionMnist;
-  return { name, classNames, train, test, channels: 1, mean: [mean], deviation: [deviation], source: folder };
+  const training = limitSplit(train, options.trainLimit);
+  return {
+    name: fashionMnist.name,
+    classNames,
+    train: training,
+    test: limitSplit(test, options.testLimit),
+    channels: 1,
+    imageSize: { width: extent, height: extent },
+    mean: [mean],
+    deviation: [deviation],
+    moments: () => splitMoments(training, 1),
+    source: folder,
+  };
 }
 
 /** Throws DataError if a file is damaged or the two do not fit together. */

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
+import { augmentationSchema } from "../image/augmentation.ts";
+import { fitNames } from "../image/fit.ts";
+import { filters } from "../image/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
 import { scheduleSchema } from "./schedule.ts";
 import { sgdSchema } from "./sgd.ts";
@@ -8,6 +11,12 @@ const factors = z.strictObject({
   learningRate: z.number().nonnegative().default(1),
   weightDecay: z.number().nonnegative().default(1),
 });
+
+/**
+ * What pixels become: `unit` scales them to 0 … 1; `standard` then subtracts the training set's mean and divides by its deviation, channel by
+ * channel. `mean` and `mean-image` keep the scale of 0 … 255 and subtract the training set's mean, of each channel or of each pixel (as the paper).
+ */
+export const normalizationNames = ["unit", "standard", "mean", "mean-image"] as const;
 
 /** How to train, as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
@@ -23,8 +32,12 @@ export const recipeSchema = z.strictObject({
   /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
   multipliers: z.record(z.string(), factors).default({}),
   initializer: initializerSchema,
-  /** `unit` scales pixels to 0 … 1; `standard` then subtracts the data set's mean and divides by its deviation, channel by channel. */
-  normalization: z.enum(["unit", "standard"]),
+  /** How pictures are fitted to the input's size. */
+  fit: z.enum(fitNames).default("resize"),
+  filter: z.enum(filters).default("bilinear"),
+  augmentation: augmentationSchema.default({}),
+  /** What pixels become, see `normalizationNames`. */
+  normalization: z.enum(normalizationNames),
   seed: z.int().min(0).max(0xffffffff).default(0),
 });
 
@@ -50,11 +63,12 @@ const paper: Recipe = recipeSchema.parse({
     weight: { kind: "gaussian", deviation: 0.01 },
     ones: ["conv2", "conv4", "conv5", "fc6", "fc7"],
   },
-  normalization: "standard",
+  fit: "crop",
+  augmentation: { flip: 0.5, lighting: 0.1 },
+  normalization: "mean-image",
   deviations: [
-    "no random crops, reflections or colour changes of the training images (§4.1)",
-    "the rate falls by rule, when test accuracy has not risen for two epochs; the authors lowered it by hand, by validation error",
-    "the mean is subtracted channel by channel and divided by the deviation, where the paper subtracts it pixel by pixel",
+    "the rate falls by rule, when the accuracy has not risen for two epochs; the authors lowered it by hand, by validation error",
+    "the mean image is rounded to whole levels, and is that of 10,000 training pictures where there are more",
   ],
 });
 
@@ -85,8 +99,46 @@ const fashion: Recipe = recipeSchema.parse({
   normalization: "standard",
 });
 
+const photos: Recipe = recipeSchema.parse({
+  name: "photos",
+  source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for hundreds to thousands of photos; chosen by measurement",
+  deviations: [
+    "Xavier initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
+    "30 epochs, the rate divided by 10 after each ten of them; batches of 64",
+    "pixels are scaled by mean and deviation of each channel",
+  ],
+  epochs: 30,
+  batchSize: 64,
+  learningRate: 0.01,
+  optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
+  schedule: { kind: "step", everyEpochs: 10, factor: 0.1 },
+  initializer: { weight: { kind: "xavierUniform" } },
+  fit: "crop",
+  augmentation: { flip: 0.5, lighting: 0.1 },
+  normalization: "standard",
+});
+
+const small: Recipe = recipeSchema.parse({
+  name: "small",
+  source:
+    "Krizhevsky, Sutskever, Hinton 2012, §5, for pictures of 28 to 64 pixels at their own size; moved and reflected as in He et al. 2015, §4.2",
+  deviations: [
+    "He's initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
+    "20 epochs, the rate divided by 10 after each eight of them",
+  ],
+  epochs: 20,
+  batchSize: 128,
+  learningRate: 0.02,
+  optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
+  schedule: { kind: "step", everyEpochs: 8, factor: 0.1 },
+  initializer: { weight: { kind: "heNormal" } },
+  fit: "native",
+  augmentation: { flip: 0.5, shift: 0.125 },
+  normalization: "standard",
+});
+
 /** Every named recipe, for `--recipe`. */
-export const recipes: readonly Recipe[] = [fashion, d2l, paper];
+export const recipes: readonly Recipe[] = [fashion, d2l, paper, photos, small];
 
 /** Throws ConfigError listing the names if there is none of this name. */
 export function findRecipe(name: string): Recipe {

@@ -3,6 +3,7 @@ import type { Split } from "../dataset/dataset.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError } from "../errors.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
+import type { RandomChanges } from "../image/randomChanges.ts";
 import { permutation, randomStream } from "../random.ts";
 import { evaluate } from "./evaluate.ts";
 import { countCorrect, type Evaluation } from "./metrics.ts";
@@ -18,6 +19,8 @@ export interface Training {
   readonly train: Split;
   readonly test: Split;
   readonly preprocessing: Preprocessing;
+  /** What is random in training pictures. Default: nothing. */
+  readonly changes?: RandomChanges | undefined;
   readonly classNames: readonly string[];
 }
 
@@ -93,7 +96,7 @@ async function runEpoch(
   rate: number,
   listener: TrainingListener,
 ): Promise<{ position: Position; end: TrainingEnd }> {
-  const { program, recipe, train: split, preprocessing } = training;
+  const { program, recipe, train: split, preprocessing, changes } = training;
   const guessing = Math.log(training.classNames.length);
   let position = start;
   let before = performance.now();
@@ -103,6 +106,7 @@ async function runEpoch(
     batchSize: program.batchSize,
     order,
     from: start.images,
+    random: changes && { changes, epoch: start.epoch },
     into: program.input,
   })) {
     const draws = { seed: recipe.seed, first: position.totalImages };

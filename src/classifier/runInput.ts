@@ -1,0 +1,210 @@
+/** How a data set's pictures come into a network: which network, of which input size, and what becomes of a picture on the way. */
+import type { Dataset, DatasetSource, LoadOptions } from "../dataset/dataset.ts";
+import { ConfigError } from "../errors.ts";
+import { createFit, frameSizeOf } from "../image/fit.ts";
+import { createFitter, type Fitting } from "../image/fitter.ts";
+import type { Image, PixelSize } from "../image/image.ts";
+import { type PrincipalColours, principalColours } from "../image/lighting.ts";
+import { covarianceOf } from "../image/moments.ts";
+import type { Preprocessing } from "../image/preprocess.ts";
+import { classesOf, type Network, withClasses, withInput } from "../network/network.ts";
+import type { Recipe } from "../training/recipe.ts";
+import { resolveNetwork } from "./settings.ts";
+import type { TrainObserver } from "./trainObserver.ts";
+
+/** A network with the pictures that it is trained on. */
+export interface RunInput {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly preprocessing: Preprocessing;
+  /** For colour noise, where the recipe has it. */
+  readonly colours: PrincipalColours | undefined;
+}
+
+export interface InputSettings {
+  /** Default: by the data set, see `defaultNetwork`. */
+  readonly network?: string | Network | undefined;
+  /** Height and width of the network's input, in pixels. */
+  readonly inputSize?: number | undefined;
+}
+
+/** Sides of pictures that `alexnet-small` is for. */
+const small = { least: 28, most: 64 } as const;
+
+/**
+ * For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where the network is built for the pictures' own
+ * size, `size`, that of 28 to 64 pixels is `alexnet-small`.
+ */
+export function defaultNetwork(source: DatasetSource, { fit }: Recipe, size: PixelSize | undefined): string {
+  const sides = size ? [size.width, size.height] : [small.least];
+  const isSmall = sides.every((side) => side >= small.least && side <= small.most);
+  if (fit === "native") return isSmall ? "alexnet-small" : "alexnet-owt";
+  return source.channels === 1 ? "alexnet-fashion" : "alexnet-owt";
+}
+
+/**
+ * Loads a data set for a network and fits each to the other.
+ *
+ * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ */
+export async function prepareInput(
+  source: DatasetSource,
+  recipe: Recipe,
+  { network: given, inputSize }: InputSettings,
+  options: LoadOptions,
+  observer: TrainObserver,
+): Promise<RunInput> {
+  if (recipe.fit === "native") {
+    if (inputSize !== undefined)
+      throw new ConfigError("--input-size: with --fit native it is that of the pictures; leave one out");
+    return prepareNative(source, recipe, given, options, observer);
+  }
+  const chosen = await resolveNetwork(given ?? defaultNetwork(source, recipe, undefined));
+  const [channels, height, width] = inputOf(chosen);
+  const fitting = fittingOf(recipe, channels, { width: inputSize ?? width, height: inputSize ?? height });
+  const dataset = await source.load({ ...options, fitting });
+  return finish(withInput(chosen, [channels, ...fitting.size]), dataset, fitting, recipe, observer);
+}
+
+async function prepareNative(
+  source: DatasetSource,
+  recipe: Recipe,
+  given: string | Network | undefined,
+  options: LoadOptions,
+  observer: TrainObserver,
+): Promise<RunInput> {
+  const wanted = given === undefined ? undefined : await resolveNetwork(given);
+  // The size counts only where pictures are prepared: as they are loaded, they are kept as they are.
+  const dataset = await source.load({
+    ...options,
+    fitting: fittingOf(recipe, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 }),
+  });
+  const { imageSize: size, channels } = dataset;
+  if (!size) {
+    throw new ConfigError(`${dataset.name}: expected pictures of one size for --fit native; choose another --fit`);
+  }
+  const network = wanted ?? (await resolveNetwork(defaultNetwork(source, recipe, size)));
+  return finish(
+    withInput(network, [channels, size.height, size.width]),
+    dataset,
+    fittingOf(recipe, channels, size),
+    recipe,
+    observer,
+  );
+}
+
+function inputOf({
+  name,
+  input: [channels, height, width],
+}: Network): readonly [channels: 1 | 3, height: number, width: number] {
+  if (channels === 1 || channels === 3) return [channels, height, width];
+  throw new ConfigError(`${name}: expected an input of 1 or 3 channels, got ${channels}`);
+}
+
+function fittingOf({ fit, filter }: Recipe, channels: 1 | 3, size: PixelSize): Fitting {
+  return { size: [size.height, size.width], channels, fit: createFit(fit, size), resize: filter };
+}
+
+function finish(
+  network: Network,
+  dataset: Dataset,
+  fitting: Fitting,
+  recipe: Recipe,
+  observer: TrainObserver,
+): RunInput {
+  const note = channelNote(network, dataset);
+  if (note) observer.onMessage?.(note);
+  return {
+    network: forClasses(network, dataset.classNames.length),
+    dataset,
+    preprocessing: { ...fitting, ...scaleOf(dataset, fitting, recipe) },
+    colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
+  };
+}
+
+/** Throws ConfigError if the network does not end in one output for each class. */
+function forClasses(network: Network, classes: number): Network {
+  const fitted = withClasses(network, classes);
+  const outputs = classesOf(fitted);
+  if (outputs === classes) return fitted;
+  throw new ConfigError(
+    `${network.name}: expected ${classes} outputs, one for each class, got ${outputs}; let it end in a linear layer`,
+  );
+}
+
+/** What is done to the images' channels, in words; undefined if nothing. */
+function channelNote(network: Network, dataset: Dataset): string | undefined {
+  const [channels] = network.input;
+  if (channels === dataset.channels) return undefined;
+  return channels === 3
+    ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
+    : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
+}
+
+type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
+
+/** Pixels from 0 to 255, where the paper's network has them. */
+const levelScale = 1 / 255;
+
+function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Scale {
+  const { channels } = fitting;
+  const all = (value: number) => Array<number>(channels).fill(value);
+  const mean = forChannels(dataset.mean, channels);
+  const scales: { readonly [N in Recipe["normalization"]]: () => Scale } = {
+    unit: () => ({ mean: all(0), deviation: all(1) }),
+    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
+    mean: () => ({ mean, deviation: all(levelScale) }),
+    "mean-image": () => ({ mean: all(0), deviation: all(levelScale), meanImage: meanImage(dataset, fitting) }),
+  };
+  return scales[normalization]();
+}
+
+/** One number a channel: grey's for all, or the luma of a colour's (Rec. 601, as the images' own conversion). */
+function forChannels(values: readonly number[], channels: number): number[] {
+  if (values.length === channels) return [...values];
+  const [red = 0, green = red, blue = red] = values;
+  return Array<number>(channels).fill(0.299 * red + 0.587 * green + 0.114 * blue);
+}
+
+function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
+  const covariance = covarianceOf(dataset.moments());
+  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
+  if (dataset.channels === channels) return principalColours(covariance);
+  const weights = dataset.channels === 1 ? [1] : [0.299, 0.587, 0.114];
+  const variance = weights.reduce(
+    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
+    0,
+  );
+  const entry = 1 / Math.sqrt(channels);
+  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
+}
+
+/** More training pictures than these say no more. */
+const MEAN_PICTURES = 10_000;
+
+/** The mean of what the fit keeps of the training pictures, evenly chosen, rounded to levels: planes of bytes, base64. */
+function meanImage({ train, name }: Dataset, fitting: Fitting): string {
+  const [height, width] = fitting.size;
+  const frame = frameSizeOf(fitting.fit, { width, height });
+  if (!frame) {
+    throw new ConfigError(
+      `${name}: fit ${fitting.fit.kind}: a mean image needs pictures of one size; choose --fit crop or resize, or another --normalization`,
+    );
+  }
+  const fit = createFitter(fitting);
+  const plane = frame.width * frame.height;
+  const sums = new Float64Array(fitting.channels * plane);
+  const count = Math.min(train.length, MEAN_PICTURES);
+  for (let i = 0; i < count; i++) addPlanes(sums, fit(train.image(Math.floor((i * train.length) / count))), plane);
+  return Buffer.from(Uint8Array.from(sums, (sum) => Math.round(sum / count))).toString("base64");
+}
+
+function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
+  for (let start = 0; start < sums.length; start += plane) {
+    let from = (start / plane) % channels;
+    for (let i = start; i < start + plane; i++) {
+      sums[i] = (sums[i] as number) + (data[from] as number);
+      from += channels;
+    }
+  }
+}
