@@ -110,7 +110,7 @@ const kinds: FitKinds = {
     isSquare: false,
   },
   "random-resized-crop": {
-    description: "training: a random part of any size, stretched; evaluation: as crop",
+    description: "training: a random part of any size, stretched; evaluation: a centre crop",
     create: (size) => ({
       kind: "random-resized-crop",
       shorterSide: frameSide(size),
