@@ -26,7 +26,8 @@ interface Tables {
 export function createHueTurner(): HueTurner {
   const { hues, saturations, sixths, ways } = createTables();
   return (rgb, turn) => {
-    for (let i = 0; i < rgb.length; i += 3) {
+    const { length } = rgb;
+    for (let i = 0; i < length; i += 3) {
       const red = rgb[i] as number;
       const green = rgb[i + 1] as number;
       const blue = rgb[i + 2] as number;

@@ -56,7 +56,7 @@ export function createAdjustments(): Readonly<Record<keyof Strength, Adjustment>
   };
   const blendWith = (level: number, data: Uint8Array) => {
     for (let i = 0; i < 256; i++) table[i] = Math.fround(level + (scaled[255 + i - level] as number)) | 0;
-    for (let i = 0; i < data.length; i++) data[i] = table[data[i] as number] as number;
+    lookUp(data, table);
   };
   return {
     brightness(data, _channels, amount) {
@@ -78,9 +78,15 @@ export function createAdjustments(): Readonly<Record<keyof Strength, Adjustment>
   };
 }
 
+function lookUp(data: Uint8Array, table: Uint8ClampedArray): void {
+  const { length } = data;
+  for (let i = 0; i < length; i++) data[i] = table[data[i] as number] as number;
+}
+
 /** `scaled[d + 255]`: the factor times the difference d of two levels. */
 function saturate(rgb: Uint8ClampedArray, scaled: Float32Array): void {
-  for (let i = 0; i < rgb.length; i += 3) {
+  const { length } = rgb;
+  for (let i = 0; i < length; i += 3) {
     const red = rgb[i] as number;
     const green = rgb[i + 1] as number;
     const blue = rgb[i + 2] as number;
@@ -97,7 +103,8 @@ function meanLuma(data: Uint8Array, channels: 1 | 3): number {
   let sum = 0;
   if (channels === 1) for (let i = 0; i < data.length; i++) sum += data[i] as number;
   else {
-    for (let i = 0; i < data.length; i += 3) {
+    const { length } = data;
+    for (let i = 0; i < length; i += 3) {
       sum += lumaOf(data[i] as number, data[i + 1] as number, data[i + 2] as number);
     }
   }
