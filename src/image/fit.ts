@@ -8,9 +8,13 @@
 import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { isSameSize, type PixelSize, type Rectangle, wholeOf } from "./image.ts";
+import { anywhere, centre, randomPart, scaledTo } from "./windows.ts";
 
 const shorterSide = z.int().positive();
-const range = z.tuple([z.number().positive(), z.number().positive()]).readonly();
+const range = z
+  .tuple([z.number().positive(), z.number().positive()])
+  .readonly()
+  .refine(([low, high]) => low <= high, { error: "expected the smaller number first" });
 
 /** What `--fit` names, with its numbers. */
 export const fitSchema = z.discriminatedUnion("kind", [
@@ -106,7 +110,7 @@ const kinds: FitKinds = {
     isSquare: false,
   },
   "random-resized-crop": {
-    description: "training: a random part of any size, stretched; evaluation: as crop",
+    description: "training: a random part of any size, stretched; evaluation: a centre crop",
     create: (size) => ({
       kind: "random-resized-crop",
       shorterSide: frameSide(size),
@@ -182,53 +186,6 @@ export function fitProblem(fit: Fit, { width, height }: PixelSize): string | und
   return undefined;
 }
 
-/** The shorter side at `side`, the longer in proportion, cut to whole pixels. Source: torchvision, functional._compute_resized_output_size. */
-function scaledTo(side: number, { width, height }: PixelSize): PixelSize {
-  if (width <= height) return { width: side, height: Math.floor((side * height) / width) };
-  return { width: Math.floor((side * width) / height), height: side };
-}
-
-/** The window of a size in the middle; an odd pixel goes to the right or left as Python rounds halves, to even. Source: torchvision, functional.center_crop. */
-function centre(whole: PixelSize, { width, height }: PixelSize): Rectangle {
-  return { left: roundEven((whole.width - width) / 2), top: roundEven((whole.height - height) / 2), width, height };
-}
-
-function anywhere(whole: PixelSize, { width, height }: PixelSize, draw: Draw): Rectangle {
-  const top = Math.floor(draw() * (whole.height - height + 1));
-  const left = Math.floor(draw() * (whole.width - width + 1));
-  return { left, top, width, height };
-}
-
-const ATTEMPTS = 10;
-
-/** Source: torchvision, RandomResizedCrop.get_params. */
-function randomPart(
-  { scale, ratio }: Extract<Fit, { readonly kind: "random-resized-crop" }>,
-  whole: PixelSize,
-  draw: Draw,
-): Rectangle {
-  const [low, high] = [Math.log(ratio[0]), Math.log(ratio[1])];
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const area = whole.width * whole.height * (scale[0] + draw() * (scale[1] - scale[0]));
-    const shape = Math.exp(low + draw() * (high - low));
-    const width = roundEven(Math.sqrt(area * shape));
-    const height = roundEven(Math.sqrt(area / shape));
-    if (width < 1 || height < 1 || width > whole.width || height > whole.height) continue;
-    return anywhere(whole, { width, height }, draw);
-  }
-  const shape = whole.width / whole.height;
-  const width = shape > ratio[1] ? roundEven(whole.height * ratio[1]) : whole.width;
-  const height = shape < ratio[0] ? roundEven(whole.width / ratio[0]) : whole.height;
-  const [left, top] = [Math.floor((whole.width - width) / 2), Math.floor((whole.height - height) / 2)];
-  return { left, top, width, height };
-}
-
 function stretched(window: Rectangle, size: PixelSize): Placement {
   return { window, size, left: 0, top: 0 };
-}
-
-function roundEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor + (floor & 1);
 }

@@ -1,5 +1,6 @@
 import { type Fit, frameOf } from "./fit.ts";
 import { type Image, isSameSize, wholeOf } from "./image.ts";
+import { lumaOf } from "./luma.ts";
 import { createResizer } from "./resize.ts";
 import type { Filter } from "./taps.ts";
 
@@ -54,14 +55,11 @@ export function imageOf(
   return { width, height, channels, data: new Uint8Array(memory.buffer, memory.byteOffset, length) };
 }
 
-/** L = 0.299 R + 0.587 G + 0.114 B in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */
+/** Each pixel's luma. */
 function toLuma({ width, height, data: rgb }: Image, luma: Uint8ClampedArray): Image {
   const pixels = width * height;
   for (let i = 0, j = 0; i < pixels; i++, j += 3) {
-    const red = rgb[j] as number;
-    const green = rgb[j + 1] as number;
-    const blue = rgb[j + 2] as number;
-    luma[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+    luma[i] = lumaOf(rgb[j] as number, rgb[j + 1] as number, rgb[j + 2] as number);
   }
   return imageOf({ width, height }, 1, luma);
 }

@@ -5,8 +5,11 @@ export interface Patch {
   /** Pixels, channels side by side, and how many bytes a row has. */
   readonly data: Uint8Array;
   readonly rowBytes: number;
+  /** Where the first of these pixels lies in what the fit keeps: not at its corner if only a part was copied. */
+  readonly dataLeft: number;
+  readonly dataTop: number;
   readonly channels: Image["channels"];
-  /** The part, in pixels of the picture. */
+  /** The part, in pixels of `data`. */
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -42,68 +45,83 @@ export function createNormalizer(
   deviation: readonly number[],
   meanImage: MeanPlanes | undefined,
 ): Normalizer {
-  const tables = mean.map((_, c) => tableOf(mean, deviation, c, 0, new Float32Array(256)));
-  const noisy = tables.map((table) => table.slice());
-  const isAlike = !meanImage && mean.every((value, c) => value === mean[0] && deviation[c] === deviation[0]);
+  const still = new Float32Array(256 * mean.length);
+  fillTables(still, mean, deviation, undefined);
+  const noisy = still.slice();
+  const means = meanImage && Float32Array.from(meanImage.planes.flatMap((plane) => [...plane]));
   return (patch, noise, to) => {
-    const plane = to.width * to.height;
-    for (let c = 0; c < to.channels; c++) {
-      const start = to.offset + c * plane;
-      if (c > 0 && patch.channels === 1 && isAlike && !noise) {
-        to.target.copyWithin(start, start - plane, start);
-        continue;
-      }
-      const table = noise ? tableOf(mean, deviation, c, noise[c] ?? 0, noisy[c] as Float32Array) : tables[c];
-      writePlane(patch, c % patch.channels, table as Float32Array, to, start);
-      if (meanImage) subtract(patch, meanImage.planes[c] as Float32Array, meanImage.width, to, start);
+    if (noise) fillTables(noisy, mean, deviation, noise);
+    if (patch.width !== to.width || patch.height !== to.height) {
+      to.target.fill(0, to.offset, to.offset + to.channels * to.width * to.height);
     }
+    const write = to.channels === 3 ? writeThree : writeOne;
+    write(patch, noise ? noisy : still, to);
+    if (meanImage && means) subtract(patch, means, meanImage, to);
   };
 }
 
-function tableOf(
+/** The value of every level, one channel after the other. */
+function fillTables(
+  tables: Float32Array,
   mean: readonly number[],
   deviation: readonly number[],
-  channel: number,
-  noise: number,
-  table: Float32Array,
-): Float32Array {
-  const [m = 0, d = 1] = [mean[channel], deviation[channel]];
-  for (let level = 0; level < 256; level++) table[level] = (level / 255 + noise - m) / d;
-  return table;
+  noise: readonly number[] | undefined,
+): void {
+  for (let c = 0; c < mean.length; c++) {
+    const [m = 0, d = 1, added = 0] = [mean[c], deviation[c], noise?.[c]];
+    for (let level = 0; level < 256; level++) tables[256 * c + level] = (level / 255 + added - m) / d;
+  }
 }
 
-function writePlane(patch: Patch, channel: number, table: Float32Array, to: Planes, start: number): void {
+/** All three planes at once, from one array of tables: almost twice as fast as plane by plane. Grey is read three times. */
+function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   const { data, rowBytes, channels, left, top, width, height, flip } = patch;
   const { target } = to;
-  if (width !== to.width || height !== to.height) target.fill(0, start, start + to.width * to.height);
+  const plane = to.width * to.height;
+  const step = flip ? -1 : 1;
+  const [second, third] = channels === 3 ? [1, 2] : [0, 0];
   for (let y = 0; y < height; y++) {
-    let from = (top + y) * rowBytes + left * channels + channel;
-    let i = start + rowStart(patch, to, y);
-    if (flip) {
-      for (let x = 0; x < width; x++) {
-        target[i--] = table[data[from] as number] as number;
-        from += channels;
-      }
-    } else {
-      for (let x = 0; x < width; x++) {
-        target[i++] = table[data[from] as number] as number;
-        from += channels;
-      }
+    let from = (top + y) * rowBytes + left * channels;
+    let i = to.offset + rowStart(patch, to, y);
+    for (let x = 0; x < width; x++) {
+      target[i] = tables[data[from] as number] as number;
+      target[i + plane] = tables[256 + (data[from + second] as number)] as number;
+      target[i + plane + plane] = tables[512 + (data[from + third] as number)] as number;
+      from += channels;
+      i += step;
     }
   }
 }
 
-/** Subtracts each pixel's own mean from what was written of the same patch. */
-function subtract(patch: Patch, means: Float32Array, meanWidth: number, to: Planes, start: number): void {
-  const { left, top, width, height, flip } = patch;
+function writeOne(patch: Patch, table: Float32Array, to: Planes): void {
+  const { data, rowBytes, left, top, width, height, flip } = patch;
   const { target } = to;
   const step = flip ? -1 : 1;
   for (let y = 0; y < height; y++) {
-    let from = (top + y) * meanWidth + left;
-    let i = start + rowStart(patch, to, y);
+    let from = (top + y) * rowBytes + left;
+    let i = to.offset + rowStart(patch, to, y);
     for (let x = 0; x < width; x++) {
-      target[i] = (target[i] as number) - (means[from++] as number);
+      target[i] = table[data[from++] as number] as number;
       i += step;
+    }
+  }
+}
+
+/** Subtracts each pixel's own mean from what was written of the same patch; `means`: plane after plane. */
+function subtract(patch: Patch, means: Float32Array, meanImage: MeanPlanes, to: Planes): void {
+  const { dataLeft, dataTop, left, top, width, height, flip } = patch;
+  const { target } = to;
+  const plane = to.width * to.height;
+  const step = flip ? -1 : 1;
+  const meanPlane = means.length / to.channels;
+  for (let c = 0; c < to.channels; c++) {
+    for (let y = 0; y < height; y++) {
+      let from = c * meanPlane + (dataTop + top + y) * meanImage.width + dataLeft + left;
+      let i = to.offset + c * plane + rowStart(patch, to, y);
+      for (let x = 0; x < width; x++) {
+        target[i] = (target[i] as number) - (means[from++] as number);
+        i += step;
+      }
     }
   }
 }

@@ -4,10 +4,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { ShapeError } from "../errors.ts";
+import { ConfigError, DataError, ShapeError } from "../errors.ts";
 import { decodeImage, encodePng } from "./decode.ts";
+import { createFit, fitNames } from "./fit.ts";
+import { createFitter } from "./fitter.ts";
 import type { Image } from "./image.ts";
-import { createPreprocessor, type Preprocessing, preprocessingSchema } from "./preprocess.ts";
+import { createPreprocessor, type Preprocessing } from "./preprocess.ts";
 
 const photo = await decodeImage("test/golden/raccoon.jpg");
 
@@ -122,34 +124,53 @@ describe("createPreprocessor", () => {
   });
 });
 
-describe("preprocessingSchema", () => {
-  const valid = {
-    size: [227, 227],
-    channels: 1,
-    fit: { kind: "resize" },
-    resize: "bilinear",
-    mean: [0.2860405969887955],
-    deviation: [0.353],
-  };
+describe("createPreprocessor: fits and mean images", () => {
+  const meanImage = (length: number) =>
+    Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 53) % 256)).toString("base64");
 
-  test("JSON comes back as it was", () => {
-    assert.deepEqual(preprocessingSchema.parse(JSON.parse(JSON.stringify(valid))), valid);
+  test("what has been fitted before gives the same numbers to the bit", () => {
+    for (const name of fitNames.filter((fit) => fit !== "native")) {
+      for (const image of [photo, grey(300, 40), grey(7, 5), grey(64, 64)]) {
+        for (const channels of [1, 3] as const) {
+          const fit = createFit(name, { width: 64, height: 64 });
+          const preprocessing: Preprocessing = { ...unscaled(channels, 64, 64), fit, resize: "bicubic" };
+          const fitted = createFitter(preprocessing)(image);
+          const kept = { ...fitted, data: Uint8Array.from(fitted.data) };
+          assert.deepEqual(preprocess(kept, preprocessing), preprocess(image, preprocessing), name);
+        }
+      }
+    }
   });
 
-  test("anything else is refused", () => {
-    for (const change of [
-      { size: [227] },
-      { size: [0, 227] },
-      { channels: 2 },
-      { channels: 3 },
-      { resize: "lanczos" },
-      { mean: [] },
-      { mean: [null] },
-      { deviation: [0] },
-      { deviation: [1, 1] },
-      { crop: true },
-    ]) {
-      assert.equal(preprocessingSchema.safeParse({ ...valid, ...change }).success, false, JSON.stringify(change));
+  test("mean image: its levels, in the middle of the frame in evaluation", () => {
+    const fit = { kind: "crop", shorterSide: 70 } as const;
+    const preprocessing: Preprocessing = { ...unscaled(3, 64, 64), fit };
+    const levels = Buffer.from(meanImage(3 * 70 * 70), "base64");
+    const values = preprocess(photo, { ...preprocessing, meanImage: meanImage(3 * 70 * 70) });
+    const without = preprocess(photo, preprocessing);
+    for (let i = 0; i < values.length; i++) {
+      const [c, y, x] = [Math.floor(i / 4096), Math.floor(i / 64) % 64, i % 64];
+      const level = levels[(c * 70 + y + 3) * 70 + x + 3] as number;
+      assert.equal(Math.round((without[i] as number) - (values[i] as number)), level);
     }
+  });
+
+  test("mean images of other sizes are refused, as is one where pictures have no one size", () => {
+    const preprocessing = unscaled(3, 64, 64);
+    assert.throws(
+      () => createPreprocessor({ ...preprocessing, meanImage: meanImage(3 * 64 * 63) }),
+      new ShapeError("preprocess: mean image: expected 3×64×64 levels, got 12096"),
+    );
+    assert.throws(
+      () => createPreprocessor({ ...preprocessing, fit: { kind: "pad" }, meanImage: meanImage(3 * 64 * 64) }),
+      new ShapeError("preprocess: mean image: expected none, since pictures keep their own size, got 12288"),
+    );
+  });
+
+  test("fits that do not go with the size, and pictures that do not go with the fit", () => {
+    const fit = { kind: "crop", shorterSide: 70 } as const;
+    assert.throws(() => createPreprocessor({ ...unscaled(3, 64, 63), fit }), ConfigError);
+    assert.throws(() => createPreprocessor({ ...unscaled(3, 71, 71), fit }), ConfigError);
+    assert.throws(() => preprocess(photo, { ...unscaled(3, 64, 64), fit: { kind: "native" } }), DataError);
   });
 });

@@ -92,7 +92,8 @@ function createCutter(fitting: Fitting): (picture: Image, draw: Draw | undefined
 }
 
 function patchOf({ data, channels, width }: Image, window: Rectangle, toLeft: number, toTop: number): Patch {
-  return { data, channels, rowBytes: width * channels, ...window, toLeft, toTop, flip: false };
+  const rowBytes = width * channels;
+  return { data, channels, rowBytes, dataLeft: 0, dataTop: 0, ...window, toLeft, toTop, flip: false };
 }
 
 function sizeOf({ size: [height, width] }: Fitting): PixelSize {

@@ -14,7 +14,7 @@ export interface RandomChanges {
   begin(epoch: number, index: number): void;
   /** For the window that the fit takes. */
   readonly crop: Draw;
-  /** Reflected, moved and recoloured, for an input of a size; valid until the next call. */
+  /** Recoloured, moved and reflected, for an input of a size; valid until the next call. */
   change(patch: Patch, size: PixelSize): Patch;
   /** What is added to each channel, on the scale of 0 to 1; undefined for nothing. */
   noise(): readonly number[] | undefined;
@@ -46,15 +46,11 @@ export function createRandomChanges(
     crop: draws.crop.uniform,
     change(given, size) {
       let patch = given;
-      if (shift > 0) patch = moved(patch, size, shift, draws.shift.uniform);
       if (recolour) {
-        const { width, height, channels } = patch;
-        const data = memory(width * height * channels);
-        copy(patch, data);
-        const picture = imageOf(patch, channels, data);
-        recolour(picture.data, channels, draws.jitter.uniform);
-        patch = { ...patch, ...wholeOf(picture), data: picture.data, rowBytes: width * channels };
+        patch = copyOf(given, memory(given.width * given.height * given.channels));
+        recolour(patch.data, patch.channels, draws.jitter.uniform);
       }
+      if (shift > 0) patch = moved(patch, size, shift, draws.shift.uniform);
       return flip > 0 && draws.flip.uniform() < flip ? { ...patch, flip: true } : patch;
     },
     noise: () => (lighting && colours ? lightingNoise(colours, lighting, draws.lighting.gaussian) : undefined),
@@ -95,10 +91,13 @@ function slide(from: number, extent: number, to: number, limit: number, share: n
   return { from: from + start - moved, extent: end - start, to: start };
 }
 
-/** The patch's pixels, row after row. */
-function copy({ data, rowBytes, channels, left, top, width, height }: Patch, target: Uint8ClampedArray): void {
+/** The same patch of a picture that has no other pixels, in `memory`. */
+function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
+  const { data, rowBytes, channels, left, top, width, height, dataLeft, dataTop } = patch;
   for (let y = 0; y < height; y++) {
     const start = (top + y) * rowBytes + left * channels;
-    target.set(data.subarray(start, start + width * channels), y * width * channels);
+    memory.set(data.subarray(start, start + width * channels), y * width * channels);
   }
+  const own = { data: imageOf(patch, channels, memory).data, rowBytes: width * channels, ...wholeOf(patch) };
+  return { ...patch, ...own, dataLeft: dataLeft + left, dataTop: dataTop + top };
 }
