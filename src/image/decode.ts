@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../errors.ts";
-import { readFormats } from "./format.ts";
 import type { Image } from "./image.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
 import { inspectImage } from "./inspect.ts";
+import { coloured } from "./palette.ts";
+import { readImageFile } from "./readImageFile.ts";
 
 /**
  * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
@@ -16,9 +16,8 @@ import { inspectImage } from "./inspect.ts";
  * incomplete or damaged.
  */
 export async function decodeImage(path: string): Promise<Image> {
-  const bytes = await readImageFile(path);
   try {
-    const { header, frame } = inspectImage(bytes);
+    const { header, frame } = inspectImage(await readImageFile(path));
     return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
@@ -26,18 +25,10 @@ export async function decodeImage(path: string): Promise<Image> {
   }
 }
 
-async function readImageFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const reason = isMissing ? "there is no such file" : messageOf(error);
-    throw new DataError(`${path}: expected a ${readFormats} image, but ${reason}`, { cause: error });
-  }
-}
-
 /** The decoder is held to the size that was checked: it must not read another from the same file. */
-async function decodeFrame({ format, channels, isProgressive }: ImageHeader, frame: Frame): Promise<Image> {
+async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
+  const { format, isProgressive } = header;
+  const channels = frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
   const picture = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
   picture.flatten({ background: "white" }).toColourspace("srgb");
@@ -56,7 +47,8 @@ async function decodeFrame({ format, channels, isProgressive }: ImageHeader, fra
       `its headers say ${frame.width}×${frame.height}×${channels}, its content ${width}×${height}×${decoded.info.channels}`,
     );
   }
-  return { width, height, channels, data: plain(decoded.data) };
+  const image = { width, height, channels, data: plain(decoded.data) };
+  return frame.palette ? coloured(header, image, frame.palette) : image;
 }
 
 function plain(buffer: Buffer): Uint8Array {

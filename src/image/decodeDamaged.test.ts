@@ -67,7 +67,8 @@ describe("decodeImage: files that are not an intact picture", () => {
           length < 13
             ? /^expected/
             : /^expected a complete \w+ image, got a truncated one \(\d+ bytes without its end\)/;
-        assert.throws(() => inspectImage(bytes.subarray(0, length)), { name: "DataError", message: expected }, name);
+        const isExpected = (error: unknown) => error instanceof DataError && expected.test(error.message);
+        assert.throws(() => inspectImage(bytes.subarray(0, length)), isExpected, name);
       }
       await assertRefused(bytes.subarray(0, bytes.length >> 1), /expected a complete \w+ image, got a truncated one/);
     }

@@ -1,6 +1,7 @@
 /** What is told of an image file by its structure, without decoding, and what can be wrong with it. */
-import { DataError } from "../errors.ts";
+import { DataError, TruncatedImageError } from "../errors.ts";
 import type { ImageFormat } from "./format.ts";
+import type { Palette } from "./palette.ts";
 
 /** What the headers of an image file say. Sizes are those stored, before the picture is turned by `orientation`. */
 export interface ImageHeader {
@@ -22,12 +23,14 @@ export interface Frame {
   readonly top: number;
   readonly width: number;
   readonly height: number;
+  /** The colours, if the file says grey and means their numbers. */
+  readonly palette?: Palette;
 }
 
 /** An image file that is whole as far as its structure tells. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** The file up to its end; of GIF and WebP, the first frame alone. */
+  /** Of JPEG, the file up to its end; of PNG, what its pixels depend on; of GIF and WebP, the first frame alone. */
   readonly frame: Frame;
 }
 
@@ -58,8 +61,8 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
 }
 
 /** The error for a file that ends too early. All of these messages lack the file's name, which stands in front. */
-export function truncated(format: ImageFormat, bytes: Uint8Array): DataError {
-  return new DataError(
+export function truncated(format: ImageFormat, bytes: Uint8Array): TruncatedImageError {
+  return new TruncatedImageError(
     `expected a complete ${format} image, got a truncated one (${bytes.length} bytes without its end); get the file again`,
   );
 }
