@@ -1,7 +1,6 @@
 /** What is told of an image file by its structure, without decoding, and what can be wrong with it. */
 import { DataError, TruncatedImageError } from "../errors.ts";
 import type { ImageFormat } from "./format.ts";
-import type { Palette } from "./palette.ts";
 
 /** What the headers of an image file say. Sizes are those stored, before the picture is turned by `orientation`. */
 export interface ImageHeader {
@@ -14,6 +13,14 @@ export interface ImageHeader {
   readonly isProgressive: boolean;
   /** EXIF's orientation, 1 to 8. 1: upright. */
   readonly orientation: number;
+}
+
+/** What turns the samples that a decoder gives, when it takes numbers for grey, into colours. */
+export interface Palette {
+  /** 3 bytes a colour, transparent ones on white. */
+  readonly colours: Uint8Array;
+  /** A sample is a number times this: decoders stretch samples of few bits to 0 … 255. */
+  readonly step: number;
 }
 
 /** The picture to decode: a whole file of one of the formats, and where its pixels lie on the canvas of the header's size. */

@@ -1,14 +1,6 @@
 /** Pictures whose pixels are numbers of colours in a list. */
 import type { Image } from "./image.ts";
-import { damaged, type ImageHeader } from "./imageFile.ts";
-
-/** What turns the samples that a decoder gives, when it takes numbers for grey, into colours. */
-export interface Palette {
-  /** 3 bytes a colour, transparent ones on white. */
-  readonly colours: Uint8Array;
-  /** A sample is a number times this: decoders stretch samples of few bits to 0 … 255. */
-  readonly step: number;
-}
+import { damaged, type ImageHeader, type Palette } from "./imageFile.ts";
 
 /** Colours of 3 bytes with an alpha each, as far as these go, on white: alpha · colour + (1 − alpha) · 255. */
 export function paletteOnWhite(colours: Uint8Array, alphas: Uint8Array, bitDepth: number): Palette {
