@@ -12,8 +12,8 @@ import { readImageFile } from "./readImageFile.ts";
  * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
  * do.
  *
- * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced), or
- * incomplete or damaged.
+ * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced) or
+ * 536 MB, or incomplete or damaged. What its first 64 KB tell is refused without reading on.
  */
 export async function decodeImage(path: string): Promise<Image> {
   try {

@@ -153,8 +153,9 @@ function noteScan({ isProgressive, lacking }: FrameHeader, data: Uint8Array): vo
 }
 
 /**
- * A scan whose coded data can be checked. Of progressive ones the decoder sees all before it gives the first row, and it checks
- * those with arithmetic codes as far as that is possible; what lacks a table or contradicts its frame it refuses.
+ * A scan whose coded data can be checked. Of progressive ones the decoder sees all before it gives the first row. Arithmetic
+ * codes may end in zeros that are not written, so that nothing tells where they were cut. What lacks a table or contradicts its
+ * frame the decoder refuses.
  */
 function huffmanScan(
   { width, height, isProgressive, isArithmetic, sampling, most }: FrameHeader,
