@@ -22,6 +22,9 @@ export class ConfigError extends AlexNetError {}
 /** A data set or an image cannot be used. */
 export class DataError extends AlexNetError {}
 
+/** An image file ends before its picture does. */
+export class TruncatedImageError extends DataError {}
+
 /** A checkpoint or a run directory cannot be read or written. */
 export class CheckpointError extends AlexNetError {}
 

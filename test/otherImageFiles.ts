@@ -29,29 +29,48 @@ export function jpegSegment(marker: number, data: Uint8Array | readonly number[]
  * its value less 128; the others are 0.
  */
 export function flatJpeg(components: readonly number[], ...segments: readonly Uint8Array[]): Buffer {
+  return baselineJpeg(8, components.length, segments, codedBlocks(components));
+}
+
+/** A grey baseline JPEG of such blocks side by side, with a restart mark between any two, so that each is coded alone. */
+export function restartJpeg(values: readonly number[]): Buffer {
+  const coded = values.flatMap((value, i) => [...(i > 0 ? [0xff, 0xd0 + ((i - 1) % 8)] : []), ...codedBlocks([value])]);
+  return baselineJpeg(8 * values.length, 1, [jpegSegment(0xdd, [0, 1])], coded);
+}
+
+/** A block for each value; 0xFF is followed by 0. */
+function codedBlocks(values: readonly number[]): readonly number[] {
   let bits = "";
-  for (const value of components) {
+  for (const value of values) {
     const coefficient = value - 128;
     const size = coefficient === 0 ? 0 : Math.floor(Math.log2(Math.abs(coefficient))) + 1;
     const magnitude = coefficient < 0 ? coefficient + 2 ** size - 1 : coefficient;
     const tail = size > 0 ? magnitude.toString(2).padStart(size, "0") : "";
     bits += `${size.toString(2).padStart(4, "0")}${tail}0`;
   }
-  const coded = (bits.match(/.{1,8}/g) ?? []).flatMap((byte) => {
+  return (bits.match(/.{1,8}/g) ?? []).flatMap((byte) => {
     const value = Number.parseInt(byte.padEnd(8, "1"), 2);
     return value === 0xff ? [0xff, 0] : [value];
   });
-  const ids = components.map((_, i) => i + 1);
+}
+
+function baselineJpeg(
+  width: number,
+  components: number,
+  segments: readonly Uint8Array[],
+  coded: readonly number[],
+): Buffer {
+  const ids = Array.from({ length: components }, (_, i) => i + 1);
   const counts = (...at: readonly (readonly [bits: number, codes: number])[]) =>
     Array.from({ length: 16 }, (_, i) => at.find(([length]) => length === i + 1)?.[1] ?? 0);
   return Buffer.concat([
     Buffer.of(0xff, 0xd8),
     ...segments,
     jpegSegment(0xdb, [0, ...new Array<number>(64).fill(8)]),
-    jpegSegment(0xc0, [8, 0, 8, 0, 8, components.length, ...ids.flatMap((id) => [id, 0x11, 0])]),
+    jpegSegment(0xc0, [8, 0, 8, width >> 8, width & 255, components, ...ids.flatMap((id) => [id, 0x11, 0])]),
     jpegSegment(0xc4, [0, ...counts([4, 9]), 0, 1, 2, 3, 4, 5, 6, 7, 8]),
     jpegSegment(0xc4, [0x10, ...counts([1, 1]), 0]),
-    jpegSegment(0xda, [components.length, ...ids.flatMap((id) => [id, 0]), 0, 63, 0]),
+    jpegSegment(0xda, [components, ...ids.flatMap((id) => [id, 0]), 0, 63, 0]),
     Buffer.from([...coded, 0xff, 0xd9]),
   ]);
 }

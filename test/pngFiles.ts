@@ -45,21 +45,62 @@ const passes: readonly (readonly [x: number, y: number, dx: number, dy: number])
   [0, 1, 1, 2],
 ];
 
-/** IDAT with the samples of `sample`, unfiltered. */
-export function idat(form: PngForm, sample: (x: number, y: number, channel: number) => number): Buffer {
+/** How pixels are coded; by default unfiltered, in one chunk. */
+export interface PngCoding {
+  /** Filter type 0 to 4 of a row of a pass. */
+  readonly filter?: (row: number) => number;
+  /** zlib's, 0 to 9. */
+  readonly level?: number;
+  /** The most bytes of a chunk. */
+  readonly chunkBytes?: number;
+}
+
+/** The samples of `sample` as IDAT, one chunk or more. */
+export function idat(
+  form: PngForm,
+  sample: (x: number, y: number, channel: number) => number,
+  { filter = () => 0, level = 6, chunkBytes = Number.POSITIVE_INFINITY }: PngCoding = {},
+): Buffer {
+  const samples = samplesPerPixel[form.colourType] as number;
+  const pixelBytes = Math.max(1, (samples * form.bitDepth) / 8);
   const rows: Buffer[] = [];
   for (const [x0, y0, dx, dy] of form.isInterlaced ? passes : [[0, 0, 1, 1] as const]) {
     if (x0 >= form.width) continue;
+    let above: readonly number[] = [];
     for (let y = y0; y < form.height; y += dy) {
       let bits = "";
       for (let x = x0; x < form.width; x += dx) {
-        for (let c = 0; c < (samplesPerPixel[form.colourType] as number); c++) {
-          bits += sample(x, y, c).toString(2).padStart(form.bitDepth, "0");
-        }
+        for (let c = 0; c < samples; c++) bits += sample(x, y, c).toString(2).padStart(form.bitDepth, "0");
       }
       const bytes = bits.match(/.{1,8}/g)?.map((byte) => Number.parseInt(byte.padEnd(8, "0"), 2)) ?? [];
-      rows.push(Buffer.from([0, ...bytes]));
+      const type = filter((y - y0) / dy);
+      rows.push(Buffer.from([type, ...filtered(bytes, above, pixelBytes, type)]));
+      above = bytes;
     }
   }
-  return pngChunk("IDAT", deflateSync(Buffer.concat(rows)));
+  const coded = deflateSync(Buffer.concat(rows), { level });
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < coded.length; at += chunkBytes)
+    chunks.push(pngChunk("IDAT", coded.subarray(at, at + chunkBytes)));
+  return Buffer.concat(chunks);
+}
+
+/** A row less what its filter predicts. Source: W3C PNG, table 9.1; 255 times a number is its negative modulo 256. */
+function filtered(
+  row: readonly number[],
+  above: readonly number[],
+  pixelBytes: number,
+  type: number,
+): readonly number[] {
+  return row.map((value, i) => {
+    const [left, up, corner] = [row[i - pixelBytes] ?? 0, above[i] ?? 0, above[i - pixelBytes] ?? 0];
+    const predicted = [0, left, up, Math.floor((left + up) / 2), paeth(left, up, corner)][type] as number;
+    return (value + 255 * predicted) % 256;
+  });
+}
+
+/** Of left, above and above left, the one closest to left + above − above left; the first of equals. Source: W3C PNG, 9.4. */
+function paeth(left: number, up: number, corner: number): number {
+  const distances = [left, up, corner].map((value) => Math.abs(left + up - corner - value));
+  return [left, up, corner][distances.indexOf(Math.min(...distances))] as number;
 }

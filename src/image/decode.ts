@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../errors.ts";
-import { readFormats } from "./format.ts";
 import type { Image } from "./image.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
 import { inspectImage } from "./inspect.ts";
+import { coloured } from "./palette.ts";
+import { readImageFile } from "./readImageFile.ts";
 
 /**
  * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
@@ -12,13 +12,12 @@ import { inspectImage } from "./inspect.ts";
  * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
  * do.
  *
- * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced), or
- * incomplete or damaged.
+ * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced) or
+ * 536 MB, or incomplete or damaged. What its first 64 KB tell is refused without reading on.
  */
 export async function decodeImage(path: string): Promise<Image> {
-  const bytes = await readImageFile(path);
   try {
-    const { header, frame } = inspectImage(bytes);
+    const { header, frame } = inspectImage(await readImageFile(path));
     return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
@@ -26,18 +25,10 @@ export async function decodeImage(path: string): Promise<Image> {
   }
 }
 
-async function readImageFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const reason = isMissing ? "there is no such file" : messageOf(error);
-    throw new DataError(`${path}: expected a ${readFormats} image, but ${reason}`, { cause: error });
-  }
-}
-
 /** The decoder is held to the size that was checked: it must not read another from the same file. */
-async function decodeFrame({ format, channels, isProgressive }: ImageHeader, frame: Frame): Promise<Image> {
+async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
+  const { format, isProgressive } = header;
+  const channels = frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
   const picture = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
   picture.flatten({ background: "white" }).toColourspace("srgb");
@@ -56,7 +47,8 @@ async function decodeFrame({ format, channels, isProgressive }: ImageHeader, fra
       `its headers say ${frame.width}×${frame.height}×${channels}, its content ${width}×${height}×${decoded.info.channels}`,
     );
   }
-  return { width, height, channels, data: plain(decoded.data) };
+  const image = { width, height, channels, data: plain(decoded.data) };
+  return frame.palette ? coloured(header, image, frame.palette) : image;
 }
 
 function plain(buffer: Buffer): Uint8Array {

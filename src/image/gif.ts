@@ -25,8 +25,7 @@ export function inspectGif(bytes: Uint8Array): ImageFile {
   const start = HEADER_BYTES + colourTableBytes(bytes[10] as number);
   const image = firstImage(bytes, start);
   const [left, top, width, height] = [0, 2, 4, 6].map((at) => littleEndian(image.descriptor, at, 2)) as Four;
-  const isProgressive = ((image.descriptor[8] as number) & 0x40) !== 0;
-  checkSize("GIF", width, height, isProgressive);
+  const isProgressive = isInterlaced(image.descriptor);
   const [canvasWidth, canvasHeight] = [Math.max(screen.width, left + width), Math.max(screen.height, top + height)];
   checkSize("GIF", canvasWidth, canvasHeight, isProgressive);
   checkPixels(image, (start - HEADER_BYTES) / 3, width * height);
@@ -35,6 +34,8 @@ export function inspectGif(bytes: Uint8Array): ImageFile {
     frame: { bytes: alone(bytes.subarray(0, start), image), left, top, width, height },
   };
 }
+
+const isInterlaced = (descriptor: Uint8Array) => ((descriptor[8] as number) & 0x40) !== 0;
 
 type Four = [number, number, number, number];
 
@@ -53,11 +54,14 @@ function firstImage(bytes: Uint8Array, start: number): FirstImage {
     if (kind !== EXTENSION && kind !== IMAGE) throw damaged("GIF", `no block at byte ${at}`);
     const isImage = kind === IMAGE;
     const content = at + 10;
+    const descriptor = bytes.subarray(at + 1, content);
+    if (isImage && !first) {
+      checkSize("GIF", littleEndian(descriptor, 4, 2), littleEndian(descriptor, 6, 2), isInterlaced(descriptor));
+    }
     const blocks = isImage ? content + colourTableBytes(bytes[at + 9] as number) + 1 : at + 2;
     const end = afterSubBlocks(bytes, blocks);
     if (bytes[at + 1] === GRAPHIC_CONTROL && !isImage) control = bytes.subarray(at, end);
-    if (isImage)
-      first ??= { control, descriptor: bytes.subarray(at + 1, content), content: bytes.subarray(content, end) };
+    if (isImage) first ??= { control, descriptor, content: bytes.subarray(content, end) };
     at = end;
   }
   if (!first) throw damaged("GIF", "it has no image");

@@ -1,5 +1,5 @@
 /** What is told of an image file by its structure, without decoding, and what can be wrong with it. */
-import { DataError } from "../errors.ts";
+import { DataError, TruncatedImageError } from "../errors.ts";
 import type { ImageFormat } from "./format.ts";
 
 /** What the headers of an image file say. Sizes are those stored, before the picture is turned by `orientation`. */
@@ -15,6 +15,14 @@ export interface ImageHeader {
   readonly orientation: number;
 }
 
+/** What turns the samples that a decoder gives, when it takes numbers for grey, into colours. */
+export interface Palette {
+  /** 3 bytes a colour, transparent ones on white. */
+  readonly colours: Uint8Array;
+  /** A sample is a number times this: decoders stretch samples of few bits to 0 … 255. */
+  readonly step: number;
+}
+
 /** The picture to decode: a whole file of one of the formats, and where its pixels lie on the canvas of the header's size. */
 export interface Frame {
   readonly bytes: Uint8Array;
@@ -22,12 +30,14 @@ export interface Frame {
   readonly top: number;
   readonly width: number;
   readonly height: number;
+  /** The colours, if the file says grey and means their numbers. */
+  readonly palette?: Palette;
 }
 
 /** An image file that is whole as far as its structure tells. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** The file up to its end; of GIF and WebP, the first frame alone. */
+  /** Of JPEG, the file up to its end; of PNG, what its pixels depend on; of GIF and WebP, the first frame alone. */
   readonly frame: Frame;
 }
 
@@ -58,8 +68,8 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
 }
 
 /** The error for a file that ends too early. All of these messages lack the file's name, which stands in front. */
-export function truncated(format: ImageFormat, bytes: Uint8Array): DataError {
-  return new DataError(
+export function truncated(format: ImageFormat, bytes: Uint8Array): TruncatedImageError {
+  return new TruncatedImageError(
     `expected a complete ${format} image, got a truncated one (${bytes.length} bytes without its end); get the file again`,
   );
 }

@@ -70,10 +70,10 @@ test("JPEG: segments, coded data, restart marks and fill bytes are passed over, 
       [0xff, 0xd8],
       [...jpegSegment(0xe1, [0xff, 0xd9, 0xff, 0xd9])], // APP1 with end marks inside, as of a thumbnail
       [0xff, 0xff, 0xfe, 0, 2], // a fill byte, then an empty comment
-      [...jpegSegment(0xc0, [8, 0, 8, 0, 8, 1, 1, 0x11, 0])],
+      [...jpegSegment(0xc0, [8, 0, 8, 0, 8, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0])],
       [...jpegSegment(0xda, [1, 1, 0, 0, 63, 0]), 7, 0xff, 0, 0xd9, 0xff, 0xd0, 8, 0xff, 0xd7, 9, 0xff, 1],
       [...jpegSegment(0xc4, [0xff, 0xd9, 3])], // a table between scans, with an end mark inside
-      [...jpegSegment(0xda, [1, 1, 0, 0, 63, 0]), 0xd9, 0xff, 0, 0xff, 0xff, 0xd9], // a scan that ends in a fill byte
+      [...jpegSegment(0xda, [2, 2, 0, 3, 0, 0, 63, 0]), 0xd9, 0xff, 0, 0xff, 0xff, 0xd9], // a scan that ends in a fill byte
     ].flat(),
   );
   assert.equal(inspectImage(file).header.width, 8);
@@ -127,6 +127,10 @@ test("JPEG: headers that contradict the format, and rare kinds", async () => {
     /two frame/,
   );
   await assertRefused(Buffer.of(0xff, 0xd8, 0xff, 0xd9), /no frame header/);
+  for (const factors of [0, 0x10, 0x01, 0x51]) await assertRefused(changed(11, factors), /sampling factors \d and \d/);
+  const scan = plain.subarray(plain.indexOf(Buffer.of(0xff, 0xda)));
+  await assertRefused(Buffer.concat([plain.subarray(0, -2), scan]), /two scans of the same component/);
+  await assertRefused(changed(11, 0x44), /damaged one/);
 });
 
 test("JPEG: all orientations, from the corner where each begins", async () => {

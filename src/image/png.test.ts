@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { decodeBytes } from "../../test/decoded.ts";
-import { idat, ihdr, type PngForm, pngChunk, pngFile, samplesPerPixel } from "../../test/pngFiles.ts";
+import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { idat, ihdr, type PngCoding, type PngForm, pngChunk, pngFile, samplesPerPixel } from "../../test/pngFiles.ts";
 
 const forms = Object.entries({ 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] }).flatMap(
   ([colourType, depths]) =>
@@ -96,6 +96,79 @@ describe("PNG: every colour type, bit depth and interlace", () => {
           0,
           `${width}×${height}`,
         );
+      }
+    }
+  });
+});
+
+/** A file of this form, which is to be decoded right however it is coded; with a palette of every colour. */
+async function assertDecoded(form: PngForm, coding: PngCoding): Promise<void> {
+  const plte = form.colourType === 3 ? [palette(2 ** form.bitDepth)] : [];
+  const { width, height, channels, data } = await decodeBytes(
+    pngFile(ihdr(form), ...plte, idat(form, sampleOf(form.bitDepth), coding)),
+  );
+  const name = `${nameOf(form)}, ${form.width}×${form.height}, ${coding.filter?.(1)}`;
+  assert.deepEqual([width, height, channels], [form.width, form.height, form.colourType % 4 === 0 ? 1 : 3], name);
+  const opaque = expected(form, () => false);
+  assertPixels(data, opaque, form.colourType >= 4 ? 1 : 0, name);
+}
+
+describe("PNG: however it is coded", () => {
+  // PngSuite's f*, z* and oi*: filters, zlib levels, and IDAT in chunks down to one byte.
+  const filters: readonly ((row: number) => number)[] = [
+    ...[0, 1, 2, 3, 4].map((type) => () => type),
+    (row) => ((row * row + row / 2) % 5) | 0,
+  ];
+  for (const form of forms) {
+    test(`${nameOf(form)}: every filter, odd sizes, zlib levels, chunks`, async () => {
+      for (const [i, filter] of filters.entries()) {
+        const [width, height] = [1 + ((13 * i + 7 * form.bitDepth) % 40), 1 + ((29 * i + 11 * form.colourType) % 40)];
+        const chunkBytes = [1, 3, 64, 8192][i % 4] as number;
+        await assertDecoded({ ...form, width, height }, { filter, level: (7 * i) % 10, chunkBytes });
+      }
+    });
+  }
+
+  test("every size of 1 to 40 pixels, interlaced and not, in every form", async () => {
+    for (let size = 1; size <= 40; size++) {
+      for (const isInterlaced of [false, true]) {
+        const form = forms[(7 * size + Number(isInterlaced)) % forms.length] as PngForm;
+        await assertDecoded(
+          { ...form, isInterlaced, width: size, height: size },
+          { filter: filters[5] as () => number },
+        );
+        await assertDecoded({ ...form, isInterlaced, width: size, height: 41 - size }, {});
+      }
+    }
+  });
+
+  test("the alphas of a palette are blended, rounded to the nearest", async () => {
+    const form: PngForm = { width: 16, height: 16, bitDepth: 8, colourType: 3, isInterlaced: false };
+    const alphas = Array.from({ length: 200 }, (_, i) => i + 20);
+    const pixels = idat(form, (x, y) => 16 * y + x);
+    const { data } = await decodeBytes(pngFile(ihdr(form), palette(256), pngChunk("tRNS", alphas), pixels));
+    const wanted = Array.from({ length: 256 }, (_, i) => {
+      const alpha = (alphas[i] ?? 255) / 255;
+      return colour(i).map((value) => Math.round(value * alpha + 255 * (1 - alpha)));
+    }).flat();
+    assertPixels(data, wanted, 0, "alphas");
+  });
+
+  test("a palette with fewer colours than its bits can number: with the others it is damaged", async () => {
+    for (const bitDepth of [1, 2, 4, 8]) {
+      for (const isInterlaced of [false, true]) {
+        const form: PngForm = { width: 5, height: 3, bitDepth, colourType: 3, isInterlaced };
+        const most = 2 ** bitDepth - 2;
+        const file = (highest: number) =>
+          pngFile(
+            ihdr(form),
+            palette(most + 1),
+            idat(form, (x, y) => (x === 4 && y === 2 ? highest : most)),
+          );
+        const { data } = await decodeBytes(file(most));
+        assert.deepEqual([...data], new Array(15).fill(colour(most)).flat());
+        const message = `a pixel of colour ${most + 1} of ${most + 1}\\)`;
+        await assertRefused(file(most + 1), new RegExp(message));
       }
     }
   });

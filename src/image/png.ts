@@ -1,6 +1,7 @@
 import { crc32 } from "./crc32.ts";
-import { bigEndian, checkSize, damaged, type ImageFile, latin1, truncated } from "./imageFile.ts";
+import { bigEndian, checkSize, damaged, type Frame, type ImageFile, latin1, truncated } from "./imageFile.ts";
 import { exifOrientation } from "./orientation.ts";
+import { paletteOnWhite } from "./palette.ts";
 
 /** Bit depths allowed for each colour type. Source: W3C PNG, table 11.1. */
 const bitDepths: ReadonlyMap<number, readonly number[]> = new Map([
@@ -15,6 +16,8 @@ const [GREY, RGB, PALETTE, GREY_ALPHA] = [0, 2, 3, 4];
 interface Chunk {
   readonly type: string;
   readonly data: Uint8Array;
+  /** The data with length, type and checksum. */
+  readonly whole: Uint8Array;
 }
 /** The chunks in front of another. */
 interface Before {
@@ -24,6 +27,7 @@ interface Before {
 interface Ihdr {
   readonly width: number;
   readonly height: number;
+  readonly bitDepth: number;
   readonly colourType: number;
   readonly isInterlaced: boolean;
 }
@@ -33,11 +37,13 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
   let header: Ihdr | undefined;
   let orientation: number | undefined;
   const before: Before = { types: new Set(), last: "" };
+  const needed: Chunk[] = [];
   for (const chunk of chunks(bytes)) {
     if (chunk.type === "IHDR" && before.last === "") header = ihdr(chunk.data);
     else if (!header) throw damaged("PNG", `it begins with ${chunk.type}, not with IHDR`);
     else checkChunk(header, chunk, before);
     if (chunk.type === "eXIf") orientation ??= exifOrientation(chunk.data);
+    if (/^(?:IHDR|PLTE|tRNS|IDAT|IEND)$/.test(chunk.type)) needed.push(chunk);
     before.types.add(chunk.type);
     before.last = chunk.type;
   }
@@ -47,8 +53,23 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
   const channels = colourType === GREY || colourType === GREY_ALPHA ? 1 : 3;
   return {
     header: { format: "PNG", width, height, channels, isProgressive: isInterlaced, orientation: orientation ?? 1 },
-    frame: { bytes, left: 0, top: 0, width, height },
+    frame: { left: 0, top: 0, width, height, ...(colourType === PALETTE ? numbers(header, needed) : png(needed)) },
   };
+}
+
+/** A file of these chunks: what a decoder makes of others, such as a broken colour profile, does not matter then. */
+function png(chunks: readonly { readonly whole: Uint8Array }[]): Pick<Frame, "bytes"> {
+  return { bytes: Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks.map(({ whole }) => whole)]) };
+}
+
+/** A picture of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
+function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick<Frame, "bytes" | "palette"> {
+  const ihdr = Buffer.from((first as Chunk).whole);
+  ihdr[8 + 9] = GREY as number;
+  ihdr.writeUInt32BE(crc32(ihdr.subarray(4, -4)), ihdr.length - 4);
+  const dataOf = (name: string) => chunks.find(({ type }) => type === name)?.data ?? new Uint8Array();
+  const palette = paletteOnWhite(dataOf("PLTE"), dataOf("tRNS"), bitDepth);
+  return { ...png([{ whole: ihdr }, ...chunks.filter(({ type }) => /^I/.test(type))]), palette };
 }
 
 /** Source: W3C PNG, 5.3: a chunk is the length of its data, its type, the data, and the checksum of type and data. */
@@ -62,7 +83,7 @@ function* chunks(bytes: Uint8Array): Generator<Chunk> {
     if (crc32(bytes.subarray(at + 4, end)) !== bigEndian(bytes, end, 4)) {
       throw damaged("PNG", `the checksum of ${type} at byte ${at} is wrong`);
     }
-    yield { type, data: bytes.subarray(at + 8, end) };
+    yield { type, data: bytes.subarray(at + 8, end), whole: bytes.subarray(at, end + 4) };
     at = end + 4;
   }
 }
@@ -84,7 +105,7 @@ function ihdr(data: Uint8Array): Ihdr {
     );
   }
   checkSize("PNG", width, height, interlace === 1);
-  return { width, height, colourType, isInterlaced: interlace === 1 };
+  return { width, height, bitDepth, colourType, isInterlaced: interlace === 1 };
 }
 
 /** Source: W3C PNG, 5.6: what chunks there may be, in which order. Ancillary ones that do not change pixels are passed over. */

@@ -93,6 +93,66 @@ describe("PNG: broken files", () => {
     }
   });
 
+  test("a signature that is damaged, as by a transfer as text or byte by byte", async () => {
+    const file = pngFile(ihdr(grey), pixelsOf(grey)).toString("latin1");
+    const asText: readonly ((text: string) => string)[] = [
+      (text) => text.replaceAll("\r\n", "\n"),
+      (text) => text.replaceAll("\n", "\r\n"),
+      (text) => text.replaceAll("\r", ""),
+      (text) => text.replaceAll("\n", "\r"),
+    ];
+    for (const transfer of asText) {
+      await assertRefused(Buffer.from(transfer(file), "latin1"), /got a PNG file whose signature is damaged/);
+    }
+    for (let at = 0; at < 8; at++) {
+      const copy = Buffer.from(file, "latin1");
+      copy[at] = (copy[at] as number) & 0x7f;
+      if (at > 0) copy[at] = (copy[at] as number) ^ 0x20;
+      await assertRefused(copy, at < 4 ? /a file that starts with "/ : /a PNG file whose signature is damaged/);
+    }
+  });
+
+  test("pixels that end early or have a wrong checksum; more of them than there are rows are passed over", async () => {
+    const rows = Buffer.of(0, 1, 2, 3, 0, 4, 5, 6);
+    const of = (data: Uint8Array) => pngFile(ihdr(grey), pngChunk("IDAT", data));
+    const coded = deflateSync(rows);
+    for (let length = 0; length < coded.length; length++) {
+      await assertRefused(of(coded.subarray(0, length)), /damaged one \(.*libpng/);
+    }
+    await assertRefused(of(deflateSync(rows.subarray(0, 7))), /damaged one \(.*libpng/);
+    const wrong = Buffer.from(coded).fill(0, coded.length - 1);
+    await assertRefused(of(wrong), /damaged one \(.*libpng/);
+    const whole = await decodeBytes(of(coded));
+    const more = [deflateSync(Buffer.concat([rows, rows])), Buffer.concat([coded, Buffer.from("more")])];
+    for (const data of more) assert.deepEqual(await decodeBytes(of(data)), whole);
+  });
+
+  test("broken ancillary chunks, which do not change pixels, change nothing", async () => {
+    const whole = await decodeBytes(pngFile(ihdr(rgb), pixelsOf(rgb)));
+    const profile = pngChunk("iCCP", [65, 0, 0, ...deflateSync(Buffer.from("no profile"))]);
+    const bomb = pngChunk("zTXt", [65, 0, 0, ...deflateSync(Buffer.alloc(60e6))]);
+    const names = [
+      "gAMA",
+      "cHRM",
+      "sRGB",
+      "sBIT",
+      "bKGD",
+      "hIST",
+      "pHYs",
+      "sPLT",
+      "tIME",
+      "tEXt",
+      "iTXt",
+      "eXIf",
+      "abcd",
+    ];
+    const short = names.map((name) => pngChunk(name, [1]));
+    for (const chunk of [profile, bomb, ...short]) {
+      const file = pngFile(ihdr(rgb), chunk, chunk, pixelsOf(rgb));
+      assert.deepEqual(await decodeBytes(file), whole, chunk.toString("latin1", 4, 8));
+    }
+  });
+
   test("compression, filter and interlace methods that do not exist", async () => {
     for (const at of [10, 11, 12]) {
       const data = Uint8Array.from(ihdr(grey).subarray(8, 21));

@@ -27,8 +27,9 @@ export function inspectWebp(bytes: Uint8Array): ImageFile {
   const end = 8 + littleEndian(bytes, 4, 4);
   const first = latin1(bytes, 12, 4);
   // The header's size counts before the file's: what is too large is refused whether or not it is whole.
-  if (first === "VP8X" && littleEndian(bytes, 16, 4) >= 10 && bytes.length >= 30) {
-    const { width, height } = canvasSize(bytes.subarray(20));
+  const sizeOf = { VP8X: canvasSize, "VP8 ": lossySize, VP8L: losslessSize }[first];
+  if (sizeOf && littleEndian(bytes, 16, 4) >= 10 && bytes.length >= 30) {
+    const { width, height } = sizeOf(bytes.subarray(20));
     checkSize("WebP", width, height, false);
   }
   if (end > bytes.length) throw truncated("WebP", bytes);
