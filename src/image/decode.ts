@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../errors.ts";
-import { readFormats } from "./format.ts";
+import { type ImageFormat, readFormats } from "./format.ts";
 import type { Image } from "./image.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
 import { inspectImage } from "./inspect.ts";
@@ -18,12 +18,18 @@ import { inspectImage } from "./inspect.ts";
 export async function decodeImage(path: string): Promise<Image> {
   const bytes = await readImageFile(path);
   try {
-    const { header, frame } = inspectImage(bytes);
-    return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+    return (await decodeBytes(bytes)).image;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${path}: ${error.message}`, { cause: error.cause ?? error });
   }
+}
+
+/** As `decodeImage`, of a file already read, with its format. The message of a DataError lacks the file's name. */
+export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
+  const { header, frame } = inspectImage(bytes);
+  const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+  return { image, format: header.format };
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {
