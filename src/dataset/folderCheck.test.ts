@@ -159,6 +159,8 @@ describe("checkFolder: parts and classes", () => {
       ["missingClass", "val/b"],
     );
     await assertFinds({ ...train, "test/": "" }, true, ["emptyPart", "test"]);
+    await assertFinds({ ...train, "test/a/": "" }, true, ["emptyPart", "test"]);
+    await assertFinds({ "a/": "", "b/": "" }, true, ["tooFewClasses"]);
   });
 
   test("names that differ in case only, within a part or across parts", async () => {

@@ -61,11 +61,11 @@ export async function scanFolder(folder: string): Promise<FolderScan> {
   const top = await listEntries(root, "");
   const unreadable = top.odd.find(({ path }) => path === ".");
   if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
-  const odd = [...top.odd];
   const partFolders = findParts(folder, top.folders);
+  const odd =
+    partFolders.size === 0 ? [...top.odd] : [...top.odd, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
   const parts: ScannedPart[] = [];
   if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, odd }, "whole", "", top));
-  else odd.push(...outsideFiles(top), ...outsideFolders(top, partFolders));
   for (const name of partOrder) {
     const path = partFolders.get(name);
     if (path === undefined) continue;

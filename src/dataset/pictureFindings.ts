@@ -12,11 +12,7 @@ export interface PlacedPicture {
   readonly bytes: number;
 }
 
-/** A file that is no picture to train with, by what was said of it. A test holds these words against real files. */
-export function badPicture({ path, bytes }: PlacedPicture, error: string): Finding {
-  return finding(bytes === 0 ? "emptyFile" : kindOfError(error), [path], error);
-}
-
+/** What kind the error of a file is, by its words; the first that fits. A test holds them against real files. */
 const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/got an empty file/, "emptyFile"],
   [/expected a complete |expected an intact |expected a width and a height/, "damaged"],
@@ -24,8 +20,9 @@ const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/ image, got |expected a common kind of/, "refusedFormat"],
 ];
 
-function kindOfError(error: string): FindingName {
-  return errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable";
+/** A file that is no picture to train with, by what was said of it. */
+export function badPicture({ path }: PlacedPicture, error: string): Finding {
+  return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
 }
 
 /** What is to be said of a picture that can be read. */
