@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { FolderScan } from "../src/dataset/folderScan.ts";
 import { encodePng } from "../src/image/decode.ts";
 
 /** Files by their paths; the folders they lie in are made too. A path that ends in `/` is an empty folder. */
@@ -31,4 +32,13 @@ export function picture(number: number, [width, height]: readonly [number, numbe
   const data = new Uint8Array(width * height);
   for (let i = 0; i < 4; i++) data[i] = (number >>> (8 * i)) & 255;
   return encodePng({ width, height, channels: 1, data });
+}
+
+/** The pictures of a scan by part and class, as `part:class`. */
+export function pathsOf({ parts }: FolderScan): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    parts.flatMap(({ name: part, classes }) =>
+      classes.map(({ name, pictures }) => [`${part}:${name}`, pictures.map(({ path }) => path)]),
+    ),
+  );
 }

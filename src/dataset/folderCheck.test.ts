@@ -1,3 +1,4 @@
+/** Every kind of finding, in folders made for it. Longer than other files: all of them share one sound folder and one comparison. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
