@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { packageVersion } from "../classifier/machine.ts";
 import { AlexNetError } from "../errors.ts";
 import { addBench } from "./bench.ts";
+import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { tell } from "./output.ts";
@@ -25,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addSummary, addBench, addDoctor]) add(program);
+  for (const add of [addEvaluate, addPredict, addSummary, addCheck, addBench, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../errors.ts";
+import type { ImageFormat } from "./format.ts";
 import type { Image } from "./image.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
 import { inspectImage } from "./inspect.ts";
@@ -17,12 +18,24 @@ import { readImageFile } from "./readImageFile.ts";
  */
 export async function decodeImage(path: string): Promise<Image> {
   try {
-    const { header, frame } = inspectImage(await readImageFile(path));
-    return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+    return (await decodeBytes(await readImageFile(path))).image;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${path}: ${error.message}`, { cause: error.cause ?? error });
   }
+}
+
+/** As `decodeImage`, of a file already read, with its format. The message of a DataError lacks the file's name. */
+export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
+  const { header, frame } = inspectImage(bytes);
+  const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+  return { image, format: header.format };
+}
+
+/** For where many pictures are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
+export function decodeOnOneThread(): void {
+  sharp.concurrency(1);
+  sharp.cache(false);
 }
 
 /** The decoder is held to the size that was checked: it must not read another from the same file. */

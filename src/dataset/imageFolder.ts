@@ -1,0 +1,130 @@
+import { ConfigError, DataError } from "../errors.ts";
+import { type DivideOptions, divide } from "./divide.ts";
+import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
+import type { ImageListing, ListedImage } from "./imageListing.ts";
+import { firstNames, oddNotes } from "./oddEntry.ts";
+
+export type ImageFolderOptions = Partial<DivideOptions>;
+
+/**
+ * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
+ * is the validation part. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
+ * A class or part without pictures is left out, with a note.
+ *
+ * Throws DataError if there is no such folder, there are fewer than two classes, or a class of another part is missing from `train`;
+ * ConfigError if the share is not between 0 and 1.
+ */
+export async function listImageFolder(
+  root: string,
+  { validationShare = 0.2, seed = 0 }: ImageFolderOptions = {},
+): Promise<ImageListing> {
+  if (!(validationShare > 0 && validationShare < 1))
+    throw new ConfigError(`validation share: expected a number between 0 and 1, got ${validationShare}`);
+  const { scan, parts, notes } = await filledParts(root);
+  const training = parts.find(({ name }) => name === "train" || name === "whole");
+  const classNames = training === undefined ? [] : namesOf(training);
+  if (training === undefined || classNames.length < 2) throw tooFewClasses(root, "at least two", scan);
+  const [validation, test] = (["validation", "test"] as const).map((name) => {
+    const part = parts.find((candidate) => candidate.name === name);
+    return part && listOther(root, part, training, classNames);
+  });
+  const listing = { name: scan.root, root: scan.root, classNames, notes };
+  const train = listPart(training, classNames);
+  if (validation && test) return { ...listing, train, validation, test };
+  const only = test ?? validation;
+  if (only) return { ...listing, train, test: only };
+  const divided = divide(train, classNames, { validationShare, seed });
+  if (divided.test.length > 0) return { ...listing, ...divided };
+  throw new DataError(
+    `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
+  );
+}
+
+/**
+ * Lists a folder of pictures to measure a trained network by, as `test`; `train` is empty. With folders for parts, it is the one for testing,
+ * else that for validation; otherwise every picture there is.
+ *
+ * Throws DataError if there is no such folder, or no picture in the folder of a class.
+ */
+export async function listTestFolder(root: string): Promise<ImageListing> {
+  const { scan, parts, notes } = await filledParts(root);
+  const part = parts.at(-1); // In the order of scanFolder the one for testing comes last.
+  if (part === undefined) throw tooFewClasses(root, "at least one", scan);
+  const classNames = namesOf(part);
+  return { name: scan.root, root: scan.root, classNames, train: [], test: listPart(part, classNames), notes };
+}
+
+interface FilledParts {
+  readonly scan: FolderScan;
+  readonly parts: readonly ScannedPart[];
+  readonly notes: readonly string[];
+}
+
+/** Parts and classes that have pictures, and notes of all else. */
+async function filledParts(root: string): Promise<FilledParts> {
+  const scan = await scanFolder(root);
+  const parts = scan.parts.map((part) => ({
+    ...part,
+    classes: part.classes.filter(({ pictures }) => pictures.length > 0),
+  }));
+  const emptyClasses = scan.parts.flatMap(({ folder, classes }) =>
+    classes
+      .filter(({ pictures }) => pictures.length === 0)
+      .map(({ name }) => (folder === "" ? name : `${folder}/${name}`)),
+  );
+  const emptyParts = parts.filter(({ folder, classes }) => folder !== "" && classes.length === 0);
+  const notes = [
+    ...note("classes without pictures, left out", emptyClasses),
+    ...note(
+      "folders without pictures in classes, left out",
+      emptyParts.map(({ folder }) => folder),
+    ),
+    ...oddNotes(scan.odd),
+  ];
+  return { scan, parts: parts.filter(({ classes }) => classes.length > 0), notes };
+}
+
+function note(title: string, names: readonly string[]): readonly string[] {
+  return names.length === 0 ? [] : [`${title}: ${names.length} (${firstNames(names)})`];
+}
+
+function namesOf({ classes }: ScannedPart): readonly string[] {
+  return classes.map(({ name }) => name);
+}
+
+/** By class, then by path. */
+function listPart({ classes }: ScannedPart, classNames: readonly string[]): readonly ListedImage[] {
+  const labels = new Map(classNames.map((name, label) => [name, label]));
+  return classes.flatMap(({ name, pictures }) => {
+    const label = labels.get(name);
+    return label === undefined ? [] : pictures.map(({ path }) => ({ path, label }));
+  });
+}
+
+/** The pictures of a part to measure by, whose classes must be among those of the training part. */
+function listOther(
+  root: string,
+  part: ScannedPart,
+  training: ScannedPart,
+  classNames: readonly string[],
+): readonly ListedImage[] {
+  const unknown = namesOf(part).filter((name) => !classNames.includes(name));
+  if (unknown.length === 0) return listPart(part, classNames);
+  throw new DataError(
+    `${root}: expected in ${part.folder} no classes but those of ${training.folder}, got ${firstNames(unknown)}; ` +
+      `put training pictures of ${unknown.length === 1 ? "it" : "them"} into ${training.folder}, or take ${
+        unknown.length === 1 ? "it" : "them"
+      } out of ${part.folder}`,
+  );
+}
+
+function tooFewClasses(root: string, expected: string, { parts, odd }: FolderScan): DataError {
+  const found = parts.flatMap(({ classes }) => classes);
+  const filled = found.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
+  const count = filled.length === 0 ? "no class with pictures" : `pictures of ${firstNames([...new Set(filled)])} only`;
+  const others = oddNotes(odd).map((line) => `; ${line}`);
+  const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, give its folder another name" : "";
+  return new DataError(
+    `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,
+  );
+}

@@ -1,0 +1,45 @@
+/** What a folder of pictures holds besides them. */
+
+/** Why an entry is no picture of a class. */
+export type OddReason =
+  | "hidden"
+  | "notPicture"
+  | "special"
+  | "unreadableEntry"
+  | "repeatedFolder"
+  | "outsideClass"
+  | "pictureNamedFolder";
+
+export interface OddEntry {
+  /** Relative to the root, with `/` between folders. */
+  readonly path: string;
+  readonly reason: OddReason;
+  /** What it is, in words. */
+  readonly detail: string;
+}
+
+/** What entries of each reason are called, in the plural. */
+export const oddTitles: Readonly<Record<OddReason, string>> = {
+  hidden: "hidden or made by the system, passed over",
+  notPicture: "files that are no pictures, passed over",
+  special: "neither files nor folders, never opened",
+  unreadableEntry: "entries that cannot be read",
+  repeatedFolder: "links to folders already searched, not followed",
+  outsideClass: "entries outside of any class, passed over",
+  pictureNamedFolder: "folders with the name of a picture, searched",
+};
+
+const namesInNote = 3;
+
+/** One line for each reason there is: what, how many, the first names. */
+export function oddNotes(entries: readonly OddEntry[]): readonly string[] {
+  return Object.entries(oddTitles).flatMap(([reason, title]) => {
+    const paths = entries.filter((entry) => entry.reason === reason).map(({ path }) => path);
+    return paths.length === 0 ? [] : `${title}: ${paths.length} (${firstNames(paths)})`;
+  });
+}
+
+/** The first three names, and `…` where there are more. */
+export function firstNames(names: readonly string[]): string {
+  return [...names.slice(0, namesInNote), ...(names.length > namesInNote ? ["…"] : [])].join(", ");
+}

@@ -1,0 +1,44 @@
+/** Folders of pictures made for tests. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { FolderScan } from "../src/dataset/folderScan.ts";
+import { encodePng } from "../src/image/decode.ts";
+
+/** Files by their paths; the folders they lie in are made too. A path that ends in `/` is an empty folder. */
+export type Files = Readonly<Record<string, string | Uint8Array>>;
+
+export async function writeFiles(root: string, files: Files): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    const place = join(root, path);
+    await mkdir(path.endsWith("/") ? place : dirname(place), { recursive: true });
+    if (!path.endsWith("/")) await writeFile(place, content);
+  }
+}
+
+/** Makes a folder of files, and takes it away after `use`. */
+export async function withFolder<T>(files: Files, use: (root: string) => Promise<T>): Promise<T> {
+  const root = await mkdtemp(join(tmpdir(), "alexnet-pictures-"));
+  try {
+    await writeFiles(root, files);
+    return await use(root);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+/** A small grey PNG whose bytes are another for each number. */
+export function picture(number: number, [width, height]: readonly [number, number] = [16, 16]): Promise<Uint8Array> {
+  const data = new Uint8Array(width * height);
+  for (let i = 0; i < 4; i++) data[i] = (number >>> (8 * i)) & 255;
+  return encodePng({ width, height, channels: 1, data });
+}
+
+/** The pictures of a scan by part and class, as `part:class`. */
+export function pathsOf({ parts }: FolderScan): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    parts.flatMap(({ name: part, classes }) =>
+      classes.map(({ name, pictures }) => [`${part}:${name}`, pictures.map(({ path }) => path)]),
+    ),
+  );
+}
