@@ -1,0 +1,42 @@
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DataError, messageOf } from "../errors.ts";
+
+/** What a folder holds, by name. Names that begin with a dot are left out: they belong to the system. */
+export interface FolderContent {
+  /** Sorted by code point. */
+  readonly folders: readonly string[];
+  /** Files named .jpg or .jpeg, in capitals or not; sorted by code point. */
+  readonly pictures: readonly string[];
+  /** How many other files there are. */
+  readonly others: number;
+}
+
+/** Looks into a folder, opening no file. Links count as what they lead to. Throws DataError if it cannot be read. */
+export async function folderContent(folder: string): Promise<FolderContent> {
+  try {
+    const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith("."));
+    const areFolders = await Promise.all(entries.map((entry) => isFolder(folder, entry)));
+    const names = (wanted: boolean) => entries.filter((_, i) => areFolders[i] === wanted).map(({ name }) => name);
+    const files = names(false);
+    const pictures = files.filter((name) => /\.jpe?g$/i.test(name)).sort(byCodePoint);
+    return { folders: names(true).sort(byCodePoint), pictures, others: files.length - pictures.length };
+  } catch (error) {
+    throw new DataError(`${folder}: cannot be read (${messageOf(error)})`, { cause: error });
+  }
+}
+
+async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
+  return entry.isSymbolicLink() ? (await stat(join(folder, entry.name))).isDirectory() : entry.isDirectory();
+}
+
+/** Orders texts by code point; JavaScript's own order is by halves of code points. */
+export function byCodePoint(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
