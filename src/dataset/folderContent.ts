@@ -1,4 +1,3 @@
-import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
@@ -16,19 +15,20 @@ export interface FolderContent {
 /** Looks into a folder, opening no file. Links count as what they lead to. Throws DataError if it cannot be read. */
 export async function folderContent(folder: string): Promise<FolderContent> {
   try {
-    const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith("."));
-    const areFolders = await Promise.all(entries.map((entry) => isFolder(folder, entry)));
-    const names = (wanted: boolean) => entries.filter((_, i) => areFolders[i] === wanted).map(({ name }) => name);
-    const files = names(false);
-    const pictures = files.filter((name) => /\.jpe?g$/i.test(name)).sort(byCodePoint);
-    return { folders: names(true).sort(byCodePoint), pictures, others: files.length - pictures.length };
+    const [folders, pictures]: [string[], string[]] = [[], []];
+    let others = 0;
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const { name } = entry;
+      if (name.startsWith(".")) continue;
+      const found = entry.isSymbolicLink() ? await stat(join(folder, name)) : entry;
+      if (found.isDirectory()) folders.push(name);
+      else if (/\.jpe?g$/i.test(name)) pictures.push(name);
+      else others++;
+    }
+    return { folders: folders.sort(byCodePoint), pictures: pictures.sort(byCodePoint), others };
   } catch (error) {
     throw new DataError(`${folder}: cannot be read (${messageOf(error)})`, { cause: error });
   }
-}
-
-async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
-  return entry.isSymbolicLink() ? (await stat(join(folder, entry.name))).isDirectory() : entry.isDirectory();
 }
 
 /** Orders texts by code point; JavaScript's own order is by halves of code points. */
