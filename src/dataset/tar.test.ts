@@ -3,10 +3,11 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type TarEntry, tarArchive } from "../../test/cifar10Files.ts";
 import { DataError } from "../errors.ts";
-import { readTarGz } from "./tar.ts";
+import { eachTarGzFile, readTarGz } from "./tar.ts";
 
 let folder: string;
 let path: string;
@@ -91,6 +92,21 @@ test("what is not a tar archive of plain files", async () => {
     /expected at most 2000 bytes, got 8589934591$/,
   );
   await assertRefused(gzipped({ name: "a.bin", bytes }, { name: "a.bin", bytes }), /a\.bin: expected once, got twice$/);
+});
+
+test("when an archive turns out to be damaged, the work on its files is over", async () => {
+  const whole = gzipped(...Array.from({ length: 40 }, (_, i) => ({ name: `${i}.bin`, bytes: bytesOf(1000) })));
+  whole[whole.length - 6] = (whole[whole.length - 6] as number) ^ 1;
+  await writeFile(path, whole);
+  let used = 0;
+  const use = async () => {
+    await setTimeout(1);
+    used++;
+  };
+  await assert.rejects(eachTarGzFile(path, { isWanted: () => true, maxBytes: 2000 }, use), /incorrect data check/);
+  const before = used;
+  await setTimeout(20);
+  assert.equal(used, before);
 });
 
 test("no such file", async () => {

@@ -23,19 +23,35 @@ const regular = ["0", "\0"];
 /** Folders, and further properties of the file that follows or of all: nothing that is needed here. */
 const passedOver = ["5", "x", "g"];
 
+/** Reads files of a .tar.gz archive into memory, by their full names in it; otherwise as `eachTarGzFile`. */
+export async function readTarGz(path: string, options: TarOptions): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  await eachTarGzFile(path, options, async (name, bytes) => void files.set(name, bytes));
+  return files;
+}
+
 /**
- * Reads files of a .tar.gz archive into memory, by their full names in it. Reads it to its end, so that the checksum of
- * gzip decides; writes nothing.
+ * Reads files of a .tar.gz archive, one at a time, and calls `use` with the full name of each in it, which no two share.
+ * Reads it to its end, so that the checksum of gzip decides: what `use` has been given is worth nothing before that. Writes
+ * nothing, and holds one file in memory.
  *
  * Throws DataError naming the archive if it cannot be read, is cut or damaged, or holds links, devices or names that lead
- * out of a folder.
+ * out of a folder; and what `use` throws, if that is a DataError.
  */
-export async function readTarGz(path: string, options: TarOptions): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function eachTarGzFile(
+  path: string,
+  options: TarOptions,
+  use: (name: string, bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  let reading: Promise<void> = Promise.resolve();
   try {
-    return await pipeline(createReadStream(path), createGunzip({ chunkSize: 1 << 20 }), (pieces) =>
-      readTar(path, pieces, options),
-    );
+    await pipeline(createReadStream(path), createGunzip({ chunkSize: 1 << 20 }), (pieces) => {
+      reading = readTar(path, pieces, options, use);
+      return reading;
+    });
   } catch (error) {
+    // Where the bytes break off, `use` may still be at work on those before: it is over when this is.
+    await reading.catch(() => {});
     if (error instanceof DataError) throw error;
     const isOfZlib = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
     const problem = isOfZlib ? "expected an intact gzip file, got a damaged one" : "cannot be read";
@@ -48,9 +64,10 @@ async function readTar(
   archive: string,
   pieces: AsyncIterable<Uint8Array>,
   { isWanted, maxBytes }: TarOptions,
-): Promise<ReadonlyMap<string, Uint8Array>> {
+  use: (name: string, bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
   const reader = byteReader(archive, pieces);
-  const files = new Map<string, Uint8Array>();
+  const names = new Set<string>();
   for (;;) {
     const header = await reader.read(blockBytes);
     if (header.every((byte) => byte === 0)) break;
@@ -61,12 +78,12 @@ async function readTar(
       continue;
     }
     if (size > maxBytes) throw new DataError(`${archive}: ${name}: expected at most ${maxBytes} bytes, got ${size}`);
-    if (files.has(name)) throw new DataError(`${archive}: ${name}: expected once, got twice`);
-    files.set(name, await reader.read(size));
+    if (names.has(name)) throw new DataError(`${archive}: ${name}: expected once, got twice`);
+    names.add(name);
+    await use(name, await reader.read(size));
     await reader.skip(padding);
   }
   await reader.drain();
-  return files;
 }
 
 function readHeader(archive: string, header: Uint8Array): Entry {
