@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
-import { DataError, messageOf } from "../errors.ts";
+import { codeOf, DataError, messageOf } from "../errors.ts";
 import { readFormats } from "./format.ts";
 import type { Image } from "./image.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
@@ -16,24 +16,34 @@ import { inspectImage } from "./inspect.ts";
  * incomplete or damaged.
  */
 export async function decodeImage(path: string): Promise<Image> {
-  const bytes = await readImageFile(path);
   try {
-    const { header, frame } = inspectImage(bytes);
-    return await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+    return await decodeBytes(await readImageFile(path));
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${path}: ${error.message}`, { cause: error.cause ?? error });
   }
 }
 
-async function readImageFile(path: string): Promise<Uint8Array> {
+/** The same of a file's content. Its messages lack the file's name. */
+export async function decodeBytes(bytes: Uint8Array): Promise<Image> {
+  const { header, frame } = inspectImage(bytes);
+  return upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+}
+
+/** Throws DataError, without the file's name, if it cannot be read. */
+export async function readImageFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const reason = isMissing ? "there is no such file" : messageOf(error);
-    throw new DataError(`${path}: expected a ${readFormats} image, but ${reason}`, { cause: error });
+    const reason = codeOf(error) === "ENOENT" ? "there is no such file" : messageOf(error);
+    throw new DataError(`expected a ${readFormats} image, but ${reason}`, { cause: error });
   }
+}
+
+/** For where many pictures are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
+export function decodeOnOneThread(): void {
+  sharp.concurrency(1);
+  sharp.cache(false);
 }
 
 /** The decoder is held to the size that was checked: it must not read another from the same file. */
