@@ -28,15 +28,20 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   };
   process.on("exit", removeAtExit);
   const deadline = performance.now() + patience;
-  for (;;) {
-    const others = await livingHolders(directory, own);
-    if (others.length === 0) return { unlock };
-    const lowest = Math.min(...others);
-    if (lowest < process.pid || performance.now() > deadline) {
-      await unlock();
-      return { holder: lowest };
+  try {
+    for (;;) {
+      const others = await livingHolders(directory, own);
+      if (others.length === 0) return { unlock };
+      const lowest = Math.min(...others);
+      if (lowest < process.pid || performance.now() > deadline) {
+        await unlock();
+        return { holder: lowest };
+      }
+      await setTimeout(5);
     }
-    await setTimeout(5);
+  } catch (error) {
+    await unlock();
+    throw error;
   }
 }
 

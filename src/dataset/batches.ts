@@ -28,7 +28,7 @@ export interface BatchOptions {
 
 /**
  * The pictures of a split, batch by batch, each prepared when it is asked for. That is not done ahead, or by another thread: where
- * every core computes, it would take from the steps what it saves between them.
+ * every core computes, it would take from the steps what it saves between them. Only what lies on a disk is read ahead, for the next batch.
  *
  * Throws ConfigError if the batch size is not a positive whole number, ShapeError if `into` has not the size of a batch.
  */
@@ -57,7 +57,10 @@ async function* generate(
   const labels = new Int32Array(batchSize);
   const indices = new Uint32Array(batchSize);
   const length = order?.length ?? split.length;
+  const prefetch = (start: number) => split.prefetch?.(positions(order, start, Math.min(start + batchSize, length)));
+  let reading = prefetch(from);
   for (let start = from; start < length; start += batchSize) {
+    await reading;
     const count = Math.min(batchSize, length - start);
     for (let row = 0; row < count; row++) {
       const index = order ? (order[start + row] as number) : start + row;
@@ -70,6 +73,13 @@ async function* generate(
       labels.fill(0, count);
       indices.fill(0, count);
     }
+    // While this batch is computed, the next one is read.
+    reading = prefetch(start + batchSize);
     yield { images, labels, indices, count };
   }
+}
+
+/** Positions in the split at these places of the order. */
+function positions(order: Uint32Array | undefined, start: number, end: number): Uint32Array {
+  return order?.subarray(start, end) ?? Uint32Array.from({ length: Math.max(end - start, 0) }, (_, i) => start + i);
 }

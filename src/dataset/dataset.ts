@@ -7,7 +7,10 @@ export interface Split {
   label(index: number): number;
   /** Picture `index`; its data is valid until the next call and must not be written to. */
   image(index: number): Image;
-  /** Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. */
+  /**
+   * Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. It does not reject: what
+   * cannot be read, `image` says.
+   */
   prefetch?(indices: Uint32Array): Promise<void>;
   /** The file of picture `index`, where each has its own. */
   path?(index: number): string;
@@ -55,9 +58,5 @@ export interface NamedDataset {
 
 /** The first `limit` pictures of a split, or all of them if there are fewer. */
 export function limitSplit(split: Split, limit: number): Split {
-  return {
-    length: Math.min(limit, split.length),
-    label: (index) => split.label(index),
-    image: (index) => split.image(index),
-  };
+  return { ...split, length: Math.min(limit, split.length) };
 }
