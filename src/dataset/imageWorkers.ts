@@ -109,6 +109,7 @@ async function* runJobs(
       const chunk = pending.get(arrived.id);
       if (!chunk) continue; // of an earlier run that was given up
       for (const [i, outcome] of arrived.outcomes.entries()) {
+        signal?.throwIfAborted();
         yield { index: chunk.first + i, path: (chunk.jobs[i] as ImageJob).path, outcome };
       }
       pending.delete(arrived.id);
