@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   appendFile,
   cp,
-  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -17,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { digestOf, listingOf, noise, writePicture } from "../../test/pictureFolder.ts";
+import { lockDirectory } from "../directoryLock.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import { createFitter, type Fitting } from "../image/fitter.ts";
@@ -218,7 +218,11 @@ test("packs used longest ago make room, one that is too large is refused", async
   const left = await readdir(packs);
   assert.deepEqual([left.includes(smaller as string), left.includes(larger as string), left.length], [true, false, 2]);
   assert.equal(digestOf(b.packed.train, b.packed.test), b.digest, "who has it open goes on");
-  await mkdir(join(packs, "0.removed"));
+  // One that is being written stays.
+  const lock = await lockDirectory(join(packs, smaller as string));
+  await assert.rejects(packAt(27, total), /there is room for/);
+  assert.ok((await readdir(packs)).includes(smaller as string));
+  if ("unlock" in lock) await lock.unlock();
   await assert.rejects(packAt(27, 10_000), (error: unknown) => {
     assert.ok(error instanceof DataError);
     assert.match(error.message, /need about .* GB, and there is room for 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);

@@ -183,8 +183,13 @@ function packedOf(
     imageSize: isOneSize ? imageSize : undefined,
     moments: averageMoments(trainingMoments(train.map(idOf), state), channels),
     bad,
-    close: () => closePixels(pixels),
+    close: closerOf(pixels),
   };
+}
+
+/** Made apart, so that it does not keep alive what the splits were made from. */
+function closerOf(pixels: PackPixels): () => Promise<void> {
+  return () => closePixels(pixels);
 }
 
 function* packedImages(

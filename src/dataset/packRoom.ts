@@ -55,16 +55,18 @@ export function createPackRoom(folder: string, limitBytes: number): (progress: P
     const bytes = held + more;
     if (bytes <= granted) return;
     const expected = done < ESTIMATE_PICTURES ? bytes : bytes + (added / done) * left;
-    const others = await otherPacks(folder);
-    const room = await roomIn(folder, limitBytes, held, others);
-    if (bytes > room.most || expected > ESTIMATE_MARGIN * room.most) throw full(folder, expected, room.most);
-    while (room.now < bytes) {
-      const oldest = others.shift();
+    const tried = new Set<string>();
+    for (;;) {
+      const others = await otherPacks(folder);
+      const room = await roomIn(folder, limitBytes, held, others);
+      if (bytes > room.most || expected > ESTIMATE_MARGIN * room.most) throw full(folder, expected, room.most);
+      granted = Math.min(room.now, bytes + STEP_BYTES);
+      if (bytes <= granted) return;
+      const oldest = others.find((pack) => !tried.has(pack.folder));
       if (!oldest) throw full(folder, expected, room.now);
+      tried.add(oldest.folder);
       await removePack(oldest.folder);
-      room.now = (await roomIn(folder, limitBytes, held, others)).now;
     }
-    granted = Math.min(room.now, bytes + STEP_BYTES);
   };
 }
 
@@ -97,7 +99,8 @@ async function packSize(folder: string): Promise<PackSize> {
     find(indexFile(folder)),
     find(usedFile(folder)),
   ]);
-  return { folder, bytes: (pixels?.size ?? 0) + (index?.size ?? 0), usedMs: used?.mtimeMs ?? 0 };
+  const usedMs = folder.endsWith(removedSuffix) ? 0 : (used?.mtimeMs ?? 0);
+  return { folder, bytes: (pixels?.size ?? 0) + (index?.size ?? 0), usedMs };
 }
 
 /** Removes a pack that no process is writing. Whoever wants to lock it while that happens finds it gone, or the lock taken. */
