@@ -3,10 +3,8 @@
  * what its fitting leaves of it, or the picture itself where that is smaller.
  */
 import { createHash } from "node:crypto";
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { lockDirectory } from "../directoryLock.ts";
 import { codeOf, DataError, messageOf } from "../errors.ts";
 import { type Fitting, storageKey } from "../image/fitter.ts";
 import { isSameSize, type PixelSize } from "../image/image.ts";
@@ -14,8 +12,9 @@ import { averageMoments, type ColourMoments } from "../image/moments.ts";
 import { cacheFolder } from "./cacheFolder.ts";
 import type { Split } from "./dataset.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
-import { pixelsFile, removePackFiles, writing } from "./packFiles.ts";
+import { pixelsFile, removePackFiles } from "./packFiles.ts";
 import { fillPack } from "./packFill.ts";
+import { lockPack } from "./packLock.ts";
 import { createPackRoom, markUsed, packLimit } from "./packRoom.ts";
 import { closePixels, openPixels, type PackedImage, type PackPixels, packSplit } from "./packSplit.ts";
 import { type ListedFiles, lookAtFiles, openState, type PackState } from "./packState.ts";
@@ -90,32 +89,6 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     }
   } finally {
     await unlock();
-  }
-}
-
-const WAIT_MS = 200;
-
-/** Makes the folder, and waits until no other process packs there. */
-async function lockPack(
-  folder: string,
-  root: string,
-  { signal, onMessage }: PackOptions,
-): Promise<() => Promise<void>> {
-  for (let isTold = false; ; ) {
-    const lock = await writing(folder, async () => {
-      await mkdir(folder, { recursive: true });
-      return lockDirectory(folder);
-    }).catch((error: unknown) => {
-      // The folder went meanwhile: another process removed it to make room.
-      if (codeOf(error instanceof Error && error.cause) === "ENOENT") return undefined;
-      throw error;
-    });
-    if (lock && "unlock" in lock) return lock.unlock;
-    if (lock && !isTold) {
-      onMessage?.(`${root}: process ${lock.holder} is packing these pictures; waiting for it`);
-      isTold = true;
-    }
-    await setTimeout(WAIT_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 
