@@ -98,14 +98,7 @@ async function* runJobs(
   try {
     for (let round = 0; round < CHUNKS_PER_THREAD; round++) for (const worker of workers) send(worker);
     while (pending.size > 0) {
-      signal?.throwIfAborted();
-      const arrived = inbox.take();
-      if (!arrived) {
-        const death = inbox.death();
-        if (death) throw deadWorker(death, pending.values());
-        await inbox.news();
-        continue;
-      }
+      const arrived = await nextArrival(inbox, pending, signal);
       const chunk = pending.get(arrived.id);
       if (!chunk) continue; // of an earlier run that was given up
       for (const [i, outcome] of arrived.outcomes.entries()) {
@@ -117,6 +110,21 @@ async function* runJobs(
     }
   } finally {
     signal?.removeEventListener("abort", inbox.wake);
+  }
+}
+
+async function nextArrival(
+  inbox: Inbox,
+  pending: ReadonlyMap<number, PendingChunk>,
+  signal: AbortSignal | undefined,
+): Promise<OutcomeChunk> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const arrived = inbox.take();
+    if (arrived) return arrived;
+    const death = inbox.death();
+    if (death) throw deadWorker(death, pending.values());
+    await inbox.news();
   }
 }
 

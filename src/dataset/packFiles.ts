@@ -5,28 +5,8 @@
  */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import { codeOf, DataError, messageOf } from "../errors.ts";
-
-const pictureSchema = z.strictObject({
-  offset: z.int().nonnegative(),
-  width: z.int().positive(),
-  height: z.int().positive(),
-  channels: z.union([z.literal(1), z.literal(3)]),
-  moments: z.strictObject({ mean: z.array(z.number()).readonly(), products: z.array(z.number()).readonly() }),
-});
-
-/** What became of a picture file: `size` and times are the file's when it was read, by which it is known to be unchanged. */
-const lineSchema = z.strictObject({
-  path: z.string(),
-  size: z.number(),
-  mtimeMs: z.number(),
-  ctimeMs: z.number(),
-  sha256: z.string(),
-  picture: pictureSchema.optional(),
-  error: z.string().optional(),
-});
-export type PackLine = z.infer<typeof lineSchema>;
+import { type PackLine, readIndex } from "./packIndex.ts";
 
 export interface PackFiles {
   /** Bytes of all pixels. */
@@ -85,68 +65,13 @@ export async function openPack(folder: string, title: string, onLine: (line: Pac
   });
 }
 
-const READ_BYTES = 1024 * 1024;
-
-/** How long both files are as far as they belong together. A last line without its end was never finished. */
-async function readIndex(index: FileHandle, title: string, onLine: (line: PackLine) => void) {
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
-  let [pixelBytes, indexBytes, position] = [0, 0, 0];
-  let rest = Buffer.alloc(0);
-  for (;;) {
-    const { bytesRead } = await index.read(buffer, 0, READ_BYTES, position);
-    if (bytesRead === 0) return { pixelBytes, indexBytes };
-    position += bytesRead;
-    const text = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
-    let start = 0;
-    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, start)) {
-      const line = text.toString("utf8", start, end);
-      if (indexBytes === 0) checkTitle(line, title);
-      else pixelBytes = Math.max(pixelBytes, readLine(line, onLine));
-      indexBytes += end + 1 - start;
-      start = end + 1;
-    }
-    rest = text.subarray(start);
-  }
-}
-
-function checkTitle(line: string, title: string): void {
-  if (line !== title) throw new DataError(`its index begins with ${line.slice(0, 80)}, not ${title}`);
-}
-
-/** Returns where its pixels end. */
-function readLine(text: string, onLine: (line: PackLine) => void): number {
-  let line: PackLine;
-  try {
-    line = lineSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new DataError(`a line of its index cannot be read: ${text.slice(0, 80)}`, { cause });
-  }
-  onLine(line);
-  return line.picture ? line.picture.offset + line.picture.width * line.picture.height * line.picture.channels : 0;
-}
-
 /** Pixels or milliseconds after which what was appended is made to stay. */
 const SYNC_BYTES = 64e6;
 const SYNC_MS = 2000;
 
 function packFiles(folder: string, index: FileHandle, pixels: FileHandle, start: number): PackFiles {
   let end = start;
-  let lines: string[] = [];
-  let [syncedEnd, syncedAt] = [start, performance.now()];
-  let syncing: Promise<void> = Promise.resolve();
-  const sync = async (text: string) => {
-    await pixels.datasync();
-    await index.appendFile(text);
-    await index.datasync();
-  };
-  /** Begins when the last one is done; meanwhile more can be appended. */
-  const beginSync = async () => {
-    await syncing;
-    const text = lines.join("");
-    [lines, syncedEnd, syncedAt] = [[], end, performance.now()];
-    syncing = sync(text);
-    syncing.catch(() => {}); // whoever waits for it next is told
-  };
+  const lines = createLines(index, pixels, start);
   return {
     get pixelBytes() {
       return end;
@@ -158,20 +83,54 @@ function packFiles(folder: string, index: FileHandle, pixels: FileHandle, start:
       return offset;
     },
     async appendLine(line) {
-      lines.push(`${JSON.stringify(line)}\n`);
-      const isDue = end - syncedEnd >= SYNC_BYTES || performance.now() - syncedAt >= SYNC_MS;
-      if (isDue) await writing(folder, beginSync);
+      lines.add(`${JSON.stringify(line)}\n`);
+      if (lines.areDue(end)) await writing(folder, () => lines.beginSync(end));
     },
     async finish() {
       await writing(folder, async () => {
-        await beginSync();
-        await syncing;
+        await lines.beginSync(end);
+        await lines.synced();
       });
     },
     async close() {
-      await syncing.catch(() => {});
+      await lines.synced().catch(() => {});
       await Promise.all([index.close(), pixels.close()]);
     },
+  };
+}
+
+/** Lines whose pixels may not be on the disk yet. */
+interface Lines {
+  add(line: string): void;
+  /** `end` is where all pixels end now. */
+  areDue(end: number): boolean;
+  /** Waits only until the last sync is done: while this one goes on, more can be appended. After one that failed, all fail. */
+  beginSync(end: number): Promise<void>;
+  synced(): Promise<void>;
+}
+
+function createLines(index: FileHandle, pixels: FileHandle, start: number): Lines {
+  let waiting: string[] = [];
+  let [syncedEnd, syncedAt] = [start, performance.now()];
+  let syncing: Promise<void> = Promise.resolve();
+  const sync = async (text: string) => {
+    await pixels.datasync();
+    await index.appendFile(text);
+    await index.datasync();
+  };
+  return {
+    add: (line) => {
+      waiting.push(line);
+    },
+    areDue: (end) => end - syncedEnd >= SYNC_BYTES || performance.now() - syncedAt >= SYNC_MS,
+    async beginSync(end) {
+      await syncing;
+      const text = waiting.join("");
+      [waiting, syncedEnd, syncedAt] = [[], end, performance.now()];
+      syncing = sync(text);
+      syncing.catch(() => {}); // whoever waits for it next is told
+    },
+    synced: () => syncing,
   };
 }
 

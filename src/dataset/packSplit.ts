@@ -147,13 +147,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
   let last: Promise<void> = Promise.resolve();
   /** Beside each other: the system's threads take them one by one, whatever this one is doing. */
   const readAll = async (indices: Uint32Array) => {
-    const starts = new Map<number, number>();
-    let bytes = 0;
-    for (const index of indices) {
-      if (starts.has(index)) continue;
-      starts.set(index, bytes);
-      bytes += byteLength(columns, index);
-    }
+    const { starts, bytes } = sideBySide(columns, indices);
     if (memory.length < bytes) memory = new Uint8Array(bytes);
     const reads = Array.from(starts, async ([index, start]) => {
       const target = memory.subarray(start, start + byteLength(columns, index));
@@ -179,6 +173,18 @@ function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
       return start === undefined ? undefined : memory.subarray(start, start + byteLength(columns, index));
     },
   };
+}
+
+/** Where each of these pictures goes, in memory of so many bytes. */
+function sideBySide(columns: Columns, indices: Uint32Array) {
+  const starts = new Map<number, number>();
+  let bytes = 0;
+  for (const index of indices) {
+    if (starts.has(index)) continue;
+    starts.set(index, bytes);
+    bytes += byteLength(columns, index);
+  }
+  return { starts, bytes };
 }
 
 /** Whether all bytes came in one go. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../errors.ts";
 import type { ImageJob } from "./imageJob.ts";
 import type { ImageListing } from "./imageListing.ts";
-import { openPack, type PackFiles, type PackLine } from "./packFiles.ts";
+import { openPack, type PackFiles } from "./packFiles.ts";
+import type { PackLine } from "./packIndex.ts";
 import { createPackTable, type PackTable } from "./packTable.ts";
 
 /** The files of a listing, each once, as they are on the disk now. */

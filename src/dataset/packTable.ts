@@ -47,17 +47,7 @@ export function createPackTable(): PackTable {
       ids.set(sha256, id);
       return id;
     },
-    get(id) {
-      const row = rows.subarray(id * ROW, (id + 1) * ROW);
-      const [, offset = 0, width = 0, height = 0, ofThree] = row;
-      const channels = ofThree === 3 ? 3 : 1;
-      const products = MOMENTS + channels;
-      const moments = {
-        mean: Array.from(row.subarray(MOMENTS, products)),
-        products: Array.from(row.subarray(products, products + channels ** 2)),
-      };
-      return { offset, width, height, channels, moments };
-    },
+    get: (id) => pictureOf(rows.subarray(id * ROW, (id + 1) * ROW)),
     contentsBySize(sizes) {
       const found = new Map<number, string[]>();
       for (const [sha256, id] of ids) {
@@ -69,5 +59,19 @@ export function createPackTable(): PackTable {
       }
       return found;
     },
+  };
+}
+
+function pictureOf(row: Float64Array): StoredPicture {
+  const [, offset = 0, width = 0, height = 0, ofThree] = row;
+  const channels = ofThree === 3 ? 3 : 1;
+  const products = MOMENTS + channels;
+  const mean = Array.from(row.subarray(MOMENTS, products));
+  return {
+    offset,
+    width,
+    height,
+    channels,
+    moments: { mean, products: Array.from(row.subarray(products, products + channels ** 2)) },
   };
 }
