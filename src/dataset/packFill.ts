@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Fitting } from "../image/fitter.ts";
 import type { ImageOutcome, WorkedImage } from "./imageJob.ts";
 import { createImageWorkers } from "./imageWorkers.ts";
@@ -23,7 +24,8 @@ export async function fillPack(state: PackState, listed: ListedFiles, options: F
   const total = listed.paths.length;
   options.onProgress?.(total - positions.length, total);
   if (positions.length === 0) return state.files.finish();
-  const workers = createImageWorkers(options);
+  const threads = Math.min(options.threads ?? availableParallelism(), positions.length);
+  const workers = createImageWorkers({ fitting: options.fitting, threads });
   const before = state.files.pixelBytes;
   let done = 0;
   try {
