@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, messageOf } from "../errors.ts";
-import { codeOf } from "./durable.ts";
+import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 
 /** The files of a run's checkpoints. */
 export interface CheckpointFiles {

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, codeOf } from "../errors.ts";
 
 const temporarySuffix = ".alexnet-tmp";
 
@@ -112,8 +112,3 @@ export async function explainingWrites<T>(path: string, action: () => Promise<T>
 }
 
 const noSpace: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-/** The system's code of an error, such as `ENOENT`; empty if it has none. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}

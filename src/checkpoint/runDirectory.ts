@@ -1,9 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { CheckpointError, messageOf } from "../errors.ts";
-import { codeOf, explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
-import { lockDirectory } from "./runLock.ts";
+import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
+import { lockRun } from "./runLock.ts";
 
 /** A run directory that this process has for itself until it closes it or ends. */
 export interface OpenRun {
@@ -18,7 +18,7 @@ export interface OpenRun {
  */
 export async function openRun(directory: string): Promise<OpenRun> {
   await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
-  const close = await lockDirectory(directory);
+  const close = await lockRun(directory);
   try {
     await removeTemporaries(directory);
   } catch (error) {

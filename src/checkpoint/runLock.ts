@@ -1,95 +1,16 @@
-import { readFileSync, rmSync } from "node:fs";
-import { open, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError } from "../errors.ts";
-import { codeOf, explainingWrites } from "./durable.ts";
-
-/** Milliseconds: more than a process needs to give up its attempt. */
-const patience = 1000;
+import { explainingWrites } from "./durable.ts";
 
 /**
- * Locks a directory for this process: at most one that runs on this machine has it. Returns the function that unlocks it.
- *
- * Every process puts down a file named by its number and when it began (numbers are used again), then looks for those of
- * others; files of dead processes do not count and are removed. So nothing is ever removed that a living process relies
- * on. If several try at once, the one with the lowest number gets it.
+ * Locks a run directory for this process. Returns the function that unlocks it.
  *
  * Throws CheckpointError naming the process that has the lock.
  */
-export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const began = beginningOf(process.pid) ?? "";
-  const own = join(directory, `lock-${process.pid}-${began}`);
-  await explainingWrites(own, () => claim(directory, own));
-  const removeAtExit = () => rmSync(own, { force: true });
-  const unlock = async () => {
-    process.off("exit", removeAtExit);
-    await rm(own, { force: true });
-  };
-  process.on("exit", removeAtExit);
-  const deadline = performance.now() + patience;
-  for (;;) {
-    const others = await livingHolders(directory, own);
-    if (others.length === 0) return unlock;
-    const lowest = Math.min(...others);
-    if (lowest < process.pid || performance.now() > deadline) {
-      await unlock();
-      throw inUse(directory, lowest);
-    }
-    await setTimeout(5);
-  }
-}
-
-async function claim(directory: string, own: string): Promise<void> {
-  try {
-    await (await open(own, "wx")).close();
-  } catch (error) {
-    throw codeOf(error) === "EEXIST" ? inUse(directory, process.pid) : error;
-  }
-}
-
-function inUse(directory: string, pid: number): CheckpointError {
-  return new CheckpointError(
-    `${directory}: run directory in use by process ${pid}; wait for it, stop it, or choose another one`,
+export async function lockRun(directory: string): Promise<() => Promise<void>> {
+  const lock = await explainingWrites(directory, () => lockDirectory(directory));
+  if ("unlock" in lock) return lock.unlock;
+  throw new CheckpointError(
+    `${directory}: run directory in use by process ${lock.holder}; wait for it, stop it, or choose another one`,
   );
-}
-
-/** The other processes that hold the lock or try to. Removes the files of dead ones. */
-async function livingHolders(directory: string, own: string): Promise<number[]> {
-  const living: number[] = [];
-  for (const name of await readdir(directory)) {
-    const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
-    const file = join(directory, name);
-    if (pid === undefined || began === undefined || file === own) continue;
-    if (beginningOf(Number(pid)) === began) living.push(Number(pid));
-    else await rm(file, { force: true });
-  }
-  return living;
-}
-
-/**
- * When a living process began, on this boot of this machine; undefined if there is none of this number. Where there is no
- * /proc, all living processes look as if they began at once.
- */
-function beginningOf(pid: number): string | undefined {
-  if (process.platform !== "linux") return isAlive(pid) ? "" : undefined;
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
-    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Fields 3 (state) and 22 (start, in ticks since boot), counted after the name, which may hold anything.
-    const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
-    const [state] = fields;
-    return state === "Z" || state === "X" ? undefined : `${boot}-${fields[19]}`;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
 }

@@ -1,8 +1,8 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { CheckpointError, messageOf } from "../errors.ts";
-import { codeOf, explainingWrites, writeFileDurably } from "./durable.ts";
+import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { explainingWrites, writeFileDurably } from "./durable.ts";
 
 /** A line of a run's log: one every few iterations and one an epoch. */
 export interface LogEntry {

@@ -9,7 +9,10 @@ export interface Split {
   label(index: number): number;
   /** Picture `index`; its data is valid until the next call and must not be written to. */
   image(index: number): Image;
-  /** Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. */
+  /**
+   * Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. It does not reject: what
+   * cannot be read, `image` says.
+   */
   prefetch?(indices: Uint32Array): Promise<void>;
   /** The file of picture `index`, where each has its own. */
   path?(index: number): string;
@@ -90,12 +93,7 @@ export interface DatasetSource {
 
 /** The first `limit` pictures of a split, or all of them if there are fewer or there is no limit. */
 export function limitSplit(split: Split, limit: number | undefined): Split {
-  if (limit === undefined || limit >= split.length) return split;
-  return {
-    length: limit,
-    label: (index) => split.label(index),
-    image: (index) => split.image(index),
-  };
+  return limit === undefined || limit >= split.length ? split : { ...split, length: limit };
 }
 
 /** The moments of a split that is in memory. */

@@ -4,10 +4,12 @@ import { ConfigError } from "../errors.ts";
 import { cifar10 } from "./cifar10.ts";
 import type { DatasetSource } from "./dataset.ts";
 import { fashionMnist } from "./fashionMnist.ts";
+import { flowers } from "./flowers.ts";
 import { folderSource } from "./folderSource.ts";
+import { imagenet } from "./imagenet.ts";
 
 /** Every data set that is known by its name. */
-export const datasets: readonly DatasetSource[] = [fashionMnist, cifar10];
+export const datasets: readonly DatasetSource[] = [fashionMnist, cifar10, flowers, imagenet];
 
 /**
  * A data set by its name, or else a folder of pictures: a path with a slash in it, or the name of a folder that is there.

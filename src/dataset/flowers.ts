@@ -1,45 +1,34 @@
-import { join } from "node:path";
-import { DataError } from "../errors.ts";
-import { type FlowersFilesOptions, flowerClasses, obtainFlowers, publishedCounts } from "./flowersFiles.ts";
-import { folderContent } from "./folderContent.ts";
+import type { DatasetSource, LoadOptions } from "./dataset.ts";
+import { type FlowersFilesOptions, locateFlowers, obtainFlowers, publishedCounts } from "./flowersFiles.ts";
+import { type ImageFolderOptions, listImageFolder } from "./imageFolder.ts";
 import type { ImageListing } from "./imageListing.ts";
-import { type SplitOptions, stratifiedSplit } from "./stratifiedSplit.ts";
+import { loadListing } from "./listedDataset.ts";
 
-export const flowersName = "flowers";
-export const flowersDescription =
-  "3,670 photos of flowers, of many sizes, colour, in 5 classes; a share is kept for the test (TensorFlow; CC BY 2.0)";
-
-/** Where to look for the photos, and how they are split. Default: a share of 0.2, seed 0. */
-export type FlowersOptions = FlowersFilesOptions & {
-  readonly [Key in keyof SplitOptions]?: SplitOptions[Key] | undefined;
+/** TensorFlow's flower photos. They come in one part: a share of each class is held out. */
+export const flowers: DatasetSource = {
+  name: "flowers",
+  description:
+    "3,670 photos of flowers, of many sizes, colour, in 5 classes; a share is kept for the test (TensorFlow; CC BY 2.0)",
+  channels: 3,
+  load: async (options: LoadOptions) => loadListing(await listFlowers(options), options),
+  locate: locateFlowers,
 };
 
 /**
- * Lists TensorFlow's flower photos from `dataDir` if given, else from the user's cache, after a download if need be. In
- * either place: the archive, the folder `flower_photos` from it, or that folder's own folders. An archive is unpacked once,
- * into the cache.
- *
- * They come in one part: of each class, a share is set apart, for validation and for the test alike.
+ * Lists the photos in `dataDir` if given, else in the user's cache, after a download if need be. In either place: the archive, the folder
+ * `flower_photos` from it, or that folder's own folders. An archive is unpacked once, into the cache.
  *
  * Throws DataError with the remedy if they cannot be had, or naming the folder that has no pictures; ConfigError if the
  * share is not between 0 and 1.
  */
-export async function listFlowers(options: FlowersOptions = {}): Promise<ImageListing> {
-  const { validationShare = 0.2, seed = 0 } = options;
-  const root = await obtainFlowers(options);
-  const contents = await Promise.all(flowerClasses.map((name) => folderContent(join(root, name))));
-  const notes = contents.flatMap(({ pictures, others }, label) => {
-    const name = flowerClasses[label] as string;
-    const published = publishedCounts[name] as number;
-    if (pictures.length === 0) throw new DataError(`${join(root, name)}: expected JPEG files, found none`);
-    return [
-      ...(pictures.length === published ? [] : [`${name}: ${pictures.length} pictures; published are ${published}`]),
-      ...(others === 0 ? [] : [`${name}: files passed over that are not named .jpg or .jpeg: ${others}`]),
-    ];
-  });
-  const images = contents.flatMap(({ pictures }, label) =>
-    pictures.map((picture) => ({ path: `${flowerClasses[label]}/${picture}`, label })),
-  );
-  const { train, validation } = stratifiedSplit(images, flowerClasses, { validationShare, seed });
-  return { name: flowersName, root, classNames: flowerClasses, train, validation, test: validation, notes };
+export async function listFlowers(options: FlowersFilesOptions & ImageFolderOptions = {}): Promise<ImageListing> {
+  const listing = await listImageFolder(await obtainFlowers(options), options);
+  const counts = new Map<string, number>();
+  for (const { label } of [...listing.train, ...listing.test]) {
+    const name = listing.classNames[label] as string;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const differing = Object.entries(publishedCounts).filter(([name, count]) => counts.get(name) !== count);
+  const notes = differing.map(([name, count]) => `${name}: ${counts.get(name) ?? 0} pictures; published are ${count}`);
+  return { ...listing, name: flowers.name, notes: [...notes, ...listing.notes] };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DataError } from "../errors.ts";
-import { byCodePoint, folderContent } from "./folderContent.ts";
+import { folderContent } from "./folderContent.ts";
 
 let folder: string;
 before(async () => {
@@ -34,10 +34,4 @@ test("no such folder, and a link that leads nowhere", async () => {
   );
   await symlink("nowhere", gone);
   await assert.rejects(folderContent(folder), /^DataError: .*: cannot be read \(ENOENT: .*gone'\)$/);
-});
-
-test("the order of code points, not of halves of them", () => {
-  const sorted = ["", "a", "aa", "b", "\ufffd", "\u{1f33c}", "\u{1f33c}a", "\u{1f33d}"];
-  assert.deepEqual([...sorted].reverse().sort(byCodePoint), sorted);
-  assert.notDeepEqual([...sorted].sort(), sorted);
 });

@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
+import { byCodePoint } from "./codePoints.ts";
 
 /** What a folder holds, by name. Names that begin with a dot are left out: they belong to the system. */
 export interface FolderContent {
@@ -29,14 +30,4 @@ export async function folderContent(folder: string): Promise<FolderContent> {
   } catch (error) {
     throw new DataError(`${folder}: cannot be read (${messageOf(error)})`, { cause: error });
   }
-}
-
-/** Orders texts by code point; JavaScript's own order is by halves of code points. */
-export function byCodePoint(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

@@ -4,7 +4,8 @@ import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from ".
 import type { ImageListing, ListedImage } from "./imageListing.ts";
 import { firstNames, oddNotes } from "./oddEntry.ts";
 
-export type ImageFolderOptions = Partial<DivideOptions>;
+/** Default: a share of 0.2, seed 0. */
+export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined };
 
 /**
  * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`

@@ -21,3 +21,24 @@ export interface ImageListing {
   /** What was passed over, for people: one line each. */
   readonly notes: readonly string[];
 }
+
+/** A listing with at most so many training and other pictures, evenly taken, so that each class keeps its share. */
+export function limitListing(
+  listing: ImageListing,
+  trainLimit: number | undefined,
+  testLimit: number | undefined,
+): ImageListing {
+  const { train, validation, test } = listing;
+  const fewerTest = evenly(test, testLimit);
+  return {
+    ...listing,
+    train: evenly(train, trainLimit),
+    ...(validation ? { validation: validation === test ? fewerTest : evenly(validation, testLimit) } : {}),
+    test: fewerTest,
+  };
+}
+
+function evenly(images: readonly ListedImage[], limit: number | undefined): readonly ListedImage[] {
+  if (limit === undefined || limit >= images.length) return images;
+  return Array.from({ length: limit }, (_, i) => images[Math.floor((i * images.length) / limit)] as ListedImage);
+}

@@ -1,14 +1,23 @@
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
-import { byCodePoint, type FolderContent, folderContent } from "./folderContent.ts";
+import { byCodePoint } from "./codePoints.ts";
+import type { DatasetSource } from "./dataset.ts";
+import { type FolderContent, folderContent } from "./folderContent.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
 import { findImagenet, type ImagenetFiles, wnidPattern } from "./imagenetFiles.ts";
 import { imagenetClassNames, readSynsets, type Synsets } from "./imagenetNames.ts";
 import { readTruth, truthNames } from "./imagenetTruth.ts";
+import { loadListing } from "./listedDataset.ts";
 
-export const imagenetName = "imagenet";
-export const imagenetDescription =
-  "1,281,167 training and 50,000 validation photos, of many sizes, colour, in 1,000 classes (ILSVRC 2012); never downloaded";
+/** ImageNet as of the challenge of 2012. */
+export const imagenet: DatasetSource = {
+  name: "imagenet",
+  description:
+    "1,281,167 training and 50,000 validation photos, of many sizes, colour, in 1,000 classes (ILSVRC 2012); never downloaded",
+  channels: 3,
+  load: async (options) => loadListing(await listImagenet(options), options),
+  locate: locateImagenet,
+};
 
 /** Where ImageNet lies. */
 export interface ImagenetOptions {
@@ -54,7 +63,7 @@ export async function listImagenet({ dataDir }: ImagenetOptions): Promise<ImageL
     ? await valFolders(root, val, train.wnids)
     : { images: await flatVal(files, val, train.wnids, synsets), notes: passedOver("val", val.folders, val.others) };
   const notes = [...train.notes, ...test.notes];
-  return { name: imagenetName, root, classNames, train: train.images, test: test.images, notes };
+  return { name: imagenet.name, root, classNames, train: train.images, test: test.images, notes };
 }
 
 async function trainFolders(root: string): Promise<ClassFolders> {

@@ -61,6 +61,8 @@ interface FitKind<F extends Fit> {
   place(fit: F, size: PixelSize, kept: PixelSize, draw: Draw | undefined): Placement;
   /** The size of every kept part, if they have one. */
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
+  /** All that `frame` depends on, besides the picture. */
+  frameNumbers(fit: F, size: PixelSize): readonly number[];
   /** Whether the input must be square. */
   readonly isSquare: boolean;
 }
@@ -80,6 +82,7 @@ const kinds: FitKinds = {
     frame: (_fit, size) => ({ scaled: size, kept: wholeOf(size) }),
     place: (_fit, size, kept) => stretched(wholeOf(kept), size),
     frameSize: (_fit, size) => size,
+    frameNumbers: (_fit, { width, height }) => [width, height],
     isSquare: false,
   },
   crop: {
@@ -91,6 +94,7 @@ const kinds: FitKinds = {
     },
     place: (_fit, size, kept, draw) => stretched(draw ? anywhere(kept, size, draw) : centre(kept, size), size),
     frameSize: ({ shorterSide: side }) => ({ width: side, height: side }),
+    frameNumbers: ({ shorterSide }) => [shorterSide],
     isSquare: true,
   },
   pad: {
@@ -107,6 +111,7 @@ const kinds: FitKinds = {
       return { window: wholeOf(kept), size: kept, left, top };
     },
     frameSize: () => undefined,
+    frameNumbers: (_fit, { width, height }) => [width, height],
     isSquare: false,
   },
   "random-resized-crop": {
@@ -123,6 +128,7 @@ const kinds: FitKinds = {
     },
     place: (fit, size, kept, draw) => stretched(draw ? randomPart(fit, kept, draw) : centre(kept, size), size),
     frameSize: () => undefined,
+    frameNumbers: ({ shorterSide }) => [shorterSide],
     isSquare: true,
   },
   native: {
@@ -137,6 +143,7 @@ const kinds: FitKinds = {
       );
     },
     frameSize: (_fit, size) => size,
+    frameNumbers: () => [],
     isSquare: false,
   },
 };
@@ -174,6 +181,11 @@ export function placementOf(fit: Fit, size: PixelSize, kept: PixelSize, draw?: D
 /** The size of what is kept of every picture, or undefined where that depends on the picture. */
 export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
   return kindOf(fit).frameSize(fit, size);
+}
+
+/** Equal for fits whose first step does the same to every picture. */
+export function frameKeyOf(fit: Fit, size: PixelSize): string {
+  return [fit.kind, ...kindOf(fit).frameNumbers(fit, size)].join("-");
 }
 
 /** What does not fit together, in words; undefined if nothing. */

@@ -1,4 +1,4 @@
-import { type Fit, frameOf } from "./fit.ts";
+import { type Fit, frameKeyOf, frameOf } from "./fit.ts";
 import { type Image, isSameSize, wholeOf } from "./image.ts";
 import { lumaOf } from "./luma.ts";
 import { createResizer } from "./resize.ts";
@@ -34,6 +34,11 @@ export function createFitter({ size: [height, width], channels, fit, resize }: F
     resizer(coloured, wholeOf(coloured), scaled, kept, data);
     return imageOf(kept, coloured.channels, data, length);
   };
+}
+
+/** Equal for fittings whose first step does the same to every picture. */
+export function storageKey({ size: [height, width], channels, fit, resize }: Fitting): string {
+  return `${frameKeyOf(fit, { width, height })}-${channels}-${resize}`;
 }
 
 /** Memory that is kept, and replaced by larger when there is need. */

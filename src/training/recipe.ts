@@ -123,15 +123,15 @@ const small: Recipe = recipeSchema.parse({
   source:
     "Krizhevsky, Sutskever, Hinton 2012, §5, for pictures of 28 to 64 pixels at their own size; moved and reflected as in He et al. 2015, §4.2",
   deviations: [
-    "He's initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
+    "Xavier initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
     "20 epochs, the rate divided by 10 after each eight of them",
   ],
   epochs: 20,
   batchSize: 128,
-  learningRate: 0.02,
+  learningRate: 0.01,
   optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
   schedule: { kind: "step", everyEpochs: 8, factor: 0.1 },
-  initializer: { weight: { kind: "heNormal" } },
+  initializer: { weight: { kind: "xavierUniform" } },
   fit: "native",
   augmentation: { flip: 0.5, shift: 0.125 },
   normalization: "standard",

@@ -1,0 +1,78 @@
+/** A folder of 20 made pictures, and its packs. */
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Packed, type PackOptions, packListing } from "../src/dataset/pack.ts";
+import type { Fitting } from "../src/image/fitter.ts";
+import { digestOf, listingOf, noise, writePicture } from "./pictureFolder.ts";
+
+export const fitting: Fitting = {
+  size: [24, 24],
+  channels: 3,
+  fit: { kind: "crop", shorterSide: 28 },
+  resize: "bilinear",
+};
+export const count = 20;
+/** Of the files; their sizes differ, a third is grey. */
+export const names: readonly string[] = Array.from({ length: count }, (_, i) => `${i % 2 ? "b" : "a"}/${i}.png`);
+
+export interface PackTrial {
+  readonly packed: Packed;
+  readonly digest: string;
+  /** Files that it had to look into. */
+  readonly read: number | undefined;
+  readonly messages: readonly string[];
+}
+
+export interface PictureFolder {
+  readonly root: string;
+  readonly cacheDir: string;
+  /** Packs these files, or all. */
+  pack(paths?: readonly string[], options?: Partial<PackOptions>): Promise<PackTrial>;
+  /** The digest of a pack where there was none before. */
+  fresh(paths?: readonly string[]): Promise<string>;
+  /** The folder of the one pack. */
+  packFolder(): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export async function makePictureFolder(): Promise<PictureFolder> {
+  const folder = await mkdtemp(join(tmpdir(), "alexnet-pack-"));
+  const [root, cacheDir] = [join(folder, "pictures"), join(folder, "cache")];
+  for (const [i, path] of names.entries()) await writePicture(root, path, noise(i, 14 + i, 40 - i, i % 3 ? 3 : 1));
+  const pack = (paths = names, options: Partial<PackOptions> = {}) => tryPacking(root, paths, { cacheDir, ...options });
+  return {
+    root,
+    cacheDir,
+    pack,
+    async fresh(paths) {
+      const other = join(folder, "fresh");
+      const { packed, digest } = await pack(paths, { cacheDir: other });
+      await packed.close();
+      await rm(other, { recursive: true });
+      return digest;
+    },
+    async packFolder() {
+      const [name, ...more] = await readdir(join(cacheDir, "packs"));
+      assert.ok(name !== undefined && more.length === 0);
+      return join(cacheDir, "packs", name);
+    },
+    remove: () => rm(folder, { recursive: true }),
+  };
+}
+
+async function tryPacking(root: string, paths: readonly string[], options: Partial<PackOptions>): Promise<PackTrial> {
+  let read: number | undefined;
+  const messages: string[] = [];
+  const packed = await packListing(listingOf(root, paths), {
+    fitting,
+    threads: 1,
+    onProgress: (done, total) => {
+      read ??= total - done;
+    },
+    onMessage: (message) => messages.push(message),
+    ...options,
+  });
+  return { packed, digest: digestOf(packed.train, packed.test), read, messages };
+}
