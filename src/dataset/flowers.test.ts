@@ -41,14 +41,14 @@ function assertMiniature({ name, root, classNames, train, test: part, notes }: I
 test("class folders, or the folder around them: nothing is written", async () => {
   for (const [folder, root] of [
     [dataDir, dataDir],
-    [join(dataDir, "sub"), join(dataDir, "sub", "flower_photos")],
+    [join(dataDir, "..", "around"), join(dataDir, "..", "around", "flower_photos")],
   ] as const) {
     await writeFiles(root, [...files, license]);
     assertMiniature(await listFlowers({ dataDir: folder, cacheDir }), root);
     assert.equal(await locateFlowers({ dataDir: folder }), root);
   }
   assertMiniature(await listFlowers({ dataDir: relative(process.cwd(), dataDir), cacheDir }), resolve(dataDir));
-  assert.deepEqual((await readdir(dataDir)).sort(), ["LICENSE.txt", ...classes, "sub"].sort());
+  assert.deepEqual((await readdir(dataDir)).sort(), ["LICENSE.txt", ...classes].sort());
   assert.ok(!(await readdir(join(dataDir, ".."))).includes("cache"));
 });
 
@@ -62,7 +62,9 @@ test("the archive alone: unpacked once, into the cache, each archive for itself"
   assert.deepEqual((await readdir(first.root)).sort(), ["LICENSE.txt", ...classes]);
   for (const [name, bytes] of files) assert.ok((await readFile(join(first.root, name))).equals(bytes));
   await rm(join(first.root, "LICENSE.txt"));
-  assert.deepEqual(await listFlowers({ dataDir, cacheDir }), first);
+  const { notes: _, ...again } = await listFlowers({ dataDir, cacheDir });
+  const { notes: _license, ...before } = first;
+  assert.deepEqual(again, before);
   assert.ok(!(await readdir(first.root)).includes("LICENSE.txt"), "unpacked again");
   await writeFiles(dataDir, [["flower_photos.tgz", flowerArchive(flowerFiles(8000))]]);
   assert.notEqual((await listFlowers({ dataDir, cacheDir })).root, first.root);
