@@ -90,7 +90,8 @@ export async function startRun(
   return { config, dataset, engine };
 }
 
-function defaultRecipe(source: DatasetSource, { fit }: RunSettings): string {
+/** For grey data sets that of the Fashion-MNIST build; otherwise by the size that pictures are trained at. */
+export function defaultRecipe(source: DatasetSource, { fit }: RunSettings): string {
   if (source.channels === 1) return "fashion";
   return fit === "native" ? "small" : "photos";
 }

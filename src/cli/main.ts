@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { packageVersion } from "../classifier/machine.ts";
 import { AlexNetError } from "../errors.ts";
+import { addAugment } from "./augment.ts";
 import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
@@ -26,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { engineNames } from "../classifier/engineNames.ts";
 import { type AugmentationName, augmentationNames } from "../image/augmentation.ts";
 import { fitDescriptions, fitNames } from "../image/fit.ts";
@@ -44,18 +44,18 @@ export function jsonOption(): Option {
   return new Option("--json", "print the result as JSON");
 }
 
-/** How pictures become a network's input: `train` and `augment` alike. */
-export function inputOptions(): Option[] {
+/** How pictures become a network's input, for `train` and `augment` alike. */
+export function addInputOptions(command: Command): void {
   const fits = fitDescriptions.map(([name, description]) => `${name}: ${description}`).join("; ");
-  return [
-    new Option("--fit <name>", `how images are fitted to the input (default: the recipe's). ${fits}`).choices(fitNames),
-    new Option("--filter <name>", "how images are resized (default: the recipe's)").choices(filters),
-    new Option("--normalization <name>", "what pixels become (default: the recipe's)").choices(normalizationNames),
-    new Option(
+  command
+    .addOption(new Option("--fit <name>", `how images are fitted to the input. ${fits}`).choices(fitNames))
+    .addOption(new Option("--filter <name>", "how images are resized").choices(filters))
+    .addOption(new Option("--normalization <name>", "what pixels become").choices(normalizationNames))
+    .option(
       "--augment <list>",
-      `changes of training images: some of ${augmentationNames.join(",")}, or none (default: the recipe's)`,
-    ).argParser(augmentations),
-  ];
+      `changes of training images: some of ${augmentationNames.join(",")}, or none`,
+      augmentations,
+    );
 }
 
 function augmentations(text: string): readonly AugmentationName[] {

@@ -12,9 +12,9 @@ import type { Filter } from "../image/taps.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { type Recipe, recipes } from "../training/recipe.ts";
 import {
+  addInputOptions,
   dataDirOption,
   engineOption,
-  inputOptions,
   jsonOption,
   nonNegative,
   positiveInteger,
@@ -111,7 +111,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
       trainCommand(dataset, flags, command, argv),
     );
-  for (const option of inputOptions()) train.addOption(option);
+  addInputOptions(train);
 }
 
 async function trainCommand(

@@ -7,16 +7,23 @@ import { describe, test } from "node:test";
 import { gifFile } from "../../test/otherImageFiles.ts";
 import { type Files, picture, withFolder } from "../../test/pictureFolders.ts";
 import { root as project } from "../../test/sourceFiles.ts";
-import type { Examine } from "./examination.ts";
-import { examine } from "./examine.ts";
+import type { Examine, ExaminedFile } from "./examination.ts";
+import { examinationOf } from "./examine.ts";
 import type { FindingName } from "./findings.ts";
 import { checkFolder, type FolderCheck } from "./folderCheck.ts";
 import { scanFolder } from "./folderScan.ts";
+import { createImageJobs } from "./imageJob.ts";
 
 const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
 const [p1, p2, p3, p4, p5, p6] = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => picture(number)));
 /** Two classes with nothing wrong in them. */
 const sound = { "a/1.png": p1, "a/2.png": p2, "b/3.png": p3, "b/4.png": p4 } as Files;
+
+/** In this process: threads take a second to start. */
+async function* examine(paths: readonly string[]): AsyncGenerator<ExaminedFile> {
+  const examineFile = createImageJobs();
+  for (const path of paths) yield { path, result: examinationOf(await examineFile({ path })) };
+}
 
 async function check(files: Files, change?: (root: string) => Promise<void> | void): Promise<FolderCheck> {
   return withFolder(files, async (root) => {

@@ -18,11 +18,16 @@ export interface ImageJob {
 
 /** A decoded file. */
 export interface WorkedImage {
-  /** The smaller of the picture and the fitted picture; in memory of its own. */
-  readonly image: Image;
-  readonly moments: ColourMoments;
+  /** What is to be kept, where a fitting is given. */
+  readonly kept?: KeptImage;
   /** Of the file: upright, before any fitting. */
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
+}
+
+/** The smaller of a picture and the fitted picture, in memory of its own, and its moments. */
+export interface KeptImage {
+  readonly image: Image;
+  readonly moments: ColourMoments;
 }
 
 /** Neither `decoded` nor `error` means that the content is one of those known. */
@@ -46,9 +51,9 @@ export interface OutcomeChunk {
   readonly outcomes: readonly ImageOutcome[];
 }
 
-/** Makes the function that does such jobs; it never throws for what a file holds. */
+/** Makes the function that does such jobs; it never throws for what a file holds. Without a fitting no pixels are kept. */
 export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<ImageOutcome> {
-  const smaller = fitting ? createSmaller(fitting) : (image: Image) => image;
+  const smaller = fitting && createSmaller(fitting);
   return async ({ path, known }) => {
     let sha256: string | undefined;
     try {
@@ -58,9 +63,10 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
       const { image: decoded, format } = await decodeBytes(bytes);
       const { width, height, channels } = decoded;
       const source = { format, width, height, channels };
-      const kept = smaller(decoded);
-      const image = { ...kept, data: kept.data.slice() };
-      return { sha256, decoded: { image, moments: momentsOf(image), source } };
+      if (!smaller) return { sha256, decoded: { source } };
+      const fitted = smaller(decoded);
+      const image = { ...fitted, data: fitted.data.slice() };
+      return { sha256, decoded: { source, kept: { image, moments: momentsOf(image) } } };
     } catch (error) {
       const outcome = { error: messageOf(error), isLasting: sha256 !== undefined && error instanceof DataError };
       return sha256 === undefined ? outcome : { sha256, ...outcome };

@@ -11,6 +11,6 @@ decodeOnOneThread();
 parentPort?.on("message", async ({ id, jobs }: JobChunk) => {
   const outcomes: ImageOutcome[] = [];
   for (const job of jobs) outcomes.push(await doJob(job));
-  const memory = outcomes.flatMap(({ decoded }) => (decoded ? [decoded.image.data.buffer as ArrayBuffer] : []));
+  const memory = outcomes.flatMap(({ decoded }) => (decoded?.kept?.image.data.buffer as ArrayBuffer) ?? []);
   parentPort?.postMessage({ id, outcomes } satisfies OutcomeChunk, memory);
 });
