@@ -1,0 +1,289 @@
+/** A folder of pictures from end to end: trained on, evaluated, predicted, resumed; in other folders too. */
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import sharp from "sharp";
+import { previewAugmentation } from "../src/classifier/augmentPreview.ts";
+import { openClassifier } from "../src/classifier/classifier.ts";
+import { readRunConfig } from "../src/classifier/runSetup.ts";
+import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { batches } from "../src/dataset/batches.ts";
+import { findDataset } from "../src/dataset/datasets.ts";
+import { ConfigError, DataError } from "../src/errors.ts";
+import { decodeImage } from "../src/image/decode.ts";
+import { fitNames } from "../src/image/fit.ts";
+import { createPreprocessor } from "../src/image/preprocess.ts";
+import { conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
+import type { AnyLayer } from "../src/layers/layer.ts";
+import type { Network } from "../src/network/network.ts";
+import { fillWords, randomStream } from "../src/random.ts";
+import { lastWeights, timelessLog } from "./tinyRuns.ts";
+
+const network: Network = {
+  name: "colours",
+  source: "",
+  deviations: [],
+  input: [3, 24, 24],
+  layers: [
+    conv2d("conv1", { outChannels: 8, kernelSize: 5, stride: 2 }),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+    flatten("flatten"),
+    linear("fc2", { outFeatures: 3 }),
+  ] as readonly AnyLayer[],
+};
+const colours = { blue: [40, 60, 220], green: [50, 200, 60], red: [220, 40, 50] } as const;
+type ColourName = keyof typeof colours;
+
+let base: string;
+let photos: string;
+const cacheBefore = process.env["XDG_CACHE_HOME"];
+before(async () => {
+  base = await mkdtemp(join(tmpdir(), "alexnet-folders-"));
+  process.env["XDG_CACHE_HOME"] = join(base, "cache");
+  photos = join(base, "photos");
+  for (const name of Object.keys(colours) as ColourName[])
+    for (let i = 0; i < 20; i++) await writePhoto(photos, name, i);
+  await writeFile(join(photos, "red", "notes.txt"), "not a picture");
+});
+after(async () => {
+  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
+  else process.env["XDG_CACHE_HOME"] = cacheBefore;
+  await rm(base, { recursive: true });
+});
+
+/** A noisy picture in a colour, of a size and format of its own. */
+async function writePhoto(root: string, name: ColourName, number: number): Promise<void> {
+  const [width, height] = [20 + ((number * 7) % 40), 20 + ((number * 13) % 50)];
+  const words = new Uint32Array(width * height * 3 + 1);
+  fillWords(randomStream(number, name), 0, words);
+  const data = Buffer.from(
+    Uint8ClampedArray.from(
+      { length: width * height * 3 },
+      (_, i) => (colours[name][i % 3] as number) + ((words[i] as number) >>> 26) - 32,
+    ),
+  );
+  const picture = sharp(data, { raw: { width, height, channels: 3 } });
+  await mkdir(join(root, name), { recursive: true });
+  const path = join(root, name, `${number}`);
+  if (number % 3 === 0) await picture.jpeg({ quality: 95 }).toFile(`${path}.jpg`);
+  else if (number % 3 === 1) await picture.png().toFile(`${path}.png`);
+  else await picture.webp({ lossless: true }).toFile(`${path}.webp`);
+}
+
+function trainOn(run: string, options: TrainOptions = {}): Promise<TrainResult> {
+  return trainClassifier({
+    dataset: photos,
+    network,
+    recipe: "photos",
+    epochs: 12,
+    batchSize: 8,
+    threads: 1,
+    precision: "f32",
+    exact: true,
+    run: join(base, run),
+    ...options,
+  });
+}
+
+test("it learns with every fit, and says what it did", async () => {
+  for (const fit of fitNames.filter((name) => name !== "native")) {
+    const messages: string[] = [];
+    const observer = { onMessage: (message: string) => messages.push(message) };
+    const { last } = await trainOn(fit, { fit, observer });
+    assert.ok((last?.testAccuracy ?? 0) > 0.9, `${fit}: ${last?.testAccuracy}`);
+    const config = await readRunConfig(join(base, fit));
+    assert.ok(config);
+    const { trainImages, testImages, watched, classNames } = config.dataset;
+    assert.deepEqual([trainImages, testImages, watched, classNames], [48, 12, "test", ["blue", "green", "red"]]);
+    assert.equal(config.preprocessing.fit.kind, fit);
+    assert.equal(config.colours?.eigenvalues.length, 3);
+    assert.match(messages.join("\n"), /notes\.txt/);
+  }
+});
+
+test("what is prepared in evaluation is what is prepared in prediction, to the bit; so are the scores at one batch size", async () => {
+  await trainOn("same", { fit: "crop" });
+  const run = join(base, "same");
+  const { preprocessing, dataset: trained, recipe } = (await readRunConfig(run)) ?? assert.fail();
+  const dataset = await (await findDataset(photos)).load({ fitting: preprocessing, seed: recipe.seed });
+  const prepare = createPreprocessor(preprocessing);
+  const one = new Float32Array(3 * 24 * 24);
+  const files: { readonly path: string; readonly className: string }[] = [];
+  for await (const { images, indices, labels, count } of batches({
+    split: dataset.test,
+    preprocessing,
+    batchSize: 5,
+  })) {
+    for (let row = 0; row < count; row++) {
+      const path = dataset.test.path?.(indices[row] as number) ?? assert.fail();
+      prepare(await decodeImage(path), one, 0);
+      assert.deepEqual(images.subarray(row * one.length, (row + 1) * one.length), one, path);
+      files.push({ path, className: trained.classNames[labels[row] as number] as string });
+    }
+  }
+  dataset.close?.();
+  const classifier = await openClassifier(run, { threads: 1 });
+  let loss = 0;
+  for (const { path, className } of files) {
+    const scores = await classifier.predict(path);
+    loss -= Math.log(scores.find((score) => score.className === className)?.probability ?? 0) / files.length;
+  }
+  const alone = (await classifier.evaluate()) ?? assert.fail();
+  classifier.close();
+  // The same logits: what is left is the rounding of two orders of the same sums in f64.
+  assert.ok(Math.abs(alone.loss - loss) <= 1e-12 * loss, `${alone.loss} and ${loss}`);
+  const batched = await openClassifier(run, { threads: 1, batchSize: 8 });
+  const together = (await batched.evaluate()) ?? assert.fail();
+  batched.close();
+  assert.ok(Math.abs(together.loss - loss) <= 2e-6 * loss, `${together.loss} and ${loss}`);
+});
+
+test("interrupted in an epoch with everything random switched on, a run ends with the same weights and log", async () => {
+  const options: TrainOptions = {
+    fit: "random-resized-crop",
+    augment: ["flip", "shift", "lighting", "jitter", "erase"],
+    epochs: 3,
+  };
+  await trainOn("whole", options);
+  const controller = new AbortController();
+  let iterations = 0;
+  const onProgress = () => {
+    if (++iterations === 9) controller.abort();
+  };
+  const stopped = await trainOn("cut", { ...options, signal: controller.signal, observer: { onProgress } });
+  assert.equal(stopped.end, "interrupt");
+  await trainClassifier({ run: join(base, "cut"), resume: true });
+  assert.ok((await lastWeights(join(base, "cut"))).equals(await lastWeights(join(base, "whole"))));
+  assert.deepEqual(await timelessLog(join(base, "cut")), await timelessLog(join(base, "whole")));
+  await trainOn("other", { ...options, augment: ["flip", "shift", "lighting", "jitter"] });
+  assert.ok(!(await lastWeights(join(base, "other"))).equals(await lastWeights(join(base, "whole"))));
+});
+
+test("another folder: classes by name, in part and in another order; a class that is not known is an error", async () => {
+  const classifier = await openClassifier(join(base, "crop"), { threads: 1 });
+  const other = join(base, "other-photos");
+  for (let i = 20; i < 26; i++) await writePhoto(other, "red", i);
+  const evaluation = (await classifier.evaluate({ dataset: other })) ?? assert.fail();
+  const counts = evaluation.perClass.map(({ className, images }) => [className, images]);
+  assert.deepEqual(counts, [
+    ["blue", 0],
+    ["green", 0],
+    ["red", 6],
+  ]);
+  assert.ok(evaluation.top1Accuracy > 0.9);
+  await cp(join(other, "red"), join(other, "crimson"), { recursive: true });
+  await assert.rejects(classifier.evaluate({ dataset: other }), /^ConfigError: .*got crimson besides/);
+  await assert.rejects(classifier.evaluate({ split: "validation" }), ConfigError);
+  const train = (await classifier.evaluate({ split: "train", limit: 30 })) ?? assert.fail();
+  assert.equal(train.images, 30);
+  assert.deepEqual(
+    train.perClass.map(({ images }) => images),
+    [10, 10, 10],
+  );
+  classifier.close();
+});
+
+test("with parts on top: watched by val, measured by test", async () => {
+  const parts = join(base, "parts");
+  for (const [part, count] of [
+    ["train", 8],
+    ["val", 3],
+    ["test", 2],
+  ] as const) {
+    for (const name of Object.keys(colours) as ColourName[])
+      for (let i = 0; i < count; i++) await writePhoto(join(parts, part), name, i);
+  }
+  await trainOn("parts-run", { dataset: parts, epochs: 1 });
+  const config = await readRunConfig(join(base, "parts-run"));
+  assert.deepEqual([config?.dataset.watched, config?.dataset.testImages], ["validation", 9]);
+  const classifier = await openClassifier(join(base, "parts-run"), { threads: 1 });
+  assert.equal((await classifier.evaluate())?.images, 6);
+  assert.equal((await classifier.evaluate({ split: "validation" }))?.images, 9);
+  classifier.close();
+});
+
+test("native takes pictures of one size, and builds the network for it", async () => {
+  await assert.rejects(
+    trainOn("native", { fit: "native" }),
+    /^ConfigError: .*expected pictures of one size for --fit native/,
+  );
+  const small = join(base, "small");
+  for (const name of Object.keys(colours) as ColourName[]) {
+    await mkdir(join(small, name), { recursive: true });
+    for (const file of await readdir(join(photos, name))) {
+      if (file.endsWith(".png"))
+        await sharp(join(photos, name, file))
+          .resize(30, 28, { fit: "fill" })
+          .toFile(join(small, name, file));
+    }
+  }
+  await trainOn("native", { dataset: small, fit: "native", epochs: 1 });
+  const config = await readRunConfig(join(base, "native"));
+  assert.deepEqual(config?.network.input, [3, 28, 30]);
+  const classifier = await openClassifier(join(base, "native"), { threads: 1 });
+  await assert.rejects(
+    classifier.predict(join(photos, "red", "0.jpg")),
+    new DataError(
+      "fit native: expected a picture of 30×28 pixels, got 20×20; give it that size, or train with another --fit",
+    ),
+  );
+  classifier.close();
+});
+
+test("damaged pictures: left out and named up to a share, an error above; the folder is as it was", async () => {
+  const damaged = join(base, "damaged");
+  await cp(photos, damaged, { recursive: true });
+  await truncate(join(damaged, "blue", "0.jpg"), 300);
+  await assert.rejects(
+    trainOn("damaged-run", { dataset: damaged }),
+    /^DataError: .*1 of 60 .*--max-bad[\s\S]*blue\/0\.jpg/,
+  );
+  const before = await readdir(damaged, { recursive: true });
+  const messages: string[] = [];
+  const observer = { onMessage: (message: string) => messages.push(message) };
+  await trainOn("damaged-run", { dataset: damaged, maxBad: 0.02, epochs: 1, observer });
+  assert.match(messages.join("\n"), /1 picture left out:\n {2}blue\/0\.jpg: /);
+  const { trainImages = 0, testImages = 0 } = (await readRunConfig(join(base, "damaged-run")))?.dataset ?? {};
+  assert.equal(trainImages + testImages, 59);
+  assert.deepEqual(await readdir(damaged, { recursive: true }), before);
+});
+
+test("the mean image is the mean of what the fit keeps, and travels with the weights", async () => {
+  await trainOn("mean", { fit: "resize", normalization: "mean-image", epochs: 1, learningRate: 1e-5 });
+  const { preprocessing, recipe } = (await readRunConfig(join(base, "mean"))) ?? assert.fail();
+  const dataset = await (await findDataset(photos)).load({ fitting: preprocessing, seed: recipe.seed });
+  const { meanImage: _, ...plain } = preprocessing;
+  const [sum, one] = [new Float64Array(3 * 24 * 24), new Float32Array(3 * 24 * 24)];
+  const prepare = createPreprocessor(plain);
+  for (let i = 0; i < dataset.train.length; i++) {
+    prepare(dataset.train.image(i), one, 0);
+    for (let p = 0; p < one.length; p++) sum[p] = (sum[p] as number) + (one[p] as number) / dataset.train.length;
+  }
+  dataset.close?.();
+  const levels = Buffer.from(preprocessing.meanImage ?? "", "base64");
+  // Rounded to whole levels, of numbers that are levels up to f32's rounding.
+  for (const [p, level] of levels.entries()) assert.ok(Math.abs(level - (sum[p] as number)) <= 0.5001, `${p}`);
+  await assert.rejects(
+    trainOn("mean-pad", { fit: "pad", normalization: "mean-image" }),
+    /^ConfigError: .*a mean image needs pictures of one size/,
+  );
+});
+
+test("the contact sheet shows each picture, its test input and as many uses as asked, the same every time", async () => {
+  const options = { dataset: photos, network, images: 4, uses: 3, fit: "pad", augment: ["jitter"] } as const;
+  const { png, preprocessing, recipe } = await previewAugmentation(options);
+  assert.deepEqual([preprocessing.fit.kind, Object.keys(recipe.augmentation)], ["pad", ["jitter"]]);
+  const { width, height } = await decodeImage(await saved("sheet.png", png));
+  // Twice: margins of 12, five cells of 48 with gaps of 6; a title, headings and four rows of cell, heading and gap.
+  assert.deepEqual([width, height], [2 * (24 + 5 * 54 - 6), 2 * (12 + 28 + 6 + 4 * (48 + 14 + 6) + 12)]);
+  assert.deepEqual(Buffer.from((await previewAugmentation(options)).png), Buffer.from(png));
+});
+
+async function saved(name: string, bytes: Uint8Array): Promise<string> {
+  await writeFile(join(base, name), bytes);
+  assert.ok((await readFile(join(base, name))).length > 0);
+  return join(base, name);
+}
