@@ -1,8 +1,9 @@
 /**
- * Whether the engine waits for data: images/s of training steps on Fashion-MNIST, prepared as in training, against the same steps on
+ * Whether the engine waits for data: images/s of training steps on a data set (default Fashion-MNIST), prepared as in training, against the same steps on
  * noise that already lies in the engine's memory, in turn. Medians, with the quartiles in brackets.
  *
- *     node --import tsx bench/pipeline.ts [--precision auto|f32|bf16] [--network NAME] [--rounds N]
+ *     node --import tsx bench/pipeline.ts [--dataset NAME|DIR] [--data-dir DIR] [--precision auto|f32|bf16] [--network NAME] [--fit NAME]
+ *       [--batch-size N] [--rounds N]
  */
 import { parseArgs } from "node:util";
 import { precisionNames } from "../src/classifier/precision.ts";
@@ -10,6 +11,8 @@ import { type PreparedRun, startRun } from "../src/classifier/runSetup.ts";
 import { sgdTargets } from "../src/classifier/sgdTargets.ts";
 import { type Batch, batches } from "../src/dataset/batches.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
+import { fitNames } from "../src/image/fit.ts";
+import { createRandomChanges } from "../src/image/randomChanges.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
@@ -22,7 +25,11 @@ const SEED = 1;
 const { values: flags } = parseArgs({
   options: {
     precision: { type: "string", default: "auto" },
-    network: { type: "string", default: "alexnet-fashion" },
+    dataset: { type: "string", default: "fashion-mnist" },
+    "data-dir": { type: "string" },
+    network: { type: "string" },
+    fit: { type: "string" },
+    "batch-size": { type: "string", default: "128" },
     rounds: { type: "string", default: "15" },
   },
 });
@@ -32,13 +39,24 @@ if (precision === undefined || !(rounds >= 1)) {
   throw new Error(`expected --precision ${precisionNames.join("|")} and --rounds from 1 on`);
 }
 
-const run = await startRun({ precision, network: flags.network }, "bench/pipeline.ts", { onMessage: console.log });
+const fit = fitNames.find((name) => name === flags.fit);
+const { dataset, "data-dir": dataDir, network } = flags;
+const settings = {
+  precision,
+  dataset,
+  batchSize: Number(flags["batch-size"]),
+  ...(dataDir === undefined ? {} : { dataDir }),
+  ...(network === undefined ? {} : { network }),
+  ...(fit === undefined ? {} : { fit }),
+};
+const run = await startRun(settings, "bench/pipeline.ts", { onMessage: console.log });
 const program = await compile(run);
 try {
   report(await measure(run, program), program.batchSize);
 } finally {
   program.close();
   run.engine.close();
+  run.dataset.close?.();
 }
 
 async function compile({ config, engine }: PreparedRun): Promise<TrainingProgram> {
@@ -87,7 +105,7 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
   const real = realFeed(run, program);
   const noise = new Float32Array(program.input.length);
   fillUniform(randomStream(SEED, "bench/pipeline"), 0, noise);
-  const labels = Int32Array.from({ length: program.batchSize }, (_, i) => i % 10);
+  const labels = Int32Array.from({ length: program.batchSize }, (_, i) => i % run.config.dataset.classNames.length);
   const resident: Feed = async () => ({ images: program.input, labels, count: program.batchSize });
   const measureResident = () => {
     // What the real data took the place of is put back before the clock starts.
@@ -107,7 +125,9 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
 function realFeed({ config, dataset }: PreparedRun, { batchSize, input }: TrainingProgram): Feed {
   const { train: split } = dataset;
   const order = permutation(randomStream(SEED, "shuffle"), 0, split.length);
-  const source = batches({ split, preprocessing: config.preprocessing, batchSize, order, into: input });
+  const { preprocessing, recipe, colours } = config;
+  const random = { changes: createRandomChanges(recipe.augmentation, SEED, colours), epoch: 0 };
+  const source = batches({ split, preprocessing, batchSize, order, random, into: input });
   const iterator = source[Symbol.asyncIterator]();
   return async () => {
     const { value: batch, done } = await iterator.next();

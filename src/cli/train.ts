@@ -139,6 +139,12 @@ async function trainCommand(
       tell(`Saved. Go on with: alexnet train --run ${result.run} --resume`);
       process.exitCode = stop.exitCode();
     }
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    // Before training has begun: what is packed stays.
+    lines.clear();
+    tell("Stopped before training. The same command goes on with the images that are packed.");
+    process.exitCode = stop.exitCode();
   } finally {
     lines.clear();
     stop.end();
