@@ -233,6 +233,13 @@ test("native takes pictures of one size, and builds the network for it", async (
   classifier.close();
 });
 
+test("stopped before it began, nothing is left but what is packed", async () => {
+  const reason = new Error("enough");
+  const signal = AbortSignal.abort(reason);
+  await assert.rejects(trainOn("never", { fit: "crop", inputSize: 32, signal }), (error) => error === reason);
+  assert.ok(!(await readdir(base)).includes("never"));
+});
+
 test("damaged pictures: left out and named up to a share, an error above; the folder is as it was", async () => {
   const damaged = join(base, "damaged");
   await cp(photos, damaged, { recursive: true });

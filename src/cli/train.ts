@@ -122,7 +122,7 @@ async function trainCommand(
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
   const lines = progressLines();
-  const stop = onStopSignals(() => tell("\nStopping: saving after this iteration. Once more to stop at once."));
+  const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
     const { trainClassifier } = await import("../classifier/trainClassifier.ts");
     const result = await trainClassifier({
