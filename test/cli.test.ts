@@ -152,7 +152,8 @@ test("names and files that are not there, or hold something else: one message, e
     ["train --run tiny.json", /tiny\.json: cannot be written/],
     ["evaluate nowhere", /nowhere: no such file or folder; give a run directory or a \.safetensors file/],
     ["evaluate empty", /empty: no checkpoint in it; expected best\.safetensors or last\.safetensors/],
-    ["evaluate trained --dataset imagenet", /imagenet: no data set of this name/],
+    ["evaluate trained --dataset mnist", /mnist: no data set of this name/],
+    ["evaluate trained --dataset imagenet", /imagenet: expected the folder that holds train and val/],
     ["predict image-0.png image-0.png", /image-0\.png: damaged, or not a safetensors file/],
   ];
   await forEach(refused, ([args, says]) => assertRefused(args, says));

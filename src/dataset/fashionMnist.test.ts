@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { pixelStatistics } from "../../test/pixelStatistics.ts";
@@ -145,11 +145,15 @@ describe("loadFashionMnist on other folders", () => {
   });
 });
 
-test("findDataset: by name, or an error that lists the names", () => {
-  assert.equal(findDataset("fashion-mnist"), fashionMnist);
+test("findDataset: by name, or a folder, or an error that lists the names", async () => {
+  assert.equal(await findDataset("fashion-mnist"), fashionMnist);
   assert.equal(new Set(datasets.map(({ name }) => name)).size, datasets.length);
-  assert.throws(
-    () => findDataset("mnist"),
-    new ConfigError("mnist: no data set of this name; the data sets are fashion-mnist, cifar10"),
+  assert.equal((await findDataset("src/image")).name, resolve("src/image"));
+  assert.equal((await findDataset("src")).name, resolve("src"));
+  await assert.rejects(
+    findDataset("mnist"),
+    new ConfigError(
+      "mnist: no data set of this name, and no folder; the data sets are fashion-mnist, cifar10, flowers, imagenet",
+    ),
   );
 });

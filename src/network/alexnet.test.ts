@@ -24,6 +24,7 @@ describe("totals", () => {
     "alexnet-fashion": { parameters: 62_365_122, neurons: 659_282, macs: 1_064_989_296 },
     "alexnet-rgb": { parameters: 62_388_354, neurons: 659_282, macs: 1_135_266_096 },
     "alexnet-half": { parameters: 16_630_440, neurons: 330_136, macs: 311_191_824 },
+    "alexnet-small": { parameters: 6_886_184, neurons: 155_688, macs: 183_234_560 },
   };
 
   it("are pinned for every network", () => {
@@ -35,6 +36,14 @@ describe("totals", () => {
       assert.deepEqual(summarize(findNetwork(name)).totals, { ...totals, flops: 2 * totals.macs });
     });
   }
+});
+
+describe("alexnet-small", () => {
+  it("leaves 3×3 of 32 pixels, 2×2 of 28 and 7×7 of 64", () => {
+    assert.deepEqual(sides("alexnet-small"), [32, 15, 15, 7, 7, 7, 7, 3]);
+    assert.equal(sides("alexnet-small", 28).at(-1), 2);
+    assert.equal(sides("alexnet-small", 64).at(-1), 7);
+  });
 });
 
 describe("alexnet", () => {

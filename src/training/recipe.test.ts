@@ -22,6 +22,9 @@ test("what is left out of a recipe is plain SGD at a constant rate", () => {
     schedule: { kind: "constant" },
     multipliers: {},
     initializer: { weight: { kind: "heNormal" }, bias: "zero", ones: [] },
+    fit: "resize",
+    filter: "bilinear",
+    augmentation: {},
     seed: 0,
   });
 });
