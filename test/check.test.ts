@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findingKinds } from "../src/dataset/findings.ts";
 import { buildPackage, type Outcome, run } from "./command.ts";
-import { picture, writeFiles } from "./pictureFolders.ts";
+import { picture } from "./pictureFolders.ts";
 import { root as project } from "./sourceFiles.ts";
+import { writeFiles } from "./writeFiles.ts";
 
 let folder: string;
 let bin: string;
@@ -18,11 +19,11 @@ before(async () => {
   const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
   const [p1, p2, p3] = await Promise.all([1, 2, 3].map((number) => picture(number, [24, 20])));
   const sound = { "cat/1.jpg": raccoon, "cat/2.png": p1 ?? "", "dog/1.png": p2 ?? "", "dog/2.txt": "notes" };
-  await writeFiles(join(folder, "sound"), sound);
+  await writeFiles(join(folder, "sound"), Object.entries(sound));
   const bad = { "dog/cut.jpg": raccoon.subarray(0, 9000), "dog/copy.jpg": raccoon, "cat/3.jpg": p3 ?? "" };
-  await writeFiles(join(folder, "bad"), { ...sound, ...bad, "bird/": "" });
+  await writeFiles(join(folder, "bad"), Object.entries({ ...sound, ...bad, "bird/": "" }));
   execFileSync("mkfifo", [join(folder, "bad/cat/pipe.jpg")]);
-  await writeFiles(join(folder, "untrained"), { "val/cat/1.jpg": raccoon });
+  await writeFiles(join(folder, "untrained"), [["val/cat/1.jpg", raccoon]]);
   bin = await buildPackage(join(folder, "package"));
 });
 after(() => rm(folder, { recursive: true }));

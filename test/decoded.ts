@@ -8,7 +8,7 @@ import { decodeImage } from "../src/image/decode.ts";
 import type { Image } from "../src/image/image.ts";
 
 /** The picture in a file of these bytes, whose name says nothing. A message names the file `picture`. */
-export async function decodeBytes(bytes: Uint8Array): Promise<Image> {
+export async function decodeAsFile(bytes: Uint8Array): Promise<Image> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-image-"));
   try {
     await writeFile(join(folder, "picture"), bytes);
@@ -20,7 +20,7 @@ export async function decodeBytes(bytes: Uint8Array): Promise<Image> {
 
 /** The file is refused with a message of one line that begins with the file's name. */
 export async function assertRefused(bytes: Uint8Array | string, message: RegExp): Promise<void> {
-  await assert.rejects(decodeBytes(Buffer.from(bytes)), (error: unknown) => {
+  await assert.rejects(decodeAsFile(Buffer.from(bytes)), (error: unknown) => {
     assert.ok(error instanceof DataError, String(error));
     assert.match(error.message, /^\S+picture: expected [^\n]*$/);
     assert.match(error.message, message);

@@ -1,6 +1,4 @@
 /** TensorFlow's flower photos in miniature: as a folder and as an archive. The pictures are noise: nothing opens them. */
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fillWords, randomStream } from "../src/random.ts";
 import { type TarEntry, tarArchive } from "./cifar10Files.ts";
@@ -25,15 +23,4 @@ export function flowerArchive(files: ReadonlyMap<string, Buffer>, ...further: re
   const pictures = [...files].map(([name, bytes]) => ({ name: `flower_photos/${name}`, bytes }));
   const license = { name: "flower_photos/LICENSE.txt", bytes: Buffer.from("CC-BY\n") };
   return gzipSync(tarArchive([{ name: "flower_photos/", type: "5" }, license, ...pictures, ...further]));
-}
-
-/** Files in a folder, which is made. */
-export async function writeFiles(
-  folder: string,
-  files: Iterable<readonly [string, Uint8Array | string]>,
-): Promise<void> {
-  for (const [name, content] of files) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
 }

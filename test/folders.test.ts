@@ -1,6 +1,9 @@
-/** A folder of pictures from end to end: trained on, evaluated, predicted, resumed; in other folders too. */
+/**
+ * A folder of pictures from end to end: trained on, evaluated, predicted, resumed; in other folders too. Longer than other files:
+ * all of it trains on one folder.
+ */
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -291,6 +294,5 @@ test("the contact sheet shows each picture, its test input and as many uses as a
 
 async function saved(name: string, bytes: Uint8Array): Promise<string> {
   await writeFile(join(base, name), bytes);
-  assert.ok((await readFile(join(base, name))).length > 0);
   return join(base, name);
 }

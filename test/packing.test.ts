@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildPackage, run, type StartOptions, start } from "./command.ts";
-import { bands, writePicture } from "./pictureFolder.ts";
+import { bands, writePicture } from "./packPictures.ts";
 import { root as checkout } from "./sourceFiles.ts";
 
 /** Of 3 MB each: after 22 of them, pixels are synced. */

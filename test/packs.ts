@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Packed, type PackOptions, packListing } from "../src/dataset/pack.ts";
 import type { Fitting } from "../src/image/fitter.ts";
-import { digestOf, listingOf, noise, writePicture } from "./pictureFolder.ts";
+import { digestOf, listingOf, noise, writePicture } from "./packPictures.ts";
 
 export const fitting: Fitting = {
   size: [24, 24],

@@ -1,26 +1,19 @@
 /** Folders of pictures made for tests. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { FolderScan } from "../src/dataset/folderScan.ts";
 import { encodePng } from "../src/image/decode.ts";
+import { writeFiles } from "./writeFiles.ts";
 
-/** Files by their paths; the folders they lie in are made too. A path that ends in `/` is an empty folder. */
+/** Files by their paths, as for `writeFiles`. */
 export type Files = Readonly<Record<string, string | Uint8Array>>;
-
-export async function writeFiles(root: string, files: Files): Promise<void> {
-  for (const [path, content] of Object.entries(files)) {
-    const place = join(root, path);
-    await mkdir(path.endsWith("/") ? place : dirname(place), { recursive: true });
-    if (!path.endsWith("/")) await writeFile(place, content);
-  }
-}
 
 /** Makes a folder of files, and takes it away after `use`. */
 export async function withFolder<T>(files: Files, use: (root: string) => Promise<T>): Promise<T> {
   const root = await mkdtemp(join(tmpdir(), "alexnet-pictures-"));
   try {
-    await writeFiles(root, files);
+    await writeFiles(root, Object.entries(files));
     return await use(root);
   } finally {
     await rm(root, { recursive: true });

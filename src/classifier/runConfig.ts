@@ -40,4 +40,5 @@ export const runConfigSchema = z.object({
   started: z.string(),
 });
 
+/** Plain JSON. */
 export type RunConfig = z.infer<typeof runConfigSchema>;

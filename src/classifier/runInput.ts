@@ -1,14 +1,14 @@
 /** How a data set's pictures come into a network: which network, of which input size, and what becomes of a picture on the way. */
 import type { Dataset, DatasetSource, LoadOptions } from "../dataset/dataset.ts";
 import { ConfigError } from "../errors.ts";
-import { createFit, frameSizeOf } from "../image/fit.ts";
-import { createFitter, type Fitting } from "../image/fitter.ts";
-import type { Image, PixelSize } from "../image/image.ts";
-import { type PrincipalColours, principalColours } from "../image/lighting.ts";
-import { covarianceOf } from "../image/moments.ts";
+import { createFit } from "../image/fit.ts";
+import type { Fitting } from "../image/fitter.ts";
+import type { PixelSize } from "../image/image.ts";
+import type { PrincipalColours } from "../image/lighting.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { classesOf, type Network, withClasses, withInput } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { coloursOf, scaleOf } from "./pixelScale.ts";
 import { resolveNetwork } from "./settings.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -21,6 +21,7 @@ export interface RunInput {
   readonly colours: PrincipalColours | undefined;
 }
 
+/** What of a run's settings decides on its input. */
 export interface InputSettings {
   /** Default: by the data set, see `defaultNetwork`. */
   readonly network?: string | Network | undefined;
@@ -139,72 +140,4 @@ function channelNote(network: Network, dataset: Dataset): string | undefined {
   return channels === 3
     ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
     : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
-}
-
-type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
-
-/** Pixels from 0 to 255, where the paper's network has them. */
-const levelScale = 1 / 255;
-
-function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Scale {
-  const { channels } = fitting;
-  const all = (value: number) => Array<number>(channels).fill(value);
-  const mean = forChannels(dataset.mean, channels);
-  const scales: { readonly [N in Recipe["normalization"]]: () => Scale } = {
-    unit: () => ({ mean: all(0), deviation: all(1) }),
-    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
-    mean: () => ({ mean, deviation: all(levelScale) }),
-    "mean-image": () => ({ mean: all(0), deviation: all(levelScale), meanImage: meanImage(dataset, fitting) }),
-  };
-  return scales[normalization]();
-}
-
-/** One number a channel: grey's for all, or the luma of a colour's (Rec. 601, as the images' own conversion). */
-function forChannels(values: readonly number[], channels: number): number[] {
-  if (values.length === channels) return [...values];
-  const [red = 0, green = red, blue = red] = values;
-  return Array<number>(channels).fill(0.299 * red + 0.587 * green + 0.114 * blue);
-}
-
-function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
-  const covariance = covarianceOf(dataset.moments());
-  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
-  if (dataset.channels === channels) return principalColours(covariance);
-  const weights = dataset.channels === 1 ? [1] : [0.299, 0.587, 0.114];
-  const variance = weights.reduce(
-    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
-    0,
-  );
-  const entry = 1 / Math.sqrt(channels);
-  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
-}
-
-/** More training pictures than these say no more. */
-const MEAN_PICTURES = 10_000;
-
-/** The mean of what the fit keeps of the training pictures, evenly chosen, rounded to levels: planes of bytes, base64. */
-function meanImage({ train, name }: Dataset, fitting: Fitting): string {
-  const [height, width] = fitting.size;
-  const frame = frameSizeOf(fitting.fit, { width, height });
-  if (!frame) {
-    throw new ConfigError(
-      `${name}: fit ${fitting.fit.kind}: a mean image needs pictures of one size; choose --fit crop or resize, or another --normalization`,
-    );
-  }
-  const fit = createFitter(fitting);
-  const plane = frame.width * frame.height;
-  const sums = new Float64Array(fitting.channels * plane);
-  const count = Math.min(train.length, MEAN_PICTURES);
-  for (let i = 0; i < count; i++) addPlanes(sums, fit(train.image(Math.floor((i * train.length) / count))), plane);
-  return Buffer.from(Uint8Array.from(sums, (sum) => Math.round(sum / count))).toString("base64");
-}
-
-function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
-  for (let start = 0; start < sums.length; start += plane) {
-    let from = (start / plane) % channels;
-    for (let i = start; i < start + plane; i++) {
-      sums[i] = (sums[i] as number) + (data[from] as number);
-      from += channels;
-    }
-  }
 }

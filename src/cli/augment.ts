@@ -19,6 +19,7 @@ used in the first epochs of training with the same settings and seed. Nothing
 but the sheet is written, and what is needed of the pictures to the cache.
 `;
 
+/** Adds `alexnet augment`. */
 export function addAugment(program: Command): void {
   const augment = program
     .command("augment")

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
 import type { FolderCheck } from "../dataset/folderCheck.ts";
 import { formatCheck } from "../report/datasetCheck.ts";
-import { formatDuration, formatRate } from "../report/numbers.ts";
 import { jsonOption } from "./options.ts";
-import { print, printJson, progressLine, unicodeOutput } from "./output.ts";
+import { imageProgress, print, printJson, unicodeOutput } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
 const examples = `
@@ -16,6 +15,7 @@ and test. Every picture is read and decoded; nothing is written. Exit code 1 if
 training would be affected.
 `;
 
+/** Adds `alexnet check`. */
 export function addCheck(program: Command): void {
   program
     .command("check")
@@ -38,20 +38,12 @@ async function checkWithProgress(dir: string): Promise<FolderCheck> {
   const { scanFolder } = await import("../dataset/folderScan.ts");
   const { checkFolder } = await import("../dataset/folderCheck.ts");
   const { examine } = await import("../dataset/examine.ts");
-  const line = progressLine("check");
+  const line = imageProgress("check");
   // There is nothing to save, but the terminal gets its cursor back at a regular end only.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   try {
     const scan = await scanFolder(dir);
-    const began = performance.now();
-    return await checkFolder(scan, {
-      examine,
-      onProgress: (done, of) => {
-        const rate = done / ((performance.now() - began) / 1000);
-        const left = formatDuration((of - done) / rate);
-        line.update(done, of, `${done} of ${of} pictures ${formatRate(rate, "pictures")}, ${left} left`);
-      },
-    });
+    return await checkFolder(scan, { examine, onProgress: line.update });
   } finally {
     line.clear();
     stop.end();

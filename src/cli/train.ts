@@ -1,16 +1,9 @@
-import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import type { LogEntry } from "../checkpoint/runLog.ts";
-import type { EngineName } from "../classifier/engineNames.ts";
-import { type PrecisionName, precisionNames } from "../classifier/precision.ts";
-import type { TrainResult } from "../classifier/trainClassifier.ts";
-import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
+import { precisionNames } from "../classifier/precision.ts";
+import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts";
 import { datasets } from "../dataset/datasets.ts";
-import type { AugmentationName } from "../image/augmentation.ts";
-import type { FitName } from "../image/fit.ts";
-import type { Filter } from "../image/taps.ts";
-import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
-import { type Recipe, recipes } from "../training/recipe.ts";
+import { formatDuration, formatLoss } from "../report/numbers.ts";
+import { recipes } from "../training/recipe.ts";
 import {
   addInputOptions,
   dataDirOption,
@@ -23,35 +16,11 @@ import {
   share,
   threadsOption,
 } from "./options.ts";
-import { imageProgress, print, printJson, progressLine, tell } from "./output.ts";
+import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
+import { showing, trainProgress } from "./trainProgress.ts";
 
-interface TrainFlags {
-  readonly network?: string;
-  readonly recipe?: string;
-  readonly epochs?: number;
-  readonly batchSize?: number;
-  readonly learningRate?: number;
-  readonly momentum?: number;
-  readonly weightDecay?: number;
-  readonly seed?: number;
-  readonly inputSize?: number;
-  readonly fit?: FitName;
-  readonly filter?: Filter;
-  readonly normalization?: Recipe["normalization"];
-  readonly augment?: readonly AugmentationName[];
-  readonly validationShare?: number;
-  readonly maxBad?: number;
-  readonly trainLimit?: number;
-  readonly testLimit?: number;
-  readonly maxMinutes?: number;
-  readonly engine?: EngineName;
-  readonly precision?: PrecisionName;
-  readonly exact?: boolean;
-  readonly threads?: number;
-  readonly dataDir?: string;
-  readonly run?: string;
-  readonly resume?: boolean;
+interface TrainFlags extends Omit<TrainOptions, "dataset" | "signal" | "observer" | "command"> {
   readonly json?: boolean;
 }
 
@@ -121,7 +90,7 @@ async function trainCommand(
   argv: readonly string[],
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
-  const lines = progressLines();
+  const lines = trainProgress();
   const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
     const { trainClassifier } = await import("../classifier/trainClassifier.ts");
@@ -129,7 +98,7 @@ async function trainCommand(
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
       signal: stop.signal,
-      observer: observer(lines),
+      observer: showing(lines),
       command: ["alexnet", ...argv].map(quoted).join(" "),
     });
     lines.clear();
@@ -154,69 +123,6 @@ async function trainCommand(
 /** As a shell takes it. */
 function quoted(argument: string): string {
   return /^[\w./=:,+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
-function progressLines() {
-  const training = progressLine("train");
-  const evaluating = progressLine("test ");
-  const downloading = progressLine("download");
-  const packing = imageProgress("pack ");
-  const clear = () => {
-    for (const line of [training, evaluating, downloading, packing]) line.clear();
-  };
-  return { training, evaluating, downloading, packing, clear };
-}
-
-function observer({
-  training,
-  evaluating,
-  downloading,
-  packing,
-  clear,
-}: ReturnType<typeof progressLines>): TrainObserver {
-  return {
-    onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
-    onPacking(images, of) {
-      downloading.clear();
-      packing.update(images, of);
-    },
-    onMessage(message) {
-      clear();
-      tell(message);
-    },
-    onStart({ directory, config, epoch }) {
-      clear();
-      const { network, dataset, recipe, engine, machine, precision } = config;
-      const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
-      tell(
-        `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
-      );
-      tell(`${engine.description}, ${precision}, ${machine.cpu}`);
-      tell(`run directory ${directory}`);
-    },
-    onProgress(progress) {
-      evaluating.clear();
-      training.update(progress.images, progress.totalImages, progressText(progress));
-    },
-    onEvaluationProgress(images, of) {
-      training.clear();
-      evaluating.update(images, of, `${images} of ${of} images`);
-    },
-    onEpoch(entry) {
-      clear();
-      tell(epochLine(entry));
-    },
-  };
-}
-
-function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
-  const left = formatDuration((totalImages - images) / examplesPerSecond);
-  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
-}
-
-function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
-  const figures = `train loss ${formatLoss(trainLoss)}, train acc ${formatPercent(trainAccuracy)}`;
-  return `epoch ${Number(epoch.toFixed(2))}: ${figures}, test acc ${formatPercent(testAccuracy)}`;
 }
 
 /** The closing lines of Dive into Deep Learning's training function. */

@@ -15,6 +15,7 @@ export interface Batch {
   readonly count: number;
 }
 
+/** Which pictures, in which order, prepared how. */
 export interface BatchOptions {
   readonly split: Split;
   readonly preprocessing: Preprocessing;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { binaryArchive, type MadePart, makeParts } from "../../test/cifar10Files.ts";
+import { type LocalServer, serve } from "../../test/localServer.ts";
 import { DataError } from "../errors.ts";
 import { loadCifar10 } from "./cifar10.ts";
 
@@ -19,7 +19,7 @@ let folder: string;
 let site: string;
 let asked = 0;
 let cut: () => void = () => {};
-const server = createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
   asked++;
   if (request.url === `/${archiveName}`) response.end(bytes);
   else if (request.url === "/cut") {
@@ -27,14 +27,14 @@ const server = createServer((request, response) => {
     response.write(bytes.subarray(0, 9000));
     cut = () => response.destroy();
   } else response.writeHead(404).end();
-});
+};
+let server: LocalServer;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-cifar10-download-"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  site = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await serve(answer);
+  site = server.url;
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(folder, { recursive: true });
 });

@@ -1,6 +1,7 @@
 import { permutation, randomStream } from "../random.ts";
 import type { ListedImage } from "./imageListing.ts";
 
+/** How much is set aside, and which choice of it. */
 export interface DivideOptions {
   /** Fraction of each class that is set aside, between 0 and 1. */
   readonly validationShare: number;

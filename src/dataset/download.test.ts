@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { type LocalServer, serve } from "../../test/localServer.ts";
 import { DataError } from "../errors.ts";
 import { downloadFile } from "./download.ts";
 import { loadFashionMnist } from "./fashionMnist.ts";
@@ -30,25 +30,23 @@ const official: Answer = async (name, response) => {
 };
 
 let folder: string;
-let server: Server;
+let server: LocalServer;
 let baseUrl: string;
 let answer = official;
 let asked: string[] = [];
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-download-"));
-  server = createServer((request, response) => {
+  server = await serve((request, response) => {
     asked.push(request.url ?? "");
     void answer((request.url ?? "").slice(1, -3), response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  baseUrl = server.url;
 });
 afterEach(() => {
   asked = [];
   answer = official;
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(folder, { recursive: true });
 });
@@ -131,11 +129,9 @@ describe("loadFashionMnist from a server", () => {
       join(folder, "gone"),
       /\/train-images-idx3-ubyte.gz: expected status 200, got 404 Not Found/,
     );
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-    const { port } = other.address() as AddressInfo;
-    await new Promise((resolve) => other.close(resolve));
-    await assertUnobtainable(join(folder, "off"), /connect ECONNREFUSED/, `http://127.0.0.1:${port}`);
+    const { url, close } = await serve(() => {});
+    close();
+    await assertUnobtainable(join(folder, "off"), /connect ECONNREFUSED/, url);
   });
 
   test("download switched off", async () => {

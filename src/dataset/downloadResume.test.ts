@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
+import { type LocalServer, serve } from "../../test/localServer.ts";
 import { DataError } from "../errors.ts";
 import { downloadFile } from "./download.ts";
 
@@ -40,7 +40,7 @@ const cutAt =
 
 let root: string;
 let folder: string;
-let server: Server;
+let server: LocalServer;
 let url: string;
 let answer = ranges;
 let asked: (string | undefined)[] = [];
@@ -49,20 +49,18 @@ let received = 0;
 let onReceived: () => void = () => {};
 before(async () => {
   root = await mkdtemp(join(tmpdir(), "alexnet-resume-"));
-  server = createServer((request, response) => {
+  server = await serve((request, response) => {
     asked.push(request.headers.range);
     encodings.add(request.headers["accept-encoding"]);
     answer(request.headers.range, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file`;
+  url = `${server.url}/file`;
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(root, "test-"));
   [asked, answer, onReceived] = [[], ranges, () => {}];
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(root, { recursive: true });
 });

@@ -13,8 +13,10 @@ export interface PictureFacts {
   readonly channels: 1 | 3;
 }
 
+/** What a file is, or what is wrong with it. */
 export type Examination = PictureFacts | { readonly error: string };
 
+/** A file and what was learnt of it. */
 export interface ExaminedFile {
   /** As it was given. */
   readonly path: string;

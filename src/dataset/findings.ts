@@ -60,8 +60,10 @@ export const findingKinds = {
   hidden: harmless(oddTitles.hidden),
 } as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<OddReason, FindingKind>>;
 
+/** Names every kind of finding; `--json` prints it. */
 export type FindingName = keyof typeof findingKinds;
 
+/** Something that is wrong with a data set. */
 export interface Finding {
   readonly kind: FindingName;
   readonly affectsTraining: boolean;
@@ -72,6 +74,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** A finding of a kind, with the remedy that the kind has. */
 export function finding(kind: FindingName, paths: readonly string[], message: string): Finding {
   const { affectsTraining, remedy } = findingKinds[kind];
   return { kind, affectsTraining, paths, message, remedy };

@@ -3,13 +3,14 @@ import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { flowerArchive, flowerFiles, writeFiles } from "../../test/flowerFiles.ts";
+import { flowerArchive, flowerFiles } from "../../test/flowerFiles.ts";
+import { type LocalServer, serve } from "../../test/localServer.ts";
+import { writeFiles } from "../../test/writeFiles.ts";
 import { DataError } from "../errors.ts";
 import { listFlowers } from "./flowers.ts";
 
@@ -24,7 +25,7 @@ let folder: string;
 let site: string;
 let asked: (string | undefined)[] = [];
 let cut: () => void = () => {};
-const server = createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
   asked.push(request.headers.range);
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
   if (request.url === "/damaged") response.end(damaged);
@@ -37,14 +38,14 @@ const server = createServer((request, response) => {
     response.write(bytes.subarray(0, 9000));
     cut = () => response.destroy();
   } else response.end(bytes);
-});
+};
+let server: LocalServer;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-flowers-download-"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  site = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await serve(answer);
+  site = server.url;
 });
 after(async () => {
-  server.closeAllConnections();
   server.close();
   await rm(folder, { recursive: true });
 });

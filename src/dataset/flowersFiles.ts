@@ -22,7 +22,7 @@ export const publishedCounts: Readonly<Record<string, number>> = {
 };
 
 /** By label. */
-export const flowerClasses: readonly string[] = Object.keys(publishedCounts);
+const flowerClasses: readonly string[] = Object.keys(publishedCounts);
 
 /**
  * Sources: tensorflow/datasets, tf_flowers/checksums.tsv, for the size and a SHA-256 (4c54ace7…95d9c); meta-tensorflow's recipe

@@ -18,6 +18,7 @@ export interface SizesSeen {
   readonly shapes: number;
 }
 
+/** A part of the data set, in numbers. */
 export interface CheckedPart {
   readonly name: PartName;
   readonly folder: string;
@@ -39,6 +40,7 @@ export interface FolderCheck {
   readonly affectsTraining: boolean;
 }
 
+/** Who reads the files, and who is told how far that is. */
 export interface CheckOptions {
   readonly examine: Examine;
   readonly onProgress?: ((pictures: number, of: number) => void) | undefined;

@@ -13,7 +13,7 @@ export interface FolderContent {
   readonly others: number;
 }
 
-/** Looks into a folder, opening no file. Links count as what they lead to. Throws DataError if it cannot be read. */
+/** Looks into a folder, asking the system nothing about files, of which ImageNet has 1.3 million (`listEntries` asks about each). Links count as what they lead to. Throws DataError if it cannot be read. */
 export async function folderContent(folder: string): Promise<FolderContent> {
   try {
     const [folders, pictures]: [string[], string[]] = [[], []];

@@ -8,6 +8,7 @@ import { byCodePoint } from "./codePoints.ts";
 import type { OddEntry } from "./oddEntry.ts";
 import { isHidden } from "./pictureNames.ts";
 
+/** A regular file, as the system tells of it without opening it. */
 export interface FileEntry {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;

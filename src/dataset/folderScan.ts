@@ -9,6 +9,7 @@ import type { OddEntry } from "./oddEntry.ts";
 /** A part of a data set; `whole` where there are no folders for parts. */
 export type PartName = "whole" | "train" | "validation" | "test";
 
+/** A class: a folder, with all pictures below it. */
 export interface ScannedClass {
   /** The folder's name in Unicode's form NFC. */
   readonly name: string;
@@ -16,6 +17,7 @@ export interface ScannedClass {
   readonly pictures: readonly FileEntry[];
 }
 
+/** The whole of a data set, or what it has for one purpose. */
 export interface ScannedPart {
   readonly name: PartName;
   /** Relative to the root; empty for `whole`. */

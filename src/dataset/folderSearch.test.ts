@@ -4,7 +4,8 @@ import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { pathsOf, picture, withFolder, writeFiles } from "../../test/pictureFolders.ts";
+import { pathsOf, picture, withFolder } from "../../test/pictureFolders.ts";
+import { writeFiles } from "../../test/writeFiles.ts";
 import { type FolderScan, scanFolder } from "./folderScan.ts";
 
 function oddOf({ odd }: FolderScan): readonly string[] {
@@ -129,7 +130,7 @@ describe("searchFolder: links", () => {
         await symlink("next", join(folder, "same"));
         folder = join(folder, "next");
       }
-      await writeFiles(folder, { "last.jpg": "" });
+      await writeFiles(folder, [["last.jpg", ""]]);
       const scan = await scanFolder(data);
       const paths = pathsOf(scan);
       assert.deepEqual(paths["whole:a"], ["a/1.jpg"]);

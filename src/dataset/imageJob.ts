@@ -8,6 +8,7 @@ import type { Image, PixelSize } from "../image/image.ts";
 import { type ColourMoments, momentsOf } from "../image/moments.ts";
 import { readImageFile } from "../image/readImageFile.ts";
 
+/** A file to be read. */
 export interface ImageJob {
   readonly path: string;
   /** The file's size, if it is known: by it, work is shared out. */
@@ -46,6 +47,7 @@ export interface JobChunk {
   readonly id: number;
   readonly jobs: readonly ImageJob[];
 }
+/** Outcomes in the order of the jobs. */
 export interface OutcomeChunk {
   readonly id: number;
   readonly outcomes: readonly ImageOutcome[];

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { noise, writePicture } from "../../test/pictureFolder.ts";
+import { noise, writePicture } from "../../test/packPictures.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import { createFit, fitNames } from "../image/fit.ts";

@@ -5,6 +5,7 @@ import { DataError, messageOf } from "../errors.ts";
 import type { Fitting } from "../image/fitter.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
+/** What threads do with a picture, and how many there are. */
 export interface ImageWorkersOptions {
   /** Given, pictures come back fitted wherever that makes them smaller. */
   readonly fitting?: Fitting | undefined;
@@ -14,6 +15,7 @@ export interface ImageWorkersOptions {
   readonly module?: URL | undefined;
 }
 
+/** What came of a job. */
 export interface ImageResult {
   /** Place of the job among all. */
   readonly index: number;
@@ -40,6 +42,7 @@ const CHUNK_BYTES = 256 * 1024;
 const CHUNK_JOBS = 32;
 const USUAL_BYTES = 64 * 1024;
 
+/** Starts threads, which the caller closes. */
 export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWorkers {
   const { fitting, threads = availableParallelism(), module = ownModule("./imageWorker") } = options;
   const inbox = createInbox();

@@ -3,19 +3,11 @@ import { mkdir, mkdtemp, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { writeFiles } from "../../test/flowerFiles.ts";
+import { synsetWords, wnids } from "../../test/imagenetNames.ts";
+import { writeFiles } from "../../test/writeFiles.ts";
 import { DataError } from "../errors.ts";
 import { listImagenet, locateImagenet } from "./imagenet.ts";
 
-/** In the order of labels: two classes are called crane, two maillot. */
-const words = [
-  "n01440764 tench, Tinca tinca",
-  "n02012849 crane",
-  "n03126707 crane",
-  "n03710637 maillot",
-  "n03710721 maillot, tank suit",
-];
-const wnids = words.map((line) => line.slice(0, 9));
 const names = ["tench", "crane (n02012849)", "crane (n03126707)", "maillot (n03710637)", "maillot (n03710721)"];
 const trainPaths = wnids.flatMap((wnid) => [1, 10, 2].map((i) => `train/${wnid}/${wnid}_${i}.JPEG`));
 const valPaths = wnids.flatMap((wnid, label) =>
@@ -57,11 +49,11 @@ test("folders of both parts, without names: the WNIDs", async () => {
 
 test("names from each file, told apart by WNID", async () => {
   await touch([...trainPaths, ...valPaths]);
-  const index = Object.fromEntries(words.map((line, i) => [i, [line.slice(0, 9), line.slice(10).split(",")[0]]]));
+  const index = Object.fromEntries(synsetWords.map((line, i) => [i, [line.slice(0, 9), line.slice(10).split(",")[0]]]));
   const forms = {
-    "LOC_synset_mapping.txt": `${words.join("\r\n")}\r\nn00000001 more than is needed\r\n`,
-    "synset_words.txt": words.join("\n"),
-    "data/synset_words.txt": words.join("\n"),
+    "LOC_synset_mapping.txt": `${synsetWords.join("\r\n")}\r\nn00000001 more than is needed\r\n`,
+    "synset_synsetWords.txt": synsetWords.join("\n"),
+    "data/synset_synsetWords.txt": synsetWords.join("\n"),
     "imagenet_class_index.json": JSON.stringify({ ...index, 5: ["n02113186", "Cardigan_corgi"] }),
   };
   for (const [name, text] of Object.entries(forms)) {
@@ -92,7 +84,7 @@ test("Kaggle's folders", async () => {
     join(dataDir, "ILSVRC/Data/CLS-LOC"),
     [...trainPaths, ...valPaths].map((path) => [path, ""]),
   );
-  await write("LOC_synset_mapping.txt", words.join("\n"));
+  await write("LOC_synset_mapping.txt", synsetWords.join("\n"));
   const { root, classNames, train, test: part } = await listImagenet({ dataDir });
   assert.deepEqual([root, classNames], [join(dataDir, "ILSVRC/Data/CLS-LOC"), names]);
   assert.deepEqual([train, part], [labelled(trainPaths), labelled(valPaths)]);
@@ -119,11 +111,11 @@ test("what is missing or does not fit", async () => {
   await touch([...valPaths, "val/n09999999/1.JPEG"]);
   await assertRefused("/val/n09999999: expected one of the 5 classes of train, got another");
   await rm(join(dataDir, "val/n09999999"), { recursive: true });
-  await write("synset_words.txt", words.slice(1).join("\n"));
-  await assertRefused("/synset_words.txt: expected the class n01440764, a folder of train; got none");
-  await write("synset_words.txt", "n01440764 tench\nn02012849");
+  await write("synset_synsetWords.txt", synsetWords.slice(1).join("\n"));
+  await assertRefused("/synset_synsetWords.txt: expected the class n01440764, a folder of train; got none");
+  await write("synset_synsetWords.txt", "n01440764 tench\nn02012849");
   await assertRefused(/synset_words\.txt: line 2: expected a WNID and names, .*, got "n02012849"$/);
-  await rm(join(dataDir, "synset_words.txt"));
+  await rm(join(dataDir, "synset_synsetWords.txt"));
   await write("imagenet_class_index.json", '{"0": ["tench"]}');
   await assertRefused(/imagenet_class_index\.json: expected a JSON object such as .*\n/);
   await write("imagenet_class_index.json", "{");

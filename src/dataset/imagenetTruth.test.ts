@@ -3,19 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { writeFiles } from "../../test/flowerFiles.ts";
 import { readGolden } from "../../test/golden.ts";
+import { synsetWords, wnids } from "../../test/imagenetNames.ts";
+import { writeFiles } from "../../test/writeFiles.ts";
 import { DataError } from "../errors.ts";
 import { listImagenet } from "./imagenet.ts";
 
-const words = [
-  "n01440764 tench, Tinca tinca",
-  "n02012849 crane",
-  "n03126707 crane",
-  "n03710637 maillot",
-  "n03710721 maillot, tank suit",
-];
-const wnids = words.map((line) => line.slice(0, 9));
 /** Of pictures 1, 2, …, and the same as the numbers of the miniature of meta.mat. */
 const labels = [4, 0, 0, 2, 1, 3];
 const kitNumbers = [1, 2, 2, 3, 4, 5];
@@ -69,7 +62,7 @@ test("Kaggle's form, its rows in any order, some with several boxes", async () =
   await touch("ILSVRC/Data/CLS-LOC");
   const [header = "", ...rows] = kaggle;
   await write("LOC_val_solution.csv", [header, ...rows.reverse().map((row) => `${row}n01440764 5 6 7 8 \r`)]);
-  await write("LOC_synset_mapping.txt", words);
+  await write("LOC_synset_mapping.txt", synsetWords);
   const { test: part, classNames } = await listImagenet({ dataDir });
   assert.deepEqual(part, expected);
   assert.deepEqual(classNames[4], "maillot (n03710721)");
@@ -82,9 +75,9 @@ test("Caffe's form counts the sorted WNIDs of synset_words.txt, of which train m
     "its numbers count 1000 classes, expected synset_words.txt or LOC_synset_mapping.txt to say which; " +
       `${dataDir} has neither, and 5 classes in train`,
   );
-  await write("synset_words.txt", [...words].reverse());
+  await write("synset_words.txt", [...synsetWords].reverse());
   assert.deepEqual((await listImagenet({ dataDir })).test, expected);
-  await write("synset_words.txt", ["n00000001 entity", ...words]);
+  await write("synset_words.txt", ["n00000001 entity", ...synsetWords]);
   await write(
     "val.txt",
     caffe.map((line) => line.replace(/\d$/, (label) => String(Number(label) + 1))),
@@ -112,7 +105,7 @@ test("no ground truth at all", async () => {
 });
 
 test("a ground truth that does not fit the pictures, the classes or its form", async () => {
-  await write("synset_words.txt", words);
+  await write("synset_words.txt", synsetWords);
   const cases: readonly (readonly [name: string, lines: readonly string[], message: string | RegExp])[] = [
     ["val.txt", caffe.slice(1), `expected 6 pictures, as in ${join(dataDir, "val")}, got 5`],
     ["val.txt", [...caffe.slice(1), `${stem(8)}.JPEG 0`], `expected the class of ${stem(0)}.JPEG, got none`],

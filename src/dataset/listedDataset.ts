@@ -17,7 +17,7 @@ export async function loadListing(listing: ImageListing, options: LoadOptions): 
   const packed = await packListing(limitListing(listing, trainLimit, testLimit), {
     fitting: fitting ?? { size: [1, 1], channels: 3, fit: { kind: "native" }, resize: "bilinear" },
     cacheDir,
-    maxBadShare: maxBad,
+    maxBad,
     onProgress: onPacking,
     onMessage,
     signal,

@@ -10,6 +10,7 @@ export type OddReason =
   | "outsideClass"
   | "pictureNamedFolder";
 
+/** An entry that is no picture in a class. */
 export interface OddEntry {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;

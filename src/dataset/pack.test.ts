@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { cp, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { digestOf, listingOf, noise, writePicture } from "../../test/packPictures.ts";
 import { count, fitting, makePictureFolder, names, type PictureFolder } from "../../test/packs.ts";
-import { digestOf, listingOf, noise, writePicture } from "../../test/pictureFolder.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import { createFitter } from "../image/fitter.ts";
@@ -97,7 +97,7 @@ test("bad files are left out and remembered; too many are an error that names th
     );
     return true;
   });
-  const { packed, read } = await folder.pack(all, { maxBadShare: 0.2 });
+  const { packed, read } = await folder.pack(all, { maxBad: 0.2 });
   assert.equal(read, 0);
   assert.deepEqual(
     packed.bad.map(({ path }) => path),
@@ -106,7 +106,7 @@ test("bad files are left out and remembered; too many are an error that names th
   assert.equal(packed.train.length + packed.test.length, count);
   await packed.close();
   await writePicture(folder.root, "a/text.png", noise(50, 20, 20, 1));
-  const cured = await folder.pack(all, { maxBadShare: 0.2 });
+  const cured = await folder.pack(all, { maxBad: 0.2 });
   assert.deepEqual([cured.read, cured.packed.bad.length], [1, 2]);
   await cured.packed.close();
 });

@@ -19,6 +19,7 @@ import { createPackRoom, markUsed, packLimit } from "./packRoom.ts";
 import { closePixels, openPixels, type PackedImage, type PackPixels, packSplit } from "./packSplit.ts";
 import { type ListedFiles, lookAtFiles, openState, type PackState } from "./packState.ts";
 
+/** What of pictures is packed, where, and how. */
 export interface PackOptions {
   readonly fitting: Fitting;
   /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
@@ -28,7 +29,7 @@ export interface PackOptions {
   /** Default: one a core. */
   readonly threads?: number | undefined;
   /** The share of all files that may be unreadable. Default: 0.01. */
-  readonly maxBadShare?: number | undefined;
+  readonly maxBad?: number | undefined;
   /** Aborted, it ends packing; what is packed stays. */
   readonly signal?: AbortSignal | undefined;
   /** Files looked at so far, out of all. */
@@ -37,6 +38,7 @@ export interface PackOptions {
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
+/** A file that is left out. */
 export interface BadImage {
   readonly path: string;
   readonly reason: string;
@@ -82,7 +84,7 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     try {
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
       await fillPack(state, listed, { ...options, makeRoom });
-      const bad = badImages(listed, state, options.maxBadShare ?? DEFAULT_BAD_SHARE);
+      const bad = badImages(listed, state, options.maxBad ?? DEFAULT_BAD_SHARE);
       return packedOf(openPixels(pixelsFile(folder)), listing, listed, state, bad);
     } finally {
       await state.files.close();

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../errors.ts";
 import { type PackLine, readIndex } from "./packIndex.ts";
 
+/** A pack that is being written. */
 export interface PackFiles {
   /** Bytes of all pixels. */
   readonly pixelBytes: number;
@@ -20,10 +21,12 @@ export interface PackFiles {
   close(): Promise<void>;
 }
 
+/** The path of a pack's pixels. */
 export function pixelsFile(folder: string): string {
   return join(folder, "pixels.bin");
 }
 
+/** The path of its index. */
 export function indexFile(folder: string): string {
   return join(folder, "index.jsonl");
 }

@@ -5,6 +5,7 @@ import { createImageWorkers } from "./imageWorkers.ts";
 import type { PackProgress } from "./packRoom.ts";
 import { jobsFor, type ListedFiles, type PackState, stampOf, unknownFiles } from "./packState.ts";
 
+/** How a pack is filled, and who makes room for it. */
 export interface FillOptions {
   readonly fitting: Fitting;
   readonly threads?: number | undefined;

@@ -21,6 +21,7 @@ const lineSchema = z.strictObject({
   picture: pictureSchema.optional(),
   error: z.string().optional(),
 });
+/** A line of the index: of a picture, or of a file that cannot be read. */
 export type PackLine = z.infer<typeof lineSchema>;
 
 const READ_BYTES = 1024 * 1024;

@@ -6,6 +6,7 @@ import { writing } from "./packFiles.ts";
 
 const WAIT_MS = 200;
 
+/** While another process packs: what ends the waiting, and who is told of it. */
 export interface PackLockOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onMessage?: ((message: string) => void) | undefined;

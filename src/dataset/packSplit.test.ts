@@ -3,7 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { noise } from "../../test/pictureFolder.ts";
+import { noise } from "../../test/packPictures.ts";
 import { DataError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { permutation, randomStream } from "../random.ts";

@@ -50,6 +50,7 @@ interface Columns {
   readonly path: string[];
 }
 
+/** Which of a pack's pictures make a split. */
 export interface PackSplitOptions {
   readonly pixels: PackPixels;
   /** The folder of the picture files. */

@@ -28,6 +28,7 @@ const MOMENTS = 5;
 /** More contents of one size than these are not worth comparing with. */
 const MAX_SAME_SIZE = 32;
 
+/** An empty table. */
 export function createPackTable(): PackTable {
   const ids = new Map<string, number>();
   let rows = new Float64Array(ROW * 1024);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type TarEntry, tarArchive } from "../../test/cifar10Files.ts";
-import { writeFiles } from "../../test/flowerFiles.ts";
+import { writeFiles } from "../../test/writeFiles.ts";
 import { DataError } from "../errors.ts";
 import { unpackTarGz } from "./unpack.ts";
 

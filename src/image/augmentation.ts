@@ -3,6 +3,7 @@ import { z } from "zod";
 
 const factor = z.number().min(0).max(1);
 
+/** Checks an `Augmentation` read from a file; what is left out is not done. */
 export const augmentationSchema = z.strictObject({
   /** Probability of a left-right reflection. Source: Krizhevsky et al. 2012, §4.1: 0.5. */
   flip: factor.optional(),
@@ -18,7 +19,9 @@ export const augmentationSchema = z.strictObject({
   erase: factor.optional(),
 });
 
+/** How strong each change is. */
 export type Augmentation = z.infer<typeof augmentationSchema>;
+/** What `--augment` lists. */
 export type AugmentationName = keyof Augmentation;
 
 /** The usual strengths, by the names that `--augment` takes. */
@@ -30,4 +33,5 @@ export const usualAugmentation: Required<Augmentation> = {
   erase: 0.25,
 };
 
+/** All of them, in the order in which they are listed. */
 export const augmentationNames = Object.keys(usualAugmentation) as readonly AugmentationName[];

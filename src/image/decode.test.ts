@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp, { type Sharp } from "sharp";
-import { decodeBytes } from "../../test/decoded.ts";
+import { decodeAsFile } from "../../test/decoded.ts";
 import { decodeImage, encodePng } from "./decode.ts";
 import type { Image } from "./image.ts";
 
@@ -46,7 +46,7 @@ describe("decodeImage", () => {
     const image = pattern(3, 2, 3);
     const pixel = (i: number) => [...image.data.subarray(3 * i, 3 * i + 3)];
     // Orientation 6: rows of the file are columns of the picture, from the right.
-    const turned = await decodeBytes(await asSharp(image).withMetadata({ orientation: 6 }).png().toBuffer());
+    const turned = await decodeAsFile(await asSharp(image).withMetadata({ orientation: 6 }).png().toBuffer());
     assert.deepEqual([turned.width, turned.height], [2, 3]);
     assert.deepEqual([...turned.data], [3, 0, 4, 1, 5, 2].flatMap(pixel));
   });
@@ -56,7 +56,7 @@ describe("decodeImage", () => {
     const png = await sharp(pixels, { raw: { width: 3, height: 1, channels: 4 } })
       .png()
       .toBuffer();
-    const { channels, data } = await decodeBytes(png);
+    const { channels, data } = await decodeAsFile(png);
     assert.equal(channels, 3);
     // Opaque as it is; clear is white; 51/255 = 1/5 of the colour and 4/5 of white.
     assert.deepEqual([...data], [10, 20, 30, 255, 255, 255, 224, 204, 244]);
@@ -68,7 +68,7 @@ describe("decodeImage", () => {
       .toColourspace("b-w")
       .png()
       .toBuffer();
-    const { channels, data } = await decodeBytes(png);
+    const { channels, data } = await decodeAsFile(png);
     assert.deepEqual([channels, ...data], [1, 10, 255]);
   });
 
@@ -81,14 +81,14 @@ describe("decodeImage", () => {
     } as const;
     const png = await asSharp(image).png({ palette: true, colours: 4, dither: 0 }).toBuffer();
     assert.equal((await sharp(png).metadata()).isPalette, true);
-    assert.deepEqual(await decodeBytes(png), image);
+    assert.deepEqual(await decodeAsFile(png), image);
   });
 
   test("one photo in every form is close to itself", async () => {
-    const whole = await decodeBytes(photo);
+    const whole = await decodeAsFile(photo);
     const picture = () => asSharp(whole);
     const difference = async (bytes: Uint8Array) => {
-      const { width, height, channels, data } = await decodeBytes(bytes);
+      const { width, height, channels, data } = await decodeAsFile(bytes);
       assert.deepEqual([width, height, channels], [320, 240, 3]);
       return data.reduce((sum, value, i) => sum + Math.abs(value - (whole.data[i] as number)), 0) / data.length;
     };
@@ -109,22 +109,22 @@ describe("decodeImage", () => {
   });
 
   test("grey versions of the photo keep one channel, which is its luminance", async () => {
-    const colour = await decodeBytes(photo);
+    const colour = await decodeAsFile(photo);
     const grey = asSharp(colour).toColourspace("b-w");
-    const eight = await decodeBytes(await grey.clone().png().toBuffer());
+    const eight = await decodeAsFile(await grey.clone().png().toBuffer());
     assert.deepEqual([eight.channels, eight.data.length], [1, 320 * 240]);
     const luminance = (i: number) =>
       [0.2126, 0.7152, 0.0722].reduce((sum, weight, c) => sum + weight * (colour.data[3 * i + c] as number), 0);
     const mean = eight.data.reduce((sum, value, i) => sum + Math.abs(value - luminance(i)), 0) / eight.data.length;
     // libvips weighs linear light, this the stored numbers: a few units apart where colours are strong.
     assert.ok(mean < 4, `${mean}`);
-    const jpeg = await decodeBytes(await grey.clone().jpeg({ quality: 95 }).toBuffer());
+    const jpeg = await decodeAsFile(await grey.clone().jpeg({ quality: 95 }).toBuffer());
     assert.equal(jpeg.channels, 1);
     assert.ok(jpeg.data.every((value, i) => Math.abs(value - (eight.data[i] as number)) < 20));
     // 16 bits of other values than multiples of 257 keep their high byte, all 65,536 of them.
     const samples = Uint16Array.from({ length: 65_536 }, (_, i) => i);
     const raw = { width: 256, height: 256, channels: 1 } as const;
-    const sixteen = await decodeBytes(await sharp(samples, { raw }).toColourspace("grey16").png().toBuffer());
+    const sixteen = await decodeAsFile(await sharp(samples, { raw }).toColourspace("grey16").png().toBuffer());
     assert.deepEqual([sixteen.channels, sixteen.data], [1, Uint8Array.from(samples, (sample) => sample >> 8)]);
   });
 
@@ -133,7 +133,7 @@ describe("decodeImage", () => {
     const png = await asSharp(red).withIccProfile("p3").png().toBuffer();
     assert.ok((await sharp(png).metadata()).icc);
     // Display P3 writes the red of sRGB as (234, 51, 35), give or take a rounding; applied, it would be (255, 0, 0) again.
-    const { data } = await decodeBytes(png);
+    const { data } = await decodeAsFile(png);
     assert.ok(
       [234, 51, 35].every((value, c) => Math.abs(value - (data[c] as number)) <= 1),
       `${data}`,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import sharp from "sharp";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import {
   type GifImage,
   gifFile,
@@ -87,8 +87,8 @@ describe("decodeImage: files that are not an intact picture", () => {
 
   test("cut anywhere, bytes behind the end allowed", async () => {
     for (const [name, bytes] of Object.entries(await files())) {
-      const whole = await decodeBytes(bytes);
-      assert.deepEqual(await decodeBytes(Buffer.concat([bytes, Buffer.from("trailing \xff bytes")])), whole, name);
+      const whole = await decodeAsFile(bytes);
+      assert.deepEqual(await decodeAsFile(Buffer.concat([bytes, Buffer.from("trailing \xff bytes")])), whole, name);
       for (let length = 0; length < bytes.length; length++) {
         const expected =
           length < 13
@@ -106,12 +106,12 @@ describe("decodeImage: files that are not an intact picture", () => {
     const { "WebP with alpha": alpha, "moving GIF": gif } = await files();
     const all = { png, interlaced, lossy, lossless, alpha, gif } as Readonly<Record<string, Buffer>>;
     for (const [name, bytes] of Object.entries(all)) {
-      const whole = await decodeBytes(bytes);
+      const whole = await decodeAsFile(bytes);
       const percents = Array.from({ length: 33 }, (_, i) => Math.ceil((bytes.length * (3 * i + 1)) / 100));
       for (const missing of [1, 2, 3, 4, 5, 6, 7, 8, ...percents]) {
         const file = mended(bytes.subarray(0, bytes.length - missing));
         // The last bytes may be padding; libwebp does not notice either if they hold the last pixel.
-        await decodeBytes(file).then(
+        await decodeAsFile(file).then(
           (image) => {
             const changed = image.data.filter((value, i) => value !== whole.data[i]).length;
             assert.ok(missing <= 8 && changed <= 3, `${name}: ${missing} bytes less, ${changed} samples changed`);
@@ -183,7 +183,7 @@ describe("decodeImage: files that are not an intact picture", () => {
         return flipped;
       };
       await assertRefused(flip(png), /expected/);
-      await decodeBytes(flip(jpeg)).then(
+      await decodeAsFile(flip(jpeg)).then(
         ({ width, height, channels, data }) => assert.equal(data.length, width * height * channels),
         (error: unknown) => assert.ok(error instanceof DataError),
       );

@@ -1,7 +1,7 @@
 /**
  * How pictures of any size and shape are fitted to a network's input, in two steps. First the whole picture is resized, and a part of that kept:
  * the same for training and evaluation, and all that is needed of the picture from then on. Then a window of that becomes the input, drawn anew each
- * time in training.
+ * time in training. Longer than other files: all fits stand side by side.
  *
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  */
@@ -30,7 +30,9 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("native") }),
 ]);
 
+/** How pictures are fitted, with its numbers. Plain JSON. */
 export type Fit = z.infer<typeof fitSchema>;
+/** What `--fit` takes. */
 export type FitName = Fit["kind"];
 
 /** The size that a whole picture is resized to, and the part of that which is kept. */
@@ -148,6 +150,7 @@ const kinds: FitKinds = {
   },
 };
 
+/** All of them. */
 export const fitNames = Object.keys(kinds) as [FitName, ...FitName[]];
 
 /** What each fit does, for help. */

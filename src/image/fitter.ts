@@ -20,6 +20,7 @@ export interface Fitting {
  */
 export type Fitter = (image: Image) => Image;
 
+/** Makes one, with memory of its own. It throws ShapeError if a picture's bytes do not fit its size. */
 export function createFitter({ size: [height, width], channels, fit, resize }: Fitting): Fitter {
   const size = { width, height };
   const resizer = createResizer(resize);

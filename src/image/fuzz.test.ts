@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import sharp from "sharp";
-import { decodeBytes } from "../../test/decoded.ts";
+import { decodeAsFile } from "../../test/decoded.ts";
 import {
   anmf,
   exif,
@@ -82,13 +82,13 @@ describe(`${MUTATIONS} changed files: each is a whole picture or a DataError, so
     test(name, async () => {
       const words = new Uint32Array(40);
       const seed = seeds[name] as Buffer;
-      await decodeBytes(seed);
+      await decodeAsFile(seed);
       for (let i = number; i < MUTATIONS; i += names.length) {
         fillWords(randomStream(1, "fuzz.test"), i, words);
         const changed = mutated(seed, words);
         const file = name.includes("PNG") && (i / names.length) % 4 < 3 ? withChecksums(changed) : changed;
         const begin = performance.now();
-        await decodeBytes(file).then(
+        await decodeAsFile(file).then(
           ({ width, height, channels, data }) => {
             assert.ok(width > 0 && height > 0 && (channels === 1 || channels === 3));
             assert.equal(data.length, width * height * channels, `${name}, ${i}`);

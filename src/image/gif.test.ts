@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { type GifImage, gifColours, gifFile } from "../../test/otherImageFiles.ts";
 import { fillWords, randomStream } from "../random.ts";
 import { lzwPixels } from "./gifPixels.ts";
@@ -14,27 +14,27 @@ const pixelsOf = (...numbers: readonly (number | undefined)[]) =>
 const square: GifImage = { left: 0, top: 0, width: 2, height: 2, pixels: [0, 1, 2, 3] };
 
 test("GIF: colours, transparency, rows that are interlaced", async () => {
-  assert.deepEqual([...(await decodeBytes(gifFile([2, 2], square))).data], pixelsOf(0, 1, 2, 3));
-  const clear = await decodeBytes(gifFile([2, 2], { ...square, transparent: 1 }));
+  assert.deepEqual([...(await decodeAsFile(gifFile([2, 2], square))).data], pixelsOf(0, 1, 2, 3));
+  const clear = await decodeAsFile(gifFile([2, 2], { ...square, transparent: 1 }));
   assert.deepEqual([clear.channels, ...clear.data], [3, ...pixelsOf(0, undefined, 2, 3)]);
   // Interlaced rows lie in the order 0, 4, 2, 1, 3 of five.
   const rows: GifImage = { ...square, width: 1, height: 5, pixels: [0, 1, 2, 3, 0], isInterlaced: true };
   const file = gifFile([1, 5], rows);
-  assert.deepEqual([...(await decodeBytes(file)).data], pixelsOf(0, 3, 2, 0, 1));
+  assert.deepEqual([...(await decodeAsFile(file)).data], pixelsOf(0, 3, 2, 0, 1));
   assert.equal(inspectImage(file).header.isProgressive, true);
 });
 
 test("GIF: the first frame lies at its place on its canvas, white where it does not reach, other frames are not seen", async () => {
   const dot: GifImage = { left: 1, top: 1, width: 1, height: 1, pixels: [2] };
   const none = undefined;
-  const { width, height, data } = await decodeBytes(gifFile([3, 2], dot, square, { ...square, pixels: [3, 3, 3, 3] }));
+  const { width, height, data } = await decodeAsFile(gifFile([3, 2], dot, square, { ...square, pixels: [3, 3, 3, 3] }));
   assert.deepEqual([width, height, ...data], [3, 2, ...pixelsOf(none, none, none, none, 2, none)]);
   // Of these sizes, which old programs wrote without meaning them, some decoders make something else.
-  const screen = await decodeBytes(gifFile([640, 480], dot));
+  const screen = await decodeAsFile(gifFile([640, 480], dot));
   assert.deepEqual([screen.width, screen.height], [640, 480]);
   assert.deepEqual([...screen.data.subarray(3 * 641, 3 * 643)], pixelsOf(2, none));
   // A canvas that is too small grows.
-  const small = await decodeBytes(gifFile([1, 2], dot));
+  const small = await decodeAsFile(gifFile([1, 2], dot));
   assert.deepEqual([small.width, small.height, ...small.data], [2, 2, ...pixelsOf(none, none, none, 2)]);
 });
 
@@ -50,7 +50,7 @@ test("GIF: moving ones that libvips writes give their first frame", async () => 
     .gif()
     .toBuffer();
   assert.equal((await sharp(file).metadata()).pages, 3);
-  const { width, height, data } = await decodeBytes(file);
+  const { width, height, data } = await decodeAsFile(file);
   assert.deepEqual([width, height, ...data], [4, 3, ...new Array(12).fill(gifColours[0]).flat()]);
 });
 
@@ -59,9 +59,9 @@ test("GIF: extensions are passed over, also an empty one in front of the trailer
   const comment = Buffer.of(0x21, 0xfe, 2, 0x3b, 0x2c, 0);
   const parts = [plain.subarray(0, 25), comment, plain.subarray(25, -1), comment, Buffer.of(0x21, 0xfe, 0, 0x3b)];
   const file = Buffer.concat(parts);
-  const image = await decodeBytes(plain);
-  assert.deepEqual(await decodeBytes(file), image);
-  assert.deepEqual(await decodeBytes(Buffer.concat([file, comment])), image);
+  const image = await decodeAsFile(plain);
+  assert.deepEqual(await decodeAsFile(file), image);
+  assert.deepEqual(await decodeAsFile(Buffer.concat([file, comment])), image);
   for (let length = 13; length < file.length; length++) {
     assert.throws(() => inspectImage(file.subarray(0, length)), /got a truncated one/);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import sharp, { type Sharp } from "sharp";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { adobe, exif, flatJpeg, jpegSegment } from "../../test/otherImageFiles.ts";
 import { inspectImage } from "./inspect.ts";
 
@@ -10,7 +10,7 @@ const photo = await readFile("test/golden/raccoon.jpg");
 
 /** The colour of the one that fills the picture. */
 async function colourOf(file: Uint8Array): Promise<number[]> {
-  const { width, height, channels, data } = await decodeBytes(file);
+  const { width, height, channels, data } = await decodeAsFile(file);
   assert.deepEqual([width, height], [8, 8]);
   const first = [...data.subarray(0, channels)];
   assert.ok(data.every((value, i) => value === first[i % channels]));
@@ -94,7 +94,7 @@ test("JPEG: a map of gains behind the picture, as telephones write it, changes n
   assert.ok((await sharp(mapped).metadata()).gainMap);
   const end = mapped.indexOf(Buffer.of(0xff, 0xd9, 0xff, 0xd8)) + 2;
   assert.ok(end > 2 && end < mapped.length);
-  assert.deepEqual(await decodeBytes(mapped), await decodeBytes(mapped.subarray(0, end)));
+  assert.deepEqual(await decodeAsFile(mapped), await decodeAsFile(mapped.subarray(0, end)));
 });
 
 test("JPEG: a progressive one that was cut between scans and given an end mark", async () => {
@@ -154,7 +154,7 @@ test("JPEG: all orientations, from the corner where each begins", async () => {
   for (const order of ["II", "MM"] as const) {
     for (const [i, expected] of shown.entries()) {
       const app1 = jpegSegment(0xe1, Buffer.concat([Buffer.from("Exif\0\0"), exif(i + 1, order)]));
-      const turned = await decodeBytes(Buffer.concat([file.subarray(0, 2), app1, file.subarray(2)]));
+      const turned = await decodeAsFile(Buffer.concat([file.subarray(0, 2), app1, file.subarray(2)]));
       const columns = i < 4 ? 3 : 2;
       assert.deepEqual([turned.width, turned.channels], [8 * columns, 1]);
       const middles = expected.map((_, j) => {

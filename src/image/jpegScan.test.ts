@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import sharp from "sharp";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { flatJpeg, jpegSegment, restartJpeg } from "../../test/otherImageFiles.ts";
 import { inspectImage } from "./inspect.ts";
 import { codingUnits } from "./jpegScan.ts";
@@ -35,7 +35,7 @@ const encoded: Readonly<Record<string, Buffer>> = {
 describe("JPEG: cut at any percent and by the last bytes, with an end mark or without", () => {
   for (const [name, whole] of Object.entries(encoded)) {
     test(name, async () => {
-      await decodeBytes(whole);
+      await decodeAsFile(whole);
       const lengths = Array.from({ length: 99 }, (_, i) => Math.floor((whole.length * (i + 1)) / 100));
       for (let missing = 3; missing < 12; missing++) lengths.push(whole.length - missing);
       for (const length of lengths) {
@@ -56,7 +56,7 @@ describe("JPEG: restart marks", () => {
   const marks = [...whole.keys()].filter((i) => whole[i] === 0xff && ((whole[i + 1] as number) & 0xf8) === 0xd0);
 
   test("intact: each block has its value", async () => {
-    const { width, height, channels, data } = await decodeBytes(whole);
+    const { width, height, channels, data } = await decodeAsFile(whole);
     assert.deepEqual([width, height, channels, marks.length], [88, 8, 1, 10]);
     assert.deepEqual(
       data,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp, { type Sharp } from "sharp";
-import { decodeBytes } from "../../test/decoded.ts";
+import { decodeAsFile } from "../../test/decoded.ts";
 import { idat, ihdr, type PngForm, pngFile } from "../../test/pngFiles.ts";
 import { decodeImage } from "./decode.ts";
 import type { Image } from "./image.ts";
@@ -25,7 +25,7 @@ const asSharp = ({ channels, data }: Image): Sharp => {
 
 /** The levels by which samples differ: the most, and the mean. */
 async function difference(file: Uint8Array, wanted: Image): Promise<{ readonly most: number; readonly mean: number }> {
-  const image = await decodeBytes(file);
+  const image = await decodeAsFile(file);
   assert.deepEqual([image.width, image.height, image.channels], [width, height, wanted.channels]);
   const levels = image.data.map((value, i) => Math.abs(value - (wanted.data[i] as number)));
   return { most: levels.reduce((a, b) => Math.max(a, b)), mean: levels.reduce((a, b) => a + b, 0) / levels.length };

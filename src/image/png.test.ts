@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { idat, ihdr, type PngCoding, type PngForm, pngChunk, pngFile, samplesPerPixel } from "../../test/pngFiles.ts";
 
 const forms = Object.entries({ 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] }).flatMap(
@@ -53,7 +53,7 @@ describe("PNG: every colour type, bit depth and interlace", () => {
     test(nameOf(form), async () => {
       const plte = colourType === 3 ? [palette(2 ** bitDepth)] : [];
       const pixels = idat(form, sampleOf(bitDepth));
-      const image = await decodeBytes(pngFile(ihdr(form), ...plte, pixels));
+      const image = await decodeAsFile(pngFile(ihdr(form), ...plte, pixels));
       assert.deepEqual([image.width, image.height, image.channels], [width, height, colourType % 4 === 0 ? 1 : 3]);
       assertPixels(
         image.data,
@@ -70,7 +70,7 @@ describe("PNG: every colour type, bit depth and interlace", () => {
         colourType === 3
           ? first.flatMap((i) => [...new Array<number>(i).fill(255), 0])
           : first.flatMap((s) => [s >> 8, s & 255]);
-      const clear = await decodeBytes(pngFile(ihdr(form), ...plte, pngChunk("tRNS", trns), pixels));
+      const clear = await decodeAsFile(pngFile(ihdr(form), ...plte, pngChunk("tRNS", trns), pixels));
       assert.equal(clear.channels, image.channels);
       assertPixels(
         clear.data,
@@ -89,7 +89,7 @@ describe("PNG: every colour type, bit depth and interlace", () => {
         [size, size],
       ] as const) {
         const form: PngForm = { width, height, bitDepth: 2, colourType: 0, isInterlaced: true };
-        const image = await decodeBytes(pngFile(ihdr(form), idat(form, sampleOf(2))));
+        const image = await decodeAsFile(pngFile(ihdr(form), idat(form, sampleOf(2))));
         assertPixels(
           image.data,
           expected(form, () => false),
@@ -104,7 +104,7 @@ describe("PNG: every colour type, bit depth and interlace", () => {
 /** A file of this form, which is to be decoded right however it is coded; with a palette of every colour. */
 async function assertDecoded(form: PngForm, coding: PngCoding): Promise<void> {
   const plte = form.colourType === 3 ? [palette(2 ** form.bitDepth)] : [];
-  const { width, height, channels, data } = await decodeBytes(
+  const { width, height, channels, data } = await decodeAsFile(
     pngFile(ihdr(form), ...plte, idat(form, sampleOf(form.bitDepth), coding)),
   );
   const name = `${nameOf(form)}, ${form.width}×${form.height}, ${coding.filter?.(1)}`;
@@ -146,7 +146,7 @@ describe("PNG: however it is coded", () => {
     const form: PngForm = { width: 16, height: 16, bitDepth: 8, colourType: 3, isInterlaced: false };
     const alphas = Array.from({ length: 200 }, (_, i) => i + 20);
     const pixels = idat(form, (x, y) => 16 * y + x);
-    const { data } = await decodeBytes(pngFile(ihdr(form), palette(256), pngChunk("tRNS", alphas), pixels));
+    const { data } = await decodeAsFile(pngFile(ihdr(form), palette(256), pngChunk("tRNS", alphas), pixels));
     const wanted = Array.from({ length: 256 }, (_, i) => {
       const alpha = (alphas[i] ?? 255) / 255;
       return colour(i).map((value) => Math.round(value * alpha + 255 * (1 - alpha)));
@@ -165,7 +165,7 @@ describe("PNG: however it is coded", () => {
             palette(most + 1),
             idat(form, (x, y) => (x === 4 && y === 2 ? highest : most)),
           );
-        const { data } = await decodeBytes(file(most));
+        const { data } = await decodeAsFile(file(most));
         assert.deepEqual([...data], new Array(15).fill(colour(most)).flat());
         const message = `a pixel of colour ${most + 1} of ${most + 1}\\)`;
         await assertRefused(file(most + 1), new RegExp(message));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { deflateSync } from "node:zlib";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { exif } from "../../test/otherImageFiles.ts";
 import { idat, ihdr, type PngForm, pngChunk, pngFile } from "../../test/pngFiles.ts";
 import { crc32 } from "./crc32.ts";
@@ -122,13 +122,13 @@ describe("PNG: broken files", () => {
     await assertRefused(of(deflateSync(rows.subarray(0, 7))), /damaged one \(.*libpng/);
     const wrong = Buffer.from(coded).fill(0, coded.length - 1);
     await assertRefused(of(wrong), /damaged one \(.*libpng/);
-    const whole = await decodeBytes(of(coded));
+    const whole = await decodeAsFile(of(coded));
     const more = [deflateSync(Buffer.concat([rows, rows])), Buffer.concat([coded, Buffer.from("more")])];
-    for (const data of more) assert.deepEqual(await decodeBytes(of(data)), whole);
+    for (const data of more) assert.deepEqual(await decodeAsFile(of(data)), whole);
   });
 
   test("broken ancillary chunks, which do not change pixels, change nothing", async () => {
-    const whole = await decodeBytes(pngFile(ihdr(rgb), pixelsOf(rgb)));
+    const whole = await decodeAsFile(pngFile(ihdr(rgb), pixelsOf(rgb)));
     const profile = pngChunk("iCCP", [65, 0, 0, ...deflateSync(Buffer.from("no profile"))]);
     const bomb = pngChunk("zTXt", [65, 0, 0, ...deflateSync(Buffer.alloc(60e6))]);
     const names = [
@@ -149,7 +149,7 @@ describe("PNG: broken files", () => {
     const short = names.map((name) => pngChunk(name, [1]));
     for (const chunk of [profile, bomb, ...short]) {
       const file = pngFile(ihdr(rgb), chunk, chunk, pixelsOf(rgb));
-      assert.deepEqual(await decodeBytes(file), whole, chunk.toString("latin1", 4, 8));
+      assert.deepEqual(await decodeAsFile(file), whole, chunk.toString("latin1", 4, 8));
     }
   });
 
@@ -163,17 +163,17 @@ describe("PNG: broken files", () => {
 });
 
 test("PNG: EXIF counts in front of the pixels and behind them", async () => {
-  const early = await decodeBytes(pngFile(ihdr(grey), pngChunk("eXIf", exif(6)), pixelsOf(grey)));
-  const late = await decodeBytes(pngFile(ihdr(grey), pixelsOf(grey), pngChunk("eXIf", exif(6))));
+  const early = await decodeAsFile(pngFile(ihdr(grey), pngChunk("eXIf", exif(6)), pixelsOf(grey)));
+  const late = await decodeAsFile(pngFile(ihdr(grey), pixelsOf(grey), pngChunk("eXIf", exif(6))));
   assert.deepEqual([early.width, early.height], [2, 3]);
   assert.deepEqual(late, early);
 });
 
 test("PNG: chunks that do not change pixels, unknown ones, empty IDAT and bytes behind IEND are passed over", async () => {
-  const plain = await decodeBytes(pngFile(ihdr(grey), pixelsOf(grey)));
+  const plain = await decodeAsFile(pngFile(ihdr(grey), pixelsOf(grey)));
   const more = [pngChunk("gAMA", [0, 0, 177, 143]), pngChunk("teSt", [1, 2])];
   const file = pngFile(ihdr(grey), ...more, pixelsOf(grey), pngChunk("IDAT"), pngChunk("tEXt", [65, 0, 66]));
-  assert.deepEqual(await decodeBytes(Buffer.concat([file, Buffer.from("more")])), plain);
+  assert.deepEqual(await decodeAsFile(Buffer.concat([file, Buffer.from("more")])), plain);
   assert.equal(inspectImage(file).header.isProgressive, false);
 });
 

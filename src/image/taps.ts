@@ -33,6 +33,7 @@ const kernels = {
 /** How pictures are resized. Both widen their support when shrinking, so that nothing aliases. */
 export type Filter = keyof typeof kernels;
 
+/** What `--filter` takes. */
 export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
 
 /**
@@ -41,7 +42,7 @@ export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
  *
  * Source: Pillow, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
  */
-export function createTaps(filter: Filter, inputExtent: number, outputExtent: number): Taps {
+function createTaps(filter: Filter, inputExtent: number, outputExtent: number): Taps {
   const { support: reach, weight }: Kernel = kernels[filter];
   const scale = inputExtent / outputExtent;
   const stretch = Math.max(scale, 1);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
-import { assertRefused, decodeBytes } from "../../test/decoded.ts";
+import { assertRefused, decodeAsFile } from "../../test/decoded.ts";
 import { anmf, exif, riffChunk, vp8x, webpFile } from "../../test/otherImageFiles.ts";
 import { inspectImage } from "./inspect.ts";
 
@@ -15,13 +15,13 @@ const still = (
 const white = [255, 255, 255];
 
 test("WebP: simple and extended, still and moving, at its place on its canvas", async () => {
-  const plain = await decodeBytes(webpFile(still));
+  const plain = await decodeAsFile(webpFile(still));
   assert.deepEqual([plain.width, plain.height, plain.channels, ...plain.data], [3, 2, 3, ...colours]);
-  assert.deepEqual(await decodeBytes(webpFile(vp8x(0, 3, 2), still, riffChunk("XMP ", Buffer.from("a")))), plain);
+  assert.deepEqual(await decodeAsFile(webpFile(vp8x(0, 3, 2), still, riffChunk("XMP ", Buffer.from("a")))), plain);
   const anim = riffChunk("ANIM", Buffer.from([1, 2, 3, 255, 0, 0]));
   const moving = webpFile(vp8x(2, 3, 2), anim, anmf(0, 0, 3, 2, still), anmf(0, 0, 3, 2, still));
-  assert.deepEqual(await decodeBytes(moving), plain);
-  const placed = await decodeBytes(webpFile(vp8x(2, 5, 3), anim, anmf(2, 0, 3, 2, still)));
+  assert.deepEqual(await decodeAsFile(moving), plain);
+  const placed = await decodeAsFile(webpFile(vp8x(2, 5, 3), anim, anmf(2, 0, 3, 2, still)));
   const rows = [white, white, colours.slice(0, 9), white, white, colours.slice(9), white, white, white, white, white];
   assert.deepEqual([placed.width, placed.height, ...placed.data], [5, 3, ...rows.flat()]);
 });
@@ -29,12 +29,12 @@ test("WebP: simple and extended, still and moving, at its place on its canvas", 
 test("WebP: alpha of both kinds lies on white", async () => {
   const rgba = Uint8Array.of(10, 20, 30, 255, 10, 20, 30, 0, 100, 0, 200, 51, 9, 9, 9, 255);
   const picture = sharp(rgba, { raw: { width: 4, height: 1, channels: 4 } });
-  const lossless = await decodeBytes(await picture.clone().webp({ lossless: true, exact: true }).toBuffer());
+  const lossless = await decodeAsFile(await picture.clone().webp({ lossless: true, exact: true }).toBuffer());
   assert.deepEqual([...lossless.data], [10, 20, 30, ...white, 224, 204, 244, 9, 9, 9]);
   const wide = picture.clone().resize(64, 16, { kernel: "nearest" });
   const lossy = await wide.webp({ quality: 95, alphaQuality: 100 }).toBuffer();
   assert.ok(lossy.includes("ALPH") && lossy.includes("VP8 "));
-  const { width, data } = await decodeBytes(lossy);
+  const { width, data } = await decodeAsFile(lossy);
   const middles = [8, 24, 40, 56].flatMap((x) => [...data.subarray(3 * (8 * width + x), 3 * (8 * width + x) + 3)]);
   // Areas of 16×16 pixels of one colour, with a quarter of the chrominances' resolution.
   const error = Math.max(...middles.map((value, i) => Math.abs(value - (lossless.data[i] as number))));
@@ -45,7 +45,7 @@ test("WebP: upright by its EXIF, with and without the prefix of JPEG", async () 
   for (const prefix of ["", "Exif\0\0"]) {
     const file = webpFile(vp8x(8, 3, 2), still, riffChunk("EXIF", Buffer.concat([Buffer.from(prefix), exif(6)])));
     assert.equal(inspectImage(file).header.orientation, 6);
-    const { width, height, data } = await decodeBytes(file);
+    const { width, height, data } = await decodeAsFile(file);
     assert.deepEqual(
       [width, height, ...data],
       [2, 3, ...[3, 0, 4, 1, 5, 2].flatMap((i) => colours.slice(3 * i, 3 * i + 3))],

@@ -3,18 +3,9 @@
  * Networks"; section numbers are those of that paper.
  */
 import { ConfigError } from "../errors.ts";
-import {
-  adaptiveAveragePool2d,
-  conv2d,
-  dropout,
-  flatten,
-  linear,
-  localResponseNorm,
-  maxPool2d,
-  relu,
-} from "../layers/kinds.ts";
+import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import { alexnetHalf } from "./alexnetHalf.ts";
-import { alexnetSmall } from "./alexnetSmall.ts";
+import { alexnetOwt, alexnetSmall } from "./alexnetOwt.ts";
 import type { Network } from "./network.ts";
 
 const alexnet: Network = {
@@ -48,38 +39,6 @@ const alexnet: Network = {
     linear("fc7", { outFeatures: 4096 }),
     relu("relu7"),
     dropout("drop7", { probability: 0.5 }),
-    linear("fc8", { outFeatures: 1000 }),
-  ],
-};
-
-const alexnetOwt: Network = {
-  name: "alexnet-owt",
-  source:
-    "Krizhevsky 2014, “One weird trick for parallelizing convolutional neural networks”, as torchvision.models.alexnet has it",
-  deviations: [],
-  input: [3, 224, 224],
-  layers: [
-    conv2d("conv1", { outChannels: 64, kernelSize: 11, stride: 4, padding: 2 }),
-    relu("relu1"),
-    maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
-    conv2d("conv2", { outChannels: 192, kernelSize: 5, padding: 2 }),
-    relu("relu2"),
-    maxPool2d("pool2", { kernelSize: 3, stride: 2 }),
-    conv2d("conv3", { outChannels: 384, kernelSize: 3, padding: 1 }),
-    relu("relu3"),
-    conv2d("conv4", { outChannels: 256, kernelSize: 3, padding: 1 }),
-    relu("relu4"),
-    conv2d("conv5", { outChannels: 256, kernelSize: 3, padding: 1 }),
-    relu("relu5"),
-    maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
-    adaptiveAveragePool2d("avgpool", { outputSize: 6 }),
-    flatten("flatten"),
-    dropout("drop6", { probability: 0.5 }),
-    linear("fc6", { outFeatures: 4096 }),
-    relu("relu6"),
-    dropout("drop7", { probability: 0.5 }),
-    linear("fc7", { outFeatures: 4096 }),
-    relu("relu7"),
     linear("fc8", { outFeatures: 1000 }),
   ],
 };

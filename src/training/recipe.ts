@@ -41,6 +41,7 @@ export const recipeSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(0),
 });
 
+/** A recipe, every value filled in. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
 /** Throws ConfigError naming the value that does not fit. */
@@ -101,7 +102,7 @@ const fashion: Recipe = recipeSchema.parse({
 
 const photos: Recipe = recipeSchema.parse({
   name: "photos",
-  source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for hundreds to thousands of photos; chosen by measurement",
+  source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for hundreds to thousands of photos",
   deviations: [
     "Xavier initialisation, where the paper draws with a deviation of 0.01 and starts some biases at 1",
     "30 epochs, the rate divided by 10 after each ten of them; batches of 64",

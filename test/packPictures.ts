@@ -1,12 +1,11 @@
-/** Folders of made pictures, and what is compared of their packs. */
+/** Pictures and listings to be packed, and what is compared of their packs. */
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { Split } from "../src/dataset/dataset.ts";
 import type { ImageListing, ListedImage } from "../src/dataset/imageListing.ts";
 import { encodePng } from "../src/image/decode.ts";
 import type { Image } from "../src/image/image.ts";
 import { fillWords, randomStream } from "../src/random.ts";
+import { writeFiles } from "./writeFiles.ts";
 
 /** Noise: the same for the same number and size. */
 export function noise(number: number, width: number, height: number, channels: 1 | 3): Image {
@@ -23,8 +22,7 @@ export function bands(number: number, width: number, height: number): Image {
 }
 
 export async function writePicture(root: string, path: string, image: Image): Promise<void> {
-  await mkdir(dirname(join(root, path)), { recursive: true });
-  await writeFile(join(root, path), await encodePng(image));
+  await writeFiles(root, [[path, await encodePng(image)]]);
 }
 
 /** A listing in which these are for training but for every fifth, which is for testing. Labels are 0 and 1 in turn. */

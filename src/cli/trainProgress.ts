@@ -1,0 +1,70 @@
+import { basename } from "node:path";
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
+import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
+import { imageProgress, progressLine, tell } from "./output.ts";
+
+/** Lines of progress for what a run does, one of which is shown at a time. */
+export function trainProgress() {
+  const training = progressLine("train");
+  const evaluating = progressLine("test ");
+  const downloading = progressLine("download");
+  const packing = imageProgress("pack ");
+  const clear = () => {
+    for (const line of [training, evaluating, downloading, packing]) line.clear();
+  };
+  return { training, evaluating, downloading, packing, clear };
+}
+
+/** Shows a run on them. */
+export function showing({
+  training,
+  evaluating,
+  downloading,
+  packing,
+  clear,
+}: ReturnType<typeof trainProgress>): TrainObserver {
+  return {
+    onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
+    onPacking(images, of) {
+      downloading.clear();
+      packing.update(images, of);
+    },
+    onMessage(message) {
+      clear();
+      tell(message);
+    },
+    onStart({ directory, config, epoch }) {
+      clear();
+      const { network, dataset, recipe, engine, machine, precision } = config;
+      const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
+      tell(
+        `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
+      );
+      tell(`${engine.description}, ${precision}, ${machine.cpu}`);
+      tell(`run directory ${directory}`);
+    },
+    onProgress(progress) {
+      evaluating.clear();
+      training.update(progress.images, progress.totalImages, progressText(progress));
+    },
+    onEvaluationProgress(images, of) {
+      training.clear();
+      evaluating.update(images, of, `${images} of ${of} images`);
+    },
+    onEpoch(entry) {
+      clear();
+      tell(epochLine(entry));
+    },
+  };
+}
+
+function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
+  const left = formatDuration((totalImages - images) / examplesPerSecond);
+  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
+}
+
+function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
+  const figures = `train loss ${formatLoss(trainLoss)}, train acc ${formatPercent(trainAccuracy)}`;
+  return `epoch ${Number(epoch.toFixed(2))}: ${figures}, test acc ${formatPercent(testAccuracy)}`;
+}

@@ -1,0 +1,68 @@
+/** AlexNet as it was published again in 2014, and the same for small pictures. */
+import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
+import type { Network } from "./network.ts";
+
+/** Between the first convolution and the linear layers: what the two networks share. */
+const features: Network["layers"] = [
+  relu("relu1"),
+  maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+  conv2d("conv2", { outChannels: 192, kernelSize: 5, padding: 2 }),
+  relu("relu2"),
+  maxPool2d("pool2", { kernelSize: 3, stride: 2 }),
+  conv2d("conv3", { outChannels: 384, kernelSize: 3, padding: 1 }),
+  relu("relu3"),
+  conv2d("conv4", { outChannels: 256, kernelSize: 3, padding: 1 }),
+  relu("relu4"),
+  conv2d("conv5", { outChannels: 256, kernelSize: 3, padding: 1 }),
+  relu("relu5"),
+  maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
+];
+
+/** As torchvision has it. */
+export const alexnetOwt: Network = {
+  name: "alexnet-owt",
+  source:
+    "Krizhevsky 2014, “One weird trick for parallelizing convolutional neural networks”, as torchvision.models.alexnet has it",
+  deviations: [],
+  input: [3, 224, 224],
+  layers: [
+    conv2d("conv1", { outChannels: 64, kernelSize: 11, stride: 4, padding: 2 }),
+    ...features,
+    adaptiveAveragePool2d("avgpool", { outputSize: 6 }),
+    flatten("flatten"),
+    dropout("drop6", { probability: 0.5 }),
+    linear("fc6", { outFeatures: 4096 }),
+    relu("relu6"),
+    dropout("drop7", { probability: 0.5 }),
+    linear("fc7", { outFeatures: 4096 }),
+    relu("relu7"),
+    linear("fc8", { outFeatures: 1000 }),
+  ],
+};
+
+/**
+ * For pictures of 28 to 64 pixels at their own size. Where the others shrink 224 pixels to 55 or 27 before their second convolution, its first one
+ * has stride 1, so that three pools of 3 with stride 2 leave 3×3 of 32 pixels (2×2 of 28, 7×7 of 64).
+ */
+export const alexnetSmall: Network = {
+  name: "alexnet-small",
+  source:
+    "Krizhevsky 2014, “One weird trick for parallelizing convolutional neural networks”, as torchvision.models.alexnet has it",
+  deviations: [
+    "for small pictures: conv1 is 5×5 with stride 1 and padding 2, where the original has 11×11 with stride 4",
+    "1024 units in the hidden linear layers, where the original has 4096; no adaptive pooling before them",
+  ],
+  input: [3, 32, 32],
+  layers: [
+    conv2d("conv1", { outChannels: 64, kernelSize: 5, padding: 2 }),
+    ...features,
+    flatten("flatten"),
+    dropout("drop6", { probability: 0.5 }),
+    linear("fc6", { outFeatures: 1024 }),
+    relu("relu6"),
+    dropout("drop7", { probability: 0.5 }),
+    linear("fc7", { outFeatures: 1024 }),
+    relu("relu7"),
+    linear("fc8", { outFeatures: 1000 }),
+  ],
+};

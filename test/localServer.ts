@@ -1,0 +1,23 @@
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A web server of this process. */
+export interface LocalServer {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** Cuts its connections too. */
+  close(): void;
+}
+
+/** Starts one on a free port. */
+export async function serve(answer: RequestListener): Promise<LocalServer> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
