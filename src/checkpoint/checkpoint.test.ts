@@ -1,4 +1,4 @@
-/** Checkpoints on the disk: saved, damaged, restored. Longer than other files: all tests share one run directory. */
+/** Checkpoints on the disk: saved, damaged, restored. Longer than other files: all tests save and restore the same small model. */
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
