@@ -52,8 +52,8 @@ test("names from each file, told apart by WNID", async () => {
   const index = Object.fromEntries(synsetWords.map((line, i) => [i, [line.slice(0, 9), line.slice(10).split(",")[0]]]));
   const forms = {
     "LOC_synset_mapping.txt": `${synsetWords.join("\r\n")}\r\nn00000001 more than is needed\r\n`,
-    "synset_synsetWords.txt": synsetWords.join("\n"),
-    "data/synset_synsetWords.txt": synsetWords.join("\n"),
+    "synset_words.txt": synsetWords.join("\n"),
+    "data/synset_words.txt": synsetWords.join("\n"),
     "imagenet_class_index.json": JSON.stringify({ ...index, 5: ["n02113186", "Cardigan_corgi"] }),
   };
   for (const [name, text] of Object.entries(forms)) {
@@ -111,11 +111,11 @@ test("what is missing or does not fit", async () => {
   await touch([...valPaths, "val/n09999999/1.JPEG"]);
   await assertRefused("/val/n09999999: expected one of the 5 classes of train, got another");
   await rm(join(dataDir, "val/n09999999"), { recursive: true });
-  await write("synset_synsetWords.txt", synsetWords.slice(1).join("\n"));
-  await assertRefused("/synset_synsetWords.txt: expected the class n01440764, a folder of train; got none");
-  await write("synset_synsetWords.txt", "n01440764 tench\nn02012849");
+  await write("synset_words.txt", synsetWords.slice(1).join("\n"));
+  await assertRefused("/synset_words.txt: expected the class n01440764, a folder of train; got none");
+  await write("synset_words.txt", "n01440764 tench\nn02012849");
   await assertRefused(/synset_words\.txt: line 2: expected a WNID and names, .*, got "n02012849"$/);
-  await rm(join(dataDir, "synset_synsetWords.txt"));
+  await rm(join(dataDir, "synset_words.txt"));
   await write("imagenet_class_index.json", '{"0": ["tench"]}');
   await assertRefused(/imagenet_class_index\.json: expected a JSON object such as .*\n/);
   await write("imagenet_class_index.json", "{");
