@@ -11,7 +11,7 @@ import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import type { EngineName } from "./engineNames.ts";
-import { type EvaluationDataOptions, loadEvaluationData } from "./evaluationData.ts";
+import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { weightSink } from "./tensorStores.ts";
 
@@ -108,6 +108,8 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
         .sort((a, b) => b.probability - a.probability);
     },
     async evaluate(given = {}) {
+      // What reads data sets is loaded here, so that a first prediction does not wait for it.
+      const { loadEvaluationData } = await import("./evaluationData.ts");
       const { split, close: closeData } = await loadEvaluationData(path, file, model, given);
       const { onProgress, signal, seed = 0 } = given;
       try {

@@ -5,12 +5,7 @@ import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { readRunConfig } from "./runSetup.ts";
-
-/** The parts that a data set can have. */
-export const splitNames = ["test", "validation", "train"] as const;
-
-/** What `--split` takes. */
-export type SplitName = (typeof splitNames)[number];
+import type { SplitName } from "./splitNames.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { EngineName } from "../classifier/engineNames.ts";
-import { type SplitName, splitNames } from "../classifier/evaluationData.ts";
+import { type SplitName, splitNames } from "../classifier/splitNames.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
 import { dataDirOption, engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
 import { imageProgress, print, printJson, tell, unicodeOutput } from "./output.ts";

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { precisionNames } from "../classifier/precision.ts";
 import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts";
-import { datasets } from "../dataset/datasets.ts";
+import { datasetNames } from "../dataset/datasetNames.ts";
 import { formatDuration, formatLoss } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
 import {
@@ -46,7 +46,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .description("train a network on a data set")
     .argument(
       "[dataset]",
-      `${datasets.map(({ name }) => name).join(", ")}, or a folder with a folder for each class (default: fashion-mnist)`,
+      `${datasetNames.join(", ")}, or a folder with a folder for each class (default: fashion-mnist)`,
     )
     .option(
       "--network <name>",

@@ -3,13 +3,21 @@ import { isAbsolute } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { cifar10 } from "./cifar10.ts";
 import type { DatasetSource } from "./dataset.ts";
+import { datasetNames } from "./datasetNames.ts";
 import { fashionMnist } from "./fashionMnist.ts";
 import { flowers } from "./flowers.ts";
 import { folderSource } from "./folderSource.ts";
 import { imagenet } from "./imagenet.ts";
 
+const sources: { readonly [N in (typeof datasetNames)[number]]: DatasetSource } = {
+  "fashion-mnist": fashionMnist,
+  cifar10,
+  flowers,
+  imagenet,
+};
+
 /** Every data set that is known by its name. */
-export const datasets: readonly DatasetSource[] = [fashionMnist, cifar10, flowers, imagenet];
+export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sources[name]);
 
 /**
  * A data set by its name, or else a folder of pictures: a path with a slash in it, or the name of a folder that is there.

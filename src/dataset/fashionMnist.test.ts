@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { pixelStatistics } from "../../test/pixelStatistics.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { type Dataset, limitSplit } from "./dataset.ts";
+import { datasetNames } from "./datasetNames.ts";
 import { datasets, findDataset } from "./datasets.ts";
 import { fashionMnist, loadFashionMnist } from "./fashionMnist.ts";
 
@@ -147,7 +148,11 @@ describe("loadFashionMnist on other folders", () => {
 
 test("findDataset: by name, or a folder, or an error that lists the names", async () => {
   assert.equal(await findDataset("fashion-mnist"), fashionMnist);
-  assert.equal(new Set(datasets.map(({ name }) => name)).size, datasets.length);
+  assert.deepEqual(
+    datasets.map(({ name }) => name),
+    datasetNames,
+  );
+  assert.equal(new Set(datasetNames).size, datasets.length);
   assert.equal((await findDataset("src/image")).name, resolve("src/image"));
   assert.equal((await findDataset("src")).name, resolve("src"));
   await assert.rejects(
