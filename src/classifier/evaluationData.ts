@@ -16,6 +16,8 @@ export interface EvaluationDataOptions {
   readonly split?: SplitName;
   /** The first so many images only; of a folder, some of each class. */
   readonly limit?: number;
+  /** Share of the pictures that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
+  readonly maxBad?: number;
   readonly onPacking?: (images: number, of: number) => void;
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -42,8 +44,10 @@ export async function loadEvaluationData(
   const dataset = await openDataset(path, file, model, options);
   try {
     const split = dataset[part];
-    if (!split)
-      throw new ConfigError(`${dataset.name}: expected validation pictures, but it has none; choose another --split`);
+    if (!split || split.length === 0) {
+      const what = part === "train" ? "training" : part;
+      throw new ConfigError(`${dataset.name}: expected ${what} pictures, but it has none; choose another --split`);
+    }
     return { split: relabelled(limitSplit(split, limit), dataset, model), close: () => dataset.close?.() };
   } catch (error) {
     dataset.close?.();
@@ -55,7 +59,7 @@ async function openDataset(
   path: string,
   file: string,
   { preprocessing: fitting }: Model,
-  { dataset, split, limit, dataDir, onPacking, onMessage, signal }: EvaluationDataOptions,
+  { dataset, split, limit, maxBad, dataDir, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = await readRunConfig(path === file ? dirname(file) : path);
   const name = dataset ?? run?.dataset.name;
@@ -64,17 +68,26 @@ async function openDataset(
   }
   const source = await findDataset(name);
   const own = source.name === run?.dataset.name ? run : undefined;
-  const { validationShare, maxBad } = own?.dataset ?? {};
-  return source.load({
+  // Besides what is asked for, nothing is packed that the run did not pack.
+  const { validationShare, trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
+  const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
     // The pictures that were held out are known by the run's share and seed.
-    ...(own ? { validationShare, maxBad, seed: own.recipe.seed } : { allAsTest: true }),
-    ...(split === "train" ? { trainLimit: limit } : { testLimit: limit }),
+    ...(own ? { validationShare, seed: own.recipe.seed } : { allAsTest: true }),
+    maxBad: maxBad ?? own?.dataset.maxBad,
+    ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
     onPacking,
     onMessage,
     signal,
   });
+  if (own?.dataset.listed !== undefined && own.dataset.listed !== loaded.listed) {
+    onMessage?.(
+      `${loaded.source}: not the picture files that the run was started with; unless folders say which are for testing, ` +
+        "some of these may have been trained on",
+    );
+  }
+  return loaded;
 }
 
 function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {

@@ -76,11 +76,17 @@ function namesOf(augmentation: readonly string[]): string {
   return augmentation.toSorted().join(",") || "none";
 }
 
-/** Throws ConfigError if there are not as many images as the run was started with: their order would be another. */
-function refuseOtherImages({ dataset: { trainImages, testImages } }: RunConfig, dataset: Dataset): void {
+/** Throws ConfigError if the images are not those that the run was started with: their order or their classes would be others. */
+function refuseOtherImages({ dataset: { trainImages, testImages, listed } }: RunConfig, dataset: Dataset): void {
   const { source, train } = dataset;
   const test = watchedSplit(dataset);
-  if (train.length === trainImages && test.length === testImages) return;
+  if (train.length === trainImages && test.length === testImages) {
+    if (listed === undefined || listed === dataset.listed) return;
+    throw new ConfigError(
+      `${source}: expected the picture files that the run was started with, got others: some were added, removed, renamed or moved; ` +
+        "put them back, or start another run",
+    );
+  }
   throw new ConfigError(
     `${source}: expected the ${trainImages} training and ${testImages} test images that the run was started with, ` +
       `got ${train.length} and ${test.length}; give their folder with --data-dir`,

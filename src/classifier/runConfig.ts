@@ -23,6 +23,8 @@ export const runConfigSchema = z.object({
     /** Pictures that training is watched by, and of which part they are. */
     testImages: z.int(),
     watched: z.enum(["test", "validation"]).default("test"),
+    /** Of picture files: which there were, see `Dataset`. */
+    listed: z.string().optional(),
     classNames: z.array(z.string()),
   }),
   network: networkSchema,

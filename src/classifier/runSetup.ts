@@ -110,6 +110,7 @@ function describeDataset(dataset: Dataset, settings: RunSettings): RunConfig["da
     trainImages: dataset.train.length,
     testImages: watchedSplit(dataset).length,
     watched: dataset.validation ? "validation" : "test",
+    ...(dataset.listed === undefined ? {} : { listed: dataset.listed }),
     classNames: [...dataset.classNames],
   };
 }

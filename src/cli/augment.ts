@@ -1,7 +1,16 @@
 import type { Command } from "commander";
 import type { PreviewOptions } from "../classifier/augmentPreview.ts";
-import { addInputOptions, dataDirOption, jsonOption, positiveInteger, seed } from "./options.ts";
+import {
+  addInputOptions,
+  dataDirOption,
+  jsonOption,
+  maxBadOption,
+  positiveInteger,
+  seed,
+  validationShareOption,
+} from "./options.ts";
 import { imageProgress, print, printJson, progressLine, tell } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
 
 interface AugmentFlags extends Omit<PreviewOptions, "observer" | "signal" | "dataset"> {
   readonly preview: string;
@@ -15,7 +24,8 @@ Examples:
   alexnet augment cifar10 --fit native --images 4
 
 The sheet shows pictures as they are, as they are evaluated, and as they are
-used in the first epochs of training with the same settings and seed. Nothing
+used in epochs of training. It is made of up to 500 training pictures: of a
+folder that has more, training draws other changes of the same kind. Nothing
 but the sheet is written, and what is needed of the pictures to the cache.
 `;
 
@@ -32,6 +42,8 @@ export function addAugment(program: Command): void {
     .option("--recipe <name>", "as in train")
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
+    .addOption(validationShareOption())
+    .addOption(maxBadOption())
     .addOption(dataDirOption())
     .addOption(jsonOption());
   addInputOptions(augment);
@@ -47,6 +59,8 @@ async function augmentCommand(dataset: string, { preview, json, ...flags }: Augm
     packing.clear();
     downloading.clear();
   };
+  // Nothing is to be saved, but the terminal gets its cursor back at a regular end only.
+  const stop = onStopSignals(() => process.exit(stop.exitCode()));
   try {
     const { png, ...made } = await previewAugmentation({
       ...flags,
@@ -66,5 +80,6 @@ async function augmentCommand(dataset: string, { preview, json, ...flags }: Augm
     else print(preview);
   } finally {
     clear();
+    stop.end();
   }
 }

@@ -2,14 +2,24 @@ import { type Command, Option } from "commander";
 import type { EngineName } from "../classifier/engineNames.ts";
 import { type SplitName, splitNames } from "../classifier/splitNames.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
-import { dataDirOption, engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
+import {
+  dataDirOption,
+  engineOption,
+  jsonOption,
+  maxBadOption,
+  positiveInteger,
+  seed,
+  threadsOption,
+} from "./options.ts";
 import { imageProgress, print, printJson, tell, unicodeOutput } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
 
 interface EvaluateFlags {
   readonly dataset?: string;
   readonly dataDir?: string;
   readonly split?: SplitName;
   readonly limit?: number;
+  readonly maxBad?: number;
   readonly batchSize: number;
   readonly seed: number;
   readonly engine?: EngineName;
@@ -34,6 +44,7 @@ export function addEvaluate(program: Command): void {
     .addOption(dataDirOption())
     .addOption(new Option("--split <part>", "which of its images (default: test)").choices(splitNames))
     .option("--limit <n>", "the first n of them only; of a folder, some of each class", positiveInteger)
+    .addOption(maxBadOption())
     .option("--batch-size <n>", "images computed at a time", positiveInteger, 128)
     .option("--seed <n>", "for networks whose dropout is active at evaluation", seed, 0)
     .addOption(engineOption())
@@ -60,6 +71,8 @@ async function evaluateCommand(
     packing.clear();
     testing.clear();
   };
+  // Nothing is to be saved, but the terminal gets its cursor back at a regular end only.
+  const stop = onStopSignals(() => process.exit(stop.exitCode()));
   try {
     const evaluation = await classifier.evaluate({
       ...flags,
@@ -82,6 +95,7 @@ async function evaluateCommand(
       tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
   } finally {
     clear();
+    stop.end();
     classifier.close();
   }
 }

@@ -40,6 +40,16 @@ export function dataDirOption(): Option {
   );
 }
 
+export function maxBadOption(): Option {
+  return new Option("--max-bad <x>", "share of damaged images to go on with (default: 0.01)").argParser(share);
+}
+
+export function validationShareOption(): Option {
+  return new Option("--validation-share <x>", "held out of a folder without val/ or test/ (default: 0.2)").argParser(
+    share,
+  );
+}
+
 export function jsonOption(): Option {
   return new Option("--json", "print the result as JSON");
 }

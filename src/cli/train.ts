@@ -9,12 +9,14 @@ import {
   dataDirOption,
   engineOption,
   jsonOption,
+  maxBadOption,
   nonNegative,
   positiveInteger,
   positiveNumber,
   seed,
   share,
   threadsOption,
+  validationShareOption,
 } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -63,8 +65,8 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
-    .option("--validation-share <x>", "held out of a folder without val/ or test/ (default: 0.2)", share)
-    .option("--max-bad <x>", "share of damaged images to go on with (default: 0.01)", share)
+    .addOption(validationShareOption())
+    .addOption(maxBadOption())
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
     .option("--test-limit <n>", "evaluate on so many test images only", positiveInteger)
     .option("--max-minutes <n>", "evaluate and stop after so many minutes", positiveNumber)

@@ -41,6 +41,8 @@ export interface Dataset {
   moments(): ColourMoments;
   /** The folder where it was found. */
   readonly source: string;
+  /** Of picture files: which there are in the training part and in that which training is watched by, before any limit; a SHA-256. */
+  readonly listed?: string | undefined;
   /** Closes its files, if it keeps any open. */
   close?(): void;
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** A picture file with its class. */
 export interface ListedImage {
   /** Relative to the listing's root, with `/` between folders. */
@@ -36,6 +38,16 @@ export function limitListing(
     ...(validation ? { validation: validation === test ? fewerTest : evenly(validation, testLimit) } : {}),
     test: fewerTest,
   };
+}
+
+/** SHA-256 of the paths and labels of what is trained on and watched by, in their order; paths in Unicode's form NFC, as systems differ. */
+export function listingDigest({ train, validation, test }: ImageListing): string {
+  const hash = createHash("sha256");
+  for (const images of [train, validation ?? test]) {
+    hash.update(`${images.length}\n`);
+    for (const { path, label } of images) hash.update(`${label} ${path.normalize("NFC")}\n`);
+  }
+  return hash.digest("hex");
 }
 
 function evenly(images: readonly ListedImage[], limit: number | undefined): readonly ListedImage[] {

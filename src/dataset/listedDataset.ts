@@ -1,8 +1,7 @@
-import { basename } from "node:path";
 import { DataError } from "../errors.ts";
 import { deviationOf } from "../image/moments.ts";
 import type { Dataset, LoadOptions } from "./dataset.ts";
-import { type ImageListing, limitListing } from "./imageListing.ts";
+import { type ImageListing, limitListing, listingDigest } from "./imageListing.ts";
 import { packListing } from "./pack.ts";
 
 /**
@@ -40,6 +39,7 @@ export async function loadListing(listing: ImageListing, options: LoadOptions): 
       throw new DataError(`${root}: expected training pictures, found none`);
     },
     source: root,
+    listed: listingDigest(listing),
     close: () => void close(),
   };
 }
@@ -48,7 +48,6 @@ const NAMED = 10;
 
 function badNote(root: string, bad: readonly { readonly path: string; readonly reason: string }[]): string {
   const lines = bad.slice(0, NAMED).map(({ path, reason }) => `\n  ${path}: ${reason}`);
-  const more =
-    bad.length > NAMED ? `\n  and ${bad.length - NAMED} more; alexnet check ${basename(root)} names them all` : "";
+  const more = bad.length > NAMED ? `\n  and ${bad.length - NAMED} more; alexnet check ${root} names them all` : "";
   return `${root}: ${bad.length} ${bad.length === 1 ? "picture" : "pictures"} left out:${lines.join("")}${more}`;
 }
