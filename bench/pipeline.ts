@@ -79,7 +79,7 @@ async function compile({ config, engine }: PreparedRun): Promise<TrainingProgram
 }
 
 /** A batch ready to be computed. */
-type Feed = () => Promise<Omit<Batch, "indices">>;
+type Feed = () => Promise<Omit<Batch, "indices" | "view">>;
 
 /** Of one kind of step, milliseconds of each: all of it, and the part before its batch is there. */
 interface Times {

@@ -1,5 +1,6 @@
 /** AlexNet in TypeScript: describe, train, evaluate, predict. */
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
+export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./classifier/evaluateEnsemble.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
 export type { TrainObserver, TrainProgress } from "./classifier/trainObserver.ts";
 export {
@@ -27,5 +28,5 @@ export {
 export { findNetwork, networks } from "./network/alexnet.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
-export type { Evaluation } from "./training/metrics.ts";
+export type { Evaluation, Prediction } from "./training/metrics.ts";
 export { findRecipe, type Recipe, recipes } from "./training/recipe.ts";

@@ -9,7 +9,7 @@ import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { flatten, linear } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
 import type { Network } from "../src/network/network.ts";
-import { noise, writePicture } from "./pictureFolder.ts";
+import { noise, writePicture } from "./packPictures.ts";
 
 const network: Network = {
   name: "least",

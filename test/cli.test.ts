@@ -289,7 +289,17 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
   assert.match(stdout, /^trained\/best\.safetensors: tiny\n/);
   for (const says of [/top-1 accuracy/, /top-5 accuracy/, /loss/, /Ankle boot/]) assert.match(stdout, says);
   const report = JSON.parse((await alexnet("evaluate trained/last.safetensors --limit 30 --json")).stdout);
-  assert.deepEqual(Object.keys(report), ["file", "network", "loss", "images", "top1Accuracy", "topK", "perClass"]);
+  assert.deepEqual(Object.keys(report), [
+    "file",
+    "network",
+    "loss",
+    "images",
+    "top1Accuracy",
+    "topK",
+    "perClass",
+    "confusion",
+    "worstMistakes",
+  ]);
   assert.deepEqual([report.images, report.topK.k, report.perClass.length], [30, 5, 10]);
   const correct = report.perClass.reduce((sum: number, entry: { correct: number }) => sum + entry.correct, 0);
   assert.equal(report.top1Accuracy, correct / 30);

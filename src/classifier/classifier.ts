@@ -1,28 +1,13 @@
-import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
-import { loadModel, readWeights } from "../checkpoint/model.ts";
-import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
-import { UnimplementedError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
-import { operations } from "../network/network.ts";
+import { tenCropViews } from "../image/views.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
-import { type Evaluation, softmax } from "../training/metrics.ts";
-import type { EngineName } from "./engineNames.ts";
+import { type Evaluation, type Prediction, softmax } from "../training/metrics.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
-import { selectEngine } from "./selectEngine.ts";
-import { weightSink } from "./tensorStores.ts";
-
-/** How a trained network is opened. */
-export interface OpenOptions {
-  readonly engine?: EngineName;
-  readonly threads?: number;
-  /** Images computed at a time; default 1, for predictions of single images. */
-  readonly batchSize?: number;
-  readonly onMessage?: (message: string) => void;
-}
+import { type OpenModel, type OpenOptions, openModel } from "./openModel.ts";
 
 /** A class with its probability. */
 export interface ClassScore {
@@ -42,7 +27,14 @@ export interface PredictOptions {
 export interface EvaluateRunOptions extends EvaluationDataOptions {
   /** Of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
+  /**
+   * The mean of ten views of each picture: the four corners and the centre of what its fit keeps, and their reflections. ConfigError where the fit
+   * keeps no more than the input. Source: Krizhevsky et al. 2012, §4.1.
+   */
+  readonly tenCrop?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
+  /** Is told what became of each picture, in order. */
+  readonly onPrediction?: (prediction: Prediction) => void;
 }
 
 /** A trained network, ready to use. Calls must not overlap. */
@@ -67,33 +59,16 @@ export interface Classifier {
  * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
  */
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
-  const file = await resolveModelFile(path);
-  const model = await loadModel(file);
-  const { network, preprocessing, precision, exact, classNames } = model;
-  const { batchSize = 1 } = options;
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
-  if (warning) options.onMessage?.(warning);
-  const ops = operations(network);
-  const request = { ops, inputShape: network.input, batchSize, precision, exact };
-  let program: Program | undefined;
-  const close = () => {
-    program?.close();
-    engine.close();
-  };
-  try {
-    program = await compileOrF32(engine, request, options);
-    await readWeights(file, weightSink(program, network));
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const opened = await openModel(path, options);
+  const { file, model, engine, program, isRandom, close } = opened;
+  const { network, preprocessing, classNames } = model;
   const prepare = createPreprocessor(preprocessing);
   const input = new Float32Array(sizeOf(network.input));
   return {
     file,
     model,
-    engine: engine.description,
-    isRandom: ops.some((op) => op.kind === "dropout" && op.options.activeAtEvaluation),
+    engine,
+    isRandom,
     async predict(image, { samples = 1, seed = 0 } = {}) {
       prepare(typeof image === "string" ? await decodeImage(image) : image, input, 0);
       const mean = new Float64Array(classNames.length);
@@ -107,36 +82,34 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
         .map((className, c) => ({ className, probability: mean[c] as number }))
         .sort((a, b) => b.probability - a.probability);
     },
-    async evaluate(given = {}) {
-      // What reads data sets is loaded here, so that a first prediction does not wait for it.
-      const { loadEvaluationData } = await import("./evaluationData.ts");
-      const { split, close: closeData } = await loadEvaluationData(path, file, model, given);
-      const { onProgress, signal, seed = 0 } = given;
-      try {
-        return await evaluate(program, {
-          split,
-          preprocessing,
-          classNames,
-          seed,
-          signal,
-          ...(onProgress ? { onProgress: (images: number) => onProgress(images, split.length) } : {}),
-        });
-      } finally {
-        closeData();
-      }
-    },
+    evaluate: (given = {}) => evaluateModel(opened, given),
     close,
   };
 }
 
-/** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
-async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+async function evaluateModel(
+  { path, file, model, program }: OpenModel,
+  options: EvaluateRunOptions,
+): Promise<Evaluation | undefined> {
+  const { onProgress, onPrediction, signal, seed = 0, tenCrop } = options;
+  const { preprocessing, classNames } = model;
+  const views = tenCrop ? tenCropViews(preprocessing) : undefined;
+  // What reads data sets is loaded here, so that a first prediction does not wait for it.
+  const { loadEvaluationData } = await import("./evaluationData.ts");
+  const { split, close } = await loadEvaluationData(path, file, model, options);
   try {
-    return await engine.compile(request);
-  } catch (error) {
-    if (!(error instanceof UnimplementedError) || request.precision === "f32") throw error;
-    onMessage?.(`precision: no ${request.precision} in ${engine.description}; going on in f32`);
-    return engine.compile({ ...request, precision: "f32" });
+    return await evaluate(program, {
+      split,
+      preprocessing,
+      classNames,
+      seed,
+      views,
+      onProgress: (images) => onProgress?.(images, split.length),
+      onPrediction,
+      signal,
+    });
+  } finally {
+    close();
   }
 }
 

@@ -48,7 +48,9 @@ export async function loadEvaluationData(
       const what = part === "train" ? "training" : part;
       throw new ConfigError(`${dataset.name}: expected ${what} pictures, but it has none; choose another --split`);
     }
-    return { split: relabelled(limitSplit(split, limit), dataset, model), close: () => dataset.close?.() };
+    // Not a member of the data set is kept but this: what else is in memory can go.
+    const { close = () => {} } = dataset;
+    return { split: relabelled(limitSplit(split, limit), dataset, model), close };
   } catch (error) {
     dataset.close?.();
     throw error;

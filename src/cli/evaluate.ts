@@ -1,7 +1,12 @@
 import { type Command, Option } from "commander";
+import { writeFileDurably } from "../checkpoint/durable.ts";
+import type { EvaluateRunOptions } from "../classifier/classifier.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
+import type { OpenOptions } from "../classifier/openModel.ts";
 import { type SplitName, splitNames } from "../classifier/splitNames.ts";
-import { formatEvaluation } from "../report/evaluation.ts";
+import { csvLine, predictionHeadings, predictionRow } from "../report/csv.ts";
+import { formatEvaluation, formatRuns } from "../report/evaluation.ts";
+import type { Evaluation } from "../training/metrics.ts";
 import {
   dataDirOption,
   engineOption,
@@ -24,6 +29,8 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly tenCrop?: boolean;
+  readonly csv?: string;
   readonly json?: boolean;
 }
 
@@ -33,13 +40,19 @@ Examples:
   alexnet evaluate runs/quick/last.safetensors   the newest, not the best
   alexnet evaluate runs/quick --limit 1000 --json
   alexnet evaluate runs/quick --dataset photos/  a folder per class
+  alexnet evaluate runs/photos --ten-crop        corners, centre and reflections
+  alexnet evaluate runs/1 runs/2 runs/3          the mean of what they say
+  alexnet evaluate runs/quick --csv out.csv      every prediction
 `;
 
 export function addEvaluate(program: Command): void {
   program
     .command("evaluate")
-    .description("measure a trained network on test images: top-1, top-5, loss, every class")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .description("measure a trained network, or several as one, on test images: top-1, top-5, loss, every class")
+    .argument(
+      "<run...>",
+      "run directories (their best weights), or .safetensors files; several: the mean of their probabilities",
+    )
     .option("--dataset <name>", "data set, or a folder of pictures (default: the run's)")
     .addOption(dataDirOption())
     .addOption(new Option("--split <part>", "which of its images (default: test)").choices(splitNames))
@@ -47,6 +60,8 @@ export function addEvaluate(program: Command): void {
     .addOption(maxBadOption())
     .option("--batch-size <n>", "images computed at a time", positiveInteger, 128)
     .option("--seed <n>", "for networks whose dropout is active at evaluation", seed, 0)
+    .option("--ten-crop", "the mean of ten views of each image: corners, centre, their reflections")
+    .option("--csv <file>", "write every prediction to a file")
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
@@ -54,17 +69,7 @@ export function addEvaluate(program: Command): void {
     .action(evaluateCommand);
 }
 
-async function evaluateCommand(
-  run: string,
-  { json, engine, threads, batchSize, ...flags }: EvaluateFlags,
-): Promise<void> {
-  const { openClassifier } = await import("../classifier/classifier.ts");
-  const classifier = await openClassifier(run, {
-    batchSize,
-    onMessage: tell,
-    ...(engine ? { engine } : {}),
-    ...(threads === undefined ? {} : { threads }),
-  });
+async function evaluateCommand(paths: readonly string[], { json, csv, ...flags }: EvaluateFlags): Promise<void> {
   const packing = imageProgress("pack");
   const testing = imageProgress("test");
   const clear = () => {
@@ -73,8 +78,9 @@ async function evaluateCommand(
   };
   // Nothing is to be saved, but the terminal gets its cursor back at a regular end only.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
+  const lines = [csvLine(predictionHeadings)];
   try {
-    const evaluation = await classifier.evaluate({
+    const measured = await measure(paths, {
       ...flags,
       onMessage(message) {
         clear();
@@ -85,17 +91,50 @@ async function evaluateCommand(
         packing.clear();
         testing.update(images, of);
       },
+      ...(csv === undefined ? {} : { onPrediction: (prediction) => lines.push(csvLine(predictionRow(prediction))) }),
     });
     clear();
-    if (!evaluation) return;
-    const { file, model } = classifier;
-    if (json) printJson({ file, network: model.network.name, ...evaluation });
-    else print(`${file}: ${model.network.name}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
-    if (classifier.isRandom)
-      tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
+    if (!measured) return;
+    const { heading, evaluation, isRandom } = measured;
+    if (json) printJson(evaluation);
+    else print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+    if (isRandom) tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
+    if (csv !== undefined) await writeFileDurably(csv, lines.join(""));
   } finally {
     clear();
     stop.end();
+  }
+}
+
+/** What is printed: for people under a heading, as JSON with the fields that say what was measured. */
+interface Measured {
+  readonly heading: string;
+  readonly evaluation: Evaluation;
+  readonly isRandom: boolean;
+}
+
+async function measure(
+  paths: readonly string[],
+  options: OpenOptions & EvaluateRunOptions,
+): Promise<Measured | undefined> {
+  if (paths.length > 1) {
+    const { evaluateEnsemble } = await import("../classifier/evaluateEnsemble.ts");
+    const evaluation = await evaluateEnsemble(paths, options);
+    if (!evaluation) return undefined;
+    const { runs, top1Accuracy } = evaluation;
+    const heading = `${formatRuns(runs, top1Accuracy)}\n`;
+    return { heading, evaluation, isRandom: runs.some((run) => run.isRandom) };
+  }
+  const { openClassifier } = await import("../classifier/classifier.ts");
+  const classifier = await openClassifier(paths[0] as string, options);
+  try {
+    const { file, model, isRandom } = classifier;
+    const evaluation = await classifier.evaluate(options);
+    if (!evaluation) return undefined;
+    const network = model.network.name;
+    const named = { file, network, ...evaluation };
+    return { heading: `${file}: ${network}`, evaluation: named, isRandom };
+  } finally {
     classifier.close();
   }
 }

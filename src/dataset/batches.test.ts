@@ -21,8 +21,13 @@ const imageSize = 3 * 35 * 30;
 
 async function collect(options: Partial<BatchOptions>): Promise<Batch[]> {
   const all: Batch[] = [];
-  for await (const { images, labels, indices, count } of batches({ split, preprocessing, batchSize: 5, ...options })) {
-    all.push({ images: images.slice(), labels: labels.slice(), indices: indices.slice(), count });
+  for await (const { images, labels, indices, ...rest } of batches({
+    split,
+    preprocessing,
+    batchSize: 5,
+    ...options,
+  })) {
+    all.push({ images: images.slice(), labels: labels.slice(), indices: indices.slice(), ...rest });
   }
   return all;
 }

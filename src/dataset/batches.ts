@@ -1,6 +1,7 @@
 import { ConfigError, ShapeError } from "../errors.ts";
 import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
 import type { RandomChanges } from "../image/randomChanges.ts";
+import { centreView, type View } from "../image/views.ts";
 import type { Split } from "./dataset.ts";
 
 /** Prepared pictures for one step. Valid until the next batch is asked for, which takes the same memory. */
@@ -13,6 +14,8 @@ export interface Batch {
   readonly indices: Uint32Array;
   /** Pictures in this batch: batchSize, or fewer in the last. */
   readonly count: number;
+  /** Number of the view that they are prepared in. */
+  readonly view: number;
 }
 
 /** Which pictures, in which order, prepared how. */
@@ -26,6 +29,8 @@ export interface BatchOptions {
   readonly from?: number | undefined;
   /** What is random in training, and in which epoch: a picture's position in the split is the index of its use. Default: nothing. */
   readonly random?: { readonly changes: RandomChanges; readonly epoch: number } | undefined;
+  /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
+  readonly views?: readonly View[] | undefined;
   /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory. */
   readonly into?: Float32Array | undefined;
 }
@@ -34,13 +39,14 @@ export interface BatchOptions {
  * The pictures of a split, batch by batch, each prepared when it is asked for. That is not done ahead, or by another thread: where
  * every core computes, it would take from the steps what it saves between them.
  *
- * Throws ConfigError if the batch size is not a positive whole number, ShapeError if `into` has not the size of a batch.
+ * Throws ConfigError if the batch size is not a positive whole number or there is no view, ShapeError if `into` has not the size of a batch.
  */
 export function batches(options: BatchOptions): AsyncIterable<Batch> {
-  const { batchSize, preprocessing, into } = options;
+  const { batchSize, preprocessing, views, into } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new ConfigError(`batch size: expected a positive whole number, got ${batchSize}`);
   }
+  if (views?.length === 0) throw new ConfigError("views: expected at least one, got none");
   const { channels, size } = preprocessing;
   const imageSize = channels * size[0] * size[1];
   const images = into ?? new Float32Array(batchSize * imageSize);
@@ -53,7 +59,7 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
 }
 
 async function* generate(
-  { split, preprocessing, batchSize, order, from = 0, random }: BatchOptions,
+  { split, preprocessing, batchSize, order, from = 0, random, views = [centreView] }: BatchOptions,
   images: Float32Array,
   imageSize: number,
 ): AsyncGenerator<Batch> {
@@ -74,17 +80,19 @@ async function* generate(
   for (let start = from; batch.count > 0; start += batchSize) {
     const { indices, count, reading } = batch;
     await reading;
-    for (let row = 0; row < count; row++) {
-      const index = indices[row] as number;
-      labels[row] = split.label(index);
-      random?.changes.begin(random.epoch, index);
-      prepare(split.image(index), images, row * imageSize);
+    for (const [number, view] of views.entries()) {
+      for (let row = 0; row < count; row++) {
+        const index = indices[row] as number;
+        labels[row] = split.label(index);
+        random?.changes.begin(random.epoch, index);
+        prepare(split.image(index), images, row * imageSize, view);
+      }
+      images.fill(0, count * imageSize);
+      labels.fill(0, count);
+      // Read while this batch is computed for the last time.
+      if (number === views.length - 1) batch = take(start + batchSize, spare);
+      yield { images, labels, indices, count, view: number };
     }
-    images.fill(0, count * imageSize);
-    labels.fill(0, count);
-    // Read while this batch is computed.
-    batch = take(start + batchSize, spare);
     spare = indices;
-    yield { images, labels, indices, count };
   }
 }

@@ -3,7 +3,8 @@
  * the same for training and evaluation, and all that is needed of the picture from then on. Then a window of that becomes the input, drawn anew each
  * time in training. Longer than other files: all fits stand side by side.
  *
- * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
+ * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop). Longer than other files: all that a
+ * kind of fit is stands here.
  */
 import { z } from "zod";
 import { DataError } from "../errors.ts";
@@ -63,6 +64,8 @@ interface FitKind<F extends Fit> {
   place(fit: F, size: PixelSize, kept: PixelSize, draw: Draw | undefined): Placement;
   /** The size of every kept part, if they have one. */
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
+  /** Whether what is kept of a picture is, or can be, larger than the input, which then is a window of it unscaled. */
+  keepsMore(fit: F, size: PixelSize): boolean;
   /** All that `frame` depends on, besides the picture. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
   /** Whether the input must be square. */
@@ -84,6 +87,7 @@ const kinds: FitKinds = {
     frame: (_fit, size) => ({ scaled: size, kept: wholeOf(size) }),
     place: (_fit, size, kept) => stretched(wholeOf(kept), size),
     frameSize: (_fit, size) => size,
+    keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     isSquare: false,
   },
@@ -96,6 +100,7 @@ const kinds: FitKinds = {
     },
     place: (_fit, size, kept, draw) => stretched(draw ? anywhere(kept, size, draw) : centre(kept, size), size),
     frameSize: ({ shorterSide: side }) => ({ width: side, height: side }),
+    keepsMore: ({ shorterSide }, { width }) => shorterSide > width,
     frameNumbers: ({ shorterSide }) => [shorterSide],
     isSquare: true,
   },
@@ -113,6 +118,7 @@ const kinds: FitKinds = {
       return { window: wholeOf(kept), size: kept, left, top };
     },
     frameSize: () => undefined,
+    keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     isSquare: false,
   },
@@ -130,6 +136,8 @@ const kinds: FitKinds = {
     },
     place: (fit, size, kept, draw) => stretched(draw ? randomPart(fit, kept, draw) : centre(kept, size), size),
     frameSize: () => undefined,
+    // The longer side is kept whole.
+    keepsMore: () => true,
     frameNumbers: ({ shorterSide }) => [shorterSide],
     isSquare: true,
   },
@@ -145,6 +153,7 @@ const kinds: FitKinds = {
       );
     },
     frameSize: (_fit, size) => size,
+    keepsMore: () => false,
     frameNumbers: () => [],
     isSquare: false,
   },
@@ -184,6 +193,11 @@ export function placementOf(fit: Fit, size: PixelSize, kept: PixelSize, draw?: D
 /** The size of what is kept of every picture, or undefined where that depends on the picture. */
 export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
   return kindOf(fit).frameSize(fit, size);
+}
+
+/** Whether what is kept of a picture can be larger than the input, so that there are other windows of it than the one in evaluation. */
+export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
+  return kindOf(fit).keepsMore(fit, size);
 }
 
 /** Equal for fits whose first step does the same to every picture. */

@@ -7,6 +7,7 @@ import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
 import type { RandomChanges } from "./randomChanges.ts";
 import { createResizer } from "./resize.ts";
 import { filters } from "./taps.ts";
+import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
  * How a picture becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
@@ -43,8 +44,8 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
 
-/** Writes a picture as channels × height × width numbers into `target` from `offset` on. */
-export type Preprocessor = (image: Image, target: Float32Array, offset: number) => void;
+/** Writes a picture as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
+export type Preprocessor = (image: Image, target: Float32Array, offset: number, view?: View) => void;
 
 /**
  * Makes the one function that prepares pictures for training, evaluation and prediction alike: the same file gives the
@@ -68,26 +69,27 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
   const fit = createFitter(preprocessing);
   const cut = createCutter(preprocessing);
   const normalize = createNormalizer(mean, deviation, meanPlanes(preprocessing));
-  return (image, target, offset) => {
+  return (image, target, offset, view = centreView) => {
     checkRoom(image, preprocessing, target, offset);
     const planes = { target, offset, channels, ...size };
-    const patch = cut(fit(image), changes?.crop);
+    const patch = cut(fit(image), view, changes?.crop);
     normalize(changes ? changes.change(patch, size) : patch, changes?.noise(), planes);
     changes?.erase(planes);
   };
 }
 
 /** The window of a fitted picture, at its size in the input; valid until the next call. */
-function createCutter(fitting: Fitting): (picture: Image, draw: Draw | undefined) => Patch {
+function createCutter(fitting: Fitting): (picture: Image, view: View, draw: Draw | undefined) => Patch {
   const size = sizeOf(fitting);
   const resizer = createResizer(fitting.resize);
   const memory = growing();
-  return (picture, draw) => {
-    const { window, size: scaled, left, top } = placementOf(fitting.fit, size, picture, draw);
-    if (isSameSize(window, scaled)) return patchOf(picture, window, left, top);
+  return (picture, { corner, flip }, draw) => {
+    const placement = corner ? cornerPlacement(corner, size, picture) : placementOf(fitting.fit, size, picture, draw);
+    const { window, size: scaled, left, top } = placement;
+    if (isSameSize(window, scaled)) return { ...patchOf(picture, window, left, top), flip };
     const data = memory(scaled.width * scaled.height * picture.channels);
     resizer(picture, window, scaled, wholeOf(scaled), data);
-    return patchOf(imageOf(scaled, picture.channels, data), wholeOf(scaled), left, top);
+    return { ...patchOf(imageOf(scaled, picture.channels, data), wholeOf(scaled), left, top), flip };
   };
 }
 

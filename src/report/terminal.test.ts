@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { networks } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
-import { type EvaluationReport, formatEvaluation } from "./evaluation.ts";
+import type { Evaluation } from "../training/metrics.ts";
+import { formatEvaluation, formatRuns } from "./evaluation.ts";
 import { formatNetworkList, formatSummary } from "./networkTables.ts";
 import { formatBar, formatPredictions, formatTable, showsUnicode } from "./terminal.ts";
 import { displayWidth } from "./text.ts";
@@ -87,12 +88,25 @@ test("the list of networks fits and names each with its source", () => {
   for (const { name, source } of networks) assert.ok(flat.includes(`${name} ${source}`), name);
 });
 
-const evaluation: EvaluationReport = {
+const evaluation: Evaluation = {
   loss: 0.33,
   images: 10_000,
   top1Accuracy: 0.884,
   topK: { k: 3, accuracy: 0.998 },
-  perClass: hostileNames.map((className, i) => ({ className, images: 1000 * i, correct: 150 * i })),
+  perClass: hostileNames.map((className, i) => {
+    const [precision, recall] = i === 0 ? [null, null] : [0.25, 0.15];
+    return { className, images: 1000 * i, correct: 150 * i, precision, recall };
+  }),
+  confusion: hostileNames.map((_, i) => hostileNames.map((_, j) => (i === 0 ? 0 : 10 * i + j))),
+  worstMistakes: hostileNames.map((className, i) => ({
+    index: 1234 * i,
+    ...(i < 3 ? { file: `/photos/${className}/number-${i}.jpg` } : {}),
+    className,
+    predicted: "x".repeat(50),
+    probability: 1,
+    classProbability: 0,
+    loss: 744.44 - i,
+  })),
 };
 
 test("an evaluation fits, whatever the classes are called, and says k", () => {
@@ -101,9 +115,16 @@ test("an evaluation fits, whatever the classes are called, and says k", () => {
     assertFits(text);
     assert.match(text, /^top-1 accuracy +88\.4 %$/m);
     assert.match(text, /^top-3 accuracy +99\.8 %$/m);
-    assert.match(text, /^T-shirt\/top +4,000 +600 +15\.0 % {2}[█#]{3}$/m);
-    // A class without images has no accuracy.
-    assert.match(text, /^�\[2J +0 +0 +–$/m);
+    assert.match(text, /^T-shirt\/top +4,000 +600 +25\.0 % +15\.0 % {2}(██▍|##)$/m);
+    // A class without images, and never predicted.
+    assert.match(text, /^�\[2J +0 +0 +– +–$/m);
+    // Twenty confusions, of which ten are shown: a row's number is 10 × class + predicted.
+    assert.match(text, /^T-shirt\/top +two�lines +43$/m);
+    assert.match(text, /^x+… +two�lines +23$/m);
+    assert.doesNotMatch(text, / 2[0-2]$/m);
+    // A path keeps its end.
+    assert.match(text, /^…x+\/number-2\.jpg +x+… +x+… +100\.0 % +742\.440$/m);
+    assert.match(text, /^4936 +T-shirt/m);
     assert.equal(text.includes("\u001b"), false);
   }
 });
@@ -112,6 +133,22 @@ test("an evaluation whose k is all classes says so", () => {
   const perClass = evaluation.perClass.slice(2);
   const text = formatEvaluation({ ...evaluation, perClass }, { unicode: true });
   assert.match(text, /^top-3 accuracy \(all 3 classes\) +99\.8 %$/m);
+});
+
+test("where nothing was mistaken, no table says so; one class, one image", () => {
+  const perClass = [{ className: "a", images: 1, correct: 1, precision: 1, recall: 1 }];
+  const report: Evaluation = { ...evaluation, images: 1, perClass, confusion: [[1]], worstMistakes: [] };
+  const text = formatEvaluation(report, { unicode: false });
+  assertFits(text);
+  assert.doesNotMatch(text, /confusions|mistakes/i);
+  assert.match(text, /^a +1 +1 +100\.0 % +100\.0 % {2}#{16}$/m);
+});
+
+test("the runs of an ensemble fit, with what they are together", () => {
+  const runs = hostileNames.map((file) => ({ file, network: "n".repeat(60), top1Accuracy: 0.5 }));
+  const text = formatRuns(runs, 0.625);
+  assertFits(text);
+  assert.match(text, /^together +62\.5 %$/m);
 });
 
 test("bars grow with the fraction, to an eighth of a column in Unicode and to a column in ASCII", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { displayWidth, pad, printable, truncate, wrap } from "./text.ts";
+import { displayWidth, pad, printable, truncate, truncateStart, wrap } from "./text.ts";
 
 test("escape sequences, line breaks, lone surrogates and direction overrides do not get through", () => {
   assert.equal(printable("\u001b[31mred\r\nrow\u0007"), "�[31mred��row�");
@@ -23,6 +23,9 @@ test("truncating keeps to the width and marks the cut", () => {
   assert.equal(truncate("Ankle boots", 10), "Ankle boo…");
   // A double-width character does not fit into the last free column.
   assert.equal(truncate("日本語の靴", 6), "日本…");
+  assert.equal(truncateStart("Ankle boot", 10), "Ankle boot");
+  assert.equal(truncateStart("Ankle boots", 10), "…kle boots");
+  assert.equal(truncateStart("日本語の靴", 6), "…の靴");
   assert.equal(pad("日本", 6, "right"), "  日本");
   assert.equal(pad("Bag", 6, "left"), "Bag   ");
 });

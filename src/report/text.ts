@@ -44,6 +44,18 @@ export function truncate(text: string, width: number): string {
   return displayWidth(text) <= width ? text : `${startOf(text, width - 1)}…`;
 }
 
+/** Cuts the start of a text that is wider than `width`, and begins it with `…`. */
+export function truncateStart(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  const characters = [...text];
+  let from = characters.length;
+  for (let used = 1; from > 0; from--) {
+    used += characterWidth(characters[from - 1] as string);
+    if (used > width) break;
+  }
+  return `…${characters.slice(from).join("")}`;
+}
+
 /** Fills a text with spaces to `width` columns. */
 export function pad(text: string, width: number, align: "left" | "right"): string {
   const spaces = " ".repeat(Math.max(0, width - displayWidth(text)));

@@ -74,7 +74,10 @@ test("the same result, whatever the batches", () => {
 test("with fewer than five classes k is their number, which the report says", () => {
   const result = evaluate(["a", "b", "c"], rows([1, 2, 3], [3, 2, 1]), [0, 0]);
   assert.deepEqual([result.topK, result.top1Accuracy], [{ k: 3, accuracy: 1 }, 0.5]);
-  assert.match(formatEvaluation(result, { unicode: false }), /top-3 accuracy \(all 3 classes\)/);
+  assert.match(
+    formatEvaluation({ ...result, worstMistakes: [] }, { unicode: false }),
+    /top-3 accuracy \(all 3 classes\)/,
+  );
 });
 
 test("ties: the class with the lower number comes first, so equal scores do not count as correct for all", () => {

@@ -1,57 +1,111 @@
 /** What a classifier's scores say about it. */
+import { type ClassFigures, countConfusion } from "./confusion.ts";
+
+/** A number for each class, the higher the more probable: logits, or logarithms of probabilities. */
+export type Scores = Float32Array | Float64Array;
 
 /** Results over a set of images. Accuracies are fractions. */
-export interface Evaluation {
+export interface Figures {
   /** Mean cross-entropy, natural logarithm. */
   readonly loss: number;
   readonly images: number;
   readonly top1Accuracy: number;
   /** The share of images whose class is among the k best; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
-  readonly perClass: readonly { readonly className: string; readonly images: number; readonly correct: number }[];
+  readonly perClass: readonly ClassFigures[];
+  /** Images of each class (row) by the class that was predicted (column). */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** What became of one image. */
+export interface Prediction {
+  /** Its position in the split. */
+  readonly index: number;
+  /** Where each has one of its own. */
+  readonly file?: string;
+  readonly className: string;
+  readonly predicted: string;
+  /** Of the class predicted. */
+  readonly probability: number;
+  /** Of its own class. */
+  readonly classProbability: number;
+  /** −log of that. */
+  readonly loss: number;
+}
+
+/** Results with the images that were worst. */
+export interface Evaluation extends Figures {
+  /** Up to ten images of which another class was predicted, the highest loss first. */
+  readonly worstMistakes: readonly Prediction[];
+}
+
+/** What an image's scores say. Classes are numbers; `rank` is how many come before its own. */
+export interface Judgement {
+  readonly label: number;
+  readonly predicted: number;
+  readonly rank: number;
+  readonly probability: number;
+  readonly labelProbability: number;
+  readonly loss: number;
 }
 
 /** Accumulates scores batch by batch. */
 export interface EvaluationCounter {
-  /** Shapes: logits [count, classes], labels [count]. */
-  add(logits: Float32Array, labels: ArrayLike<number>, count: number): void;
-  result(): Evaluation;
+  /** Shapes: scores [count, classes], labels [count]. Returns what was found, row by row. */
+  add(scores: Scores, labels: ArrayLike<number>, count: number): readonly Judgement[];
+  result(): Figures;
 }
 
 /** Starts counting; the number of class names is the number of scores a row. */
 export function countEvaluation(classNames: readonly string[]): EvaluationCounter {
   const classes = classNames.length;
   const k = Math.min(5, classes);
-  const perClass = classNames.map((className) => ({ className, images: 0, correct: 0 }));
+  const confusion = countConfusion(classNames);
   let images = 0;
   let lossSum = 0;
+  let correct = 0;
   let inTopK = 0;
   return {
-    add(logits, labels, count) {
-      for (let row = 0; row < count; row++) {
-        const scores = logits.subarray(row * classes, (row + 1) * classes);
-        const label = labels[row] as number;
-        const rank = rankOf(scores, label);
-        const counts = perClass[label] as (typeof perClass)[number];
+    add(scores, labels, count) {
+      return Array.from({ length: count }, (_, row) => {
+        const judgement = judge(scores.subarray(row * classes, (row + 1) * classes), labels[row] as number);
+        const { label, predicted, rank, loss } = judgement;
         images++;
-        counts.images++;
-        lossSum += crossEntropy(scores, label);
-        if (rank === 0) counts.correct++;
+        lossSum += loss;
+        confusion.add(label, predicted);
+        if (predicted === label) correct++;
         if (rank < k) inTopK++;
-      }
+        return judgement;
+      });
     },
     result: () => ({
       loss: lossSum / images,
       images,
-      top1Accuracy: perClass.reduce((sum, { correct }) => sum + correct, 0) / images,
+      top1Accuracy: correct / images,
       topK: { k, accuracy: inTopK / images },
-      perClass,
+      ...confusion.result(),
     }),
   };
 }
 
+/** loss = log Σ exp(score) − score[label]. */
+function judge(scores: Scores, label: number): Judgement {
+  const predicted = bestOf(scores);
+  const [max, own] = [maxOf(scores), scores[label] as number];
+  const sum = sumOfExponentials(scores, max);
+  const share = (score: number) => Math.exp(score - max) / sum;
+  return {
+    label,
+    predicted,
+    rank: rankOf(scores, label),
+    probability: share(scores[predicted] as number),
+    labelProbability: share(own),
+    loss: Math.log(sum) + max - own,
+  };
+}
+
 /** How many classes come before the label: a higher score, or the same score and a lower number. */
-function rankOf(scores: Float32Array, label: number): number {
+function rankOf(scores: Scores, label: number): number {
   const own = scores[label] as number;
   let rank = 0;
   for (let c = 0; c < scores.length; c++) {
@@ -61,31 +115,38 @@ function rankOf(scores: Float32Array, label: number): number {
   return rank;
 }
 
-/** −log softmax(scores)[label]. */
-function crossEntropy(scores: Float32Array, label: number): number {
-  const max = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const sum = scores.reduce((total, score) => total + Math.exp(score - max), 0);
-  return Math.log(sum) + max - (scores[label] as number);
+/** The class with the highest score; the first of equal ones. */
+function bestOf(scores: Scores): number {
+  let best = 0;
+  for (let c = 1; c < scores.length; c++) if ((scores[c] as number) > (scores[best] as number)) best = c;
+  return best;
+}
+
+function maxOf(scores: Scores): number {
+  let max = -Infinity;
+  for (const score of scores) max = Math.max(max, score);
+  return max;
+}
+
+function sumOfExponentials(scores: Scores, max: number): number {
+  let sum = 0;
+  for (const score of scores) sum += Math.exp(score - max);
+  return sum;
 }
 
 /** exp(score) / Σ exp(score). Shapes: [classes], kept. */
-export function softmax(scores: Float32Array): Float64Array {
-  const max = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const exponentials = Float64Array.from(scores, (score) => Math.exp(score - max));
-  const sum = exponentials.reduce((a, b) => a + b, 0);
-  return exponentials.map((value) => value / sum);
+export function softmax(scores: Scores): Float64Array {
+  const max = maxOf(scores);
+  const sum = sumOfExponentials(scores, max);
+  return Float64Array.from(scores, (score) => Math.exp(score - max) / sum);
 }
 
-/** How many rows have their label's score highest; the first of equal scores counts. Shapes: logits [count, classes]. */
-export function countCorrect(logits: Float32Array, labels: ArrayLike<number>, count: number): number {
-  const classes = logits.length / count;
+/** How many rows have their label's score highest; the first of equal scores counts. Shapes: scores [count, classes]. */
+export function countCorrect(scores: Scores, labels: ArrayLike<number>, count: number): number {
+  const classes = scores.length / count;
   let correct = 0;
   for (let row = 0; row < count; row++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) {
-      if ((logits[row * classes + c] as number) > (logits[row * classes + best] as number)) best = c;
-    }
-    if (best === labels[row]) correct++;
+    if (bestOf(scores.subarray(row * classes, (row + 1) * classes)) === labels[row]) correct++;
   }
   return correct;
 }

@@ -1,0 +1,69 @@
+/** Which classes are taken for which. */
+
+/** How well one class is recognised. */
+export interface ClassFigures {
+  readonly className: string;
+  readonly images: number;
+  /** Images of this class for which it was predicted. */
+  readonly correct: number;
+  /** correct / how often it was predicted; null if it never was. */
+  readonly precision: number | null;
+  /** correct / images; null if there are no images of it. */
+  readonly recall: number | null;
+}
+
+/** Images of one class for which another was predicted. */
+export interface Confusion {
+  readonly className: string;
+  readonly predicted: string;
+  readonly images: number;
+}
+
+export interface ConfusionCounter {
+  add(label: number, predicted: number): void;
+  /** Rows of `confusion` are classes, columns the classes predicted. */
+  result(): { readonly perClass: readonly ClassFigures[]; readonly confusion: readonly (readonly number[])[] };
+}
+
+export function countConfusion(classNames: readonly string[]): ConfusionCounter {
+  const classes = classNames.length;
+  const counts = new Uint32Array(classes * classes);
+  return {
+    add(label, predicted) {
+      const cell = label * classes + predicted;
+      counts[cell] = (counts[cell] as number) + 1;
+    },
+    result() {
+      const confusion = classNames.map((_, c) => [...counts.subarray(c * classes, (c + 1) * classes)]);
+      return { perClass: classFigures(classNames, confusion), confusion };
+    },
+  };
+}
+
+function classFigures(
+  classNames: readonly string[],
+  confusion: readonly (readonly number[])[],
+): readonly ClassFigures[] {
+  const predicted = classNames.map((_, c) => confusion.reduce((sum, row) => sum + (row[c] as number), 0));
+  return classNames.map((className, c) => {
+    const row = confusion[c] ?? [];
+    const [correct, times] = [row[c] as number, predicted[c] as number];
+    const images = row.reduce((sum, count) => sum + count, 0);
+    const precision = times > 0 ? correct / times : null;
+    return { className, images, correct, precision, recall: images > 0 ? correct / images : null };
+  });
+}
+
+/** The pairs of classes that were confused, the most frequent first, in the order of the classes where they are equal. */
+export function frequentConfusions(
+  { perClass, confusion }: ReturnType<ConfusionCounter["result"]>,
+  limit: number,
+): readonly Confusion[] {
+  const nameOf = (c: number) => perClass[c]?.className ?? "";
+  return confusion
+    .flatMap((row, c) =>
+      row.flatMap((images, p) => (p !== c && images > 0 ? { className: nameOf(c), predicted: nameOf(p), images } : [])),
+    )
+    .sort((a, b) => b.images - a.images)
+    .slice(0, limit);
+}
