@@ -12,6 +12,7 @@ import sharp from "sharp";
 import { batches } from "../src/dataset/batches.ts";
 import type { ImageListing } from "../src/dataset/imageListing.ts";
 import { type Packed, packListing } from "../src/dataset/pack.ts";
+import { createPreparation } from "../src/dataset/preparation.ts";
 import type { Fitting } from "../src/image/fitter.ts";
 import { permutation, randomStream } from "../src/random.ts";
 
@@ -86,6 +87,7 @@ async function measurePacking(what: string, pack: () => Promise<Packed>): Promis
 
 async function measureBatches({ train: split }: Packed): Promise<void> {
   const preprocessing = { ...fitting, mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25] };
+  const preparation = createPreparation({ preprocessing });
   const times: Record<"read ahead" | "read when asked for", number[]> = { "read ahead": [], "read when asked for": [] };
   const { prefetch: _, ...direct } = split;
   const order = permutation(randomStream(1, "shuffle"), 0, split.length);
@@ -94,7 +96,7 @@ async function measureBatches({ train: split }: Packed): Promise<void> {
     ["read when asked for", direct],
   ] as const) {
     let start = performance.now();
-    for await (const batch of batches({ split: from, preprocessing, batchSize: BATCH, order })) {
+    for await (const batch of batches({ split: from, preparation, batchSize: BATCH, order })) {
       if (batch.count === BATCH) times[what].push(performance.now() - start);
       // As a step of the engine would, this gives the reads time.
       await new Promise((resolve) => setTimeout(resolve, 100));

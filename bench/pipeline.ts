@@ -10,9 +10,9 @@ import { precisionNames } from "../src/classifier/precision.ts";
 import { type PreparedRun, startRun } from "../src/classifier/runSetup.ts";
 import { sgdTargets } from "../src/classifier/sgdTargets.ts";
 import { type Batch, batches } from "../src/dataset/batches.ts";
+import { createPreparation } from "../src/dataset/preparation.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
 import { fitNames } from "../src/image/fit.ts";
-import { createRandomChanges } from "../src/image/randomChanges.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
@@ -122,12 +122,13 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
 }
 
 /** Batches of the training images in a shuffled order, once. */
-function realFeed({ config, dataset }: PreparedRun, { batchSize, input }: TrainingProgram): Feed {
+function realFeed({ config, dataset, engine }: PreparedRun, { batchSize, input }: TrainingProgram): Feed {
   const { train: split } = dataset;
   const order = permutation(randomStream(SEED, "shuffle"), 0, split.length);
   const { preprocessing, recipe, colours } = config;
-  const random = { changes: createRandomChanges(recipe.augmentation, SEED, colours), epoch: 0 };
-  const source = batches({ split, preprocessing, batchSize, order, random, into: input });
+  const random = { augmentation: recipe.augmentation, seed: SEED, colours };
+  const preparation = createPreparation({ preprocessing, random, threads: engine.threads, patience: 0 });
+  const source = batches({ split, preparation, batchSize, order, epoch: 0, into: input });
   const iterator = source[Symbol.asyncIterator]();
   return async () => {
     const { value: batch, done } = await iterator.next();

@@ -17,6 +17,7 @@ import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { batches } from "../src/dataset/batches.ts";
 import { limitSplit } from "../src/dataset/dataset.ts";
 import { fashionMnist, loadFashionMnist } from "../src/dataset/fashionMnist.ts";
+import { createPreparation } from "../src/dataset/preparation.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { encodePng } from "../src/image/decode.ts";
 import { networks } from "../src/network/alexnet.ts";
@@ -268,7 +269,8 @@ test("a test image written to a file is predicted as the evaluation sees it, to 
   });
   await readWeights(file, weightSink(program, network));
   let i = 0;
-  for await (const batch of batches({ split: limitSplit(dataset.test, 2), preprocessing, batchSize: 1 })) {
+  const preparation = createPreparation({ preprocessing });
+  for await (const batch of batches({ split: limitSplit(dataset.test, 2), preparation, batchSize: 1 })) {
     const expected = softmax(await program.forward(batch.images, 1, { seed: 0, first: i }));
     const got = new Map(
       (await classifier.predict(join(folder, `image-${i++}.png`))).map((c) => [c.className, c.probability]),

@@ -14,6 +14,7 @@ import { readRunConfig } from "../src/classifier/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { batches } from "../src/dataset/batches.ts";
 import { findDataset } from "../src/dataset/datasets.ts";
+import { createPreparation } from "../src/dataset/preparation.ts";
 import { ConfigError, DataError } from "../src/errors.ts";
 import { decodeImage } from "../src/image/decode.ts";
 import { fitNames } from "../src/image/fit.ts";
@@ -117,7 +118,7 @@ test("what is prepared in evaluation is what is prepared in prediction, to the b
   const files: { readonly path: string; readonly className: string }[] = [];
   for await (const { images, indices, labels, count } of batches({
     split: dataset.test,
-    preprocessing,
+    preparation: createPreparation({ preprocessing }),
     batchSize: 5,
   })) {
     for (let row = 0; row < count; row++) {

@@ -13,6 +13,7 @@ import { openClassifier } from "../src/classifier/classifier.ts";
 import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { type Dataset, limitSplit } from "../src/dataset/dataset.ts";
 import { loadFashionMnist } from "../src/dataset/fashionMnist.ts";
+import { createPreparation } from "../src/dataset/preparation.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
@@ -87,14 +88,16 @@ async function prepare(
     })),
     train: split,
     test: split,
-    preprocessing: {
-      size: [network.input[1], network.input[2]],
-      channels: 1,
-      fit: { kind: "resize" },
-      resize: "bilinear",
-      mean: dataset.mean,
-      deviation: dataset.deviation,
-    },
+    preparation: createPreparation({
+      preprocessing: {
+        size: [network.input[1] as number, network.input[2] as number],
+        channels: 1,
+        fit: { kind: "resize" },
+        resize: "bilinear",
+        mean: dataset.mean,
+        deviation: dataset.deviation,
+      },
+    }),
     classNames: dataset.classNames,
   };
 }
@@ -144,7 +147,7 @@ test("the last, smaller batch of an epoch is a step of its own size", async () =
   // The same two steps from the engine's gradients, with programs of just the right size, and the update by hand.
   const weights = new Map([...initialValues(tinyNetwork, recipe.initializer, 0)].map((i) => [i.name, i.values]));
   const order = permutation(randomStream(recipe.seed, "shuffle"), 0, 100);
-  const { preprocessing } = training;
+  const { preprocessing } = training.preparation;
   const input = (at: number) => {
     const { data } = training.train.image(order[at] as number);
     return [...data].map(

@@ -88,7 +88,7 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
 }
 
 async function evaluateModel(
-  { path, file, model, program }: OpenModel,
+  { path, file, model, program, threads }: OpenModel,
   options: EvaluateRunOptions,
 ): Promise<Evaluation | undefined> {
   const { onProgress, onPrediction, signal, seed = 0, tenCrop } = options;
@@ -96,11 +96,13 @@ async function evaluateModel(
   const views = tenCrop ? tenCropViews(preprocessing) : undefined;
   // What reads data sets is loaded here, so that a first prediction does not wait for it.
   const { loadEvaluationData } = await import("./evaluationData.ts");
+  const { createPreparation } = await import("../dataset/preparation.ts");
   const { split, close } = await loadEvaluationData(path, file, model, options);
+  const preparation = createPreparation({ preprocessing, threads });
   try {
     return await evaluate(program, {
       split,
-      preprocessing,
+      preparation,
       classNames,
       seed,
       views,
@@ -109,6 +111,7 @@ async function evaluateModel(
       signal,
     });
   } finally {
+    preparation.close();
     close();
   }
 }

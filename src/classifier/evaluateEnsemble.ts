@@ -1,4 +1,5 @@
 /** Several trained networks measured as one. */
+import { createPreparation } from "../dataset/preparation.ts";
 import { tenCropViews } from "../image/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/ensemble.ts";
 import { evaluateScores } from "../training/evaluate.ts";
@@ -57,16 +58,20 @@ async function membersOf(
     views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
   }));
   const members: Prepared[] = [];
-  for (const [i, { path, file, model, program }] of opened.entries()) {
+  for (const [i, { path, file, model, program, threads }] of opened.entries()) {
     const own = await loadEvaluationData(path, file, { ...model, classNames }, options);
-    data.push(own);
+    const preparation = createPreparation({ preprocessing: model.preprocessing, threads });
     const { split } = own;
+    const close = () => {
+      preparation.close();
+      own.close();
+    };
+    data.push({ split, close });
     checkSamePictures((data[0] as EvaluationData).split, split, file);
     const { columns, views } = ways[i] as (typeof ways)[number];
-    const { preprocessing } = model;
     members.push({
       columns,
-      scored: scoreSplit(program, { split, preprocessing, seed, views, signal: options.signal }),
+      scored: scoreSplit(program, { split, preparation, seed, views, signal: options.signal }),
     });
   }
   return members;

@@ -24,8 +24,9 @@ export interface OpenModel {
   /** The weights file that it was read from. */
   readonly file: string;
   readonly model: Model;
-  /** What it computes on, in words. */
+  /** What it computes on, in words, and on how many threads. */
   readonly engine: string;
+  readonly threads: number;
   readonly program: Program;
   /** Whether an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
@@ -59,7 +60,8 @@ export async function openModel(path: string, options: OpenOptions): Promise<Ope
     throw error;
   }
   const isRandom = ops.some((op) => op.kind === "dropout" && op.options.activeAtEvaluation);
-  return { path, file, model, engine: engine.description, program, isRandom, close };
+  const { description, threads } = engine;
+  return { path, file, model, engine: description, threads, program, isRandom, close };
 }
 
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */

@@ -3,6 +3,7 @@ import { writeFileDurably } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import { batches } from "../dataset/batches.ts";
 import { type Dataset, limitSplit } from "../dataset/dataset.ts";
+import { createPreparation } from "../dataset/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import { encodePng } from "../image/decode.ts";
 import { drawCurves } from "../report/curves.ts";
@@ -79,7 +80,8 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
   const split = limitSplit(watchedSplit(dataset), SHOWN_IMAGES);
   const shown: ReportPrediction[] = [];
   const { batchSize, input } = program;
-  for await (const batch of batches({ split, preprocessing, batchSize, into: input })) {
+  const preparation = createPreparation({ preprocessing });
+  for await (const batch of batches({ split, preparation, batchSize, into: input })) {
     const draws = { seed: recipe.seed, first: shown.length };
     const logits = await program.forward(batch.images, batch.count, draws);
     const classes = sizeOf(program.outputShape);

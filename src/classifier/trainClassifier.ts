@@ -7,9 +7,9 @@ import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import { createPreparation } from "../dataset/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
-import { createRandomChanges } from "../image/randomChanges.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
@@ -125,6 +125,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     precision,
     exact,
   });
+  const { augmentation, seed } = recipe;
+  const random = { augmentation, seed, colours: config.colours };
+  const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
   try {
     const targets = sgdTargets(program, recipe);
     const weights = weightStore(program, network);
@@ -153,15 +156,13 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       recipe,
       train: dataset.train,
       test: watchedSplit(dataset),
-      preprocessing,
-      changes: createRandomChanges(recipe.augmentation, recipe.seed, config.colours),
+      preparation,
       classNames,
     };
     const { position, end } = await train(training, start, recorder.listener);
     if (!finished) await recorder.finish(position);
-    const { seed } = recipe;
     const evaluation = finished
-      ? await evaluate(program, { split: training.test, preprocessing, classNames, seed, signal })
+      ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
       : recorder.evaluation();
     if (end !== "interrupt") {
       await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });
@@ -174,6 +175,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       device,
     };
   } finally {
+    preparation.close();
     program.close();
   }
 }

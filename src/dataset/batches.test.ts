@@ -6,6 +6,7 @@ import { permutation, randomStream } from "../random.ts";
 import { type Batch, type BatchOptions, batches } from "./batches.ts";
 import { type Dataset, limitSplit, type Split } from "./dataset.ts";
 import { loadFashionMnist } from "./fashionMnist.ts";
+import { createPreparation } from "./preparation.ts";
 
 const dataset: Dataset = await loadFashionMnist();
 const split: Split = limitSplit(dataset.test, 23);
@@ -17,13 +18,14 @@ const preprocessing: Preprocessing = {
   mean: [0.1, 0.2, 0.3],
   deviation: [1, 2, 3],
 };
+const preparation = createPreparation({ preprocessing });
 const imageSize = 3 * 35 * 30;
 
 async function collect(options: Partial<BatchOptions>): Promise<Batch[]> {
   const all: Batch[] = [];
   for await (const { images, labels, indices, ...rest } of batches({
     split,
-    preprocessing,
+    preparation,
     batchSize: 5,
     ...options,
   })) {
@@ -73,14 +75,14 @@ describe("batches", () => {
     const room = new Float32Array(7 * imageSize).fill(9);
     const into = room.subarray(imageSize, 6 * imageSize);
     const expected = await collect({});
-    for await (const batch of batches({ split, preprocessing, batchSize: 5, into })) {
+    for await (const batch of batches({ split, preparation, batchSize: 5, into })) {
       assert.equal(batch.images, into);
       assert.deepEqual({ ...batch, images: into.slice() }, expected.shift());
     }
     assert.equal(expected.length, 0);
     assert.ok([...room.subarray(0, imageSize), ...room.subarray(6 * imageSize)].every((value) => value === 9));
     assert.throws(
-      () => batches({ split, preprocessing, batchSize: 6, into }),
+      () => batches({ split, preparation, batchSize: 6, into }),
       new ShapeError(`batch: expected memory for 6 pictures of 3×35×30, got ${5 * imageSize} numbers`),
     );
   });
@@ -94,7 +96,7 @@ describe("batches", () => {
   test("batch sizes that are none", () => {
     for (const batchSize of [0, -1, 1.5, Number.NaN]) {
       assert.throws(
-        () => batches({ split, preprocessing, batchSize }),
+        () => batches({ split, preparation, batchSize }),
         new ConfigError(`batch size: expected a positive whole number, got ${batchSize}`),
       );
     }

@@ -1,8 +1,7 @@
 import { ConfigError, ShapeError } from "../errors.ts";
-import { createPreprocessor, type Preprocessing } from "../image/preprocess.ts";
-import type { RandomChanges } from "../image/randomChanges.ts";
 import { centreView, type View } from "../image/views.ts";
 import type { Split } from "./dataset.ts";
+import type { Preparation } from "./preparation.ts";
 
 /** Prepared pictures for one step. Valid until the next batch is asked for, which takes the same memory. */
 export interface Batch {
@@ -21,33 +20,32 @@ export interface Batch {
 /** Which pictures, in which order, prepared how. */
 export interface BatchOptions {
   readonly split: Split;
-  readonly preprocessing: Preprocessing;
+  readonly preparation: Preparation;
   readonly batchSize: number;
   /** Positions in the split, in the order wanted. Default: all, as they lie. */
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** What is random in training, and in which epoch: a picture's position in the split is the index of its use. Default: nothing. */
-  readonly random?: { readonly changes: RandomChanges; readonly epoch: number } | undefined;
+  /** Of training, where the preparation has something random: a picture's position in the split is the index of its use. Default: as in evaluation. */
+  readonly epoch?: number | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
-  /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory. */
+  /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory, not shared. */
   readonly into?: Float32Array | undefined;
 }
 
 /**
- * The pictures of a split, batch by batch, each prepared when it is asked for. That is not done ahead, or by another thread: where
- * every core computes, it would take from the steps what it saves between them.
+ * The pictures of a split, batch by batch, each prepared when it is asked for.
  *
  * Throws ConfigError if the batch size is not a positive whole number or there is no view, ShapeError if `into` has not the size of a batch.
  */
 export function batches(options: BatchOptions): AsyncIterable<Batch> {
-  const { batchSize, preprocessing, views, into } = options;
+  const { batchSize, preparation, views, into } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new ConfigError(`batch size: expected a positive whole number, got ${batchSize}`);
   }
   if (views?.length === 0) throw new ConfigError("views: expected at least one, got none");
-  const { channels, size } = preprocessing;
+  const { channels, size } = preparation.preprocessing;
   const imageSize = channels * size[0] * size[1];
   const images = into ?? new Float32Array(batchSize * imageSize);
   if (images.length !== batchSize * imageSize) {
@@ -59,11 +57,10 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
 }
 
 async function* generate(
-  { split, preprocessing, batchSize, order, from = 0, random, views = [centreView] }: BatchOptions,
+  { split, preparation, batchSize, order, from = 0, epoch, views = [centreView] }: BatchOptions,
   images: Float32Array,
   imageSize: number,
 ): AsyncGenerator<Batch> {
-  const prepare = createPreprocessor(preprocessing, random?.changes);
   const labels = new Int32Array(batchSize);
   const length = order?.length ?? split.length;
   const take = (start: number, indices: Uint32Array<ArrayBuffer>) => {
@@ -81,12 +78,8 @@ async function* generate(
     const { indices, count, reading } = batch;
     await reading;
     for (const [number, view] of views.entries()) {
-      for (let row = 0; row < count; row++) {
-        const index = indices[row] as number;
-        labels[row] = split.label(index);
-        random?.changes.begin(random.epoch, index);
-        prepare(split.image(index), images, row * imageSize, view);
-      }
+      preparation.prepare({ split, indices, count, epoch, view, images });
+      for (let row = 0; row < count; row++) labels[row] = split.label(indices[row] as number);
       images.fill(0, count * imageSize);
       labels.fill(0, count);
       // Read while this batch is computed for the last time.

@@ -7,7 +7,7 @@ export interface Split {
   readonly length: number;
   /** Index of the class of picture `index`, 0 ≤ index < length. */
   label(index: number): number;
-  /** Picture `index`; its data is valid until the next call and must not be written to. */
+  /** Picture `index`; its data is valid until the next call, or the second `prefetch` if it lies in shared memory, and must not be written to. */
   image(index: number): Image;
   /**
    * Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. It does not reject: what

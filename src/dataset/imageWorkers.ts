@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DataError, messageOf } from "../errors.ts";
 import type { Fitting } from "../image/fitter.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
+import { startOf, threadModule } from "./threadModule.ts";
 
 /** What threads do with a picture, and how many there are. */
 export interface ImageWorkersOptions {
@@ -44,7 +44,7 @@ const USUAL_BYTES = 64 * 1024;
 
 /** Starts threads, which the caller closes. */
 export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWorkers {
-  const { fitting, threads = availableParallelism(), module = ownModule("./imageWorker") } = options;
+  const { fitting, threads = availableParallelism(), module = threadModule("imageWorker") } = options;
   const inbox = createInbox();
   const workers = Array.from({ length: threads }, () => new Worker(startOf(module), { workerData: { fitting } }));
   for (const worker of workers) {
@@ -58,22 +58,6 @@ export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWork
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
-}
-
-/** A module of this folder, in TypeScript or built, as this one is. */
-function ownModule(name: string): URL {
-  return new URL(`${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-}
-
-/** What a thread starts with. It does not inherit what lets its parent import TypeScript. */
-function startOf(module: URL): URL {
-  if (!module.pathname.endsWith(".ts")) return module;
-  const tsx = import.meta.resolve("tsx/esm/api");
-  const tsconfig = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
-  const code = `import { register } from ${JSON.stringify(tsx)};
-    register({ tsconfig: ${JSON.stringify(tsconfig)} });
-    await import(${JSON.stringify(module.href)});`;
-  return new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 }
 
 interface PendingChunk extends JobChunk {

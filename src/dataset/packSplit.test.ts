@@ -10,6 +10,7 @@ import { permutation, randomStream } from "../random.ts";
 import { batches } from "./batches.ts";
 import { limitSplit, type Split } from "./dataset.ts";
 import { closePixels, openPixels, type PackPixels, packSplit } from "./packSplit.ts";
+import { createPreparation } from "./preparation.ts";
 
 const images = Array.from({ length: 50 }, (_, i) => noise(i, 30 + (i % 7), 25 + (i % 5), i % 2 ? 3 : 1));
 let folder: string;
@@ -68,10 +69,11 @@ test("a picture stays as it is while the next ones are read, and reads that nobo
 test("batches are the same with pictures read ahead and without, also in two epochs at once", async () => {
   const preprocessing = { size: [20, 20], channels: 3, fit: { kind: "resize" }, resize: "bilinear" } as const;
   const scaled = { ...preprocessing, mean: [0, 0, 0], deviation: [1, 1, 1] };
+  const preparation = createPreparation({ preprocessing: scaled });
   const order = permutation(randomStream(1, "split"), 2, 50);
   const collect = async (split: Split, from?: number) => {
     const all = [];
-    const source = batches({ split, preprocessing: scaled, batchSize: 8, order, from });
+    const source = batches({ split, preparation, batchSize: 8, order, from });
     for await (const { images, labels, indices, count } of source) {
       all.push({ images: images.slice(), labels: labels.slice(), indices: indices.slice(), count });
       await new Promise(setImmediate);
@@ -87,7 +89,7 @@ test("batches are the same with pictures read ahead and without, also in two epo
     expected.slice(2),
     expected,
   ]);
-  for await (const _ of batches({ split, preprocessing: scaled, batchSize: 8 })) break;
+  for await (const _ of batches({ split, preparation, batchSize: 8 })) break;
 });
 
 test("pixels that are gone are a DataError, read ahead or not", async () => {

@@ -144,12 +144,13 @@ interface ReadAhead {
 
 function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
   const places = new Map<number, number>();
-  let memory = new Uint8Array(0);
+  // Shared, so that the threads of a preparation can read it.
+  let memory = new Uint8Array(new SharedArrayBuffer(0));
   let last: Promise<void> = Promise.resolve();
   /** Beside each other: the system's threads take them one by one, whatever this one is doing. */
   const readAll = async (indices: Uint32Array) => {
     const { starts, bytes } = sideBySide(columns, indices);
-    if (memory.length < bytes) memory = new Uint8Array(bytes);
+    if (memory.length < bytes) memory = new Uint8Array(new SharedArrayBuffer(bytes));
     const reads = Array.from(starts, async ([index, start]) => {
       const target = memory.subarray(start, start + byteLength(columns, index));
       if (await readsAll(pixels.descriptor, target, columns.offset[index] as number)) places.set(index, start);

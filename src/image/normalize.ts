@@ -73,23 +73,91 @@ function fillTables(
   }
 }
 
-/** All three planes at once, from one array of tables: almost twice as fast as plane by plane. Grey is read three times. */
+/**
+ * All three planes at once, from one array of tables, and of a picture in colour four pixels at a time: its twelve bytes are read as three words. Plane
+ * by plane and byte by byte it takes three times as long. Grey is read three times.
+ */
 function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   const { data, rowBytes, channels, left, top, width, height, flip } = patch;
-  const { target } = to;
-  const plane = to.width * to.height;
   const step = flip ? -1 : 1;
-  const [second, third] = channels === 3 ? [1, 2] : [0, 0];
+  const plane = to.width * to.height;
+  const inFours = channels === 3 ? width - (width % 4) : 0;
+  const words = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let y = 0; y < height; y++) {
-    let from = (top + y) * rowBytes + left * channels;
-    let i = to.offset + rowStart(patch, to, y);
-    for (let x = 0; x < width; x++) {
-      target[i] = tables[data[from] as number] as number;
-      target[i + plane] = tables[256 + (data[from + second] as number)] as number;
-      target[i + plane + plane] = tables[512 + (data[from + third] as number)] as number;
-      from += channels;
-      i += step;
-    }
+    const from = (top + y) * rowBytes + left * channels;
+    const start = to.offset + rowStart(patch, to, y);
+    writeFours(words, from, inFours, tables, to.target, start, step, plane);
+    writePixels(
+      data,
+      channels,
+      from + 3 * inFours,
+      width - inFours,
+      tables,
+      to.target,
+      start + step * inFours,
+      step,
+      plane,
+    );
+  }
+}
+
+/** A row of a picture in colour. Arrays and numbers of their own: members of objects would be read anew for each pixel. */
+function writeFours(
+  words: DataView,
+  from: number,
+  width: number,
+  tables: Float32Array,
+  target: Float32Array,
+  start: number,
+  step: number,
+  plane: number,
+): void {
+  const [step2, step3, step4] = [2 * step, 3 * step, 4 * step];
+  const end = from + 3 * width;
+  let i = start;
+  for (let at = from; at < end; at += 12) {
+    const a = words.getUint32(at, true);
+    const b = words.getUint32(at + 4, true);
+    const c = words.getUint32(at + 8, true);
+    target[i] = tables[a & 255] as number;
+    target[i + step] = tables[a >>> 24] as number;
+    target[i + step2] = tables[(b >>> 16) & 255] as number;
+    target[i + step3] = tables[(c >>> 8) & 255] as number;
+    const second = i + plane;
+    target[second] = tables[256 + ((a >>> 8) & 255)] as number;
+    target[second + step] = tables[256 + (b & 255)] as number;
+    target[second + step2] = tables[256 + (b >>> 24)] as number;
+    target[second + step3] = tables[256 + ((c >>> 16) & 255)] as number;
+    const third = second + plane;
+    target[third] = tables[512 + ((a >>> 16) & 255)] as number;
+    target[third + step] = tables[512 + ((b >>> 8) & 255)] as number;
+    target[third + step2] = tables[512 + (c & 255)] as number;
+    target[third + step3] = tables[512 + (c >>> 24)] as number;
+    i += step4;
+  }
+}
+
+/** A row, or the end of one, pixel by pixel. */
+function writePixels(
+  data: Uint8Array,
+  channels: 1 | 3,
+  start: number,
+  width: number,
+  tables: Float32Array,
+  target: Float32Array,
+  to: number,
+  step: number,
+  plane: number,
+): void {
+  const [second, third] = channels === 3 ? [1, 2] : [0, 0];
+  let from = start;
+  let i = to;
+  for (let x = 0; x < width; x++) {
+    target[i] = tables[data[from] as number] as number;
+    target[i + plane] = tables[256 + (data[from + second] as number)] as number;
+    target[i + plane + plane] = tables[512 + (data[from + third] as number)] as number;
+    from += channels;
+    i += step;
   }
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { fillParameters, uniform } from "../../test/chains.ts";
 import type { Split } from "../dataset/dataset.ts";
+import { createPreparation } from "../dataset/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import { createReferenceEngine } from "../engine/reference/reference.ts";
 import type { Image } from "../image/image.ts";
@@ -25,6 +26,7 @@ const preprocessing: Preprocessing = {
   mean: [0.5],
   deviation: [0.25],
 };
+const preparation = createPreparation({ preprocessing });
 const pictures = Array.from({ length: 23 }, (_, i): Image => {
   const values = uniform(`picture ${i}`, 81, 0, 256);
   return { width: 9, height: 9, channels: 1, data: Uint8Array.from(values) };
@@ -80,7 +82,7 @@ test("ten views: the mean of ten softmaxes, against each picture and view comput
   const alone = await network("one", 1);
   for (const batchSize of [1, 5, 23, 40]) {
     const program = await network("one", batchSize);
-    const options = { split, preprocessing, classNames, seed: 0, views };
+    const options = { split, preparation, classNames, seed: 0, views };
     const predictions = await predictionsOf((onPrediction) => evaluate(program, { ...options, onPrediction }));
     assert.equal(predictions.length, split.length);
     for (const [i, prediction] of predictions.entries()) {
@@ -107,7 +109,7 @@ test("two networks, classes in another order, one view and ten: the mean of what
     const right = [0, 0];
     const expectedRight = [0, 0];
     const members = programs.map((program, m) => ({
-      scored: scoreSplit(program, { split, preprocessing, seed: 0, views }),
+      scored: scoreSplit(program, { split, preparation, seed: 0, views }),
       columns: columns[m] as readonly number[],
       onCorrect: (count: number) => {
         right[m] = (right[m] as number) + count;
@@ -141,7 +143,7 @@ test("dropout that stays active: masks follow from picture and view, not from th
   const drawing = [dropout("drop", { activeAtEvaluation: true })];
   const flat: Image = { width: 9, height: 9, channels: 1, data: new Uint8Array(81).fill(200) };
   // All views of such pictures are the same, and so are the pictures: what differs is drawn.
-  const options = { split: { ...split, image: () => flat }, preprocessing, classNames, seed: 0 };
+  const options = { split: { ...split, image: () => flat }, preparation, classNames, seed: 0 };
   const probabilities = async (batchSize: number, views: readonly View[]) => {
     const program = await network("one", batchSize, drawing);
     const all = await predictionsOf((onPrediction) => evaluate(program, { ...options, views, onPrediction }));
@@ -162,7 +164,7 @@ test("the worst mistakes: the ten highest losses among them, in order", async ()
   const program = await network("one", 5);
   const predictions: Prediction[] = [];
   const onPrediction = (prediction: Prediction) => predictions.push(prediction);
-  const result = await evaluate(program, { split, preprocessing, classNames, seed: 0, onPrediction });
+  const result = await evaluate(program, { split, preparation, classNames, seed: 0, onPrediction });
   const mistakes = predictions.filter(({ className, predicted }) => className !== predicted);
   assert.ok(mistakes.length > 10, `${mistakes.length} mistakes are too few for this test`);
   assert.deepEqual(result?.worstMistakes, mistakes.sort((a, b) => b.loss - a.loss).slice(0, 10));
@@ -172,7 +174,7 @@ test("the worst mistakes: the ten highest losses among them, in order", async ()
 test("aborted, there is no evaluation", async () => {
   const program = await network("one", 5);
   const controller = new AbortController();
-  const options = { split, preprocessing, classNames, seed: 0, views: tenCropViews(preprocessing) };
+  const options = { split, preparation, classNames, seed: 0, views: tenCropViews(preprocessing) };
   const { signal } = controller;
   const onProgress = () => controller.abort();
   assert.equal(await evaluate(program, { ...options, signal, onProgress }), undefined);

@@ -1,8 +1,8 @@
 /** A network's scores over a split, batch by batch. */
 import { batches } from "../dataset/batches.ts";
 import type { Split } from "../dataset/dataset.ts";
+import type { Preparation } from "../dataset/preparation.ts";
 import type { Program } from "../engine/engine.ts";
-import type { Preprocessing } from "../image/preprocess.ts";
 import { centreView, type View } from "../image/views.ts";
 import { type Scores, softmax } from "./metrics.ts";
 
@@ -19,7 +19,7 @@ export interface ScoredBatch {
 
 export interface ScoreOptions {
   readonly split: Split;
-  readonly preprocessing: Preprocessing;
+  readonly preparation: Preparation;
   /** For networks whose dropout is active at evaluation: a picture's masks follow from this, its position in the split and the view. */
   readonly seed: number;
   /** The softmax is averaged over these views of each picture. Default: the one that its fit has in evaluation, and the logits as they are. */
@@ -34,13 +34,13 @@ export interface ScoreOptions {
  * is read once.
  */
 export async function* scoreSplit(program: Program, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
-  const { split, preprocessing, seed, views = [centreView], signal } = options;
+  const { split, preparation, seed, views = [centreView], signal } = options;
   const { batchSize, input: into } = program;
   const mean = averageSoftmax();
   let scored = 0;
   for await (const { images, labels, indices, count, view } of batches({
     split,
-    preprocessing,
+    preparation,
     batchSize,
     views,
     into,

@@ -1,9 +1,8 @@
 import { batches } from "../dataset/batches.ts";
 import type { Split } from "../dataset/dataset.ts";
+import type { Preparation } from "../dataset/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError } from "../errors.ts";
-import type { Preprocessing } from "../image/preprocess.ts";
-import type { RandomChanges } from "../image/randomChanges.ts";
 import { permutation, randomStream } from "../random.ts";
 import { evaluate } from "./evaluate.ts";
 import { countCorrect, type Evaluation } from "./metrics.ts";
@@ -18,9 +17,7 @@ export interface Training {
   readonly recipe: Recipe;
   readonly train: Split;
   readonly test: Split;
-  readonly preprocessing: Preprocessing;
-  /** What is random in training pictures. Default: nothing. */
-  readonly changes?: RandomChanges | undefined;
+  readonly preparation: Preparation;
   readonly classNames: readonly string[];
 }
 
@@ -72,7 +69,7 @@ export async function train(
     if (ran.end === "interrupt") return ran;
     const evaluation = await evaluate(training.program, {
       split: training.test,
-      preprocessing: training.preprocessing,
+      preparation: training.preparation,
       classNames: training.classNames,
       seed: recipe.seed,
       onProgress: listener.onEvaluationProgress,
@@ -96,17 +93,17 @@ async function runEpoch(
   rate: number,
   listener: TrainingListener,
 ): Promise<{ position: Position; end: TrainingEnd }> {
-  const { program, recipe, train: split, preprocessing, changes } = training;
+  const { program, recipe, train: split, preparation } = training;
   const guessing = Math.log(training.classNames.length);
   let position = start;
   let before = performance.now();
   for await (const batch of batches({
     split,
-    preprocessing,
+    preparation,
     batchSize: program.batchSize,
     order,
     from: start.images,
-    random: changes && { changes, epoch: start.epoch },
+    epoch: start.epoch,
     into: program.input,
   })) {
     const draws = { seed: recipe.seed, first: position.totalImages };

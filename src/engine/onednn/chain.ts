@@ -1,7 +1,9 @@
+import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { Account } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import type { Session } from "./native/oneDnn.ts";
+import type { LibC } from "./native/libc.ts";
+import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
@@ -15,6 +17,8 @@ export interface Forward {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   readonly run: BuildContext["run"];
   readonly input: Value;
+  /** What `input` is, for JavaScript. */
+  readonly images: Float32Array;
   readonly output: Value;
   readonly chain: readonly ChainLink[];
 }
@@ -38,6 +42,7 @@ export function addForward(
   request: CompileRequest,
   account: Account,
   training: boolean,
+  share: LibC["share"],
 ): Forward {
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
@@ -72,8 +77,8 @@ export function addForward(
     },
   };
   const inputDims = [batchSize, ...request.inputShape];
-  const input = plan.value(inputDims, session.plain(inputDims, "f32"));
-  plan.keep(input);
+  const images = share(sizeOf(inputDims));
+  const input = fixedValue(session.plain(inputDims, "f32"), inputDims, images.array.byteLength, images.address);
   const chain: ChainLink[] = [];
   plan.enter("input", "forward");
   let value = plan.inLayout(input, session.plain(inputDims, format));
@@ -86,7 +91,7 @@ export function addForward(
   }
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
-  return { plan, tensors, parameters, run: context.run, input, output, chain };
+  return { plan, tensors, parameters, run: context.run, input, images: images.array, output, chain };
 }
 
 function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value, next: AnyOp | undefined): Built {
@@ -110,11 +115,11 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
   return plain;
 }
 
-function asValue(tensor: EngineTensor, dims: readonly number[], offset: number): Value {
-  return {
-    desc: tensor.desc,
-    dims,
-    offset,
-    buffer: { bytes: tensor.bytes, address: tensor.address, firstStep: 0, lastStep: Infinity },
-  };
+function asValue({ desc, bytes, address }: EngineTensor, dims: readonly number[], offset: number): Value {
+  return { ...fixedValue(desc, dims, bytes, address), offset };
+}
+
+/** A value in memory that is not the plan's. */
+function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
+  return { desc, dims, buffer: { bytes, address, firstStep: 0, lastStep: Infinity } };
 }

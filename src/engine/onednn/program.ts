@@ -13,7 +13,7 @@ import { TensorMemory } from "./tensors.ts";
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
   return releasingOnFailure(library, libc, (session, tensors, account, map) => {
-    const forward = addForward(session, tensors, request, account, false);
+    const forward = addForward(session, tensors, request, account, false, libc.share);
     const end = forward.plan.length;
     const memory = forward.plan.finish(map);
     return inferenceProgram(forward, request, memory, memory.phase(0, end), account);
@@ -48,7 +48,7 @@ function releasingOnFailure<T>(
 /** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
 export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
   return releasingOnFailure(library, libc, (session, tensors, account, map) => {
-    return trainingProgram(addForward(session, tensors, request, account, true), map, request, account);
+    return trainingProgram(addForward(session, tensors, request, account, true, libc.share), map, request, account);
   });
 }
 
@@ -146,7 +146,7 @@ function inferenceProgram(
   const { plan, tensors, parameters, run } = forward;
   const { batchSize, precision } = request;
   const { arena, spare } = memory;
-  const inputView = plan.view(forward.input);
+  const inputView = forward.images;
   const outputView = plan.view(forward.output);
   const outputShape = forward.output.dims.slice(1);
   const [imageSize, outputSize] = [sizeOf(request.inputShape), sizeOf(outputShape)];
@@ -161,7 +161,7 @@ function inferenceProgram(
     memory: {
       parameters: bytes(stored.map(({ value }) => value)),
       gradients: bytes(stored.map(({ gradient }) => gradient)),
-      activations: arena.bytes,
+      activations: arena.bytes + inputView.byteLength,
     },
     async forward(images, count, draws) {
       tensors.requireOpen();

@@ -12,6 +12,7 @@ const RTLD_NOLOAD = onLinux ? 0x4 : 0x10;
 /** `Dl_info`: four pointers, the first one to the name of the file. */
 const DL_INFO_POINTERS = 4;
 const HUGE_PAGE = 2 ** 21;
+const CACHE_LINE = 64;
 
 /** A range of zeroed memory of the operating system, outside JavaScript's heap: it never moves. */
 export interface MappedMemory {
@@ -27,9 +28,16 @@ export interface MappedMemory {
   unmap(): void;
 }
 
+export interface SharedMemory {
+  readonly array: Float32Array<SharedArrayBuffer>;
+  readonly address: bigint;
+}
+
 export interface LibC {
   /** Zeroed memory on huge pages where the system has them. Throws NativeError if there is not enough. */
   map(bytes: number): MappedMemory;
+  /** Zeroed memory that threads of JavaScript can share, at an address that does not change; it lasts as long as the array is referred to. */
+  share(length: number): SharedMemory;
   /** The address of a typed array's memory, for calls that return before JavaScript goes on. */
   addressOf(array: Float32Array): bigint;
   /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
@@ -69,6 +77,15 @@ export function loadLibC(): LibC {
       if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
       const unmap = () => void munmap(start, whole);
       return { address, bytes, view, unmap };
+    },
+    share(length) {
+      const alignment = 4 * length >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
+      const memory = new SharedArrayBuffer(4 * length + alignment);
+      const start: bigint = BigInt(koffi.address(new Uint8Array(memory)));
+      const offset = (alignment - Number(start % BigInt(alignment))) % alignment;
+      const address = start + BigInt(offset);
+      if (onLinux && alignment === HUGE_PAGE) madvise(address, 4 * length, MADV_HUGEPAGE);
+      return { array: new Float32Array(memory, offset, length), address };
     },
     addressOf: (array) => koffi.address(array),
     pin(path) {
