@@ -300,6 +300,7 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
     "topK",
     "perClass",
     "confusion",
+    "calibration",
     "worstMistakes",
   ]);
   assert.deepEqual([report.images, report.topK.k, report.perClass.length], [30, 5, 10]);

@@ -117,7 +117,7 @@ export function formatRuns(
   return formatTable(columns, rows, { footer: [["together", "", formatPercent(together)]] });
 }
 
-function formatFigures(report: EvaluationReport): string {
+function formatFigures(report: Evaluation): string {
   const columns: readonly Column[] = [
     { heading: "", align: "left" },
     { heading: "", align: "right" },
@@ -126,6 +126,10 @@ function formatFigures(report: EvaluationReport): string {
     ["images", formatCount(report.images)],
     ["loss", formatLoss(report.loss)],
     ["top-1 accuracy", formatPercent(report.top1Accuracy)],
+    ["top-1 error", formatPercent(1 - report.top1Accuracy)],
     [topKName(report), formatPercent(report.topK.accuracy)],
+    [`top-${report.topK.k} error`, formatPercent(1 - report.topK.accuracy)],
+    ["mean confidence", formatPercent(report.calibration.confidence)],
+    ["calibration error", formatPercent(report.calibration.error)],
   ]);
 }

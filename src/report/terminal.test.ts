@@ -98,6 +98,7 @@ const evaluation: Evaluation = {
     return { className, images: 1000 * i, correct: 150 * i, precision, recall };
   }),
   confusion: hostileNames.map((_, i) => hostileNames.map((_, j) => (i === 0 ? 0 : 10 * i + j))),
+  calibration: { error: 0.0321, confidence: 0.9161, bins: [] },
   worstMistakes: hostileNames.map((className, i) => ({
     index: 1234 * i,
     ...(i < 3 ? { file: `/photos/${className}/number-${i}.jpg` } : {}),
@@ -114,7 +115,11 @@ test("an evaluation fits, whatever the classes are called, and says k", () => {
     const text = formatEvaluation(evaluation, { unicode });
     assertFits(text);
     assert.match(text, /^top-1 accuracy +88\.4 %$/m);
+    assert.match(text, /^top-1 error +11\.6 %$/m);
     assert.match(text, /^top-3 accuracy +99\.8 %$/m);
+    assert.match(text, /^top-3 error +0\.2 %$/m);
+    assert.match(text, /^mean confidence +91\.6 %$/m);
+    assert.match(text, /^calibration error +3\.2 %$/m);
     assert.match(text, /^T-shirt\/top +4,000 +600 +25\.0 % +15\.0 % {2}(██▍|##)$/m);
     // A class without images, and never predicted.
     assert.match(text, /^�\[2J +0 +0 +– +–$/m);

@@ -1,4 +1,5 @@
 /** What a classifier's scores say about it. */
+import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassFigures, countConfusion } from "./confusion.ts";
 
 /** A number for each class, the higher the more probable: logits, or logarithms of probabilities. */
@@ -15,6 +16,7 @@ export interface Figures {
   readonly perClass: readonly ClassFigures[];
   /** Images of each class (row) by the class that was predicted (column). */
   readonly confusion: readonly (readonly number[])[];
+  readonly calibration: Calibration;
 }
 
 /** What became of one image. */
@@ -61,6 +63,7 @@ export function countEvaluation(classNames: readonly string[]): EvaluationCounte
   const classes = classNames.length;
   const k = Math.min(5, classes);
   const confusion = countConfusion(classNames);
+  const calibration = countCalibration();
   let images = 0;
   let lossSum = 0;
   let correct = 0;
@@ -69,10 +72,11 @@ export function countEvaluation(classNames: readonly string[]): EvaluationCounte
     add(scores, labels, count) {
       return Array.from({ length: count }, (_, row) => {
         const judgement = judge(scores.subarray(row * classes, (row + 1) * classes), labels[row] as number);
-        const { label, predicted, rank, loss } = judgement;
+        const { label, predicted, rank, loss, probability } = judgement;
         images++;
         lossSum += loss;
         confusion.add(label, predicted);
+        calibration.add(probability, predicted === label);
         if (predicted === label) correct++;
         if (rank < k) inTopK++;
         return judgement;
@@ -84,6 +88,7 @@ export function countEvaluation(classNames: readonly string[]): EvaluationCounte
       top1Accuracy: correct / images,
       topK: { k, accuracy: inTopK / images },
       ...confusion.result(),
+      calibration: calibration.result(),
     }),
   };
 }
