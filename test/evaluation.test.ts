@@ -96,6 +96,17 @@ test("--csv: every prediction with its file; the figures and the worst mistakes 
   assert.match(refused.stdout, /top-1 accuracy/);
 });
 
+test("--plots: the three charts as SVG and PNG", async () => {
+  await evaluation("crop --plots new/plots");
+  const files = (await readdir(join(folder, "new", "plots"))).sort();
+  assert.deepEqual(
+    files,
+    ["calibration", "classes", "confusion"].flatMap((name) => [`${name}.png`, `${name}.svg`]),
+  );
+  const svg = await readFile(join(folder, "new", "plots", "confusion.svg"), "utf8");
+  for (const name of classNames) assert.ok(svg.includes(`>${name}<`), name);
+});
+
 test("--ten-crop gives other figures of the same images; where the fit keeps no more than the input it is refused", async () => {
   for (const name of ["crop", "random"]) {
     const [one, ten] = [await evaluation(name), await evaluation(`${name} --ten-crop --batch-size 2`)];

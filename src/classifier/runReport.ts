@@ -8,9 +8,10 @@ import type { Program } from "../engine/engine.ts";
 import { encodePng } from "../image/decode.ts";
 import { drawCurves } from "../report/curves.ts";
 import { type ReportPrediction, type ReportSection, renderReport } from "../report/html.ts";
-import { toPng } from "../report/png.ts";
+import { evaluationCharts, logCharts } from "../report/runCharts.ts";
 import { sizeOf } from "../shape.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
+import { writeChart } from "./chartFiles.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
 
@@ -24,8 +25,7 @@ function titleOf({ network, dataset }: RunConfig): string {
 /** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
 export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
   const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
-  await writeFileDurably(join(directory, "curves.svg"), svg);
-  await writeFileDurably(join(directory, "curves.png"), toPng(svg));
+  await writeChart(directory, { name: "curves", svg });
   return svg;
 }
 
@@ -44,12 +44,14 @@ export interface RunReport {
   readonly device: string;
 }
 
-/** Writes report.html of a run directory, and its curves. */
+/** Writes report.html of a run directory, and each of its figures as a file. */
 export async function writeReport(run: RunReport): Promise<void> {
   const { directory, config, log, evaluation, device } = run;
   const title = titleOf(config);
   const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
   const { source, name, deviations } = config.network;
+  const charts = [...(evaluation ? await evaluationCharts(evaluation, title) : []), ...(await logCharts(log, title))];
+  for (const chart of charts) await writeChart(directory, chart);
   const page = renderReport({
     title,
     results: {
@@ -64,13 +66,25 @@ export async function writeReport(run: RunReport): Promise<void> {
       wide: await writeCurves(directory, config, log),
       narrow: await drawCurves(log, { title, format: "narrow" }),
     },
+    charts,
     ...(evaluation ? { evaluation } : {}),
+    worstMistakes: await mistakesOf(run),
     predictions: await shownPredictions(run),
     configuration: configurationOf(config),
     command: config.command,
     network: { name, source, deviations },
   });
   await writeFileDurably(reportFile(directory), page);
+}
+
+async function mistakesOf({ evaluation, dataset }: RunReport): Promise<readonly ReportPrediction[]> {
+  const split = watchedSplit(dataset);
+  const shown: ReportPrediction[] = [];
+  for (const { index, className, predicted, probability } of evaluation?.worstMistakes ?? []) {
+    const png = await encodePng(split.image(index));
+    shown.push({ png, trueClass: className, predictedClass: predicted, probability });
+  }
+  return shown;
 }
 
 /** What the network says of the first test images. */

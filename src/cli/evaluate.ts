@@ -31,6 +31,7 @@ interface EvaluateFlags {
   readonly threads?: number;
   readonly tenCrop?: boolean;
   readonly csv?: string;
+  readonly plots?: string;
   readonly json?: boolean;
 }
 
@@ -43,6 +44,7 @@ Examples:
   alexnet evaluate runs/photos --ten-crop        corners, centre and reflections
   alexnet evaluate runs/1 runs/2 runs/3          the mean of what they say
   alexnet evaluate runs/quick --csv out.csv      every prediction
+  alexnet evaluate runs/quick --plots plots/     confusion and more, as pictures
 `;
 
 export function addEvaluate(program: Command): void {
@@ -62,6 +64,7 @@ export function addEvaluate(program: Command): void {
     .option("--seed <n>", "for networks whose dropout is active at evaluation", seed, 0)
     .option("--ten-crop", "the mean of ten views of each image: corners, centre, their reflections")
     .option("--csv <file>", "write every prediction to a file")
+    .option("--plots <dir>", "draw confusion, classes and calibration there, as SVG and PNG")
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
@@ -69,7 +72,7 @@ export function addEvaluate(program: Command): void {
     .action(evaluateCommand);
 }
 
-async function evaluateCommand(paths: readonly string[], { json, csv, ...flags }: EvaluateFlags): Promise<void> {
+async function evaluateCommand(paths: readonly string[], { json, csv, plots, ...flags }: EvaluateFlags): Promise<void> {
   const packing = imageProgress("pack");
   const testing = imageProgress("test");
   const clear = () => {
@@ -95,11 +98,15 @@ async function evaluateCommand(paths: readonly string[], { json, csv, ...flags }
     });
     clear();
     if (!measured) return;
-    const { heading, evaluation, isRandom } = measured;
+    const { heading, title, evaluation, isRandom } = measured;
     if (json) printJson(evaluation);
     else print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
     if (isRandom) tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
     if (csv !== undefined) await writeFileDurably(csv, lines.join(""));
+    if (plots !== undefined) {
+      const { writeEvaluationCharts } = await import("../classifier/chartFiles.ts");
+      await writeEvaluationCharts(plots, evaluation, title);
+    }
   } finally {
     clear();
     stop.end();
@@ -109,6 +116,8 @@ async function evaluateCommand(paths: readonly string[], { json, csv, ...flags }
 /** What is printed: for people under a heading, as JSON with the fields that say what was measured. */
 interface Measured {
   readonly heading: string;
+  /** Of charts. */
+  readonly title: string;
   readonly evaluation: Evaluation;
   readonly isRandom: boolean;
 }
@@ -123,7 +132,8 @@ async function measure(
     if (!evaluation) return undefined;
     const { runs, top1Accuracy } = evaluation;
     const heading = `${formatRuns(runs, top1Accuracy)}\n`;
-    return { heading, evaluation, isRandom: runs.some((run) => run.isRandom) };
+    const title = `${runs.length} runs together`;
+    return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }
   const { openClassifier } = await import("../classifier/classifier.ts");
   const classifier = await openClassifier(paths[0] as string, options);
@@ -133,7 +143,7 @@ async function measure(
     if (!evaluation) return undefined;
     const network = model.network.name;
     const named = { file, network, ...evaluation };
-    return { heading: `${file}: ${network}`, evaluation: named, isRandom };
+    return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
     classifier.close();
   }

@@ -7,6 +7,7 @@
  * markers tell the lines apart without them.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
+import { chartFont, colours, drawSpec } from "./chart.ts";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncate } from "./text.ts";
@@ -55,9 +56,8 @@ const layouts: { readonly [F in CurveOptions["format"]]: Layout } = {
   },
 };
 
-const font = "DejaVu Sans, Verdana, sans-serif";
-const ink = "#222222";
-const gridColor = "#dddddd";
+const font = chartFont;
+const { ink, grid: gridColor } = colours;
 /** From the figure's upper edge to the title's middle. */
 const titleDistance = 24;
 const intervals = 5;
@@ -66,10 +66,8 @@ const maxMarkers = 60;
 const hugeLoss = 1e4;
 
 /** Draws the figure as SVG on white. Without entries it says that there is nothing to draw yet. */
-export async function drawCurves(entries: readonly CurveEntry[], options: CurveOptions): Promise<string> {
-  // Loading vega takes a third of a second, which commands that draw nothing should not pay.
-  const { parse, View } = await import("vega");
-  return new View(parse(figure(entries, options)), { renderer: "none" }).toSVG();
+export function drawCurves(entries: readonly CurveEntry[], options: CurveOptions): Promise<string> {
+  return drawSpec(figure(entries, options));
 }
 
 function figure(entries: readonly CurveEntry[], { title, format }: CurveOptions): Spec {
@@ -107,12 +105,19 @@ function linesOf(entries: readonly CurveEntry[], legend: Layout["legend"]): read
   // A single point has no line: only its marker shows.
   const isPoint = loss.points.length === 1;
   return [
-    { series: loss, scale: "loss", color: "#0072b2", dash: [], hasMarkers: isPoint, legend: legend[0] },
-    { series: accuracy, scale: "accuracy", color: "#d55e00", dash: [7, 4], hasMarkers: isPoint, legend: legend[1] },
+    { series: loss, scale: "loss", color: colours.blue, dash: [], hasMarkers: isPoint, legend: legend[0] },
+    {
+      series: accuracy,
+      scale: "accuracy",
+      color: colours.orange,
+      dash: [7, 4],
+      hasMarkers: isPoint,
+      legend: legend[1],
+    },
     {
       series: test,
       scale: "accuracy",
-      color: "#009e73",
+      color: colours.green,
       dash: [2, 3],
       hasMarkers: test.points.length <= maxMarkers,
       legend: legend[2],

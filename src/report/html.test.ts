@@ -38,6 +38,8 @@ const data: ReportData = {
     topK: { k: 5, accuracy: 0.99 },
     perClass: Array.from({ length: 6 }, (_, i) => ({ className: `class ${i}`, images: 500, correct: 100 * i })),
   },
+  charts: [{ heading: "Confusion", description: "Rows & columns.", svg: "<svg><text>of charts</text></svg>" }],
+  worstMistakes: [{ png: small, trueClass: "Shirt", predictedClass: "Bag", probability: 0.999 }],
   predictions: [
     { png: small, trueClass: "Sneaker", predictedClass: "Sneaker", probability: 0.981 },
     { png: large, trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
@@ -68,6 +70,8 @@ function withTexts(text: string): ReportData {
       topK: { k: 1, accuracy: 1 },
       perClass: [{ className: text, images: 1, correct: 1 }],
     },
+    charts: [],
+    worstMistakes: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
     predictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
     configuration: [{ heading: text, rows: [[text, text]] }],
     command: text,
@@ -108,7 +112,7 @@ test("the page is one file: nothing in it is fetched", () => {
   const addresses = [...page.matchAll(/(?:src|href|action|data|srcset)="([^"]*)"/g)].map(
     ([, address]) => address ?? "",
   );
-  assert.equal(addresses.length, data.predictions.length);
+  assert.equal(addresses.length, data.predictions.length + data.worstMistakes.length);
   for (const address of addresses) assert.match(address, /^data:image\/png;base64,/);
   assert.doesNotMatch(page.replaceAll(/xmlns(:xlink)?="[^"]*"/g, ""), /https?:|url\(|@import/);
   assert.match(page, /Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;/);
@@ -126,6 +130,8 @@ test("the page says every figure", () => {
     "test accuracy 70.0 % train accuracy, epoch 66.0 % train loss, epoch 0.900 test loss 0.810 images/s 52.3 training time 5 min 2 s",
     "3,000 test images: top-1 accuracy 70.0 %, top-5 accuracy 99.0 %",
     "class 3 300 of 500 60.0 %",
+    "Confusion Rows &amp; columns. of charts",
+    "The worst mistakes Another class was predicted with most confidence. ✗ wrong predicted Bag, 99.9 % true Shirt",
     "1 of these 2 are right",
     "✓ right predicted Sneaker, 98.1 % true Sneaker",
     "✗ wrong predicted Coat, 61.2 % true Dress",
@@ -141,14 +147,14 @@ test("the page says every figure", () => {
 test("images are in the page unchanged, small ones with sharp pixels, all with a description", () => {
   const page = renderReport(data);
   const images = [...page.matchAll(/<img src="data:image\/png;base64,([^"]*)" alt="([^"]+)"([^>]*)>/g)];
-  assert.equal(images.length, 2);
+  assert.equal(images.length, 3);
   assert.deepEqual(
     images.map(([, base64]) => Buffer.from(base64 ?? "", "base64")),
-    [small, large],
+    [small, small, large],
   );
   assert.deepEqual(
     images.map(([, , , rest]) => rest),
-    [' class="pixels"', ""],
+    [' class="pixels"', ' class="pixels"', ""],
   );
 });
 
@@ -163,9 +169,9 @@ test("a run that ended early has a report without what it does not know", () => 
   const { evaluation: _, ...rest } = data;
   const results = { epochs: 0, iterations: 0, seconds: 0, device: "2 threads" };
   const network = { name: "mine", source: "", deviations: [] };
-  const page = renderReport({ ...rest, results, predictions: [], network });
+  const page = renderReport({ ...rest, results, charts: [], worstMistakes: [], predictions: [], network });
   assertBalanced(page);
-  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images/);
+  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes/);
 });
 
 test("the style knows the figure's blue, which dark pages need brighter", () => {

@@ -11,14 +11,26 @@ export interface ReportData {
   readonly results: ReportResults;
   /** The figure of the run in both formats of `drawCurves`: SVG goes into the page as it is. */
   readonly curves: { readonly wide: string; readonly narrow: string };
+  /** Further figures, drawn by this program. */
+  readonly charts: readonly ReportChart[];
   /** The last evaluation; absent if the run ended before one. */
   readonly evaluation?: EvaluationReport;
   readonly predictions: readonly ReportPrediction[];
+  /** The test images that the network is most wrong about, the worst first. */
+  readonly worstMistakes: readonly ReportPrediction[];
   /** Tables of names and values: network, data set, recipe, engine, versions, … */
   readonly configuration: readonly ReportSection[];
   /** The command that does the run again. */
   readonly command: string;
   readonly network: { readonly name: string; readonly source: string; readonly deviations: readonly string[] };
+}
+
+/** A figure under a heading of its own. */
+export interface ReportChart {
+  readonly heading: string;
+  /** What it shows, in words. */
+  readonly description: string;
+  readonly svg: string;
 }
 
 /** The figures that a run ends with; absent ones are not known. */
@@ -52,7 +64,7 @@ const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inli
 
 /** Writes the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
-  const { title, results, curves, evaluation, predictions, network } = data;
+  const { title, results, curves, charts, evaluation, predictions, worstMistakes, network } = data;
   const page = html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -73,7 +85,9 @@ ${figures(results, evaluation)}
 <figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(curves.wide)}</div><div class="narrow">${trusted(curves.narrow)}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
-${predictions.length > 0 ? gallery(predictions) : []}
+${charts.map(chart)}
+${worstMistakes.length > 0 ? gallery("The worst mistakes", "Another class was predicted with most confidence.", worstMistakes) : []}
+${predictions.length > 0 ? gallery("Some test images", shareRight(predictions), predictions) : []}
 ${configuration(data)}
 <section>
 <h2>The network ${network.name}</h2>
@@ -131,11 +145,23 @@ function classRow(entry: ClassAccuracy): Markup {
 `;
 }
 
-function gallery(predictions: readonly ReportPrediction[]): Markup {
-  const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
+function chart({ heading, description, svg }: ReportChart): Markup {
   return html`<section>
-<h2>Some test images</h2>
-<p>${right} of these ${predictions.length} are right.</p>
+<h2>${heading}</h2>
+<p>${description}</p>
+<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(svg)}</figure>
+</section>`;
+}
+
+function shareRight(predictions: readonly ReportPrediction[]): string {
+  const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
+  return `${right} of these ${predictions.length} are right.`;
+}
+
+function gallery(heading: string, description: string, predictions: readonly ReportPrediction[]): Markup {
+  return html`<section>
+<h2>${heading}</h2>
+<p>${description}</p>
 <ul class="gallery">${predictions.map(galleryItem)}</ul>
 </section>`;
 }

@@ -30,6 +30,8 @@ dl, dd, figure { margin: 0; }
 .curves .mark-symbol path { stroke: var(--page); }
 .curves [stroke="#0072b2"] { stroke: var(--bar); }
 .curves .role-axis-grid line { stroke: var(--rule); }
+.chart { overflow-x: auto; padding: .5rem; border-radius: .4rem; background: #fff; break-inside: avoid; }
+.chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .narrow { display: none; }
 table { border-collapse: collapse; width: 100%; }
 th { font-weight: 400; text-align: left; }
@@ -54,6 +56,7 @@ pre { margin: .25rem 0; padding: .75rem; border-radius: .4rem; background: var(-
 code { font: inherit; }
 @media (max-width: 40rem) {
   .wide { display: none; }
+  .chart svg { max-width: none; }
   .narrow { display: block; }
   .classes { font-size: .875rem; }
   .classes .bars { width: 25%; }
