@@ -131,7 +131,7 @@ test("the page says every figure", () => {
     "3,000 test images: top-1 accuracy 70.0 %, top-5 accuracy 99.0 %",
     "class 3 300 of 500 60.0 %",
     "Confusion Rows &amp; columns. of charts",
-    "The worst mistakes Another class was predicted with most confidence. ✗ wrong predicted Bag, 99.9 % true Shirt",
+    "The worst mistakes Their own class was given the least probability. ✗ wrong predicted Bag, 99.9 % true Shirt",
     "1 of these 2 are right",
     "✓ right predicted Sneaker, 98.1 % true Sneaker",
     "✗ wrong predicted Coat, 61.2 % true Dress",

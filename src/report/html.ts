@@ -86,7 +86,7 @@ ${figures(results, evaluation)}
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chart)}
-${worstMistakes.length > 0 ? gallery("The worst mistakes", "Another class was predicted with most confidence.", worstMistakes) : []}
+${worstMistakes.length > 0 ? gallery("The worst mistakes", "Their own class was given the least probability.", worstMistakes) : []}
 ${predictions.length > 0 ? gallery("Some test images", shareRight(predictions), predictions) : []}
 ${configuration(data)}
 <section>
