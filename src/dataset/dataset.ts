@@ -72,6 +72,8 @@ export interface LoadOptions extends DatasetOptions {
   readonly seed?: number | undefined;
   /** All pictures as test pictures, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
+  /** Except where that listing, divided by share and seed, is this one (see `Dataset`): then it stays divided. */
+  readonly trainedOn?: string | undefined;
   /** Share of pictures that may be damaged. Default 0.01. */
   readonly maxBad?: number | undefined;
   /** Pictures packed so far, out of `total`. */

@@ -8,7 +8,7 @@ import { writeFiles } from "../../test/writeFiles.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { listFlowers } from "./flowers.ts";
 import { locateFlowers } from "./flowersFiles.ts";
-import type { ImageListing } from "./imageListing.ts";
+import { type ImageListing, listingDigest } from "./imageListing.ts";
 
 const classes = Object.keys(flowerCounts);
 const files = flowerFiles();
@@ -113,4 +113,13 @@ test("a folder with nothing of it, and the published archive's address", async (
         "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     ),
   );
+});
+
+test("to measure what was trained on something else: all of them, as of any folder; divided if it was trained on them", async () => {
+  await writeFiles(dataDir, [...files]);
+  const all = await listFlowers({ dataDir, allAsTest: true, trainedOn: "other" });
+  assert.deepEqual([all.train.length, all.test.length], [0, files.size]);
+  const divided = await listFlowers({ dataDir, seed: 7 });
+  const trainedOn = listingDigest(divided);
+  assert.deepEqual(await listFlowers({ dataDir, seed: 7, allAsTest: true, trainedOn }), divided);
 });

@@ -1,11 +1,37 @@
 import { ConfigError, DataError } from "../errors.ts";
 import { type DivideOptions, divide } from "./divide.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
-import type { ImageListing, ListedImage } from "./imageListing.ts";
+import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { firstNames, oddNotes } from "./oddEntry.ts";
 
 /** Default: a share of 0.2, seed 0. */
 export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined };
+
+/** What a folder is listed for: for training unless `allAsTest` is set. */
+export interface FolderPurpose extends ImageFolderOptions {
+  /** To measure a network by that was trained on something else: all as test pictures, where no folder says which. */
+  readonly allAsTest?: boolean | undefined;
+  /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
+  readonly trainedOn?: string | undefined;
+}
+
+/** Lists a folder of pictures for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
+export async function listFolder(
+  root: string,
+  { allAsTest, trainedOn, ...division }: FolderPurpose,
+): Promise<ImageListing> {
+  if (!allAsTest) return listImageFolder(root, division);
+  if (trainedOn !== undefined) {
+    const listing = await listImageFolder(root, division).catch(unlessData);
+    if (listing && listingDigest(listing) === trainedOn) return listing;
+  }
+  return listTestFolder(root);
+}
+
+/** What nothing can be trained on, nothing was. */
+function unlessData(error: unknown): undefined {
+  if (!(error instanceof DataError)) throw error;
+}
 
 /**
  * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
