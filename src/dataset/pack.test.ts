@@ -18,7 +18,8 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 async function pixelBytes(): Promise<number> {
-  return (await stat(join(await folder.packFolder(), "pixels.bin"))).size;
+  const sizes = (await folder.packFiles(".bin")).map(async (file) => (await stat(file)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 test("splits hold the pictures as decoded and fitted, or smaller; with channels, size, moments", async () => {

@@ -12,11 +12,12 @@ import { averageMoments, type ColourMoments } from "../image/moments.ts";
 import { cacheFolder } from "./cacheFolder.ts";
 import type { Split } from "./dataset.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
-import { pixelsFile, removePackFiles } from "./packFiles.ts";
+import { removePackFiles } from "./packFiles.ts";
 import { fillPack } from "./packFill.ts";
 import { lockPack } from "./packLock.ts";
+import { closePixels, type PackPixels } from "./packPixels.ts";
 import { createPackRoom, markUsed, packLimit } from "./packRoom.ts";
-import { closePixels, openPixels, type PackedImage, type PackPixels, packSplit } from "./packSplit.ts";
+import { type PackedImage, packSplit } from "./packSplit.ts";
 import { type ListedFiles, lookAtFiles, openState, type PackState } from "./packState.ts";
 
 /** What of pictures is packed, where, and how. */
@@ -61,7 +62,7 @@ export interface Packed {
   close(): Promise<void>;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const DEFAULT_BAD_SHARE = 0.01;
 
 /**
@@ -85,7 +86,10 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
       await fillPack(state, listed, { ...options, makeRoom });
       const bad = badImages(listed, state, options.maxBad ?? DEFAULT_BAD_SHARE);
-      return packedOf(openPixels(pixelsFile(folder)), listing, listed, state, bad);
+      return packedOf(listing, listed, state, bad);
+    } catch (error) {
+      await closePixels(state.files.pixels);
+      throw error;
     } finally {
       await state.files.close();
     }
@@ -105,7 +109,7 @@ async function openOrRenew(
   } catch (error) {
     // If it cannot be written, it cannot be made anew either.
     if (!(error instanceof DataError) || codeOf(error.cause) !== "") throw error;
-    onMessage?.(`${folder}: the pack is damaged (${error.message}); making it anew`);
+    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it anew`);
     await removePackFiles(folder);
     return openState(folder, title, listed);
   }
@@ -126,13 +130,8 @@ function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxShare
   );
 }
 
-function packedOf(
-  pixels: PackPixels,
-  listing: ImageListing,
-  listed: ListedFiles,
-  state: PackState,
-  bad: readonly BadImage[],
-): Packed {
+function packedOf(listing: ImageListing, listed: ListedFiles, state: PackState, bad: readonly BadImage[]): Packed {
+  const { pixels } = state.files;
   const idOf = ({ path }: ListedImage) => state.contents[listed.positions.get(path) as number] as number;
   const splitOf = (images: readonly ListedImage[]) => {
     const good = images.filter((image) => idOf(image) >= 0);

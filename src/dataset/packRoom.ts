@@ -3,7 +3,7 @@ import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { lockDirectory } from "../directoryLock.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { indexFile, pixelsFile, writing } from "./packFiles.ts";
+import { writing } from "./packFiles.ts";
 
 const DEFAULT_LIMIT = 100e9;
 /** What is left free on the disk: this share of it, and at least so many bytes. */
@@ -94,13 +94,10 @@ async function otherPacks(folder: string): Promise<PackSize[]> {
 
 async function packSize(folder: string): Promise<PackSize> {
   const find = (file: string) => stat(file).catch(() => undefined);
-  const [pixels, index, used] = await Promise.all([
-    find(pixelsFile(folder)),
-    find(indexFile(folder)),
-    find(usedFile(folder)),
-  ]);
-  const usedMs = folder.endsWith(removedSuffix) ? 0 : (used?.mtimeMs ?? 0);
-  return { folder, bytes: (pixels?.size ?? 0) + (index?.size ?? 0), usedMs };
+  const names = await readdir(folder).catch((): string[] => []);
+  const sizes = await Promise.all(names.map(async (name) => (await find(join(folder, name)))?.size ?? 0));
+  const used = folder.endsWith(removedSuffix) ? undefined : await find(usedFile(folder));
+  return { folder, bytes: sizes.reduce((sum, size) => sum + size, 0), usedMs: used?.mtimeMs ?? 0 };
 }
 
 /** Removes a pack that no process is writing. Whoever wants to lock it while that happens finds it gone, or the lock taken. */
