@@ -25,7 +25,7 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("crop"), shorterSide }),
   /** All of the picture in its own shape, as large as fits into the input, in its middle; what is left is the mean colour. */
   z.strictObject({ kind: z.literal("pad") }),
-  /** The shorter side to `shorterSide`; in training a random part of that, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
+  /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
   /** As it is: the network is built for the pictures' own size. */
   z.strictObject({ kind: z.literal("native") }),
@@ -71,6 +71,9 @@ interface FitKind<F extends Fit> {
   /** Whether the input must be square. */
   readonly isSquare: boolean;
 }
+
+/** Of a picture that is longer than so many times its shorter side, the middle is drawn from: what is kept of any picture is bounded. */
+const LONGEST = 4;
 
 type FitKinds = { readonly [K in FitName]: FitKind<Extract<Fit, { readonly kind: K }>> };
 
@@ -132,13 +135,14 @@ const kinds: FitKinds = {
     }),
     frame: ({ shorterSide }, _size, picture) => {
       const scaled = scaledTo(shorterSide, picture);
-      return { scaled, kept: wholeOf(scaled) };
+      const side = (extent: number) => Math.min(extent, LONGEST * shorterSide);
+      return { scaled, kept: centre(scaled, { width: side(scaled.width), height: side(scaled.height) }) };
     },
     place: (fit, size, kept, draw) => stretched(draw ? randomPart(fit, kept, draw) : centre(kept, size), size),
     frameSize: () => undefined,
-    // The longer side is kept whole.
+    // Of the longer side more is kept than of the shorter.
     keepsMore: () => true,
-    frameNumbers: ({ shorterSide }) => [shorterSide],
+    frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
     isSquare: true,
   },
   native: {
