@@ -7,7 +7,7 @@ import { digestOf } from "../../test/packPictures.ts";
 import { count, fitting, makePictureFolder, names, type PictureFolder } from "../../test/packs.ts";
 import { lockDirectory } from "../directoryLock.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { packLimit } from "./packRoom.ts";
+import { packLimit, reserveOf } from "./packRoom.ts";
 
 let folder: PictureFolder;
 beforeEach(async () => {
@@ -111,4 +111,8 @@ test("packs used longest ago make room, one that is too large is refused", async
 test("the limit is read in GB", () => {
   assert.deepEqual([packLimit("2.5"), packLimit(""), packLimit(undefined)], [2.5e9, 100e9, 100e9]);
   assert.throws(() => packLimit("much"), ConfigError);
+});
+
+test("what is left free is a share of a small disk, and no more than 1 GB of a large one", () => {
+  assert.deepEqual([64e6, 10e9, 20e9, 4e12].map(reserveOf), [3.2e6, 0.5e9, 1e9, 1e9]);
 });
