@@ -8,6 +8,9 @@ export interface DivideOptions {
   readonly seed: number;
 }
 
+/** What is set aside unless something else is said. */
+export const defaultDivision: DivideOptions = { validationShare: 0.2, seed: 0 };
+
 /** How many of `count` pictures are set aside: the share, rounded; at least 1 of 2 or more; never all. */
 export function countSetAside(count: number, share: number): number {
   return Math.min(Math.max(Math.round(share * count), 1), count - 1);

@@ -1,10 +1,10 @@
 import { ConfigError, DataError } from "../errors.ts";
-import { type DivideOptions, divide } from "./divide.ts";
+import { type DivideOptions, defaultDivision, divide } from "./divide.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { firstNames, oddNotes } from "./oddEntry.ts";
 
-/** Default: a share of 0.2, seed 0. */
+/** Default: `defaultDivision`. */
 export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined };
 
 /** What a folder is listed for: for training unless `allAsTest` is set. */
@@ -43,7 +43,7 @@ function unlessData(error: unknown): undefined {
  */
 export async function listImageFolder(
   root: string,
-  { validationShare = 0.2, seed = 0 }: ImageFolderOptions = {},
+  { validationShare = defaultDivision.validationShare, seed = defaultDivision.seed }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
   if (!(validationShare > 0 && validationShare < 1))
     throw new ConfigError(`validation share: expected a number between 0 and 1, got ${validationShare}`);
