@@ -115,3 +115,12 @@ test("weights without their run: all pictures, and a word of doubt", async () =>
   assert.equal(images, 40);
   assert.match(messages.join("\n"), /nothing beside the weights says which pictures they were trained on/);
 });
+
+test("resume: a default that is said is no change, another value is", async () => {
+  const resumed = { run, resume: true, validationShare: 0.2, maxBad: 0.01 };
+  assert.equal((await trainClassifier(resumed)).end, "already finished");
+  await assert.rejects(
+    trainClassifier({ ...resumed, validationShare: 0.3, maxBad: 0.02 }),
+    /^ConfigError: resume: --validation-share is 0.3, the run was started with 0.2; --max-bad is 0.02, the run was started with 0.01;/,
+  );
+});

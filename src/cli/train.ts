@@ -112,9 +112,9 @@ async function trainCommand(
     }
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    // Before training has begun: what is packed stays.
+    // Before training has begun: what is downloaded and packed stays.
     lines.clear();
-    tell("Stopped before training. The same command goes on with the images that are packed.");
+    tell("Stopped before training. The same command goes on with what is downloaded and packed.");
     process.exitCode = stop.exitCode();
   } finally {
     lines.clear();

@@ -60,6 +60,8 @@ export interface DatasetOptions {
   /** So many training or test pictures only: the first of those that come in no order, else some of each class. */
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
+  /** Aborted, it ends looking, downloading and packing: `load` throws its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a data set of picture files needs to know besides. */
@@ -79,7 +81,6 @@ export interface LoadOptions extends DatasetOptions {
   /** Pictures packed so far, out of `total`. */
   readonly onPacking?: ((done: number, total: number) => void) | undefined;
   readonly onMessage?: ((message: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a data set comes from: one that is known by its name, or a folder. */

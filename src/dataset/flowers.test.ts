@@ -88,7 +88,10 @@ test("the split is a function of share and seed", async () => {
   assert.equal(half.length, 3 + 5 + 0 + 1 + 4);
   assert.deepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 7 })).test, half);
   assert.notDeepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 8 })).test, half);
-  await assert.rejects(listFlowers({ dataDir, validationShare: 1 }), ConfigError);
+  // Before anything is looked for, so before a download.
+  const nowhere = join(dataDir, "nowhere");
+  for (const validationShare of [0, 1])
+    await assert.rejects(listFlowers({ dataDir: nowhere, validationShare }), ConfigError);
 });
 
 test("other files are noted; without pictures of two classes it is an error", async () => {

@@ -1,4 +1,5 @@
 import type { DatasetSource, LoadOptions } from "./dataset.ts";
+import { divisionOf } from "./divide.ts";
 import { type FlowersFilesOptions, locateFlowers, obtainFlowers, publishedCounts } from "./flowersFiles.ts";
 import { type FolderPurpose, listFolder } from "./imageFolder.ts";
 import type { ImageListing } from "./imageListing.ts";
@@ -22,6 +23,7 @@ export const flowers: DatasetSource = {
  * share is not between 0 and 1.
  */
 export async function listFlowers(options: FlowersFilesOptions & FolderPurpose = {}): Promise<ImageListing> {
+  divisionOf({ validationShare: options.validationShare, seed: options.seed }); // Before a download.
   const listing = await listFolder(await obtainFlowers(options), options);
   const counts = new Map<string, number>();
   for (const { label } of [...listing.train, ...listing.test]) {

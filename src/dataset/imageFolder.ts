@@ -1,11 +1,13 @@
-import { ConfigError, DataError } from "../errors.ts";
-import { type DivideOptions, defaultDivision, divide } from "./divide.ts";
+import { DataError } from "../errors.ts";
+import { type DivideOptions, divide, divisionOf } from "./divide.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { firstNames, oddNotes } from "./oddEntry.ts";
 
-/** Default: `defaultDivision`. */
-export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined };
+/** Default: `defaultDivision`. Aborted, the signal ends it. */
+export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined } & {
+  readonly signal?: AbortSignal | undefined;
+};
 
 /** What a folder is listed for: for training unless `allAsTest` is set. */
 export interface FolderPurpose extends ImageFolderOptions {
@@ -25,7 +27,7 @@ export async function listFolder(
     const listing = await listImageFolder(root, division).catch(unlessData);
     if (listing && listingDigest(listing) === trainedOn) return listing;
   }
-  return listTestFolder(root);
+  return listTestFolder(root, division);
 }
 
 /** What nothing can be trained on, nothing was. */
@@ -43,11 +45,10 @@ function unlessData(error: unknown): undefined {
  */
 export async function listImageFolder(
   root: string,
-  { validationShare = defaultDivision.validationShare, seed = defaultDivision.seed }: ImageFolderOptions = {},
+  { validationShare, seed, signal }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
-  if (!(validationShare > 0 && validationShare < 1))
-    throw new ConfigError(`validation share: expected a number between 0 and 1, got ${validationShare}`);
-  const { scan, parts, notes } = await filledParts(root);
+  const division = divisionOf({ validationShare, seed });
+  const { scan, parts, notes } = await filledParts(root, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
   const classNames = training === undefined ? [] : namesOf(training);
   if (training === undefined || classNames.length < 2) throw tooFewClasses(root, "at least two", scan);
@@ -60,7 +61,7 @@ export async function listImageFolder(
   if (validation && test) return { ...listing, train, validation, test };
   const only = test ?? validation;
   if (only) return { ...listing, train, test: only };
-  const divided = divide(train, classNames, { validationShare, seed });
+  const divided = divide(train, classNames, division);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
     `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
@@ -73,8 +74,11 @@ export async function listImageFolder(
  *
  * Throws DataError if there is no such folder, or no picture in the folder of a class.
  */
-export async function listTestFolder(root: string): Promise<ImageListing> {
-  const { scan, parts, notes } = await filledParts(root);
+export async function listTestFolder(
+  root: string,
+  { signal }: Pick<ImageFolderOptions, "signal"> = {},
+): Promise<ImageListing> {
+  const { scan, parts, notes } = await filledParts(root, signal);
   const part = parts.at(-1); // In the order of scanFolder the one for testing comes last.
   if (part === undefined) throw tooFewClasses(root, "at least one", scan);
   const classNames = namesOf(part);
@@ -88,8 +92,8 @@ interface FilledParts {
 }
 
 /** Parts and classes that have pictures, and notes of all else. */
-async function filledParts(root: string): Promise<FilledParts> {
-  const scan = await scanFolder(root);
+async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
+  const scan = await scanFolder(root, signal);
   const parts = scan.parts.map((part) => ({
     ...part,
     classes: part.classes.filter(({ pictures }) => pictures.length > 0),

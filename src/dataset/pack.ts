@@ -63,7 +63,8 @@ export interface Packed {
 }
 
 const FORMAT = 2;
-const DEFAULT_BAD_SHARE = 0.01;
+/** The share of all files that may be unreadable, unless something else is said. */
+export const defaultMaxBad = 0.01;
 
 /**
  * Packs a listing's pictures, as far as that has not been done before: only files that are new or have changed are read.
@@ -85,7 +86,7 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     try {
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
       await fillPack(state, listed, { ...options, makeRoom });
-      const bad = badImages(listed, state, options.maxBad ?? DEFAULT_BAD_SHARE);
+      const bad = badImages(listed, state, options.maxBad ?? defaultMaxBad);
       return packedOf(listing, listed, state, bad);
     } catch (error) {
       await closePixels(state.files.pixels);
