@@ -111,3 +111,19 @@ test("bad files are left out and remembered; too many are an error that names th
   assert.deepEqual([cured.read, cured.packed.bad.length], [1, 2]);
   await cured.packed.close();
 });
+
+test("pictures that are kept as they are, are packed once, whichever colours and filter a network takes", async () => {
+  const first = await folder.pack(names, { fitting: native });
+  const others = [
+    { ...native, channels: 1 },
+    { ...native, resize: "bicubic" },
+  ] as const;
+  for (const other of others) {
+    const again = await folder.pack(names, { fitting: other });
+    assert.deepEqual([again.read, again.digest], [0, first.digest]);
+    assert.equal(again.packed.channels, 3);
+    await again.packed.close();
+  }
+  await folder.packFolder(); // the only one
+  await first.packed.close();
+});

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../errors.ts";
-import { type Fitting, storageKey } from "../image/fitter.ts";
+import { type Fitting, keepingOf, storageKey } from "../image/fitter.ts";
 import { isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments } from "../image/moments.ts";
 import { cacheFolder } from "./cacheFolder.ts";
@@ -75,7 +75,8 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
   const root = await realpath(listing.root).catch((cause: unknown) => {
     throw new DataError(`${listing.root}: the folder cannot be read: ${messageOf(cause)}`, { cause });
   });
-  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(options.fitting) });
+  const fitting = keepingOf(options.fitting);
+  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(fitting) });
   const key = createHash("sha256").update(title).digest("hex").slice(0, 16);
   const folder = join(cacheFolder("packs", options), key);
   const unlock = await lockPack(folder, listing.root, options);
@@ -85,7 +86,7 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     const state = await openOrRenew(folder, title, listed, options);
     try {
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
-      await fillPack(state, listed, { ...options, makeRoom });
+      await fillPack(state, listed, { ...options, fitting, makeRoom });
       const bad = badImages(listed, state, options.maxBad ?? defaultMaxBad);
       return packedOf(listing, listed, state, bad);
     } catch (error) {

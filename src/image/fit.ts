@@ -66,6 +66,8 @@ interface FitKind<F extends Fit> {
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
   /** Whether what is kept of a picture is, or can be, larger than the input, which then is a window of it unscaled. */
   keepsMore(fit: F, size: PixelSize): boolean;
+  /** Whether pictures are kept as they are, whatever their size. */
+  readonly keepsAll: boolean;
   /** All that `frame` depends on, besides the picture. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
   /** Whether the input must be square. */
@@ -92,6 +94,7 @@ const kinds: FitKinds = {
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
+    keepsAll: false,
     isSquare: false,
   },
   crop: {
@@ -105,6 +108,7 @@ const kinds: FitKinds = {
     frameSize: ({ shorterSide: side }) => ({ width: side, height: side }),
     keepsMore: ({ shorterSide }, { width }) => shorterSide > width,
     frameNumbers: ({ shorterSide }) => [shorterSide],
+    keepsAll: false,
     isSquare: true,
   },
   pad: {
@@ -123,6 +127,7 @@ const kinds: FitKinds = {
     frameSize: () => undefined,
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
+    keepsAll: false,
     isSquare: false,
   },
   "random-resized-crop": {
@@ -143,6 +148,7 @@ const kinds: FitKinds = {
     // Of the longer side more is kept than of the shorter.
     keepsMore: () => true,
     frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
+    keepsAll: false,
     isSquare: true,
   },
   native: {
@@ -159,6 +165,7 @@ const kinds: FitKinds = {
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
     frameNumbers: () => [],
+    keepsAll: true,
     isSquare: false,
   },
 };
@@ -202,6 +209,11 @@ export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
 /** Whether what is kept of a picture can be larger than the input, so that there are other windows of it than the one in evaluation. */
 export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
   return kindOf(fit).keepsMore(fit, size);
+}
+
+/** Whether the first step keeps every picture as it is, whatever its size. */
+export function keepsAll(fit: Fit): boolean {
+  return kindOf(fit).keepsAll;
 }
 
 /** Equal for fits whose first step does the same to every picture. */
