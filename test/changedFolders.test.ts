@@ -1,6 +1,6 @@
 /** A folder of pictures that is no longer what a run was started with. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, truncate } from "node:fs/promises";
+import { cp, mkdtemp, rename, rm, symlink, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -50,10 +50,13 @@ after(async () => {
   await rm(base, { recursive: true });
 });
 
-async function evaluated(options: Parameters<Awaited<ReturnType<typeof openClassifier>>["evaluate"]>[0] = {}) {
+async function evaluated(
+  options: Parameters<Awaited<ReturnType<typeof openClassifier>>["evaluate"]>[0] = {},
+  weights = run,
+) {
   const messages: string[] = [];
   const packed: number[] = [];
-  const classifier = await openClassifier(run, { threads: 1 });
+  const classifier = await openClassifier(weights, { threads: 1 });
   try {
     const onMessage = (message: string) => messages.push(message);
     const evaluation = await classifier.evaluate({ ...options, onMessage, onPacking: (_, of) => packed.push(of) });
@@ -89,4 +92,35 @@ test("damaged pictures to measure by: an error, unless a share of them is allowe
   await truncate(join(other, "a", "0.png"), 50);
   await assert.rejects(evaluated({ dataset: other }), /^DataError: .*--max-bad/);
   assert.equal((await evaluated({ dataset: other, maxBad: 0.25 })).images, 3);
+});
+
+test("the run's own folder through a link, or copied: divided as the run divided it", async () => {
+  const [link, copy] = [join(base, "link"), join(base, "copy")];
+  await symlink(photos, link);
+  await cp(photos, copy, { recursive: true });
+  const own = await evaluated();
+  assert.deepEqual([own.images, own.messages], [8, []]);
+  assert.deepEqual(await evaluated({ dataset: link }), own);
+  const copied = await evaluated({ dataset: copy });
+  assert.equal(copied.images, 8);
+  assert.match(copied.messages.join("\n"), /^.*copy: a copy of what the run was trained on/);
+  await rename(join(copy, "a", "10.png"), join(copy, "a", "other.png"));
+  assert.deepEqual(await evaluated({ dataset: copy }), { images: 40, messages: [], of: 40 });
+});
+
+test("weights without their run: all pictures, and a word of doubt", async () => {
+  const alone = join(base, "alone.safetensors");
+  await cp(join(run, "best.safetensors"), alone);
+  const { images, messages } = await evaluated({ dataset: photos }, alone);
+  assert.equal(images, 40);
+  assert.match(messages.join("\n"), /nothing beside the weights says which pictures they were trained on/);
+});
+
+test("resume: a default that is said is no change, another value is", async () => {
+  const resumed = { run, resume: true, validationShare: 0.2, maxBad: 0.01 };
+  assert.equal((await trainClassifier(resumed)).end, "already finished");
+  await assert.rejects(
+    trainClassifier({ ...resumed, validationShare: 0.3, maxBad: 0.02 }),
+    /^ConfigError: resume: --validation-share is 0.3, the run was started with 0.2; --max-bad is 0.02, the run was started with 0.01;/,
+  );
 });

@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { previewAugmentation } from "../src/classifier/augmentPreview.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
-import { readRunConfig } from "../src/classifier/runSetup.ts";
+import { newRunDirectory, readRunConfig } from "../src/classifier/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { batches } from "../src/dataset/batches.ts";
 import { findDataset } from "../src/dataset/datasets.ts";
@@ -235,6 +235,49 @@ test("native takes pictures of one size, and builds the network for it", async (
     ),
   );
   classifier.close();
+});
+
+test("native with a network that was asked for: it keeps its channels; grey pictures are packed once", async () => {
+  const [grey, colour] = [join(base, "grey"), join(base, "small")];
+  for (const name of Object.keys(colours) as ColourName[]) {
+    await mkdir(join(grey, name), { recursive: true });
+    for (const file of await readdir(join(colour, name)))
+      await sharp(join(colour, name, file))
+        .greyscale()
+        .toColourspace("b-w")
+        .toFile(join(grey, name, file));
+  }
+  const oneChannel: Network = { ...network, name: "one-channel", input: [1, 24, 24] };
+  const messages: string[] = [];
+  const observer = { onMessage: (message: string) => messages.push(message) };
+  for (const [run, dataset, wanted, channels] of [
+    ["luma", colour, oneChannel, 1],
+    ["repeated", grey, network, 3],
+    ["grey", grey, oneChannel, 1],
+  ] as const) {
+    await trainOn(run, { dataset, network: wanted, fit: "native", epochs: 1, observer });
+    const config = await readRunConfig(join(base, run));
+    assert.deepEqual([config?.network.input, config?.preprocessing.channels], [[channels, 28, 30], channels], run);
+    const classifier = await openClassifier(join(base, run), { threads: 1 });
+    const packing: number[] = [];
+    const evaluation = await classifier.evaluate({ onPacking: (done, of) => packing.push(of - done) });
+    classifier.close();
+    assert.ok((evaluation?.images ?? 0) > 0);
+    assert.deepEqual(packing, [0], "what training packed is enough");
+  }
+  assert.match(messages.join("\n"), /is in colour, one-channel takes one channel: colour becomes luma/);
+  assert.match(messages.join("\n"), /has one channel, colours takes three: grey is repeated/);
+});
+
+test("a new run is named after its network, or native where that follows from the pictures' size", async () => {
+  for (const [settings, name] of [
+    [{ dataset: "cifar10", fit: "native" }, "native"],
+    [{ dataset: "cifar10", fit: "native", network }, "colours"],
+    [{ dataset: "cifar10" }, "alexnet-owt"],
+    [{ dataset: "fashion-mnist" }, "alexnet-fashion"],
+  ] as const) {
+    assert.match(await newRunDirectory(settings), new RegExp(`^runs/${name}-\\d+$`));
+  }
 });
 
 test("stopped before it began, nothing is left but what is packed", async () => {

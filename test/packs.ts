@@ -34,6 +34,8 @@ export interface PictureFolder {
   fresh(paths?: readonly string[]): Promise<string>;
   /** The folder of the one pack. */
   packFolder(): Promise<string>;
+  /** Its files whose names end so, the earliest first. */
+  packFiles(end: ".bin" | ".jsonl"): Promise<readonly string[]>;
   remove(): Promise<void>;
 }
 
@@ -41,6 +43,11 @@ export async function makePictureFolder(): Promise<PictureFolder> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-pack-"));
   const [root, cacheDir] = [join(folder, "pictures"), join(folder, "cache")];
   for (const [i, path] of names.entries()) await writePicture(root, path, noise(i, 14 + i, 40 - i, i % 3 ? 3 : 1));
+  const packFolder = async () => {
+    const [name, ...more] = await readdir(join(cacheDir, "packs"));
+    assert.ok(name !== undefined && more.length === 0);
+    return join(cacheDir, "packs", name);
+  };
   const pack = (paths = names, options: Partial<PackOptions> = {}) => tryPacking(root, paths, { cacheDir, ...options });
   return {
     root,
@@ -53,10 +60,11 @@ export async function makePictureFolder(): Promise<PictureFolder> {
       await rm(other, { recursive: true });
       return digest;
     },
-    async packFolder() {
-      const [name, ...more] = await readdir(join(cacheDir, "packs"));
-      assert.ok(name !== undefined && more.length === 0);
-      return join(cacheDir, "packs", name);
+    packFolder,
+    async packFiles(end) {
+      const pack = await packFolder();
+      const names = (await readdir(pack)).filter((name) => name.endsWith(end));
+      return names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)).map((name) => join(pack, name));
     },
     remove: () => rm(folder, { recursive: true }),
   };

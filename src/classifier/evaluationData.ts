@@ -1,9 +1,11 @@
 /** What a trained network is evaluated on. */
+import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
 import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import { ConfigError } from "../errors.ts";
+import type { RunConfig } from "./runConfig.ts";
 import { readRunConfig } from "./runSetup.ts";
 import type { SplitName } from "./splitNames.ts";
 
@@ -68,28 +70,55 @@ async function openDataset(
   if (name === undefined) {
     throw new ConfigError(`${path}: no config.json beside it says which data set it was trained on; give one`);
   }
-  const source = await findDataset(name);
+  const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
-  const { validationShare, trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
+  const { trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
     // The pictures that were held out are known by the run's share and seed.
-    ...(own ? { validationShare, seed: own.recipe.seed } : { allAsTest: true }),
+    validationShare: run?.dataset.validationShare,
+    seed: run?.recipe.seed,
+    allAsTest: !own,
+    trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
     onPacking,
     onMessage,
     signal,
   });
-  if (own?.dataset.listed !== undefined && own.dataset.listed !== loaded.listed) {
-    onMessage?.(
-      `${loaded.source}: not the picture files that the run was started with; unless folders say which are for testing, ` +
-        "some of these may have been trained on",
+  const doubt = doubtOf(loaded, own, run);
+  if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
+  return loaded;
+}
+
+/** Whether a path leads to the folder of the run's pictures, through whichever links. */
+async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
+  const real = (folder: string) => realpath(folder).catch(() => undefined);
+  const [given, own] = await Promise.all([real(path), real(run.dataset.source)]);
+  return given !== undefined && given === own;
+}
+
+/** What people should know of pictures some of which may have been trained on; undefined if there is no such doubt. */
+function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
+  if (listed === undefined) return undefined;
+  if (!run) {
+    return (
+      "nothing beside the weights says which pictures they were trained on; unless folders say which are for testing, " +
+      "some of these may be among them"
     );
   }
-  return loaded;
+  const isAsTrained = listed === run.dataset.listed;
+  if (own && run.dataset.listed !== undefined && !isAsTrained) {
+    return (
+      "not the picture files that the run was started with; unless folders say which are for testing, " +
+      "some of these may have been trained on"
+    );
+  }
+  return !own && isAsTrained
+    ? "a copy of what the run was trained on, by the names of all files: divided as there"
+    : undefined;
 }
 
 function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {

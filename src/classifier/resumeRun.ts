@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Dataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
+import { defaultDivision } from "../dataset/divide.ts";
+import { defaultMaxBad } from "../dataset/pack.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
 import { describeMachine } from "./machine.ts";
@@ -53,8 +55,8 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--input-size", settings.inputSize, config.preprocessing.size[0]],
     ["--train-limit", settings.trainLimit, dataset.trainLimit],
     ["--test-limit", settings.testLimit, dataset.testLimit],
-    ["--validation-share", settings.validationShare, dataset.validationShare],
-    ["--max-bad", settings.maxBad, dataset.maxBad],
+    ["--validation-share", settings.validationShare, dataset.validationShare ?? defaultDivision.validationShare],
+    ["--max-bad", settings.maxBad, dataset.maxBad ?? defaultMaxBad],
     ["--fit", settings.fit, recipe.fit],
     ["--filter", settings.filter, recipe.filter],
     ["--normalization", settings.normalization, recipe.normalization],

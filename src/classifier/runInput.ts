@@ -36,10 +36,11 @@ const small = { least: 28, most: 64 } as const;
  * For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where the network is built for the pictures' own
  * size, `size`, that of 28 to 64 pixels is `alexnet-small`.
  */
-export function defaultNetwork(source: DatasetSource, { fit }: Recipe, size: PixelSize | undefined): string {
-  const sides = size ? [size.width, size.height] : [small.least];
-  const isSmall = sides.every((side) => side >= small.least && side <= small.most);
-  if (fit === "native") return isSmall ? "alexnet-small" : "alexnet-owt";
+export function defaultNetwork(source: DatasetSource, size?: PixelSize): string {
+  if (size) {
+    const isSmall = [size.width, size.height].every((side) => side >= small.least && side <= small.most);
+    return isSmall ? "alexnet-small" : "alexnet-owt";
+  }
   return source.channels === 1 ? "alexnet-fashion" : "alexnet-owt";
 }
 
@@ -60,7 +61,7 @@ export async function prepareInput(
       throw new ConfigError("--input-size: with --fit native it is that of the pictures; leave one out");
     return prepareNative(source, recipe, given, options, observer);
   }
-  const chosen = await resolveNetwork(given ?? defaultNetwork(source, recipe, undefined));
+  const chosen = await resolveNetwork(given ?? defaultNetwork(source));
   const [channels, height, width] = inputOf(chosen);
   const fitting = fittingOf(recipe, channels, { width: inputSize ?? width, height: inputSize ?? height });
   const dataset = await source.load({ ...options, fitting });
@@ -80,11 +81,13 @@ async function prepareNative(
     ...options,
     fitting: fittingOf(recipe, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 }),
   });
-  const { imageSize: size, channels } = dataset;
+  const { imageSize: size } = dataset;
   if (!size) {
     throw new ConfigError(`${dataset.name}: expected pictures of one size for --fit native; choose another --fit`);
   }
-  const network = wanted ?? (await resolveNetwork(defaultNetwork(source, recipe, size)));
+  const network = wanted ?? (await resolveNetwork(defaultNetwork(source, size)));
+  // A network that was asked for keeps its channels, as with any other fit.
+  const channels = wanted ? inputOf(wanted)[0] : dataset.channels;
   return finish(
     withInput(network, [channels, size.height, size.width]),
     dataset,

@@ -133,11 +133,12 @@ export function readRunConfig(directory: string): Promise<RunConfig | undefined>
   return readConfig(directory, runConfigSchema);
 }
 
-/** `runs/<network>-<n>`: the first that is not there yet. */
+/** `runs/<network>-<n>`, or `runs/native-<n>` where the network follows from pictures that were not read yet: the first that is not there yet. */
 export async function newRunDirectory(settings: RunSettings): Promise<string> {
   const source = await findDataset(settings.dataset ?? "fashion-mnist");
   const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
-  const { name } = await resolveNetwork(settings.network ?? defaultNetwork(source, recipe, undefined));
+  const isOpen = settings.network === undefined && recipe.fit === "native";
+  const name = isOpen ? recipe.fit : (await resolveNetwork(settings.network ?? defaultNetwork(source))).name;
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (taken.includes(`${name}-${n}`)) n++;

@@ -17,6 +17,10 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
+export const properShare = number(
+  "a number above 0 and below 1, since a network is measured by what is held out (nothing is, where there is a val/ or test/)",
+  (value) => value > 0 && value < 1,
+);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const seed = number(
   "a whole number from 0 to 4294967295",
@@ -46,7 +50,7 @@ export function maxBadOption(): Option {
 
 export function validationShareOption(): Option {
   return new Option("--validation-share <x>", "held out of a folder without val/ or test/ (default: 0.2)").argParser(
-    share,
+    properShare,
   );
 }
 

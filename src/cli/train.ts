@@ -75,7 +75,10 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--exact", "direct convolution only, slower: without Winograd's rounding")
     .addOption(threadsOption())
     .addOption(dataDirOption())
-    .option("--run <dir>", "the run's directory (default: runs/<network>-<n>, a new one)")
+    .option(
+      "--run <dir>",
+      "the run's directory (default: a new one, runs/<network>-<n>; runs/native-<n> where the network follows from the images)",
+    )
     .option("--resume", "go on with the run in --run")
     .addOption(jsonOption())
     .addHelpText("after", examples)
@@ -112,9 +115,9 @@ async function trainCommand(
     }
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    // Before training has begun: what is packed stays.
+    // Before training has begun: what is downloaded and packed stays.
     lines.clear();
-    tell("Stopped before training. The same command goes on with the images that are packed.");
+    tell("Stopped before training. The same command goes on with what is downloaded and packed.");
     process.exitCode = stop.exitCode();
   } finally {
     lines.clear();

@@ -69,9 +69,10 @@ export async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files
   const cache = cacheFolder("cifar10", options);
   try {
     if (options.download === false) throw new DataError("downloading is switched off");
-    await downloadArchive(join(cache, archiveName), archive, options.onProgress);
+    await downloadArchive(join(cache, archiveName), archive, options);
     return { folder: cache, read: () => readArchive(cache) };
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw new DataError(
       `cifar10: not found in ${cache} nor as the npm package ${sheetsPackage}, and not downloaded (${messageOf(error)}); ` +
         `put ${archiveName} from ${officialArchive.url} there, or give the folder that it lies in with --data-dir`,

@@ -60,6 +60,8 @@ export interface DatasetOptions {
   /** So many training or test pictures only: the first of those that come in no order, else some of each class. */
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
+  /** Aborted, it ends looking, downloading and packing: `load` throws its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a data set of picture files needs to know besides. */
@@ -72,12 +74,13 @@ export interface LoadOptions extends DatasetOptions {
   readonly seed?: number | undefined;
   /** All pictures as test pictures, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
+  /** Except where that listing, divided by share and seed, is this one (see `Dataset`): then it stays divided. */
+  readonly trainedOn?: string | undefined;
   /** Share of pictures that may be damaged. Default 0.01. */
   readonly maxBad?: number | undefined;
   /** Pictures packed so far, out of `total`. */
   readonly onPacking?: ((done: number, total: number) => void) | undefined;
   readonly onMessage?: ((message: string) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a data set comes from: one that is known by its name, or a folder. */

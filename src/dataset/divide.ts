@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.ts";
 import { permutation, randomStream } from "../random.ts";
 import type { ListedImage } from "./imageListing.ts";
 
@@ -6,6 +7,21 @@ export interface DivideOptions {
   /** Fraction of each class that is set aside, between 0 and 1. */
   readonly validationShare: number;
   readonly seed: number;
+}
+
+/** What is set aside unless something else is said. */
+export const defaultDivision: DivideOptions = { validationShare: 0.2, seed: 0 };
+
+/** With defaults for what is not said. Throws ConfigError with the remedy if the share is not between 0 and 1. */
+export function divisionOf(
+  given: { readonly [Key in keyof DivideOptions]: DivideOptions[Key] | undefined },
+): DivideOptions {
+  const { validationShare = defaultDivision.validationShare, seed = defaultDivision.seed } = given;
+  if (validationShare > 0 && validationShare < 1) return { validationShare, seed };
+  throw new ConfigError(
+    `validation share: expected a number between 0 and 1, got ${validationShare}; ` +
+      "where folders train and val, or train and test, say what to measure by, nothing is held out, and no share is needed",
+  );
 }
 
 /** How many of `count` pictures are set aside: the share, rounded; at least 1 of 2 or more; never all. */

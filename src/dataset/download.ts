@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
+import type { DatasetOptions } from "./dataset.ts";
 import { claimPartial, existingBytes } from "./partialFile.ts";
 
 /** What to download, and where to. */
@@ -15,6 +16,8 @@ export interface DownloadOptions {
   readonly timeoutSeconds: number;
   /** Called with the size of each piece that arrives; first with that of what an earlier attempt left, if it is used. */
   readonly onBytes: (bytes: number) => void;
+  /** Aborted, it ends the download; what has been received stays. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A file that a data set is published as. */
@@ -32,14 +35,14 @@ const archiveTimeoutSeconds = 30;
 export async function downloadArchive(
   path: string,
   { url, md5, bytes: total }: Archive,
-  onProgress?: (bytes: number, total: number) => void,
+  { onProgress, signal }: Pick<DatasetOptions, "onProgress" | "signal">,
 ): Promise<void> {
   let received = 0;
   const onBytes = (bytes: number) => {
     received += bytes;
     onProgress?.(received, total);
   };
-  await downloadFile({ url, path, md5, timeoutSeconds: archiveTimeoutSeconds, onBytes });
+  await downloadFile({ url, path, md5, timeoutSeconds: archiveTimeoutSeconds, onBytes, signal });
 }
 
 /** What has been received: `hash` is that of the `length` bytes in `path`. */
@@ -54,7 +57,7 @@ interface Received {
  * file stays, and the next attempt goes on from there if the server can (HTTP ranges), or else starts anew.
  *
  * Throws DataError naming the URL if there is no answer, another status than 200 (206 for the rest), a pause, a cut or a
- * wrong checksum; after a wrong checksum nothing is left behind.
+ * wrong checksum; after a wrong checksum nothing is left behind. Throws the signal's reason if that is aborted.
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
   const { url, path, md5, onBytes } = options;
@@ -74,21 +77,26 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
     await rename(partial.path, path);
   } catch (error) {
     if (partial.path !== "" && partial.length === 0) await rm(partial.path, { force: true });
+    options.signal?.throwIfAborted();
     throw explained(url, error, partial);
   }
 }
 
 /** Adds to `partial` what is missing, or starts it anew. */
-async function receive({ url, timeoutSeconds, onBytes }: DownloadOptions, partial: Received): Promise<void> {
+async function receive({ url, timeoutSeconds, onBytes, signal }: DownloadOptions, partial: Received): Promise<void> {
   const abort = new AbortController();
   const stalled = new DataError(`${url}: no data for ${timeoutSeconds} s`);
   const timer = setTimeout(() => abort.abort(stalled), 1000 * timeoutSeconds);
+  const onAbort = () => abort.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
   try {
+    signal?.throwIfAborted();
     const body = await request(url, partial, abort);
     if (partial.length > 0) onBytes(partial.length);
     await writeFile(partial.path, watch(body), { flag: partial.length > 0 ? "a" : "w" });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
 
   async function* watch(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

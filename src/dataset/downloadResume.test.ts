@@ -65,13 +65,13 @@ after(async () => {
   await rm(root, { recursive: true });
 });
 
-function download(): Promise<void> {
+function download(signal?: AbortSignal): Promise<void> {
   received = 0;
   const onBytes = (length: number) => {
     received += length;
     onReceived();
   };
-  return downloadFile({ url, path: join(folder, "file"), md5, timeoutSeconds: 10, onBytes });
+  return downloadFile({ url, path: join(folder, "file"), md5, timeoutSeconds: 10, onBytes, signal });
 }
 
 async function assertWhole(): Promise<void> {
@@ -103,6 +103,28 @@ test("after a cut, and another one, the rest alone is asked for", async () => {
   await assertWhole();
   assert.deepEqual(asked, [undefined, "bytes=30000-", "bytes=70000-"]);
   assert.deepEqual([...encodings], ["identity"]);
+});
+
+test("aborted while it waits for more, it ends at once with the signal's reason, and keeps what there is", async () => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  answer = (_range, response) => {
+    response.writeHead(200, { "Content-Length": bytes.length });
+    response.write(bytes.subarray(0, 30_000));
+    onReceived = () => received >= 30_000 && controller.abort(reason);
+  };
+  const began = performance.now();
+  await assert.rejects(download(controller.signal), (error) => error === reason);
+  // Without the abort it waits for ten seconds.
+  assert.ok(performance.now() - began < 5000);
+  assert.deepEqual(await readdir(folder), [ownPart]);
+  asked = [];
+  await assert.rejects(download(AbortSignal.abort(reason)), (error) => error === reason);
+  assert.deepEqual(asked, []);
+  [answer, onReceived] = [ranges, () => {}];
+  await download();
+  await assertWhole();
+  assert.match(asked[0] ?? "", /^bytes=[1-9]\d*-$/);
 });
 
 test("a server that sends the whole, another range, or says that there is no more: it starts anew", async () => {

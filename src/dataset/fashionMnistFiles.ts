@@ -62,6 +62,7 @@ export async function obtainFiles(options: FashionMnistOptions): Promise<Fashion
     if (options.download === false) throw new DataError("downloading is switched off");
     return await downloadFiles(cacheFolder("fashion-mnist", options), options);
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw new DataError(
       `fashion-mnist: not found in ${searchedFolders(options).join(" or ")}, and not downloaded (${messageOf(error)}); ` +
         "install the Debian package dataset-fashion-mnist, or give the folder of its four idx files with --data-dir",
@@ -96,7 +97,7 @@ function isComplete(paths: Partial<Record<Role, string>>): paths is Record<Role,
 
 /** Downloads into `folder` what it lacks. */
 async function downloadFiles(folder: string, options: FashionMnistOptions): Promise<FashionMnistFiles> {
-  const { baseUrl = officialSite, onProgress } = options;
+  const { baseUrl = officialSite, onProgress, signal } = options;
   const paths = await listFiles(folder);
   const missing = missingFiles(paths);
   const total = missing.reduce((sum, role) => sum + files[role].bytes, 0);
@@ -108,7 +109,7 @@ async function downloadFiles(folder: string, options: FashionMnistOptions): Prom
   for (const role of missing) {
     const { name, md5 } = files[role];
     const path = join(folder, `${name}.gz`);
-    await downloadFile({ url: `${baseUrl}/${name}.gz`, path, md5, timeoutSeconds, onBytes });
+    await downloadFile({ url: `${baseUrl}/${name}.gz`, path, md5, timeoutSeconds, onBytes, signal });
     paths[role] = path;
   }
   return { folder, paths: paths as Record<Role, string> };

@@ -45,6 +45,10 @@ export const findingKinds = {
     "the same picture in several parts",
     "Keep each in one part: what was trained with does not measure.",
   ),
+  duplicateAcrossDivision: harmful(
+    "the same picture on both sides of the division that training makes",
+    "Keep one of each: what was trained with does not measure.",
+  ),
   duplicateInClass: harmless(
     "the same picture more than once in a class",
     "It counts more than others; keep one, above all if parts are still to be drawn.",

@@ -8,7 +8,7 @@ import { writeFiles } from "../../test/writeFiles.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { listFlowers } from "./flowers.ts";
 import { locateFlowers } from "./flowersFiles.ts";
-import type { ImageListing } from "./imageListing.ts";
+import { type ImageListing, listingDigest } from "./imageListing.ts";
 
 const classes = Object.keys(flowerCounts);
 const files = flowerFiles();
@@ -88,7 +88,10 @@ test("the split is a function of share and seed", async () => {
   assert.equal(half.length, 3 + 5 + 0 + 1 + 4);
   assert.deepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 7 })).test, half);
   assert.notDeepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 8 })).test, half);
-  await assert.rejects(listFlowers({ dataDir, validationShare: 1 }), ConfigError);
+  // Before anything is looked for, so before a download.
+  const nowhere = join(dataDir, "nowhere");
+  for (const validationShare of [0, 1])
+    await assert.rejects(listFlowers({ dataDir: nowhere, validationShare }), ConfigError);
 });
 
 test("other files are noted; without pictures of two classes it is an error", async () => {
@@ -113,4 +116,13 @@ test("a folder with nothing of it, and the published archive's address", async (
         "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     ),
   );
+});
+
+test("to measure what was trained on something else: all of them, as of any folder; divided if it was trained on them", async () => {
+  await writeFiles(dataDir, [...files]);
+  const all = await listFlowers({ dataDir, allAsTest: true, trainedOn: "other" });
+  assert.deepEqual([all.train.length, all.test.length], [0, files.size]);
+  const divided = await listFlowers({ dataDir, seed: 7 });
+  const trainedOn = listingDigest(divided);
+  assert.deepEqual(await listFlowers({ dataDir, seed: 7, allAsTest: true, trainedOn }), divided);
 });

@@ -1,6 +1,7 @@
 import type { DatasetSource, LoadOptions } from "./dataset.ts";
+import { divisionOf } from "./divide.ts";
 import { type FlowersFilesOptions, locateFlowers, obtainFlowers, publishedCounts } from "./flowersFiles.ts";
-import { type ImageFolderOptions, listImageFolder } from "./imageFolder.ts";
+import { type FolderPurpose, listFolder } from "./imageFolder.ts";
 import type { ImageListing } from "./imageListing.ts";
 import { loadListing } from "./listedDataset.ts";
 
@@ -21,8 +22,9 @@ export const flowers: DatasetSource = {
  * Throws DataError with the remedy if they cannot be had, or naming the folder that has no pictures; ConfigError if the
  * share is not between 0 and 1.
  */
-export async function listFlowers(options: FlowersFilesOptions & ImageFolderOptions = {}): Promise<ImageListing> {
-  const listing = await listImageFolder(await obtainFlowers(options), options);
+export async function listFlowers(options: FlowersFilesOptions & FolderPurpose = {}): Promise<ImageListing> {
+  divisionOf({ validationShare: options.validationShare, seed: options.seed }); // Before a download.
+  const listing = await listFolder(await obtainFlowers(options), options);
   const counts = new Map<string, number>();
   for (const { label } of [...listing.train, ...listing.test]) {
     const name = listing.classNames[label] as string;

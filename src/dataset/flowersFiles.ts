@@ -73,11 +73,11 @@ export async function obtainFlowers(options: FlowersFilesOptions): Promise<strin
   const cache = cacheFolder("flowers", options);
   if (options.dataDir === undefined) {
     if (archivePath === undefined) await download(cache, options);
-    return unpacked(join(cache, archiveName), resolve(cache, archiveFolder));
+    return unpacked(join(cache, archiveName), resolve(cache, archiveFolder), options);
   }
   if (archivePath !== undefined) {
     // It need not be the published archive: a folder of its own, by its content.
-    return unpacked(archivePath, resolve(cache, `${archiveFolder}-${await md5Of(archivePath)}`));
+    return unpacked(archivePath, resolve(cache, `${archiveFolder}-${await md5Of(archivePath)}`), options);
   }
   throw new DataError(
     `${place}: expected ${archiveName}, the folder ${archiveFolder} from it, or its folders ${flowerClasses.join(", ")}; ` +
@@ -102,8 +102,9 @@ async function download(cache: string, options: FlowersFilesOptions): Promise<vo
   const { archive = officialArchive } = options;
   try {
     if (options.download === false) throw new DataError("downloading is switched off");
-    await downloadArchive(join(cache, archiveName), archive, options.onProgress);
+    await downloadArchive(join(cache, archiveName), archive, options);
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw new DataError(
       `flowers: not found in ${cache}, and not downloaded (${messageOf(error)}); put ${archiveName} from ` +
         `${officialArchive.url} there, or give the folder that it lies in with --data-dir`,
@@ -113,8 +114,8 @@ async function download(cache: string, options: FlowersFilesOptions): Promise<vo
 }
 
 /** `folder`, after the archive has been unpacked there if it is not there yet. */
-async function unpacked(archivePath: string, folder: string): Promise<string> {
-  if ((await look(folder)).root === undefined) await unpackTarGz(archivePath, folder, { placeOf, maxBytes });
+async function unpacked(archivePath: string, folder: string, { signal }: DatasetOptions): Promise<string> {
+  if ((await look(folder)).root === undefined) await unpackTarGz(archivePath, folder, { placeOf, maxBytes, signal });
   return folder;
 }
 

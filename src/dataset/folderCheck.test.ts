@@ -12,6 +12,7 @@ import { examinationOf } from "./examine.ts";
 import type { FindingName } from "./findings.ts";
 import { checkFolder, type FolderCheck } from "./folderCheck.ts";
 import { scanFolder } from "./folderScan.ts";
+import { listImageFolder } from "./imageFolder.ts";
 import { createImageJobs } from "./imageJob.ts";
 
 const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
@@ -128,10 +129,11 @@ describe("checkFolder: pictures", () => {
 
 describe("checkFolder: the same content", () => {
   test("within a class it does no harm; across classes and across parts it does", async () => {
-    await assertFinds({ ...sound, "a/x/1.png": p1 } as Files, false, ["duplicateInClass", "a/1.png", "a/x/1.png"]);
     await assertFinds({ ...sound, "b/1.png": p1 } as Files, true, ["duplicateAcrossClasses", "a/1.png", "b/1.png"]);
     const parts = { "train/a/1.png": p1, "train/b/2.png": p2, "val/a/3.png": p3, "val/b/4.png": p4 } as Files;
     await assertFinds(parts, false);
+    const within = ["duplicateInClass", "train/a/1.png", "train/a/x/1.png"] as const;
+    await assertFinds({ ...parts, "train/a/x/1.png": p1 } as Files, false, within);
     const leak = ["duplicateAcrossParts", "train/a/1.png", "val/a/1.png"] as const;
     await assertFinds({ ...parts, "val/a/1.png": p1 } as Files, true, leak);
     const both = ["train/a/1.png", "val/b/1.png"];
@@ -141,6 +143,31 @@ describe("checkFolder: the same content", () => {
       ["duplicateAcrossClasses", ...both],
       ["duplicateAcrossParts", ...both],
     );
+  });
+
+  test("on both sides of the division that training makes: exactly where a training would have one of each", async () => {
+    const many = { ...sound };
+    for (let i = 10; i < 20; i++) many[`a/${i}.png`] = await picture(i);
+    const copies: string[] = [];
+    for (const name of Object.keys(many).filter((path) => path.startsWith("a/") && path !== "a/1.png")) {
+      const files = { ...many, [name]: p1 as Uint8Array };
+      const heldOut = await withFolder(files, async (root) =>
+        (await listImageFolder(root)).test.map(({ path }) => path),
+      );
+      const isDivided = heldOut.includes("a/1.png") !== heldOut.includes(name);
+      const kind = isDivided ? "duplicateAcrossDivision" : "duplicateInClass";
+      await assertFinds(files, isDivided, [kind, ...["a/1.png", name].sort()] as [FindingName, ...string[]]);
+      if (isDivided) copies.push(name);
+    }
+    assert.ok(copies.length > 0 && copies.length < 11, copies.join());
+    const [name = ""] = copies;
+    const inTrain = (files: Files) =>
+      Object.fromEntries(Object.entries(files).map(([path, bytes]) => [`train/${path}`, bytes]));
+    const alone = inTrain({ ...many, [name]: p1 as Uint8Array });
+    const paths = ["train/a/1.png", `train/${name}`].sort();
+    await assertFinds(alone, true, ["duplicateAcrossDivision", ...paths]);
+    const watched = { ...alone, "val/a/30.png": await picture(30), "val/b/31.png": await picture(31) };
+    await assertFinds(watched, false, ["duplicateInClass", ...paths]);
   });
 
   test("broken files are not duplicates", async () => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ImageFormat } from "../image/format.ts";
+import { defaultDivision, divide } from "./divide.ts";
 import type { Examination, Examine, PictureFacts } from "./examination.ts";
 import type { Finding } from "./findings.ts";
 import type { FolderScan, PartName } from "./folderScan.ts";
@@ -94,13 +95,29 @@ async function examineAll(
 
 /** By absolute path. */
 function placedPictures({ root, parts }: FolderScan): ReadonlyMap<string, PlacedPicture> {
+  const heldOut = heldOutOf(parts);
   const placed = new Map<string, PlacedPicture>();
   for (const { name: part, classes } of parts) {
     for (const { name: className, pictures } of classes) {
-      for (const { path, bytes } of pictures) placed.set(join(root, path), { path, part, className, bytes });
+      for (const { path, bytes } of pictures) {
+        placed.set(join(root, path), { path, part, isHeldOut: heldOut.has(path), className, bytes });
+      }
     }
   }
   return placed;
+}
+
+/** What training would hold out of the one part with pictures, by their names; none if there are several. */
+function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
+  const filled = parts.filter(({ classes }) => classes.some(({ pictures }) => pictures.length > 0));
+  const classes = filled.length === 1 ? (filled[0]?.classes ?? []) : [];
+  const images = classes.flatMap(({ pictures }, label) => pictures.map(({ path }) => ({ path, label })));
+  const { test } = divide(
+    images,
+    classes.map(({ name }) => name),
+    defaultDivision,
+  );
+  return new Set(test.map(({ path }) => path));
 }
 
 /** What the readable pictures are, taken together. */

@@ -31,16 +31,18 @@ type Entry = { readonly folder: string } | { readonly file: FileEntry } | { read
 /** Entries that the system is asked about at a time. */
 const atATime = 64;
 
-/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is an odd entry. */
-export async function listEntries(root: string, folder: string): Promise<FolderEntries> {
+/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is an odd entry. Throws the signal's reason if that is aborted. */
+export async function listEntries(root: string, folder: string, signal?: AbortSignal): Promise<FolderEntries> {
   const entries: Entry[] = [];
   try {
     const names = (await readdir(join(root, folder))).sort(byCodePoint);
     for (let at = 0; at < names.length; at += atATime) {
+      signal?.throwIfAborted();
       const some = names.slice(at, at + atATime);
       entries.push(...(await Promise.all(some.map((name) => tellEntry(root, folder, name)))));
     }
   } catch (error) {
+    signal?.throwIfAborted();
     entries.push({ odd: { path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) } });
   }
   return {

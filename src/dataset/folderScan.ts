@@ -54,28 +54,29 @@ export const expectedLayout = "a folder for each class, directly in it or in its
  * `test`, in upper or lower case. Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
  * folder twice. Nothing is opened but folders, and files whose name is not that of a picture.
  *
- * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training.
+ * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training; the signal's
+ * reason if that is aborted.
  */
-export async function scanFolder(folder: string): Promise<FolderScan> {
+export async function scanFolder(folder: string, signal?: AbortSignal): Promise<FolderScan> {
   const root = resolve(folder);
   await requireFolder(folder, root);
   const ancestors = await ancestorsOf(root);
-  const top = await listEntries(root, "");
+  const top = await listEntries(root, "", signal);
   const unreadable = top.odd.find(({ path }) => path === ".");
   if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
   const partFolders = findParts(folder, top.folders);
   const odd =
     partFolders.size === 0 ? [...top.odd] : [...top.odd, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
   const parts: ScannedPart[] = [];
-  if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, odd }, "whole", "", top));
+  if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, odd, signal }, "whole", "", top));
   for (const name of partOrder) {
     const path = partFolders.get(name);
     if (path === undefined) continue;
-    const search = { root, seen: new Set(ancestors), odd };
+    const search = { root, seen: new Set(ancestors), odd, signal };
     if (!(await enter(search, path))) continue;
-    const entries = await listEntries(root, path);
+    const entries = await listEntries(root, path, signal);
     for (const entry of entries.odd) odd.push(entry);
-    parts.push(await scanPart({ root, ancestors: search.seen, odd }, name, path, entries));
+    parts.push(await scanPart({ root, ancestors: search.seen, odd, signal }, name, path, entries));
   }
   return { root, parts, odd: sortedByPath(odd) };
 }
@@ -131,11 +132,12 @@ interface ScanContext {
   readonly root: string;
   readonly ancestors: ReadonlySet<string>;
   readonly odd: OddEntry[];
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A part whose class folders are among `entries`. Folders whose names are the same in form NFC are one class. */
 async function scanPart(
-  { root, ancestors, odd }: ScanContext,
+  { root, ancestors, odd, signal }: ScanContext,
   name: PartName,
   folder: string,
   entries: FolderEntries,
@@ -145,7 +147,7 @@ async function scanPart(
   for (const path of entries.folders) {
     const className = basename(path).normalize("NFC");
     const { search, pictures } = found.get(className) ?? {
-      search: { root, seen: new Set(ancestors), odd },
+      search: { root, seen: new Set(ancestors), odd, signal },
       pictures: [],
     };
     found.set(className, { search, pictures });

@@ -25,6 +25,7 @@ export interface Search {
   /** Folders already searched, and those that contain the root. */
   readonly seen: Set<string>;
   readonly odd: OddEntry[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Whether a folder is to be searched; if it was before, or cannot be, that is noted. */
@@ -45,9 +46,9 @@ export async function enter({ root, seen, odd }: Search, path: string): Promise<
 /** Adds the pictures in `folder`, and in all folders below it, each of which is searched once. */
 export async function searchFolder(search: Search, folder: string, pictures: FileEntry[]): Promise<void> {
   if (!(await enter(search, folder))) return;
-  const { root, odd } = search;
+  const { root, odd, signal } = search;
   if (hasPictureName(folder)) odd.push({ path: folder, reason: "pictureNamedFolder", detail: "a folder" });
-  const entries = await listEntries(root, folder);
+  const entries = await listEntries(root, folder, signal);
   for (const entry of entries.odd) odd.push(entry);
   for (const file of entries.files) {
     const problem = hasPictureName(file.path) ? undefined : await whyNoPicture(root, file.path);

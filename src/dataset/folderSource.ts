@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { DatasetSource } from "./dataset.ts";
-import { listImageFolder, listTestFolder } from "./imageFolder.ts";
+import { listFolder } from "./imageFolder.ts";
 import { loadListing } from "./listedDataset.ts";
 
 /** A folder of pictures with a folder for each class. */
@@ -11,9 +11,8 @@ export function folderSource(path: string): DatasetSource {
     description: `the pictures in ${folder}`,
     channels: 3,
     async load(options) {
-      const { dataDir = folder, allAsTest, validationShare, seed } = options;
-      const list = allAsTest ? listTestFolder(dataDir) : listImageFolder(dataDir, { validationShare, seed });
-      return { ...(await loadListing(await list, options)), name: folder };
+      const listing = await listFolder(options.dataDir ?? folder, options);
+      return { ...(await loadListing(listing, options)), name: folder };
     },
     locate: async () => folder,
   };

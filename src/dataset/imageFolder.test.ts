@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Files, withFolder } from "../../test/pictureFolders.ts";
-import { ConfigError, DataError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import { countSetAside } from "./divide.ts";
 import { type ImageFolderOptions, listImageFolder, listTestFolder } from "./imageFolder.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
@@ -130,7 +130,9 @@ describe("listImageFolder without folders for parts", () => {
     for (const validationShare of [0, 1, -0.1, Number.NaN]) {
       await assert.rejects(
         list(named("a", 2), { validationShare }),
-        new ConfigError(`validation share: expected a number between 0 and 1, got ${validationShare}`),
+        new RegExp(
+          `^ConfigError: validation share: expected a number between 0 and 1, got ${validationShare}; where folders train and val`,
+        ),
       );
     }
   });
@@ -181,5 +183,19 @@ describe("listTestFolder", () => {
     await withFolder({ "a/": "" }, (root) =>
       assertRefused(listTestFolder(root), /at least one; got no class with pictures$/),
     );
+  });
+});
+
+describe("stopped", () => {
+  test("while it looks through folders, it throws the signal's reason", async () => {
+    const reason = new Error("enough");
+    await withFolder({ ...named("train/a", 2), ...named("train/b", 2) }, async (root) => {
+      for (const list of [listImageFolder, listTestFolder]) {
+        const controller = new AbortController();
+        const listing = list(root, { signal: controller.signal });
+        setImmediate(() => controller.abort(reason));
+        await assert.rejects(listing, (error) => error === reason);
+      }
+    });
   });
 });

@@ -1,11 +1,39 @@
-import { ConfigError, DataError } from "../errors.ts";
-import { type DivideOptions, divide } from "./divide.ts";
+import { DataError } from "../errors.ts";
+import { type DivideOptions, divide, divisionOf } from "./divide.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
-import type { ImageListing, ListedImage } from "./imageListing.ts";
+import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { firstNames, oddNotes } from "./oddEntry.ts";
 
-/** Default: a share of 0.2, seed 0. */
-export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined };
+/** Default: `defaultDivision`. Aborted, the signal ends it. */
+export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined } & {
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** What a folder is listed for: for training unless `allAsTest` is set. */
+export interface FolderPurpose extends ImageFolderOptions {
+  /** To measure a network by that was trained on something else: all as test pictures, where no folder says which. */
+  readonly allAsTest?: boolean | undefined;
+  /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
+  readonly trainedOn?: string | undefined;
+}
+
+/** Lists a folder of pictures for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
+export async function listFolder(
+  root: string,
+  { allAsTest, trainedOn, ...division }: FolderPurpose,
+): Promise<ImageListing> {
+  if (!allAsTest) return listImageFolder(root, division);
+  if (trainedOn !== undefined) {
+    const listing = await listImageFolder(root, division).catch(unlessData);
+    if (listing && listingDigest(listing) === trainedOn) return listing;
+  }
+  return listTestFolder(root, division);
+}
+
+/** What nothing can be trained on, nothing was. */
+function unlessData(error: unknown): undefined {
+  if (!(error instanceof DataError)) throw error;
+}
 
 /**
  * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
@@ -17,11 +45,10 @@ export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: Divid
  */
 export async function listImageFolder(
   root: string,
-  { validationShare = 0.2, seed = 0 }: ImageFolderOptions = {},
+  { validationShare, seed, signal }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
-  if (!(validationShare > 0 && validationShare < 1))
-    throw new ConfigError(`validation share: expected a number between 0 and 1, got ${validationShare}`);
-  const { scan, parts, notes } = await filledParts(root);
+  const division = divisionOf({ validationShare, seed });
+  const { scan, parts, notes } = await filledParts(root, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
   const classNames = training === undefined ? [] : namesOf(training);
   if (training === undefined || classNames.length < 2) throw tooFewClasses(root, "at least two", scan);
@@ -34,7 +61,7 @@ export async function listImageFolder(
   if (validation && test) return { ...listing, train, validation, test };
   const only = test ?? validation;
   if (only) return { ...listing, train, test: only };
-  const divided = divide(train, classNames, { validationShare, seed });
+  const divided = divide(train, classNames, division);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
     `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
@@ -47,8 +74,11 @@ export async function listImageFolder(
  *
  * Throws DataError if there is no such folder, or no picture in the folder of a class.
  */
-export async function listTestFolder(root: string): Promise<ImageListing> {
-  const { scan, parts, notes } = await filledParts(root);
+export async function listTestFolder(
+  root: string,
+  { signal }: Pick<ImageFolderOptions, "signal"> = {},
+): Promise<ImageListing> {
+  const { scan, parts, notes } = await filledParts(root, signal);
   const part = parts.at(-1); // In the order of scanFolder the one for testing comes last.
   if (part === undefined) throw tooFewClasses(root, "at least one", scan);
   const classNames = namesOf(part);
@@ -62,8 +92,8 @@ interface FilledParts {
 }
 
 /** Parts and classes that have pictures, and notes of all else. */
-async function filledParts(root: string): Promise<FilledParts> {
-  const scan = await scanFolder(root);
+async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
+  const scan = await scanFolder(root, signal);
   const parts = scan.parts.map((part) => ({
     ...part,
     classes: part.classes.filter(({ pictures }) => pictures.length > 0),

@@ -18,7 +18,8 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 async function pixelBytes(): Promise<number> {
-  return (await stat(join(await folder.packFolder(), "pixels.bin"))).size;
+  const sizes = (await folder.packFiles(".bin")).map(async (file) => (await stat(file)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 test("splits hold the pictures as decoded and fitted, or smaller; with channels, size, moments", async () => {
@@ -109,4 +110,20 @@ test("bad files are left out and remembered; too many are an error that names th
   const cured = await folder.pack(all, { maxBad: 0.2 });
   assert.deepEqual([cured.read, cured.packed.bad.length], [1, 2]);
   await cured.packed.close();
+});
+
+test("pictures that are kept as they are, are packed once, whichever colours and filter a network takes", async () => {
+  const first = await folder.pack(names, { fitting: native });
+  const others = [
+    { ...native, channels: 1 },
+    { ...native, resize: "bicubic" },
+  ] as const;
+  for (const other of others) {
+    const again = await folder.pack(names, { fitting: other });
+    assert.deepEqual([again.read, again.digest], [0, first.digest]);
+    assert.equal(again.packed.channels, 3);
+    await again.packed.close();
+  }
+  await folder.packFolder(); // the only one
+  await first.packed.close();
 });

@@ -6,17 +6,18 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../errors.ts";
-import { type Fitting, storageKey } from "../image/fitter.ts";
+import { type Fitting, keepingOf, storageKey } from "../image/fitter.ts";
 import { isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments } from "../image/moments.ts";
 import { cacheFolder } from "./cacheFolder.ts";
 import type { Split } from "./dataset.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
-import { pixelsFile, removePackFiles } from "./packFiles.ts";
+import { removePackFiles } from "./packFiles.ts";
 import { fillPack } from "./packFill.ts";
 import { lockPack } from "./packLock.ts";
+import { closePixels, type PackPixels } from "./packPixels.ts";
 import { createPackRoom, markUsed, packLimit } from "./packRoom.ts";
-import { closePixels, openPixels, type PackedImage, type PackPixels, packSplit } from "./packSplit.ts";
+import { type PackedImage, packSplit } from "./packSplit.ts";
 import { type ListedFiles, lookAtFiles, openState, type PackState } from "./packState.ts";
 
 /** What of pictures is packed, where, and how. */
@@ -61,8 +62,9 @@ export interface Packed {
   close(): Promise<void>;
 }
 
-const FORMAT = 1;
-const DEFAULT_BAD_SHARE = 0.01;
+const FORMAT = 2;
+/** The share of all files that may be unreadable, unless something else is said. */
+export const defaultMaxBad = 0.01;
 
 /**
  * Packs a listing's pictures, as far as that has not been done before: only files that are new or have changed are read.
@@ -73,7 +75,8 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
   const root = await realpath(listing.root).catch((cause: unknown) => {
     throw new DataError(`${listing.root}: the folder cannot be read: ${messageOf(cause)}`, { cause });
   });
-  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(options.fitting) });
+  const fitting = keepingOf(options.fitting);
+  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(fitting) });
   const key = createHash("sha256").update(title).digest("hex").slice(0, 16);
   const folder = join(cacheFolder("packs", options), key);
   const unlock = await lockPack(folder, listing.root, options);
@@ -83,9 +86,12 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     const state = await openOrRenew(folder, title, listed, options);
     try {
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
-      await fillPack(state, listed, { ...options, makeRoom });
-      const bad = badImages(listed, state, options.maxBad ?? DEFAULT_BAD_SHARE);
-      return packedOf(openPixels(pixelsFile(folder)), listing, listed, state, bad);
+      await fillPack(state, listed, { ...options, fitting, makeRoom });
+      const bad = badImages(listed, state, options.maxBad ?? defaultMaxBad);
+      return packedOf(listing, listed, state, bad);
+    } catch (error) {
+      await closePixels(state.files.pixels);
+      throw error;
     } finally {
       await state.files.close();
     }
@@ -105,7 +111,7 @@ async function openOrRenew(
   } catch (error) {
     // If it cannot be written, it cannot be made anew either.
     if (!(error instanceof DataError) || codeOf(error.cause) !== "") throw error;
-    onMessage?.(`${folder}: the pack is damaged (${error.message}); making it anew`);
+    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it anew`);
     await removePackFiles(folder);
     return openState(folder, title, listed);
   }
@@ -126,13 +132,8 @@ function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxShare
   );
 }
 
-function packedOf(
-  pixels: PackPixels,
-  listing: ImageListing,
-  listed: ListedFiles,
-  state: PackState,
-  bad: readonly BadImage[],
-): Packed {
+function packedOf(listing: ImageListing, listed: ListedFiles, state: PackState, bad: readonly BadImage[]): Packed {
+  const { pixels } = state.files;
   const idOf = ({ path }: ListedImage) => state.contents[listed.positions.get(path) as number] as number;
   const splitOf = (images: readonly ListedImage[]) => {
     const good = images.filter((image) => idOf(image) >= 0);

@@ -1,13 +1,13 @@
 /** Packs that are torn, damaged, given up, or in each other's way. */
 import assert from "node:assert/strict";
-import { appendFile, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { appendFile, cp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { digestOf } from "../../test/packPictures.ts";
 import { count, fitting, makePictureFolder, names, type PictureFolder } from "../../test/packs.ts";
 import { lockDirectory } from "../directoryLock.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { packLimit } from "./packRoom.ts";
+import { packLimit, reserveOf } from "./packRoom.ts";
 
 let folder: PictureFolder;
 beforeEach(async () => {
@@ -15,25 +15,28 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-test("torn ends are cut off; a damaged pack is made anew, and says so", async () => {
+test("torn ends count for nothing; a damaged pack is made anew, and says so", async () => {
   const { packed, digest } = await folder.pack();
   const pack = await folder.packFolder();
-  await appendFile(join(pack, "pixels.bin"), "pixels of no line");
-  await appendFile(join(pack, "index.jsonl"), '{"path":"a/0.p');
+  const only = async (end: ".bin" | ".jsonl") => (await folder.packFiles(end))[0] ?? assert.fail();
+  await appendFile(await only(".bin"), "pixels of no line");
+  await appendFile(await only(".jsonl"), '{"path":"a/0.p');
+  await writeFile(join(pack, "9-begun.bin"), "pixels without lines");
   const torn = await folder.pack();
   assert.deepEqual([torn.read, torn.digest, torn.messages], [0, digest, []]);
   await torn.packed.close();
   const damages: readonly (() => Promise<void>)[] = [
-    () => truncate(join(pack, "pixels.bin"), 1000),
-    () => appendFile(join(pack, "index.jsonl"), "{}\n"),
-    () => writeFile(join(pack, "index.jsonl"), "\0\0\0\n"),
-    () => rm(join(pack, "pixels.bin")),
+    async () => truncate(await only(".bin"), 1000),
+    async () => appendFile(await only(".jsonl"), "{}\n"),
+    async () => writeFile(await only(".jsonl"), "\0\0\0\n"),
+    async () => rm(await only(".bin")),
   ];
   for (const damage of damages) {
+    await rm(join(pack, "9-begun.bin"), { force: true });
     await damage();
     const renewed = await folder.pack();
     assert.deepEqual([renewed.read, renewed.digest, renewed.messages.length], [count, digest, 1]);
-    assert.match(renewed.messages[0] as string, /the pack is damaged \(.*\); making it anew$/);
+    assert.match(renewed.messages[0] as string, /the pack cannot be used \(.*\); making it anew$/);
     await renewed.packed.close();
   }
   // All of it, as a user may do at any time.
@@ -42,6 +45,24 @@ test("torn ends are cut off; a damaged pack is made anew, and says so", async ()
   assert.equal(digestOf(open.packed.train, open.packed.test), digest);
   await open.packed.close();
   await packed.close();
+});
+
+test("each time that something is added it is a part of its own; of too many parts, one is made", async () => {
+  const some = async (first: number, last: number) => (await folder.pack(names.slice(first, last))).packed.close();
+  for (const last of [5, 10, 10, count]) await some(0, last);
+  assert.equal((await folder.packFiles(".jsonl")).length, 3);
+  const { packed, digest, read } = await folder.pack();
+  assert.deepEqual([read, digest], [0, await folder.fresh()]);
+  await packed.close();
+  const [first = ""] = await folder.packFiles(".jsonl");
+  for (let part = 4; part <= 100; part++) {
+    for (const end of [".bin", ".jsonl"])
+      await cp(first.replace(/\.jsonl$/, end), join(first, `../${part}-more${end}`));
+  }
+  const renewed = await folder.pack();
+  assert.deepEqual([renewed.read, renewed.digest, (await folder.packFiles(".jsonl")).length], [count, digest, 1]);
+  assert.match(renewed.messages[0] as string, /in 100 parts/);
+  await renewed.packed.close();
 });
 
 test("abort leaves what is packed", async () => {
@@ -60,7 +81,12 @@ test("packs used longest ago make room, one that is too large is refused", async
   const [a, b] = [await packAt(24, 200_000), await packAt(25, 200_000)];
   const packs = join(folder.cacheDir, "packs");
   const known = await readdir(packs);
-  const times = await Promise.all(known.map(async (name) => (await stat(join(packs, name, "pixels.bin"))).size));
+  const times = await Promise.all(
+    known.map(async (name) => {
+      const pixels = (await readdir(join(packs, name))).find((file) => file.endsWith(".bin")) ?? assert.fail();
+      return (await stat(join(packs, name, pixels))).size;
+    }),
+  );
   const [smaller, larger] = times[0] === Math.min(...times) ? known : [...known].reverse();
   await utimes(join(packs, smaller as string, "used"), 2, 2);
   await utimes(join(packs, larger as string, "used"), 1, 1);
@@ -85,4 +111,8 @@ test("packs used longest ago make room, one that is too large is refused", async
 test("the limit is read in GB", () => {
   assert.deepEqual([packLimit("2.5"), packLimit(""), packLimit(undefined)], [2.5e9, 100e9, 100e9]);
   assert.throws(() => packLimit("much"), ConfigError);
+});
+
+test("what is left free is a share of a small disk, and no more than 1 GB of a large one", () => {
+  assert.deepEqual([64e6, 10e9, 20e9, 4e12].map(reserveOf), [3.2e6, 0.5e9, 1e9, 1e9]);
 });

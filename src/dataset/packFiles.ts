@@ -1,139 +1,140 @@
 /**
- * The two files of a pack: `pixels.bin`, pictures after each other, and `index.jsonl`, a line for what the pack is of and then one for each
- * picture file. Both only grow. Pixels are on the disk before the lines that point to them, so whatever a process that dies leaves behind them is
- * cut off.
+ * The files of a pack. It has parts: `NAME.bin`, pictures after each other, and `NAME.jsonl`, a line for what the pack is of and then one for each picture
+ * file. Every process that adds something makes a part of its own, and nobody else writes to that: so whichever processes write at once, without seeing each
+ * other's lock (from two containers, say), a line points to nothing but what its own process wrote. Pixels are on the disk before their lines are; what a
+ * process that dies leaves behind them counts for nothing.
  */
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../errors.ts";
 import { type PackLine, readIndex } from "./packIndex.ts";
+import { createPart, indexEnd, type OwnPart, pixelsEnd } from "./packPart.ts";
+import { closePixels, noPixels, openPixels, type PackPixels } from "./packPixels.ts";
 
 /** A pack that is being written. */
 export interface PackFiles {
+  /** Of all parts by their numbers, open for reading until the caller closes them. */
+  readonly pixels: PackPixels;
   /** Bytes of all pixels. */
   readonly pixelBytes: number;
   /** Returns where they begin. */
-  appendPixels(pixels: Uint8Array): Promise<number>;
+  appendPixels(pixels: Uint8Array): Promise<{ readonly part: number; readonly offset: number }>;
   /** A line is written some time after its pixels. */
   appendLine(line: PackLine): Promise<void>;
   /** Writes all that was appended, for good. */
   finish(): Promise<void>;
+  /** Ends writing. */
   close(): Promise<void>;
 }
 
-/** The path of a pack's pixels. */
-export function pixelsFile(folder: string): string {
-  return join(folder, "pixels.bin");
-}
+/** With more parts than these a pack is made anew: one for each time that pictures were added. */
+const MAX_PARTS = 100;
 
-/** The path of its index. */
-export function indexFile(folder: string): string {
-  return join(folder, "index.jsonl");
-}
-
-/** Removes both files. Who has them open can go on reading. */
+/** Removes all parts. Who has them open can go on reading, and writing what nobody will find. */
 export async function removePackFiles(folder: string): Promise<void> {
   await writing(folder, async () => {
-    for (const file of [indexFile(folder), pixelsFile(folder)]) await rm(file, { force: true });
+    const names = (await readdir(folder)).filter((name) => name.endsWith(pixelsEnd) || name.endsWith(indexEnd));
+    for (const name of names) await rm(join(folder, name), { force: true });
   });
 }
 
+/** The names of a pack's parts, the earliest first: they begin with numbers, and two that were made at once have the same. */
+async function partNames(folder: string): Promise<readonly string[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(indexEnd));
+  const parts = names.map((name) => name.slice(0, -indexEnd.length));
+  return parts.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
+}
+
 /**
- * Opens a pack to be added to, or makes it; `onLine` gets what it has. `title` is its first line: what it is of.
+ * Opens a pack to be added to, or makes it; `onLine` gets what it has, with the number of the part. `title` is the first line of each part: what the
+ * pack is of.
  *
- * Throws DataError if it is damaged or of something else, or cannot be written.
+ * Throws DataError if it is damaged, in too many parts or of something else, or cannot be written.
  */
-export async function openPack(folder: string, title: string, onLine: (line: PackLine) => void): Promise<PackFiles> {
+export async function openPack(
+  folder: string,
+  title: string,
+  onLine: (line: PackLine, part: number) => void,
+): Promise<PackFiles> {
   return writing(folder, async () => {
     await mkdir(folder, { recursive: true });
-    const index = await open(indexFile(folder), "a+");
-    const pixels = await open(pixelsFile(folder), "a+").catch(async (error: unknown) => {
-      await index.close();
-      throw error;
-    });
+    const names = await partNames(folder);
+    if (names.length >= MAX_PARTS) throw new DataError(`it is in ${names.length} parts`);
+    const pixels = noPixels();
     try {
-      const indexed = await readIndex(index, title, onLine);
-      const { size } = await pixels.stat();
-      if (size < indexed.pixelBytes) {
-        throw new DataError(`${pixelsFile(folder)}: expected ${indexed.pixelBytes} bytes, got ${size}`);
+      let pixelBytes = 0;
+      for (const [part, name] of names.entries()) {
+        pixelBytes += await readPart(join(folder, name), title, pixels, (line) => onLine(line, part));
       }
-      await pixels.truncate(indexed.pixelBytes);
-      await index.truncate(indexed.indexBytes);
-      if (indexed.indexBytes === 0) await index.appendFile(`${title}\n`);
-      return packFiles(folder, index, pixels, indexed.pixelBytes);
+      const next = Number.parseInt(names.at(-1) ?? "0", 10) + 1;
+      return packFiles(folder, `${next}-${randomUUID()}`, title, pixels, pixelBytes);
     } catch (error) {
-      await Promise.all([index.close(), pixels.close()]);
+      await closePixels(pixels);
       throw error;
     }
   });
 }
 
-/** Pixels or milliseconds after which what was appended is made to stay. */
-const SYNC_BYTES = 64e6;
-const SYNC_MS = 2000;
+/** Opens its pixels, and returns how many bytes they are. Throws DataError if its lines point beyond them. */
+async function readPart(
+  path: string,
+  title: string,
+  pixels: PackPixels,
+  onLine: (line: PackLine) => void,
+): Promise<number> {
+  const index = await open(path + indexEnd);
+  try {
+    const expected = await readIndex(index, title, onLine);
+    const found = await stat(path + pixelsEnd).catch(() => undefined);
+    if (!found || found.size < expected)
+      throw new DataError(`${path}${pixelsEnd}: expected ${expected} bytes, got ${found?.size ?? "no such file"}`);
+    openPixels(pixels, path + pixelsEnd);
+    return found.size;
+  } finally {
+    await index.close();
+  }
+}
 
-function packFiles(folder: string, index: FileHandle, pixels: FileHandle, start: number): PackFiles {
-  let end = start;
-  const lines = createLines(index, pixels, start);
+function packFiles(folder: string, name: string, title: string, pixels: PackPixels, before: number): PackFiles {
+  let end = 0;
+  const part = pixels.paths.length;
+  let creating: Promise<OwnPart> | undefined;
+  /** Made when there is something to write. */
+  const own = () => {
+    creating ??= createPart(join(folder, name), title, pixels);
+    return creating;
+  };
   return {
+    pixels,
     get pixelBytes() {
-      return end;
+      return before + end;
     },
     async appendPixels(data) {
       const offset = end;
-      await writing(folder, () => pixels.appendFile(data));
+      await writing(folder, async () => (await own()).pixels.appendFile(data));
       end += data.length;
-      return offset;
+      return { part, offset };
     },
     async appendLine(line) {
-      lines.add(`${JSON.stringify(line)}\n`);
-      if (lines.areDue(end)) await writing(folder, () => lines.beginSync(end));
+      await writing(folder, async () => {
+        const { lines } = await own();
+        lines.add(`${JSON.stringify(line)}\n`);
+        if (lines.areDue(end)) await lines.beginSync(end);
+      });
     },
     async finish() {
       await writing(folder, async () => {
-        await lines.beginSync(end);
-        await lines.synced();
+        const lines = (await creating)?.lines;
+        await lines?.beginSync(end);
+        await lines?.synced();
       });
     },
     async close() {
-      await lines.synced().catch(() => {});
-      await Promise.all([index.close(), pixels.close()]);
+      const made = await creating?.catch(() => undefined);
+      await made?.lines.synced().catch(() => {});
+      await Promise.all([made?.index.close(), made?.pixels.close()]);
     },
-  };
-}
-
-/** Lines whose pixels may not be on the disk yet. */
-interface Lines {
-  add(line: string): void;
-  /** `end` is where all pixels end now. */
-  areDue(end: number): boolean;
-  /** Waits only until the last sync is done: while this one goes on, more can be appended. After one that failed, all fail. */
-  beginSync(end: number): Promise<void>;
-  synced(): Promise<void>;
-}
-
-function createLines(index: FileHandle, pixels: FileHandle, start: number): Lines {
-  let waiting: string[] = [];
-  let [syncedEnd, syncedAt] = [start, performance.now()];
-  let syncing: Promise<void> = Promise.resolve();
-  const sync = async (text: string) => {
-    await pixels.datasync();
-    await index.appendFile(text);
-    await index.datasync();
-  };
-  return {
-    add: (line) => {
-      waiting.push(line);
-    },
-    areDue: (end) => end - syncedEnd >= SYNC_BYTES || performance.now() - syncedAt >= SYNC_MS,
-    async beginSync(end) {
-      await syncing;
-      const text = waiting.join("");
-      [waiting, syncedEnd, syncedAt] = [[], end, performance.now()];
-      syncing = sync(text);
-      syncing.catch(() => {}); // whoever waits for it next is told
-    },
-    synced: () => syncing,
   };
 }
 

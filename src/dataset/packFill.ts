@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Fitting } from "../image/fitter.ts";
-import type { ImageOutcome, KeptImage } from "./imageJob.ts";
+import type { ImageOutcome } from "./imageJob.ts";
 import { createImageWorkers } from "./imageWorkers.ts";
 import type { PackProgress } from "./packRoom.ts";
 import { jobsFor, type ListedFiles, type PackState, stampOf, unknownFiles } from "./packState.ts";
@@ -62,13 +62,17 @@ async function take(
     if (isLasting && sha256 !== undefined) await files.appendLine({ ...stamp, sha256, error });
     return;
   }
-  const add = async ({ image: { data, width, height, channels }, moments }: KeptImage) => {
-    await makeRoom(data.length);
-    const offset = await files.appendPixels(data);
-    return table.add(sha256, stamp.size, { offset, width, height, channels, moments });
-  };
-  const id = table.idOf(sha256) ?? (decoded?.kept && (await add(decoded.kept)));
-  if (id === undefined) return;
-  contents[position] = id;
-  await files.appendLine({ ...stamp, sha256, picture: table.get(id) });
+  const known = table.idOf(sha256);
+  if (known !== undefined) {
+    contents[position] = known;
+    return files.appendLine({ ...stamp, sha256 });
+  }
+  if (!decoded?.kept) return;
+  const { image, moments } = decoded.kept;
+  const { data, width, height, channels } = image;
+  await makeRoom(data.length);
+  const { part, offset } = await files.appendPixels(data);
+  const picture = { offset, width, height, channels, moments };
+  contents[position] = table.add(sha256, stamp.size, { ...picture, part });
+  await files.appendLine({ ...stamp, sha256, picture });
 }

@@ -11,7 +11,10 @@ const pictureSchema = z.strictObject({
   moments: z.strictObject({ mean: z.array(z.number()).readonly(), products: z.array(z.number()).readonly() }),
 });
 
-/** What became of a picture file: `size` and times are the file's when it was read, by which it is known to be unchanged. */
+/**
+ * What became of a picture file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
+ * `error`, an earlier line has the picture of the same content.
+ */
 const lineSchema = z.strictObject({
   path: z.string(),
   size: z.number(),
@@ -27,26 +30,25 @@ export type PackLine = z.infer<typeof lineSchema>;
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Reads an index whose first line is `title`. Returns how long both files are as far as they belong together: a last line without its end was
- * never finished.
+ * Reads an index whose first line is `title`. Returns where the pixels end that its lines point to. A last line without its end was never finished.
  *
  * Throws DataError if a line cannot be read.
  */
-export async function readIndex(index: FileHandle, title: string, onLine: (line: PackLine) => void) {
+export async function readIndex(index: FileHandle, title: string, onLine: (line: PackLine) => void): Promise<number> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
-  let [pixelBytes, indexBytes, position] = [0, 0, 0];
+  let [pixelBytes, position, isTitle] = [0, 0, true];
   let rest = Buffer.alloc(0);
   for (;;) {
     const { bytesRead } = await index.read(buffer, 0, READ_BYTES, position);
-    if (bytesRead === 0) return { pixelBytes, indexBytes };
+    if (bytesRead === 0) return pixelBytes;
     position += bytesRead;
     const text = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
     let start = 0;
     for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, start)) {
       const line = text.toString("utf8", start, end);
-      if (indexBytes === 0) checkTitle(line, title);
+      if (isTitle) checkTitle(line, title);
       else pixelBytes = Math.max(pixelBytes, readLine(line, onLine));
-      indexBytes += end + 1 - start;
+      isTitle = false;
       start = end + 1;
     }
     rest = text.subarray(start);

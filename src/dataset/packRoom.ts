@@ -3,10 +3,10 @@ import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { lockDirectory } from "../directoryLock.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { indexFile, pixelsFile, writing } from "./packFiles.ts";
+import { writing } from "./packFiles.ts";
 
 const DEFAULT_LIMIT = 100e9;
-/** What is left free on the disk: this share of it, and at least so many bytes. */
+/** What is left free on the disk: this share of it, and at most so many bytes. */
 const FREE_SHARE = 0.05;
 const FREE_BYTES = 1e9;
 /** Bytes after which the disk is looked at again: others write to it too. */
@@ -76,10 +76,15 @@ interface PackSize {
   readonly usedMs: number;
 }
 
+/** Bytes that packs leave free on a disk of so many. */
+export function reserveOf(diskBytes: number): number {
+  return Math.min(FREE_SHARE * diskBytes, FREE_BYTES);
+}
+
 /** What a pack that holds `held` bytes may grow to: beside the others, and at most, in their place. */
 async function roomIn(folder: string, limit: number, held: number, others: readonly PackSize[]) {
   const { bavail, blocks, bsize } = await writing(folder, () => statfs(folder));
-  const free = bavail * bsize - Math.max(FREE_SHARE * blocks * bsize, FREE_BYTES);
+  const free = bavail * bsize - reserveOf(blocks * bsize);
   const taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
   return { now: Math.min(limit - taken, held + free), most: Math.min(limit, held + free + taken) };
 }
@@ -94,13 +99,10 @@ async function otherPacks(folder: string): Promise<PackSize[]> {
 
 async function packSize(folder: string): Promise<PackSize> {
   const find = (file: string) => stat(file).catch(() => undefined);
-  const [pixels, index, used] = await Promise.all([
-    find(pixelsFile(folder)),
-    find(indexFile(folder)),
-    find(usedFile(folder)),
-  ]);
-  const usedMs = folder.endsWith(removedSuffix) ? 0 : (used?.mtimeMs ?? 0);
-  return { folder, bytes: (pixels?.size ?? 0) + (index?.size ?? 0), usedMs };
+  const names = await readdir(folder).catch((): string[] => []);
+  const sizes = await Promise.all(names.map(async (name) => (await find(join(folder, name)))?.size ?? 0));
+  const used = folder.endsWith(removedSuffix) ? undefined : await find(usedFile(folder));
+  return { folder, bytes: sizes.reduce((sum, size) => sum + size, 0), usedMs: used?.mtimeMs ?? 0 };
 }
 
 /** Removes a pack that no process is writing. Whoever wants to lock it while that happens finds it gone, or the lock taken. */

@@ -9,7 +9,8 @@ import type { Image } from "../image/image.ts";
 import { permutation, randomStream } from "../random.ts";
 import { batches } from "./batches.ts";
 import { limitSplit, type Split } from "./dataset.ts";
-import { closePixels, openPixels, type PackPixels, packSplit } from "./packSplit.ts";
+import { closePixels, noPixels, openPixels, type PackPixels } from "./packPixels.ts";
+import { packSplit } from "./packSplit.ts";
 import { createPreparation } from "./preparation.ts";
 
 const images = Array.from({ length: 50 }, (_, i) => noise(i, 30 + (i % 7), 25 + (i % 5), i % 2 ? 3 : 1));
@@ -18,7 +19,9 @@ let pixels: PackPixels;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-split-"));
   await writeFile(join(folder, "pixels.bin"), Buffer.concat(images.map(({ data }) => data)));
-  pixels = openPixels(join(folder, "pixels.bin"));
+  pixels = noPixels();
+  await writeFile(join(folder, "other.bin"), Buffer.concat(images.slice(25).map(({ data }) => data)));
+  for (const name of ["pixels.bin", "other.bin"]) openPixels(pixels, join(folder, name));
 });
 after(async () => {
   await closePixels(pixels);
@@ -26,9 +29,12 @@ after(async () => {
 });
 
 function splitOf(): Split {
-  let offset = 0;
+  let [offset, half] = [0, 0];
   const packed = images.map(({ data, ...image }, i) => {
-    const picture = { ...image, offset, moments: { mean: [], products: [] } };
+    // The later half lies in both parts: every second one of it is read from the other.
+    if (i === 25) half = offset;
+    const place = i >= 25 && i % 2 ? { part: 1, offset: offset - half } : { part: 0, offset };
+    const picture = { ...image, ...place, moments: { mean: [], products: [] } };
     offset += data.length;
     return { path: `${i}.png`, label: i % 3, picture };
   });
@@ -95,7 +101,8 @@ test("batches are the same with pictures read ahead and without, also in two epo
 test("pixels that are gone are a DataError, read ahead or not", async () => {
   const path = join(folder, "short.bin");
   await writeFile(path, Buffer.concat(images.map(({ data }) => data)));
-  const [kept, short] = [pixels, openPixels(path)];
+  const [kept, short] = [pixels, noPixels()];
+  for (let part = 0; part < 2; part++) openPixels(short, path);
   pixels = short;
   const split = splitOf();
   pixels = kept;
@@ -115,5 +122,5 @@ test("pixels that are gone are a DataError, read ahead or not", async () => {
   );
   await closePixels(short);
   assert.throws(() => split.image(1), DataError);
-  assert.throws(() => openPixels(join(folder, "none")), DataError);
+  assert.throws(() => openPixels(noPixels(), join(folder, "none")), DataError);
 });

@@ -1,36 +1,9 @@
 /** A split whose pictures lie in the pixels of a pack. */
-import { closeSync, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
-import { DataError, messageOf } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import type { Split } from "./dataset.ts";
+import { type PackPixels, type Place, readPicture, startReading } from "./packPixels.ts";
 import type { StoredPicture } from "./packTable.ts";
-
-/** The pixels of a pack, open for reading: they can be read even if their file is removed. */
-export interface PackPixels {
-  readonly path: string;
-  /** -1 once it is closed. */
-  descriptor: number;
-  /** Reads that are under way. */
-  readonly reads: Set<Promise<void>>;
-}
-
-/** Throws DataError if there is no such file. */
-export function openPixels(path: string): PackPixels {
-  try {
-    return { path, descriptor: openSync(path, "r"), reads: new Set() };
-  } catch (cause) {
-    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it anew`, { cause });
-  }
-}
-
-/** Waits for what is being read. */
-export async function closePixels(pixels: PackPixels): Promise<void> {
-  await Promise.all(pixels.reads);
-  const { descriptor } = pixels;
-  pixels.descriptor = -1;
-  if (descriptor !== -1) closeSync(descriptor);
-}
 
 /** A picture of a split. */
 export interface PackedImage {
@@ -42,6 +15,7 @@ export interface PackedImage {
 
 /** Numbers of a split's pictures, one a picture. */
 interface Columns {
+  readonly part: Uint16Array;
   readonly offset: Float64Array;
   readonly width: Uint32Array;
   readonly height: Uint32Array;
@@ -69,7 +43,7 @@ export function packSplit({ pixels, root, length, images }: PackSplitOptions): S
   const readNow = (index: number) => {
     const bytes = byteLength(columns, index);
     if (memory.length < bytes) memory = new Uint8Array(bytes);
-    readPicture(pixels, columns.offset[index] as number, memory.subarray(0, bytes));
+    readPicture(pixels, placeOf(columns, index), memory.subarray(0, bytes));
     return memory.subarray(0, bytes);
   };
   return {
@@ -94,6 +68,7 @@ export function packSplit({ pixels, root, length, images }: PackSplitOptions): S
 
 function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
   const columns: Columns = {
+    part: new Uint16Array(length),
     offset: new Float64Array(length),
     width: new Uint32Array(length),
     height: new Uint32Array(length),
@@ -103,6 +78,7 @@ function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
   };
   let i = 0;
   for (const { path, label, picture } of images) {
+    columns.part[i] = picture.part;
     columns.offset[i] = picture.offset;
     columns.width[i] = picture.width;
     columns.height[i] = picture.height;
@@ -118,21 +94,8 @@ function byteLength({ width, height, channels }: Columns, index: number): number
   return (width[index] as number) * (height[index] as number) * (channels[index] as number);
 }
 
-function readPicture({ path, descriptor }: PackPixels, offset: number, target: Uint8Array): void {
-  let done = 0;
-  try {
-    while (done < target.length) {
-      const bytes = readSync(descriptor, target, done, target.length - done, offset + done);
-      if (bytes === 0) break;
-      done += bytes;
-    }
-  } catch (cause) {
-    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it anew`, { cause });
-  }
-  if (done === target.length) return;
-  throw new DataError(
-    `${path}: expected ${target.length} bytes of a picture at ${offset}, got ${done}: the pack was cut short; run again to make it anew`,
-  );
+function placeOf({ part, offset }: Columns, index: number): Place {
+  return { part: part[index] as number, offset: offset[index] as number };
 }
 
 /** Memory that pictures are read into while something else goes on. */
@@ -153,7 +116,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
     if (memory.length < bytes) memory = new Uint8Array(new SharedArrayBuffer(bytes));
     const reads = Array.from(starts, async ([index, start]) => {
       const target = memory.subarray(start, start + byteLength(columns, index));
-      if (await readsAll(pixels.descriptor, target, columns.offset[index] as number)) places.set(index, start);
+      if (await startReading(pixels, placeOf(columns, index), target)) places.set(index, start);
     });
     await Promise.all(reads);
   };
@@ -187,11 +150,4 @@ function sideBySide(columns: Columns, indices: Uint32Array) {
     bytes += byteLength(columns, index);
   }
   return { starts, bytes };
-}
-
-/** Whether all bytes came in one go. */
-function readsAll(descriptor: number, target: Uint8Array, offset: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    read(descriptor, target, 0, target.length, offset, (error, bytes) => resolve(!error && bytes === target.length));
-  });
 }

@@ -62,16 +62,16 @@ export async function openState(folder: string, title: string, listed: ListedFil
   const table = createPackTable();
   const contents = new Int32Array(listed.paths.length).fill(UNKNOWN);
   const errors = new Map(listed.missing);
-  const onLine = (line: PackLine) => {
-    const { sha256, picture, error = "" } = line;
-    const id = picture && (table.idOf(sha256) ?? table.add(sha256, line.size, picture));
+  const onLine = (line: PackLine, part: number) => {
+    const { sha256, picture, error } = line;
+    const id = table.idOf(sha256) ?? (picture && table.add(sha256, line.size, { ...picture, part }));
     const position = listed.positions.get(line.path);
     if (position === undefined || listed.missing.has(position)) return;
     // A later line of the same file counts, whatever an earlier one says.
     const isSame = isUnchanged(line, listed.stamps.subarray(3 * position, 3 * position + 3));
     contents[position] = isSame && id !== undefined ? id : UNKNOWN;
     errors.delete(position);
-    if (isSame && id === undefined) errors.set(position, error);
+    if (isSame && error !== undefined) errors.set(position, error);
   };
   const files = await openPack(folder, title, onLine);
   return { files, table, contents, errors };

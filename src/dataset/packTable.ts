@@ -3,7 +3,9 @@ import type { ColourMoments } from "../image/moments.ts";
 
 /** A picture as it lies in a pack. */
 export interface StoredPicture {
-  /** In the pixels' file, in bytes. */
+  /** Number of the part of the pack that has its pixels. */
+  readonly part: number;
+  /** In that part's pixels, in bytes. */
   readonly offset: number;
   readonly width: number;
   readonly height: number;
@@ -22,9 +24,9 @@ export interface PackTable {
   contentsBySize(sizes: ReadonlySet<number>): ReadonlyMap<number, readonly string[]>;
 }
 
-/** Size of the file, offset, width, height, channels, three means, nine products. */
-const ROW = 17;
-const MOMENTS = 5;
+/** Size of the file, part, offset, width, height, channels, three means, nine products. */
+const ROW = 18;
+const MOMENTS = 6;
 /** More contents of one size than these are not worth comparing with. */
 const MAX_SAME_SIZE = 32;
 
@@ -34,7 +36,7 @@ export function createPackTable(): PackTable {
   let rows = new Float64Array(ROW * 1024);
   return {
     idOf: (sha256) => ids.get(sha256),
-    add(sha256, fileBytes, { offset, width, height, channels, moments }) {
+    add(sha256, fileBytes, { part, offset, width, height, channels, moments }) {
       const id = ids.size;
       const at = id * ROW;
       if (at === rows.length) {
@@ -42,7 +44,7 @@ export function createPackTable(): PackTable {
         larger.set(rows);
         rows = larger;
       }
-      rows.set([fileBytes, offset, width, height, channels], at);
+      rows.set([fileBytes, part, offset, width, height, channels], at);
       rows.set(moments.mean, at + MOMENTS);
       rows.set(moments.products, at + MOMENTS + channels);
       ids.set(sha256, id);
@@ -64,11 +66,12 @@ export function createPackTable(): PackTable {
 }
 
 function pictureOf(row: Float64Array): StoredPicture {
-  const [, offset = 0, width = 0, height = 0, ofThree] = row;
+  const [, part = 0, offset = 0, width = 0, height = 0, ofThree] = row;
   const channels = ofThree === 3 ? 3 : 1;
   const products = MOMENTS + channels;
   const mean = Array.from(row.subarray(MOMENTS, products));
   return {
+    part,
     offset,
     width,
     height,

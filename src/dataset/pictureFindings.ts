@@ -8,6 +8,8 @@ import { extensionOf, formatOfName } from "./pictureNames.ts";
 export interface PlacedPicture {
   readonly path: string;
   readonly part: PartName;
+  /** Whether training would hold it out, where it divides the pictures itself. */
+  readonly isHeldOut: boolean;
   readonly className: string;
   readonly bytes: number;
 }
@@ -55,6 +57,11 @@ function duplicateSet(same: readonly PlacedPicture[]): readonly Finding[] {
   const findings: Finding[] = [];
   if (classNames.length > 1) findings.push(finding("duplicateAcrossClasses", paths, `in ${classNames.join(", ")}`));
   if (parts.length > 1) findings.push(finding("duplicateAcrossParts", paths, `in ${parts.join(", ")}`));
+  const heldOut = same.filter(({ isHeldOut }) => isHeldOut).length;
+  if (heldOut > 0 && heldOut < same.length) {
+    const sides = `${heldOut} held out and ${same.length - heldOut} trained with, at the usual share and seed`;
+    findings.push(finding("duplicateAcrossDivision", paths, sides));
+  }
   if (findings.length > 0) return findings;
   return [finding("duplicateInClass", paths, `${paths.length} files in ${classNames[0]}`)];
 }

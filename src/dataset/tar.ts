@@ -8,6 +8,8 @@ export interface TarOptions {
   readonly isWanted: (name: string) => boolean;
   /** A wanted file may have so many bytes. */
   readonly maxBytes: number;
+  /** Aborted, it ends the reading. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A file in an archive: what its header says. */
@@ -36,7 +38,7 @@ export async function readTarGz(path: string, options: TarOptions): Promise<Read
  * nothing, and holds one file in memory.
  *
  * Throws DataError naming the archive if it cannot be read, is cut or damaged, or holds links, devices or names that lead
- * out of a folder; and what `use` throws, if that is a DataError.
+ * out of a folder; what `use` throws, if that is a DataError; and the signal's reason if that is aborted.
  */
 export async function eachTarGzFile(
   path: string,
@@ -52,6 +54,7 @@ export async function eachTarGzFile(
   } catch (error) {
     // Where the bytes break off, `use` may still be at work on those before: it is over when this is.
     await reading.catch(() => {});
+    options.signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
     const isOfZlib = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
     const problem = isOfZlib ? "expected an intact gzip file, got a damaged one" : "cannot be read";
@@ -63,12 +66,13 @@ export async function eachTarGzFile(
 async function readTar(
   archive: string,
   pieces: AsyncIterable<Uint8Array>,
-  { isWanted, maxBytes }: TarOptions,
+  { isWanted, maxBytes, signal }: TarOptions,
   use: (name: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const reader = byteReader(archive, pieces);
   const names = new Set<string>();
   for (;;) {
+    signal?.throwIfAborted();
     const header = await reader.read(blockBytes);
     if (header.every((byte) => byte === 0)) break;
     const { name, size, type } = readHeader(archive, header);

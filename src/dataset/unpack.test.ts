@@ -24,7 +24,7 @@ beforeEach(async () => {
 after(() => rm(root, { recursive: true }));
 
 const placeOf = (name: string) => /^top\/(\w+\/\w+\.jpg)$/.exec(name)?.[1];
-const unpack = () => unpackTarGz(archive, folder, { placeOf, maxBytes: 100_000 });
+const unpack = (signal?: AbortSignal) => unpackTarGz(archive, folder, { placeOf, maxBytes: 100_000, signal });
 const bytes = Buffer.from(Uint8Array.from({ length: 70_000 }, (_, i) => (i * i) % 251));
 const good: readonly TarEntry[] = [
   { name: "top/", type: "5" },
@@ -106,4 +106,14 @@ test("another process was faster: its result stays; what a dead process left is 
   await Promise.all([unpack(), unpack()]);
   assert.deepEqual((await readdir(folder)).sort(), ["a", "b"]);
   assert.equal((await readdir(join(work, "cache"))).length, 3);
+});
+
+test("aborted, it leaves nothing, and throws the signal's reason", async () => {
+  await writeFile(archive, gzipSync(tarArchive(good)));
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const unpacking = unpack(controller.signal);
+  setImmediate(() => controller.abort(reason));
+  await assert.rejects(unpacking, (error) => error === reason);
+  assert.deepEqual(await here(), []);
 });

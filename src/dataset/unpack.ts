@@ -10,6 +10,7 @@ export interface UnpackOptions {
   readonly placeOf: (name: string) => string | undefined;
   /** A file may have so many bytes. */
   readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface UnpackOptions {
  * process may do the same at the same time: one of both results is taken.
  *
  * Throws DataError if the archive is refused (see `eachTarGzFile`), has no such files, or they cannot be written; then
- * nothing is left.
+ * nothing is left. Nor if the signal is aborted: then its reason is thrown.
  */
 export async function unpackTarGz(archive: string, folder: string, options: UnpackOptions): Promise<void> {
   let temporary = "";
@@ -31,6 +32,7 @@ export async function unpackTarGz(archive: string, folder: string, options: Unpa
       if (!isTaken(error)) throw error;
     });
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
     throw new DataError(`${folder}: ${archive} cannot be unpacked there (${messageOf(error)})`, { cause: error });
   } finally {
@@ -38,10 +40,14 @@ export async function unpackTarGz(archive: string, folder: string, options: Unpa
   }
 }
 
-async function writeFiles(archive: string, folder: string, { placeOf, maxBytes }: UnpackOptions): Promise<void> {
+async function writeFiles(
+  archive: string,
+  folder: string,
+  { placeOf, maxBytes, signal }: UnpackOptions,
+): Promise<void> {
   const isWanted = (name: string) => placeOf(name) !== undefined;
   let count = 0;
-  await eachTarGzFile(archive, { isWanted, maxBytes }, async (name, bytes) => {
+  await eachTarGzFile(archive, { isWanted, maxBytes, signal }, async (name, bytes) => {
     const path = join(folder, placeOf(name) as string);
     try {
       await mkdir(dirname(path), { recursive: true });

@@ -136,6 +136,20 @@ describe("random-resized-crop", () => {
     assert.deepEqual(retried, { left: 176, top: 46, width: 165, height: 165, used: 6 });
   });
 
+  test("of a very long picture the middle is kept, so that what is kept of any is bounded", () => {
+    for (const picture of [
+      { width: 20, height: 6000 },
+      { width: 6000, height: 20 },
+      { width: 1, height: 50e6 },
+    ]) {
+      const { scaled, kept } = frameOf(fit, size, picture);
+      assert.deepEqual([kept.width, kept.height].sort(), [1024, 256]);
+      assertCentred(kept, scaled);
+    }
+    const panorama = { width: 1024, height: 256 };
+    assert.deepEqual(frameOf(fit, size, panorama), { scaled: panorama, kept: wholeOf(panorama) });
+  });
+
   test("areas and shapes are spread as they should be", () => {
     const numbers = createDraws(8, "rrc");
     const kept = { width: 2000, height: 2000 };

@@ -25,7 +25,7 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("crop"), shorterSide }),
   /** All of the picture in its own shape, as large as fits into the input, in its middle; what is left is the mean colour. */
   z.strictObject({ kind: z.literal("pad") }),
-  /** The shorter side to `shorterSide`; in training a random part of that, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
+  /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
   /** As it is: the network is built for the pictures' own size. */
   z.strictObject({ kind: z.literal("native") }),
@@ -66,11 +66,16 @@ interface FitKind<F extends Fit> {
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
   /** Whether what is kept of a picture is, or can be, larger than the input, which then is a window of it unscaled. */
   keepsMore(fit: F, size: PixelSize): boolean;
+  /** Whether pictures are kept as they are, whatever their size. */
+  readonly keepsAll: boolean;
   /** All that `frame` depends on, besides the picture. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
   /** Whether the input must be square. */
   readonly isSquare: boolean;
 }
+
+/** Of a picture that is longer than so many times its shorter side, the middle is drawn from: what is kept of any picture is bounded. */
+const LONGEST = 4;
 
 type FitKinds = { readonly [K in FitName]: FitKind<Extract<Fit, { readonly kind: K }>> };
 
@@ -89,6 +94,7 @@ const kinds: FitKinds = {
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
+    keepsAll: false,
     isSquare: false,
   },
   crop: {
@@ -102,6 +108,7 @@ const kinds: FitKinds = {
     frameSize: ({ shorterSide: side }) => ({ width: side, height: side }),
     keepsMore: ({ shorterSide }, { width }) => shorterSide > width,
     frameNumbers: ({ shorterSide }) => [shorterSide],
+    keepsAll: false,
     isSquare: true,
   },
   pad: {
@@ -120,6 +127,7 @@ const kinds: FitKinds = {
     frameSize: () => undefined,
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
+    keepsAll: false,
     isSquare: false,
   },
   "random-resized-crop": {
@@ -132,13 +140,15 @@ const kinds: FitKinds = {
     }),
     frame: ({ shorterSide }, _size, picture) => {
       const scaled = scaledTo(shorterSide, picture);
-      return { scaled, kept: wholeOf(scaled) };
+      const side = (extent: number) => Math.min(extent, LONGEST * shorterSide);
+      return { scaled, kept: centre(scaled, { width: side(scaled.width), height: side(scaled.height) }) };
     },
     place: (fit, size, kept, draw) => stretched(draw ? randomPart(fit, kept, draw) : centre(kept, size), size),
     frameSize: () => undefined,
-    // The longer side is kept whole.
+    // Of the longer side more is kept than of the shorter.
     keepsMore: () => true,
-    frameNumbers: ({ shorterSide }) => [shorterSide],
+    frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
+    keepsAll: false,
     isSquare: true,
   },
   native: {
@@ -155,6 +165,7 @@ const kinds: FitKinds = {
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
     frameNumbers: () => [],
+    keepsAll: true,
     isSquare: false,
   },
 };
@@ -198,6 +209,11 @@ export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
 /** Whether what is kept of a picture can be larger than the input, so that there are other windows of it than the one in evaluation. */
 export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
   return kindOf(fit).keepsMore(fit, size);
+}
+
+/** Whether the first step keeps every picture as it is, whatever its size. */
+export function keepsAll(fit: Fit): boolean {
+  return kindOf(fit).keepsAll;
 }
 
 /** Equal for fits whose first step does the same to every picture. */

@@ -1,4 +1,4 @@
-import { type Fit, frameKeyOf, frameOf } from "./fit.ts";
+import { type Fit, frameKeyOf, frameOf, keepsAll } from "./fit.ts";
 import { type Image, isSameSize, wholeOf } from "./image.ts";
 import { lumaOf } from "./luma.ts";
 import { createResizer } from "./resize.ts";
@@ -35,6 +35,14 @@ export function createFitter({ size: [height, width], channels, fit, resize }: F
     resizer(coloured, wholeOf(coloured), scaled, kept, data);
     return imageOf(kept, coloured.channels, data, length);
   };
+}
+
+/**
+ * By what pictures are to be kept for a fitting: where it keeps them as they are, with their colours too, so that one pack serves all networks.
+ * After that the fitting still has its own work to do on them.
+ */
+export function keepingOf(fitting: Fitting): Fitting {
+  return keepsAll(fitting.fit) ? { ...fitting, channels: 3, resize: "bilinear" } : fitting;
 }
 
 /** Equal for fittings whose first step does the same to every picture. */

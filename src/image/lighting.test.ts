@@ -120,3 +120,9 @@ describe("lightingNoise", () => {
     assertClose(sums, [0, 0, 0], { absolute: 5 * Math.sqrt(largest / count) }, "mean");
   });
 });
+
+test("one component of three channels, as repeated grey has: the same is added to each", () => {
+  const entry = 1 / Math.sqrt(3);
+  const noise = lightingNoise({ eigenvalues: [0.3], eigenvectors: [[entry, entry, entry]] }, 0.1, () => 2);
+  assert.deepEqual(noise, new Array(3).fill(0.1 * 2 * 0.3 * entry));
+});

@@ -8,7 +8,7 @@
 export interface PrincipalColours {
   /** Variance along each component, the largest first. */
   readonly eigenvalues: readonly number[];
-  /** By component; each of length 1, its largest entry positive. */
+  /** By component, an entry for each channel; each of length 1, its largest entry positive. */
   readonly eigenvectors: readonly (readonly number[])[];
 }
 
@@ -54,7 +54,8 @@ export function lightingNoise(
   deviation: number,
   gaussian: () => number,
 ): readonly number[] {
-  const noise = new Array<number>(eigenvalues.length).fill(0);
+  // Grey that is repeated has one component of three channels.
+  const noise = new Array<number>(eigenvectors[0]?.length ?? 0).fill(0);
   eigenvalues.forEach((eigenvalue, k) => {
     const strength = deviation * gaussian() * eigenvalue;
     eigenvectors[k]?.forEach((entry, c) => {
