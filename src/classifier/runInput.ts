@@ -33,10 +33,11 @@ export interface InputSettings {
 const small = { least: 28, most: 64 } as const;
 
 /**
- * For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where the network is built for the pictures' own
+ * The recipe's, if it has one. For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where the network is built for the pictures' own
  * size, `size`, that of 28 to 64 pixels is `alexnet-small`.
  */
-export function defaultNetwork(source: DatasetSource, { fit }: Recipe, size: PixelSize | undefined): string {
+export function defaultNetwork(source: DatasetSource, { fit, network }: Recipe, size: PixelSize | undefined): string {
+  if (network !== undefined) return network;
   const sides = size ? [size.width, size.height] : [small.least];
   const isSmall = sides.every((side) => side >= small.least && side <= small.most);
   if (fit === "native") return isSmall ? "alexnet-small" : "alexnet-owt";

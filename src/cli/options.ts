@@ -3,6 +3,7 @@ import { engineNames } from "../classifier/engineNames.ts";
 import { type AugmentationName, augmentationNames } from "../image/augmentation.ts";
 import { fitDescriptions, fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
+import { optimizerNames } from "../training/optimizers.ts";
 import { normalizationNames } from "../training/recipe.ts";
 
 /** Reads a number within bounds. */
@@ -17,6 +18,7 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
+export const positiveShare = number("a number between 0 and 1", (value) => value > 0 && value < 1);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const seed = number(
   "a whole number from 0 to 4294967295",
@@ -66,6 +68,20 @@ export function addInputOptions(command: Command): void {
       `changes of training images: some of ${augmentationNames.join(",")}, or none`,
       augmentations,
     );
+}
+
+/** What makes steps of gradients, for `train` and `bench` alike. */
+export function addOptimizerOptions(command: Command): void {
+  command
+    .addOption(
+      new Option("--optimizer <name>", "with the defaults of PyTorch, if not the recipe's").choices(optimizerNames),
+    )
+    .option("--momentum <x>", "share of the last step kept in the next, of sgd", share)
+    .option("--nesterov", "Nesterov's momentum, of sgd")
+    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
+    .option("--clip-norm <x>", "largest norm of all gradients together", positiveNumber)
+    .option("--accumulate <n>", "batches whose mean gradient makes a step", positiveInteger)
+    .option("--average <x>", "evaluate a moving average of the weights with this decay, such as 0.999", positiveShare);
 }
 
 function augmentations(text: string): readonly AugmentationName[] {

@@ -20,6 +20,8 @@ test("what is left out of a recipe is plain SGD at a constant rate", () => {
     deviations: [],
     optimizer: { kind: "sgd", form: "paper", momentum: 0, weightDecay: 0 },
     schedule: { kind: "constant" },
+    warmup: 0,
+    accumulate: 1,
     multipliers: {},
     initializer: { weight: { kind: "heNormal" }, bias: "zero", ones: [] },
     fit: "resize",
