@@ -56,7 +56,12 @@ test("an unknown key or a value that makes no sense is refused, naming where it 
   const wrong: readonly (readonly [change: object, says: RegExp])[] = [
     [{ learningrate: 0.1 }, /learningrate/],
     [{ optimizer: { momentun: 0.9 } }, /momentun[\s\S]*optimizer/],
-    [{ optimizer: { kind: "adam" } }, /optimizer\.kind/],
+    [{ optimizer: { kind: "adagrad" } }, /optimizer\.kind/],
+    [{ optimizer: { kind: "adam", momentum: 0.9 } }, /momentum[\s\S]*optimizer/],
+    [{ clipNorm: 0 }, /clipNorm/],
+    [{ accumulate: 0 }, /accumulate/],
+    [{ average: 1 }, /average/],
+    [{ warmup: -1 }, /warmup/],
     [{ optimizer: { momentum: 1 } }, /optimizer\.momentum/],
     [{ initializer: { weight: { kind: "gaussian" } } }, /initializer\.weight\.deviation/],
     [{ initializer: { weight: { kind: "heNormal" }, gain: 2 } }, /gain[\s\S]*initializer/],

@@ -213,7 +213,12 @@ describeEngines("tensors", (engine) => {
   });
 
   it("sums of squares, over pieces and padding", async () => {
-    const layers = [flatten("flatten"), linear("fc1", { outFeatures: 1021 }), linear("fc2", { outFeatures: 3 })];
+    const layers = [
+      flatten("flatten"),
+      linear("fc1", { outFeatures: 1021 }),
+      linear("fc2", { outFeatures: 64 }),
+      linear("fc3", { outFeatures: 1 }),
+    ];
     await withProgram(engine, { input: [5, 6, 6], layers, batchSize: 1 }, async (program) => {
       for (const { name, value } of program.parameters) {
         const values = uniform(`${name} squares`, sizeOf(value.shape));

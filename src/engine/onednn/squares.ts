@@ -1,13 +1,13 @@
 import { type Account, type Entry, execute } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import { cutIntoPieces, mostInPiece } from "./pieces.ts";
 
 /** The library's threads share out sums, not what is in one. A power of 2. */
 export const MAX_SUMS = 64;
 
-/** The most sums, all of the same number of values, that a length can be shared out to. */
+/** The most sums, all of the same number of values, that more values than `MAX_SUMS` can be shared out to. */
 export function sumsOf(length: number): number {
   let sums = MAX_SUMS;
   while (length % sums !== 0) sums /= 2;
@@ -23,16 +23,21 @@ export type Scratchpad = (
 /** A piece and its squares. */
 const TENSORS = 2;
 
-/** The squares of a piece, then their sums. */
-interface Step {
-  readonly square: PreparedArgs;
-  readonly sum: PreparedArgs;
+/** How a piece of some length is done. */
+interface Form {
+  readonly data: Desc;
+  readonly square: Primitive;
+  readonly implementation: string;
+  /** From squares to sums; absent where there are no more squares than sums. */
+  readonly sum?: { readonly primitive: Primitive; readonly args: PreparedArgs };
+  /** The sums, or the squares. */
+  readonly results: Float32Array;
 }
 
 interface Squares {
-  readonly steps: readonly Step[];
-  readonly primitives: readonly (readonly [square: Primitive, sum: Primitive, sums: number])[];
-  readonly view: Float32Array;
+  readonly forms: readonly [piece: Form, last: Form];
+  /** The arguments of each piece's squares. */
+  readonly args: readonly PreparedArgs[];
   readonly entry: Entry;
 }
 
@@ -61,14 +66,13 @@ export class SumsOfSquares {
   of(tensor: EngineTensor): number {
     const known = this.#known.get(tensor) ?? this.#make(tensor);
     this.#known.set(tensor, known);
-    const { steps, primitives, view, entry } = known;
+    const { forms, args, entry } = known;
     let total = 0;
-    for (let i = 0; i < steps.length; i++) {
-      const [square, sum, sums] = primitives[i === steps.length - 1 ? 1 : 0] as Squares["primitives"][number];
-      const { square: squareArgs, sum: sumArgs } = steps[i] as Step;
-      execute(this.#session, square, squareArgs, entry);
-      execute(this.#session, sum, sumArgs, entry);
-      for (let row = 0; row < sums; row++) total += view[row] as number;
+    for (let i = 0; i < args.length; i++) {
+      const { square, sum, results } = forms[i === args.length - 1 ? 1 : 0];
+      execute(this.#session, square, args[i] as PreparedArgs, entry);
+      if (sum) execute(this.#session, sum.primitive, sum.args, entry);
+      for (let row = 0; row < results.length; row++) total += results[row] as number;
     }
     return total;
   }
@@ -80,36 +84,43 @@ export class SumsOfSquares {
 
   #make(tensor: EngineTensor): Squares {
     const session = this.#session;
-    const { threads } = this.#library;
-    const pieces = cutIntoPieces(session, tensor.bytes / 4, TENSORS, threads);
-    this.#buffer ??= this.#libc.map(4 * (MAX_SUMS + mostInPiece(TENSORS, threads)));
-    const { address, view } = this.#buffer;
-    const squares = address + BigInt(4 * MAX_SUMS);
-    const made = pieces.lengths.map((length, which) => {
-      const data = pieces.descs[which as 0 | 1];
-      const sums = sumsOf(length);
-      const [from, to] = [session.plain([sums, length / sums], "f32"), session.plain([sums, 1], "f32")];
-      const sum = session.reduceSum(from, to);
-      const square = session.elementwise(data, [{ operation: "multiply", operand: data }]);
-      const sumArgs = session.args([
-        ["src", session.memory(from, squares)],
-        ["dst", session.memory(to, address)],
-        ...this.#scratchpad(session, sum),
-      ]);
-      const primitives = [session.primitive(square), session.primitive(sum), sums] as const;
-      return { data, sumArgs, primitives, implementation: session.implementation(sum) };
-    });
-    const steps = Array.from({ length: pieces.count }, (_, i): Step => {
-      const { data, sumArgs } = made[i === pieces.count - 1 ? 1 : 0] as (typeof made)[number];
+    const pieces = cutIntoPieces(session, tensor.bytes / 4, TENSORS, this.#library.threads);
+    const form = (which: 0 | 1) => this.#form(pieces.lengths[which], pieces.descs[which]);
+    const forms = [form(0), form(1)] as const;
+    const args = Array.from({ length: pieces.count }, (_, i) => {
+      const { data } = forms[i === pieces.count - 1 ? 1 : 0];
       const memory = session.memory(data, tensor.address + BigInt(4 * pieces.length * i));
-      const squareArgs = session.args([
+      return session.args([
         ["src", memory],
         ["operand0", memory],
-        ["dst", session.memory(data, squares)],
+        ["dst", session.memory(data, this.#squares().address)],
       ]);
-      return { square: squareArgs, sum: sumArgs };
     });
-    const entry = this.#account.open(tensor.parameter, "update", "norm", made[0]?.implementation ?? "");
-    return { steps, primitives: made.map(({ primitives }) => primitives), view: view(address, MAX_SUMS), entry };
+    const entry = this.#account.open(tensor.parameter, "update", "norm", forms[0].implementation);
+    return { forms, args, entry };
+  }
+
+  #form(length: number, data: Desc): Form {
+    const session = this.#session;
+    const { address, sumsAddress, view } = this.#squares();
+    const squaring = session.elementwise(data, [{ operation: "multiply", operand: data }]);
+    const common = { data, square: session.primitive(squaring), implementation: session.implementation(squaring) };
+    if (length <= MAX_SUMS) return { ...common, results: view(address, length) };
+    const sums = sumsOf(length);
+    const [from, to] = [session.plain([sums, length / sums], "f32"), session.plain([sums, 1], "f32")];
+    const reduction = session.reduceSum(from, to);
+    const args = session.args([
+      ["src", session.memory(from, address)],
+      ["dst", session.memory(to, sumsAddress)],
+      ...this.#scratchpad(session, reduction),
+    ]);
+    const sum = { primitive: session.primitive(reduction), args };
+    return { ...common, sum, results: view(sumsAddress, sums) };
+  }
+
+  #squares() {
+    this.#buffer ??= this.#libc.map(4 * (MAX_SUMS + mostInPiece(TENSORS, this.#library.threads)));
+    const { address: sumsAddress, view } = this.#buffer;
+    return { sumsAddress, address: sumsAddress + BigInt(4 * MAX_SUMS), view };
   }
 }
