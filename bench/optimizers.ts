@@ -2,7 +2,7 @@
  * What each optimizer and option costs: steps of training alternate on one program, so that a machine that slows down does so for all alike. Printed
  * are the median step and its ratio to that of plain SGD with momentum, and what of it the optimizer takes.
  *
- *     node --import tsx bench/optimizers.ts [--network alexnet-fashion] [--precision f32] [--batch-size 128] [--rounds 5]
+ *     node --import tsx bench/optimizers.ts [--network alexnet-fashion] [--precision f32] [--batch-size 128] [--rounds 5] [--threads N]
  */
 import { parseArgs } from "node:util";
 import { initialize, trainingStep } from "../src/classifier/benchmarkNetwork.ts";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     precision: { type: "string", default: "f32" },
     "batch-size": { type: "string", default: "128" },
     rounds: { type: "string", default: "5" },
+    threads: { type: "string" },
   },
 });
 
@@ -32,7 +33,7 @@ const variants: Readonly<Record<string, RecipeOverrides>> = {
 };
 
 const network = await resolveNetwork(values.network);
-const { engine } = selectEngine("onednn");
+const { engine } = selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
 const batchSize = Number(values["batch-size"]);
 const program = await engine.compileTraining({
   ops: operations(network),

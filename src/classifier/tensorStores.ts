@@ -2,6 +2,7 @@ import type { TensorSink, TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { sizeOf } from "../shape.ts";
 import type { Optimizer } from "../training/optimizer.ts";
 
 /** Takes a program's weights by their names in a checkpoint. */
@@ -32,6 +33,11 @@ export function optimizerStore(program: TrainingProgram, network: Network, { sta
     ({ name, parameter, tensor }) => [`${name}.${names.get(parameter) ?? parameter}`, tensor] as const,
   );
   return storeOf(program, new Map(tensors));
+}
+
+/** Bytes of a store's values. */
+export function bytesOf(store: TensorStore): number {
+  return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }
 
 function weightsByName({ parameters }: Program, network: Network): ReadonlyMap<string, Tensor> {

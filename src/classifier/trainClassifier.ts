@@ -1,3 +1,4 @@
+/** Trains a classifier in a run directory. Longer than other files: the order in which a run comes to be stands in one. */
 import { mkdir, rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
@@ -6,13 +7,11 @@ import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
-import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { createRandomChanges } from "../image/randomChanges.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
-import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { createOptimizer } from "../training/optimizer.ts";
@@ -29,7 +28,7 @@ import {
   startRun,
   watchedSplit,
 } from "./runSetup.ts";
-import { averageStore, optimizerStore, weightStore } from "./tensorStores.ts";
+import { averageStore, bytesOf, optimizerStore, weightStore } from "./tensorStores.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What to train, how, and where to keep it; everything has a default. */
@@ -201,8 +200,4 @@ async function initialize(program: TrainingProgram, { config }: PreparedRun): Pr
     const tensor = values.get(initial.name);
     if (tensor) await program.write(tensor, initial.values);
   }
-}
-
-function bytesOf(store: TensorStore): number {
-  return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }

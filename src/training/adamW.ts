@@ -4,8 +4,8 @@ import { momentNames, momentOptions, momentStep } from "./adam.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 
 /**
- * Adam with decoupled decay: w ← (1 − ε·λ)·w, then Adam's step on the gradient alone. Source: Loshchilov and Hutter 2019, algorithm 2, without
- * its schedule factor on the decay apart from the rate's; torch.optim.AdamW, whose defaults these are.
+ * Adam with decoupled decay: w ← (1 − ε·λ)·w, then Adam's step on the gradient alone. Source: Loshchilov and Hutter 2019, algorithm 2; as
+ * torch.optim.AdamW, whose defaults these are, the decay is multiplied by the learning rate and not by the schedule's factor alone.
  */
 export const adamWSchema = z.strictObject({
   kind: z.literal("adamw"),

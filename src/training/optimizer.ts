@@ -23,11 +23,11 @@ export interface OptimizerStep {
 
 /** Changes a program's weights by its gradients. Nothing is allocated in a step. */
 export interface Optimizer {
-  /** All that must be saved to go on as if nothing had been: zeros, or the weights, until `start`. */
+  /** All that must be saved to go on as if nothing had been; zeros at first. */
   readonly state: readonly StateTensor[];
   /** The averaged weights by parameter, which the network is evaluated with; undefined if the recipe averages none. */
   readonly averaged: ReadonlyMap<string, Tensor> | undefined;
-  /** Once the initial weights are there. */
+  /** To be called once the initial weights are there: their average begins with them. */
   start(): void;
   /** Takes in the gradients of a batch of so many images, the first of its step or a later one. */
   addBatch(images: number, isFirst: boolean): void;
