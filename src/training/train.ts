@@ -99,7 +99,7 @@ async function runEpoch(
   steps: RunSteps,
   listener: TrainingListener,
 ): Promise<{ position: Position; end: TrainingEnd; rate: number }> {
-  const { program, optimizer, recipe, train: split, preprocessing, changes } = training;
+  const { program, recipe, train: split, preprocessing, changes } = training;
   const guessing = Math.log(training.classNames.length);
   let position = start;
   let rate = learningRateAt(recipe, steps, start);
@@ -117,13 +117,7 @@ async function runEpoch(
     const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);
     checkLoss(program, loss, position.iteration + 1, recipe);
     rate = learningRateAt(recipe, steps, position);
-    const sinceStep = withBatch(position.sinceStep, batch.count);
-    optimizer.addBatch(batch.count, sinceStep.batches === 1);
-    const stepped = sinceStep.batches === recipe.accumulate || position.images + batch.count === order.length;
-    if (stepped) {
-      optimizer.step({ learningRate: rate, step: position.steps + 1, images: sinceStep.images });
-      checkWeights(program, position.iteration + 1, recipe);
-    }
+    const stepped = learn(training, position, batch.count, order.length, rate);
     const seconds = (performance.now() - before) / 1000;
     const correct = countCorrect(logits, batch.labels, batch.count);
     position = record(position, { loss, correct, images: batch.count, seconds, guessing, stepped });
@@ -140,6 +134,22 @@ async function runEpoch(
     before = performance.now();
   }
   return { position, end: "finished", rate };
+}
+
+/** Takes in the gradients of a batch of so many images, of an epoch of so many; whether that made a step. */
+function learn(
+  { program, optimizer, recipe }: Training,
+  { sinceStep, steps, images, iteration }: Position,
+  count: number,
+  epochImages: number,
+  learningRate: number,
+): boolean {
+  const taken = withBatch(sinceStep, count);
+  optimizer.addBatch(count, taken.batches === 1);
+  if (taken.batches < recipe.accumulate && images + count < epochImages) return false;
+  optimizer.step({ learningRate, step: steps + 1, images: taken.images });
+  checkWeights(program, iteration + 1, recipe);
+  return true;
 }
 
 function checkLoss(program: TrainingProgram, loss: number, iteration: number, recipe: Recipe): void {
