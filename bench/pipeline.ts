@@ -8,7 +8,6 @@
 import { parseArgs } from "node:util";
 import { precisionNames } from "../src/classifier/precision.ts";
 import { type PreparedRun, startRun } from "../src/classifier/runSetup.ts";
-import { sgdTargets } from "../src/classifier/sgdTargets.ts";
 import { type Batch, batches } from "../src/dataset/batches.ts";
 import { createPreparation } from "../src/dataset/preparation.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
@@ -16,7 +15,7 @@ import { fitNames } from "../src/image/fit.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
-import { updateSgd } from "../src/training/sgd.ts";
+import { createOptimizer } from "../src/training/optimizer.ts";
 
 /** Steps of each kind before those that count. */
 const WARM_UP = 3;
@@ -89,14 +88,14 @@ interface Times {
 
 async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ real: Times; resident: Times }> {
   const { recipe } = run.config;
-  const targets = sgdTargets(program, recipe);
-  let first = 0;
+  const optimizer = createOptimizer(program, recipe);
+  let [first, step] = [0, 0];
   const measureStep = async (feed: Feed, times: Times) => {
     const start = performance.now();
     const { images, labels, count } = await feed();
     times.waiting.push(performance.now() - start);
     await program.forwardBackward(images, labels, count, { seed: SEED, first });
-    for (const target of targets) updateSgd(program, recipe.optimizer, recipe.learningRate, target);
+    optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: count });
     await new Promise(setImmediate);
     times.step.push(performance.now() - start);
     first += count;

@@ -27,13 +27,15 @@ function bench(args: string): Promise<Outcome> {
 
 test("two rounds of one network, as JSON: the documented fields, with figures that agree", async () => {
   const { exit, stdout, stderr } = await bench(
-    "--network tiny.json --precision f32 --rounds 2 --batch-size 8 --layers --json",
+    "--network tiny.json --precision f32 --rounds 2 --batch-size 8 --layers --json --optimizer adamw --clip-norm 2 --average 0.99",
   );
   assert.equal(exit, 0, stderr);
   const report: BenchmarkReport = JSON.parse(stdout);
-  const keys = ["machine", "engine", "threads", "batchSize", "exact", "rounds", "ceilings", "networks"];
+  const keys = ["machine", "engine", "threads", "batchSize", "optimizer", "exact", "rounds", "ceilings", "networks"];
   assert.deepEqual(Object.keys(report), keys);
   assert.deepEqual([report.batchSize, report.exact, report.rounds], [8, false, 2]);
+  // As the process that measures was told.
+  assert.match(report.optimizer, /^AdamW, .*; gradients clipped to 2; weights averaged by 0.99$/);
   const [ceiling] = report.ceilings;
   assert.deepEqual([report.ceilings.length, ceiling?.precision, report.networks.length], [1, "f32", 1]);
   const best = Math.max(...(ceiling?.operations.map(({ flopsPerSecond }) => flopsPerSecond.max) ?? []));

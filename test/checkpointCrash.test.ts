@@ -24,9 +24,11 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-function save(directory: string, iteration: number): Promise<void> {
-  const position = { iteration };
-  return saveCheckpoint(directory, { model: tinyModel, iteration, position, best: true, ...tinyStores(iteration) });
+/** With the weights as the best, or with others. */
+function save(directory: string, iteration: number, best: "weights" | "average" = "weights"): Promise<void> {
+  const bestWeights = best === "average" ? tinyStores(1000 + iteration).weights : undefined;
+  const checkpoint = { model: tinyModel, iteration, position: { iteration }, best: true, bestWeights };
+  return saveCheckpoint(directory, { ...checkpoint, ...tinyStores(iteration) });
 }
 
 /** Holds at any moment: no file but a temporary one is half-written, and last is there once it was. Returns the iteration to go on from. */
@@ -53,34 +55,40 @@ async function restore(directory: string, rows = 1): Promise<number> {
   return stored.iteration;
 }
 
-async function goOn(directory: string): Promise<void> {
+async function goOn(directory: string, best: "weights" | "average"): Promise<void> {
   await removeTemporaries(directory);
-  await save(directory, (await restore(directory)) + 1);
+  await save(directory, (await restore(directory)) + 1, best);
 }
 
-for (const [saved, links] of [
-  [0, true],
-  [1, true],
-  [2, true],
-  [2, false],
+for (const [saved, links, best] of [
+  [0, true, "weights"],
+  [1, true, "weights"],
+  [2, true, "weights"],
+  [2, false, "weights"],
+  [2, true, "average"],
 ] as const) {
-  test(`death at each step of save ${saved + 1}, ${links ? "with" : "without"} hard links, and again on the way back`, async () => {
-    const start = join(folder, `start-${saved}-${links}`);
+  const how = `${links ? "with" : "without"} hard links, the best being the ${best}`;
+  test(`death at each step of save ${saved + 1}, ${how}, and again on the way back`, async () => {
+    const start = join(folder, `start-${saved}-${links}-${best}`);
     await mkdir(start);
-    for (let iteration = 1; iteration <= saved; iteration++) await save(start, iteration);
+    for (let iteration = 1; iteration <= saved; iteration++) await save(start, iteration, best);
     const directory = join(folder, "dying");
     let deaths = 0;
     for (let died = true; died; ) {
       await cp(start, directory, { recursive: true });
-      died = await dying(deaths, links, () => save(directory, saved + 1));
+      died = await dying(deaths, links, () => save(directory, saved + 1, best));
       const reached = await check(directory, saved);
       assert.ok(reached === saved + 1 || (died && reached === saved), `step ${deaths}: at ${reached}`);
       // Steps prime to their number, so that in the end many pairs of first and second deaths have been tried.
-      await dying((deaths * 7) % 30, links, () => goOn(directory));
+      await dying((deaths * 7) % 30, links, () => goOn(directory, best));
       const reachedAgain = await check(directory, reached);
       assert.ok(reachedAgain >= reached, `step ${deaths}: back from ${reached} to ${reachedAgain}`);
-      await goOn(directory);
+      await goOn(directory, best);
       assert.equal(await restore(directory), reachedAgain + 1);
+      const { weights } = tinyStores(-1);
+      await readWeights(checkpointFiles(directory).best, weights);
+      const kept = reachedAgain + 1 + (best === "average" ? 1000 : 0);
+      assert.equal(bitsOf(weights), bitsOf(tinyStores(kept).weights), "the best");
       assert.ok((await readdir(directory)).length <= 5, "nothing is left over");
       await rm(directory, { recursive: true });
       deaths += Number(died);

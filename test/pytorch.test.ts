@@ -20,7 +20,8 @@ import {
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { sizeOf } from "../src/shape.ts";
-import { type Sgd, updateSgd } from "../src/training/sgd.ts";
+import { createOptimizer } from "../src/training/optimizer.ts";
+import type { Sgd } from "../src/training/sgd.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
 import {
   type Chain,
@@ -183,17 +184,11 @@ for (const { name, create, settings } of fastEngines) {
           assertCloseNorm(actualValues, expectedValues, tolerance.gradients, `gradient of ${key}`);
         }
         const form: Sgd = { kind: "sgd", form: "pytorch", momentum: sgd.momentum, weightDecay: sgd.weight_decay };
-        const targets = program.parameters.map(({ value, gradient }) => ({
-          value,
-          gradient,
-          velocity: program.newTensor(value),
-          learningRateFactor: 1,
-          weightDecayFactor: 1,
-        }));
+        const optimizer = createOptimizer(program, { optimizer: form });
         const losses: number[] = [];
         for (let step = 0; step < golden.losses.length; step++) {
           losses.push((await program.forwardBackward(images, labels, batchSize, noDraws)).loss);
-          for (const target of targets) updateSgd(program, form, sgd.lr, target);
+          optimizer.step({ learningRate: sgd.lr, step: step + 1, images: batchSize });
         }
         assertClose(losses, golden.losses, { relative: tolerance.losses }, "loss before step");
         program.close();

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { TrainableParameter } from "../src/engine/engine.ts";
 import { flatten, linear } from "../src/layers/kinds.ts";
-import { type Sgd, updateSgd } from "../src/training/sgd.ts";
+import { createOptimizer } from "../src/training/optimizer.ts";
+import type { Sgd } from "../src/training/sgd.ts";
 import { compileTraining } from "./chains.ts";
 import { type EngineUnderTest, engines } from "./engines.ts";
 import { drawn, readGolden } from "./golden.ts";
@@ -28,7 +29,11 @@ interface Golden {
 const every = 10;
 
 /** The bias of a 1 → 1 linear layer after every tenth step, its gradient given. */
-async function run({ create, settings }: EngineUnderTest, golden: Golden, form: Sgd["form"]): Promise<number[]> {
+async function run(
+  { create, settings }: EngineUnderTest,
+  golden: Golden,
+  form: "paper" | "pytorch",
+): Promise<number[]> {
   const engine = create();
   const program = await compileTraining(engine, settings, {
     input: [1, 1, 1],
@@ -37,16 +42,15 @@ async function run({ create, settings }: EngineUnderTest, golden: Golden, form: 
     inputGradient: false,
   });
   const { value, gradient } = program.parameters[1] as TrainableParameter;
-  const velocity = program.newTensor(value);
   const sgd: Sgd = { kind: "sgd", form, momentum: golden.momentum, weightDecay: golden.weightDecay };
-  const target = { value, gradient, velocity, learningRateFactor: 1, weightDecayFactor: 1 };
+  const optimizer = createOptimizer(program, { optimizer: sgd });
   await program.write(value, Float32Array.of(golden.first));
   const gradients = drawn(golden.seed, "sgd", golden.pytorch.length, -golden.gradientBound, golden.gradientBound);
   const weights: number[] = [];
   for (let step = 0; step < gradients.length; step++) {
     const learningRate = golden.learningRates.findLast(([from]) => from <= step)?.[1] ?? Number.NaN;
     await program.write(gradient, gradients.subarray(step, step + 1));
-    updateSgd(program, sgd, learningRate, target);
+    optimizer.step({ learningRate, step: step + 1, images: 1 });
     if (step % every === every - 1) weights.push((await program.read(value))[0] as number);
   }
   program.close();
@@ -54,7 +58,7 @@ async function run({ create, settings }: EngineUnderTest, golden: Golden, form: 
   return weights;
 }
 
-function weightsOf(golden: Golden, form: Sgd["form"]): number[] {
+function weightsOf(golden: Golden, form: "paper" | "pytorch"): number[] {
   return golden[form].filter((_, step) => step % every === every - 1);
 }
 

@@ -22,6 +22,7 @@ import { initialValues } from "../src/network/initialize.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { permutation, randomStream } from "../src/random.ts";
 import type { Evaluation } from "../src/training/metrics.ts";
+import { createOptimizer } from "../src/training/optimizer.ts";
 import { initialPosition, type Position } from "../src/training/position.ts";
 import { parseRecipe, type Recipe } from "../src/training/recipe.ts";
 import { type Training, type TrainingListener, train } from "../src/training/train.ts";
@@ -74,18 +75,11 @@ async function prepare(
   const program = await engine.compileTraining({ ...settings, ops, inputShape: network.input, batchSize });
   const initial = new Map([...initialValues(network, recipe.initializer, 0)].map((i) => [i.name, i.values]));
   for (const { name, value } of program.parameters) await program.write(value, initial.get(name) as Float32Array);
-  const { momentum } = recipe.optimizer;
   const split = limitSplit(dataset.train, images);
   return {
     program,
     recipe,
-    targets: program.parameters.map(({ value, gradient }) => ({
-      value,
-      gradient,
-      velocity: momentum > 0 ? program.newTensor(value) : undefined,
-      learningRateFactor: 1,
-      weightDecayFactor: 1,
-    })),
+    optimizer: createOptimizer(program, recipe),
     train: split,
     test: split,
     preparation: createPreparation({

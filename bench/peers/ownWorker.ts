@@ -1,7 +1,8 @@
 /** The worker that computes with this project: a step is what the training loop does with a batch that lies in the program's input. */
 import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
-import { type Sgd, updateSgd } from "../../src/training/sgd.ts";
+import { createOptimizer } from "../../src/training/optimizer.ts";
+import type { Sgd } from "../../src/training/sgd.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 
@@ -38,20 +39,14 @@ interface Steps {
 function training(program: TrainingProgram, { classes }: Chain): Steps {
   const { batchSize } = program;
   const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
-  const targets = program.parameters.map(({ value, gradient }) => ({
-    value,
-    gradient,
-    velocity: program.newTensor(value),
-    learningRateFactor: 1,
-    weightDecayFactor: 1,
-  }));
+  const optimizer = createOptimizer(program, { optimizer: SGD });
   let first = 0;
   return {
     program,
     async step() {
       const { loss } = await program.forwardBackward(program.input, labels, batchSize, { seed: 1, first });
       first += batchSize;
-      for (const target of targets) updateSgd(program, SGD, LEARNING_RATE, target);
+      optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
       if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);
     },
   };

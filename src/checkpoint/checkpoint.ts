@@ -18,6 +18,8 @@ export interface Checkpoint {
   readonly optimizer: TensorSource;
   /** Keep these weights as the best so far, too. */
   readonly best: boolean;
+  /** Other weights of this model to keep as the best in their place, such as their average. */
+  readonly bestWeights?: TensorSource | undefined;
 }
 
 /**
@@ -34,14 +36,18 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
   const files = checkpointFiles(directory);
   const weights = temporaryFor(files.last);
   const optimizer = temporaryFor(files.lastOptimizer);
+  const best = temporaryFor(files.best);
+  const bestWeights = checkpoint.best ? checkpoint.bestWeights : undefined;
   try {
     await writePair(files, weights, optimizer, checkpoint);
+    if (bestWeights) await writeBest(files, best, bestWeights, checkpoint);
     await explainingWrites(files.last, async () => {
       if ((await fileExists(files.last)) && (await fileExists(files.lastOptimizer))) {
         await replaceByLink(files.last, files.previous);
         await replaceByLink(files.lastOptimizer, files.previousOptimizer);
       }
-      if (checkpoint.best) await replaceByLink(weights, files.best);
+      if (bestWeights) await rename(best, files.best);
+      else if (checkpoint.best) await replaceByLink(weights, files.best);
       await syncDirectory(directory);
       await rename(optimizer, files.lastOptimizer);
       await rename(weights, files.last);
@@ -50,6 +56,7 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
   } finally {
     await rm(weights, { force: true });
     await rm(optimizer, { force: true });
+    await rm(best, { force: true });
   }
 }
 
@@ -64,6 +71,10 @@ async function writePair(files: CheckpointFiles, weights: string, optimizer: str
   await explainingWrites(files.lastOptimizer, () =>
     writeSafetensors(optimizer, metadata, checkpoint.optimizer, scratch),
   );
+}
+
+async function writeBest(files: CheckpointFiles, path: string, best: TensorSource, { model, iteration }: Checkpoint) {
+  await explainingWrites(files.best, () => writeSafetensors(path, encodeModel(model, iteration), best));
 }
 
 /** A complete pair of files that was found whole. */

@@ -7,6 +7,8 @@ import { explainingWrites } from "./durable.ts";
 export interface CheckpointBytes {
   readonly weights: number;
   readonly optimizer: number;
+  /** Of a third one, the best weights where they are none of a checkpoint's. Default: none. */
+  readonly best?: number;
 }
 
 /**
@@ -14,7 +16,8 @@ export interface CheckpointBytes {
  * the best weights. Those that the directory already holds are counted as room, since they will be replaced.
  */
 export async function checkFreeSpace(directory: string, bytes: CheckpointBytes): Promise<void> {
-  const needed = 3 * (bytes.weights + bytes.optimizer) + bytes.weights;
+  const { weights, optimizer, best = 0 } = bytes;
+  const needed = 3 * (weights + optimizer) + weights + best;
   const { bavail, bsize } = await explainingWrites(directory, () => statfs(directory));
   const room = bavail * bsize + (await heldBytes(directory));
   if (room >= needed) return;

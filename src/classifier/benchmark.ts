@@ -6,11 +6,12 @@
 import type { Engine, Precision } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { type BenchmarkReport, mergeReports, type NetworkFigures, spread } from "../report/benchmarkFigures.ts";
+import { describeOptimizer } from "../training/optimizer.ts";
 import { measureCeiling } from "./benchmarkCeiling.ts";
 import { measureNetwork } from "./benchmarkNetwork.ts";
 import { describeMachine } from "./machine.ts";
 import { selectEngine } from "./selectEngine.ts";
-import { resolveNetwork } from "./settings.ts";
+import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "./settings.ts";
 
 /** One network, by name or JSON file, at one precision. */
 export interface BenchmarkCase {
@@ -18,13 +19,15 @@ export interface BenchmarkCase {
   readonly precision: Precision;
 }
 
-export interface BenchmarkSettings {
+export interface BenchmarkSettings extends RecipeOverrides {
   readonly batchSize: number;
   readonly threads?: number;
   /** Keep to direct convolution. Default false. */
   readonly exact?: boolean;
   /** Report every layer. Default false. */
   readonly layers?: boolean;
+  /** By which steps are made: a name or JSON file. Default `fashion`. */
+  readonly recipe?: string;
 }
 
 /** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is told before each what is done. */
@@ -83,10 +86,13 @@ async function measureOn(
   engine: Engine,
   network: Network,
   precision: Precision,
-  { batchSize, exact = false, layers = false }: BenchmarkSettings,
+  { exact = false, layers = false, recipe: recipeName = "fashion", ...settings }: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const { name, version, description, threads } = engine;
-  const { training, inference, layers: all } = await measureNetwork(engine, network, { precision, batchSize, exact });
+  const recipe = await resolveRecipe(recipeName, settings);
+  const { batchSize } = settings;
+  const compile = { precision, batchSize, exact };
+  const { training, inference, layers: all } = await measureNetwork(engine, network, compile, recipe);
   const ceiling = await measureCeiling(engine, precision);
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
   const figures: NetworkFigures = {
@@ -101,6 +107,7 @@ async function measureOn(
     engine: { name, version, description },
     threads,
     batchSize,
+    optimizer: describeOptimizer(recipe),
     exact,
     rounds: 1,
     ceilings: [ceiling],

@@ -6,10 +6,9 @@ import { summarize } from "../network/summary.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { type NetworkFigures, spread, type TrainingFigures } from "../report/benchmarkFigures.ts";
 import { sizeOf } from "../shape.ts";
-import { findRecipe } from "../training/recipe.ts";
-import { updateSgd } from "../training/sgd.ts";
+import { createOptimizer } from "../training/optimizer.ts";
+import { findRecipe, type Recipe } from "../training/recipe.ts";
 import { layerFigures, secondsOf } from "./benchmarkAccount.ts";
-import { sgdTargets } from "./sgdTargets.ts";
 
 /** How a network is compiled. */
 export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
@@ -32,10 +31,11 @@ export async function measureNetwork(
   engine: Engine,
   network: Network,
   compile: BenchmarkedCompile,
+  recipe: Recipe,
 ): Promise<MeasuredNetwork> {
   const images = new Float32Array(compile.batchSize * sizeOf(network.input));
   fillUniform(randomStream(SEED, "images"), 0, images);
-  const { parameters, ...measured } = await measureTraining(engine, network, images, compile);
+  const { parameters, ...measured } = await measureTraining(engine, network, images, compile, recipe);
   const inference: NetworkFigures["inference"][number][] = [];
   for (const batchSize of new Set([1, compile.batchSize])) {
     const request = { ops: operations(network), inputShape: network.input, ...compile, batchSize };
@@ -58,18 +58,20 @@ async function measureTraining(
   network: Network,
   images: Float32Array,
   compile: BenchmarkedCompile,
+  recipe: Recipe,
 ): Promise<Pick<MeasuredNetwork, "training" | "layers"> & { parameters: ReadonlyMap<string, Float32Array> }> {
   const program = await engine.compileTraining({ ops: operations(network), inputShape: network.input, ...compile });
   try {
     await initialize(program, network);
-    const step = trainingStep(program, images);
+    const step = trainingStep(program, images, recipe);
     await step();
     program.takeAccount();
     const start = performance.now();
-    for (let i = 0; i < TRAINING_STEPS; i++) await step();
-    const stepSeconds = (performance.now() - start) / 1000 / TRAINING_STEPS;
+    const steps = TRAINING_STEPS * recipe.accumulate;
+    for (let i = 0; i < steps; i++) await step();
+    const stepSeconds = (performance.now() - start) / 1000 / steps;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-    const account = program.takeAccount().map((work) => ({ ...work, seconds: work.seconds / TRAINING_STEPS }));
+    const account = program.takeAccount().map((work) => ({ ...work, seconds: work.seconds / steps }));
     const { primitives, reorders } = secondsOf(account);
     const training = {
       imagesPerSecond: compile.batchSize / stepSeconds,
@@ -98,16 +100,19 @@ export async function initialize(program: Program, network: Network): Promise<vo
 }
 
 /** What the training loop does with a batch. */
-function trainingStep(program: TrainingProgram, images: Float32Array): () => Promise<void> {
-  const recipe = findRecipe("fashion");
+export function trainingStep(program: TrainingProgram, images: Float32Array, recipe: Recipe): () => Promise<void> {
   const { batchSize } = program;
-  const targets = sgdTargets(program, recipe);
+  const { accumulate, learningRate } = recipe;
+  const optimizer = createOptimizer(program, recipe);
+  optimizer.start();
   const labels = Array.from({ length: batchSize }, (_, i) => i % sizeOf(program.outputShape));
-  let first = 0;
+  let [first, step] = [0, 0];
   return async () => {
     await program.forwardBackward(images, labels, batchSize, { seed: SEED, first });
     first += batchSize;
-    for (const target of targets) updateSgd(program, recipe.optimizer, recipe.learningRate, target);
+    const batches = ++step % accumulate;
+    optimizer.addBatch(batchSize, batches === 1 % accumulate);
+    if (batches === 0) optimizer.step({ learningRate, step: step / accumulate, images: accumulate * batchSize });
     program.firstNonFinite("values");
     await new Promise(setImmediate);
   };

@@ -27,6 +27,7 @@ export function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: R
   const mean = forChannels(dataset.mean, channels);
   const scales: { readonly [N in Recipe["normalization"]]: () => Scale } = {
     unit: () => ({ mean: all(0), deviation: all(1) }),
+    symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
     standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
     mean: () => ({ mean, deviation: all(levelScale) }),
     "mean-image": () => ({ mean: all(0), deviation: all(levelScale), meanImage: meanImage(dataset, fitting) }),

@@ -5,11 +5,12 @@ import { defaultDivision } from "../dataset/divide.ts";
 import { defaultMaxBad } from "../dataset/pack.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
+import type { Recipe } from "../training/recipe.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
-import { resolveNetwork, resolveRecipe } from "./settings.ts";
+import { defined, resolveNetwork, resolveRecipe } from "./settings.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** Takes up a run as it was started. Throws ConfigError naming every setting that differs from what is stored. */
@@ -49,8 +50,15 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--epochs", settings.epochs, recipe.epochs],
     ["--batch-size", settings.batchSize, recipe.batchSize],
     ["--learning-rate", settings.learningRate, recipe.learningRate],
-    ["--momentum", settings.momentum, recipe.optimizer.momentum],
+    ["--optimizer", settings.optimizer, recipe.optimizer.kind],
+    ["--momentum", settings.momentum, momentumOf(recipe)],
+    ["--nesterov", settings.nesterov, "form" in recipe.optimizer && recipe.optimizer.form === "nesterov"],
     ["--weight-decay", settings.weightDecay, recipe.optimizer.weightDecay],
+    ["--clip-norm", settings.clipNorm, recipe.clipNorm],
+    ["--accumulate", settings.accumulate, recipe.accumulate],
+    ["--average", settings.average, recipe.average],
+    ["--schedule", settings.schedule, recipe.schedule.kind],
+    ["--warmup", settings.warmup, recipe.warmup],
     ["--seed", settings.seed, recipe.seed],
     ["--input-size", settings.inputSize, config.preprocessing.size[0]],
     ["--train-limit", settings.trainLimit, dataset.trainLimit],
@@ -102,13 +110,24 @@ async function givenNetwork({ network: stored, dataset }: RunConfig, { network }
   return nameWithChanges(withClasses(withInput(given, stored.input), dataset.classNames.length), stored);
 }
 
-/** Single values are compared by their own flags: which of them came from the recipe is not stored. */
-async function givenRecipe({ recipe: stored }: RunConfig, { recipe }: RunSettings) {
+function momentumOf({ optimizer }: Recipe): number | undefined {
+  return "momentum" in optimizer ? optimizer.momentum : undefined;
+}
+
+/**
+ * Single values are compared by their own flags: which of them came from the recipe is not stored. Kinds of optimizer and schedule come with
+ * options of their own, so with a recipe they must be given again.
+ */
+async function givenRecipe({ recipe: stored }: RunConfig, { recipe, optimizer, nesterov, schedule }: RunSettings) {
   if (recipe === undefined) return undefined;
-  const { epochs, batchSize, learningRate, seed, optimizer, fit, filter, normalization, augmentation } = stored;
-  const { momentum, weightDecay } = optimizer;
-  const values = { epochs, batchSize, learningRate, seed, momentum, weightDecay, fit, filter, normalization };
-  return nameWithChanges({ ...(await resolveRecipe(recipe, values)), augmentation }, stored);
+  const { weightDecay } = stored.optimizer;
+  const kinds = { optimizer, nesterov, schedule };
+  const resolved = await resolveRecipe(
+    recipe,
+    defined({ ...stored, momentum: momentumOf(stored), weightDecay, ...kinds }),
+  );
+  const { augmentation, clipNorm, average } = stored;
+  return nameWithChanges({ ...resolved, augmentation, ...defined({ clipNorm, average }) }, stored);
 }
 
 /** The given one's name, and what else of it differs from the stored one if the name does not. */

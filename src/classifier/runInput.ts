@@ -33,7 +33,7 @@ export interface InputSettings {
 const small = { least: 28, most: 64 } as const;
 
 /**
- * For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where the network is built for the pictures' own
+ * Where neither settings nor recipe name one. For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where it is built for the pictures' own
  * size, `size`, that of 28 to 64 pixels is `alexnet-small`.
  */
 export function defaultNetwork(source: DatasetSource, size?: PixelSize): string {
@@ -52,7 +52,7 @@ export function defaultNetwork(source: DatasetSource, size?: PixelSize): string 
 export async function prepareInput(
   source: DatasetSource,
   recipe: Recipe,
-  { network: given, inputSize }: InputSettings,
+  { network: given = recipe.network, inputSize }: InputSettings,
   options: LoadOptions,
   observer: TrainObserver,
 ): Promise<RunInput> {

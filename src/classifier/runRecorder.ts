@@ -20,6 +20,8 @@ export interface RecorderOptions {
   /** Lines that the run's log has already. */
   readonly log: readonly LogEntry[];
   readonly weights: TensorStore;
+  /** What is evaluated, and kept as the best, in place of the weights: their average, if there is one. */
+  readonly average: TensorStore | undefined;
   readonly optimizer: TensorStore;
   readonly observer: TrainObserver | undefined;
   readonly signal: AbortSignal | undefined;
@@ -113,7 +115,8 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     const { iteration } = position;
     // First, so that a resumed run has every line up to its checkpoint.
     await writeLog();
-    await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best });
+    const bestWeights = options.average;
+    await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best, bestWeights });
     saved = position;
     nextSave = performance.now() + SAVE_EVERY_SECONDS * 1000;
   }

@@ -11,6 +11,7 @@ import { type ReportPrediction, type ReportSection, renderReport } from "../repo
 import { evaluationCharts, logCharts } from "../report/runCharts.ts";
 import { sizeOf } from "../shape.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
+import { describeOptimizer } from "../training/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
@@ -116,7 +117,7 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
 }
 
 function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
-  const { optimizer, schedule, initializer } = recipe;
+  const { schedule, initializer } = recipe;
   const sections: readonly ReportSection[] = [
     {
       heading: "Data",
@@ -137,9 +138,12 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
         ["deviations", recipe.deviations.join("; ") || "none"],
         ["epochs", String(recipe.epochs)],
         ["batch size", String(recipe.batchSize)],
-        ["learning rate", `${recipe.learningRate}, ${schedule.kind}`],
+        [
+          "learning rate",
+          `${recipe.learningRate}, ${schedule.kind}${recipe.warmup > 0 ? `, ${recipe.warmup} epochs of warm-up` : ""}`,
+        ],
         ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
-        ["optimizer", `SGD, ${optimizer.form} form, momentum ${optimizer.momentum}, decay ${optimizer.weightDecay}`],
+        ["optimizer", describeOptimizer(recipe)],
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
         ["seed", String(recipe.seed)],
       ],

@@ -137,8 +137,9 @@ export function readRunConfig(directory: string): Promise<RunConfig | undefined>
 export async function newRunDirectory(settings: RunSettings): Promise<string> {
   const source = await findDataset(settings.dataset ?? "fashion-mnist");
   const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
-  const isOpen = settings.network === undefined && recipe.fit === "native";
-  const name = isOpen ? recipe.fit : (await resolveNetwork(settings.network ?? defaultNetwork(source))).name;
+  const network = settings.network ?? recipe.network;
+  const isOpen = network === undefined && recipe.fit === "native";
+  const name = isOpen ? recipe.fit : (await resolveNetwork(network ?? defaultNetwork(source))).name;
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (taken.includes(`${name}-${n}`)) n++;

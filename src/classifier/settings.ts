@@ -5,15 +5,28 @@ import type { FitName } from "../image/fit.ts";
 import type { Filter } from "../image/taps.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
+import type { OptimizerName } from "../training/optimizers.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import type { ScheduleName } from "../training/schedule.ts";
 
 /** Single values of a recipe that can be set beside it. */
 export interface RecipeOverrides {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly learningRate?: number;
+  /** Of another kind than the recipe's, it has the defaults of its kind. */
+  readonly optimizer?: OptimizerName;
+  /** SGD's. */
   readonly momentum?: number;
+  /** SGD in Nesterov's form. */
+  readonly nesterov?: boolean;
   readonly weightDecay?: number;
+  readonly clipNorm?: number;
+  readonly accumulate?: number;
+  readonly average?: number;
+  /** Of another kind than the recipe's, it has the defaults of its kind. */
+  readonly schedule?: ScheduleName;
+  readonly warmup?: number;
   readonly seed?: number;
   readonly fit?: FitName;
   readonly filter?: Filter;
@@ -31,15 +44,32 @@ export async function resolveNetwork(network: string | Network): Promise<Network
 /** A recipe by name, by JSON file, or as it is, with single values replaced. Throws ConfigError naming what does not fit. */
 export async function resolveRecipe(recipe: string | Recipe, overrides: RecipeOverrides): Promise<Recipe> {
   const base = await baseRecipe(recipe);
-  const { momentum, weightDecay, augment, ...values } = overrides;
+  const { augment, ...values } = overrides;
   const { epochs, batchSize, learningRate, seed, fit, filter, normalization } = values;
-  const optimizer = { ...base.optimizer, ...defined({ momentum, weightDecay }) };
+  const { clipNorm, accumulate, average, warmup } = values;
   const augmentation = augment ? chosenAugmentation(augment, base.augmentation) : base.augmentation;
-  const plain = defined({ epochs, batchSize, learningRate, seed, fit, filter, normalization });
+  const input = defined({ epochs, batchSize, learningRate, seed, fit, filter, normalization });
+  const plain = { ...input, ...defined({ clipNorm, accumulate, average, warmup }) };
   return parseRecipe(
-    { ...base, ...plain, optimizer, augmentation },
+    {
+      ...base,
+      ...plain,
+      optimizer: chosenOptimizer(base, overrides),
+      schedule: chosenSchedule(base, overrides),
+      augmentation,
+    },
     typeof recipe === "string" ? `recipe ${recipe}` : "recipe",
   );
+}
+
+function chosenOptimizer(base: Recipe, overrides: RecipeOverrides): unknown {
+  const { optimizer: kind = base.optimizer.kind, momentum, nesterov, weightDecay } = overrides;
+  const own = kind === base.optimizer.kind ? base.optimizer : { kind };
+  return { ...own, ...defined({ momentum, weightDecay, form: nesterov ? "nesterov" : undefined }) };
+}
+
+function chosenSchedule(base: Recipe, { schedule: kind = base.schedule.kind }: RecipeOverrides): unknown {
+  return kind === base.schedule.kind ? base.schedule : { kind };
 }
 
 function chosenAugmentation(names: readonly AugmentationName[], own: Augmentation): Augmentation {
@@ -64,7 +94,7 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 /** An object without its undefined members. */
-function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };

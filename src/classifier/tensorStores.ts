@@ -2,7 +2,8 @@ import type { TensorSink, TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import type { SgdTarget } from "../training/sgd.ts";
+import { sizeOf } from "../shape.ts";
+import type { Optimizer } from "../training/optimizer.ts";
 
 /** Takes a program's weights by their names in a checkpoint. */
 export function weightSink(program: Program, network: Network): TensorSink {
@@ -14,14 +15,29 @@ export function weightStore(program: TrainingProgram, network: Network): TensorS
   return storeOf(program, weightsByName(program, network));
 }
 
-/** An optimizer's state by its names in a checkpoint: `velocity.` and the weight's name. */
-export function velocityStore(program: TrainingProgram, network: Network, targets: readonly SgdTarget[]): TensorStore {
+/** The averaged weights, by the weights' names in a checkpoint; undefined if the optimizer averages none. */
+export function averageStore(
+  program: TrainingProgram,
+  network: Network,
+  { averaged }: Optimizer,
+): TensorStore | undefined {
+  if (!averaged) return undefined;
   const names = tensorNames(network);
-  const nameOf = new Map(program.parameters.map(({ name, value }) => [value, names.get(name) ?? name]));
-  const velocities = targets.flatMap(({ value, velocity }) =>
-    velocity ? [[`velocity.${nameOf.get(value)}`, velocity] as const] : [],
+  return storeOf(program, new Map([...averaged].map(([name, tensor]) => [names.get(name) ?? name, tensor])));
+}
+
+/** An optimizer's state by its names in a checkpoint, such as `velocity.` and the weight's name. */
+export function optimizerStore(program: TrainingProgram, network: Network, { state }: Optimizer): TensorStore {
+  const names = tensorNames(network);
+  const tensors = state.map(
+    ({ name, parameter, tensor }) => [`${name}.${names.get(parameter) ?? parameter}`, tensor] as const,
   );
-  return storeOf(program, new Map(velocities));
+  return storeOf(program, new Map(tensors));
+}
+
+/** Bytes of a store's values. */
+export function bytesOf(store: TensorStore): number {
+  return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }
 
 function weightsByName({ parameters }: Program, network: Network): ReadonlyMap<string, Tensor> {

@@ -1,3 +1,4 @@
+/** Trains a classifier in a run directory. Longer than other files: the order in which a run comes to be stands in one. */
 import { mkdir, rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
@@ -6,15 +7,14 @@ import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
-import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import { createPreparation } from "../dataset/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
-import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
+import { createOptimizer } from "../training/optimizer.ts";
 import { initialPosition, type Position, positionSchema } from "../training/position.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import { resumeRun } from "./resumeRun.ts";
@@ -28,8 +28,7 @@ import {
   startRun,
   watchedSplit,
 } from "./runSetup.ts";
-import { sgdTargets } from "./sgdTargets.ts";
-import { velocityStore, weightStore } from "./tensorStores.ts";
+import { averageStore, bytesOf, optimizerStore, weightStore } from "./tensorStores.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What to train, how, and where to keep it; everything has a default. */
@@ -129,15 +128,20 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   const random = { augmentation, seed, colours: config.colours };
   const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
   try {
-    const targets = sgdTargets(program, recipe);
+    const optimizer = createOptimizer(program, recipe);
     const weights = weightStore(program, network);
-    const optimizer = velocityStore(program, network, targets);
-    await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(optimizer) });
+    const state = optimizerStore(program, network, optimizer);
+    const average = averageStore(program, network, optimizer);
+    const best = average ? bytesOf(average) : 0;
+    await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(state), best });
     // From here on there is a run in the directory: what cannot even start leaves none.
     if (!checkpoint) await writeConfig(directory, config);
     await truncateLog(directory, start.iteration);
-    if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
-    else await initialize(program, prepared);
+    if (checkpoint) await restoreCheckpoint(checkpoint, weights, state);
+    else {
+      await initialize(program, prepared);
+      optimizer.start();
+    }
     if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
     const recorder = await createRecorder({
       start,
@@ -145,14 +149,15 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       config,
       log,
       weights,
-      optimizer,
+      average,
+      optimizer: state,
       observer,
       signal,
       maxMinutes,
     });
     const training: Training = {
       program,
-      targets,
+      optimizer,
       recipe,
       train: dataset.train,
       test: watchedSplit(dataset),
@@ -161,12 +166,15 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     };
     const { position, end } = await train(training, start, recorder.listener);
     if (!finished) await recorder.finish(position);
-    const evaluation = finished
-      ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
-      : recorder.evaluation();
-    if (end !== "interrupt") {
-      await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });
-    }
+    const evaluation = await optimizer.withAverage(async () => {
+      const result = finished
+        ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
+        : recorder.evaluation();
+      if (end !== "interrupt") {
+        await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation: result, device });
+      }
+      return result;
+    });
     return {
       run: directory,
       end: finished ? "already finished" : end,
@@ -194,8 +202,4 @@ async function initialize(program: TrainingProgram, { config }: PreparedRun): Pr
     const tensor = values.get(initial.name);
     if (tensor) await program.write(tensor, initial.values);
   }
-}
-
-function bytesOf(store: TensorStore): number {
-  return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }

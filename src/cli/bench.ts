@@ -1,24 +1,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Command, Option } from "commander";
-import type { BenchmarkCase } from "../classifier/benchmark.ts";
+import type { BenchmarkCase, BenchmarkSettings } from "../classifier/benchmark.ts";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError } from "../errors.ts";
 import type { BenchmarkReport } from "../report/benchmarkFigures.ts";
 import { formatBenchmark } from "../report/benchmarkTable.ts";
 import { formatDuration } from "../report/numbers.ts";
-import { jsonOption, positiveInteger, threadsOption } from "./options.ts";
+import { addOptimizerOptions, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { print, printJson, progressLine } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
-interface BenchFlags {
+interface BenchFlags extends BenchmarkSettings {
   readonly network?: readonly string[];
   readonly precision?: readonly Precision[];
-  readonly batchSize: number;
   readonly rounds: number;
-  readonly layers?: boolean;
-  readonly exact?: boolean;
-  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -28,6 +24,7 @@ Examples:
   alexnet bench --network alexnet-owt --layers   where a step's time goes
   alexnet bench --precision bf16 --rounds 5      one format, five times
   alexnet bench --network my-network.json --json
+  alexnet bench --optimizer adamw --clip-norm 1 --average 0.999
 
 A step is all that training does with a batch. GFLOP/s count the arithmetic of
 direct convolution: Winograd's algorithm does with less, so a network may
@@ -36,7 +33,7 @@ a process of its own; figures are medians of the rounds. Keep the machine idle.
 `;
 
 export function addBench(program: Command): void {
-  program
+  const command = program
     .command("bench")
     .description("measure how fast this machine trains and classifies, and its ceiling")
     .option("--network <name...>", "names, or JSON files (default: alexnet-fashion, alexnet-owt, alexnet)")
@@ -46,6 +43,7 @@ export function addBench(program: Command): void {
       ),
     )
     .option("--batch-size <n>", "images in a step, and in the larger inference", positiveInteger, 128)
+    .option("--recipe <name>", "by which steps are made, a name or a JSON file (default: fashion)")
     .option("--rounds <n>", "times that everything is measured", positiveInteger, 3)
     .option("--layers", "the time of every layer in every direction")
     .option("--exact", "direct convolution only")
@@ -53,6 +51,7 @@ export function addBench(program: Command): void {
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(bench);
+  addOptimizerOptions(command);
 }
 
 async function bench(flags: BenchFlags): Promise<void> {
@@ -100,13 +99,15 @@ async function measureInProcesses(
 /** This command once more, for one round of one case. Throws AlexNetError with what that process says if it fails. */
 async function measureInProcess(
   { network, precision }: BenchmarkCase,
-  { batchSize, threads, exact, layers }: BenchFlags,
+  { rounds: _rounds, network: _network, precision: _precision, json: _json, ...settings }: BenchFlags,
   signal: AbortSignal,
 ): Promise<BenchmarkReport> {
   const one = ["bench", "--rounds", "1", "--network", network, "--precision", precision, "--json"];
-  const settings = ["--batch-size", `${batchSize}`, ...(threads === undefined ? [] : ["--threads", `${threads}`])];
-  const switches = [...(exact ? ["--exact"] : []), ...(layers ? ["--layers"] : [])];
-  const args = [...process.execArgv, process.argv[1] ?? "", ...one, ...settings, ...switches];
+  const flags = Object.entries(settings).flatMap(([name, value]) => [
+    `--${name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`,
+    ...(value === true ? [] : [String(value)]),
+  ]);
+  const args = [...process.execArgv, process.argv[1] ?? "", ...one, ...flags];
   const child = spawn(process.execPath, args, { signal, stdio: ["ignore", "pipe", "pipe"] });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {

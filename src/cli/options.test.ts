@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvalidArgumentError } from "commander";
-import { nonNegative, positiveInteger, positiveNumber, properShare, seed, share } from "./options.ts";
+import { heldOutShare, nonNegative, positiveInteger, positiveNumber, seed, share } from "./options.ts";
 
 test("numbers of options: what is within bounds is taken, all else is refused with what was expected", () => {
   const cases = [
@@ -9,7 +9,7 @@ test("numbers of options: what is within bounds is taken, all else is refused wi
     [positiveNumber, ["0.25", "1e-9", "3"], ["0", "-0.5", "many", "", "Infinity", "1,5"]],
     [nonNegative, ["0", "0.0005"], ["-1e-9", "", "none", "Infinity"]],
     [share, ["0", "0.9"], ["1", "-0.1", "", "nan"]],
-    [properShare, ["0.01", "0.9"], ["0", "1", "-0.1", "", "nan"]],
+    [heldOutShare, ["0.01", "0.9"], ["0", "1", "-0.1", "", "nan"]],
     [seed, ["0", "4294967295"], ["-1", "4294967296", "0.5", ""]],
   ] as const;
   for (const [parse, taken, refused] of cases) {

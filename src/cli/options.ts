@@ -3,6 +3,7 @@ import { engineNames } from "../classifier/engineNames.ts";
 import { type AugmentationName, augmentationNames } from "../image/augmentation.ts";
 import { fitDescriptions, fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
+import { optimizerNames } from "../training/optimizers.ts";
 import { normalizationNames } from "../training/recipe.ts";
 
 /** Reads a number within bounds. */
@@ -17,7 +18,8 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
-export const properShare = number(
+export const properShare = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
+export const heldOutShare = number(
   "a number above 0 and below 1, since a network is measured by what is held out (nothing is, where there is a val/ or test/)",
   (value) => value > 0 && value < 1,
 );
@@ -50,7 +52,7 @@ export function maxBadOption(): Option {
 
 export function validationShareOption(): Option {
   return new Option("--validation-share <x>", "held out of a folder without val/ or test/ (default: 0.2)").argParser(
-    properShare,
+    heldOutShare,
   );
 }
 
@@ -70,6 +72,20 @@ export function addInputOptions(command: Command): void {
       `changes of training images: some of ${augmentationNames.join(",")}, or none`,
       augmentations,
     );
+}
+
+/** What makes steps of gradients, for `train` and `bench` alike. */
+export function addOptimizerOptions(command: Command): void {
+  command
+    .addOption(
+      new Option("--optimizer <name>", "with the defaults of PyTorch, if not the recipe's").choices(optimizerNames),
+    )
+    .option("--momentum <x>", "share of the last step kept in the next, of sgd", share)
+    .option("--nesterov", "Nesterov's momentum, of sgd")
+    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
+    .option("--clip-norm <x>", "largest norm of all gradients together", positiveNumber)
+    .option("--accumulate <n>", "batches whose mean gradient makes a step", positiveInteger)
+    .option("--average <x>", "evaluate a moving average of the weights with this decay, such as 0.999", properShare);
 }
 
 function augmentations(text: string): readonly AugmentationName[] {

@@ -4,8 +4,10 @@ import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts
 import { datasetNames } from "../dataset/datasetNames.ts";
 import { formatDuration, formatLoss } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
+import { scheduleNames } from "../training/schedule.ts";
 import {
   addInputOptions,
+  addOptimizerOptions,
   dataDirOption,
   engineOption,
   jsonOption,
@@ -14,7 +16,6 @@ import {
   positiveInteger,
   positiveNumber,
   seed,
-  share,
   threadsOption,
   validationShareOption,
 } from "./options.ts";
@@ -35,6 +36,8 @@ Examples:
   alexnet train photos/                            a folder for each class
   alexnet train photos/ --fit pad --augment flip   whole pictures, reflected
   alexnet train cifar10 --fit native               small pictures as they are
+  alexnet train flowers --recipe flowers           Adam, with its own network
+  alexnet train --schedule cosine --warmup 1       a rate that rises, then falls
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
@@ -61,8 +64,8 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--epochs <n>", "passes through the training images; may be a fraction", positiveNumber)
     .option("--batch-size <n>", "images in a step", positiveInteger)
     .option("--learning-rate <x>", "step size of the optimizer", positiveNumber)
-    .option("--momentum <x>", "share of the last step kept in the next", share)
-    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
+    .addOption(new Option("--schedule <name>", "how the learning rate changes over the run").choices(scheduleNames))
+    .option("--warmup <n>", "epochs in which the learning rate rises from 0", nonNegative)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
     .addOption(validationShareOption())
@@ -85,6 +88,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
       trainCommand(dataset, flags, command, argv),
     );
+  addOptimizerOptions(train);
   addInputOptions(train);
 }
 

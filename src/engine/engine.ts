@@ -103,13 +103,27 @@ export interface DropoutDraws {
   readonly first: number;
 }
 
-/** One term of a linear combination. */
-export type Term = readonly [scale: number, tensor: Tensor];
+/** A number of an update, taken as it is at each run: whoever made it may change it in between. */
+export interface Scalar {
+  value: number;
+}
 
-/** target ← Σ scale · tensor. The target may be among the terms. */
-export interface Combination {
+/** x ← x ∘ operand, element by element. */
+export type BinaryOperation = readonly [operation: "add" | "subtract" | "multiply", operand: Tensor | Scalar];
+
+/** x ← x², √x or 1 / x. */
+export type UnaryOperation = readonly [operation: "square" | "squareRoot" | "reciprocal"];
+
+/** target ← from, taken through the operations in order. The target may be among the tensors that it is made of. */
+export interface Assignment {
   readonly target: Tensor;
-  readonly terms: readonly Term[];
+  readonly from: Tensor;
+  readonly operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]];
+}
+
+/** Assignments ready to be done, as often as is wanted. */
+export interface Update {
+  run(): void;
 }
 
 /** What a step computes: a layer's output, a gradient by its input or its parameters, or new parameters. */
@@ -188,10 +202,13 @@ export interface TrainingProgram extends Program {
   /** A new tensor of zeros in the layout of another, such as a velocity for a weight. */
   newTensor(like: Tensor): Tensor;
   /**
-   * Linear combinations, each of what those before it have made. All tensors have one shape and layout, so that an engine may do all of them on
-   * one part of the tensors after the other. Throws ShapeError if they have not.
+   * Assignments, each of what those before it have made: an optimizer's arithmetic on one parameter. All tensors have one shape and layout, so
+   * that an engine may do all of them on one part of the tensors after the other; the scalars may differ at each run, which allocates nothing.
+   * Throws ShapeError if shapes or layouts differ. It belongs to the program.
    */
-  combine(combinations: readonly Combination[]): void;
+  compileUpdate(assignments: readonly Assignment[]): Update;
+  /** Σ x² over all elements of a tensor; what is not finite gives what is not finite. */
+  sumOfSquares(tensor: Tensor): number;
   /** The first parameter whose values, or gradient, are not all finite. */
   firstNonFinite(of: "values" | "gradients"): string | undefined;
 }

@@ -16,6 +16,7 @@ function report(network: string, precision: "f32" | "bf16", x: number): Benchmar
     engine: { name: "e", version: "1", description: "e 1" },
     threads: 2,
     batchSize: 8,
+    optimizer: "SGD",
     exact: false,
     rounds: 1,
     ceilings: [{ precision, flopsPerSecond: ten, operations: [{ operation: "o", flopsPerSecond: one }] }],

@@ -14,6 +14,8 @@ export interface BenchmarkReport {
   readonly engine: { readonly name: string; readonly version: string; readonly description: string };
   readonly threads: number;
   readonly batchSize: number;
+  /** What makes the steps, in a line. */
+  readonly optimizer: string;
   /** Whether convolutions were kept to the direct algorithm. */
   readonly exact: boolean;
   readonly rounds: number;

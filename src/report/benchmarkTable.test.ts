@@ -55,6 +55,7 @@ const report: BenchmarkReport = {
   engine: { name: "onednn", version: "2.6.3", description: "oneDNN 2.6.3 (AVX-512 BF16), 2 threads" },
   threads: 2,
   batchSize: 128,
+  optimizer: "SGD",
   exact: false,
   rounds: 3,
   ceilings: [

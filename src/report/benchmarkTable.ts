@@ -23,7 +23,7 @@ export function formatBenchmark(report: BenchmarkReport): string {
   ].join("\n\n");
 }
 
-function formatConditions({ machine, engine, exact, rounds }: BenchmarkReport): string {
+function formatConditions({ machine, engine, optimizer, exact, rounds }: BenchmarkReport): string {
   const columns: readonly Column[] = [
     { heading: "", align: "left" },
     { heading: "", align: "left", shrinks: true },
@@ -31,6 +31,7 @@ function formatConditions({ machine, engine, exact, rounds }: BenchmarkReport): 
   return formatTable(columns, [
     ["machine", `${machine.cpu}, ${machine.system}, Node.js ${machine.node}`],
     ["engine", `${engine.description}${exact ? ", direct convolution only" : ""}`],
+    ["optimizer", optimizer],
     ["figures", rounds === 1 ? "of one round" : `medians of ${rounds} rounds, and the least and the greatest`],
   ]);
 }

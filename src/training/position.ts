@@ -13,6 +13,9 @@ const tallySchema = z.object({
 /** Sums over some stretch of training. */
 export type Tally = z.infer<typeof tallySchema>;
 
+/** Batches whose gradients are taken in, and their images. */
+const batchesSchema = z.object({ batches: z.int().nonnegative(), images: z.int().nonnegative() });
+
 /** Everything besides tensors that training needs to go on as if it had never stopped. */
 export const positionSchema = z.object({
   /** Epochs done; a fraction only after a last epoch that is cut short. */
@@ -21,6 +24,10 @@ export const positionSchema = z.object({
   images: z.int().nonnegative(),
   iteration: z.int().nonnegative(),
   totalImages: z.int().nonnegative(),
+  /** Of the optimizer: fewer than iterations where each is made of several batches. Runs of versions without them need neither. */
+  steps: z.int().nonnegative().default(0),
+  /** Since its last step. */
+  sinceStep: batchesSchema.default({ batches: 0, images: 0 }),
   /** Of training, interruptions and evaluations apart. */
   seconds: z.number().nonnegative(),
   epochTally: tallySchema,
@@ -46,6 +53,8 @@ export const initialPosition: Position = {
   images: 0,
   iteration: 0,
   totalImages: 0,
+  steps: 0,
+  sinceStep: { batches: 0, images: 0 },
   seconds: 0,
   epochTally: nothing,
   windowTally: nothing,
@@ -60,28 +69,38 @@ export interface IterationResult {
   readonly images: number;
   readonly seconds: number;
   readonly guessing: number;
+  /** Whether the optimizer made a step. */
+  readonly stepped: boolean;
 }
 
 /** The position after one more iteration. */
 export function record(position: Position, result: IterationResult): Position {
-  const { loss, correct, images, seconds, guessing } = result;
+  const { loss, correct, images, seconds, guessing, stepped } = result;
   const add = (tally: Tally): Tally => ({
     loss: tally.loss + loss * images,
     correct: tally.correct + correct,
     images: tally.images + images,
     seconds: tally.seconds + seconds,
   });
+  const { steps, sinceStep } = position;
   const stuck = Math.abs(loss - guessing) <= 0.01 * guessing;
   return {
     ...position,
     images: position.images + images,
     iteration: position.iteration + 1,
     totalImages: position.totalImages + images,
+    steps: stepped ? steps + 1 : steps,
+    sinceStep: stepped ? initialPosition.sinceStep : withBatch(sinceStep, images),
     seconds: position.seconds + seconds,
     epochTally: add(position.epochTally),
     windowTally: add(position.windowTally),
     stuckIterations: stuck ? position.stuckIterations + 1 : 0,
   };
+}
+
+/** One more batch since the optimizer's last step. */
+export function withBatch({ batches, images }: Position["sinceStep"], added: number): Position["sinceStep"] {
+  return { batches: batches + 1, images: images + added };
 }
 
 /** The position with the log's window begun anew. */

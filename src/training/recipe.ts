@@ -4,8 +4,8 @@ import { augmentationSchema } from "../image/augmentation.ts";
 import { fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
+import { optimizerSchema } from "./optimizers.ts";
 import { scheduleSchema } from "./schedule.ts";
-import { sgdSchema } from "./sgd.ts";
 
 const factors = z.strictObject({
   learningRate: z.number().nonnegative().default(1),
@@ -13,22 +13,32 @@ const factors = z.strictObject({
 });
 
 /**
- * What pixels become: `unit` scales them to 0 … 1; `standard` then subtracts the training set's mean and divides by its deviation, channel by
+ * What pixels become: `unit` scales them to 0 … 1, `symmetric` to −1 … 1; `standard` scales them to 0 … 1, then subtracts the training set's mean and divides by its deviation, channel by
  * channel. `mean` and `mean-image` keep the scale of 0 … 255 and subtract the training set's mean, of each channel or of each pixel (as the paper).
  */
-export const normalizationNames = ["unit", "standard", "mean", "mean-image"] as const;
+export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mean-image"] as const;
 
 /** How to train, as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
   name: z.string().min(1),
   source: z.string().default(""),
   deviations: z.array(z.string()).default([]),
+  /** The network that it is made for, taken where none is named. */
+  network: z.string().min(1).optional(),
   /** Passes over the training images; 0.25 is a quarter of one. */
   epochs: z.number().positive(),
   batchSize: z.int().positive(),
   learningRate: z.number().positive(),
-  optimizer: sgdSchema,
+  optimizer: optimizerSchema,
   schedule: scheduleSchema.default({ kind: "constant" }),
+  /** Epochs of linear warm-up, see `learningRateAt`. */
+  warmup: z.number().nonnegative().default(0),
+  /** The largest norm of all gradients together, see `createOptimizer`; left out, nothing is clipped. */
+  clipNorm: z.number().positive().optional(),
+  /** Batches of each step. */
+  accumulate: z.int().positive().default(1),
+  /** Decay of the moving average of the weights that the network is evaluated with, see `averageDecay`; left out, there is none. */
+  average: z.number().positive().lt(1).optional(),
   /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
   multipliers: z.record(z.string(), factors).default({}),
   initializer: initializerSchema,
@@ -138,8 +148,23 @@ const small: Recipe = recipeSchema.parse({
   normalization: "standard",
 });
 
+const flowers: Recipe = recipeSchema.parse({
+  name: "flowers",
+  source:
+    "the usual exercise on the flower photos: half-width network, Adam (Kingma and Ba 2015) at 0.0002, batches of 32; initialisation of He et al. 2015",
+  network: "alexnet-half",
+  epochs: 10,
+  batchSize: 32,
+  learningRate: 0.0002,
+  optimizer: { kind: "adam" },
+  initializer: { weight: { kind: "heNormal" } },
+  fit: "random-resized-crop",
+  augmentation: { flip: 0.5 },
+  normalization: "symmetric",
+});
+
 /** Every named recipe, for `--recipe`. */
-export const recipes: readonly Recipe[] = [fashion, d2l, paper, photos, small];
+export const recipes: readonly Recipe[] = [fashion, d2l, paper, photos, small, flowers];
 
 /** Throws ConfigError listing the names if there is none of this name. */
 export function findRecipe(name: string): Recipe {

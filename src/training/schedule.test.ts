@@ -61,7 +61,8 @@ test("schedules: the paper's values are the defaults; what makes no sense is ref
     reductions: 3,
   });
   for (const wrong of [
-    { kind: "cosine" },
+    { kind: "linear" },
+    { kind: "cosine", floor: 1 },
     { kind: "step" },
     { kind: "step", everyEpochs: 0.5 },
     { kind: "step", everyEpochs: 1, factor: 1 },

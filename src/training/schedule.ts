@@ -1,27 +1,36 @@
 import { z } from "zod";
 
+const constant = z.strictObject({ kind: z.literal("constant") });
+
+/** × factor after every `everyEpochs` epochs. */
+const step = z.strictObject({
+  kind: z.literal("step"),
+  everyEpochs: z.int().positive(),
+  factor: z.number().positive().lt(1).default(0.1),
+});
+
+/**
+ * × factor when the test error has not improved for `patience` evaluations, at most `reductions` times. Source: Krizhevsky et al.
+ * 2012, §5: divided by 10 when the validation error stopped improving, three times in all.
+ */
+const plateau = z.strictObject({
+  kind: z.literal("plateau"),
+  factor: z.number().positive().lt(1).default(0.1),
+  patience: z.int().positive().default(2),
+  reductions: z.int().positive().default(3),
+});
+
+/**
+ * floor + ½ (1 − floor) (1 + cos(π t / T)) at step t of the T after the warm-up. Source: Loshchilov and Hutter 2017, eq. 5, without restarts;
+ * torch.optim.lr_scheduler.CosineAnnealingLR.
+ */
+const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z.number().min(0).lt(1).default(0) });
+
 /** How the learning rate changes over a run. Rates are factors of the recipe's `learningRate`. */
-export const scheduleSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("constant") }),
-  /** × factor after every `everyEpochs` epochs. */
-  z.strictObject({
-    kind: z.literal("step"),
-    everyEpochs: z.int().positive(),
-    factor: z.number().positive().lt(1).default(0.1),
-  }),
-  /**
-   * × factor when the test error has not improved for `patience` evaluations, at most `reductions` times. Source: Krizhevsky et al.
-   * 2012, §5: divided by 10 when the validation error stopped improving, three times in all.
-   */
-  z.strictObject({
-    kind: z.literal("plateau"),
-    factor: z.number().positive().lt(1).default(0.1),
-    patience: z.int().positive().default(2),
-    reductions: z.int().positive().default(3),
-  }),
-]);
+export const scheduleSchema = z.discriminatedUnion("kind", [constant, step, plateau, cosine]);
 
 export type Schedule = z.infer<typeof scheduleSchema>;
+export type ScheduleName = Schedule["kind"];
 
 /** What a schedule remembers from one epoch to the next; travels in checkpoints. */
 export interface ScheduleState {
@@ -38,17 +47,98 @@ export const initialScheduleState: ScheduleState = {
   reductions: 0,
 };
 
+/** A kind of schedule: what it makes of the state after an epoch, and of the share of the run that is done before a step. */
+interface ScheduleKind<S> {
+  /** `state` counts the epoch just done already. */
+  afterEpoch(schedule: S, state: ScheduleState, epochs: number): ScheduleState;
+  /** From 0 to 1, the warm-up left out. */
+  factorAt(schedule: S, share: number): number;
+}
+
+const unchanged = { afterEpoch: (_: unknown, state: ScheduleState) => state, factorAt: () => 1 };
+
+const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { kind: K }>> } = {
+  constant: unchanged,
+  step: {
+    ...unchanged,
+    afterEpoch: ({ factor, everyEpochs }, state, epochs) => ({
+      ...state,
+      factor: factor ** Math.floor(epochs / everyEpochs),
+    }),
+  },
+  plateau: {
+    ...unchanged,
+    afterEpoch({ factor, patience, reductions }, state) {
+      if (state.reductions >= reductions || state.evaluationsSinceBest < patience) return state;
+      return { ...state, factor: state.factor * factor, evaluationsSinceBest: 0, reductions: state.reductions + 1 };
+    },
+  },
+  cosine: {
+    ...unchanged,
+    factorAt: ({ floor }, share) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * share))) / 2,
+  },
+};
+
+export const scheduleNames = Object.keys(kinds) as readonly ScheduleName[];
+
+function kindOf<S extends Schedule>(schedule: S): ScheduleKind<S> {
+  return kinds[schedule.kind] as unknown as ScheduleKind<S>;
+}
+
 /** The state after an epoch: `epochs` are done, the last with this test accuracy. */
 export function advance(schedule: Schedule, state: ScheduleState, epochs: number, testAccuracy: number): ScheduleState {
   const improved = testAccuracy > state.bestAccuracy;
-  const next = {
+  const counted = {
     ...state,
     bestAccuracy: improved ? testAccuracy : state.bestAccuracy,
     evaluationsSinceBest: improved ? 0 : state.evaluationsSinceBest + 1,
   };
-  if (schedule.kind === "step")
-    return { ...next, factor: schedule.factor ** Math.floor(epochs / schedule.everyEpochs) };
-  if (schedule.kind === "constant" || next.reductions >= schedule.reductions) return next;
-  if (next.evaluationsSinceBest < schedule.patience) return next;
-  return { ...next, factor: next.factor * schedule.factor, evaluationsSinceBest: 0, reductions: next.reductions + 1 };
+  return kindOf(schedule).afterEpoch(schedule, counted, epochs);
+}
+
+/** What of a recipe decides on the learning rate. */
+export interface RateRecipe {
+  readonly learningRate: number;
+  readonly schedule: Schedule;
+  /** Epochs over which the rate rises linearly from 0. Source: Goyal et al. 2017, §2.2. */
+  readonly warmup: number;
+}
+
+/** How many steps of the optimizer a run has. */
+export interface RunSteps {
+  readonly perEpoch: number;
+  readonly total: number;
+}
+
+/** The steps of a run on so many images: the last one of an epoch may have fewer batches, the last batch fewer images. */
+export function runSteps(
+  {
+    epochs,
+    batchSize,
+    accumulate,
+  }: { readonly epochs: number; readonly batchSize: number; readonly accumulate: number },
+  images: number,
+): RunSteps {
+  const stepsOf = (count: number) => Math.ceil(Math.ceil(count / batchSize) / accumulate);
+  const [whole, rest] = [Math.floor(epochs), epochs - Math.floor(epochs)];
+  const last = rest === 0 ? 0 : stepsOf(Math.max(1, Math.round(rest * images)));
+  return { perEpoch: stepsOf(images), total: whole * stepsOf(images) + last };
+}
+
+/**
+ * The learning rate of a step: `steps` were made before it, and `schedule` is the state after the last epoch.
+ *
+ * In a warm-up of W steps, the rate is (steps + 1) / W of what it would be, as torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
+ * W − 1) has it. A cosine begins behind the warm-up; other schedules count epochs from the run's beginning.
+ */
+export function learningRateAt(
+  { learningRate, schedule, warmup }: RateRecipe,
+  { perEpoch, total }: RunSteps,
+  position: { readonly steps: number; readonly schedule: ScheduleState },
+): number {
+  const { steps } = position;
+  const warmupSteps = Math.min(total, Math.round(warmup * perEpoch));
+  const warming = steps < warmupSteps ? (steps + 1) / warmupSteps : 1;
+  const share = Math.min(1, Math.max(0, steps - warmupSteps) / Math.max(1, total - warmupSteps));
+  return learningRate * position.schedule.factor * kindOf(schedule).factorAt(schedule, share) * warming;
 }

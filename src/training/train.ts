@@ -6,14 +6,15 @@ import { DivergenceError } from "../errors.ts";
 import { permutation, randomStream } from "../random.ts";
 import { evaluate } from "./evaluate.ts";
 import { countCorrect, type Evaluation } from "./metrics.ts";
-import { finishEpoch, type Position, record, startWindow, type Tally } from "./position.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { finishEpoch, type Position, record, startWindow, type Tally, withBatch } from "./position.ts";
 import type { Recipe } from "./recipe.ts";
-import { type SgdTarget, updateSgd } from "./sgd.ts";
+import { learningRateAt, type RunSteps, runSteps } from "./schedule.ts";
 
 /** What is trained, on what, and how. */
 export interface Training {
   readonly program: TrainingProgram;
-  readonly targets: readonly SgdTarget[];
+  readonly optimizer: Optimizer;
   readonly recipe: Recipe;
   readonly train: Split;
   readonly test: Split;
@@ -58,27 +59,29 @@ export async function train(
 ): Promise<{ readonly position: Position; readonly end: TrainingEnd }> {
   const { recipe } = training;
   const order = randomStream(recipe.seed, "shuffle");
+  const steps = runSteps(recipe, training.train.length);
   let position = start;
   while (position.epoch < recipe.epochs) {
     const all = permutation(order, position.epoch, training.train.length);
     const share = Math.min(1, recipe.epochs - position.epoch);
     const epochImages = all.subarray(0, Math.max(1, Math.round(share * all.length)));
-    const rate = recipe.learningRate * position.schedule.factor;
-    const ran = await runEpoch(training, position, epochImages, rate, listener);
+    const ran = await runEpoch(training, position, epochImages, steps, listener);
     position = ran.position;
     if (ran.end === "interrupt") return ran;
-    const evaluation = await evaluate(training.program, {
-      split: training.test,
-      preparation: training.preparation,
-      classNames: training.classNames,
-      seed: recipe.seed,
-      onProgress: listener.onEvaluationProgress,
-      signal: listener.signal,
-    });
+    const evaluation = await training.optimizer.withAverage(() =>
+      evaluate(training.program, {
+        split: training.test,
+        preparation: training.preparation,
+        classNames: training.classNames,
+        seed: recipe.seed,
+        onProgress: listener.onEvaluationProgress,
+        signal: listener.signal,
+      }),
+    );
     if (!evaluation) return { position, end: "interrupt" };
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
-    await listener.onEvaluation(position, epochTally, evaluation, rate);
+    await listener.onEvaluation(position, epochTally, evaluation, ran.rate);
     if (ran.end === "time") return ran;
     const stop = position.epoch < recipe.epochs ? await listener.betweenIterations(position) : undefined;
     if (stop) return { position, end: stop };
@@ -90,12 +93,13 @@ async function runEpoch(
   training: Training,
   start: Position,
   order: Uint32Array,
-  rate: number,
+  steps: RunSteps,
   listener: TrainingListener,
-): Promise<{ position: Position; end: TrainingEnd }> {
+): Promise<{ position: Position; end: TrainingEnd; rate: number }> {
   const { program, recipe, train: split, preparation } = training;
   const guessing = Math.log(training.classNames.length);
   let position = start;
+  let rate = learningRateAt(recipe, steps, start);
   let before = performance.now();
   for await (const batch of batches({
     split,
@@ -109,11 +113,11 @@ async function runEpoch(
     const draws = { seed: recipe.seed, first: position.totalImages };
     const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);
     checkLoss(program, loss, position.iteration + 1, recipe);
-    for (const target of training.targets) updateSgd(program, recipe.optimizer, rate, target);
-    checkWeights(program, position.iteration + 1, recipe);
+    rate = learningRateAt(recipe, steps, position);
+    const stepped = learn(training, position, batch.count, order.length, rate);
     const seconds = (performance.now() - before) / 1000;
     const correct = countCorrect(logits, batch.labels, batch.count);
-    position = record(position, { loss, correct, images: batch.count, seconds, guessing });
+    position = record(position, { loss, correct, images: batch.count, seconds, guessing, stepped });
     listener.onIteration(position);
     if (position.iteration % WINDOW_ITERATIONS === 0) {
       await listener.onWindow(position, position.windowTally, rate);
@@ -123,10 +127,26 @@ async function runEpoch(
     // Native calls block timers and signals: let them in between iterations.
     await new Promise(setImmediate);
     const stop = position.images < order.length ? await listener.betweenIterations(position) : undefined;
-    if (stop) return { position, end: stop };
+    if (stop) return { position, end: stop, rate };
     before = performance.now();
   }
-  return { position, end: "finished" };
+  return { position, end: "finished", rate };
+}
+
+/** Takes in the gradients of a batch of so many images, of an epoch of so many; whether that made a step. */
+function learn(
+  { program, optimizer, recipe }: Training,
+  { sinceStep, steps, images, iteration }: Position,
+  count: number,
+  epochImages: number,
+  learningRate: number,
+): boolean {
+  const taken = withBatch(sinceStep, count);
+  optimizer.addBatch(count, taken.batches === 1);
+  if (taken.batches < recipe.accumulate && images + count < epochImages) return false;
+  optimizer.step({ learningRate, step: steps + 1, images: taken.images });
+  checkWeights(program, iteration + 1, recipe);
+  return true;
 }
 
 function checkLoss(program: TrainingProgram, loss: number, iteration: number, recipe: Recipe): void {

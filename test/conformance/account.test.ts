@@ -65,7 +65,9 @@ describeEngines("account", (engine) => {
       assert.equal(up.length > 0, !keepsNone);
       const [parameter] = program.parameters;
       assert.ok(parameter);
-      for (let i = 0; i < 5; i++) program.combine([{ target: parameter.value, terms: [[1, parameter.gradient]] }]);
+      const { value, gradient } = parameter;
+      const update = program.compileUpdate([{ target: value, from: value, operations: [["add", gradient]] }]);
+      for (let i = 0; i < 5; i++) update.run();
       const updates = program.takeAccount().map(({ layer, direction, runs }) => [layer, direction, runs]);
       assert.deepEqual(updates, keepsNone ? [] : [[parameter.name, "update", 5]]);
     });

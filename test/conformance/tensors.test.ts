@@ -1,6 +1,7 @@
 /** Longer than other files: all that a program does with its tensors outside of a step. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import type { Assignment, Tensor } from "../../src/engine/engine.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { conv2d, flatten, linear } from "../../src/layers/kinds.ts";
 import type { AnyLayer } from "../../src/layers/layer.ts";
@@ -71,83 +72,175 @@ describeEngines("tensors", (engine) => {
     });
   });
 
-  it("combine adds up scaled tensors, the target among them at any place or not at all", async () => {
-    await withProgram(engine, chain, async (program) => {
-      for (const { value } of program.parameters) {
-        const [a, b, c] = [0, 1, 2].map((i) => ({
-          tensor: program.newTensor(value),
-          values: uniform(`term ${i}`, sizeOf(value.shape)),
-        }));
-        assert.ok(a && b && c);
-        const reset = async () => {
-          for (const { tensor, values } of [a, b, c]) await program.write(tensor, values);
-        };
-        const sum = (x: number, y: number, z: number) =>
-          a.values.map((_, i) => x * (a.values[i] ?? 0) + y * (b.values[i] ?? 0) + z * (c.values[i] ?? 0));
-        const check = async (expected: Float32Array) => {
-          // Three products and two sums of numbers below 2.
-          assertClose(await program.read(a.tensor), expected, { absolute: 4 * eps }, "combination");
-          assert.deepEqual(await program.read(b.tensor), b.values);
-          assert.deepEqual(await program.read(c.tensor), c.values);
-        };
-        await reset();
-        program.combine([
-          {
-            target: a.tensor,
-            terms: [
-              [0.5, a.tensor],
-              [-1.5, b.tensor],
-              [2, c.tensor],
-            ],
-          },
-        ]);
-        await check(sum(0.5, -1.5, 2));
-        await reset();
-        program.combine([
-          {
-            target: a.tensor,
-            terms: [
-              [-1.5, b.tensor],
-              [0.5, a.tensor],
-            ],
-          },
-        ]);
-        await check(sum(0.5, -1.5, 0));
-        await reset();
-        program.combine([
-          {
-            target: a.tensor,
-            terms: [
-              [2, b.tensor],
-              [0.25, c.tensor],
-            ],
-          },
-        ]);
-        await check(sum(0, 2, 0.25));
-        await reset();
-        program.combine([{ target: a.tensor, terms: [[-3, a.tensor]] }]);
-        await check(sum(-3, 0, 0));
+  /** Of an update, one assignment to each of three tensors. */
+  type Assignments = (a: Tensor, b: Tensor, c: Tensor) => readonly Assignment[];
+  /** The same in plain f64, element by element. */
+  type Formula = (x: { a: number; b: number; c: number }) => void;
+
+  const scalar = { value: 0 };
+  const updates: readonly (readonly [what: string, assignments: Assignments, formula: Formula])[] = [
+    [
+      "in place, sums and products with tensors and scalars",
+      (a, b, c) => [
+        {
+          target: a,
+          from: a,
+          operations: [
+            ["multiply", { value: 0.5 }],
+            ["subtract", b],
+            ["multiply", scalar],
+            ["add", c],
+          ],
+        },
+      ],
+      (x) => {
+        x.a = (0.5 * x.a - x.b) * scalar.value + x.c;
+      },
+    ],
+    [
+      "the target among the operands",
+      (a, b, c) => [
+        {
+          target: a,
+          from: b,
+          operations: [
+            ["subtract", a],
+            ["multiply", a],
+            ["add", a],
+            ["multiply", c],
+          ],
+        },
+      ],
+      (x) => {
+        x.a = ((x.b - x.a) * x.a + x.a) * x.c;
+      },
+    ],
+    [
+      "roots and reciprocals",
+      (a, b, c) => [
+        {
+          target: a,
+          from: b,
+          operations: [
+            ["multiply", b],
+            ["squareRoot"],
+            ["add", { value: 0.25 }],
+            ["reciprocal"],
+            ["multiply", c],
+            ["square"],
+            ["subtract", a],
+          ],
+        },
+      ],
+      (x) => {
+        x.a = (x.c / (Math.abs(x.b) + 0.25)) ** 2 - x.a;
+      },
+    ],
+    [
+      "one assignment after the other",
+      (a, b, c) => [
+        { target: a, from: b, operations: [["add", c]] },
+        { target: b, from: a, operations: [["multiply", a]] },
+        { target: c, from: a, operations: [["subtract", b]] },
+      ],
+      (x) => {
+        x.a = x.b + x.c;
+        x.b = x.a * x.a;
+        x.c = x.a - x.b;
+      },
+    ],
+  ];
+  for (const [what, assignments, formula] of updates) {
+    it(`updates: ${what}`, async () => {
+      // Longer than a piece for one thread of the fast engine, by no round number; and one number.
+      for (const layers of [
+        [flatten("flatten"), linear("fc", { outFeatures: 1021 })],
+        [conv2d("layer", { outChannels: 7, kernelSize: 3 })],
+        [flatten("flatten"), linear("fc", { outFeatures: 1 })],
+      ] as const) {
+        const one = { ...engine, create: () => engine.create({ threads: 1 }) };
+        await withProgram(one, { input: [5, 6, 6], layers, batchSize: 1 }, async (program) => {
+          for (const { name, value, gradient } of program.parameters) {
+            const tensors = [value, gradient, program.newTensor(value)] as const;
+            const values = tensors.map((_, i) => uniform(`${name} ${i}`, sizeOf(value.shape)));
+            for (const [i, tensor] of tensors.entries()) await program.write(tensor, values[i] as Float32Array);
+            const update = program.compileUpdate(assignments(...tensors));
+            for (const run of [1.5, -0.25]) {
+              scalar.value = run;
+              update.run();
+              for (let i = 0; i < sizeOf(value.shape); i++) {
+                const at = (n: number) => values[n]?.[i] as number;
+                const x = { a: at(0), b: at(1), c: at(2) };
+                formula(x);
+                [x.a, x.b, x.c].forEach((y, n) => {
+                  (values[n] as Float32Array)[i] = y;
+                });
+              }
+              for (const [i, tensor] of tensors.entries()) {
+                const expected = values[i] as Float32Array;
+                // Seven operations, none of them a difference of large numbers: (c / 0.25)² is at most 16.
+                assertClose(
+                  await program.read(tensor),
+                  expected,
+                  { absolute: 64 * eps, relative: 64 * eps },
+                  `${name}, ${"abc"[i]}`,
+                );
+                expected.set(await program.read(tensor));
+              }
+            }
+          }
+        });
       }
+    });
+  }
+
+  it("updates refuse tensors of other shapes", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const [weight, bias] = program.parameters;
+      assert.ok(weight && bias);
+      const [target, other] = [weight.value, bias.value];
+      for (const operations of [
+        [["add", other]],
+        [
+          ["add", target],
+          ["multiply", other],
+        ],
+      ] as const) {
+        assert.throws(() => program.compileUpdate([{ target, from: target, operations }]), ShapeError);
+      }
+      assert.throws(() => program.compileUpdate([{ target, from: other, operations: [["add", target]] }]), ShapeError);
     });
   });
 
-  it("combine takes another scale at every call", async () => {
-    await withProgram(engine, chain, async (program) => {
-      const value = program.parameters[1]?.value;
-      assert.ok(value);
-      await program.write(value, new Float32Array(7).fill(1));
-      for (const scale of [2, 3, 0.5, 7]) program.combine([{ target: value, terms: [[scale, value]] }]);
-      assert.deepEqual(await program.read(value), new Float32Array(7).fill(21));
+  it("sums of squares, over pieces and padding", async () => {
+    const layers = [
+      flatten("flatten"),
+      linear("fc1", { outFeatures: 1021 }),
+      linear("fc2", { outFeatures: 64 }),
+      linear("fc3", { outFeatures: 1 }),
+    ];
+    await withProgram(engine, { input: [5, 6, 6], layers, batchSize: 1 }, async (program) => {
+      for (const { name, value } of program.parameters) {
+        const values = uniform(`${name} squares`, sizeOf(value.shape));
+        await program.write(value, values);
+        const expected = values.reduce((sum, x) => sum + x * x, 0);
+        // Rounding of at most 3,000 squares in a row, at random.
+        assertClose([program.sumOfSquares(value)], [expected], { relative: 1e-6 }, name);
+        await program.write(value, values.with(values.length - 1, Number.NaN));
+        assert.ok(Number.isNaN(program.sumOfSquares(value)));
+      }
     });
   });
 
   const tolerance = stackTolerance(engine, chain);
 
-  it("a weight changed by combine or write is the one that the next step computes with", async () => {
+  it("a weight changed by an update or write is the one that the next step computes with", async () => {
     await withProgram(engine, chain, async (program) => {
       const { images } = dataOf(chain, program.outputShape);
       const output = (await program.forwardTraining(images, 1, noDraws)).slice();
-      for (const { value } of program.parameters) program.combine([{ target: value, terms: [[2, value]] }]);
+      for (const { value } of program.parameters) {
+        program.compileUpdate([{ target: value, from: value, operations: [["multiply", { value: 2 }]] }]).run();
+      }
       const doubled = output.map((y) => 2 * y);
       assertCloseNorm(await program.forwardTraining(images, 1, noDraws), doubled, tolerance, "training");
       assertCloseNorm(await program.forward(images, 1, noDraws), doubled, tolerance, "evaluation");
@@ -179,10 +272,10 @@ describeEngines("tensors", (engine) => {
     });
   });
 
-  // Combinations know nothing of precisions and algorithms: once for each library.
+  // Updates know nothing of precisions and algorithms: once for each library.
   if (engine !== engines.find(({ create }) => create === engine.create)) return;
 
-  it("combinations that always differ, and reads, give back what they take", async () => {
+  it("updates with scalars that always differ, and reads, give back what they take", async () => {
     // On one thread: it is thousands of steps, each shorter than a wait for another thread on a busy machine.
     const alone = { ...engine, create: () => engine.create({ threads: 1 }) };
     await withProgram(alone, chain, async (program) => {
@@ -191,17 +284,17 @@ describeEngines("tensors", (engine) => {
       const velocity = program.newTensor(value);
       const into = new Float32Array(sizeOf(value.shape));
       let step = 0;
+      const share = { value: 0 };
+      const operations = [
+        ["multiply", share],
+        ["add", velocity],
+        ["multiply", { value: 0.5 }],
+      ] as const;
+      const update = program.compileUpdate([{ target: velocity, from: value, operations }]);
       const repeat = async (times: number) => {
         for (const last = step + times; step < last; step++) {
-          program.combine([
-            {
-              target: velocity,
-              terms: [
-                [0.5, velocity],
-                [1 / (step + 1), value],
-              ],
-            },
-          ]);
+          share.value = 1 / (step + 1);
+          update.run();
           await program.read(velocity, into);
         }
         return residentBytes();

@@ -128,7 +128,8 @@ function trainingProgram(
       const { name, ...layout } = tensors.own(like);
       return tensors.create({ ...layout, name: `tensor like ${name}` });
     },
-    combine: (combinations) => tensors.combine(combinations),
+    compileUpdate: (assignments) => tensors.compileUpdate(assignments),
+    sumOfSquares: (tensor) => tensors.sumOfSquares(tensors.own(tensor)),
     firstNonFinite: (of) =>
       [...parameters.values()].find(
         ({ value, gradient }) => !tensors.isFinite(of === "values" ? value : (gradient ?? value)),

@@ -1,12 +1,13 @@
 import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
-import type { Combination, Tensor } from "../engine.ts";
+import type { Assignment, Tensor, Update } from "../engine.ts";
 import { type Account, type Entry, execute } from "./account.ts";
-import { Combinations } from "./combinations.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
+import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
+import { Updates } from "./updates.ts";
 
 /** How to see whether a tensor's values are finite: sums of them are not if one of them is not. */
 interface Check {
@@ -14,9 +15,6 @@ interface Check {
   /** What makes the sums; absent where the values themselves take their place. */
   readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
-
-/** A power of 2. */
-const MAX_SUMS = 64;
 
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
@@ -27,7 +25,8 @@ export class TensorMemory {
   readonly #mapped: MappedMemory[] = [];
   /** Those among the mapped that primitives use while they run. */
   readonly #scratchpads: MappedMemory[] = [];
-  readonly #combinations: Combinations;
+  readonly #updates: Updates;
+  readonly #squares: SumsOfSquares;
   readonly #checks = new Map<Tensor, Check>();
   readonly #session: Session;
   #sums: MappedMemory | undefined;
@@ -39,7 +38,8 @@ export class TensorMemory {
     this.#library = library;
     this.#libc = libc;
     this.#session = library.session();
-    this.#combinations = new Combinations(library, account, (tensor) => this.own(tensor));
+    this.#updates = new Updates(library, libc, account, (tensor) => this.own(tensor));
+    this.#squares = new SumsOfSquares(library, libc, account, (session, desc) => this.#scratchpad(session, desc));
   }
 
   create(layout: Pick<EngineTensor, "name" | "parameter" | "shape" | "desc" | "plain" | "parts">): EngineTensor {
@@ -118,9 +118,14 @@ export class TensorMemory {
     return values;
   }
 
-  /** Each target ← Σ scale · tensor, one after the other, element by element as the tensors lie: all must have one layout. */
-  combine(combinations: readonly Combination[]): void {
-    this.#combinations.run(combinations);
+  /** Assignments, one after the other, element by element as the tensors lie: all must have one layout. */
+  compileUpdate(assignments: readonly Assignment[]): Update {
+    return this.#updates.compile(assignments);
+  }
+
+  /** Σ x², over padding too, which is 0. */
+  sumOfSquares(tensor: EngineTensor): number {
+    return this.#squares.of(tensor);
   }
 
   /** Whether all values are finite. */
@@ -140,9 +145,7 @@ export class TensorMemory {
     const length = tensor.bytes / 4;
     this.#sums ??= this.#libc.map(4 * MAX_SUMS);
     if (length <= MAX_SUMS) return { sums: this.#sums.view(tensor.address, length) };
-    // The library's threads share out rows, not what is in one.
-    let rows = MAX_SUMS;
-    while (length % rows !== 0) rows /= 2;
+    const rows = sumsOf(length);
     const [src, dst] = [session.plain([rows, length / rows], "f32"), session.plain([rows, 1], "f32")];
     const sum = session.reduceSum(src, dst);
     const args = session.args([
@@ -156,7 +159,8 @@ export class TensorMemory {
 
   close(): void {
     this.isOpen = false;
-    this.#combinations.close();
+    this.#updates.close();
+    this.#squares.close();
     this.#session.close();
     for (const memory of this.#mapped.splice(0)) memory.unmap();
     this.#sums?.unmap();

@@ -1,19 +1,20 @@
 import { DataError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
-  Combination,
+  Assignment,
   CompileRequest,
   DropoutDraws,
   Tensor,
-  Term,
   TrainableParameter,
   TrainingProgram,
+  Update,
   WorkAccount,
 } from "../engine.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
 import { Tensors } from "./tensors.ts";
+import { compileUpdate } from "./update.ts";
 
 /** What `backward` needs to know of the `forwardTraining` before it. */
 interface Step {
@@ -120,24 +121,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#tensors.add(like.shape, new Float64Array(this.#tensors.values(like).length));
   }
 
-  combine(combinations: readonly Combination[]): void {
-    for (const { target, terms } of combinations) this.#combine(target, terms);
+  compileUpdate(assignments: readonly Assignment[]): Update {
+    return compileUpdate(assignments, this.#tensors);
   }
 
-  #combine(target: Tensor, terms: readonly Term[]): void {
-    const result = this.#tensors.values(target);
-    const sources = terms.map(([scale, tensor]) => ({ scale, values: this.#sameShape(target, tensor) }));
-    for (let i = 0; i < result.length; i++) {
-      let sum = 0;
-      for (const { scale, values } of sources) sum += scale * (values[i] as number);
-      result[i] = sum;
-    }
-  }
-
-  #sameShape(target: Tensor, tensor: Tensor): Float64Array {
-    const values = this.#tensors.values(tensor);
-    if (tensor.shape.join() === target.shape.join()) return values;
-    throw new ShapeError(`combine: expected a term [${target.shape.join(", ")}], got [${tensor.shape.join(", ")}]`);
+  sumOfSquares(tensor: Tensor): number {
+    return this.#tensors.values(tensor).reduce((sum, x) => sum + x * x, 0);
   }
 
   firstNonFinite(of: "values" | "gradients"): string | undefined {

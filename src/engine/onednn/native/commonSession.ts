@@ -1,11 +1,20 @@
 /** The part of a session that the C APIs of oneDNN 2.x and 3.x have in common: what happens once primitive descriptors are there. */
-import { type Library, out, POINTER as P, SCRATCHPAD_USER, textAt, types } from "./library.ts";
-import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Role, Session } from "./oneDnn.ts";
+import { binary, type Library, out, POINTER as P, SCRATCHPAD_USER, textAt, types } from "./library.ts";
+import type {
+  BinaryOperation,
+  Desc,
+  Memory,
+  PreparedArgs,
+  Primitive,
+  PrimitiveDesc,
+  Role,
+  Session,
+  UnaryOperation,
+} from "./oneDnn.ts";
 
 const QUERY_IMPL_INFO_STR = 8;
-const argNumbers: Record<Exclude<Role, `term${number}`>, number> = {
+const argNumbers: Record<Exclude<Role, `operand${number}` | `term${number}`>, number> = {
   src: 1,
-  src1: 2,
   dst: 17,
   weights: 33,
   bias: 41,
@@ -17,6 +26,7 @@ const argNumbers: Record<Exclude<Role, `term${number}`>, number> = {
   diffBias: 169,
 };
 const MULTIPLE_SRC = 1024;
+const SRC_1 = 2;
 const EXEC_ARG_BYTES = 16;
 
 /** The brands exist for the type checker; this is the value behind them. */
@@ -59,10 +69,27 @@ export function attributesWith({ call }: Library, scope: Scope, append: (postOps
   return attr;
 }
 
-/** The members of a session that do not depend on how things are described. */
+/** Attributes of a primitive that takes its result through operations; `appendUnary` enters one that has no operand. */
+export function attributesWithOperations(
+  library: Library,
+  scope: Scope,
+  operations: readonly (BinaryOperation | UnaryOperation)[],
+  appendUnary: (postOps: bigint, operation: UnaryOperation["operation"]) => void,
+): bigint {
+  if (operations.length === 0) return library.attr;
+  return attributesWith(library, scope, (postOps) => {
+    for (const one of operations) {
+      if (!("operand" in one)) appendUnary(postOps, one.operation);
+      else library.call("dnnl_post_ops_append_binary", `${P}, int, ${P}`, postOps, binary[one.operation], one.operand);
+    }
+  });
+}
+
+/** The members of a session that do not depend on how things are described. `postOperation` is what numbers of post-operations are multiples of. */
 export function commonSession(
   library: Library,
   scope: Scope,
+  postOperation: number,
 ): Pick<
   Session,
   "bytes" | "same" | "reorder" | "implementation" | "primitive" | "memory" | "args" | "execute" | "close"
@@ -87,7 +114,7 @@ export function commonSession(
       scope.own("dnnl_memory_destroy", (slot) =>
         call("dnnl_memory_create", types([P, 4]), slot, desc, engine, address),
       ),
-    args: execArgs,
+    args: (memories) => execArgs(memories, postOperation),
     execute(primitive, args) {
       const bytes = args as unknown as Uint8Array;
       library.run(asHandle(primitive), bytes.length / EXEC_ARG_BYTES, bytes);
@@ -97,16 +124,18 @@ export function commonSession(
 }
 
 /** An array of `dnnl_exec_arg_t`: a number, padding, a handle. */
-function execArgs(memories: readonly (readonly [Role, Memory])[]): PreparedArgs {
+function execArgs(memories: readonly (readonly [Role, Memory])[], postOperation: number): PreparedArgs {
   const bytes = new Uint8Array(EXEC_ARG_BYTES * memories.length);
   const view = new DataView(bytes.buffer);
   memories.forEach(([role, memory], i) => {
-    view.setInt32(i * EXEC_ARG_BYTES, argNumber(role), true);
+    view.setInt32(i * EXEC_ARG_BYTES, argNumber(role, postOperation), true);
     view.setBigUint64(i * EXEC_ARG_BYTES + 8, asHandle(memory), true);
   });
   return bytes as unknown as PreparedArgs;
 }
 
-function argNumber(role: Role): number {
-  return role.startsWith("term") ? MULTIPLE_SRC + Number(role.slice(4)) : argNumbers[role as keyof typeof argNumbers];
+function argNumber(role: Role, postOperation: number): number {
+  if (role.startsWith("term")) return MULTIPLE_SRC + Number(role.slice(4));
+  if (role.startsWith("operand")) return postOperation * Number(role.slice(7)) + SRC_1;
+  return argNumbers[role as keyof typeof argNumbers];
 }

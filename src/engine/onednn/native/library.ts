@@ -10,8 +10,9 @@ import type { ConvolutionWindow, LrnOptions, NumberFormat, OneDnn, QueryRole, Se
 
 export const FORMAT_ANY = 1;
 export const LRN_ACROSS_CHANNELS = 2815;
-export const BINARY_MUL = 131057;
 export const REDUCTION_SUM = 196596;
+/** Of the binary primitive. */
+export const binary = { add: 131056, multiply: 131057, subtract: 131061 } as const;
 export const formats: Record<NumberFormat, number> = { bf16: 2, f32: 3 };
 const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
 export const pooling = { max: 511, average: 1023 } as const;

@@ -44,18 +44,29 @@ export type Role =
   | "diffDst"
   | "diffWeights"
   | "diffBias"
-  /** The second factor of `multiply`. */
-  | "src1"
+  /** The operand of the i-th operation of `elementwise`. */
+  | `operand${number}`
   /** The i-th term of `sum`. */
   | `term${number}`;
 
 /** The layouts that an implementation can be asked for. */
-export type QueryRole = Exclude<Role, "bias" | "diffBias" | "src1" | `term${number}`>;
+export type QueryRole = Exclude<Role, "bias" | "diffBias" | `operand${number}` | `term${number}`>;
 
 /** Format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
 
 export type Activation = "relu" | "tanh" | "sigmoid";
+
+/** x ← x ∘ operand; the operand is like x, or one number. */
+export interface BinaryOperation {
+  readonly operation: "add" | "subtract" | "multiply";
+  readonly operand: Desc;
+}
+
+/** x ← f(x). */
+export interface UnaryOperation {
+  readonly operation: "square" | "squareRoot" | "reciprocal";
+}
 
 export interface Window2d {
   readonly kernelSize: number;
@@ -122,8 +133,14 @@ export interface Session {
     window: Window2d,
     forward: PrimitiveDesc,
   ): PrimitiveDesc;
-  /** dst = src × src1, element by element. */
-  multiply(src: Desc, src1: Desc, dst: Desc): PrimitiveDesc;
+  /**
+   * dst = src, taken through the operations in order, element by element. dst may be the memory of src or of an operand: each element is
+   * read before it is written.
+   */
+  elementwise(
+    data: Desc,
+    operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]],
+  ): PrimitiveDesc;
   /** dst [M, N] = src [M, K] · weights [K, N]. */
   matmul(src: Desc, weights: Desc, dst: Desc): PrimitiveDesc;
   /** Over the last axis of [N, classes]. */

@@ -5,10 +5,17 @@
  * One function is longer than most: it is all that the project knows of this API, kept in one place. Names follow `dnnl.h`, values and
  * sizes were printed by a C program compiled with the 2.6.3 headers.
  */
-import { asHandle, attributesWith, commonSession, openScope, ownPrimitiveDesc } from "./commonSession.ts";
+import {
+  asHandle,
+  attributesWith,
+  attributesWithOperations,
+  commonSession,
+  openScope,
+  ownPrimitiveDesc,
+} from "./commonSession.ts";
 import {
   algorithm,
-  BINARY_MUL,
+  binary,
   both,
   copyOf,
   dims,
@@ -28,7 +35,16 @@ import {
   types,
   weighted,
 } from "./library.ts";
-import type { Activation, ConvolutionWindow, Desc, OneDnn, PrimitiveDesc, Session, Window2d } from "./oneDnn.ts";
+import type {
+  Activation,
+  ConvolutionWindow,
+  Desc,
+  OneDnn,
+  PrimitiveDesc,
+  Session,
+  UnaryOperation,
+  Window2d,
+} from "./oneDnn.ts";
 
 const MEMORY_DESC_BYTES = 696;
 /** Largest operation descriptor is the convolution's, 5,976 bytes. */
@@ -37,6 +53,13 @@ const eltwise: Record<Activation, { plain: number; useDst: number }> = {
   relu: { plain: 31, useDst: 256 },
   tanh: { plain: 47, useDst: 257 },
   sigmoid: { plain: 175, useDst: 260 },
+};
+const MULTIPLE_POST_OP = 16384;
+/** Kind, α and β; the reciprocal is α x^β. */
+const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: number, beta: number]> = {
+  square: [79, 0, 0],
+  squareRoot: [111, 0, 0],
+  reciprocal: [32, 1, -1],
 };
 
 /** Loads the library at `path`, which must be of version 2.6 or later of 2.x. */
@@ -94,7 +117,7 @@ function createSession(library: Library): Session {
   }
 
   return {
-    ...commonSession(library, scope),
+    ...commonSession(library, scope, MULTIPLE_POST_OP),
     any: (extents, format) =>
       memoryDesc((bytes) => {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
@@ -170,7 +193,19 @@ function createSession(library: Library): Session {
       const args = [pooling[kind], diffSrc, diffDst, ...poolArgs(window)];
       return primitiveDesc("pooling_backward", types(["int", 1], [P, 6]), args, forward);
     },
-    multiply: (src, src1, dst) => primitiveDesc("binary", types(["int", 1], [P, 3]), [BINARY_MUL, src, src1, dst]),
+    elementwise(data, [first, ...then]) {
+      const attributes = attributesWithOperations(library, scope, then, (postOps, operation) => {
+        const [kind, alpha, beta] = unary[operation];
+        call("dnnl_post_ops_append_eltwise", `${P}, float, int, float, float`, postOps, 1, kind, alpha, beta);
+      });
+      return primitiveDesc(
+        "binary",
+        types(["int", 1], [P, 3]),
+        [binary[first.operation], data, first.operand, data],
+        null,
+        attributes,
+      );
+    },
     matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
     logSoftmaxForward: (data) => primitiveDesc("logsoftmax_forward", `int, ${P}, int`, [FORWARD_TRAINING, data, 1]),
     logSoftmaxBackward: (gradient, data, forward) =>

@@ -4,10 +4,17 @@
  * One function is longer than most: it is all that the project knows of this API, kept in one place. Names follow `dnnl.h`. Values and
  * signatures are those of the headers of 3.0, 3.3, 3.7.2 and 3.12.1, which agree.
  */
-import { asHandle, attributesWith, commonSession, openScope, ownPrimitiveDesc } from "./commonSession.ts";
+import {
+  asHandle,
+  attributesWith,
+  attributesWithOperations,
+  commonSession,
+  openScope,
+  ownPrimitiveDesc,
+} from "./commonSession.ts";
 import {
   algorithm,
-  BINARY_MUL,
+  binary,
   both,
   dims,
   FORMAT_ANY,
@@ -26,13 +33,29 @@ import {
   types,
   weighted,
 } from "./library.ts";
-import type { Activation, ConvolutionWindow, Desc, OneDnn, PrimitiveDesc, Session, Window2d } from "./oneDnn.ts";
+import type {
+  Activation,
+  ConvolutionWindow,
+  Desc,
+  OneDnn,
+  PrimitiveDesc,
+  Session,
+  UnaryOperation,
+  Window2d,
+} from "./oneDnn.ts";
 
 const SOFTMAX_LOG = 196609;
 const eltwise: Record<Activation, { plain: number; useDst: number }> = {
   relu: { plain: 32, useDst: 256 },
   tanh: { plain: 33, useDst: 257 },
   sigmoid: { plain: 41, useDst: 260 },
+};
+const MULTIPLE_POST_OP = 32768;
+/** Kind, α and β; the reciprocal is α x^β. */
+const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: number, beta: number]> = {
+  square: [35, 0, 0],
+  squareRoot: [37, 0, 0],
+  reciprocal: [48, 1, -1],
 };
 const NO_ATTRIBUTES = 0n;
 
@@ -71,7 +94,7 @@ function createSession(library: Library): Session {
   }
 
   return {
-    ...commonSession(library, scope),
+    ...commonSession(library, scope, MULTIPLE_POST_OP),
     any: (extents, format) =>
       memoryDesc((slot) => {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
@@ -146,7 +169,18 @@ function createSession(library: Library): Session {
       const args = [pooling[kind], diffSrc, diffDst, ...poolArgs(window), forward];
       return primitiveDesc("pooling_backward", types(["int", 1], [P, 8]), args);
     },
-    multiply: (src, src1, dst) => primitiveDesc("binary", types(["int", 1], [P, 3]), [BINARY_MUL, src, src1, dst]),
+    elementwise(data, [first, ...then]) {
+      const attributes = attributesWithOperations(library, scope, then, (postOps, operation) => {
+        const [kind, alpha, beta] = unary[operation];
+        call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, kind, alpha, beta);
+      });
+      return primitiveDesc(
+        "binary",
+        types(["int", 1], [P, 3]),
+        [binary[first.operation], data, first.operand, data],
+        attributes,
+      );
+    },
     matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
     logSoftmaxForward(data) {
       const args = [FORWARD_TRAINING, SOFTMAX_LOG, data, data, 1];

@@ -25,10 +25,10 @@ export const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSiz
   plan.addCall(draw, [mask]);
   const maskInLayout = plan.inLayout(mask, input.desc);
   const output = plan.value(input.dims, input.desc);
-  const multiply = session.multiply(input.desc, input.desc, input.desc);
+  const multiply = session.elementwise(input.desc, [{ operation: "multiply", operand: input.desc }]);
   plan.add("dropout", multiply, [
     ["src", input],
-    ["src1", maskInLayout],
+    ["operand0", maskInLayout],
     ["dst", output],
   ]);
   return {
@@ -39,7 +39,7 @@ export const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSiz
       const gradient = plan.inLayout(outputGradient, input.desc);
       plan.add("dropout", multiply, [
         ["src", gradient],
-        ["src1", maskInLayout],
+        ["operand0", maskInLayout],
         ["dst", gradient],
       ]);
       return gradient;

@@ -1,0 +1,36 @@
+import type { Desc, Session } from "./native/oneDnn.ts";
+
+/**
+ * Bytes of all tensors that each thread works on at a time, which a core's own cache holds: what goes over them several times reads and writes
+ * memory once, not every time.
+ */
+const PIECE_BYTES = 768 * 1024;
+/** Pieces begin where cache lines and vectors do. */
+const PIECE_MULTIPLE = 1024;
+
+/** Tensors of one length as pieces, one behind the other; the last one may be shorter. */
+export interface Pieces {
+  /** Values of a piece. */
+  readonly length: number;
+  readonly count: number;
+  readonly descs: readonly [piece: Desc, last: Desc];
+  readonly lengths: readonly [piece: number, last: number];
+}
+
+/** The most values of a piece of so many tensors. */
+export function mostInPiece(tensors: number, threads: number): number {
+  return Math.floor(PIECE_BYTES / 4 / tensors / PIECE_MULTIPLE) * PIECE_MULTIPLE * threads;
+}
+
+/** Cuts `tensors` tensors of `length` values each into pieces for so many threads. */
+export function cutIntoPieces(session: Session, length: number, tensors: number, threads: number): Pieces {
+  const piece = Math.min(length, mostInPiece(tensors, threads));
+  const count = Math.ceil(length / piece);
+  const lengths = [piece, length - (count - 1) * piece] as const;
+  return {
+    length: piece,
+    count,
+    lengths,
+    descs: [session.plain([lengths[0]], "f32"), session.plain([lengths[1]], "f32")],
+  };
+}

@@ -1,0 +1,28 @@
+/** Every optimizer by the name of its kind. */
+import { z } from "zod";
+import { adam, adamSchema } from "./adam.ts";
+import { adamW, adamWSchema } from "./adamW.ts";
+import type { OptimizerKind } from "./optimizerKind.ts";
+import { sgd, sgdSchema } from "./sgd.ts";
+
+/** The options of an optimizer; what names no `kind` is SGD. */
+export const optimizerSchema = z.preprocess(
+  (json) => (typeof json === "object" && json !== null && !("kind" in json) ? { kind: "sgd", ...json } : json),
+  z.discriminatedUnion("kind", [sgdSchema, adamSchema, adamWSchema]),
+);
+
+export type OptimizerOptions = z.infer<typeof optimizerSchema>;
+export type OptimizerName = OptimizerOptions["kind"];
+
+const kinds: { readonly [K in OptimizerName]: OptimizerKind<Extract<OptimizerOptions, { kind: K }>> } = {
+  sgd,
+  adam,
+  adamw: adamW,
+};
+
+export const optimizerNames = Object.keys(kinds) as readonly OptimizerName[];
+
+/** The kind that some options are of. */
+export function optimizerKind<O extends OptimizerOptions>(options: O): OptimizerKind<O> {
+  return kinds[options.kind] as unknown as OptimizerKind<O>;
+}
