@@ -21,6 +21,7 @@ import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { sizeOf } from "../src/shape.ts";
 import { type Sgd, updateSgd } from "../src/training/sgd.ts";
+import { oneHotTargets } from "../src/training/targets.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
 import {
   type Chain,
@@ -132,8 +133,8 @@ for (const { name, create, settings, arithmetic } of engines.filter((engine) => 
       const engine = create();
       const program = await compileGolden(engine, settings, { input: [4, 11, 9], layers: everyKind, batchSize }, seed);
       const images = drawn(seed, "images", batchSize * 4 * 11 * 9, -1, 1);
-      const labels = drawnLabels(seed, batchSize, 5);
-      const { loss, logits } = await program.forwardBackward(images, labels, batchSize, { seed, first });
+      const targets = oneHotTargets(drawnLabels(seed, batchSize, 5), 5);
+      const { loss, logits } = await program.forwardBackward(images, targets, batchSize, { seed, first });
       const check = (actual: ArrayLike<number>, expected: Float64Array, what: string) => {
         const rounding = smallTolerance[arithmetic.sums];
         const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
@@ -164,8 +165,8 @@ for (const { name, create, settings } of fastEngines) {
         const chain = withoutDropout(network, batchSize);
         const program = await compileGolden(engine, settings, chain, seed);
         const images = drawn(seed, "images", batchSize * sizeOf(chain.input), -1, 1);
-        const labels = drawnLabels(seed, batchSize, 1000);
-        const { logits } = await program.forwardBackward(images, labels, batchSize, noDraws);
+        const targets = oneHotTargets(drawnLabels(seed, batchSize, 1000), 1000);
+        const { logits } = await program.forwardBackward(images, targets, batchSize, noDraws);
         const expected = doubles(golden.logits);
         const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
         assertClose(logits, expected, { absolute: tolerance.logits * largest }, "logits");
@@ -183,7 +184,7 @@ for (const { name, create, settings } of fastEngines) {
           assertCloseNorm(actualValues, expectedValues, tolerance.gradients, `gradient of ${key}`);
         }
         const form: Sgd = { kind: "sgd", form: "pytorch", momentum: sgd.momentum, weightDecay: sgd.weight_decay };
-        const targets = program.parameters.map(({ value, gradient }) => ({
+        const updated = program.parameters.map(({ value, gradient }) => ({
           value,
           gradient,
           velocity: program.newTensor(value),
@@ -192,8 +193,8 @@ for (const { name, create, settings } of fastEngines) {
         }));
         const losses: number[] = [];
         for (let step = 0; step < golden.losses.length; step++) {
-          losses.push((await program.forwardBackward(images, labels, batchSize, noDraws)).loss);
-          for (const target of targets) updateSgd(program, form, sgd.lr, target);
+          losses.push((await program.forwardBackward(images, targets, batchSize, noDraws)).loss);
+          for (const target of updated) updateSgd(program, form, sgd.lr, target);
         }
         assertClose(losses, golden.losses, { relative: tolerance.losses }, "loss before step");
         program.close();

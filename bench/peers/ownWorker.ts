@@ -2,6 +2,7 @@
 import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { type Sgd, updateSgd } from "../../src/training/sgd.ts";
+import { oneHotTargets } from "../../src/training/targets.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 
@@ -38,7 +39,8 @@ interface Steps {
 function training(program: TrainingProgram, { classes }: Chain): Steps {
   const { batchSize } = program;
   const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
-  const targets = program.parameters.map(({ value, gradient }) => ({
+  const targets = oneHotTargets(labels, classes);
+  const updated = program.parameters.map(({ value, gradient }) => ({
     value,
     gradient,
     velocity: program.newTensor(value),
@@ -49,9 +51,9 @@ function training(program: TrainingProgram, { classes }: Chain): Steps {
   return {
     program,
     async step() {
-      const { loss } = await program.forwardBackward(program.input, labels, batchSize, { seed: 1, first });
+      const { loss } = await program.forwardBackward(program.input, targets, batchSize, { seed: 1, first });
       first += batchSize;
-      for (const target of targets) updateSgd(program, SGD, LEARNING_RATE, target);
+      for (const target of updated) updateSgd(program, SGD, LEARNING_RATE, target);
       if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);
     },
   };

@@ -8,6 +8,7 @@ import { type NetworkFigures, spread, type TrainingFigures } from "../report/ben
 import { sizeOf } from "../shape.ts";
 import { findRecipe } from "../training/recipe.ts";
 import { updateSgd } from "../training/sgd.ts";
+import { oneHotTargets } from "../training/targets.ts";
 import { layerFigures, secondsOf } from "./benchmarkAccount.ts";
 import { sgdTargets } from "./sgdTargets.ts";
 
@@ -101,13 +102,15 @@ export async function initialize(program: Program, network: Network): Promise<vo
 function trainingStep(program: TrainingProgram, images: Float32Array): () => Promise<void> {
   const recipe = findRecipe("fashion");
   const { batchSize } = program;
-  const targets = sgdTargets(program, recipe);
-  const labels = Array.from({ length: batchSize }, (_, i) => i % sizeOf(program.outputShape));
+  const updated = sgdTargets(program, recipe);
+  const classes = sizeOf(program.outputShape);
+  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
+  const targets = oneHotTargets(labels, classes);
   let first = 0;
   return async () => {
-    await program.forwardBackward(images, labels, batchSize, { seed: SEED, first });
+    await program.forwardBackward(images, targets, batchSize, { seed: SEED, first });
     first += batchSize;
-    for (const target of targets) updateSgd(program, recipe.optimizer, recipe.learningRate, target);
+    for (const target of updated) updateSgd(program, recipe.optimizer, recipe.learningRate, target);
     program.firstNonFinite("values");
     await new Promise(setImmediate);
   };

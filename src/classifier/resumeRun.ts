@@ -3,6 +3,7 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
+import type { Recipe } from "../training/recipe.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
@@ -58,6 +59,11 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--fit", settings.fit, recipe.fit],
     ["--filter", settings.filter, recipe.filter],
     ["--normalization", settings.normalization, recipe.normalization],
+    ["--label-smoothing", settings.labelSmoothing, recipe.labelSmoothing],
+    ["--mixup", settings.mixup, recipe.mixup],
+    ["--class-weights", named(settings.classWeights), named(recipe.classWeights)],
+    ["--sampler", settings.sampler, recipe.sampler],
+    ["--early-stopping", settings.earlyStopping, recipe.earlyStopping?.patience],
     ["--augment", settings.augment && namesOf(settings.augment), namesOf(Object.keys(recipe.augmentation))],
     ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
     ["--precision", settings.precision === "auto" ? undefined : settings.precision, config.precision],
@@ -70,6 +76,10 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ([flag, value, stored]) => `${flag} is ${String(value)}, the run was started with ${String(stored ?? "none")}`,
   );
   throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
+}
+
+function named(weights: Recipe["classWeights"] | undefined): string | undefined {
+  return typeof weights === "object" ? JSON.stringify(weights) : weights;
 }
 
 function namesOf(augmentation: readonly string[]): string {
@@ -106,7 +116,9 @@ async function givenRecipe({ recipe: stored }: RunConfig, { recipe }: RunSetting
   const { epochs, batchSize, learningRate, seed, optimizer, fit, filter, normalization, augmentation } = stored;
   const { momentum, weightDecay } = optimizer;
   const values = { epochs, batchSize, learningRate, seed, momentum, weightDecay, fit, filter, normalization };
-  return nameWithChanges({ ...(await resolveRecipe(recipe, values)), augmentation }, stored);
+  const { labelSmoothing, mixup, classWeights, sampler, earlyStopping } = stored;
+  const objective = { labelSmoothing, mixup, classWeights, sampler, ...(earlyStopping ? { earlyStopping } : {}) };
+  return nameWithChanges({ ...(await resolveRecipe(recipe, values)), ...objective, augmentation }, stored);
 }
 
 /** The given one's name, and what else of it differs from the stored one if the name does not. */

@@ -18,6 +18,12 @@ export interface RecipeOverrides {
   readonly fit?: FitName;
   readonly filter?: Filter;
   readonly normalization?: Recipe["normalization"];
+  readonly labelSmoothing?: number;
+  readonly mixup?: number;
+  readonly classWeights?: Recipe["classWeights"];
+  readonly sampler?: Recipe["sampler"];
+  /** Evaluations without a better accuracy after which a run ends. */
+  readonly earlyStopping?: number;
   /** What is done to training pictures: these and no others, as strong as in the recipe, or else as usual. */
   readonly augment?: readonly AugmentationName[];
 }
@@ -31,13 +37,16 @@ export async function resolveNetwork(network: string | Network): Promise<Network
 /** A recipe by name, by JSON file, or as it is, with single values replaced. Throws ConfigError naming what does not fit. */
 export async function resolveRecipe(recipe: string | Recipe, overrides: RecipeOverrides): Promise<Recipe> {
   const base = await baseRecipe(recipe);
-  const { momentum, weightDecay, augment, ...values } = overrides;
+  const { momentum, weightDecay, augment, earlyStopping: patience, ...values } = overrides;
   const { epochs, batchSize, learningRate, seed, fit, filter, normalization } = values;
   const optimizer = { ...base.optimizer, ...defined({ momentum, weightDecay }) };
   const augmentation = augment ? chosenAugmentation(augment, base.augmentation) : base.augmentation;
+  const { labelSmoothing, mixup, classWeights, sampler } = values;
   const plain = defined({ epochs, batchSize, learningRate, seed, fit, filter, normalization });
+  const objective = defined({ labelSmoothing, mixup, classWeights, sampler });
+  const stopping = patience === undefined ? {} : { earlyStopping: { ...base.earlyStopping, patience } };
   return parseRecipe(
-    { ...base, ...plain, optimizer, augmentation },
+    { ...base, ...plain, ...objective, ...stopping, optimizer, augmentation },
     typeof recipe === "string" ? `recipe ${recipe}` : "recipe",
   );
 }

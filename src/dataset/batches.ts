@@ -27,7 +27,7 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** What is random in training, and in which epoch: a picture's position in the split is the index of its use. Default: nothing. */
+  /** What is random in training, and in which epoch: a place in the order is the index of a picture's use. Default: nothing. */
   readonly random?: { readonly changes: RandomChanges; readonly epoch: number } | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
@@ -84,7 +84,7 @@ async function* generate(
       for (let row = 0; row < count; row++) {
         const index = indices[row] as number;
         labels[row] = split.label(index);
-        random?.changes.begin(random.epoch, index);
+        random?.changes.begin(random.epoch, start + row);
         prepare(split.image(index), images, row * imageSize, view);
       }
       images.fill(0, count * imageSize);
