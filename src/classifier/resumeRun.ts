@@ -3,7 +3,7 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
-import type { Recipe } from "../training/recipe.ts";
+import { describeClassWeights } from "../training/classWeights.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
@@ -41,6 +41,7 @@ export async function resumeRun(
 /** Throws ConfigError naming every setting that is given and differs from what the run was started with, with both values. */
 async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
   const { recipe, dataset, engine } = config;
+  const { classWeights } = settings;
   const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
     ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
@@ -61,7 +62,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--normalization", settings.normalization, recipe.normalization],
     ["--label-smoothing", settings.labelSmoothing, recipe.labelSmoothing],
     ["--mixup", settings.mixup, recipe.mixup],
-    ["--class-weights", named(settings.classWeights), named(recipe.classWeights)],
+    ["--class-weights", classWeights && describeClassWeights(classWeights), describeClassWeights(recipe.classWeights)],
     ["--sampler", settings.sampler, recipe.sampler],
     ["--early-stopping", settings.earlyStopping, recipe.earlyStopping?.patience],
     ["--augment", settings.augment && namesOf(settings.augment), namesOf(Object.keys(recipe.augmentation))],
@@ -76,10 +77,6 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ([flag, value, stored]) => `${flag} is ${String(value)}, the run was started with ${String(stored ?? "none")}`,
   );
   throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
-}
-
-function named(weights: Recipe["classWeights"] | undefined): string | undefined {
-  return typeof weights === "object" ? JSON.stringify(weights) : weights;
 }
 
 function namesOf(augmentation: readonly string[]): string {

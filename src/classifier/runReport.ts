@@ -9,6 +9,7 @@ import { drawCurves } from "../report/curves.ts";
 import { type ReportPrediction, type ReportSection, renderReport } from "../report/html.ts";
 import { toPng } from "../report/png.ts";
 import { sizeOf } from "../shape.ts";
+import { describeClassWeights } from "../training/classWeights.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
@@ -100,7 +101,7 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
 }
 
 function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
-  const { optimizer, schedule, initializer } = recipe;
+  const { optimizer, schedule, initializer, earlyStopping: stopping } = recipe;
   const sections: readonly ReportSection[] = [
     {
       heading: "Data",
@@ -124,6 +125,10 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
         ["learning rate", `${recipe.learningRate}, ${schedule.kind}`],
         ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
         ["optimizer", `SGD, ${optimizer.form} form, momentum ${optimizer.momentum}, decay ${optimizer.weightDecay}`],
+        ["loss", `cross-entropy, label smoothing ${recipe.labelSmoothing}, mixup ${recipe.mixup}`],
+        ["class weights", describeClassWeights(recipe.classWeights)],
+        ["sampler", recipe.sampler],
+        ["early stopping", stopping ? `after ${stopping.patience} evaluations, above ${stopping.minDelta}` : "none"],
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
         ["seed", String(recipe.seed)],
       ],

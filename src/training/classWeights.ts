@@ -16,6 +16,21 @@ export const classWeightsSchema = z.union([
 
 export type ClassWeights = z.infer<typeof classWeightsSchema>;
 
+/** For people, and to compare: `balanced`, or weights as JSON. */
+export function describeClassWeights(weights: ClassWeights): string {
+  return typeof weights === "string" ? weights : JSON.stringify(weights);
+}
+
+/** Throws ConfigError for the name of a class that is none. */
+export function checkClassWeights(weights: ClassWeights, classNames: readonly string[]): void {
+  if (typeof weights === "string") return;
+  const unknown = Object.keys(weights).filter((name) => !classNames.includes(name));
+  if (unknown.length === 0) return;
+  throw new ConfigError(
+    `classWeights: expected names of classes (${classNames.join(", ")}), got ${unknown.join(", ")}; correct the recipe`,
+  );
+}
+
 /** The weights by label. Shapes: [classes]. Throws ConfigError for a name that is no class. */
 export function weightsOfClasses(
   weights: ClassWeights,
@@ -24,12 +39,7 @@ export function weightsOfClasses(
 ): Float64Array {
   if (weights === "none") return new Float64Array(classNames.length).fill(1);
   if (weights === "balanced") return balancedWeights(split, classNames.length);
-  const unknown = Object.keys(weights).filter((name) => !classNames.includes(name));
-  if (unknown.length > 0) {
-    throw new ConfigError(
-      `classWeights: expected names of classes (${classNames.join(", ")}), got ${unknown.join(", ")}; correct the recipe`,
-    );
-  }
+  checkClassWeights(weights, classNames);
   return Float64Array.from(classNames, (name) => weights[name] ?? 1);
 }
 
