@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBeta } from "./beta.ts";
 
-const N = 20_000;
+const N = 200_000;
 const draws = (alpha: number, seed = 1) => {
   const beta = createBeta(seed, "beta.test", alpha);
   return Float64Array.from({ length: N }, (_, i) => beta(i));

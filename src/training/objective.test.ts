@@ -48,8 +48,8 @@ test("pictures, targets and the count of right answers are mixed by the same λ 
   const targets = objective.prepare(batch, 24);
   const { lambda, partners } = createMixes(plain.seed, 1, 8)(24, 8);
   assert.ok(lambda > 0.01 && lambda < 0.99);
-  // Always answers class 0: λ for each picture that is one, and 1 − λ for each whose partner is.
-  const scores = Float32Array.from({ length: 24 }, (_, i) => Number(i % 3 === 0));
+  // Answers in turn: over a batch, one answer for all would be right as often for the partners as for the pictures.
+  const scores = Float32Array.from({ length: 24 }, (_, i) => Number(i % 3 === Math.floor(i / 3) % 3));
   let right = 0;
   for (const [row, partner] of partners.entries()) {
     const [own, other] = [before[row] as number, before[partner] as number];
@@ -58,7 +58,7 @@ test("pictures, targets and the count of right answers are mixed by the same λ 
       const expected = lambda * Number(labels[row] === c) + (1 - lambda) * Number(labels[partner] === c);
       assert.ok(Math.abs((targets[row * 3 + c] as number) - expected) < 1e-6);
     }
-    right += lambda * Number(labels[row] === 0) + (1 - lambda) * Number(labels[partner] === 0);
+    right += lambda * Number(labels[row] === row % 3) + (1 - lambda) * Number(labels[partner] === row % 3);
   }
   assert.ok(Math.abs(objective.countCorrect(scores, batch) - right) < 1e-9);
 });
