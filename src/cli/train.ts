@@ -66,7 +66,11 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--momentum <x>", "share of the last step kept in the next", share)
     .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
     .option("--label-smoothing <x>", "share of every target spread over all classes, such as 0.1", share)
-    .option("--mixup <alpha>", "mix images and labels in pairs, λ of Beta(alpha, alpha), such as 0.2", nonNegative)
+    .option(
+      "--mixup <alpha>",
+      "mix images and labels in pairs, by shares of Beta(alpha, alpha), such as 0.2",
+      nonNegative,
+    )
     .addOption(
       new Option("--class-weights <name>", "balanced: the loss counts all classes alike").choices(["none", "balanced"]),
     )
