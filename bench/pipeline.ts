@@ -15,6 +15,7 @@ import { fitNames } from "../src/image/fit.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
+import { createObjective } from "../src/training/objective.ts";
 import { createOptimizer } from "../src/training/optimizer.ts";
 
 /** Steps of each kind before those that count. */
@@ -78,7 +79,7 @@ async function compile({ config, engine }: PreparedRun): Promise<TrainingProgram
 }
 
 /** A batch ready to be computed. */
-type Feed = () => Promise<Omit<Batch, "indices" | "view">>;
+type Feed = () => Promise<Batch>;
 
 /** Of one kind of step, milliseconds of each: all of it, and the part before its batch is there. */
 interface Times {
@@ -89,23 +90,26 @@ interface Times {
 async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ real: Times; resident: Times }> {
   const { recipe } = run.config;
   const optimizer = createOptimizer(program, recipe);
+  const objective = createObjective(recipe, program.batchSize, run.dataset.train, run.config.dataset.classNames);
   let [first, step] = [0, 0];
   const measureStep = async (feed: Feed, times: Times) => {
     const start = performance.now();
-    const { images, labels, count } = await feed();
+    const batch = await feed();
     times.waiting.push(performance.now() - start);
-    await program.forwardBackward(images, labels, count, { seed: SEED, first });
-    optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: count });
+    const targets = objective.prepare(batch, first);
+    await program.forwardBackward(batch.images, targets, batch.count, { seed: SEED, first });
+    optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: batch.count });
     await new Promise(setImmediate);
     times.step.push(performance.now() - start);
-    first += count;
+    first += batch.count;
   };
   const result = { real: { step: [], waiting: [] }, resident: { step: [], waiting: [] } };
   const real = realFeed(run, program);
   const noise = new Float32Array(program.input.length);
   fillUniform(randomStream(SEED, "bench/pipeline"), 0, noise);
   const labels = Int32Array.from({ length: program.batchSize }, (_, i) => i % run.config.dataset.classNames.length);
-  const resident: Feed = async () => ({ images: program.input, labels, count: program.batchSize });
+  const indices = new Uint32Array(program.batchSize);
+  const resident: Feed = async () => ({ images: program.input, labels, indices, count: program.batchSize, view: 0 });
   const measureResident = () => {
     // What the real data took the place of is put back before the clock starts.
     program.input.set(noise);

@@ -140,18 +140,29 @@ export function fillGaussian(
   });
 }
 
-/** A random order of 0 … length − 1 (Fisher–Yates), one for each counter. */
+/** A random order of 0 … length − 1, one for each counter. */
 export function permutation(stream: RandomStream, counter: number, length: number): Uint32Array {
-  const words = new Uint32Array(length);
-  fillWords(stream, counter, words);
-  const order = Uint32Array.from({ length }, (_, i) => i);
+  const order = new Uint32Array(length);
+  fillPermutation(stream, counter, order, new Uint32Array(length));
+  return order;
+}
+
+/** As `permutation` (Fisher–Yates), into the first `length` places of `order`. `words` is scratch space of as many. */
+export function fillPermutation(
+  stream: RandomStream,
+  counter: number,
+  order: Uint32Array,
+  words: Uint32Array,
+  length = order.length,
+): void {
+  fillWords(stream, counter, words, { length });
+  for (let i = 0; i < length; i++) order[i] = i;
   for (let i = length - 1; i > 0; i--) {
     const j = Math.floor(((words[i] as number) / 0x100000000) * (i + 1));
     const swapped = order[i] as number;
     order[i] = order[j] as number;
     order[j] = swapped;
   }
-  return order;
 }
 
 /**

@@ -106,10 +106,17 @@ const projection: Loss = (output) => {
   return { loss: output.reduce((sum, y, i) => sum + y * (gradient[i] as number), 0), gradient };
 };
 
-const crossEntropy: Loss = (logits) => {
-  const gradient = new Float64Array(logits.length);
-  return { loss: softmaxCrossEntropy(logits, 1, 1, gradient), gradient };
-};
+const crossEntropyWith =
+  (targetsOf: (classes: number) => Float64Array): Loss =>
+  (logits) => {
+    const gradient = new Float64Array(logits.length);
+    return { loss: softmaxCrossEntropy(logits, targetsOf(logits.length), 1, gradient), gradient };
+  };
+
+const crossEntropy = crossEntropyWith((classes) => Float64Array.from({ length: classes }, (_, c) => Number(c === 1)));
+
+/** Of no sum in particular, as class weights make them. */
+const weightedCrossEntropy = crossEntropyWith((classes) => random("targets", classes).map(Math.abs));
 
 function checkGradients({ input, layers }: Case, loss: Loss): void {
   const chain = new Chain(opsOf({ input, layers, batchSize: 1 }), input, 1);
@@ -148,6 +155,10 @@ for (const [kind, variants] of Object.entries(cases)) {
 describe("finite differences, through the loss", () => {
   it("softmax with cross-entropy alone", () => {
     checkGradients({ input: [5, 1, 1], layers: [flatten("f")] }, crossEntropy);
+  });
+
+  it("with targets for every class, whose sum is not 1", () => {
+    checkGradients({ input: [5, 1, 1], layers: [flatten("f")] }, weightedCrossEntropy);
   });
 
   it("every kind in one chain", () => {

@@ -22,6 +22,7 @@ import { findNetwork } from "../src/network/alexnet.ts";
 import { sizeOf } from "../src/shape.ts";
 import { createOptimizer } from "../src/training/optimizer.ts";
 import type { Sgd } from "../src/training/sgd.ts";
+import { oneHotTargets } from "../src/training/targets.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
 import {
   type Chain,
@@ -133,8 +134,8 @@ for (const { name, create, settings, arithmetic } of engines.filter((engine) => 
       const engine = create();
       const program = await compileGolden(engine, settings, { input: [4, 11, 9], layers: everyKind, batchSize }, seed);
       const images = drawn(seed, "images", batchSize * 4 * 11 * 9, -1, 1);
-      const labels = drawnLabels(seed, batchSize, 5);
-      const { loss, logits } = await program.forwardBackward(images, labels, batchSize, { seed, first });
+      const targets = oneHotTargets(drawnLabels(seed, batchSize, 5), 5);
+      const { loss, logits } = await program.forwardBackward(images, targets, batchSize, { seed, first });
       const check = (actual: ArrayLike<number>, expected: Float64Array, what: string) => {
         const rounding = smallTolerance[arithmetic.sums];
         const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
@@ -165,8 +166,8 @@ for (const { name, create, settings } of fastEngines) {
         const chain = withoutDropout(network, batchSize);
         const program = await compileGolden(engine, settings, chain, seed);
         const images = drawn(seed, "images", batchSize * sizeOf(chain.input), -1, 1);
-        const labels = drawnLabels(seed, batchSize, 1000);
-        const { logits } = await program.forwardBackward(images, labels, batchSize, noDraws);
+        const targets = oneHotTargets(drawnLabels(seed, batchSize, 1000), 1000);
+        const { logits } = await program.forwardBackward(images, targets, batchSize, noDraws);
         const expected = doubles(golden.logits);
         const largest = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
         assertClose(logits, expected, { absolute: tolerance.logits * largest }, "logits");
@@ -187,7 +188,7 @@ for (const { name, create, settings } of fastEngines) {
         const optimizer = createOptimizer(program, { optimizer: form });
         const losses: number[] = [];
         for (let step = 0; step < golden.losses.length; step++) {
-          losses.push((await program.forwardBackward(images, labels, batchSize, noDraws)).loss);
+          losses.push((await program.forwardBackward(images, targets, batchSize, noDraws)).loss);
           optimizer.step({ learningRate: sgd.lr, step: step + 1, images: batchSize });
         }
         assertClose(losses, golden.losses, { relative: tolerance.losses }, "loss before step");

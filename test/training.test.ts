@@ -25,6 +25,7 @@ import type { Evaluation } from "../src/training/metrics.ts";
 import { createOptimizer } from "../src/training/optimizer.ts";
 import { initialPosition, type Position } from "../src/training/position.ts";
 import { parseRecipe, type Recipe } from "../src/training/recipe.ts";
+import { oneHotTargets } from "../src/training/targets.ts";
 import { type Training, type TrainingListener, train } from "../src/training/train.ts";
 import { assertClose } from "./assertClose.ts";
 import type { CompileSettings } from "./chains.ts";
@@ -106,6 +107,7 @@ function listener(own: Partial<TrainingListener>): TrainingListener {
     onEvaluationProgress() {},
     async onEvaluation() {},
     onStuck() {},
+    onEarlyStop() {},
     ...own,
   };
 }
@@ -158,7 +160,7 @@ test("the last, smaller batch of an epoch is a step of its own size", async () =
     const places = Array.from({ length: count }, (_, i) => first + i);
     const images = Float32Array.from(places.flatMap(input));
     const labels = places.map((at) => training.train.label(order[at] as number));
-    await exact.program.forwardBackward(images, labels, count, { seed: recipe.seed, first });
+    await exact.program.forwardBackward(images, oneHotTargets(labels, 10), count, { seed: recipe.seed, first });
     for (const { name, gradient } of exact.program.parameters) {
       const step = await exact.program.read(gradient);
       weights.set(

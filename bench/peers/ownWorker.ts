@@ -3,6 +3,7 @@ import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { createOptimizer } from "../../src/training/optimizer.ts";
 import type { Sgd } from "../../src/training/sgd.ts";
+import { oneHotTargets } from "../../src/training/targets.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 
@@ -39,12 +40,13 @@ interface Steps {
 function training(program: TrainingProgram, { classes }: Chain): Steps {
   const { batchSize } = program;
   const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
+  const targets = oneHotTargets(labels, classes);
   const optimizer = createOptimizer(program, { optimizer: SGD });
   let first = 0;
   return {
     program,
     async step() {
-      const { loss } = await program.forwardBackward(program.input, labels, batchSize, { seed: 1, first });
+      const { loss } = await program.forwardBackward(program.input, targets, batchSize, { seed: 1, first });
       first += batchSize;
       optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
       if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);

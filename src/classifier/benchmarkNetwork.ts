@@ -8,6 +8,7 @@ import { type NetworkFigures, spread, type TrainingFigures } from "../report/ben
 import { sizeOf } from "../shape.ts";
 import { createOptimizer } from "../training/optimizer.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
+import { oneHotTargets } from "../training/targets.ts";
 import { layerFigures, secondsOf } from "./benchmarkAccount.ts";
 
 /** How a network is compiled. */
@@ -105,10 +106,12 @@ export function trainingStep(program: TrainingProgram, images: Float32Array, rec
   const { accumulate, learningRate } = recipe;
   const optimizer = createOptimizer(program, recipe);
   optimizer.start();
-  const labels = Array.from({ length: batchSize }, (_, i) => i % sizeOf(program.outputShape));
+  const classes = sizeOf(program.outputShape);
+  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
+  const targets = oneHotTargets(labels, classes);
   let [first, step] = [0, 0];
   return async () => {
-    await program.forwardBackward(images, labels, batchSize, { seed: SEED, first });
+    await program.forwardBackward(images, targets, batchSize, { seed: SEED, first });
     first += batchSize;
     const batches = ++step % accumulate;
     optimizer.addBatch(batchSize, batches === 1 % accumulate);

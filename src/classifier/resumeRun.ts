@@ -5,6 +5,7 @@ import { defaultDivision } from "../dataset/divide.ts";
 import { defaultMaxBad } from "../dataset/pack.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
+import { describeClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
@@ -43,6 +44,7 @@ export async function resumeRun(
 /** Throws ConfigError naming every setting that is given and differs from what the run was started with, with both values. */
 async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
   const { recipe, dataset, engine } = config;
+  const { classWeights } = settings;
   const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
     ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
@@ -68,6 +70,11 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--fit", settings.fit, recipe.fit],
     ["--filter", settings.filter, recipe.filter],
     ["--normalization", settings.normalization, recipe.normalization],
+    ["--label-smoothing", settings.labelSmoothing, recipe.labelSmoothing],
+    ["--mixup", settings.mixup, recipe.mixup],
+    ["--class-weights", classWeights && describeClassWeights(classWeights), describeClassWeights(recipe.classWeights)],
+    ["--sampler", settings.sampler, recipe.sampler],
+    ["--early-stopping", settings.earlyStopping, recipe.earlyStopping?.patience],
     ["--augment", settings.augment && namesOf(settings.augment), namesOf(Object.keys(recipe.augmentation))],
     ["--engine", settings.engine === "auto" ? undefined : settings.engine, engine.name],
     ["--precision", settings.precision === "auto" ? undefined : settings.precision, config.precision],
@@ -120,14 +127,15 @@ function momentumOf({ optimizer }: Recipe): number | undefined {
  */
 async function givenRecipe({ recipe: stored }: RunConfig, { recipe, optimizer, nesterov, schedule }: RunSettings) {
   if (recipe === undefined) return undefined;
+  const { earlyStopping, ...values } = stored;
   const { weightDecay } = stored.optimizer;
   const kinds = { optimizer, nesterov, schedule };
   const resolved = await resolveRecipe(
     recipe,
-    defined({ ...stored, momentum: momentumOf(stored), weightDecay, ...kinds }),
+    defined({ ...values, momentum: momentumOf(stored), weightDecay, ...kinds }),
   );
   const { augmentation, clipNorm, average } = stored;
-  return nameWithChanges({ ...resolved, augmentation, ...defined({ clipNorm, average }) }, stored);
+  return nameWithChanges({ ...resolved, augmentation, ...defined({ clipNorm, average, earlyStopping }) }, stored);
 }
 
 /** The given one's name, and what else of it differs from the stored one if the name does not. */

@@ -8,6 +8,7 @@ import type { Evaluation } from "../training/metrics.ts";
 import { means, type Position, type Tally } from "../training/position.ts";
 import type { TrainingListener } from "../training/train.ts";
 import type { RunConfig } from "./runConfig.ts";
+import { earlyStopMessage, stuckWarning } from "./runMessages.ts";
 import { writeCurves } from "./runReport.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -161,13 +162,8 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       });
       observer?.onEpoch?.(entry);
     },
-    onStuck({ iteration }) {
-      const { initializer, learningRate } = config.recipe;
-      observer?.onMessage?.(
-        `iteration ${iteration}: for 200 iterations the loss has stayed at that of guessing; ` +
-          `try another initializer (${initializer.weight.kind}) or --learning-rate (${learningRate})`,
-      );
-    },
+    onStuck: (position) => observer?.onMessage?.(stuckWarning(position, config.recipe)),
+    onEarlyStop: (position) => observer?.onMessage?.(earlyStopMessage(position, config.recipe)),
   };
   return {
     listener,

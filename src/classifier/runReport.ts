@@ -10,6 +10,7 @@ import { drawCurves } from "../report/curves.ts";
 import { type ReportPrediction, type ReportSection, renderReport } from "../report/html.ts";
 import { evaluationCharts, logCharts } from "../report/runCharts.ts";
 import { sizeOf } from "../shape.ts";
+import { describeClassWeights } from "../training/classWeights.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import { describeOptimizer } from "../training/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
@@ -117,7 +118,7 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
 }
 
 function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
-  const { schedule, initializer } = recipe;
+  const { schedule, initializer, earlyStopping: stopping } = recipe;
   const sections: readonly ReportSection[] = [
     {
       heading: "Data",
@@ -144,6 +145,10 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
         ],
         ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
         ["optimizer", describeOptimizer(recipe)],
+        ["loss", `cross-entropy, label smoothing ${recipe.labelSmoothing}, mixup ${recipe.mixup}`],
+        ["class weights", describeClassWeights(recipe.classWeights)],
+        ["sampler", recipe.sampler],
+        ["early stopping", stopping ? `after ${stopping.patience} evaluations, above ${stopping.minDelta}` : "none"],
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
         ["seed", String(recipe.seed)],
       ],

@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
+import { checkClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
@@ -67,6 +68,7 @@ export async function startRun(
   const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
   const options = { ...settings, seed: recipe.seed, ...loadObserver(observer, signal) };
   const { network, dataset, preprocessing, colours } = await prepareInput(source, recipe, settings, options, observer);
+  checkClassWeights(recipe.classWeights, dataset.classNames);
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) observer.onMessage?.(warning);
   const { precision, reason } = choosePrecision(settings.precision ?? "auto", engine);

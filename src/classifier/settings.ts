@@ -31,6 +31,12 @@ export interface RecipeOverrides {
   readonly fit?: FitName;
   readonly filter?: Filter;
   readonly normalization?: Recipe["normalization"];
+  readonly labelSmoothing?: number;
+  readonly mixup?: number;
+  readonly classWeights?: Recipe["classWeights"];
+  readonly sampler?: Recipe["sampler"];
+  /** Evaluations without a better accuracy after which a run ends. */
+  readonly earlyStopping?: number;
   /** What is done to training pictures: these and no others, as strong as in the recipe, or else as usual. */
   readonly augment?: readonly AugmentationName[];
 }
@@ -44,16 +50,22 @@ export async function resolveNetwork(network: string | Network): Promise<Network
 /** A recipe by name, by JSON file, or as it is, with single values replaced. Throws ConfigError naming what does not fit. */
 export async function resolveRecipe(recipe: string | Recipe, overrides: RecipeOverrides): Promise<Recipe> {
   const base = await baseRecipe(recipe);
-  const { augment, ...values } = overrides;
+  const { augment, earlyStopping: patience, ...values } = overrides;
   const { epochs, batchSize, learningRate, seed, fit, filter, normalization } = values;
   const { clipNorm, accumulate, average, warmup } = values;
   const augmentation = augment ? chosenAugmentation(augment, base.augmentation) : base.augmentation;
+  const { labelSmoothing, mixup, classWeights, sampler } = values;
   const input = defined({ epochs, batchSize, learningRate, seed, fit, filter, normalization });
-  const plain = { ...input, ...defined({ clipNorm, accumulate, average, warmup }) };
+  const objective = defined({ labelSmoothing, mixup, classWeights, sampler });
+  const steps = defined({ clipNorm, accumulate, average, warmup });
+  const stopping = patience === undefined ? {} : { earlyStopping: { ...base.earlyStopping, patience } };
   return parseRecipe(
     {
       ...base,
-      ...plain,
+      ...input,
+      ...objective,
+      ...steps,
+      ...stopping,
       optimizer: chosenOptimizer(base, overrides),
       schedule: chosenSchedule(base, overrides),
       augmentation,

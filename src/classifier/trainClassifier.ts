@@ -15,7 +15,7 @@ import { operations } from "../network/network.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { createOptimizer } from "../training/optimizer.ts";
-import { initialPosition, type Position, positionSchema } from "../training/position.ts";
+import { initialPosition, isFinished, type Position, positionSchema } from "../training/position.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import { resumeRun } from "./resumeRun.ts";
 import { createRecorder } from "./runRecorder.ts";
@@ -112,7 +112,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   const device = `${engine.description}, ${config.machine.cpu}`;
   const log = (await readLog(directory)).filter(({ iteration }) => iteration <= start.iteration);
   const lastOf = (entries: readonly LogEntry[]) => entries.findLast((entry) => entry.testAccuracy !== undefined);
-  const finished = start.epoch >= recipe.epochs;
+  const finished = isFinished(start, recipe);
   // A process that died at the very end leaves a run without its report.
   if (finished && (await fileExists(reportFile(directory)))) {
     return { run: directory, end: "already finished", last: lastOf(log), evaluation: undefined, device };

@@ -4,6 +4,7 @@ import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts
 import { datasetNames } from "../dataset/datasetNames.ts";
 import { formatDuration, formatLoss } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
+import { samplerNames } from "../training/sampler.ts";
 import { scheduleNames } from "../training/schedule.ts";
 import {
   addInputOptions,
@@ -16,6 +17,7 @@ import {
   positiveInteger,
   positiveNumber,
   seed,
+  share,
   threadsOption,
   validationShareOption,
 } from "./options.ts";
@@ -32,6 +34,7 @@ Examples:
   alexnet train                                    defaults, on Fashion-MNIST
   alexnet train --epochs 0.25 --run runs/quick     a quarter of an epoch
   alexnet train --recipe d2l --learning-rate 0.02  a recipe, one value changed
+  alexnet train photos/ --mixup 0.2 --label-smoothing 0.1 --early-stopping 8
   alexnet train --run runs/quick --resume          go on with a stopped run
   alexnet train photos/                            a folder for each class
   alexnet train photos/ --fit pad --augment flip   whole pictures, reflected
@@ -66,6 +69,17 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--learning-rate <x>", "step size of the optimizer", positiveNumber)
     .addOption(new Option("--schedule <name>", "how the learning rate changes over the run").choices(scheduleNames))
     .option("--warmup <n>", "epochs in which the learning rate rises from 0", nonNegative)
+    .option("--label-smoothing <x>", "share of every target spread over all classes, such as 0.1", share)
+    .option(
+      "--mixup <alpha>",
+      "mix images and labels in pairs, by shares of Beta(alpha, alpha), such as 0.2",
+      nonNegative,
+    )
+    .addOption(
+      new Option("--class-weights <name>", "balanced: the loss counts all classes alike").choices(["none", "balanced"]),
+    )
+    .addOption(new Option("--sampler <name>", "balanced: all classes drawn alike often").choices(samplerNames))
+    .option("--early-stopping <n>", "end after n epochs without a better test accuracy", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
     .addOption(validationShareOption())

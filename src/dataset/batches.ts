@@ -26,7 +26,7 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** Of training, where the preparation has something random: a picture's position in the split is the index of its use. Default: as in evaluation. */
+  /** Of training, where the preparation has something random: a place in the order is the index of a picture's use. Default: as in evaluation. */
   readonly epoch?: number | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
@@ -78,7 +78,7 @@ async function* generate(
     const { indices, count, reading } = batch;
     await reading;
     for (const [number, view] of views.entries()) {
-      preparation.prepare({ split, indices, count, epoch, view, images });
+      preparation.prepare({ split, indices, count, epoch, view, images, firstUse: start });
       for (let row = 0; row < count; row++) labels[row] = split.label(indices[row] as number);
       images.fill(0, count * imageSize);
       labels.fill(0, count);

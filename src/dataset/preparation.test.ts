@@ -57,7 +57,7 @@ const split: Split = { length: pictures.length, label: () => 0, image: (index) =
 function jobOf(given: Partial<PreparationJob> = {}): PreparationJob {
   const images = new Float32Array(new SharedArrayBuffer(4 * BATCH * imageSize + 64), 64);
   const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % pictures.length);
-  return { split, indices, count: BATCH, epoch: undefined, view: centreView, images, ...given };
+  return { split, indices, count: BATCH, epoch: undefined, view: centreView, firstUse: 3, images, ...given };
 }
 
 function prepareAlone(job: PreparationJob): Float32Array {
@@ -141,7 +141,7 @@ test("every picture of an offer is taken once, by whoever comes", () => {
   const other = createBoard(5, board.memory);
   assert.equal(board.take(), undefined);
   for (let row = 0; row < 5; row++)
-    board.write(row, { index: row, image: { width: 1, height: 2, channels: 3 }, memory: 4, offset: 2 ** 33, bytes: 6 });
+    board.write(row, { use: row, image: { width: 1, height: 2, channels: 3 }, memory: 4, offset: 2 ** 33, bytes: 6 });
   board.offer(4, { epoch: 3, view: { corner: [1, 0], flip: true }, target: 2, targetOffset: 2 ** 34 });
   assert.deepEqual(
     [board.take(), other.take(), board.take(), other.take(), board.take(), other.take()],
@@ -154,7 +154,7 @@ test("every picture of an offer is taken once, by whoever comes", () => {
     targetOffset: 2 ** 34,
   });
   assert.deepEqual(other.read(4), {
-    index: 4,
+    use: 4,
     image: { width: 1, height: 2, channels: 3 },
     memory: 4,
     offset: 2 ** 33,

@@ -54,10 +54,12 @@ export function createPreparation(options: PreparationOptions): Preparation {
   };
 }
 
-function prepareAlone({ split, indices, count, epoch, view, images }: PreparationJob, prepare: RowPreparer): void {
+function prepareAlone(
+  { split, indices, count, epoch, view, images, firstUse }: PreparationJob,
+  prepare: RowPreparer,
+): void {
   const imageSize = images.length / indices.length;
   for (let row = 0; row < count; row++) {
-    const index = indices[row] as number;
-    prepare(split.image(index), index, epoch, view, images, row * imageSize);
+    prepare(split.image(indices[row] as number), firstUse + row, epoch, view, images, row * imageSize);
   }
 }

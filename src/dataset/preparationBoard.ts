@@ -21,7 +21,7 @@ const word = {
 } as const;
 const HEAD = 10;
 /** Words of a row. */
-const column = { index: 0, memory: 1, width: 2, height: 3, channels: 4, bytes: 5, state: 6 } as const;
+const column = { use: 0, memory: 1, width: 2, height: 3, channels: 4, bytes: 5, state: 6 } as const;
 const COLUMNS = 7;
 /** A process that was stopped for a while finds one such silence, not three. */
 const SILENCE_MS = 5000;
@@ -42,9 +42,9 @@ export interface Offer {
   readonly targetOffset: number;
 }
 
-/** One picture: its place in the split, and where it lies. */
+/** One picture: the number of its use in the epoch, and where it lies. */
 export interface BoardRow {
-  readonly index: number;
+  readonly use: number;
   readonly image: Omit<Image, "data">;
   /** The shared memory, and where in it its pixels are. */
   readonly memory: number;
@@ -86,9 +86,9 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
   const at = (row: number) => HEAD + row * COLUMNS;
   return {
     memory,
-    write(row, { index, image, memory, offset, bytes }) {
+    write(row, { use, image, memory, offset, bytes }) {
       const start = at(row);
-      words[start + column.index] = index;
+      words[start + column.use] = use;
       words[start + column.memory] = memory;
       words[start + column.width] = image.width;
       words[start + column.height] = image.height;
@@ -120,7 +120,7 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
       const value = (name: keyof typeof column) => words[start + column[name]] as number;
       const channels = value("channels") === 3 ? 3 : 1;
       return {
-        index: value("index") >>> 0,
+        use: value("use") >>> 0,
         image: { width: value("width"), height: value("height"), channels },
         memory: value("memory"),
         bytes: value("bytes"),

@@ -48,25 +48,24 @@ export function createHelpers(
   const memories = numberMemories(workers);
   const staging = createStaging();
   /** Tells the board where each picture lies. */
-  const writeJob = ({ split, indices, count }: PreparationJob) => {
+  const writeJob = ({ split, indices, count, firstUse }: PreparationJob) => {
     staging.begin();
     for (let row = 0; row < count; row++) {
-      const index = indices[row] as number;
-      const { data, ...image } = split.image(index);
+      const { data, ...image } = split.image(indices[row] as number);
       const { buffer, byteOffset: offset, length: bytes } = isShared(data) ? data : staging.copy(data, count);
-      board.write(row, { index, image, memory: memories.numberOf(buffer), offset, bytes });
+      board.write(row, { use: firstUse + row, image, memory: memories.numberOf(buffer), offset, bytes });
     }
   };
   return {
     prepare(job) {
-      const { count, epoch, view, images, indices } = job;
+      const { count, epoch, view, images, indices, firstUse } = job;
       if (board.joined() === 0 || indices.length !== rows || !isShared(images)) return false;
       writeJob(job);
       board.offer(count, { epoch, view, target: memories.numberOf(images.buffer), targetOffset: images.byteOffset });
       prepareFromBoard(board, prepareRow, imageSize, memories.of);
       for (const row of board.waitForAll()) {
-        const index = indices[row] as number;
-        prepareRow(job.split.image(index), index, epoch, view, images, row * imageSize);
+        const image = job.split.image(indices[row] as number);
+        prepareRow(image, firstUse + row, epoch, view, images, row * imageSize);
       }
       return true;
     },

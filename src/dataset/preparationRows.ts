@@ -25,14 +25,16 @@ export interface PreparationJob {
   /** Of training; undefined where nothing is random. */
   readonly epoch: number | undefined;
   readonly view: View;
+  /** Number of the first of these uses in the epoch: each use has random changes of its own. */
+  readonly firstUse: number;
   /** Where they go, one after the other. In shared memory other threads can help. */
   readonly images: Float32Array;
 }
 
-/** Prepares one picture, number `index` of its split, into `target` from `offset` on. */
+/** Prepares one picture into `target` from `offset` on; `use` is the number of this use of a picture in the epoch. */
 export type RowPreparer = (
   image: Image,
-  index: number,
+  use: number,
   epoch: number | undefined,
   view: View,
   target: Float32Array,
@@ -44,8 +46,8 @@ export function createRowPreparer({ preprocessing, random }: PictureOptions): Ro
   const changes = random && createRandomChanges(random.augmentation, random.seed, random.colours);
   const asInEvaluation = createPreprocessor(preprocessing);
   const asInTraining = changes ? createPreprocessor(preprocessing, changes) : asInEvaluation;
-  return (image, index, epoch, view, target, offset) => {
-    if (epoch !== undefined) changes?.begin(epoch, index);
+  return (image, use, epoch, view, target, offset) => {
+    if (epoch !== undefined) changes?.begin(epoch, use);
     const prepare = epoch === undefined ? asInEvaluation : asInTraining;
     prepare(image, target, offset, view);
   };
@@ -61,11 +63,11 @@ export function prepareFromBoard(
   for (let row = board.take(); row !== undefined; row = board.take()) {
     let isPrepared = false;
     try {
-      const { index, image, memory, offset, bytes } = board.read(row);
+      const { use, image, memory, offset, bytes } = board.read(row);
       const { epoch, view, target, targetOffset } = board.current();
       const data = new Uint8Array(memoryOf(memory), offset, bytes);
       const place = new Float32Array(memoryOf(target), targetOffset + 4 * row * imageSize, imageSize);
-      prepare({ ...image, data }, index, epoch, view, place, 0);
+      prepare({ ...image, data }, use, epoch, view, place, 0);
       isPrepared = true;
     } catch {
       // It is prepared once more where its error can be told.

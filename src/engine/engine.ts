@@ -190,12 +190,13 @@ export interface TrainingProgram extends Program {
   /** From the gradient of the output of the `forwardTraining` just before ([count, …outputShape]) to every gradient; once for each. */
   backward(outputGradient: Float32Array): Promise<void>;
   /**
-   * A whole step but the update: forward with dropout, softmax with cross-entropy averaged over the `count` images,
-   * backward. The gradients are then those of that mean. `labels` are class numbers.
+   * A whole step but the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
+   * images and classes, and the gradients are its. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight;
+   * a target of 0 counts nothing, whatever p is. Throws ShapeError if there are fewer than `count` rows.
    */
   forwardBackward(
     images: Float32Array,
-    labels: ArrayLike<number>,
+    targets: Float32Array,
     count: number,
     draws: DropoutDraws,
   ): Promise<{ readonly loss: number; readonly logits: Float32Array }>;

@@ -46,8 +46,10 @@ test("a position survives JSON; one with a hole in it is refused", () => {
   );
   const json = JSON.parse(JSON.stringify(position));
   assert.deepEqual(positionSchema.parse(json), position);
-  // Runs of versions without steps of several batches have neither.
-  for (const key of Object.keys(json).filter((key) => key !== "steps" && key !== "sinceStep")) {
+  // Runs of versions without them have neither steps of several batches nor early stopping.
+  const { earlyStopping: _, steps: _steps, sinceStep: _since, ...before } = json;
+  assert.deepEqual(positionSchema.parse(before).earlyStopping, initialPosition.earlyStopping, "checkpoints of 0.1");
+  for (const key of Object.keys(before)) {
     assert.equal(positionSchema.safeParse({ ...json, [key]: undefined }).success, false, key);
   }
   assert.equal(positionSchema.safeParse({ ...json, iteration: 1.5 }).success, false);

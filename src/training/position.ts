@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { earlyStoppingStateSchema, initialEarlyStopping, stopsEarly, watch } from "./earlyStopping.ts";
 import type { Recipe } from "./recipe.ts";
 import { advance, initialScheduleState } from "./schedule.ts";
 
 const tallySchema = z.object({
   /** Sum over images. */
   loss: z.number(),
-  correct: z.int(),
+  /** Of mixed pictures, a fraction. */
+  correct: z.number(),
   images: z.int(),
   seconds: z.number(),
 });
@@ -39,6 +41,8 @@ export const positionSchema = z.object({
     evaluationsSinceBest: z.int(),
     reductions: z.int(),
   }),
+  /** Checkpoints of 0.1 have none. */
+  earlyStopping: earlyStoppingStateSchema.default(initialEarlyStopping),
   /** Iterations in a row with a loss within 1 % of guessing. */
   stuckIterations: z.int(),
 });
@@ -59,6 +63,7 @@ export const initialPosition: Position = {
   epochTally: nothing,
   windowTally: nothing,
   schedule: initialScheduleState,
+  earlyStopping: initialEarlyStopping,
   stuckIterations: 0,
 };
 
@@ -111,12 +116,18 @@ export function startWindow(position: Position): Position {
 /** The position at the start of the next epoch; past the recipe's last epoch, the end of training. */
 export function finishEpoch(
   position: Position,
-  recipe: Pick<Recipe, "epochs" | "schedule">,
+  recipe: Pick<Recipe, "epochs" | "schedule" | "earlyStopping">,
   testAccuracy: number,
 ): Position {
   const epoch = Math.min(position.epoch + 1, recipe.epochs);
   const schedule = advance(recipe.schedule, position.schedule, epoch, testAccuracy);
-  return { ...position, epoch, images: 0, epochTally: nothing, schedule };
+  const earlyStopping = watch(recipe.earlyStopping, position.earlyStopping, testAccuracy);
+  return { ...position, epoch, images: 0, epochTally: nothing, schedule, earlyStopping };
+}
+
+/** Whether training is at its end: the recipe's epochs are done, or it stops early. */
+export function isFinished(position: Position, recipe: Pick<Recipe, "epochs" | "earlyStopping">): boolean {
+  return position.epoch >= recipe.epochs || stopsEarly(recipe.earlyStopping, position.earlyStopping);
 }
 
 /** Means of a tally. */

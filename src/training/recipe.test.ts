@@ -27,6 +27,10 @@ test("what is left out of a recipe is plain SGD at a constant rate", () => {
     fit: "resize",
     filter: "bilinear",
     augmentation: {},
+    labelSmoothing: 0,
+    mixup: 0,
+    classWeights: "none",
+    sampler: "shuffle",
     seed: 0,
   });
 });
@@ -70,6 +74,11 @@ test("an unknown key or a value that makes no sense is refused, naming where it 
     [{ schedule: { kind: "step", everyEpochs: 0 } }, /schedule\.everyEpochs/],
     [{ epochs: 0 }, /epochs/],
     [{ batchSize: 1.5 }, /batchSize/],
+    [{ labelSmoothing: 1 }, /labelSmoothing/],
+    [{ mixup: -0.1 }, /mixup/],
+    [{ classWeights: { cat: 0 } }, /classWeights/],
+    [{ sampler: "weighted" }, /sampler/],
+    [{ earlyStopping: { patience: 0 } }, /earlyStopping\.patience/],
     [{ seed: -1 }, /seed/],
     [{ learningRate: "0.1" }, /learningRate/],
     [{ name: undefined }, /name/],

@@ -4,7 +4,10 @@ import { augmentationSchema } from "../image/augmentation.ts";
 import { fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
+import { classWeightsSchema } from "./classWeights.ts";
+import { earlyStoppingSchema } from "./earlyStopping.ts";
 import { optimizerSchema } from "./optimizers.ts";
+import { samplerNames } from "./sampler.ts";
 import { scheduleSchema } from "./schedule.ts";
 
 const factors = z.strictObject({
@@ -48,6 +51,13 @@ export const recipeSchema = z.strictObject({
   augmentation: augmentationSchema.default({}),
   /** What pixels become, see `normalizationNames`. */
   normalization: z.enum(normalizationNames),
+  /** Share of every target that is spread over all classes. Source: Szegedy et al. 2016, §7. */
+  labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** α of mixup's Beta(α, α), 0 for none. Source: Zhang et al. 2018; they take 0.1 to 0.4 for photos. */
+  mixup: z.number().nonnegative().default(0),
+  classWeights: classWeightsSchema.default("none"),
+  sampler: z.enum(samplerNames).default("shuffle"),
+  earlyStopping: earlyStoppingSchema.optional(),
   seed: z.int().min(0).max(0xffffffff).default(0),
 });
 

@@ -3,12 +3,13 @@ import type { Split } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError } from "../errors.ts";
-import { permutation, randomStream } from "../random.ts";
 import { evaluate } from "./evaluate.ts";
-import { countCorrect, type Evaluation } from "./metrics.ts";
+import type { Evaluation } from "./metrics.ts";
+import { createObjective, type Objective } from "./objective.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { finishEpoch, type Position, record, startWindow, type Tally, withBatch } from "./position.ts";
+import { finishEpoch, isFinished, type Position, record, startWindow, type Tally, withBatch } from "./position.ts";
 import type { Recipe } from "./recipe.ts";
+import { createSampler } from "./sampler.ts";
 import { learningRateAt, type RunSteps, runSteps } from "./schedule.ts";
 
 /** What is trained, on what, and how. */
@@ -34,6 +35,8 @@ export interface TrainingListener {
   onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
   /** Once, when the loss has stayed at that of guessing. */
   onStuck(position: Position): void;
+  /** At the end, before the recipe's last epoch, of a run whose recipe stops early. */
+  onEarlyStop(position: Position): void;
   /** Ends an evaluation under way, as `interrupt` does between iterations. */
   readonly signal: AbortSignal | undefined;
 }
@@ -47,7 +50,7 @@ const WINDOW_ITERATIONS = 20;
 const STUCK_ITERATIONS = 200;
 
 /**
- * Trains from a position to the recipe's last epoch. Every random choice is a function of the recipe's seed and the position, so that
+ * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
  * going on from a saved position makes the same weights to the bit as never having stopped.
  *
  * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
@@ -58,14 +61,15 @@ export async function train(
   listener: TrainingListener,
 ): Promise<{ readonly position: Position; readonly end: TrainingEnd }> {
   const { recipe } = training;
-  const order = randomStream(recipe.seed, "shuffle");
   const steps = runSteps(recipe, training.train.length);
+  const sample = createSampler(recipe.sampler, training.train, recipe.seed);
+  const objective = createObjective(recipe, training.program.batchSize, training.train, training.classNames);
   let position = start;
-  while (position.epoch < recipe.epochs) {
-    const all = permutation(order, position.epoch, training.train.length);
+  while (!isFinished(position, recipe)) {
+    const all = sample(position.epoch);
     const share = Math.min(1, recipe.epochs - position.epoch);
     const epochImages = all.subarray(0, Math.max(1, Math.round(share * all.length)));
-    const ran = await runEpoch(training, position, epochImages, steps, listener);
+    const ran = await runEpoch(training, objective, position, epochImages, steps, listener);
     position = ran.position;
     if (ran.end === "interrupt") return ran;
     const evaluation = await training.optimizer.withAverage(() =>
@@ -83,14 +87,16 @@ export async function train(
     if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
     await listener.onEvaluation(position, epochTally, evaluation, ran.rate);
     if (ran.end === "time") return ran;
-    const stop = position.epoch < recipe.epochs ? await listener.betweenIterations(position) : undefined;
+    const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);
     if (stop) return { position, end: stop };
   }
+  if (position.epoch < recipe.epochs) listener.onEarlyStop(position);
   return { position, end: "finished" };
 }
 
 async function runEpoch(
   training: Training,
+  objective: Objective,
   start: Position,
   order: Uint32Array,
   steps: RunSteps,
@@ -111,12 +117,13 @@ async function runEpoch(
     into: program.input,
   })) {
     const draws = { seed: recipe.seed, first: position.totalImages };
-    const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);
+    const targets = objective.prepare(batch, position.totalImages);
+    const { loss, logits } = await program.forwardBackward(batch.images, targets, batch.count, draws);
     checkLoss(program, loss, position.iteration + 1, recipe);
     rate = learningRateAt(recipe, steps, position);
     const stepped = learn(training, position, batch.count, order.length, rate);
     const seconds = (performance.now() - before) / 1000;
-    const correct = countCorrect(logits, batch.labels, batch.count);
+    const correct = objective.countCorrect(logits, batch);
     position = record(position, { loss, correct, images: batch.count, seconds, guessing, stepped });
     listener.onIteration(position);
     if (position.iteration % WINDOW_ITERATIONS === 0) {

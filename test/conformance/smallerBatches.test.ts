@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { sizeOf } from "../../src/shape.ts";
+import { oneHotTargets } from "../../src/training/targets.ts";
 import { assertCloseNorm } from "../assertClose.ts";
 import { need, noDraws, type Results, readGradients, uniform } from "../chains.ts";
 import { describeEngines, withProgram } from "./compare.ts";
@@ -19,8 +20,9 @@ describeEngines("smaller batches", (engine) => {
   async function step(batchSize: number, count: number, before: boolean): Promise<Results> {
     return withProgram(engine, { input, layers, batchSize }, async (program) => {
       // A full batch first, so that the rows beyond `count` hold something.
-      if (before) await program.forwardBackward(images.toReversed(), [2, 2, 2, 2], 4, { seed: 9, first: 0 });
-      const { loss, logits } = await program.forwardBackward(images, labels, count, noDraws);
+      if (before)
+        await program.forwardBackward(images.toReversed(), oneHotTargets([2, 2, 2, 2], 6), 4, { seed: 9, first: 0 });
+      const { loss, logits } = await program.forwardBackward(images, oneHotTargets(labels, 6), count, noDraws);
       const gradients = await readGradients(program);
       const inputs = need(gradients, "input");
       assert.equal(logits.length, count * 6);

@@ -1,4 +1,4 @@
-import { DataError } from "../../errors.ts";
+import { ShapeError } from "../../errors.ts";
 import type { Plan, Value } from "./plan.ts";
 
 /** The loss of the run before, read after its steps. */
@@ -6,20 +6,20 @@ export interface LossSteps {
   /** Gradient of the loss by the logits. */
   readonly gradient: Value;
   /**
-   * Takes the labels of the first `count` rows; rows behind them get no gradient. To be called before the steps run.
+   * Takes the targets of the first `count` rows; rows behind them get no gradient. To be called before the steps run.
    *
-   * Throws DataError for a label that is no class.
+   * Throws ShapeError if there are fewer.
    */
-  setLabels(labels: ArrayLike<number>, count: number): void;
+  setTargets(targets: Float32Array, count: number): void;
   /** The mean loss over those rows. */
   loss(): number;
 }
 
 /**
- * Softmax with cross-entropy averaged over the rows: loss = −mean log p[label], from the logarithm of softmax, which does not
- * overflow; its gradient is (p − onehot) / count.
+ * Softmax with cross-entropy averaged over the rows: loss = −Σ t · log p / count, from the logarithm of softmax, which does not
+ * overflow; its gradient is (p · Σ t − t) / count, with the sum over a row's classes.
  *
- * Shapes: logits [N, classes].
+ * Shapes: logits and t [N, classes].
  */
 export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
   const { session } = plan;
@@ -41,7 +41,7 @@ export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
   ]);
   plan.keep(logProbabilities);
   plan.keep(target);
-  let labelled: { labels: ArrayLike<number>; count: number } = { labels: [], count: 0 };
+  let given: { readonly targets: Float32Array; readonly count: number } | undefined;
   let views: { logProbabilities: Float32Array; target: Float32Array } | undefined;
   const ready = () => {
     views ??= { logProbabilities: plan.view(logProbabilities), target: plan.view(target) };
@@ -49,22 +49,25 @@ export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
   };
   return {
     gradient,
-    setLabels(labels, count) {
-      labelled = { labels, count };
-      const onehot = ready().target.fill(0);
-      for (let row = 0; row < count; row++) {
-        const label = labels[row];
-        if (label === undefined || !Number.isInteger(label) || label < 0 || label >= classes) {
-          throw new DataError(`label of image ${row}: expected a class from 0 to ${classes - 1}, got ${label}`);
-        }
-        onehot[row * classes + label] = -1 / count;
+    setTargets(targets, count) {
+      const length = count * classes;
+      if (targets.length < length) {
+        throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
       }
+      given = { targets, count };
+      const scaled = ready().target;
+      for (let i = 0; i < length; i++) scaled[i] = -(targets[i] as number) / count;
+      scaled.fill(0, length);
     },
     loss() {
-      const { labels, count } = labelled;
-      const values = ready().logProbabilities;
+      if (!given) throw new Error("loss: expected targets before it");
+      const { targets, count } = given;
+      const logs = ready().logProbabilities;
       let sum = 0;
-      for (let row = 0; row < count; row++) sum -= values[row * classes + (labels[row] as number)] as number;
+      for (let i = 0; i < count * classes; i++) {
+        const t = targets[i] as number;
+        if (t !== 0) sum -= t * (logs[i] as number);
+      }
       return sum / count;
     },
   };

@@ -113,10 +113,10 @@ function trainingProgram(
       gradientView.fill(0).set(gradient);
       runBackward();
     },
-    async forwardBackward(images, labels, count, draws) {
+    async forwardBackward(images, targets, count, draws) {
       if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${base.outputShape.join(", ")}]`);
       const logits = await forwardTraining(images, count, draws);
-      loss.setLabels(labels, count);
+      loss.setTargets(targets, count);
       lossPhase.run();
       runBackward();
       return { loss: loss.loss(), logits };

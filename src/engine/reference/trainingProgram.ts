@@ -1,4 +1,4 @@
-import { DataError, ShapeError } from "../../errors.ts";
+import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
   Assignment,
@@ -83,16 +83,20 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#backward(gradients, this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
   }
 
-  async forwardBackward(images: Float32Array, labels: ArrayLike<number>, count: number, draws: DropoutDraws) {
+  async forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws) {
     const [classes] = this.outputShape;
     if (this.outputShape.length !== 1 || classes === undefined) {
       throw new ShapeError(`loss: expected an output [classes], got [${this.outputShape.join(", ")}]`);
+    }
+    if (targets.length < count * classes) {
+      throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
     }
     const logits = await this.forwardTraining(images, count, draws);
     const gradient = new Float64Array(classes);
     let loss = 0;
     this.#backward(this.#openGradients(), { count, draws }, (r) => {
-      loss += softmaxCrossEntropy(this.#outputOf(r), classOf(labels, r, classes), 1 / count, gradient);
+      const row = targets.subarray(r * classes, (r + 1) * classes);
+      loss += softmaxCrossEntropy(this.#outputOf(r), row, 1 / count, gradient);
       return gradient;
     });
     return { loss: loss / count, logits };
@@ -155,10 +159,4 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#gradients = undefined;
     this.#program.close();
   }
-}
-
-function classOf(labels: ArrayLike<number>, row: number, classes: number): number {
-  const label = labels[row] ?? Number.NaN;
-  if (Number.isInteger(label) && label >= 0 && label < classes) return label;
-  throw new DataError(`labels: expected a class 0 to ${classes - 1} for image ${row}, got ${labels[row]}`);
 }
