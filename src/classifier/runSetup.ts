@@ -9,6 +9,7 @@ import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { type DivergenceSettings, divergencePolicy } from "./divergencePolicy.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { choosePrecision, type PrecisionName } from "./precision.ts";
@@ -19,7 +20,7 @@ import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "./settings.
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What can be said about a run when it is started. Everything has a default; on resume it is what the run was started with. */
-export interface RunSettings extends RecipeOverrides {
+export interface RunSettings extends RecipeOverrides, DivergenceSettings {
   /** A name, or a folder of pictures with a folder for each class. Default `fashion-mnist`. */
   readonly dataset?: string;
   readonly dataDir?: string;
@@ -80,6 +81,7 @@ export async function startRun(
     recipe,
     preprocessing,
     ...(colours ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> } : {}),
+    divergence: divergencePolicy(settings),
     precision,
     exact: settings.exact ?? false,
     engine: describeEngine(engine),

@@ -13,6 +13,19 @@ const tallySchema = z.object({
 /** Sums over some stretch of training. */
 export type Tally = z.infer<typeof tallySchema>;
 
+/** How often training has gone back to a checkpoint after it diverged. */
+const rollbacksSchema = z.object({
+  count: z.int().nonnegative(),
+  /** On the learning rate, of all of them together. */
+  factor: z.number().positive(),
+  /** The iteration that the last one went back to. */
+  iteration: z.int().nonnegative(),
+});
+
+export type Rollbacks = z.infer<typeof rollbacksSchema>;
+
+const noRollbacks: Rollbacks = { count: 0, factor: 1, iteration: 0 };
+
 /** Everything besides tensors that training needs to go on as if it had never stopped. */
 export const positionSchema = z.object({
   /** Epochs done; a fraction only after a last epoch that is cut short. */
@@ -32,6 +45,7 @@ export const positionSchema = z.object({
     evaluationsSinceBest: z.int(),
     reductions: z.int(),
   }),
+  rollbacks: rollbacksSchema.default(noRollbacks),
   /** Iterations in a row with a loss within 1 % of guessing. */
   stuckIterations: z.int(),
 });
@@ -50,6 +64,7 @@ export const initialPosition: Position = {
   epochTally: nothing,
   windowTally: nothing,
   schedule: initialScheduleState,
+  rollbacks: noRollbacks,
   stuckIterations: 0,
 };
 

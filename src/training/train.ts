@@ -22,6 +22,8 @@ export interface Training {
   /** What is random in training pictures. Default: nothing. */
   readonly changes?: RandomChanges | undefined;
   readonly classNames: readonly string[];
+  /** The learning rate after so many iterations. Default: as the recipe's schedule has it. */
+  readonly rateOf?: ((iterations: number) => number) | undefined;
 }
 
 /** Told what happens, and asked when to stop. Positions are such that training can go on from them. */
@@ -66,7 +68,7 @@ export async function train(
     const all = permutation(order, position.epoch, training.train.length);
     const share = Math.min(1, recipe.epochs - position.epoch);
     const epochImages = all.subarray(0, Math.max(1, Math.round(share * all.length)));
-    const rate = recipe.learningRate * position.schedule.factor;
+    const rate = recipe.learningRate * position.schedule.factor * position.rollbacks.factor;
     const ran = await runEpoch(training, position, epochImages, rate, listener);
     position = ran.position;
     if (ran.end === "interrupt") return ran;
@@ -93,7 +95,7 @@ async function runEpoch(
   training: Training,
   start: Position,
   order: Uint32Array,
-  rate: number,
+  scheduledRate: number,
   listener: TrainingListener,
 ): Promise<{ position: Position; end: TrainingEnd }> {
   const { program, recipe, train: split, preprocessing, changes } = training;
@@ -112,6 +114,7 @@ async function runEpoch(
     const draws = { seed: recipe.seed, first: position.totalImages };
     const { loss, logits } = await program.forwardBackward(batch.images, batch.labels, batch.count, draws);
     checkLoss(program, loss, position.iteration + 1, recipe);
+    const rate = training.rateOf?.(position.iteration) ?? scheduledRate;
     for (const target of training.targets) updateSgd(program, recipe.optimizer, rate, target);
     checkWeights(program, position.iteration + 1, recipe);
     const seconds = (performance.now() - before) / 1000;
@@ -145,7 +148,8 @@ function checkWeights(program: TrainingProgram, iteration: number, recipe: Recip
 
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
   return new DivergenceError(
-    `training: ${what} after iteration ${iteration}; start another run with a lower --learning-rate than ${learningRate}; ` +
-      "what was saved before is untouched",
+    `training: ${what} after iteration ${iteration}`,
+    `start another run with a lower --learning-rate than ${learningRate}, or go on from what was saved with ` +
+      "--resume --on-divergence rollback",
   );
 }
