@@ -6,6 +6,7 @@ import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
 import { addSummary } from "./summary.ts";
@@ -27,7 +28,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [addLrFind, addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor])
+    add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;
