@@ -10,6 +10,7 @@ import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
 import { addSummary } from "./summary.ts";
+import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
 
 const examples = `
@@ -28,7 +29,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addLrFind, addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor])
+  for (const add of [
+    addLrFind,
+    addSweep,
+    addEvaluate,
+    addPredict,
+    addAugment,
+    addSummary,
+    addCheck,
+    addBench,
+    addDoctor,
+  ])
     add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
