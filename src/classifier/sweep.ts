@@ -60,9 +60,11 @@ export interface SweepResult {
  * Throws ConfigError for a plan that does not fit, or a directory of another sweep, before anything is trained.
  */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
-  const { plan, directory, maxMinutes = Infinity, signal, observer, onTrial, onResult } = options;
+  const { plan, directory, maxMinutes, observer, onTrial, onResult } = options;
   const trials = await trialsOf(plan);
-  const deadline = performance.now() + maxMinutes * 60_000;
+  // A trial is stopped for time as by Ctrl-C: an evaluation more than others have would be one more chance to be the best.
+  const time = maxMinutes === undefined ? undefined : AbortSignal.timeout(maxMinutes * 60_000);
+  const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
   const lock = await openRun(directory);
   try {
     await keepPlan(directory, plan);
@@ -73,16 +75,10 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     for (const trial of trials) {
       const known = results.get(trial.number);
       if (known && known.status !== "failed") continue;
-      if (signal?.aborted) return finish("interrupt");
-      const minutes = (deadline - performance.now()) / 60_000;
-      if (minutes <= 0) return finish("time");
+      if (signal.aborted) return finish(time?.aborted ? "time" : "interrupt");
       onTrial?.(trial, trials.length);
-      const result = await runTrial(directory, trial, {
-        ...(Number.isFinite(minutes) ? { maxMinutes: minutes } : {}),
-        ...(signal ? { signal } : {}),
-        ...(observer ? { observer } : {}),
-      });
-      if (typeof result === "string") return finish(result);
+      const result = await runTrial(directory, trial, { signal, ...(observer ? { observer } : {}) });
+      if (!result) return finish(time?.aborted ? "time" : "interrupt");
       results.set(trial.number, result);
       await writeFileDurably(resultsFile(directory), `${JSON.stringify([...results.values()], undefined, 2)}\n`);
       onResult?.(result, trials.length);
@@ -96,12 +92,12 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   }
 }
 
-/** The result, or why it was stopped before there is one. */
+/** The result; undefined if it was stopped before there is one. */
 async function runTrial(
   directory: string,
   { number, values, settings }: Trial,
-  options: Pick<TrainOptions, "maxMinutes" | "signal" | "observer">,
-): Promise<TrialResult | "interrupt" | "time"> {
+  options: Pick<TrainOptions, "observer"> & { readonly signal: AbortSignal },
+): Promise<TrialResult | undefined> {
   const name = `trial-${String(number).padStart(3, "0")}`;
   const run = join(directory, name);
   const command = `alexnet sweep, trial ${number} of ${directory}`;
@@ -109,10 +105,10 @@ async function runTrial(
     const isThere = (await readRunConfig(run)) !== undefined;
     // A run that is there has its settings in its own config.json.
     const { end } = await trainClassifier({ ...(isThere ? { resume: true } : settings), ...options, run, command });
-    if (end === "interrupt" || end === "time") return end;
+    if (end === "interrupt") return undefined;
     return { number, run: name, values, status: "finished", ...(await figuresOf(run)) };
   } catch (error) {
-    if (options.signal?.aborted && error === options.signal.reason) return "interrupt";
+    if (options.signal.aborted && error === options.signal.reason) return undefined;
     if (!(error instanceof AlexNetError)) throw error;
     const status = error instanceof DivergenceError ? "diverged" : "failed";
     return { number, run: name, values, status, error: error.message, ...(await figuresOf(run)) };
