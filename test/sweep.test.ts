@@ -184,7 +184,9 @@ test("the table shows what differs, in 80 columns; the figure has a panel for ea
       network: `a-network-with-a-long-name-${"x".repeat(60)}-${i % 2}`,
     },
     status: i === 4 ? "diverged" : "finished",
-    ...(i === 4 ? { error: "training: the loss is NaN after iteration 3; and so on" } : { bestAccuracy: 0.9 - i / 10 }),
+    ...(i === 4
+      ? { error: "training: the loss is NaN after iteration 3; and so on" }
+      : { bestAccuracy: 0.9 - i / 10, trainLoss: 3e16 }),
   }));
   const table = formatSweep(trials);
   for (const line of table.split("\n")) assert.ok(line.length <= 80, line);

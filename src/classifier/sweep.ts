@@ -110,8 +110,9 @@ async function runTrial(
   } catch (error) {
     if (options.signal.aborted && error === options.signal.reason) return undefined;
     if (!(error instanceof AlexNetError)) throw error;
-    const status = error instanceof DivergenceError ? "diverged" : "failed";
-    return { number, run: name, values, status, error: error.message, ...(await figuresOf(run)) };
+    const [status, reason] =
+      error instanceof DivergenceError ? (["diverged", error.reason] as const) : (["failed", error.message] as const);
+    return { number, run: name, values, status, error: reason, ...(await figuresOf(run)) };
   }
 }
 

@@ -78,7 +78,7 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
   const clear = () => {
     for (const line of [sweeping, packing, downloading]) line.clear();
   };
-  const stop = onStopSignals(() => {});
+  const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
     const finding = await findLearningRate({
       ...flags,

@@ -11,6 +11,8 @@ const fontSize = 12;
 const text = { font, fontSize, fontWeight: "normal", fill: ink, align: "left" } as const;
 /** Positive numbers that span more than this are drawn on a logarithmic axis. */
 const logSpan = 8;
+/** So many values or fewer are all on the axis. */
+const maxTicks = 5;
 
 /** Draws the figure as SVG on white. */
 export async function drawSweepFigure(trials: readonly SweptTrial[]): Promise<string> {
@@ -64,6 +66,8 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
     };
   });
   const name = `panel-${i}`;
+  const ticks = [...new Set(values.map(({ value }) => value))];
+  const span = Number(domain[1]) - Number(domain[0]);
   const center = { signal: `scale('x', datum.value) + (bandwidth('x') / 2)` };
   return {
     type: "group",
@@ -76,6 +80,11 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
         height: { value: panel.height },
       },
     },
+    // What grid lines are as long as: that of the figure, unless a group has its own.
+    signals: [
+      { name: "width", update: String(panel.width) },
+      { name: "height", update: String(panel.height) },
+    ],
     data: [{ name, values }],
     scales: [
       scaleOf(trials, key, values),
@@ -89,8 +98,16 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
         title: truncate(printable(key), 30),
         tickCount: 4,
         labelOverlap: true,
+        ...(ticks.length <= maxTicks ? { values: ticks } : {}),
       },
-      { ...axisStyle(fontSize), orient: "left", scale: "y", grid: true, tickCount: 5, format: ".1%" },
+      {
+        ...axisStyle(fontSize),
+        orient: "left",
+        scale: "y",
+        grid: true,
+        tickCount: 5,
+        format: span >= 0.05 ? ".0%" : ".1%",
+      },
     ],
     marks: [
       {

@@ -59,7 +59,7 @@ export function formatSweep(trials: readonly SweptTrial[]): string {
     ...keys.map((key) => formatValue(values[key])),
     optional(bestAccuracy, formatPercent),
     optional(lastAccuracy, formatPercent),
-    optional(trainLoss, formatLoss),
+    optional(trainLoss, (loss) => (loss < 1e4 ? formatLoss(loss) : loss.toExponential(1))),
     status === "finished" ? "" : status,
   ]);
   const errors = trials.flatMap(({ number, error }) => (error === undefined ? [] : [wrap(error, `trial ${number}: `)]));
