@@ -24,7 +24,7 @@ import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { softmax } from "../src/training/metrics.ts";
 import { memoryStore } from "./checkpoints.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -439,12 +439,20 @@ test("sweep: a table, a figure, and the same again without training; JSON", asyn
   await writeFile(join(folder, "rates.json"), JSON.stringify({ base, grid: { learningRate: [0.01, 0.02, 1e38] } }));
   const first = await alexnet("sweep rates.json --run swept");
   assert.equal(first.exit, 0, first.stderr);
-  const table = /^Trial {2}learningRate {3}Best {3}Last {3}Loss\n(?:-+ *)+\n(?: .*\n){3}\ntrial 3: training: .*\n/;
+  const table = /^Trial +learningRate +Best +Last +Loss\n(?:-+ *)+\n(?: .*\n){3}\ntrial 3: training: .*\n/;
   assert.match(first.stdout, table);
   assert.match(first.stdout, /\nfigure swept\/sweep\.png\n$/);
   const again = await alexnet("sweep rates.json --run swept");
   assert.equal(again.stdout, first.stdout);
   assert.equal(again.stderr, "");
+  const killed = start([bin, "sweep", "rates.json", "--run", "killed"], { cwd: folder });
+  killed.process.stderr?.on("data", () => {
+    if (killed.stderr().includes("trial 2 of 3: learningRate 0.02")) killed.process.kill("SIGKILL");
+  });
+  assert.equal((await killed.outcome).exit, "SIGKILL");
+  const resumed = await alexnet("sweep rates.json --run killed");
+  assert.equal(resumed.stdout, first.stdout.replaceAll("swept/", "killed/"));
+  assert.doesNotMatch(resumed.stderr, /trial 1 of 3/);
   const report = JSON.parse((await alexnet("sweep rates.json --run swept --json")).stdout);
   assert.deepEqual(Object.keys(report), ["directory", "end", "trials", "results", "figure"]);
   assert.deepEqual(

@@ -1,5 +1,5 @@
 /** The figure of a sweep: the best accuracy of each trial against each setting in which trials differ, a panel for each. */
-import type { Mark, Scale, Spec } from "vega";
+import type { Axis, Mark, Scale, Spec } from "vega";
 import { textMark } from "./curveMarks.ts";
 import { axisStyle, font, hues, ink } from "./figureStyle.ts";
 import { differingKeys, formatValue, type SweptTrial } from "./sweepTable.ts";
@@ -54,78 +54,78 @@ function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]):
   return `${finished.length} trials${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
 }
 
+/** A trial in a panel. */
+interface Dot {
+  readonly value: unknown;
+  readonly accuracy: number | undefined;
+  readonly shape: "circle" | "cross";
+  readonly color: string;
+}
+
 function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: readonly number[]): Mark {
-  const values = trials.map(({ values, status, bestAccuracy }, rank) => {
-    const isDone = status === "finished" && bestAccuracy !== undefined;
-    const value = values[key];
-    return {
-      value: isNumeric(trials, key) ? value : truncate(printable(formatValue(value)), 14),
-      accuracy: isDone ? bestAccuracy : domain[0],
-      shape: isDone ? "circle" : "cross",
-      color: !isDone ? hues.grey : rank === 0 ? hues.vermilion : hues.blue,
-    };
-  });
+  const dots = dotsOf(key, trials, domain);
   const name = `panel-${i}`;
-  const ticks = [...new Set(values.map(({ value }) => value))];
-  const span = Number(domain[1]) - Number(domain[0]);
-  const center = { signal: `scale('x', datum.value) + (bandwidth('x') / 2)` };
+  const place = {
+    x: { value: (i % panel.perRow) * (panel.width + panel.gapX) },
+    y: { value: Math.floor(i / panel.perRow) * (panel.height + panel.gapY) },
+    width: { value: panel.width },
+    height: { value: panel.height },
+  };
   return {
     type: "group",
     name,
-    encode: {
-      enter: {
-        x: { value: (i % panel.perRow) * (panel.width + panel.gapX) },
-        y: { value: Math.floor(i / panel.perRow) * (panel.height + panel.gapY) },
-        width: { value: panel.width },
-        height: { value: panel.height },
-      },
-    },
+    encode: { enter: place },
     // What grid lines are as long as: that of the figure, unless a group has its own.
     signals: [
       { name: "width", update: String(panel.width) },
       { name: "height", update: String(panel.height) },
     ],
-    data: [{ name, values }],
+    data: [{ name, values: [...dots] }],
     scales: [
-      scaleOf(trials, key, values),
+      scaleOf(trials, key, dots),
       { name: "y", type: "linear", range: [panel.height, 0], domain: [...domain], zero: false },
     ],
-    axes: [
-      {
-        ...axisStyle(fontSize),
-        orient: "bottom",
-        scale: "x",
-        title: truncate(printable(key), 30),
-        tickCount: 4,
-        labelOverlap: true,
-        ...(ticks.length <= maxTicks ? { values: ticks } : {}),
-      },
-      {
-        ...axisStyle(fontSize),
-        orient: "left",
-        scale: "y",
-        grid: true,
-        tickCount: 5,
-        format: span >= 0.05 ? ".0%" : ".1%",
-      },
-    ],
-    marks: [
-      {
-        type: "symbol",
-        from: { data: name },
-        encode: {
-          enter: {
-            x: center,
-            y: { scale: "y", field: "accuracy" },
-            size: { value: 60 },
-            shape: { field: "shape" },
-            fill: { field: "color" },
-            fillOpacity: { value: 0.8 },
-          },
-        },
-      },
-    ],
+    axes: axesOf(key, dots, domain),
+    marks: [dotMark(name)],
   };
+}
+
+/** The first of those that have a result is the best. */
+function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly number[]): readonly Dot[] {
+  return trials.map(({ values, status, bestAccuracy }, rank) => {
+    const isDone = status === "finished" && bestAccuracy !== undefined;
+    const done = rank === 0 ? hues.vermilion : hues.blue;
+    return {
+      value: isNumeric(trials, key) ? values[key] : truncate(printable(formatValue(values[key])), 14),
+      accuracy: isDone ? bestAccuracy : domain[0],
+      shape: isDone ? "circle" : "cross",
+      color: isDone ? done : hues.grey,
+    };
+  });
+}
+
+function axesOf(key: string, dots: readonly Dot[], domain: readonly number[]): Axis[] {
+  const ticks = [...new Set(dots.map(({ value }) => value))];
+  const span = Number(domain[1]) - Number(domain[0]);
+  const few = ticks.length <= maxTicks ? { values: ticks } : {};
+  const style = axisStyle(fontSize);
+  const title = truncate(printable(key), 30);
+  return [
+    { ...style, orient: "bottom", scale: "x", title, tickCount: 4, labelOverlap: true, ...few },
+    { ...style, orient: "left", scale: "y", grid: true, tickCount: 5, format: span >= 0.05 ? ".0%" : ".1%" },
+  ];
+}
+
+function dotMark(name: string): Mark {
+  const enter = {
+    x: { signal: "scale('x', datum.value) + (bandwidth('x') / 2)" },
+    y: { scale: "y", field: "accuracy" },
+    size: { value: 60 },
+    shape: { field: "shape" },
+    fill: { field: "color" },
+    fillOpacity: { value: 0.8 },
+  };
+  return { type: "symbol", from: { data: name }, encode: { enter } };
 }
 
 function isNumeric(trials: readonly SweptTrial[], key: string): boolean {

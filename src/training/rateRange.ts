@@ -48,17 +48,8 @@ export async function sweepRates(
   const explosion = explosionWatch();
   let end: SweepEnd | undefined;
   const stop = async () => (signal?.aborted || end ? ("interrupt" as const) : undefined);
-  const { recipe, train: split, test } = training;
-  // An epoch more than needed: the listener ends it. Its evaluations are on one picture, since nobody asks for them.
-  const epochs = Math.ceil((iterations * recipe.batchSize) / split.length) + 1;
-  const swept: Training = {
-    ...training,
-    recipe: { ...recipe, epochs, schedule: { kind: "constant" } },
-    test: limitSplit(test, 1),
-    rateOf,
-  };
   try {
-    await train(swept, initialPosition, {
+    await train(forSweep(training, iterations, rateOf), initialPosition, {
       signal,
       onIteration(position) {
         if (end) return;
@@ -79,6 +70,18 @@ export async function sweepRates(
     end ??= "diverged";
   }
   return { losses, end: end ?? "interrupt" };
+}
+
+/** An epoch more than needed: the listener ends it. Evaluations between epochs are on one picture, since nobody asks for them. */
+function forSweep(training: Training, iterations: number, rateOf: (iterations: number) => number): Training {
+  const { recipe, train: split, test } = training;
+  const epochs = Math.ceil((iterations * recipe.batchSize) / split.length) + 1;
+  return {
+    ...training,
+    recipe: { ...recipe, epochs, schedule: { kind: "constant" } },
+    test: limitSplit(test, 1),
+    rateOf,
+  };
 }
 
 /** The loss of each iteration, from positions, which hold sums. */
