@@ -69,6 +69,13 @@ test("a trial's settings are the base's with its own values, whichever way they 
   assert.deepEqual([recipe.learningRate, recipe.epochs], [0.25, 7]);
   assert.deepEqual([recipe.optimizer.momentum, recipe.optimizer.weightDecay], [0.1, 0.125]);
   assert.deepEqual(recipe.schedule, { kind: "step", everyEpochs: 3, factor: 0.1 });
+  // Values that fit only together.
+  const places = { "schedule.everyEpochs": [2], "schedule.kind": ["step"], "augmentation.flip": [0.25] };
+  const [placed] = await trialsOf(sweepPlanSchema.parse({ grid: places }));
+  const { recipe: made } = placed?.settings ?? {};
+  assert.ok(made && typeof made === "object");
+  assert.deepEqual(made.schedule, { kind: "step", everyEpochs: 2, factor: 0.1 });
+  assert.deepEqual(made.augmentation, { flip: 0.25 });
 });
 
 test("wrong keys and values are named before anything is trained", async () => {

@@ -8,7 +8,7 @@ import { fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/sweepTable.ts";
-import { normalizationNames, parseRecipe, type Recipe, recipeSchema } from "../training/recipe.ts";
+import { normalizationNames, parseRecipe, recipeSchema } from "../training/recipe.ts";
 import { divergenceActions } from "./divergencePolicy.ts";
 import { engineNames } from "./engineNames.ts";
 import { precisionNames } from "./precision.ts";
@@ -165,18 +165,18 @@ async function settingsOf(base: SweepPlan["base"], values: TrialValues): Promise
   const given = parsed.data;
   if (given.network !== undefined) await resolveNetwork(given.network);
   const source = await findDataset(given.dataset ?? "fashion-mnist");
-  let recipe = await resolveRecipe(given.recipe ?? defaultRecipe(source, given), given);
-  for (const [key, value] of entries) if (isOfRecipe(key)) recipe = withValue(recipe, key.split("."), value);
+  const common = await resolveRecipe(given.recipe ?? defaultRecipe(source, given), given);
+  const places = entries.filter(([key]) => isOfRecipe(key));
+  // Checked when all are in their places: one value may fit with another only.
+  const changed = places.reduce<unknown>((made, [key, value]) => replaced(made, key.split("."), value), common);
+  const recipe = parseRecipe(changed, "recipe");
   // What was set beside the recipe is in it now, and must not be set once more over a trial's own.
   const { epochs, batchSize, learningRate, momentum, weightDecay, seed, fit, filter, normalization, augment, ...rest } =
     given;
   return { ...rest, recipe };
 }
 
-function withValue(recipe: Recipe, path: readonly string[], value: unknown): Recipe {
-  return parseRecipe(replaced(recipe, path, value), path.join("."));
-}
-
+/** A copy of JSON with a value at a place in it. */
 function replaced(object: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value;
   const members: Readonly<Record<string, unknown>> = z.record(z.string(), z.unknown()).catch({}).parse(object);

@@ -46,7 +46,10 @@ test("a position survives JSON; one with a hole in it is refused", () => {
   );
   const json = JSON.parse(JSON.stringify(position));
   assert.deepEqual(positionSchema.parse(json), position);
-  for (const key of Object.keys(json)) {
+  const { rollbacks, ...earlier } = json;
+  assert.deepEqual(positionSchema.parse(earlier), position, "as it was saved before there were rollbacks");
+  assert.equal(positionSchema.safeParse({ ...json, rollbacks: { ...rollbacks, factor: undefined } }).success, false);
+  for (const key of Object.keys(earlier)) {
     assert.equal(positionSchema.safeParse({ ...json, [key]: undefined }).success, false, key);
   }
   assert.equal(positionSchema.safeParse({ ...json, iteration: 1.5 }).success, false);
