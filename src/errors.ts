@@ -37,6 +37,13 @@ export class UnimplementedError extends NativeError {}
 /** Training produced a loss or a weight that is not finite. */
 export class DivergenceError extends AlexNetError {
   override readonly exitCode = 3;
+  /** What is not finite, and since when: the message without the remedy. */
+  readonly reason: string;
+
+  constructor(reason: string, remedy: string) {
+    super(`${reason}; ${remedy}`);
+    this.reason = reason;
+  }
 }
 
 /** The text of anything thrown. */

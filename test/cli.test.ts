@@ -25,7 +25,7 @@ import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { softmax } from "../src/training/metrics.ts";
 import { memoryStore } from "./checkpoints.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -73,7 +73,7 @@ async function assertRefused(args: string, message: RegExp, env?: Readonly<Recor
 const listing = async () => (await readdir(folder)).sort();
 
 test("help: every command has examples, and no line is longer than 80 columns", async () => {
-  const commands = ["train", "evaluate", "predict", "summary", "check", "doctor"];
+  const commands = ["train", "lr-find", "sweep", "evaluate", "predict", "summary", "check", "doctor"];
   await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
     const { exit, stdout } = await alexnet(args);
     assert.equal(exit, 0);
@@ -98,6 +98,10 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
     ["train --engine gpu", /--engine.*auto, onednn, reference/],
     ["train --resume", /--resume needs --run/],
+    ["train --on-divergence back", /--on-divergence.*stop, rollback/],
+    ["train --rollback-factor 1", /--rollback-factor.*expected a number above 0 and below 1, got "1"/],
+    ["lr-find --iterations 0", /--iterations/],
+    ["sweep", /missing required argument 'file'/],
     ["train fashion-mnist other", /too many arguments/],
     ["predict trained", /missing required argument 'image'/],
     ["predict trained image-0.png --top 0", /--top/],
@@ -151,6 +155,13 @@ test("names and files that are not there, or hold something else: one message, e
     ["train --data-dir cut --run new-4", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
     ["train --data-dir mixed --run new-5", /mixed\/t10k-labels-idx1-ubyte: expected 40 labels, .*got 39/],
     ["train --run tiny.json", /tiny\.json: cannot be written/],
+    [
+      "lr-find --data-dir data --output rates.gif",
+      /--output: expected a name that ends in \.png or \.svg, got rates\.gif/,
+    ],
+    ["lr-find --data-dir data --min-rate 1 --max-rate 0.1", /--min-rate: expected less than --max-rate, 0\.1, got 1/],
+    ["sweep nowhere.json", /nowhere\.json: expected a sweep \(see alexnet sweep --help\): .*no such file/],
+    ["sweep bad-recipe.json", /bad-recipe\.json: expected a sweep .*"momentum"/s],
     ["evaluate nowhere", /nowhere: no such file or folder; give a run directory or a \.safetensors file/],
     ["evaluate empty", /empty: no checkpoint in it; expected best\.safetensors or last\.safetensors/],
     ["evaluate trained --dataset mnist", /mnist: no data set of this name/],
@@ -394,6 +405,71 @@ test("training that diverges exits 3 with one message", async () => {
   assert.equal(exit, 3);
   assert.match(stderr, /\nalexnet: training: .* after iteration \d+; start another run with a lower --learning-rate/);
   assert.doesNotMatch(stderr, /\n {4}at /);
+});
+
+test("rollbacks that are used up exit 3 with one message", async () => {
+  const { exit, stderr } = await alexnet(
+    "train --network tiny.json --data-dir data --learning-rate 1e38 --threads 1 --run spent --on-divergence rollback --max-rollbacks 2 --rollback-factor 0.9",
+  );
+  assert.equal(exit, 3, stderr);
+  assert.match(stderr, /; back to iteration 0 with the learning rate × 0\.9 \(rollback 1 of 2\)\n/);
+  assert.match(
+    stderr,
+    /\nalexnet: training: .*; all 2 rollbacks are used up, down to a learning rate of 8\.1e\+37; start another/,
+  );
+});
+
+test("lr-find: a chart, a figure, JSON, and nothing else", async () => {
+  const before = await listing();
+  const command =
+    "lr-find --network tiny.json --data-dir data --threads 1 --batch-size 16 --min-rate 1e-4 --max-rate 1e3";
+  const { exit, stdout, stderr } = await alexnet(`${command} --output rates.png`);
+  assert.equal(exit, 0, stderr);
+  assert.match(stdout, /^tiny on fashion-mnist, recipe fashion: loss against learning rate\n/);
+  assert.match(stdout, /\nlearning rate \S+ +steepest fall\n/);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  assert.deepEqual((await readFile(join(folder, "rates.png"))).subarray(1, 4).toString(), "PNG");
+  const report = JSON.parse((await alexnet(`${command} --json --iterations 30`)).stdout);
+  const keys = ["network", "dataset", "recipe", "learningRate", "range", "end", "suggestions", "points"];
+  assert.deepEqual(Object.keys(report), keys);
+  assert.deepEqual(Object.keys(report.points[0]), ["learningRate", "loss", "smoothed"]);
+  await rm(join(folder, "rates.png"));
+  assert.deepEqual(await listing(), before);
+});
+
+test("sweep: a table, a figure, and the same again without training; JSON", async () => {
+  const base = { network: "tiny.json", dataDir: "data", threads: 1, batchSize: 16, epochs: 1 };
+  await writeFile(join(folder, "rates.json"), JSON.stringify({ base, grid: { learningRate: [0.01, 0.02, 1e38] } }));
+  const first = await alexnet("sweep rates.json --run swept");
+  assert.equal(first.exit, 0, first.stderr);
+  const table = /^Trial +learningRate +Best +Last +Loss\n(?:-+ *)+\n(?: .*\n){3}\ntrial 3: training: .*\n/;
+  assert.match(first.stdout, table);
+  assert.match(first.stdout, /\nfigure swept\/sweep\.png\n$/);
+  const again = await alexnet("sweep rates.json --run swept");
+  assert.equal(again.stdout, first.stdout);
+  assert.equal(again.stderr, "");
+  const killed = start([bin, "sweep", "rates.json", "--run", "killed"], { cwd: folder });
+  killed.process.stderr?.on("data", () => {
+    if (killed.stderr().includes("trial 2 of 3: learningRate 0.02")) killed.process.kill("SIGKILL");
+  });
+  assert.equal((await killed.outcome).exit, "SIGKILL");
+  const resumed = await alexnet("sweep rates.json --run killed");
+  assert.equal(resumed.stdout, first.stdout.replaceAll("swept/", "killed/"));
+  assert.doesNotMatch(resumed.stderr, /trial 1 of 3/);
+  const report = JSON.parse((await alexnet("sweep rates.json --run swept --json")).stdout);
+  assert.deepEqual(Object.keys(report), ["directory", "end", "trials", "results", "figure"]);
+  assert.deepEqual(
+    report.results.map(({ status }: { status: string }) => status),
+    ["finished", "finished", "diverged"],
+  );
+  assert.deepEqual((await readdir(join(folder, "swept"))).sort(), [
+    "results.json",
+    "sweep.json",
+    "sweep.png",
+    "trial-001",
+    "trial-002",
+    "trial-003",
+  ]);
 });
 
 test("a network whose dropout stays active: an answer is a draw, which is said; one seed, one answer; --samples averages", async () => {

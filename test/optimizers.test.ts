@@ -133,7 +133,8 @@ for (const { rates, ...options } of golden.schedules) {
     let schedule = initialScheduleState;
     const actual: number[] = [];
     for (let step = 0; step < steps.total; step++) {
-      if (step % 10 === 0) actual.push(learningRateAt(recipe, steps, { steps: step, schedule }));
+      if (step % 10 === 0)
+        actual.push(learningRateAt(recipe, steps, { steps: step, schedule, rollbacks: { factor: 1 } }));
       const epoch = (step + 1) / golden.perEpoch;
       if (Number.isInteger(epoch)) {
         schedule = advance(recipe.schedule, schedule, epoch, golden.accuracies[epoch - 1] as number);

@@ -1,7 +1,7 @@
 import { rename, rm } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
-import { explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
+import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
 import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
 import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
@@ -90,11 +90,12 @@ export interface StoredCheckpoint {
 }
 
 /**
- * The newest undamaged checkpoint of a directory, read from end to end; undefined if there is none yet.
+ * The newest undamaged checkpoint of a directory, read from end to end; undefined if there is none yet. With `before`, the newest of an earlier
+ * iteration; undefined if there is none of those.
  *
  * Throws CheckpointError if there are checkpoint files but none can be used.
  */
-export async function loadCheckpoint(directory: string): Promise<StoredCheckpoint | undefined> {
+export async function loadCheckpoint(directory: string, before?: number): Promise<StoredCheckpoint | undefined> {
   const files = checkpointFiles(directory);
   const warnings: string[] = [];
   const weights = await readHeaders([files.last, files.previous], describeWeights, warnings);
@@ -110,11 +111,13 @@ export async function loadCheckpoint(directory: string): Promise<StoredCheckpoin
           optimizerFile: optimizer.file,
         })),
     )
+    .filter(({ iteration }) => iteration < (before ?? Infinity))
     .sort((a, b) => b.iteration - a.iteration);
   for (const { weightsFile, optimizerFile, iteration, model, position } of pairs) {
     const whole = (await isWhole(weightsFile, warnings)) && (await isWhole(optimizerFile, warnings));
     if (whole) return { directory, weightsFile, optimizerFile, iteration, model, position, warnings };
   }
+  if (before !== undefined) return undefined;
   if (warnings.length === 0 && !(await fileExists(files.last))) return undefined;
   const reasons = warnings.length > 0 ? warnings : [`${files.last}: no file with its optimizer's state`];
   throw new CheckpointError(
@@ -178,5 +181,25 @@ export async function restoreCheckpoint(
     if (stored.optimizerFile !== files.lastOptimizer) await replaceByLink(stored.optimizerFile, files.lastOptimizer);
     if (stored.weightsFile !== files.last) await replaceByLink(stored.weightsFile, files.last);
     await syncDirectory(stored.directory);
+  });
+}
+
+/**
+ * Gives the directory's last checkpoint another position, and leaves everything else of it and the one before as they are.
+ *
+ * Throws CheckpointError if it cannot be written; then the old position stays.
+ */
+export async function savePosition(directory: string, position: unknown, optimizer: TensorSource): Promise<void> {
+  const files = checkpointFiles(directory);
+  const { iteration, weights } = await withReader(files.lastOptimizer, async (reader) => decodeOptimizer(reader));
+  const temporary = temporaryFor(files.lastOptimizer);
+  await explainingWrites(files.lastOptimizer, async () => {
+    try {
+      const metadata = encodeOptimizer({ iteration, position, weights });
+      await writeSafetensors(temporary, metadata, optimizer, scratchFor(optimizer));
+      await commitFile(temporary, files.lastOptimizer);
+    } finally {
+      await rm(temporary, { force: true });
+    }
   });
 }

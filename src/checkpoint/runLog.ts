@@ -34,21 +34,41 @@ export const logEntrySchema: z.ZodType<LogEntry> = z.object({
   seconds: z.number(),
 });
 
+/** A line that says that training went back to this iteration, since it had diverged. */
+export interface RollbackEntry {
+  readonly epoch: number;
+  readonly iteration: number;
+  /** 1 for the first of the run. */
+  readonly rollback: number;
+  /** What was not finite, and since when. */
+  readonly reason: string;
+  /** From here on, of all rollbacks so far together. */
+  readonly learningRateFactor: number;
+}
+
+const rollbackEntrySchema: z.ZodType<RollbackEntry> = z.object({
+  epoch: z.number().nonnegative(),
+  iteration: z.int().nonnegative(),
+  rollback: z.int().positive(),
+  reason: z.string(),
+  learningRateFactor: z.number().positive(),
+});
+
 function logFile(directory: string): string {
   return join(directory, "log.jsonl");
 }
 
 /**
- * The log of a run directory; empty if there is none. A last line that was cut off when its writer died is left out.
+ * The log of a run directory without its rollbacks; empty if there is none. A last line that was cut off when its writer died is left out.
  *
  * Throws CheckpointError naming a line that is not a log entry.
  */
 export async function readLog(directory: string): Promise<readonly LogEntry[]> {
-  return (await readLines(directory)).map(({ entry }) => entry);
+  return (await readLines(directory)).flatMap(({ entry }) => ("rollback" in entry ? [] : [entry]));
 }
 
 /** Adds a line to the log of a run directory. Throws CheckpointError if it cannot be written; then nothing is added. */
-export async function appendLog(directory: string, entry: LogEntry): Promise<void> {
+export async function appendLog(directory: string, entry: LogEntry | RollbackEntry): Promise<void> {
   const file = logFile(directory);
   await explainingWrites(file, async () => {
     const handle = await open(file, "a");
@@ -67,13 +87,17 @@ export async function appendLog(directory: string, entry: LogEntry): Promise<voi
   });
 }
 
-/** Drops the lines after an iteration, as if training had never gone beyond it. */
-export async function truncateLog(directory: string, iteration: number): Promise<void> {
-  const kept = (await readLines(directory)).filter(({ entry }) => entry.iteration <= iteration);
+/** Drops the lines after an iteration, as if training had never gone beyond it, and keeps the first so many rollbacks. */
+export async function truncateLog(directory: string, iteration: number, rollbacks = 0): Promise<void> {
+  const kept = (await readLines(directory)).filter(({ entry }) =>
+    "rollback" in entry ? entry.rollback <= rollbacks : entry.iteration <= iteration,
+  );
   await writeFileDurably(logFile(directory), kept.map(({ line }) => `${line}\n`).join(""));
 }
 
-async function readLines(directory: string): Promise<{ readonly line: string; readonly entry: LogEntry }[]> {
+type Entry = LogEntry | RollbackEntry;
+
+async function readLines(directory: string): Promise<{ readonly line: string; readonly entry: Entry }[]> {
   const file = logFile(directory);
   const lines = (await readText(file)).split("\n");
   // A complete log ends in a newline, so that this is empty.
@@ -90,9 +114,10 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function parseEntry(origin: string, line: string): LogEntry {
+function parseEntry(origin: string, line: string): Entry {
   try {
-    return logEntrySchema.parse(JSON.parse(line));
+    const json: object = z.looseObject({}).parse(JSON.parse(line));
+    return ("rollback" in json ? rollbackEntrySchema : logEntrySchema).parse(json);
   } catch (cause) {
     const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
     throw new CheckpointError(`${origin}: expected a log entry: ${detail}`, { cause });

@@ -26,7 +26,8 @@ export interface RecorderOptions {
   readonly optimizer: TensorStore;
   readonly observer: TrainObserver | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly maxMinutes: number | undefined;
+  /** When training stops for time, as `performance.now()` has it; Infinity for never. */
+  readonly deadline: number;
 }
 
 /** Writes down what happens in training: log, checkpoints, curves. */
@@ -35,8 +36,8 @@ export interface Recorder {
   readonly log: readonly LogEntry[];
   /** The newest evaluation of this call. */
   evaluation(): Evaluation | undefined;
-  /** Saves where training ended, unless that is saved. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
-  finish(position: Position): Promise<void>;
+  /** Saves where training stands, unless that is saved. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
+  save(position: Position): Promise<void>;
 }
 
 /** Images a second over about the last ten iterations, of a run that starts at `start`. */
@@ -57,11 +58,10 @@ const RETRY_SAVE_SECONDS = 30;
 
 /** Makes the recorder of a run whose directory this process has for itself. */
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
-  const { directory, config, observer, signal, weights, optimizer } = options;
+  const { directory, config, observer, signal, deadline, weights, optimizer } = options;
   const { trainImages, testImages } = config.dataset;
   const { epochs } = config.recipe;
   const log = [...options.log];
-  const deadline = performance.now() + (options.maxMinutes ?? Infinity) * 60_000;
   let bestAccuracy = await storedBest(directory, observer);
   let evaluation: Evaluation | undefined;
   const recentRate = rateMeter(options.start);
@@ -169,7 +169,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     listener,
     log,
     evaluation: () => evaluation,
-    async finish(position) {
+    async save(position) {
       if (saved !== position) await save(position, evaluated?.position === position && evaluated.best);
     },
   };

@@ -10,6 +10,7 @@ import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { checkClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { type DivergenceSettings, divergencePolicy } from "./divergencePolicy.ts";
 import type { EngineName } from "./engineNames.ts";
 import { describeMachine } from "./machine.ts";
 import { choosePrecision, type PrecisionName } from "./precision.ts";
@@ -20,7 +21,7 @@ import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "./settings.
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What can be said about a run when it is started. Everything has a default; on resume it is what the run was started with. */
-export interface RunSettings extends RecipeOverrides {
+export interface RunSettings extends RecipeOverrides, DivergenceSettings {
   /** A name, or a folder of pictures with a folder for each class. Default `fashion-mnist`. */
   readonly dataset?: string;
   readonly dataDir?: string;
@@ -82,6 +83,7 @@ export async function startRun(
     recipe,
     preprocessing,
     ...(colours ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> } : {}),
+    divergence: divergencePolicy(settings),
     precision,
     exact: settings.exact ?? false,
     engine: describeEngine(engine),

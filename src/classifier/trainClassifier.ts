@@ -1,7 +1,7 @@
 /** Trains a classifier in a run directory. Longer than other files: the order in which a run comes to be stands in one. */
 import { mkdir, rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
+import { loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
@@ -9,15 +9,17 @@ import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import { createPreparation } from "../dataset/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { CheckpointError, ConfigError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { initialValues } from "../network/initialize.ts";
 import { operations } from "../network/network.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { createOptimizer } from "../training/optimizer.ts";
-import { initialPosition, isFinished, type Position, positionSchema } from "../training/position.ts";
-import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import { initialPosition, isFinished } from "../training/position.ts";
+import type { Training, TrainingEnd } from "../training/train.ts";
+import { divergencePolicy } from "./divergencePolicy.ts";
 import { resumeRun } from "./resumeRun.ts";
+import { type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
 import {
@@ -28,6 +30,7 @@ import {
   startRun,
   watchedSplit,
 } from "./runSetup.ts";
+import { readPosition } from "./storedPosition.ts";
 import { averageStore, bytesOf, optimizerStore, weightStore } from "./tensorStores.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -136,25 +139,14 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(state), best });
     // From here on there is a run in the directory: what cannot even start leaves none.
     if (!checkpoint) await writeConfig(directory, config);
-    await truncateLog(directory, start.iteration);
+    await truncateLog(directory, start.iteration, start.rollbacks.count);
     if (checkpoint) await restoreCheckpoint(checkpoint, weights, state);
     else {
       await initialize(program, prepared);
       optimizer.start();
     }
     if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
-    const recorder = await createRecorder({
-      start,
-      directory,
-      config,
-      log,
-      weights,
-      average,
-      optimizer: state,
-      observer,
-      signal,
-      maxMinutes,
-    });
+    const deadline = performance.now() + (maxMinutes ?? Infinity) * 60_000;
     const training: Training = {
       program,
       optimizer,
@@ -164,8 +156,11 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       preparation,
       classNames,
     };
-    const { position, end } = await train(training, start, recorder.listener);
-    if (!finished) await recorder.finish(position);
+    const stores = { directory, weights, optimizer: state, observer };
+    const policy = divergencePolicy(options, config.divergence);
+    const record = (from: Stretch) => createRecorder({ ...stores, ...from, average, config, signal, deadline });
+    const { position, end, recorder } = await trainGuarded({ ...stores, training, policy, record }, { start, log });
+    if (!finished) await recorder.save(position);
     const evaluation = await optimizer.withAverage(async () => {
       const result = finished
         ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
@@ -188,13 +183,8 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   }
 }
 
-function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
-  const parsed = positionSchema.safeParse(position);
-  if (parsed.success) return parsed.data;
-  throw new CheckpointError(`${optimizerFile}: not a position in training: ${parsed.error.message}`);
-}
-
-async function initialize(program: TrainingProgram, { config }: PreparedRun): Promise<void> {
+/** Gives a program the weights that a new run begins with. */
+export async function initialize(program: TrainingProgram, { config }: Pick<PreparedRun, "config">): Promise<void> {
   const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
   const { network, recipe } = config;
   const allocate = (length: number) => program.scratch(length);

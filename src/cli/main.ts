@@ -6,9 +6,11 @@ import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
 import { addSummary } from "./summary.ts";
+import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
 
 const examples = `
@@ -27,7 +29,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [
+    addLrFind,
+    addSweep,
+    addEvaluate,
+    addPredict,
+    addAugment,
+    addSummary,
+    addCheck,
+    addBench,
+    addDoctor,
+  ])
+    add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

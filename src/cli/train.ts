@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { divergenceActions } from "../classifier/divergencePolicy.ts";
 import { precisionNames } from "../classifier/precision.ts";
 import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts";
 import { datasetNames } from "../dataset/datasetNames.ts";
@@ -16,6 +17,7 @@ import {
   nonNegative,
   positiveInteger,
   positiveNumber,
+  properShare,
   seed,
   share,
   threadsOption,
@@ -87,6 +89,13 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
     .option("--test-limit <n>", "evaluate on so many test images only", positiveInteger)
     .option("--max-minutes <n>", "evaluate and stop after so many minutes", positiveNumber)
+    .addOption(
+      new Option("--on-divergence <name>", "when the loss is not finite; rollback goes back with a lower rate").choices(
+        divergenceActions,
+      ),
+    )
+    .option("--rollback-factor <x>", "on the learning rate at each rollback (default: 0.1)", properShare)
+    .option("--max-rollbacks <n>", "rollbacks in a run before it stops (default: 3)", positiveInteger)
     .addOption(engineOption())
     .addOption(new Option("--precision <name>", "number format of the compute (default: auto)").choices(precisionNames))
     .option("--exact", "direct convolution only, slower: without Winograd's rounding")

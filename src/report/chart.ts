@@ -73,20 +73,24 @@ function titleMark({ title, width, left, right }: ChartFrame, above: number): Ma
   };
 }
 
-/** How every axis looks. */
-export const axisStyle = {
-  titleFont: chartFont,
-  titleFontSize: fontSize,
-  titleFontWeight: "normal",
-  titleColor: colours.ink,
-  titlePadding: 10,
-  labelFont: chartFont,
-  labelFontSize: fontSize - 1,
-  labelColor: colours.ink,
-  domainColor: colours.rule,
-  tickColor: colours.rule,
-  gridColor: colours.grid,
-} as const satisfies Partial<Axis>;
+/** How every axis looks, with text of this size. */
+export function axisStyleAt(size: number) {
+  return {
+    titleFont: chartFont,
+    titleFontSize: size,
+    titleFontWeight: "normal",
+    titleColor: colours.ink,
+    titlePadding: 10,
+    labelFont: chartFont,
+    labelFontSize: size - 1,
+    labelColor: colours.ink,
+    domainColor: colours.rule,
+    tickColor: colours.rule,
+    gridColor: colours.grid,
+  } as const satisfies Partial<Axis>;
+}
+
+export const axisStyle = axisStyleAt(fontSize);
 
 /** A class name as it stands on an axis. */
 export function axisLabel(className: string): string {

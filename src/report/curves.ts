@@ -7,7 +7,7 @@
  * markers tell the lines apart without them.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
-import { chartFont, colours, drawSpec } from "./chart.ts";
+import { axisStyleAt, chartFont, colours, drawSpec } from "./chart.ts";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncate } from "./text.ts";
@@ -57,7 +57,7 @@ const layouts: { readonly [F in CurveOptions["format"]]: Layout } = {
 };
 
 const font = chartFont;
-const { ink, grid: gridColor } = colours;
+const { ink } = colours;
 /** From the figure's upper edge to the title's middle. */
 const titleDistance = 24;
 const intervals = 5;
@@ -147,19 +147,7 @@ function scalesOf(entries: readonly CurveEntry[], step: number): Scale[] {
 }
 
 function axesOf({ fontSize, epochTicks, padding }: Layout, step: number, linesPerPoint: number): Axis[] {
-  const style = {
-    titleFont: font,
-    titleFontSize: fontSize,
-    titleFontWeight: "normal",
-    titleColor: ink,
-    titlePadding: 10,
-    labelFont: font,
-    labelFontSize: fontSize - 1,
-    labelColor: ink,
-    domainColor: "#888888",
-    tickColor: "#888888",
-    gridColor,
-  } as const;
+  const style = axisStyleAt(fontSize);
   const decimals = Number.isInteger(step) ? 0 : (step.toString().split(".")[1] ?? "").length;
   const ticks = Array.from({ length: intervals + 1 }, (_, i) => i);
   const averaged = linesPerPoint > 1 ? ` (each point the mean of ${linesPerPoint} log lines)` : "";

@@ -46,9 +46,12 @@ test("a position survives JSON; one with a hole in it is refused", () => {
   );
   const json = JSON.parse(JSON.stringify(position));
   assert.deepEqual(positionSchema.parse(json), position);
-  // Runs of versions without them have neither steps of several batches nor early stopping.
-  const { earlyStopping: _, steps: _steps, sinceStep: _since, ...before } = json;
-  assert.deepEqual(positionSchema.parse(before).earlyStopping, initialPosition.earlyStopping, "checkpoints of 0.1");
+  // Runs of earlier versions have none of these.
+  const { earlyStopping: _, steps: _steps, sinceStep: _since, rollbacks, ...before } = json;
+  const parsed = positionSchema.parse(before);
+  assert.deepEqual(parsed.earlyStopping, initialPosition.earlyStopping);
+  assert.deepEqual(parsed.rollbacks, initialPosition.rollbacks);
+  assert.equal(positionSchema.safeParse({ ...json, rollbacks: { ...rollbacks, factor: undefined } }).success, false);
   for (const key of Object.keys(before)) {
     assert.equal(positionSchema.safeParse({ ...json, [key]: undefined }).success, false, key);
   }

@@ -17,6 +17,18 @@ export type Tally = z.infer<typeof tallySchema>;
 
 /** Batches whose gradients are taken in, and their images. */
 const batchesSchema = z.object({ batches: z.int().nonnegative(), images: z.int().nonnegative() });
+/** How often training has gone back to a checkpoint after it diverged. */
+const rollbacksSchema = z.object({
+  count: z.int().nonnegative(),
+  /** On the learning rate, of all of them together. */
+  factor: z.number().positive(),
+  /** The iteration that the last one went back to. */
+  iteration: z.int().nonnegative(),
+});
+
+export type Rollbacks = z.infer<typeof rollbacksSchema>;
+
+const noRollbacks: Rollbacks = { count: 0, factor: 1, iteration: 0 };
 
 /** Everything besides tensors that training needs to go on as if it had never stopped. */
 export const positionSchema = z.object({
@@ -43,6 +55,7 @@ export const positionSchema = z.object({
   }),
   /** Checkpoints of 0.1 have none. */
   earlyStopping: earlyStoppingStateSchema.default(initialEarlyStopping),
+  rollbacks: rollbacksSchema.default(noRollbacks),
   /** Iterations in a row with a loss within 1 % of guessing. */
   stuckIterations: z.int(),
 });
@@ -64,6 +77,7 @@ export const initialPosition: Position = {
   windowTally: nothing,
   schedule: initialScheduleState,
   earlyStopping: initialEarlyStopping,
+  rollbacks: noRollbacks,
   stuckIterations: 0,
 };
 

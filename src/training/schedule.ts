@@ -126,7 +126,7 @@ export function runSteps(
 }
 
 /**
- * The learning rate of a step: `steps` were made before it, and `schedule` is the state after the last epoch.
+ * The learning rate of a step: `steps` were made before it, `schedule` is the state after the last epoch, and what rollbacks took from it.
  *
  * In a warm-up of W steps, the rate is (steps + 1) / W of what it would be, as torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
  * W − 1) has it. A cosine begins behind the warm-up; other schedules count epochs from the run's beginning.
@@ -134,11 +134,21 @@ export function runSteps(
 export function learningRateAt(
   { learningRate, schedule, warmup }: RateRecipe,
   { perEpoch, total }: RunSteps,
-  position: { readonly steps: number; readonly schedule: ScheduleState },
+  position: {
+    readonly steps: number;
+    readonly schedule: ScheduleState;
+    readonly rollbacks: { readonly factor: number };
+  },
 ): number {
   const { steps } = position;
   const warmupSteps = Math.min(total, Math.round(warmup * perEpoch));
   const warming = steps < warmupSteps ? (steps + 1) / warmupSteps : 1;
   const share = Math.min(1, Math.max(0, steps - warmupSteps) / Math.max(1, total - warmupSteps));
-  return learningRate * position.schedule.factor * kindOf(schedule).factorAt(schedule, share) * warming;
+  return (
+    learningRate *
+    position.rollbacks.factor *
+    position.schedule.factor *
+    kindOf(schedule).factorAt(schedule, share) *
+    warming
+  );
 }

@@ -21,6 +21,8 @@ export interface Training {
   readonly test: Split;
   readonly preparation: Preparation;
   readonly classNames: readonly string[];
+  /** The learning rate after so many iterations. Default: as the recipe's schedule has it. */
+  readonly rateOf?: ((iterations: number) => number) | undefined;
 }
 
 /** Told what happens, and asked when to stop. Positions are such that training can go on from them. */
@@ -120,7 +122,7 @@ async function runEpoch(
     const targets = objective.prepare(batch, position.totalImages);
     const { loss, logits } = await program.forwardBackward(batch.images, targets, batch.count, draws);
     checkLoss(program, loss, position.iteration + 1, recipe);
-    rate = learningRateAt(recipe, steps, position);
+    rate = training.rateOf?.(position.iteration) ?? learningRateAt(recipe, steps, position);
     const stepped = learn(training, position, batch.count, order.length, rate);
     const seconds = (performance.now() - before) / 1000;
     const correct = objective.countCorrect(logits, batch);
@@ -169,7 +171,8 @@ function checkWeights(program: TrainingProgram, iteration: number, recipe: Recip
 
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
   return new DivergenceError(
-    `training: ${what} after iteration ${iteration}; start another run with a lower --learning-rate than ${learningRate}; ` +
-      "what was saved before is untouched",
+    `training: ${what} after iteration ${iteration}`,
+    `start another run with a lower --learning-rate than ${learningRate}, or go on from what was saved with ` +
+      "--resume --on-divergence rollback",
   );
 }

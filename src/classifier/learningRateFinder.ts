@@ -1,0 +1,128 @@
+import { createPreparation } from "../dataset/preparation.ts";
+import type { TrainingProgram } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
+import { operations } from "../network/network.ts";
+import { createOptimizer } from "../training/optimizer.ts";
+import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
+import {
+  type RateLoss,
+  type RatePoint,
+  type RateSuggestions,
+  smoothRates,
+  suggestRates,
+} from "../training/rateSuggestion.ts";
+import { type PreparedRun, type RunSettings, startRun, watchedSplit } from "./runSetup.ts";
+import { initialize } from "./trainClassifier.ts";
+import type { TrainObserver } from "./trainObserver.ts";
+
+/** What would be trained, and over which rates. */
+export interface RateFinderOptions extends RunSettings {
+  /** Default 1e-6. */
+  readonly minRate?: number;
+  /** Default 10. */
+  readonly maxRate?: number;
+  /** From the least rate to the greatest. Default 200. */
+  readonly iterations?: number;
+  /** Aborting ends the sweep within an iteration; what there is by then is returned. */
+  readonly signal?: AbortSignal;
+  readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onMessage">;
+  readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
+}
+
+/** The curve of a sweep, and what it suggests. */
+export interface RateFinding {
+  readonly network: string;
+  readonly dataset: string;
+  readonly recipe: string;
+  /** The recipe's own. */
+  readonly learningRate: number;
+  readonly range: RateRange;
+  readonly end: SweepEnd;
+  /** Undefined if the loss never fell. */
+  readonly suggestions: RateSuggestions | undefined;
+  readonly points: readonly RatePoint[];
+}
+
+/**
+ * Sweeps the learning rate on the network, pictures and recipe that training would have, from fresh weights. Nothing is kept.
+ *
+ * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ */
+export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
+  const { observer = {}, signal } = options;
+  const range = rangeOf(options);
+  const prepared = await startRun(options, "findLearningRate", observer, signal);
+  const { config, dataset, engine } = prepared;
+  const { network, recipe, precision, exact } = config;
+  try {
+    const program = await engine.compileTraining({
+      ops: operations(network),
+      inputShape: network.input,
+      batchSize: recipe.batchSize,
+      precision,
+      exact,
+    });
+    try {
+      const { losses, end } = await sweep(program, prepared, range, options);
+      const points = smoothRates(losses, range.iterations);
+      return {
+        network: network.name,
+        dataset: dataset.name,
+        recipe: recipe.name,
+        learningRate: recipe.learningRate,
+        range,
+        end,
+        suggestions: suggestRates(points, range.iterations),
+        points,
+      };
+    } finally {
+      program.close();
+    }
+  } finally {
+    engine.close();
+    dataset.close?.();
+  }
+}
+
+async function sweep(
+  program: TrainingProgram,
+  { config, dataset, engine }: PreparedRun,
+  range: RateRange,
+  { signal, onIteration }: RateFinderOptions,
+) {
+  const { recipe, preprocessing, colours } = config;
+  await initialize(program, { config });
+  const { augmentation, seed } = recipe;
+  const random = { augmentation, seed, colours };
+  const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
+  const optimizer = createOptimizer(program, recipe);
+  optimizer.start();
+  const training = {
+    program,
+    optimizer,
+    recipe,
+    train: dataset.train,
+    test: watchedSplit(dataset),
+    preparation,
+    classNames: config.dataset.classNames,
+  };
+  try {
+    return await sweepRates(training, range, {
+      signal,
+      onIteration: (iteration, point) => onIteration?.(iteration, range.iterations, point),
+    });
+  } finally {
+    preparation.close();
+  }
+}
+
+/** Twenty iterations are the least of which a tenth can be left out and the rest smoothed. */
+const LEAST_ITERATIONS = 20;
+
+function rangeOf({ minRate = 1e-6, maxRate = 10, iterations = 200 }: RateFinderOptions): RateRange {
+  if (minRate >= maxRate)
+    throw new ConfigError(`--min-rate: expected less than --max-rate, ${maxRate}, got ${minRate}; give other rates`);
+  if (iterations < LEAST_ITERATIONS)
+    throw new ConfigError(`--iterations: expected ${LEAST_ITERATIONS} or more, got ${iterations}; give more`);
+  return { from: minRate, to: maxRate, iterations };
+}

@@ -1,0 +1,120 @@
+import { extname } from "node:path";
+import { type Command, Option } from "commander";
+import type { RateFinderOptions, RateFinding } from "../classifier/learningRateFinder.ts";
+import { precisionNames } from "../classifier/precision.ts";
+import { datasetNames } from "../dataset/datasetNames.ts";
+import { ConfigError } from "../errors.ts";
+import { formatLoss } from "../report/numbers.ts";
+import { formatRateChart } from "../report/rateChart.ts";
+import { formatLearningRate } from "../report/rateCurve.ts";
+import {
+  addInputOptions,
+  dataDirOption,
+  engineOption,
+  jsonOption,
+  maxBadOption,
+  nonNegative,
+  positiveInteger,
+  positiveNumber,
+  seed,
+  share,
+  threadsOption,
+  validationShareOption,
+} from "./options.ts";
+import { imageProgress, print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
+
+interface LrFindFlags extends Omit<RateFinderOptions, "dataset" | "signal" | "observer" | "onIteration"> {
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  alexnet lr-find                                  defaults, on Fashion-MNIST
+  alexnet lr-find photos/ --output rates.png       a folder; the curve as a PNG
+  alexnet lr-find cifar10 --fit native --min-rate 1e-4 --max-rate 1
+
+The rate grows from iteration to iteration, until the loss is four times the
+best. Take one of the suggestions, or one between them, for --learning-rate.
+Nothing is kept of the weights.
+`;
+
+/** Adds `alexnet lr-find`. */
+export function addLrFind(program: Command): void {
+  const command = program
+    .command("lr-find")
+    .description("sweep the learning rate, and suggest one")
+    .argument("[dataset]", `${datasetNames.join(", ")}, or a folder with a folder for each class`)
+    .option("--network <name>", "as in train")
+    .option("--recipe <name>", "as in train")
+    .option("--min-rate <x>", "rate to begin with (default: 1e-6)", positiveNumber)
+    .option("--max-rate <x>", "rate to end with (default: 10)", positiveNumber)
+    .option("--iterations <n>", "steps from one to the other (default: 200)", positiveInteger)
+    .option("--output <file>", "draw the curve: a .png or .svg file")
+    .option("--batch-size <n>", "images in a step", positiveInteger)
+    .option("--momentum <x>", "share of the last step kept in the next", share)
+    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
+    .option("--seed <n>", "of every random choice", seed)
+    .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
+    .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
+    .addOption(validationShareOption())
+    .addOption(maxBadOption())
+    .addOption(engineOption())
+    .addOption(new Option("--precision <name>", "number format of the compute (default: auto)").choices(precisionNames))
+    .option("--exact", "direct convolution only, slower: without Winograd's rounding")
+    .addOption(threadsOption())
+    .addOption(dataDirOption())
+    .addOption(jsonOption());
+  addInputOptions(command);
+  command.addHelpText("after", examples).action(lrFindCommand);
+}
+
+async function lrFindCommand(dataset: string | undefined, { output, json, ...flags }: LrFindFlags): Promise<void> {
+  if (output !== undefined && ![".png", ".svg"].includes(extname(output).toLowerCase()))
+    throw new ConfigError(`--output: expected a name that ends in .png or .svg, got ${output}; give another one`);
+  const { findLearningRate } = await import("../classifier/learningRateFinder.ts");
+  const [sweeping, packing, downloading] = [progressLine("sweep"), imageProgress("pack"), progressLine("download")];
+  const clear = () => {
+    for (const line of [sweeping, packing, downloading]) line.clear();
+  };
+  const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
+  try {
+    const finding = await findLearningRate({
+      ...flags,
+      ...(dataset === undefined ? {} : { dataset }),
+      signal: stop.signal,
+      observer: {
+        onDownload: (bytes, of) => downloading.update(bytes, of, ""),
+        onPacking: packing.update,
+        onMessage(message) {
+          clear();
+          tell(message);
+        },
+      },
+      onIteration(iteration, of, { learningRate, loss }) {
+        packing.clear();
+        sweeping.update(iteration, of, `rate ${formatLearningRate(learningRate)} loss ${formatLoss(loss)}`);
+      },
+    });
+    clear();
+    process.exitCode = stop.exitCode();
+    if (output !== undefined) await writeFigure(output, finding);
+    if (json) printJson(finding);
+    else print(formatRateChart(finding, { unicode: unicodeOutput() }));
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    process.exitCode = stop.exitCode();
+  } finally {
+    clear();
+    stop.end();
+  }
+}
+
+async function writeFigure(output: string, finding: RateFinding): Promise<void> {
+  const { drawRateFigure } = await import("../report/rateFigure.ts");
+  const { toPng } = await import("../report/png.ts");
+  const { writeFileDurably } = await import("../checkpoint/durable.ts");
+  const svg = await drawRateFigure(finding);
+  await writeFileDurably(output, extname(output).toLowerCase() === ".svg" ? svg : toPng(svg));
+}

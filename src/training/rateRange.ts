@@ -1,0 +1,109 @@
+import { limitSplit } from "../dataset/dataset.ts";
+import { DivergenceError } from "../errors.ts";
+import { initialPosition, type Position } from "./position.ts";
+import { explosionFactor, type RateLoss } from "./rateSuggestion.ts";
+import { type Training, train } from "./train.ts";
+
+/** Rates to sweep over, growing by the same factor from iteration to iteration. */
+export interface RateRange {
+  readonly from: number;
+  readonly to: number;
+  readonly iterations: number;
+}
+
+/** How a sweep ended: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
+export type SweepEnd = "finished" | "exploded" | "diverged" | "interrupt";
+
+/** The losses of a sweep in order, and how it ended. */
+export interface RateSweep {
+  readonly losses: readonly RateLoss[];
+  readonly end: SweepEnd;
+}
+
+/** What may be told while a sweep goes on, and what stops it. */
+export interface SweepListener {
+  onIteration?(iteration: number, point: RateLoss): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Share of the running mean of losses that stays from one iteration to the next, by which an explosion is told from a hard batch. */
+const KEPT = 0.9;
+
+/**
+ * Trains from the weights at hand while the rate grows from iteration to iteration, and watches the loss. It is the training loop itself, with
+ * its pictures, its order and its optimizer, so that what is found holds for it. The weights are of no use afterwards.
+ *
+ * rate(i) = from · (to / from)^(i / (iterations − 1)).
+ *
+ * Source: Smith 2017, “Cyclical Learning Rates for Training Neural Networks”, §3.3; growing by a factor and the end at four times the best: fastai.
+ */
+export async function sweepRates(
+  training: Training,
+  { from, to, iterations }: RateRange,
+  { onIteration, signal }: SweepListener = {},
+): Promise<RateSweep> {
+  const rateOf = (i: number) => from * (to / from) ** (i / Math.max(1, iterations - 1));
+  const losses: RateLoss[] = [];
+  const read = lossReader();
+  const explosion = explosionWatch();
+  let end: SweepEnd | undefined;
+  const stop = async () => (signal?.aborted || end ? ("interrupt" as const) : undefined);
+  try {
+    await train(forSweep(training, iterations, rateOf), initialPosition, {
+      signal,
+      onIteration(position) {
+        if (end) return;
+        const point = { learningRate: rateOf(losses.length), loss: read(position) };
+        losses.push(point);
+        onIteration?.(losses.length, point);
+        if (explosion(point.loss)) end = "exploded";
+        else if (losses.length === iterations) end = "finished";
+      },
+      onWindow: async () => {},
+      betweenIterations: stop,
+      onEvaluationProgress() {},
+      onEvaluation: async () => {},
+      onEarlyStop() {},
+      onStuck() {},
+    });
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    end ??= "diverged";
+  }
+  return { losses, end: end ?? "interrupt" };
+}
+
+/** An epoch more than needed: the listener ends it. Evaluations between epochs are on one picture, since nobody asks for them. */
+function forSweep(training: Training, iterations: number, rateOf: (iterations: number) => number): Training {
+  const { train: split, test } = training;
+  const { earlyStopping: _, ...recipe } = training.recipe;
+  const epochs = Math.ceil((iterations * recipe.batchSize) / split.length) + 1;
+  return {
+    ...training,
+    recipe: { ...recipe, epochs, schedule: { kind: "constant" } },
+    test: limitSplit(test, 1),
+    rateOf,
+  };
+}
+
+/** The loss of each iteration, from positions, which hold sums. */
+function lossReader(): (position: Position) => number {
+  let last = initialPosition;
+  return (position) => {
+    const before = position.epoch === last.epoch ? last.epochTally : initialPosition.epochTally;
+    const { loss, images } = position.epochTally;
+    last = position;
+    return (loss - before.loss) / (images - before.images);
+  };
+}
+
+/** Whether the running mean of losses has come to so many times its least value. */
+function explosionWatch(): (loss: number) => boolean {
+  let [sum, weight, best] = [0, 0, Infinity];
+  return (loss) => {
+    sum = KEPT * sum + loss;
+    weight = KEPT * weight + 1;
+    best = Math.min(best, sum / weight);
+    return sum / weight > explosionFactor * best;
+  };
+}
