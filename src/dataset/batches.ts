@@ -48,11 +48,11 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
   }
   if (views?.length === 0) throw new ConfigError("views: expected at least one, got none");
   const { channels, size } = preprocessing;
-  const imageSize = channels * size[0] * size[1];
+  const imageSize = options.split.features?.length ?? channels * size[0] * size[1];
   const images = into ?? new Float32Array(batchSize * imageSize);
   if (images.length !== batchSize * imageSize) {
     throw new ShapeError(
-      `batch: expected memory for ${batchSize} pictures of ${channels}×${size.join("×")}, got ${images.length} numbers`,
+      `batch: expected memory for ${batchSize} pictures of ${options.split.features?.length ?? `${channels}×${size.join("×")}`}, got ${images.length} numbers`,
     );
   }
   return generate(options, images, imageSize);
@@ -64,13 +64,16 @@ async function* generate(
   imageSize: number,
 ): AsyncGenerator<Batch> {
   const prepare = createPreprocessor(preprocessing, random?.changes);
+  const { features } = split;
+  const epoch = random?.epoch ?? 0;
   const labels = new Int32Array(batchSize);
   const length = order?.length ?? split.length;
   const take = (start: number, indices: Uint32Array<ArrayBuffer>) => {
     const count = Math.max(Math.min(batchSize, length - start), 0);
     for (let row = 0; row < count; row++) indices[row] = order ? (order[start + row] as number) : start + row;
     indices.fill(0, count);
-    const reading = split.prefetch?.(indices.subarray(0, count));
+    const wanted = indices.subarray(0, count);
+    const reading = features ? features.prefetch(wanted, epoch) : split.prefetch?.(wanted);
     // Whoever leaves before it is read need not know that it failed.
     reading?.catch(() => {});
     return { indices, count, reading };
@@ -84,7 +87,11 @@ async function* generate(
       for (let row = 0; row < count; row++) {
         const index = indices[row] as number;
         labels[row] = split.label(index);
-        random?.changes.begin(random.epoch, index);
+        if (features) {
+          features.write(index, epoch, images, row * imageSize);
+          continue;
+        }
+        random?.changes.begin(epoch, index);
         prepare(split.image(index), images, row * imageSize, view);
       }
       images.fill(0, count * imageSize);
