@@ -3,6 +3,7 @@ import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/preprocess.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { recipeSchema } from "../training/recipe.ts";
+import { fineTuningSchema } from "./fineTuning.ts";
 
 const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseNetwork(json, "network"));
 
@@ -32,6 +33,8 @@ export const runConfigSchema = z.object({
   preprocessing: preprocessingSchema,
   /** Principal components of the training pictures' colours, where the recipe adds noise along them. */
   colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
+  /** What it took from a weights file, if it began with one. */
+  fineTuning: fineTuningSchema.optional(),
   precision: z.enum(["f32", "bf16"] satisfies Precision[]),
   /** Direct convolution only; as it was before there was a choice. */
   exact: z.boolean().default(true),

@@ -10,6 +10,7 @@ import { type ReportPrediction, type ReportSection, renderReport } from "../repo
 import { toPng } from "../report/png.ts";
 import { sizeOf } from "../shape.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
+import { describeFineTuning } from "./fineTuning.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
 
@@ -99,7 +100,17 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
   return shown;
 }
 
-function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
+function configurationOf({
+  dataset,
+  network,
+  recipe,
+  preprocessing,
+  engine,
+  precision,
+  machine,
+  started,
+  fineTuning,
+}: RunConfig) {
   const { optimizer, schedule, initializer } = recipe;
   const sections: readonly ReportSection[] = [
     {
@@ -141,5 +152,5 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
       ],
     },
   ];
-  return sections;
+  return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
 }

@@ -1,17 +1,17 @@
 import type { TensorSink, TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Program, Tensor, TrainingProgram } from "../engine/engine.ts";
+import type { Parameter, Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import type { SgdTarget } from "../training/sgd.ts";
 
 /** Takes a program's weights by their names in a checkpoint. */
 export function weightSink(program: Program, network: Network): TensorSink {
-  return sinkOf(program, weightsByName(program, network));
+  return sinkOf(program, weightsByName(program.parameters, network));
 }
 
-/** A program's weights by their names in a checkpoint. */
+/** A program's weights, frozen ones too, by their names in a checkpoint. */
 export function weightStore(program: TrainingProgram, network: Network): TensorStore {
-  return storeOf(program, weightsByName(program, network));
+  return storeOf(program, weightsByName([...program.parameters, ...program.frozen], network));
 }
 
 /** An optimizer's state by its names in a checkpoint: `velocity.` and the weight's name. */
@@ -24,9 +24,14 @@ export function velocityStore(program: TrainingProgram, network: Network, target
   return storeOf(program, new Map(velocities));
 }
 
-function weightsByName({ parameters }: Program, network: Network): ReadonlyMap<string, Tensor> {
-  const names = tensorNames(network);
-  return new Map(parameters.map(({ name, value }) => [names.get(name) ?? name, value]));
+/** In the network's order. */
+function weightsByName(parameters: readonly Parameter[], network: Network): ReadonlyMap<string, Tensor> {
+  const tensors = new Map(parameters.map(({ name, value }) => [name, value]));
+  const stored = [...tensorNames(network)].flatMap(([name, storedName]) => {
+    const tensor = tensors.get(name);
+    return tensor ? [[storedName, tensor] as const] : [];
+  });
+  return new Map(stored);
 }
 
 function storeOf(program: TrainingProgram, tensors: ReadonlyMap<string, Tensor>): TensorStore {

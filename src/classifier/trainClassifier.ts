@@ -7,16 +7,15 @@ import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { createRandomChanges } from "../image/randomChanges.ts";
-import { initialValues } from "../network/initialize.ts";
-import { operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { initialPosition, type Position, positionSchema } from "../training/position.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import { trainedRecipe } from "./fineTunePlan.ts";
+import { writeInitialWeights } from "./initialWeights.ts";
 import { resumeRun } from "./resumeRun.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
@@ -29,7 +28,8 @@ import {
   watchedSplit,
 } from "./runSetup.ts";
 import { sgdTargets } from "./sgdTargets.ts";
-import { velocityStore, weightStore } from "./tensorStores.ts";
+import { velocityStore } from "./tensorStores.ts";
+import { compileTrainedPart } from "./trainedPart.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What to train, how, and where to keep it; everything has a default. */
@@ -103,12 +103,12 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
 }
 
 async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
-  const { config, dataset, engine } = prepared;
-  const { network, recipe, preprocessing, precision, exact } = config;
+  const { config, engine } = prepared;
+  const { network, recipe, preprocessing } = config;
   const { classNames } = config.dataset;
-  const { observer, signal, maxMinutes } = options;
+  const { observer = {}, signal, maxMinutes } = options;
   const checkpoint = await loadCheckpoint(directory);
-  for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
+  for (const warning of checkpoint?.warnings ?? []) observer.onMessage?.(warning);
   const start = checkpoint ? readPosition(checkpoint) : initialPosition;
   const device = `${engine.description}, ${config.machine.cpu}`;
   const log = (await readLog(directory)).filter(({ iteration }) => iteration <= start.iteration);
@@ -118,24 +118,19 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   if (finished && (await fileExists(reportFile(directory)))) {
     return { run: directory, end: "already finished", last: lastOf(log), evaluation: undefined, device };
   }
-  const program = await engine.compileTraining({
-    ops: operations(network),
-    inputShape: network.input,
-    batchSize: recipe.batchSize,
-    precision,
-    exact,
-  });
+  const part = await compileTrainedPart(prepared);
+  const { program, weights } = part;
   try {
-    const targets = sgdTargets(program, recipe);
-    const weights = weightStore(program, network);
+    const targets = sgdTargets(program, trainedRecipe(recipe, network, config.fineTuning));
     const optimizer = velocityStore(program, network, targets);
     await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(optimizer) });
+    if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
+    else await writeInitialWeights(weights, config);
+    const dataset = await part.inputs(observer, signal);
     // From here on there is a run in the directory: what cannot even start leaves none.
     if (!checkpoint) await writeConfig(directory, config);
     await truncateLog(directory, start.iteration);
-    if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
-    else await initialize(program, prepared);
-    if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    if (!finished) observer.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
     const recorder = await createRecorder({
       start,
       directory,
@@ -174,7 +169,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       device,
     };
   } finally {
-    program.close();
+    await part.close();
   }
 }
 
@@ -182,16 +177,6 @@ function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
   const parsed = positionSchema.safeParse(position);
   if (parsed.success) return parsed.data;
   throw new CheckpointError(`${optimizerFile}: not a position in training: ${parsed.error.message}`);
-}
-
-async function initialize(program: TrainingProgram, { config }: PreparedRun): Promise<void> {
-  const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  const { network, recipe } = config;
-  const allocate = (length: number) => program.scratch(length);
-  for (const initial of initialValues(network, recipe.initializer, recipe.seed, allocate)) {
-    const tensor = values.get(initial.name);
-    if (tensor) await program.write(tensor, initial.values);
-  }
 }
 
 function bytesOf(store: TensorStore): number {
