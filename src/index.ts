@@ -1,6 +1,12 @@
 /** AlexNet in TypeScript: describe, train, evaluate, predict. */
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./classifier/evaluateEnsemble.ts";
+export {
+  type FilePrediction,
+  findPictures,
+  predictFiles,
+  writeFeatures,
+} from "./classifier/predictFiles.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
 export type { TrainObserver, TrainProgress } from "./classifier/trainObserver.ts";
 export {
