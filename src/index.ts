@@ -2,6 +2,12 @@
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./classifier/evaluateEnsemble.ts";
 export { findLearningRate, type RateFinderOptions, type RateFinding } from "./classifier/learningRateFinder.ts";
+export {
+  type FilePrediction,
+  findPictures,
+  predictFiles,
+  writeFeatures,
+} from "./classifier/predictFiles.ts";
 export { runSweep, type SweepOptions, type SweepResult, type TrialResult } from "./classifier/sweep.ts";
 export { readSweepPlan, type SweepPlan } from "./classifier/sweepPlan.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";

@@ -12,6 +12,8 @@ export interface Chain {
   readonly batchSize: number;
   /** Default true. */
   readonly inputGradient?: boolean;
+  /** Operations that training leaves as they are. Default none. */
+  readonly frozen?: readonly string[];
 }
 
 /** In which numbers, and by which algorithms, a chain is compiled. */
@@ -22,8 +24,15 @@ export async function compileTraining(
   settings: CompileSettings,
   chain: Chain,
 ): Promise<TrainingProgram> {
-  const { input, batchSize, inputGradient = true } = chain;
-  return engine.compileTraining({ ...settings, ops: opsOf(chain), inputShape: input, batchSize, inputGradient });
+  const { input, batchSize, inputGradient = true, frozen = [] } = chain;
+  return engine.compileTraining({
+    ...settings,
+    ops: opsOf(chain),
+    inputShape: input,
+    batchSize,
+    inputGradient,
+    frozen,
+  });
 }
 
 export async function compileInference(engine: Engine, settings: CompileSettings, chain: Chain): Promise<Program> {
@@ -63,7 +72,10 @@ export function parameterValues(name: string, length: number): Float32Array {
 
 /** Gives every parameter values by its name. */
 export async function fillParameters(program: Program, values = parameterValues): Promise<void> {
-  for (const { name, value } of program.parameters) await program.write(value, values(name, sizeOf(value.shape)));
+  const frozen = "frozen" in program ? (program as TrainingProgram).frozen : [];
+  for (const { name, value } of [...program.parameters, ...frozen]) {
+    await program.write(value, values(name, sizeOf(value.shape)));
+  }
 }
 
 /** What one forward and backward pass gives, by name: `output`, `input` for its gradient, and each parameter's gradient. */

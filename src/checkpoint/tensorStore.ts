@@ -24,18 +24,34 @@ export async function fillStore(reader: SafetensorsReader, store: TensorSink): P
   await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }
 
+/** As `fillStore`, from a file that may have more tensors than the store. */
+export async function fillFromMore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
+  const names = new Set(store.tensors.map(({ name }) => name));
+  refuse(reader, problemsOf(reader, store.tensors));
+  await reader.stream(async (name, values) => {
+    if (names.has(name)) await store.write(name, values);
+  });
+}
+
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
 export function checkTensors(reader: SafetensorsReader, expected: readonly NamedShape[]): void {
-  const stored = reader.header.tensors;
   const names = new Set(expected.map(({ name }) => name));
-  const problems = expected.flatMap(({ name, shape }) => {
+  const extra = [...reader.header.tensors].filter(([name]) => !names.has(name));
+  const unexpected = extra.map(([name, { shape }]) => `${name}: not expected, got [${shape.join(", ")}]`);
+  refuse(reader, [...problemsOf(reader, expected), ...unexpected]);
+}
+
+/** Tensors that are missing or have another shape. */
+function problemsOf(reader: SafetensorsReader, expected: readonly NamedShape[]): readonly string[] {
+  const stored = reader.header.tensors;
+  return expected.flatMap(({ name, shape }) => {
     const got = stored.get(name)?.shape;
     if (got === undefined) return [`${name}: missing, expected [${shape.join(", ")}]`];
     return equalShapes(got, shape) ? [] : [`${name}: expected [${shape.join(", ")}], got [${got.join(", ")}]`];
   });
-  for (const [name, { shape }] of stored) {
-    if (!names.has(name)) problems.push(`${name}: not expected, got [${shape.join(", ")}]`);
-  }
+}
+
+function refuse(reader: SafetensorsReader, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "1 tensor does" : `${problems.length} tensors do`;
   throw new CheckpointError(`${reader.path}: ${count} not fit:\n  ${problems.join("\n  ")}`);

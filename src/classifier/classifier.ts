@@ -3,7 +3,6 @@ import { decodeImage } from "../image/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
 import { tenCropViews } from "../image/views.ts";
-import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type Evaluation, type Prediction, softmax } from "../training/metrics.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
@@ -61,26 +60,16 @@ export interface Classifier {
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const opened = await openModel(path, options);
   const { file, model, engine, program, isRandom, close } = opened;
-  const { network, preprocessing, classNames } = model;
-  const prepare = createPreprocessor(preprocessing);
-  const input = new Float32Array(sizeOf(network.input));
+  const prepare = createPreprocessor(model.preprocessing);
   return {
     file,
     model,
     engine,
     isRandom,
-    async predict(image, { samples = 1, seed = 0 } = {}) {
-      prepare(typeof image === "string" ? await decodeImage(image) : image, input, 0);
-      const mean = new Float64Array(classNames.length);
-      const counter = hashOf(input);
-      for (let sample = 0; sample < samples; sample++) {
-        const draws = { seed, first: (counter + sample) >>> 0 };
-        const probabilities = softmax(await program.forward(input, 1, draws));
-        for (const [c, probability] of probabilities.entries()) mean[c] = (mean[c] as number) + probability / samples;
-      }
-      return classNames
-        .map((className, c) => ({ className, probability: mean[c] as number }))
-        .sort((a, b) => b.probability - a.probability);
+    async predict(image, given = {}) {
+      prepare(typeof image === "string" ? await decodeImage(image) : image, program.input, 0);
+      const [scores] = await predictRows(opened, 1, given);
+      return scores as readonly ClassScore[];
     },
     evaluate: (given = {}) => evaluateModel(opened, given),
     close,
@@ -114,6 +103,43 @@ async function evaluateModel(
     preparation.close();
     close();
   }
+}
+
+/**
+ * Every class, the most probable first, of the first so many images in the program's own input.
+ *
+ * Where dropout stays active, an image's draws follow from the image, so that it has one answer whatever it is predicted with: one at a time.
+ */
+export async function predictRows(
+  { model, program, isRandom }: OpenModel,
+  count: number,
+  { samples = 1, seed = 0 }: PredictOptions,
+): Promise<readonly (readonly ClassScore[])[]> {
+  if (!isRandom) return rankedRows(await program.forward(program.input, count, { seed, first: 0 }), count, model);
+  if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
+  // The input is the program's to write over.
+  const input = program.input.slice();
+  const counter = hashOf(input);
+  const mean = new Float64Array(model.classNames.length);
+  for (let sample = 0; sample < samples; sample++) {
+    const draws = { seed, first: (counter + sample) >>> 0 };
+    const probabilities = softmax(await program.forward(input, 1, draws));
+    for (const [c, probability] of probabilities.entries()) mean[c] = (mean[c] as number) + probability / samples;
+  }
+  return [ranked(mean, model.classNames)];
+}
+
+function rankedRows(logits: Float32Array, count: number, { classNames }: Model): readonly (readonly ClassScore[])[] {
+  const classes = classNames.length;
+  return Array.from({ length: count }, (_, row) =>
+    ranked(softmax(logits.subarray(row * classes, (row + 1) * classes)), classNames),
+  );
+}
+
+function ranked(probabilities: Float64Array, classNames: readonly string[]): readonly ClassScore[] {
+  return classNames
+    .map((className, c) => ({ className, probability: probabilities[c] as number }))
+    .sort((a, b) => b.probability - a.probability);
 }
 
 /** A number of the image's own, from which its dropout masks follow: FNV-1a over its words. */

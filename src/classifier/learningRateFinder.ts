@@ -1,7 +1,5 @@
 import { createPreparation } from "../dataset/preparation.ts";
-import type { TrainingProgram } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
-import { operations } from "../network/network.ts";
 import { createOptimizer } from "../training/optimizer.ts";
 import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
 import {
@@ -11,8 +9,10 @@ import {
   smoothRates,
   suggestRates,
 } from "../training/rateSuggestion.ts";
+import { trainedRecipe } from "./fineTunePlan.ts";
+import { writeInitialWeights } from "./initialWeights.ts";
 import { type PreparedRun, type RunSettings, startRun, watchedSplit } from "./runSetup.ts";
-import { initialize } from "./trainClassifier.ts";
+import { compileTrainedPart, type TrainedPart } from "./trainedPart.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What would be trained, and over which rates. */
@@ -53,17 +53,11 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
   const range = rangeOf(options);
   const prepared = await startRun(options, "findLearningRate", observer, signal);
   const { config, dataset, engine } = prepared;
-  const { network, recipe, precision, exact } = config;
+  const { network, recipe } = config;
   try {
-    const program = await engine.compileTraining({
-      ops: operations(network),
-      inputShape: network.input,
-      batchSize: recipe.batchSize,
-      precision,
-      exact,
-    });
+    const part = await compileTrainedPart(prepared);
     try {
-      const { losses, end } = await sweep(program, prepared, range, options);
+      const { losses, end } = await sweep(part, prepared, range, options);
       const points = smoothRates(losses, range.iterations);
       return {
         network: network.name,
@@ -76,7 +70,7 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
         points,
       };
     } finally {
-      program.close();
+      await part.close();
     }
   } finally {
     engine.close();
@@ -85,17 +79,19 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
 }
 
 async function sweep(
-  program: TrainingProgram,
-  { config, dataset, engine }: PreparedRun,
+  part: TrainedPart,
+  { config, engine }: PreparedRun,
   range: RateRange,
-  { signal, onIteration }: RateFinderOptions,
+  { signal, onIteration, observer = {} }: RateFinderOptions,
 ) {
   const { recipe, preprocessing, colours } = config;
-  await initialize(program, { config });
+  const { program } = part;
+  await writeInitialWeights(part.weights, config);
+  const dataset = await part.inputs(observer, signal);
   const { augmentation, seed } = recipe;
   const random = { augmentation, seed, colours };
   const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
-  const optimizer = createOptimizer(program, recipe);
+  const optimizer = createOptimizer(program, trainedRecipe(recipe, config.network, config.fineTuning));
   optimizer.start();
   const training = {
     program,

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Dataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
@@ -7,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
 import { describeClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { frozenLayers } from "./fineTunePlan.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
@@ -43,12 +45,17 @@ export async function resumeRun(
 
 /** Throws ConfigError naming every setting that is given and differs from what the run was started with, with both values. */
 async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<void> {
-  const { recipe, dataset, engine } = config;
+  const { network, recipe, dataset, engine } = config;
   const { classWeights } = settings;
+  const tuning = config.fineTuning;
   const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
     ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
     ["--recipe", await givenRecipe(config, settings), recipe.name],
+    ["--from", settings.from && resolve(settings.from), tuning?.from],
+    ["--freeze", settings.freeze && frozenLayers(network, settings.freeze).join(","), tuning?.frozen.join(",")],
+    ["--old-layers-rate", settings.oldLayersRate, tuning?.oldLayersRate],
+    ["--kept-views", settings.keptViews, tuning?.keptViews],
     ["--epochs", settings.epochs, recipe.epochs],
     ["--batch-size", settings.batchSize, recipe.batchSize],
     ["--learning-rate", settings.learningRate, recipe.learningRate],

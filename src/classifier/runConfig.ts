@@ -4,6 +4,7 @@ import { preprocessingSchema } from "../image/preprocess.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { recipeSchema } from "../training/recipe.ts";
 import { divergencePolicySchema } from "./divergencePolicy.ts";
+import { fineTuningSchema } from "./fineTuning.ts";
 
 const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseNetwork(json, "network"));
 
@@ -34,6 +35,8 @@ export const runConfigSchema = z.object({
   /** Principal components of the training pictures' colours, where the recipe adds noise along them. */
   colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
   divergence: divergencePolicySchema.prefault({}),
+  /** What it took from a weights file, if it began with one. */
+  fineTuning: fineTuningSchema.optional(),
   precision: z.enum(["f32", "bf16"] satisfies Precision[]),
   /** Direct convolution only; as it was before there was a choice. */
   exact: z.boolean().default(true),

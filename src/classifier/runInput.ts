@@ -27,6 +27,9 @@ export interface InputSettings {
   readonly network?: string | Network | undefined;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number | undefined;
+  /** Of weights to begin with, which are bound to it: its fit where the size is the same, and its scale unless `normalization` says another. */
+  readonly origin?: Preprocessing | undefined;
+  readonly normalization?: string | undefined;
 }
 
 /** Sides of pictures that `alexnet-small` is for. */
@@ -52,34 +55,35 @@ export function defaultNetwork(source: DatasetSource, size?: PixelSize): string 
 export async function prepareInput(
   source: DatasetSource,
   recipe: Recipe,
-  { network: given = recipe.network, inputSize }: InputSettings,
+  settings: InputSettings,
   options: LoadOptions,
   observer: TrainObserver,
 ): Promise<RunInput> {
+  const { network: given = recipe.network, inputSize } = settings;
   if (recipe.fit === "native") {
     if (inputSize !== undefined)
       throw new ConfigError("--input-size: with --fit native it is that of the pictures; leave one out");
-    return prepareNative(source, recipe, given, options, observer);
+    return prepareNative(source, recipe, settings, options, observer);
   }
   const chosen = await resolveNetwork(given ?? defaultNetwork(source));
   const [channels, height, width] = inputOf(chosen);
-  const fitting = fittingOf(recipe, channels, { width: inputSize ?? width, height: inputSize ?? height });
+  const fitting = fittingOf(recipe, channels, { width: inputSize ?? width, height: inputSize ?? height }, settings);
   const dataset = await source.load({ ...options, fitting });
-  return finish(withInput(chosen, [channels, ...fitting.size]), dataset, fitting, recipe, observer);
+  return finish(withInput(chosen, [channels, ...fitting.size]), dataset, fitting, recipe, settings, observer);
 }
 
 async function prepareNative(
   source: DatasetSource,
   recipe: Recipe,
-  given: string | Network | undefined,
+  settings: InputSettings,
   options: LoadOptions,
   observer: TrainObserver,
 ): Promise<RunInput> {
-  const wanted = given === undefined ? undefined : await resolveNetwork(given);
+  const wanted = settings.network === undefined ? undefined : await resolveNetwork(settings.network);
   // The size counts only where pictures are prepared: as they are loaded, they are kept as they are.
   const dataset = await source.load({
     ...options,
-    fitting: fittingOf(recipe, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 }),
+    fitting: fittingOf(recipe, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 }, settings),
   });
   const { imageSize: size } = dataset;
   if (!size) {
@@ -91,8 +95,9 @@ async function prepareNative(
   return finish(
     withInput(network, [channels, size.height, size.width]),
     dataset,
-    fittingOf(recipe, channels, size),
+    fittingOf(recipe, channels, size, settings),
     recipe,
+    settings,
     observer,
   );
 }
@@ -105,8 +110,26 @@ function inputOf({
   throw new ConfigError(`${name}: expected an input of 1 or 3 channels, got ${channels}`);
 }
 
-function fittingOf({ fit, filter }: Recipe, channels: 1 | 3, size: PixelSize): Fitting {
-  return { size: [size.height, size.width], channels, fit: createFit(fit, size), resize: filter };
+function fittingOf(
+  { fit, filter }: Recipe,
+  channels: 1 | 3,
+  { width, height }: PixelSize,
+  { origin }: InputSettings,
+): Fitting {
+  const isSame = origin?.fit.kind === fit && origin.size[0] === height && origin.size[1] === width;
+  const own = isSame ? origin.fit : createFit(fit, { width, height });
+  return { size: [height, width], channels, fit: own, resize: filter };
+}
+
+/** Undefined where the numbers are to be those of the data set. */
+function originScale({ size, channels }: Fitting, { origin, normalization }: InputSettings) {
+  if (!origin || normalization !== undefined || origin.channels !== channels) return undefined;
+  const { mean, deviation, meanImage } = origin;
+  if (meanImage === undefined) return { mean, deviation };
+  if (origin.size[0] === size[0] && origin.size[1] === size[1]) return { mean, deviation, meanImage };
+  throw new ConfigError(
+    `normalization: expected the input of ${origin.size.join("×")} that the mean image of the weights is of, got ${size.join("×")}; choose a --normalization`,
+  );
 }
 
 function finish(
@@ -114,6 +137,7 @@ function finish(
   dataset: Dataset,
   fitting: Fitting,
   recipe: Recipe,
+  settings: InputSettings,
   observer: TrainObserver,
 ): RunInput {
   const note = channelNote(network, dataset);
@@ -121,7 +145,7 @@ function finish(
   return {
     network: forClasses(network, dataset.classNames.length),
     dataset,
-    preprocessing: { ...fitting, ...scaleOf(dataset, fitting, recipe) },
+    preprocessing: { ...fitting, ...(originScale(fitting, settings) ?? scaleOf(dataset, fitting, recipe)) },
     colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
   };
 }

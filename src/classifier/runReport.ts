@@ -14,6 +14,7 @@ import { describeClassWeights } from "../training/classWeights.ts";
 import { type Evaluation, softmax } from "../training/metrics.ts";
 import { describeOptimizer } from "../training/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
+import { describeFineTuning } from "./fineTuning.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
 
@@ -117,7 +118,17 @@ async function shownPredictions({ config, dataset, program }: RunReport): Promis
   return shown;
 }
 
-function configurationOf({ dataset, network, recipe, preprocessing, engine, precision, machine, started }: RunConfig) {
+function configurationOf({
+  dataset,
+  network,
+  recipe,
+  preprocessing,
+  engine,
+  precision,
+  machine,
+  started,
+  fineTuning,
+}: RunConfig) {
   const { schedule, initializer, earlyStopping: stopping } = recipe;
   const sections: readonly ReportSection[] = [
     {
@@ -166,5 +177,5 @@ function configurationOf({ dataset, network, recipe, preprocessing, engine, prec
       ],
     },
   ];
-  return sections;
+  return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
 }

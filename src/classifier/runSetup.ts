@@ -12,7 +12,9 @@ import { checkClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { type DivergenceSettings, divergencePolicy } from "./divergencePolicy.ts";
 import type { EngineName } from "./engineNames.ts";
+import { type FineTuneSettings, planFineTuning, refuseWithoutOrigin } from "./fineTunePlan.ts";
 import { describeMachine } from "./machine.ts";
+import { readOrigin, withOrigin } from "./originWeights.ts";
 import { choosePrecision, type PrecisionName } from "./precision.ts";
 import { type RunConfig, runConfigSchema } from "./runConfig.ts";
 import { defaultNetwork, prepareInput } from "./runInput.ts";
@@ -21,7 +23,7 @@ import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "./settings.
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What can be said about a run when it is started. Everything has a default; on resume it is what the run was started with. */
-export interface RunSettings extends RecipeOverrides, DivergenceSettings {
+export interface RunSettings extends RecipeOverrides, DivergenceSettings, FineTuneSettings {
   /** A name, or a folder of pictures with a folder for each class. Default `fashion-mnist`. */
   readonly dataset?: string;
   readonly dataDir?: string;
@@ -65,11 +67,19 @@ export async function startRun(
   observer: TrainObserver,
   signal?: AbortSignal,
 ): Promise<PreparedRun> {
+  refuseWithoutOrigin(settings);
   const source = await findDataset(settings.dataset ?? "fashion-mnist");
-  const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
-  const options = { ...settings, seed: recipe.seed, ...loadObserver(observer, signal) };
-  const { network, dataset, preprocessing, colours } = await prepareInput(source, recipe, settings, options, observer);
-  checkClassWeights(recipe.classWeights, dataset.classNames);
+  const origin = settings.from === undefined ? undefined : await readOrigin(settings.from);
+  const wanted = origin ? withOrigin(settings, origin) : settings;
+  const named = await resolveRecipe(wanted.recipe ?? defaultRecipe(source, wanted), wanted);
+  const options = { ...settings, seed: named.seed, ...loadObserver(observer, signal) };
+  const { normalization } = settings;
+  const inputSettings = { ...wanted, normalization, origin: origin?.model.preprocessing };
+  const input = await prepareInput(source, named, inputSettings, options, observer);
+  const { network, dataset, preprocessing, colours } = input;
+  checkClassWeights(named.classWeights, dataset.classNames);
+  const fineTuning = origin && planFineTuning(origin, network, dataset.classNames, settings);
+  const recipe = fineTuning?.keptViews === 1 ? { ...named, augmentation: {} } : named;
   const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) observer.onMessage?.(warning);
   const { precision, reason } = choosePrecision(settings.precision ?? "auto", engine);
@@ -82,7 +92,10 @@ export async function startRun(
     network,
     recipe,
     preprocessing,
-    ...(colours ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> } : {}),
+    ...(colours && recipe.augmentation.lighting !== undefined
+      ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> }
+      : {}),
+    ...(fineTuning ? { fineTuning } : {}),
     divergence: divergencePolicy(settings),
     precision,
     exact: settings.exact ?? false,
@@ -138,7 +151,8 @@ export function readRunConfig(directory: string): Promise<RunConfig | undefined>
 }
 
 /** `runs/<network>-<n>`, or `runs/native-<n>` where the network follows from pictures that were not read yet: the first that is not there yet. */
-export async function newRunDirectory(settings: RunSettings): Promise<string> {
+export async function newRunDirectory(given: RunSettings): Promise<string> {
+  const settings = given.from === undefined ? given : withOrigin(given, await readOrigin(given.from));
   const source = await findDataset(settings.dataset ?? "fashion-mnist");
   const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
   const network = settings.network ?? recipe.network;

@@ -1,5 +1,5 @@
 import type { TensorSink, TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Program, Tensor, TrainingProgram } from "../engine/engine.ts";
+import type { Parameter, Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
@@ -7,23 +7,26 @@ import type { Optimizer } from "../training/optimizer.ts";
 
 /** Takes a program's weights by their names in a checkpoint. */
 export function weightSink(program: Program, network: Network): TensorSink {
-  return sinkOf(program, weightsByName(program, network));
+  return sinkOf(program, weightsByName(program.parameters, network));
 }
 
-/** A program's weights by their names in a checkpoint. */
+/** A program's weights, frozen ones too, by their names in a checkpoint. */
 export function weightStore(program: TrainingProgram, network: Network): TensorStore {
-  return storeOf(program, weightsByName(program, network));
+  return storeOf(program, weightsByName([...program.parameters, ...program.frozen], network));
 }
 
-/** The averaged weights, by the weights' names in a checkpoint; undefined if the optimizer averages none. */
+/** All weights, by their names in a checkpoint, with averages in place of those that are averaged; undefined if the optimizer averages none. */
 export function averageStore(
   program: TrainingProgram,
   network: Network,
   { averaged }: Optimizer,
+  weights: TensorStore,
 ): TensorStore | undefined {
   if (!averaged) return undefined;
   const names = tensorNames(network);
-  return storeOf(program, new Map([...averaged].map(([name, tensor]) => [names.get(name) ?? name, tensor])));
+  const average = storeOf(program, new Map([...averaged].map(([name, tensor]) => [names.get(name) ?? name, tensor])));
+  const own = new Set(average.tensors.map(({ name }) => name));
+  return { ...weights, read: (name, into) => (own.has(name) ? average : weights).read(name, into) };
 }
 
 /** An optimizer's state by its names in a checkpoint, such as `velocity.` and the weight's name. */
@@ -40,9 +43,14 @@ export function bytesOf(store: TensorStore): number {
   return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }
 
-function weightsByName({ parameters }: Program, network: Network): ReadonlyMap<string, Tensor> {
-  const names = tensorNames(network);
-  return new Map(parameters.map(({ name, value }) => [names.get(name) ?? name, value]));
+/** In the network's order. */
+function weightsByName(parameters: readonly Parameter[], network: Network): ReadonlyMap<string, Tensor> {
+  const tensors = new Map(parameters.map(({ name, value }) => [name, value]));
+  const stored = [...tensorNames(network)].flatMap(([name, storedName]) => {
+    const tensor = tensors.get(name);
+    return tensor ? [[storedName, tensor] as const] : [];
+  });
+  return new Map(stored);
 }
 
 function storeOf(program: TrainingProgram, tensors: ReadonlyMap<string, Tensor>): TensorStore {

@@ -8,16 +8,15 @@ import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import { createPreparation } from "../dataset/preparation.ts";
-import type { TrainingProgram } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
-import { initialValues } from "../network/initialize.ts";
-import { operations } from "../network/network.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { createOptimizer } from "../training/optimizer.ts";
 import { initialPosition, isFinished } from "../training/position.ts";
 import type { Training, TrainingEnd } from "../training/train.ts";
 import { divergencePolicy } from "./divergencePolicy.ts";
+import { trainedRecipe } from "./fineTunePlan.ts";
+import { writeInitialWeights } from "./initialWeights.ts";
 import { resumeRun } from "./resumeRun.ts";
 import { type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
@@ -31,7 +30,8 @@ import {
   watchedSplit,
 } from "./runSetup.ts";
 import { readPosition } from "./storedPosition.ts";
-import { averageStore, bytesOf, optimizerStore, weightStore } from "./tensorStores.ts";
+import { averageStore, bytesOf, optimizerStore } from "./tensorStores.ts";
+import { compileTrainedPart } from "./trainedPart.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** What to train, how, and where to keep it; everything has a default. */
@@ -105,12 +105,12 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
 }
 
 async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
-  const { config, dataset, engine } = prepared;
-  const { network, recipe, preprocessing, precision, exact } = config;
+  const { config, engine } = prepared;
+  const { network, recipe, preprocessing } = config;
   const { classNames } = config.dataset;
-  const { observer, signal, maxMinutes } = options;
+  const { observer = {}, signal, maxMinutes } = options;
   const checkpoint = await loadCheckpoint(directory);
-  for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
+  for (const warning of checkpoint?.warnings ?? []) observer.onMessage?.(warning);
   const start = checkpoint ? readPosition(checkpoint) : initialPosition;
   const device = `${engine.description}, ${config.machine.cpu}`;
   const log = (await readLog(directory)).filter(({ iteration }) => iteration <= start.iteration);
@@ -120,32 +120,27 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   if (finished && (await fileExists(reportFile(directory)))) {
     return { run: directory, end: "already finished", last: lastOf(log), evaluation: undefined, device };
   }
-  const program = await engine.compileTraining({
-    ops: operations(network),
-    inputShape: network.input,
-    batchSize: recipe.batchSize,
-    precision,
-    exact,
-  });
+  const part = await compileTrainedPart(prepared);
+  const { program, weights } = part;
   const { augmentation, seed } = recipe;
   const random = { augmentation, seed, colours: config.colours };
   const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
   try {
-    const optimizer = createOptimizer(program, recipe);
-    const weights = weightStore(program, network);
+    const optimizer = createOptimizer(program, trainedRecipe(recipe, network, config.fineTuning));
     const state = optimizerStore(program, network, optimizer);
-    const average = averageStore(program, network, optimizer);
+    const average = averageStore(program, network, optimizer, weights);
     const best = average ? bytesOf(average) : 0;
     await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(state), best });
+    if (checkpoint) await restoreCheckpoint(checkpoint, weights, state);
+    else {
+      await writeInitialWeights(weights, config);
+      optimizer.start();
+    }
+    const dataset = await part.inputs(observer, signal);
     // From here on there is a run in the directory: what cannot even start leaves none.
     if (!checkpoint) await writeConfig(directory, config);
     await truncateLog(directory, start.iteration, start.rollbacks.count);
-    if (checkpoint) await restoreCheckpoint(checkpoint, weights, state);
-    else {
-      await initialize(program, prepared);
-      optimizer.start();
-    }
-    if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    if (!finished) observer.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
     const deadline = performance.now() + (maxMinutes ?? Infinity) * 60_000;
     const training: Training = {
       program,
@@ -179,17 +174,6 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     };
   } finally {
     preparation.close();
-    program.close();
-  }
-}
-
-/** Gives a program the weights that a new run begins with. */
-export async function initialize(program: TrainingProgram, { config }: Pick<PreparedRun, "config">): Promise<void> {
-  const values = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  const { network, recipe } = config;
-  const allocate = (length: number) => program.scratch(length);
-  for (const initial of initialValues(network, recipe.initializer, recipe.seed, allocate)) {
-    const tensor = values.get(initial.name);
-    if (tensor) await program.write(tensor, initial.values);
+    await part.close();
   }
 }

@@ -26,6 +26,8 @@ export interface TrainObserver {
   onDownload?(bytes: number, of: number): void;
   /** While a folder's pictures are decoded into the cache. */
   onPacking?(images: number, of: number): void;
+  /** While the output of frozen layers is computed, to be kept. */
+  onFeatures?(images: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
   onEpoch?(entry: LogEntry): void;

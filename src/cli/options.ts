@@ -16,6 +16,7 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 }
 
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
+export const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
 export const properShare = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
@@ -28,6 +29,13 @@ export const seed = number(
   "a whole number from 0 to 4294967295",
   (v) => Number.isInteger(v) && v >= 0 && v <= 0xffffffff,
 );
+
+/** Names with commas between. */
+export function names(text: string): readonly string[] {
+  const list = text.split(",").map((name) => name.trim());
+  if (!list.includes("")) return list;
+  throw new InvalidArgumentError(`expected names with commas between, got "${text}"`);
+}
 
 export function engineOption(): Option {
   return new Option("--engine <name>", "what computes; auto takes oneDNN where it is found").choices(engineNames);

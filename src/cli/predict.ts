@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { Command } from "commander";
 import type { ClassScore } from "../classifier/classifier.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
@@ -10,6 +11,10 @@ interface PredictFlags {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
+  readonly batchSize: number;
+  readonly csv?: string;
+  readonly features?: string;
+  readonly output?: string;
   readonly engine?: EngineName;
   readonly threads?: number;
   readonly json?: boolean;
@@ -20,6 +25,13 @@ Examples:
   alexnet predict runs/quick shoe.png              the most probable classes
   alexnet predict runs/quick *.jpg --top 1 --json  for a program
   alexnet predict runs/rgb photo.jpg --samples 20  where dropout stays active
+  alexnet predict runs/quick photos/ --csv out.csv all in a folder and below
+  alexnet predict runs/quick photos/ --json        a line of JSON for each
+  alexnet predict runs/quick photos/ --features fc7 --output fc7.npy
+
+With a folder, --csv or --features, images are computed in batches, and any
+number of them can be given; the names of the files that features are of are
+written beside them (fc7.files.json).
 `;
 
 export function addPredict(program: Command): void {
@@ -27,10 +39,14 @@ export function addPredict(program: Command): void {
     .command("predict")
     .description("classify JPEG, PNG, WebP or GIF images, prepared as the run's test images were")
     .argument("<run>", "a run directory (its best weights), or a .safetensors file")
-    .argument("<image...>", "files of up to 50 megapixels, whatever their names")
+    .argument("<image...>", "files of up to 50 megapixels, whatever their names, or folders of them")
     .option("--top <n>", "classes to show", positiveInteger, 5)
     .option("--samples <n>", "average so many draws, where dropout is active at evaluation", positiveInteger, 1)
     .option("--seed <n>", "of those draws", seed, 0)
+    .option("--csv <file>", "write file, class, probability, the next class, … of every image to a file")
+    .option("--features <layer>", "write what a layer makes of every image, instead of classes")
+    .option("--output <file>", "where to: a .npy or .safetensors file")
+    .option("--batch-size <n>", "images computed at a time, with a folder, --csv or --features", positiveInteger, 128)
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
@@ -39,8 +55,23 @@ export function addPredict(program: Command): void {
 }
 
 /** A file that is no image does not keep the others from being classified. */
-async function predictCommand(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
-  const { engine, threads, json, top, samples, seed: drawSeed } = flags;
+async function predictCommand(
+  run: string,
+  images: readonly string[],
+  flags: PredictFlags,
+  command: Command,
+): Promise<void> {
+  const { engine, threads, json, top, samples, seed: drawSeed, csv, features, output } = flags;
+  if ((features === undefined) !== (output === undefined)) {
+    command.error("error: --features LAYER and --output FILE go together: what to write, and where");
+  }
+  if (features !== undefined && (csv !== undefined || json)) {
+    command.error("error: --features writes what a layer makes of images, no classes: leave out --csv and --json");
+  }
+  if (csv !== undefined || features !== undefined || images.some(isFolder)) {
+    const { predictMany } = await import("./predictMany.ts");
+    return predictMany(run, images, flags);
+  }
   const { openClassifier } = await import("../classifier/classifier.ts");
   const classifier = await openClassifier(run, {
     onMessage: tell,
@@ -68,4 +99,8 @@ async function predictCommand(run: string, images: readonly string[], flags: Pre
   } finally {
     classifier.close();
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

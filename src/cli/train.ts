@@ -14,6 +14,7 @@ import {
   engineOption,
   jsonOption,
   maxBadOption,
+  names,
   nonNegative,
   positiveInteger,
   positiveNumber,
@@ -22,6 +23,7 @@ import {
   share,
   threadsOption,
   validationShareOption,
+  wholeNumber,
 } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -43,6 +45,8 @@ Examples:
   alexnet train cifar10 --fit native               small pictures as they are
   alexnet train flowers --recipe flowers           Adam, with its own network
   alexnet train --schedule cosine --warmup 1       a rate that rises, then falls
+  alexnet train photos/ --from runs/big            go on from its weights
+  alexnet train photos/ --from runs/big --freeze conv  train the head only
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
@@ -84,6 +88,10 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--early-stopping <n>", "end after n epochs without a better test accuracy", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
+    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
+    .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
+    .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
+    .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber)
     .addOption(validationShareOption())
     .addOption(maxBadOption())
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { LogEntry } from "../checkpoint/runLog.ts";
+import { describeFineTuning } from "../classifier/fineTuning.ts";
 import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { imageProgress, progressLine, tell } from "./output.ts";
@@ -10,10 +11,11 @@ export function trainProgress() {
   const evaluating = progressLine("test ");
   const downloading = progressLine("download");
   const packing = imageProgress("pack ");
+  const keeping = imageProgress("features");
   const clear = () => {
-    for (const line of [training, evaluating, downloading, packing]) line.clear();
+    for (const line of [training, evaluating, downloading, packing, keeping]) line.clear();
   };
-  return { training, evaluating, downloading, packing, clear };
+  return { training, evaluating, downloading, packing, keeping, clear };
 }
 
 /** Shows a run on them. */
@@ -22,6 +24,7 @@ export function showing({
   evaluating,
   downloading,
   packing,
+  keeping,
   clear,
 }: ReturnType<typeof trainProgress>): TrainObserver {
   return {
@@ -30,17 +33,22 @@ export function showing({
       downloading.clear();
       packing.update(images, of);
     },
+    onFeatures(images, of) {
+      packing.clear();
+      keeping.update(images, of);
+    },
     onMessage(message) {
       clear();
       tell(message);
     },
     onStart({ directory, config, epoch }) {
       clear();
-      const { network, dataset, recipe, engine, machine, precision } = config;
+      const { network, dataset, recipe, engine, machine, precision, fineTuning } = config;
       const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
       tell(
         `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
       );
+      for (const [what, value] of fineTuning ? describeFineTuning(fineTuning) : []) tell(`${what}: ${value}`);
       tell(`${engine.description}, ${precision}, ${machine.cpu}`);
       tell(`run directory ${directory}`);
     },

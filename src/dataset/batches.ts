@@ -46,11 +46,11 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
   }
   if (views?.length === 0) throw new ConfigError("views: expected at least one, got none");
   const { channels, size } = preparation.preprocessing;
-  const imageSize = channels * size[0] * size[1];
+  const imageSize = options.split.features?.length ?? channels * size[0] * size[1];
   const images = into ?? new Float32Array(batchSize * imageSize);
   if (images.length !== batchSize * imageSize) {
     throw new ShapeError(
-      `batch: expected memory for ${batchSize} pictures of ${channels}×${size.join("×")}, got ${images.length} numbers`,
+      `batch: expected memory for ${batchSize} pictures of ${options.split.features?.length ?? `${channels}×${size.join("×")}`}, got ${images.length} numbers`,
     );
   }
   return generate(options, images, imageSize);
@@ -61,13 +61,15 @@ async function* generate(
   images: Float32Array,
   imageSize: number,
 ): AsyncGenerator<Batch> {
+  const { features } = split;
   const labels = new Int32Array(batchSize);
   const length = order?.length ?? split.length;
   const take = (start: number, indices: Uint32Array<ArrayBuffer>) => {
     const count = Math.max(Math.min(batchSize, length - start), 0);
     for (let row = 0; row < count; row++) indices[row] = order ? (order[start + row] as number) : start + row;
     indices.fill(0, count);
-    const reading = split.prefetch?.(indices.subarray(0, count));
+    const wanted = indices.subarray(0, count);
+    const reading = features ? features.prefetch(wanted, epoch ?? 0) : split.prefetch?.(wanted);
     // Whoever leaves before it is read need not know that it failed.
     reading?.catch(() => {});
     return { indices, count, reading };
@@ -78,8 +80,12 @@ async function* generate(
     const { indices, count, reading } = batch;
     await reading;
     for (const [number, view] of views.entries()) {
-      preparation.prepare({ split, indices, count, epoch, view, images, firstUse: start });
-      for (let row = 0; row < count; row++) labels[row] = split.label(indices[row] as number);
+      if (!features) preparation.prepare({ split, indices, count, epoch, view, images, firstUse: start });
+      for (let row = 0; row < count; row++) {
+        const index = indices[row] as number;
+        labels[row] = split.label(index);
+        features?.write(index, epoch ?? 0, images, row * imageSize);
+      }
       images.fill(0, count * imageSize);
       labels.fill(0, count);
       // Read while this batch is computed for the last time.

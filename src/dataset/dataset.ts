@@ -16,6 +16,18 @@ export interface Split {
   prefetch?(indices: Uint32Array): Promise<void>;
   /** The file of picture `index`, where each has its own. */
   path?(index: number): string;
+  /** What its pictures are to a network, where that is known before: then they are not prepared. */
+  readonly features?: Features | undefined;
+}
+
+/** What frozen layers make of a split's pictures, computed ahead: the input of the layers behind them. */
+export interface Features {
+  /** Numbers of one picture. */
+  readonly length: number;
+  /** Begins to read those of pictures in an epoch, as `Split.prefetch`. */
+  prefetch(indices: Uint32Array, epoch: number): Promise<void>;
+  /** Writes those of picture `index` in an epoch into `target` from `offset` on. */
+  write(index: number, epoch: number, target: Float32Array, offset: number): void;
 }
 
 /** Pictures in classes, with what a network must know about them. */

@@ -76,6 +76,11 @@ export interface CompileRequest {
   readonly exact?: boolean;
   /** Also compute the gradient of the input images. Default false. */
   readonly inputGradient?: boolean;
+  /**
+   * Names of operations that training leaves as they are: no gradient of their parameters is computed, and the way down ends at the lowest
+   * operation that learns. Default none.
+   */
+  readonly frozen?: readonly string[];
 }
 
 /** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
@@ -177,7 +182,10 @@ export interface Program {
 
 /** A network compiled for training. */
 export interface TrainingProgram extends Program {
+  /** Those that are trained. */
   readonly parameters: readonly TrainableParameter[];
+  /** Those of frozen operations. */
+  readonly frozen: readonly Parameter[];
   /** Gradient of the loss by the input images, if it was asked for at compile. */
   readonly inputGradient: Tensor | undefined;
   /**
@@ -210,7 +218,7 @@ export interface TrainingProgram extends Program {
   compileUpdate(assignments: readonly Assignment[]): Update;
   /** Σ x² over all elements of a tensor; what is not finite gives what is not finite. */
   sumOfSquares(tensor: Tensor): number;
-  /** The first parameter whose values, or gradient, are not all finite. */
+  /** The first trained parameter whose values, or gradient, are not all finite. */
   firstNonFinite(of: "values" | "gradients"): string | undefined;
 }
 

@@ -46,7 +46,7 @@ export function addForward(
 ): Forward {
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
-  const { batchSize, precision: format, exact = false } = request;
+  const { batchSize, precision: format, exact = false, frozen = [] } = request;
   const ops = poolFirst(request.ops);
   const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
   const context: BuildContext = {
@@ -56,7 +56,9 @@ export function addForward(
     format,
     exact,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
-    parameter(name, dims, desc, { index, count }) {
+    isFrozen: (operation) => frozen.includes(operation),
+    parameter(operation, role, dims, desc, { index, count }) {
+      const name = `${operation}.${role}`;
       const layout = {
         parameter: name,
         shape: shapes.get(name) ?? dims,
@@ -67,7 +69,10 @@ export function addForward(
       const make = (): StoredParameter => ({
         name,
         value: tensors.create({ ...layout, name }),
-        gradient: training ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+        gradient:
+          training && !frozen.includes(operation)
+            ? tensors.create({ ...layout, name: `gradient of ${name}` })
+            : undefined,
       });
       const stored = parameters.get(name) ?? make();
       parameters.set(name, stored);
@@ -86,7 +91,7 @@ export function addForward(
     const op = ops[i] as AnyOp;
     plan.enter(op.name, "forward");
     const built = build(context, op, value, ops[i + 1]);
-    chain.push({ ...built, name: op.name, learns: op.parameters.length > 0 });
+    chain.push({ ...built, name: op.name, learns: op.parameters.length > 0 && !context.isFrozen(op.name) });
     value = built.output;
   }
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));

@@ -72,6 +72,8 @@ function trainingProgram(
   const backwardPhase = memory.phase(backwardStart, end);
   const gradientView = plan.view(outputGradient);
   const inputGradient = inputGradientValue && tensors.adopt("input gradient", inputGradientValue);
+  const stored = [...parameters.values()];
+  const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
 
   /** Images of the training step whose activations the arena holds: until `backward`, which writes over them. */
   let stepCount: number | undefined;
@@ -95,10 +97,8 @@ function trainingProgram(
       stepCount = undefined;
       return base.forward(images, count, draws);
     },
-    parameters: [...parameters.values()].map(({ name, value, gradient }) => {
-      if (!gradient) throw new Error(`${name}: no gradient`);
-      return { name, value, gradient };
-    }),
+    parameters: trained,
+    frozen: stored.filter(({ gradient }) => !gradient),
     inputGradient,
     // Between the halves of a step the arena holds activations.
     scratch: (length) => (stepCount === undefined ? base.scratch(length) : tensors.scratch(length)),
@@ -131,9 +131,7 @@ function trainingProgram(
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
     sumOfSquares: (tensor) => tensors.sumOfSquares(tensors.own(tensor)),
     firstNonFinite: (of) =>
-      [...parameters.values()].find(
-        ({ value, gradient }) => !tensors.isFinite(of === "values" ? value : (gradient ?? value)),
-      )?.name,
+      trained.find(({ value, gradient }) => !tensors.isFinite(of === "values" ? value : gradient))?.name,
   };
 }
 

@@ -48,19 +48,19 @@ export class Chain {
 /** The gradients of a chain, and the way down through it. */
 export class GradientChain {
   readonly #chain: Chain;
-  /** Gradients of the parameters, in the chain's order: sums over the images since `clear`. */
+  /** Gradients of the parameters, in the chain's order: sums over the images since `clear`. Frozen operations have none. */
   readonly parameters: readonly (readonly ChainParameter[])[];
   /** #activations[i] is the gradient of the input of operation i, for one image at a time. */
   readonly #activations: readonly Float64Array[];
   /** Nothing below this operation learns. */
   readonly #lowest: number;
 
-  /** With `input` the gradient goes down to the image, otherwise to the lowest operation that learns. */
-  constructor(chain: Chain, reach: "input" | "parameters") {
+  /** With `input` the gradient goes down to the image, otherwise to the lowest operation that learns; those named `frozen` do not. */
+  constructor(chain: Chain, reach: "input" | "parameters", frozen: readonly string[] = []) {
     this.#chain = chain;
-    this.parameters = chain.ops.map(zeroParameters);
+    this.parameters = chain.ops.map((op) => (frozen.includes(op.name) ? [] : zeroParameters(op)));
     this.#activations = (chain.activations[0] ?? []).map((activation) => new Float64Array(activation.length));
-    const learner = chain.ops.findIndex((op) => op.parameters.length > 0);
+    const learner = chain.ops.findIndex((op) => op.parameters.length > 0 && !frozen.includes(op.name));
     this.#lowest = reach === "input" ? -1 : learner < 0 ? chain.ops.length : learner;
   }
 
@@ -83,7 +83,7 @@ export class GradientChain {
     for (let i = ops.length - 1; i >= Math.max(0, this.#lowest); i--) {
       const op = ops[i] as AnyOp;
       const pass = this.#pass(row, i, draw);
-      parameterGradients(op, pass);
+      if (this.parameters[i]?.length) parameterGradients(op, pass);
       if (i > this.#lowest) inputGradient(op, pass);
     }
     return this.#activations[0] as Float64Array;

@@ -4,6 +4,7 @@ import type {
   Assignment,
   CompileRequest,
   DropoutDraws,
+  Parameter,
   Tensor,
   TrainableParameter,
   TrainingProgram,
@@ -29,6 +30,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly input: Float32Array;
   readonly outputShape;
   readonly parameters: readonly TrainableParameter[];
+  readonly frozen: readonly Parameter[];
   readonly memory;
   readonly inputGradient: Tensor | undefined;
   readonly #program: ReferenceProgram;
@@ -38,9 +40,9 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false } = request;
+    const { batchSize, inputShape, inputGradient = false, frozen = [] } = request;
     const chain = new Chain(request.ops, inputShape, batchSize);
-    const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters");
+    const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters", frozen);
     const tensors = new Tensors();
     const program = new ReferenceProgram(request, chain, tensors);
     this.#program = program;
@@ -50,15 +52,16 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.precision = program.precision;
     this.input = program.input;
     this.outputShape = program.outputShape;
-    const flat = gradients.parameters.flat();
-    this.parameters = program.parameters.map((parameter, i) => {
-      const values = flat[i]?.values ?? new Float64Array(0);
-      return { ...parameter, gradient: tensors.add(parameter.value.shape, values) };
+    const trained = new Map(gradients.parameters.flat().map(({ name, values }) => [name, values]));
+    this.parameters = program.parameters.flatMap((parameter) => {
+      const values = trained.get(parameter.name);
+      return values ? [{ ...parameter, gradient: tensors.add(parameter.value.shape, values) }] : [];
     });
+    this.frozen = program.parameters.filter(({ name }) => !trained.has(name));
     this.#inputGradient = new Float64Array(inputGradient ? batchSize * sizeOf(inputShape) : 0);
     if (inputGradient) this.inputGradient = tensors.add([batchSize, ...inputShape], this.#inputGradient);
     const activations = program.memory.activations + gradients.activationBytes + this.#inputGradient.byteLength;
-    this.memory = { ...program.memory, gradients: bytesOf(flat.map(({ values }) => values)), activations };
+    this.memory = { ...program.memory, gradients: bytesOf([...trained.values()]), activations };
   }
 
   async forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {

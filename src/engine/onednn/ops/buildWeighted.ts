@@ -24,8 +24,8 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
   const weightGradient = training ? weightGradientOf(context, weighted, forward) : undefined;
   const weightsLayout = plan.layout(forward, "weights");
   const stored = weightGradient ? plan.layout(weightGradient.primitiveDesc, "diffWeights") : weightsLayout;
-  const weight = context.parameter(`${op.name}.weight`, weightDims, stored, part);
-  const bias = context.parameter(`${op.name}.bias`, biasDims, biasDesc, part);
+  const weight = context.parameter(op.name, "weight", weightDims, stored, part);
+  const bias = context.parameter(op.name, "bias", biasDims, biasDesc, part);
   const multiplied = plan.inLayout(weight.value, weightsLayout);
   plan.add(work, forward, [
     ["src", input],
@@ -63,9 +63,11 @@ export function buildWeighted(context: BuildContext, weighted: Weighted): Built 
       const gradient = activation
         ? addActivationBackward(plan, activation, output, outputGradient)
         : plan.inLayout(outputGradient, next ? output.desc : weightGradient.layouts.dst);
-      if (!weight.gradient || !bias.gradient) throw new Error(`${op.name}: no gradient`);
-      plan.enter(op.name, "backwardWeights");
-      addWeightGradient(plan, work, weightGradient, { input, gradient, weight: weight.gradient, bias: bias.gradient });
+      if (weight.gradient && bias.gradient) {
+        const gradients = { weight: weight.gradient, bias: bias.gradient };
+        plan.enter(op.name, "backwardWeights");
+        addWeightGradient(plan, work, weightGradient, { input, gradient, ...gradients });
+      }
       return needsInputGradient ? addInputGradient(gradient) : undefined;
     },
   };

@@ -19,9 +19,15 @@ export interface BuildContext {
   readonly format: NumberFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
-  /** A part of the parameter of this name, which is made of `count` parts of that layout, and the same of its gradient in training. */
+  /** Whether training leaves the parameters of the operation of this name as they are. */
+  isFrozen(operation: string): boolean;
+  /**
+   * A part of an operation's parameter, which is made of `count` parts of that layout, and the same of its gradient in training, unless it is
+   * frozen.
+   */
   parameter(
-    name: string,
+    operation: string,
+    role: "weight" | "bias",
     dims: readonly number[],
     desc: Desc,
     part: Part,

@@ -1,0 +1,93 @@
+/**
+ * Whether fine-tuning beats training from scratch on few pictures, and what kept features save: a network is trained on the first half of a folder's
+ * classes, then 20 pictures of each other class are learnt from scratch and from its weights. Prints the table of docs/results.md.
+ *
+ * `node --import tsx scripts/fineTuningStudy.ts PNG-FOLDER OUT-FOLDER [--network NAME] [--pretrained RUN] [--pretrain-epochs N] [--epochs N]
+ * [--batch-size N] [--images N] [--test-limit N] [--seeds N] [--views N]`. PNG-FOLDER has class folders below train/ and test/, as
+ * scripts/exportImages.ts writes them. Pictures are not copied; what is done already is not done again.
+ */
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { openClassifier } from "../src/classifier/classifier.ts";
+import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { findRecipe } from "../src/training/recipe.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    network: { type: "string", default: "alexnet-small" },
+    pretrained: { type: "string" },
+    "pretrain-epochs": { type: "string", default: "10" },
+    epochs: { type: "string", default: "40" },
+    "batch-size": { type: "string", default: "10" },
+    images: { type: "string", default: "20" },
+    "test-limit": { type: "string", default: "1000" },
+    seeds: { type: "string", default: "3" },
+    views: { type: "string", default: "8" },
+  },
+});
+const [pictures, out] = positionals;
+if (pictures === undefined || out === undefined) throw new Error("expected PNG-FOLDER and OUT-FOLDER");
+const { network } = values;
+const number = (key: Exclude<keyof typeof values, "network" | "pretrained">) => Number(values[key]);
+const classes = (await readdir(join(pictures, "train"))).sort();
+const half = Math.ceil(classes.length / 2);
+const old = await linkFolder("old", classes.slice(0, half), undefined);
+const few = await linkFolder("few", classes.slice(half), number("images"));
+const recipe = { ...findRecipe("small"), schedule: { kind: "constant" } as const, batchSize: number("batch-size") };
+const pretrained =
+  values.pretrained ??
+  (await train("pretrained", { dataset: old, recipe: "small", network, epochs: number("pretrain-epochs") })).run;
+
+const ways: Readonly<Record<string, TrainOptions>> = {
+  "from scratch": { network, augment: ["flip", "shift"] },
+  "--freeze none": { from: pretrained, augment: ["flip", "shift"] },
+  "--freeze conv": { from: pretrained, freeze: ["conv"] },
+  "--freeze conv --kept-views 0 --augment none": { from: pretrained, freeze: ["conv"], keptViews: 0, augment: [] },
+  [`--freeze conv --kept-views ${number("views")} --augment flip,shift`]: {
+    from: pretrained,
+    freeze: ["conv"],
+    keptViews: number("views"),
+    augment: ["flip", "shift"],
+  },
+};
+console.log("| run | seed | test accuracy, all pictures | seconds of steps | seconds in all |");
+console.log("| --- | --- | --- | --- | --- |");
+for (let seed = 0; seed < number("seeds"); seed++) {
+  for (const [name, way] of Object.entries(ways)) {
+    const settings = { ...way, dataset: few, recipe, epochs: number("epochs"), testLimit: number("test-limit"), seed };
+    const { run, steps, wall } = await train(`${name.replaceAll(/[^\w]+/g, "-")}-${seed}`, settings);
+    const classifier = await openClassifier(join(run, "last.safetensors"), { batchSize: 100 });
+    const evaluation = await classifier.evaluate({ dataset: few });
+    classifier.close();
+    const accuracy = `${(100 * (evaluation?.top1Accuracy ?? Number.NaN)).toFixed(1)} %`;
+    console.log(`| ${name} | ${seed} | ${accuracy} | ${steps.toFixed(1)} | ${wall.toFixed(1)} |`);
+  }
+}
+
+/** Links to a part of the classes, and to all of their test pictures. */
+async function linkFolder(name: string, names: readonly string[], images: number | undefined): Promise<string> {
+  const folder = resolve(out as string, name);
+  for (const part of ["train", "test"]) {
+    for (const className of names) {
+      const from = resolve(pictures as string, part, className);
+      const files = (await readdir(from)).sort().slice(0, part === "train" ? images : undefined);
+      await mkdir(join(folder, part, className), { recursive: true });
+      const linked = new Set(await readdir(join(folder, part, className)));
+      for (const file of files)
+        if (!linked.has(file)) await symlink(join(from, file), join(folder, part, className, file));
+    }
+  }
+  return folder;
+}
+
+/** Trains, and notes how long it took beside the run, for the next time. */
+async function train(name: string, options: TrainOptions) {
+  const run = resolve(out as string, "runs", name);
+  const began = performance.now();
+  const { last, end } = await trainClassifier({ ...options, fit: "native", run, resume: true });
+  const timeFile = join(run, "wall.json");
+  if (end !== "already finished") await writeFile(timeFile, JSON.stringify((performance.now() - began) / 1000));
+  return { run, steps: last?.seconds ?? Number.NaN, wall: JSON.parse(await readFile(timeFile, "utf8")) as number };
+}

@@ -1,0 +1,120 @@
+/** `alexnet predict` for any number of images: in batches, to a file, a line or a screen, as they come. */
+import { openDurableOutput } from "../checkpoint/durableOutput.ts";
+import type { EngineName } from "../classifier/engineNames.ts";
+import { filesOf } from "../classifier/featureWriter.ts";
+import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../classifier/predictFiles.ts";
+import type { ImageJob } from "../dataset/imageJob.ts";
+import { csvLine } from "../report/csv.ts";
+import { formatPredictions } from "../report/terminal.ts";
+import { imageProgress, print, tell, unicodeOutput } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
+
+/** What can be said about it. */
+export interface PredictManyFlags {
+  readonly top: number;
+  readonly samples: number;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly csv?: string;
+  readonly features?: string;
+  readonly output?: string;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+/** Files that are no images are told and left out; then the exit code is 1. */
+export async function predictMany(run: string, paths: readonly string[], flags: PredictManyFlags): Promise<void> {
+  const line = imageProgress("predict");
+  const stop = onStopSignals(() => tell("\nStopping."));
+  const say = (message: string) => {
+    line.clear();
+    tell(message);
+  };
+  const { engine, threads, batchSize, samples, seed } = flags;
+  const options = {
+    ...(engine ? { engine } : {}),
+    ...(threads === undefined ? {} : { threads }),
+    ...{ batchSize, samples, seed, signal: stop.signal, onMessage: say, onProgress: line.update },
+  };
+  const onBad = (file: string, error: string) => {
+    say(`alexnet: ${file}: ${error}`);
+    process.exitCode = 1;
+  };
+  try {
+    const files = await findPictures(paths, say);
+    const { features: layer, output } = flags;
+    if (layer !== undefined && output !== undefined) {
+      const { written, failed, shape } = await writeFeatures(run, files, { ...options, layer, output, onBad });
+      say(`${layer} of ${written} images, [${[written, ...shape].join(", ")}], in ${output}${leftOut(failed)}`);
+      tell(`their names are in ${filesOf(output)}`);
+    } else {
+      await classify(run, files, flags, options, onBad, line.clear);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    process.exitCode = stop.exitCode();
+  } finally {
+    line.clear();
+    stop.end();
+  }
+}
+
+async function classify(
+  run: string,
+  files: readonly ImageJob[],
+  { csv, json, top }: PredictManyFlags,
+  options: Parameters<typeof predictFiles>[2],
+  onBad: (file: string, error: string) => void,
+  clear: () => void,
+): Promise<void> {
+  const table = csv === undefined ? undefined : await openDurableOutput(csv);
+  let [done, failed, columns] = [0, 0, 0];
+  try {
+    for await (const predictions of predictFiles(run, files, options)) {
+      const good = predictions.flatMap((prediction) => ("classes" in prediction ? [firstOf(prediction, top)] : []));
+      for (const prediction of predictions) if ("error" in prediction) onBad(prediction.file, prediction.error);
+      if (table && columns === 0 && good[0]) {
+        columns = good[0].classes.length;
+        await table.append(csvLine(headings(columns)));
+      }
+      if (good.length > 0) {
+        clear();
+        await table?.append(good.map(rowOf).join(""));
+        for (const prediction of json || !table ? good : [])
+          print(json ? JSON.stringify(prediction) : shown(prediction));
+      }
+      done += good.length;
+      failed += predictions.length - good.length;
+    }
+    if (table && columns === 0) await table.append(csvLine(headings(0)));
+    await table?.commit();
+  } finally {
+    await table?.close();
+  }
+  clear();
+  tell(`${done} images classified${csv === undefined ? "" : `, in ${csv}`}${leftOut(failed)}`);
+}
+
+type Classified = Extract<FilePrediction, { readonly classes: unknown }>;
+
+function firstOf({ file, classes }: Classified, top: number): Classified {
+  return { file, classes: classes.slice(0, top) };
+}
+
+function headings(columns: number): readonly string[] {
+  const numbers = Array.from({ length: columns }, (_, i) => (i === 0 ? "" : `_${i + 1}`));
+  return ["file", ...numbers.flatMap((number) => [`class${number}`, `probability${number}`])];
+}
+
+function rowOf({ file, classes }: Classified): string {
+  return csvLine([file, ...classes.flatMap(({ className, probability }) => [className, String(probability)])]);
+}
+
+function shown({ file, classes }: Classified): string {
+  return `${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`;
+}
+
+function leftOut(failed: number): string {
+  return failed === 0 ? "" : `; ${failed} left out`;
+}
