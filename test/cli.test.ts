@@ -307,10 +307,22 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
 
 test("summary --json: the documented fields, for one network and for all", async () => {
   const one = JSON.parse((await alexnet("summary alexnet --json")).stdout);
-  assert.deepEqual(Object.keys(one), ["network", "source", "deviations", "input", "layers", "totals"]);
-  for (const layer of one.layers) {
-    assert.deepEqual(Object.keys(layer), ["name", "kind", "outputShape", "parameters", "neurons", "macs"]);
-  }
+  const fields = ["network", "source", "deviations", "input", "batchSize", "layers", "totals", "trainingMemory"];
+  assert.deepEqual(Object.keys(one), [...fields, "againstPaper"]);
+  const ofLayer = [
+    "name",
+    "kind",
+    "kernel",
+    "stride",
+    "padding",
+    "groups",
+    "sizeFormulas",
+    "inputShape",
+    "outputShape",
+  ];
+  const counted = ["parameters", "neurons", "macs", "parameterFormula", "flops", "parameterShare", "macShare"];
+  const inPixels = ["activationBytes", "gradientBytes", "receptiveField"];
+  assert.deepEqual(Object.keys(one.layers[0]), [...ofLayer, ...counted, ...inPixels]);
   assert.deepEqual(one.totals, { parameters: 60965224, neurons: 659272, macs: 724406816, flops: 1448813632 });
   assert.deepEqual(one.input, [3, 227, 227]);
   assert.deepEqual(
@@ -319,6 +331,20 @@ test("summary --json: the documented fields, for one network and for all", async
   );
   const resized = JSON.parse((await alexnet("summary tiny.json --input-size 40 --classes 3 --json")).stdout);
   assert.deepEqual([resized.input, resized.layers.at(-1).outputShape], [[1, 40, 40], [3]]);
+  const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);
+  assert.deepEqual([batch.batchSize, batch.layers[0].activationBytes], [1, 4 * 290400]);
+});
+
+test("summary: text without oneDNN, Markdown, not both forms at once, and the network of a run", async () => {
+  const plain = await alexnet("summary alexnet", noOneDnn);
+  assert.equal(plain.exit, 0, plain.stderr);
+  for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Against the paper", "253,440"]) {
+    assert.ok(plain.stdout.includes(says), says);
+  }
+  assert.ok(!plain.stdout.includes("\u001b"), "colours where there is no terminal");
+  const { stdout } = await alexnet("summary alexnet --markdown");
+  assert.match(stdout, /^\| conv1 \| 96 of 11×11×3 \| 4 \| 0 \| 1 \| \(227 − 11 \+ 2×0\) ÷ 4 \+ 1 = 55 \|$/m);
+  assert.equal((await alexnet("summary alexnet --markdown --json")).exit, 2);
 });
 
 test("doctor: this machine, as text and as JSON; without oneDNN it says what to install and exits 1", async () => {
