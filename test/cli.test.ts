@@ -72,7 +72,7 @@ async function assertRefused(args: string, message: RegExp, env?: Readonly<Recor
 const listing = async () => (await readdir(folder)).sort();
 
 test("help: every command has examples, and no line is longer than 80 columns", async () => {
-  const commands = ["train", "evaluate", "predict", "summary", "check", "doctor"];
+  const commands = ["train", "evaluate", "predict", "summary", "draw", "check", "doctor"];
   await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
     const { exit, stdout } = await alexnet(args);
     assert.equal(exit, 0);
@@ -312,6 +312,7 @@ test("summary --json: the documented fields, for one network and for all", async
   const ofLayer = [
     "name",
     "kind",
+    "label",
     "kernel",
     "stride",
     "padding",
@@ -333,18 +334,6 @@ test("summary --json: the documented fields, for one network and for all", async
   assert.deepEqual([resized.input, resized.layers.at(-1).outputShape], [[1, 40, 40], [3]]);
   const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);
   assert.deepEqual([batch.batchSize, batch.layers[0].activationBytes], [1, 4 * 290400]);
-});
-
-test("summary: text without oneDNN, Markdown, not both forms at once, and the network of a run", async () => {
-  const plain = await alexnet("summary alexnet", noOneDnn);
-  assert.equal(plain.exit, 0, plain.stderr);
-  for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Against the paper", "253,440"]) {
-    assert.ok(plain.stdout.includes(says), says);
-  }
-  assert.ok(!plain.stdout.includes("\u001b"), "colours where there is no terminal");
-  const { stdout } = await alexnet("summary alexnet --markdown");
-  assert.match(stdout, /^\| conv1 \| 96 of 11×11×3 \| 4 \| 0 \| 1 \| \(227 − 11 \+ 2×0\) ÷ 4 \+ 1 = 55 \|$/m);
-  assert.equal((await alexnet("summary alexnet --markdown --json")).exit, 2);
 });
 
 test("doctor: this machine, as text and as JSON; without oneDNN it says what to install and exits 1", async () => {

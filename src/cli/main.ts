@@ -5,6 +5,7 @@ import { addAugment } from "./augment.ts";
 import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
+import { addDraw } from "./draw.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
@@ -27,7 +28,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addDraw, addCheck, addBench, addDoctor])
+    add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

@@ -17,6 +17,7 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
   },
   parameters: noParameters,
   describe: ({ outputSize }) => ({
+    label: "average pooling",
     kernel: `mean to ${outputSize}×${outputSize}`,
     sizeFormulas: [`${outputSize}, whatever comes in`],
   }),

@@ -39,6 +39,7 @@ export const conv2dKind: LayerKind<"conv2d"> = {
     ];
   },
   describe: (options, input) => ({
+    label: "convolution",
     kernel: `${options.outChannels} of ${options.kernelSize}×${options.kernelSize}×${(input[0] ?? 0) / options.groups}`,
     stride: options.stride,
     padding: options.padding,

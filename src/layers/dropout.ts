@@ -15,7 +15,7 @@ export const dropoutKind: LayerKind<"dropout"> = {
   }),
   outputShape: sameShape,
   parameters: noParameters,
-  describe: ({ probability }) => ({ kernel: `drops ${probability}`, sizeFormulas: [] }),
+  describe: ({ probability }) => ({ label: "dropout", kernel: `drops ${probability}`, sizeFormulas: [] }),
   reach: reachesSamePlace,
   // The mask.
   keeps: { reads: "neither", noteBytes: 4, inPlace: false, order: "other" },

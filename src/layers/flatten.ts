@@ -12,7 +12,11 @@ export const flattenKind: LayerKind<"flatten"> = {
   options: z.strictObject({}),
   outputShape: (_name, _options, input) => [sizeOf(input)],
   parameters: noParameters,
-  describe: (_options, input) => ({ kernel: "", sizeFormulas: [`${input.join(" × ")} = ${sizeOf(input)}`] }),
+  describe: (_options, input) => ({
+    label: "flatten",
+    kernel: "",
+    sizeFormulas: [`${input.join(" × ")} = ${sizeOf(input)}`],
+  }),
   reach: reachesSamePlace,
   keeps: { reads: "neither", noteBytes: 0, inPlace: true, order: "other" },
   withOutputs: outputsFollowInput,

@@ -15,6 +15,8 @@ export interface ParameterDeclaration {
 
 /** A layer in the terms of a table: what it applies, how it moves, and how its output's size comes about. */
 export interface LayerDescription {
+  /** What the field calls it, short. */
+  readonly label: string;
   /** What is applied, such as `96 of 11×11×3`; empty if there is nothing to say. */
   readonly kernel: string;
   readonly stride?: number;

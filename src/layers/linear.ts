@@ -24,6 +24,7 @@ export const linearKind: LayerKind<"linear"> = {
     ];
   },
   describe: ({ outFeatures }, input) => ({
+    label: "linear",
     kernel: `${outFeatures} of ${input[0] ?? 0}`,
     sizeFormulas: [`${outFeatures}, as chosen`],
   }),

@@ -23,7 +23,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   }),
   outputShape: (name, _options, input) => featureMap(name, input),
   parameters: noParameters,
-  describe: ({ size }) => ({ kernel: `over ${size} channels`, sizeFormulas: [] }),
+  describe: ({ size }) => ({ label: "LRN", kernel: `over ${size} channels`, sizeFormulas: [] }),
   reach: reachesSamePlace,
   // The sum of squares and its power.
   keeps: { reads: "input", noteBytes: 8, inPlace: false, order: "other" },

@@ -25,6 +25,7 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   },
   parameters: noParameters,
   describe: (options, input) => ({
+    label: "max pooling",
     kernel: `max of ${options.kernelSize}×${options.kernelSize}`,
     stride: options.stride,
     padding: options.padding,

@@ -11,7 +11,7 @@ export const reluKind: LayerKind<"relu"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
-  describe: () => ({ kernel: "max(0, x)", sizeFormulas: [] }),
+  describe: () => ({ label: "ReLU", kernel: "max(0, x)", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,

@@ -11,7 +11,7 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
-  describe: () => ({ kernel: "1 ÷ (1 + e^−x)", sizeFormulas: [] }),
+  describe: () => ({ label: "sigmoid", kernel: "1 ÷ (1 + e^−x)", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,

@@ -11,7 +11,7 @@ export const tanhKind: LayerKind<"tanh"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
-  describe: () => ({ kernel: "tanh x", sizeFormulas: [] }),
+  describe: () => ({ label: "tanh", kernel: "tanh x", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,
