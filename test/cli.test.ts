@@ -72,7 +72,19 @@ async function assertRefused(args: string, message: RegExp, env?: Readonly<Recor
 const listing = async () => (await readdir(folder)).sort();
 
 test("help: every command has examples, and no line is longer than 80 columns", async () => {
-  const commands = ["train", "evaluate", "predict", "summary", "draw", "check", "doctor"];
+  const commands = [
+    "train",
+    "evaluate",
+    "predict",
+    "summary",
+    "draw",
+    "filters",
+    "activations",
+    "saliency",
+    "similar",
+    "check",
+    "doctor",
+  ];
   await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
     const { exit, stdout } = await alexnet(args);
     assert.equal(exit, 0);

@@ -63,7 +63,11 @@ export async function openModel(path: string, options: OpenOptions): Promise<Ope
 }
 
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
-async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+export async function compileOrF32(
+  engine: Engine,
+  request: CompileRequest,
+  { onMessage }: OpenOptions,
+): Promise<Program> {
   try {
     return await engine.compile(request);
   } catch (error) {
