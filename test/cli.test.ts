@@ -82,6 +82,8 @@ test("help: every command has examples, and no line is longer than 80 columns", 
     "activations",
     "saliency",
     "similar",
+    "runs",
+    "compare",
     "check",
     "doctor",
   ];

@@ -5,12 +5,14 @@ import { addActivations } from "./activations.ts";
 import { addAugment } from "./augment.ts";
 import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
+import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addDraw } from "./draw.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { addFilters } from "./filters.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
+import { addRuns } from "./runs.ts";
 import { addSaliency } from "./saliency.ts";
 import { addSimilar } from "./similar.ts";
 import { addSummary } from "./summary.ts";
@@ -33,6 +35,8 @@ const commands = [
   addActivations,
   addSaliency,
   addSimilar,
+  addRuns,
+  addCompare,
   addCheck,
   addBench,
   addDoctor,

@@ -18,7 +18,7 @@ export function formatSections(sections: readonly Section[]): string {
 }
 
 function formatSection({ title, columns, rows, footer = [], notes }: Section): string {
-  const table = columns.length > 0 ? [formatTable(columns, rows, { footer }), ""] : [];
+  const table = columns.length > 0 ? [formatTable(columns, rows, { footer }), ...(notes.length > 0 ? [""] : [])] : [];
   const paragraphs = notes.map((note) => (note.startsWith("- ") ? wrap(note.slice(2), "  - ") : wrap(note)));
   return [wrap(title, "", terminalWidth), "", ...table, ...paragraphs].join("\n");
 }
