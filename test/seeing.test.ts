@@ -263,6 +263,8 @@ test("the commands write their pictures, whole or not at all, and refuse what do
 });
 
 test("summary: text without oneDNN and colours, Markdown, one form at a time, and the network of a run", async () => {
+  // A folder of a network's name does not hide the network.
+  await mkdir(join(folder, "alexnet"));
   const plain = await alexnet("summary alexnet", noOneDnn);
   assert.equal(plain.exit, 0, plain.stderr);
   for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Against the paper", "253,440"]) {

@@ -3,7 +3,7 @@ import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
-import type { Program } from "../engine/engine.ts";
+import type { AnyOp, Program } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { type Network, operations, type PlacedLayer, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
@@ -48,9 +48,7 @@ export async function openLayerOutputs(
     engine.close();
   };
   try {
-    const all = operations(network);
-    for (const [i, end] of ends.entries()) {
-      const ops = all.slice((ends[i - 1] ?? -1) + 1, end + 1);
+    for (const ops of piecesOf(network, ends)) {
       const inputShape = ops[0]?.inputShape ?? network.input;
       const request = { ops, inputShape, batchSize: options.batchSize ?? 1, precision, exact };
       programs.push(await compileOrF32(engine, request, options));
@@ -65,13 +63,7 @@ export async function openLayerOutputs(
     model,
     engine: engine.description,
     layers: ends.map((end) => placed[end] as PlacedLayer),
-    async forward(images, count, first = 0) {
-      const outputs: Float32Array[] = [];
-      for (const program of programs) {
-        outputs.push(await program.forward(outputs.at(-1) ?? images, count, { seed: 0, first }));
-      }
-      return outputs;
-    },
+    forward: (images, count, first = 0) => runThrough(programs, images, count, first),
     close,
   };
 }
@@ -83,6 +75,20 @@ function positionsOf({ name: of, layers }: Network, names: readonly string[]): r
     const known = layers.map((layer) => layer.name).join(", ");
     throw new ConfigError(`layer "${name}": ${of} has none of this name; its layers are ${known}`);
   });
+}
+
+async function runThrough(programs: readonly Program[], images: Float32Array, count: number, first: number) {
+  const outputs: Float32Array[] = [];
+  for (const program of programs) {
+    outputs.push(await program.forward(outputs.at(-1) ?? images, count, { seed: 0, first }));
+  }
+  return outputs;
+}
+
+/** The operations up to the first end, from there to the second, and so on. */
+function piecesOf(network: Network, ends: readonly number[]): readonly (readonly AnyOp[])[] {
+  const all = operations(network);
+  return ends.map((end, i) => all.slice((ends[i - 1] ?? -1) + 1, end + 1));
 }
 
 /** Gives each tensor of the file to the program that has it; those behind the last layer are checked and left. */

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
+import { networks } from "../network/alexnet.ts";
 import { type Network, withClasses, withInput } from "../network/network.ts";
 import { resolveNetwork } from "./settings.ts";
 
@@ -22,6 +23,8 @@ export async function findNetworkOrRun(
   return classes === undefined ? sized : withClasses(sized, classes);
 }
 
+/** A network's name means the network, whatever folders there are: `./alexnet` means a folder. */
 function isTrained(name: string): boolean {
+  if (networks.some((network) => network.name === name)) return false;
   return name.endsWith(".safetensors") || statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
 }

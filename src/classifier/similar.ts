@@ -7,13 +7,11 @@ import { ancestorsOf, searchFolder } from "../dataset/folderSearch.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/decode.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
-import { drawPictureRows, type PictureRows } from "../report/pictureRows.ts";
-import { truncateStart } from "../report/text.ts";
-import { zoom } from "../report/tiles.ts";
+import type { PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { createInputPicture } from "./inputPicture.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "./layerOutputs.ts";
 import type { OpenOptions } from "./openModel.ts";
+import { drawSimilar } from "./similarSheet.ts";
 
 export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
   /** Pictures found for each. Default 6, as in the paper. */
@@ -64,16 +62,8 @@ export async function findSimilar(
   });
   try {
     const featuresOf = createExtractor(opened);
-    const asked: Float32Array[] = [];
-    for (const query of queries) {
-      const [features] = await featuresOf("", [query], (error) => {
-        throw error;
-      });
-      if (features) asked.push(features.values);
-    }
-    const own = await Promise.all(queries.map((query) => realpath(query)));
-    const root = await realpath(folder);
-    const nearest = queries.map((): Neighbour[] => []);
+    const asked = await featuresOfQueries(featuresOf, queries);
+    const search = await createSearch(folder, queries, asked, top);
     let bad = 0;
     for (let start = 0; start < files.length; start += BATCH) {
       if (signal?.aborted) return undefined;
@@ -81,28 +71,49 @@ export async function findSimilar(
         bad++;
         onBad?.(error.message);
       });
-      for (const { file, values } of found) {
-        asked.forEach((query, q) => {
-          if (join(root, file) === own[q]) return;
-          insert(nearest[q] as Neighbour[], { file: join(folder, file), distance: distanceOf(query, values) }, top);
-        });
-      }
+      for (const features of found) search.add(features);
       onProgress?.(Math.min(start + BATCH, files.length), files.length);
     }
     if (bad === files.length) throw new DataError(`${folder}: none of its ${bad} pictures can be read`);
-    const [placed] = opened.layers;
-    const found = queries.map((query, q) => ({ query, nearest: nearest[q] as readonly Neighbour[] }));
-    const counts = { pictures: files.length - bad, bad };
+    const [{ layer: compared, outputShape }] = opened.layers as readonly [PlacedLayer];
     const made = {
-      layer: placed?.layer.name ?? "",
-      features: sizeOf(placed?.outputShape ?? []),
-      ...counts,
-      queries: found,
+      layer: compared.name,
+      features: sizeOf(outputShape),
+      pictures: files.length - bad,
+      bad,
+      queries: queries.map((query, q) => ({ query, nearest: search.nearest[q] as readonly Neighbour[] })),
     };
-    return { ...made, svg: await drawSimilar(opened, folder, made) };
+    return { ...made, svg: await drawSimilar(opened.model, folder, made) };
   } finally {
     opened.close();
   }
+}
+
+async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>, queries: readonly string[]) {
+  const asked: Float32Array[] = [];
+  for (const query of queries) {
+    const found = await featuresOf("", [query], (error) => {
+      throw error;
+    });
+    asked.push(...found.map(({ values }) => values));
+  }
+  return asked;
+}
+
+/** Keeps the nearest of each query among those that it is told of; a query's own file does not count. */
+async function createSearch(folder: string, queries: readonly string[], asked: readonly Float32Array[], top: number) {
+  const own = await Promise.all(queries.map((query) => realpath(query)));
+  const root = await realpath(folder);
+  const nearest = queries.map((): Neighbour[] => []);
+  return {
+    nearest,
+    add({ file, values }: Features) {
+      asked.forEach((query, q) => {
+        if (join(root, file) === own[q]) return;
+        insert(nearest[q] as Neighbour[], { file: join(folder, file), distance: distanceOf(query, values) }, top);
+      });
+    },
+  };
 }
 
 /** Paths from the folder, in order. Throws DataError if there are none. */
@@ -170,25 +181,4 @@ function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
   if (before < 0) nearest.push(candidate);
   else nearest.splice(before, 0, candidate);
   nearest.length = Math.min(nearest.length, top);
-}
-
-const SHOWN_SIDE = 192;
-
-async function drawSimilar({ model }: LayerOutputs, folder: string, found: SimilarPictures): Promise<string> {
-  const { network, preprocessing } = model;
-  const seen = createInputPicture(preprocessing);
-  const shown = async (file: string, line: string) => {
-    const picture = seen(await decodeImage(file));
-    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
-    const image = zoom(picture, factor);
-    return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
-  };
-  const rows: PictureRows["rows"][number][] = [];
-  for (const { query, nearest } of found.queries) {
-    const pictures = [await shown(query, "asked for")];
-    for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
-    rows.push({ heading: query, pictures });
-  }
-  const what = `nearest of ${found.pictures} pictures in ${folder} by the ${found.features} outputs of ${found.layer}`;
-  return drawPictureRows({ title: `${network.name}: ${what}`, rows });
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EngineName } from "../classifier/engineNames.ts";
+import type { SimilarPictures } from "../classifier/similar.ts";
 import { formatTable } from "../report/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { imageProgress, print, printJson, tell } from "./output.ts";
@@ -64,23 +65,20 @@ async function similar(run: string, folder: string, { output, json, query, ...op
     const { svg, ...made } = found;
     await writeDrawing(output, svg);
     if (json) printJson({ output, ...made });
-    else {
-      for (const { query: asked, nearest } of made.queries) {
-        const columns = [
-          { heading: "Distance", align: "right" },
-          { heading: asked, align: "left", shrinks: true },
-        ] as const;
-        print(
-          `${formatTable(
-            columns,
-            nearest.map(({ file, distance }) => [distance.toPrecision(4), file]),
-          )}\n`,
-        );
-      }
-      print(output);
-    }
+    else print(`${made.queries.map(formatNearest).join("\n\n")}\n\n${output}`);
   } finally {
     progress.clear();
     stop.end();
   }
+}
+
+function formatNearest({ query, nearest }: SimilarPictures["queries"][number]): string {
+  const columns = [
+    { heading: "Distance", align: "right" },
+    { heading: query, align: "left", shrinks: true },
+  ] as const;
+  return formatTable(
+    columns,
+    nearest.map(({ file, distance }) => [distance.toPrecision(4), file]),
+  );
 }

@@ -1,4 +1,6 @@
-/** What Krizhevsky, Sutskever, Hinton 2012 print of their network, beside what the network of that description has. */
+/**
+ * What Krizhevsky, Sutskever, Hinton 2012 print of their network, beside what the network of that description has. Its one long function is a table.
+ */
 import { isDeepStrictEqual } from "node:util";
 import { findNetwork } from "./alexnet.ts";
 import type { Network } from "./network.ts";
@@ -29,13 +31,13 @@ const captionNeurons = [253_440, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 10
 
 const count = (value: number) => value.toLocaleString("en-US");
 
-/** Of the paper's network, for whatever input; nothing for others. */
+/** Of the paper's network, for colour pictures of whatever size; nothing for others. */
 export function compareWithPaper(
   { input, layers }: Network,
   counts: readonly LayerCounts[],
   totals: Counts,
 ): readonly PaperFigure[] {
-  if (!isDeepStrictEqual(layers, findNetwork("alexnet").layers)) return [];
+  if (input[0] !== 3 || !isDeepStrictEqual(layers, findNetwork("alexnet").layers)) return [];
   const weighted = counts.filter(({ parameters }) => parameters > 0);
   const conv1 = weighted[0] as LayerCounts;
   const conv2 = weighted[1] as LayerCounts;
@@ -47,8 +49,8 @@ export function compareWithPaper(
       published: "224×224×3",
       here: `${height}×${width}×${channels}`,
       note:
-        "224 is a trap: (224 − 11 + 2×0) ÷ 4 + 1 = 54.25 is no size. The 55×55 of figure 2 come of 227, or of 224 with padding 2 " +
-        "(floor of 54.25 + 1 = 55).",
+        "224 is a trap: (224 − 11 + 2×0) ÷ 4 + 1 = 54.25 is no size. The 55×55 of figure 2 come of 227, or of 224 with padding 2: " +
+        "⌊(224 − 11 + 2×2) ÷ 4⌋ + 1 = 55.",
     },
     {
       what: "numbers that come in",

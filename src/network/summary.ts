@@ -84,17 +84,10 @@ export function summarize(
   });
   const { name, source, deviations, input } = network;
   const totals = { parameters, neurons, macs, flops: 2 * macs };
-  return {
-    network: name,
-    source,
-    deviations,
-    input,
-    batchSize,
-    layers,
-    totals,
-    trainingMemory: trainingMemory(placed, batchSize),
-    againstPaper: compareWithPaper(network, layers, totals),
-  };
+  const memory = trainingMemory(placed, batchSize);
+  const againstPaper = compareWithPaper(network, layers, totals);
+  const given = { network: name, source, deviations, input, batchSize };
+  return { ...given, layers, totals, trainingMemory: memory, againstPaper };
 }
 
 function describe<K extends AnyLayer["kind"]>(layer: Layer<K>, inputShape: Shape): LayerDescription {

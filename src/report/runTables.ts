@@ -70,32 +70,10 @@ export function comparisonSections(
   { differences, same }: { readonly differences: readonly Difference[]; readonly same: number },
 ): readonly Section[] {
   const signs = new Map(runs.map((run, i) => [run.name, signOf(i)]));
-  const best = Math.max(...runs.map(({ bestAccuracy }) => bestAccuracy ?? -1));
+  const valueText = ({ value, runs: having }: Difference["values"][number]) =>
+    `${value} (${having.map((run) => signs.get(run) ?? run).join(", ")})`;
   return [
-    {
-      title: "Results",
-      columns: [
-        name,
-        right("Epoch"),
-        right("Best"),
-        right("at"),
-        right("Train loss"),
-        right("Images/s"),
-        right("Time"),
-      ],
-      rows: runs.map((run, i) => [
-        signedName(run.name, i),
-        `${round(run.epoch)} of ${round(run.epochs)}`,
-        `${percent(run.bestAccuracy)}${run.bestAccuracy === best ? " *" : "  "}`,
-        run.bestEpoch === undefined ? nothing : round(run.bestEpoch),
-        run.trainLoss === undefined ? nothing : formatLoss(run.trainLoss),
-        rate(run),
-        formatDuration(run.seconds),
-      ]),
-      notes: [
-        "Best: the highest accuracy on the pictures that training is watched by, and the epoch; * marks the best of all. Images/s: over all of the run.",
-      ],
-    },
+    resultSection(runs),
     {
       title: "Networks",
       columns: [name, left("Network"), right("Parameters"), right("MACs")],
@@ -112,13 +90,31 @@ export function comparisonSections(
       columns: [],
       rows: [],
       notes: [
-        ...differences.map(
-          ({ setting, values }) => `- ${setting}: ${values.map((value) => valueText(value, signs)).join("; ")}`,
-        ),
+        ...differences.map(({ setting, values }) => `- ${setting}: ${values.map(valueText).join("; ")}`),
         `${differences.length === 0 ? "None; all" : "The other"} ${formatCount(same)} settings are the same.`,
       ],
     },
   ];
+}
+
+function resultSection(runs: readonly RunFigures[]): Section {
+  const best = Math.max(...runs.map(({ bestAccuracy }) => bestAccuracy ?? -1));
+  return {
+    title: "Results",
+    columns: [name, right("Epoch"), right("Best"), right("at"), right("Train loss"), right("Images/s"), right("Time")],
+    rows: runs.map((run, i) => [
+      signedName(run.name, i),
+      `${round(run.epoch)} of ${round(run.epochs)}`,
+      `${percent(run.bestAccuracy)}${run.bestAccuracy === best ? " *" : "  "}`,
+      run.bestEpoch === undefined ? nothing : round(run.bestEpoch),
+      run.trainLoss === undefined ? nothing : formatLoss(run.trainLoss),
+      rate(run),
+      formatDuration(run.seconds),
+    ]),
+    notes: [
+      "Best: the highest accuracy on the pictures that training is watched by, and the epoch; * marks the best of all. Images/s: over all of the run.",
+    ],
+  };
 }
 
 /** What a run is called where there are several: `a: runs/first`. */
@@ -129,10 +125,6 @@ export function signedName(name: string, index: number): string {
 /** Letters, as long as there are any. */
 function signOf(index: number): string {
   return index < 26 ? String.fromCharCode("a".charCodeAt(0) + index) : String(index + 1);
-}
-
-function valueText({ value, runs }: Difference["values"][number], signs: ReadonlyMap<string, string>): string {
-  return `${value} (${runs.map((run) => signs.get(run) ?? run).join(", ")})`;
 }
 
 function percent(fraction: number | undefined): string {
