@@ -45,6 +45,12 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
+/** The process that has a directory's lock; undefined if none that lives on this machine. Changes nothing. */
+export async function lockHolder(directory: string): Promise<number | undefined> {
+  const held = (await locksIn(directory)).filter(({ pid, began }) => beginningOf(pid) === began);
+  return held.length === 0 ? undefined : Math.min(...held.map(({ pid }) => pid));
+}
+
 /** Whether this process did not have the lock already. */
 async function claim(own: string): Promise<boolean> {
   try {
@@ -59,14 +65,20 @@ async function claim(own: string): Promise<boolean> {
 /** The other processes that hold the lock or try to. Removes the files of dead ones. */
 async function livingHolders(directory: string, own: string): Promise<number[]> {
   const living: number[] = [];
-  for (const name of await readdir(directory)) {
-    const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
-    const file = join(directory, name);
-    if (pid === undefined || began === undefined || file === own) continue;
-    if (beginningOf(Number(pid)) === began) living.push(Number(pid));
+  for (const { file, pid, began } of await locksIn(directory)) {
+    if (file === own) continue;
+    if (beginningOf(pid) === began) living.push(pid);
     else await rm(file, { force: true });
   }
   return living;
+}
+
+/** The files that processes put down in a directory: whose each is, and when that process began. */
+async function locksIn(directory: string) {
+  return (await readdir(directory)).flatMap((name) => {
+    const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
+    return pid === undefined || began === undefined ? [] : [{ file: join(directory, name), pid: Number(pid), began }];
+  });
 }
 
 /**

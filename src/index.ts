@@ -36,6 +36,7 @@ export {
 } from "./layers/kinds.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
+export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
 export type { Evaluation, Prediction } from "./training/metrics.ts";
 export { findRecipe, type Recipe, recipes } from "./training/recipe.ts";

@@ -73,7 +73,23 @@ async function assertRefused(args: string, message: RegExp, env?: Readonly<Recor
 const listing = async () => (await readdir(folder)).sort();
 
 test("help: every command has examples, and no line is longer than 80 columns", async () => {
-  const commands = ["train", "lr-find", "sweep", "evaluate", "predict", "summary", "check", "doctor"];
+  const commands = [
+    "train",
+    "lr-find",
+    "sweep",
+    "evaluate",
+    "predict",
+    "summary",
+    "draw",
+    "filters",
+    "activations",
+    "saliency",
+    "similar",
+    "runs",
+    "compare",
+    "check",
+    "doctor",
+  ];
   await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
     const { exit, stdout } = await alexnet(args);
     assert.equal(exit, 0);
@@ -321,10 +337,23 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
 
 test("summary --json: the documented fields, for one network and for all", async () => {
   const one = JSON.parse((await alexnet("summary alexnet --json")).stdout);
-  assert.deepEqual(Object.keys(one), ["network", "source", "deviations", "input", "layers", "totals"]);
-  for (const layer of one.layers) {
-    assert.deepEqual(Object.keys(layer), ["name", "kind", "outputShape", "parameters", "neurons", "macs"]);
-  }
+  const fields = ["network", "source", "deviations", "input", "batchSize", "layers", "totals", "trainingMemory"];
+  assert.deepEqual(Object.keys(one), [...fields, "againstPaper"]);
+  const ofLayer = [
+    "name",
+    "kind",
+    "label",
+    "kernel",
+    "stride",
+    "padding",
+    "groups",
+    "sizeFormulas",
+    "inputShape",
+    "outputShape",
+  ];
+  const counted = ["parameters", "neurons", "macs", "parameterFormula", "flops", "parameterShare", "macShare"];
+  const inPixels = ["activationBytes", "gradientBytes", "receptiveField"];
+  assert.deepEqual(Object.keys(one.layers[0]), [...ofLayer, ...counted, ...inPixels]);
   assert.deepEqual(one.totals, { parameters: 60965224, neurons: 659272, macs: 724406816, flops: 1448813632 });
   assert.deepEqual(one.input, [3, 227, 227]);
   assert.deepEqual(
@@ -333,6 +362,8 @@ test("summary --json: the documented fields, for one network and for all", async
   );
   const resized = JSON.parse((await alexnet("summary tiny.json --input-size 40 --classes 3 --json")).stdout);
   assert.deepEqual([resized.input, resized.layers.at(-1).outputShape], [[1, 40, 40], [3]]);
+  const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);
+  assert.deepEqual([batch.batchSize, batch.layers[0].activationBytes], [1, 4 * 290400]);
 });
 
 test("doctor: this machine, as text and as JSON; without oneDNN it says what to install and exits 1", async () => {

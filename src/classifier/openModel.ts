@@ -80,7 +80,11 @@ function upTo(layer: string | undefined, ops: readonly AnyOp[], network: string)
 }
 
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
-async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+export async function compileOrF32(
+  engine: Engine,
+  request: CompileRequest,
+  { onMessage }: OpenOptions,
+): Promise<Program> {
   try {
     return await engine.compile(request);
   } catch (error) {

@@ -1,14 +1,21 @@
 import { Command, CommanderError } from "commander";
 import { packageVersion } from "../classifier/machine.ts";
 import { AlexNetError } from "../errors.ts";
+import { addActivations } from "./activations.ts";
 import { addAugment } from "./augment.ts";
 import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
+import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
+import { addDraw } from "./draw.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addFilters } from "./filters.ts";
 import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
+import { addRuns } from "./runs.ts";
+import { addSaliency } from "./saliency.ts";
+import { addSimilar } from "./similar.ts";
 import { addSummary } from "./summary.ts";
 import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
@@ -20,6 +27,25 @@ Start here:
   alexnet predict runs/… IMAGE           what is in a picture
 `;
 
+const commands = [
+  addLrFind,
+  addSweep,
+  addEvaluate,
+  addPredict,
+  addAugment,
+  addSummary,
+  addDraw,
+  addFilters,
+  addActivations,
+  addSaliency,
+  addSimilar,
+  addRuns,
+  addCompare,
+  addCheck,
+  addBench,
+  addDoctor,
+];
+
 /** Runs the command line. Returns the exit code: 0; 1 for an error; 2 for wrong usage; 3 if training diverged; 128 + n for signal n. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("alexnet")
@@ -29,18 +55,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [
-    addLrFind,
-    addSweep,
-    addEvaluate,
-    addPredict,
-    addAugment,
-    addSummary,
-    addCheck,
-    addBench,
-    addDoctor,
-  ])
-    add(program);
+  for (const add of commands) add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

@@ -1,15 +1,16 @@
-import type { Command } from "commander";
-import { resolveNetwork } from "../classifier/settings.ts";
+import { type Command, Option } from "commander";
+import { findNetworkOrRun } from "../classifier/networkOrRun.ts";
 import { networks } from "../network/alexnet.ts";
-import { withClasses, withInput } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
-import { formatNetworkList, formatSummary } from "../report/networkTables.ts";
+import { formatNetworkList, summarySections } from "../report/networkTables.ts";
+import { formatSections, markdownSections } from "../report/sections.ts";
+import { addNetworkOptions, type NetworkFlags } from "./networkOptions.ts";
 import { jsonOption, positiveInteger } from "./options.ts";
 import { print, printJson } from "./output.ts";
 
-interface SummaryFlags {
-  readonly inputSize?: number;
-  readonly classes?: number;
+interface SummaryFlags extends NetworkFlags {
+  readonly batchSize?: number;
+  readonly markdown?: boolean;
   readonly json?: boolean;
 }
 
@@ -18,31 +19,37 @@ Examples:
   alexnet summary                               the networks
   alexnet summary alexnet                       every layer of the 2012 network
   alexnet summary alexnet-owt --input-size 128  the same for smaller images
+  alexnet summary alexnet --batch-size 32       memory for smaller batches
   alexnet summary my-network.json --json        your own, for a program
+  alexnet summary runs/quick --markdown         the network of a run, for a page
+
+The same as a picture: alexnet draw.
 `;
 
 export function addSummary(program: Command): void {
-  program
+  const command = program
     .command("summary")
-    .description("show a network's layers: output sizes, parameters, neurons, multiply-accumulates")
-    .argument("[network]", "a name, or a JSON file; without it, the networks are listed")
-    .option("--input-size <n>", "height and width of the input, in pixels", positiveInteger)
-    .option("--classes <n>", "number of classes", positiveInteger)
+    .description("show every number about a network: sizes, parameters, arithmetic, memory")
+    .argument("[network]", "a name, a JSON file, or a run; without it, the networks are listed");
+  addNetworkOptions(command)
+    .option("--batch-size <n>", "images in a batch, for memory (default: 128)", positiveInteger)
+    .addOption(new Option("--markdown", "print the tables as Markdown").conflicts("json"))
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(summary);
 }
 
-async function summary(name: string | undefined, { inputSize, classes, json }: SummaryFlags): Promise<void> {
+async function summary(name: string | undefined, { batchSize, markdown, json, ...sizes }: SummaryFlags): Promise<void> {
+  const options = batchSize === undefined ? {} : { batchSize };
   if (name === undefined) {
-    if (json) printJson(networks.map((network) => summarize(network)));
+    const all = networks.map((network) => summarize(network, options));
+    if (json) printJson(all);
+    else if (markdown) print(markdownSections(all.flatMap(summarySections)));
     else print(formatNetworkList(networks));
     return;
   }
-  const network = await resolveNetwork(name);
-  const [channels] = network.input;
-  const sized = inputSize === undefined ? network : withInput(network, [channels, inputSize, inputSize]);
-  const result = summarize(classes === undefined ? sized : withClasses(sized, classes));
+  const result = summarize(await findNetworkOrRun(name, sizes), options);
   if (json) printJson(result);
-  else print(formatSummary(result));
+  else if (markdown) print(markdownSections(summarySections(result)));
+  else print(formatSections(summarySections(result)));
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { featureMap } from "../shape.ts";
+import { featureMap, type Window } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
 
 /**
@@ -16,5 +16,25 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
     return [channels, outputSize, outputSize];
   },
   parameters: noParameters,
+  describe: ({ outputSize }) => ({
+    label: "average pooling",
+    kernel: `mean to ${outputSize}×${outputSize}`,
+    sizeFormulas: [`${outputSize}, whatever comes in`],
+  }),
+  reach: ({ outputSize }, [, height = 1, width = 1]) => [
+    largestWindow(height, outputSize),
+    largestWindow(width, outputSize),
+  ],
+  keeps: { reads: "neither", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
 };
+
+/** Windows may differ by a pixel or two; the largest is what an output can see. They are as far apart as the output divides the input, rounded. */
+function largestWindow(extent: number, outputSize: number): Window {
+  let kernelSize = 0;
+  for (let y = 0; y < outputSize; y++) {
+    const [from, to] = [Math.floor((y * extent) / outputSize), Math.ceil(((y + 1) * extent) / outputSize)];
+    kernelSize = Math.max(kernelSize, to - from);
+  }
+  return { kernelSize, stride: Math.max(1, Math.round(extent / outputSize)), padding: 0 };
+}

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
-import type { LayerKind } from "./layer.ts";
+import { type LayerKind, reachesWindow, windowFormulas } from "./layer.ts";
 
 /**
  * output[o, y, x] = bias[o] + Σ weight[o, i, ky, kx] · input[i, y·stride − padding + ky, x·stride − padding + kx],
@@ -38,5 +38,15 @@ export const conv2dKind: LayerKind<"conv2d"> = {
       { name: "bias", shape: [outChannels], fanIn, fanOut },
     ];
   },
+  describe: (options, input) => ({
+    label: "convolution",
+    kernel: `${options.outChannels} of ${options.kernelSize}×${options.kernelSize}×${(input[0] ?? 0) / options.groups}`,
+    stride: options.stride,
+    padding: options.padding,
+    groups: options.groups,
+    sizeFormulas: windowFormulas(input, options),
+  }),
+  reach: reachesWindow,
+  keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
@@ -15,5 +15,9 @@ export const dropoutKind: LayerKind<"dropout"> = {
   }),
   outputShape: sameShape,
   parameters: noParameters,
+  describe: ({ probability }) => ({ label: "dropout", kernel: `drops ${probability}`, sizeFormulas: [] }),
+  reach: reachesSamePlace,
+  // The mask.
+  keeps: { reads: "neither", noteBytes: 4, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sizeOf } from "../shape.ts";
-import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
 
 /**
  * Maps in a row: element [c, y, x] becomes element c·H·W + y·W + x.
@@ -12,5 +12,12 @@ export const flattenKind: LayerKind<"flatten"> = {
   options: z.strictObject({}),
   outputShape: (_name, _options, input) => [sizeOf(input)],
   parameters: noParameters,
+  describe: (_options, input) => ({
+    label: "flatten",
+    kernel: "",
+    sizeFormulas: [`${input.join(" × ")} = ${sizeOf(input)}`],
+  }),
+  reach: reachesSamePlace,
+  keeps: { reads: "neither", noteBytes: 0, inPlace: true, order: "other" },
   withOutputs: outputsFollowInput,
 };

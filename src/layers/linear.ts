@@ -23,5 +23,12 @@ export const linearKind: LayerKind<"linear"> = {
       { name: "bias", shape: [outFeatures], ...fans },
     ];
   },
+  describe: ({ outFeatures }, input) => ({
+    label: "linear",
+    kernel: `${outFeatures} of ${input[0] ?? 0}`,
+    sizeFormulas: [`${outFeatures}, as chosen`],
+  }),
+  reach: () => "all",
+  keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { featureMap } from "../shape.ts";
-import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
 
 /**
  * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, the sum over the `size` channels j around c at the same place
@@ -23,5 +23,9 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   }),
   outputShape: (name, _options, input) => featureMap(name, input),
   parameters: noParameters,
+  describe: ({ size }) => ({ label: "LRN", kernel: `over ${size} channels`, sizeFormulas: [] }),
+  reach: reachesSamePlace,
+  // The sum of squares and its power.
+  keeps: { reads: "input", noteBytes: 8, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
 };

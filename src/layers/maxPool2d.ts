@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
-import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+import { type LayerKind, noParameters, outputsFollowInput, reachesWindow, windowFormulas } from "./layer.ts";
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
@@ -24,5 +24,15 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
     return [channels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
   },
   parameters: noParameters,
+  describe: (options, input) => ({
+    label: "max pooling",
+    kernel: `max of ${options.kernelSize}×${options.kernelSize}`,
+    stride: options.stride,
+    padding: options.padding,
+    sizeFormulas: windowFormulas(input, options),
+  }),
+  reach: reachesWindow,
+  // Where in its window the largest value was.
+  keeps: { reads: "neither", noteBytes: 1, inPlace: false, order: "largest" },
   withOutputs: outputsFollowInput,
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * f(x) = max(0, x); its derivative at 0 is 0.
@@ -11,5 +11,8 @@ export const reluKind: LayerKind<"relu"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
+  describe: () => ({ label: "ReLU", kernel: "max(0, x)", sizeFormulas: [] }),
+  reach: reachesSamePlace,
+  keeps: keepsOutput,
   withOutputs: outputsFollowInput,
 };

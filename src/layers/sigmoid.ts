@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * f(x) = 1 / (1 + e^−x).
@@ -11,5 +11,8 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
+  describe: () => ({ label: "sigmoid", kernel: "1 ÷ (1 + e^−x)", sizeFormulas: [] }),
+  reach: reachesSamePlace,
+  keeps: keepsOutput,
   withOutputs: outputsFollowInput,
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, sameShape } from "./layer.ts";
+import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * f(x) = tanh(x).
@@ -11,5 +11,8 @@ export const tanhKind: LayerKind<"tanh"> = {
   options: z.strictObject({}),
   outputShape: sameShape,
   parameters: noParameters,
+  describe: () => ({ label: "tanh", kernel: "tanh x", sizeFormulas: [] }),
+  reach: reachesSamePlace,
+  keeps: keepsOutput,
   withOutputs: outputsFollowInput,
 };

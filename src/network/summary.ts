@@ -1,16 +1,33 @@
+import { layerKinds } from "../layers/kinds.ts";
+import type { AnyLayer, Layer, LayerDescription } from "../layers/layer.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { activationBytes, type TrainingMemory, trainingMemory } from "./memory.ts";
 import { type Network, type PlacedLayer, place } from "./network.ts";
+import { compareWithPaper, type PaperFigure } from "./paper.ts";
+import { type ReceptiveField, receptiveFields } from "./receptiveField.ts";
 
-/** The numbers of one layer, for one image. */
-export interface LayerSummary {
+/** The numbers of one layer, for one image where nothing else is said. */
+export interface LayerSummary extends LayerDescription {
   readonly name: string;
-  readonly kind: string;
+  readonly kind: AnyLayer["kind"];
+  readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly parameters: number;
+  /** `11×11×3×96 + 96`; empty for a layer that learns nothing. */
+  readonly parameterFormula: string;
   /** Outputs of a layer with weights; 0 for others. */
   readonly neurons: number;
   /** Multiply-accumulates of a forward pass: weight elements × output positions. */
   readonly macs: number;
+  /** 2 × MACs. */
+  readonly flops: number;
+  /** Fractions of the network's. */
+  readonly parameterShare: number;
+  readonly macShare: number;
+  /** Of the output for a batch, in 32-bit floats; its gradient takes as many. */
+  readonly activationBytes: number;
+  readonly gradientBytes: number;
+  readonly receptiveField: ReceptiveField;
 }
 
 /** The numbers of a network: what `summary --json` prints. */
@@ -19,6 +36,8 @@ export interface NetworkSummary {
   readonly source: string;
   readonly deviations: readonly string[];
   readonly input: Network["input"];
+  /** What bytes are counted for. */
+  readonly batchSize: number;
   readonly layers: readonly LayerSummary[];
   /** FLOPs are 2 × MACs. */
   readonly totals: {
@@ -27,30 +46,60 @@ export interface NetworkSummary {
     readonly macs: number;
     readonly flops: number;
   };
+  readonly trainingMemory: TrainingMemory;
+  /** What the paper prints of this network beside what it is here; empty for other networks. */
+  readonly againstPaper: readonly PaperFigure[];
 }
 
-/** Every number about a network. Throws ShapeError if a layer does not fit. */
-export function summarize(network: Network): NetworkSummary {
-  const layers = place(network).map(summarizeLayer);
-  const total = (key: "parameters" | "neurons" | "macs") => layers.reduce((sum, layer) => sum + layer[key], 0);
-  const macs = total("macs");
-  return {
-    network: network.name,
-    source: network.source,
-    deviations: network.deviations,
-    input: network.input,
-    layers,
-    totals: { parameters: total("parameters"), neurons: total("neurons"), macs, flops: 2 * macs },
-  };
+/** The paper's, §5. */
+const PAPER_BATCH = 128;
+
+/** Every number about a network. Bytes are those of a batch, of 128 images by default. Throws ShapeError if a layer does not fit. */
+export function summarize(
+  network: Network,
+  { batchSize = PAPER_BATCH }: { readonly batchSize?: number } = {},
+): NetworkSummary {
+  const placed = place(network);
+  const counted = placed.map(counts);
+  const total = (key: "parameters" | "neurons" | "macs") => counted.reduce((sum, layer) => sum + layer[key], 0);
+  const [parameters, neurons, macs] = [total("parameters"), total("neurons"), total("macs")];
+  const fields = receptiveFields(network, placed);
+  const layers = placed.map(({ layer, inputShape, outputShape, parameters: declared }, i): LayerSummary => {
+    const own = counted[i] as Counts;
+    return {
+      name: layer.name,
+      kind: layer.kind,
+      ...describe(layer, inputShape),
+      inputShape,
+      outputShape,
+      ...own,
+      parameterFormula: declared.map(({ shape }) => shape.toReversed().join("×")).join(" + "),
+      flops: 2 * own.macs,
+      parameterShare: own.parameters / Math.max(1, parameters),
+      macShare: own.macs / Math.max(1, macs),
+      activationBytes: activationBytes(outputShape, batchSize),
+      gradientBytes: activationBytes(outputShape, batchSize),
+      receptiveField: fields[i] as ReceptiveField,
+    };
+  });
+  const { name, source, deviations, input } = network;
+  const totals = { parameters, neurons, macs, flops: 2 * macs };
+  const memory = trainingMemory(placed, batchSize);
+  const againstPaper = compareWithPaper(network, layers, totals);
+  const given = { network: name, source, deviations, input, batchSize };
+  return { ...given, layers, totals, trainingMemory: memory, againstPaper };
 }
 
-function summarizeLayer({ layer, outputShape, parameters }: PlacedLayer): LayerSummary {
+function describe<K extends AnyLayer["kind"]>(layer: Layer<K>, inputShape: Shape): LayerDescription {
+  return layerKinds[layer.kind].describe(layer, inputShape);
+}
+
+type Counts = Pick<LayerSummary, "parameters" | "neurons" | "macs">;
+
+function counts({ outputShape, parameters }: PlacedLayer): Counts {
   const weights = parameters.filter((parameter) => parameter.shape.length > 1);
   const positions = sizeOf(outputShape.slice(1));
   return {
-    name: layer.name,
-    kind: layer.kind,
-    outputShape,
     parameters: parameters.reduce((sum, parameter) => sum + sizeOf(parameter.shape), 0),
     neurons: parameters.length > 0 ? sizeOf(outputShape) : 0,
     macs: weights.reduce((sum, weight) => sum + sizeOf(weight.shape) * positions, 0),

@@ -4,7 +4,8 @@ import { networks } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { formatEvaluation, formatRuns } from "./evaluation.ts";
-import { formatNetworkList, formatSummary } from "./networkTables.ts";
+import { formatNetworkList, summarySections } from "./networkTables.ts";
+import { formatSections } from "./sections.ts";
 import { formatBar, formatPredictions, formatTable, showsUnicode } from "./terminal.ts";
 import { displayWidth } from "./text.ts";
 
@@ -54,7 +55,7 @@ test("a table that is too wide cuts the widest columns that shrink, never a numb
 for (const network of networks) {
   test(`the summary of ${network.name} fits 80 columns and says every number`, () => {
     const summary = summarize(network);
-    const text = formatSummary(summary);
+    const text = formatSections(summarySections(summary));
     assertFits(text);
     const rows = text.split("\n").map((line) => line.trim().split(/\s{2,}/));
     const number = (count: number) => (count === 0 ? [] : [count.toLocaleString("en-US")]);
@@ -77,7 +78,7 @@ for (const network of networks) {
 test("a network with long names still fits", () => {
   const network = { ...(networks[0] as (typeof networks)[0]), name: "n".repeat(100), source: "s".repeat(300) };
   const layers = network.layers.map((layer, i) => ({ ...layer, name: `${"long-name-".repeat(5)}${i}` }));
-  assertFits(formatSummary(summarize({ ...network, layers })));
+  assertFits(formatSections(summarySections(summarize({ ...network, layers }))));
   assertFits(formatNetworkList([network]));
 });
 

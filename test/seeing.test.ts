@@ -1,0 +1,292 @@
+/**
+ * What a network is and what it sees: `summary`, `draw`, `filters`, `activations`, `similar` and `saliency`, from the command and against the
+ * reference engine.
+ */
+import assert from "node:assert/strict";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { drawActivations } from "../src/classifier/activationSheet.ts";
+import { openClassifier } from "../src/classifier/classifier.ts";
+import { drawFilters } from "../src/classifier/filterSheet.ts";
+import { openLayerOutputs } from "../src/classifier/layerOutputs.ts";
+import { measureSaliency } from "../src/classifier/saliency.ts";
+import { findSimilar } from "../src/classifier/similar.ts";
+import { trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { loadFashionMnist } from "../src/dataset/fashionMnist.ts";
+import { decodeBytes, decodeImage, encodePng } from "../src/image/decode.ts";
+import { createPreprocessor } from "../src/image/preprocess.ts";
+import { softmax } from "../src/training/metrics.ts";
+import { assertClose } from "./assertClose.ts";
+import { buildPackage, type Outcome, run } from "./command.ts";
+import { drawingNetwork, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder: string;
+let bin: string;
+let trained: string;
+let picture: string;
+const noOneDnn = { ALEXNET_ONEDNN: "/nonexistent" };
+const PICTURES = 40;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-seeing-"));
+  [trained, picture] = [join(folder, "trained"), join(folder, "photos/a/00.png")];
+  await mkdir(join(folder, "data"));
+  await writeTinyDataset(join(folder, "data"), { train: 200, test: PICTURES });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  const options = { dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16, precision: "f32" } as const;
+  await trainClassifier({ ...options, network: tinyNetwork, run: trained });
+  await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
+  await trainClassifier({ ...options, network: wideNetwork, run: join(folder, "wide") });
+  const { test: images } = await loadFashionMnist(options);
+  for (const name of ["a", "b"]) await mkdir(join(folder, "photos", name), { recursive: true });
+  for (let i = 0; i < PICTURES; i++) {
+    const name = `photos/${i % 2 === 0 ? "a" : "b"}/${String(i).padStart(2, "0")}.png`;
+    await writeFile(join(folder, name), await encodePng(images.image(i)));
+  }
+  bin = await buildPackage(join(folder, "package"));
+});
+after(() => rm(folder, { recursive: true }));
+
+function alexnet(args: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  return run([bin, ...args.split(" ")], { cwd: folder, env });
+}
+
+const layerNames = tinyNetwork.layers.map(({ name }) => name);
+
+/** The outputs of every layer for a picture, changed by `change` once it is prepared. */
+async function outputsOf(
+  file: string,
+  engine: "reference" | "onednn",
+  change: (input: Float32Array) => void = () => {},
+) {
+  const opened = await openLayerOutputs(trained, () => layerNames, { engine, threads: 1 });
+  try {
+    const input = new Float32Array(28 * 28);
+    createPreprocessor(opened.model.preprocessing)(await decodeImage(file), input, 0);
+    change(input);
+    const outputs = await opened.forward(input, 1);
+    return new Map(outputs.map((output, i) => [layerNames[i] ?? "", output.slice()]));
+  } finally {
+    opened.close();
+  }
+}
+
+const named = (outputs: ReadonlyMap<string, Float32Array>, name: string) => outputs.get(name) ?? new Float32Array();
+
+test("the outputs of layers are the reference engine's, and the last ones are what predict says", async () => {
+  const [fast, plain] = [await outputsOf(picture, "onednn"), await outputsOf(picture, "reference")];
+  for (const name of layerNames) {
+    // f32 against f64: sums of up to 200 products of numbers about 1, in each of three layers.
+    assertClose(named(fast, name), named(plain, name), { absolute: 1e-4, relative: 1e-4 }, name);
+  }
+  assert.deepEqual(
+    named(fast, "relu1"),
+    named(fast, "conv1").map((value) => Math.max(0, value)),
+  );
+  assert.deepEqual(named(fast, "drop2"), named(fast, "relu2"), "dropout at evaluation");
+  const classifier = await openClassifier(trained, { threads: 1 });
+  const { classNames } = classifier.model;
+  const predicted = new Map((await classifier.predict(picture)).map((entry) => [entry.className, entry.probability]));
+  classifier.close();
+  const probabilities = softmax(named(fast, "fc3"));
+  // The same sums, in one program and in nine.
+  assertClose(
+    classNames.map((name) => predicted.get(name) ?? -1),
+    probabilities,
+    { absolute: 1e-6 },
+    "probabilities",
+  );
+});
+
+test("filters are the weights, each scaled by its own largest, and need no engine", async () => {
+  const { svg, kernels, shape, file } = await drawFilters(trained);
+  assert.deepEqual([kernels, shape], [8, [1, 5, 5]]);
+  const weights = await withReader(file, (reader) => reader.read("features.0.weight"));
+  const [, base64 = ""] = /href="data:image\/png;base64,([^"]+)"/.exec(svg) ?? [];
+  const { image } = await decodeBytes(Buffer.from(base64, "base64"));
+  const factor = 13; // 5 pixels to 64 or more
+  assert.deepEqual([image.width, image.height], [8 * (5 * factor + 6) - 6, 5 * factor]);
+  for (let k = 0; k < 8; k++) {
+    const own = weights.subarray(25 * k, 25 * (k + 1));
+    const largest = Math.max(...own.map(Math.abs));
+    for (const [i, weight] of own.entries()) {
+      const [x, y] = [k * (5 * factor + 6) + (i % 5) * factor + 6, Math.floor(i / 5) * factor + 6];
+      // Levels are whole numbers.
+      assertClose(
+        [image.data[y * image.width + x] ?? -1],
+        [127.5 * (1 + weight / largest)],
+        { absolute: 0.51 },
+        `kernel ${k}`,
+      );
+    }
+  }
+  const { exit, stdout } = await alexnet("filters trained --json", noOneDnn);
+  assert.deepEqual([exit, JSON.parse(stdout).output], [0, "filters.png"]);
+  assert.ok((await decodeImage(join(folder, "filters.png"))).width > image.width);
+});
+
+test("activations: every layer that changes something, with its range", async () => {
+  const { layers, svg } = await drawActivations(trained, picture, { threads: 1, maps: 4 });
+  assert.deepEqual(
+    layers.map(({ layer }) => layer),
+    ["conv1", "relu1", "norm1", "pool1", "fc2", "relu2", "fc3"],
+  );
+  const outputs = await outputsOf(picture, "onednn");
+  for (const { layer, least, greatest, positive } of layers) {
+    const values = [...named(outputs, layer)];
+    assert.deepEqual([least, greatest], [Math.min(...values), Math.max(...values)]);
+    assert.equal(positive, values.filter((value) => value > 0).length / values.length);
+  }
+  assert.equal([...svg.matchAll(/<image /g)].length, layers.length + 1);
+  assert.match(svg, />conv1 \(conv2d\): 8 maps of 12×12, the first 4; /);
+  const { exit, stdout } = await alexnet("activations trained photos/b/01.png --output seen.png --json");
+  assert.deepEqual([exit, JSON.parse(stdout).layers.length], [0, 7]);
+  await decodeImage(join(folder, "seen.png"));
+});
+
+test("similar: the order and the distances are those of the reference engine's features", async () => {
+  const photos = join(folder, "photos");
+  const copy = join(photos, "b/copy.png");
+  await copyFile(picture, copy);
+  await writeFile(join(photos, "b/damaged.png"), "no picture");
+  try {
+    const bad: string[] = [];
+    const onBad = (message: string) => bad.push(message);
+    const found = await findSimilar(trained, photos, [picture], { threads: 1, top: 12, onBad });
+    const features = new Map<string, Float32Array>();
+    for (const name of ["a", "b"]) {
+      for (const file of await readdir(join(photos, name))) {
+        if (file === "damaged.png") continue;
+        const path = join(photos, name, file);
+        features.set(path, named(await outputsOf(path, "reference"), "relu2"));
+      }
+    }
+    const query = features.get(picture) ?? new Float32Array();
+    const expected = [...features]
+      .filter(([path]) => path !== picture)
+      .map(([path, values]) => [path, Math.hypot(...values.map((value, i) => value - (query[i] as number)))] as const)
+      .sort((a, b) => a[1] - b[1])
+      .slice(0, 12);
+    const nearest = found?.queries[0]?.nearest ?? [];
+    assert.deepEqual(
+      nearest.map(({ file }) => file),
+      expected.map(([path]) => path),
+    );
+    // Distances of up to about 10, of features in f32.
+    assertClose(
+      nearest.map(({ distance }) => distance),
+      expected.map(([, distance]) => distance),
+      { absolute: 1e-4 },
+      "distances",
+    );
+    assert.deepEqual([nearest[0]?.file, nearest[0]?.distance], [copy, 0], "its copy, and not itself");
+    assert.deepEqual([found?.layer, found?.features, found?.pictures, found?.bad], ["drop2", 16, 41, 1]);
+    assert.match(bad.join(), /damaged\.png: /);
+  } finally {
+    for (const name of ["copy", "damaged"]) await rm(join(photos, `b/${name}.png`));
+  }
+});
+
+test("saliency: each square's drop is that of the reference engine with the square hidden", async () => {
+  const hidden = await measureSaliency(trained, picture, { threads: 1, window: 7, stride: 7 });
+  const plain = softmax(named(await outputsOf(picture, "reference"), "fc3"));
+  const predicted = plain.indexOf(Math.max(...plain));
+  assertClose([hidden.probability], [plain[predicted] as number], { absolute: 1e-5 }, "saliency");
+  let most = -1;
+  for (const top of [0, 7, 14, 21]) {
+    for (const left of [0, 7, 14, 21]) {
+      const outputs = await outputsOf(picture, "reference", (input) => {
+        for (let y = top; y < top + 7; y++) input.fill(0, 28 * y + left, 28 * y + left + 7);
+      });
+      const drop = (plain[predicted] as number) - (softmax(named(outputs, "fc3"))[predicted] as number);
+      most = Math.max(most, drop);
+      for (const [y, x] of [
+        [top, left],
+        [top + 6, left + 6],
+      ] as const) {
+        // Probabilities in f32.
+        assertClose([hidden.drops[y]?.[x] ?? Number.NaN], [drop], { absolute: 1e-5 }, "saliency");
+      }
+    }
+  }
+  assertClose([hidden.most.drop], [most], { absolute: 1e-5 }, "saliency");
+});
+
+test("saliency: where squares overlap a pixel has their mean; where dropout stays active, hiding is all that differs", async () => {
+  const whole = await measureSaliency(trained, picture, { threads: 1, window: 28 });
+  const overlapping = await measureSaliency(trained, picture, { threads: 1, window: 14, stride: 14 });
+  const finer = await measureSaliency(trained, picture, { threads: 1, window: 14, stride: 7 });
+  assert.equal(new Set(whole.drops.flat()).size, 1);
+  // A corner is hidden by one square only, whatever the stride.
+  assertClose([finer.drops[0]?.[0] ?? Number.NaN], [overlapping.drops[0]?.[0] ?? -1], { absolute: 1e-7 }, "corner");
+  const twice = [1, 2].map(() =>
+    measureSaliency(join(folder, "drawing"), picture, { threads: 1, window: 14, stride: 14 }),
+  );
+  const [a, b] = [await twice[0], await twice[1]];
+  assert.deepEqual(a?.drops, b?.drops);
+});
+
+test("the commands write their pictures, whole or not at all, and refuse what does not fit", async () => {
+  const saliency = await alexnet("saliency trained photos/a/00.png --window 14 --stride 14 --json");
+  assert.deepEqual([saliency.exit, JSON.parse(saliency.stdout).drops.length], [0, 28], saliency.stderr);
+  const similar = await alexnet(
+    "similar trained photos --query photos/a/00.png photos/b/01.png --top 2 --output near.svg",
+  );
+  assert.equal(similar.exit, 0, similar.stderr);
+  assert.match(similar.stdout, /^Distance {2}photos\/a\/00\.png\n[\s\S]*near\.svg\n$/);
+  assert.equal([...(await readFile(join(folder, "near.svg"), "utf8")).matchAll(/<image /g)].length, 6);
+  const refused: readonly (readonly [string, RegExp])[] = [
+    ["filters trained --output filters.gif", /filters\.gif: expected a name that ends in \.png or \.svg/],
+    ["filters wide", /wide: expected a first layer with kernels of 1 or 3 channels, .* got fc1 \[256, 784\]/],
+    ["filters nowhere", /nowhere: no such file or folder/],
+    ["activations trained tiny.json", /tiny\.json: /],
+    ["similar trained photos --query none.png", /none\.png: /],
+    ["similar trained trained --query photos/a/00.png --layer conv9", /layer "conv9": .*conv1, relu1/],
+    ["similar trained data --query photos/a/00.png", /data: expected a folder with pictures/],
+    ["saliency trained photos/a/00.png --class dog", /class "dog": expected one of the model's, T-shirt/],
+    ["saliency trained photos/a/00.png --window 29", /window: expected at most 28/],
+    ["saliency trained photos/a/00.png --window 4 --stride 5", /stride: expected at most 4/],
+    ["draw tiny.json --output drawn.jpg", /drawn\.jpg: expected a name that ends in \.svg or \.png/],
+    ["draw tiny.json --output none/drawn.svg", /none\/drawn\.svg: /],
+  ];
+  const files = (await readdir(folder)).sort();
+  for (const [args, message] of refused) {
+    const { exit, stdout, stderr } = await alexnet(args);
+    assert.deepEqual([exit, stdout], [1, ""], `${args}: ${stderr}`);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n {4}at /, args);
+  }
+  assert.deepEqual((await readdir(folder)).sort(), files);
+});
+
+test("summary: text without oneDNN and colours, Markdown, one form at a time, and the network of a run", async () => {
+  // A folder of a network's name does not hide the network.
+  await mkdir(join(folder, "alexnet"));
+  const plain = await alexnet("summary alexnet", noOneDnn);
+  assert.equal(plain.exit, 0, plain.stderr);
+  for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Against the paper", "253,440"]) {
+    assert.ok(plain.stdout.includes(says), says);
+  }
+  assert.ok(!plain.stdout.includes("\u001b"), "colours where there is no terminal");
+  const { stdout } = await alexnet("summary alexnet --markdown");
+  assert.match(stdout, /^\| conv1 \| 96 of 11×11×3 \| 4 \| 0 \| 1 \| \(227 − 11 \+ 2×0\) ÷ 4 \+ 1 = 55 \|$/m);
+  assert.equal((await alexnet("summary alexnet --markdown --json")).exit, 2);
+  const [ofRun, ofFile] = [await alexnet("summary trained --json"), await alexnet("summary tiny.json --json")];
+  assert.deepEqual(JSON.parse(ofRun.stdout), JSON.parse(ofFile.stdout));
+  const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);
+  assert.deepEqual([batch.batchSize, batch.layers[0].activationBytes], [1, 4 * 290400]);
+});
+
+test("draw: SVG and PNG, without oneDNN", async () => {
+  const drawn = await alexnet("draw tiny.json --output drawn.svg", noOneDnn);
+  assert.deepEqual([drawn.exit, drawn.stdout], [0, "drawn.svg\n"], drawn.stderr);
+  assert.match(
+    await readFile(join(folder, "drawn.svg"), "utf8"),
+    /^<svg [\s\S]*<text [^>]*>conv1<\/text>[\s\S]*<\/svg>$/,
+  );
+  assert.equal((await alexnet("draw trained --output drawn.PNG --theme dark")).exit, 0);
+  assert.ok((await decodeImage(join(folder, "drawn.PNG"))).width > 400);
+});
