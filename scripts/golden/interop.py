@@ -167,7 +167,10 @@ def attacks():
     yield "calls a storage", zipped(b"\x80\x02ctorch\nFloatStorage\n)R.")
     yield "builds a call", zipped(b"\x80\x02ccollections\nOrderedDict\n}b.")
     yield "memo bomb", zipped(b"\x80\x02]" + b"q\x00" * 300_000 + b".")
-    yield "laughs", zipped(b"\x80\x04}\x94" + b"".join(b"}(K\x00h%cK\x01h%cu\x94" % (i, i) for i in range(200)) + b".")
+    key, levels = b"X\x01\x00\x00\x00%c", 100
+    chain = b"".join(b"}q%c" % i + key % b"a" for i in range(levels)) + b"}q%c" % levels + b"s" * levels
+    again = b"".join(b"h%c" % i + key % b"b" + b"h%cs" % (i + 1) for i in range(levels))
+    yield "laughs", zipped(b"\x80\x02}(K\x00" + chain + b"K\x01](" + again + b"eu.")
     yield "deep", zipped(b"\x80\x02" + b"(" * 200_000 + b"t" * 200_000 + b".")
     yield "long number", zipped(b"\x80\x02\x8a\xff" + b"\xff" * 255 + b".")
     yield "text beyond the end", zipped(b"\x80\x02X\xff\xff\xff\x7fa.")
@@ -185,7 +188,7 @@ def attacks():
     yield view("negative offset", b"K\x01", b"J\xff\xff\xff\xff", b"K\x01\x85", b"K\x01\x85")
     yield view("2^63 values", b"K\x01", b"K\x00", b"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00\x85", b"K\x00\x85")
     yield view("2^52 of one value", b"K\x01", b"K\x00", b"\x8a\x08\x00\x00\x00\x00\x00\x00\x10\x00\x85", b"K\x00\x85")
-    yield view("zero and infinite", b"K\x01", b"K\x00", b"(" + b"J\xff\xff\xff\x7f" * 40 + b"K\x00t", b"(" + b"K\x00" * 40 + b"t")
+    yield view("zero and infinite", b"K\x01", b"K\x00", b"(" + b"J\xff\xff\xff\x7f" * 40 + b"K\x00t", b"(" + b"K\x00" * 41 + b"t")
     yield view("a larger storage", b"K\x02", b"K\x00", b"K\x02\x85", b"K\x01\x85")
     yield view("a fraction", b"K\x01", b"G\x3f\xe0\x00\x00\x00\x00\x00\x00", b"K\x01\x85", b"K\x01\x85")
     good = saved({"w": values(4)})

@@ -74,7 +74,8 @@ export function parseStrictJson(text: string): StrictJson {
     while (at - begin <= MAX_NUMBER_LENGTH && isWordCharacter(text.charCodeAt(at))) at++;
     const word = text.slice(begin, at);
     if (words.has(word)) return words.get(word) as boolean | null;
-    if (!numberPattern.test(word)) fail(`expected a value, got ${word || (text[at] ?? "the end")}`);
+    if (!numberPattern.test(word) || isWordCharacter(text.charCodeAt(at)))
+      fail(`expected a value, got ${word || (text[at] ?? "the end")}`);
     const value = /^\d+$/.test(word) ? Number(word) : Number.NaN;
     return Number.isSafeInteger(value) ? value : Number.NaN;
   }

@@ -1,5 +1,6 @@
 /** The names of Python's that a pickle of PyTorch's may have, and the data that they stand for here. */
 import { type Dtype, dtypes } from "../checkpoint/dtypes.ts";
+import { sizeOf } from "../shape.ts";
 import { asKey } from "./pickle.ts";
 import {
   describeValue,
@@ -56,10 +57,12 @@ function rebuildTensor([storage, offset, size, stride]: Arguments): PickledTenso
   return tensor;
 }
 
-/** Nothing of a tensor may lie outside its storage. Numbers up to 2^53 times such numbers: what rounds is far outside. */
+/** Nothing of a tensor may lie outside its storage. Numbers that round are far outside. */
 function checkWithin({ storage, offset, shape, strides }: PickledTensor): void {
   const last = shape.reduce((place, extent, axis) => place + (extent - 1) * (strides[axis] as number), offset);
-  if (shape.includes(0) ? offset <= storage.length : last < storage.length) return;
+  const count = sizeOf(shape);
+  if (!Number.isSafeInteger(count)) throw new Error(`a tensor of size [${shape.join(", ")}]: more than 2^53 values`);
+  if (count === 0 ? offset <= storage.length : last < storage.length) return;
   const view = `size [${shape.join(", ")}], stride [${strides.join(", ")}] from ${offset}`;
   throw new Error(`a tensor of ${view} reaches beyond the ${storage.length} values of its storage ${storage.key}`);
 }

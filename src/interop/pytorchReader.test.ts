@@ -67,6 +67,7 @@ const says: Readonly<Record<string, RegExp>> = {
   deep: /more than 1000 levels/,
   "long number": /a whole number of 255 bytes/,
   itself: /no state dict/,
+  laughs: /no state dict/,
   "beyond its storage": /size \[2\], stride \[1\] from 0 reaches beyond the 1 values of its storage 0/,
   "negative stride": /stride: expected up to 64 whole numbers of 0 or more/,
   "2^63 values": /size: expected/,
