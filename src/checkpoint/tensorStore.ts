@@ -20,23 +20,23 @@ export interface TensorStore extends TensorSource, TensorSink {}
  * file's checksum differs.
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
-  checkTensors(reader, store.tensors);
+  checkTensors(reader.path, reader.tensors, store.tensors);
   await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }
 
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
-export function checkTensors(reader: SafetensorsReader, expected: readonly NamedShape[]): void {
-  const stored = reader.header.tensors;
+export function checkTensors(path: string, tensors: readonly NamedShape[], expected: readonly NamedShape[]): void {
+  const stored = new Map(tensors.map(({ name, shape }) => [name, shape]));
   const names = new Set(expected.map(({ name }) => name));
   const problems = expected.flatMap(({ name, shape }) => {
-    const got = stored.get(name)?.shape;
+    const got = stored.get(name);
     if (got === undefined) return [`${name}: missing, expected [${shape.join(", ")}]`];
     return equalShapes(got, shape) ? [] : [`${name}: expected [${shape.join(", ")}], got [${got.join(", ")}]`];
   });
-  for (const [name, { shape }] of stored) {
+  for (const [name, shape] of stored) {
     if (!names.has(name)) problems.push(`${name}: not expected, got [${shape.join(", ")}]`);
   }
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "1 tensor does" : `${problems.length} tensors do`;
-  throw new CheckpointError(`${reader.path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
+  throw new CheckpointError(`${path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
 }

@@ -1,5 +1,4 @@
-import { mkdir, rmdir } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
@@ -18,6 +17,7 @@ import type { Evaluation } from "../training/metrics.ts";
 import { initialPosition, type Position, positionSchema } from "../training/position.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import { resumeRun } from "./resumeRun.ts";
+import { removeEmptyFolders } from "./runFolders.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
 import {
@@ -80,17 +80,8 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
     }
   } finally {
     await run.close();
-    if (created !== undefined) await removeEmpty(resolve(directory), resolve(created));
+    await removeEmptyFolders(directory, created);
   }
-}
-
-/** Removes a directory and those around it up to `outermost`, while they are empty: those of a run that could not even be started. */
-async function removeEmpty(directory: string, outermost: string): Promise<void> {
-  const removed = await rmdir(directory).then(
-    () => true,
-    () => false,
-  );
-  if (removed && directory !== outermost) await removeEmpty(dirname(directory), outermost);
 }
 
 async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {

@@ -6,10 +6,13 @@ import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addExport } from "./export.ts";
+import { addImport } from "./import.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
 import { addSummary } from "./summary.ts";
 import { addTrain } from "./train.ts";
+import { addVerify } from "./verify.ts";
 
 const examples = `
 Start here:
@@ -28,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", examples);
   addTrain(program, argv);
   for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [addExport, addImport, addVerify]) add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;
