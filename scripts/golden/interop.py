@@ -109,9 +109,33 @@ def good_files():
         yield {"name": name, "file": saved(content), "tensors": tensors}
         yield {"name": name + ", older", "file": saved(content, _use_new_zipfile_serialization=False), "tensors": tensors}
     small = {"w": values(4).view(2, 2), "b": values(2, 1).half()}
+    tensors = {key: describe(tensor) for key, tensor in small.items()}
+    yield {"name": "zip64", "file": zip64(saved(small)), "tensors": tensors}
     for protocol in (3, 4, 5):
-        tensors = {key: describe(tensor) for key, tensor in small.items()}
         yield {"name": f"protocol {protocol}", "file": saved(small, pickle_protocol=protocol), "tensors": tensors}
+
+
+def zip64(data):
+    """The same files with all sizes and places in 64 bits, as they are from 4 GiB on."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        contents = [(name.encode(), source.read(name)) for name in source.namelist()]
+    out, directory = bytearray(), bytearray()
+    for name, content in contents:
+        sizes, place = struct.pack("<QQ", len(content), len(content)), struct.pack("<Q", len(out))
+        fields = struct.pack("<HHHHHIII", 45, 0, 0, 0, 0x21, zlib.crc32(content), 0xFFFFFFFF, 0xFFFFFFFF)
+        out += b"PK\x03\x04" + fields + struct.pack("<HH", len(name), 20) + name + struct.pack("<HH", 1, 16) + sizes + content
+        directory += b"PK\x01\x02" + struct.pack("<H", 45) + fields + struct.pack("<HHHHHII", len(name), 28, 0, 0, 0, 0, 0xFFFFFFFF)
+        directory += name + struct.pack("<HH", 1, 24) + sizes + place
+    start, count = len(out), len(contents)
+    record = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, len(directory), start)
+    out += directory
+    end = len(out)
+    out += b"PK\x06\x06" + record + b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+    out += b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    with zipfile.ZipFile(io.BytesIO(out)) as made:
+        assert made.testzip() is None and len(made.namelist()) == count
+    torch.load(io.BytesIO(out))
+    return bytes(out)
 
 
 class Calls:
