@@ -1,8 +1,12 @@
 /** AlexNet in TypeScript: describe, train, evaluate, predict. */
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./classifier/evaluateEnsemble.ts";
+export { type Exported, type ExportOptions, exportModel } from "./classifier/exportModel.ts";
+export type { DescribeOptions } from "./classifier/importDescription.ts";
+export { type Imported, type ImportOptions, importModel } from "./classifier/importModel.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
 export type { TrainObserver, TrainProgress } from "./classifier/trainObserver.ts";
+export { type Verification, type VerifyOptions, verifyModel } from "./classifier/verifyModel.ts";
 export {
   AlexNetError,
   CheckpointError,

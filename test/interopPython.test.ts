@@ -3,6 +3,7 @@
  * goldens of src/interop hold what PyTorch was found to write and to read.
  */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,13 +15,16 @@ import { exportModel } from "../src/classifier/exportModel.ts";
 import { importModel } from "../src/classifier/importModel.ts";
 import { weightSink } from "../src/classifier/tensorStores.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
+import { writePytorch } from "../src/interop/pytorchWriter.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { classesOf, type Network, operations, place } from "../src/network/network.ts";
 import { tensorNames } from "../src/network/tensorNames.ts";
 import { sizeOf } from "../src/shape.ts";
 import { assertClose } from "./assertClose.ts";
+import { bitsOf } from "./checkpoints.ts";
 import { drawn } from "./golden.ts";
 import { findPython, runPython } from "./python.ts";
+import { pytorchSample, sampleDigest } from "./pytorchSample.ts";
 import { root } from "./sourceFiles.ts";
 
 const python = findPython();
@@ -112,6 +116,21 @@ async function assertSameLogits(actual: Float32Array): Promise<void> {
   // Two roundings of that truth, each within the bound: PyTorch's was measured at 2.0e-6, this project's at 0.7e-6.
   assertClose(actual, single, { absolute: 2 * TOLERANCE * largest }, "logits, beside PyTorch's in f32");
 }
+
+test("PyTorch loads any bits, names and shapes, by weights_only too", options, async () => {
+  const sample = pytorchSample();
+  await writePytorch(join(folder, "sample.pth"), sample);
+  const digest = createHash("sha256").update(await readFile(join(folder, "sample.pth")));
+  assert.equal(digest.digest("hex"), sampleDigest);
+  const program = `
+import torch
+for weights_only in (True, False):
+    for name, tensor in torch.load("sample.pth", weights_only=weights_only).items():
+        print(name, bytes(tensor.numpy().tobytes()).hex(), sep=" ")
+`;
+  const expected = bitsOf(sample);
+  assert.equal(runPython(python as string, program, folder), `${expected}\n${expected}\n`);
+});
 
 for (const [name, output, names] of [
   ["alexnet-owt", "owt.pth", "torchvision"],

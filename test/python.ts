@@ -10,7 +10,11 @@ export function findPython(): string | undefined {
 
 /** Runs a program in a folder. Throws Error with what it said if it fails. Returns its output. */
 export function runPython(python: string, program: string, folder: string): string {
-  const { status, stdout, stderr } = spawnSync(python, ["-c", program], { cwd: folder, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(python, ["-X", "utf8", "-c", program], {
+    cwd: folder,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   if (status !== 0) throw new Error(`python: ${stderr}`);
   return stdout;
 }
