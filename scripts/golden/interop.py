@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import pickle
+import pickletools
 import posix
 import struct
 import zipfile
@@ -109,10 +110,50 @@ def good_files():
         yield {"name": name, "file": saved(content), "tensors": tensors}
         yield {"name": name + ", older", "file": saved(content, _use_new_zipfile_serialization=False), "tensors": tensors}
     small = {"w": values(4).view(2, 2), "b": values(2, 1).half()}
+    yield from old_files()
     tensors = {key: describe(tensor) for key, tensor in small.items()}
     yield {"name": "zip64", "file": zip64(saved(small)), "tensors": tensors}
     for protocol in (3, 4, 5):
         yield {"name": f"protocol {protocol}", "file": saved(small, pickle_protocol=protocol), "tensors": tensors}
+
+
+class As:
+    """Pickles by a recipe of its own."""
+
+    def __init__(self, *recipe):
+        self.recipe = recipe
+
+    def __reduce__(self):
+        return self.recipe
+
+
+def python2(data):
+    """The text of all pickles as Python 2 had it."""
+    source, out = io.BytesIO(data), b""
+    for _ in range(5):
+        start = source.tell()
+        ops = list(pickletools.genops(source))
+        end = source.tell()
+        for (op, text, at), after in zip(ops, [at for _, _, at in ops[1:]] + [end]):
+            out += b"U" + bytes([len(text)]) + text.encode() if op.name == "BINUNICODE" else data[at:after]
+        assert start < end
+    return out + data[source.tell() :]
+
+
+def old_files():
+    """As PyTorch before 0.4 and Python 2 wrote parameters and dicts; this PyTorch is asked to read them too."""
+    state = {"w": values(6).view(2, 3).t(), "b": values(2, 1).double()}
+
+    def old(tensor):
+        data = As(torch._utils._rebuild_tensor, (tensor.storage(), tensor.storage_offset(), tuple(tensor.size()), tensor.stride()))
+        return As(torch.nn.parameter.Parameter, (data,), (True, False, collections.OrderedDict()))
+
+    content = As(collections.OrderedDict, ([[name, old(tensor)] for name, tensor in state.items()],))
+    tensors = {name: describe(tensor) for name, tensor in state.items()}
+    older = saved(content, _use_new_zipfile_serialization=False)
+    for name, data in (("before 0.4", saved(content)), ("before 0.4, older", older), ("of Python 2, older", python2(older))):
+        assert {key: describe(tensor) for key, tensor in torch.load(io.BytesIO(data)).items()} == tensors
+        yield {"name": name, "file": data, "tensors": tensors}
 
 
 def zip64(data):
@@ -185,7 +226,8 @@ def attacks():
     yield "dotted name", zipped(b"\x80\x04\x8c\x05torch\x8c\x0eos.path.system\x93.")
     yield "INST", zipped(b"(S'touch alexnet-was-here'\nios\nsystem\n.")
     yield "OBJ", zipped(b"(cos\nsystem\nX\x16\x00\x00\x00" + touch.encode() + b"o.")
-    yield "NEWOBJ", zipped(b"\x80\x02ccollections\nOrderedDict\n)\x81.")
+    yield "NEWOBJ", zipped(b"\x80\x02ctorch\nFloatStorage\n)\x81.")
+    yield "NEWOBJ_EX", zipped(b"\x80\x04ccollections\nOrderedDict\n)}\x92.")
     yield "EXT1", zipped(b"\x80\x02\x82\x01.")
     yield "persistent id", zipped(b"\x80\x02X\x01\x00\x00\x00xQ.")
     yield "calls a storage", zipped(b"\x80\x02ctorch\nFloatStorage\n)R.")

@@ -214,10 +214,14 @@ function globalByName(machine: Machine): PickleGlobal {
   throw new Error("expected two names");
 }
 
-/** Attributes of an OrderedDict, such as a state dict's version numbers: not data of ours. */
+/** Attributes, such as a state dict's version numbers or whether a parameter wants a gradient: not data of ours. */
 function build(machine: Machine): void {
-  asDict(machine.pop());
-  asDict(machine.top());
+  const state = machine.pop();
+  const owner = machine.top();
+  const [stateType, ownerType] = [state, owner].map((value) => (typeof value === "object" ? value?.type : undefined));
+  if (ownerType === "dict" && stateType === "dict") return;
+  if (ownerType === "tensor" && stateType === "tuple") return;
+  throw new Error(`${describeValue(state)} as the attributes of ${describeValue(owner)}`);
 }
 
 const instructions: ReadonlyMap<number, Instruction> = new Map<number, Instruction>([
@@ -267,5 +271,6 @@ const instructions: ReadonlyMap<number, Instruction> = new Map<number, Instructi
   [0x93, pushing(globalByName)], // STACK_GLOBAL
   [0x51, pushing((machine) => machine.host.persistent(machine.pop()))], // BINPERSID
   [0x52, pushing(reduce)], // REDUCE
+  [0x81, pushing(reduce)], // NEWOBJ: the same for classes
   [0x62, build], // BUILD
 ]);

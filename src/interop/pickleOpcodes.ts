@@ -18,7 +18,6 @@ export const opcodeNames: ReadonlyMap<number, string> = new Map([
   [0x6c, "LIST"],
   [0x6f, "OBJ"],
   [0x70, "PUT"],
-  [0x81, "NEWOBJ"],
   [0x82, "EXT1"],
   [0x83, "EXT2"],
   [0x84, "EXT4"],

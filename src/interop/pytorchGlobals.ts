@@ -67,7 +67,7 @@ function checkWithin({ storage, offset, shape, strides }: PickledTensor): void {
   throw new Error(`a tensor of ${view} reaches beyond the ${storage.length} values of its storage ${storage.key}`);
 }
 
-/** `_rebuild_parameter(data, requires_grad, backward_hooks)`. */
+/** `_rebuild_parameter(data, requires_grad, backward_hooks)`, and `Parameter(data)`, as PyTorch before 0.4 wrote it. */
 function rebuildParameter([tensor]: Arguments): PickledTensor {
   if (isObject(tensor) && tensor.type === "tensor") return tensor;
   throw new Error(`a parameter: expected a tensor, got ${describeValue(tensor)}`);
@@ -101,6 +101,7 @@ export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
       { name: "torch._utils._rebuild_tensor_v2", call: rebuildTensor },
       { name: "torch._utils._rebuild_tensor", call: rebuildTensor },
       { name: "torch._utils._rebuild_parameter", call: rebuildParameter },
+      { name: "torch.nn.parameter.Parameter", call: rebuildParameter },
       { name: "torch.Size", call: size },
       ...Object.entries(storages).map(([name, stored]) => ({
         name: `torch.${name}`,

@@ -60,7 +60,7 @@ const says: Readonly<Record<string, RegExp>> = {
   "dotted name": /wants "torch\.os\.path\.system"/,
   INST: /STRING is not an instruction for tensors/,
   OBJ: /wants "os\.system"/,
-  NEWOBJ: /NEWOBJ is not an instruction/,
+  NEWOBJ_EX: /NEWOBJ_EX is not an instruction/,
   EXT1: /EXT1 is not an instruction/,
   "calls a storage": /torch\.FloatStorage cannot be called/,
   "memo bomb": /more than 250000 instructions/,
