@@ -237,6 +237,11 @@ def attacks():
     chain = b"".join(b"}q%c" % i + key % b"a" for i in range(levels)) + b"}q%c" % levels + b"s" * levels
     again = b"".join(b"h%c" % i + key % b"b" + b"h%cs" % (i + 1) for i in range(levels))
     yield "laughs", zipped(b"\x80\x02}(K\x00" + chain + b"K\x01](" + again + b"eu.")
+    wide = b"}q\x00"
+    for level in range(1, 6):
+        wide += b"0}(" + b"".join(b"M" + struct.pack("<H", i) + b"h%c" % (level - 1) for i in range(1000)) + b"uq%c" % level
+    yield "POP", zipped(b"\x80\x02" + wide + b".")
+    yield "wide", zipped(b"\x80\x02}(K\x01](" + wide.replace(b"0}(", b"}(") + b"eK\x00h\x05u.")
     yield "deep", zipped(b"\x80\x02" + b"(" * 200_000 + b"t" * 200_000 + b".")
     yield "long number", zipped(b"\x80\x02\x8a\xff" + b"\xff" * 255 + b".")
     yield "text beyond the end", zipped(b"\x80\x02X\xff\xff\xff\x7fa.")
@@ -303,12 +308,19 @@ def bomb():
 
 
 def overlapping():
-    """Two entries of the directory with one place: the quoted bytes of a flat bomb."""
+    """One file inside another's bytes, with its own header there: how files that unpack without end are made."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("archive/data/0", b"x" * 8)
+        info, end = archive.filelist[0], archive.start_dir
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
-        archive.writestr("archive/data.pk2", b"x" * 8)
-        archive.filelist[1].header_offset = archive.filelist[0].header_offset
+        archive.writestr("archive/data.pkl", inner.getvalue()[:end])
+        info.header_offset = archive.start_dir - end
+        archive.filelist.append(info)
+        archive.NameToInfo[info.filename] = info
+    with zipfile.ZipFile(io.BytesIO(buffer.getvalue())) as archive:
+        assert archive.read("archive/data/0") == b"x" * 8
     return buffer.getvalue()
 
 

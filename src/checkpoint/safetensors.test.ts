@@ -1,3 +1,4 @@
+/** The format as its description has it, written and read; longer than other files: every rule has its case. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

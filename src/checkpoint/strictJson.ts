@@ -1,6 +1,6 @@
 /**
  * JSON as headers of files want it, where JSON.parse is too kind: no key twice, `__proto__` a name like others, whole numbers exact or not numbers
- * at all, no deeper than a header is.
+ * at all, no deeper than a header is. One function is longer than others: its parts share the place in the text.
  */
 export type StrictJson = string | number | boolean | null | readonly StrictJson[] | ReadonlyMap<string, StrictJson>;
 
