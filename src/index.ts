@@ -1,6 +1,9 @@
 /** AlexNet in TypeScript: describe, train, evaluate, predict. */
 export { type Classifier, type ClassScore, openClassifier } from "./classifier/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./classifier/evaluateEnsemble.ts";
+export { type Exported, type ExportOptions, exportModel } from "./classifier/exportModel.ts";
+export type { DescribeOptions } from "./classifier/importDescription.ts";
+export { type Imported, type ImportOptions, importModel } from "./classifier/importModel.ts";
 export { findLearningRate, type RateFinderOptions, type RateFinding } from "./classifier/learningRateFinder.ts";
 export {
   type FilePrediction,
@@ -12,6 +15,7 @@ export { runSweep, type SweepOptions, type SweepResult, type TrialResult } from 
 export { readSweepPlan, type SweepPlan } from "./classifier/sweepPlan.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./classifier/trainClassifier.ts";
 export type { TrainObserver, TrainProgress } from "./classifier/trainObserver.ts";
+export { type Verification, type VerifyOptions, verifyModel } from "./classifier/verifyModel.ts";
 export {
   AlexNetError,
   CheckpointError,

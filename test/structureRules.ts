@@ -17,7 +17,7 @@ const parts: ReadonlyMap<string, { readonly level: number; readonly imports: rea
   ["communication", { level: 3, imports: ["base", "engine"] }],
   ["training", { level: 4, imports: "below" }],
   ["checkpoint", { level: 4, imports: "below" }],
-  ["interop", { level: 4, imports: "below" }],
+  ["interop", { level: 5, imports: "below" }],
   ["report", { level: 5, imports: "below" }],
   ["classifier", { level: 6, imports: "below" }],
   ["cli", { level: 7, imports: "below" }],

@@ -1,3 +1,4 @@
+/** The format as its description has it, written and read; longer than other files: every rule has its case. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -112,14 +113,36 @@ test("headers that lie are refused, with the reason", async () => {
     [/its header is wrong/, "[]"],
     [/its header is wrong/, { __metadata__: { a: 1 }, w: tensor(0, 8) }],
     [/w: .*expected/, { w: 5 }],
-    [/w: expected values of type F32, got BF16; convert/, { w: tensor(0, 8, [4], "BF16") }],
-    [/w: shape \[3\] does not fill its 8 bytes/, { w: tensor(0, 8, [3]) }],
+    [/w: expected values of type F32, F64, F16, .*, got F8_E4M3; convert/, { w: tensor(0, 8, [8], "F8_E4M3") }],
+    [/w: expected values of type F32.*, got __proto__/, { w: tensor(0, 8, [8], "__proto__") }],
+    [/w: F32 of shape \[3\] does not fill its 8 bytes/, { w: tensor(0, 8, [3]) }],
     [/b begins at byte \d+, expected \d+/, { a: tensor(0, 4), b: tensor(0, 4) }],
     [/w begins at byte \d+, expected \d+/, { w: tensor(4, 8) }],
     [/expected \d+ bytes by its header, got \d+/, { w: tensor(0, 4) }],
     [/expected \d+ bytes by its header, got \d+/, { w: tensor(0, 12) }],
-    [/w: .*/, { w: tensor(8, 0, [-2]) }],
-    [/w: .*/, { w: tensor(0, 8, [0.5, 4]) }],
+    [/w: shape: expected up to 64 whole numbers/, { w: tensor(8, 0, [-2]) }],
+    [/w: shape: expected up to 64 whole numbers/, { w: tensor(0, 8, [0.5, 4]) }],
+    [/w: shape: expected up to 64 whole numbers/, { w: tensor(0, 8, new Array(65).fill(1)) }],
+    [/w: shape: .* 2\^53/, '{"w":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]}}'],
+    [/w: its shape has more than 2\^53 bytes/, { w: tensor(0, 8, [2 ** 32, 2 ** 32]) }],
+    [/w: data_offsets: expected/, '{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8.0]}}'],
+    [/w: data_offsets: expected/, '{"w":{"dtype":"F32","shape":[2],"data_offsets":[-0,8]}}'],
+    [/w: expected two data_offsets/, { w: tensor(8, 0, [0]) }],
+    [/w: expected two data_offsets/, '{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}'],
+    [/b begins at byte \d+, expected \d+/, { a: tensor(0, 3, [3], "U8"), b: tensor(4, 8) }],
+    [/"w" for the second time/, `{"w":${JSON.stringify(tensor(0, 8))},"w":${JSON.stringify(tensor(0, 8))}}`],
+    [/"\\u0077" for the second time|"w" for the second time/, `{"w":${JSON.stringify(tensor(0, 8))},"\\u0077":1}`],
+    [/"dtype" for the second time/, '{"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}'],
+    [/its header is wrong/, ` ${JSON.stringify({ w: tensor(0, 8) })}`],
+    [/not JSON: more than 8 levels/, `{"w":${"[".repeat(100_000)}`],
+    [/not JSON: more than one value/, `${JSON.stringify({ w: tensor(0, 8) })}{}`],
+    [/not JSON: a string without an end/, '{"w'],
+    [/not JSON: a string that is not JSON/, '{"\n":1}'],
+    [/not JSON: expected a value, got tru/, '{"w":tru}'],
+    [/not JSON: expected a value/, `{"w":${"9".repeat(1000)}}`],
+    [/not JSON/, '{"w":01}'],
+    [/not JSON/, "{'w':1}"],
+    [/not JSON/, '{"w":1,}'],
   ];
   for (const [message, header, length] of cases) {
     const file = await writeRaw(header, data, length);
@@ -133,6 +156,65 @@ test("headers that lie are refused, with the reason", async () => {
       },
     );
   }
+});
+
+test("__proto__ is a name like any other", async () => {
+  const entry = '{"dtype":"U8","shape":[8],"data_offsets":[0,8]}';
+  const file = await writeRaw(`{"__metadata__":{"__proto__":"x"},"__proto__":${entry}}`, Buffer.alloc(8, 7));
+  await withReader(file, async (reader) => {
+    assert.deepEqual([...reader.header.tensors.keys()], ["__proto__"]);
+    assert.deepEqual(Object.entries(reader.header.metadata), [["__proto__", "x"]]);
+    assert.deepEqual([...(await reader.read("__proto__"))], new Array(8).fill(7));
+  });
+  assert.equal(({} as { dtype?: string }).dtype, undefined);
+});
+
+test("every type of values: as it is stored, and as f32", async () => {
+  // Written down by hand: bytes, then the f32 values that they are.
+  const cases: readonly (readonly [dtype: string, hex: string, values: readonly number[]])[] = [
+    ["F64", "000000000000f03f9a9999999999b9bf", [1, Math.fround(-0.1)]],
+    ["F16", "003c00c00100ff03ff7b007c00800004", [1, -2, 2 ** -24, 1023 * 2 ** -24, 65504, Infinity, -0, 2 ** -14]],
+    ["BF16", "803f20c1807f0100", [1, -10, Infinity, 2 ** -133]],
+    ["I64", "feffffffffffffff0000000001000000", [-2, 2 ** 32]],
+    ["U64", "ffffffffffffffff", [2 ** 64]],
+    ["I32", "ffffffff", [-1]],
+    ["U32", "ffffffff", [2 ** 32]],
+    ["I16", "0080", [-32768]],
+    ["U16", "0080", [32768]],
+    ["I8", "80", [-128]],
+    ["U8", "80", [128]],
+    ["BOOL", "0100", [1, 0]],
+  ];
+  for (const [dtype, hex, values] of cases) {
+    const bytes = Buffer.from(hex, "hex");
+    const header = {
+      // Everything behind it lies at odd places.
+      odd: { dtype: "U8", shape: [1], data_offsets: [0, 1] },
+      w: { dtype, shape: [values.length], data_offsets: [1, 1 + bytes.length] },
+    };
+    const file = await writeRaw(header, Buffer.concat([Buffer.alloc(1), bytes]));
+    await withReader(file, async (reader) => {
+      assert.deepEqual([...(await reader.read("w"))], values, dtype);
+      const stored = await reader.readStored("w");
+      assert.equal(Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString("hex"), hex, dtype);
+      const streamed: number[][] = [];
+      await reader.stream(async (_name, each) => void streamed.push([...each]));
+      assert.deepEqual(streamed, [[0], values], dtype);
+    });
+  }
+});
+
+test("all bits of f32, and not-a-numbers of 16 bits, come through", async () => {
+  const bits = Buffer.from("0100807f" + "0000c0ff", "hex");
+  const halves = Buffer.from("017e00fe", "hex");
+  const header = {
+    w: { dtype: "F32", shape: [2], data_offsets: [0, 8] },
+    h: { dtype: "F16", shape: [2], data_offsets: [8, 12] },
+  };
+  await withReader(await writeRaw(header, Buffer.concat([bits, halves])), async (reader) => {
+    assert.deepEqual(Buffer.from((await reader.read("w")).buffer), bits);
+    assert.equal(Buffer.from((await reader.read("h")).buffer).toString("hex"), "0020c07f0000c0ff");
+  });
 });
 
 test("no file, a folder, an empty file", async () => {

@@ -1,6 +1,7 @@
-import { z } from "zod";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, messageOf } from "../errors.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { type Dtype, dtypes } from "./dtypes.ts";
+import { parseStrictJson, type StrictJson } from "./strictJson.ts";
 
 /** A tensor's name and shape. */
 export interface NamedShape {
@@ -8,8 +9,9 @@ export interface NamedShape {
   readonly shape: Shape;
 }
 
-/** Where a tensor of f32 values lies in its file, in bytes. */
+/** Where a tensor lies in its file, in bytes. */
 export interface StoredTensor {
+  readonly dtype: Dtype;
   readonly shape: Shape;
   readonly position: number;
   readonly byteLength: number;
@@ -30,6 +32,9 @@ export const lengthBytes = 8;
 /** More than this is not a header. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
 export const maxHeaderBytes = 100_000_000;
 
+/** PyTorch has no tensors of more. */
+const MAX_AXES = 64;
+const metadataKey = "__metadata__";
 const checksumKey = "alexnetSha256";
 const noDigest = "0".repeat(64);
 
@@ -70,28 +75,20 @@ export function withoutChecksum(bytes: Uint8Array): Buffer {
   return copy;
 }
 
-const tensorSchema = z.object({
-  dtype: z.string(),
-  shape: z.array(z.int().nonnegative()),
-  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
-});
-
-const headerSchema = z
-  .object({ __metadata__: z.record(z.string(), z.string()).default({}) })
-  .catchall(z.unknown())
-  .transform(({ __metadata__, ...tensors }) => ({ metadata: __metadata__, tensors }));
-
 /**
  * Reads a header (without its length) of a file with `dataBytes` bytes after it.
  *
- * Throws CheckpointError unless the tensors are f32 and fill those bytes exactly, one after the other.
+ * Throws CheckpointError unless the tensors are of a known type and fill those bytes exactly, one after the other.
  */
 export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
-  const header = headerSchema.safeParse(parseJson(path, bytes));
-  if (!header.success) throw damaged(path, `its header is wrong: ${z.prettifyError(header.error)}`);
-  const { [checksumKey]: checksum, ...metadata } = header.data.metadata;
+  const root = parseJson(path, bytes);
+  if (!isMap(root)) throw damaged(path, "its header is wrong: expected an object");
+  const metadata = parseMetadata(path, root.get(metadataKey));
+  const checksum = metadata.get(checksumKey);
+  metadata.delete(checksumKey);
   const dataStart = lengthBytes + bytes.length;
-  const tensors = Object.entries(header.data.tensors)
+  const tensors = [...root]
+    .filter(([name]) => name !== metadataKey)
     .map(([name, entry]) => parseTensor(path, name, entry, dataStart))
     .sort(([, a], [, b]) => a.position - b.position || a.byteLength - b.byteLength);
   let end = dataStart;
@@ -102,31 +99,66 @@ export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number):
   if (end !== dataStart + dataBytes) {
     throw damaged(path, `expected ${end} bytes by its header, got ${dataStart + dataBytes}`);
   }
-  return { metadata, tensors: new Map(tensors), checksum };
+  return { metadata: Object.fromEntries(metadata), tensors: new Map(tensors), checksum };
 }
 
-function parseJson(path: string, bytes: Uint8Array): unknown {
+function isMap(value: StrictJson | undefined): value is ReadonlyMap<string, StrictJson> {
+  return value instanceof Map;
+}
+
+function parseJson(path: string, bytes: Uint8Array): StrictJson {
+  // The format wants this very byte at the beginning; spaces are for the end.
+  if (bytes.length > 0 && bytes[0] !== "{".charCodeAt(0))
+    throw damaged(path, "its header is wrong: expected an object");
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw damaged(path, "its header is not JSON", cause);
+    throw damaged(path, `its header is not JSON: ${messageOf(cause)}`, cause);
   }
 }
 
-function parseTensor(path: string, name: string, entry: unknown, dataStart: number): [string, StoredTensor] {
-  const parsed = tensorSchema.safeParse(entry);
-  if (!parsed.success) throw damaged(path, `${name}: ${z.prettifyError(parsed.error)}`);
-  const { dtype, shape, data_offsets: offsets } = parsed.data;
-  if (dtype !== "F32") {
+function parseMetadata(path: string, entry: StrictJson | undefined): Map<string, string> {
+  if (entry === undefined) return new Map();
+  if (!isMap(entry)) throw damaged(path, `its header is wrong: ${metadataKey}: expected an object`);
+  const strings = [...entry].map(([key, value]): [string, string] => {
+    if (typeof value === "string") return [key, value];
+    throw damaged(path, `its header is wrong: ${metadataKey}: ${key}: expected a string`);
+  });
+  return new Map(strings);
+}
+
+function parseTensor(path: string, name: string, entry: StrictJson, dataStart: number): [string, StoredTensor] {
+  if (!isMap(entry)) throw damaged(path, `${name}: expected an object with dtype, shape and data_offsets`);
+  const dtypeName = entry.get("dtype");
+  const dtype = typeof dtypeName === "string" ? dtypes.get(dtypeName) : undefined;
+  if (!dtype) {
+    const known = [...dtypes.keys()].join(", ");
     throw new CheckpointError(
-      `${path}: ${name}: expected values of type F32, got ${dtype}; convert the file to F32 first`,
+      `${path}: ${name}: expected values of type ${known}, got ${String(dtypeName)}; convert the file first`,
     );
   }
-  const byteLength = offsets[1] - offsets[0];
-  if (byteLength !== sizeOf(shape) * Float32Array.BYTES_PER_ELEMENT) {
-    throw damaged(path, `${name}: shape [${shape.join(", ")}] does not fill its ${byteLength} bytes`);
+  const shape = parseExtents(path, name, "shape", entry.get("shape"));
+  const [begin, end, ...more] = parseExtents(path, name, "data_offsets", entry.get("data_offsets"));
+  if (begin === undefined || end === undefined || more.length > 0 || begin > end) {
+    throw damaged(path, `${name}: expected two data_offsets, the first not beyond the second`);
   }
-  return [name, { shape, position: dataStart + offsets[0], byteLength }];
+  const byteLength = shape.reduce((product, extent) => exactProduct(path, name, product, extent), dtype.byteLength);
+  if (byteLength !== end - begin) {
+    throw damaged(path, `${name}: ${dtype.name} of shape [${shape.join(", ")}] does not fill its ${end - begin} bytes`);
+  }
+  return [name, { dtype, shape, position: dataStart + begin, byteLength }];
+}
+
+/** Rounding never takes a product beyond 2^53 back below it: one that looks exact is. */
+function exactProduct(path: string, name: string, a: number, b: number): number {
+  if (Number.isSafeInteger(a * b)) return a * b;
+  throw damaged(path, `${name}: its shape has more than 2^53 bytes`);
+}
+
+function parseExtents(path: string, name: string, key: string, value: StrictJson | undefined): readonly number[] {
+  const isExtent = (item: StrictJson): item is number => typeof item === "number" && item >= 0;
+  if (Array.isArray(value) && value.length <= MAX_AXES && value.every(isExtent)) return value;
+  throw damaged(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
 }
 
 /** An error for a file that is cut off, changed, or no safetensors file at all. */

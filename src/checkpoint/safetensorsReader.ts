@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
+import { f32, type StoredValues } from "./dtypes.ts";
 import {
   damaged,
   lengthBytes,
@@ -68,20 +69,29 @@ export class SafetensorsReader {
     return [...this.header.tensors].map(([name, { shape }]) => ({ name, shape }));
   }
 
-  /** The values of one tensor, in `into` if given. Throws CheckpointError if there is no such tensor. */
+  /** The values of one tensor as f32, in `into` if given. Throws CheckpointError if there is no such tensor. */
   async read(name: string, into?: Float32Array): Promise<Float32Array> {
-    const tensor = this.header.tensors.get(name);
-    if (tensor === undefined) throw new CheckpointError(`${this.path}: no tensor "${name}" in it`);
+    const tensor = this.#find(name);
     const values = into ?? new Float32Array(sizeOf(tensor.shape));
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(`${name}: expected room for ${sizeOf(tensor.shape)} values, got ${values.length}`);
     }
-    await readAll(this.path, this.#handle, bytesOf(values), tensor.position);
+    const bytes = bytesFor(tensor, values);
+    await readAll(this.path, this.#handle, bytes, tensor.position);
+    if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
     return values;
   }
 
+  /** The values of one tensor as they are stored, nothing converted or copied. Throws CheckpointError if there is no such tensor. */
+  async readStored(name: string): Promise<StoredValues> {
+    const { dtype, position, byteLength } = this.#find(name);
+    const bytes = new Uint8Array(byteLength);
+    await readAll(this.path, this.#handle, bytes, position);
+    return dtype.view(bytes);
+  }
+
   /**
-   * Hands over every tensor, in the order of the file, in `scratch` of the largest one's size, which is used again for the next.
+   * Hands over every tensor as f32, in the order of the file, in `scratch` of the largest one's size, which is used again for the next.
    *
    * Throws CheckpointError, after the last one, if the checksum differs.
    */
@@ -92,7 +102,9 @@ export class SafetensorsReader {
     const hash = this.#startHash();
     for (const [name, tensor] of this.header.tensors) {
       const values = scratch.subarray(0, sizeOf(tensor.shape));
-      await this.#readHashed(bytesOf(values), tensor, hash);
+      const bytes = bytesFor(tensor, values);
+      await this.#readHashed(bytes, tensor, hash);
+      if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
       await consume(name, values);
     }
     this.#finishHash(hash);
@@ -111,6 +123,12 @@ export class SafetensorsReader {
 
   async close(): Promise<void> {
     await this.#handle.close();
+  }
+
+  #find(name: string): StoredTensor {
+    const tensor = this.header.tensors.get(name);
+    if (tensor === undefined) throw new CheckpointError(`${this.path}: no tensor "${name}" in it`);
+    return tensor;
   }
 
   #startHash(): Hash {
@@ -136,6 +154,11 @@ export class SafetensorsReader {
     }
     hash.update(before);
   }
+}
+
+/** Where a tensor's bytes are read to: f32 values need no memory but their own. */
+function bytesFor({ dtype, byteLength }: StoredTensor, values: Float32Array): Uint8Array {
+  return dtype === f32 ? bytesOf(values) : new Uint8Array(byteLength);
 }
 
 /** A call may read less than it was asked for; nothing at all means that the file has ended. */

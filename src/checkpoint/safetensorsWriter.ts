@@ -78,8 +78,8 @@ async function writeHashed(handle: FileHandle, bytes: Uint8Array, position: numb
   }
 }
 
-/** A call may write less than it was given. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+/** Writes all of it: a call of the system may write less than it was given. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;

@@ -20,39 +20,39 @@ export interface TensorStore extends TensorSource, TensorSink {}
  * file's checksum differs.
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
-  checkTensors(reader, store.tensors);
+  checkTensors(reader.path, reader.tensors, store.tensors);
   await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }
 
 /** As `fillStore`, from a file that may have more tensors than the store. */
 export async function fillFromMore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
   const names = new Set(store.tensors.map(({ name }) => name));
-  refuse(reader, problemsOf(reader, store.tensors));
+  refuse(reader.path, problemsOf(reader.tensors, store.tensors));
   await reader.stream(async (name, values) => {
     if (names.has(name)) await store.write(name, values);
   });
 }
 
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
-export function checkTensors(reader: SafetensorsReader, expected: readonly NamedShape[]): void {
+export function checkTensors(path: string, tensors: readonly NamedShape[], expected: readonly NamedShape[]): void {
   const names = new Set(expected.map(({ name }) => name));
-  const extra = [...reader.header.tensors].filter(([name]) => !names.has(name));
-  const unexpected = extra.map(([name, { shape }]) => `${name}: not expected, got [${shape.join(", ")}]`);
-  refuse(reader, [...problemsOf(reader, expected), ...unexpected]);
+  const extra = tensors.filter(({ name }) => !names.has(name));
+  const unexpected = extra.map(({ name, shape }) => `${name}: not expected, got [${shape.join(", ")}]`);
+  refuse(path, [...problemsOf(tensors, expected), ...unexpected]);
 }
 
 /** Tensors that are missing or have another shape. */
-function problemsOf(reader: SafetensorsReader, expected: readonly NamedShape[]): readonly string[] {
-  const stored = reader.header.tensors;
+function problemsOf(tensors: readonly NamedShape[], expected: readonly NamedShape[]): readonly string[] {
+  const stored = new Map(tensors.map(({ name, shape }) => [name, shape]));
   return expected.flatMap(({ name, shape }) => {
-    const got = stored.get(name)?.shape;
+    const got = stored.get(name);
     if (got === undefined) return [`${name}: missing, expected [${shape.join(", ")}]`];
     return equalShapes(got, shape) ? [] : [`${name}: expected [${shape.join(", ")}], got [${got.join(", ")}]`];
   });
 }
 
-function refuse(reader: SafetensorsReader, problems: readonly string[]): void {
+function refuse(path: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "1 tensor does" : `${problems.length} tensors do`;
-  throw new CheckpointError(`${reader.path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
+  throw new CheckpointError(`${path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
 }

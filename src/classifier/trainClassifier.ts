@@ -1,6 +1,5 @@
 /** Trains a classifier in a run directory. Longer than other files: the order in which a run comes to be stands in one. */
-import { mkdir, rmdir } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
@@ -19,6 +18,7 @@ import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
 import { resumeRun } from "./resumeRun.ts";
 import { type Stretch, trainGuarded } from "./rollback.ts";
+import { removeEmptyFolders } from "./runFolders.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
 import {
@@ -82,17 +82,8 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
     }
   } finally {
     await run.close();
-    if (created !== undefined) await removeEmpty(resolve(directory), resolve(created));
+    await removeEmptyFolders(directory, created);
   }
-}
-
-/** Removes a directory and those around it up to `outermost`, while they are empty: those of a run that could not even be started. */
-async function removeEmpty(directory: string, outermost: string): Promise<void> {
-  const removed = await rmdir(directory).then(
-    () => true,
-    () => false,
-  );
-  if (removed && directory !== outermost) await removeEmpty(dirname(directory), outermost);
 }
 
 async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {

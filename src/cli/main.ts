@@ -9,7 +9,9 @@ import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addDraw } from "./draw.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addExport } from "./export.ts";
 import { addFilters } from "./filters.ts";
+import { addImport } from "./import.ts";
 import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
@@ -19,6 +21,7 @@ import { addSimilar } from "./similar.ts";
 import { addSummary } from "./summary.ts";
 import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
+import { addVerify } from "./verify.ts";
 
 const examples = `
 Start here:
@@ -41,6 +44,9 @@ const commands = [
   addSimilar,
   addRuns,
   addCompare,
+  addExport,
+  addImport,
+  addVerify,
   addCheck,
   addBench,
   addDoctor,

@@ -5,9 +5,9 @@ const table = Int32Array.from({ length: 256 }, (_, byte) => {
   return remainder;
 });
 
-/** CRC-32 of ISO 3309 as PNG uses it. Source: W3C PNG, annex D. Node's zlib has it from 20.15 and 22.2 only. */
-export function crc32(bytes: Uint8Array): number {
-  let remainder = -1;
+/** CRC-32 of ISO 3309 as PNG uses it, of what had the CRC-32 `before` and of `bytes` behind it. Source: W3C PNG, annex D. Node's zlib has it from 20.15 and 22.2 only. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let remainder = ~before;
   // An index, not for…of: this reads whole files, and is three times as fast.
   for (let i = 0; i < bytes.length; i++) {
     remainder = (table[(remainder ^ (bytes[i] as number)) & 0xff] as number) ^ (remainder >>> 8);

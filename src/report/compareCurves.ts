@@ -65,6 +65,18 @@ function linesOf({ name, log }: ComparedRun, i: number, { length }: readonly Com
   const loss = seriesOf(`${i} loss`, trainingLines(log), (entry) => entry.trainLoss);
   const accuracy = seriesOf(truncateStart(printable(name), longestName), log, (entry) => entry.testAccuracy);
   const legend = { x: 0, y: (i - length) * legendLine + 2 };
+  const look = { color, dash, legend };
+  return {
+    loss: { series: loss, scale: "loss", hasMarkers: loss.points.length === 1, ...look } satisfies Line,
+    accuracy: { series: accuracy, scale: "accuracy", hasMarkers: accuracy.points.length <= 30, ...look } satisfies Line,
+  };
+}
+
+function heading(top: number): Mark {
+  return textMark("Runs, and their last test accuracy", { x: 0, y: 16 - top }, { ...style, fontWeight: "bold" });
+}
+
+function axes(step: number): Axis[] {
   const look = axisStyleAt(style.fontSize);
   const decimals = Number.isInteger(step) ? 0 : (step.toString().split(".")[1] ?? "").length;
   const ticks = Array.from({ length: intervals + 1 }, (_, i) => i);

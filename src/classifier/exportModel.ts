@@ -1,0 +1,80 @@
+import { rm, stat } from "node:fs/promises";
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
+import { decodeModel } from "../checkpoint/metadata.ts";
+import { decodeUndamaged } from "../checkpoint/model.ts";
+import { withReader } from "../checkpoint/safetensorsReader.ts";
+import { ConfigError } from "../errors.ts";
+import { findFormat } from "../interop/formats.ts";
+import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.ts";
+
+/** How a trained network is written for other programs. */
+export interface ExportOptions {
+  /** Default: by the ending of the output's name. */
+  readonly format?: string;
+  /** How tensors are named, see `tensorNamings`. Default: as torchvision does. */
+  readonly names?: string;
+  /** Switches of the format's own. */
+  readonly flags?: ReadonlySet<string>;
+}
+
+/** What was written. */
+export interface Exported {
+  /** The weights file that it was made from. */
+  readonly source: string;
+  readonly output: string;
+  readonly format: string;
+  readonly network: string;
+  readonly tensors: number;
+  readonly bytes: number;
+}
+
+/**
+ * Writes the best weights of a run directory, or a weights file, in a format of other programs. The file is whole or not there.
+ *
+ * Throws CheckpointError if the weights are damaged or the file cannot be written, ConfigError for a format, a naming or a switch that does not
+ * exist, or a file that does already.
+ */
+export async function exportModel(path: string, output: string, options: ExportOptions = {}): Promise<Exported> {
+  const { flags = new Set() } = options;
+  const format = findFormat("write", output, options.format);
+  const naming = findNaming(options.names);
+  const known = new Set(format.flags?.map(({ name }) => name));
+  const foreign = [...flags].find((flag) => !known.has(flag));
+  if (foreign !== undefined)
+    throw new ConfigError(`--${foreign}: format ${format.name} has no such switch; leave it out`);
+  await refuseExisting(output);
+  const source = await resolveModelFile(path);
+  return withReader(source, async (reader) => {
+    await reader.verify();
+    const model = await decodeUndamaged(reader, decodeModel);
+    const { network } = model;
+    const own = { tensors: reader.tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
+    const weights = renamed(checkedWeights(source, own, network), network, naming);
+    const temporary = temporaryFor(output);
+    const bytes = await explainingWrites(output, async () => {
+      try {
+        await format.write(temporary, model, weights, flags);
+        const { size } = await stat(temporary);
+        await commitFile(temporary, output);
+        return size;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    });
+    return { source, output, format: format.name, network: network.name, tensors: weights.tensors.length, bytes };
+  });
+}
+
+function findNaming(name: string = tensorNamings[0].name) {
+  const found = tensorNamings.find((naming) => naming.name === name);
+  if (found) return found;
+  throw new ConfigError(`names "${name}": expected one of ${tensorNamings.map((naming) => naming.name).join(", ")}`);
+}
+
+/** It may be the user's only copy of something. */
+async function refuseExisting(output: string): Promise<void> {
+  const found = await stat(output).catch(() => undefined);
+  if (found)
+    throw new ConfigError(`${output}: there is something of this name already; remove it, or choose another name`);
+}

@@ -1,0 +1,77 @@
+/** Takes weights of other programs into a run directory. */
+import { mkdir, rm } from "node:fs/promises";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
+import { encodeModel, type Model } from "../checkpoint/metadata.ts";
+import { openRun } from "../checkpoint/runDirectory.ts";
+import { type TensorSource, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
+import { CheckpointError } from "../errors.ts";
+import { findFormat } from "../interop/formats.ts";
+import { checkedWeights } from "../interop/tensorNaming.ts";
+import { type DescribeOptions, describeImport } from "./importDescription.ts";
+import { removeEmptyFolders } from "./runFolders.ts";
+
+/** How a file is read, and what it does not say. */
+export interface ImportOptions extends DescribeOptions {
+  /** Default: by the ending of the file's name. */
+  readonly format?: string;
+}
+
+/** What was made of a file. */
+export interface Imported {
+  readonly file: string;
+  readonly format: string;
+  /** The weights file in the run directory. */
+  readonly weights: string;
+  readonly model: Model;
+  /** What nobody said, and what was taken for it. */
+  readonly assumptions: readonly string[];
+}
+
+/**
+ * Makes a run directory with a file's weights, for `predict`, `evaluate` and `export`. The file is only read.
+ *
+ * Throws CheckpointError listing every tensor that is missing, extra, or has another shape, or if there is a run in the directory; DataError if the file
+ * cannot be read; ConfigError if nothing says which network it is, or what is said does not go together. Then no directory is left behind.
+ */
+export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
+  const format = findFormat("read", path, options.format);
+  const file = await format.read(path);
+  try {
+    const { model, assumptions } = await describeImport(file, options);
+    const weights = checkedWeights(path, file.weights, model.network);
+    const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
+    const run = await openRun(directory);
+    try {
+      await refuseRun(directory);
+      // Not as the best: training that goes on from here would replace that without a word.
+      const { last } = checkpointFiles(directory);
+      await writeModel(last, model, weights);
+      return { file: path, format: format.name, weights: last, model, assumptions };
+    } finally {
+      await run.close();
+      await removeEmptyFolders(directory, created);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeModel(path: string, model: Model, weights: TensorSource): Promise<void> {
+  const temporary = temporaryFor(path);
+  await explainingWrites(path, async () => {
+    try {
+      await writeSafetensors(temporary, encodeModel(model, 0), weights);
+      await commitFile(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  });
+}
+
+async function refuseRun(directory: string): Promise<void> {
+  for (const file of Object.values(checkpointFiles(directory))) {
+    if (await fileExists(file))
+      throw new CheckpointError(`${file}: there is a run in this directory; choose another --run`);
+  }
+}

@@ -1,0 +1,68 @@
+import { type Command, Option } from "commander";
+import { formatsThat } from "../interop/formats.ts";
+import { tensorNamings } from "../interop/tensorNaming.ts";
+import { formatBytes } from "../report/numbers.ts";
+import { jsonOption } from "./options.ts";
+import { print, printJson } from "./output.ts";
+
+interface ExportFlags {
+  readonly format?: string;
+  readonly output: string;
+  readonly names?: string;
+  readonly json?: boolean;
+  /** The switches of the formats, by the names that commander makes of them. */
+  readonly [flag: string]: unknown;
+}
+
+const examples = `
+Examples:
+  alexnet export runs/photos --output photos.pth          for torch.load
+  alexnet export runs/photos --output photos.safetensors  for any framework
+  alexnet export runs/quick --names layers --output quick.pth
+`;
+
+const switches = formatsThat("write").flatMap((format) => format.flags ?? []);
+
+export function addExport(program: Command): void {
+  const writable = formatsThat("write");
+  const command = program
+    .command("export")
+    .description("write a trained network for other programs")
+    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .requiredOption("--output <file>", "the file to write; one that is there is not replaced")
+    .addOption(
+      new Option(
+        "--format <name>",
+        `default: by the file's ending. ${writable.map(({ name, description }) => `${name}: ${description}`).join("; ")}`,
+      ).choices(writable.map(({ name }) => name)),
+    )
+    .addOption(
+      new Option(
+        "--names <kind>",
+        `how tensors are named. ${tensorNamings.map(({ name, description }) => `${name} (${description})`).join("; ")}`,
+      ).choices(tensorNamings.map(({ name }) => name)),
+    )
+    .addOption(jsonOption())
+    .addHelpText("after", examples)
+    .action(exportCommand);
+  for (const { name, description } of switches) command.option(`--${name}`, description);
+}
+
+async function exportCommand(run: string, { format, output, names, json, ...others }: ExportFlags): Promise<void> {
+  const { exportModel } = await import("../classifier/exportModel.ts");
+  const given = switches.filter(({ name }) => others[camelCase(name)] === true).map(({ name }) => name);
+  const exported = await exportModel(run, output, {
+    flags: new Set(given),
+    ...(format === undefined ? {} : { format }),
+    ...(names === undefined ? {} : { names }),
+  });
+  if (json) printJson(exported);
+  else {
+    const { source, network, tensors, bytes } = exported;
+    print(`${source}: ${network}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`);
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-./g, (part) => part.slice(1).toUpperCase());
+}

@@ -1,0 +1,40 @@
+import type { Model } from "../checkpoint/metadata.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Preprocessing } from "../image/preprocess.ts";
+import type { Network } from "../network/network.ts";
+
+/** A file of another program, open. What it does not say is undefined. */
+export interface ModelFile {
+  readonly path: string;
+  /** By the file's own names. Values are f32, rounded where the file has wider ones; they are read when they are asked for. */
+  readonly weights: TensorSource;
+  readonly network?: Network | undefined;
+  readonly classNames?: readonly string[] | undefined;
+  readonly preprocessing?: Preprocessing | undefined;
+  close(): Promise<void>;
+}
+
+/** A switch of `alexnet export` that a format has: `--<name>`. */
+export interface FormatFlag {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** A file format of trained networks: one entry in `formats.ts`, and `export`, `import` and `verify` have it. */
+export interface ModelFormat {
+  /** What `--format` takes. */
+  readonly name: string;
+  /** One line, for help. */
+  readonly description: string;
+  /** How its files' names end, in lower case and with the dot. */
+  readonly endings: readonly string[];
+  /** What `write` takes besides. */
+  readonly flags?: readonly FormatFlag[];
+  /**
+   * Writes and syncs a file at `path`, which is that of a temporary file. `weights` are by the names that the file is to have; `flags` are those of
+   * the format's that were given. Formats that other programs alone can write have none.
+   */
+  write?(path: string, model: Model, weights: TensorSource, flags: ReadonlySet<string>): Promise<void>;
+  /** Opens a file. Throws DataError or UnimplementedError naming the file and what cannot be read. */
+  read?(path: string): Promise<ModelFile>;
+}

@@ -1,0 +1,118 @@
+/** What a network's tensors are called in files of other programs: the names are translated here and nowhere else. */
+
+import type { NamedShape } from "../checkpoint/safetensorsHeader.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import { checkTensors } from "../checkpoint/tensorStore.ts";
+import { type Network, place } from "../network/network.ts";
+import { tensorNames } from "../network/tensorNames.ts";
+
+/** A way to name tensors. */
+export interface TensorNaming {
+  /** What `--names` takes. */
+  readonly name: string;
+  readonly description: string;
+  /** Names by those that the tensors have in a program, such as `conv1.weight`. */
+  of(network: Network): ReadonlyMap<string, string>;
+}
+
+/** Every way, the checkpoints' own first. */
+export const tensorNamings: readonly [TensorNaming, ...TensorNaming[]] = [
+  {
+    name: "torchvision",
+    description: "features.0.weight, classifier.1.weight: as torchvision's AlexNet and the checkpoints here",
+    of: tensorNames,
+  },
+  {
+    name: "layers",
+    description: "conv1.weight: by the layers' names",
+    of: (network) => namesBy(network, (layer) => layer),
+  },
+  {
+    name: "sequential",
+    description: "0.weight: by the layers' places in one nn.Sequential",
+    of: (network) => namesBy(network, (_layer, place) => String(place)),
+  },
+];
+
+function namesBy(network: Network, prefix: (layer: string, place: number) => string): ReadonlyMap<string, string> {
+  return new Map(
+    place(network).flatMap(({ layer, parameters }, i) =>
+      parameters.map(({ name }) => [`${layer.name}.${name}`, `${prefix(layer.name, i)}.${name}`] as const),
+    ),
+  );
+}
+
+/** A checkpoint's tensors under other names. */
+export function renamed(weights: TensorSource, network: Network, naming: TensorNaming): TensorSource {
+  const theirs = naming.of(network);
+  const ours = new Map([...tensorNames(network)].map(([key, name]) => [theirs.get(key) ?? name, name]));
+  const back = new Map([...ours].map(([name, own]) => [own, name]));
+  return {
+    tensors: weights.tensors.map(({ name, shape }) => ({ name: back.get(name) ?? name, shape })),
+    read: (name, into) => weights.read(ours.get(name) ?? name, into),
+  };
+}
+
+/** How a file names a network's tensors. */
+export interface NameMatch {
+  readonly naming: TensorNaming;
+  /** The file's names by the checkpoint's. Of names that the file lacks, what they would be. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** Put before names by PyTorch's wrappers for several devices and for compiling. */
+const wrappers = /(^|\.)(?:module|_orig_mod)\./g;
+
+/**
+ * The naming that most of a file's names follow, whatever all of them begin with (`net.`, `model.`) and whatever wrappers they went through. Other
+ * tensors that a name could mean are not guessed at: what is missing or too much is for `checkedWeights` to say.
+ */
+export function matchNames(network: Network, tensors: readonly NamedShape[]): NameMatch {
+  const own = tensorNames(network);
+  const found = plainNames(tensors.map(({ name }) => name));
+  const matches = tensorNamings.map((naming) => {
+    const theirs = naming.of(network);
+    const names = new Map([...own].map(([key, name]) => [name, theirs.get(key) ?? name]));
+    return { naming, names, count: [...names.values()].filter((name) => found.has(name)).length };
+  });
+  const best = matches.reduce((a, b) => (b.count > a.count ? b : a));
+  const names = new Map([...best.names].map(([name, theirs]) => [name, found.get(theirs) ?? theirs]));
+  return { naming: best.naming, names };
+}
+
+/** The file's names by what is left of them without wrappers and without what all begin with; as they are if two would be one. */
+function plainNames(names: readonly string[]): ReadonlyMap<string, string> {
+  const unwrapped = names.map((name) => name.replaceAll(wrappers, "$1"));
+  const distinct = new Set(unwrapped).size === names.length ? unwrapped : names;
+  let start = 0;
+  for (;;) {
+    const [first = ""] = distinct;
+    const end = first.indexOf(".", start) + 1;
+    // A layer of its own has `weight` and `bias` behind its first point: those two are no one's common beginning.
+    const isShared =
+      end > 0 && first.indexOf(".", end) > 0 && distinct.every((name) => name.startsWith(first.slice(0, end)));
+    if (!isShared) break;
+    start = end;
+  }
+  return new Map(distinct.map((name, i) => [name.slice(start), names[i] as string]));
+}
+
+/**
+ * A file's tensors under the checkpoint's names.
+ *
+ * Throws CheckpointError listing, by the file's names, every tensor that is missing, extra, or has another shape. Nothing is read before that.
+ */
+export function checkedWeights(path: string, weights: TensorSource, network: Network): TensorSource {
+  const { names } = matchNames(network, weights.tensors);
+  const own = tensorNames(network);
+  const expected = place(network).flatMap(({ layer, parameters }) =>
+    parameters.map(({ name, shape }) => ({ name: own.get(`${layer.name}.${name}`) as string, shape })),
+  );
+  const theirs = (name: string) => names.get(name) ?? name;
+  checkTensors(
+    path,
+    weights.tensors,
+    expected.map(({ name, shape }) => ({ name: theirs(name), shape })),
+  );
+  return { tensors: expected, read: (name, into) => weights.read(theirs(name), into) };
+}

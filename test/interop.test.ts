@@ -1,0 +1,213 @@
+/** A trained network out of this program and back: `export`, `import`, `verify`, by their functions and as commands. */
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { openClassifier } from "../src/classifier/classifier.ts";
+import { exportModel } from "../src/classifier/exportModel.ts";
+import { importModel } from "../src/classifier/importModel.ts";
+import { trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { verifyModel } from "../src/classifier/verifyModel.ts";
+import { main } from "../src/cli/main.ts";
+import { CheckpointError, ConfigError, DataError } from "../src/errors.ts";
+import { formats } from "../src/interop/formats.ts";
+import { writePytorch } from "../src/interop/pytorchWriter.ts";
+import { tensorNamings } from "../src/interop/tensorNaming.ts";
+import { assertClose } from "./assertClose.ts";
+import { drawingNetwork, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-interop-"));
+  await writeTinyDataset(folder, { train: 200, test: 40 });
+  const given = { threads: 1, epochs: 1, dataDir: folder };
+  await trainClassifier({ ...given, network: tinyNetwork, run: at("run") });
+  await trainClassifier({ ...given, network: drawingNetwork, epochs: 0.5, run: at("drawing") });
+  await writeFile(at("tiny.json"), JSON.stringify(tinyNetwork));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Every tensor of a weights file, as bits. */
+async function bitsOfFile(file: string): Promise<ReadonlyMap<string, string>> {
+  return withReader(file, async (reader) => {
+    const bits = new Map<string, string>();
+    for (const { name } of reader.tensors)
+      bits.set(name, Buffer.from((await reader.read(name)).buffer).toString("hex"));
+    return bits;
+  });
+}
+
+/** The run's weights, but the first bias of its last layer is 1 more. */
+async function writeChanged(file: string): Promise<void> {
+  await withReader(at("run/best.safetensors"), (reader) =>
+    writePytorch(file, {
+      tensors: reader.tensors,
+      async read(name, into) {
+        const values = await reader.read(name, into);
+        if (name === "classifier.3.bias") values[0] = (values[0] as number) + 1;
+        return values;
+      },
+    }),
+  );
+}
+
+for (const { name, endings } of formats) {
+  for (const naming of tensorNamings) {
+    test(`${name}, names ${naming.name}: out and back to the bit, and the same outputs`, async () => {
+      const file = at(`${naming.name}${endings[0]}`);
+      const exported = await exportModel(at("run"), file, { names: naming.name });
+      assert.deepEqual([exported.format, exported.network, exported.tensors], [name, "tiny", 6]);
+      const { largestDifference, largestOutput, sameClass, images } = await verifyModel(at("run"), file, {
+        threads: 1,
+      });
+      assert.deepEqual([largestDifference, sameClass, images], [0, 16, 16]);
+      assert.ok(largestOutput > 0.01);
+      const run = at(`back-${name}-${naming.name}`);
+      const { model, weights, assumptions } = await importModel(file, run, { like: at("run") });
+      assert.deepEqual(assumptions, []);
+      assert.deepEqual(await bitsOfFile(weights), await bitsOfFile(at("run/best.safetensors")));
+      const [original, back] = [await openClassifier(at("run")), await openClassifier(run)];
+      assert.deepEqual(model.classNames, original.model.classNames);
+      assert.deepEqual(model.preprocessing, original.model.preprocessing);
+      original.close();
+      back.close();
+    });
+  }
+}
+
+test("a file written by export as safetensors needs nothing else to be imported", async () => {
+  await exportModel(at("run"), at("alone.safetensors"));
+  const { model, assumptions } = await importModel(at("alone.safetensors"), at("alone"), {});
+  assert.deepEqual([model.network.name, model.classNames[9], assumptions], ["tiny", "Ankle boot", []]);
+});
+
+test("weights alone: the network gets their classes, and what was assumed is said", async () => {
+  await exportModel(at("run"), at("weights.pth"));
+  const network = {
+    ...tinyNetwork,
+    layers: tinyNetwork.layers.with(-1, { ...tinyNetwork.layers.at(-1), outFeatures: 77 } as never),
+  };
+  const { model, assumptions } = await importModel(at("weights.pth"), at("weights"), { network });
+  assert.deepEqual(model.classNames.slice(8), ["class 8", "class 9"]);
+  assert.deepEqual(
+    [model.preprocessing.fit.kind, model.preprocessing.mean, model.preprocessing.deviation],
+    ["resize", [0], [1]],
+  );
+  assert.equal(assumptions.length, 2);
+  await writeFile(at("names.txt"), "a\r\nb\n");
+  await assert.rejects(
+    importModel(at("weights.pth"), at("never"), { network, classes: at("names.txt") }),
+    /names\.txt: expected 10 class names, .* got 2/,
+  );
+  await assert.rejects(
+    importModel(at("weights.pth"), at("never"), { network, mean: [0.5, 0.5] }),
+    /mean: expected one number/,
+  );
+  await assert.rejects(importModel(at("weights.pth"), at("never"), { network, deviation: [0] }), ConfigError);
+});
+
+test("what does not fit is listed whole, and no directory is left behind", async () => {
+  const before = await readdir(folder);
+  await assert.rejects(importModel(at("weights.pth"), at("a/b"), { network: "alexnet-fashion" }), (error: Error) => {
+    assert.ok(error instanceof CheckpointError);
+    assert.match(error.message, /^\S+weights\.pth: \d+ tensors do not fit:\n/);
+    assert.match(
+      error.message,
+      /: missing, expected \[96, 1, 11, 11\]|: expected \[96, 1, 11, 11\], got \[8, 1, 5, 5\]/,
+    );
+    return true;
+  });
+  await assert.rejects(importModel(at("weights.pth"), at("c"), {}), /does not say which network/);
+  await assert.rejects(importModel(at("names.txt"), at("c"), {}), /its ending names no format.*--format/);
+  await assert.rejects(importModel(at("names.txt"), at("c"), { format: "pytorch" }), DataError);
+  await assert.rejects(
+    importModel(at("gone.pth"), at("c"), { network: "alexnet" }),
+    /gone\.pth: cannot be read: .*no such file/,
+  );
+  assert.deepEqual(await readdir(folder), before);
+});
+
+test("neither a run nor a file is replaced", async () => {
+  const weights = await readFile(at("run/last.safetensors"));
+  await assert.rejects(
+    importModel(at("weights.pth"), at("run"), { like: at("run") }),
+    /there is a run in this directory/,
+  );
+  await assert.rejects(
+    exportModel(at("run"), at("weights.pth")),
+    /weights\.pth: there is something of this name already/,
+  );
+  await assert.rejects(exportModel(at("run"), at("nowhere/x.pth")), /nowhere\/x\.pth: cannot be written/);
+  await assert.rejects(exportModel(at("run"), at("x.xyz")), /its ending names no format/);
+  await assert.rejects(exportModel(at("run"), at("x.pth"), { names: "mine" }), /expected one of torchvision, layers/);
+  await assert.rejects(
+    exportModel(at("run"), at("x.pth"), { flags: new Set(["y"]) }),
+    /--y: format pytorch has no such switch/,
+  );
+  assert.deepEqual(await readFile(at("run/last.safetensors")), weights);
+  assert.ok(!(await readdir(folder)).some((name) => name.startsWith("x.") || name.includes("tmp")));
+});
+
+test("damaged weights are not exported", async () => {
+  await mkdir(at("damaged"));
+  await cp(at("run/best.safetensors"), at("damaged/best.safetensors"));
+  const bytes = await readFile(at("damaged/best.safetensors"));
+  bytes[bytes.length - 50] = (bytes[bytes.length - 50] as number) ^ 1;
+  await writeFile(at("damaged/best.safetensors"), bytes);
+  await assert.rejects(exportModel(at("damaged"), at("damaged.pth")), /its checksum differs/);
+  await assert.rejects(importModel(at("damaged/best.safetensors"), at("d"), {}), /its checksum differs/);
+  assert.ok(!(await readdir(folder)).includes("damaged.pth"));
+});
+
+test("verify: dropout that stays active is left out; other weights are found different; another network is refused", async () => {
+  await exportModel(at("drawing"), at("drawing.pth"));
+  assert.equal((await verifyModel(at("drawing"), at("drawing.pth"), { threads: 1 })).largestDifference, 0);
+  await writeChanged(at("changed.pth"));
+  const { largestDifference, largestOutput, relativeDifference } = await verifyModel(at("run"), at("changed.pth"));
+  // A bias of the last layer is 1 more.
+  assertClose([largestDifference], [1], { absolute: 1e-6 }, "difference");
+  assert.equal(relativeDifference, largestDifference / largestOutput);
+  await assert.rejects(verifyModel(at("run"), at("drawing.pth"), { threads: 1 }), /tensors? do(?:es)? not fit/);
+});
+
+test("the commands: what they print, and how they end", async () => {
+  const run = async (...args: string[]) => {
+    const written: string[] = [];
+    const write = process.stdout.write;
+    process.stdout.write = (text: string | Uint8Array) => written.push(String(text)) > 0;
+    try {
+      return { exit: await main(args), stdout: written.join("") };
+    } finally {
+      process.stdout.write = write;
+      process.exitCode = 0;
+    }
+  };
+  const exported = await run("export", at("run"), "--output", at("cli.pt"));
+  assert.equal(exported.exit, 0);
+  assert.match(exported.stdout, /best\.safetensors: tiny\n.*cli\.pt: pytorch, 6 tensors, \d+(?:\.\d+)? kB\n$/);
+  const verified = await run("verify", at("run"), at("cli.pt"), "--images", "3", "--json");
+  assert.equal(verified.exit, 0);
+  assert.deepEqual(JSON.parse(verified.stdout).agrees, true);
+  const imported = await run(
+    "import",
+    at("cli.pt"),
+    "--network",
+    at("tiny.json"),
+    "--run",
+    at("cli"),
+    "--mean",
+    "0.25",
+    "--json",
+  );
+  assert.equal(imported.exit, 0);
+  const { network, preprocessing, weights } = JSON.parse(imported.stdout);
+  assert.deepEqual([network, preprocessing.mean, weights], ["tiny", [0.25], at("cli/last.safetensors")]);
+  assert.equal((await run("verify", at("run"), at("changed.pth"))).exit, 1);
+  assert.equal((await run("verify", at("run"), at("changed.pth"), "--tolerance", "1000")).exit, 0);
+  assert.equal((await run("export", at("run"))).exit, 2);
+  assert.equal((await run("import", at("cli.pt"), "--run", at("z"), "--mean", "a,b")).exit, 2);
+  assert.equal((await run("export", at("run"), "--output", at("cli.pt"))).exit, 1);
+});
