@@ -16,4 +16,5 @@ export const dropoutKind: LayerKind<"dropout"> = {
   outputShape: sameShape,
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input) => input,
 };

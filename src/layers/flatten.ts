@@ -13,4 +13,5 @@ export const flattenKind: LayerKind<"flatten"> = {
   outputShape: (_name, _options, input) => [sizeOf(input)],
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

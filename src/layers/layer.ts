@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import type { OpKind, OpOptions } from "../engine/engine.ts";
+import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Shape } from "../shape.ts";
+import type { OnnxGraph } from "./onnxGraph.ts";
 
 /** One tensor that a layer learns. */
 export interface ParameterDeclaration {
@@ -27,6 +28,11 @@ export interface LayerKind<K extends OpKind> {
   parameters(name: string, options: OpOptions[K], input: Shape): readonly ParameterDeclaration[];
   /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
+  /**
+   * Writes what the layer does at evaluation, dropout off, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
+   * values by their full names.
+   */
+  onnx(op: Op<K>, input: string, graph: OnnxGraph): string;
 }
 
 /** A layer of a network: its name, its kind and all its options. Plain JSON. */

@@ -24,4 +24,6 @@ export const linearKind: LayerKind<"linear"> = {
     ];
   },
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
+  onnx: ({ parameters }, input, graph) =>
+    graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),
 };

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+import type { OnnxGraph } from "./onnxGraph.ts";
 
 /**
  * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, the sum over the `size` channels j around c at the same place
@@ -24,4 +26,26 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   outputShape: (name, _options, input) => featureMap(name, input),
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx(op, input, graph) {
+    const { size, alpha, beta, k } = op.options;
+    if (graph.lrn === "decomposed") return decomposed(op, input, graph);
+    const attributes = { size: { int: size }, alpha: { float: alpha }, beta: { float: beta }, bias: { float: k } };
+    return graph.node("LRN", [input], attributes);
+  },
 };
+
+/** From operators that every runtime has: the sum over neighbours, with k, is a 1×1 convolution of the squares. */
+function decomposed({ name, options, inputShape }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
+  const { size, alpha, beta, k } = options;
+  const [channels] = featureMap(name, inputShape);
+  const reach = (size - 1) / 2;
+  const band = new Float32Array(channels * channels);
+  for (let c = 0; c < channels; c++) {
+    band.fill(alpha / size, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+  }
+  const weight = graph.constant("neighbours", [channels, channels, 1, 1], band);
+  const bias = graph.constant("k", [channels], new Float32Array(channels).fill(k));
+  const sum = graph.node("Conv", [graph.node("Mul", [input, input]), weight, bias]);
+  const divisor = graph.node("Pow", [sum, graph.constant("beta", [], Float32Array.of(beta))]);
+  return graph.node("Div", [input, divisor]);
+}

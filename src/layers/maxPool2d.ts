@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
+import { windowAttributes } from "./onnxGraph.ts";
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
@@ -25,4 +26,6 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   },
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: ({ options: { kernelSize, stride, padding } }, input, graph) =>
+    graph.node("MaxPool", [input], windowAttributes(kernelSize, stride, padding)),
 };

@@ -12,4 +12,5 @@ export const reluKind: LayerKind<"relu"> = {
   outputShape: sameShape,
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Relu", [input]),
 };

@@ -12,4 +12,5 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   outputShape: sameShape,
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Sigmoid", [input]),
 };

@@ -12,4 +12,5 @@ export const tanhKind: LayerKind<"tanh"> = {
   outputShape: sameShape,
   parameters: noParameters,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Tanh", [input]),
 };
