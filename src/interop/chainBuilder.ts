@@ -14,6 +14,9 @@ export interface ChainBuilder {
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
   /** output ← scale[o] · output + shift[o], by a layer's parameters: the last one's if it has any, else those of a convolution of its own. */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void;
+  /** Nothing may follow but the output. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */
+  endInSoftmax(what: string): void;
+  readonly endsInSoftmax: boolean;
   /** A name that no layer has. */
   unusedName(wanted: string): string;
   /** Says what is written in another way than in the file. */
@@ -38,7 +41,12 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
   const notes: string[] = [];
   const names = new Set<string>();
   let shape = imageShape;
+  let endsInSoftmax = false;
+  const refuseAfterSoftmax = (name: string) => {
+    if (endsInSoftmax) throw new UnsupportedError(`${origin}: ${name}: a softmax stands before it, not at the end`);
+  };
   const add = (layer: AnyLayer, next: Shape = shape) => {
+    refuseAfterSoftmax(layer.name);
     names.add(layer.name);
     layers.push(layer);
     shape = next;
@@ -53,7 +61,16 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
       tensors.set(`${layer.name}.weight`, weight);
       tensors.set(`${layer.name}.bias`, bias ?? new Float32Array(next[0] as number));
     },
+    endInSoftmax(what) {
+      refuseAfterSoftmax(what);
+      if (shape.length !== 1) throw new UnsupportedError(`${what}: not supported: over [N, ${shape.join(", ")}]`);
+      endsInSoftmax = true;
+    },
+    get endsInSoftmax() {
+      return endsInSoftmax;
+    },
     scaleAndShift(name, scale, shift) {
+      refuseAfterSoftmax(name);
       const last = layers.at(-1);
       const bias = last && tensors.get(`${last.name}.bias`);
       if (last && bias) return scaleParameters(tensors, last.name, scale, shift);

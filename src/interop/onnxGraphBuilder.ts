@@ -13,11 +13,11 @@ export interface OnnxNode {
   readonly attributes: OnnxAttributes;
 }
 
-/** A tensor whose values are known when the graph is. */
+/** A tensor that follows from the network. */
 export interface OnnxConstant {
   readonly name: string;
   readonly shape: Shape;
-  readonly values: Float32Array;
+  readonly values: () => Float32Array;
 }
 
 /** A whole graph with one input and one output; parameters are known by name and shape. */

@@ -34,10 +34,9 @@ export function writePreprocessing(
   graph.enter("preprocessing");
   const levels = graph.node("Cast", [pixels], { to: { int: 1 } });
   const planes = layout === "nhwc" ? graph.node("Transpose", [levels], { perm: { ints: [0, 3, 1, 2] } }) : levels;
-  const means = meanLevels(preprocessing);
-  const shape = means.length === channels ? [channels, 1, 1] : [channels, ...preprocessing.size];
-  const centred = graph.node("Sub", [planes, graph.constant("mean", shape, means)]);
-  const scales = Float32Array.from(mean, (_, c) => 1 / (255 * (deviation[c] as number)));
+  const shape = preprocessing.meanImage === undefined ? [channels, 1, 1] : [channels, ...preprocessing.size];
+  const centred = graph.node("Sub", [planes, graph.constant("mean", shape, () => meanLevels(preprocessing))]);
+  const scales = () => Float32Array.from(mean, (_, c) => 1 / (255 * (deviation[c] as number)));
   return graph.node("Mul", [centred, graph.constant("scale", [channels, 1, 1], scales)]);
 }
 

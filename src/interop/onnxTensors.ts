@@ -65,7 +65,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function asFloats(content: Uint8Array): Float32Array {
-  const aligned = content.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? content : content.slice();
+  const aligned = content.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? content : new Uint8Array(content);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / Float32Array.BYTES_PER_ELEMENT);
 }
 

@@ -104,7 +104,7 @@ function encodeGraph(network: Network, model: OnnxModel, read: ReadParameter, op
     ...model.nodes.map((node) => message(graphTable.node.number, encodeNode(node))),
     text(graphTable.name.number, network.name),
     ...model.constants.map(({ name, shape, values }) => {
-      const content = bytes(tensorTable.rawData.number, littleEndian(values));
+      const content = bytes(tensorTable.rawData.number, littleEndian(values()));
       return message(graphTable.initializer.number, tensorHead(name, shape), content);
     }),
     ...model.parameters.map(({ name, shape }) => {

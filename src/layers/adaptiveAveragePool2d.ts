@@ -25,8 +25,8 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
       return graph.node("AveragePool", [input], { kernel_shape: window, strides: window });
     }
     // Uneven windows: the mean over rows, then the mean over columns, each a product with a constant matrix.
-    const rows = graph.constant("rows", [outputSize, height], shares(height, outputSize));
-    const columns = graph.constant("columns", [width, outputSize], transposed(shares(width, outputSize), width));
+    const rows = graph.constant("rows", [outputSize, height], () => shares(height, outputSize));
+    const columns = graph.constant("columns", [width, outputSize], () => transposed(shares(width, outputSize), width));
     return graph.node("MatMul", [graph.node("MatMul", [rows, input]), columns]);
   },
 };

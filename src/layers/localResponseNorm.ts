@@ -35,17 +35,22 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
 };
 
 /** From operators that every runtime has: the sum over neighbours, with k, is a 1×1 convolution of the squares. */
-function decomposed({ name, options, inputShape }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
+function decomposed({ options, inputShape, name }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
   const { size, alpha, beta, k } = options;
   const [channels] = featureMap(name, inputShape);
-  const reach = (size - 1) / 2;
-  const band = new Float32Array(channels * channels);
-  for (let c = 0; c < channels; c++) {
-    band.fill(alpha / size, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
-  }
-  const weight = graph.constant("neighbours", [channels, channels, 1, 1], band);
-  const bias = graph.constant("k", [channels], new Float32Array(channels).fill(k));
+  const weight = graph.constant("neighbours", [channels, channels, 1, 1], () => band(channels, size, alpha / size));
+  const bias = graph.constant("k", [channels], () => new Float32Array(channels).fill(k));
   const sum = graph.node("Conv", [graph.node("Mul", [input, input]), weight, bias]);
-  const divisor = graph.node("Pow", [sum, graph.constant("beta", [], Float32Array.of(beta))]);
+  const divisor = graph.node("Pow", [sum, graph.constant("beta", [], () => Float32Array.of(beta))]);
   return graph.node("Div", [input, divisor]);
+}
+
+/** [channels, channels]: `value` where two channels are in one window of `size`, 0 elsewhere. */
+function band(channels: number, size: number, value: number): Float32Array {
+  const reach = (size - 1) / 2;
+  const matrix = new Float32Array(channels * channels);
+  for (let c = 0; c < channels; c++) {
+    matrix.fill(value, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+  }
+  return matrix;
 }

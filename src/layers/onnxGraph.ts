@@ -14,8 +14,8 @@ export interface OnnxGraph {
   readonly lrn: LrnForm;
   /** Adds a node with one output, and returns the output. */
   node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes): string;
-  /** Adds a constant of the layer's own, and returns it. */
-  constant(role: string, shape: Shape, values: Float32Array): string;
+  /** Adds a constant of the layer's own, and returns it. Its values are made when they are needed. */
+  constant(role: string, shape: Shape, values: () => Float32Array): string;
 }
 
 export type LrnForm = "native" | "decomposed";
