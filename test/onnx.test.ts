@@ -7,63 +7,19 @@ import { ConfigError, ShapeError } from "../src/errors.ts";
 import { createPreprocessor, type Preprocessing } from "../src/image/preprocess.ts";
 import type { OnnxOptions } from "../src/interop/onnxDescribe.ts";
 import { writeOnnx } from "../src/interop/onnxWrite.ts";
-import {
-  adaptiveAveragePool2d,
-  conv2d,
-  dropout,
-  flatten,
-  linear,
-  localResponseNorm,
-  maxPool2d,
-  relu,
-  sigmoid,
-  tanh,
-} from "../src/layers/kinds.ts";
+import { flatten, linear } from "../src/layers/kinds.ts";
 import { networks } from "../src/network/alexnet.ts";
-import { type Initializer, initialValues } from "../src/network/initialize.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { noDraws } from "./chains.ts";
 import { drawn } from "./golden.ts";
+import { everyKind, type Weighted, weighted } from "./onnxNetworks.ts";
 import { bytesOf, runOnnx } from "./onnxRuntime.ts";
 
 /** Images a network is compared on. */
 const IMAGES = Number(process.env["ALEXNET_ONNX_IMAGES"] ?? 2);
 /** Of the largest logit. Sums of up to 9,216 products in another order differ by about √9216 · 2^-24 = 6e-6 of one another at worst, 1e-6 as a rule. */
 const TOLERANCE = 5e-6;
-
-const initializer: Initializer = { weight: { kind: "heNormal" }, bias: "pytorch", ones: [] };
-
-/** Every kind of layer, windows of the adaptive pool that are not alike, and no side a multiple of another. */
-const everyKind: Network = {
-  name: "every-kind",
-  source: "",
-  deviations: [],
-  input: [3, 19, 17],
-  layers: [
-    conv2d("conv1", { outChannels: 6, kernelSize: 3, stride: 2, padding: 2, groups: 3 }),
-    tanh("tanh1"),
-    localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.6, k: 1.5 }),
-    maxPool2d("pool1", { kernelSize: 3, stride: 2, padding: 1 }),
-    relu("relu1"),
-    adaptiveAveragePool2d("average", { outputSize: 4 }),
-    flatten("flatten"),
-    dropout("drop", { activeAtEvaluation: true }),
-    linear("fc1", { outFeatures: 8 }),
-    sigmoid("sigmoid1"),
-    linear("fc2", { outFeatures: 5 }),
-  ],
-};
-
-interface Weighted {
-  readonly network: Network;
-  readonly values: ReadonlyMap<string, Float32Array>;
-}
-
-function weighted(network: Network): Weighted {
-  const values = new Map([...initialValues(network, initializer, 3)].map(({ name, values }) => [name, values]));
-  return { network, values };
-}
 
 async function exported({ network, values }: Weighted, options: OnnxOptions = {}): Promise<Uint8Array> {
   return bytesOf(writeOnnx(network, (name) => values.get(name) ?? new Float32Array(), options));

@@ -17,7 +17,7 @@ import type { AnyLayer } from "../layers/layer.ts";
 import { sizeOf } from "../shape.ts";
 import { addConvolution, addLinear, type ChainBuilder } from "./chainBuilder.ts";
 import { type NodeView, type OnnxWindow, windowOf } from "./onnxNode.ts";
-import type { OnnxTensor } from "./onnxTensors.ts";
+import { type OnnxTensor, transposed } from "./onnxTensors.ts";
 
 /** Adds a node's layers to the chain. Throws UnsupportedError naming operator and attribute if there are none that do the same. */
 export type OperatorReader = (node: NodeView, chain: ChainBuilder) => void;
@@ -97,29 +97,34 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
   chain.add(localResponseNorm(layerName(node, chain, "norm"), { size, alpha, beta, k }) as AnyLayer);
 }
 
-/** A window that is square, moves alike along both axes, and does not reach past a padding that is even all round. */
-function squareWindow(
-  node: NodeView,
-  { kernel, stride, dilation, padBefore, padAfter }: OnnxWindow,
-  chain: ChainBuilder,
-) {
+/**
+ * A window that is square, moves alike along both axes and begins in the same padding on both. What lies behind the last window does not
+ * matter: padding there, or `ceil_mode`, is no matter unless it makes a window more.
+ */
+function squareWindow(node: NodeView, window: OnnxWindow, chain: ChainBuilder) {
+  const { kernel, stride, dilation, padBefore, padAfter } = window;
   const [padding] = padBefore;
   if (kernel[0] !== kernel[1]) throw node.unsupported(`attribute kernel_shape ${kernel.join("×")}, expected a square`);
   if (stride[0] !== stride[1])
     throw node.unsupported(`attribute strides ${stride.join(", ")}, expected the same twice`);
   if (dilation.some((d) => d !== 1)) throw node.unsupported(`attribute dilations ${dilation.join(", ")}`);
-  if ([...padBefore, ...padAfter].some((pad) => pad !== padding)) {
-    throw node.unsupported(`attribute pads ${[...padBefore, ...padAfter].join(", ")}, expected the same four times`);
-  }
   const [channels = 0, height = 0, width = 0] = chain.shape;
-  const rest = [height, width].map((extent) => extent + 2 * padding - kernel[0]);
-  if (rest.some((extent) => extent < 0)) throw node.unsupported(`a window larger than its input ${height}×${width}`);
-  const isUneven = rest.some((extent) => extent % stride[0] !== 0);
-  if (node.int("ceil_mode", 0) !== 0 && isUneven) {
-    throw node.unsupported(`attribute ceil_mode 1 where windows do not fill the input (${height}×${width})`);
+  const isCeil = node.int("ceil_mode", 0) !== 0;
+  const counts = ([0, 1] as const).map((axis) => {
+    const extent = [height, width][axis] as number;
+    const rest = (before: number, after: number) => (extent + before + after - kernel[axis]) / stride[axis];
+    const even = Math.floor(rest(padding, padding)) + 1;
+    const wanted = rest(padBefore[axis], padAfter[axis]);
+    return { even, wanted: (isCeil ? Math.ceil(wanted) : Math.floor(wanted)) + 1 };
+  });
+  if (padBefore[1] !== padding || counts.some(({ even, wanted }) => even !== wanted || even < 1)) {
+    const pads = [...padBefore, ...padAfter].join(", ");
+    throw node.unsupported(`attribute pads ${pads}${isCeil ? " with ceil_mode 1" : ""} on ${height}×${width}`);
   }
-  const shape = [channels, ...rest.map((extent) => Math.floor(extent / stride[0]) + 1)];
-  return { options: { kernelSize: kernel[0], stride: stride[0], padding }, shape };
+  return {
+    options: { kernelSize: kernel[0], stride: stride[0], padding },
+    shape: [channels, ...counts.map(({ even }) => even)],
+  };
 }
 
 function readMaxPool(node: NodeView, chain: ChainBuilder): void {
@@ -154,9 +159,9 @@ function readGemm(node: NodeView, chain: ChainBuilder): void {
   const [alpha, beta] = [node.float("alpha", 1), node.float("beta", 1)];
   node.only("transA", 0);
   if (node.opset < 7) node.int("broadcast", 0);
-  const transposed = node.int("transB", 0) !== 0;
+  const isTransposed = node.int("transB", 0) !== 0;
   const name = layerName(node, chain, "fc");
-  const { weight, inFeatures, outFeatures } = matrixOf(node, transposed);
+  const { weight, inFeatures, outFeatures } = matrixOf(node, isTransposed);
   const bias = node.constant(2);
   const scaled = alpha === 1 ? weight : weight.map((w) => alpha * w);
   const row = bias && rowOf(node, bias, outFeatures).map((b) => beta * b);
@@ -169,17 +174,13 @@ function readMatMul(node: NodeView, chain: ChainBuilder): void {
 }
 
 /** The second input as [outFeatures, inFeatures]. */
-function matrixOf(node: NodeView, transposed: boolean) {
+function matrixOf(node: NodeView, isTransposed: boolean) {
   const matrix = node.need(1);
   const [rows = 0, columns = 0] = matrix.shape;
   if (matrix.shape.length !== 2) throw node.unsupported(`a matrix of ${matrix.shape.length} axes`);
   const values = matrix.floats();
-  if (transposed) return { weight: values, inFeatures: columns, outFeatures: rows };
-  const weight = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) weight[c * rows + r] = values[r * columns + c] as number;
-  }
-  return { weight, inFeatures: rows, outFeatures: columns };
+  if (isTransposed) return { weight: values, inFeatures: columns, outFeatures: rows };
+  return { weight: transposed(values, rows, columns), inFeatures: rows, outFeatures: columns };
 }
 
 /** What is added to every row: one number for each output. */

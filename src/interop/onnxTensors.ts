@@ -83,3 +83,12 @@ function integersOf(message: TensorMessage, external: ExternalBytes, count: numb
     isBool ? content.readUInt8(i) : Number(content.readBigInt64LE(8 * i)),
   );
 }
+
+/** [rows, columns] → [columns, rows]. */
+export function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(matrix.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c] as number;
+  }
+  return result;
+}
