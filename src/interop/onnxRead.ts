@@ -1,5 +1,5 @@
 /** Reads ONNX models whose graph is a chain of layers that networks here have. */
-import { lstat, readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, UnsupportedError } from "../errors.ts";
 import type { ImportedModel } from "./importedModel.ts";
@@ -35,7 +35,9 @@ export function readOnnx(bytes: Uint8Array, origin: string): ImportedModel {
 
 async function readWhole(path: string): Promise<Uint8Array> {
   try {
-    const { size } = await lstat(path);
+    const file = await stat(path);
+    const { size } = file;
+    if (!file.isFile()) throw new CheckpointError(`${path}: expected a file`);
     if (size > MAX_BYTES) throw new CheckpointError(`${path}: an ONNX file has at most 2 GiB, this has ${size} bytes`);
     return await readFile(path);
   } catch (error) {
