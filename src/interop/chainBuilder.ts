@@ -132,14 +132,17 @@ function checked(network: Network, tensors: ReadonlyMap<string, Float32Array>, o
   return tensors;
 }
 
-/** A convolution as a file may have it; pairs are along height and width. */
-export interface FileConvolution {
-  readonly outChannels: number;
+/** A window that moves over a map as a file may have it; pairs are along height and width. */
+export interface FileWindow {
   readonly kernel: Pair;
   readonly stride: Pair;
   readonly dilation: Pair;
   readonly padBefore: Pair;
   readonly padAfter: Pair;
+}
+
+export interface FileConvolution extends FileWindow {
+  readonly outChannels: number;
   readonly groups: number;
 }
 

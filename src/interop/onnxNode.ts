@@ -1,6 +1,6 @@
 /** One node of an ONNX graph as operators read it: every attribute must be asked for, so that none is overlooked. */
 import { CheckpointError, UnsupportedError } from "../errors.ts";
-import type { Pair } from "./chainBuilder.ts";
+import type { FileWindow, Pair } from "./chainBuilder.ts";
 import type { AttributeMessage, NodeMessage } from "./onnxMessages.ts";
 import { type ExternalBytes, type OnnxTensor, tensorOf } from "./onnxTensors.ts";
 
@@ -99,17 +99,8 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
   return { view, checkAttributes };
 }
 
-/** A window that moves over a map, as ONNX has it. */
-export interface OnnxWindow {
-  readonly kernel: Pair;
-  readonly stride: Pair;
-  readonly dilation: Pair;
-  readonly padBefore: Pair;
-  readonly padAfter: Pair;
-}
-
 /** Reads the attributes of a window; `kernel` is what it is if no attribute says it. Throws UnsupportedError if it has not two axes. */
-export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): OnnxWindow {
+export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
   if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");
   const pair = (name: string, otherwise: Pair): Pair => {
     const [first, second, ...more] = node.ints(name) ?? otherwise;
@@ -138,7 +129,7 @@ export function windowOf(node: NodeView, [, height, width]: readonly number[], m
 const MOST_PADDING = 4096;
 
 /** ⌈extent / stride⌉ windows; an odd pixel goes to the end or to the beginning. Source: ONNX, operator Conv, `auto_pad`. */
-function samePadding({ kernel, stride, dilation }: OnnxWindow, extents: Pair, toEnd: boolean) {
+function samePadding({ kernel, stride, dilation }: FileWindow, extents: Pair, toEnd: boolean) {
   const pads = ([0, 1] as const).map((axis) => {
     const reach = (kernel[axis] - 1) * dilation[axis] + 1;
     const total = Math.max(0, (Math.ceil(extents[axis] / stride[axis]) - 1) * stride[axis] + reach - extents[axis]);

@@ -3,21 +3,13 @@
  *
  * Source: https://github.com/onnx/onnx/blob/main/docs/Operators.md and Changelog.md, versions 6 to 25.
  */
-import {
-  adaptiveAveragePool2d,
-  dropout,
-  flatten,
-  localResponseNorm,
-  maxPool2d,
-  relu,
-  sigmoid,
-  tanh,
-} from "../layers/kinds.ts";
+import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { sizeOf } from "../shape.ts";
 import { addConvolution, addLinear, type ChainBuilder } from "./chainBuilder.ts";
-import { type NodeView, type OnnxWindow, windowOf } from "./onnxNode.ts";
+import { type NodeView, windowOf } from "./onnxNode.ts";
 import { type OnnxTensor, transposed } from "./onnxTensors.ts";
+import { addAverage, addAveragePool, addMaxPool, squarePool } from "./pooling.ts";
 
 /** Adds a node's layers to the chain. Throws UnsupportedError naming operator and attribute if there are none that do the same. */
 export type OperatorReader = (node: NodeView, chain: ChainBuilder) => void;
@@ -32,7 +24,7 @@ export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
   AveragePool: readAveragePool,
   GlobalAveragePool(node, chain) {
     requireMaps(node, chain);
-    addAverage(layerName(node, chain, "average"), 1, chain);
+    addAverage(chain, layerName(node, chain, "average"), 1);
   },
   Gemm: readGemm,
   MatMul: readMatMul,
@@ -97,61 +89,23 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
   chain.add(localResponseNorm(layerName(node, chain, "norm"), { size, alpha, beta, k }) as AnyLayer);
 }
 
-/**
- * A window that is square, moves alike along both axes and begins in the same padding on both. What lies behind the last window does not
- * matter: padding there, or `ceil_mode`, is no matter unless it makes a window more.
- */
-function squareWindow(node: NodeView, window: OnnxWindow, chain: ChainBuilder) {
-  const { kernel, stride, dilation, padBefore, padAfter } = window;
-  const [padding] = padBefore;
-  if (kernel[0] !== kernel[1]) throw node.unsupported(`attribute kernel_shape ${kernel.join("×")}, expected a square`);
-  if (stride[0] !== stride[1])
-    throw node.unsupported(`attribute strides ${stride.join(", ")}, expected the same twice`);
-  if (dilation.some((d) => d !== 1)) throw node.unsupported(`attribute dilations ${dilation.join(", ")}`);
-  const [channels = 0, height = 0, width = 0] = chain.shape;
-  const isCeil = node.int("ceil_mode", 0) !== 0;
-  const counts = ([0, 1] as const).map((axis) => {
-    const extent = [height, width][axis] as number;
-    const rest = (before: number, after: number) => (extent + before + after - kernel[axis]) / stride[axis];
-    const even = Math.floor(rest(padding, padding)) + 1;
-    const wanted = rest(padBefore[axis], padAfter[axis]);
-    return { even, wanted: (isCeil ? Math.ceil(wanted) : Math.floor(wanted)) + 1 };
-  });
-  if (padBefore[1] !== padding || counts.some(({ even, wanted }) => even !== wanted || even < 1)) {
-    const pads = [...padBefore, ...padAfter].join(", ");
-    throw node.unsupported(`attribute pads ${pads}${isCeil ? " with ceil_mode 1" : ""} on ${height}×${width}`);
-  }
-  return {
-    options: { kernelSize: kernel[0], stride: stride[0], padding },
-    shape: [channels, ...counts.map(({ even }) => even)],
-  };
-}
-
 function readMaxPool(node: NodeView, chain: ChainBuilder): void {
   requireMaps(node, chain);
-  const { options, shape } = squareWindow(node, windowOf(node, chain.shape), chain);
+  const { options, shape } = poolOf(node, chain);
   node.int("storage_order", 0); // of the second output, which no network here has
-  if (2 * options.padding > options.kernelSize) throw node.unsupported(`attribute pads of more than half the window`);
-  chain.add(maxPool2d(layerName(node, chain, "pool"), options) as AnyLayer, shape);
+  addMaxPool(chain, layerName(node, chain, "pool"), options, shape, node.unsupported);
+}
+
+function poolOf(node: NodeView, chain: ChainBuilder) {
+  const isCeil = node.int("ceil_mode", 0) !== 0;
+  return squarePool({ ...windowOf(node, chain.shape), isCeil }, chain.shape, node.unsupported);
 }
 
 function readAveragePool(node: NodeView, chain: ChainBuilder): void {
   requireMaps(node, chain);
-  const { options, shape } = squareWindow(node, windowOf(node, chain.shape), chain);
-  const [, outHeight = 0, outWidth = 0] = shape;
-  const [, height = 0, width = 0] = chain.shape;
-  const { kernelSize, stride, padding } = options;
-  node.int("count_include_pad", 0);
-  const tiles = kernelSize === stride && padding === 0 && outHeight === outWidth;
-  if (!tiles || outHeight * stride !== height || outWidth * stride !== width) {
-    throw node.unsupported(`windows of ${kernelSize} with strides ${stride} and pads ${padding} on ${height}×${width}`);
-  }
-  addAverage(layerName(node, chain, "average"), outHeight, chain);
-}
-
-function addAverage(name: string, outputSize: number, chain: ChainBuilder): void {
-  const [channels = 0] = chain.shape;
-  chain.add(adaptiveAveragePool2d(name, { outputSize }) as AnyLayer, [channels, outputSize, outputSize]);
+  const { options, shape } = poolOf(node, chain);
+  node.int("count_include_pad", 0); // of no matter without padding
+  addAveragePool(chain, layerName(node, chain, "average"), options, shape, node.unsupported);
 }
 
 /** alpha · A · B + beta · C, with A the chain. */

@@ -64,7 +64,8 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
 }
 
-function asFloats(content: Uint8Array): Float32Array {
+/** Values of four bytes; a view of them if they lie where one can be. */
+export function asFloats(content: Uint8Array): Float32Array {
   const aligned = content.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? content : new Uint8Array(content);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / Float32Array.BYTES_PER_ELEMENT);
 }

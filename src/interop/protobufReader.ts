@@ -45,6 +45,11 @@ export function many<S extends Scalar>(number: number, type: S): Field<Values[S]
   return { number, type, many: true };
 }
 
+/** The numbers of fields that the table does not name, for messages of which nothing may be overlooked. */
+export function unknownFields(): Field<number, true> {
+  return { number: 0, type: "int", many: true };
+}
+
 /** At most one message. The table is given as a function, since tables may hold one another. */
 export function oneMessage<T extends Table>(number: number, table: () => T): Field<Message<T>, false> {
   return { number, type: table, many: false };
@@ -87,6 +92,8 @@ class Reader {
       const field = fields.get(number);
       if (!field) {
         this.skip(wireType, end);
+        const unknown = fields.get(0);
+        if (unknown) this.count(result[unknown.name] as unknown[], number);
         continue;
       }
       const { name, many, type } = field;
@@ -101,11 +108,17 @@ class Reader {
     const isNumber = type === "int" || type === "float" || type === "double";
     const limit = isNumber && wireType === wireTypes.bytes ? this.lengthUpTo(end) : undefined;
     const add = (wire: number, to: number) => {
-      if (isNumber && ++this.numbers > limits.numbers) throw this.error(`more than ${limits.numbers} numbers in lists`);
-      list.push(this.value(type, wire, to, depth));
+      const value = this.value(type, wire, to, depth);
+      if (isNumber) this.count(list, value);
+      else list.push(value);
     };
     if (limit === undefined) add(wireType, end);
     while (limit !== undefined && this.position < limit) add(packedType[type as keyof typeof packedType], limit);
+  }
+
+  private count(list: unknown[], number: unknown): void {
+    if (++this.numbers > limits.numbers) throw this.error(`more than ${limits.numbers} numbers in lists`);
+    list.push(number);
   }
 
   private value(type: Scalar | (() => Table), wireType: number, end: number, depth: number): unknown {
