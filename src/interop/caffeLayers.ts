@@ -4,9 +4,10 @@ import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../lay
 import type { AnyLayer } from "../layers/layer.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Blob, CaffeLayer } from "./caffeMessages.ts";
-import { addConvolution, addLinear, type ChainBuilder, type Pair } from "./chainBuilder.ts";
-import { asFloats, transposed } from "./onnxTensors.ts";
+import { addLinear, type ChainBuilder } from "./chainBuilder.ts";
+import { addConvolution, type Pair } from "./fileConvolution.ts";
 import { addAverage, addAveragePool, addMaxPool, squarePool } from "./pooling.ts";
+import { asFloats, transposed } from "./values.ts";
 
 /** A layer in a chain. */
 export interface CaffeContext {

@@ -8,8 +8,8 @@ import { type CaffeContext, caffeReaders, extentsOf } from "./caffeLayers.ts";
 import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./caffeMessages.ts";
 import { type ChainBuilder, createChainBuilder } from "./chainBuilder.ts";
 import type { ImportedModel } from "./importedModel.ts";
-import { asFloats } from "./onnxTensors.ts";
 import { readMessage } from "./protobufReader.ts";
+import { asFloats } from "./values.ts";
 
 /** What the file does not tell. */
 export interface CaffeOptions {

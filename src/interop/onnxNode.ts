@@ -1,6 +1,6 @@
 /** One node of an ONNX graph as operators read it: every attribute must be asked for, so that none is overlooked. */
 import { CheckpointError, UnsupportedError } from "../errors.ts";
-import type { FileWindow, Pair } from "./chainBuilder.ts";
+import type { FileWindow, Pair } from "./fileConvolution.ts";
 import type { AttributeMessage, NodeMessage } from "./onnxMessages.ts";
 import { type ExternalBytes, type OnnxTensor, tensorOf } from "./onnxTensors.ts";
 

@@ -6,10 +6,12 @@
 import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { sizeOf } from "../shape.ts";
-import { addConvolution, addLinear, type ChainBuilder } from "./chainBuilder.ts";
+import { addLinear, type ChainBuilder } from "./chainBuilder.ts";
+import { addConvolution } from "./fileConvolution.ts";
 import { type NodeView, windowOf } from "./onnxNode.ts";
-import { type OnnxTensor, transposed } from "./onnxTensors.ts";
+import type { OnnxTensor } from "./onnxTensors.ts";
 import { addAverage, addAveragePool, addMaxPool, squarePool } from "./pooling.ts";
+import { transposed } from "./values.ts";
 
 /** Adds a node's layers to the chain. Throws UnsupportedError naming operator and attribute if there are none that do the same. */
 export type OperatorReader = (node: NodeView, chain: ChainBuilder) => void;

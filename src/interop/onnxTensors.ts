@@ -2,6 +2,7 @@
 import { CheckpointError, UnsupportedError } from "../errors.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { dataLocations, dataTypes, type TensorMessage } from "./onnxMessages.ts";
+import { asFloats } from "./values.ts";
 
 /** The bytes of a tensor that lie in a file beside the model. */
 export type ExternalBytes = ReadonlyMap<TensorMessage, Uint8Array>;
@@ -64,12 +65,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
 }
 
-/** Values of four bytes; a view of them if they lie where one can be. */
-export function asFloats(content: Uint8Array): Float32Array {
-  const aligned = content.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? content : new Uint8Array(content);
-  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / Float32Array.BYTES_PER_ELEMENT);
-}
-
 function integersOf(message: TensorMessage, external: ExternalBytes, count: number, what: string): readonly number[] {
   const isBool = message.dataType === dataTypes.BOOL;
   const inFields = isBool ? message.int32Data : message.int64Data;
@@ -83,13 +78,4 @@ function integersOf(message: TensorMessage, external: ExternalBytes, count: numb
   return Array.from({ length: count }, (_, i) =>
     isBool ? content.readUInt8(i) : Number(content.readBigInt64LE(8 * i)),
   );
-}
-
-/** [rows, columns] → [columns, rows]. */
-export function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c] as number;
-  }
-  return result;
 }

@@ -2,7 +2,8 @@
 import { adaptiveAveragePool2d, maxPool2d } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import type { Shape, Window } from "../shape.ts";
-import type { ChainBuilder, FileWindow } from "./chainBuilder.ts";
+import type { ChainBuilder } from "./chainBuilder.ts";
+import type { FileWindow } from "./fileConvolution.ts";
 
 export interface FilePool extends FileWindow {
   /** Whether a window may begin within the map and end behind it. */

@@ -1,6 +1,6 @@
 /**
  * Reads protobuf messages by tables, strictly, and without copying: bytes are views of the file. Fields that a table does not name are passed
- * over. What a file can make of memory is bounded by its size and by `limits`.
+ * over. What a file can make of memory is bounded by its size and by `limits`. Longer than other files: tables, their types and the one reader belong together.
  *
  * Source: https://protobuf.dev/programming-guides/encoding/.
  */
