@@ -21,6 +21,7 @@ export { readOnnxFile } from "./interop/onnxRead.ts";
 export { type OnnxFile, writeOnnx } from "./interop/onnxWrite.ts";
 export {
   adaptiveAveragePool2d,
+  averagePool2d,
   conv2d,
   dropout,
   flatten,

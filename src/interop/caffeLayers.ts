@@ -6,7 +6,7 @@ import { type Shape, sizeOf } from "../shape.ts";
 import type { Blob, CaffeLayer } from "./caffeMessages.ts";
 import { addLinear, type ChainBuilder } from "./chainBuilder.ts";
 import { addConvolution, type Pair } from "./fileConvolution.ts";
-import { addAverage, addAveragePool, addMaxPool, squarePool } from "./pooling.ts";
+import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "./pooling.ts";
 import { asFloats, transposed } from "./values.ts";
 
 /** A layer in a chain. */
@@ -148,7 +148,7 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const name = nameOf(layer, context);
   if (globalPooling) {
     if (pool === 0) throw unsupported("global_pooling of MAX");
-    addAverage(chain, name, 1);
+    addGlobalAverage(chain, name);
     return;
   }
   const both = (size: number | undefined) => (size === undefined ? [] : [size]);
@@ -159,9 +159,9 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   if (padBefore.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
   // Caffe rounds up, unless it is told otherwise.
   const window = { kernel, stride: strides, dilation: [1, 1] as const, padBefore, padAfter: padBefore };
-  const { options, shape } = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);
-  if (pool === 0) addMaxPool(chain, name, options, shape, unsupported);
-  else addAveragePool(chain, name, options, shape, unsupported);
+  const square = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);
+  if (pool === 0) addMaxPool(chain, name, square);
+  else addAveragePool(chain, name, square, padBefore[0] > 0, unsupported);
 }
 
 function readNorm(layer: CaffeLayer, context: CaffeContext): void {

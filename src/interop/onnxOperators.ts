@@ -10,7 +10,7 @@ import { addLinear, type ChainBuilder } from "./chainBuilder.ts";
 import { addConvolution } from "./fileConvolution.ts";
 import { type NodeView, windowOf } from "./onnxNode.ts";
 import type { OnnxTensor } from "./onnxTensors.ts";
-import { addAverage, addAveragePool, addMaxPool, squarePool } from "./pooling.ts";
+import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "./pooling.ts";
 import { transposed } from "./values.ts";
 
 /** Adds a node's layers to the chain. Throws UnsupportedError naming operator and attribute if there are none that do the same. */
@@ -26,7 +26,7 @@ export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
   AveragePool: readAveragePool,
   GlobalAveragePool(node, chain) {
     requireMaps(node, chain);
-    addAverage(chain, layerName(node, chain, "average"), 1);
+    addGlobalAverage(chain, layerName(node, chain, "average"));
   },
   Gemm: readGemm,
   MatMul: readMatMul,
@@ -93,21 +93,22 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
 
 function readMaxPool(node: NodeView, chain: ChainBuilder): void {
   requireMaps(node, chain);
-  const { options, shape } = poolOf(node, chain);
+  const { pool } = poolOf(node, chain);
   node.int("storage_order", 0); // of the second output, which no network here has
-  addMaxPool(chain, layerName(node, chain, "pool"), options, shape, node.unsupported);
+  addMaxPool(chain, layerName(node, chain, "pool"), pool);
 }
 
 function poolOf(node: NodeView, chain: ChainBuilder) {
-  const isCeil = node.int("ceil_mode", 0) !== 0;
-  return squarePool({ ...windowOf(node, chain.shape), isCeil }, chain.shape, node.unsupported);
+  const window = { ...windowOf(node, chain.shape), isCeil: node.int("ceil_mode", 0) !== 0 };
+  return { window, pool: squarePool(window, chain.shape, node.unsupported) };
 }
 
 function readAveragePool(node: NodeView, chain: ChainBuilder): void {
   requireMaps(node, chain);
-  const { options, shape } = poolOf(node, chain);
-  node.int("count_include_pad", 0); // of no matter without padding
-  addAveragePool(chain, layerName(node, chain, "average"), options, shape, node.unsupported);
+  const { window, pool } = poolOf(node, chain);
+  const isPadded = [...window.padBefore, ...window.padAfter].some((pad) => pad > 0);
+  const countsPadding = node.int("count_include_pad", 0) !== 0 && isPadded;
+  addAveragePool(chain, layerName(node, chain, "average"), pool, countsPadding, node.unsupported);
 }
 
 /** alpha · A · B + beta · C, with A the chain. */

@@ -1,7 +1,8 @@
 /** Pooling as files have it, as far as there is a layer that does the same. */
-import { adaptiveAveragePool2d, maxPool2d } from "../layers/kinds.ts";
+import type { PoolWindow } from "../engine/engine.ts";
+import { adaptiveAveragePool2d, averagePool2d, maxPool2d } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
-import type { Shape, Window } from "../shape.ts";
+import type { Shape } from "../shape.ts";
 import type { ChainBuilder } from "./chainBuilder.ts";
 import type { FileWindow } from "./fileConvolution.ts";
 
@@ -10,68 +11,74 @@ export interface FilePool extends FileWindow {
   readonly isCeil: boolean;
 }
 
+/** A pool as layers here have it. */
+export interface Pool {
+  readonly options: PoolWindow;
+  readonly shape: Shape;
+  /** Whether a window reaches behind the padding, where nothing is counted in a mean. */
+  readonly overhangs: boolean;
+}
+
 type Unsupported = (why: string) => Error;
 
 /**
- * A window that is square, moves alike along both axes and begins in the same padding on both, and the shape that it gives. What lies behind the
- * last window does not matter: padding there, or rounding up, is no matter unless it makes a window more.
+ * A window that is square, moves alike along both axes, begins in the same padding on both, and needs no padding at the end that differs.
+ * Padding at the end is as much as gives the file's number of windows.
  */
-export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, unsupported: Unsupported) {
+export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, unsupported: Unsupported): Pool {
   const { kernel, stride, dilation, padBefore, padAfter, isCeil } = pool;
   const [padding] = padBefore;
   if (kernel[0] !== kernel[1]) throw unsupported(`a window (kernel_shape) of ${kernel.join("×")}, expected a square`);
   if (stride[0] !== stride[1]) throw unsupported(`strides ${stride.join(", ")}, expected the same twice`);
   if (dilation.some((d) => d !== 1)) throw unsupported(`dilations ${dilation.join(", ")}`);
-  const counts = ([0, 1] as const).map((axis) => {
-    const steps = (before: number, after: number) =>
-      ((extents[axis] as number) + before + after - kernel[axis]) / stride[axis];
-    const wanted = steps(padBefore[axis], padAfter[axis]);
+  const refused = () => {
+    const pads = [...padBefore, ...padAfter].join(", ");
+    const window = `window ${kernel[0]}, strides ${stride[0]}${isCeil ? ", ceil_mode 1" : ""}`;
+    return unsupported(`pads ${pads} (${window}) on ${extents.join("×")}`);
+  };
+  const axes = ([0, 1] as const).map((axis) => {
+    const extent = extents[axis] as number;
+    const steps = (extent + padBefore[axis] + padAfter[axis] - kernel[axis]) / stride[axis];
+    const count = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    // Of a window that lies in the padding altogether programs make different things.
+    if (steps < 0 || (count - 1) * stride[axis] >= extent + padding) throw refused();
     return {
-      even: Math.floor(steps(padding, padding)) + 1,
-      wanted: (isCeil ? Math.ceil(wanted) : Math.floor(wanted)) + 1,
+      count,
+      least: (count - 1) * stride[axis] + kernel[axis] - extent - padding,
+      overhangs: count > Math.floor(steps) + 1,
     };
   });
-  if (padBefore[1] !== padding || counts.some(({ even, wanted }) => even !== wanted || even < 1)) {
-    const pads = [...padBefore, ...padAfter].join(", ");
-    const window = `window ${kernel[0]}, strides ${stride[0]}`;
-    throw unsupported(`pads ${pads}${isCeil ? " with ceil_mode 1" : ""} (${window}) on ${extents.join("×")}`);
-  }
+  const least = Math.max(0, ...axes.map((axis) => axis.least));
+  const most = Math.min(...axes.map((axis) => axis.least)) + stride[0] - 1;
+  const endPadding = padding >= least && padding <= most ? padding : least;
+  if (padBefore[1] !== padding || 2 * padding > kernel[0] || endPadding > most || endPadding >= kernel[0])
+    throw refused();
+  const options = { kernelSize: kernel[0], stride: stride[0], padding };
   return {
-    options: { kernelSize: kernel[0], stride: stride[0], padding },
-    shape: [channels, ...counts.map(({ even }) => even)],
+    options: endPadding === padding ? options : { ...options, endPadding },
+    shape: [channels, ...axes.map(({ count }) => count)],
+    overhangs: axes.some(({ overhangs }) => overhangs),
   };
 }
 
-export function addMaxPool(
-  chain: ChainBuilder,
-  name: string,
-  options: Window,
-  shape: Shape,
-  unsupported: Unsupported,
-): void {
-  if (2 * options.padding > options.kernelSize) throw unsupported("pads of more than half the window");
+export function addMaxPool(chain: ChainBuilder, name: string, { options, shape }: Pool): void {
   chain.add(maxPool2d(name, options) as AnyLayer, shape);
 }
 
-/** Of windows side by side that fill the map. */
+/** `countsPadding`: whether the mean is of the window's padding too, as of zeros, though not of what is behind it. */
 export function addAveragePool(
   chain: ChainBuilder,
   name: string,
-  { kernelSize, stride, padding }: Window,
-  [, outHeight = 0, outWidth = 0]: Shape,
+  { options, shape, overhangs }: Pool,
+  countsPadding: boolean,
   unsupported: Unsupported,
 ): void {
-  const [, height = 0, width = 0] = chain.shape;
-  const tiles = kernelSize === stride && padding === 0 && outHeight === outWidth;
-  if (!tiles || outHeight * stride !== height || outWidth * stride !== width) {
-    throw unsupported(
-      `averages over ${kernelSize}×${kernelSize}, strides ${stride}, pads ${padding} on ${height}×${width}`,
-    );
-  }
-  addAverage(chain, name, outHeight);
+  if (countsPadding && overhangs) throw unsupported("means that count padding (count_include_pad) with ceil_mode 1");
+  chain.add(averagePool2d(name, { ...options, countIncludePad: countsPadding }) as AnyLayer, shape);
 }
 
-export function addAverage(chain: ChainBuilder, name: string, outputSize: number): void {
+/** Of each whole map. */
+export function addGlobalAverage(chain: ChainBuilder, name: string): void {
   const [channels = 0] = chain.shape;
-  chain.add(adaptiveAveragePool2d(name, { outputSize }) as AnyLayer, [channels, outputSize, outputSize]);
+  chain.add(adaptiveAveragePool2d(name, { outputSize: 1 }) as AnyLayer, [channels, 1, 1]);
 }

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { ShapeError } from "../errors.ts";
-import { featureMap, outputExtent } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";
-import { windowAttributes } from "./onnxGraph.ts";
+import { poolAttributes, poolOptions, poolShape } from "./pool.ts";
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
@@ -12,20 +10,9 @@ import { windowAttributes } from "./onnxGraph.ts";
  */
 export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   kind: "maxPool2d",
-  options: z.strictObject({
-    kernelSize: z.int().positive(),
-    stride: z.int().positive(),
-    padding: z.int().nonnegative().default(0),
-  }),
-  outputShape(name, options, input) {
-    const [channels] = featureMap(name, input);
-    if (options.padding * 2 > options.kernelSize) {
-      throw new ShapeError(`${name}: padding ${options.padding} exceeds half of window ${options.kernelSize}`);
-    }
-    return [channels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
-  },
+  options: z.strictObject(poolOptions),
+  outputShape: poolShape,
   parameters: noParameters,
   withOutputs: outputsFollowInput,
-  onnx: ({ options: { kernelSize, stride, padding } }, input, graph) =>
-    graph.node("MaxPool", [input], windowAttributes(kernelSize, stride, padding)),
+  onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
 };

@@ -14,7 +14,7 @@ export const BINARY_MUL = 131057;
 export const REDUCTION_SUM = 196596;
 export const formats: Record<NumberFormat, number> = { bf16: 2, f32: 3 };
 const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
-export const pooling = { max: 511, average: 1023 } as const;
+export const pooling = { max: 511, averageWithPadding: 767, average: 1023 } as const;
 export const FORWARD_TRAINING = 64;
 const FORWARD_INFERENCE = 96;
 
