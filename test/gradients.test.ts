@@ -173,6 +173,7 @@ describe("finite differences, through the loss", () => {
       relu("relu1"),
       localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
       maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+      averagePool2d("average1", { kernelSize: 2, stride: 1, padding: 1 }),
       conv2d("conv2", { outChannels: 4, kernelSize: 3, stride: 2, padding: 1 }),
       tanh("tanh2"),
       adaptiveAveragePool2d("avg", { outputSize: 2 }),

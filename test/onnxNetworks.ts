@@ -1,6 +1,7 @@
 /** Networks with weights, to be written and read. */
 import {
   adaptiveAveragePool2d,
+  averagePool2d,
   conv2d,
   dropout,
   flatten,
@@ -28,6 +29,7 @@ export const everyKind: Network = {
     localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.6, k: 1.5 }),
     maxPool2d("pool1", { kernelSize: 3, stride: 2, padding: 1 }),
     relu("relu1"),
+    averagePool2d("pool2", { kernelSize: 2, stride: 1, padding: 1, endPadding: 0, countIncludePad: true }),
     adaptiveAveragePool2d("average", { outputSize: 4 }),
     flatten("flatten"),
     dropout("drop", { activeAtEvaluation: true }),
