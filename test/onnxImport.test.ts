@@ -7,13 +7,14 @@ import type { Preprocessing } from "../src/image/preprocess.ts";
 import type { OnnxOptions } from "../src/interop/onnxDescribe.ts";
 import { readOnnx } from "../src/interop/onnxRead.ts";
 import { writeOnnx } from "../src/interop/onnxWrite.ts";
+import { conv2d } from "../src/layers/kinds.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, withInput } from "../src/network/network.ts";
 import { assertClose } from "./assertClose.ts";
-import { floats, readGolden } from "./golden.ts";
+import { drawn, floats, readGolden } from "./golden.ts";
 import { computeImported } from "./onnxCases.ts";
 import { everyKind, weighted } from "./onnxNetworks.ts";
-import { bytesOf } from "./onnxRuntime.ts";
+import { bytesOf, runOnnx } from "./onnxRuntime.ts";
 
 interface TorchCase {
   readonly opset: number;
@@ -82,6 +83,30 @@ describe("what this program writes", () => {
     assert.deepEqual(read.network.layers, shown(network));
     assert.match(read.network.source, /^ONNX model by alexnet/);
     assert.deepEqual(new Map(read.tensors), values);
+  });
+});
+
+describe("a convolution that is padded unevenly", () => {
+  it("gives ONNX Runtime's output, as one with a larger kernel", async () => {
+    const layers = [conv2d("conv", { outChannels: 4, kernelSize: 3, padding: 1, stride: 2 })];
+    const { network, values } = weighted({ ...everyKind, input: [3, 9, 8], layers });
+    const bytes = Buffer.from(await bytesOf(writeOnnx(network, (name) => values.get(name) as Float32Array)));
+    const images = drawn(5, "images", 2 * 3 * 9 * 8, -1, 1);
+    // Field 8, `ints`, four times; sums along both axes stay, and so does the output's shape.
+    const at = bytes.indexOf(Buffer.from("4001400140014001", "hex"));
+    assert.ok(at > 0);
+    for (const pads of ["4000400240024000", "4002400140004001", "4000400040024002"]) {
+      const model = Buffer.from(bytes);
+      model.set(Buffer.from(pads, "hex"), at);
+      const read = readOnnx(model, pads);
+      assert.match(read.network.deviations.join(), /its kernel of 3×3 is one of/);
+      const expected = await runOnnx(model, images, [2, 3, 9, 8]);
+      for (const engine of [createReferenceEngine(), createOneDnnEngine()]) {
+        const actual = await computeImported(engine, read, images, 2);
+        // Sums of 27 products of up to 1.
+        assertClose(actual, expected, { relative: 1e-5, absolute: 1e-6 }, `${pads}, ${engine.name}`);
+      }
+    }
   });
 });
 
