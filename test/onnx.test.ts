@@ -1,3 +1,4 @@
+/** Longer than other tests: all that is compared with ONNX Runtime stands here. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Engine } from "../src/engine/engine.ts";

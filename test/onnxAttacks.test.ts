@@ -1,3 +1,4 @@
+/** Longer than other tests: the ways to misuse a file stand side by side. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
