@@ -25,8 +25,11 @@ export class DataError extends AlexNetError {}
 /** An image file ends before its picture does. */
 export class TruncatedImageError extends DataError {}
 
-/** A checkpoint or a run directory cannot be read or written. */
+/** A checkpoint, a run directory or a model file cannot be read or written. */
 export class CheckpointError extends AlexNetError {}
+
+/** A model file is sound, but has something that networks here do not; the message names it. */
+export class UnsupportedError extends AlexNetError {}
 
 /** A native library is missing, too old, or reported a failure. */
 export class NativeError extends AlexNetError {}

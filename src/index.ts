@@ -24,10 +24,17 @@ export {
   DivergenceError,
   NativeError,
   ShapeError,
+  UnsupportedError,
 } from "./errors.ts";
 export type { Image } from "./image/image.ts";
+export { type CaffeOptions, readCaffeFile } from "./interop/caffeRead.ts";
+export type { ImportedModel } from "./interop/importedModel.ts";
+export type { OnnxOptions } from "./interop/onnxDescribe.ts";
+export { readOnnxFile } from "./interop/onnxRead.ts";
+export { type OnnxFile, writeOnnx } from "./interop/onnxWrite.ts";
 export {
   adaptiveAveragePool2d,
+  averagePool2d,
   conv2d,
   dropout,
   flatten,

@@ -20,12 +20,12 @@ export function equalShapes(a: Shape, b: Shape): boolean {
 
 /**
  * The feature-map formula: ⌊(W − K + 2P) / S⌋ + 1, with W the input's extent, K the window, P the padding on each
- * side, S the stride.
+ * side (2P is the sum of both where they differ), S the stride.
  *
  * Throws ShapeError if the window exceeds the padded input.
  */
 export function outputExtent(name: string, input: Shape, axis: number, window: Window): number {
-  const padded = (input[axis] ?? 0) + 2 * window.padding;
+  const padded = (input[axis] ?? 0) + window.padding + (window.endPadding ?? window.padding);
   if (window.kernelSize > padded) {
     throw new ShapeError(
       `${name}: window ${window.kernelSize} exceeds padded input ${padded} (input [${input.join(", ")}]); use a larger input size`,
@@ -34,11 +34,12 @@ export function outputExtent(name: string, input: Shape, axis: number, window: W
   return Math.floor((padded - window.kernelSize) / window.stride) + 1;
 }
 
-/** A square sliding window, in pixels. */
+/** A square sliding window, in pixels; `endPadding` is that at the bottom and on the right, if it differs. */
 export interface Window {
   readonly kernelSize: number;
   readonly stride: number;
   readonly padding: number;
+  readonly endPadding?: number | undefined;
 }
 
 /**

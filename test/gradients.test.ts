@@ -10,6 +10,7 @@ import { Chain, GradientChain } from "../src/engine/reference/chain.ts";
 import { softmaxCrossEntropy } from "../src/engine/reference/softmaxCrossEntropy.ts";
 import {
   adaptiveAveragePool2d,
+  averagePool2d,
   conv2d,
   dropout,
   flatten,
@@ -75,6 +76,22 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
   maxPool2d: {
     overlapping: { input: [2, 7, 6], layers: [maxPool2d("p", { kernelSize: 3, stride: 2 })] },
     padded: { input: [2, 5, 6], layers: [maxPool2d("p", { kernelSize: 3, stride: 2, padding: 1 })] },
+    "padded at the end": { input: [2, 6, 6], layers: [maxPool2d("p", { kernelSize: 3, stride: 2, endPadding: 1 })] },
+  },
+  averagePool2d: {
+    overlapping: { input: [2, 7, 6], layers: [averagePool2d("p", { kernelSize: 3, stride: 2 })] },
+    "padded, pixels inside": {
+      input: [2, 5, 6],
+      layers: [averagePool2d("p", { kernelSize: 3, stride: 2, padding: 1 })],
+    },
+    "padded, all pixels": {
+      input: [2, 5, 6],
+      layers: [averagePool2d("p", { kernelSize: 3, stride: 2, padding: 1, countIncludePad: true })],
+    },
+    "padded at the end": {
+      input: [2, 6, 6],
+      layers: [averagePool2d("p", { kernelSize: 3, stride: 2, padding: 0, endPadding: 1 })],
+    },
   },
   adaptiveAveragePool2d: {
     even: { input: [2, 6, 4], layers: [adaptiveAveragePool2d("a", { outputSize: 2 })] },
@@ -167,6 +184,7 @@ describe("finite differences, through the loss", () => {
       relu("relu1"),
       localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
       maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+      averagePool2d("average1", { kernelSize: 2, stride: 1, padding: 1 }),
       conv2d("conv2", { outChannels: 4, kernelSize: 3, stride: 2, padding: 1 }),
       tanh("tanh2"),
       adaptiveAveragePool2d("avg", { outputSize: 2 }),

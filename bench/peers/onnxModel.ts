@@ -95,6 +95,9 @@ const operators: {
       intAttribute("size", size),
     ),
   maxPool2d: ({ kernelSize, stride, padding }) => operator("MaxPool", ...window(kernelSize, stride, padding)),
+  averagePool2d: (_options, _input, name) => {
+    throw new ConfigError(`${name}: average pooling is in no network that is compared`);
+  },
   adaptiveAveragePool2d: ({ outputSize }, [, height = 0, width = 0], name) => {
     if (height !== width || height % outputSize !== 0) {
       throw new ConfigError(

@@ -8,6 +8,14 @@
  */
 import type { Shape } from "../shape.ts";
 
+/** A square window of pooling; `endPadding` is that at the bottom and on the right, as at the top and on the left if it is left out. */
+export interface PoolWindow {
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly endPadding?: number | undefined;
+}
+
 /** What each kind of operation is told. A kind of layer is an operation of the same name and options. */
 export interface OpOptions {
   readonly conv2d: {
@@ -26,7 +34,8 @@ export interface OpOptions {
     readonly beta: number;
     readonly k: number;
   };
-  readonly maxPool2d: { readonly kernelSize: number; readonly stride: number; readonly padding: number };
+  readonly maxPool2d: PoolWindow;
+  readonly averagePool2d: PoolWindow & { readonly countIncludePad: boolean };
   readonly adaptiveAveragePool2d: { readonly outputSize: number };
   readonly flatten: object;
   readonly linear: { readonly outFeatures: number };

@@ -27,6 +27,18 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
   ],
   keeps: { reads: "neither", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
+  onnx({ name, options: { outputSize }, inputShape }, input, graph) {
+    const [, height, width] = featureMap(name, inputShape);
+    if (height === outputSize && width === outputSize) return input;
+    if (height % outputSize === 0 && width % outputSize === 0) {
+      const window = { ints: [height / outputSize, width / outputSize] };
+      return graph.node("AveragePool", [input], { kernel_shape: window, strides: window });
+    }
+    // Uneven windows: the mean over rows, then the mean over columns, each a product with a constant matrix.
+    const rows = graph.constant("rows", [outputSize, height], () => shares(height, outputSize));
+    const columns = graph.constant("columns", [width, outputSize], () => transposed(shares(width, outputSize), width));
+    return graph.node("MatMul", [graph.node("MatMul", [rows, input]), columns]);
+  },
 };
 
 /** Windows may differ by a pixel or two; the largest is what an output can see. They are as far apart as the output divides the input, rounded. */
@@ -37,4 +49,19 @@ function largestWindow(extent: number, outputSize: number): Window {
     kernelSize = Math.max(kernelSize, to - from);
   }
   return { kernelSize, stride: Math.max(1, Math.round(extent / outputSize)), padding: 0 };
+}
+
+/** [size, extent]: each pixel's share in the mean of each window along one axis. */
+function shares(extent: number, size: number): Float32Array {
+  const matrix = new Float32Array(size * extent);
+  for (let i = 0; i < size; i++) {
+    const [start, end] = [Math.floor((i * extent) / size), Math.ceil(((i + 1) * extent) / size)];
+    matrix.fill(1 / (end - start), i * extent + start, i * extent + end);
+  }
+  return matrix;
+}
+
+function transposed(matrix: Float32Array, columns: number): Float32Array {
+  const rows = matrix.length / columns;
+  return matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)] as number);
 }

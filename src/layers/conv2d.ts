@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
 import { type LayerKind, reachesWindow, windowFormulas } from "./layer.ts";
+import { windowAttributes } from "./onnxGraph.ts";
 
 /**
  * output[o, y, x] = bias[o] + Σ weight[o, i, ky, kx] · input[i, y·stride − padding + ky, x·stride − padding + kx],
@@ -49,4 +50,9 @@ export const conv2dKind: LayerKind<"conv2d"> = {
   reach: reachesWindow,
   keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
+  onnx({ options, parameters }, input, graph) {
+    const { kernelSize, stride, padding, groups } = options;
+    const attributes = { ...windowAttributes(kernelSize, stride, padding), group: { int: groups } };
+    return graph.node("Conv", [input, ...parameters.map(({ name }) => name)], attributes);
+  },
 };

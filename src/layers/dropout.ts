@@ -20,4 +20,5 @@ export const dropoutKind: LayerKind<"dropout"> = {
   // The mask.
   keeps: { reads: "neither", noteBytes: 4, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
+  onnx: (_op, input) => input,
 };

@@ -20,4 +20,5 @@ export const flattenKind: LayerKind<"flatten"> = {
   reach: reachesSamePlace,
   keeps: { reads: "neither", noteBytes: 0, inPlace: true, order: "other" },
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

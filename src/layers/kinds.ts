@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { OpKind, OpOptions } from "../engine/engine.ts";
 import { adaptiveAveragePool2dKind } from "./adaptiveAveragePool2d.ts";
+import { averagePool2dKind } from "./averagePool2d.ts";
 import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
 import { flattenKind } from "./flatten.ts";
@@ -20,6 +21,7 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   sigmoid: sigmoidKind,
   localResponseNorm: localResponseNormKind,
   maxPool2d: maxPool2dKind,
+  averagePool2d: averagePool2dKind,
   adaptiveAveragePool2d: adaptiveAveragePool2dKind,
   flatten: flattenKind,
   linear: linearKind,
@@ -40,6 +42,7 @@ export const tanh: LayerMaker<"tanh"> = maker("tanh");
 export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
 export const maxPool2d: LayerMaker<"maxPool2d"> = maker("maxPool2d");
+export const averagePool2d: LayerMaker<"averagePool2d"> = maker("averagePool2d");
 export const adaptiveAveragePool2d: LayerMaker<"adaptiveAveragePool2d"> = maker("adaptiveAveragePool2d");
 export const flatten: LayerMaker<"flatten"> = maker("flatten");
 export const linear: LayerMaker<"linear"> = maker("linear");

@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import type { OpKind, OpOptions } from "../engine/engine.ts";
+import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Shape, Window } from "../shape.ts";
+import type { OnnxGraph } from "./onnxGraph.ts";
 
 /** One tensor that a layer learns. */
 export interface ParameterDeclaration {
@@ -63,6 +64,11 @@ export interface LayerKind<K extends OpKind> {
   readonly keeps: KeptForBackward;
   /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
+  /**
+   * Writes what the layer does at evaluation, dropout off, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
+   * values by their full names.
+   */
+  onnx(op: Op<K>, input: string, graph: OnnxGraph): string;
 }
 
 /** A layer of a network: its name, its kind and all its options. Plain JSON. */
@@ -104,9 +110,10 @@ export const keepsOutput: KeptForBackward = { reads: "output", noteBytes: 0, inP
 export function windowFormulas([, height, width]: Shape, window: Window): readonly string[] {
   const extents = height === width ? [width ?? 0] : [height ?? 0, width ?? 0];
   return extents.map((extent) => {
-    const { kernelSize, stride, padding } = window;
-    const steps = (extent - kernelSize + 2 * padding) / stride;
-    const quotient = `(${extent} − ${kernelSize} + 2×${padding}) ÷ ${stride}`;
+    const { kernelSize, stride, padding, endPadding = padding } = window;
+    const steps = (extent - kernelSize + padding + endPadding) / stride;
+    const padded = endPadding === padding ? `2×${padding}` : `${padding} + ${endPadding}`;
+    const quotient = `(${extent} − ${kernelSize} + ${padded}) ÷ ${stride}`;
     return `${Number.isInteger(steps) ? quotient : `⌊${quotient}⌋`} + 1 = ${Math.floor(steps) + 1}`;
   });
 }

@@ -31,4 +31,6 @@ export const linearKind: LayerKind<"linear"> = {
   reach: () => "all",
   keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
+  onnx: ({ parameters }, input, graph) =>
+    graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),
 };

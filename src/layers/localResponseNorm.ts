@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
+import type { OnnxGraph } from "./onnxGraph.ts";
 
 /**
  * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, the sum over the `size` channels j around c at the same place
@@ -28,4 +30,31 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   // The sum of squares and its power.
   keeps: { reads: "input", noteBytes: 8, inPlace: false, order: "other" },
   withOutputs: outputsFollowInput,
+  onnx(op, input, graph) {
+    const { size, alpha, beta, k } = op.options;
+    if (graph.lrn === "decomposed") return decomposed(op, input, graph);
+    const attributes = { size: { int: size }, alpha: { float: alpha }, beta: { float: beta }, bias: { float: k } };
+    return graph.node("LRN", [input], attributes);
+  },
 };
+
+/** From operators that every runtime has: the sum over neighbours, with k, is a 1×1 convolution of the squares. */
+function decomposed({ options, inputShape, name }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
+  const { size, alpha, beta, k } = options;
+  const [channels] = featureMap(name, inputShape);
+  const weight = graph.constant("neighbours", [channels, channels, 1, 1], () => band(channels, size, alpha / size));
+  const bias = graph.constant("k", [channels], () => new Float32Array(channels).fill(k));
+  const sum = graph.node("Conv", [graph.node("Mul", [input, input]), weight, bias]);
+  const divisor = graph.node("Pow", [sum, graph.constant("beta", [], () => Float32Array.of(beta))]);
+  return graph.node("Div", [input, divisor]);
+}
+
+/** [channels, channels]: `value` where two channels are in one window of `size`, 0 elsewhere. */
+function band(channels: number, size: number, value: number): Float32Array {
+  const reach = (size - 1) / 2;
+  const matrix = new Float32Array(channels * channels);
+  for (let c = 0; c < channels; c++) {
+    matrix.fill(value, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+  }
+  return matrix;
+}

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { ShapeError } from "../errors.ts";
-import { featureMap, outputExtent } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput, reachesWindow, windowFormulas } from "./layer.ts";
+import { poolAttributes, poolOptions, poolShape } from "./pool.ts";
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
@@ -11,18 +10,8 @@ import { type LayerKind, noParameters, outputsFollowInput, reachesWindow, window
  */
 export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   kind: "maxPool2d",
-  options: z.strictObject({
-    kernelSize: z.int().positive(),
-    stride: z.int().positive(),
-    padding: z.int().nonnegative().default(0),
-  }),
-  outputShape(name, options, input) {
-    const [channels] = featureMap(name, input);
-    if (options.padding * 2 > options.kernelSize) {
-      throw new ShapeError(`${name}: padding ${options.padding} exceeds half of window ${options.kernelSize}`);
-    }
-    return [channels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
-  },
+  options: z.strictObject(poolOptions),
+  outputShape: poolShape,
   parameters: noParameters,
   describe: (options, input) => ({
     label: "max pooling",
@@ -35,4 +24,5 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   // Where in its window the largest value was.
   keeps: { reads: "neither", noteBytes: 1, inPlace: false, order: "largest" },
   withOutputs: outputsFollowInput,
+  onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
 };

@@ -15,4 +15,5 @@ export const reluKind: LayerKind<"relu"> = {
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Relu", [input]),
 };

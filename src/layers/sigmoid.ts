@@ -15,4 +15,5 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Sigmoid", [input]),
 };

@@ -15,4 +15,5 @@ export const tanhKind: LayerKind<"tanh"> = {
   reach: reachesSamePlace,
   keeps: keepsOutput,
   withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Tanh", [input]),
 };

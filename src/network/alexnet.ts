@@ -6,6 +6,7 @@ import { ConfigError } from "../errors.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import { alexnetHalf } from "./alexnetHalf.ts";
 import { alexnetOwt, alexnetSmall } from "./alexnetOwt.ts";
+import { bvlcAlexnet, caffenet } from "./caffe.ts";
 import type { Network } from "./network.ts";
 
 const alexnet: Network = {
@@ -119,6 +120,8 @@ export const networks: readonly Network[] = [
   alexnetRgb,
   alexnetHalf,
   alexnetSmall,
+  bvlcAlexnet,
+  caffenet,
 ];
 
 /** Throws ConfigError listing the names if there is none of this name. */

@@ -1,5 +1,5 @@
 import { it } from "node:test";
-import { adaptiveAveragePool2d, maxPool2d } from "../../src/layers/kinds.ts";
+import { adaptiveAveragePool2d, averagePool2d, maxPool2d } from "../../src/layers/kinds.ts";
 import { assertClose } from "../assertClose.ts";
 import { behindConvolution, noDraws } from "../chains.ts";
 import { assertAsReference, describeEngines, eps, keptWithin, withProgram } from "./compare.ts";
@@ -33,11 +33,28 @@ describeEngines("pooling", (engine) => {
     assertClose(output, new Float32Array(18).fill(6), keptWithin(engine, { relative: 4 * eps }), "average");
   });
 
+  for (const options of [
+    { padding: 0 },
+    { padding: 1 },
+    { padding: 1, countIncludePad: true },
+    { padding: 0, endPadding: 2 },
+    { padding: 1, endPadding: 0, countIncludePad: true },
+  ]) {
+    it(`average ${JSON.stringify(options)}: within a rounding for each pixel of a window`, async () => {
+      const layers = [averagePool2d("pool", { kernelSize: 3, stride: 2, ...options })];
+      const chain = { input: [21, 9, 14], layers, batchSize: 2 } as const;
+      // Nine pixels of up to 1 in a window; up to four windows for a pixel's gradient.
+      const tolerance = keptWithin(engine, { relative: 4 * eps, absolute: 9 * eps }, 3);
+      await assertAsReference(engine, chain, tolerance);
+      await assertAsReference(engine, behindConvolution(chain), tolerance);
+    });
+  }
+
   it("max: exactly, on maps that are not square, with padding", async () => {
-    for (const padding of [0, 1]) {
+    for (const padding of [{}, { padding: 1 }, { endPadding: 2 }, { padding: 1, endPadding: 0 }]) {
       const chain = {
         input: [21, 9, 14],
-        layers: [maxPool2d("pool", { kernelSize: 3, stride: 2, padding })],
+        layers: [maxPool2d("pool", { kernelSize: 3, stride: 2, ...padding })],
         batchSize: 2,
       } as const;
       // Gradients of overlapping windows add up in any order: up to four terms of 1.

@@ -1,5 +1,6 @@
 import type { OpKind } from "../engine.ts";
 import { adaptiveAveragePool2d } from "./adaptiveAveragePool2d.ts";
+import { averagePool2d } from "./averagePool2d.ts";
 import { conv2d } from "./conv2d.ts";
 import { dropout } from "./dropout.ts";
 import { flatten } from "./flatten.ts";
@@ -19,6 +20,7 @@ export const operations: { readonly [K in OpKind]: Operation<K> } = {
   sigmoid,
   localResponseNorm,
   maxPool2d,
+  averagePool2d,
   adaptiveAveragePool2d,
   flatten,
   linear,

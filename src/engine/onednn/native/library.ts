@@ -15,7 +15,7 @@ export const REDUCTION_SUM = 196596;
 export const binary = { add: 131056, multiply: 131057, subtract: 131061 } as const;
 export const formats: Record<NumberFormat, number> = { bf16: 2, f32: 3 };
 const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
-export const pooling = { max: 511, average: 1023 } as const;
+export const pooling = { max: 511, averageWithPadding: 767, average: 1023 } as const;
 export const FORWARD_TRAINING = 64;
 const FORWARD_INFERENCE = 96;
 

@@ -72,7 +72,12 @@ export interface Window2d {
   readonly kernelSize: number;
   readonly stride: number;
   readonly padding: number;
+  /** At the bottom and on the right, if it differs. */
+  readonly endPadding?: number | undefined;
 }
+
+/** `average` counts pixels inside the map only. */
+export type PoolAlgorithm = "max" | "average" | "averageWithPadding";
 
 export interface LrnOptions {
   readonly size: number;
@@ -125,9 +130,9 @@ export interface Session {
   activationBackward(activation: Activation, gradient: Desc, output: Desc): PrimitiveDesc;
   lrnForward(data: Desc, options: LrnOptions, training: boolean): PrimitiveDesc;
   lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
-  poolForward(algorithm: "max" | "average", src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
+  poolForward(algorithm: PoolAlgorithm, src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
   poolBackward(
-    algorithm: "max" | "average",
+    algorithm: PoolAlgorithm,
     diffSrc: Desc,
     diffDst: Desc,
     window: Window2d,

@@ -71,8 +71,8 @@ function windowArgs(window: ConvolutionWindow): readonly unknown[] {
   return window ? [both(window.stride), DENSE, both(window.padding), both(window.padding)] : [];
 }
 
-function poolArgs({ stride, kernelSize, padding }: Window2d): readonly unknown[] {
-  return [both(stride), both(kernelSize), DENSE, both(padding), both(padding)];
+function poolArgs({ stride, kernelSize, padding, endPadding = padding }: Window2d): readonly unknown[] {
+  return [both(stride), both(kernelSize), DENSE, both(padding), both(endPadding)];
 }
 
 function createSession(library: Library): Session {

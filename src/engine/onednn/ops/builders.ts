@@ -1,6 +1,7 @@
 import type { OpKind } from "../../engine.ts";
 import { buildRelu, buildSigmoid, buildTanh } from "./activation.ts";
 import { buildAdaptiveAveragePool2d } from "./adaptiveAveragePool2d.ts";
+import { buildAveragePool2d } from "./averagePool2d.ts";
 import { buildConv2d } from "./conv2d.ts";
 import { buildDropout } from "./dropout.ts";
 import { buildFlatten } from "./flatten.ts";
@@ -17,6 +18,7 @@ export const builders: { readonly [K in OpKind]: Builder<K> } = {
   sigmoid: buildSigmoid,
   localResponseNorm: buildLocalResponseNorm,
   maxPool2d: buildMaxPool2d,
+  averagePool2d: buildAveragePool2d,
   adaptiveAveragePool2d: buildAdaptiveAveragePool2d,
   flatten: buildFlatten,
   linear: buildLinear,

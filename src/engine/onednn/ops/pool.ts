@@ -1,11 +1,11 @@
-import type { Window2d } from "../native/oneDnn.ts";
+import type { PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import type { BuildContext, Built } from "./op.ts";
 
 /** Pooling over windows that are all alike. Training of max pooling remembers where each maximum was. */
 export function buildPool(
   { plan, training, format }: BuildContext,
-  algorithm: "max" | "average",
+  algorithm: PoolAlgorithm,
   input: Value,
   outputDims: readonly number[],
   window: Window2d,

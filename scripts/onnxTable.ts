@@ -1,0 +1,10 @@
+/** Writes the table of docs/interop-onnx.md anew: which of the ONNX project's models of one operator are read. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { onnxCases } from "../test/onnxCases.ts";
+import { caseTable } from "../test/onnxCaseTable.ts";
+
+const docs = new URL("../docs/interop-onnx.md", import.meta.url);
+const text = readFileSync(docs, "utf8");
+const start = text.indexOf("| model | result |");
+if (start < 0) throw new Error("docs/interop-onnx.md: no table to replace");
+writeFileSync(docs, `${text.slice(0, start)}${caseTable(await onnxCases())}\n`);

@@ -1,0 +1,84 @@
+/** Convolutions as files have them, written as those that there are here. */
+import { UnsupportedError } from "../errors.ts";
+import { conv2d } from "../layers/kinds.ts";
+import type { AnyLayer } from "../layers/layer.ts";
+import type { ChainBuilder } from "./chainBuilder.ts";
+
+/** A window that moves over a map as a file may have it; pairs are along height and width. */
+export interface FileWindow {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly dilation: Pair;
+  readonly padBefore: Pair;
+  readonly padAfter: Pair;
+}
+
+export interface FileConvolution extends FileWindow {
+  readonly outChannels: number;
+  readonly groups: number;
+}
+
+export type Pair = readonly [height: number, width: number];
+
+/** How much larger a kernel may become by zeros. */
+const MOST_GROWTH = 16;
+
+/**
+ * Adds a convolution. One whose kernel is not square, or that is dilated or padded unevenly, is written as one with a larger kernel that has
+ * zeros around or between its weights, which computes the same.
+ *
+ * Throws UnsupportedError, beginning with `what`, if there is no such kernel.
+ */
+export function addConvolution(
+  builder: ChainBuilder,
+  name: string,
+  convolution: FileConvolution,
+  weight: Float32Array,
+  bias: Float32Array | undefined,
+  what: string,
+): void {
+  const { outChannels, kernel, stride, dilation, padBefore, padAfter, groups } = convolution;
+  const [, height = 0, width = 0] = builder.shape;
+  if (stride[0] !== stride[1]) throw new UnsupportedError(`${what}: strides ${stride.join(" and ")} are not the same`);
+  const padding = Math.max(...padBefore, ...padAfter);
+  const [tall, wide] = ([0, 1] as const).map(
+    (axis) => (kernel[axis] - 1) * dilation[axis] + 1 + 2 * padding - padBefore[axis] - padAfter[axis],
+  ) as [number, number];
+  if (tall !== wide) {
+    throw new UnsupportedError(
+      `${what}: kernel_shape ${kernel.join("×")} with pads ${[...padBefore, ...padAfter].join(", ")} is no square window`,
+    );
+  }
+  const isSame = kernel[0] === tall && kernel[1] === tall;
+  if (tall ** 2 > MOST_GROWTH * kernel[0] * kernel[1] && !isSame) {
+    throw new UnsupportedError(`${what}: dilations or pads would need a kernel of ${tall}×${tall}, mostly zeros`);
+  }
+  const layer = conv2d(name, { outChannels, kernelSize: tall, stride: stride[0], padding, groups });
+  const out = [height, width].map((extent) => Math.floor((extent + 2 * padding - tall) / stride[0]) + 1);
+  if (out.some((extent) => extent < 1)) {
+    throw new UnsupportedError(`${what}: window ${tall} exceeds padded input (${height}×${width})`);
+  }
+  if (!isSame) builder.note(`${name}: its kernel of ${kernel.join("×")} is one of ${tall}×${tall} with zeros`);
+  const at = (axis: 0 | 1, k: number) => padding - padBefore[axis] + k * dilation[axis];
+  const values = isSame ? weight : spread(weight, kernel, tall, at);
+  builder.addWeighted(layer as AnyLayer, values, bias, [outChannels, ...out]);
+}
+
+/** The kernels with zeros: element (y, x) goes to row at(0, y), column at(1, x). */
+function spread(
+  weight: Float32Array,
+  [height, width]: Pair,
+  size: number,
+  at: (axis: 0 | 1, k: number) => number,
+): Float32Array {
+  const kernels = weight.length / (height * width);
+  const values = new Float32Array(kernels * size * size);
+  for (let i = 0; i < kernels; i++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        values[(i * size + at(0, y)) * size + at(1, x)] = weight[(i * height + y) * width + x] as number;
+      }
+    }
+  }
+  return values;
+}
