@@ -71,6 +71,26 @@ describe("batches", () => {
     }
   });
 
+  test("what is random follows from the picture and how often it came in the epoch, wherever that is taken up", async () => {
+    const random = { augmentation: { flip: 0.5, shift: 0.3 }, seed: 1, colours: undefined };
+    const options = { preparation: createPreparation({ preprocessing, random }), epoch: 2 };
+    const images = (all: readonly Batch[]) => all.flatMap((batch) => rows(batch));
+    const rows = ({ images, count }: Batch) =>
+      Array.from({ length: count }, (_, row) => images.slice(row * imageSize, (row + 1) * imageSize));
+    const order = permutation(randomStream(1, "shuffle"), 0, 23);
+    const once = images(await collect({ ...options, order }));
+    const inPlace = images(await collect({ ...options, order: Uint32Array.from({ length: 23 }, (_, i) => i) }));
+    for (const [place, index] of order.entries()) assert.deepEqual(once[place], inPlace[index]);
+    const repeated = Uint32Array.of(3, 7, 3, 3, 7, 9, 3);
+    const all = images(await collect({ ...options, order: repeated }));
+    for (const first of [0, 1, 5]) assert.deepEqual(all[first], inPlace[repeated[first] as number]);
+    const uses = [0, 2, 3, 6].map((place) => String(all[place]));
+    // Four uses of one picture with 2 reflections and 19 × 21 places.
+    assert.equal(new Set(uses).size, 4);
+    const later = images(await collect({ ...options, order: repeated, from: 2 }));
+    assert.deepEqual(later, all.slice(2));
+  });
+
   test("pictures are prepared in the memory that is given, and nowhere else", async () => {
     const room = new Float32Array(7 * imageSize).fill(9);
     const into = room.subarray(imageSize, 6 * imageSize);

@@ -26,7 +26,7 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** Of training, where the preparation has something random: a place in the order is the index of a picture's use. Default: as in evaluation. */
+  /** Of training, where the preparation has something random: a picture's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
   readonly epoch?: number | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
@@ -62,6 +62,7 @@ async function* generate(
   imageSize: number,
 ): AsyncGenerator<Batch> {
   const { features } = split;
+  const uses = order && epoch !== undefined ? usesOf(order, split.length) : undefined;
   const labels = new Int32Array(batchSize);
   const length = order?.length ?? split.length;
   const take = (start: number, indices: Uint32Array<ArrayBuffer>) => {
@@ -80,7 +81,8 @@ async function* generate(
     const { indices, count, reading } = batch;
     await reading;
     for (const [number, view] of views.entries()) {
-      if (!features) preparation.prepare({ split, indices, count, epoch, view, images, firstUse: start });
+      const own = uses?.subarray(start, start + count) ?? indices;
+      if (!features) preparation.prepare({ split, indices, uses: own, count, epoch, view, images });
       for (let row = 0; row < count; row++) {
         const index = indices[row] as number;
         labels[row] = split.label(index);
@@ -94,4 +96,17 @@ async function* generate(
     }
     spare = indices;
   }
+}
+
+/**
+ * For each place of an order, the number of that use of a picture, from which what is random in it follows: its position, and where a picture comes
+ * again, so many lengths of the split more.
+ */
+function usesOf(order: Uint32Array, length: number): Uint32Array {
+  const seen = new Uint32Array(length);
+  return order.map((index) => {
+    const earlier = seen[index] as number;
+    seen[index] = earlier + 1;
+    return index + earlier * length;
+  });
 }

@@ -57,7 +57,8 @@ const split: Split = { length: pictures.length, label: () => 0, image: (index) =
 function jobOf(given: Partial<PreparationJob> = {}): PreparationJob {
   const images = new Float32Array(new SharedArrayBuffer(4 * BATCH * imageSize + 64), 64);
   const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % pictures.length);
-  return { split, indices, count: BATCH, epoch: undefined, view: centreView, firstUse: 3, images, ...given };
+  const uses = indices.map((index) => index + 3);
+  return { split, indices, uses, count: BATCH, epoch: undefined, view: centreView, images, ...given };
 }
 
 function prepareAlone(job: PreparationJob): Float32Array {

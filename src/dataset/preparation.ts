@@ -55,11 +55,11 @@ export function createPreparation(options: PreparationOptions): Preparation {
 }
 
 function prepareAlone(
-  { split, indices, count, epoch, view, images, firstUse }: PreparationJob,
+  { split, indices, count, epoch, view, images, uses }: PreparationJob,
   prepare: RowPreparer,
 ): void {
   const imageSize = images.length / indices.length;
   for (let row = 0; row < count; row++) {
-    prepare(split.image(indices[row] as number), firstUse + row, epoch, view, images, row * imageSize);
+    prepare(split.image(indices[row] as number), uses[row] as number, epoch, view, images, row * imageSize);
   }
 }

@@ -48,24 +48,24 @@ export function createHelpers(
   const memories = numberMemories(workers);
   const staging = createStaging();
   /** Tells the board where each picture lies. */
-  const writeJob = ({ split, indices, count, firstUse }: PreparationJob) => {
+  const writeJob = ({ split, indices, uses, count }: PreparationJob) => {
     staging.begin();
     for (let row = 0; row < count; row++) {
       const { data, ...image } = split.image(indices[row] as number);
       const { buffer, byteOffset: offset, length: bytes } = isShared(data) ? data : staging.copy(data, count);
-      board.write(row, { use: firstUse + row, image, memory: memories.numberOf(buffer), offset, bytes });
+      board.write(row, { use: uses[row] as number, image, memory: memories.numberOf(buffer), offset, bytes });
     }
   };
   return {
     prepare(job) {
-      const { count, epoch, view, images, indices, firstUse } = job;
+      const { count, epoch, view, images, indices, uses } = job;
       if (board.joined() === 0 || indices.length !== rows || !isShared(images)) return false;
       writeJob(job);
       board.offer(count, { epoch, view, target: memories.numberOf(images.buffer), targetOffset: images.byteOffset });
       prepareFromBoard(board, prepareRow, imageSize, memories.of);
       for (const row of board.waitForAll()) {
         const image = job.split.image(indices[row] as number);
-        prepareRow(image, firstUse + row, epoch, view, images, row * imageSize);
+        prepareRow(image, uses[row] as number, epoch, view, images, row * imageSize);
       }
       return true;
     },

@@ -25,8 +25,8 @@ export interface PreparationJob {
   /** Of training; undefined where nothing is random. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** Number of the first of these uses in the epoch: each use has random changes of its own. */
-  readonly firstUse: number;
+  /** Of each, the number of this use of it in the epoch: each has random changes of its own. */
+  readonly uses: Uint32Array;
   /** Where they go, one after the other. In shared memory other threads can help. */
   readonly images: Float32Array;
 }
