@@ -19,6 +19,7 @@ Examples:
   alexnet export runs/photos --output photos.pth          for torch.load
   alexnet export runs/photos --output photos.safetensors  for any framework
   alexnet export runs/quick --names layers --output quick.pth
+  alexnet export runs/photos --pixels --output photos.onnx  for ONNX Runtime
 `;
 
 const switches = formatsThat("write").flatMap((format) => format.flags ?? []);

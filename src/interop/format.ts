@@ -35,6 +35,6 @@ export interface ModelFormat {
    * the format's that were given. Formats that other programs alone can write have none.
    */
   write?(path: string, model: Model, weights: TensorSource, flags: ReadonlySet<string>): Promise<void>;
-  /** Opens a file. Throws DataError or UnimplementedError naming the file and what cannot be read. */
+  /** Opens a file. Throws DataError, CheckpointError or UnsupportedError naming the file and what cannot be read. */
   read?(path: string): Promise<ModelFile>;
 }

@@ -1,10 +1,12 @@
 import { ConfigError } from "../errors.ts";
+import { caffeFormat } from "./caffeFormat.ts";
 import type { ModelFormat } from "./format.ts";
+import { onnxFormat } from "./onnxFormat.ts";
 import { pytorchFormat } from "./pytorchFormat.ts";
 import { safetensorsFormat } from "./safetensorsFormat.ts";
 
 /** Every format: the one list. What reads and writes them is loaded when it is needed. */
-export const formats: readonly ModelFormat[] = [safetensorsFormat, pytorchFormat];
+export const formats: readonly ModelFormat[] = [safetensorsFormat, pytorchFormat, onnxFormat, caffeFormat];
 
 /** A format that has what is wanted of it. */
 export type FormatWith<K extends "read" | "write"> = ModelFormat & Required<Pick<ModelFormat, K>>;
