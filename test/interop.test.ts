@@ -12,10 +12,12 @@ import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { verifyModel } from "../src/classifier/verifyModel.ts";
 import { main } from "../src/cli/main.ts";
 import { CheckpointError, ConfigError, DataError } from "../src/errors.ts";
-import { formats } from "../src/interop/formats.ts";
+import { formatsThat } from "../src/interop/formats.ts";
 import { writePytorch } from "../src/interop/pytorchWriter.ts";
 import { tensorNamings } from "../src/interop/tensorNaming.ts";
 import { assertClose } from "./assertClose.ts";
+import { readGolden } from "./golden.ts";
+import { runOnnx } from "./onnxRuntime.ts";
 import { drawingNetwork, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder = "";
@@ -54,7 +56,7 @@ async function writeChanged(file: string): Promise<void> {
   );
 }
 
-for (const { name, endings } of formats) {
+for (const { name, endings } of formatsThat("write").filter(({ read }) => read !== undefined)) {
   for (const naming of tensorNamings) {
     test(`${name}, names ${naming.name}: out and back to the bit, and the same outputs`, async () => {
       const file = at(`${naming.name}${endings[0]}`);
@@ -77,6 +79,42 @@ for (const { name, endings } of formats) {
     });
   }
 }
+
+test("ONNX: every switch counts, the file tells all that its reader needs, and ONNX Runtime says what the run says", async () => {
+  const files = { plain: [], lrn: ["decompose-lrn"], softmax: ["probabilities"], pixels: ["pixels", "probabilities"] };
+  for (const [name, flags] of Object.entries(files)) {
+    const file = at(`${name}.onnx`);
+    await exportModel(at("run"), file, { flags: new Set(flags) });
+    const { largestDifference } = await verifyModel(at("run"), file, { threads: 1 });
+    assert.equal(largestDifference, 0, name);
+    const { model, assumptions } = await importModel(file, at(`onnx-${name}`), {});
+    assert.deepEqual([model.network, model.classNames[9], assumptions], [tinyNetwork, "Ankle boot", []]);
+  }
+  const size = tinyNetwork.input[1] as number;
+  const picture = {
+    width: size,
+    height: size,
+    channels: 1 as const,
+    data: new Uint8Array(size * size).map((_, i) => (i * 37) % 256),
+  };
+  const probabilities = await runOnnx(await readFile(at("pixels.onnx")), picture.data, [1, size, size, 1]);
+  const classifier = await openClassifier(at("onnx-pixels"), { threads: 1 });
+  const scores = new Map((await classifier.predict(picture)).map((score) => [score.className, score.probability]));
+  const expected = classifier.model.classNames.map((name) => scores.get(name) as number);
+  classifier.close();
+  // Sums in another order, f32.
+  assertClose([...probabilities], expected, { relative: 1e-4, absolute: 1e-6 }, "probabilities");
+});
+
+test("Caffe: a .caffemodel becomes a run, and is not written", async () => {
+  const { cases } = await readGolden<{ cases: readonly { readonly name: string; readonly model: string }[] }>("caffe");
+  await writeFile(at("zoo.caffemodel"), Buffer.from(cases[0]?.model ?? "", "base64"));
+  const { model } = await importModel(at("zoo.caffemodel"), at("zoo"), {});
+  assert.equal(model.preprocessing.deviation[0], 1 / 255);
+  const classifier = await openClassifier(at("zoo"), { threads: 1 });
+  classifier.close();
+  await assert.rejects(exportModel(at("run"), at("x.caffemodel")), /^ConfigError: .*its ending names no format/);
+});
 
 test("a file written by export as safetensors needs nothing else to be imported", async () => {
   await exportModel(at("run"), at("alone.safetensors"));
