@@ -31,18 +31,19 @@ export const adam: OptimizerKind<Adam> = {
 /** What Adam and AdamW keep. */
 export const momentNames: readonly string[] = ["firstMoment", "secondMoment"];
 
-/** Adam's step, with decay in the gradient. */
+/** Adam's step, with decay in the gradient, or with weights of which a share is kept: as k · (w + step / k), so that they are read and written once. */
 export function momentStep(
   { beta1, beta2, epsilon }: Pick<Adam, "beta1" | "beta2" | "epsilon">,
   { value, gradient, state: [first, second] }: OptimizerTensors,
   gradientDecay: number,
+  keptShare?: (learningRate: number) => number,
 ): ParameterStep {
   if (!first || !second) throw new Error("adam: expected two tensors of state");
   const decayed = [
     ["multiply", { value: gradientDecay }],
     ["add", gradient],
   ] as const;
-  const [rate, correction]: readonly [Scalar, Scalar] = [{ value: 0 }, { value: 0 }];
+  const [rate, correction, kept]: readonly [Scalar, Scalar, Scalar] = [{ value: 0 }, { value: 0 }, { value: 1 }];
   // m + (1 − β)·(g − m), which for equal numbers changes nothing.
   const towards = (mean: Assignment["target"], beta: number) =>
     [
@@ -69,11 +70,13 @@ export function momentStep(
           ["multiply", first],
           ["multiply", rate],
           ["add", value],
+          ...(keptShare ? [["multiply", kept] as const] : []),
         ],
       },
     ],
     set({ learningRate, step }) {
-      rate.value = -learningRate / (1 - beta1 ** step);
+      kept.value = keptShare?.(learningRate) ?? 1;
+      rate.value = -learningRate / (1 - beta1 ** step) / kept.value;
       correction.value = 1 / (1 - beta2 ** step);
     },
   };

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Scalar } from "../engine/engine.ts";
 import { momentNames, momentOptions, momentStep } from "./adam.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 
@@ -18,17 +17,7 @@ export type AdamW = z.infer<typeof adamWSchema>;
 export const adamW: OptimizerKind<AdamW> = {
   schema: adamWSchema,
   state: () => momentNames,
-  step(options, tensors, weightDecay) {
-    const { value } = tensors;
-    const kept: Scalar = { value: 1 };
-    const moments = momentStep(options, tensors, 0);
-    return {
-      assignments: [{ target: value, from: value, operations: [["multiply", kept]] }, ...moments.assignments],
-      set(place) {
-        kept.value = 1 - place.learningRate * weightDecay;
-        moments.set(place);
-      },
-    };
-  },
+  step: (options, tensors, weightDecay) =>
+    momentStep(options, tensors, 0, (learningRate) => 1 - learningRate * weightDecay),
   describe: ({ beta1, beta2, weightDecay }) => `AdamW, β ${beta1} and ${beta2}, decay ${weightDecay}`,
 };
