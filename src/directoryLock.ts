@@ -56,17 +56,30 @@ async function claim(own: string): Promise<boolean> {
   }
 }
 
+/** The living process that has a directory's lock, or tries to get it; undefined if there is none. Changes nothing. */
+export async function directoryHolder(directory: string): Promise<number | undefined> {
+  const living = (await claimsOn(directory)).flatMap(({ pid, isAlive }) => (isAlive ? [pid] : []));
+  return living.length > 0 ? Math.min(...living) : undefined;
+}
+
 /** The other processes that hold the lock or try to. Removes the files of dead ones. */
 async function livingHolders(directory: string, own: string): Promise<number[]> {
   const living: number[] = [];
-  for (const name of await readdir(directory)) {
-    const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
-    const file = join(directory, name);
-    if (pid === undefined || began === undefined || file === own) continue;
-    if (beginningOf(Number(pid)) === began) living.push(Number(pid));
+  for (const { file, pid, isAlive } of await claimsOn(directory)) {
+    if (file === own) continue;
+    if (isAlive) living.push(pid);
     else await rm(file, { force: true });
   }
   return living;
+}
+
+/** The files that processes put down to lock a directory. */
+async function claimsOn(directory: string) {
+  return (await readdir(directory)).flatMap((name) => {
+    const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
+    if (pid === undefined || began === undefined) return [];
+    return [{ file: join(directory, name), pid: Number(pid), isAlive: beginningOf(Number(pid)) === began }];
+  });
 }
 
 /**

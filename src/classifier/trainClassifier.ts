@@ -2,6 +2,7 @@ import { mkdir, rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
@@ -138,7 +139,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     await truncateLog(directory, start.iteration);
     if (checkpoint) await restoreCheckpoint(checkpoint, weights, optimizer);
     else await initialize(program, prepared);
-    if (!finished) observer?.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    const { iteration } = start;
+    const epoch = start.epoch + start.images / dataset.train.length;
+    if (!finished) observer?.onStart?.({ directory, config, epoch, iteration });
     const recorder = await createRecorder({
       start,
       directory,
@@ -159,7 +162,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       preparation,
       classNames,
     };
-    const { position, end } = await train(training, start, recorder.listener);
+    const { position, end } = await recordingDivergence(directory, () => train(training, start, recorder.listener));
     if (!finished) await recorder.finish(position);
     const evaluation = finished
       ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })

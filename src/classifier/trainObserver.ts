@@ -18,8 +18,13 @@ export interface TrainProgress {
 
 /** Told what happens in a run. */
 export interface TrainObserver {
-  /** `epoch` is where training begins: above 0 when a run is taken up again. */
-  onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
+  /** `epoch` and `iteration` are where training begins: above 0 when a run is taken up again. */
+  onStart?(run: {
+    readonly directory: string;
+    readonly config: RunConfig;
+    readonly epoch: number;
+    readonly iteration: number;
+  }): void;
   /** Facts and warnings for people. */
   onMessage?(message: string): void;
   /** While a data set is downloaded. */
@@ -28,5 +33,7 @@ export interface TrainObserver {
   onPacking?(images: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
+  /** Every line of the log. */
+  onLog?(entry: LogEntry): void;
   onEpoch?(entry: LogEntry): void;
 }

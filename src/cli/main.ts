@@ -4,10 +4,13 @@ import { AlexNetError } from "../errors.ts";
 import { addAugment } from "./augment.ts";
 import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
+import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
+import { addLive } from "./live.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
+import { addRuns } from "./runs.ts";
 import { addSummary } from "./summary.ts";
 import { addTrain } from "./train.ts";
 
@@ -27,7 +30,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: 80 })
     .addHelpText("after", examples);
   addTrain(program, argv);
-  for (const add of [addEvaluate, addPredict, addAugment, addSummary, addCheck, addBench, addDoctor]) add(program);
+  for (const add of [
+    addEvaluate,
+    addPredict,
+    addLive,
+    addRuns,
+    addCompare,
+    addAugment,
+    addSummary,
+    addCheck,
+    addBench,
+    addDoctor,
+  ])
+    add(program);
   for (const command of program.commands) command.exitOverride().configureHelp({ helpWidth: 80 });
   try {
     process.exitCode = 0;

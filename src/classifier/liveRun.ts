@@ -1,0 +1,153 @@
+/** What is to be seen of a run that another process trains. Only reads, and computes little: see `createLiveRun`. */
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { directoryHolder } from "../directoryLock.ts";
+import { drawCurves } from "../report/curves.ts";
+import { type LiveData, type LiveFigures, type LivePieces, livePieces, renderLivePage } from "../report/livePage.ts";
+import { formatPercent } from "../report/numbers.ts";
+import { drawPace } from "../report/paceChart.ts";
+import { readFirstFilters } from "./firstFilters.ts";
+import { figuresOf, readRun, type StoredRun } from "./runState.ts";
+
+/** What is shown at some moment, and what it is called. */
+export interface LiveView {
+  readonly version: string;
+  readonly page: string;
+  readonly pieces: LivePieces;
+}
+
+/** A run as it is looked at. */
+export interface LiveRun {
+  /** What is to be seen now. Throws CheckpointError if the run's files cannot be read. */
+  view(): Promise<LiveView>;
+}
+
+/** The training has the processor for at least this share of the time: an image drawn in 0.1 s is not drawn again for 10 s. */
+const SHARE_OF_TIME = 0.01;
+
+/**
+ * Looks at a run directory, in which there need not be a run yet.
+ *
+ * It is drawn when somebody looks and something has changed since; and so seldom that drawing takes 1 % of one core at most, since a
+ * training on all cores waits for the slowest of them.
+ */
+export function createLiveRun(directory: string): LiveRun {
+  let drawn: Promise<LiveView> | undefined;
+  let shown = "";
+  let next = 0;
+  return {
+    async view() {
+      const state = await stateOf(directory);
+      if (drawn && (state === shown || performance.now() < next)) return drawn;
+      shown = state;
+      next = Infinity;
+      const before = process.cpuUsage();
+      drawn = draw(directory, state);
+      try {
+        return await drawn;
+      } catch (error) {
+        drawn = undefined;
+        throw error;
+      } finally {
+        const { user, system } = process.cpuUsage(before);
+        next = performance.now() + (user + system) / 1000 / SHARE_OF_TIME;
+      }
+    },
+  };
+}
+
+/** Differs whenever there is something new: sizes and times of files, and the process that trains. */
+async function stateOf(directory: string): Promise<string> {
+  const files = ["config.json", "log.jsonl", "diverged.txt", "report.html", basename(checkpointFiles(directory).last)];
+  const parts = await Promise.all(
+    files.map(async (name) => {
+      const found = await stat(join(directory, name)).catch(() => undefined);
+      return found ? `${found.size}.${Math.round(found.mtimeMs)}` : "";
+    }),
+  );
+  const holder = (await fileExists(directory)) ? await directoryHolder(directory) : undefined;
+  return [...parts, holder ?? ""].join("-");
+}
+
+async function draw(directory: string, version: string): Promise<LiveView> {
+  const data = (await fileExists(join(directory, "config.json")))
+    ? await dataOf(await readRun(directory))
+    : await waitingData(directory);
+  const pieces = livePieces(data);
+  return { version, pieces, page: renderLivePage(data, pieces, version) };
+}
+
+/** Before a run has begun, while a data set is downloaded or packed. */
+async function waitingData(directory: string): Promise<LiveData> {
+  const title = basename(directory);
+  return {
+    title,
+    directory,
+    status: "Getting ready: data are loaded, downloaded or packed, and the network is compiled.",
+    figures: { epoch: 0, epochs: 0, iteration: 0, seconds: 0, watched: "test" },
+    curves: await bothCurves([], title),
+    command: "",
+  };
+}
+
+async function dataOf(run: StoredRun): Promise<LiveData> {
+  const { directory, config, log } = run;
+  const title = `${config.network.name} on ${basename(config.dataset.name)}`;
+  const filters = await readFirstFilters(directory);
+  return {
+    title,
+    directory,
+    status: statusOf(run),
+    figures: await liveFigures(run),
+    curves: await bothCurves(log, title),
+    ...(log.length > 0 ? { pace: await drawPace(log, title) } : {}),
+    ...(filters ? { filters } : {}),
+    command: config.command,
+  };
+}
+
+async function bothCurves(log: StoredRun["log"], title: string): Promise<LiveData["curves"]> {
+  const [wide, narrow] = [drawCurves(log, { title, format: "wide" }), drawCurves(log, { title, format: "narrow" })];
+  return { wide: await wide, narrow: await narrow };
+}
+
+/** Changes with the state and with each evaluation only: a screen reader reads it out. */
+function statusOf(run: StoredRun): string {
+  const { lastAccuracy, bestAccuracy = 0, bestEpoch = 0 } = figuresOf(run);
+  const states: Readonly<Record<StoredRun["state"], string>> = {
+    running: "Training.",
+    finished: "Finished: report.html in its directory has more.",
+    interrupted: "Stopped before its end; go on with --resume.",
+    diverged: `Diverged. ${run.divergence ?? ""}`,
+  };
+  const { watched } = run.config.dataset;
+  const tested =
+    lastAccuracy === undefined
+      ? ""
+      : ` ${formatPercent(lastAccuracy)} of the ${watched} images right, best ${formatPercent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
+  return states[run.state] + tested;
+}
+
+async function liveFigures(run: StoredRun): Promise<LiveFigures> {
+  const { config, log, directory, state } = run;
+  const { epoch, epochs, iteration, trainLoss, trainAccuracy, lastAccuracy, bestAccuracy, seconds } = figuresOf(run);
+  const last = log.at(-1);
+  const saved = (await stat(checkpointFiles(directory).last).catch(() => undefined))?.mtime;
+  return {
+    epoch,
+    epochs,
+    iteration,
+    ...(trainLoss === undefined ? {} : { trainLoss }),
+    ...(trainAccuracy === undefined ? {} : { trainAccuracy }),
+    ...(lastAccuracy === undefined ? {} : { testAccuracy: lastAccuracy }),
+    ...(bestAccuracy === undefined ? {} : { bestAccuracy }),
+    ...(last ? { examplesPerSecond: last.examplesPerSecond } : {}),
+    seconds,
+    ...(last && state === "running"
+      ? { secondsLeft: ((epochs - epoch) * config.dataset.trainImages) / last.examplesPerSecond }
+      : {}),
+    ...(saved ? { saved } : {}),
+    watched: config.dataset.watched,
+  };
+}

@@ -1,0 +1,170 @@
+import type { Mark } from "vega";
+import { axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
+import type { ComparedRun } from "./comparison.ts";
+import { niceStep, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
+import { printable, truncateStart } from "./text.ts";
+
+/** The rest of Okabe and Ito's palette that shows on white; after them the same with dashes. */
+const hues = [colours.blue, colours.orange, colours.green, "#cc79a7", "#56b4e9", "#e69f00", colours.ink] as const;
+const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
+
+/** What is drawn of each run. */
+export interface ComparedMeasure {
+  readonly title: string;
+  readonly axis: string;
+  /** A fraction, or a number from 0 up. */
+  readonly scale: "fraction" | "positive";
+  readonly seriesOf: (run: ComparedRun) => Series;
+}
+
+/** Accuracy and losses: each a chart of its own. */
+export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "train-accuracy", ComparedMeasure>> = {
+  accuracy: {
+    title: "Accuracy on images not trained on",
+    axis: "accuracy",
+    scale: "fraction",
+    seriesOf: ({ letter, log }) => seriesOf(letter, log, ({ testAccuracy }) => testAccuracy),
+  },
+  "train-loss": {
+    title: "Train loss",
+    axis: "loss",
+    scale: "positive",
+    seriesOf: ({ letter, log }) => seriesOf(letter, trainingLines(log), ({ trainLoss }) => trainLoss),
+  },
+  "train-accuracy": {
+    title: "Train accuracy",
+    axis: "accuracy",
+    scale: "fraction",
+    seriesOf: ({ letter, log }) => seriesOf(letter, trainingLines(log), ({ trainAccuracy }) => trainAccuracy),
+  },
+};
+
+const legendRow = 20;
+const intervals = 5;
+
+/** Draws one measure of several runs over each other, as SVG: a line each, with the run's letter at its end. */
+export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMeasure): Promise<string> {
+  const lines = runs.map((run, i) => ({ run, series: measure.seriesOf(run), dataset: `run-${i}`, ...strokeOf(i) }));
+  const all = lines.flatMap(({ series }) => series.points);
+  const lastEpoch = Math.max(0, ...all.map(({ epoch }) => epoch)) || 1;
+  const step =
+    measure.scale === "fraction" ? 1 / intervals : niceStep(Math.max(0, ...all.map((p) => p.value)), intervals);
+  const top = intervals * step;
+  const bottom = measure.scale === "fraction" ? floorOf(all.map(({ value }) => value)) : 0;
+  return drawChart(
+    { title: measure.title, width: 596, height: 312, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
+    {
+      data: lines.map(({ dataset, series }) => ({ name: dataset, values: [...series.points] })),
+      scales: [
+        { name: "epoch", type: "linear", range: "width", domain: [0, 1.02 * lastEpoch] },
+        { name: "value", type: "linear", range: "height", domain: [bottom, top] },
+      ],
+      axes: [
+        { ...axisStyle, orient: "bottom", scale: "epoch", title: "epoch", tickCount: 8 },
+        {
+          ...axisStyle,
+          orient: "left",
+          scale: "value",
+          title: measure.axis,
+          tickCount: intervals,
+          grid: true,
+          titleX: -54,
+        },
+      ],
+      marks: lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
+    },
+  );
+}
+
+interface ComparedLine {
+  readonly run: ComparedRun;
+  readonly series: Series;
+  readonly dataset: string;
+  readonly colour: string;
+  readonly dash: readonly number[];
+}
+
+function strokeOf(index: number): Pick<ComparedLine, "colour" | "dash"> {
+  // Neighbours differ in both, so that they can be told apart without colours.
+  return {
+    colour: hues[index % hues.length] as string,
+    dash: dashes[(index + Math.floor(index / hues.length)) % dashes.length] as readonly number[],
+  };
+}
+
+/** The highest tenth that all values are above, if they all are above a half: there the last points matter. */
+function floorOf(values: readonly number[]): number {
+  const lowest = Math.min(1, ...values);
+  return lowest < 0.5 ? 0 : Math.min(0.9, Math.floor(lowest * 10) / 10);
+}
+
+function lineMarks({ dataset, series, run, colour, dash }: ComparedLine): Mark[] {
+  const at = { x: { scale: "epoch", field: "epoch" }, y: { scale: "value", field: "value" } };
+  const last = series.points.at(-1);
+  const path: Mark = {
+    type: "line",
+    name: `${dataset}-line`,
+    from: { data: dataset },
+    encode: {
+      enter: { ...at, stroke: { value: colour }, strokeWidth: { value: 2 }, strokeDash: { value: [...dash] } },
+    },
+  };
+  const point: Mark = {
+    type: "symbol",
+    name: `${dataset}-points`,
+    from: { data: dataset },
+    encode: { enter: { ...at, fill: { value: colour }, size: { value: series.points.length > 1 ? 14 : 60 } } },
+  };
+  if (!last) return [];
+  const end: Mark = {
+    type: "text",
+    name: `${dataset}-letter`,
+    encode: {
+      enter: {
+        x: { scale: "epoch", value: last.epoch, offset: 8 },
+        y: { scale: "value", value: last.value },
+        text: { value: run.letter },
+        baseline: { value: "middle" },
+        font: { value: chartFont },
+        fontSize: { value: fontSize - 1 },
+        fontWeight: { value: "bold" },
+        fill: { value: colour },
+      },
+    },
+  };
+  return [path, ...(series.points.length <= 60 ? [point] : []), end];
+}
+
+/** A piece of the line, the letter, the run and its last value, above the plot. */
+function legendMarks({ run, series, colour, dash }: ComparedLine, row: number): Mark[] {
+  const y = { value: legendRow * row - 4 + legendRow / 2 };
+  const last = series.last === undefined ? "–" : series.last.toFixed(3);
+  const key: Mark = {
+    type: "rule",
+    encode: {
+      enter: {
+        x: { value: 0 },
+        x2: { value: 30 },
+        y,
+        stroke: { value: colour },
+        strokeWidth: { value: 2 },
+        strokeDash: { value: [...dash] },
+      },
+    },
+  };
+  const label: Mark = {
+    type: "text",
+    encode: {
+      enter: {
+        x: { value: 40 },
+        y,
+        text: { value: `${run.letter}  ${truncateStart(printable(run.run), 60)}  ${last}` },
+        baseline: { value: "middle" },
+        font: { value: chartFont },
+        fontSize: { value: fontSize },
+        fill: { value: colours.ink },
+      },
+    },
+  };
+  return [key, label];
+}
