@@ -73,7 +73,7 @@ async function assertRefused(args: string, message: RegExp, env?: Readonly<Recor
 const listing = async () => (await readdir(folder)).sort();
 
 test("help: every command has examples, and no line is longer than 80 columns", async () => {
-  const commands = ["train", "evaluate", "predict", "summary", "check", "doctor"];
+  const commands = ["train", "evaluate", "predict", "live", "runs", "compare", "summary", "check", "doctor"];
   await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
     const { exit, stdout } = await alexnet(args);
     assert.equal(exit, 0);

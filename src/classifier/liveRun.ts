@@ -4,8 +4,14 @@ import { basename, join } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { drawCurves } from "../report/curves.ts";
-import { type LiveData, type LiveFigures, type LivePieces, livePieces, renderLivePage } from "../report/livePage.ts";
-import { formatPercent } from "../report/numbers.ts";
+import {
+  type LiveData,
+  type LiveFigures,
+  type LivePieces,
+  livePieces,
+  renderLivePage,
+  unbrokenPercent,
+} from "../report/livePage.ts";
 import { drawPace } from "../report/paceChart.ts";
 import { readFirstFilters } from "./firstFilters.ts";
 import { figuresOf, readRun, type StoredRun } from "./runState.ts";
@@ -23,16 +29,18 @@ export interface LiveRun {
   view(): Promise<LiveView>;
 }
 
-/** The training has the processor for at least this share of the time: an image drawn in 0.1 s is not drawn again for 10 s. */
+/** What drawing may take of one core: a page that takes 0.1 s is not drawn again for 10 s. */
 const SHARE_OF_TIME = 0.01;
 
 /**
  * Looks at a run directory, in which there need not be a run yet.
  *
- * It is drawn when somebody looks and something has changed since; and so seldom that drawing takes 1 % of one core at most, since a
- * training on all cores waits for the slowest of them.
+ * It is drawn when somebody looks and something has changed since; and so seldom that drawing takes at most `shareOfTime` of one core, since
+ * a training on all cores waits for the slowest of them.
  */
-export function createLiveRun(directory: string): LiveRun {
+export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
+  // What drawing needs is loaded first: that takes longer than drawing, and would put off the next one.
+  await bothCurves([], "");
   let drawn: Promise<LiveView> | undefined;
   let shown = "";
   let next = 0;
@@ -51,7 +59,7 @@ export function createLiveRun(directory: string): LiveRun {
         throw error;
       } finally {
         const { user, system } = process.cpuUsage(before);
-        next = performance.now() + (user + system) / 1000 / SHARE_OF_TIME;
+        next = performance.now() + (user + system) / 1000 / shareOfTime;
       }
     },
   };
@@ -125,7 +133,7 @@ function statusOf(run: StoredRun): string {
   const tested =
     lastAccuracy === undefined
       ? ""
-      : ` ${formatPercent(lastAccuracy)} of the ${watched} images right, best ${formatPercent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
+      : ` ${unbrokenPercent(lastAccuracy)} of the ${watched} images right, best ${unbrokenPercent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
   return states[run.state] + tested;
 }
 

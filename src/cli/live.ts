@@ -82,7 +82,7 @@ async function startServer(
     import("../classifier/liveRun.ts"),
   ]);
   try {
-    return await serveLive(createLiveRun(run), address);
+    return await serveLive(await createLiveRun(run), address);
   } catch (error) {
     if (!parent || !(error instanceof ConfigError)) throw error;
     // The parent says it: one message, not two.

@@ -24,14 +24,15 @@ export async function startLive(run: string, { host, port }: LiveAddress): Promi
     child.once("error", (error) => resolve({ problem: `live: cannot be started: ${error.message}` }));
     child.once("exit", (code) => resolve({ problem: `live: ended before it served anything (exit ${code})` }));
   });
-  if ("problem" in message) throw new ConfigError(message.problem);
+  const end = () => {
+    if (child.connected) child.disconnect();
+  };
+  if ("problem" in message) {
+    end();
+    throw new ConfigError(message.problem);
+  }
   // Neither keeps this process from ending; at its end the connection closes, which the server takes as its own.
   child.unref();
   child.channel?.unref();
-  return {
-    url: message.url,
-    end() {
-      if (child.connected) child.disconnect();
-    },
-  };
+  return { url: message.url, end };
 }

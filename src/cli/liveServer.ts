@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from "node:net";
 import type { LiveRun } from "../classifier/liveRun.ts";
 import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
-import { livePolicy } from "../report/livePage.ts";
+import { livePolicy } from "../report/liveScript.ts";
 
 export interface LiveServer {
   readonly url: string;
@@ -105,6 +105,8 @@ function isKnownHost(header: string | undefined, names: ReadonlySet<string>): bo
   return names.has(host) || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
+/** Of a path, whatever it looks like; undefined of anything else. */
 function parseTarget(target: string): URL | undefined {
-  return URL.canParse(target, "http://localhost") ? new URL(target, "http://localhost") : undefined;
+  const url = `http://localhost${target}`;
+  return target.startsWith("/") && URL.canParse(url) ? new URL(url) : undefined;
 }

@@ -1,7 +1,8 @@
 import type { Mark } from "vega";
 import { axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
 import type { ComparedRun } from "./comparison.ts";
-import { niceStep, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
+import type { Place } from "./curveMarks.ts";
+import { niceStep, type Point, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncateStart } from "./text.ts";
 
 /** The rest of Okabe and Ito's palette that shows on white; after them the same with dashes. */
@@ -40,6 +41,8 @@ export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "trai
 };
 
 const legendRow = 20;
+const letterSize = fontSize - 1;
+const [width, height] = [596, 312];
 const intervals = 5;
 
 /** Draws one measure of several runs over each other, as SVG: a line each, with the run's letter at its end. */
@@ -51,8 +54,15 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
     measure.scale === "fraction" ? 1 / intervals : niceStep(Math.max(0, ...all.map((p) => p.value)), intervals);
   const top = intervals * step;
   const bottom = measure.scale === "fraction" ? floorOf(all.map(({ value }) => value)) : 0;
+  const ended = lines.filter(({ series }) => series.points.length > 0);
+  const places = spread(
+    ended.map(({ series }) => {
+      const { epoch, value } = series.points.at(-1) as Point;
+      return { x: (width * epoch) / (1.02 * lastEpoch) + 8, y: (height * (top - value)) / (top - bottom) };
+    }),
+  );
   return drawChart(
-    { title: measure.title, width: 596, height: 312, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
+    { title: measure.title, width, height, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
     {
       data: lines.map(({ dataset, series }) => ({ name: dataset, values: [...series.points] })),
       scales: [
@@ -71,7 +81,10 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
           titleX: -54,
         },
       ],
-      marks: lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
+      marks: [
+        ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
+        ...ended.map((line, i) => letterMark(line, places[i] as Place)),
+      ],
     },
   );
 }
@@ -85,11 +98,10 @@ interface ComparedLine {
 }
 
 function strokeOf(index: number): Pick<ComparedLine, "colour" | "dash"> {
-  // Neighbours differ in both, so that they can be told apart without colours.
-  return {
-    colour: hues[index % hues.length] as string,
-    dash: dashes[(index + Math.floor(index / hues.length)) % dashes.length] as readonly number[],
-  };
+  const hue = index % hues.length;
+  // Neighbours differ in both, so that they can be told apart without colours; no two of 26 are the same in both.
+  const dash = (hue + Math.floor(index / hues.length)) % dashes.length;
+  return { colour: hues[hue] as string, dash: dashes[dash] as readonly number[] };
 }
 
 /** The highest tenth that all values are above, if they all are above a half: there the last points matter. */
@@ -98,9 +110,9 @@ function floorOf(values: readonly number[]): number {
   return lowest < 0.5 ? 0 : Math.min(0.9, Math.floor(lowest * 10) / 10);
 }
 
-function lineMarks({ dataset, series, run, colour, dash }: ComparedLine): Mark[] {
+function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
   const at = { x: { scale: "epoch", field: "epoch" }, y: { scale: "value", field: "value" } };
-  const last = series.points.at(-1);
+  if (series.points.length === 0) return [];
   const path: Mark = {
     type: "line",
     name: `${dataset}-line`,
@@ -115,24 +127,41 @@ function lineMarks({ dataset, series, run, colour, dash }: ComparedLine): Mark[]
     from: { data: dataset },
     encode: { enter: { ...at, fill: { value: colour }, size: { value: series.points.length > 1 ? 14 : 60 } } },
   };
-  if (!last) return [];
-  const end: Mark = {
+  return [path, ...(series.points.length <= 60 ? [point] : [])];
+}
+
+/** A run's letter at a line's end. */
+function letterMark({ dataset, run, colour }: ComparedLine, { x, y }: Place): Mark {
+  return {
     type: "text",
     name: `${dataset}-letter`,
     encode: {
       enter: {
-        x: { scale: "epoch", value: last.epoch, offset: 8 },
-        y: { scale: "value", value: last.value },
+        x: { value: x },
+        y: { value: y },
         text: { value: run.letter },
         baseline: { value: "middle" },
         font: { value: chartFont },
-        fontSize: { value: fontSize - 1 },
+        fontSize: { value: letterSize },
         fontWeight: { value: "bold" },
         fill: { value: colour },
       },
     },
   };
-  return [path, ...(series.points.length <= 60 ? [point] : []), end];
+}
+
+/** Places moved down so far that no two letters lie on each other. */
+export function spread(places: readonly Place[]): readonly Place[] {
+  const placed: Place[] = [];
+  const result = [...places];
+  for (const i of places.map((_, i) => i).sort((a, b) => (places[a] as Place).y - (places[b] as Place).y)) {
+    const { x, y } = places[i] as Place;
+    const above = placed.filter((other) => Math.abs(other.x - x) < letterSize).map((other) => other.y + letterSize + 1);
+    const place = { x, y: Math.max(y, ...above) };
+    placed.push(place);
+    result[i] = place;
+  }
+  return result;
 }
 
 /** A piece of the line, the letter, the run and its last value, above the plot. */

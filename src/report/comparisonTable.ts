@@ -24,8 +24,8 @@ export function comparedFigures(run: ComparedRun): readonly (readonly [name: str
     ["train loss", loss(trainLoss)],
     ["images/s", examplesPerSecond === undefined ? "–" : formatMagnitude(examplesPerSecond)],
     ["trained for", formatDuration(run.seconds)],
-    ["parameters", `${formatMagnitude(run.parameters / 1e6)} M`],
-    ["MACs/image", `${formatMagnitude(run.macs / 1e6)} M`],
+    ["parameters", formatCount(run.parameters)],
+    ["MACs/image", formatCount(run.macs)],
   ];
 }
 

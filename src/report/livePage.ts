@@ -1,6 +1,6 @@
 /** The page of a run that goes on: the same file for all of its life, whose pieces the server sends anew. */
-import { createHash } from "node:crypto";
 import { reportStyle } from "./htmlStyle.ts";
+import { liveScript } from "./liveScript.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "./numbers.ts";
 
@@ -61,7 +61,7 @@ function figureItems(figures: LiveFigures): Markup {
   const { epoch, epochs, iteration, trainLoss, trainAccuracy, testAccuracy, bestAccuracy, watched } = figures;
   const { examplesPerSecond, seconds, secondsLeft, saved } = figures;
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
-    ["epoch", `${epoch.toFixed(2)} of ${epochs}`],
+    ["epoch", `${Number(epoch.toFixed(2))} of ${epochs}`],
     ["iteration", formatCount(iteration)],
     ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     ["train accuracy", percent(trainAccuracy)],
@@ -75,8 +75,13 @@ function figureItems(figures: LiveFigures): Markup {
   return html`${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`)}`;
 }
 
+/** A line must not break before the per cent sign. */
+export function unbrokenPercent(fraction: number): string {
+  return formatPercent(fraction).replace(" ", "\u00a0");
+}
+
 function percent(fraction: number | undefined): string | undefined {
-  return fraction === undefined ? undefined : formatPercent(fraction).replace(" ", "\u00a0");
+  return fraction === undefined ? undefined : unbrokenPercent(fraction);
 }
 
 function filterFigure(filters: LiveData["filters"]): Markup {
@@ -87,62 +92,17 @@ function filterFigure(filters: LiveData["filters"]): Markup {
   return html`<img src="${source}" alt="The ${count} filters of the first layer, ${size} weights each">`;
 }
 
-/** Asks for what is new while the page is looked at. `version` is what the server calls the state that is shown. */
-const script = `
-const button = document.getElementById("pause"), lost = document.getElementById("lost");
-const shown = {};
-let version = document.body.dataset.version, paused = false;
-async function update() {
-  if (paused || document.hidden) return;
-  try {
-    const answer = await fetch("pieces?version=" + encodeURIComponent(version), { cache: "no-store" });
-    if (!answer.ok) throw new Error(answer.statusText);
-    lost.hidden = true;
-    if (answer.status === 204) return;
-    const news = await answer.json();
-    version = news.version;
-    for (const [id, piece] of Object.entries(news.pieces)) {
-      if (shown[id] === piece) continue;
-      shown[id] = piece;
-      document.getElementById(id).innerHTML = piece;
-    }
-  } catch {
-    lost.hidden = false;
-  }
-}
-button.hidden = false;
-button.addEventListener("click", () => {
-  paused = !paused;
-  button.textContent = paused ? "Go on updating" : "Pause updates";
-  update();
-});
-document.addEventListener("visibilitychange", update);
-(async () => { for (;;) { await new Promise((go) => setTimeout(go, 2000)); await update(); } })();
-`;
-
 const style = `${reportStyle}
 .bar-top { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
 button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
 :focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
 #lost { padding: .5rem .8rem; border: 2px dashed var(--wrong); border-radius: .4rem; color: var(--wrong); }
+.figures { grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); }
+.figures dd { font-size: 1.25rem; }
 .filters { overflow-x: auto; }
 .filters img { display: block; width: 100%; max-width: 44rem; image-rendering: pixelated; }
 .chart .yet { color: #444; }
 `;
-
-const hashOf = (text: string) => createHash("sha256").update(text).digest("base64");
-
-/** What the page may do: run its own script, and ask its own server. */
-export const livePolicy = [
-  "default-src 'none'",
-  "img-src data:",
-  "style-src 'unsafe-inline'",
-  `script-src 'sha256-${hashOf(script)}'`,
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
 
 /** Writes the page, which shows a version of its pieces and asks for newer ones. Without scripts it is loaded anew. */
 export function renderLivePage(
@@ -187,7 +147,7 @@ export function renderLivePage(
 <pre><code>${command}</code></pre>
 </section>
 </main>
-<script>${trusted(script)}</script>
+<script>${trusted(liveScript)}</script>
 </body>
 </html>
 `.markup;

@@ -1,0 +1,149 @@
+/** Runs listed and compared by the command. */
+import assert from "node:assert/strict";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import sharp from "sharp";
+import { openRun } from "../src/checkpoint/runDirectory.ts";
+import { readLog } from "../src/checkpoint/runLog.ts";
+import { trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { buildPackage, type Outcome, run } from "./command.ts";
+import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder: string;
+let bin: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-runs-"));
+  await mkdir(join(folder, "data"));
+  await writeTinyDataset(join(folder, "data"), { train: 640, test: 40 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  const options = { dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16 };
+  await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "runs/finished") });
+  await trainClassifier({ ...options, network: wideNetwork, seed: 7, run: join(folder, "runs/other") });
+  bin = await buildPackage(join(folder, "package"));
+});
+after(() => rm(folder, { recursive: true }));
+
+function alexnet(args: string): Promise<Outcome> {
+  return run([bin, ...args.split(" ")], { cwd: folder });
+}
+
+const training = "--network tiny.json --data-dir data --threads 1 --batch-size 16";
+
+test("runs: running, finished, interrupted, diverged; what cannot be read is said; nothing is changed", async () => {
+  const copyOf = async (name: string) => {
+    await cp(join(folder, "runs/finished"), join(folder, "states", name), { recursive: true });
+    return join(folder, "states", name);
+  };
+  await copyOf("a-finished");
+  await rm(join(await copyOf("b-interrupted"), "report.html"));
+  await writeFile(join(await copyOf("c-unreadable"), "log.jsonl"), "{}\n");
+  await mkdir(join(folder, "states/no-run"));
+  const diverged = await alexnet(`train ${training} --learning-rate 1e38 --run states/d-diverged`);
+  assert.equal(diverged.exit, 3);
+  const running = await openRun(await copyOf("e-running"));
+  // The lock of a process that is dead.
+  await writeFile(join(await copyOf("f-finished"), "lock-999999999-nothing"), "");
+  const files = async () => (await readdir(join(folder, "states"), { recursive: true })).sort();
+  const before = await files();
+
+  const { exit, stdout } = await alexnet("runs states");
+  assert.equal(exit, 0);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  for (const [name, state] of [
+    ["a-finished", "finished"],
+    ["b-interrupted", "interrupted"],
+    ["d-diverged", "diverged"],
+    ["e-running", "running"],
+    ["f-finished", "finished"],
+  ]) {
+    assert.match(stdout, new RegExp(`^${name} +${state} +tiny `, "m"));
+  }
+  assert.match(stdout, /^states\/c-unreadable\/log\.jsonl: line 1: expected a log\s+entry/m);
+  assert.doesNotMatch(stdout, /no-run/);
+  assert.deepEqual(await files(), before);
+  await running.close();
+
+  const listed: { run: string; state: string; divergence?: string }[] = JSON.parse(
+    (await alexnet("runs states --json")).stdout,
+  );
+  const byName = new Map(listed.map((entry) => [entry.run, entry]));
+  assert.match(
+    byName.get("states/d-diverged")?.divergence ?? "",
+    /^training: .* after iteration \d+; start another run/,
+  );
+  assert.equal(byName.get("states/e-running")?.state, "finished", "it is unlocked now");
+});
+
+test("runs: the figures are those of the log", async () => {
+  const [finished] = JSON.parse((await alexnet("runs runs --json")).stdout);
+  const log = await readLog(join(folder, "runs/finished"));
+  const tested = log.filter((entry) => entry.testAccuracy !== undefined);
+  const accuracies = tested.map(({ testAccuracy = 0 }) => testAccuracy);
+  assert.deepEqual(
+    [finished.network, finished.dataset, finished.epoch, finished.epochs, finished.iteration],
+    ["tiny", "fashion-mnist", 2, 2, 80],
+  );
+  assert.equal(finished.bestAccuracy, Math.max(...accuracies));
+  assert.equal(finished.lastAccuracy, accuracies.at(-1));
+  assert.equal(finished.lastLoss, tested.at(-1)?.testLoss);
+  assert.equal(finished.examplesPerSecond, 1280 / (log.at(-1)?.seconds ?? 0));
+  assert.match((await alexnet("runs runs/finished")).stdout, /^finished +finished +tiny/m);
+  const none = await alexnet("runs data");
+  assert.deepEqual([none.exit, none.stdout, none.stderr], [0, "", "data: no runs in it; alexnet train makes one\n"]);
+  const missing = await alexnet("runs nowhere");
+  assert.deepEqual(
+    [missing.exit, missing.stderr],
+    [1, "alexnet: nowhere: no such folder; give the one that holds the runs\n"],
+  );
+});
+
+test("a run that diverged and is resumed is no longer one that diverged", async () => {
+  const directory = join(folder, "again");
+  await cp(join(folder, "runs/finished"), directory, { recursive: true });
+  await writeFile(join(directory, "diverged.txt"), "training: it did\n");
+  await rm(join(directory, "report.html"));
+  assert.match((await alexnet("runs again")).stdout, /^again +diverged/m);
+  assert.equal((await alexnet("train --run again --resume --data-dir data --threads 1")).exit, 0);
+  assert.match((await alexnet("runs again")).stdout, /^again +finished/m);
+});
+
+test("compare: figures, curves, every setting that differs and no other; charts and a page as files", async () => {
+  const { exit, stdout, stderr } = await alexnet("compare runs/finished runs/other --output out");
+  assert.equal(exit, 0, stderr);
+  assert.equal(stderr, "written: out/compare.html\n");
+  for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
+  assert.match(stdout, /^A {2}runs\/finished\nB {2}runs\/other\n/);
+  assert.match(stdout, /^parameters +3,594 +203,530$/m);
+  assert.match(stdout, /^recipe\.seed +0 +≠ 7$/m);
+  assert.match(stdout, /^network\.name +tiny +≠ wide$/m);
+  assert.match(stdout, /^network\.conv1\.kernelSize +5 +≠ –$/m);
+  assert.doesNotMatch(stdout, /^recipe\.epochs|^(?:network|recipe)\.source|^started|^command/m);
+  const files = ["accuracy", "train-accuracy", "train-loss"].flatMap((name) => [
+    `compare-${name}.png`,
+    `compare-${name}.svg`,
+  ]);
+  assert.deepEqual((await readdir(join(folder, "out"))).sort(), [...files, "compare.html"].sort());
+  const { width, format } = await sharp(join(folder, "out/compare-accuracy.png")).metadata();
+  assert.deepEqual([width, format], [1440, "png"]);
+  assert.match(await readFile(join(folder, "out/compare.html"), "utf8"), /<td class="different">≠ 7<\/td>/);
+
+  const { runs, settings } = JSON.parse((await alexnet("compare runs/finished runs/other --json")).stdout);
+  assert.deepEqual(
+    runs.map(({ parameters }: { parameters: number }) => parameters),
+    [3594, 203530],
+  );
+  assert.ok(
+    settings.some(({ name }: { name: string }) => name === "recipe.momentum" || name === "recipe.optimizer.momentum"),
+  );
+});
+
+test("compare: one run, or a folder that is none, is refused", async () => {
+  const one = await alexnet("compare runs/finished");
+  assert.deepEqual([one.exit, one.stderr], [1, "alexnet: compare: expected 2 to 26 runs, got 1\n"]);
+  const none = await alexnet("compare runs/finished data");
+  assert.equal(none.exit, 1);
+  assert.match(none.stderr, /^alexnet: data: no run in it: expected config\.json/);
+});
