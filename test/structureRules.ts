@@ -34,7 +34,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   commander: ["src/cli/"],
   "cli-progress": ["src/cli/"],
   sharp: ["src/image/decode.ts"],
-  vega: ["src/report/chart.ts", "src/report/curves.ts", "src/report/curveMarks.ts"],
+  vega: ["src/report/chart.ts", "src/report/curves.ts", "src/report/curveMarks.ts", "src/report/comparisonChart.ts"],
   "@resvg/resvg-js": ["src/report/png.ts"],
   "dejavu-fonts-ttf": [], // files for src/report/png.ts, nothing to import
   koffi: [

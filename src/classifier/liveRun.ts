@@ -29,37 +29,42 @@ export interface LiveRun {
   view(): Promise<LiveView>;
 }
 
-/** What drawing may take of one core: a page that takes 0.1 s is not drawn again for 10 s. */
+/** What this process may take of one core: a page that takes 0.1 s is not drawn again for 10 s. */
 const SHARE_OF_TIME = 0.01;
+/** Milliseconds, however many readers there are to answer. */
+const LONGEST_WAIT = 60_000;
 
 /**
  * Looks at a run directory, in which there need not be a run yet.
  *
- * It is drawn when somebody looks and something has changed since; and so seldom that drawing takes at most `shareOfTime` of one core, since
- * a training on all cores waits for the slowest of them.
+ * It is drawn when somebody looks and something has changed since; and so seldom that this process, drawing and answering, takes at most
+ * `shareOfTime` of one core, since a training on all cores waits for the slowest of them.
  */
 export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
   // What drawing needs is loaded first: that takes longer than drawing, and would put off the next one.
   await bothCurves([], "");
   let drawn: Promise<LiveView> | undefined;
   let shown = "";
-  let next = 0;
+  let began = 0;
+  let usage = process.cpuUsage();
+  const isTime = () => {
+    const { user, system } = process.cpuUsage(usage);
+    const elapsed = performance.now() - began;
+    return elapsed >= LONGEST_WAIT || (user + system) / 1000 <= shareOfTime * elapsed;
+  };
   return {
     async view() {
       const state = await stateOf(directory);
-      if (drawn && (state === shown || performance.now() < next)) return drawn;
+      if (drawn && (state === shown || !isTime())) return drawn;
       shown = state;
-      next = Infinity;
-      const before = process.cpuUsage();
+      began = performance.now();
+      usage = process.cpuUsage();
       drawn = draw(directory, state);
       try {
         return await drawn;
       } catch (error) {
         drawn = undefined;
         throw error;
-      } finally {
-        const { user, system } = process.cpuUsage(before);
-        next = performance.now() + (user + system) / 1000 / shareOfTime;
       }
     },
   };

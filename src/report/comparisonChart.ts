@@ -1,7 +1,7 @@
 import type { Mark } from "vega";
 import { axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
 import type { ComparedRun } from "./comparison.ts";
-import type { Place } from "./curveMarks.ts";
+import { type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { niceStep, type Point, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncateStart } from "./text.ts";
 
@@ -83,7 +83,7 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
       ],
       marks: [
         ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
-        ...ended.map((line, i) => letterMark(line, places[i] as Place)),
+        ...ended.map((line, i) => textMark(line.run.letter, places[i] as Place, letterStyle(line))),
       ],
     },
   );
@@ -130,24 +130,10 @@ function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
   return [path, ...(series.points.length <= 60 ? [point] : [])];
 }
 
-/** A run's letter at a line's end. */
-function letterMark({ dataset, run, colour }: ComparedLine, { x, y }: Place): Mark {
-  return {
-    type: "text",
-    name: `${dataset}-letter`,
-    encode: {
-      enter: {
-        x: { value: x },
-        y: { value: y },
-        text: { value: run.letter },
-        baseline: { value: "middle" },
-        font: { value: chartFont },
-        fontSize: { value: letterSize },
-        fontWeight: { value: "bold" },
-        fill: { value: colour },
-      },
-    },
-  };
+const textStyle = { font: chartFont, fill: colours.ink, align: "left" } as const;
+
+function letterStyle({ colour }: ComparedLine): TextStyle {
+  return { ...textStyle, fontSize: letterSize, fontWeight: "bold", fill: colour };
 }
 
 /** Places moved down so far that no two letters lie on each other. */
@@ -181,19 +167,7 @@ function legendMarks({ run, series, colour, dash }: ComparedLine, row: number): 
       },
     },
   };
-  const label: Mark = {
-    type: "text",
-    encode: {
-      enter: {
-        x: { value: 40 },
-        y,
-        text: { value: `${run.letter}  ${truncateStart(printable(run.run), 60)}  ${last}` },
-        baseline: { value: "middle" },
-        font: { value: chartFont },
-        fontSize: { value: fontSize },
-        fill: { value: colours.ink },
-      },
-    },
-  };
+  const text = `${run.letter}  ${truncateStart(printable(run.run), 60)}  ${last}`;
+  const label = textMark(text, { x: 40, y: y.value }, { ...textStyle, fontSize, fontWeight: "normal" });
   return [key, label];
 }
