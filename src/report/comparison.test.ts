@@ -55,7 +55,7 @@ test("in the terminal: 80 columns, every run, differences marked, long values wh
   assert.match(text, /^recipe\.learningRate +0\.01 +≠ 0\.02 +0\.01$/m);
   assert.match(text, /^dataset\.source\n {2}A {2}\/a\/long\/folder\/1\n {2}B C {2}\/a\/long\/folder\/2$/m);
   assert.doesNotMatch(text, /recipe\.seed/);
-  assert.match(text, /^1 settings are the same/m);
+  assert.match(text, /^1 setting is the same/m);
   assert.match(text, /^parameters( +62,365,122){3}$/m);
   assert.match(formatComparison({ runs, settings: settings.slice(2) }), /Settings: the same in all of them/);
 });

@@ -55,12 +55,10 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
   const top = intervals * step;
   const bottom = measure.scale === "fraction" ? floorOf(all.map(({ value }) => value)) : 0;
   const ended = lines.filter(({ series }) => series.points.length > 0);
-  const places = spread(
-    ended.map(({ series }) => {
-      const { epoch, value } = series.points.at(-1) as Point;
-      return { x: (width * epoch) / (1.02 * lastEpoch) + 8, y: (height * (top - value)) / (top - bottom) };
-    }),
-  );
+  const across = width / (1.02 * lastEpoch);
+  const up = height / (top - bottom);
+  const ends = ended.map(({ series }) => series.points.at(-1) as Point);
+  const places = spread(ends.map(({ epoch, value }) => ({ x: across * epoch + 8, y: up * (top - value) })));
   return drawChart(
     { title: measure.title, width, height, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
     {

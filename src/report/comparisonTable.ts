@@ -57,7 +57,11 @@ export function formatComparison(comparison: Comparison): string {
     ),
     settingsText.join("\n\n"),
     ...(same > 0
-      ? [wrap(`${same} settings are the same; --output DIR writes all of them, and charts, to files.`)]
+      ? [
+          wrap(
+            `${same} ${same === 1 ? "setting is" : "settings are"} the same; --output DIR writes all of them, and charts, to files.`,
+          ),
+        ]
       : []),
   ].join("\n\n");
 }
