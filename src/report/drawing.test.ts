@@ -166,7 +166,14 @@ describe("towers", () => {
       ["deep", 1, 128],
     ]);
     assert.ok(stagesOf(custom)[2]?.captions.includes("sees 2 towers"));
-    for (const { name } of networks.filter((network) => network.name !== "alexnet")) {
+    const grouped = networks.filter(({ layers }) =>
+      layers.some((layer) => layer.kind === "conv2d" && layer.groups > 1),
+    );
+    assert.deepEqual(
+      grouped.map(({ name }) => name),
+      ["alexnet", "bvlc-alexnet", "caffenet"],
+    );
+    for (const { name } of networks.filter((network) => !grouped.includes(network))) {
       assert.ok(
         stagesOf(findNetwork(name)).every((stage) => stage.towers === 1),
         name,
