@@ -6,7 +6,7 @@ import { type Column, formatTable } from "./terminal.ts";
 import { displayWidth, terminalWidth, truncateStart, wrap } from "./text.ts";
 
 /** The figures of a run with their names, as people read them. */
-export function comparedFigures(run: ComparedRun): readonly (readonly [name: string, value: string])[] {
+function comparedFigures(run: ComparedRun): readonly (readonly [name: string, value: string])[] {
   const { bestAccuracy, bestEpoch = 0, lastAccuracy, lastLoss, trainLoss, trainAccuracy, examplesPerSecond } = run;
   const percent = (fraction: number | undefined) => (fraction === undefined ? "–" : formatPercent(fraction));
   const loss = (value: number | undefined) => (value === undefined ? "–" : formatLoss(value));
