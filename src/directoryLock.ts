@@ -45,12 +45,6 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
-/** The process that has a directory's lock; undefined if none that lives on this machine. Changes nothing. */
-export async function lockHolder(directory: string): Promise<number | undefined> {
-  const held = (await locksIn(directory)).filter(({ pid, began }) => beginningOf(pid) === began);
-  return held.length === 0 ? undefined : Math.min(...held.map(({ pid }) => pid));
-}
-
 /** Whether this process did not have the lock already. */
 async function claim(own: string): Promise<boolean> {
   try {
@@ -62,22 +56,29 @@ async function claim(own: string): Promise<boolean> {
   }
 }
 
+/** The living process that has a directory's lock, or tries to get it; undefined if there is none. Changes nothing. */
+export async function directoryHolder(directory: string): Promise<number | undefined> {
+  const living = (await claimsOn(directory)).flatMap(({ pid, isAlive }) => (isAlive ? [pid] : []));
+  return living.length > 0 ? Math.min(...living) : undefined;
+}
+
 /** The other processes that hold the lock or try to. Removes the files of dead ones. */
 async function livingHolders(directory: string, own: string): Promise<number[]> {
   const living: number[] = [];
-  for (const { file, pid, began } of await locksIn(directory)) {
+  for (const { file, pid, isAlive } of await claimsOn(directory)) {
     if (file === own) continue;
-    if (beginningOf(pid) === began) living.push(pid);
+    if (isAlive) living.push(pid);
     else await rm(file, { force: true });
   }
   return living;
 }
 
-/** The files that processes put down in a directory: whose each is, and when that process began. */
-async function locksIn(directory: string) {
+/** The files that processes put down to lock a directory. */
+async function claimsOn(directory: string) {
   return (await readdir(directory)).flatMap((name) => {
     const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
-    return pid === undefined || began === undefined ? [] : [{ file: join(directory, name), pid: Number(pid), began }];
+    if (pid === undefined || began === undefined) return [];
+    return [{ file: join(directory, name), pid: Number(pid), isAlive: beginningOf(Number(pid)) === began }];
   });
 }
 

@@ -1,167 +1,195 @@
-/** `runs` and `compare`: runs as they stand in their directories, side by side. */
+/** Runs listed and compared by the command. */
 import assert from "node:assert/strict";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import sharp from "sharp";
 import { openRun } from "../src/checkpoint/runDirectory.ts";
-import { compareSettings } from "../src/classifier/compareRuns.ts";
-import { listRuns, readRun } from "../src/classifier/runOverview.ts";
+import { appendLog, readLog } from "../src/checkpoint/runLog.ts";
+import { settingRows } from "../src/classifier/compareRuns.ts";
+import { readRunConfig } from "../src/classifier/runSetup.ts";
 import { trainClassifier } from "../src/classifier/trainClassifier.ts";
-import { lockHolder } from "../src/directoryLock.ts";
-import { decodeImage } from "../src/image/decode.ts";
-import { drawComparison } from "../src/report/compareCurves.ts";
-import { formatRunList } from "../src/report/runTables.ts";
-import { displayWidth } from "../src/report/text.ts";
 import { buildPackage, type Outcome, run } from "./command.ts";
 import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
 let bin: string;
-const hostile = "<b>&third";
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-runs-"));
   await mkdir(join(folder, "data"));
-  await writeTinyDataset(join(folder, "data"), { train: 200, test: 40 });
-  const options = { dataDir: join(folder, "data"), threads: 1, batchSize: 16, engine: "onednn" } as const;
-  await trainClassifier({ ...options, network: tinyNetwork, epochs: 2, run: join(folder, "runs/first") });
-  await trainClassifier({ ...options, network: tinyNetwork, epochs: 2, seed: 7, run: join(folder, "runs/second") });
-  await trainClassifier({ ...options, network: wideNetwork, epochs: 1, run: join(folder, "runs", hostile) });
+  await writeTinyDataset(join(folder, "data"), { train: 640, test: 40 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  await trainClassifier({ ...quick(), network: tinyNetwork, run: join(folder, "runs/finished") });
+  await trainClassifier({ ...quick(), network: wideNetwork, seed: 7, run: join(folder, "runs/other") });
   bin = await buildPackage(join(folder, "package"));
 });
 after(() => rm(folder, { recursive: true }));
 
-function alexnet(...args: readonly string[]): Promise<Outcome> {
-  return run([bin, ...args], { cwd: folder });
+function alexnet(args: string): Promise<Outcome> {
+  return run([bin, ...args.split(" ")], { cwd: folder });
 }
 
-const at = (name: string) => join(folder, "runs", name);
+/** What it is trained with besides its network. */
+const quick = () => ({ dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16 });
 
-test("a run's figures are those of its log, and its state is what it looks like", async () => {
-  const log = (await readFile(join(at("first"), "log.jsonl"), "utf8"))
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const accuracies = log.flatMap(({ testAccuracy }) => (testAccuracy === undefined ? [] : [testAccuracy]));
-  const found = await readRun(at("first"));
-  const last = log.at(-1);
-  assert.equal(found.bestAccuracy, Math.max(...accuracies));
-  assert.equal(found.bestEpoch, log.find(({ testAccuracy }) => testAccuracy === found.bestAccuracy).epoch);
-  assert.deepEqual([found.state, found.epoch, found.epochs, found.parameters], ["finished", 2, 2, 3594]);
-  assert.deepEqual([found.trainLoss, found.seconds], [last.trainLoss, last.seconds]);
-  assert.equal(found.examplesPerSecond, 400 / last.seconds);
-  const open = await openRun(at("first"));
-  assert.equal((await readRun(at("first"))).state, "running");
-  await open.close();
-  const stopped = join(folder, "stopped");
-  await cp(at("first"), stopped, { recursive: true });
-  await writeFile(join(stopped, "log.jsonl"), `${JSON.stringify(log[0])}\n`);
-  assert.equal((await readRun(stopped)).state, "stopped");
-  await writeFile(join(stopped, "log.jsonl"), "");
-  const empty = await readRun(stopped);
-  assert.deepEqual(
-    [empty.state, empty.epoch, empty.bestAccuracy, empty.examplesPerSecond],
-    ["stopped", 0, undefined, undefined],
-  );
-  // A process that is gone; looking changes nothing.
-  await writeFile(join(stopped, "lock-999999999-x"), "");
-  assert.equal(await lockHolder(stopped), undefined);
-  assert.ok((await readdir(stopped)).includes("lock-999999999-x"));
-  await rm(stopped, { recursive: true });
-});
+const training = "--network tiny.json --data-dir data --threads 1 --batch-size 16";
 
-test("settings that differ are named with each value and who has it, and no others", async () => {
-  const runs = await Promise.all(["first", "second"].map((name) => readRun(at(name))));
-  const { differences, same } = compareSettings(runs);
-  assert.deepEqual(differences, [
-    {
-      setting: "recipe.seed",
-      values: [
-        { value: String(runs[0]?.config.recipe.seed), runs: [at("first")] },
-        { value: "7", runs: [at("second")] },
-      ],
-    },
-  ]);
-  assert.ok(same > 50);
-  const all = compareSettings([...runs, await readRun(at(hostile))]);
-  const values = new Map(
-    all.differences.map(({ setting, values: found }) => [setting, found.map(({ value }) => value)]),
-  );
-  assert.deepEqual(values.get("recipe.epochs"), ["2", "1"]);
-  assert.deepEqual(values.get("network.layers.conv1.kernelSize"), ["5", "–"]);
-  assert.deepEqual(values.get("network.layers.fc2.outFeatures"), ["16", "10"]);
-  assert.deepEqual(compareSettings([runs[0], runs[0]].flatMap((one) => one ?? [])).differences, []);
-});
+test("runs: running, finished, interrupted, diverged; what cannot be read is said; nothing is changed", async () => {
+  const copyOf = async (name: string) => {
+    await cp(join(folder, "runs/finished"), join(folder, "states", name), { recursive: true });
+    return join(folder, "states", name);
+  };
+  await copyOf("a-finished");
+  await rm(join(await copyOf("b-interrupted"), "report.html"));
+  await writeFile(join(await copyOf("c-unreadable"), "log.jsonl"), "{}\n");
+  await mkdir(join(folder, "states/no-run"));
+  const diverged = await alexnet(`train ${training} --learning-rate 1e38 --run states/d-diverged`);
+  assert.equal(diverged.exit, 3);
+  const running = await openRun(await copyOf("e-running"));
+  // The lock of a process that is dead.
+  await writeFile(join(await copyOf("f-finished"), "lock-999999999-nothing"), "");
+  const files = async () => (await readdir(join(folder, "states"), { recursive: true })).sort();
+  const before = await files();
 
-test("runs: in the order they were started, within 80 columns; damaged ones are named and do not hide the others", async () => {
-  const { exit, stdout } = await alexnet("runs", "--json");
-  assert.deepEqual(
-    [exit, JSON.parse(stdout).map(({ name }: { name: string }) => name)],
-    [0, ["first", "second", hostile].map((name) => `runs/${name}`)],
-  );
-  await mkdir(at("damaged"));
-  await writeFile(join(at("damaged"), "config.json"), "{}");
-  const listed = await alexnet("runs");
-  await rm(at("damaged"), { recursive: true });
-  assert.equal(listed.exit, 1);
-  assert.match(listed.stderr, /damaged\/config\.json: not the configuration of a run/);
-  assert.match(listed.stdout, /^first {2,}tiny {2,}fashion-mnist {2,}finished {2,}2 of 2 {2,}[\d.]+ % {2,}[\d,.]+$/m);
-  const { runs } = await listRuns(join(folder, "runs"));
-  const long = runs.map((one) => ({ ...one, name: "靴".repeat(99), network: "n".repeat(99), dataset: "d".repeat(99) }));
-  for (const line of formatRunList(long).split("\n")) assert.ok(displayWidth(line) <= 80, line);
-  assert.equal((await alexnet("runs", "data")).stdout, "data: no runs in it\n");
-  const none = await alexnet("runs", "nowhere");
-  assert.deepEqual([none.exit, none.stdout], [1, ""]);
-  assert.match(none.stderr, /^alexnet: nowhere: expected a folder of runs/);
-});
-
-test("compare: in the terminal, as JSON, as a picture and as a page that shows what it is told and runs nothing", async () => {
-  const [first, second, third] = ["runs/first", "runs/second", `runs/${hostile}`];
-  const text = await alexnet("compare", first, second, third, "--output", "curves.png");
-  assert.equal(text.exit, 0, text.stderr);
-  for (const line of text.stdout.split("\n")) assert.ok(displayWidth(line) <= 80, line);
-  assert.match(text.stdout, /^a: runs\/first {2,}2 of 2 /m);
-  assert.match(text.stdout, /^ {2}- recipe\.seed: \d+ \(a, c\); 7 \(b\)$/m);
-  assert.equal([...text.stdout.matchAll(/ % \* /g)].length >= 1, true, "the best is marked");
-  assert.equal((await decodeImage(join(folder, "curves.png"))).width, 2 * (640 + 66 + 24));
-  const json = JSON.parse((await alexnet("compare", first, second, "--json")).stdout);
-  assert.deepEqual([json.runs.length, json.differences.length], [2, 1]);
-  assert.equal((await alexnet("compare", first, third, "--output", "page.html")).exit, 0);
-  const page = await readFile(join(folder, "page.html"), "utf8");
-  assert.ok(page.includes("b: runs/&lt;b&gt;&amp;third") && !page.includes("<b>"));
-  assert.match(page, /<h2>Settings that differ<\/h2>[\s\S]*recipe\.epochs: 2 \(a\); 1 \(b\)/);
-  assert.doesNotMatch(page, /<script|https?:\/\/(?!www\.w3\.org)/);
-  const refused = await alexnet("compare", first, "data");
-  assert.deepEqual([refused.exit, refused.stdout], [1, ""]);
-  assert.match(refused.stderr, /data: expected a run directory/);
-  assert.equal((await alexnet("compare", first, "--output", "page.txt")).exit, 1);
-});
-
-test("the curves of runs have a line each, a legend with the last accuracy, and titled axes", async () => {
-  const log = (scale: number) =>
-    [1, 2, 3].map((epoch) => ({
-      epoch,
-      trainLoss: scale / epoch,
-      trainAccuracy: 0.5,
-      testAccuracy: 0.3 * epoch * scale,
-    }));
-  const svg = await drawComparison([
-    { name: "a: <one>", log: log(1) },
-    { name: "b: two", log: log(0.5) },
-    { name: "c: nothing yet", log: [] },
-  ]);
-  const texts = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
-  for (const label of [
-    "a: &lt;one&gt; 0.900",
-    "b: two 0.450",
-    "c: nothing yet –",
-    "train loss",
-    "test accuracy",
-    "epoch",
+  const { exit, stdout } = await alexnet("runs states");
+  assert.equal(exit, 0);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  for (const [name, state] of [
+    ["a-finished", "finished"],
+    ["b-interrupted", "interrupted"],
+    ["d-diverged", "diverged"],
+    ["e-running", "running"],
+    ["f-finished", "finished"],
   ]) {
-    assert.ok(texts.includes(label), `${label}: ${texts.join(" | ")}`);
+    assert.match(stdout, new RegExp(`^${name} +${state} +tiny `, "m"));
   }
-  for (const color of ["#0072b2", "#d55e00"])
-    assert.match(svg, new RegExp(`<path[^>]* d="M[^"]+L[^"]+"[^>]*stroke="${color}"`));
+  assert.match(stdout, /^states\/c-unreadable\/log\.jsonl: line 1: expected a log\s+entry/m);
+  assert.doesNotMatch(stdout, /no-run/);
+  assert.deepEqual(await files(), before);
+  await running.close();
+
+  const listed: { run: string; state: string; divergence?: string }[] = JSON.parse(
+    (await alexnet("runs states --json")).stdout,
+  );
+  const byName = new Map(listed.map((entry) => [entry.run, entry]));
+  assert.match(
+    byName.get("states/d-diverged")?.divergence ?? "",
+    /^training: .* after iteration \d+; start another run/,
+  );
+  assert.equal(byName.get("states/e-running")?.state, "finished", "it is unlocked now");
+});
+
+test("runs: the figures are those of the log", async () => {
+  const [finished] = JSON.parse((await alexnet("runs runs --json")).stdout);
+  const log = await readLog(join(folder, "runs/finished"));
+  const tested = log.filter((entry) => entry.testAccuracy !== undefined);
+  const accuracies = tested.map(({ testAccuracy = 0 }) => testAccuracy);
+  assert.deepEqual(
+    [finished.network, finished.dataset, finished.epoch, finished.epochs, finished.iteration],
+    ["tiny", "fashion-mnist", 2, 2, 80],
+  );
+  assert.equal(finished.bestAccuracy, Math.max(...accuracies));
+  assert.equal(finished.lastAccuracy, accuracies.at(-1));
+  assert.equal(finished.lastLoss, tested.at(-1)?.testLoss);
+  assert.equal(finished.examplesPerSecond, 1280 / (log.at(-1)?.seconds ?? 0));
+  assert.match((await alexnet("runs runs/finished")).stdout, /^finished +finished +tiny/m);
+  const none = await alexnet("runs data");
+  assert.deepEqual([none.exit, none.stdout, none.stderr], [0, "", "data: no runs in it; alexnet train makes one\n"]);
+  const missing = await alexnet("runs nowhere");
+  assert.deepEqual(
+    [missing.exit, missing.stderr],
+    [1, "alexnet: nowhere: no such folder; give the one that holds the runs\n"],
+  );
+});
+
+test("a run that diverged and is resumed is no longer one that diverged", async () => {
+  const directory = join(folder, "again");
+  await cp(join(folder, "runs/finished"), directory, { recursive: true });
+  await writeFile(join(directory, "diverged.txt"), "training: it did\n");
+  await rm(join(directory, "report.html"));
+  assert.match((await alexnet("runs again")).stdout, /^again +diverged/m);
+  assert.equal((await alexnet("train --run again --resume --data-dir data --threads 1")).exit, 0);
+  assert.match((await alexnet("runs again")).stdout, /^again +finished/m);
+});
+
+test("a run that early stopping ended is finished, one that was interrupted within its patience is not", async () => {
+  const early = join(folder, "early/run");
+  // With a rate that changes nothing, no epoch is better than the first.
+  const still = { learningRate: 1e-30, epochs: 50, earlyStopping: 2 };
+  const { last } = await trainClassifier({ ...quick(), ...still, network: tinyNetwork, run: early });
+  assert.equal(last?.epoch, 3);
+  assert.match((await alexnet("runs early")).stdout, /^run +finished +tiny .* 3\/50 /m);
+  const lines = (await readFile(join(early, "log.jsonl"), "utf8")).trim().split("\n");
+  // An evaluation for lack of time, within the third epoch, is no end of patience.
+  const within = { ...JSON.parse(lines.at(-1) ?? ""), epoch: 2.5 };
+  await writeFile(join(early, "log.jsonl"), [...lines.slice(0, -1), JSON.stringify(within), ""].join("\n"));
+  assert.match((await alexnet("runs early")).stdout, /^run +interrupted +tiny .* 2\.5\/50 /m);
+});
+
+test("a run that went back after divergence is listed and compared like any other", async () => {
+  const back = join(folder, "back");
+  await cp(join(folder, "runs/finished"), back, { recursive: true });
+  const entry = { rollback: 1, reason: "training: the loss is NaN after iteration 90", learningRateFactor: 0.1 };
+  await appendLog(back, { epoch: 2, iteration: 80, ...entry });
+  assert.match((await alexnet("runs back")).stdout, /^back +finished +tiny .* 2\/2 /m);
+  const { exit, stdout } = await alexnet("compare back runs/finished");
+  assert.equal(exit, 0);
+  assert.match(stdout, /^Settings: the same in all of them/m);
+});
+
+test("settings: the order of layers counts, and long values that begin alike are told apart", async () => {
+  const config = await readRunConfig(join(folder, "runs/finished"));
+  assert.ok(config);
+  const { layers } = config.network;
+  const picture = (last: number) => Buffer.from([...new Uint8Array(784), last]).toString("base64");
+  const withMean = (last: number) => ({
+    ...config,
+    preprocessing: { ...config.preprocessing, meanImage: picture(last) },
+    network: { ...config.network, layers: last === 0 ? layers : layers.toReversed() },
+  });
+  const rows = new Map(settingRows([withMean(0), withMean(1)]).map(({ name, values }) => [name, values]));
+  const [first = "", second = ""] = rows.get("preprocessing.meanImage") ?? [];
+  assert.match(first, /^A{60}… \(1048 characters, SHA-256 [0-9a-f]{8}…\)$/);
+  assert.notEqual(first, second);
+  assert.deepEqual(rows.get("network.layers")?.[1]?.split(", "), layers.map(({ name }) => name).toReversed());
+});
+
+test("compare: figures, curves, every setting that differs and no other; charts and a page as files", async () => {
+  const { exit, stdout, stderr } = await alexnet("compare runs/finished runs/other --output out");
+  assert.equal(exit, 0, stderr);
+  assert.equal(stderr, "written: out/compare.html\n");
+  for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
+  assert.match(stdout, /^A {2}runs\/finished\nB {2}runs\/other\n/);
+  assert.match(stdout, /^parameters +3,594 +203,530$/m);
+  assert.match(stdout, /^recipe\.seed +0 +≠ 7$/m);
+  assert.match(stdout, /^network\.name +tiny +≠ wide$/m);
+  assert.match(stdout, /^network\.conv1\.kernelSize +5 +≠ –$/m);
+  assert.doesNotMatch(stdout, /^recipe\.epochs|^(?:network|recipe)\.source|^started|^command/m);
+  const files = ["accuracy", "train-accuracy", "train-loss"].flatMap((name) => [
+    `compare-${name}.png`,
+    `compare-${name}.svg`,
+  ]);
+  assert.deepEqual((await readdir(join(folder, "out"))).sort(), [...files, "compare.html"].sort());
+  const { width, format } = await sharp(join(folder, "out/compare-accuracy.png")).metadata();
+  assert.deepEqual([width, format], [1440, "png"]);
+  assert.match(await readFile(join(folder, "out/compare.html"), "utf8"), /<td class="different">≠ 7<\/td>/);
+
+  const { runs, settings } = JSON.parse((await alexnet("compare runs/finished runs/other --json")).stdout);
+  assert.deepEqual(
+    runs.map(({ parameters }: { parameters: number }) => parameters),
+    [3594, 203530],
+  );
+  assert.ok(
+    settings.some(({ name }: { name: string }) => name === "recipe.momentum" || name === "recipe.optimizer.momentum"),
+  );
+});
+
+test("compare: one run, or a folder that is none, is refused", async () => {
+  const one = await alexnet("compare runs/finished");
+  assert.deepEqual([one.exit, one.stderr], [1, "alexnet: compare: expected 2 to 26 runs, got 1\n"]);
+  const none = await alexnet("compare runs/finished data");
+  assert.equal(none.exit, 1);
+  assert.match(none.stderr, /^alexnet: data: no run in it: expected config\.json/);
 });

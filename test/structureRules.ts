@@ -38,7 +38,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/chart.ts",
     "src/report/curves.ts",
     "src/report/curveMarks.ts",
-    "src/report/compareCurves.ts",
+    "src/report/comparisonChart.ts",
     "src/report/rateFigure.ts",
     "src/report/sweepFigure.ts",
   ],

@@ -1,15 +1,12 @@
-/** The first convolution's kernels as pictures. */
+/** The first convolution's kernels as a picture. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
-import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
-import { tensorNames } from "../network/tensorNames.ts";
 import { drawPictureRows } from "../report/pictureRows.ts";
 import { tile, zoom } from "../report/tiles.ts";
-import { sizeOf } from "../shape.ts";
-import { imageOfPlanes } from "./inputPicture.ts";
+import { findFirstKernels, readKernels } from "./firstKernels.ts";
 
 /** What a sheet of filters shows. */
 export interface FilterSheet {
@@ -36,40 +33,28 @@ const SHOWN_SIDE = 64;
 export async function drawFilters(path: string): Promise<FilterSheet> {
   const file = await resolveModelFile(path);
   const { network } = await loadModel(file);
-  const { layer, tensor, shape } = firstKernels(network);
-  const weights = await withReader(file, async (reader) => {
+  const first = findFirstKernels(network) ?? refuse(network);
+  const kernels = await withReader(file, async (reader) => {
     await reader.verify();
-    return reader.read(tensor);
+    return readKernels(reader, first);
   });
-  const [kernels = 0, ...kernel] = shape;
-  const size = sizeOf(kernel);
-  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / (kernel[2] ?? 1)));
-  const pictures = Array.from({ length: kernels }, (_, k) =>
-    zoom(kernelPicture(weights.subarray(k * size, (k + 1) * size), kernel), factor),
+  const { layer, shape } = first;
+  const [count, channels, height, width] = shape;
+  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / width));
+  const heading = `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
+  const image = tile(
+    kernels.map((kernel) => zoom(kernel, factor)),
+    COLUMNS,
+    6,
   );
-  const [channels, height, width] = kernel;
-  const heading = `${layer}: ${kernels} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
-  const image = tile(pictures, COLUMNS, 6);
   const svg = await drawPictureRows({ title: `${network.name}: filters`, rows: [{ heading, pictures: [{ image }] }] });
-  return { svg, file, layer, kernels, shape: kernel };
+  return { svg, file, layer, kernels: count, shape: [channels, height, width] };
 }
 
-/** Throws ConfigError unless the first layer that learns has kernels that can be seen. */
-function firstKernels(network: Network): { layer: string; tensor: string; shape: readonly number[] } {
+function refuse(network: Network): never {
   const first = place(network).find(({ parameters }) => parameters.length > 0);
-  const weight = first?.parameters[0];
-  if (!first || weight?.shape.length !== 4 || ![1, 3].includes(weight.shape[1] ?? 0)) {
-    const got = first ? `${first.layer.name} [${weight?.shape.join(", ")}]` : "none that learns";
-    throw new ConfigError(
-      `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
-    );
-  }
-  const name = `${first.layer.name}.${weight.name}`;
-  return { layer: first.layer.name, tensor: tensorNames(network).get(name) ?? name, shape: weight.shape };
-}
-
-function kernelPicture(weights: Float32Array, [channels, height = 1, width = 1]: readonly number[]): Image {
-  const largest = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) || 1;
-  const form = { channels: channels === 3 ? 3 : 1, width, height } as const;
-  return imageOfPlanes(weights, form, (weight) => 127.5 * (1 + weight / largest));
+  const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none that learns";
+  throw new ConfigError(
+    `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
+  );
 }

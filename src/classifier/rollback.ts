@@ -1,5 +1,5 @@
 import { loadCheckpoint, restoreCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
-import { appendLog, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
+import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import { DivergenceError } from "../errors.ts";
 import type { Position, Rollbacks } from "../training/position.ts";
@@ -66,14 +66,16 @@ async function rollBack(run: GuardedRun, soFar: Rollbacks, error: DivergenceErro
   const start = { ...readPosition(stored), rollbacks };
   await restoreCheckpoint(stored, weights, optimizer);
   await truncateLog(directory, iteration, soFar.count);
-  await appendLog(directory, {
+  const entry: RollbackEntry = {
     epoch: start.epoch + start.images / training.train.length,
     iteration,
     rollback: rollbacks.count,
     reason: error.reason,
     learningRateFactor: rollbacks.factor,
-  });
+  };
+  await appendLog(directory, entry);
   await savePosition(directory, start, optimizer);
+  observer?.onRollback?.(entry);
   observer?.onMessage?.(
     `${error.reason}; back to iteration ${iteration} with the learning rate × ${shown(rollbacks.factor)} ` +
       `(rollback ${rollbacks.count} of ${policy.times})`,

@@ -107,6 +107,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   async function write(entry: LogEntry): Promise<void> {
     log.push(entry);
     unwritten.push(entry);
+    observer?.onLog?.(entry);
     await attempt("log", writeLog);
   }
   async function save(position: Position, best: boolean): Promise<void> {

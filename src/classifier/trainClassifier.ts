@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
@@ -131,7 +132,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     // From here on there is a run in the directory: what cannot even start leaves none.
     if (!checkpoint) await writeConfig(directory, config);
     await truncateLog(directory, start.iteration, start.rollbacks.count);
-    if (!finished) observer.onStart?.({ directory, config, epoch: start.epoch + start.images / dataset.train.length });
+    const { iteration } = start;
+    const epoch = start.epoch + start.images / dataset.train.length;
+    if (!finished) observer.onStart?.({ directory, config, epoch, iteration });
     const deadline = performance.now() + (maxMinutes ?? Infinity) * 60_000;
     const training: Training = {
       program,
@@ -145,7 +148,9 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     const stores = { directory, weights, optimizer: state, observer };
     const policy = divergencePolicy(options, config.divergence);
     const record = (from: Stretch) => createRecorder({ ...stores, ...from, average, config, signal, deadline });
-    const { position, end, recorder } = await trainGuarded({ ...stores, training, policy, record }, { start, log });
+    const { position, end, recorder } = await recordingDivergence(directory, () =>
+      trainGuarded({ ...stores, training, policy, record }, { start, log }),
+    );
     if (!finished) await recorder.save(position);
     const evaluation = await optimizer.withAverage(async () => {
       const result = finished

@@ -1,4 +1,4 @@
-import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { LogEntry, RollbackEntry } from "../checkpoint/runLog.ts";
 import type { RunConfig } from "./runConfig.ts";
 
 /** How far training is. */
@@ -18,8 +18,13 @@ export interface TrainProgress {
 
 /** Told what happens in a run. */
 export interface TrainObserver {
-  /** `epoch` is where training begins: above 0 when a run is taken up again. */
-  onStart?(run: { readonly directory: string; readonly config: RunConfig; readonly epoch: number }): void;
+  /** `epoch` and `iteration` are where training begins: above 0 when a run is taken up again. */
+  onStart?(run: {
+    readonly directory: string;
+    readonly config: RunConfig;
+    readonly epoch: number;
+    readonly iteration: number;
+  }): void;
   /** Facts and warnings for people. */
   onMessage?(message: string): void;
   /** While a data set is downloaded. */
@@ -30,5 +35,9 @@ export interface TrainObserver {
   onFeatures?(images: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
+  /** Every line of the log but those of rollbacks. */
+  onLog?(entry: LogEntry): void;
+  /** Training has gone back to an iteration; lines of later ones come anew. */
+  onRollback?(entry: RollbackEntry): void;
   onEpoch?(entry: LogEntry): void;
 }

@@ -1,11 +1,8 @@
-import { extname } from "node:path";
 import type { Command } from "commander";
-import { compareSettings } from "../classifier/compareRuns.ts";
-import { readRun } from "../classifier/runOverview.ts";
-import { comparisonSections, signedName } from "../report/runTables.ts";
-import { formatSections } from "../report/sections.ts";
+import { compareRuns } from "../classifier/compareRuns.ts";
+import { formatComparison } from "../report/comparisonTable.ts";
 import { jsonOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
+import { print, printJson, tell } from "./output.ts";
 
 interface CompareFlags {
   readonly output?: string;
@@ -14,38 +11,29 @@ interface CompareFlags {
 
 const examples = `
 Examples:
-  alexnet compare runs/a runs/b                         figures and settings
-  alexnet compare runs/* --output curves.png            curves over one another
-  alexnet compare runs/* --output comparison.html       all of it as a page
+  alexnet compare runs/a runs/b                  figures, curves, differences
+  alexnet compare runs/a runs/b --output plots/  also as charts and a web page
+  alexnet compare runs/* --json                  for a program
+
+Each run is named by a letter, in the order given.
 `;
 
-/** Adds `alexnet compare`. */
 export function addCompare(program: Command): void {
   program
     .command("compare")
-    .description("show runs side by side: figures, settings that differ, curves")
-    .argument("<run...>", "run directories")
-    .option("--output <file>", "also write curves (.png, .svg) or a page with all of it (.html)")
+    .description("runs side by side: accuracy, speed, parameters, curves, and the settings that differ")
+    .argument("<run...>", "two run directories or more")
+    .option("--output <dir>", "write compare.html and its charts, as SVG and PNG, into a folder")
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(compare);
 }
 
-async function compare(directories: readonly string[], { output, json }: CompareFlags): Promise<void> {
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
-  if (output !== undefined) requireEnding(output, [".png", ".svg", ".html"]);
-  const runs = await Promise.all(directories.map(readRun));
-  const compared = compareSettings(runs);
-  const sections = comparisonSections(runs, compared);
-  if (output !== undefined) {
-    const { drawComparison } = await import("../report/compareCurves.ts");
-    const svg = await drawComparison(runs.map(({ name, log }, i) => ({ name: signedName(name, i), log })));
-    if (extname(output).toLowerCase() === ".html") {
-      const { comparisonPage } = await import("../report/comparePage.ts");
-      const { writeFileDurably } = await import("../checkpoint/durable.ts");
-      await writeFileDurably(output, comparisonPage(sections, svg));
-    } else await writeDrawing(output, svg);
-  }
-  if (json) printJson({ runs: runs.map(({ config, log, ...figures }) => figures), ...compared });
-  else print(formatSections(sections));
+async function compare(runs: readonly string[], { output, json }: CompareFlags): Promise<void> {
+  const comparison = await compareRuns(runs);
+  if (json) printJson({ ...comparison, runs: comparison.runs.map(({ log: _log, ...run }) => run) });
+  else print(formatComparison(comparison));
+  if (output === undefined) return;
+  const { writeComparison } = await import("../classifier/comparisonFiles.ts");
+  tell(`written: ${await writeComparison(output, comparison)}`);
 }

@@ -12,6 +12,7 @@ import { addEvaluate } from "./evaluate.ts";
 import { addExport } from "./export.ts";
 import { addFilters } from "./filters.ts";
 import { addImport } from "./import.ts";
+import { addLive } from "./live.ts";
 import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
@@ -42,6 +43,7 @@ const commands = [
   addActivations,
   addSaliency,
   addSimilar,
+  addLive,
   addRuns,
   addCompare,
   addExport,

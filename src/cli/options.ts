@@ -25,6 +25,10 @@ export const heldOutShare = number(
   (value) => value > 0 && value < 1,
 );
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
+export const portNumber = number(
+  "a port from 0 to 65535",
+  (value) => Number.isInteger(value) && value >= 0 && value <= 65535,
+);
 export const seed = number(
   "a whole number from 0 to 4294967295",
   (v) => Number.isInteger(v) && v >= 0 && v <= 0xffffffff,

@@ -1,33 +1,32 @@
 import type { Command } from "commander";
-import { listRuns } from "../classifier/runOverview.ts";
-import { formatRunList } from "../report/runTables.ts";
+import { listRuns } from "../classifier/runState.ts";
+import { formatRunTable } from "../report/runTable.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 
 const examples = `
 Examples:
-  alexnet runs             those in runs/
-  alexnet runs experiments --json
+  alexnet runs            the runs in runs/
+  alexnet runs old-runs   those in another folder
+  alexnet runs --json     everything about them, for a program
 
-Best is the highest accuracy so far on the pictures that training is watched by.
-Two or more side by side: alexnet compare.
+States: running; finished; interrupted (--resume goes on with it); diverged.
+Best and last: accuracy on the images that training is watched by.
 `;
 
-/** Adds `alexnet runs`. */
 export function addRuns(program: Command): void {
   program
     .command("runs")
-    .description("list runs with their state and best figures, the latest last")
-    .argument("[folder]", "a folder of run directories", "runs")
+    .description("list runs: state, network, data set, best and last accuracy")
+    .argument("[dir]", "folder of run directories", "runs")
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(runs);
 }
 
 async function runs(folder: string, { json }: { readonly json?: boolean }): Promise<void> {
-  const { runs: found, problems } = await listRuns(folder);
-  for (const problem of problems) tell(`alexnet: ${problem}`);
-  if (problems.length > 0) process.exitCode = 1;
-  if (json) printJson(found.map(({ config, log, ...figures }) => figures));
-  else print(found.length === 0 ? `${folder}: no runs in it` : formatRunList(found));
+  const found = await listRuns(folder);
+  if (json) printJson(found);
+  else if (found.length > 0) print(formatRunTable(found));
+  else tell(`${folder}: no runs in it; alexnet train makes one`);
 }

@@ -2,11 +2,15 @@ import { type Command, Option } from "commander";
 import { divergenceActions } from "../classifier/divergencePolicy.ts";
 import { precisionNames } from "../classifier/precision.ts";
 import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts";
+import type { TrainObserver } from "../classifier/trainObserver.ts";
 import { datasetNames } from "../dataset/datasetNames.ts";
 import { formatDuration, formatLoss } from "../report/numbers.ts";
 import { recipes } from "../training/recipe.ts";
 import { samplerNames } from "../training/sampler.ts";
 import { scheduleNames } from "../training/schedule.ts";
+import { liveHost, livePort } from "./live.ts";
+import { startLive } from "./liveChild.ts";
+import type { LiveAddress } from "./liveServer.ts";
 import {
   addInputOptions,
   addOptimizerOptions,
@@ -27,9 +31,14 @@ import {
 } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
+import { type EventObserver, tensorboardObserver } from "./tensorboard.ts";
 import { showing, trainProgress } from "./trainProgress.ts";
 
 interface TrainFlags extends Omit<TrainOptions, "dataset" | "signal" | "observer" | "command"> {
+  readonly live?: boolean;
+  readonly livePort: number;
+  readonly liveHost: string;
+  readonly tensorboard?: string;
   readonly json?: boolean;
 }
 
@@ -47,6 +56,7 @@ Examples:
   alexnet train --schedule cosine --warmup 1       a rate that rises, then falls
   alexnet train photos/ --from runs/big            go on from its weights
   alexnet train photos/ --from runs/big --freeze conv  train the head only
+  alexnet train --live                             watch it in the browser
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors).
@@ -114,6 +124,10 @@ export function addTrain(program: Command, argv: readonly string[]): void {
       "the run's directory (default: a new one, runs/<network>-<n>; runs/native-<n> where the network follows from the images)",
     )
     .option("--resume", "go on with the run in --run")
+    .option("--live", "serve a page on this machine that shows the run while it goes on")
+    .addOption(livePort("--live-port"))
+    .addOption(liveHost("--live-host"))
+    .option("--tensorboard <dir>", "write events for TensorBoard into a folder of the run's name there")
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
@@ -125,20 +139,23 @@ export function addTrain(program: Command, argv: readonly string[]): void {
 
 async function trainCommand(
   dataset: string | undefined,
-  { json, ...flags }: TrainFlags,
+  { json, live, livePort: port, liveHost: host, tensorboard, ...flags }: TrainFlags,
   command: Command,
   argv: readonly string[],
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) command.error("error: --resume needs --run DIR, the run to go on with");
   const lines = trainProgress();
+  const events = tensorboard === undefined ? undefined : await tensorboardObserver(tensorboard);
+  const page = live ? await showLive(dataset, flags, { host, port }) : undefined;
   const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
     const { trainClassifier } = await import("../classifier/trainClassifier.ts");
     const result = await trainClassifier({
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
+      ...(page ? { run: page.run } : {}),
       signal: stop.signal,
-      observer: showing(lines),
+      observer: events ? observedTwice(showing(lines), events) : showing(lines),
       command: ["alexnet", ...argv].map(quoted).join(" "),
     });
     lines.clear();
@@ -155,9 +172,31 @@ async function trainCommand(
     tell("Stopped before training. The same command goes on with what is downloaded and packed.");
     process.exitCode = stop.exitCode();
   } finally {
+    page?.end();
     lines.clear();
     stop.end();
   }
+}
+
+/** What is shown, and also written as events. */
+function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserver {
+  return {
+    ...shown,
+    ...events,
+    onStart(run) {
+      shown.onStart?.(run);
+      events.onStart(run);
+    },
+  };
+}
+
+/** Serves a run's page from another process. The run's directory, which that must know, is chosen here. */
+async function showLive(dataset: string | undefined, flags: TrainOptions, address: LiveAddress) {
+  const { newRunDirectory } = await import("../classifier/runSetup.ts");
+  const run = flags.run ?? (await newRunDirectory({ ...flags, ...(dataset === undefined ? {} : { dataset }) }));
+  const { url, end } = await startLive(run, address);
+  tell(`live at ${url}`);
+  return { run, end };
 }
 
 /** As a shell takes it. */

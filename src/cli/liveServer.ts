@@ -1,0 +1,112 @@
+/** The web server of a run that is looked at: it answers GET from this machine, and nothing else. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, isIP } from "node:net";
+import type { LiveRun } from "../classifier/liveRun.ts";
+import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
+import { livePolicy } from "../report/liveScript.ts";
+
+export interface LiveServer {
+  readonly url: string;
+  /** Cuts its connections too. */
+  close(): void;
+}
+
+/** Where to listen. */
+export interface LiveAddress {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+}
+
+const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** Whether an address can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return loopbackNames.has(bracketed(host));
+}
+
+/** Starts the server. Throws ConfigError if it cannot have the address. */
+export async function serveLive(run: LiveRun, { host, port }: LiveAddress): Promise<LiveServer> {
+  const names = new Set([...loopbackNames, bracketed(host)]);
+  const server = createServer((request, response) => void answer(run, names, request, response));
+  await listen(server, { host, port });
+  return {
+    url: `http://${bracketed(host)}:${(server.address() as AddressInfo).port}/`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: LiveAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => {
+      const inUse = codeOf(cause) === "EADDRINUSE";
+      const what = inUse ? "in use by another program; choose another port, or 0 for a free one" : messageOf(cause);
+      reject(new ConfigError(`live: port ${port} of ${host}: ${what}`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** As it stands in a URL. */
+function bracketed(host: string): string {
+  return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+const headers = {
+  "Content-Security-Policy": livePolicy,
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-origin",
+} as const;
+
+async function answer(
+  run: LiveRun,
+  names: ReadonlySet<string>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const send = (status: number, type: string, body: string) => {
+    const bytes = Buffer.from(body);
+    response.writeHead(status, {
+      ...headers,
+      "Content-Type": `${type}; charset=utf-8`,
+      "Content-Length": bytes.length,
+    });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  };
+  const refuse = (status: number, why: string) => send(status, "text/plain", `alexnet live: ${why}\n`);
+  // A web page whose name was made to lead here (DNS rebinding) asks under that name.
+  if (!isKnownHost(request.headers.host, names)) {
+    return refuse(403, `Host ${request.headers.host}: expected ${[...names].join(", ")}, or an address`);
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, `${request.method}: only GET`);
+  const url = parseTarget(request.url ?? "");
+  try {
+    if (url?.pathname === "/") return send(200, "text/html", (await run.view()).page);
+    if (url?.pathname !== "/pieces") return refuse(404, "no such page; there is / only");
+    const { version, pieces } = await run.view();
+    if (url.searchParams.get("version") !== version) {
+      return send(200, "application/json", JSON.stringify({ version, pieces }));
+    }
+    response.writeHead(204, headers).end();
+  } catch (error) {
+    // A file that is replaced while it is read, or one that is damaged: the next request may find it whole.
+    refuse(500, error instanceof AlexNetError ? error.message : `failed: ${messageOf(error)}`);
+  }
+}
+
+/** An address cannot be rebound: whoever asks for it is shown what is there. */
+function isKnownHost(header: string | undefined, names: ReadonlySet<string>): boolean {
+  const host = (header ?? "").toLowerCase().replace(/:\d+$/, "");
+  return names.has(host) || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;
+}
+
+/** Of a path, whatever it looks like; undefined of anything else. */
+function parseTarget(target: string): URL | undefined {
+  const url = `http://localhost${target}`;
+  return target.startsWith("/") && URL.canParse(url) ? new URL(url) : undefined;
+}
