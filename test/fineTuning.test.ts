@@ -164,6 +164,28 @@ test("another size, scale or fit is taken where it is asked for; layers that no 
   for (const name of ["conv1.weight", "conv2.bias"]) assert.deepEqual(after.get(name), before.get(name), name);
 });
 
+test("with another network the pictures' own size may be asked for, and the scale of pixels keeps its name", async () => {
+  const symmetric = await train("symmetric", {
+    dataset: join(base, "many"),
+    network,
+    epochs: 0.2,
+    normalization: "symmetric",
+  });
+  const { run } = await tune("native", { from: symmetric.run, network, fit: "native", epochs: 0.2 });
+  const config = await readRunConfig(run);
+  assert.deepEqual(config?.preprocessing.size, [28, 28]);
+  assert.equal(config?.recipe.normalization, "symmetric");
+  assert.deepEqual(
+    [config?.preprocessing.mean, config?.preprocessing.deviation],
+    [
+      [0.5, 0.5, 0.5],
+      [0.5, 0.5, 0.5],
+    ],
+  );
+  const { run: back } = await tune("resized", { from: run, network, fit: "resize", epochs: 0.2 });
+  assert.deepEqual((await readRunConfig(back))?.preprocessing.size, [28, 28], "that of the weights");
+});
+
 test("the head is kept where the classes are the same, and begins anew where others are as many", async () => {
   const same = await tune("same", { dataset: join(base, "many"), epochs: 0.2 });
   assert.deepEqual((await readRunConfig(same.run))?.fineTuning?.fresh, []);
