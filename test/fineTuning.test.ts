@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
+import { withFeatures } from "../src/classifier/keptFeatures.ts";
 import { readRunConfig } from "../src/classifier/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import type { Split } from "../src/dataset/dataset.ts";
 import { type AlexNetError, CheckpointError, ConfigError } from "../src/errors.ts";
 import { encodePng } from "../src/image/decode.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../src/layers/kinds.ts";
@@ -288,6 +290,32 @@ test("stopped while features are computed: no run is left, and what was computed
   const late = await tune("early", { freeze: ["conv"], observer: watching });
   assert.equal(first, 16);
   assert.deepEqual(await lastWeights(late.run), await lastWeights(join(base, "kept")));
+});
+
+test("stopped while it is found out which pictures there are, it stops at the next batch", async () => {
+  const config = await readRunConfig(source.run);
+  assert.ok(config);
+  const stop = new AbortController();
+  let seen = 0;
+  const split: Split = {
+    length: 1000,
+    label: () => 0,
+    image() {
+      // As a signal of the system, which is told between two turns of the loop of events.
+      if (++seen === 3) setImmediate(() => stop.abort());
+      return { width: 1, height: 1, channels: 3, data: new Uint8Array(3) };
+    },
+  };
+  const part = {
+    key: "",
+    what: "",
+    batchSize: 8,
+    threads: 1,
+    outputShape: [1],
+    program: () => assert.fail("computed"),
+  };
+  await assert.rejects(withFeatures(split, part, { config, views: 1, signal: stop.signal }), { name: "AbortError" });
+  assert.equal(seen, 8);
 });
 
 const refused: readonly (readonly [what: string, options: TrainOptions, message: RegExp, kind: typeof AlexNetError])[] =
