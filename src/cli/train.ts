@@ -8,13 +8,13 @@ import { recipes } from "../training/recipe.ts";
 import { samplerNames } from "../training/sampler.ts";
 import { scheduleNames } from "../training/schedule.ts";
 import {
+  addFineTuneOptions,
   addInputOptions,
   addOptimizerOptions,
   dataDirOption,
   engineOption,
   jsonOption,
   maxBadOption,
-  names,
   nonNegative,
   positiveInteger,
   positiveNumber,
@@ -23,7 +23,6 @@ import {
   share,
   threadsOption,
   validationShareOption,
-  wholeNumber,
 } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -88,10 +87,6 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--early-stopping <n>", "end after n epochs without a better test accuracy", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
-    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
-    .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
-    .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
-    .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber)
     .addOption(validationShareOption())
     .addOption(maxBadOption())
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
@@ -119,6 +114,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
       trainCommand(dataset, flags, command, argv),
     );
+  addFineTuneOptions(train);
   addOptimizerOptions(train);
   addInputOptions(train);
 }
