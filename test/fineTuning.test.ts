@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
+import { withFeatures } from "../src/classifier/keptFeatures.ts";
 import { readRunConfig } from "../src/classifier/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import type { Split } from "../src/dataset/dataset.ts";
 import { type AlexNetError, CheckpointError, ConfigError } from "../src/errors.ts";
 import { encodePng } from "../src/image/decode.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../src/layers/kinds.ts";
@@ -164,6 +166,28 @@ test("another size, scale or fit is taken where it is asked for; layers that no 
   for (const name of ["conv1.weight", "conv2.bias"]) assert.deepEqual(after.get(name), before.get(name), name);
 });
 
+test("with another network the pictures' own size may be asked for, and the scale of pixels keeps its name", async () => {
+  const symmetric = await train("symmetric", {
+    dataset: join(base, "many"),
+    network,
+    epochs: 0.2,
+    normalization: "symmetric",
+  });
+  const { run } = await tune("native", { from: symmetric.run, network, fit: "native", epochs: 0.2 });
+  const config = await readRunConfig(run);
+  assert.deepEqual(config?.preprocessing.size, [28, 28]);
+  assert.equal(config?.recipe.normalization, "symmetric");
+  assert.deepEqual(
+    [config?.preprocessing.mean, config?.preprocessing.deviation],
+    [
+      [0.5, 0.5, 0.5],
+      [0.5, 0.5, 0.5],
+    ],
+  );
+  const { run: back } = await tune("resized", { from: run, network, fit: "resize", epochs: 0.2 });
+  assert.deepEqual((await readRunConfig(back))?.preprocessing.size, [28, 28], "that of the weights");
+});
+
 test("the head is kept where the classes are the same, and begins anew where others are as many", async () => {
   const same = await tune("same", { dataset: join(base, "many"), epochs: 0.2 });
   assert.deepEqual((await readRunConfig(same.run))?.fineTuning?.fresh, []);
@@ -266,6 +290,32 @@ test("stopped while features are computed: no run is left, and what was computed
   const late = await tune("early", { freeze: ["conv"], observer: watching });
   assert.equal(first, 16);
   assert.deepEqual(await lastWeights(late.run), await lastWeights(join(base, "kept")));
+});
+
+test("stopped while it is found out which pictures there are, it stops at the next batch", async () => {
+  const config = await readRunConfig(source.run);
+  assert.ok(config);
+  const stop = new AbortController();
+  let seen = 0;
+  const split: Split = {
+    length: 1000,
+    label: () => 0,
+    image() {
+      // As a signal of the system, which is told between two turns of the loop of events.
+      if (++seen === 3) setImmediate(() => stop.abort());
+      return { width: 1, height: 1, channels: 3, data: new Uint8Array(3) };
+    },
+  };
+  const part = {
+    key: "",
+    what: "",
+    batchSize: 8,
+    threads: 1,
+    outputShape: [1],
+    program: () => assert.fail("computed"),
+  };
+  await assert.rejects(withFeatures(split, part, { config, views: 1, signal: stop.signal }), { name: "AbortError" });
+  assert.equal(seen, 8);
 });
 
 const refused: readonly (readonly [what: string, options: TrainOptions, message: RegExp, kind: typeof AlexNetError])[] =

@@ -12,12 +12,18 @@ import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
 let options: RateFinderOptions;
+const cacheBefore = process.env["XDG_CACHE_HOME"];
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-lr-find-"));
+  process.env["XDG_CACHE_HOME"] = join(folder, "cache");
   await writeTinyDataset(folder, { train: 500, test: 40 });
   options = { network: tinyNetwork, dataDir: folder, threads: 1, batchSize: 16, minRate: 1e-4, maxRate: 1e3 };
 });
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
+  else process.env["XDG_CACHE_HOME"] = cacheBefore;
+  await rm(folder, { recursive: true });
+});
 
 test("the rate grows by one factor until the loss explodes; the same seed gives the same curve; nothing is written", async () => {
   const before = await readdir(folder);
@@ -35,20 +41,26 @@ test("the rate grows by one factor until the loss explodes; the same seed gives 
   for (const rate of Object.values(found.suggestions)) assert.ok(rate > 1e-4 && rate < 1, String(rate));
 });
 
-test("the first losses are those of training: the same pictures, order, weights and optimizer", async () => {
-  const rate = 0.01;
+/** The first losses of a sweep and of training at one rate are the same: pictures, order, weights and optimizer. */
+async function assertAsTrained(run: string, given: RateFinderOptions, rate: number): Promise<void> {
   // From a rate to hardly more, so that training at the first is the same but for the last digits.
-  const { points, end } = await findLearningRate({ ...options, minRate: rate, maxRate: rate * 1.0001, iterations: 40 });
+  const { points, end } = await findLearningRate({ ...given, minRate: rate, maxRate: rate * 1.0001, iterations: 40 });
   assert.deepEqual([end, points.length], ["finished", 40]);
   const losses: number[] = [];
   const onProgress = ({ loss }: { readonly loss: number }) => losses.push(loss);
-  const training = { ...options, epochs: 1, learningRate: rate, run: join(folder, "run"), observer: { onProgress } };
-  await trainClassifier(training);
+  await trainClassifier({ ...given, epochs: 1, learningRate: rate, run: join(folder, run), observer: { onProgress } });
   for (const i of [0, 1, 10, 30]) {
     // `onProgress` tells the mean so far; rates differ by 1e-4 at the end, and so do weights after 30 steps, in bf16 somewhat more.
     const mean = points.slice(0, i + 1).reduce((sum, { loss }) => sum + loss, 0) / (i + 1);
     assert.ok(Math.abs(mean - (losses[i] as number)) < 2e-3, `${i}: ${mean}, ${losses[i]}`);
   }
+}
+
+test("the first losses are those of training, from the weights of another run too", async () => {
+  await assertAsTrained("run", options, 0.01);
+  const { network: _, ...rest } = options;
+  const adam = { optimizer: "adam", weightDecay: 0, accumulate: 2 } as const;
+  await assertAsTrained("tuned", { ...rest, ...adam, from: join(folder, "run"), freeze: ["conv"] }, 0.001);
 });
 
 test("a loss that is not finite ends the sweep, and so does an abort; what there is by then is returned", async () => {

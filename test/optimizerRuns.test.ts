@@ -103,6 +103,18 @@ test("stopped between the batches of one step, whichever batch is the last, it g
   }
 });
 
+test("stopped in the evaluation of an epoch, its line of the log has the rate of its last step", async () => {
+  const options = { schedule: "cosine", warmup: 0.5, accumulate: 3 } as const;
+  const whole = await trainTiny("evaluated", options);
+  for (const stopAt of [13, 26]) {
+    const stopped = await trainTiny(`evaluated-${stopAt}`, options, stopAt);
+    const { position } = await contentOf(checkpointFiles(stopped).lastOptimizer);
+    assert.equal(position?.images, 200, "the epoch lacks its evaluation only");
+    await trainClassifier({ run: stopped, resume: true });
+    assert.deepEqual(await timelessLog(stopped), await timelessLog(whole), `${stopAt}`);
+  }
+});
+
 test("every optimizer is among them", () => {
   const kinds = new Set(every.map(({ optimizer = "sgd" }) => optimizer));
   assert.deepEqual([...kinds], optimizerNames);

@@ -217,7 +217,11 @@ test("a finished run says so; one that died before its report gets it", async ()
   assert.match(finished.stderr, /undisturbed: already finished; nothing to do/);
   await cp(join(folder, undisturbed.run), join(folder, "unreported"), { recursive: true });
   for (const name of ["report.html", "curves.svg"]) await rm(join(folder, "unreported", name));
-  const { end } = await trainClassifier({ run: join(folder, "unreported"), resume: true });
+  const unreported = { run: join(folder, "unreported"), resume: true };
+  const stopped = await trainClassifier({ ...unreported, signal: AbortSignal.abort() });
+  assert.equal(stopped.end, "interrupt");
+  assert.equal(existsSync(join(folder, "unreported", "report.html")), false, "none without an evaluation");
+  const { end } = await trainClassifier(unreported);
   assert.equal(end, "already finished");
   assert.ok(existsSync(join(folder, "unreported", "curves.svg")));
   assert.match(await readFile(join(folder, "unreported", "report.html"), "utf8"), /Accuracy of each class/);

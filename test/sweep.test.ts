@@ -78,6 +78,22 @@ test("a trial's settings are the base's with its own values, whichever way they 
   assert.deepEqual(made.augmentation, { flip: 0.25 });
 });
 
+test("what a recipe has an object for may be named in a trial as in the base, and as train has it", async () => {
+  const grid = { optimizer: ["adam", { kind: "adamw" }], schedule: ["cosine"], earlyStopping: [3, { patience: 4 }] };
+  const trials = await trialsOf(sweepPlanSchema.parse({ base: { warmup: 1 }, grid }));
+  const made = trials.map(({ settings: { recipe } }) => {
+    assert.ok(recipe && typeof recipe === "object");
+    assert.deepEqual([recipe.schedule, recipe.warmup], [{ kind: "cosine", floor: 0 }, 1]);
+    return [recipe.optimizer.kind, recipe.earlyStopping?.patience];
+  });
+  assert.deepEqual(made, [
+    ["adam", 3],
+    ["adam", 4],
+    ["adamw", 3],
+    ["adamw", 4],
+  ]);
+});
+
 test("wrong keys and values are named before anything is trained", async () => {
   const file = join(folder, "wrong.json");
   const refused: readonly (readonly [plan: object, says: RegExp])[] = [
@@ -90,6 +106,7 @@ test("wrong keys and values are named before anything is trained", async () => {
     [{ grid: { lerningRate: [1] } }, /sweep: there is no setting "lerningRate"; expected one of .*learningRate/],
     [{ grid: { "optimizer.momentun": [1] } }, /trial 1 \(optimizer\.momentun 1\): .*momentun/s],
     [{ grid: { learningRate: [0.1, -1] } }, /trial 2 \(learningRate -1\): .*learningRate/s],
+    [{ grid: { optimizer: ["adamm"] } }, /trial 1 \(optimizer adamm\): .*optimizer/s],
     [{ grid: { network: ["alexnet-xl"] } }, /trial 1 \(network alexnet-xl\): network "alexnet-xl"/],
   ];
   for (const [content, says] of refused) {

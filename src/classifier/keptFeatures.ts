@@ -53,7 +53,7 @@ export async function withFeatures(
   const { recipe, colours } = config;
   const random = views > 1 ? { augmentation: recipe.augmentation, seed: recipe.seed, colours } : undefined;
   const preparation = createPreparation({ preprocessing: config.preprocessing, random, threads: part.threads });
-  const pictures = await digestOf(split, part.batchSize);
+  const pictures = await digestOf(split, part.batchSize, options.signal);
   const keeping = keepRows({
     ...options,
     key: digest(JSON.stringify({ part: part.key, pictures, views, random })).slice(0, 24),
@@ -111,8 +111,11 @@ async function* compute(
   }
 }
 
-/** SHA-256 of a split's pictures, pixel by pixel: whatever they are called and wherever they come from. */
-async function digestOf(split: Split, batchSize: number): Promise<string> {
+/**
+ * SHA-256 of a split's pictures, pixel by pixel: whatever they are called and wherever they come from. Throws the signal's reason if that is
+ * aborted: many pictures take minutes.
+ */
+async function digestOf(split: Split, batchSize: number, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash("sha256");
   for (let start = 0; start < split.length; start += batchSize) {
     const count = Math.min(batchSize, split.length - start);
@@ -121,6 +124,8 @@ async function digestOf(split: Split, batchSize: number): Promise<string> {
       const { width, height, channels, data } = split.image(i);
       hash.update(`${width} ${height} ${channels}\n`).update(data.subarray(0, width * height * channels));
     }
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
   }
   return hash.digest("hex");
 }

@@ -25,7 +25,7 @@ export interface RateFinderOptions extends RunSettings {
   readonly iterations?: number;
   /** Aborting ends the sweep within an iteration; what there is by then is returned. */
   readonly signal?: AbortSignal;
-  readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onMessage">;
+  readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onFeatures" | "onMessage">;
   readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
 }
 
@@ -44,7 +44,7 @@ export interface RateFinding {
 }
 
 /**
- * Sweeps the learning rate on the network, pictures and recipe that training would have, from fresh weights. Nothing is kept.
+ * Sweeps the learning rate on the network, pictures and recipe that training would have, from the weights that it would begin with. Nothing is kept but features.
  *
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */

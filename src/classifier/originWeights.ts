@@ -59,15 +59,16 @@ interface OriginSettings extends Pick<RecipeOverrides, "fit" | "filter" | "norma
 /** The settings with network, fit, filter and scale as the weights were trained with, where nothing else is said. */
 export function withOrigin<S extends OriginSettings>(settings: S, { model }: Origin): S {
   const { network, preprocessing } = model;
-  const { fit, resize, size } = preprocessing;
+  const { resize, size } = preprocessing;
+  const fit = settings.fit ?? preprocessing.fit.kind;
   return {
     ...settings,
     network: settings.network ?? network,
-    fit: settings.fit ?? fit.kind,
+    fit,
     filter: settings.filter ?? resize,
     normalization: settings.normalization ?? normalizationOf(preprocessing),
     // The weights' own network has the size in it.
-    ...(settings.network !== undefined && settings.inputSize === undefined && fit.kind !== "native"
+    ...(settings.network !== undefined && settings.inputSize === undefined && fit !== "native"
       ? { inputSize: size[0] }
       : {}),
   };
@@ -77,6 +78,7 @@ export function withOrigin<S extends OriginSettings>(settings: S, { model }: Ori
 function normalizationOf({ mean, deviation, meanImage }: Preprocessing): Recipe["normalization"] {
   if (meanImage !== undefined) return "mean-image";
   if (deviation.every((d) => d === 1 / 255)) return "mean";
+  if ([...mean, ...deviation].every((value) => value === 0.5)) return "symmetric";
   return mean.every((m) => m === 0) && deviation.every((d) => d === 1) ? "unit" : "standard";
 }
 

@@ -179,18 +179,21 @@ function refuseUnknown(key: string): void {
   );
 }
 
+/** What a recipe has an object for, or has for lack of anything else, and a setting a name or a number. */
+const besideRecipe: ReadonlySet<string> = new Set(["network", "optimizer", "schedule", "earlyStopping"]);
+
 async function settingsOf(base: SweepPlan["base"], values: TrialValues): Promise<RunSettings> {
-  // A network is set beside the recipe, though that may name one.
-  const isOfRecipe = (key: string) => key !== "network" && recipeKeys.has(key.split(".")[0] as string);
+  const isOfRecipe = ([key, value]: readonly [string, unknown]) =>
+    recipeKeys.has(key.split(".")[0] as string) && !(besideRecipe.has(key) && typeof value !== "object");
   const entries = Object.entries(values);
-  const own = Object.fromEntries(entries.filter(([key]) => !isOfRecipe(key)));
+  const own = Object.fromEntries(entries.filter((entry) => !isOfRecipe(entry)));
   const parsed = baseSchema.safeParse({ ...base, ...own });
   if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error));
   const given = parsed.data;
   if (given.network !== undefined) await resolveNetwork(given.network);
   const source = await findDataset(given.dataset ?? "fashion-mnist");
   const common = await resolveRecipe(given.recipe ?? defaultRecipe(source, given), given);
-  const places = entries.filter(([key]) => isOfRecipe(key));
+  const places = entries.filter(isOfRecipe);
   // Checked when all are in their places: one value may fit with another only.
   const changed = places.reduce<unknown>((made, [key, value]) => replaced(made, key.split("."), value), common);
   const recipe = parseRecipe(changed, "recipe");

@@ -148,26 +148,31 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     const stores = { directory, weights, optimizer: state, observer };
     const policy = divergencePolicy(options, config.divergence);
     const record = (from: Stretch) => createRecorder({ ...stores, ...from, average, config, signal, deadline });
-    const { position, end, recorder } = await recordingDivergence(directory, () =>
+    const {
+      position,
+      end: ended,
+      recorder,
+    } = await recordingDivergence(directory, () =>
       trainGuarded({ ...stores, training, policy, record }, { start, log }),
     );
     if (!finished) await recorder.save(position);
-    const evaluation = await optimizer.withAverage(async () => {
-      const result = finished
+    return await optimizer.withAverage(async () => {
+      const evaluation = finished
         ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
         : recorder.evaluation();
+      const isStopped = finished && !evaluation;
+      const end = isStopped ? "interrupt" : ended;
       if (end !== "interrupt") {
-        await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation: result, device });
+        await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });
       }
-      return result;
+      return {
+        run: directory,
+        end: finished && !isStopped ? "already finished" : end,
+        last: lastOf(recorder.log),
+        evaluation,
+        device,
+      };
     });
-    return {
-      run: directory,
-      end: finished ? "already finished" : end,
-      last: lastOf(recorder.log),
-      evaluation,
-      device,
-    };
   } finally {
     preparation.close();
     await part.close();

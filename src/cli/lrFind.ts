@@ -8,16 +8,16 @@ import { formatLoss } from "../report/numbers.ts";
 import { formatRateChart } from "../report/rateChart.ts";
 import { formatLearningRate } from "../report/rateCurve.ts";
 import {
+  addFineTuneOptions,
   addInputOptions,
+  addOptimizerOptions,
   dataDirOption,
   engineOption,
   jsonOption,
   maxBadOption,
-  nonNegative,
   positiveInteger,
   positiveNumber,
   seed,
-  share,
   threadsOption,
   validationShareOption,
 } from "./options.ts";
@@ -34,6 +34,7 @@ Examples:
   alexnet lr-find                                  defaults, on Fashion-MNIST
   alexnet lr-find photos/ --output rates.png       a folder; the curve as a PNG
   alexnet lr-find cifar10 --fit native --min-rate 1e-4 --max-rate 1
+  alexnet lr-find photos/ --from runs/big --freeze conv  as train would begin
 
 The rate grows from iteration to iteration, until the loss is four times the
 best. Take one of the suggestions, or one between them, for --learning-rate.
@@ -53,8 +54,6 @@ export function addLrFind(program: Command): void {
     .option("--iterations <n>", "steps from one to the other (default: 200)", positiveInteger)
     .option("--output <file>", "draw the curve: a .png or .svg file")
     .option("--batch-size <n>", "images in a step", positiveInteger)
-    .option("--momentum <x>", "share of the last step kept in the next", share)
-    .option("--weight-decay <x>", "pull of the weights towards 0", nonNegative)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
@@ -66,6 +65,8 @@ export function addLrFind(program: Command): void {
     .addOption(threadsOption())
     .addOption(dataDirOption())
     .addOption(jsonOption());
+  addFineTuneOptions(command);
+  addOptimizerOptions(command);
   addInputOptions(command);
   command.addHelpText("after", examples).action(lrFindCommand);
 }
@@ -75,8 +76,9 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
     throw new ConfigError(`--output: expected a name that ends in .png or .svg, got ${output}; give another one`);
   const { findLearningRate } = await import("../classifier/learningRateFinder.ts");
   const [sweeping, packing, downloading] = [progressLine("sweep"), imageProgress("pack"), progressLine("download")];
+  const keeping = imageProgress("features");
   const clear = () => {
-    for (const line of [sweeping, packing, downloading]) line.clear();
+    for (const line of [sweeping, packing, downloading, keeping]) line.clear();
   };
   const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
@@ -87,6 +89,10 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
       observer: {
         onDownload: (bytes, of) => downloading.update(bytes, of, ""),
         onPacking: packing.update,
+        onFeatures(images, of) {
+          packing.clear();
+          keeping.update(images, of);
+        },
         onMessage(message) {
           clear();
           tell(message);
@@ -94,6 +100,7 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
       },
       onIteration(iteration, of, { learningRate, loss }) {
         packing.clear();
+        keeping.clear();
         sweeping.update(iteration, of, `rate ${formatLearningRate(learningRate)} loss ${formatLoss(loss)}`);
       },
     });

@@ -16,7 +16,7 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 }
 
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
-export const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
+const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
 export const properShare = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
@@ -35,7 +35,7 @@ export const seed = number(
 );
 
 /** Names with commas between. */
-export function names(text: string): readonly string[] {
+function names(text: string): readonly string[] {
   const list = text.split(",").map((name) => name.trim());
   if (!list.includes("")) return list;
   throw new InvalidArgumentError(`expected names with commas between, got "${text}"`);
@@ -86,7 +86,16 @@ export function addInputOptions(command: Command): void {
     );
 }
 
-/** What makes steps of gradients, for `train` and `bench` alike. */
+/** What a run begins with besides drawn weights, for `train` and `lr-find` alike. */
+export function addFineTuneOptions(command: Command): void {
+  command
+    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
+    .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
+    .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
+    .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber);
+}
+
+/** What makes steps of gradients, for `train`, `lr-find` and `bench` alike. */
 export function addOptimizerOptions(command: Command): void {
   command
     .addOption(

@@ -12,13 +12,13 @@ import { liveHost, livePort } from "./live.ts";
 import { startLive } from "./liveChild.ts";
 import type { LiveAddress } from "./liveServer.ts";
 import {
+  addFineTuneOptions,
   addInputOptions,
   addOptimizerOptions,
   dataDirOption,
   engineOption,
   jsonOption,
   maxBadOption,
-  names,
   nonNegative,
   positiveInteger,
   positiveNumber,
@@ -27,7 +27,6 @@ import {
   share,
   threadsOption,
   validationShareOption,
-  wholeNumber,
 } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -98,10 +97,6 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--early-stopping <n>", "end after n epochs without a better test accuracy", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
-    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
-    .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
-    .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
-    .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber)
     .addOption(validationShareOption())
     .addOption(maxBadOption())
     .option("--train-limit <n>", "train on the first n images only; of a folder, some of each class", positiveInteger)
@@ -133,6 +128,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .action((dataset: string | undefined, flags: TrainFlags, command: Command) =>
       trainCommand(dataset, flags, command, argv),
     );
+  addFineTuneOptions(train);
   addOptimizerOptions(train);
   addInputOptions(train);
 }

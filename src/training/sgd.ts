@@ -12,12 +12,17 @@ import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizer
  * At a constant rate the first two make the same steps. They differ when the rate changes: the paper's velocity carries the rate of the steps
  * that built it, so a lower rate sets in over about 1 / (1 − m) steps; PyTorch's velocity is rescaled at once.
  */
-export const sgdSchema = z.strictObject({
-  kind: z.literal("sgd").default("sgd"),
-  form: z.enum(["paper", "pytorch", "nesterov"]).default("paper"),
-  momentum: z.number().min(0).lt(1).default(0),
-  weightDecay: z.number().min(0).default(0),
-});
+export const sgdSchema = z
+  .strictObject({
+    kind: z.literal("sgd").default("sgd"),
+    form: z.enum(["paper", "pytorch", "nesterov"]).default("paper"),
+    momentum: z.number().min(0).lt(1).default(0),
+    weightDecay: z.number().min(0).default(0),
+  })
+  .refine(({ form, momentum }) => form !== "nesterov" || momentum > 0, {
+    error: "expected more than 0 for Nesterov's form, such as 0.9",
+    path: ["momentum"],
+  });
 
 export type Sgd = z.infer<typeof sgdSchema>;
 

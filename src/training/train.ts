@@ -107,7 +107,8 @@ async function runEpoch(
   const { program, recipe, train: split, preparation } = training;
   const guessing = Math.log(training.classNames.length);
   let position = start;
-  let rate = learningRateAt(recipe, steps, start);
+  // Of an epoch that lacks its evaluation only: that of its last step, as the log has it.
+  let rate = learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) });
   let before = performance.now();
   for await (const batch of batches({
     split,
