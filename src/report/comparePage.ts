@@ -1,22 +1,10 @@
-import { reportStyle } from "./htmlStyle.ts";
+import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import type { Section } from "./sections.ts";
 
-/** The page has no scripts and loads nothing: what a name of a run might smuggle in would not run either. */
-const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-
 /** Runs side by side as one self-contained page: the figure, then the sections. */
 export function comparisonPage(sections: readonly Section[], curves: string): string {
-  return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
-<meta name="color-scheme" content="light dark">
-<title>Runs compared</title>
-<style>${trusted(reportStyle)}</style>
-</head>
+  return html`${pageHead("Runs compared")}
 <body>
 <main>
 <h1>Runs compared</h1>
