@@ -142,7 +142,11 @@ describe("a .caffemodel that networks here cannot be", () => {
   it("is refused if it is damaged or cannot be read", async () => {
     const odd = [new Uint8Array(), Buffer.from("PK\x03\x04"), Buffer.alloc(100, 0xff)];
     for (const model of odd) assert.throws(() => readCaffe(model, "odd"), CheckpointError);
-    await assert.rejects(readCaffeFile("/nonexistent/net.caffemodel"), CheckpointError);
+    assert.throws(() => readCaffe(odd[1] as Buffer, "odd"), /^CheckpointError: odd: damaged, or of another format/);
+    await assert.rejects(
+      readCaffeFile("/nonexistent/net.caffemodel"),
+      /^CheckpointError: .*cannot be read: .*no such file/,
+    );
   });
 
   for (const { name, model } of cases) {

@@ -56,8 +56,8 @@ async function writeChanged(file: string): Promise<void> {
   );
 }
 
-for (const { name, endings } of formatsThat("write").filter(({ read }) => read !== undefined)) {
-  for (const naming of tensorNamings) {
+for (const { name, endings, names } of formatsThat("write").filter(({ read }) => read !== undefined)) {
+  for (const naming of tensorNamings.filter((naming) => names === undefined || names === naming.name)) {
     test(`${name}, names ${naming.name}: out and back to the bit, and the same outputs`, async () => {
       const file = at(`${naming.name}${endings[0]}`);
       const exported = await exportModel(at("run"), file, { names: naming.name });
@@ -181,6 +181,10 @@ test("neither a run nor a file is replaced", async () => {
   await assert.rejects(exportModel(at("run"), at("nowhere/x.pth")), /nowhere\/x\.pth: cannot be written/);
   await assert.rejects(exportModel(at("run"), at("x.xyz")), /its ending names no format/);
   await assert.rejects(exportModel(at("run"), at("x.pth"), { names: "mine" }), /expected one of torchvision, layers/);
+  await assert.rejects(
+    exportModel(at("run"), at("x.onnx"), { names: "torchvision" }),
+    /names "torchvision": expected one of layers for format onnx/,
+  );
   await assert.rejects(
     exportModel(at("run"), at("x.pth"), { flags: new Set(["y"]) }),
     /--y: format pytorch has no such switch/,

@@ -203,7 +203,7 @@ test("--features: what goes together, and names that are not there", async () =>
   }
   await assert.rejects(
     alexnetFeatures("fc9", join(folder, "a.npy")),
-    /tiny: expected the name of one of its layers \(conv1, .*fc3\), got fc9/,
+    /layer "fc9": tiny has none of this name; its layers are conv1, .*fc3/,
   );
   await assert.rejects(alexnetFeatures("fc2", join(folder, "a.txt")), ConfigError);
   await mkdir(join(folder, "empty"));

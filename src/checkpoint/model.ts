@@ -1,6 +1,6 @@
 import { decodeModel, type Model } from "./metadata.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
-import { fillFromMore, fillStore, type TensorSink } from "./tensorStore.ts";
+import { fillStore, type TensorSink } from "./tensorStore.ts";
 
 /**
  * Reads the model of a weights file. The weights are not read: `readWeights` does that, and finds any damage.
@@ -32,13 +32,4 @@ export async function decodeUndamaged<T>(
  */
 export async function readWeights(file: string, store: TensorSink): Promise<void> {
   await withReader(file, (reader) => fillStore(reader, store));
-}
-
-/**
- * Fills a store with those weights of a file that it has, and passes over the others.
- *
- * Throws CheckpointError if any is missing or has another shape, or the file was damaged, as `readWeights`.
- */
-export async function readSomeWeights(file: string, store: TensorSink): Promise<void> {
-  await withReader(file, (reader) => fillFromMore(reader, store));
 }

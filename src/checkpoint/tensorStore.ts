@@ -24,15 +24,6 @@ export async function fillStore(reader: SafetensorsReader, store: TensorSink): P
   await reader.stream((name, values) => store.write(name, values), scratchFor(store));
 }
 
-/** As `fillStore`, from a file that may have more tensors than the store. */
-export async function fillFromMore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
-  const names = new Set(store.tensors.map(({ name }) => name));
-  refuse(reader.path, problemsOf(reader.tensors, store.tensors));
-  await reader.stream(async (name, values) => {
-    if (names.has(name)) await store.write(name, values);
-  });
-}
-
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
 export function checkTensors(path: string, tensors: readonly NamedShape[], expected: readonly NamedShape[]): void {
   const names = new Set(expected.map(({ name }) => name));

@@ -68,7 +68,9 @@ async function openDataset(
   const run = await readRunConfig(path === file ? dirname(file) : path);
   const name = dataset ?? run?.dataset.name;
   if (name === undefined) {
-    throw new ConfigError(`${path}: no config.json beside it says which data set it was trained on; give one`);
+    throw new ConfigError(
+      `${path}: no config.json beside it says which data set it was trained on; give one with --dataset`,
+    );
   }
   const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
   const own = source.name === run?.dataset.name ? run : undefined;

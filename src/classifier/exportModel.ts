@@ -5,6 +5,7 @@ import { decodeModel } from "../checkpoint/metadata.ts";
 import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
+import type { ModelFormat } from "../interop/format.ts";
 import { findFormat } from "../interop/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.ts";
 
@@ -12,7 +13,7 @@ import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.
 export interface ExportOptions {
   /** Default: by the ending of the output's name. */
   readonly format?: string;
-  /** How tensors are named, see `tensorNamings`. Default: as torchvision does. */
+  /** How tensors are named, see `tensorNamings`. Default: as torchvision does; ONNX has names of layers only. */
   readonly names?: string;
   /** Switches of the format's own. */
   readonly flags?: ReadonlySet<string>;
@@ -38,7 +39,7 @@ export interface Exported {
 export async function exportModel(path: string, output: string, options: ExportOptions = {}): Promise<Exported> {
   const { flags = new Set() } = options;
   const format = findFormat("write", output, options.format);
-  const naming = findNaming(options.names);
+  const naming = findNaming(format, options.names);
   const known = new Set(format.flags?.map(({ name }) => name));
   const foreign = [...flags].find((flag) => !known.has(flag));
   if (foreign !== undefined)
@@ -66,10 +67,12 @@ export async function exportModel(path: string, output: string, options: ExportO
   });
 }
 
-function findNaming(name: string = tensorNamings[0].name) {
-  const found = tensorNamings.find((naming) => naming.name === name);
+function findNaming(format: ModelFormat, name: string = format.names ?? tensorNamings[0].name) {
+  const able = tensorNamings.filter((naming) => format.names === undefined || naming.name === format.names);
+  const found = able.find((naming) => naming.name === name);
   if (found) return found;
-  throw new ConfigError(`names "${name}": expected one of ${tensorNamings.map((naming) => naming.name).join(", ")}`);
+  const known = able.map((naming) => naming.name).join(", ");
+  throw new ConfigError(`names "${name}": expected one of ${known} for format ${format.name}`);
 }
 
 /** It may be the user's only copy of something. */

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import type { FileEntry } from "../dataset/folderEntries.ts";
 import { searchFolder } from "../dataset/folderSearch.ts";
@@ -10,9 +11,12 @@ import { type OddEntry, oddNotes } from "../dataset/oddEntry.ts";
 import { type StreamedPicture, streamPictures } from "../dataset/pictureStream.ts";
 import { DataError } from "../errors.ts";
 import { createPreprocessor } from "../image/preprocess.ts";
+import type { PlacedLayer } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
 import { type ClassScore, type PredictOptions, predictRows } from "./classifier.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
-import { drawsAnswers, type OpenModel, type OpenOptions, openModel } from "./openModel.ts";
+import { openLayerOutputs } from "./layerOutputs.ts";
+import { drawsAnswers, type OpenOptions, openModel } from "./openModel.ts";
 
 /** How files are classified. */
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {
@@ -69,7 +73,7 @@ export async function* predictFiles(
   const batchSize = drawsAnswers(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openModel(path, { ...options, batchSize });
   try {
-    for await (const { pictures, count } of preparedBatches(opened, files, options)) {
+    for await (const { pictures, count } of preparedBatches(model, opened.program.input, files, options)) {
       const scores = count > 0 ? (await predictRows(opened, count, options)).values() : [].values();
       yield pictures.map((picture) =>
         "error" in picture
@@ -112,15 +116,22 @@ export async function writeFeatures(
   },
 ): Promise<WrittenFeatures> {
   rowFormatOf(output);
-  const opened = await openModel(path, { ...options, layer, batchSize: options.batchSize ?? BATCH_SIZE });
+  const opened = await openLayerOutputs(path, () => [layer], {
+    ...options,
+    batchSize: options.batchSize ?? BATCH_SIZE,
+  });
   try {
-    const { program } = opened;
-    const writer = await createFeatureWriter(output, layer, program.outputShape);
+    const { model, input, layers } = opened;
+    const [{ outputShape }] = layers as readonly [PlacedLayer];
+    const writer = await createFeatureWriter(output, layer, outputShape);
     let [written, failed] = [0, 0];
     try {
-      for await (const { pictures, count } of preparedBatches(opened, files, options)) {
+      for await (const { pictures, count } of preparedBatches(model, input, files, options)) {
         const good = pictures.filter((picture) => "image" in picture).map((picture) => picture.path);
-        if (count > 0) await writer.add(good, await program.forward(program.input, count, { seed, first: written }));
+        if (count > 0) {
+          const [features] = await opened.forward(input, count, { seed, first: written });
+          await writer.add(good, features as Float32Array);
+        }
         for (const picture of pictures) if ("error" in picture) onBad?.(picture.path, picture.error);
         written += count;
         failed += pictures.length - count;
@@ -129,7 +140,7 @@ export async function writeFeatures(
     } finally {
       await writer.close();
     }
-    return { shape: program.outputShape, written, failed };
+    return { shape: outputShape, written, failed };
   } finally {
     opened.close();
   }
@@ -139,22 +150,22 @@ const BATCH_SIZE = 128;
 
 interface PreparedBatch {
   readonly pictures: readonly StreamedPicture[];
-  /** Pictures in the program's input, in order: those that could be read and prepared. */
+  /** Pictures in the input, in order: those that could be read and prepared. */
   readonly count: number;
 }
 
 async function* preparedBatches(
-  { model, program }: OpenModel,
+  { preprocessing, network }: Model,
+  input: Float32Array,
   files: readonly ImageJob[],
   { decodingThreads, onProgress, signal }: PredictFilesOptions,
 ): AsyncGenerator<PreparedBatch> {
-  const { preprocessing } = model;
   const prepare = createPreprocessor(preprocessing);
-  const length = program.input.length / program.batchSize;
+  const length = sizeOf(network.input);
   let done = 0;
   for await (const decoded of streamPictures(files, {
     fitting: preprocessing,
-    atATime: program.batchSize,
+    atATime: input.length / length,
     threads: decodingThreads,
     signal,
   })) {
@@ -162,7 +173,7 @@ async function* preparedBatches(
     const pictures = decoded.map((picture): StreamedPicture => {
       if ("error" in picture) return picture;
       try {
-        prepare(picture.image, program.input, count * length);
+        prepare(picture.image, input, count * length);
         count++;
         return picture;
       } catch (error) {

@@ -1,24 +1,11 @@
 import { statSync } from "node:fs";
 import type { Command } from "commander";
 import type { ClassScore } from "../classifier/classifier.ts";
-import type { EngineName } from "../classifier/engineNames.ts";
 import { DataError } from "../errors.ts";
 import { formatPredictions } from "../report/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
 import { print, printJson, tell, unicodeOutput } from "./output.ts";
-
-interface PredictFlags {
-  readonly top: number;
-  readonly samples: number;
-  readonly seed: number;
-  readonly batchSize: number;
-  readonly csv?: string;
-  readonly features?: string;
-  readonly output?: string;
-  readonly engine?: EngineName;
-  readonly threads?: number;
-  readonly json?: boolean;
-}
+import type { PredictFlags } from "./predictMany.ts";
 
 const examples = `
 Examples:

@@ -9,8 +9,8 @@ import { formatPredictions } from "../report/terminal.ts";
 import { imageProgress, print, tell, unicodeOutput } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
-/** What can be said about it. */
-export interface PredictManyFlags {
+/** What can be said of predictions, of one image or many. */
+export interface PredictFlags {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
@@ -24,7 +24,7 @@ export interface PredictManyFlags {
 }
 
 /** Files that are no images are told and left out; then the exit code is 1. */
-export async function predictMany(run: string, paths: readonly string[], flags: PredictManyFlags): Promise<void> {
+export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const line = imageProgress("predict");
   const stop = onStopSignals(() => tell("\nStopping."));
   const say = (message: string) => {
@@ -63,7 +63,7 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
 async function classify(
   run: string,
   files: readonly ImageJob[],
-  { csv, json, top }: PredictManyFlags,
+  { csv, json, top }: PredictFlags,
   options: Parameters<typeof predictFiles>[2],
   onBad: (file: string, error: string) => void,
   clear: () => void,

@@ -1,6 +1,6 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of layers that networks here have. */
 import { readFile, stat } from "node:fs/promises";
-import { CheckpointError, codeOf, UnsupportedError } from "../errors.ts";
+import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../errors.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { type Network, place } from "../network/network.ts";
 import { type Shape, sizeOf } from "../shape.ts";
@@ -37,7 +37,7 @@ export async function readCaffeFile(path: string, options?: CaffeOptions): Promi
     return readCaffe(await readFile(path), path, options);
   } catch (error) {
     if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read (${codeOf(error)})`, { cause: error });
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

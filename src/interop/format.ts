@@ -28,6 +28,8 @@ export interface ModelFormat {
   readonly description: string;
   /** How its files' names end, in lower case and with the dot. */
   readonly endings: readonly string[];
+  /** The only way that it names tensors, of `tensorNamings`. Default: any. */
+  readonly names?: string;
   /** What `write` takes besides. */
   readonly flags?: readonly FormatFlag[];
   /**

@@ -1,20 +1,17 @@
 import { open } from "node:fs/promises";
-import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
 import type { ModelFormat } from "./format.ts";
 import type { ReadParameter } from "./onnxWrite.ts";
-import { matchNames } from "./tensorNaming.ts";
 
 /**
- * ONNX, for ONNX Runtime in any language and in the browser. Tensors are named by layers, whatever `--names` says. What this program adds (network, classes,
- * preprocessing) stands in the metadata.
+ * ONNX, for ONNX Runtime in any language and in the browser. What this program adds (network, classes, preprocessing) stands in the metadata.
  */
 export const onnxFormat: ModelFormat = {
   name: "onnx",
   description: "the network as a graph, opset 13, any number of images, logits; for ONNX Runtime",
   endings: [".onnx"],
+  names: "layers",
   flags: [
     { name: "decompose-lrn", description: "onnx: LRN from other operators, for runtimes without it" },
     { name: "probabilities", description: "onnx: end in softmax" },
@@ -23,7 +20,7 @@ export const onnxFormat: ModelFormat = {
   async write(path, model, weights, flags) {
     const { writeOnnx } = await import("./onnxWrite.ts");
     const { network, classNames, preprocessing } = model;
-    const file = writeOnnx(network, byLayers(model, weights), {
+    const file = writeOnnx(network, readingInto(weights), {
       classNames,
       preprocessing,
       lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
@@ -46,13 +43,8 @@ export const onnxFormat: ModelFormat = {
 };
 
 /** Reads each into the same memory. */
-function byLayers({ network }: Model, weights: TensorSource): ReadParameter {
-  const own = tensorNames(network);
-  const { names } = matchNames(network, weights.tensors);
+function readingInto(weights: TensorSource): ReadParameter {
   const sizes = new Map(weights.tensors.map(({ name, shape }) => [name, sizeOf(shape)]));
   const memory = new Float32Array(Math.max(0, ...sizes.values()));
-  return (key) => {
-    const name = names.get(own.get(key) ?? key) ?? key;
-    return weights.read(name, memory.subarray(0, sizes.get(name)));
-  };
+  return (name) => weights.read(name, memory.subarray(0, sizes.get(name)));
 }

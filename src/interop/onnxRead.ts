@@ -1,7 +1,7 @@
 /** Reads ONNX models whose graph is a chain of layers that networks here have. */
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { CheckpointError, codeOf, UnsupportedError } from "../errors.ts";
+import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../errors.ts";
 import type { ImportedModel } from "./importedModel.ts";
 import { readExternal } from "./onnxExternal.ts";
 import { readGraph } from "./onnxGraphReader.ts";
@@ -42,7 +42,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read (${codeOf(error)})`, { cause: error });
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

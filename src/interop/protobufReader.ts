@@ -196,7 +196,10 @@ class Reader {
   }
 
   private error(what: string, options?: ErrorOptions): CheckpointError {
-    return new CheckpointError(`${this.origin}: damaged, or no such file: ${what} (at byte ${this.position})`, options);
+    return new CheckpointError(
+      `${this.origin}: damaged, or of another format: ${what} (at byte ${this.position})`,
+      options,
+    );
   }
 }
 

@@ -78,7 +78,12 @@ test("pace: both lines; one entry, or rates of 0, are no error", async () => {
     assert.ok(texts.includes(text), text);
   assert.ok(!svg.includes("NaN"));
   for (const few of [entries.slice(0, 1), [{ epoch: 0, learningRate: 0, examplesPerSecond: 0 }]]) {
-    assert.ok(!(await drawPace(few, "t")).includes("NaN"));
+    const svg = await drawPace(few, "t");
+    assert.ok(!/NaN|Infinity/.test(svg));
+    for (const mark of ["images-per-second", "learning-rate"]) {
+      // A line of one point is "M80,40Z": nothing that is seen.
+      assert.match(svg.split(mark)[1]?.split("</g>")[0] ?? "", /<path[^>]* d="M[^"]*[AL]/, mark);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 /** The report of a run: one HTML file that needs nothing but itself. */
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "./evaluation.ts";
-import { reportStyle } from "./htmlStyle.ts";
+import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "./numbers.ts";
 
@@ -59,22 +59,10 @@ export interface ReportSection {
   readonly rows: readonly (readonly [name: string, value: string])[];
 }
 
-// The policy makes the browser itself refuse anything that is not in the file.
-const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-
 /** Writes the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
   const { title, results, curves, charts, evaluation, predictions, worstMistakes, network } = data;
-  const page = html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
-<meta name="color-scheme" content="light dark">
-<title>${title}: training report</title>
-<style>${trusted(reportStyle)}</style>
-</head>
+  const page = html`${pageHead(`${title}: training report`)}
 <body>
 <main>
 <h1>${title}</h1>

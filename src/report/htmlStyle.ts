@@ -1,4 +1,6 @@
-/** The style sheet of the report. Text keeps a contrast of at least 4.5 : 1 in both colour schemes, and works at 320 px. */
+import { html, type Markup, trusted } from "./markup.ts";
+
+/** The style sheet of the pages. Text keeps a contrast of at least 4.5 : 1 in both colour schemes, and works at 320 px. */
 export const reportStyle = `
 :root {
   --page: #fff; --ink: #1c2024; --soft: #565e66; --rule: #d5dade; --panel: #f4f6f8;
@@ -69,3 +71,20 @@ code { font: inherit; }
   .figures > div { border: 1px solid var(--rule); }
 }
 `;
+
+/** The page has no scripts and loads nothing: the browser itself refuses anything that is not in the file. */
+const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/** What stands before the body of every page. */
+export function pageHead(title: string): Markup {
+  return html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${trusted(reportStyle)}</style>
+</head>`;
+}

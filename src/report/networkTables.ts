@@ -21,7 +21,7 @@ export function summarySections(summary: NetworkSummary): readonly Section[] {
     shareSection(summary),
     memorySection(summary),
     ...paperSection(summary),
-    sourceSection(summary),
+    ...sourceSection(summary),
   ];
 }
 
@@ -119,17 +119,13 @@ function memorySection({ layers, input, batchSize, trainingMemory, totals }: Net
   };
 }
 
-function sourceSection({ source, deviations }: NetworkSummary): Section {
-  return {
-    title: "Source",
-    columns: [],
-    rows: [],
-    notes: [
-      ...(source === "" ? [] : [source]),
-      deviations.length === 0 ? "Deviations: none." : "Deviations:",
-      ...deviations.map((deviation) => `- ${deviation}`),
-    ],
-  };
+function sourceSection({ source, deviations }: NetworkSummary): readonly Section[] {
+  const none = source === "" ? [] : ["Deviations: none."];
+  const notes = [
+    ...(source === "" ? [] : [source]),
+    ...(deviations.length === 0 ? none : ["Deviations:", ...deviations.map((deviation) => `- ${deviation}`)]),
+  ];
+  return notes.length === 0 ? [] : [{ title: "Source", columns: [], rows: [], notes }];
 }
 
 function numbers(of: { readonly parameters: number; readonly neurons: number; readonly macs: number }): string[] {

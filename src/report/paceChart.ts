@@ -22,8 +22,10 @@ export function drawPace(entries: readonly PaceEntry[], title: string): Promise<
   const rates = values.map(({ learningRate }) => learningRate).filter((rate) => rate > 0);
   const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
   const domain = rates.length > 0 ? [lowest / 1.5, highest * 1.5] : [0.001, 1];
+  // A line of one entry has no length.
+  const type = values.length === 1 ? ("symbol" as const) : ("line" as const);
   const line = (name: string, scale: string, field: string, colour: string) => ({
-    type: "line" as const,
+    type,
     name,
     from: { data: "entries" },
     encode: {
@@ -32,6 +34,7 @@ export function drawPace(entries: readonly PaceEntry[], title: string): Promise<
         y: { scale, field },
         stroke: { value: colour },
         strokeWidth: { value: 2 },
+        ...(type === "symbol" ? { fill: { value: colour } } : {}),
       },
     },
   });

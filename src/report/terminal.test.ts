@@ -82,6 +82,14 @@ test("a network with long names still fits", () => {
   assertFits(formatNetworkList([network]));
 });
 
+test("a network of one's own, with neither source nor deviations, has no section of them", () => {
+  const network = { ...(networks[0] as (typeof networks)[0]), name: "mine" };
+  const titles = (source: string, deviations: readonly string[]) =>
+    summarySections(summarize({ ...network, source, deviations })).map(({ title }) => title);
+  assert.ok(!titles("", []).includes("Source"));
+  assert.ok(titles("", ["one"]).includes("Source") && titles("mine", []).includes("Source"));
+});
+
 test("the list of networks fits and names each with its source", () => {
   const text = formatNetworkList(networks);
   assertFits(text);

@@ -1,6 +1,6 @@
 import { featureMap } from "../../shape.ts";
 import type { Op } from "../engine.ts";
-import { noParameterGradients, type Operation } from "./operation.ts";
+import { meansOver } from "./averagePool2d.ts";
 
 /**
  * y[c, r, q] = mean of x[c, ·, ·] over rows ⌊r·H/S⌋ … ⌈(r+1)·H/S⌉ − 1 and columns ⌊q·W/S⌋ … ⌈(q+1)·W/S⌉ − 1, S the output size;
@@ -8,23 +8,8 @@ import { noParameterGradients, type Operation } from "./operation.ts";
  *
  * Shapes: [C, H, W] → [C, S, S].
  */
-export const adaptiveAveragePool2d: Operation<"adaptiveAveragePool2d"> = {
-  forward(op, { input, output }) {
-    output.fill(0);
-    forEachPair(op, (y, x, share) => {
-      output[y] = (output[y] as number) + share * (input[x] as number);
-    });
-  },
-  inputGradient(op, { outputGradient, inputGradient }) {
-    inputGradient.fill(0);
-    forEachPair(op, (y, x, share) => {
-      inputGradient[x] = (inputGradient[x] as number) + share * (outputGradient[y] as number);
-    });
-  },
-  parameterGradients: noParameterGradients,
-};
+export const adaptiveAveragePool2d = meansOver<"adaptiveAveragePool2d">(forEachPair);
 
-/** Calls `visit` for every output element y with each input element x of its window and x's share in the mean. */
 function forEachPair(
   { name, options, inputShape }: Op<"adaptiveAveragePool2d">,
   visit: (y: number, x: number, share: number) => void,

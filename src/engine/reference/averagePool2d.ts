@@ -1,5 +1,5 @@
 import { featureMap } from "../../shape.ts";
-import type { Op } from "../engine.ts";
+import type { Op, OpKind } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";
 
 /**
@@ -8,23 +8,30 @@ import { noParameterGradients, type Operation } from "./operation.ts";
  *
  * Shapes: [C, H, W] → [C, H′, W′].
  */
-export const averagePool2d: Operation<"averagePool2d"> = {
-  forward(op, { input, output }) {
-    output.fill(0);
-    forEachPair(op, (y, x, share) => {
-      output[y] = (output[y] as number) + share * (input[x] as number);
-    });
-  },
-  inputGradient(op, { outputGradient, inputGradient }) {
-    inputGradient.fill(0);
-    forEachPair(op, (y, x, share) => {
-      inputGradient[x] = (inputGradient[x] as number) + share * (outputGradient[y] as number);
-    });
-  },
-  parameterGradients: noParameterGradients,
-};
+export const averagePool2d = meansOver<"averagePool2d">(forEachPair);
 
 /** Calls `visit` for every output element y with each input element x of its window and x's share in the mean. */
+type ForEachPair<K extends OpKind> = (op: Op<K>, visit: (y: number, x: number, share: number) => void) => void;
+
+/** Means over windows, however these lie. */
+export function meansOver<K extends OpKind>(forEach: ForEachPair<K>): Operation<K> {
+  return {
+    forward(op, { input, output }) {
+      output.fill(0);
+      forEach(op, (y, x, share) => {
+        output[y] = (output[y] as number) + share * (input[x] as number);
+      });
+    },
+    inputGradient(op, { outputGradient, inputGradient }) {
+      inputGradient.fill(0);
+      forEach(op, (y, x, share) => {
+        inputGradient[x] = (inputGradient[x] as number) + share * (outputGradient[y] as number);
+      });
+    },
+    parameterGradients: noParameterGradients,
+  };
+}
+
 function forEachPair(
   { name, options, inputShape, outputShape }: Op<"averagePool2d">,
   visit: (y: number, x: number, share: number) => void,
