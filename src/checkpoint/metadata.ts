@@ -36,7 +36,8 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
   };
 }
 
-const json = z.string().transform((text, context): unknown => {
+/** A text that is JSON, read. */
+export const jsonText = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
   } catch {
@@ -49,10 +50,10 @@ const json = z.string().transform((text, context): unknown => {
 const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P in Precision]: P };
 
 const modelSchema = z.object({
-  network: json,
-  classNames: json.pipe(z.array(z.string())),
-  preprocessing: json.pipe(preprocessingSchema),
-  metrics: json.pipe(z.record(z.string(), z.number())),
+  network: jsonText,
+  classNames: jsonText.pipe(z.array(z.string())),
+  preprocessing: jsonText.pipe(preprocessingSchema),
+  metrics: jsonText.pipe(z.record(z.string(), z.number())),
   precision: z.enum(precisions),
   /** As it was before there was a choice, unless it is said. */
   exact: z
@@ -64,7 +65,7 @@ const modelSchema = z.object({
 const optimizerSchema = z.object({
   iteration: z.string().regex(/^\d+$/).transform(Number),
   weights: z.string(),
-  position: json,
+  position: jsonText,
 });
 
 /** Throws CheckpointError if the metadata is not that of a model. */

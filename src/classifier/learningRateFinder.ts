@@ -1,4 +1,3 @@
-import { createPreparation } from "../dataset/preparation.ts";
 import { ConfigError } from "../errors.ts";
 import { createOptimizer } from "../training/optimizer.ts";
 import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
@@ -11,7 +10,8 @@ import {
 } from "../training/rateSuggestion.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
-import { type PreparedRun, type RunSettings, startRun, watchedSplit } from "./runSetup.ts";
+import { type PreparedRun, type RunSettings, startRun } from "./runSetup.ts";
+import { runPreparation, runTraining } from "./runTraining.ts";
 import { compileTrainedPart, type TrainedPart } from "./trainedPart.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -80,28 +80,19 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
 
 async function sweep(
   part: TrainedPart,
-  { config, engine }: PreparedRun,
+  prepared: PreparedRun,
   range: RateRange,
   { signal, onIteration, observer = {} }: RateFinderOptions,
 ) {
-  const { recipe, preprocessing, colours } = config;
+  const { config } = prepared;
+  const { recipe, network, fineTuning } = config;
   const { program } = part;
   await writeInitialWeights(part.weights, config);
   const dataset = await part.inputs(observer, signal);
-  const { augmentation, seed } = recipe;
-  const random = { augmentation, seed, colours };
-  const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
-  const optimizer = createOptimizer(program, trainedRecipe(recipe, config.network, config.fineTuning));
+  const preparation = runPreparation(prepared);
+  const optimizer = createOptimizer(program, trainedRecipe(recipe, network, fineTuning));
   optimizer.start();
-  const training = {
-    program,
-    optimizer,
-    recipe,
-    train: dataset.train,
-    test: watchedSplit(dataset),
-    preparation,
-    classNames: config.dataset.classNames,
-  };
+  const training = runTraining(prepared, program, optimizer, dataset, preparation);
   try {
     return await sweepRates(training, range, {
       signal,

@@ -6,13 +6,11 @@ import { readDivergence } from "../checkpoint/divergence.ts";
 import { type LogEntry, readLog } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import type { RunFigures, RunState } from "../report/runFigures.ts";
 import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { reportFile } from "./runReport.ts";
 import { readRunConfig } from "./runSetup.ts";
-
-/** `interrupted`: stopped or killed before its last epoch; it can be resumed. */
-export type RunState = "running" | "finished" | "interrupted" | "diverged";
 
 /** A run as it stands in its directory. */
 export interface StoredRun {
@@ -51,31 +49,6 @@ function isTrained({ recipe: { epochs, earlyStopping } }: RunConfig, log: readon
     initialEarlyStopping,
   );
   return stopsEarly(earlyStopping, state);
-}
-
-/** The figures of a run; those that are not known yet are absent. Accuracies are fractions. */
-export interface RunFigures {
-  readonly run: string;
-  readonly state: RunState;
-  readonly network: string;
-  readonly dataset: string;
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly iteration: number;
-  /** On the images that training is watched by. */
-  readonly bestAccuracy?: number;
-  readonly bestEpoch?: number;
-  readonly lastAccuracy?: number;
-  readonly lastLoss?: number;
-  /** Over the last line of the log. */
-  readonly trainLoss?: number;
-  readonly trainAccuracy?: number;
-  /** Over all of its training. */
-  readonly examplesPerSecond?: number;
-  /** Of training, evaluations and interruptions apart. */
-  readonly seconds: number;
-  readonly started: string;
-  readonly divergence?: string;
 }
 
 /** What there is to say of a run in figures. */

@@ -6,7 +6,6 @@ import { ConfigError, messageOf } from "../errors.ts";
 import { augmentationNames } from "../image/augmentation.ts";
 import { fitNames } from "../image/fit.ts";
 import { filters } from "../image/taps.ts";
-import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/sweepTable.ts";
 import { classWeightsSchema } from "../training/classWeights.ts";
 import { optimizerNames } from "../training/optimizers.ts";
@@ -18,6 +17,7 @@ import { engineNames } from "./engineNames.ts";
 import { precisionNames } from "./precision.ts";
 import { defaultRecipe, type RunSettings } from "./runSetup.ts";
 import { resolveNetwork, resolveRecipe } from "./settings.ts";
+import { gridValues, intervalSchema, randomValues, type TrialValues, valuesSchema } from "./sweepValues.ts";
 
 /** Settings of `train` beside the recipe, by the names that its options have in the library. */
 const settingsSchema = z.object({
@@ -68,19 +68,6 @@ const overridesSchema = z.object({
 /** What all trials have in common. */
 const baseSchema = z.strictObject({ ...settingsSchema.shape, ...overridesSchema.shape });
 
-const valuesSchema = z.array(z.json()).min(1);
-
-const intervalSchema = z
-  .strictObject({
-    min: z.number(),
-    max: z.number(),
-    scale: z.enum(["linear", "log"]).default("linear"),
-    /** Whole numbers only. */
-    integer: z.boolean().default(false),
-  })
-  .refine(({ min, max }) => min < max, "expected min below max")
-  .refine(({ min, scale }) => scale === "linear" || min > 0, "expected min above 0 for scale log");
-
 /** Either every combination of the values of `grid`, the last key's changing first; or so many draws from `random.space`. */
 export const sweepPlanSchema = z
   .strictObject({
@@ -97,9 +84,6 @@ export const sweepPlanSchema = z
   .refine(({ grid, random }) => (grid === undefined) !== (random === undefined), "expected either grid or random");
 
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
-
-/** The settings in which a trial differs, by their keys in the plan. */
-export type TrialValues = Readonly<Record<string, z.infer<ReturnType<typeof z.json>>>>;
 
 /** A run of a sweep. */
 export interface Trial {
@@ -135,36 +119,6 @@ export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
       }
     }),
   );
-}
-
-function gridValues(grid: Readonly<Record<string, z.infer<typeof valuesSchema>>>): readonly TrialValues[] {
-  return Object.entries(grid).reduce<readonly TrialValues[]>(
-    (made, [key, values]) => made.flatMap((trial) => values.map((value) => ({ ...trial, [key]: value }))),
-    [{}],
-  );
-}
-
-/** A value is a function of (seed, key, trial): more trials, or another key, leave the others as they are. */
-function randomValues({ trials, seed, space }: NonNullable<SweepPlan["random"]>): readonly TrialValues[] {
-  const draw = new Float64Array(1);
-  return Array.from({ length: trials }, (_, trial) =>
-    Object.fromEntries(
-      Object.entries(space).map(([key, of]) => {
-        fillUniform(randomStream(seed, `sweep:${key}`), trial, draw);
-        return [
-          key,
-          Array.isArray(of) ? (of[Math.floor((draw[0] as number) * of.length)] ?? null) : within(of, draw[0] as number),
-        ];
-      }),
-    ),
-  );
-}
-
-/** The value at a share of an interval, to four digits: what is shown is what is trained. */
-function within({ min, max, scale, integer }: z.infer<typeof intervalSchema>, share: number): number {
-  const top = integer ? max + 1 : max;
-  const value = scale === "log" ? min * (top / min) ** share : min + share * (top - min);
-  return integer ? Math.min(Math.floor(value), max) : Math.min(Math.max(Number(value.toPrecision(4)), min), max);
 }
 
 const recipeKeys: ReadonlySet<string> = new Set(Object.keys(recipeSchema.shape));

@@ -1,4 +1,4 @@
-/** Trains a classifier in a run directory. Longer than other files: the order in which a run comes to be stands in one. */
+/** Trains a classifier in a run directory. */
 import { mkdir } from "node:fs/promises";
 import { loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
@@ -7,13 +7,12 @@ import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
-import { createPreparation } from "../dataset/preparation.ts";
 import { ConfigError } from "../errors.ts";
 import { evaluate } from "../training/evaluate.ts";
 import type { Evaluation } from "../training/metrics.ts";
 import { createOptimizer } from "../training/optimizer.ts";
 import { initialPosition, isFinished } from "../training/position.ts";
-import type { Training, TrainingEnd } from "../training/train.ts";
+import type { TrainingEnd } from "../training/train.ts";
 import { divergencePolicy } from "./divergencePolicy.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
@@ -22,14 +21,8 @@ import { type Stretch, trainGuarded } from "./rollback.ts";
 import { removeEmptyFolders } from "./runFolders.ts";
 import { createRecorder } from "./runRecorder.ts";
 import { reportFile, writeReport } from "./runReport.ts";
-import {
-  newRunDirectory,
-  type PreparedRun,
-  type RunSettings,
-  readRunConfig,
-  startRun,
-  watchedSplit,
-} from "./runSetup.ts";
+import { newRunDirectory, type PreparedRun, type RunSettings, readRunConfig, startRun } from "./runSetup.ts";
+import { runPreparation, runTraining } from "./runTraining.ts";
 import { readPosition } from "./storedPosition.ts";
 import { averageStore, bytesOf, optimizerStore } from "./tensorStores.ts";
 import { compileTrainedPart } from "./trainedPart.ts";
@@ -98,7 +91,7 @@ async function prepareRun(directory: string, options: TrainOptions): Promise<Pre
 
 async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
   const { config, engine } = prepared;
-  const { network, recipe, preprocessing } = config;
+  const { network, recipe } = config;
   const { classNames } = config.dataset;
   const { observer = {}, signal, maxMinutes } = options;
   const checkpoint = await loadCheckpoint(directory);
@@ -114,9 +107,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   }
   const part = await compileTrainedPart(prepared);
   const { program, weights } = part;
-  const { augmentation, seed } = recipe;
-  const random = { augmentation, seed, colours: config.colours };
-  const preparation = createPreparation({ preprocessing, random, threads: engine.threads });
+  const preparation = runPreparation(prepared);
   try {
     const optimizer = createOptimizer(program, trainedRecipe(recipe, network, config.fineTuning));
     const state = optimizerStore(program, network, optimizer);
@@ -136,15 +127,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     const epoch = start.epoch + start.images / dataset.train.length;
     if (!finished) observer.onStart?.({ directory, config, epoch, iteration });
     const deadline = performance.now() + (maxMinutes ?? Infinity) * 60_000;
-    const training: Training = {
-      program,
-      optimizer,
-      recipe,
-      train: dataset.train,
-      test: watchedSplit(dataset),
-      preparation,
-      classNames,
-    };
+    const training = runTraining(prepared, program, optimizer, dataset, preparation);
     const stores = { directory, weights, optimizer: state, observer };
     const policy = divergencePolicy(options, config.divergence);
     const record = (from: Stretch) => createRecorder({ ...stores, ...from, average, config, signal, deadline });
@@ -158,7 +141,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     if (!finished) await recorder.save(position);
     return await optimizer.withAverage(async () => {
       const evaluation = finished
-        ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
+        ? await evaluate(program, { split: training.test, preparation, classNames, seed: recipe.seed, signal })
         : recorder.evaluation();
       const isStopped = finished && !evaluation;
       const end = isStopped ? "interrupt" : ended;

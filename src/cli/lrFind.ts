@@ -23,6 +23,7 @@ import {
 } from "./options.ts";
 import { imageProgress, print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
+import { showingData } from "./trainProgress.ts";
 
 interface LrFindFlags extends Omit<RateFinderOptions, "dataset" | "signal" | "observer" | "onIteration"> {
   readonly output?: string;
@@ -86,18 +87,7 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
       signal: stop.signal,
-      observer: {
-        onDownload: (bytes, of) => downloading.update(bytes, of, ""),
-        onPacking: packing.update,
-        onFeatures(images, of) {
-          packing.clear();
-          keeping.update(images, of);
-        },
-        onMessage(message) {
-          clear();
-          tell(message);
-        },
-      },
+      observer: showingData({ downloading, packing, keeping, clear }),
       onIteration(iteration, of, { learningRate, loss }) {
         packing.clear();
         keeping.clear();

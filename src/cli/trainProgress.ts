@@ -18,15 +18,15 @@ export function trainProgress() {
   return { training, evaluating, downloading, packing, keeping, clear };
 }
 
-/** Shows a run on them. */
-export function showing({
-  training,
-  evaluating,
+type Lines = ReturnType<typeof trainProgress>;
+
+/** Shows how the data comes to be there. */
+export function showingData({
   downloading,
   packing,
   keeping,
   clear,
-}: ReturnType<typeof trainProgress>): TrainObserver {
+}: Pick<Lines, "downloading" | "packing" | "keeping" | "clear">): TrainObserver {
   return {
     onDownload: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
     onPacking(images, of) {
@@ -41,6 +41,14 @@ export function showing({
       clear();
       tell(message);
     },
+  };
+}
+
+/** Shows a run on them. */
+export function showing(lines: Lines): TrainObserver {
+  const { training, evaluating, clear } = lines;
+  return {
+    ...showingData(lines),
     onStart({ directory, config, epoch }) {
       clear();
       const { network, dataset, recipe, engine, machine, precision, fineTuning } = config;

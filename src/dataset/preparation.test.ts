@@ -123,7 +123,7 @@ describe("helping threads", () => {
   });
 });
 
-test("a preparation without patience starts them, and gives the same", async () => {
+test("a preparation gives the same before its threads are there and after", async () => {
   const preparation = createPreparation({ ...options, threads: 2, patience: 0 });
   try {
     for (let epoch = 0; epoch < 30; epoch++) {

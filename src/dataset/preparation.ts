@@ -24,9 +24,9 @@ export interface Preparation {
   close(): void;
 }
 
-/** More threads than these do not make a batch ready sooner: it takes as long to write it to memory. */
+/** A bound on memory: each thread has the program's code and buffers of its own. */
 const MOST_THREADS = 8;
-/** About ten times what it takes to start a thread. */
+/** So much that starting a thread is little beside it. */
 const PATIENCE_MS = 2000;
 
 /** Makes one, which the caller closes; threads are started only when they have shown to be worth it, and until then everything is done on the caller's. */

@@ -74,8 +74,8 @@ function fillTables(
 }
 
 /**
- * All three planes at once, from one array of tables, and of a picture in colour four pixels at a time: its twelve bytes are read as three words. Plane
- * by plane and byte by byte it takes three times as long. Grey is read three times.
+ * All three planes at once, from one array of tables, and of a picture in colour four pixels at a time: its twelve bytes are read as three words. Byte
+ * by byte it takes 1.7 times as long. Grey is read three times.
  */
 function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   const { data, rowBytes, channels, left, top, width, height, flip } = patch;

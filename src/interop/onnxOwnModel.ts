@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { jsonText } from "../checkpoint/metadata.ts";
 import { AlexNetError } from "../errors.ts";
 import { preprocessingSchema } from "../image/preprocess.ts";
 import type { OnnxAttributes } from "../layers/onnxGraph.ts";
@@ -15,27 +16,18 @@ import { attributeTypes, type GraphMessage, type ModelMessage, type NodeMessage 
 import { type ExternalBytes, tensorOf } from "./onnxTensors.ts";
 import { OPSET } from "./onnxWrite.ts";
 
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: "custom", message: "not JSON" });
-    return z.NEVER;
-  }
-});
-
 const metadataSchema = z.object({
   formatVersion: z.literal("1"),
-  network: json,
-  graph: json.pipe(
+  network: jsonText,
+  graph: jsonText.pipe(
     z.strictObject({
       lrn: z.enum(["native", "decomposed"]),
       output: z.enum(["logits", "probabilities"]),
       pixels: z.enum(["nhwc", "nchw"]).optional(),
     }),
   ),
-  classNames: json.pipe(z.array(z.string())).optional(),
-  preprocessing: json.pipe(preprocessingSchema).optional(),
+  classNames: jsonText.pipe(z.array(z.string())).optional(),
+  preprocessing: jsonText.pipe(preprocessingSchema).optional(),
 });
 
 /** Undefined if it is no file of this program, or was changed since. Throws CheckpointError if a parameter is damaged. */

@@ -6,6 +6,7 @@
 import { DataError } from "../errors.ts";
 import { crc32 } from "../image/crc32.ts";
 import { type ByteSource, readPiece } from "./byteSource.ts";
+import { endLength, entryLength, headerLength } from "./zipLayout.ts";
 
 /** A file in a zip file. */
 export interface ZipEntry {
@@ -31,11 +32,8 @@ interface ListedEntry {
   readonly header: number;
 }
 
-const endLength = 22;
 const end64Length = 56;
 const locatorLength = 20;
-const entryLength = 46;
-const headerLength = 30;
 const MAX_COMMENT = 0xffff;
 /** A network has some dozen tensors, and an optimizer's state a few times that. */
 const MAX_ENTRIES = 10_000;

@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { chunkBytes, writeAll } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
 import { crc32 } from "../image/crc32.ts";
+import { endLength, entryLength, headerLength } from "./zipLayout.ts";
 
 /** A file to be put into a zip file. */
 export interface ZipContent {
@@ -19,9 +20,6 @@ interface Written {
   readonly position: number;
 }
 
-const headerLength = 30;
-const entryLength = 46;
-const endLength = 22;
 const ALIGNMENT = 64;
 /** What 32 bits count; larger files would need zip64, and no network here comes near. */
 const MAX_BYTES = 0xffffffff;

@@ -1,25 +1,10 @@
 /** Several runs side by side, as data. */
+import type { RunFigures } from "./runFigures.ts";
 
-/** What is compared of a run. Accuracies are fractions; absent figures are not known yet. */
-export interface ComparedRun {
+/** What is compared of a run. */
+export interface ComparedRun extends Omit<RunFigures, "started" | "divergence"> {
   /** Names it in tables and charts. */
   readonly letter: string;
-  readonly run: string;
-  readonly state: string;
-  readonly network: string;
-  readonly dataset: string;
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly iteration: number;
-  readonly bestAccuracy?: number;
-  readonly bestEpoch?: number;
-  readonly lastAccuracy?: number;
-  readonly lastLoss?: number;
-  readonly trainLoss?: number;
-  readonly trainAccuracy?: number;
-  readonly examplesPerSecond?: number;
-  /** Of training. */
-  readonly seconds: number;
   readonly parameters: number;
   /** Of one image forward. */
   readonly macs: number;

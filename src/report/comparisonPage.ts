@@ -1,14 +1,11 @@
 /** `compare.html`: runs side by side, one file that needs nothing but itself. */
 import { type ComparedRun, type Comparison, differenceMark, isDifferent, type SettingRow } from "./comparison.ts";
 import { figureRows } from "./comparisonTable.ts";
-import type { ReportChart } from "./html.ts";
-import { reportStyle } from "./htmlStyle.ts";
+import { chartSection, type ReportChart } from "./html.ts";
+import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 
-// The policy makes the browser itself refuse anything that is not in the file.
-const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'";
-
-const style = `${reportStyle}
+const style = `
 .compared { overflow-x: auto; }
 .compared table { width: auto; min-width: 100%; }
 .compared th, .compared td { overflow-wrap: normal; min-width: 4.5rem; }
@@ -25,16 +22,7 @@ summary { cursor: pointer; }
 export function renderComparison({ runs, settings }: Comparison, charts: readonly ReportChart[]): string {
   const different = settings.filter(isDifferent);
   const same = settings.filter((row) => !isDifferent(row));
-  return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
-<meta name="color-scheme" content="light dark">
-<title>${runs.length} runs compared</title>
-<style>${trusted(style)}</style>
-</head>
+  return html`${pageHead(`${runs.length} runs compared`, style)}
 <body>
 <main>
 <h1>${runs.length} runs compared</h1>
@@ -43,7 +31,7 @@ export function renderComparison({ runs, settings }: Comparison, charts: readonl
 <h2>Figures</h2>
 ${table("Figures", runs, figureRows(runs), plainCell)}
 </section>
-${charts.map(chart)}
+${charts.map(chartSection)}
 <section>
 <h2>Settings that differ</h2>
 ${different.length > 0 ? differences(runs, different) : html`<p>None: they were started alike.</p>`}
@@ -87,12 +75,4 @@ function sameTable(rows: readonly SettingRow[]): Markup {
     ({ name, values }) => html`<tr><th scope="row">${name}</th><td>${values[0] ?? ""}</td></tr>\n`,
   );
   return html`<div class="compared"><table><tbody>${lines}</tbody></table></div>`;
-}
-
-function chart({ heading, description, svg }: ReportChart): Markup {
-  return html`<section>
-<h2>${heading}</h2>
-<p>${description}</p>
-<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(svg)}</figure>
-</section>`;
 }

@@ -73,7 +73,7 @@ ${figures(results, evaluation)}
 <figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(curves.wide)}</div><div class="narrow">${trusted(curves.narrow)}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
-${charts.map(chart)}
+${charts.map(chartSection)}
 ${worstMistakes.length > 0 ? gallery("The worst mistakes", "Their own class was given the least probability.", worstMistakes) : []}
 ${predictions.length > 0 ? gallery("Some test images", shareRight(predictions), predictions) : []}
 ${configuration(data)}
@@ -133,7 +133,8 @@ function classRow(entry: ClassAccuracy): Markup {
 `;
 }
 
-function chart({ heading, description, svg }: ReportChart): Markup {
+/** A figure with its heading and what it shows in words, which people who do not see it are told. */
+export function chartSection({ heading, description, svg }: ReportChart): Markup {
   return html`<section>
 <h2>${heading}</h2>
 <p>${description}</p>

@@ -75,8 +75,8 @@ code { font: inherit; }
 /** The page has no scripts and loads nothing: the browser itself refuses anything that is not in the file. */
 const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/** What stands before the body of every page. */
-export function pageHead(title: string): Markup {
+/** What stands before the body of every page; `style` is its own besides the common one. */
+export function pageHead(title: string, style = ""): Markup {
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -85,6 +85,6 @@ export function pageHead(title: string): Markup {
 <meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
-<style>${trusted(reportStyle)}</style>
+<style>${trusted(reportStyle + style)}</style>
 </head>`;
 }

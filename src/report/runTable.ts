@@ -1,20 +1,15 @@
 /** What `runs` prints: a line for each run. */
 import { basename } from "node:path";
 import { formatPercent } from "./numbers.ts";
+import type { RunFigures } from "./runFigures.ts";
 import { type Column, formatTable } from "./terminal.ts";
 import { truncateStart, wrap } from "./text.ts";
 
-/** What the table shows of a run. Accuracies are fractions; absent ones are not known yet. */
-export interface RunLine {
-  readonly run: string;
-  readonly state: string;
-  readonly network: string;
-  readonly dataset: string;
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly bestAccuracy?: number;
-  readonly lastAccuracy?: number;
-}
+/** What the table shows of a run. */
+export type RunLine = Pick<
+  RunFigures,
+  "run" | "state" | "network" | "dataset" | "epoch" | "epochs" | "bestAccuracy" | "lastAccuracy"
+>;
 
 /** Names are not cut before all else has been: they tell runs apart. */
 const LONGEST_NAME = 20;
