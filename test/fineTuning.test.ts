@@ -275,6 +275,15 @@ test("a run with kept features resumes to the bit, its features deleted or not, 
   );
 });
 
+test("a run that froze nothing takes no freezing as no change on resume, and another one as one", async () => {
+  const settings = { dataset: join(base, "many"), network, epochs: 6, resume: true };
+  assert.equal((await train("source", { ...settings, freeze: ["none"] })).end, "already finished");
+  await assert.rejects(
+    train("source", { ...settings, freeze: ["conv"] }),
+    /--freeze is conv1,conv2, the run was started with none/,
+  );
+});
+
 test("stopped while features are computed: no run is left, and what was computed stays", async () => {
   await rm(join(base, "cache/alexnet/packs"), { recursive: true, force: true });
   const stop = new AbortController();

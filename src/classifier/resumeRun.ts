@@ -53,7 +53,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--network", await givenNetwork(config, settings), config.network.name],
     ["--recipe", await givenRecipe(config, settings), recipe.name],
     ["--from", settings.from && resolve(settings.from), tuning?.from],
-    ["--freeze", settings.freeze && frozenLayers(network, settings.freeze).join(","), tuning?.frozen.join(",")],
+    ["--freeze", settings.freeze && namesOf(frozenLayers(network, settings.freeze)), namesOf(tuning?.frozen ?? [])],
     ["--old-layers-rate", settings.oldLayersRate, tuning?.oldLayersRate],
     ["--kept-views", settings.keptViews, tuning?.keptViews],
     ["--epochs", settings.epochs, recipe.epochs],
@@ -96,8 +96,8 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
   throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
 }
 
-function namesOf(augmentation: readonly string[]): string {
-  return augmentation.toSorted().join(",") || "none";
+function namesOf(names: readonly string[]): string {
+  return names.toSorted().join(",") || "none";
 }
 
 /** Throws ConfigError if the images are not those that the run was started with: their order or their classes would be others. */

@@ -17,6 +17,7 @@ test("numbers are grouped, rounded and carry their unit", () => {
   assert.equal(formatPercent(1), "100.0 %");
   assert.equal(formatLoss(0.33), "0.330");
   assert.equal(formatMillions(62_365_122), "62.4 million");
+  assert.equal(formatMillions(44_426), "44,426");
   assert.equal(formatMillions(1_064_989_296), "1,065.0 million");
   assert.equal(formatRate(3942.4, "images"), "3,942 images/s");
   assert.equal(formatRate(52.34, "images"), "52.3 images/s");

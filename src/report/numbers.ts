@@ -28,9 +28,9 @@ export function formatRate(perSecond: number, unit: string): string {
   return `${formatMagnitude(perSecond)} ${unit}/s`;
 }
 
-/** `61.0 million`. */
+/** `61.0 million`; of less than a tenth of one, `44,426`. */
 export function formatMillions(value: number): string {
-  return `${oneDecimal.format(value / 1e6)} million`;
+  return value < 1e5 ? formatCount(value) : `${oneDecimal.format(value / 1e6)} million`;
 }
 
 const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
