@@ -93,6 +93,11 @@ test("the chart keeps to 80 columns, and marks what it suggests, as the figure d
   }
   const svg = await drawRateFigure(finding);
   assert.equal(svg.match(/role-mark suggestion-\d/g)?.length, 2);
+  const heights = [...svg.matchAll(/translate\([\d.]+,(-?[\d.]+)\)"[^>]*>[^<]*: (?:steepest|a tenth)/g)].map(
+    ([, y]) => y,
+  );
+  assert.equal(heights.length, 2);
+  assert.notEqual(heights[0], heights[1], "two entries of the legend on one line");
   assert.doesNotMatch(svg, /NaN|undefined/);
 });
 

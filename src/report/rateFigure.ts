@@ -6,7 +6,7 @@ import { textMark } from "./curveMarks.ts";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "./rateCurve.ts";
 import { printable, truncate } from "./text.ts";
 
-const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 74, bottom: 54 } } as const;
+const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
 const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
 /** Of the suggestions, in the order of `markedRates`. */
 const marks = [
@@ -85,7 +85,7 @@ function lines(): Mark[] {
 function suggestionMarks(rate: number, reason: string, i: number): Mark[] {
   const { color, dash } = marks[i] ?? marks[0];
   const stroke = { stroke: { value: color }, strokeWidth: { value: 2 }, strokeDash: { value: [...dash] } };
-  const at = { x: i === 0 ? 0 : 250, y: -22 };
+  const at = { x: 0, y: 18 * i - 32 };
   const x = { scale: "rate", value: rate };
   return [
     {
