@@ -87,6 +87,7 @@ test("help: every command has examples, and no line is longer than 80 columns", 
     "similar",
     "runs",
     "compare",
+    "pull",
     "check",
     "doctor",
   ];

@@ -46,6 +46,7 @@ Examples:
   alexnet train flowers --recipe flowers           Adam, with its own network
   alexnet train --schedule cosine --warmup 1       a rate that rises, then falls
   alexnet train photos/ --from runs/big            go on from its weights
+  alexnet train photos/ --from torchvision         after: alexnet pull torchvision
   alexnet train photos/ --from runs/big --freeze conv  train the head only
 
 A run directory holds config.json, log.jsonl, curves.svg, curves.png,
@@ -88,7 +89,7 @@ export function addTrain(program: Command, argv: readonly string[]): void {
     .option("--early-stopping <n>", "end after n epochs without a better test accuracy", positiveInteger)
     .option("--seed <n>", "of every random choice", seed)
     .option("--input-size <n>", "height and width of the network's input, in pixels", positiveInteger)
-    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
+    .option("--from <run>", "begin with the weights of a run directory (its best), a .safetensors file, or torchvision")
     .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
     .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
     .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber)
