@@ -23,7 +23,7 @@ interface PredictFlags {
 const examples = `
 Examples:
   alexnet predict runs/quick shoe.png              the most probable classes
-  alexnet predict torchvision cat.jpg              after: alexnet pull torchvision
+  alexnet predict torchvision cat.jpg              with published weights (pull)
   alexnet predict runs/quick *.jpg --top 1 --json  for a program
   alexnet predict runs/rgb photo.jpg --samples 20  where dropout stays active
   alexnet predict runs/quick photos/ --csv out.csv all in a folder and below
