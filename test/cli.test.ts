@@ -88,6 +88,7 @@ test("help: every command has examples, and no line is longer than 80 columns", 
     "live",
     "runs",
     "compare",
+    "pull",
     "check",
     "doctor",
   ];

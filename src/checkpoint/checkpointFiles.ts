@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { pretrainedFile, pretrainedOf } from "./pretrainedFiles.ts";
 
 /** The files of a run's checkpoints. */
 export interface CheckpointFiles {
@@ -22,8 +23,19 @@ export function checkpointFiles(directory: string): CheckpointFiles {
   };
 }
 
-/** The weights file that a path stands for: the file itself, or the best of a run directory, else its last, else the one before. */
+/**
+ * The weights file that a path stands for: the file itself, or the best of a run directory, else its last, else the one before; or, where there is
+ * neither, the published weights of that name.
+ *
+ * Throws CheckpointError if there is none.
+ */
 export async function resolveModelFile(path: string): Promise<string> {
+  const pretrained = pretrainedOf(path);
+  if (pretrained !== undefined) {
+    const file = pretrainedFile(pretrained);
+    if (await fileExists(file)) return file;
+    throw new CheckpointError(`${path}: not in the cache (${file}); get it with: alexnet pull ${path}`);
+  }
   const found = await statOf(path);
   if (found === undefined) {
     throw new CheckpointError(`${path}: no such file or folder; give a run directory or a .safetensors file`);

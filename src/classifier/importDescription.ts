@@ -31,7 +31,7 @@ export interface DescribeOptions {
 }
 
 /** What photos are scaled by for networks of torchvision's. Source: torchvision, transforms/_presets.py, ImageClassification. */
-const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
+export const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
 
 /** A model without its weights. */
 export interface DescribedImport {

@@ -57,11 +57,21 @@ export async function importModel(path: string, directory: string, options: Impo
   }
 }
 
-async function writeModel(path: string, model: Model, weights: TensorSource): Promise<void> {
+/**
+ * Writes a weights file, whole or not at all; `notes` are entries of its metadata besides the model.
+ *
+ * Throws CheckpointError if it cannot be written; what was there stays.
+ */
+export async function writeModel(
+  path: string,
+  model: Model,
+  weights: TensorSource,
+  notes: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const temporary = temporaryFor(path);
   await explainingWrites(path, async () => {
     try {
-      await writeSafetensors(temporary, encodeModel(model, 0), weights);
+      await writeSafetensors(temporary, { ...notes, ...encodeModel(model, 0) }, weights);
       await commitFile(temporary, path);
     } finally {
       await rm(temporary, { force: true });

@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
+import { pretrainedOf } from "../checkpoint/pretrainedFiles.ts";
 import { networks } from "../network/alexnet.ts";
 import { type Network, withClasses, withInput } from "../network/network.ts";
 import { resolveNetwork } from "./settings.ts";
 
 /**
- * A network to be looked at: by name, from a JSON file, or that of a run directory or weights file; with another square input or number of classes
+ * A network to be looked at: by name, from a JSON file, or that of a run directory, a weights file or published weights; with another square input or number of classes
  * if asked for.
  *
  * Throws ConfigError if there is none of this name, CheckpointError for a run without weights, ShapeError if a layer no longer fits.
@@ -26,5 +27,6 @@ export async function findNetworkOrRun(
 /** A network's name means the network, whatever folders there are: `./alexnet` means a folder. */
 function isTrained(name: string): boolean {
   if (networks.some((network) => network.name === name)) return false;
+  if (pretrainedOf(name) !== undefined) return true;
   return name.endsWith(".safetensors") || statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
 }

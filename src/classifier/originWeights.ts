@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
+import { pretrainedOf } from "../checkpoint/pretrainedFiles.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
@@ -16,7 +17,7 @@ import type { RecipeOverrides } from "./settings.ts";
 
 /** A weights file to begin with. */
 export interface Origin {
-  /** What was given, absolute. */
+  /** What was given, absolute, or the name of published weights. */
   readonly from: string;
   /** The weights file that it stands for, absolute. */
   readonly file: string;
@@ -40,7 +41,12 @@ export async function readOrigin(path: string): Promise<Origin> {
     return tensor ? [[name, tensor.shape] as const] : [];
   });
   const checksum = header.checksum ?? (await digestOf(file));
-  return { from: resolve(path), file, checksum, model, shapes: new Map(shapes) };
+  return { from: originOf(path), file, checksum, model, shapes: new Map(shapes) };
+}
+
+/** What is kept of a path given with --from: itself, absolute, or the name of published weights, which stands for the same everywhere. */
+export function originOf(path: string): string {
+  return pretrainedOf(path) ?? resolve(path);
 }
 
 /** Of a file that another program has written. */

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Dataset } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/datasets.ts";
@@ -10,6 +9,7 @@ import { describeClassWeights } from "../training/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { frozenLayers } from "./fineTunePlan.ts";
 import { describeMachine } from "./machine.ts";
+import { originOf } from "./originWeights.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { loadObserver, type PreparedRun, type RunSettings, watchedSplit } from "./runSetup.ts";
 import { selectEngine } from "./selectEngine.ts";
@@ -52,7 +52,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
     ["--recipe", await givenRecipe(config, settings), recipe.name],
-    ["--from", settings.from && resolve(settings.from), tuning?.from],
+    ["--from", settings.from && originOf(settings.from), tuning?.from],
     ["--freeze", settings.freeze && namesOf(frozenLayers(network, settings.freeze)), namesOf(tuning?.frozen ?? [])],
     ["--old-layers-rate", settings.oldLayersRate, tuning?.oldLayersRate],
     ["--kept-views", settings.keptViews, tuning?.keptViews],

@@ -26,7 +26,7 @@ export function addActivations(program: Command): void {
   program
     .command("activations")
     .description("draw what a picture becomes, layer by layer")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .argument("<image>", "a JPEG, PNG, WebP or GIF")
     .option("--output <file>", "where it is drawn; the name ends in .png or .svg", "activations.png")
     .option("--maps <n>", "maps shown of each layer (default: 32)", positiveInteger)

@@ -29,7 +29,7 @@ export function addExport(program: Command): void {
   const command = program
     .command("export")
     .description("write a trained network for other programs")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .requiredOption("--output <file>", "the file to write; one that is there is not replaced")
     .addOption(
       new Option(

@@ -21,7 +21,7 @@ export function addFilters(program: Command): void {
   program
     .command("filters")
     .description("draw the first layer's kernels of a trained network")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .option("--output <file>", "where they are drawn; the name ends in .png or .svg", "filters.png")
     .addOption(jsonOption())
     .addHelpText("after", examples)

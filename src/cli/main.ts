@@ -16,6 +16,7 @@ import { addLive } from "./live.ts";
 import { addLrFind } from "./lrFind.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
+import { addPull } from "./pull.ts";
 import { addRuns } from "./runs.ts";
 import { addSaliency } from "./saliency.ts";
 import { addSimilar } from "./similar.ts";
@@ -29,6 +30,7 @@ Start here:
   alexnet summary                        the networks
   alexnet train --epochs 0.25            a first training run
   alexnet predict runs/… IMAGE           what is in a picture
+  alexnet pull torchvision               ImageNet's 1000 classes, trained
 `;
 
 const commands = [
@@ -48,6 +50,7 @@ const commands = [
   addCompare,
   addExport,
   addImport,
+  addPull,
   addVerify,
   addCheck,
   addBench,

@@ -89,7 +89,7 @@ export function addInputOptions(command: Command): void {
 /** What a run begins with besides drawn weights, for `train` and `lr-find` alike. */
 export function addFineTuneOptions(command: Command): void {
   command
-    .option("--from <run>", "begin with the weights of a run directory (its best), or of a .safetensors file")
+    .option("--from <run>", "begin with the weights of a run directory (its best), a .safetensors file, or torchvision")
     .option("--freeze <layers>", "not trained: conv (all before the first linear layer), none, or names", names)
     .option("--old-layers-rate <x>", "factor on the rate of layers that --from has (default: 0.1)", nonNegative)
     .option("--kept-views <n>", "views of a picture whose frozen layers' output is kept (default: 1)", wholeNumber);

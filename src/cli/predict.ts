@@ -10,6 +10,7 @@ import type { PredictFlags } from "./predictMany.ts";
 const examples = `
 Examples:
   alexnet predict runs/quick shoe.png              the most probable classes
+  alexnet predict torchvision cat.jpg              with published weights (pull)
   alexnet predict runs/quick *.jpg --top 1 --json  for a program
   alexnet predict runs/rgb photo.jpg --samples 20  where dropout stays active
   alexnet predict runs/quick photos/ --csv out.csv all in a folder and below
@@ -25,7 +26,7 @@ export function addPredict(program: Command): void {
   program
     .command("predict")
     .description("classify JPEG, PNG, WebP or GIF images, prepared as the run's test images were")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .argument("<image...>", "files of up to 50 megapixels, whatever their names, or folders of them")
     .option("--top <n>", "classes to show", positiveInteger, 5)
     .option("--samples <n>", "average so many draws, where dropout is active at evaluation", positiveInteger, 1)

@@ -29,7 +29,7 @@ export function addSaliency(program: Command): void {
   program
     .command("saliency")
     .description("draw which parts of a picture a prediction depends on")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .argument("<image>", "a JPEG, PNG, WebP or GIF")
     .option("--output <file>", "where it is drawn; the name ends in .png or .svg", "saliency.png")
     .option("--class <name>", "the class asked about (default: the predicted one)")

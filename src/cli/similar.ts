@@ -31,7 +31,7 @@ export function addSimilar(program: Command): void {
   program
     .command("similar")
     .description("find the pictures that a trained network finds most alike")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .argument("<dir>", "a folder with pictures in it or below")
     .requiredOption("--query <image...>", "pictures to find others for")
     .option("--output <file>", "where they are drawn; the name ends in .png or .svg", "similar.png")

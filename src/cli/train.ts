@@ -54,6 +54,7 @@ Examples:
   alexnet train flowers --recipe flowers           Adam, with its own network
   alexnet train --schedule cosine --warmup 1       a rate that rises, then falls
   alexnet train photos/ --from runs/big            go on from its weights
+  alexnet train photos/ --from torchvision         fine-tune ImageNet's
   alexnet train photos/ --from runs/big --freeze conv  train the head only
   alexnet train --live                             watch it in the browser
 

@@ -25,7 +25,7 @@ export function addVerify(program: Command): void {
   program
     .command("verify")
     .description("compute the same images with a run and with a file: the largest difference of their outputs")
-    .argument("<run>", "a run directory (its best weights), or a .safetensors file")
+    .argument("<run>", "a run directory (its best weights), a .safetensors file, or torchvision")
     .argument("<file>", "a file of another format, such as export writes")
     .addOption(new Option("--format <name>", "default: by the file's ending").choices(readable))
     .option("--images <n>", "so many images, drawn from the seed", positiveInteger, 16)

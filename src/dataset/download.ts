@@ -1,32 +1,33 @@
 import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DataError, messageOf } from "../errors.ts";
 import type { DatasetOptions } from "./dataset.ts";
 import { claimPartial, existingBytes } from "./partialFile.ts";
 
+/** A published checksum, whole, in hexadecimal. */
+export type Checksum = { readonly md5: string } | { readonly sha256: string };
+
 /** What to download, and where to. */
-export interface DownloadOptions {
+export type DownloadOptions = Checksum & {
   readonly url: string;
   /** Appears only when complete; its folder is made. */
   readonly path: string;
-  /** Published checksum, in hexadecimal. */
-  readonly md5: string;
   /** Give up after so long without a byte. */
   readonly timeoutSeconds: number;
   /** Called with the size of each piece that arrives; first with that of what an earlier attempt left, if it is used. */
   readonly onBytes: (bytes: number) => void;
   /** Aborted, it ends the download; what has been received stays. */
   readonly signal?: AbortSignal | undefined;
-}
+};
 
-/** A file that a data set is published as. */
-export interface Archive {
+/** A published file. */
+export type Archive = Checksum & {
   readonly url: string;
-  readonly md5: string;
   /** For the progress. */
   readonly bytes: number;
-}
+};
 
 /** Give up after so long without a byte. */
 const archiveTimeoutSeconds = 30;
@@ -34,7 +35,7 @@ const archiveTimeoutSeconds = 30;
 /** Downloads an archive as `downloadFile` does, and tells how far that is. */
 export async function downloadArchive(
   path: string,
-  { url, md5, bytes: total }: Archive,
+  { bytes: total, ...archive }: Archive,
   { onProgress, signal }: Pick<DatasetOptions, "onProgress" | "signal">,
 ): Promise<void> {
   let received = 0;
@@ -42,12 +43,43 @@ export async function downloadArchive(
     received += bytes;
     onProgress?.(received, total);
   };
-  await downloadFile({ url, path, md5, timeoutSeconds: archiveTimeoutSeconds, onBytes, signal });
+  await downloadFile({ ...archive, path, timeoutSeconds: archiveTimeoutSeconds, onBytes, signal });
+}
+
+/** What a checksum is called, how Node.js calls what makes it, and what it has to be. */
+interface Expected {
+  readonly title: string;
+  readonly algorithm: string;
+  readonly digest: string;
+}
+
+function expectedOf(checksum: Checksum): Expected {
+  return "md5" in checksum
+    ? { title: "MD5", algorithm: "md5", digest: checksum.md5 }
+    : { title: "SHA-256", algorithm: "sha256", digest: checksum.sha256 };
+}
+
+/**
+ * Reads a file and compares its checksum.
+ *
+ * Throws DataError naming the file if it cannot be read or has another one.
+ */
+export async function checkFile(path: string, checksum: Checksum): Promise<void> {
+  const { title, algorithm, digest: expected } = expectedOf(checksum);
+  const hash = createHash(algorithm);
+  try {
+    for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  } catch (cause) {
+    throw new DataError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  const got = hash.digest("hex");
+  if (got !== expected) throw new DataError(`${path}: expected the ${title} checksum ${expected}, got ${got}`);
 }
 
 /** What has been received: `hash` is that of the `length` bytes in `path`. */
 interface Received {
   path: string;
+  readonly algorithm: string;
   hash: Hash;
   length: number;
 }
@@ -60,19 +92,20 @@ interface Received {
  * wrong checksum; after a wrong checksum nothing is left behind. Throws the signal's reason if that is aborted.
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
-  const { url, path, md5, onBytes } = options;
-  const partial: Received = { path: "", hash: createHash("md5"), length: 0 };
+  const { url, path, onBytes } = options;
+  const { title, algorithm, digest: expected } = expectedOf(options);
+  const partial: Received = { path: "", algorithm, hash: createHash(algorithm), length: 0 };
   try {
     await mkdir(dirname(path), { recursive: true });
-    partial.path = await claimPartial(path, md5);
+    partial.path = await claimPartial(path, expected);
     for await (const piece of existingBytes(partial.path)) add(partial, piece);
     // Complete if a process ended just before it renamed the file.
-    if (partial.length > 0 && digest(partial) === md5) onBytes(partial.length);
+    if (partial.length > 0 && digest(partial) === expected) onBytes(partial.length);
     else await receive(options, partial);
     const got = digest(partial);
-    if (got !== md5) {
+    if (got !== expected) {
       await discard(partial);
-      throw new DataError(`${url}: expected the MD5 checksum ${md5}, got ${got}`);
+      throw new DataError(`${url}: expected the ${title} checksum ${expected}, got ${got}`);
     }
     await rename(partial.path, path);
   } catch (error) {
@@ -145,7 +178,7 @@ function digest({ hash }: Received): string {
 
 async function discard(partial: Received): Promise<void> {
   await rm(partial.path, { force: true });
-  partial.hash = createHash("md5");
+  partial.hash = createHash(partial.algorithm);
   partial.length = 0;
 }
 

@@ -6,9 +6,9 @@ import { basename, dirname, join } from "node:path";
  * The name under which this process receives a file, in its folder: it holds the file's checksum and the number of the
  * process. What a process that is no longer there has left of the same file is taken over under this name.
  */
-export async function claimPartial(path: string, md5: string): Promise<string> {
+export async function claimPartial(path: string, checksum: string): Promise<string> {
   const folder = dirname(path);
-  const prefix = `${basename(path)}.${md5}.`;
+  const prefix = `${basename(path)}.${checksum}.`;
   const own = join(folder, `${prefix}${process.pid}.part`);
   for (const name of await readdir(folder)) {
     const [, pid] = (name.startsWith(prefix) && /^(\d+)\.part$/.exec(name.slice(prefix.length))) || [];

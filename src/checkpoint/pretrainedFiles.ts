@@ -1,0 +1,24 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "../dataset/cacheFolder.ts";
+import type { DatasetOptions } from "../dataset/dataset.ts";
+
+/** Weights that others have published, and the file in the cache that each becomes: named after what it was made of. */
+const files = { torchvision: "alexnet-owt-7be5be79.safetensors" } as const;
+
+/** A name that may stand where a run directory or a weights file does. */
+export type PretrainedName = keyof typeof files;
+
+/** All such names. */
+export const pretrainedNames = Object.keys(files) as readonly PretrainedName[];
+
+/** The published weights that a path stands for, if any: a file or folder of that name comes first, and `./torchvision` is always one. */
+export function pretrainedOf(path: string): PretrainedName | undefined {
+  const name = pretrainedNames.find((known) => known === path);
+  return name !== undefined && !existsSync(path) ? name : undefined;
+}
+
+/** Where in the user's cache the weights file lies, or would: `~/.cache/alexnet/pretrained/NAME/…`. */
+export function pretrainedFile(name: PretrainedName, options: Pick<DatasetOptions, "cacheDir"> = {}): string {
+  return join(cacheFolder("pretrained", options), name, files[name]);
+}
