@@ -4,7 +4,7 @@ import { loadModel } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
-import { type Network, place } from "../network/network.ts";
+import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { drawPictureRows } from "../report/pictureRows.ts";
 import { tile, zoom } from "../report/tiles.ts";
@@ -36,36 +36,61 @@ const SHOWN_SIDE = 64;
 export async function drawFilters(path: string): Promise<FilterSheet> {
   const file = await resolveModelFile(path);
   const { network } = await loadModel(file);
-  const { layer, tensor, shape } = firstKernels(network);
-  const weights = await withReader(file, async (reader) => {
-    await reader.verify();
-    return reader.read(tensor);
-  });
-  const [kernels = 0, ...kernel] = shape;
-  const size = sizeOf(kernel);
-  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / (kernel[2] ?? 1)));
-  const pictures = Array.from({ length: kernels }, (_, k) =>
-    zoom(kernelPicture(weights.subarray(k * size, (k + 1) * size), kernel), factor),
-  );
-  const [channels, height, width] = kernel;
-  const heading = `${layer}: ${kernels} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
-  const image = tile(pictures, COLUMNS, 6);
-  const svg = await drawPictureRows({ title: `${network.name}: filters`, rows: [{ heading, pictures: [{ image }] }] });
-  return { svg, file, layer, kernels, shape: kernel };
-}
-
-/** Throws ConfigError unless the first layer that learns has kernels that can be seen. */
-function firstKernels(network: Network): { layer: string; tensor: string; shape: readonly number[] } {
-  const first = place(network).find(({ parameters }) => parameters.length > 0);
-  const weight = first?.parameters[0];
-  if (!first || weight?.shape.length !== 4 || ![1, 3].includes(weight.shape[1] ?? 0)) {
-    const got = first ? `${first.layer.name} [${weight?.shape.join(", ")}]` : "none that learns";
+  const first = firstParameters(network);
+  const kernels = visibleKernels(network);
+  if (!kernels) {
+    const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none that learns";
     throw new ConfigError(
       `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
     );
   }
+  const weights = await withReader(file, async (reader) => {
+    await reader.verify();
+    return reader.read(kernels.tensor);
+  });
+  const svg = await drawKernels(network, kernels, weights);
+  const [count = 0, ...shape] = kernels.shape;
+  return { svg, file, layer: kernels.layer, kernels: count, shape };
+}
+
+/** Kernels that can be seen: where they are. */
+export interface VisibleKernels {
+  readonly layer: string;
+  /** Their name in a weights file. */
+  readonly tensor: string;
+  /** [kernels, channels, height, width]. */
+  readonly shape: readonly number[];
+}
+
+/** The kernels of the first layer that learns; undefined unless they see one or three channels. */
+export function visibleKernels(network: Network): VisibleKernels | undefined {
+  const first = firstParameters(network);
+  const weight = first?.parameters[0];
+  if (!first || weight?.shape.length !== 4 || ![1, 3].includes(weight.shape[1] ?? 0)) return undefined;
   const name = `${first.layer.name}.${weight.name}`;
   return { layer: first.layer.name, tensor: tensorNames(network).get(name) ?? name, shape: weight.shape };
+}
+
+function firstParameters(network: Network): PlacedLayer | undefined {
+  return place(network).find(({ parameters }) => parameters.length > 0);
+}
+
+/** What is drawn of kernels, in words. */
+export function describeKernels({ layer, shape: [kernels, channels, height, width] }: VisibleKernels): string {
+  return `${layer}: ${kernels} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
+}
+
+/** Draws kernels, 16 in a row, as SVG. Shapes: weights [kernels, channels, height, width]. */
+export async function drawKernels(network: Network, kernels: VisibleKernels, weights: Float32Array): Promise<string> {
+  const [count = 0, ...kernel] = kernels.shape;
+  const size = sizeOf(kernel);
+  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / (kernel[2] ?? 1)));
+  const pictures = Array.from({ length: count }, (_, k) =>
+    zoom(kernelPicture(weights.subarray(k * size, (k + 1) * size), kernel), factor),
+  );
+  const image = tile(pictures, COLUMNS, 6);
+  const row = { heading: describeKernels(kernels), pictures: [{ image }] };
+  return drawPictureRows({ title: `${network.name}: filters`, rows: [row] });
 }
 
 function kernelPicture(weights: Float32Array, [channels, height = 1, width = 1]: readonly number[]): Image {

@@ -152,7 +152,8 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
         ? await evaluate(program, { split: training.test, preparation, classNames, seed, signal })
         : recorder.evaluation();
       if (end !== "interrupt") {
-        await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation: result, device });
+        const report = { directory, config, dataset, program, weights, log: recorder.log, device };
+        await writeReport({ ...report, evaluation: result });
       }
       return result;
     });
