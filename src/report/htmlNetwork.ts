@@ -1,6 +1,6 @@
 /** What the report says of the network. */
 import { chartFigure, type ReportChart, scrollingTable } from "./htmlParts.ts";
-import { html, type Markup } from "./markup.ts";
+import { type Content, html, type Markup } from "./markup.ts";
 import type { Section } from "./sections.ts";
 
 /** The network of a run. */
@@ -23,13 +23,20 @@ ${chartFigure(drawing)}
 <h3>${layers.title}</h3>
 ${layers.notes.map((note) => html`<p>${note}</p>`)}
 ${scrollingTable(layers)}
-<h3>Source</h3>
-${source === "" ? [] : html`<p>${source}.</p>`}
-${deviationList(deviations)}
+${sourcePart(source, deviations)}
 </section>`;
+}
+
+function sourcePart(source: string, deviations: readonly string[]): Content {
+  if (source === "") return deviations.length === 0 ? [] : html`<h3>Deviations</h3>${itemsOf(deviations)}`;
+  return html`<h3>Source</h3><p>${source}.</p>${deviationList(deviations)}`;
+}
+
+function itemsOf(items: readonly string[]): Markup {
+  return html`<ul>${items.map((item) => html`<li>${item}</li>\n`)}</ul>`;
 }
 
 function deviationList(items: readonly string[]): Markup {
   if (items.length === 0) return html`<p>It does not deviate from it.</p>`;
-  return html`<p>It deviates from it:</p><ul>${items.map((item) => html`<li>${item}</li>\n`)}</ul>`;
+  return html`<p>It deviates from it:</p>${itemsOf(items)}`;
 }

@@ -74,6 +74,7 @@ code { font: inherit; }
   .chart, .scroll { overflow: visible; }
   .chart svg, .network .chart svg { max-width: 100%; }
   .scroll { font-size: .75rem; }
+  .scroll th, .scroll td { white-space: normal; }
   .figures > div { border: 1px solid var(--rule); }
 }
 `;
