@@ -3,10 +3,11 @@ import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
+import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
 import { drawPictureRows } from "../report/pictureRows.ts";
 import { tile, zoom } from "../report/tiles.ts";
-import { findFirstKernels, readKernels } from "./firstKernels.ts";
+import { type FirstKernels, findFirstKernels, readKernels } from "./firstKernels.ts";
 
 /** What a sheet of filters shows. */
 export interface FilterSheet {
@@ -40,14 +41,7 @@ export async function drawFilters(path: string): Promise<FilterSheet> {
   });
   const { layer, shape } = first;
   const [count, channels, height, width] = shape;
-  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / width));
-  const heading = `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
-  const image = tile(
-    kernels.map((kernel) => zoom(kernel, factor)),
-    COLUMNS,
-    6,
-  );
-  const svg = await drawPictureRows({ title: `${network.name}: filters`, rows: [{ heading, pictures: [{ image }] }] });
+  const svg = await drawKernels(network, first, kernels);
   return { svg, file, layer, kernels: count, shape: [channels, height, width] };
 }
 
@@ -57,4 +51,22 @@ function refuse(network: Network): never {
   throw new ConfigError(
     `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
   );
+}
+
+/** What is drawn of kernels, in words. */
+export function describeKernels({ layer, shape: [count, channels, height, width] }: FirstKernels): string {
+  return `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
+}
+
+/** Draws kernels, 16 in a row, as SVG. */
+export async function drawKernels(network: Network, first: FirstKernels, kernels: readonly Image[]): Promise<string> {
+  const [, , , width] = first.shape;
+  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / width));
+  const image = tile(
+    kernels.map((kernel) => zoom(kernel, factor)),
+    COLUMNS,
+    6,
+  );
+  const row = { heading: describeKernels(first), pictures: [{ image }] };
+  return drawPictureRows({ title: `${network.name}: filters`, rows: [row] });
 }

@@ -29,10 +29,14 @@ export function findFirstKernels(network: Network): FirstKernels | undefined {
   };
 }
 
-/** Reads kernels, and nothing else, as pictures: a pixel for each weight, in its own contrast; middle grey is 0. Throws CheckpointError if there are none of this name. */
-export async function readKernels(reader: SafetensorsReader, { tensor, shape }: FirstKernels): Promise<Image[]> {
+/** Reads kernels, and nothing else, as pictures. Throws CheckpointError if there are none of this name. */
+export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
+  return kernelPictures(first, await reader.read(first.tensor));
+}
+
+/** Kernels as pictures: a pixel for each weight, in its own contrast; middle grey is 0. */
+export function kernelPictures({ shape }: FirstKernels, weights: Float32Array): Image[] {
   const [count, channels, height, width] = shape;
-  const weights = await reader.read(tensor);
   const size = sizeOf([channels, height, width]);
   return Array.from({ length: count }, (_, k) => {
     const own = weights.subarray(k * size, (k + 1) * size);

@@ -6,14 +6,8 @@ import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { encodePng } from "../image/decode.ts";
 import { drawCurves } from "../report/curves.ts";
-import {
-  type LiveData,
-  type LiveFigures,
-  type LivePieces,
-  livePieces,
-  renderLivePage,
-  unbrokenPercent,
-} from "../report/livePage.ts";
+import { percent } from "../report/htmlParts.ts";
+import { type LiveData, type LiveFigures, type LivePieces, livePieces, renderLivePage } from "../report/livePage.ts";
 import { drawPace } from "../report/paceChart.ts";
 import { tile } from "../report/tiles.ts";
 import { findFirstKernels, readKernels } from "./firstKernels.ts";
@@ -153,7 +147,7 @@ function statusOf(run: StoredRun): string {
   const tested =
     lastAccuracy === undefined
       ? ""
-      : ` ${unbrokenPercent(lastAccuracy)} of the ${watched} images right, best ${unbrokenPercent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
+      : ` ${percent(lastAccuracy)} of the ${watched} images right, best ${percent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
   return states[run.state] + tested;
 }
 

@@ -1,25 +1,28 @@
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import { batches } from "../dataset/batches.ts";
-import { type Dataset, limitSplit } from "../dataset/dataset.ts";
-import { createPreparation } from "../dataset/preparation.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Dataset } from "../dataset/dataset.ts";
 import type { Program } from "../engine/engine.ts";
-import { encodePng } from "../image/decode.ts";
+import type { Network } from "../network/network.ts";
+import { summarize } from "../network/summary.ts";
 import { drawCurves } from "../report/curves.ts";
-import { type ReportPrediction, type ReportSection, renderReport } from "../report/html.ts";
+import { drawNetwork } from "../report/drawing.ts";
+import { type ReportSection, renderReport } from "../report/html.ts";
+import type { ReportChart } from "../report/htmlParts.ts";
+import { layerOverview } from "../report/networkTables.ts";
+import { toPng } from "../report/png.ts";
 import { evaluationCharts, logCharts } from "../report/runCharts.ts";
 import { sizeOf } from "../shape.ts";
 import { describeClassWeights } from "../training/classWeights.ts";
-import { type Evaluation, softmax } from "../training/metrics.ts";
+import type { Evaluation } from "../training/metrics.ts";
 import { describeOptimizer } from "../training/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
+import { describeKernels, drawKernels } from "./filterSheet.ts";
 import { describeFineTuning } from "./fineTuning.ts";
+import { findFirstKernels, kernelPictures } from "./firstKernels.ts";
+import { picturesOf, shownPredictions } from "./reportPictures.ts";
 import type { RunConfig } from "./runConfig.ts";
-import { watchedSplit } from "./runSetup.ts";
-
-/** Test images that a report shows. */
-const SHOWN_IMAGES = 24;
 
 function titleOf({ network, dataset }: RunConfig): string {
   return `${network.name} on ${basename(dataset.name)}`;
@@ -42,6 +45,8 @@ export interface RunReport {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
+  /** Of the whole network, as they are in the program. */
+  readonly weights: TensorSource;
   readonly log: readonly LogEntry[];
   readonly evaluation: Evaluation | undefined;
   readonly device: string;
@@ -52,9 +57,14 @@ export async function writeReport(run: RunReport): Promise<void> {
   const { directory, config, log, evaluation, device } = run;
   const title = titleOf(config);
   const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
-  const { source, name, deviations } = config.network;
+  const { network } = config;
+  const { source, name, deviations } = network;
   const charts = [...(evaluation ? await evaluationCharts(evaluation, title) : []), ...(await logCharts(log, title))];
   for (const chart of charts) await writeChart(directory, chart);
+  const filters = await filterChart(run);
+  if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
+  const drawing = networkDrawing(network);
+  await writeFileDurably(join(directory, "network.svg"), drawing.svg);
   const page = renderReport({
     title,
     results: {
@@ -69,53 +79,36 @@ export async function writeReport(run: RunReport): Promise<void> {
       wide: await writeCurves(directory, config, log),
       narrow: await drawCurves(log, { title, format: "narrow" }),
     },
-    charts,
+    charts: filters ? [...charts, filters] : charts,
     ...(evaluation ? { evaluation } : {}),
-    worstMistakes: await mistakesOf(run),
+    worstMistakes: await picturesOf(run, evaluation?.worstMistakes),
+    bestPredictions: await picturesOf(run, evaluation?.bestPredictions),
     predictions: await shownPredictions(run),
     configuration: configurationOf(config),
     command: config.command,
-    network: { name, source, deviations },
+    network: { name, source, deviations, drawing, layers: layerOverview(summarize(network)) },
   });
   await writeFileDurably(reportFile(directory), page);
 }
 
-async function mistakesOf({ evaluation, dataset }: RunReport): Promise<readonly ReportPrediction[]> {
-  const split = watchedSplit(dataset);
-  const shown: ReportPrediction[] = [];
-  for (const { index, className, predicted, probability } of evaluation?.worstMistakes ?? []) {
-    const png = await encodePng(split.image(index));
-    shown.push({ png, trueClass: className, predictedClass: predicted, probability });
-  }
-  return shown;
+/** The kernels that see the picture; undefined where there are none that can be seen. */
+async function filterChart({ config: { network }, weights }: RunReport): Promise<ReportChart | undefined> {
+  const first = findFirstKernels(network);
+  if (!first) return undefined;
+  const values = await weights.read(first.tensor, new Float32Array(sizeOf(first.shape)));
+  return {
+    heading: "The first layer's filters",
+    description: `${describeKernels(first)}.`,
+    svg: await drawKernels(network, first, kernelPictures(first, values)),
+  };
 }
 
-/** What the network says of the first test images. */
-async function shownPredictions({ config, dataset, program }: RunReport): Promise<readonly ReportPrediction[]> {
-  const { preprocessing, recipe } = config;
-  const { classNames } = config.dataset;
-  const split = limitSplit(watchedSplit(dataset), SHOWN_IMAGES);
-  const shown: ReportPrediction[] = [];
-  const { batchSize, input } = program;
-  const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split, preparation, batchSize, into: input })) {
-    const draws = { seed: recipe.seed, first: shown.length };
-    const logits = await program.forward(batch.images, batch.count, draws);
-    const classes = sizeOf(program.outputShape);
-    for (let row = 0; row < batch.count; row++) {
-      const index = batch.indices[row] as number;
-      const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
-      const probability = Math.max(...probabilities);
-      const nameOf = (label: number) => classNames[label] ?? String(label);
-      shown.push({
-        png: await encodePng(split.image(index)),
-        trueClass: nameOf(split.label(index)),
-        predictedClass: nameOf(probabilities.indexOf(probability)),
-        probability,
-      });
-    }
-  }
-  return shown;
+function networkDrawing(network: Network): ReportChart {
+  return {
+    heading: "Drawing",
+    description: "From the picture on the left to the classes on the right; below each block its size.",
+    svg: drawNetwork(network, "light"),
+  };
 }
 
 function configurationOf({

@@ -146,7 +146,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
       const isStopped = finished && !evaluation;
       const end = isStopped ? "interrupt" : ended;
       if (end !== "interrupt") {
-        await writeReport({ directory, config, dataset, program, log: recorder.log, evaluation, device });
+        await writeReport({ directory, config, dataset, program, weights, log: recorder.log, evaluation, device });
       }
       return {
         run: directory,

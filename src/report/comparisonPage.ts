@@ -1,7 +1,7 @@
 /** `compare.html`: runs side by side, one file that needs nothing but itself. */
 import { type ComparedRun, type Comparison, differenceMark, isDifferent, type SettingRow } from "./comparison.ts";
 import { figureRows } from "./comparisonTable.ts";
-import { chartSection, type ReportChart } from "./html.ts";
+import { chartSection, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
+import { findNetwork } from "../network/alexnet.ts";
+import { summarize } from "../network/summary.ts";
 import { drawCurves } from "./curves.ts";
+import { drawNetwork } from "./drawing.ts";
 import { type ReportData, renderReport } from "./html.ts";
 import { reportStyle } from "./htmlStyle.ts";
+import { layerOverview } from "./networkTables.ts";
+import type { Section } from "./sections.ts";
 
 const entries = [
   { epoch: 0.1, trainLoss: 2.3, trainAccuracy: 0.1 },
@@ -18,6 +23,10 @@ const pngOf = (width: number, height: number) =>
     .png()
     .toBuffer();
 const [small, large] = [await pngOf(28, 90), await pngOf(227, 50)];
+
+const network = findNetwork("alexnet-fashion");
+const drawing = { heading: "Drawing", description: "Blocks.", svg: drawNetwork(network, "light") };
+const layers = layerOverview(summarize(network));
 
 const data: ReportData = {
   title: "alexnet-fashion on fashion-mnist",
@@ -40,6 +49,7 @@ const data: ReportData = {
   },
   charts: [{ heading: "Confusion", description: "Rows & columns.", svg: "<svg><text>of charts</text></svg>" }],
   worstMistakes: [{ png: small, trueClass: "Shirt", predictedClass: "Bag", probability: 0.999 }],
+  bestPredictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
   predictions: [
     { png: small, trueClass: "Sneaker", predictedClass: "Sneaker", probability: 0.981 },
     { png: large, trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
@@ -54,8 +64,26 @@ const data: ReportData = {
     },
   ],
   command: "npx alexnet train --seed 7",
-  network: { name: "alexnet-fashion", source: "the paper", deviations: ["one channel", "no groups"] },
+  network: {
+    name: "alexnet-fashion",
+    source: "the paper",
+    deviations: ["one channel", "no groups"],
+    drawing,
+    layers,
+  },
 };
+
+/** A table with a text in each place. */
+const layersNamed = (text: string): Section => ({
+  title: text,
+  columns: [
+    { heading: text, align: "left" },
+    { heading: text, align: "right" },
+  ],
+  rows: [[text, text]],
+  footer: [[text, text]],
+  notes: [text],
+});
 
 /** The page with each text that the user or a file can set replaced. */
 function withTexts(text: string): ReportData {
@@ -72,10 +100,11 @@ function withTexts(text: string): ReportData {
     },
     charts: [],
     worstMistakes: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
+    bestPredictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
     predictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
     configuration: [{ heading: text, rows: [[text, text]] }],
     command: text,
-    network: { name: text, source: text, deviations: [text] },
+    network: { name: text, source: text, deviations: [text], drawing, layers: layersNamed(text) },
   };
 }
 
@@ -112,7 +141,7 @@ test("the page is one file: nothing in it is fetched", () => {
   const addresses = [...page.matchAll(/(?:src|href|action|data|srcset)="([^"]*)"/g)].map(
     ([, address]) => address ?? "",
   );
-  assert.equal(addresses.length, data.predictions.length + data.worstMistakes.length);
+  assert.equal(addresses.length, data.predictions.length + data.worstMistakes.length + data.bestPredictions.length);
   for (const address of addresses) assert.match(address, /^data:image\/png;base64,/);
   assert.doesNotMatch(page.replaceAll(/xmlns(:xlink)?="[^"]*"/g, ""), /https?:|url\(|@import/);
   assert.match(page, /Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;/);
@@ -132,12 +161,13 @@ test("the page says every figure", () => {
     "class 3 300 of 500 60.0 %",
     "Confusion Rows &amp; columns. of charts",
     "The worst mistakes Their own class was given the least probability. ✗ wrong predicted Bag, 99.9 % true Shirt",
+    "The best predictions Right, with the highest probability. ✓ right predicted Boot, 100.0 % true Boot",
     "1 of these 2 are right",
     "✓ right predicted Sneaker, 98.1 % true Sneaker",
     "✗ wrong predicted Coat, 61.2 % true Dress",
     "learning rate 0.01 seed 7",
     "npx alexnet train --seed 7",
-    "Source: the paper.",
+    "Source the paper.",
     "one channel no groups",
   ]) {
     assert.ok(text.includes(part), `${part} in ${text}`);
@@ -147,15 +177,48 @@ test("the page says every figure", () => {
 test("images are in the page unchanged, small ones with sharp pixels, all with a description", () => {
   const page = renderReport(data);
   const images = [...page.matchAll(/<img src="data:image\/png;base64,([^"]*)" alt="([^"]+)"([^>]*)>/g)];
-  assert.equal(images.length, 3);
+  assert.equal(images.length, 4);
   assert.deepEqual(
     images.map(([, base64]) => Buffer.from(base64 ?? "", "base64")),
-    [small, small, large],
+    [small, large, small, large],
   );
   assert.deepEqual(
     images.map(([, , , rest]) => rest),
-    [' class="pixels"', ' class="pixels"', ""],
+    [' class="pixels"', "", ' class="pixels"', ""],
   );
+});
+
+test("headings go down one level at a time, from the title; what can scroll has a name and takes the focus", () => {
+  const page = renderReport(data);
+  const levels = [...page.matchAll(/<h([1-6])/g)].map(([, level]) => Number(level));
+  assert.equal(levels.filter((level) => level === 1).length, 1);
+  levels.forEach((level, i) => {
+    assert.ok(level <= (levels[i - 1] ?? 0) + 1, `h${level} after h${levels[i - 1]}`);
+  });
+  const scrolling = [...page.matchAll(/<(?:figure|div) class="(?:chart|scroll)"([^>]*)>/g)].map(([, rest]) => rest);
+  assert.equal(scrolling.length, 3);
+  for (const rest of scrolling) assert.match(rest ?? "", /role="(?:img|region)" aria-label="[^"]+" tabindex="0"/);
+  for (const [figure] of page.matchAll(/<figure[^>]*>/g)) assert.match(figure, /role="img" aria-label="[^"]+"/);
+});
+
+test("the layers are a table: each with its share, and the pixels that it sees", () => {
+  const [table = ""] = renderReport(data).match(/<div class="scroll".*?<\/div>/s) ?? [];
+  const rows = [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>
+    [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/g)].map(([, cell]) => cell),
+  );
+  assert.deepEqual(rows[0], ["Layer", "Output", "Kernel", "Parameters", "Share", "MACs", "Share", "Sees"]);
+  const { layers, totals } = summarize(network);
+  assert.equal(rows.length, layers.length + 2);
+  for (const row of rows) assert.equal(row.length, 8);
+  const [conv1 = []] = rows.filter(([name]) => name === "conv1");
+  const parameters = 96 * (11 * 11 + 1);
+  const shareOf = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)} %`;
+  assert.deepEqual(
+    [conv1[2], conv1[3], conv1[4]],
+    ["96 of 11×11×1", parameters.toLocaleString("en-US"), shareOf(parameters, totals.parameters)],
+  );
+  assert.equal(conv1[7], "11×11");
+  assert.ok(table.includes(`<tfoot><tr><th scope="row">total</th>`));
 });
 
 test("bars are as long as the accuracies", () => {
@@ -168,10 +231,18 @@ test("bars are as long as the accuracies", () => {
 test("a run that ended early has a report without what it does not know", () => {
   const { evaluation: _, ...rest } = data;
   const results = { epochs: 0, iterations: 0, seconds: 0, device: "2 threads" };
-  const network = { name: "mine", source: "", deviations: [] };
-  const page = renderReport({ ...rest, results, charts: [], worstMistakes: [], predictions: [], network });
+  const mine = { name: "mine", source: "", deviations: [], drawing, layers };
+  const page = renderReport({
+    ...rest,
+    results,
+    charts: [],
+    worstMistakes: [],
+    bestPredictions: [],
+    predictions: [],
+    network: mine,
+  });
   assertBalanced(page);
-  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes/);
+  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes|best predictions/);
 });
 
 test("the style knows the figure's blue, which dark pages need brighter", () => {

@@ -1,8 +1,11 @@
 /** The report of a run: one HTML file that needs nothing but itself. */
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "./evaluation.ts";
+import { gallery, type ReportPrediction, shareRight } from "./htmlGallery.ts";
+import { networkPart, type ReportNetwork } from "./htmlNetwork.ts";
+import { chartSection, percent, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "./numbers.ts";
+import { formatCount, formatDuration, formatLoss, formatMagnitude } from "./numbers.ts";
 
 /** Everything the report shows. Accuracies and probabilities are fractions. */
 export interface ReportData {
@@ -18,19 +21,13 @@ export interface ReportData {
   readonly predictions: readonly ReportPrediction[];
   /** The test images that the network is most wrong about, the worst first. */
   readonly worstMistakes: readonly ReportPrediction[];
+  /** Those that it is most surely right about, the surest first. */
+  readonly bestPredictions: readonly ReportPrediction[];
   /** Tables of names and values: network, data set, recipe, engine, versions, … */
   readonly configuration: readonly ReportSection[];
   /** The command that does the run again. */
   readonly command: string;
-  readonly network: { readonly name: string; readonly source: string; readonly deviations: readonly string[] };
-}
-
-/** A figure under a heading of its own. */
-export interface ReportChart {
-  readonly heading: string;
-  /** What it shows, in words. */
-  readonly description: string;
-  readonly svg: string;
+  readonly network: ReportNetwork;
 }
 
 /** The figures that a run ends with; absent ones are not known. */
@@ -46,14 +43,6 @@ export interface ReportResults {
   readonly device: string;
 }
 
-/** A test image with what the network says of it. */
-export interface ReportPrediction {
-  readonly png: Uint8Array;
-  readonly trueClass: string;
-  readonly predictedClass: string;
-  readonly probability: number;
-}
-
 export interface ReportSection {
   readonly heading: string;
   readonly rows: readonly (readonly [name: string, value: string])[];
@@ -61,7 +50,7 @@ export interface ReportSection {
 
 /** Writes the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
-  const { title, results, curves, charts, evaluation, predictions, worstMistakes, network } = data;
+  const { title, results, curves, charts, evaluation, predictions, network } = data;
   const page = html`${pageHead(`${title}: training report`)}
 <body>
 <main>
@@ -74,24 +63,16 @@ ${figures(results, evaluation)}
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
-${worstMistakes.length > 0 ? gallery("The worst mistakes", "Their own class was given the least probability.", worstMistakes) : []}
-${predictions.length > 0 ? gallery("Some test images", shareRight(predictions), predictions) : []}
+${gallery("The worst mistakes", "Their own class was given the least probability.", data.worstMistakes)}
+${gallery("The best predictions", "Right, with the highest probability.", data.bestPredictions)}
+${gallery("Some test images", shareRight(predictions), predictions)}
 ${configuration(data)}
-<section>
-<h2>The network ${network.name}</h2>
-${network.source === "" ? [] : html`<p>Source: ${network.source}.</p>`}
-${deviations(network.deviations)}
-</section>
+${networkPart(network)}
 </main>
 </body>
 </html>
 `;
   return page.markup;
-}
-
-/** A line must not break before the per cent sign. */
-function percent(fraction: number): string {
-  return formatPercent(fraction).replace(" ", "\u00a0");
 }
 
 function leadOf({ epochs, iterations, device }: ReportResults): string {
@@ -133,47 +114,6 @@ function classRow(entry: ClassAccuracy): Markup {
 `;
 }
 
-/** A figure with its heading and what it shows in words, which people who do not see it are told. */
-export function chartSection({ heading, description, svg }: ReportChart): Markup {
-  return html`<section>
-<h2>${heading}</h2>
-<p>${description}</p>
-<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(svg)}</figure>
-</section>`;
-}
-
-function shareRight(predictions: readonly ReportPrediction[]): string {
-  const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
-  return `${right} of these ${predictions.length} are right.`;
-}
-
-function gallery(heading: string, description: string, predictions: readonly ReportPrediction[]): Markup {
-  return html`<section>
-<h2>${heading}</h2>
-<p>${description}</p>
-<ul class="gallery">${predictions.map(galleryItem)}</ul>
-</section>`;
-}
-
-/** Images smaller than this are shown enlarged, with their pixels sharp. */
-const smallImage = 64;
-
-function galleryItem({ png, trueClass, predictedClass, probability }: ReportPrediction): Markup {
-  const isRight = trueClass === predictedClass;
-  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
-  return html`<li class="${isRight ? "right" : "wrong"}">
-<img src="${source}" alt="A test image of class ${trueClass}"${widthOf(png) < smallImage ? trusted(' class="pixels"') : []}>
-<p class="verdict">${isRight ? "✓ right" : "✗ wrong"}</p>
-<dl><dt>predicted</dt><dd>${predictedClass}, ${percent(probability)}</dd><dt>true</dt><dd>${trueClass}</dd></dl>
-</li>
-`;
-}
-
-/** Width in pixels: the first number of a PNG's header chunk, 16 bytes into the file. */
-function widthOf(png: Uint8Array): number {
-  return new DataView(png.buffer, png.byteOffset, png.byteLength).getUint32(16);
-}
-
 function configuration({ configuration: sections, command }: ReportData): Markup {
   const tables = sections.map(({ heading, rows }) => {
     const lines = rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`);
@@ -185,9 +125,4 @@ function configuration({ configuration: sections, command }: ReportData): Markup
 <h3>Command</h3>
 <pre><code>${command}</code></pre>
 </section>`;
-}
-
-function deviations(items: readonly string[]): Markup {
-  if (items.length === 0) return html`<p>It does not deviate from it.</p>`;
-  return html`<p>It deviates from it:</p><ul>${items.map((item) => html`<li>${item}</li>\n`)}</ul>`;
 }

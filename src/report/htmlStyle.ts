@@ -34,6 +34,11 @@ dl, dd, figure { margin: 0; }
 .curves .role-axis-grid line { stroke: var(--rule); }
 .chart { overflow-x: auto; padding: .5rem; border-radius: .4rem; background: #fff; break-inside: avoid; }
 .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.network .chart svg { max-width: none; }
+.scroll { overflow-x: auto; break-inside: avoid; }
+.scroll th, .scroll td { white-space: nowrap; }
+.scroll tfoot th, .scroll tfoot td { font-weight: 600; }
+.chart:focus-visible, .scroll:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
 .narrow { display: none; }
 table { border-collapse: collapse; width: 100%; }
 th { font-weight: 400; text-align: left; }
@@ -68,6 +73,10 @@ code { font: inherit; }
   main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
   .curves, tr { break-inside: avoid; }
+  .chart, .scroll { overflow: visible; }
+  .chart svg, .network .chart svg { max-width: 100%; }
+  .scroll { font-size: .75rem; }
+  .scroll th, .scroll td { white-space: normal; }
   .figures > div { border: 1px solid var(--rule); }
 }
 `;

@@ -1,8 +1,9 @@
 /** The page of a run that goes on: the same file for all of its life, whose pieces the server sends anew. */
+import { percent } from "./htmlParts.ts";
 import { reportStyle } from "./htmlStyle.ts";
 import { liveScript } from "./liveScript.ts";
 import { html, type Markup, trusted } from "./markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "./numbers.ts";
+import { formatCount, formatDuration, formatLoss, formatMagnitude } from "./numbers.ts";
 
 /** What the page shows of a run. Accuracies are fractions. */
 export interface LiveData {
@@ -64,9 +65,9 @@ function figureItems(figures: LiveFigures): Markup {
     ["epoch", `${Number(epoch.toFixed(2))} of ${epochs}`],
     ["iteration", formatCount(iteration)],
     ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
-    ["train accuracy", percent(trainAccuracy)],
-    [`${watched} accuracy`, percent(testAccuracy)],
-    [`best ${watched} accuracy`, percent(bestAccuracy)],
+    ["train accuracy", maybePercent(trainAccuracy)],
+    [`${watched} accuracy`, maybePercent(testAccuracy)],
+    [`best ${watched} accuracy`, maybePercent(bestAccuracy)],
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["trained for", formatDuration(seconds)],
     ["time left", secondsLeft === undefined ? undefined : formatDuration(secondsLeft)],
@@ -75,13 +76,8 @@ function figureItems(figures: LiveFigures): Markup {
   return html`${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`)}`;
 }
 
-/** A line must not break before the per cent sign. */
-export function unbrokenPercent(fraction: number): string {
-  return formatPercent(fraction).replace(" ", "\u00a0");
-}
-
-function percent(fraction: number | undefined): string | undefined {
-  return fraction === undefined ? undefined : unbrokenPercent(fraction);
+function maybePercent(fraction: number | undefined): string | undefined {
+  return fraction === undefined ? undefined : percent(fraction);
 }
 
 function filterFigure(filters: LiveData["filters"]): Markup {

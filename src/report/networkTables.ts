@@ -25,6 +25,40 @@ export function summarySections(summary: NetworkSummary): readonly Section[] {
   ];
 }
 
+/** The layers of a network in one table: output, kernel, parameters and MACs with their shares, receptive field. */
+export function layerOverview({ layers, totals, input }: NetworkSummary): Section {
+  const share = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
+  return {
+    title: "Layers",
+    columns: [
+      layerColumn,
+      right("Output"),
+      left("Kernel"),
+      right("Parameters"),
+      right("Share"),
+      right("MACs"),
+      right("Share"),
+      right("Sees"),
+    ],
+    rows: layers.map((layer) => {
+      const { name, outputShape, kernel, parameters, parameterShare, macs, macShare } = layer;
+      const [parameterCount = "", , macCount = ""] = numbers(layer);
+      const shares = [share(parameters, parameterShare), share(macs, macShare)] as const;
+      return [name, formatShape(outputShape), kernel, parameterCount, shares[0], macCount, shares[1], seen(layer)];
+    }),
+    footer: [["total", "", "", formatCount(totals.parameters), "", formatCount(totals.macs), "", ""]],
+    notes: [
+      "Shapes are channels×height×width, for one image. 96 of 11×11×3: 96 kernels, each of height 11, width 11 and 3 channels. MACs: multiply-accumulates of " +
+        `a forward pass. Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included.`,
+    ],
+  };
+}
+
+/** The pixels that one output depends on. */
+function seen({ receptiveField: { size, stride } }: LayerSummary): string {
+  return stride ? formatShape(size) : "all";
+}
+
 function layerSection({ network, input, layers, totals }: NetworkSummary): Section {
   return {
     title: `${network}, input ${formatShape(input)}`,
@@ -102,13 +136,11 @@ function memorySection({ layers, input, batchSize, trainingMemory, totals }: Net
   return {
     title: `What each output sees, and memory for a batch of ${formatCount(batchSize)}`,
     columns: [layerColumn, right("Sees"), right("Every"), right("Activations"), right("Gradients")],
-    rows: layers.map(({ name, receptiveField: { size, stride }, activationBytes, gradientBytes }) => [
-      name,
-      stride ? formatShape(size) : "all",
-      stride ? (stride[0] === stride[1] ? String(stride[0]) : formatShape(stride)) : "",
-      formatBytes(activationBytes),
-      formatBytes(gradientBytes),
-    ]),
+    rows: layers.map((layer) => {
+      const { stride } = layer.receptiveField;
+      const every = stride ? (stride[0] === stride[1] ? String(stride[0]) : formatShape(stride)) : "";
+      return [layer.name, seen(layer), every, formatBytes(layer.activationBytes), formatBytes(layer.gradientBytes)];
+    }),
     notes: [
       `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included; every so many pixels stands the next one.`,
       `Parameters: ${formatMillions(totals.parameters)}, ${formatBytes(parameters)} as 32-bit floats.`,

@@ -3,7 +3,7 @@ import type { Evaluation } from "../training/metrics.ts";
 import { drawCalibration } from "./calibrationChart.ts";
 import { drawClasses } from "./classChart.ts";
 import { drawConfusion } from "./confusionChart.ts";
-import type { ReportChart } from "./html.ts";
+import type { ReportChart } from "./htmlParts.ts";
 import { drawPace, type PaceEntry } from "./paceChart.ts";
 
 /** A chart with the name of its files. */

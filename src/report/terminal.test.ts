@@ -108,6 +108,7 @@ const evaluation: Evaluation = {
   }),
   confusion: hostileNames.map((_, i) => hostileNames.map((_, j) => (i === 0 ? 0 : 10 * i + j))),
   calibration: { error: 0.0321, confidence: 0.9161, bins: [] },
+  bestPredictions: [],
   worstMistakes: hostileNames.map((className, i) => ({
     index: 1234 * i,
     ...(i < 3 ? { file: `/photos/${className}/number-${i}.jpg` } : {}),
@@ -151,7 +152,14 @@ test("an evaluation whose k is all classes says so", () => {
 
 test("where nothing was mistaken, no table says so; one class, one image", () => {
   const perClass = [{ className: "a", images: 1, correct: 1, precision: 1, recall: 1 }];
-  const report: Evaluation = { ...evaluation, images: 1, perClass, confusion: [[1]], worstMistakes: [] };
+  const report: Evaluation = {
+    ...evaluation,
+    images: 1,
+    perClass,
+    confusion: [[1]],
+    worstMistakes: [],
+    bestPredictions: [],
+  };
   const text = formatEvaluation(report, { unicode: false });
   assertFits(text);
   assert.doesNotMatch(text, /confusions|mistakes/i);

@@ -72,6 +72,6 @@ test("one image, of two classes: all figures are there, JSON has no gaps", () =>
       [1, 0],
     ],
   });
-  const text = formatEvaluation({ ...result, worstMistakes: [] }, { unicode: false });
+  const text = formatEvaluation({ ...result, worstMistakes: [], bestPredictions: [] }, { unicode: false });
   assert.match(text, /Most frequent confusions\n\nClass +taken for +Images\n[- ]+\nb +a +1$/);
 });

@@ -29,15 +29,16 @@ export async function evaluateScores(
   { split, classNames, onProgress, onPrediction, signal }: CountOptions,
 ): Promise<Evaluation | undefined> {
   const counter = countEvaluation(classNames);
-  const worst = keepWorst();
+  const worst = keepHighest("loss");
+  const best = keepHighest("probability");
   const nameOf = (c: number) => classNames[c] as string;
   let images = 0;
   for await (const { scores, labels, indices, count } of scored) {
-    for (const [row, { label, predicted, probability, labelProbability, loss }] of counter
-      .add(scores, labels, count)
-      .entries()) {
-      const isMistake = predicted !== label;
-      if (!onPrediction && !isMistake) continue;
+    for (const [row, judgement] of counter.add(scores, labels, count).entries()) {
+      const { label, predicted, probability, labelProbability, loss } = judgement;
+      const kept = predicted === label ? best : worst;
+      const isKept = kept.takes(judgement);
+      if (!onPrediction && !isKept) continue;
       const index = indices[row] as number;
       const file = split.path?.(index);
       const prediction: Prediction = {
@@ -50,27 +51,36 @@ export async function evaluateScores(
         loss,
       };
       onPrediction?.(prediction);
-      if (isMistake) worst.add(prediction);
+      if (isKept) kept.add(prediction);
     }
     images += count;
     onProgress?.(images);
     if (signal?.aborted) return undefined;
   }
   if (signal?.aborted) return undefined;
-  return { ...counter.result(), worstMistakes: worst.list };
+  return { ...counter.result(), worstMistakes: worst.list, bestPredictions: best.list };
 }
 
 const KEPT = 10;
 
-/** The mistakes with the highest loss, the first of equal ones first. */
-function keepWorst(): { readonly list: readonly Prediction[]; add(mistake: Prediction): void } {
+type Key = "loss" | "probability";
+
+interface Kept {
+  readonly list: readonly Prediction[];
+  /** Whether `add` has a place for it. */
+  takes(found: Pick<Prediction, Key>): boolean;
+  add(prediction: Prediction): void;
+}
+
+/** The predictions with the highest of one number, the first of equal ones first. */
+function keepHighest(key: Key): Kept {
   const list: Prediction[] = [];
   return {
     list,
-    add(mistake) {
-      if (list.length === KEPT && mistake.loss <= (list[KEPT - 1] as Prediction).loss) return;
-      const place = list.findIndex(({ loss }) => loss < mistake.loss);
-      list.splice(place === -1 ? list.length : place, 0, mistake);
+    takes: (found) => list.length < KEPT || found[key] > (list[KEPT - 1] as Prediction)[key],
+    add(prediction) {
+      const place = list.findIndex((kept) => kept[key] < prediction[key]);
+      list.splice(place === -1 ? list.length : place, 0, prediction);
       list.length = Math.min(list.length, KEPT);
     },
   };

@@ -35,10 +35,12 @@ export interface Prediction {
   readonly loss: number;
 }
 
-/** Results with the images that were worst. */
+/** Results with the images that were worst, and best. */
 export interface Evaluation extends Figures {
   /** Up to ten images of which another class was predicted, the highest loss first. */
   readonly worstMistakes: readonly Prediction[];
+  /** Up to ten images of which their own class was predicted, the highest probability first. */
+  readonly bestPredictions: readonly Prediction[];
 }
 
 /** What an image's scores say. Classes are numbers; `rank` is how many come before its own. */

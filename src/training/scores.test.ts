@@ -160,7 +160,7 @@ test("dropout that stays active: masks follow from picture and view, not from th
   assert.ok(new Set(one).size <= 8, `${new Set(one).size} different draws`);
 });
 
-test("the worst mistakes: the ten highest losses among them, in order", async () => {
+test("the worst mistakes are the ten highest losses, the best predictions the ten highest probabilities, in order", async () => {
   const program = await network("one", 5);
   const predictions: Prediction[] = [];
   const onPrediction = (prediction: Prediction) => predictions.push(prediction);
@@ -168,6 +168,17 @@ test("the worst mistakes: the ten highest losses among them, in order", async ()
   const mistakes = predictions.filter(({ className, predicted }) => className !== predicted);
   assert.ok(mistakes.length > 10, `${mistakes.length} mistakes are too few for this test`);
   assert.deepEqual(result?.worstMistakes, mistakes.sort((a, b) => b.loss - a.loss).slice(0, 10));
+  // The same pictures under the classes that they are taken for.
+  const namedRight: Split = { ...split, label: (i) => classNames.indexOf(predictions[i]?.predicted ?? "") };
+  const right: Prediction[] = [];
+  const told = { split: namedRight, preparation, classNames, seed: 0 };
+  const best = await evaluate(program, { ...told, onPrediction: (prediction) => right.push(prediction) });
+  assert.equal(best?.top1Accuracy, 1);
+  assert.deepEqual(best?.worstMistakes, []);
+  assert.deepEqual(best?.bestPredictions, right.sort((a, b) => b.probability - a.probability).slice(0, 10));
+  // Without anybody who is told of each, the same are kept.
+  assert.deepEqual(await evaluate(program, told), best);
+  assert.deepEqual(await evaluate(program, { split, preparation, classNames, seed: 0 }), result);
   program.close();
 });
 

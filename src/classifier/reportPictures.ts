@@ -1,0 +1,67 @@
+/** The test images of a report. */
+import { batches } from "../dataset/batches.ts";
+import { type Dataset, limitSplit } from "../dataset/dataset.ts";
+import { createPreparation } from "../dataset/preparation.ts";
+import type { Program } from "../engine/engine.ts";
+import { encodePng } from "../image/decode.ts";
+import type { ReportPrediction } from "../report/htmlGallery.ts";
+import { sizeOf } from "../shape.ts";
+import { type Prediction, softmax } from "../training/metrics.ts";
+import type { RunConfig } from "./runConfig.ts";
+import { watchedSplit } from "./runSetup.ts";
+
+/** Test images that a report shows. */
+const SHOWN_IMAGES = 24;
+
+/** Where the images are, and what says what they show. */
+export interface PictureSource {
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly program: Program;
+}
+
+/** Test images of predictions that an evaluation kept. */
+export async function picturesOf(
+  { dataset }: PictureSource,
+  predictions: readonly Prediction[] = [],
+): Promise<readonly ReportPrediction[]> {
+  const split = watchedSplit(dataset);
+  const shown: ReportPrediction[] = [];
+  for (const { index, className, predicted, probability } of predictions) {
+    const png = await encodePng(split.image(index));
+    shown.push({ png, trueClass: className, predictedClass: predicted, probability });
+  }
+  return shown;
+}
+
+/** What the network says of the first test images. */
+export async function shownPredictions({
+  config,
+  dataset,
+  program,
+}: PictureSource): Promise<readonly ReportPrediction[]> {
+  const { preprocessing, recipe } = config;
+  const { classNames } = config.dataset;
+  const split = limitSplit(watchedSplit(dataset), SHOWN_IMAGES);
+  const shown: ReportPrediction[] = [];
+  const { batchSize, input } = program;
+  const preparation = createPreparation({ preprocessing });
+  for await (const batch of batches({ split, preparation, batchSize, into: input })) {
+    const draws = { seed: recipe.seed, first: shown.length };
+    const logits = await program.forward(batch.images, batch.count, draws);
+    const classes = sizeOf(program.outputShape);
+    for (let row = 0; row < batch.count; row++) {
+      const index = batch.indices[row] as number;
+      const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
+      const probability = Math.max(...probabilities);
+      const nameOf = (label: number) => classNames[label] ?? String(label);
+      shown.push({
+        png: await encodePng(split.image(index)),
+        trueClass: nameOf(split.label(index)),
+        predictedClass: nameOf(probabilities.indexOf(probability)),
+        probability,
+      });
+    }
+  }
+  return shown;
+}
