@@ -1,8 +1,10 @@
 /** The pictures that a map is of: what a run holds out, or those of a folder. */
+import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { batches } from "../dataset/batches.ts";
 import type { ImageJob } from "../dataset/imageJob.ts";
 import { createPreparation } from "../dataset/preparation.ts";
+import { DataError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { sizeOf } from "../shape.ts";
 import { loadEvaluationData } from "./evaluationData.ts";
@@ -82,6 +84,11 @@ async function below(
   { model, input }: LayerOutputs,
   { limit, onMessage, signal }: MapPicturesOptions,
 ): Promise<MapSource> {
+  const isFolder = await stat(folder).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
   const found = await findPictures([folder], onMessage);
   const length = Math.min(limit, found.length);
   // Spread over all of them, so that every folder has its share.

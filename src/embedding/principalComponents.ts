@@ -64,8 +64,10 @@ export async function principalComponents(
 function momentsOf({ count, dimensions, values }: Points): readonly [mean: Float64Array, total: number] {
   const mean = new Float64Array(dimensions);
   for (let i = 0, at = 0; i < count; i++) {
-    for (let d = 0; d < dimensions; d++) mean[d] = (mean[d] as number) + (values[at++] as number) / count;
+    for (let d = 0; d < dimensions; d++) mean[d] = (mean[d] as number) + (values[at++] as number);
   }
+  // Divided last, so that the mean of equal numbers is that number.
+  for (let d = 0; d < dimensions; d++) mean[d] = (mean[d] as number) / count;
   let sum = 0;
   for (let i = 0, at = 0; i < count; i++) {
     for (let d = 0; d < dimensions; d++) sum += ((values[at++] as number) - (mean[d] as number)) ** 2;

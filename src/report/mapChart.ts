@@ -162,7 +162,7 @@ function pointMarks(name: "right" | "wrong"): Mark {
   const filled = name === "right" ? { fill: colour, fillOpacity: { value: 0.8 } } : { fill: { value: "white" } };
   return {
     type: "symbol",
-    name,
+    name: `${name}-points`,
     from: { data: name },
     encode: {
       enter: {
