@@ -41,6 +41,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/curveMarks.ts",
     "src/report/comparisonChart.ts",
     "src/report/mapChart.ts",
+    "src/report/mapLabels.ts",
     "src/report/rateFigure.ts",
     "src/report/sweepFigure.ts",
   ],

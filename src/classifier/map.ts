@@ -5,10 +5,10 @@ import { type Plane, tsne } from "../embedding/tsne.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawMap } from "../report/mapChart.ts";
-import { lastHiddenLayer, openLayerOutputs } from "./layerOutputs.ts";
+import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "./layerOutputs.ts";
 import { computeFeatures, type SeenPicture } from "./mapFeatures.ts";
 import type { MapMethod } from "./mapMethods.ts";
-import { type MapPicturesOptions, openMapPictures } from "./mapPictures.ts";
+import { type MapPicturesOptions, type MapSource, openMapPictures } from "./mapPictures.ts";
 import type { OpenOptions } from "./openModel.ts";
 import { createPictureGrid } from "./pictureGrid.ts";
 
@@ -52,6 +52,9 @@ export interface PictureMap {
   readonly points: readonly MapPoint[];
 }
 
+/** A map with its drawings. */
+type DrawnPictures = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
+
 const BATCH = 64;
 /** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
 const COMPONENTS = 50;
@@ -62,11 +65,8 @@ const COMPONENTS = 50;
  * Throws as `openLayerOutputs` and `openMapPictures`; ConfigError for too few pictures; DataError for features that are all the same or not finite; the
  * signal's reason if that is aborted.
  */
-export async function mapPictures(
-  path: string,
-  options: MapOptions = {},
-): Promise<PictureMap & { readonly svg: string; readonly picturesSvg?: string }> {
-  const { layer, method = "tsne", perplexity = 30, limit = 2000, signal, onProgress, withPictures } = options;
+export async function mapPictures(path: string, options: MapOptions = {}): Promise<DrawnPictures> {
+  const { layer, limit = 2000 } = options;
   const opened = await openLayerOutputs(
     path,
     (network) => [...new Set([layer ?? lastHiddenLayer(network), (network.layers.at(-1) as { name: string }).name])],
@@ -74,32 +74,31 @@ export async function mapPictures(
   );
   try {
     const source = await openMapPictures(path, opened, { ...options, limit });
-    try {
-      checkCount(source.length, method, perplexity);
-      const { network, classNames, preprocessing } = opened.model;
-      const grid = withPictures ? createPictureGrid(preprocessing) : undefined;
-      const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-      const seen = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
-      const { pictures, length } = seen;
-      checkCount(pictures.length, method, perplexity);
-      const features = { count: pictures.length, dimensions: length, values: seen.values };
-      const name = (opened.layers[0] as PlacedLayer).layer.name;
-      const placed = await placesOf(features, name, method, { ...options, perplexity });
-      const { plane, ...found } = placed;
-      const points = pictures.map((picture, i) => pointOf(picture, classNames, plane, i));
-      const made: PictureMap = { layer: name, features: length, method, ...found, points };
-      const what = `${network.name}: ${pictures.length.toLocaleString("en")} ${source.name}`;
-      return {
-        ...made,
-        svg: await drawMap(made, classNames, what),
-        ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their places`) } : {}),
-      };
-    } finally {
-      source.close();
-    }
+    return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
     opened.close();
   }
+}
+
+async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<DrawnPictures> {
+  const { method = "tsne", perplexity = 30, signal, onProgress, withPictures } = options;
+  checkCount(source.length, method, perplexity);
+  const { network, classNames, preprocessing } = opened.model;
+  const grid = withPictures ? createPictureGrid(preprocessing) : undefined;
+  const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+  const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
+  checkCount(pictures.length, method, perplexity);
+  const features = { count: pictures.length, dimensions: length, values };
+  const name = (opened.layers[0] as PlacedLayer).layer.name;
+  const { plane, ...found } = await placesOf(features, name, method, { ...options, perplexity });
+  const points = pictures.map((picture, i) => pointOf(picture, classNames, plane, i));
+  const made: PictureMap = { layer: name, features: length, method, ...found, points };
+  const what = `${network.name}: ${pictures.length.toLocaleString("en")} ${source.name}`;
+  return {
+    ...made,
+    svg: await drawMap(made, classNames, what),
+    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their places`) } : {}),
+  };
 }
 
 /** Throws ConfigError if there are too few. */

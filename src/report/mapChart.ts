@@ -5,8 +5,8 @@
 import type { Mark, Spec } from "vega";
 import { axisLabel, axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
+import { type Label, labelMarks, middleOf, spread } from "./mapLabels.ts";
 import { formatPercent } from "./numbers.ts";
-import { displayWidth } from "./text.ts";
 
 /** What is drawn of a map. */
 export interface DrawnMap {
@@ -24,24 +24,11 @@ export interface DrawnMap {
 }
 
 /** Ten colours that people who are colour-blind can tell apart. Source: Petroff 2021, “Accessible color sequences for data visualization”. */
-const palette = [
-  "#3f90da",
-  "#ffa90e",
-  "#bd1f01",
-  "#94a4a2",
-  "#832db6",
-  "#a96b59",
-  "#e76300",
-  "#b9ac70",
-  "#717581",
-  "#92dadd",
-] as const;
+const palette = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split(" ");
 const forms = ["circle", "triangle-up"] as const;
 const otherColour = "#d0d0d0";
 const SHOWN_CLASSES = palette.length * forms.length;
 const side = 560;
-const LETTER = 0.66 * fontSize;
-const labelHeight = 18;
 
 interface ShownClass {
   readonly name: string;
@@ -60,9 +47,8 @@ export async function drawMap(map: DrawnMap, classNames: readonly string[], titl
     const { colour, form } = byName.get(classOf(point)) ?? { colour: otherColour, form: "circle" };
     return { x: point.x, y: point.y, colour, form, isWrong: (point.className ?? point.predicted) !== point.predicted };
   });
-  const places = shown.map(({ name }) => middleOf(map.points.filter((point) => classOf(point) === name)));
   const scales = scalesOf(map.points);
-  const labels = map.points.length > 0 ? spread(shown, places, scales) : [];
+  const labels = labelsOf(shown, (name) => map.points.filter((point) => classOf(point) === name), scales);
   return drawChart(
     { title, width: side, height: side, left: 56, right: 190, bottom: 56, top: 44 },
     {
@@ -190,62 +176,17 @@ function legendMarks({ name, colour, form }: ShownClass, i: number): Mark[] {
   ];
 }
 
-/** The medians of the coordinates: outliers do not move them. */
-function middleOf(points: DrawnMap["points"]): { readonly x: number; readonly y: number } {
-  const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-  return { x: median(points.map(({ x }) => x)), y: median(points.map(({ y }) => y)) };
-}
-
-interface Label {
-  readonly name: string;
-  readonly x: number;
-  y: number;
-  readonly width: number;
-}
-
-/** The classes' names at their places in pixels, moved up and down until none covers another. */
-function spread(shown: readonly ShownClass[], places: readonly { x: number; y: number }[], { x, y }: Scales): Label[] {
+/** The classes' names in the middle of their points, in pixels. */
+function labelsOf(
+  shown: readonly ShownClass[],
+  pointsOf: (name: string) => DrawnMap["points"],
+  { x, y }: Scales,
+): readonly Label[] {
   const extent = x[1] - x[0] || 1;
-  const labels = places.map((place, i): Label => {
-    const name = axisLabel(shown[i]?.name ?? "");
-    const width = displayWidth(name) * LETTER;
-    const across = (side * (place.x - x[0])) / extent;
-    const down = side - (side * (place.y - y[0])) / extent;
-    return { name, x: Math.min(Math.max(across, width / 2), side - width / 2), y: down, width };
+  const labels = shown.map(({ name }) => {
+    const middle = middleOf(pointsOf(name));
+    const down = side - (side * (middle.y - y[0])) / extent;
+    return { name: axisLabel(name), x: (side * (middle.x - x[0])) / extent, y: down };
   });
-  for (let round = 0; round < 100; round++) {
-    for (const [i, a] of labels.entries()) {
-      for (const b of labels.slice(i + 1)) {
-        const overlap = labelHeight - Math.abs(a.y - b.y);
-        if (overlap <= 0 || Math.abs(a.x - b.x) >= (a.width + b.width) / 2) continue;
-        const direction = a.y <= b.y ? 1 : -1;
-        a.y -= (direction * overlap) / 2;
-        b.y += (direction * overlap) / 2;
-      }
-    }
-    for (const label of labels) label.y = Math.min(Math.max(label.y, labelHeight / 2), side - labelHeight / 2);
-  }
-  return labels;
-}
-
-/** First a white edge, so that letters can be read on points. */
-function labelMarks(): Mark[] {
-  return ["white", colours.ink].map((colour, i) => ({
-    type: "text",
-    from: { data: "labels" },
-    encode: {
-      enter: {
-        x: { field: "x" },
-        y: { field: "y" },
-        text: { field: "name" },
-        align: { value: "center" },
-        baseline: { value: "middle" },
-        font: { value: chartFont },
-        fontSize: { value: fontSize },
-        fontWeight: { value: "bold" },
-        fill: { value: colour },
-        ...(i === 0 ? { stroke: { value: colour }, strokeWidth: { value: 3 }, strokeJoin: { value: "round" } } : {}),
-      },
-    },
-  }));
+  return spread(labels, side);
 }
