@@ -19,6 +19,8 @@ export type { DescribeOptions } from "./classifier/importDescription.ts";
 export { type Imported, type ImportOptions, importModel } from "./classifier/importModel.ts";
 export { type LayerOutputs, openLayerOutputs } from "./classifier/layerOutputs.ts";
 export { findLearningRate, type RateFinderOptions, type RateFinding } from "./classifier/learningRateFinder.ts";
+export { type MapOptions, type MapPoint, mapPictures, type PictureMap } from "./classifier/map.ts";
+export type { MapMethod } from "./classifier/mapMethods.ts";
 export type { OpenOptions } from "./classifier/openModel.ts";
 export {
   type FilePrediction,

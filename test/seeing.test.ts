@@ -1,5 +1,5 @@
 /**
- * What a network is and what it sees: `summary`, `draw`, `filters`, `activations`, `similar` and `saliency`, from the command and against the
+ * What a network is and what it sees: `summary`, `draw`, `filters`, `activations`, `similar`, `map` and `saliency`, from the command and against the
  * reference engine.
  */
 import assert from "node:assert/strict";
@@ -12,6 +12,7 @@ import { drawActivations } from "../src/classifier/activationSheet.ts";
 import { openClassifier } from "../src/classifier/classifier.ts";
 import { drawFilters } from "../src/classifier/filterSheet.ts";
 import { openLayerOutputs } from "../src/classifier/layerOutputs.ts";
+import { type MapPoint, mapPictures } from "../src/classifier/map.ts";
 import { measureSaliency } from "../src/classifier/saliency.ts";
 import { findSimilar } from "../src/classifier/similar.ts";
 import { trainClassifier } from "../src/classifier/trainClassifier.ts";
@@ -206,6 +207,73 @@ test("similar: the order and the distances are those of the reference engine's f
   }
 });
 
+test("map: each test picture once, with the class that evaluate predicts, and the reference engine's variances", async () => {
+  const made = await mapPictures(trained, { threads: 1, perplexity: 8 });
+  const { points, explainedVariance, ...figures } = made;
+  assert.deepEqual([figures.layer, figures.features, figures.method, figures.perplexity], ["drop2", 16, "tsne", 8]);
+  const predictions: { index: number; className: string; predicted: string }[] = [];
+  const classifier = await openClassifier(trained, { threads: 1 });
+  await classifier.evaluate({ onPrediction: (prediction) => predictions.push(prediction) });
+  classifier.close();
+  assert.deepEqual(
+    points.map(({ index, className, predicted }) => ({ index, className, predicted })),
+    predictions.map(({ index, className, predicted }) => ({ index, className, predicted })),
+  );
+  // The trace of the covariance is the sum of the variances of the features.
+  const rows: Float32Array[] = [];
+  for (let i = 0; i < PICTURES; i++) {
+    const file = join(folder, `photos/${i % 2 === 0 ? "a" : "b"}/${String(i).padStart(2, "0")}.png`);
+    rows.push(named(await outputsOf(file, "reference"), "relu2"));
+  }
+  const along = await mapPictures(trained, { threads: 1, method: "pca" });
+  const variance = (values: readonly number[]) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  };
+  const total = Array.from({ length: 16 }, (_, k) => variance(rows.map((row) => row[k] as number))).reduce(
+    (a, b) => a + b,
+  );
+  for (const [i, coordinate] of (["x", "y"] as const).entries()) {
+    const share = variance(along.points.map((point) => point[coordinate])) / total;
+    // Features in f32.
+    assertClose([explainedVariance[i] as number], [share], { relative: 1e-4 }, coordinate);
+  }
+  // PCA keeps distances but for what the other components hold: the places are nowhere farther apart than the features.
+  const [first, second] = along.points.slice(0, 2) as [MapPoint, MapPoint];
+  const apart = Math.hypot(...(rows[0] as Float32Array).map((value, k) => value - (rows[1]?.[k] as number)));
+  assert.ok(Math.hypot(first.x - second.x, first.y - second.y) <= apart * (1 + 1e-4));
+});
+
+test("map: of a folder, by the command, with the pictures at their places; classes from folders that the network knows", async () => {
+  const photos = join(folder, "mapped");
+  for (const [i, name] of ["Sandal", "elsewhere"].entries()) {
+    await mkdir(join(photos, name), { recursive: true });
+    for (let k = 0; k < 10; k++) {
+      const from = `photos/${i === 0 ? "a" : "b"}/${String(2 * k + i).padStart(2, "0")}.png`;
+      await copyFile(join(folder, from), join(photos, name, `${k}.png`));
+    }
+  }
+  await writeFile(join(photos, "elsewhere/damaged.png"), "no picture");
+  const { exit, stdout, stderr } = await alexnet(
+    "map trained mapped --perplexity 5 --json --output m.svg --pictures p.png --threads 1",
+  );
+  assert.equal(exit, 0, stderr);
+  assert.match(stderr, /damaged\.png: /);
+  const { output, pictures, points } = JSON.parse(stdout);
+  assert.deepEqual([output, pictures, points.length], ["m.svg", "p.png", 20]);
+  const classes = new Set(
+    points.map((p: { file: string; className?: string }) => `${p.file.split("/")[1]}: ${p.className}`),
+  );
+  assert.deepEqual([...classes], ["Sandal: Sandal", "elsewhere: undefined"]);
+  assert.match(await readFile(join(folder, "m.svg"), "utf8"), />t-SNE \(perplexity 5\) of the 16 outputs of drop2</);
+  // 8 cells of 36 pixels, and a margin.
+  assert.ok((await decodeImage(join(folder, "p.png"))).width >= 8 * 36);
+  await assert.rejects(
+    mapPictures(trained, { threads: 1, perplexity: 8, signal: AbortSignal.abort(new Error("enough")) }),
+    /enough/,
+  );
+});
+
 test("saliency: each square's drop is that of the reference engine with the square hidden", async () => {
   const hidden = await measureSaliency(trained, picture, { threads: 1, window: 7, stride: 7 });
   const plain = softmax(named(await outputsOf(picture, "reference"), "fc3"));
@@ -262,6 +330,10 @@ test("the commands write their pictures, whole or not at all, and refuse what do
     ["similar trained photos --query none.png", /none\.png: /],
     ["similar trained trained --query photos/a/00.png --layer conv9", /layer "conv9": .*conv1, relu1/],
     ["similar trained data --query photos/a/00.png", /data: expected a folder with pictures/],
+    ["map trained", /map: expected at least 91 pictures for a perplexity of 30, got 40; .*--method pca/],
+    ["map trained --output map.gif", /map\.gif: expected a name that ends in \.png or \.svg/],
+    ["map trained none", /none: expected a folder with pictures/],
+    ["map trained --method pca --layer conv9", /layer "conv9": .*conv1, relu1/],
     ["saliency trained photos/a/00.png --class dog", /class "dog": expected one of the model's, T-shirt/],
     ["saliency trained photos/a/00.png --window 29", /window: expected at most 28/],
     ["saliency trained photos/a/00.png --window 4 --stride 5", /stride: expected at most 4/],

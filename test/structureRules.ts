@@ -8,6 +8,7 @@ import { codeOnly, importsOf, type SourceFile } from "./sourceFiles.ts";
 const parts: ReadonlyMap<string, { readonly level: number; readonly imports: readonly string[] | "below" }> = new Map([
   ["base", { level: 0, imports: [] }],
   ["image", { level: 1, imports: "below" }],
+  ["embedding", { level: 1, imports: "below" }],
   ["engine", { level: 1, imports: "below" }],
   ["layers", { level: 2, imports: ["base", "engine"] }],
   ["dataset", { level: 3, imports: ["base", "image"] }],
@@ -39,6 +40,8 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/curves.ts",
     "src/report/curveMarks.ts",
     "src/report/comparisonChart.ts",
+    "src/report/mapChart.ts",
+    "src/report/mapLabels.ts",
     "src/report/rateFigure.ts",
     "src/report/sweepFigure.ts",
   ],

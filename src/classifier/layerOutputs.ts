@@ -7,9 +7,12 @@ import { type OpenOptions, openPieces } from "./openModel.ts";
 
 /** A trained network that gives the outputs of some of its layers. Calls must not overlap. */
 export interface LayerOutputs {
+  /** The weights file that it was read from. */
+  readonly file: string;
   readonly model: Model;
-  /** What it computes on, in words. */
+  /** What it computes on, in words, and on how many threads. */
   readonly engine: string;
+  readonly threads: number;
   readonly layers: readonly PlacedLayer[];
   /** Memory for images, [batchSize, …input]: those that are prepared here are not copied. */
   readonly input: Float32Array;
@@ -33,11 +36,13 @@ export async function openLayerOutputs(
   options: OpenOptions,
 ): Promise<LayerOutputs> {
   const endsOf = (network: Network) => positionsOf(network, choose(network));
-  const { model, engine, ends, programs, close } = await openPieces(path, endsOf, options);
+  const { file, model, engine, ends, programs, close } = await openPieces(path, endsOf, options);
   const placed = place(model.network);
   return {
+    file,
     model,
     engine: engine.description,
+    threads: engine.threads,
     layers: ends.map((end) => placed[end] as PlacedLayer),
     input: (programs[0] as Program).input,
     forward: (images, count, draws = { seed: 0, first: 0 }) => runThrough(programs, images, count, draws),

@@ -1,10 +1,11 @@
 /** What a training set's colours say: mean and deviation to scale pixels by, the mean image, the principal components. */
 import type { Dataset } from "../dataset/dataset.ts";
+import { eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import { frameSizeOf } from "../image/fit.ts";
 import { createFitter, type Fitting } from "../image/fitter.ts";
 import type { Image } from "../image/image.ts";
-import { type PrincipalColours, principalColours } from "../image/lighting.ts";
+import type { PrincipalColours } from "../image/lighting.ts";
 import { lumaWeights } from "../image/luma.ts";
 import { covarianceOf } from "../image/moments.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
@@ -47,7 +48,7 @@ function forChannels(values: readonly number[], channels: number): number[] {
 export function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
   const covariance = covarianceOf(dataset.moments());
   // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
-  if (dataset.channels === channels) return principalColours(covariance);
+  if (dataset.channels === channels) return eigenOf(covariance);
   const weights = dataset.channels === 1 ? [1] : lumaWeights;
   const variance = weights.reduce(
     (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),

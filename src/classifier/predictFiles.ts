@@ -154,7 +154,8 @@ interface PreparedBatch {
   readonly count: number;
 }
 
-async function* preparedBatches(
+/** Pictures decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
+export async function* preparedBatches(
   { preprocessing, network }: Model,
   input: Float32Array,
   files: readonly ImageJob[],

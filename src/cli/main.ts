@@ -14,6 +14,7 @@ import { addFilters } from "./filters.ts";
 import { addImport } from "./import.ts";
 import { addLive } from "./live.ts";
 import { addLrFind } from "./lrFind.ts";
+import { addMap } from "./map.ts";
 import { tell } from "./output.ts";
 import { addPredict } from "./predict.ts";
 import { addPull } from "./pull.ts";
@@ -45,6 +46,7 @@ const commands = [
   addActivations,
   addSaliency,
   addSimilar,
+  addMap,
   addLive,
   addRuns,
   addCompare,

@@ -17,6 +17,7 @@ function number(what: string, accepts: (value: number) => boolean): (text: strin
 
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
 const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
+export const properPerplexity = number("a number above 1", (value) => value > 1);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const share = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
 export const properShare = number("a number above 0 and below 1", (value) => value > 0 && value < 1);

@@ -74,8 +74,11 @@ function plainLines(label: string): ProgressLine {
   };
 }
 
-/** A line of progress for pictures, with rate and time left. */
-export function imageProgress(label: string): { update(images: number, of: number): void; clear(): void } {
+/** A line of progress for pictures, or other things of which there are many, with rate and time left. */
+export function imageProgress(
+  label: string,
+  unit = "images",
+): { update(images: number, of: number): void; clear(): void } {
   const line = progressLine(label);
   let began: number | undefined;
   let first = 0;
@@ -88,7 +91,7 @@ export function imageProgress(label: string): { update(images: number, of: numbe
       // Those that were there already took no time.
       const rate = (images - first) / ((performance.now() - began) / 1000);
       const left = rate > 0 ? ` ${formatDuration((of - images) / rate)} left` : "";
-      line.update(images, of, `${images} of ${of} images ${rate > 0 ? formatRate(rate, "images") : ""}${left}`);
+      line.update(images, of, `${images} of ${of} ${unit} ${rate > 0 ? formatRate(rate, unit) : ""}${left}`);
     },
     clear() {
       line.clear();

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { assertClose } from "../../test/assertClose.ts";
 import { readGolden } from "../../test/golden.ts";
+import { eigenOf } from "../eigen.ts";
 import { createDraws } from "./draws.ts";
-import { lightingNoise, type PrincipalColours, principalColours } from "./lighting.ts";
+import { lightingNoise, type PrincipalColours } from "./lighting.ts";
 
 interface Golden {
   readonly components: readonly (PrincipalColours & { readonly matrix: readonly number[] })[];
@@ -33,10 +34,10 @@ function randomSymmetric(n: number, seed: number): number[] {
   return matrix;
 }
 
-describe("principalColours", () => {
+describe("eigenOf", () => {
   test("numpy's eigenvalues and eigenvectors", () => {
     for (const { matrix, eigenvalues, eigenvectors } of golden.components) {
-      const found = principalColours(matrix);
+      const found = eigenOf(matrix);
       // Of matrices with entries up to 30, each algorithm to some 2^-52 of that; vectors lose by how close two values are.
       assertClose(found.eigenvalues, eigenvalues, { absolute: 1e-13 }, "eigenvalues");
       assertClose(found.eigenvectors.flat(), eigenvectors.flat(), { absolute: 1e-12 }, "eigenvectors");
@@ -44,19 +45,19 @@ describe("principalColours", () => {
   });
 
   test("known matrices", () => {
-    const diagonal = principalColours([2, 0, 0, 0, 5, 0, 0, 0, 3]);
+    const diagonal = eigenOf([2, 0, 0, 0, 5, 0, 0, 0, 3]);
     assert.deepEqual(diagonal.eigenvalues, [5, 3, 2]);
     assert.deepEqual(diagonal.eigenvectors, [
       [0, 1, 0],
       [0, 0, 1],
       [1, 0, 0],
     ]);
-    assert.deepEqual(principalColours([0.25]), { eigenvalues: [0.25], eigenvectors: [[1]] });
+    assert.deepEqual(eigenOf([0.25]), { eigenvalues: [0.25], eigenvectors: [[1]] });
     // All channels alike: grey is the one component.
-    const grey = principalColours(new Array(9).fill(1));
+    const grey = eigenOf(new Array(9).fill(1));
     assertClose(grey.eigenvalues, [3, 0, 0], { absolute: 1e-15 * 4 }, "grey");
     assertClose(grey.eigenvectors[0] ?? [], new Array(3).fill(1 / Math.sqrt(3)), { absolute: 1e-15 * 4 }, "grey");
-    const zero = principalColours(new Array(9).fill(0));
+    const zero = eigenOf(new Array(9).fill(0));
     assert.deepEqual(zero.eigenvalues, [0, 0, 0]);
   });
 
@@ -64,7 +65,7 @@ describe("principalColours", () => {
     for (let seed = 0; seed < 300; seed++) {
       const n = 1 + (seed % 7);
       const matrix = randomSymmetric(n, seed);
-      const found = principalColours(matrix);
+      const found = eigenOf(matrix);
       // Some 100 rotations, each rounding to 2^-53.
       assertClose(composed(found), matrix, { absolute: 1e-14 }, "residual");
       const identity = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
@@ -100,7 +101,7 @@ describe("lightingNoise", () => {
   test("has mean 0 and covariance deviation² · Σ λ² p pᵀ", () => {
     const draws = createDraws(2, "lighting.test");
     const count = 20000;
-    const colours = principalColours([0.6, 0.2, 0.1, 0.2, 0.5, 0.3, 0.1, 0.3, 0.4]);
+    const colours = eigenOf([0.6, 0.2, 0.1, 0.2, 0.5, 0.3, 0.1, 0.3, 0.4]);
     const sums = new Array<number>(3).fill(0);
     const products = new Array<number>(9).fill(0);
     for (let i = 0; i < count; i++) {

@@ -1,0 +1,20 @@
+/** Points in a space of some dimensions, a row for each. */
+export interface Points {
+  readonly count: number;
+  readonly dimensions: number;
+  /** [count, dimensions]. */
+  readonly values: Float32Array | Float64Array;
+}
+
+/** Who watches a long computation, and may end it. */
+export interface Watching {
+  /** Steps done so far, out of all; of an unknown number, the most that there can be. */
+  readonly onProgress?: ((done: number, of: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Lets signals and timers in, which a computation would block. Throws the signal's reason if that is aborted. */
+export async function pause({ signal }: Watching): Promise<void> {
+  await new Promise(setImmediate);
+  signal?.throwIfAborted();
+}

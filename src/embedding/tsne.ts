@@ -1,0 +1,160 @@
+/**
+ * t-SNE: places in the plane that have the neighbours of points in a space of more dimensions. With y the places and p(i,j) the affinities of the points,
+ *
+ *     w(i,j) = 1 / (1 + ‖yᵢ − yⱼ‖²);  Z = Σ w;  q(i,j) = w(i,j) / Z
+ *     C = Σ p(i,j) ln (p(i,j) / q(i,j))
+ *     ∂C/∂yᵢ = 4 Σⱼ (p(i,j) − q(i,j)) w(i,j) (yᵢ − yⱼ)
+ *
+ * C, the Kullback–Leibler divergence, is brought down by gradient descent with momentum and a gain for each coordinate. Every pair of places is looked at
+ * in every iteration: 2,000 points take seconds, 10,000 take minutes. Nothing is random: the places begin as the points' principal components.
+ *
+ * Sources: van der Maaten and Hinton 2008, “Visualizing data using t-SNE”, §3 (momentum and gains); Belkina et al. 2019, “Automated optimized parameters
+ * for t-SNE” (exaggeration and learning rate); Kobak and Berens 2019, “The art of using t-SNE for single-cell transcriptomics” (where places begin).
+ */
+import { type Affinities, affinitiesOf } from "./affinities.ts";
+import { type Points, pause, type Watching } from "./points.ts";
+
+/** Places of points in the plane. */
+export interface Plane {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+}
+
+/** How points are brought into the plane. */
+export interface TsneOptions extends Watching {
+  /** About so many neighbours of each point count. */
+  readonly perplexity: number;
+  /** Default 1000. */
+  readonly iterations?: number | undefined;
+}
+
+/** What became of it. */
+export interface Tsne {
+  readonly plane: Plane;
+  /** C at the end. */
+  readonly divergence: number;
+}
+
+/** In the first iterations the affinities count so many times as much: groups form before they spread. */
+const EXAGGERATION = 12;
+const EXAGGERATED_ITERATIONS = 250;
+const MOMENTUM = { exaggerated: 0.5, plain: 0.8 } as const;
+const LEAST_LEARNING_RATE = 50;
+const LEAST_GAIN = 0.01;
+/** Standard deviation of the places along the first component at the start. */
+const FIRST_DEVIATION = 1e-4;
+
+/**
+ * Places for points whose first two coordinates are their principal components; they must be more than 3·perplexity.
+ *
+ * Throws the signal's reason if that is aborted.
+ */
+export async function tsne(points: Points, options: TsneOptions): Promise<Tsne> {
+  const { perplexity, iterations = 1000, onProgress } = options;
+  const affinities = await affinitiesOf(points, perplexity, { signal: options.signal });
+  const plane = firstPlaces(points);
+  const gradient = { x: new Float64Array(points.count), y: new Float64Array(points.count) };
+  // The formula of the gradient has a 4 that theirs is without.
+  const learningRate = Math.max(points.count / EXAGGERATION / 4, LEAST_LEARNING_RATE);
+  const descents = [createDescent(plane.x, gradient.x), createDescent(plane.y, gradient.y)];
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    const isExaggerated = iteration <= EXAGGERATED_ITERATIONS;
+    fillGradient(affinities, plane, gradient, isExaggerated ? EXAGGERATION : 1);
+    const momentum = isExaggerated ? MOMENTUM.exaggerated : MOMENTUM.plain;
+    for (const step of descents) step(learningRate, momentum);
+    onProgress?.(iteration, iterations);
+    await pause(options);
+  }
+  return { plane, divergence: divergenceOf(affinities, plane) };
+}
+
+function firstPlaces({ count, dimensions, values }: Points): Plane {
+  const along = (d: number) =>
+    Float64Array.from({ length: count }, (_, i) => (d < dimensions ? (values[i * dimensions + d] as number) : 0));
+  const [x, y] = [along(0), along(1)];
+  const deviation = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / count);
+  const scale = deviation > 0 ? FIRST_DEVIATION / deviation : 0;
+  return { x: x.map((value) => scale * value), y: y.map((value) => scale * value) };
+}
+
+/**
+ * Makes the function that takes a step along one coordinate: gain ← gain + 0.2 where the gradient goes on against the last step, else 0.8 gain;
+ * step ← momentum · step − rate · gain · gradient.
+ */
+function createDescent(places: Float64Array, gradient: Float64Array) {
+  const steps = new Float64Array(places.length);
+  const gains = new Float64Array(places.length).fill(1);
+  return (learningRate: number, momentum: number) => {
+    for (let i = 0; i < places.length; i++) {
+      const [slope, last, gain] = [gradient[i] as number, steps[i] as number, gains[i] as number];
+      const grown = slope * last < 0 ? gain + 0.2 : gain * 0.8;
+      gains[i] = Math.max(grown, LEAST_GAIN);
+      steps[i] = momentum * last - learningRate * (gains[i] as number) * slope;
+      places[i] = (places[i] as number) + (steps[i] as number);
+    }
+  };
+}
+
+/** ∂C/∂y, with all p(i,j) `exaggeration` times as large. */
+export function fillGradient(
+  { starts, columns, values }: Affinities,
+  { x, y }: Plane,
+  gradient: Plane,
+  exaggeration = 1,
+): void {
+  const normalizer = fillRepulsion({ x, y }, gradient);
+  for (let i = 0; i < x.length; i++) {
+    const [xi, yi, end] = [x[i] as number, y[i] as number, starts[i + 1] as number];
+    let [pullX, pullY] = [0, 0];
+    for (let at = starts[i] as number; at < end; at++) {
+      const j = columns[at] as number;
+      const dx = xi - (x[j] as number);
+      const dy = yi - (y[j] as number);
+      const pull = (values[at] as number) / (1 + dx * dx + dy * dy);
+      pullX += pull * dx;
+      pullY += pull * dy;
+    }
+    gradient.x[i] = 4 * (exaggeration * pullX - (gradient.x[i] as number) / normalizer);
+    gradient.y[i] = 4 * (exaggeration * pullY - (gradient.y[i] as number) / normalizer);
+  }
+}
+
+/** Fills in Σⱼ w(i,j)² (yᵢ − yⱼ) and returns Z. Each pair once. */
+function fillRepulsion({ x, y }: Plane, forces: Plane): number {
+  const [forceX, forceY, count] = [forces.x.fill(0), forces.y.fill(0), x.length];
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const xi = x[i] as number;
+    const yi = y[i] as number;
+    let pushX = 0;
+    let pushY = 0;
+    for (let j = i + 1; j < count; j++) {
+      const dx = xi - (x[j] as number);
+      const dy = yi - (y[j] as number);
+      const weight = 1 / (1 + dx * dx + dy * dy);
+      sum += weight;
+      const square = weight * weight;
+      pushX += square * dx;
+      pushY += square * dy;
+      forceX[j] = (forceX[j] as number) - square * dx;
+      forceY[j] = (forceY[j] as number) - square * dy;
+    }
+    forceX[i] = (forceX[i] as number) + pushX;
+    forceY[i] = (forceY[i] as number) + pushY;
+  }
+  return 2 * sum;
+}
+
+/** C = Σ p ln (p Z / w). */
+export function divergenceOf({ starts, columns, values }: Affinities, { x, y }: Plane): number {
+  const normalizer = fillRepulsion({ x, y }, { x: new Float64Array(x.length), y: new Float64Array(y.length) });
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    for (let at = starts[i] as number; at < (starts[i + 1] as number); at++) {
+      const [p, j] = [values[at] as number, columns[at] as number];
+      const distance = ((x[i] as number) - (x[j] as number)) ** 2 + ((y[i] as number) - (y[j] as number)) ** 2;
+      if (p > 0) sum += p * Math.log(p * normalizer * (1 + distance));
+    }
+  }
+  return sum;
+}
