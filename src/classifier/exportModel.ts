@@ -51,7 +51,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   if (foreign !== undefined)
     throw new ConfigError(`--${foreign}: format ${format.name} has no such switch; leave it out`);
   if (options.int8 && !format.f32Bytes) {
-    throw new ConfigError(`int8: format ${format.name} has no 8-bit form; write .onnx`);
+    throw new ConfigError(`--int8: format ${format.name} has no 8-bit form; write a file that ends in .onnx`);
   }
   await refuseExisting(output);
   const source = await resolveModelFile(path);

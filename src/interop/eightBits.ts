@@ -55,14 +55,13 @@ export function roundActivations(
   return into;
 }
 
-/** Largest magnitude of each output channel: the rows of a tensor's first axis. */
+/** Largest magnitude of each output channel, the rows of a tensor's first axis; not finite if one of its values is not. */
 export function largestOfRows(values: Float32Array, rows: number): Float32Array {
   const length = values.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
     let largest = 0;
     for (let i = row * length; i < (row + 1) * length; i++) {
-      const magnitude = Math.abs(values[i] as number);
-      if (!(magnitude <= largest)) largest = magnitude;
+      largest = Math.max(largest, Math.abs(values[i] as number));
     }
     return largest;
   });
