@@ -24,7 +24,7 @@ const metadataSchema = z.object({
       lrn: z.enum(["native", "decomposed"]),
       output: z.enum(["logits", "probabilities"]),
       pixels: z.enum(["nhwc", "nchw"]).optional(),
-      int8: z.unknown(),
+      int8: z.unknown().optional(),
     }),
   ),
   classNames: jsonText.pipe(z.array(z.string())).optional(),
