@@ -15,14 +15,20 @@ import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 const TEST_IMAGES = 500;
+const cacheBefore = process.env["XDG_CACHE_HOME"];
 let folder = "";
 const at = (name: string) => join(folder, name);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-int8-"));
+  process.env["XDG_CACHE_HOME"] = at("cache");
   await writeTinyDataset(folder, { train: 600, test: TEST_IMAGES });
   await trainClassifier({ threads: 1, epochs: 4, dataDir: folder, network: tinyNetwork, run: at("run") });
 });
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
+  else process.env["XDG_CACHE_HOME"] = cacheBefore;
+  await rm(folder, { recursive: true });
+});
 
 const given = () => ({ threads: 1, dataDir: folder });
 
