@@ -4,11 +4,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { exportModel } from "../src/classifier/exportModel.ts";
+import { importModel } from "../src/classifier/importModel.ts";
 import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { verifyModel } from "../src/classifier/verifyModel.ts";
-import { ConfigError } from "../src/errors.ts";
+import { CheckpointError, ConfigError } from "../src/errors.ts";
 import { encodePng } from "../src/image/decode.ts";
+import { writePytorch } from "../src/interop/pytorchWriter.ts";
 import { runMain } from "./mainOutput.ts";
 import { runOnnx } from "./onnxRuntime.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
@@ -21,8 +24,8 @@ const at = (name: string) => join(folder, name);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-int8-"));
   process.env["XDG_CACHE_HOME"] = at("cache");
-  await writeTinyDataset(folder, { train: 600, test: TEST_IMAGES });
-  await trainClassifier({ threads: 1, epochs: 4, dataDir: folder, network: tinyNetwork, run: at("run") });
+  await writeTinyDataset(folder, { train: 1000, test: TEST_IMAGES });
+  await trainClassifier({ threads: 1, epochs: 6, dataDir: folder, network: tinyNetwork, run: at("run") });
 });
 after(async () => {
   if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
@@ -107,6 +110,40 @@ test("pictures of a folder are calibrated on: those that training would take, gr
     assert.equal(exported.int8?.calibration.images, 16);
     assert.equal(exported.int8?.test.images, 4);
   }
+});
+
+/** The run with all biases of its hidden linear layer changed, as another run. */
+async function runWithBias(name: string, bias: number): Promise<string> {
+  await withReader(at("run/best.safetensors"), (reader) =>
+    writePytorch(at(`${name}.pth`), {
+      tensors: reader.tensors,
+      async read(tensor, into) {
+        const values = await reader.read(tensor, into);
+        return tensor === "classifier.0.bias" ? values.fill(bias) : values;
+      },
+    }),
+  );
+  await importModel(at(`${name}.pth`), at(name), { like: at("run") });
+  return at(name);
+}
+
+test("a layer that gives nothing but 0 is named, and one that is not finite is refused", async () => {
+  const messages: string[] = [];
+  const int8 = {
+    ...given(),
+    dataset: "fashion-mnist",
+    testLimit: 50,
+    onMessage: (text: string) => messages.push(text),
+  };
+  const dead = await exportModel(await runWithBias("dead", -1e4), at("dead.onnx"), { int8 });
+  assert.deepEqual(messages, ["relu2: all 0 on the calibration images, and therefore always 0 in 8 bits"]);
+  assert.equal(dead.int8?.test.sameClass, 50);
+  const refused = exportModel(await runWithBias("broken", Infinity), at("broken.onnx"), { int8 });
+  await assert.rejects(
+    refused,
+    (e) => e instanceof CheckpointError && /^relu2: its outputs: not all finite/.test(e.message),
+  );
+  await assert.rejects(stat(at("broken.onnx")), { code: "ENOENT" });
 });
 
 test("what cannot be is refused, and nothing is written", async () => {
