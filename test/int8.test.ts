@@ -1,4 +1,7 @@
-/** Networks of 8-bit weights and activations: what ONNX Runtime's integer operators give is what this program says of them. */
+/**
+ * Networks of 8-bit weights and activations: what ONNX Runtime's integer operators give is what this program says of them. Longer than other
+ * tests, so that all of it stands in one.
+ */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

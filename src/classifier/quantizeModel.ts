@@ -1,9 +1,8 @@
 /** Calibrates a trained network for 8 bits, and measures what these cost. */
 import type { Model } from "../checkpoint/metadata.ts";
-import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/preparation.ts";
-import { readingInto } from "../interop/onnxWrite.ts";
 import { planQuantization, type Quantization } from "../interop/quantization.ts";
 import { countEvaluation, type Figures } from "../training/metrics.ts";
 import { scoreSplit } from "../training/scores.ts";

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { Model } from "../checkpoint/metadata.ts";
+import { readingInto } from "../checkpoint/safetensorsWriter.ts";
 import type { ModelFormat } from "./format.ts";
 import type { OnnxOptions } from "./onnxDescribe.ts";
 
@@ -17,7 +18,7 @@ export const onnxFormat: ModelFormat = {
     { name: "pixels", description: "onnx: take 8-bit pixels [N, H, W, C] of the input's size, and scale them inside" },
   ],
   async write(path, model, weights, { flags, quantization }) {
-    const { readingInto, writeOnnx } = await import("./onnxWrite.ts");
+    const { writeOnnx } = await import("./onnxWrite.ts");
     const file = writeOnnx(model.network, readingInto(weights), { ...optionsFor(model, flags), quantization });
     const handle = await open(path, "w");
     try {

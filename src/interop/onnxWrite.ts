@@ -1,5 +1,4 @@
 /** Writes a network as an ONNX model. */
-import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError, ShapeError } from "../errors.ts";
 import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../layers/onnxGraph.ts";
 import { type Network, operations } from "../network/network.ts";
@@ -44,13 +43,6 @@ const MAX_BYTES = 2 ** 31 - 1;
 
 /** The plain values of a parameter by its name, such as `conv1.weight`; they may be overwritten when the next one is asked for. */
 export type ReadParameter = (name: string) => Float32Array | Promise<Float32Array>;
-
-/** Reads each into the same memory. */
-export function readingInto(weights: TensorSource): ReadParameter {
-  const sizes = new Map(weights.tensors.map(({ name, shape }) => [name, sizeOf(shape)]));
-  const memory = new Float32Array(Math.max(0, ...sizes.values()));
-  return (name) => weights.read(name, memory.subarray(0, sizes.get(name)));
-}
 
 /** A file that is to be written. `chunks` gives it piece by piece, once; a piece is valid until the next. */
 export interface OnnxFile {
