@@ -97,7 +97,7 @@ describe("8 bits in ONNX Runtime", () => {
     });
   }
 
-  it("hold in groups, where layers pass 8 bits on, and where one gives nothing but 0", async () => {
+  it("stay at the last bias where a layer gives nothing but 0", async () => {
     const network: Network = {
       ...everyKind,
       input: [4, 12, 12],
@@ -116,8 +116,6 @@ describe("8 bits in ONNX Runtime", () => {
       ],
     };
     const model = weighted(network);
-    const alive = await compared(model, imagesFor(network, 5));
-    assert.ok(distance(alive.int8, alive.runtime) <= 0.03 * distance(alive.f32, alive.int8));
     model.values.get("fc1.bias")?.fill(-100);
     const { int8, runtime, quantization } = await compared(model, imagesFor(network, 5));
     assert.deepEqual([...quantization.activations.keys()], ["", "relu0", "conv1", "relu1", "relu2"]);
