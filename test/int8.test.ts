@@ -97,12 +97,12 @@ describe("8 bits in ONNX Runtime", () => {
     });
   }
 
-  it("stay at the last bias where a layer gives nothing but 0", async () => {
+  // Without a ReLU on the images themselves: there ONNX Runtime makes one rounding of two that follow each other, which is nearer to f32 than the file says.
+  it("are kept by layers that only pass them on, and stay at the last bias where a layer gives nothing but 0", async () => {
     const network: Network = {
       ...everyKind,
       input: [4, 12, 12],
       layers: [
-        relu("relu0"),
         conv2d("conv1", { outChannels: 8, kernelSize: 3, padding: 1, groups: 4 }),
         maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
         relu("relu1"),
@@ -116,9 +116,13 @@ describe("8 bits in ONNX Runtime", () => {
       ],
     };
     const model = weighted(network);
+    const live = await compared(model, imagesFor(network, 5));
+    assert.deepEqual([...live.quantization.activations.keys()], ["", "conv1", "relu1", "relu2"]);
+    // No number of these goes to its neighbour; what is left is the last product's rounding in f32.
+    assert.ok(distance(live.int8, live.runtime) <= 1e-6 * norm(live.int8));
+    assert.ok(distance(live.int8, live.f32) > 1e-3 * norm(live.f32));
     model.values.get("fc1.bias")?.fill(-100);
-    const { int8, runtime, quantization } = await compared(model, imagesFor(network, 5));
-    assert.deepEqual([...quantization.activations.keys()], ["", "relu0", "conv1", "relu1", "relu2"]);
+    const { int8, runtime } = await compared(model, imagesFor(network, 5));
     const bias = model.values.get("fc2.bias") as Float32Array;
     for (const [i, logit] of int8.entries()) {
       // What the last layer makes of 0; a sum of 30 bits at its scale.
