@@ -30,6 +30,7 @@ export {
   type WrittenFeatures,
   writeFeatures,
 } from "./classifier/predictFiles.ts";
+export type { QuantizationReport, QuantizeOptions } from "./classifier/quantizeModel.ts";
 export { measureSaliency, type Saliency, type SaliencyOptions } from "./classifier/saliency.ts";
 export { findSimilar, type Neighbour, type SimilarOptions, type SimilarPictures } from "./classifier/similar.ts";
 export { runSweep, type SweepOptions, type SweepResult, type TrialResult } from "./classifier/sweep.ts";
@@ -53,6 +54,7 @@ export type { ImportedModel } from "./interop/importedModel.ts";
 export type { OnnxOptions } from "./interop/onnxDescribe.ts";
 export { readOnnxFile } from "./interop/onnxRead.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./interop/onnxWrite.ts";
+export type { Quantization } from "./interop/quantization.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,

@@ -10,13 +10,13 @@ import { exportModel } from "../src/classifier/exportModel.ts";
 import { importModel } from "../src/classifier/importModel.ts";
 import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { verifyModel } from "../src/classifier/verifyModel.ts";
-import { main } from "../src/cli/main.ts";
 import { CheckpointError, ConfigError, DataError } from "../src/errors.ts";
 import { formatsThat } from "../src/interop/formats.ts";
 import { writePytorch } from "../src/interop/pytorchWriter.ts";
 import { tensorNamings } from "../src/interop/tensorNaming.ts";
 import { assertClose } from "./assertClose.ts";
 import { readGolden } from "./golden.ts";
+import { runMain } from "./mainOutput.ts";
 import { runOnnx } from "./onnxRuntime.ts";
 import { drawingNetwork, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -216,24 +216,13 @@ test("verify: dropout that stays active is left out; other weights are found dif
 });
 
 test("the commands: what they print, and how they end", async () => {
-  const run = async (...args: string[]) => {
-    const written: string[] = [];
-    const write = process.stdout.write;
-    process.stdout.write = (text: string | Uint8Array) => written.push(String(text)) > 0;
-    try {
-      return { exit: await main(args), stdout: written.join("") };
-    } finally {
-      process.stdout.write = write;
-      process.exitCode = 0;
-    }
-  };
-  const exported = await run("export", at("run"), "--output", at("cli.pt"));
+  const exported = await runMain("export", at("run"), "--output", at("cli.pt"));
   assert.equal(exported.exit, 0);
   assert.match(exported.stdout, /best\.safetensors: tiny\n.*cli\.pt: pytorch, 6 tensors, \d+(?:\.\d+)? kB\n$/);
-  const verified = await run("verify", at("run"), at("cli.pt"), "--images", "3", "--json");
+  const verified = await runMain("verify", at("run"), at("cli.pt"), "--images", "3", "--json");
   assert.equal(verified.exit, 0);
   assert.deepEqual(JSON.parse(verified.stdout).agrees, true);
-  const imported = await run(
+  const imported = await runMain(
     "import",
     at("cli.pt"),
     "--network",
@@ -247,9 +236,9 @@ test("the commands: what they print, and how they end", async () => {
   assert.equal(imported.exit, 0);
   const { network, preprocessing, weights } = JSON.parse(imported.stdout);
   assert.deepEqual([network, preprocessing.mean, weights], ["tiny", [0.25], at("cli/last.safetensors")]);
-  assert.equal((await run("verify", at("run"), at("changed.pth"))).exit, 1);
-  assert.equal((await run("verify", at("run"), at("changed.pth"), "--tolerance", "1000")).exit, 0);
-  assert.equal((await run("export", at("run"))).exit, 2);
-  assert.equal((await run("import", at("cli.pt"), "--run", at("z"), "--mean", "a,b")).exit, 2);
-  assert.equal((await run("export", at("run"), "--output", at("cli.pt"))).exit, 1);
+  assert.equal((await runMain("verify", at("run"), at("changed.pth"))).exit, 1);
+  assert.equal((await runMain("verify", at("run"), at("changed.pth"), "--tolerance", "1000")).exit, 0);
+  assert.equal((await runMain("export", at("run"))).exit, 2);
+  assert.equal((await runMain("import", at("cli.pt"), "--run", at("z"), "--mean", "a,b")).exit, 2);
+  assert.equal((await runMain("export", at("run"), "--output", at("cli.pt"))).exit, 1);
 });

@@ -45,6 +45,13 @@ export function scratchFor(source: Omit<TensorSource, "read">, ...others: readon
   return source.scratch?.(length) ?? new Float32Array(length);
 }
 
+/** Reads each tensor of a source into the same memory. */
+export function readingInto(source: TensorSource): (name: string) => Promise<Float32Array> {
+  const sizes = new Map(source.tensors.map(({ name, shape }) => [name, sizeOf(shape)]));
+  const memory = scratchFor(source);
+  return (name) => source.read(name, memory.subarray(0, sizes.get(name)));
+}
+
 async function writeContent(
   handle: FileHandle,
   metadata: Readonly<Record<string, string>>,

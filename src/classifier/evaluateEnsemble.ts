@@ -66,7 +66,7 @@ async function membersOf(
       preparation.close();
       own.close();
     };
-    data.push({ split, close });
+    data.push({ ...own, close });
     checkSamePictures((data[0] as EvaluationData).split, split, file);
     const { columns, views } = ways[i] as (typeof ways)[number];
     members.push({

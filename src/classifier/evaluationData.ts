@@ -20,6 +20,8 @@ export interface EvaluationDataOptions {
   readonly limit?: number;
   /** Share of the pictures that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
   readonly maxBad?: number;
+  /** Whether a folder without parts is divided as for training, where it is not the run's own. Default false: all of it is for testing. */
+  readonly divided?: boolean;
   readonly onPacking?: (images: number, of: number) => void;
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -27,6 +29,8 @@ export interface EvaluationDataOptions {
 
 /** Pictures with the model's own labels. */
 export interface EvaluationData {
+  /** Of the data set, or its folder. */
+  readonly name: string;
   readonly split: Split;
   close(): void;
 }
@@ -52,7 +56,7 @@ export async function loadEvaluationData(
     }
     // Not a member of the data set is kept but this: what else is in memory can go.
     const { close = () => {} } = dataset;
-    return { split: relabelled(limitSplit(split, limit), dataset, model), close };
+    return { name: dataset.name, split: relabelled(limitSplit(split, limit), dataset, model), close };
   } catch (error) {
     dataset.close?.();
     throw error;
@@ -63,13 +67,13 @@ async function openDataset(
   path: string,
   file: string,
   { preprocessing: fitting }: Model,
-  { dataset, split, limit, maxBad, dataDir, onPacking, onMessage, signal }: EvaluationDataOptions,
+  { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = await readRunConfig(path === file ? dirname(file) : path);
   const name = dataset ?? run?.dataset.name;
   if (name === undefined) {
     throw new ConfigError(
-      `${path}: no config.json beside it says which data set it was trained on; give one with --dataset`,
+      `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
     );
   }
   const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
@@ -82,7 +86,7 @@ async function openDataset(
     // The pictures that were held out are known by the run's share and seed.
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
-    allAsTest: !own,
+    allAsTest: !own && !divided,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),

@@ -1,13 +1,15 @@
 import { rm, stat } from "node:fs/promises";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
-import { decodeModel } from "../checkpoint/metadata.ts";
+import { decodeModel, type Model } from "../checkpoint/metadata.ts";
 import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
 import type { ModelFormat } from "../interop/format.ts";
 import { findFormat } from "../interop/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.ts";
+import type { QuantizationReport, QuantizeOptions } from "./quantizeModel.ts";
 
 /** How a trained network is written for other programs. */
 export interface ExportOptions {
@@ -17,6 +19,8 @@ export interface ExportOptions {
   readonly names?: string;
   /** Switches of the format's own. */
   readonly flags?: ReadonlySet<string>;
+  /** Weights and activations of 8 bits, calibrated and measured on these pictures; for formats that have them. */
+  readonly int8?: QuantizeOptions;
 }
 
 /** What was written. */
@@ -28,6 +32,8 @@ export interface Exported {
   readonly network: string;
   readonly tensors: number;
   readonly bytes: number;
+  /** Of 8 bits: on what they were calibrated, what they cost, and how large the same file is in f32. */
+  readonly int8?: QuantizationReport & { readonly f32Bytes: number };
 }
 
 /**
@@ -44,6 +50,9 @@ export async function exportModel(path: string, output: string, options: ExportO
   const foreign = [...flags].find((flag) => !known.has(flag));
   if (foreign !== undefined)
     throw new ConfigError(`--${foreign}: format ${format.name} has no such switch; leave it out`);
+  if (options.int8 && !format.f32Bytes) {
+    throw new ConfigError(`--int8: format ${format.name} has no 8-bit form; write a file that ends in .onnx`);
+  }
   await refuseExisting(output);
   const source = await resolveModelFile(path);
   return withReader(source, async (reader) => {
@@ -52,18 +61,40 @@ export async function exportModel(path: string, output: string, options: ExportO
     const { network } = model;
     const own = { tensors: reader.tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
     const weights = renamed(checkedWeights(source, own, network), network, naming);
-    const temporary = temporaryFor(output);
-    const bytes = await explainingWrites(output, async () => {
-      try {
-        await format.write(temporary, model, weights, flags);
-        const { size } = await stat(temporary);
-        await commitFile(temporary, output);
-        return size;
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    });
-    return { source, output, format: format.name, network: network.name, tensors: weights.tensors.length, bytes };
+    const quantized = options.int8 && (await quantize(path, source, model, weights, options.int8));
+    const form = { flags, quantization: quantized?.quantization };
+    const bytes = await writeFile(output, (temporary) => format.write(temporary, model, weights, form));
+    const written = {
+      source,
+      output,
+      format: format.name,
+      network: network.name,
+      tensors: weights.tensors.length,
+      bytes,
+    };
+    if (!quantized || !format.f32Bytes) return written;
+    return { ...written, int8: { ...quantized.report, f32Bytes: await format.f32Bytes(model, flags) } };
+  });
+}
+
+/** What calibrates and measures is loaded only here. */
+async function quantize(path: string, source: string, model: Model, weights: TensorSource, options: QuantizeOptions) {
+  const { quantizeModel } = await import("./quantizeModel.ts");
+  return quantizeModel(path, source, model, weights, options);
+}
+
+/** By way of a temporary file. Returns its bytes. */
+function writeFile(output: string, write: (temporary: string) => Promise<void>): Promise<number> {
+  const temporary = temporaryFor(output);
+  return explainingWrites(output, async () => {
+    try {
+      await write(temporary);
+      const { size } = await stat(temporary);
+      await commitFile(temporary, output);
+      return size;
+    } finally {
+      await rm(temporary, { force: true });
+    }
   });
 }
 

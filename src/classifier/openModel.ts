@@ -52,6 +52,14 @@ export function drawsAnswers({ layers }: Pick<Network, "layers">): boolean {
   return layers.some((layer) => layer.kind === "dropout" && layer.activeAtEvaluation);
 }
 
+/** The same network with dropout off at evaluation, where it would stay active too: a file of another program has it off. */
+export function withoutDropout(network: Network): Network {
+  const layers = network.layers.map((layer) =>
+    "activeAtEvaluation" in layer ? { ...layer, activeAtEvaluation: false } : layer,
+  );
+  return { ...network, layers };
+}
+
 /** A trained network as programs that are run one after the other. */
 export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "close"> {
   readonly engine: Engine;

@@ -10,6 +10,7 @@ import { classesOf, type Network, operations } from "../network/network.ts";
 import { fillGaussian, randomStream } from "../random.ts";
 import { equalShapes, sizeOf } from "../shape.ts";
 import type { EngineName } from "./engineNames.ts";
+import { withoutDropout } from "./openModel.ts";
 import { selectEngine } from "./selectEngine.ts";
 import { weightSink } from "./tensorStores.ts";
 
@@ -86,14 +87,6 @@ async function compile(engine: Engine, network: Network, programs: Program[]): P
   const program = await engine.compile(request);
   programs.push(program);
   return program;
-}
-
-/** Where dropout stays active at evaluation, two draws would be compared. */
-function withoutDropout(network: Network): Network {
-  const layers = network.layers.map((layer) =>
-    "activeAtEvaluation" in layer ? { ...layer, activeAtEvaluation: false } : layer,
-  );
-  return { ...network, layers };
 }
 
 async function fill(program: Program, network: Network, weights: TensorSource): Promise<void> {

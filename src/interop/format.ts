@@ -2,6 +2,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import type { Network } from "../network/network.ts";
+import type { Quantization } from "./quantization.ts";
 
 /** A file of another program, open. What it does not say is undefined. */
 export interface ModelFile {
@@ -20,6 +21,14 @@ export interface FormatFlag {
   readonly description: string;
 }
 
+/** What a file is to be, besides its format. */
+export interface WrittenForm {
+  /** Those of the format's that were given. */
+  readonly flags: ReadonlySet<string>;
+  /** In 8 bits, by a format that has them. */
+  readonly quantization?: Quantization | undefined;
+}
+
 /** A file format of trained networks: one entry in `formats.ts`, and `export`, `import` and `verify` have it. */
 export interface ModelFormat {
   /** What `--format` takes. */
@@ -32,11 +41,13 @@ export interface ModelFormat {
   readonly names?: string;
   /** What `write` takes besides. */
   readonly flags?: readonly FormatFlag[];
+  /** Bytes of what `write` writes without quantization; only of formats that take one. */
+  f32Bytes?(model: Model, flags: ReadonlySet<string>): Promise<number>;
   /**
-   * Writes and syncs a file at `path`, which is that of a temporary file. `weights` are by the names that the file is to have; `flags` are those of
-   * the format's that were given. Formats that other programs alone can write have none.
+   * Writes and syncs a file at `path`, which is that of a temporary file. `weights` are by the names that the file is to have. Formats that other
+   * programs alone can write have none.
    */
-  write?(path: string, model: Model, weights: TensorSource, flags: ReadonlySet<string>): Promise<void>;
+  write?(path: string, model: Model, weights: TensorSource, form: WrittenForm): Promise<void>;
   /** Opens a file. Throws DataError, CheckpointError or UnsupportedError naming the file and what cannot be read. */
   read?(path: string): Promise<ModelFile>;
 }

@@ -7,6 +7,8 @@ import { type Network, operations } from "../network/network.ts";
 import type { Shape } from "../shape.ts";
 import { createGraphBuilder, type OnnxDescription, writeLayers } from "./onnxGraphBuilder.ts";
 import { type PixelLayout, pixelShape, writePreprocessing } from "./onnxPreprocessing.ts";
+import { writeQuantizedLayers } from "./onnxQuantize.ts";
+import type { Quantization } from "./quantization.ts";
 
 /** What an ONNX file is to take, compute and tell. */
 export interface OnnxOptions {
@@ -18,6 +20,8 @@ export interface OnnxOptions {
   readonly output?: "logits" | "probabilities" | undefined;
   /** Take 8-bit pixels of the input's size, and prepare them inside; needs `preprocessing`. */
   readonly pixels?: PixelLayout | undefined;
+  /** Weights and activations of 8 bits. */
+  readonly quantization?: Quantization | undefined;
   /** Kept in the metadata. */
   readonly preprocessing?: Preprocessing | undefined;
   /** Kept in the metadata. */
@@ -36,13 +40,17 @@ export interface OnnxModel extends OnnxDescription {
  * Throws ConfigError if pixels are asked for without a preprocessing that fits the network.
  */
 export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxModel {
-  const { lrn = "native", output: outputName = "logits", pixels } = options;
+  const { lrn = "native", output: outputName = "logits", pixels, quantization } = options;
   const ops = operations(network);
-  const parameters = ops.flatMap((op) => op.parameters);
+  const parameters = ops.flatMap((op) =>
+    op.parameters.map(({ name, shape }) => ({ name, shape, rounded: quantization?.parameters.get(name) })),
+  );
   const inputName = pixels ? "pixels" : "images";
   const graph = createGraphBuilder(lrn, [inputName, outputName, ...parameters.map(({ name }) => name)]);
   const images = pixels ? writePreprocessing(checkedFor(network, options), pixels, inputName, graph) : inputName;
-  const logits = writeLayers(network, images, graph);
+  const logits = quantization
+    ? writeQuantizedLayers(network, images, graph, quantization)
+    : writeLayers(network, images, graph);
   graph.enter("softmax");
   const last = outputName === "probabilities" ? graph.node("Softmax", [logits], { axis: { int: 1 } }) : logits;
   return {

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
-import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import { sizeOf } from "../shape.ts";
+import type { Model } from "../checkpoint/metadata.ts";
+import { readingInto } from "../checkpoint/safetensorsWriter.ts";
 import type { ModelFormat } from "./format.ts";
-import type { ReadParameter } from "./onnxWrite.ts";
+import type { OnnxOptions } from "./onnxDescribe.ts";
 
 /**
  * ONNX, for ONNX Runtime in any language and in the browser. What this program adds (network, classes, preprocessing) stands in the metadata.
@@ -17,16 +17,9 @@ export const onnxFormat: ModelFormat = {
     { name: "probabilities", description: "onnx: end in softmax" },
     { name: "pixels", description: "onnx: take 8-bit pixels [N, H, W, C] of the input's size, and scale them inside" },
   ],
-  async write(path, model, weights, flags) {
+  async write(path, model, weights, { flags, quantization }) {
     const { writeOnnx } = await import("./onnxWrite.ts");
-    const { network, classNames, preprocessing } = model;
-    const file = writeOnnx(network, readingInto(weights), {
-      classNames,
-      preprocessing,
-      lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
-      output: flags.has("probabilities") ? "probabilities" : "logits",
-      pixels: flags.has("pixels") ? "nhwc" : undefined,
-    });
+    const file = writeOnnx(model.network, readingInto(weights), { ...optionsFor(model, flags), quantization });
     const handle = await open(path, "w");
     try {
       for await (const chunk of file.chunks) await handle.writeFile(chunk);
@@ -35,6 +28,11 @@ export const onnxFormat: ModelFormat = {
       await handle.close();
     }
   },
+  async f32Bytes(model, flags) {
+    const { writeOnnx } = await import("./onnxWrite.ts");
+    const unread = () => new Float32Array();
+    return writeOnnx(model.network, unread, optionsFor(model, flags)).byteLength;
+  },
   async read(path) {
     const { readOnnxFile } = await import("./onnxRead.ts");
     const { importedFile } = await import("./importedFile.ts");
@@ -42,9 +40,12 @@ export const onnxFormat: ModelFormat = {
   },
 };
 
-/** Reads each into the same memory. */
-function readingInto(weights: TensorSource): ReadParameter {
-  const sizes = new Map(weights.tensors.map(({ name, shape }) => [name, sizeOf(shape)]));
-  const memory = new Float32Array(Math.max(0, ...sizes.values()));
-  return (name) => weights.read(name, memory.subarray(0, sizes.get(name)));
+function optionsFor({ classNames, preprocessing }: Model, flags: ReadonlySet<string>): OnnxOptions {
+  return {
+    classNames,
+    preprocessing,
+    lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
+    output: flags.has("probabilities") ? "probabilities" : "logits",
+    pixels: flags.has("pixels") ? "nhwc" : undefined,
+  };
 }

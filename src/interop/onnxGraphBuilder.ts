@@ -1,9 +1,10 @@
 /** Collects the nodes and constants of an ONNX graph, as data, before any of it is encoded. */
 import type { Op, OpKind } from "../engine/engine.ts";
 import { layerKinds } from "../layers/kinds.ts";
-import type { LrnForm, OnnxAttributes, OnnxGraph } from "../layers/onnxGraph.ts";
+import type { LrnForm, OnnxAttributes, OnnxGraph, OnnxValues } from "../layers/onnxGraph.ts";
 import { type Network, operations } from "../network/network.ts";
 import type { Shape } from "../shape.ts";
+import type { RoundedParameter } from "./eightBits.ts";
 
 export interface OnnxNode {
   readonly name: string;
@@ -17,14 +18,22 @@ export interface OnnxNode {
 export interface OnnxConstant {
   readonly name: string;
   readonly shape: Shape;
-  readonly values: () => Float32Array;
+  readonly values: () => OnnxValues;
+}
+
+/** A learned tensor: its values are read when it is written. */
+export interface OnnxParameter {
+  readonly name: string;
+  readonly shape: Shape;
+  /** Left out, f32 as they are. */
+  readonly rounded?: RoundedParameter | undefined;
 }
 
 /** A whole graph with one input and one output; parameters are known by name and shape. */
 export interface OnnxDescription {
   readonly nodes: readonly OnnxNode[];
   readonly constants: readonly OnnxConstant[];
-  readonly parameters: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly parameters: readonly OnnxParameter[];
 }
 
 /** Writes nodes in the name of one layer after the other; no name is given twice. */
@@ -47,8 +56,8 @@ export function createGraphBuilder(lrn: LrnForm, taken: readonly string[]): Onnx
     names.add(name);
     return name;
   };
-  const node: OnnxGraph["node"] = (operator, inputs, attributes = {}) => {
-    const name = unused(layer);
+  const node: OnnxGraph["node"] = (operator, inputs, attributes = {}, role) => {
+    const name = unused(role === undefined ? layer : `${layer}.${role}`);
     nodes.push({ name, operator, inputs, output: name, attributes });
     return name;
   };
@@ -81,6 +90,7 @@ export function writeLayers(network: Network, input: string, graph: OnnxGraphBui
   return value;
 }
 
-function writeLayer<K extends OpKind>(op: Op<K>, input: string, graph: OnnxGraph): string {
+/** Writes one layer; returns its output. */
+export function writeLayer<K extends OpKind>(op: Op<K>, input: string, graph: OnnxGraph): string {
   return layerKinds[op.kind].onnx(op, input, graph);
 }

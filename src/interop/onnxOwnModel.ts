@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { jsonText } from "../checkpoint/metadata.ts";
-import { AlexNetError } from "../errors.ts";
+import { AlexNetError, UnsupportedError } from "../errors.ts";
 import { preprocessingSchema } from "../image/preprocess.ts";
 import type { OnnxAttributes } from "../layers/onnxGraph.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
@@ -24,13 +24,17 @@ const metadataSchema = z.object({
       lrn: z.enum(["native", "decomposed"]),
       output: z.enum(["logits", "probabilities"]),
       pixels: z.enum(["nhwc", "nchw"]).optional(),
+      int8: z.unknown().optional(),
     }),
   ),
   classNames: jsonText.pipe(z.array(z.string())).optional(),
   preprocessing: jsonText.pipe(preprocessingSchema).optional(),
 });
 
-/** Undefined if it is no file of this program, or was changed since. Throws CheckpointError if a parameter is damaged. */
+/**
+ * Undefined if it is no file of this program, or was changed since. Throws CheckpointError if a parameter is damaged, UnsupportedError if
+ * weights and activations have 8 bits.
+ */
 export function readOwnModel(
   model: ModelMessage,
   graph: GraphMessage,
@@ -41,7 +45,13 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, graph: form, classNames, preprocessing } = parsed.data;
+  const { network: networkJson, classNames, preprocessing } = parsed.data;
+  const { int8, ...form } = parsed.data.graph;
+  if (int8 !== undefined) {
+    throw new UnsupportedError(
+      `${origin}: its weights and activations have 8 bits (export --int8), which are not read back; export the run again without --int8`,
+    );
+  }
   const options = { ...form, classNames, preprocessing };
   const described = describe(networkJson, options, origin);
   if (!described) return undefined;

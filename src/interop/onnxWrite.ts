@@ -1,10 +1,11 @@
 /** Writes a network as an ONNX model. */
 import { ConfigError, ShapeError } from "../errors.ts";
-import type { OnnxAttribute, OnnxAttributes } from "../layers/onnxGraph.ts";
+import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../layers/onnxGraph.ts";
 import { type Network, operations } from "../network/network.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { roundParameter } from "./eightBits.ts";
 import { describeOnnx, type OnnxModel, type OnnxOptions } from "./onnxDescribe.ts";
-import type { OnnxNode } from "./onnxGraphBuilder.ts";
+import type { OnnxNode, OnnxParameter } from "./onnxGraphBuilder.ts";
 import {
   attributeTable,
   attributeTypes,
@@ -67,11 +68,12 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
 
 /** What an ONNX file tells besides its graph; `options` are those that the graph depends on. */
 export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
-  const { lrn = "native", output = "logits", pixels, preprocessing, classNames } = options;
+  const { lrn = "native", output = "logits", pixels, quantization, preprocessing, classNames } = options;
+  const int8 = quantization && { calibration: quantization.calibration };
   return {
     formatVersion: "1",
     network: JSON.stringify(network),
-    graph: JSON.stringify({ lrn, output, ...(pixels && { pixels }) }),
+    graph: JSON.stringify({ lrn, output, ...(pixels && { pixels }), ...(int8 && { int8 }) }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };
@@ -104,35 +106,48 @@ function encodeGraph(network: Network, model: OnnxModel, read: ReadParameter, op
     ...model.nodes.map((node) => message(graphTable.node.number, encodeNode(node))),
     text(graphTable.name.number, network.name),
     ...model.constants.map(({ name, shape, values }) => {
-      const content = bytes(tensorTable.rawData.number, littleEndian(values()));
-      return message(graphTable.initializer.number, tensorHead(name, shape), content);
+      const array = values();
+      const content = bytes(tensorTable.rawData.number, littleEndian(array));
+      return message(graphTable.initializer.number, tensorHead(name, shape, typeOf(array)), content);
     }),
-    ...model.parameters.map(({ name, shape }) => {
-      const length = sizeOf(shape) * Float32Array.BYTES_PER_ELEMENT;
+    ...model.parameters.map((parameter) => {
+      const { name, shape, rounded } = parameter;
+      const type = rounded?.type ?? "FLOAT";
+      const length = sizeOf(shape) * bytesPerElement[type];
       const content = laterBytes(tensorTable.rawData.number, length, async () =>
-        parameterBytes(name, shape, await read(name)),
+        parameterBytes(parameter, await read(name)),
       );
-      return message(graphTable.initializer.number, tensorHead(name, shape), content);
+      return message(graphTable.initializer.number, tensorHead(name, shape, type), content);
     }),
     message(graphTable.input.number, valueInfo(input.name, dataTypes[input.type], batch, input.shape)),
     message(graphTable.output.number, valueInfo(output.name, dataTypes.FLOAT, batch, output.shape)),
   );
 }
 
-function parameterBytes(name: string, shape: Shape, values: Float32Array): Uint8Array {
-  if (values.length === sizeOf(shape)) return littleEndian(values);
+function parameterBytes({ name, shape, rounded }: OnnxParameter, values: Float32Array): Uint8Array {
+  if (values.length === sizeOf(shape)) return littleEndian(rounded ? roundParameter(values, rounded) : values);
   throw new ShapeError(`${name}: expected ${sizeOf(shape)} values for [${shape.join(", ")}], got ${values.length}`);
 }
 
 /** A view. Every platform that oneDNN runs on has this order of bytes. */
-function littleEndian({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+function littleEndian({ buffer, byteOffset, byteLength }: OnnxValues): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-function tensorHead(name: string, shape: Shape): Encoded {
+type TensorType = "FLOAT" | "UINT8" | "INT8" | "INT32";
+
+const bytesPerElement = { FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4 } as const;
+
+function typeOf(values: OnnxValues): TensorType {
+  if (values instanceof Float32Array) return "FLOAT";
+  if (values instanceof Uint8Array) return "UINT8";
+  return values instanceof Int8Array ? "INT8" : "INT32";
+}
+
+function tensorHead(name: string, shape: Shape, type: TensorType): Encoded {
   return concatenated(
     ints(tensorTable.dims.number, shape),
-    int(tensorTable.dataType.number, dataTypes.FLOAT),
+    int(tensorTable.dataType.number, dataTypes[type]),
     text(tensorTable.name.number, name),
   );
 }

@@ -26,6 +26,8 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
     largestWindow(width, outputSize),
   ],
   keeps: { reads: "neither", noteBytes: 0, inPlace: false, order: "other" },
+  inEightBits: ({ outputSize }, [, height, width]) =>
+    height === outputSize && width === outputSize ? "kept" : "computed",
   withOutputs: outputsFollowInput,
   onnx({ name, options: { outputSize }, inputShape }, input, graph) {
     const [, height, width] = featureMap(name, inputShape);

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, reachesWindow, windowFormulas } from "./layer.ts";
+import {
+  computedInEightBits,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesWindow,
+  windowFormulas,
+} from "./layer.ts";
 import { poolAttributes, poolOptions, poolShape } from "./pool.ts";
 
 /**
@@ -22,6 +29,7 @@ export const averagePool2dKind: LayerKind<"averagePool2d"> = {
   }),
   reach: reachesWindow,
   keeps: { reads: "neither", noteBytes: 0, inPlace: false, order: "other" },
+  inEightBits: computedInEightBits,
   withOutputs: outputsFollowInput,
   onnx({ options }, input, graph) {
     const include = { count_include_pad: { int: Number(options.countIncludePad) } };

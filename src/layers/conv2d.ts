@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
-import { type LayerKind, reachesWindow, windowFormulas } from "./layer.ts";
+import { computedInEightBits, type LayerKind, reachesWindow, windowFormulas } from "./layer.ts";
 import { windowAttributes } from "./onnxGraph.ts";
 
 /**
@@ -49,6 +49,7 @@ export const conv2dKind: LayerKind<"conv2d"> = {
   }),
   reach: reachesWindow,
   keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
+  inEightBits: computedInEightBits,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
   onnx({ options, parameters }, input, graph) {
     const { kernelSize, stride, padding, groups } = options;

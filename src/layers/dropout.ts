@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
+import {
+  keptInEightBits,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameShape,
+} from "./layer.ts";
 
 /**
  * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
@@ -19,6 +26,7 @@ export const dropoutKind: LayerKind<"dropout"> = {
   reach: reachesSamePlace,
   // The mask.
   keeps: { reads: "neither", noteBytes: 4, inPlace: false, order: "other" },
+  inEightBits: keptInEightBits,
   withOutputs: outputsFollowInput,
   onnx: (_op, input) => input,
 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sizeOf } from "../shape.ts";
-import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
+import { keptInEightBits, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
 
 /**
  * Maps in a row: element [c, y, x] becomes element c·H·W + y·W + x.
@@ -19,6 +19,7 @@ export const flattenKind: LayerKind<"flatten"> = {
   }),
   reach: reachesSamePlace,
   keeps: { reads: "neither", noteBytes: 0, inPlace: true, order: "other" },
+  inEightBits: keptInEightBits,
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

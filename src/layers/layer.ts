@@ -46,6 +46,13 @@ export interface KeptForBackward {
 }
 
 /**
+ * What a layer is where weights and activations have 8 bits. `kept`: outputs are among its inputs, and stay 8 bits as they are. `clamped`: inputs
+ * below 0 become 0, as rounding to numbers of a range from 0 does, so that it is done after this layer and not before. `computed`: anything else;
+ * outputs are rounded anew.
+ */
+export type EightBits = "kept" | "clamped" | "computed";
+
+/**
  * What a kind of layer is. One file a kind states all of it, and everything else (parameter counts, neurons, MACs, memory,
  * the operation an engine runs) is derived.
  */
@@ -62,6 +69,7 @@ export interface LayerKind<K extends OpKind> {
   /** Receptive fields follow from it. */
   reach(options: OpOptions[K], input: Shape): Reach;
   readonly keeps: KeptForBackward;
+  inEightBits(options: OpOptions[K], input: Shape): EightBits;
   /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
@@ -116,6 +124,16 @@ export function windowFormulas([, height, width]: Shape, window: Window): readon
     const quotient = `(${extent} − ${kernelSize} + ${padded}) ÷ ${stride}`;
     return `${Number.isInteger(steps) ? quotient : `⌊${quotient}⌋`} + 1 = ${Math.floor(steps) + 1}`;
   });
+}
+
+/** For kinds whose outputs are numbers of their own. */
+export function computedInEightBits(): EightBits {
+  return "computed";
+}
+
+/** For kinds that pass numbers on. */
+export function keptInEightBits(): EightBits {
+  return "kept";
 }
 
 /** For kinds that take their number of outputs from their input. */

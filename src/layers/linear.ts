@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
-import type { LayerKind } from "./layer.ts";
+import { computedInEightBits, type LayerKind } from "./layer.ts";
 
 /**
  * output[o] = bias[o] + Σ weight[o, i] · input[i].
@@ -30,6 +30,7 @@ export const linearKind: LayerKind<"linear"> = {
   }),
   reach: () => "all",
   keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
+  inEightBits: computedInEightBits,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
   onnx: ({ parameters }, input, graph) =>
     graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),

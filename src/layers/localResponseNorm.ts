@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
-import { type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
+import { computedInEightBits, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
 /**
@@ -29,6 +29,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   reach: reachesSamePlace,
   // The sum of squares and its power.
   keeps: { reads: "input", noteBytes: 8, inPlace: false, order: "other" },
+  inEightBits: computedInEightBits,
   withOutputs: outputsFollowInput,
   onnx(op, input, graph) {
     const { size, alpha, beta, k } = op.options;

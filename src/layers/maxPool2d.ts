@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { type LayerKind, noParameters, outputsFollowInput, reachesWindow, windowFormulas } from "./layer.ts";
+import {
+  keptInEightBits,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesWindow,
+  windowFormulas,
+} from "./layer.ts";
 import { poolAttributes, poolOptions, poolShape } from "./pool.ts";
 
 /**
@@ -23,6 +30,7 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   reach: reachesWindow,
   // Where in its window the largest value was.
   keeps: { reads: "neither", noteBytes: 1, inPlace: false, order: "largest" },
+  inEightBits: keptInEightBits,
   withOutputs: outputsFollowInput,
   onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
 };

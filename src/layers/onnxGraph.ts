@@ -8,14 +8,17 @@ export type OnnxAttribute =
 
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
+/** The values of a constant; ONNX tells their types from those of the arrays. */
+export type OnnxValues = Float32Array | Uint8Array | Int8Array | Int32Array;
+
 /** An ONNX graph being written for one layer. Values are known by their names. */
 export interface OnnxGraph {
   /** Whether the runtime has the operator LRN, or is to compute it from others. */
   readonly lrn: LrnForm;
-  /** Adds a node with one output, and returns the output. */
-  node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes): string;
+  /** Adds a node with one output, and returns the output. It is named after the layer, and what it is there for if `role` says so. */
+  node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, role?: string): string;
   /** Adds a constant of the layer's own, and returns it. Its values are made when they are needed. */
-  constant(role: string, shape: Shape, values: () => Float32Array): string;
+  constant(role: string, shape: Shape, values: () => OnnxValues): string;
 }
 
 export type LrnForm = "native" | "decomposed";

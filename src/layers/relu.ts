@@ -14,6 +14,7 @@ export const reluKind: LayerKind<"relu"> = {
   describe: () => ({ label: "ReLU", kernel: "max(0, x)", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
+  inEightBits: () => "clamped",
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Relu", [input]),
 };

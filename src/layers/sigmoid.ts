@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
+import {
+  computedInEightBits,
+  keepsOutput,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameShape,
+} from "./layer.ts";
 
 /**
  * f(x) = 1 / (1 + e^−x).
@@ -14,6 +22,7 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   describe: () => ({ label: "sigmoid", kernel: "1 ÷ (1 + e^−x)", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
+  inEightBits: computedInEightBits,
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Sigmoid", [input]),
 };

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
+import {
+  computedInEightBits,
+  keepsOutput,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameShape,
+} from "./layer.ts";
 
 /**
  * f(x) = tanh(x).
@@ -14,6 +22,7 @@ export const tanhKind: LayerKind<"tanh"> = {
   describe: () => ({ label: "tanh", kernel: "tanh x", sizeFormulas: [] }),
   reach: reachesSamePlace,
   keeps: keepsOutput,
+  inEightBits: computedInEightBits,
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Tanh", [input]),
 };

@@ -1,7 +1,6 @@
 import type { Split } from "../dataset/dataset.ts";
-import type { Program } from "../engine/engine.ts";
 import { countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
-import { type ScoredBatch, type ScoreOptions, scoreSplit } from "./scores.ts";
+import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
 /** How scores become an evaluation. */
 export interface CountOptions {
@@ -19,7 +18,7 @@ export interface EvaluateOptions extends ScoreOptions, CountOptions {}
 /**
  * Runs a network over a split, in order. The last, smaller batch counts for the images it has. Undefined if it was aborted.
  */
-export function evaluate(program: Program, options: EvaluateOptions): Promise<Evaluation | undefined> {
+export function evaluate(program: ScoringProgram, options: EvaluateOptions): Promise<Evaluation | undefined> {
   return evaluateScores(scoreSplit(program, options), options);
 }
 

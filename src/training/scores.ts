@@ -17,6 +17,9 @@ export interface ScoredBatch {
   readonly count: number;
 }
 
+/** What gives scores, as far as they are its. */
+export type ScoringProgram = Pick<Program, "batchSize" | "input" | "forward">;
+
 export interface ScoreOptions {
   readonly split: Split;
   readonly preparation: Preparation;
@@ -33,7 +36,7 @@ export interface ScoreOptions {
  * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each picture
  * is read once.
  */
-export async function* scoreSplit(program: Program, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
+export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
   const { split, preparation, seed, views = [centreView], signal } = options;
   const { batchSize, input: into } = program;
   const mean = averageSoftmax();

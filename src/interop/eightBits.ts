@@ -1,0 +1,110 @@
+/**
+ * Numbers of 8 bits in place of f32: q = round(x / scale) + zeroPoint, to even in the middle, cut off at the ends of the range; x ≈ scale · (q − zeroPoint).
+ *
+ * Source: ONNX, operators QuantizeLinear and DequantizeLinear.
+ */
+
+/** How activations become whole numbers from 0 to 255: all those of a layer alike. */
+export interface Rounding {
+  readonly scale: number;
+  /** What 0 becomes, which is exact. */
+  readonly zeroPoint: number;
+}
+
+/** How a learned tensor becomes whole numbers around 0: one scale for each output channel, its first axis. */
+export interface RoundedParameter {
+  readonly type: "INT8" | "INT32";
+  readonly scales: Float32Array;
+}
+
+/** Least and largest of some values. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The product of two such scales is still a normal f32. */
+const SMALLEST_SCALE = 2 ** -60;
+/**
+ * x86 processors without VNNI add two products of 8 bits in 16: 2 · 255 · 64 is the most that fits, so that with weights of 7 bits every processor
+ * gives the same. Source: ONNX Runtime, "Quantize ONNX models", on `reduce_range`.
+ */
+const LARGEST_WEIGHT = 64;
+/** A sum of 9,216 products of 8 bits has room beside it in an int32. */
+const LARGEST_BIAS = 2 ** 30;
+/** Added and taken away, it leaves a whole number, to even in the middle: an f64 of this size has no digits behind the point. */
+const WHOLE = 1.5 * 2 ** 52;
+
+/** The rounding whose numbers span a range, and 0. */
+export function roundingFor({ min, max }: Range): Rounding {
+  const [low, high] = [Math.min(min, 0), Math.max(max, 0)];
+  const scale = Math.fround(Math.max((high - low) / 255, SMALLEST_SCALE));
+  return { scale, zeroPoint: Math.min(Math.max(Math.round(-low / scale), 0), 255) };
+}
+
+/** What is left of values once they are rounded, in other memory, or in their own. */
+export function roundActivations(
+  values: Float32Array,
+  { scale, zeroPoint }: Rounding,
+  into: Float32Array,
+): Float32Array {
+  for (let i = 0; i < values.length; i++) {
+    const whole = Math.fround((values[i] as number) / scale) + WHOLE - WHOLE;
+    into[i] = scale * (Math.min(Math.max(whole + zeroPoint, 0), 255) - zeroPoint);
+  }
+  return into;
+}
+
+/** Largest magnitude of each output channel, the rows of a tensor's first axis; not finite if one of its values is not. */
+export function largestOfRows(values: Float32Array, rows: number): Float32Array {
+  const length = values.length / rows;
+  return Float32Array.from({ length: rows }, (_, row) => {
+    let largest = 0;
+    for (let i = row * length; i < (row + 1) * length; i++) {
+      largest = Math.max(largest, Math.abs(values[i] as number));
+    }
+    return largest;
+  });
+}
+
+/**
+ * Scales of a layer's weight, from the largest magnitudes of its rows, and of its bias, whose whole numbers are added to products of those of
+ * weight and input. Where weights are so small that the bias would not fit, their scale is larger.
+ */
+export function parameterScales(
+  largest: Float32Array,
+  bias: Float32Array,
+  inputScale: number,
+): readonly [weight: RoundedParameter, bias: RoundedParameter] {
+  const scales = largest.map((magnitude, row) => {
+    const forBias = Math.abs(bias[row] as number) / (inputScale * LARGEST_BIAS);
+    return Math.max(magnitude / LARGEST_WEIGHT, forBias, SMALLEST_SCALE);
+  });
+  return [
+    { type: "INT8", scales },
+    { type: "INT32", scales: scales.map((scale) => scale * inputScale) },
+  ];
+}
+
+/** The whole numbers of a learned tensor. */
+export function roundParameter(values: Float32Array, { type, scales }: RoundedParameter): Int8Array | Int32Array {
+  const limit = type === "INT8" ? LARGEST_WEIGHT : 2 ** 31 - 1;
+  const rounded = type === "INT8" ? new Int8Array(values.length) : new Int32Array(values.length);
+  const length = values.length / scales.length;
+  for (const [row, scale] of scales.entries()) {
+    for (let i = row * length; i < (row + 1) * length; i++) {
+      const whole = (values[i] as number) / scale + WHOLE - WHOLE;
+      rounded[i] = Math.min(Math.max(whole, -limit), limit);
+    }
+  }
+  return rounded;
+}
+
+/** What is left of a learned tensor once it is rounded, in its own memory. */
+export function dequantizeParameter(values: Float32Array, parameter: RoundedParameter): void {
+  const length = values.length / parameter.scales.length;
+  const rounded = roundParameter(values, parameter);
+  for (let i = 0; i < values.length; i++) {
+    values[i] = (rounded[i] as number) * (parameter.scales[Math.floor(i / length)] as number);
+  }
+}
