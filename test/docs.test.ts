@@ -159,7 +159,10 @@ test("the networks of docs/relu differ in their units only, and its sweeps can b
     relu.layers.map(({ kind }) => (kind === "relu" ? "tanh" : kind)),
     tanh.layers.map(({ kind }) => kind),
   );
-  for (const name of ["rates.json", "rates-as-2012.json"]) {
-    assert.equal((await trialsOf(await readSweepPlan(join(root, "docs/relu", name)))).length, 10, name);
+  for (const [name, count] of [
+    ["rates.json", 10],
+    ["rates-as-2012.json", 6],
+  ] as const) {
+    assert.equal((await trialsOf(await readSweepPlan(join(root, "docs/relu", name)))).length, count, name);
   }
 });
