@@ -1,4 +1,7 @@
-/** What the pages show of commands is what these print and draw now, their links lead somewhere, and the commands that they name exist. */
+/**
+ * What the pages show of commands is what these print and draw now, their links lead somewhere, and the commands that they name exist. Over 200 lines: all of it
+ * reads the same pages.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -7,7 +10,10 @@ import { basename, dirname, join, posix } from "node:path";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { readSweepPlan, trialsOf } from "../src/classifier/sweepPlan.ts";
-import { parseNetwork } from "../src/network/network.ts";
+import { findNetwork } from "../src/network/alexnet.ts";
+import { type Network, parseNetwork } from "../src/network/network.ts";
+import { summarize } from "../src/network/summary.ts";
+import { sizeOf } from "../src/shape.ts";
 import { buildPackage, run } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 
@@ -123,6 +129,47 @@ test("every link and picture of the pages is there, and every heading that is li
       assert.ok(headings(pages.get(linked) ?? "").includes(heading), `${path}: ${linked} has no heading #${heading}`);
     }
   }
+});
+
+test("the figures that docs/alexnet.md repeats of docs/results.md stand there", () => {
+  const part = pages.get("docs/alexnet.md")?.split("\n## Ten views")[1]?.split("\n## ")[0] ?? "";
+  const rows = part.split("\n").filter((line) => line.startsWith("|"));
+  assert.equal(rows.length, 6);
+  for (const row of rows) assert.ok(pages.get("docs/results.md")?.includes(`\n${row}\n`), row);
+});
+
+test("what docs/alexnet.md reckons from summaries is what they give", async () => {
+  const page = (pages.get("docs/alexnet.md") ?? "").replaceAll("\n", " ");
+  const network = findNetwork("alexnet");
+  const { layers, totals, input, trainingMemory } = summarize(network);
+  const text = await readFile(join(root, "docs/alexnet-ungrouped.json"), "utf8");
+  const ungrouped = summarize(parseNetwork(JSON.parse(text), "docs/alexnet-ungrouped.json"));
+  const outputs = layers.reduce((sum, { activationBytes }) => sum + activationBytes, 0);
+  const learned = 3 * trainingMemory.parameters;
+  const batch = 4 * 128 * sizeOf(input);
+  const gigabytes = [outputs, learned, batch, 2 * outputs + learned + batch].map((bytes) => (bytes / 1e9).toFixed(2));
+  const [each, kept, read, all] = gigabytes;
+  assert.ok(
+    page.includes(
+      `${each} GB each, ${kept} GB for parameters, gradients and velocities, ${read} GB for the batch, together ${all} GB`,
+    ),
+  );
+  // Half of what a layer reads is the other device's.
+  const half = (name: string) => sizeOf(layers.find((layer) => layer.name === name)?.inputShape ?? []) / 2;
+  const exchanged = ["conv3", "fc6", "fc7", "fc8"].reduce((sum, name) => sum + half(name), 0);
+  const spared = ["conv2", "conv4", "conv5"].reduce((sum, name) => sum + half(name), 0);
+  const count = (value: number) => value.toLocaleString("en-US");
+  assert.ok(page.includes(`${count(exchanged)} numbers with groups, ${count(exchanged + spared)} without`));
+  for (const name of ["conv2", "conv4", "conv5"])
+    assert.match(page, new RegExp(`\\| ${name} \\| nothing;[^|]*\\| 0; ${count(half(name))} \\|`));
+  assert.ok(page.includes(`${count(totals.macs)} MACs instead of ${count(ungrouped.totals.macs)} (36 % fewer)`));
+  assert.ok(
+    page.includes(
+      `${count(totals.parameters)} parameters instead of ${count(ungrouped.totals.parameters)} (2 % fewer)`,
+    ),
+  );
+  const others = (of: Network) => of.layers.map((layer) => ({ ...layer, groups: 1 }));
+  assert.deepEqual(others(parseNetwork(JSON.parse(text), "docs/alexnet-ungrouped.json")), others(network));
 });
 
 /** The names that a heading can be linked by, as GitHub makes them. */
