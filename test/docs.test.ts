@@ -208,7 +208,7 @@ test("the networks of docs/relu differ in their units only, and its sweeps can b
   );
   for (const [name, count] of [
     ["rates.json", 10],
-    ["rates-as-2012.json", 10],
+    ["rates-as-2012.json", 12],
   ] as const) {
     assert.equal((await trialsOf(await readSweepPlan(join(root, "docs/relu", name)))).length, count, name);
   }
