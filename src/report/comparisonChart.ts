@@ -1,12 +1,13 @@
 import type { Mark } from "vega";
-import { axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
+import { axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import type { ComparedRun } from "./comparison.ts";
 import { type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { niceStep, type Point, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncateStart } from "./text.ts";
+import { colours } from "./theme.ts";
 
-/** The rest of Okabe and Ito's palette that shows on white; after them the same with dashes. */
-const hues = [colours.blue, colours.orange, colours.green, "#cc79a7", "#56b4e9", "#e69f00", colours.ink] as const;
+const { blue, orange, green, purple, petrol, ochre, ink } = colours;
+const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
 
 /** What is drawn of each run. */
@@ -81,7 +82,7 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
       ],
       marks: [
         ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
-        ...ended.map((line, i) => textMark(line.run.letter, places[i] as Place, letterStyle(line))),
+        ...ended.map((line, i) => textMark(line.run.letter, places[i] as Place, letterStyle)),
       ],
     },
   );
@@ -128,11 +129,9 @@ function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
   return [path, ...(series.points.length <= 60 ? [point] : [])];
 }
 
-const textStyle = { font: chartFont, fill: colours.ink, align: "left" } as const;
+const textStyle = { font: chartFont, fill: ink, align: "left" } as const;
 
-function letterStyle({ colour }: ComparedLine): TextStyle {
-  return { ...textStyle, fontSize: letterSize, fontWeight: "bold", fill: colour };
-}
+const letterStyle: TextStyle = { ...textStyle, fontSize: letterSize, fontWeight: "bold" };
 
 /** Places moved down so far that no two letters lie on each other. */
 export function spread(places: readonly Place[]): readonly Place[] {
