@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /** Chromium without a window, in which the pages are loaded as readers load them. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -75,4 +76,42 @@ export async function seriousFindings(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)}: ${failureSummary}`),
     );
+}
+
+/** Texts that spill over the box around them. */
+export function clippedTexts(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll("dd, dt, li, p, h1, h2, h3, pre")]
+      .filter(
+        ({ scrollWidth, clientWidth, parentElement }) =>
+          scrollWidth > Math.min(clientWidth, parentElement?.clientWidth ?? 0),
+      )
+      .map(({ textContent }) => textContent ?? ""),
+  );
+}
+
+/** What scrolls and cannot be reached by Tab. */
+export async function unreachable(page: Page): Promise<readonly string[]> {
+  const scrolling = await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("body *")]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .filter((element) => /auto|scroll/.test(getComputedStyle(element).overflowX))
+      .map((element, i) => {
+        // Newer browsers let what scrolls have the focus by themselves: what the page says itself counts.
+        if (element.tabIndex >= 0) element.setAttribute("data-scrolls", String(i));
+        return `${element.localName}.${element.className}`;
+      }),
+  );
+  const reached = new Set<string>();
+  const stops = await page.evaluate(() => document.querySelectorAll("[tabindex], a, button, summary").length);
+  for (let i = 0; i <= stops; i++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const { activeElement } = document;
+      const isSeen = activeElement !== null && getComputedStyle(activeElement).outlineStyle !== "none";
+      return isSeen ? activeElement.getAttribute("data-scrolls") : null;
+    });
+    if (at !== null) reached.add(at);
+  }
+  return scrolling.filter((_, i) => !reached.has(String(i)));
 }

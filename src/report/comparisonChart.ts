@@ -43,6 +43,8 @@ export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "trai
 
 const legendRow = 20;
 const letterSize = fontSize - 1;
+/** From a line's end to its letter. */
+const letterDistance = 18;
 const [width, height] = [596, 312];
 const intervals = 5;
 
@@ -59,7 +61,8 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
   const across = width / (1.02 * lastEpoch);
   const up = height / (top - bottom);
   const ends = ended.map(({ series }) => series.points.at(-1) as Point);
-  const places = spread(ends.map(({ epoch, value }) => ({ x: across * epoch + 8, y: up * (top - value) })));
+  const lasts = ends.map(({ epoch, value }) => ({ x: across * epoch, y: up * (top - value) }));
+  const places = spread(lasts.map(({ x, y }) => ({ x: x + letterDistance, y })));
   return drawChart(
     { title: measure.title, width, height, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
     {
@@ -82,7 +85,7 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
       ],
       marks: [
         ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
-        ...ended.map((line, i) => textMark(line.run.letter, places[i] as Place, letterStyle)),
+        ...ended.flatMap((line, i) => letterMarks(line, lasts[i] as Place, places[i] as Place)),
       ],
     },
   );
@@ -130,6 +133,20 @@ function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
 }
 
 const textStyle = { font: chartFont, fill: ink, align: "left" } as const;
+
+/** The letter, and a thin line to it from the end of its run's: it may have been moved. */
+function letterMarks({ run, colour, dataset }: ComparedLine, end: Place, place: Place): Mark[] {
+  const [from, to] = [
+    { x: { value: end.x + 3 }, y: { value: end.y } },
+    { x2: { value: place.x - 3 }, y2: { value: place.y } },
+  ];
+  const leader: Mark = {
+    type: "rule",
+    name: `${dataset}-leader`,
+    encode: { enter: { ...from, ...to, stroke: { value: colour } } },
+  };
+  return [leader, textMark(run.letter, place, letterStyle)];
+}
 
 const letterStyle: TextStyle = { ...textStyle, fontSize: letterSize, fontWeight: "bold" };
 

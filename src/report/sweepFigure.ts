@@ -51,7 +51,7 @@ function figure(trials: readonly SweptTrial[]): Spec {
 
 function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]): string {
   const others = trials.length - finished.length;
-  return `${finished.length} trials${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
+  return `${finished.length} trials${finished.length > 1 ? ", the best one in orange" : ""}${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
 }
 
 /** A trial in a panel. */
