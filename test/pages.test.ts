@@ -14,12 +14,14 @@ import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
 import { palettes } from "../src/report/theme.ts";
 import {
+  clippedTexts,
   findChromium,
   type Look,
   launchChromium,
   openPage,
   seriousFindings,
   skippedWithoutChromium,
+  unreachable,
 } from "./browser.ts";
 import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
