@@ -72,6 +72,7 @@ export { findNetwork, networks } from "./network/alexnet.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
-export { drawNetwork, type Theme } from "./report/drawing.ts";
+export { drawNetwork } from "./report/drawing.ts";
+export type { Theme } from "./report/theme.ts";
 export type { Evaluation, Prediction } from "./training/metrics.ts";
 export { findRecipe, type Recipe, recipes } from "./training/recipe.ts";

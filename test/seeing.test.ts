@@ -21,6 +21,7 @@ import { decodeBytes, decodeImage, encodePng } from "../src/image/decode.ts";
 import { createPreprocessor } from "../src/image/preprocess.ts";
 import { drawNetwork } from "../src/report/drawing.ts";
 import { toPng } from "../src/report/png.ts";
+import { inPage } from "../src/report/theme.ts";
 import { softmax } from "../src/training/metrics.ts";
 import { assertClose } from "./assertClose.ts";
 import { buildPackage, type Outcome, run } from "./command.ts";
@@ -134,11 +135,11 @@ test("filters are the weights, each scaled by its own largest, and need no engin
 test("a run's report has the filters and the drawing that the commands make, and no filters where none can be seen", async () => {
   const page = await readFile(join(trained, "report.html"), "utf8");
   const { svg } = await drawFilters(join(trained, "last.safetensors"));
-  assert.ok(page.includes(svg));
+  assert.ok(page.includes(inPage(svg)));
   assert.deepEqual(await readFile(join(trained, "filters.png")), Buffer.from(toPng(svg)));
   const drawing = await readFile(join(trained, "network.svg"), "utf8");
   assert.equal(drawing, drawNetwork(tinyNetwork, "light"));
-  assert.ok(page.includes(drawing));
+  assert.ok(page.includes(inPage(drawing)));
   const wide = await readdir(join(folder, "wide"));
   assert.deepEqual([wide.includes("network.svg"), wide.includes("filters.png")], [true, false]);
   assert.doesNotMatch(await readFile(join(folder, "wide", "report.html"), "utf8"), /first layer&#39;s filters/);

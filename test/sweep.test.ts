@@ -226,7 +226,7 @@ test("the table shows what differs, in 80 columns; the figure has a panel for ea
       .match(/<path/g)?.length,
     10,
   );
-  assert.match(svg, /4 trials, and 1 without a result/);
+  assert.match(svg, /4 trials, the best one in orange, and 1 without a result/);
 });
 
 test("results that are damaged are not taken for none", async () => {

@@ -1,6 +1,6 @@
 /** The test images of a report. */
 import { batches } from "../dataset/batches.ts";
-import { type Dataset, limitSplit } from "../dataset/dataset.ts";
+import type { Dataset } from "../dataset/dataset.ts";
 import { createPreparation } from "../dataset/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import { encodePng } from "../image/decode.ts";
@@ -34,7 +34,7 @@ export async function picturesOf(
   return shown;
 }
 
-/** What the network says of the first test images. */
+/** What the network says of test images from all over the set: where they lie class by class, of every class. */
 export async function shownPredictions({
   config,
   dataset,
@@ -42,11 +42,13 @@ export async function shownPredictions({
 }: PictureSource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
-  const split = limitSplit(watchedSplit(dataset), SHOWN_IMAGES);
+  const split = watchedSplit(dataset);
+  const count = Math.min(SHOWN_IMAGES, split.length);
+  const order = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * split.length) / count));
   const shown: ReportPrediction[] = [];
   const { batchSize, input } = program;
   const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split, preparation, batchSize, into: input })) {
+  for await (const batch of batches({ split, preparation, batchSize, order, into: input })) {
     const draws = { seed: recipe.seed, first: shown.length };
     const logits = await program.forward(batch.images, batch.count, draws);
     const classes = sizeOf(program.outputShape);

@@ -111,6 +111,11 @@ function networkDrawing(network: Network): ReportChart {
   };
 }
 
+/** To five digits: config.json has all of them. */
+function shortened(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
 function configurationOf({
   dataset,
   network,
@@ -132,8 +137,8 @@ function configurationOf({
         ["training images", String(dataset.trainImages)],
         [`${dataset.watched} images`, String(dataset.testImages)],
         ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
-        ["mean", preprocessing.mean.join(", ")],
-        ["deviation", preprocessing.deviation.join(", ")],
+        ["mean", preprocessing.mean.map(shortened).join(", ")],
+        ["deviation", preprocessing.deviation.map(shortened).join(", ")],
       ],
     },
     {

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { findNetworkOrRun } from "../classifier/networkOrRun.ts";
-import { type Theme, themes } from "../report/drawing.ts";
+import { type Theme, themes } from "../report/theme.ts";
 import { addNetworkOptions, type NetworkFlags } from "./networkOptions.ts";
 import { print } from "./output.ts";
 

@@ -1,6 +1,7 @@
 import type { Calibration } from "../training/calibration.ts";
-import { axisStyle, colours, drawChart } from "./chart.ts";
+import { axisStyle, drawChart } from "./chart.ts";
 import { formatPercent } from "./numbers.ts";
+import { colours } from "./theme.ts";
 
 /**
  * Draws how often predictions are right against how sure they are, as SVG: on the dashed line the two are the same, below it the network is too sure.
@@ -72,6 +73,7 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
               size: { scale: "size", field: "share" },
               fill: { value: colours.blue },
               fillOpacity: { value: 0.6 },
+              stroke: { value: colours.blue },
             },
           },
         },

@@ -1,17 +1,9 @@
 /** What all charts share: how they look, and how vega draws them. */
 import type { Axis, Mark, Spec } from "vega";
 import { printable, truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 export const chartFont = "DejaVu Sans, Verdana, sans-serif";
-/** Of Okabe and Ito's palette, which people who are colour-blind can tell apart. */
-export const colours = {
-  blue: "#0072b2",
-  orange: "#d55e00",
-  green: "#009e73",
-  ink: "#222222",
-  grid: "#dddddd",
-  rule: "#888888",
-} as const;
 export const fontSize = 13;
 /** From the figure's upper edge to its plot. */
 const top = 56;
@@ -28,7 +20,7 @@ export interface ChartFrame {
   readonly top?: number;
 }
 
-/** Draws a chart as SVG on white. */
+/** Draws a chart as SVG in the light palette. */
 export function drawChart(frame: ChartFrame, parts: Omit<Spec, "width" | "height" | "padding">): Promise<string> {
   const { width, height, left, right, bottom } = frame;
   const above = top + (frame.top ?? 0);
@@ -37,7 +29,7 @@ export function drawChart(frame: ChartFrame, parts: Omit<Spec, "width" | "height
     height,
     padding: { left, right, bottom, top: above },
     autosize: "none",
-    background: "white",
+    background: colours.background,
     ...parts,
     marks: [titleMark(frame, above), ...(parts.marks ?? [])],
   };

@@ -1,5 +1,6 @@
 import type { Evaluation } from "../training/metrics.ts";
-import { axisLabel, axisStyle, colours, drawChart } from "./chart.ts";
+import { axisLabel, axisStyle, drawChart } from "./chart.ts";
+import { colours } from "./theme.ts";
 
 /** Of more classes only those with the lowest recall are shown. */
 const SHOWN_CLASSES = 40;
@@ -47,6 +48,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
           legendY: -26,
           labelFont: axisStyle.labelFont,
           labelFontSize: axisStyle.labelFontSize,
+          labelColor: axisStyle.labelColor,
           symbolType: "square",
         },
       ],

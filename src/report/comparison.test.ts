@@ -97,6 +97,10 @@ test("charts: a line, a letter at its end and a line of legend for each run that
     const svg = await drawComparison(runs, measure);
     const classes = [...svg.matchAll(/class="mark-line role-mark (run-\d)-line"/g)].map(([, name]) => name);
     assert.deepEqual(classes, ["run-0", "run-1"]);
+    const strokesOf = (name: string) =>
+      (svg.split(`role-mark ${name}"`)[1]?.split("</g>")[0] ?? "").match(/stroke="[^"]*"/g);
+    for (const name of classes) assert.deepEqual(strokesOf(`${name}-leader`), strokesOf(`${name}-line`), name);
+    assert.ok(strokesOf("run-0-leader"));
     for (const text of [measure.title, measure.axis, "epoch"]) assert.ok(svg.includes(`>${text}<`), text);
     for (const { letter } of runs) assert.match(svg, new RegExp(`>${letter}  .*&lt;${letter}&gt;`));
   }

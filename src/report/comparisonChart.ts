@@ -1,12 +1,13 @@
 import type { Mark } from "vega";
-import { axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
+import { axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import type { ComparedRun } from "./comparison.ts";
 import { type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { niceStep, type Point, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncateStart } from "./text.ts";
+import { colours } from "./theme.ts";
 
-/** The rest of Okabe and Ito's palette that shows on white; after them the same with dashes. */
-const hues = [colours.blue, colours.orange, colours.green, "#cc79a7", "#56b4e9", "#e69f00", colours.ink] as const;
+const { blue, orange, green, purple, petrol, ochre, ink } = colours;
+const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
 
 /** What is drawn of each run. */
@@ -42,6 +43,8 @@ export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "trai
 
 const legendRow = 20;
 const letterSize = fontSize - 1;
+/** From a line's end to its letter. */
+const letterDistance = 18;
 const [width, height] = [596, 312];
 const intervals = 5;
 
@@ -58,7 +61,8 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
   const across = width / (1.02 * lastEpoch);
   const up = height / (top - bottom);
   const ends = ended.map(({ series }) => series.points.at(-1) as Point);
-  const places = spread(ends.map(({ epoch, value }) => ({ x: across * epoch + 8, y: up * (top - value) })));
+  const lasts = ends.map(({ epoch, value }) => ({ x: across * epoch, y: up * (top - value) }));
+  const places = spread(lasts.map(({ x, y }) => ({ x: x + letterDistance, y })));
   return drawChart(
     { title: measure.title, width, height, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
     {
@@ -81,7 +85,7 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
       ],
       marks: [
         ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
-        ...ended.map((line, i) => textMark(line.run.letter, places[i] as Place, letterStyle(line))),
+        ...ended.flatMap((line, i) => letterMarks(line, lasts[i] as Place, places[i] as Place)),
       ],
     },
   );
@@ -128,11 +132,23 @@ function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
   return [path, ...(series.points.length <= 60 ? [point] : [])];
 }
 
-const textStyle = { font: chartFont, fill: colours.ink, align: "left" } as const;
+const textStyle = { font: chartFont, fill: ink, align: "left" } as const;
 
-function letterStyle({ colour }: ComparedLine): TextStyle {
-  return { ...textStyle, fontSize: letterSize, fontWeight: "bold", fill: colour };
+/** The letter, and a thin line to it from the end of its run's: it may have been moved. */
+function letterMarks({ run, colour, dataset }: ComparedLine, end: Place, place: Place): Mark[] {
+  const [from, to] = [
+    { x: { value: end.x + 3 }, y: { value: end.y } },
+    { x2: { value: place.x - 3 }, y2: { value: place.y } },
+  ];
+  const leader: Mark = {
+    type: "rule",
+    name: `${dataset}-leader`,
+    encode: { enter: { ...from, ...to, stroke: { value: colour } } },
+  };
+  return [leader, textMark(run.letter, place, letterStyle)];
 }
+
+const letterStyle: TextStyle = { ...textStyle, fontSize: letterSize, fontWeight: "bold" };
 
 /** Places moved down so far that no two letters lie on each other. */
 export function spread(places: readonly Place[]): readonly Place[] {

@@ -13,7 +13,7 @@ const style = `
 .compared .different { font-weight: 600; }
 .compared .long { min-width: 11rem; overflow-wrap: anywhere; }
 .runs { padding: 0; list-style: none; }
-:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
+:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 summary { cursor: pointer; }
 @media print { .compared, .chart { overflow: visible; } }
 `;
@@ -74,5 +74,5 @@ function sameTable(rows: readonly SettingRow[]): Markup {
   const lines = rows.map(
     ({ name, values }) => html`<tr><th scope="row">${name}</th><td>${values[0] ?? ""}</td></tr>\n`,
   );
-  return html`<div class="compared"><table><tbody>${lines}</tbody></table></div>`;
+  return html`<div class="compared" role="group" aria-label="Settings that are the same" tabindex="0"><table><tbody>${lines}</tbody></table></div>`;
 }

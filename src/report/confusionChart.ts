@@ -1,5 +1,6 @@
 import type { Evaluation } from "../training/metrics.ts";
-import { axisLabel, axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { colours, strongCell } from "./theme.ts";
 
 /** Of more classes only those are shown that are most often mistaken. */
 const SHOWN_CLASSES = 30;
@@ -24,7 +25,7 @@ export function drawConfusion(
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
       const share = images > 0 ? count / images : 0;
-      return { row, column, count, share, label: count > 0 ? String(count) : "", isDark: share > 0.5 };
+      return { row, column, count, share, label: count > 0 ? String(count) : "", isStrong: share > strongCell };
     });
   });
   const rest = confusion.length - shown.length;
@@ -45,8 +46,6 @@ export function drawConfusion(
       scales: [
         { name: "row", type: "band", range: "height", domain: names.map((_, i) => i) },
         { name: "column", type: "band", range: "width", domain: names.map((_, i) => i) },
-        // From white to the palette's blue.
-        { name: "share", type: "linear", domain: [0, 1], range: ["#ffffff", "#00446b"], interpolate: "rgb" },
       ],
       axes: [
         { ...axisStyle, orient: "left", scale: "row", title: "class", ...labelled(names), titleX: -labels - 14 },
@@ -73,7 +72,8 @@ export function drawConfusion(
               y: { scale: "row", field: "row" },
               width: { scale: "column", band: 1 },
               height: { scale: "row", band: 1 },
-              fill: { scale: "share", field: "share" },
+              fill: { value: colours.cell },
+              fillOpacity: { field: "share" },
               stroke: { value: colours.grid },
             },
           },
@@ -91,7 +91,7 @@ export function drawConfusion(
               baseline: { value: "middle" },
               font: { value: chartFont },
               fontSize: { value: size },
-              fill: [{ test: "datum.isDark", value: "#ffffff" }, { value: colours.ink }],
+              fill: [{ test: "datum.isStrong", value: colours.onStrongCell }, { value: colours.onPaleCell }],
             },
           },
         },

@@ -1,5 +1,6 @@
 import { html } from "./markup.ts";
 import { truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 /** A picture as a PNG file. */
 export interface SheetPicture {
@@ -38,7 +39,7 @@ export function drawContactSheet({ title, columns, rows, cell }: ContactSheet): 
     const cells = pictures.map((picture, c) => cellOf(picture, margin + c * step, y + textHeight, cell));
     return html`<text x="${margin}" y="${y + textHeight - 4}">${truncate(heading, letters * columns.length)}</text>${cells}`;
   });
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans" font-size="9" fill="#222222"><rect width="${width}" height="${height}" fill="#ffffff"/><text x="${margin}" y="${margin + textHeight - 4}" font-weight="bold">${truncate(title, Math.floor((width - 2 * margin) / 5.8))}</text>${head}${body}</svg>`
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans" font-size="9" fill="${colours.ink}"><rect width="${width}" height="${height}" fill="${colours.background}"/><text x="${margin}" y="${margin + textHeight - 4}" font-weight="bold">${truncate(title, Math.floor((width - 2 * margin) / 5.8))}</text>${head}${body}</svg>`
     .markup;
 }
 

@@ -2,6 +2,7 @@
 import type { Mark } from "vega";
 import type { Series } from "./curveSeries.ts";
 import { formatLoss } from "./numbers.ts";
+import { colours } from "./theme.ts";
 
 /** A series, the axis it belongs to and what tells it from the others. */
 export interface Line {
@@ -45,7 +46,7 @@ function markerOf({ color }: Line) {
   return {
     fill: { value: color },
     size: { value: markerArea },
-    stroke: { value: "white" },
+    stroke: { value: colours.background },
     strokeWidth: { value: 1.5 },
   };
 }

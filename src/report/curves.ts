@@ -7,10 +7,11 @@
  * markers tell the lines apart without them.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
-import { axisStyleAt, chartFont, colours, drawSpec } from "./chart.ts";
+import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";
 import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
 import { printable, truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 export interface CurveOptions {
   /** What was trained on what. */
@@ -65,7 +66,7 @@ const maxMarkers = 60;
 /** From here on loss is labelled as 1e+4: only a run that diverges comes here. */
 const hugeLoss = 1e4;
 
-/** Draws the figure as SVG on white. Without entries it says that there is nothing to draw yet. */
+/** Draws the figure as SVG in the light palette. Without entries it says that there is nothing to draw yet. */
 export function drawCurves(entries: readonly CurveEntry[], options: CurveOptions): Promise<string> {
   return drawSpec(figure(entries, options));
 }
@@ -81,7 +82,7 @@ function figure(entries: readonly CurveEntry[], { title, format }: CurveOptions)
     height: layout.height,
     padding: { ...layout.padding },
     autosize: "none",
-    background: "white",
+    background: colours.background,
   };
   if (lines.every(({ series }) => series.last === undefined)) {
     return { ...frame, marks: [heading, emptyMark(layout, style)] };

@@ -5,8 +5,9 @@ import { Resvg } from "@resvg/resvg-js";
 import { findNetwork, networks } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
-import { drawNetwork, themes } from "./drawing.ts";
+import { drawNetwork } from "./drawing.ts";
 import { stagesOf } from "./drawingStages.ts";
+import { themes } from "./theme.ts";
 
 const custom = parseNetwork(
   {
@@ -135,7 +136,7 @@ describe("drawNetwork", () => {
     assert.match(drawNetwork(custom, "light"), /four towers &lt;&amp;&gt; /);
     const [light, dark] = themes.map((theme) => drawNetwork(custom, theme));
     assert.match(light ?? "", /<rect [^>]*fill="#ffffff"/);
-    assert.match(dark ?? "", /<rect [^>]*fill="#16191d"/);
+    assert.match(dark ?? "", /<rect [^>]*fill="#15181b"/);
   });
 });
 

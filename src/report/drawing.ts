@@ -6,38 +6,7 @@ import { type Stage, stagesOf, towersSeen } from "./drawingStages.ts";
 import { html, type Markup } from "./markup.ts";
 import { formatCount } from "./numbers.ts";
 import { displayWidth, truncate } from "./text.ts";
-
-export const themes = ["light", "dark"] as const;
-export type Theme = (typeof themes)[number];
-
-interface Colours {
-  readonly background: string;
-  readonly ink: string;
-  readonly line: string;
-  readonly kernel: string;
-  readonly exchange: string;
-  readonly fills: { readonly [O in Stage["origin"] | "units"]: string };
-}
-
-/** Hues of Okabe and Ito's palette, which people with any kind of colour vision tell apart. */
-const colours: { readonly [T in Theme]: Colours } = {
-  light: {
-    background: "#ffffff",
-    ink: "#222222",
-    line: "#333333",
-    kernel: "#e69f00",
-    exchange: "#d55e00",
-    fills: { picture: "#bbbbbb", learned: "#56b4e9", derived: "#57c9a5", units: "#cc79a7" },
-  },
-  dark: {
-    background: "#16191d",
-    ink: "#e6e6e6",
-    line: "#d0d0d0",
-    kernel: "#f0b030",
-    exchange: "#ff8a3d",
-    fills: { picture: "#8a8a8a", learned: "#3b8fc4", derived: "#159a76", units: "#b5638f" },
-  },
-};
+import { type Palette, palettes, type Theme } from "./theme.ts";
 
 const margin = 22;
 const columnGap = 16;
@@ -65,7 +34,7 @@ export function drawNetwork(network: Network, theme: Theme): string {
   const columns = layOut(stages, middle);
   const captionTop = middle + Math.max(...heights) / 2 + 1.8 * lineHeight;
   const lines = Math.max(...stages.map(({ captions }) => captions.length)) + 1;
-  const palette = colours[theme];
+  const palette = palettes[theme];
   const legend = drawLegend(stages, palette);
   const last = columns.at(-1) as Column;
   const title = `${truncate(network.name, 60)}: ${totalsOf(network)}`;
@@ -118,18 +87,17 @@ function textWidth(text: string): number {
   return displayWidth(text) * fontSize * characterWidth;
 }
 
-function drawColumn(before: Column | undefined, { stage, blocks }: Column, palette: Colours): Markup {
-  const { line, fills } = palette;
-  const fill = stage.shape.length === 1 && stage.origin === "learned" ? fills.units : fills[stage.origin];
+function drawColumn(before: Column | undefined, { stage, blocks }: Column, palette: Palette): Markup {
+  const fill = stage.shape.length === 1 && stage.origin === "learned" ? palette.units : palette[stage.origin];
   const connections = before ? blocks.flatMap((block, tower) => connect(before, block, stage, tower, palette)) : [];
-  return html`<g>${connections}${blocks.map((block) => drawBlock(block, { fill, line }))}</g>`;
+  return html`<g>${connections}${blocks.map((block) => drawBlock(block, { fill, line: palette.ink }))}</g>`;
 }
 
 /** From what one output sees to that output; where everything is seen, the sides of all of it. */
-function connect(before: Column, block: Block, stage: Stage, tower: number, palette: Colours): readonly Markup[] {
+function connect(before: Column, block: Block, stage: Stage, tower: number, palette: Palette): readonly Markup[] {
   const { reach } = stage;
   const seen = towersSeen(stage, tower, before.stage);
-  const stroke = stage.groups < before.stage.towers ? palette.exchange : palette.ink;
+  const stroke = stage.groups < before.stage.towers ? palette.orange : palette.ink;
   return seen.flatMap((index) => {
     const source = before.blocks[index] as Block;
     if (!showsWindow(stage) || reach === undefined || reach === "all") {
@@ -143,7 +111,7 @@ function connect(before: Column, block: Block, stage: Stage, tower: number, pale
     const [, height = 1, width = 1] = before.stage.shape;
     const window = windowIn(source, [reach[0].kernelSize / height, reach[1].kernelSize / width]);
     const target = onLeftFace(block, [0.45, 0.5]);
-    const kernel = drawBlock(window, { fill: palette.kernel, line: palette.line });
+    const kernel = drawBlock(window, { fill: palette.kernel, line: palette.ink });
     return [kernel, drawRays(rightFace(window), target, stroke)];
   });
 }
@@ -168,17 +136,20 @@ interface Legend {
 }
 
 /** Says what the colours are that there are. */
-function drawLegend(stages: readonly Stage[], { fills, kernel, exchange }: Colours): Legend {
+function drawLegend(
+  stages: readonly Stage[],
+  { picture, learned, derived, units, kernel, orange, ink }: Palette,
+): Legend {
   const has = (test: (stage: Stage, before: Stage | undefined) => boolean) =>
     stages.some((s, i) => test(s, stages[i - 1]));
   const isRow = ({ shape }: Stage) => shape.length === 1;
   const entries: readonly (readonly [boolean, string, string])[] = [
-    [true, fills.picture, "picture"],
-    [has((stage) => stage.origin === "learned" && !isRow(stage)), fills.learned, "maps of learned kernels"],
-    [has(({ origin }) => origin === "derived"), fills.derived, "made without weights"],
-    [has((stage) => stage.origin === "learned" && isRow(stage)), fills.units, "linear units"],
+    [true, picture, "picture"],
+    [has((stage) => stage.origin === "learned" && !isRow(stage)), learned, "maps of learned kernels"],
+    [has(({ origin }) => origin === "derived"), derived, "made without weights"],
+    [has((stage) => stage.origin === "learned" && isRow(stage)), units, "linear units"],
     [has(showsWindow), kernel, "what one output sees"],
-    [has(({ groups }, before) => groups < (before?.towers ?? 1)), exchange, "towers exchange data"],
+    [has(({ groups }, before) => groups < (before?.towers ?? 1)), orange, "towers exchange data"],
   ];
   let x = margin;
   const y = margin + 2.4 * lineHeight;
@@ -186,7 +157,7 @@ function drawLegend(stages: readonly Stage[], { fills, kernel, exchange }: Colou
   const drawn = shown.map(([, fill, text]) => {
     const left = x;
     x += 16 + textWidth(text) + 10;
-    return html`<rect x="${round(left)}" y="${y - 9}" width="11" height="11" fill="${fill}"/><text x="${round(left + 16)}" y="${y}">${text}</text>`;
+    return html`<rect x="${round(left)}" y="${y - 9}" width="11" height="11" fill="${fill}" stroke="${ink}" stroke-width="0.8"/><text x="${round(left + 16)}" y="${y}">${text}</text>`;
   });
   return { markup: html`<g>${drawn}</g>`, width: x };
 }

@@ -6,7 +6,6 @@ import { summarize } from "../network/summary.ts";
 import { drawCurves } from "./curves.ts";
 import { drawNetwork } from "./drawing.ts";
 import { type ReportData, renderReport } from "./html.ts";
-import { reportStyle } from "./htmlStyle.ts";
 import { layerOverview } from "./networkTables.ts";
 import type { Section } from "./sections.ts";
 
@@ -243,8 +242,4 @@ test("a run that ended early has a report without what it does not know", () => 
   });
   assertBalanced(page);
   assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes|best predictions/);
-});
-
-test("the style knows the figure's blue, which dark pages need brighter", () => {
-  assert.ok(reportStyle.includes('[stroke="#0072b2"]') && curves.wide.includes('stroke="#0072b2"'));
 });

@@ -6,13 +6,14 @@ import { chartSection, percent, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude } from "./numbers.ts";
+import { inPage } from "./theme.ts";
 
 /** Everything the report shows. Accuracies and probabilities are fractions. */
 export interface ReportData {
   /** What was trained on what. */
   readonly title: string;
   readonly results: ReportResults;
-  /** The figure of the run in both formats of `drawCurves`: SVG goes into the page as it is. */
+  /** The figure of the run in both formats of `drawCurves`. */
   readonly curves: { readonly wide: string; readonly narrow: string };
   /** Further figures, drawn by this program. */
   readonly charts: readonly ReportChart[];
@@ -59,7 +60,7 @@ export function renderReport(data: ReportData): string {
 ${figures(results, evaluation)}
 <section>
 <h2>Curves</h2>
-<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(curves.wide)}</div><div class="narrow">${trusted(curves.narrow)}</div></figure>
+<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}

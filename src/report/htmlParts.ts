@@ -2,6 +2,7 @@
 import { html, type Markup, trusted } from "./markup.ts";
 import { formatPercent } from "./numbers.ts";
 import type { Section } from "./sections.ts";
+import { inPage } from "./theme.ts";
 
 /** A figure under a heading of its own. */
 export interface ReportChart {
@@ -25,9 +26,9 @@ ${chartFigure(figure)}
 </section>`;
 }
 
-/** A figure alone, on a light panel. One that is too wide can be scrolled, by keyboard too. */
+/** A figure alone. One that is too wide can be scrolled, by keyboard too. */
 export function chartFigure({ heading, description, svg }: ReportChart): Markup {
-  return html`<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(svg)}</figure>`;
+  return html`<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(inPage(svg))}</figure>`;
 }
 
 /** The table of a section with its title as caption, first column as headings. One that is too wide can be scrolled, by keyboard too. */

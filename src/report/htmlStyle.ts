@@ -1,15 +1,16 @@
 import { html, type Markup, trusted } from "./markup.ts";
+import { themeVariables } from "./theme.ts";
 
 /** The style sheet of the pages. Text keeps a contrast of at least 4.5 : 1 in both colour schemes, and works at 320 px. */
 export const reportStyle = `
 :root {
   --page: #fff; --ink: #1c2024; --soft: #565e66; --rule: #d5dade; --panel: #f4f6f8;
-  --bar: #0072b2; --right: #00664a; --wrong: #a63c00;
+  --right: #00664a; --wrong: #a63c00; ${themeVariables("light")}
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #15181b; --ink: #e8eaed; --soft: #a4adb5; --rule: #363c42; --panel: #1f2428;
-    --bar: #56b4e9; --right: #4fd1a5; --wrong: #ff9a5c;
+    --right: #4fd1a5; --wrong: #ff9a5c; ${themeVariables("dark")}
   }
 }
 * { box-sizing: border-box; }
@@ -24,21 +25,16 @@ dl, dd, figure { margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin-top: 1.25rem; }
 .figures > div { padding: .6rem .8rem; border-radius: .4rem; background: var(--panel); }
 .figures dt { font-size: .875rem; }
-.figures dd { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.figures dd { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.2; }
 .curves svg { display: block; width: 100%; height: auto; }
 .narrow svg { max-width: 27rem; }
-.curves svg text { fill: var(--ink); }
-.curves svg > rect { fill: var(--page); }
-.curves .mark-symbol path { stroke: var(--page); }
-.curves [stroke="#0072b2"] { stroke: var(--bar); }
-.curves .role-axis-grid line { stroke: var(--rule); }
-.chart { overflow-x: auto; padding: .5rem; border-radius: .4rem; background: #fff; break-inside: avoid; }
+.chart { overflow-x: auto; break-inside: avoid; }
 .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .network .chart svg { max-width: none; }
 .scroll { overflow-x: auto; break-inside: avoid; }
 .scroll th, .scroll td { white-space: nowrap; }
 .scroll tfoot th, .scroll tfoot td { font-weight: 600; }
-.chart:focus-visible, .scroll:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
+.chart:focus-visible, .scroll:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 .narrow { display: none; }
 table { border-collapse: collapse; width: 100%; }
 th { font-weight: 400; text-align: left; }
@@ -47,7 +43,7 @@ th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--rule); 
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .classes .bars { width: 45%; padding-right: 0; vertical-align: middle; }
 .classes th { min-width: 5.5rem; overflow-wrap: break-word; }
-.bar { height: .8rem; min-width: 1px; background: var(--bar); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.bar { height: .8rem; min-width: 1px; background: var(--chart-blue); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1rem 0 0; padding: 0; list-style: none; }
 .gallery li { padding: .6rem; border: 2px solid var(--rule); border-radius: .4rem; break-inside: avoid; font-size: .875rem; line-height: 1.35; }
 .gallery .wrong { border: 2px dashed var(--wrong); }
@@ -69,7 +65,7 @@ code { font: inherit; }
   .classes .bars { width: 25%; }
 }
 @media print {
-  :root { --page: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff; --bar: #0072b2; --right: #00664a; --wrong: #a63c00; }
+  :root { --page: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff; }
   main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
   .curves, tr { break-inside: avoid; }

@@ -4,6 +4,7 @@ import { reportStyle } from "./htmlStyle.ts";
 import { liveScript } from "./liveScript.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude } from "./numbers.ts";
+import { inPage } from "./theme.ts";
 
 /** What the page shows of a run. Accuracies are fractions. */
 export interface LiveData {
@@ -51,9 +52,9 @@ export function livePieces(data: LiveData): LivePieces {
   return {
     status: html`${status}`.markup,
     figures: figureItems(figures).markup,
-    wide: curves.wide,
-    narrow: curves.narrow,
-    pace: pace ?? html`<p class="yet">Nothing to draw yet.</p>`.markup,
+    wide: inPage(curves.wide),
+    narrow: inPage(curves.narrow),
+    pace: pace ? inPage(pace) : html`<p class="yet">Nothing to draw yet.</p>`.markup,
     filters: filterFigure(filters).markup,
   };
 }
@@ -91,13 +92,13 @@ function filterFigure(filters: LiveData["filters"]): Markup {
 const style = `${reportStyle}
 .bar-top { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
 button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
-:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
+:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 #lost { padding: .5rem .8rem; border: 2px dashed var(--wrong); border-radius: .4rem; color: var(--wrong); }
-.figures { grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); }
+.figures { grid-template-columns: repeat(auto-fit, minmax(min(10rem, 45%), 1fr)); }
 .figures dd { font-size: 1.25rem; }
 .filters { overflow-x: auto; }
 .filters img { display: block; width: 100%; max-width: 44rem; image-rendering: pixelated; }
-.chart .yet { color: #444; }
+.yet { color: var(--soft); }
 `;
 
 /** Writes the page, which shows a version of its pieces and asks for newer ones. Without scripts it is loaded anew. */

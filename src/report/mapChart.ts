@@ -3,10 +3,11 @@
  * name stands in the middle of its points as well: nobody has to tell ten colours apart by a legend.
  */
 import type { Mark, Spec } from "vega";
-import { axisLabel, axisStyle, chartFont, colours, drawChart, fontSize } from "./chart.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 import { type Label, labelMarks, middleOf, spread } from "./mapLabels.ts";
 import { formatPercent } from "./numbers.ts";
+import { colours } from "./theme.ts";
 
 /** What is drawn of a map. */
 export interface DrawnMap {
@@ -145,7 +146,8 @@ function axesOf({ method, explainedVariance }: DrawnMap): NonNullable<Spec["axes
 
 function pointMarks(name: "right" | "wrong"): Mark {
   const colour = { field: "colour" };
-  const filled = name === "right" ? { fill: colour, fillOpacity: { value: 0.8 } } : { fill: { value: "white" } };
+  const filled =
+    name === "right" ? { fill: colour, fillOpacity: { value: 0.8 } } : { fill: { value: colours.background } };
   return {
     type: "symbol",
     name: `${name}-points`,

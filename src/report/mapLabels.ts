@@ -1,7 +1,8 @@
 /** The names of classes on a map. */
 import type { Mark } from "vega";
-import { chartFont, colours, fontSize } from "./chart.ts";
+import { chartFont, fontSize } from "./chart.ts";
 import { displayWidth } from "./text.ts";
+import { colours } from "./theme.ts";
 
 /** A name, and the place of its middle in pixels. */
 export interface Label {
@@ -43,7 +44,7 @@ export function spread(labels: readonly Label[], side: number): readonly Label[]
 
 /** First a white edge, so that letters can be read on points. */
 export function labelMarks(): Mark[] {
-  return ["white", colours.ink].map((colour, i) => ({
+  return [colours.background, colours.ink].map((colour, i) => ({
     type: "text",
     from: { data: "labels" },
     encode: {

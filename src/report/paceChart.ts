@@ -1,4 +1,5 @@
-import { axisStyle, colours, drawChart } from "./chart.ts";
+import { axisStyle, drawChart } from "./chart.ts";
+import { colours } from "./theme.ts";
 
 /** What the chart needs of a line of a run's log. */
 export interface PaceEntry {

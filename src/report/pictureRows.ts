@@ -2,6 +2,7 @@ import { encodePng } from "../image/decode.ts";
 import type { Image } from "../image/image.ts";
 import { html, type Markup } from "./markup.ts";
 import { displayWidth, truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 /** Pictures in rows under headings, each with lines below it. */
 export interface PictureRows {
@@ -49,7 +50,7 @@ export async function drawPictureRows({ title, rows }: PictureRows): Promise<str
     top = bottom + 2 * lineHeight;
   }
   const size = { width: Math.ceil(width + margin), height: Math.ceil(top - lineHeight) };
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="#222222"><rect width="${size.width}" height="${size.height}" fill="#ffffff"/><text x="${margin}" y="${margin + fontSize}" font-size="${fontSize + 2}" font-weight="bold">${title}</text>${parts}</svg>`
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${colours.ink}"><rect width="${size.width}" height="${size.height}" fill="${colours.background}"/><text x="${margin}" y="${margin + fontSize}" font-size="${fontSize + 2}" font-weight="bold">${title}</text>${parts}</svg>`
     .markup;
 }
 

@@ -1,10 +1,11 @@
 /** The figure of a sweep of the learning rate: loss on a logarithmic axis of rates, with what it suggests. */
 import { basename } from "node:path";
 import type { Mark, Spec } from "vega";
-import { axisStyle, chartFont, colours, drawSpec, fontSize } from "./chart.ts";
+import { axisStyle, chartFont, drawSpec, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "./rateCurve.ts";
 import { printable, truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
 const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
@@ -14,7 +15,7 @@ const marks = [
   { color: colours.green, dash: [2, 3] },
 ] as const;
 
-/** Draws the figure as SVG on white. */
+/** Draws the figure as SVG in the light palette. */
 export function drawRateFigure(curve: RateCurve): Promise<string> {
   return drawSpec(figure(curve));
 }
@@ -30,7 +31,7 @@ function figure({ network, dataset, recipe, points, suggestions }: RateCurve): S
   return {
     ...size,
     autosize: "none",
-    background: "white",
+    background: colours.background,
     data: [
       { name: "all", values: losses },
       { name: "known", source: "all", transform: [{ type: "filter", expr: "isValid(datum.loss)" }] },
@@ -63,7 +64,9 @@ function lines(): Mark[] {
       type: "symbol",
       name: "batches",
       from: { data: "known" },
-      encode: { enter: { x, y: { scale: "loss", field: "loss" }, size: { value: 9 }, fill: { value: "#b8cfe0" } } },
+      encode: {
+        enter: { x, y: { scale: "loss", field: "loss" }, size: { value: 9 }, fill: { value: colours.purple } },
+      },
     },
     {
       type: "line",

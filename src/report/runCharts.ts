@@ -18,7 +18,7 @@ export async function evaluationCharts(evaluation: Evaluation, title: string): P
       name: "confusion",
       heading: "Which classes are taken for which",
       description:
-        "A row for each class, a column for each class predicted; the darker a cell, the larger its share of the row.",
+        "A row for each class, a column for each class predicted; the stronger a cell's colour, the larger its share of the row.",
       svg: await drawConfusion(evaluation, title),
     },
     {

@@ -1,9 +1,10 @@
 /** The figure of a sweep: the best accuracy of each trial against each setting in which trials differ, a panel for each. */
 import type { Axis, Mark, Scale, Spec } from "vega";
-import { axisStyleAt, chartFont, colours, drawSpec } from "./chart.ts";
+import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 import { differingKeys, formatValue, type SweptTrial } from "./sweepTable.ts";
 import { printable, truncate } from "./text.ts";
+import { colours } from "./theme.ts";
 
 const panel = { width: 210, height: 200, gapX: 70, gapY: 76, perRow: 3 } as const;
 const padding = { left: 62, right: 24, top: 64, bottom: 54 } as const;
@@ -14,7 +15,7 @@ const logSpan = 8;
 /** So many values or fewer are all on the axis. */
 const maxTicks = 5;
 
-/** Draws the figure as SVG on white. */
+/** Draws the figure as SVG in the light palette. */
 export function drawSweepFigure(trials: readonly SweptTrial[]): Promise<string> {
   return drawSpec(figure(trials));
 }
@@ -35,7 +36,7 @@ function figure(trials: readonly SweptTrial[]): Spec {
     height: rows * panel.height + (rows - 1) * panel.gapY,
     padding: { ...padding },
     autosize: "none",
-    background: "white",
+    background: colours.background,
     marks: [
       textMark(
         "Best accuracy of each trial",
@@ -50,7 +51,7 @@ function figure(trials: readonly SweptTrial[]): Spec {
 
 function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]): string {
   const others = trials.length - finished.length;
-  return `${finished.length} trials${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
+  return `${finished.length} trials${finished.length > 1 ? ", the best one in orange" : ""}${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
 }
 
 /** A trial in a panel. */
@@ -123,6 +124,7 @@ function dotMark(name: string): Mark {
     shape: { field: "shape" },
     fill: { field: "color" },
     fillOpacity: { value: 0.8 },
+    stroke: { field: "color" },
   };
   return { type: "symbol", from: { data: name }, encode: { enter } };
 }
