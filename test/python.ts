@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 
-/** A Python with PyTorch and torchvision: the one that ALEXNET_PYTHON names, that of the path, or the system's. Undefined if none has them. */
-export function findPython(): string | undefined {
+/**
+ * A Python with PyTorch and torchvision, or other modules: the one that ALEXNET_PYTHON names, that of the path, or the system's. Undefined if none
+ * has them.
+ */
+export function findPython(modules = "torch, torchvision"): string | undefined {
   const candidates = [process.env["ALEXNET_PYTHON"], "python3", "/usr/bin/python3"];
   return candidates.find(
-    (python) => python !== undefined && spawnSync(python, ["-c", "import torch, torchvision"]).status === 0,
+    (python) => python !== undefined && spawnSync(python, ["-c", `import ${modules}`]).status === 0,
   );
 }
 

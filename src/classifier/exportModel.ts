@@ -5,6 +5,7 @@ import { decodeModel } from "../checkpoint/metadata.ts";
 import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
+import type { Preprocessing } from "../image/preprocess.ts";
 import type { ModelFormat } from "../interop/format.ts";
 import { findFormat } from "../interop/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.ts";
@@ -28,6 +29,9 @@ export interface Exported {
   readonly network: string;
   readonly tensors: number;
   readonly bytes: number;
+  /** What the reader of the file must know besides: the names of its outputs in order, and how pictures become its input. */
+  readonly classNames: readonly string[];
+  readonly preprocessing: Preprocessing;
 }
 
 /**
@@ -49,7 +53,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   return withReader(source, async (reader) => {
     await reader.verify();
     const model = await decodeUndamaged(reader, decodeModel);
-    const { network } = model;
+    const { network, classNames, preprocessing } = model;
     const own = { tensors: reader.tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
     const weights = renamed(checkedWeights(source, own, network), network, naming);
     const temporary = temporaryFor(output);
@@ -63,7 +67,8 @@ export async function exportModel(path: string, output: string, options: ExportO
         await rm(temporary, { force: true });
       }
     });
-    return { source, output, format: format.name, network: network.name, tensors: weights.tensors.length, bytes };
+    const told = { format: format.name, network: network.name, tensors: weights.tensors.length };
+    return { source, output, ...told, bytes, classNames, preprocessing };
   });
 }
 
