@@ -90,9 +90,15 @@ test("--csv: every prediction with its file; the figures and the worst mistakes 
   );
   const left = (await readdir(folder)).filter((name) => name.startsWith("out.csv"));
   assert.deepEqual(left, ["out.csv"]);
+  const printed = await alexnet("evaluate crop --csv -");
+  assert.equal(printed.stdout, await readFile(join(folder, "out.csv"), "utf8"));
+  assert.equal((await alexnet("evaluate crop --csv - --json")).exit, 2);
   const refused = await alexnet("evaluate crop --csv nowhere/out.csv");
   assert.equal(refused.exit, 1);
-  assert.match(refused.stderr, /^alexnet: nowhere\/out\.csv: cannot be written: /m);
+  assert.match(
+    refused.stderr,
+    /^alexnet: nowhere\/out\.csv: cannot be written: there is no folder nowhere; make it first/m,
+  );
   assert.match(refused.stdout, /top-1 accuracy/);
 });
 

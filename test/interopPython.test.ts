@@ -8,21 +8,21 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { encodeModel, type Model } from "../src/checkpoint/metadata.ts";
 import { readWeights } from "../src/checkpoint/model.ts";
-import { writeSafetensors } from "../src/checkpoint/safetensorsWriter.ts";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { exportModel } from "../src/classifier/exportModel.ts";
 import { importModel } from "../src/classifier/importModel.ts";
 import { weightSink } from "../src/classifier/tensorStores.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { writePytorch } from "../src/interop/pytorchWriter.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
-import { classesOf, type Network, operations, place } from "../src/network/network.ts";
-import { tensorNames } from "../src/network/tensorNames.ts";
+import { type Network, operations } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { assertClose } from "./assertClose.ts";
 import { bitsOf } from "./checkpoints.ts";
+import { modelOf, writeDrawn } from "./drawnModel.ts";
 import { drawn } from "./golden.ts";
+import { everyKind } from "./onnxNetworks.ts";
 import { findPython, runPython } from "./python.ts";
 import { pytorchSample, sampleDigest } from "./pytorchSample.ts";
 import { root } from "./sourceFiles.ts";
@@ -41,37 +41,6 @@ before(async () => {
   blocks = [...docs.matchAll(/^```python\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
 });
 after(() => rm(folder, { recursive: true }));
-
-/** A weights file of a network, drawn as the goldens of PyTorch are: the images still tell at the end. */
-async function writeDrawn(network: Network, file: string): Promise<void> {
-  const names = tensorNames(network);
-  const tensors = place(network).flatMap(({ layer, parameters }) =>
-    parameters.map(({ name, shape }) => ({ name: names.get(`${layer.name}.${name}`) as string, shape })),
-  );
-  const fanIns = new Map(tensors.map(({ name, shape }) => [name, sizeOf(shape.slice(1))]));
-  const model: Model = {
-    network,
-    classNames: Array.from({ length: classesOf(network) }, (_, i) => `${i}`),
-    preprocessing: {
-      size: [network.input[1], network.input[2]],
-      channels: 3,
-      fit: { kind: "resize" },
-      resize: "bilinear",
-      mean: [0, 0, 0],
-      deviation: [1, 1, 1],
-    },
-    metrics: {},
-    precision: "f32",
-    exact: true,
-  };
-  await writeSafetensors(file, encodeModel(model, 0), {
-    tensors,
-    async read(name, into) {
-      const bound = name.endsWith(".weight") ? Math.sqrt(2 / (fanIns.get(name) as number)) : 0.125;
-      return drawn(1, name, into.length, -bound, bound);
-    },
-  });
-}
 
 async function logitsOf(network: Network, weights: string): Promise<Float32Array> {
   const engine = createOneDnnEngine();
@@ -139,7 +108,7 @@ for (const [name, output, names] of [
   test(`${name}: PyTorch loads what is exported, and computes the same`, options, async () => {
     const network = findNetwork(name);
     const weights = join(folder, "weights.safetensors");
-    await writeDrawn(network, weights);
+    await writeDrawn(modelOf(network), weights);
     await exportModel(weights, join(folder, output), { names });
     const logits = await logitsOf(network, weights);
     const block = blocks.find((each) => each.includes(`"${output}"`));
@@ -149,6 +118,37 @@ for (const [name, output, names] of [
     await rm(join(folder, output));
   });
 }
+
+const withNumpy = findPython("json, numpy");
+test("NumPy reads safetensors by the lines that are printed", {
+  skip: withNumpy === undefined && "no NumPy",
+}, async () => {
+  const weights = join(folder, "weights.safetensors");
+  const file = join(folder, "mine.safetensors");
+  const model = { ...modelOf(everyKind), classNames: ["a", "b, c", "猫", "d", "e"] };
+  await writeDrawn(model, weights);
+  await exportModel(weights, file);
+  const block = blocks.find((each) => each.includes('"mine.safetensors"'));
+  assert.ok(block);
+  const printing = `
+print(json.dumps([names, preprocessing]))
+for name, tensor in sorted(tensors.items()):
+    print(name, list(tensor.shape), tensor.tobytes().hex())
+`;
+  const expected = await withReader(file, async (reader) => {
+    const sorted = reader.tensors.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const lines = sorted.map(async ({ name, shape }) => {
+      const { buffer } = await reader.read(name);
+      return `${name} [${shape.join(", ")}] ${Buffer.from(buffer).toString("hex")}`;
+    });
+    return Promise.all(lines);
+  });
+  const [said = "", ...lines] = runPython(withNumpy as string, block + printing, folder)
+    .trimEnd()
+    .split("\n");
+  assert.deepEqual(JSON.parse(said), [model.classNames, model.preprocessing]);
+  assert.deepEqual(lines, expected);
+});
 
 test("what PyTorch saves is imported, and computes the same", options, async () => {
   const block = blocks.find((each) => each.includes('"tuned.pth"'));

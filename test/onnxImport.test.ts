@@ -40,6 +40,23 @@ describe("what PyTorch writes", async () => {
   }
 });
 
+it("calls a network after the file where PyTorch calls its graph as it calls all, else after the graph", async () => {
+  const { cases } = await readGolden<{ cases: readonly TorchCase[] }>("onnx-torch");
+  const model = Buffer.from(cases[0]?.model ?? "", "base64");
+  const at = model.indexOf("torch_jit");
+  assert.ok(at > 0 && model.indexOf("torch_jit", at + 1) < 0);
+  const nameOf = (graph: string, file: string) => {
+    const renamed = Buffer.from(model);
+    renamed.write(graph.padEnd(9), at);
+    return readOnnx(renamed, file).network.name;
+  };
+  assert.equal(nameOf("torch_jit", "/models/my.net.onnx"), "my.net");
+  assert.equal(nameOf("torch_jit", "MY.ONNX"), "MY");
+  assert.equal(nameOf("torch_jit", "models/.onnx"), "onnx");
+  assert.equal(nameOf("         ", "photos.onnx"), "photos");
+  assert.equal(nameOf("their_net", "photos.onnx"), "their_net");
+});
+
 const preprocessing: Preprocessing = {
   size: [19, 17],
   channels: 3,

@@ -11,7 +11,7 @@ import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { CheckpointError, ConfigError } from "../src/errors.ts";
 import type { Prediction } from "../src/training/metrics.ts";
 import { assertClose } from "./assertClose.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { noise, writePicture } from "./packPictures.ts";
 import { drawingNetwork, tinyNetwork } from "./tinyRuns.ts";
 
@@ -109,6 +109,28 @@ test("--csv: a row for each image, in order; what is none is told, left out, and
   assert.match(lines[8] as string, /^"photos\/cats, small\/0\.png",/);
   assert.match(lines[22] as string, /^bad\/good\.png,/);
   assert.ok(!(await readdir(folder)).some((name) => name.includes("alexnet-tmp")));
+});
+
+test("--csv -: the table is printed, and nothing else; with --json it is refused; a reader that goes away ends it", async () => {
+  const [printed, written] = [
+    await alexnet("predict tiny photos --csv - --batch-size 8 --threads 1"),
+    await alexnet("predict tiny photos --csv same.csv --batch-size 8 --threads 1"),
+  ];
+  assert.deepEqual([printed.exit, written.exit], [0, 0]);
+  assert.equal(printed.stdout, await readFile(join(folder, "same.csv"), "utf8"));
+  assert.match(printed.stderr, /(?:^|\n)21 images classified\n$/);
+  assert.ok(!(await readdir(folder)).some((name) => name.startsWith("-")));
+  const both = await alexnet("predict tiny photos --csv - --json");
+  assert.deepEqual([both.exit, both.stdout], [2, ""]);
+  assert.match(both.stderr, /--csv - and --json both write to standard output/);
+  const { process: child, outcome } = start([bin, ..."predict tiny photos --csv - --threads 1".split(" ")], {
+    cwd: folder,
+    env: env(),
+  });
+  child.stdout?.destroy();
+  const { exit, stderr } = await outcome;
+  assert.equal(exit, 141, stderr);
+  assert.doesNotMatch(stderr, /Error/);
 });
 
 test("--json: a line for each image of a folder", async () => {

@@ -104,6 +104,31 @@ test("runs: the figures are those of the log", async () => {
   );
 });
 
+test("runs: imported weights are listed with what is known of them; compare says why it cannot", async () => {
+  await mkdir(join(folder, "mixed"));
+  await cp(join(folder, "runs/finished"), join(folder, "mixed/a-trained"), { recursive: true });
+  await alexnet("export runs/finished --output tiny.pth");
+  const { exit, stderr } = await alexnet("import tiny.pth --like runs/finished --run mixed/b-imported");
+  assert.equal(exit, 0, stderr);
+  await mkdir(join(folder, "mixed/c-damaged"));
+  await writeFile(join(folder, "mixed/c-damaged/last.safetensors"), "no weights");
+  const { stdout } = await alexnet("runs mixed");
+  assert.match(stdout, /^b-imported +imported +tiny +– +– +– +–\na-trained +finished +tiny /m);
+  assert.match(stdout, /^mixed\/c-damaged\/last\.safetensors: /m);
+  const listed: readonly object[] = JSON.parse((await alexnet("runs mixed/b-imported --json")).stdout);
+  assert.deepEqual(listed, [{ run: "mixed/b-imported", state: "imported", network: "tiny", classes: 10 }]);
+  const compared = await alexnet("compare mixed/a-trained mixed/b-imported");
+  assert.deepEqual(
+    [compared.exit, compared.stdout, compared.stderr],
+    [
+      1,
+      "",
+      "alexnet: mixed/b-imported: weights without a training run, as import makes them: no settings, no log; " +
+        "alexnet summary and evaluate tell of them\n",
+    ],
+  );
+});
+
 test("a run that diverged and is resumed is no longer one that diverged", async () => {
   const directory = join(folder, "again");
   await cp(join(folder, "runs/finished"), directory, { recursive: true });

@@ -220,7 +220,15 @@ test("a file written durably has the new content, or the old one if it cannot be
   const inNowhere = join(folder, "none", "config.json");
   await assert.rejects(writeFileDurably(inNowhere, "x"), (error: Error) => {
     assert.ok(error instanceof CheckpointError);
-    assert.ok(error.message.startsWith(`${inNowhere}: cannot be written: ENOENT`), error.message);
+    assert.equal(
+      error.message,
+      `${inNowhere}: cannot be written: there is no folder ${join(folder, "none")}; make it first, or choose another`,
+    );
+    return true;
+  });
+  // Any other refusal is the system's, without the name of the temporary file.
+  await assert.rejects(writeFileDurably(join(file, "x"), "x"), (error: Error) => {
+    assert.match(error.message, /config\.json\/x: cannot be written: ENOTDIR: not a directory$/);
     return true;
   });
 });

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { copyFile, link, open, readdir, rename, rm } from "node:fs/promises";
+import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CheckpointError, codeOf } from "../errors.ts";
 
@@ -106,9 +106,24 @@ export async function explainingWrites<T>(path: string, action: () => Promise<T>
     return await action();
   } catch (cause) {
     if (!(cause instanceof Error && "syscall" in cause)) throw cause;
-    const remedy = noSpace.has(codeOf(cause)) ? "; free some space: what was saved before is untouched" : "";
-    throw new CheckpointError(`${path}: cannot be written: ${cause.message}${remedy}`, { cause });
+    throw new CheckpointError(`${path}: cannot be written: ${await reasonOf(cause, dirname(path))}`, { cause });
   }
+}
+
+async function reasonOf(cause: Error, folder: string): Promise<string> {
+  if (codeOf(cause) === "ENOENT" && !(await isThere(folder))) {
+    return `there is no folder ${folder}; make it first, or choose another`;
+  }
+  // The system names the temporary file, which nobody asked for.
+  const reason = cause.message.includes(temporarySuffix) ? cause.message.replace(/, \w+ '.*$/s, "") : cause.message;
+  return noSpace.has(codeOf(cause)) ? `${reason}; free some space: what was saved before is untouched` : reason;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 const noSpace: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);

@@ -6,6 +6,7 @@ import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
+import type { Preprocessing } from "../image/preprocess.ts";
 import type { ModelFormat } from "../interop/format.ts";
 import { findFormat } from "../interop/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../interop/tensorNaming.ts";
@@ -32,6 +33,9 @@ export interface Exported {
   readonly network: string;
   readonly tensors: number;
   readonly bytes: number;
+  /** What the reader of the file must know besides: the names of its outputs in order, and how pictures become its input. */
+  readonly classNames: readonly string[];
+  readonly preprocessing: Preprocessing;
   /** Of 8 bits: on what they were calibrated, what they cost, and how large the same file is in f32. */
   readonly int8?: QuantizationReport & { readonly f32Bytes: number };
 }
@@ -58,7 +62,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   return withReader(source, async (reader) => {
     await reader.verify();
     const model = await decodeUndamaged(reader, decodeModel);
-    const { network } = model;
+    const { network, classNames, preprocessing } = model;
     const own = { tensors: reader.tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
     const weights = renamed(checkedWeights(source, own, network), network, naming);
     const quantized = options.int8 && (await quantize(path, source, model, weights, options.int8));
@@ -71,6 +75,8 @@ export async function exportModel(path: string, output: string, options: ExportO
       network: network.name,
       tensors: weights.tensors.length,
       bytes,
+      classNames,
+      preprocessing,
     };
     if (!quantized || !format.f32Bytes) return written;
     return { ...written, int8: { ...quantized.report, f32Bytes: await format.f32Bytes(model, flags) } };

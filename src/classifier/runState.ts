@@ -1,12 +1,13 @@
 /** What a run directory says of its run, from outside: nothing is locked or written, so the run may go on meanwhile. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { readDivergence } from "../checkpoint/divergence.ts";
+import { loadModel } from "../checkpoint/model.ts";
 import { type LogEntry, readLog } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
-import type { RunFigures, RunState } from "../report/runFigures.ts";
+import type { ImportedRun, RunFigures, RunState } from "../report/runFigures.ts";
 import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { reportFile } from "./runReport.ts";
@@ -29,7 +30,12 @@ export interface StoredRun {
  */
 export async function readRun(directory: string): Promise<StoredRun> {
   const config = await readRunConfig(directory);
-  if (!config) throw new CheckpointError(`${directory}: no run in it: expected config.json; alexnet runs lists runs`);
+  if (!config) {
+    const problem = (await holdsWeights(directory))
+      ? "weights without a training run, as import makes them: no settings, no log; alexnet summary and evaluate tell of them"
+      : "no run in it: expected config.json; alexnet runs lists runs";
+    throw new CheckpointError(`${directory}: ${problem}`);
+  }
   const log = await readLog(directory);
   const divergence = await readDivergence(directory);
   const isDone = isTrained(config, log) && (await fileExists(reportFile(directory)));
@@ -83,15 +89,16 @@ export function figuresOf({ directory, state, config, log, divergence }: StoredR
 }
 
 /** A run that `listRuns` found, or why it cannot be read. */
-export type ListedRun = RunFigures | { readonly run: string; readonly problem: string };
+export type ListedRun = RunFigures | ImportedRun | { readonly run: string; readonly problem: string };
 
 /**
- * The runs in the folders of a folder, in the order in which they were started; of a run directory, itself.
+ * The runs in the folders of a folder, those that were imported before the others, which are in the order in which they were started; of a run
+ * directory, itself.
  *
  * Throws CheckpointError if there is no such folder.
  */
 export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
-  if (await fileExists(join(folder, "config.json"))) return [await listed(folder)];
+  if (await isRun(folder)) return [await listed(folder)];
   const names = await readdir(folder).catch((cause: unknown) => {
     const what = codeOf(cause) === "ENOENT" ? "no such folder; give the one that holds the runs" : messageOf(cause);
     throw new CheckpointError(`${folder}: ${what}`, { cause });
@@ -99,9 +106,7 @@ export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
   const runs: ListedRun[] = [];
   for (const name of names.sort()) {
     const directory = join(folder, name);
-    if ((await isDirectory(directory)) && (await fileExists(join(directory, "config.json")))) {
-      runs.push(await listed(directory));
-    }
+    if ((await isDirectory(directory)) && (await isRun(directory))) runs.push(await listed(directory));
   }
   const startOf = (run: ListedRun) => ("started" in run ? run.started : "");
   return runs.sort((a, b) => startOf(a).localeCompare(startOf(b)));
@@ -109,11 +114,31 @@ export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
 
 async function listed(directory: string): Promise<ListedRun> {
   try {
+    if (!(await fileExists(configFile(directory)))) return await imported(directory);
     return figuresOf(await readRun(directory));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     return { run: directory, problem: error.message };
   }
+}
+
+async function imported(directory: string): Promise<ImportedRun> {
+  const { network, classNames } = await loadModel(await resolveModelFile(directory));
+  return { run: directory, state: "imported", network: network.name, classes: classNames.length };
+}
+
+function configFile(directory: string): string {
+  return join(directory, "config.json");
+}
+
+async function isRun(directory: string): Promise<boolean> {
+  return (await fileExists(configFile(directory))) || (await holdsWeights(directory));
+}
+
+async function holdsWeights(directory: string): Promise<boolean> {
+  const { best, last, previous } = checkpointFiles(directory);
+  for (const file of [best, last, previous]) if (await fileExists(file)) return true;
+  return false;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

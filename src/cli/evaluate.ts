@@ -16,7 +16,16 @@ import {
   seed,
   threadsOption,
 } from "./options.ts";
-import { imageProgress, print, printJson, tell, unicodeOutput } from "./output.ts";
+import {
+  imageProgress,
+  print,
+  printJson,
+  refuseMixedOutput,
+  STANDARD_OUTPUT,
+  standardTable,
+  tell,
+  unicodeOutput,
+} from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
 interface EvaluateFlags {
@@ -63,7 +72,7 @@ export function addEvaluate(program: Command): void {
     .option("--batch-size <n>", "images computed at a time", positiveInteger, 128)
     .option("--seed <n>", "for networks whose dropout is active at evaluation", seed, 0)
     .option("--ten-crop", "the mean of ten views of each image: corners, centre, their reflections")
-    .option("--csv <file>", "write every prediction to a file")
+    .option("--csv <file>", "write every prediction to a file; -: print them, and nothing else")
     .option("--plots <dir>", "draw confusion, classes and calibration there, as SVG and PNG")
     .addOption(engineOption())
     .addOption(threadsOption())
@@ -72,7 +81,12 @@ export function addEvaluate(program: Command): void {
     .action(evaluateCommand);
 }
 
-async function evaluateCommand(paths: readonly string[], { json, csv, plots, ...flags }: EvaluateFlags): Promise<void> {
+async function evaluateCommand(
+  paths: readonly string[],
+  { json, csv, plots, ...flags }: EvaluateFlags,
+  command: Command,
+): Promise<void> {
+  refuseMixedOutput(command, csv, json);
   const packing = imageProgress("pack");
   const testing = imageProgress("test");
   const clear = () => {
@@ -100,9 +114,10 @@ async function evaluateCommand(paths: readonly string[], { json, csv, plots, ...
     if (!measured) return;
     const { heading, title, evaluation, isRandom } = measured;
     if (json) printJson(evaluation);
+    else if (csv === STANDARD_OUTPUT) await standardTable.append(lines.join(""));
     else print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
     if (isRandom) tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
-    if (csv !== undefined) await writeFileDurably(csv, lines.join(""));
+    if (csv !== undefined && csv !== STANDARD_OUTPUT) await writeFileDurably(csv, lines.join(""));
     if (plots !== undefined) {
       const { writeEvaluationCharts } = await import("../classifier/chartFiles.ts");
       await writeEvaluationCharts(plots, evaluation, title);

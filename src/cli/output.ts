@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import type { Command } from "commander";
 import { formatDuration, formatRate } from "../report/numbers.ts";
 import { showsUnicode } from "../report/terminal.ts";
 
@@ -14,6 +15,24 @@ export function print(text: string): void {
 
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
+}
+
+/** What `--csv` takes for standard output. */
+export const STANDARD_OUTPUT = "-";
+
+/** Standard output as a table that is written piece by piece; each waits until it is taken. */
+export const standardTable = {
+  append: (text: string) =>
+    new Promise<void>((resolve, reject) => process.stdout.write(text, (error) => (error ? reject(error) : resolve()))),
+  async commit() {},
+  async close() {},
+};
+
+/** Ends the command, as one that is used wrongly, if a table and JSON would both go to standard output. */
+export function refuseMixedOutput(command: Command, csv: string | undefined, json: boolean | undefined): void {
+  if (csv === STANDARD_OUTPUT && json) {
+    command.error("error: --csv - and --json both write to standard output: give --csv a file, or leave one out");
+  }
 }
 
 /** What is for people's eyes and not part of a command's result. */

@@ -4,7 +4,7 @@ import type { ClassScore } from "../classifier/classifier.ts";
 import { DataError } from "../errors.ts";
 import { formatPredictions } from "../report/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
-import { print, printJson, tell, unicodeOutput } from "./output.ts";
+import { print, printJson, refuseMixedOutput, tell, unicodeOutput } from "./output.ts";
 import type { PredictFlags } from "./predictMany.ts";
 
 const examples = `
@@ -31,7 +31,7 @@ export function addPredict(program: Command): void {
     .option("--top <n>", "classes to show", positiveInteger, 5)
     .option("--samples <n>", "average so many draws, where dropout is active at evaluation", positiveInteger, 1)
     .option("--seed <n>", "of those draws", seed, 0)
-    .option("--csv <file>", "write file, class, probability, the next class, … of every image to a file")
+    .option("--csv <file>", "write file, class, probability, the next class, … of every image (-: printed)")
     .option("--features <layer>", "write what a layer makes of every image, instead of classes")
     .option("--output <file>", "where to: a .npy or .safetensors file")
     .option("--batch-size <n>", "images computed at a time, with a folder, --csv or --features", positiveInteger, 128)
@@ -56,6 +56,7 @@ async function predictCommand(
   if (features !== undefined && (csv !== undefined || json)) {
     command.error("error: --features writes what a layer makes of images, no classes: leave out --csv and --json");
   }
+  refuseMixedOutput(command, csv, json);
   if (csv !== undefined || features !== undefined || images.some(isFolder)) {
     const { predictMany } = await import("./predictMany.ts");
     return predictMany(run, images, flags);

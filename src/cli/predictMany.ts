@@ -1,12 +1,12 @@
 /** `alexnet predict` for any number of images: in batches, to a file, a line or a screen, as they come. */
-import { openDurableOutput } from "../checkpoint/durableOutput.ts";
+import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import type { EngineName } from "../classifier/engineNames.ts";
 import { filesOf } from "../classifier/featureWriter.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../classifier/predictFiles.ts";
 import type { ImageJob } from "../dataset/imageJob.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/terminal.ts";
-import { imageProgress, print, tell, unicodeOutput } from "./output.ts";
+import { imageProgress, print, STANDARD_OUTPUT, standardTable, tell, unicodeOutput } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
 /** What can be said of predictions, of one image or many. */
@@ -68,7 +68,7 @@ async function classify(
   onBad: (file: string, error: string) => void,
   clear: () => void,
 ): Promise<void> {
-  const table = csv === undefined ? undefined : await openDurableOutput(csv);
+  const table = csv === undefined ? undefined : await openTable(csv);
   let [done, failed, columns] = [0, 0, 0];
   try {
     for await (const predictions of predictFiles(run, files, options)) {
@@ -93,7 +93,12 @@ async function classify(
     await table?.close();
   }
   clear();
-  tell(`${done} images classified${csv === undefined ? "" : `, in ${csv}`}${leftOut(failed)}`);
+  const where = csv === undefined || csv === STANDARD_OUTPUT ? "" : `, in ${csv}`;
+  tell(`${done} images classified${where}${leftOut(failed)}`);
+}
+
+async function openTable(csv: string): Promise<Pick<DurableOutput, "append" | "commit" | "close">> {
+  return csv === STANDARD_OUTPUT ? standardTable : openDurableOutput(csv);
 }
 
 type Classified = Extract<FilePrediction, { readonly classes: unknown }>;

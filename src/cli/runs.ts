@@ -10,7 +10,8 @@ Examples:
   alexnet runs old-runs   those in another folder
   alexnet runs --json     everything about them, for a program
 
-States: running; finished; interrupted (--resume goes on with it); diverged.
+States: running; finished; interrupted (--resume goes on with it); diverged;
+imported (weights only: alexnet import made it).
 Best and last: accuracy on the images that training is watched by.
 `;
 

@@ -57,9 +57,16 @@ function readModel(model: ModelMessage, origin: string, external: ExternalBytes)
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(" ") || "an unknown program";
   const own = readOwnModel(model, graph, opset, external, origin);
   if (own) return { ...own, metadata: { ...own.metadata, producer } };
-  const name = graph.name || basename(origin).replace(/\.onnx$/, "");
+  const name = isTelling(graph.name) ? graph.name : basename(origin).replace(/\.onnx$/i, "") || "onnx";
   const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}` });
   return { ...read, metadata: { ...read.metadata, producer } };
+}
+
+/** What PyTorch calls every graph: to 1.10, to 2.0, since. Source: pytorch/pytorch, pull requests 71961 and 107408. */
+const anyGraph: ReadonlySet<string> = new Set(["torch-jit-export", "torch_jit", "main_graph"]);
+
+function isTelling(name: string | undefined): name is string {
+  return name !== undefined && name.trim() !== "" && !anyGraph.has(name);
 }
 
 function opsetOf({ opsetImport }: ModelMessage, origin: string): number {

@@ -1,6 +1,14 @@
 /** `interrupted`: stopped or killed before its last epoch; it can be resumed. */
 export type RunState = "running" | "finished" | "interrupted" | "diverged";
 
+/** Weights that were not trained in their directory: `import` made it. */
+export interface ImportedRun {
+  readonly run: string;
+  readonly state: "imported";
+  readonly network: string;
+  readonly classes: number;
+}
+
 /** The figures of a run; those that are not known yet are absent. Accuracies are fractions. */
 export interface RunFigures {
   readonly run: string;

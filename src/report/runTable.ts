@@ -1,7 +1,7 @@
 /** What `runs` prints: a line for each run. */
 import { basename } from "node:path";
 import { formatPercent } from "./numbers.ts";
-import type { RunFigures } from "./runFigures.ts";
+import type { ImportedRun, RunFigures } from "./runFigures.ts";
 import { type Column, formatTable } from "./terminal.ts";
 import { truncateStart, wrap } from "./text.ts";
 
@@ -26,24 +26,18 @@ const columns: readonly Column[] = [
 
 /** A table of runs; below it those that cannot be read, and why. */
 export function formatRunTable(
-  runs: readonly (RunLine | { readonly run: string; readonly problem: string })[],
+  runs: readonly (RunLine | ImportedRun | { readonly run: string; readonly problem: string })[],
 ): string {
   const rows = runs.flatMap((run) => ("problem" in run ? [] : [rowOf(run)]));
   const problems = runs.flatMap((run) => ("problem" in run ? [wrap(run.problem)] : []));
   return [...(rows.length > 0 ? [formatTable(columns, rows)] : []), ...problems].join("\n\n");
 }
 
-function rowOf({ run, state, network, dataset, epoch, epochs, ...figures }: RunLine): readonly string[] {
-  const { bestAccuracy, lastAccuracy } = figures;
-  return [
-    truncateStart(basename(run), LONGEST_NAME),
-    state,
-    network,
-    dataset,
-    `${Number(epoch.toFixed(2))}/${epochs}`,
-    accuracy(bestAccuracy),
-    accuracy(lastAccuracy),
-  ];
+function rowOf(line: RunLine | ImportedRun): readonly string[] {
+  const known = [truncateStart(basename(line.run), LONGEST_NAME), line.state, line.network];
+  if (!("dataset" in line)) return [...known, "–", "–", "–", "–"];
+  const { dataset, epoch, epochs, bestAccuracy, lastAccuracy } = line;
+  return [...known, dataset, `${Number(epoch.toFixed(2))}/${epochs}`, accuracy(bestAccuracy), accuracy(lastAccuracy)];
 }
 
 function accuracy(fraction: number | undefined): string {
