@@ -47,7 +47,7 @@ test("it holds the command, the build with its types, and no source or tests", (
     assert.ok(files.includes(path), path);
   }
   const others = files.filter(
-    (path) => !/^(bin\/alexnet\.js|dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path),
+    (path) => !/^(bin\/alexnet\.js|dist\/.*\.(js|d\.ts)|package\.json|README(\.zh-CN)?\.md|LICENSE)$/.test(path),
   );
   assert.deepEqual(others, []);
   assert.deepEqual(
