@@ -209,7 +209,10 @@ test("similar: the order and the distances are those of the reference engine's f
 });
 
 test("map: each test picture once, with the class that evaluate predicts, and the reference engine's variances", async () => {
-  const made = await mapPictures(trained, { threads: 1, perplexity: 8 });
+  const steps: number[] = [];
+  const onComponentStep = (step: number) => steps.push(step);
+  const made = await mapPictures(trained, { threads: 1, perplexity: 8, onComponentStep });
+  assert.ok(steps.length > 0 && steps.every((step, i) => step === i + 1), `${steps}`);
   const { points, explainedVariance, ...figures } = made;
   assert.deepEqual([figures.layer, figures.features, figures.method, figures.perplexity], ["drop2", 16, "tsne", 8]);
   const predictions: { index: number; className: string; predicted: string }[] = [];
