@@ -242,6 +242,11 @@ test("map: each test picture once, with the class that evaluate predicts, and th
     // Features in f32.
     assertClose([explainedVariance[i] as number], [share], { relative: 1e-4 }, coordinate);
   }
+  const { stdout } = await alexnet("map trained --method pca --threads 1 --output along.svg");
+  const [both = ""] = /(?<=; )2 components: .*(?= % of the variance\n)/.exec(stdout) ?? [];
+  const drawn = 100 * along.explainedVariance.slice(0, 2).reduce((a, b) => a + b);
+  // Of a percentage to one digit.
+  assertClose([Number(both.split(": ")[1])], [drawn], { absolute: 0.051 }, stdout);
   // PCA keeps distances but for what the other components hold: the places are nowhere farther apart than the features.
   const [first, second] = along.points.slice(0, 2) as [MapPoint, MapPoint];
   const apart = Math.hypot(...(rows[0] as Float32Array).map((value, k) => value - (rows[1]?.[k] as number)));

@@ -111,9 +111,11 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
   }
 }
 
-function describe({ points, features, layer, explainedVariance, divergence }: PictureMap): string {
-  const share = explainedVariance.reduce((sum, each) => sum + each, 0);
-  const components = `${explainedVariance.length} components: ${formatPercent(share)} of the variance`;
+function describe({ points, features, layer, method, explainedVariance, divergence }: PictureMap): string {
+  // Those that the places are made of.
+  const used = method === "pca" ? explainedVariance.slice(0, 2) : explainedVariance;
+  const share = used.reduce((sum, each) => sum + each, 0);
+  const components = `${used.length} components: ${formatPercent(share)} of the variance`;
   const left = divergence === undefined ? "" : `; divergence ${divergence.toFixed(3)}`;
   return `${points.length} pictures, ${features} outputs of ${layer}; ${components}${left}`;
 }
