@@ -222,6 +222,30 @@ test("train --live: Ctrl-C saves and ends both, and so does a kill that nothing 
   await assertGone(killed.url);
 });
 
+test("train --live: a page that follows the run is shown its end; then the address is free", async () => {
+  const training = alexnet(
+    "train --network tiny.json --data-dir data --threads 1 --batch-size 4 --epochs 20 --run ended --live",
+  );
+  let url: string | undefined;
+  while (url === undefined) {
+    url = /live at (http:\S+)/.exec(training.stderr())?.[1];
+    await setTimeout(20);
+  }
+  const seen: string[] = [];
+  try {
+    // As the page does, more often.
+    for (;;) {
+      seen.push(JSON.parse((await ask(`${url}pieces`)).text).pieces.status);
+      await setTimeout(500);
+    }
+  } catch {
+    assert.match(seen[0] ?? "", /^(Getting ready|Training)/);
+    assert.match(seen.at(-1) ?? "", /^Finished: /);
+  }
+  assert.equal((await training.outcome).exit, 0, training.stderr());
+  await assert.rejects(ask(url), /ECONNREFUSED/);
+});
+
 test("a port in use is one message, and no training begins", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

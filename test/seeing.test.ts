@@ -209,7 +209,10 @@ test("similar: the order and the distances are those of the reference engine's f
 });
 
 test("map: each test picture once, with the class that evaluate predicts, and the reference engine's variances", async () => {
-  const made = await mapPictures(trained, { threads: 1, perplexity: 8 });
+  const steps: number[] = [];
+  const onComponentStep = (step: number) => steps.push(step);
+  const made = await mapPictures(trained, { threads: 1, perplexity: 8, onComponentStep });
+  assert.ok(steps.length > 0 && steps.every((step, i) => step === i + 1), `${steps}`);
   const { points, explainedVariance, ...figures } = made;
   assert.deepEqual([figures.layer, figures.features, figures.method, figures.perplexity], ["drop2", 16, "tsne", 8]);
   const predictions: { index: number; className: string; predicted: string }[] = [];
@@ -239,6 +242,11 @@ test("map: each test picture once, with the class that evaluate predicts, and th
     // Features in f32.
     assertClose([explainedVariance[i] as number], [share], { relative: 1e-4 }, coordinate);
   }
+  const { stdout } = await alexnet("map trained --method pca --threads 1 --output along.svg");
+  const [both = ""] = /(?<=; )2 components: .*(?= % of the variance\n)/.exec(stdout) ?? [];
+  const drawn = 100 * along.explainedVariance.slice(0, 2).reduce((a, b) => a + b);
+  // Of a percentage to one digit.
+  assertClose([Number(both.split(": ")[1])], [drawn], { absolute: 0.051 }, stdout);
   // PCA keeps distances but for what the other components hold: the places are nowhere farther apart than the features.
   const [first, second] = along.points.slice(0, 2) as [MapPoint, MapPoint];
   const apart = Math.hypot(...(rows[0] as Float32Array).map((value, k) => value - (rows[1]?.[k] as number)));

@@ -41,7 +41,7 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   // What drawing needs is loaded first: that takes longer than drawing, and would put off the next one.
   await bothCurves([], "");
   let drawn: Promise<LiveView> | undefined;
-  let shown = "";
+  let shown: RunStamp = { version: "", isTrained: false };
   let began = 0;
   let usage = process.cpuUsage();
   const isTime = () => {
@@ -51,12 +51,14 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   };
   return {
     async view() {
-      const state = await stateOf(directory);
-      if (drawn && (state === shown || !isTime())) return drawn;
-      shown = state;
+      const stamp = await stampOf(directory);
+      // The last view of a run that has ended takes nothing from it.
+      const hasEnded = shown.isTrained && !stamp.isTrained;
+      if (drawn && (stamp.version === shown.version || !(hasEnded || isTime()))) return drawn;
+      shown = stamp;
       began = performance.now();
       usage = process.cpuUsage();
-      drawn = draw(directory, state);
+      drawn = draw(directory, stamp.version);
       try {
         return await drawn;
       } catch (error) {
@@ -67,8 +69,14 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   };
 }
 
-/** Differs whenever there is something new: sizes and times of files, and the process that trains. */
-async function stateOf(directory: string): Promise<string> {
+interface RunStamp {
+  /** Differs whenever there is something new: sizes and times of files, and the process that trains. */
+  readonly version: string;
+  /** Whether a process trains it. */
+  readonly isTrained: boolean;
+}
+
+async function stampOf(directory: string): Promise<RunStamp> {
   const files = ["config.json", "log.jsonl", "diverged.txt", "report.html", basename(checkpointFiles(directory).last)];
   const parts = await Promise.all(
     files.map(async (name) => {
@@ -77,7 +85,7 @@ async function stateOf(directory: string): Promise<string> {
     }),
   );
   const holder = (await fileExists(directory)) ? await directoryHolder(directory) : undefined;
-  return [...parts, holder ?? ""].join("-");
+  return { version: [...parts, holder ?? ""].join("-"), isTrained: holder !== undefined };
 }
 
 async function draw(directory: string, version: string): Promise<LiveView> {

@@ -24,6 +24,8 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPict
   /** Whether the pictures themselves are drawn too, as `picturesSvg`. */
   readonly withPictures?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
+  /** Of the principal components: their number is not known before, only the most that there can be. */
+  readonly onComponentStep?: (steps: number, most: number) => void;
   /** Of t-SNE. */
   readonly onIteration?: (iterations: number, of: number) => void;
 }
@@ -114,16 +116,21 @@ async function placesOf(
   features: Parameters<typeof principalComponents>[0],
   layer: string,
   method: MapMethod,
-  { perplexity, signal, onIteration: onProgress }: MapOptions & { readonly perplexity: number },
+  { perplexity, signal, onComponentStep, onIteration }: MapOptions & { readonly perplexity: number },
 ): Promise<{ readonly plane: Plane } & Pick<PictureMap, "explainedVariance" | "perplexity" | "divergence">> {
-  const { points, explainedVariance } = await principalComponents(features, COMPONENTS, { signal });
+  const { points, explainedVariance } = await principalComponents(features, COMPONENTS, {
+    signal,
+    onProgress: onComponentStep,
+  });
   if (explainedVariance[0] === 0) {
     throw new DataError(
       `layer "${layer}": expected features that differ from picture to picture, got the same for all`,
     );
   }
-  if (method === "tsne")
-    return { explainedVariance, perplexity, ...(await tsne(points, { perplexity, signal, onProgress })) };
+  if (method === "tsne") {
+    const made = await tsne(points, { perplexity, signal, onProgress: onIteration });
+    return { explainedVariance, perplexity, ...made };
+  }
   const along = (d: number) =>
     Float64Array.from({ length: points.count }, (_, i) => points.values[i * points.dimensions + d] ?? 0);
   return {

@@ -1,4 +1,5 @@
 import { constants, getPriority, setPriority } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { ConfigError } from "../errors.ts";
@@ -14,6 +15,9 @@ interface LiveFlags {
 
 /** What a server that `train --live` started says to it. */
 export type LiveMessage = { readonly url: string } | { readonly problem: string };
+
+/** Milliseconds in which pages, which ask every two seconds, see how a run ended. */
+const LAST_LOOK = 3000;
 
 const examples = `
 Examples:
@@ -65,6 +69,7 @@ async function live(run: string, { port, host }: LiveFlags): Promise<void> {
   if (parent) {
     parent({ url: server.url });
     await parentEnds;
+    if (server.isFollowed()) await setTimeout(LAST_LOOK);
   } else {
     print(`${run} at ${server.url}`);
     await stopped();

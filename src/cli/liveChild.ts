@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
 import { ConfigError } from "../errors.ts";
 import type { LiveMessage } from "./live.ts";
 import type { LiveAddress } from "./liveServer.ts";
@@ -6,7 +7,8 @@ import type { LiveAddress } from "./liveServer.ts";
 /** The server of a run that this process trains. It ends with this process, whatever ends that. */
 export interface LiveChild {
   readonly url: string;
-  end(): void;
+  /** When it has shown how the run ended to whoever looks, and left its address. */
+  end(): Promise<void>;
 }
 
 /**
@@ -24,11 +26,15 @@ export async function startLive(run: string, { host, port }: LiveAddress): Promi
     child.once("error", (error) => resolve({ problem: `live: cannot be started: ${error.message}` }));
     child.once("exit", (code) => resolve({ problem: `live: ended before it served anything (exit ${code})` }));
   });
-  const end = () => {
+  const end = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.ref();
     if (child.connected) child.disconnect();
+    await gone;
   };
   if ("problem" in message) {
-    end();
+    await end();
     throw new ConfigError(message.problem);
   }
   // Neither keeps this process from ending; at its end the connection closes, which the server takes as its own.

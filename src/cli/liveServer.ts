@@ -7,6 +7,8 @@ import { livePolicy } from "../report/liveScript.ts";
 
 export interface LiveServer {
   readonly url: string;
+  /** Whether a page that follows the run has asked of late. */
+  isFollowed(): boolean;
   /** Cuts its connections too. */
   close(): void;
 }
@@ -18,6 +20,9 @@ export interface LiveAddress {
   readonly port: number;
 }
 
+/** Milliseconds: more than twice what a page waits between its questions. */
+const OF_LATE = 5000;
+
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /** Whether an address can be reached from this machine only. */
@@ -28,10 +33,15 @@ export function isLoopback(host: string): boolean {
 /** Starts the server. Throws ConfigError if it cannot have the address. */
 export async function serveLive(run: LiveRun, { host, port }: LiveAddress): Promise<LiveServer> {
   const names = new Set([...loopbackNames, bracketed(host)]);
-  const server = createServer((request, response) => void answer(run, names, request, response));
+  let asked = Number.NEGATIVE_INFINITY;
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith("/pieces")) asked = performance.now();
+    void answer(run, names, request, response);
+  });
   await listen(server, { host, port });
   return {
     url: `http://${bracketed(host)}:${(server.address() as AddressInfo).port}/`,
+    isFollowed: () => performance.now() - asked < OF_LATE,
     close() {
       server.close();
       server.closeAllConnections();

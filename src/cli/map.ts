@@ -11,7 +11,7 @@ import {
   properPerplexity,
   threadsOption,
 } from "./options.ts";
-import { imageProgress, print, printJson, tell } from "./output.ts";
+import { imageProgress, print, printJson, progressLine, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
 
 interface MapFlags {
@@ -67,9 +67,9 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
   for (const file of pictures === undefined ? [output] : [output, pictures]) requireEnding(file, [".png", ".svg"]);
   const { mapPictures } = await import("../classifier/map.ts");
   const [packing, features] = [imageProgress("pack"), imageProgress("map")];
-  const places = imageProgress("t-SNE", "iterations");
+  const [components, places] = [progressLine("components"), imageProgress("t-SNE", "iterations")];
   const clear = () => {
-    for (const line of [packing, features, places]) line.clear();
+    for (const line of [packing, features, components, places]) line.clear();
   };
   const stop = onStopSignals(clear);
   try {
@@ -86,8 +86,12 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
         packing.clear();
         features.update(images, of);
       },
-      onIteration(iterations, of) {
+      onComponentStep(steps, most) {
         features.clear();
+        components.update(steps, most, `step ${steps}, ${most} at most`);
+      },
+      onIteration(iterations, of) {
+        components.clear();
         places.update(iterations, of);
       },
       signal: stop.signal,
@@ -107,9 +111,11 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
   }
 }
 
-function describe({ points, features, layer, explainedVariance, divergence }: PictureMap): string {
-  const share = explainedVariance.reduce((sum, each) => sum + each, 0);
-  const components = `${explainedVariance.length} components: ${formatPercent(share)} of the variance`;
+function describe({ points, features, layer, method, explainedVariance, divergence }: PictureMap): string {
+  // Those that the places are made of.
+  const used = method === "pca" ? explainedVariance.slice(0, 2) : explainedVariance;
+  const share = used.reduce((sum, each) => sum + each, 0);
+  const components = `${used.length} components: ${formatPercent(share)} of the variance`;
   const left = divergence === undefined ? "" : `; divergence ${divergence.toFixed(3)}`;
   return `${points.length} pictures, ${features} outputs of ${layer}; ${components}${left}`;
 }

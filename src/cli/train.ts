@@ -169,8 +169,8 @@ async function trainCommand(
     tell("Stopped before training. The same command goes on with what is downloaded and packed.");
     process.exitCode = stop.exitCode();
   } finally {
-    page?.end();
     lines.clear();
+    await page?.end();
     stop.end();
   }
 }

@@ -28,6 +28,23 @@ test("numpy's coordinates and variances", async () => {
   }
 });
 
+test("points of many dimensions, not four by four: as many components as hold them keep their distances", async () => {
+  const [count, dimensions] = [10, 2100];
+  const values = drawn(2, "pca", count * dimensions, 3, 5);
+  const { points, explainedVariance } = await principalComponents({ count, dimensions, values }, 50);
+  assert.equal(points.dimensions, count - 1);
+  assertClose([explainedVariance.reduce((sum, share) => sum + share, 0)], [1], { absolute: 1e-12 }, "all of it");
+  const distance = (of: ArrayLike<number>, length: number, i: number, j: number) =>
+    Math.hypot(...Array.from({ length }, (_, k) => (of[i * length + k] as number) - (of[j * length + k] as number)));
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j < i; j++) {
+      const expected = distance(values, dimensions, i, j);
+      // Sums of 2,100 products in f64.
+      assertClose([distance(points.values, count - 1, i, j)], [expected], { relative: 1e-11 }, `${i} to ${j}`);
+    }
+  }
+});
+
 test("no more components than there can be, none of points that are all the same, and its end when it is asked for", async () => {
   const values = drawn(1, "pca", 5 * 30, -1, 1);
   const few = await principalComponents({ count: 5, dimensions: 30, values }, 50);
