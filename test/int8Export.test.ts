@@ -1,6 +1,6 @@
 /** `export --int8` of a trained network: what it says is what ONNX Runtime measures, and what cannot be is refused. */
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -146,6 +146,25 @@ test("a layer that gives nothing but 0 is named, and one that is not finite is r
   await assert.rejects(stat(at("broken.onnx")), { code: "ENOENT" });
 });
 
+test("aborted while it calibrates, measures or writes: nothing is left", async () => {
+  for (const what of ["calibrate", "test", "write"]) {
+    const stop = new AbortController();
+    let measured = 0;
+    const onProgress = (step: string, images: number, of: number) => {
+      if (step === "test" && images === of) measured++;
+      // Measured twice, in f32 and in 8 bits; then the file is written.
+      if (step === what || (what === "write" && measured === 2)) stop.abort();
+    };
+    const exporting = exportModel(at("run"), at("cut.onnx"), { int8: { ...given(), onProgress }, signal: stop.signal });
+    await assert.rejects(exporting, { name: "AbortError" });
+  }
+  const names = await readdir(folder);
+  assert.deepEqual(
+    names.filter((name) => name.startsWith("cut")),
+    [],
+  );
+});
+
 test("what cannot be is refused, and nothing is written", async () => {
   const write = (run: string, output: string, int8: object = {}) =>
     exportModel(at(run), at(output), { int8: { threads: 1, ...int8 } });
@@ -153,6 +172,13 @@ test("what cannot be is refused, and nothing is written", async () => {
     write("run", "x.pth"),
     (e) => e instanceof ConfigError && /^--int8: format pytorch/.test(e.message),
   );
+  const onProgress = () => assert.fail("computed before the output was looked at");
+  await assert.rejects(
+    write("run", "none/x.onnx", { ...given(), onProgress }),
+    (e) => e instanceof ConfigError && /none\/x\.onnx: there is no folder .*none; make it first/.test(e.message),
+  );
+  await symlink(at("elsewhere.onnx"), at("link.onnx"));
+  await assert.rejects(write("run", "link.onnx"), /link\.onnx: there is something of this name already/);
   await assert.rejects(write("run", "x.onnx", { dataset: at("nowhere") }), /nowhere: expected a folder of pictures/);
   await mkdir(at("alone"));
   await cp(at("run/best.safetensors"), at("alone/best.safetensors"));

@@ -1,4 +1,5 @@
-import { rm, stat } from "node:fs/promises";
+import { lstat, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
 import { decodeModel, type Model } from "../checkpoint/metadata.ts";
@@ -22,6 +23,8 @@ export interface ExportOptions {
   readonly flags?: ReadonlySet<string>;
   /** Weights and activations of 8 bits, calibrated and measured on these pictures; for formats that have them. */
   readonly int8?: QuantizeOptions;
+  /** Aborted, it ends the export; nothing is left behind. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was written. */
@@ -44,10 +47,10 @@ export interface Exported {
  * Writes the best weights of a run directory, or a weights file, in a format of other programs. The file is whole or not there.
  *
  * Throws CheckpointError if the weights are damaged or the file cannot be written, ConfigError for a format, a naming or a switch that does not
- * exist, or a file that does already.
+ * exist, a file that does already, or a folder that does not; the signal's reason if that is aborted.
  */
 export async function exportModel(path: string, output: string, options: ExportOptions = {}): Promise<Exported> {
-  const { flags = new Set() } = options;
+  const { flags = new Set(), signal } = options;
   const format = findFormat("write", output, options.format);
   const naming = findNaming(format, options.names);
   const known = new Set(format.flags?.map(({ name }) => name));
@@ -57,17 +60,21 @@ export async function exportModel(path: string, output: string, options: ExportO
   if (options.int8 && !format.f32Bytes) {
     throw new ConfigError(`--int8: format ${format.name} has no 8-bit form; write a file that ends in .onnx`);
   }
-  await refuseExisting(output);
+  await refuseOutput(output);
   const source = await resolveModelFile(path);
   return withReader(source, async (reader) => {
     await reader.verify();
     const model = await decodeUndamaged(reader, decodeModel);
     const { network, classNames, preprocessing } = model;
-    const own = { tensors: reader.tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
+    const own = untilAborted(reader, signal);
     const weights = renamed(checkedWeights(source, own, network), network, naming);
-    const quantized = options.int8 && (await quantize(path, source, model, weights, options.int8));
+    const quantized =
+      options.int8 && (await quantize(path, source, model, weights, { ...options.int8, ...(signal && { signal }) }));
     const form = { flags, quantization: quantized?.quantization };
-    const bytes = await writeFile(output, (temporary) => format.write(temporary, model, weights, form));
+    const bytes = await writeFile(output, async (temporary) => {
+      await format.write(temporary, model, weights, form);
+      signal?.throwIfAborted();
+    });
     const written = {
       source,
       output,
@@ -81,6 +88,17 @@ export async function exportModel(path: string, output: string, options: ExportO
     if (!quantized || !format.f32Bytes) return written;
     return { ...written, int8: { ...quantized.report, f32Bytes: await format.f32Bytes(model, flags) } };
   });
+}
+
+/** The tensors of a weights file, until the signal is aborted: then reading one throws its reason. */
+function untilAborted(weights: TensorSource, signal: AbortSignal | undefined): TensorSource {
+  return {
+    tensors: weights.tensors,
+    async read(name, into) {
+      signal?.throwIfAborted();
+      return weights.read(name, into);
+    },
+  };
 }
 
 /** What calibrates and measures is loaded only here. */
@@ -112,9 +130,15 @@ function findNaming(format: ModelFormat, name: string = format.names ?? tensorNa
   throw new ConfigError(`names "${name}": expected one of ${known} for format ${format.name}`);
 }
 
-/** It may be the user's only copy of something. */
-async function refuseExisting(output: string): Promise<void> {
-  const found = await stat(output).catch(() => undefined);
+/** What is there may be the user's only copy of something. A folder that is missing is said before anything is computed. */
+async function refuseOutput(output: string): Promise<void> {
+  const found = await lstat(output).catch(() => undefined);
   if (found)
     throw new ConfigError(`${output}: there is something of this name already; remove it, or choose another name`);
+  const folder = dirname(output);
+  const isFolder = await stat(folder).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new ConfigError(`${output}: there is no folder ${folder}; make it first, or choose another`);
 }

@@ -46,7 +46,7 @@ const BATCH = 32;
 /**
  * The rounding of a trained network, from the ranges of its activations on training pictures. `weights` are by their names in the network.
  *
- * Throws as `loadEvaluationData` if there are no pictures, CheckpointError if weights or activations are not finite.
+ * Throws as `loadEvaluationData` if there are no pictures, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
  */
 export async function quantizeModel(
   path: string,
@@ -97,10 +97,11 @@ async function seeRanges(
   network: EightBitNetwork,
   split: Split,
   preparation: Preparation,
-  { onProgress }: QuantizeOptions,
+  { onProgress, signal }: QuantizeOptions,
 ): Promise<void> {
   let images = 0;
   for await (const { count } of scoreSplit(network, { split, preparation, seed: 0 })) {
+    signal?.throwIfAborted();
     images += count;
     onProgress?.("calibrate", images, split.length);
   }
@@ -119,11 +120,12 @@ async function judgeAll(
   split: Split,
   preparation: Preparation,
   { classNames }: Model,
-  { onProgress }: QuantizeOptions,
+  { onProgress, signal }: QuantizeOptions,
 ): Promise<{ readonly accuracy: Accuracy; readonly predicted: readonly string[] }> {
   const counter = countEvaluation(classNames);
   const predicted: string[] = [];
   for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0 })) {
+    signal?.throwIfAborted();
     for (const judgement of counter.add(scores, labels, count))
       predicted.push(classNames[judgement.predicted] as string);
     onProgress?.("test", predicted.length, split.length);

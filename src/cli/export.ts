@@ -4,7 +4,8 @@ import { tensorNamings } from "../interop/tensorNaming.ts";
 import { formatBytes } from "../report/numbers.ts";
 import { addInt8Options, formatInt8, type Int8Flags, int8Options, int8Progress } from "./int8.ts";
 import { jsonOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
+import { print, printJson, tell } from "./output.ts";
+import { onStopSignals } from "./signals.ts";
 
 interface ExportFlags extends Int8Flags {
   readonly format?: string;
@@ -58,12 +59,24 @@ async function exportCommand(run: string, given: ExportFlags, command: Command):
   const flags = switches.filter(({ name }) => given[camelCase(name)] === true).map(({ name }) => name);
   const progress = int8Progress();
   const int8 = int8Options(given, command, progress);
+  const stop = onStopSignals(() => tell("\nStopping."));
   const exported = await exportModel(run, output, {
     flags: new Set(flags),
+    signal: stop.signal,
     ...(format === undefined ? {} : { format }),
     ...(names === undefined ? {} : { names }),
     ...(int8 && { int8 }),
-  }).finally(progress.clear);
+  })
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+      return undefined;
+    })
+    .finally(() => {
+      progress.clear();
+      stop.end();
+    });
+  process.exitCode = stop.exitCode();
+  if (!exported) return;
   if (json) {
     printJson(exported);
     return;
