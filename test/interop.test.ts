@@ -122,6 +122,13 @@ test("a file written by export as safetensors needs nothing else to be imported"
   assert.deepEqual([model.network.name, model.classNames[9], assumptions], ["tiny", "Ankle boot", []]);
 });
 
+test("an import that is aborted leaves no directory", async () => {
+  await exportModel(at("run"), at("stopped.pth"));
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assert.rejects(importModel(at("stopped.pth"), at("stopped"), { like: at("run"), signal }), /^Error: enough$/);
+  assert.ok(!(await readdir(folder)).includes("stopped"));
+});
+
 test("weights alone: the network gets their classes, and what was assumed is said", async () => {
   await exportModel(at("run"), at("weights.pth"));
   const network = {
@@ -180,7 +187,7 @@ test("neither a run nor a file is replaced", async () => {
   );
   await assert.rejects(
     exportModel(at("run"), at("nowhere/x.pth")),
-    /nowhere\/x\.pth: cannot be written: there is no folder \S+nowhere; make it first/,
+    /nowhere\/x\.pth: there is no folder \S+nowhere; make it first/,
   );
   await assert.rejects(exportModel(at("run"), at("x.xyz")), /its ending names no format/);
   await assert.rejects(exportModel(at("run"), at("x.pth"), { names: "mine" }), /expected one of torchvision, layers/);

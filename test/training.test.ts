@@ -377,6 +377,7 @@ test("a loss that stays at that of guessing is said once, with initializer and l
 test("a run directory holds all that it should, and its weights the metrics", async () => {
   const run = await trainTiny("whole", { epochs: 2 });
   assert.deepEqual(readdirSync(run).sort(), [
+    "best.png",
     "best.safetensors",
     "calibration.png",
     "calibration.svg",
@@ -388,9 +389,11 @@ test("a run directory holds all that it should, and its weights the metrics", as
     "curves.png",
     "curves.svg",
     "filters.png",
+    "images.png",
     "last.optimizer.safetensors",
     "last.safetensors",
     "log.jsonl",
+    "mistakes.png",
     "network.svg",
     "pace.png",
     "pace.svg",

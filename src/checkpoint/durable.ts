@@ -24,16 +24,27 @@ export async function removeTemporaries(directory: string): Promise<void> {
  * Throws CheckpointError if it cannot be written; then the old content stays.
  */
 export async function writeFileDurably(path: string, content: string | Uint8Array): Promise<void> {
+  await writeThrough(path, async (temporary) => {
+    const handle = await open(temporary, "w");
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/**
+ * Replaces a file by what `write` makes and syncs at another path beside it: whatever happens, the file has either the old content or the new.
+ *
+ * Throws CheckpointError if it cannot be written, or what `write` throws; then the old content stays.
+ */
+export async function writeThrough(path: string, write: (temporary: string) => Promise<unknown>): Promise<void> {
   const temporary = temporaryFor(path);
   await explainingWrites(path, async () => {
     try {
-      const handle = await open(temporary, "w");
-      try {
-        await handle.writeFile(content);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await write(temporary);
       await commitFile(temporary, path);
     } finally {
       await rm(temporary, { force: true });

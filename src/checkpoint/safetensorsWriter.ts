@@ -13,6 +13,17 @@ export interface TensorSource {
   scratch?(length: number): Float32Array;
 }
 
+/** The same tensors, until the signal is aborted: then reading one throws its reason. */
+export function untilAborted(source: TensorSource, signal: AbortSignal | undefined): TensorSource {
+  return {
+    tensors: source.tensors,
+    async read(name, into) {
+      signal?.throwIfAborted();
+      return source.read(name, into);
+    },
+  };
+}
+
 /** Large enough that calls cost nothing, small enough that the checksum finds the bytes in cache. */
 export const chunkBytes = 1 << 20;
 

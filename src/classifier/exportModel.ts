@@ -1,11 +1,11 @@
-import { lstat, rm, stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
-import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
+import { writeThrough } from "../checkpoint/durable.ts";
 import { decodeModel, type Model } from "../checkpoint/metadata.ts";
 import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
-import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import { type TensorSource, untilAborted } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import type { ModelFormat } from "../interop/format.ts";
@@ -71,10 +71,11 @@ export async function exportModel(path: string, output: string, options: ExportO
     const quantized =
       options.int8 && (await quantize(path, source, model, weights, { ...options.int8, ...(signal && { signal }) }));
     const form = { flags, quantization: quantized?.quantization };
-    const bytes = await writeFile(output, async (temporary) => {
+    await writeThrough(output, async (temporary) => {
       await format.write(temporary, model, weights, form);
       signal?.throwIfAborted();
     });
+    const { size: bytes } = await stat(output);
     const written = {
       source,
       output,
@@ -90,36 +91,10 @@ export async function exportModel(path: string, output: string, options: ExportO
   });
 }
 
-/** The tensors of a weights file, until the signal is aborted: then reading one throws its reason. */
-function untilAborted(weights: TensorSource, signal: AbortSignal | undefined): TensorSource {
-  return {
-    tensors: weights.tensors,
-    async read(name, into) {
-      signal?.throwIfAborted();
-      return weights.read(name, into);
-    },
-  };
-}
-
 /** What calibrates and measures is loaded only here. */
 async function quantize(path: string, source: string, model: Model, weights: TensorSource, options: QuantizeOptions) {
   const { quantizeModel } = await import("./quantizeModel.ts");
   return quantizeModel(path, source, model, weights, options);
-}
-
-/** By way of a temporary file. Returns its bytes. */
-function writeFile(output: string, write: (temporary: string) => Promise<void>): Promise<number> {
-  const temporary = temporaryFor(output);
-  return explainingWrites(output, async () => {
-    try {
-      await write(temporary);
-      const { size } = await stat(temporary);
-      await commitFile(temporary, output);
-      return size;
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  });
 }
 
 function findNaming(format: ModelFormat, name: string = format.names ?? tensorNamings[0].name) {

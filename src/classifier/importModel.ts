@@ -1,10 +1,10 @@
 /** Takes weights of other programs into a run directory. */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
-import { commitFile, explainingWrites, temporaryFor } from "../checkpoint/durable.ts";
+import { explainingWrites, writeThrough } from "../checkpoint/durable.ts";
 import { encodeModel, type Model } from "../checkpoint/metadata.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
-import { type TensorSource, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
+import { type TensorSource, untilAborted, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
 import { CheckpointError } from "../errors.ts";
 import { findFormat } from "../interop/formats.ts";
 import { checkedWeights } from "../interop/tensorNaming.ts";
@@ -15,6 +15,8 @@ import { removeEmptyFolders } from "./runFolders.ts";
 export interface ImportOptions extends DescribeOptions {
   /** Default: by the ending of the file's name. */
   readonly format?: string;
+  /** Aborting ends it, and leaves nothing. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was made of a file. */
@@ -32,7 +34,7 @@ export interface Imported {
  * Makes a run directory with a file's weights, for `predict`, `evaluate` and `export`. The file is only read.
  *
  * Throws CheckpointError listing every tensor that is missing, extra, or has another shape, or if there is a run in the directory; DataError if the file
- * cannot be read; ConfigError if nothing says which network it is, or what is said does not go together. Then no directory is left behind.
+ * cannot be read; ConfigError if nothing says which network it is, or what is said does not go together; the signal's reason if that is aborted. Then no directory is left behind.
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
   const format = findFormat("read", path, options.format);
@@ -46,7 +48,7 @@ export async function importModel(path: string, directory: string, options: Impo
       await refuseRun(directory);
       // Not as the best: training that goes on from here would replace that without a word.
       const { last } = checkpointFiles(directory);
-      await writeModel(last, model, weights);
+      await writeModel(last, model, weights, { signal: options.signal });
       return { file: path, format: format.name, weights: last, model, assumptions };
     } finally {
       await run.close();
@@ -60,22 +62,20 @@ export async function importModel(path: string, directory: string, options: Impo
 /**
  * Writes a weights file, whole or not at all; `notes` are entries of its metadata besides the model.
  *
- * Throws CheckpointError if it cannot be written; what was there stays.
+ * Throws CheckpointError if it cannot be written, the signal's reason if that is aborted; what was there stays.
  */
 export async function writeModel(
   path: string,
   model: Model,
   weights: TensorSource,
-  notes: Readonly<Record<string, string>> = {},
+  {
+    notes = {},
+    signal,
+  }: { readonly notes?: Readonly<Record<string, string>>; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const temporary = temporaryFor(path);
-  await explainingWrites(path, async () => {
-    try {
-      await writeSafetensors(temporary, { ...notes, ...encodeModel(model, 0) }, weights);
-      await commitFile(temporary, path);
-    } finally {
-      await rm(temporary, { force: true });
-    }
+  await writeThrough(path, async (temporary) => {
+    await writeSafetensors(temporary, { ...notes, ...encodeModel(model, 0) }, untilAborted(weights, signal));
+    signal?.throwIfAborted();
   });
 }
 

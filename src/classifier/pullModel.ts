@@ -41,11 +41,11 @@ export async function pullModel(pretrained: Pretrained, options: PullOptions = {
   await explainingWrites(weights, () => mkdir(dirname(weights), { recursive: true }));
   if (options.file !== undefined) {
     await checkGiven(options.file, pretrained);
-    await convert(options.file, weights, pretrained);
+    await convert(options.file, weights, pretrained, options);
   } else {
     const downloaded = join(dirname(weights), basename(pretrained.archive.url));
     await download(downloaded, pretrained, options);
-    await convert(downloaded, weights, pretrained);
+    await convert(downloaded, weights, pretrained, options);
     await rm(downloaded, { force: true });
   }
   return { weights, wasThere: false };
@@ -91,7 +91,7 @@ async function download(path: string, { name, archive }: Pretrained, options: Pu
   }
 }
 
-async function convert(file: string, weights: string, pretrained: Pretrained): Promise<void> {
+async function convert(file: string, weights: string, pretrained: Pretrained, { signal }: PullOptions): Promise<void> {
   const { format, published, source, archive } = pretrained;
   const { top1Accuracy, top5Accuracy } = published;
   const model: Model = {
@@ -103,7 +103,7 @@ async function convert(file: string, weights: string, pretrained: Pretrained): P
   const opened = await findFormat("read", file, format).read(file);
   try {
     const tensors = checkedWeights(file, opened.weights, model.network);
-    await writeModel(weights, model, tensors, { source, url: archive.url });
+    await writeModel(weights, model, tensors, { notes: { source, url: archive.url }, signal });
   } finally {
     await opened.close();
   }

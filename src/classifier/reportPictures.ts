@@ -4,9 +4,9 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { createPreparation } from "../dataset/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import { encodePng } from "../image/decode.ts";
-import type { ReportPrediction } from "../report/htmlGallery.ts";
+import { type ReportGallery, type ReportPrediction, shareRight } from "../report/htmlGallery.ts";
 import { sizeOf } from "../shape.ts";
-import { type Prediction, softmax } from "../training/metrics.ts";
+import { type Evaluation, type Prediction, softmax } from "../training/metrics.ts";
 import type { RunConfig } from "./runConfig.ts";
 import { watchedSplit } from "./runSetup.ts";
 
@@ -20,8 +20,32 @@ export interface PictureSource {
   readonly program: Program;
 }
 
+/** The galleries of a report that have images, each as it is called and said. */
+export async function galleriesOf(
+  source: PictureSource,
+  evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions"> | undefined,
+): Promise<readonly ReportGallery[]> {
+  const some = await shownPredictions(source);
+  const galleries: readonly ReportGallery[] = [
+    {
+      name: "mistakes",
+      heading: "The worst mistakes",
+      description: "Their own class was given the least probability.",
+      predictions: await picturesOf(source, evaluation?.worstMistakes),
+    },
+    {
+      name: "best",
+      heading: "The best predictions",
+      description: "Right, with the highest probability.",
+      predictions: await picturesOf(source, evaluation?.bestPredictions),
+    },
+    { name: "images", heading: "Some test images", description: shareRight(some), predictions: some },
+  ];
+  return galleries.filter(({ predictions }) => predictions.length > 0);
+}
+
 /** Test images of predictions that an evaluation kept. */
-export async function picturesOf(
+async function picturesOf(
   { dataset }: PictureSource,
   predictions: readonly Prediction[] = [],
 ): Promise<readonly ReportPrediction[]> {
@@ -35,11 +59,7 @@ export async function picturesOf(
 }
 
 /** What the network says of test images from all over the set: where they lie class by class, of every class. */
-export async function shownPredictions({
-  config,
-  dataset,
-  program,
-}: PictureSource): Promise<readonly ReportPrediction[]> {
+async function shownPredictions({ config, dataset, program }: PictureSource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
   const split = watchedSplit(dataset);

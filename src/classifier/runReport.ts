@@ -8,6 +8,7 @@ import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { drawCurves } from "../report/curves.ts";
 import { drawNetwork } from "../report/drawing.ts";
+import { drawGallery } from "../report/gallerySheet.ts";
 import { type ReportSection, renderReport } from "../report/html.ts";
 import type { ReportChart } from "../report/htmlParts.ts";
 import { layerOverview } from "../report/networkTables.ts";
@@ -21,7 +22,7 @@ import { writeChart } from "./chartFiles.ts";
 import { describeKernels, drawKernels } from "./filterSheet.ts";
 import { describeFineTuning } from "./fineTuning.ts";
 import { findFirstKernels, kernelPictures } from "./firstKernels.ts";
-import { picturesOf, shownPredictions } from "./reportPictures.ts";
+import { galleriesOf } from "./reportPictures.ts";
 import type { RunConfig } from "./runConfig.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
@@ -65,6 +66,10 @@ export async function writeReport(run: RunReport): Promise<void> {
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
   const drawing = networkDrawing(network);
   await writeFileDurably(join(directory, "network.svg"), drawing.svg);
+  const galleries = await galleriesOf(run, evaluation);
+  for (const gallery of galleries) {
+    await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
+  }
   const page = renderReport({
     title,
     results: {
@@ -81,9 +86,7 @@ export async function writeReport(run: RunReport): Promise<void> {
     },
     charts: filters ? [...charts, filters] : charts,
     ...(evaluation ? { evaluation } : {}),
-    worstMistakes: await picturesOf(run, evaluation?.worstMistakes),
-    bestPredictions: await picturesOf(run, evaluation?.bestPredictions),
-    predictions: await shownPredictions(run),
+    galleries,
     configuration: configurationOf(config),
     command: config.command,
     network: { name, source, deviations, drawing, layers: layerOverview(summarize(network)) },

@@ -5,7 +5,7 @@ import { formatBytes } from "../report/numbers.ts";
 import { addInt8Options, formatInt8, type Int8Flags, int8Options, int8Progress } from "./int8.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { stoppable } from "./signals.ts";
 
 interface ExportFlags extends Int8Flags {
   readonly format?: string;
@@ -59,31 +59,22 @@ async function exportCommand(run: string, given: ExportFlags, command: Command):
   const flags = switches.filter(({ name }) => given[camelCase(name)] === true).map(({ name }) => name);
   const progress = int8Progress();
   const int8 = int8Options(given, command, progress);
-  const stop = onStopSignals(() => tell("\nStopping."));
-  const exported = await exportModel(run, output, {
-    flags: new Set(flags),
-    signal: stop.signal,
-    ...(format === undefined ? {} : { format }),
-    ...(names === undefined ? {} : { names }),
-    ...(int8 && { int8 }),
-  })
-    .catch((error: unknown) => {
-      if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-      return undefined;
-    })
-    .finally(() => {
-      progress.clear();
-      stop.end();
-    });
-  process.exitCode = stop.exitCode();
-  if (!exported) return;
-  if (json) {
-    printJson(exported);
-    return;
-  }
-  const { source, network, tensors, bytes } = exported;
-  print(`${source}: ${network}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`);
-  if (exported.int8) print(formatInt8(exported.int8, bytes));
+  await stoppable(
+    () => tell("\nStopping."),
+    async (signal) => {
+      const exported = await exportModel(run, output, {
+        flags: new Set(flags),
+        signal,
+        ...(format === undefined ? {} : { format }),
+        ...(names === undefined ? {} : { names }),
+        ...(int8 && { int8 }),
+      }).finally(progress.clear);
+      if (json) return printJson(exported);
+      const { source, network, tensors, bytes } = exported;
+      print(`${source}: ${network}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`);
+      if (exported.int8) print(formatInt8(exported.int8, bytes));
+    },
+  );
 }
 
 function camelCase(name: string): string {

@@ -5,6 +5,7 @@ import { filters } from "../image/taps.ts";
 import { formatsThat } from "../interop/formats.ts";
 import { jsonOption, positiveInteger } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
+import { stoppable } from "./signals.ts";
 
 interface ImportFlags extends Omit<ImportOptions, "network"> {
   readonly network?: string;
@@ -49,9 +50,14 @@ function numbers(text: string): readonly number[] {
 
 async function importCommand(file: string, { run, json, ...options }: ImportFlags): Promise<void> {
   const { importModel } = await import("../classifier/importModel.ts");
-  const { format, weights, model, assumptions } = await importModel(file, run, options);
-  const { network, classNames, preprocessing } = model;
-  if (json) printJson({ file, format, weights, network: network.name, classNames, preprocessing, assumptions });
-  else print(`${file}: ${format}, ${network.name}, ${classNames.length} classes\n${weights}`);
-  for (const assumption of assumptions) tell(`Not said, so taken: ${assumption}`);
+  await stoppable(
+    () => tell("\nStopping."),
+    async (signal) => {
+      const { format, weights, model, assumptions } = await importModel(file, run, { ...options, signal });
+      const { network, classNames, preprocessing } = model;
+      if (json) printJson({ file, format, weights, network: network.name, classNames, preprocessing, assumptions });
+      else print(`${file}: ${format}, ${network.name}, ${classNames.length} classes\n${weights}`);
+      for (const assumption of assumptions) tell(`Not said, so taken: ${assumption}`);
+    },
+  );
 }

@@ -22,7 +22,7 @@ import {
   validationShareOption,
 } from "./options.ts";
 import { imageProgress, print, printJson, progressLine, tell, unicodeOutput } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { stoppable } from "./signals.ts";
 import { showingData } from "./trainProgress.ts";
 
 interface LrFindFlags extends Omit<RateFinderOptions, "dataset" | "signal" | "observer" | "onIteration"> {
@@ -81,12 +81,12 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
   const clear = () => {
     for (const line of [sweeping, packing, downloading, keeping]) line.clear();
   };
-  const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
-  try {
+  const stopping = () => tell("\nStopping. Once more to stop at once.");
+  const work = async (signal: AbortSignal) => {
     const finding = await findLearningRate({
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
-      signal: stop.signal,
+      signal,
       observer: showingData({ downloading, packing, keeping, clear }),
       onIteration(iteration, of, { learningRate, loss }) {
         packing.clear();
@@ -95,17 +95,11 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
       },
     });
     clear();
-    process.exitCode = stop.exitCode();
     if (output !== undefined) await writeFigure(output, finding);
     if (json) printJson(finding);
     else print(formatRateChart(finding, { unicode: unicodeOutput() }));
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.exitCode = stop.exitCode();
-  } finally {
-    clear();
-    stop.end();
-  }
+  };
+  await stoppable(stopping, work).finally(clear);
 }
 
 async function writeFigure(output: string, finding: RateFinding): Promise<void> {

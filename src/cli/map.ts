@@ -12,7 +12,7 @@ import {
   threadsOption,
 } from "./options.ts";
 import { imageProgress, print, printJson, progressLine, tell } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { stoppable } from "./signals.ts";
 
 interface MapFlags {
   readonly output: string;
@@ -71,8 +71,7 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
   const clear = () => {
     for (const line of [packing, features, components, places]) line.clear();
   };
-  const stop = onStopSignals(clear);
-  try {
+  const work = async (signal: AbortSignal) => {
     const { svg, picturesSvg, ...made } = await mapPictures(run, {
       ...options,
       ...(folder === undefined ? {} : { folder }),
@@ -94,7 +93,7 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
         components.clear();
         places.update(iterations, of);
       },
-      signal: stop.signal,
+      signal,
     });
     clear();
     await writeDrawing(output, svg);
@@ -102,13 +101,8 @@ async function map(run: string, folder: string | undefined, flags: MapFlags): Pr
     const files = { output, ...(pictures === undefined ? {} : { pictures }) };
     if (json) printJson({ ...files, ...made });
     else print([describe(made), ...Object.values(files)].join("\n"));
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.exitCode = stop.exitCode();
-  } finally {
-    clear();
-    stop.end();
-  }
+  };
+  await stoppable(clear, work).finally(clear);
 }
 
 function describe({ points, features, layer, method, explainedVariance, divergence }: PictureMap): string {

@@ -7,7 +7,7 @@ import type { ImageJob } from "../dataset/imageJob.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/terminal.ts";
 import { imageProgress, print, STANDARD_OUTPUT, standardTable, tell, unicodeOutput } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { stoppable } from "./signals.ts";
 
 /** What can be said of predictions, of one image or many. */
 export interface PredictFlags {
@@ -26,22 +26,22 @@ export interface PredictFlags {
 /** Files that are no images are told and left out; then the exit code is 1. */
 export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const line = imageProgress("predict");
-  const stop = onStopSignals(() => tell("\nStopping."));
   const say = (message: string) => {
     line.clear();
     tell(message);
   };
   const { engine, threads, batchSize, samples, seed } = flags;
-  const options = {
+  const settings = {
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
-    ...{ batchSize, samples, seed, signal: stop.signal, onMessage: say, onProgress: line.update },
+    ...{ batchSize, samples, seed, onMessage: say, onProgress: line.update },
   };
   const onBad = (file: string, error: string) => {
     say(`alexnet: ${file}: ${error}`);
     process.exitCode = 1;
   };
-  try {
+  const work = async (signal: AbortSignal) => {
+    const options = { ...settings, signal };
     const files = await findPictures(paths, say);
     const { features: layer, output } = flags;
     if (layer !== undefined && output !== undefined) {
@@ -51,13 +51,8 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
     } else {
       await classify(run, files, flags, options, onBad, line.clear);
     }
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.exitCode = stop.exitCode();
-  } finally {
-    line.clear();
-    stop.end();
-  }
+  };
+  await stoppable(() => tell("\nStopping."), work).finally(line.clear);
 }
 
 async function classify(

@@ -3,7 +3,7 @@ import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
 import { formatBytes } from "../report/numbers.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, progressLine, tell } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { stoppable } from "./signals.ts";
 
 interface PullFlags {
   readonly file?: string;
@@ -39,15 +39,11 @@ async function pull(name: string, { file, json }: PullFlags): Promise<void> {
   const { pullModel } = await import("../classifier/pullModel.ts");
   const pretrained = findPretrained(name);
   const downloading = progressLine("Downloading");
-  const stop = onStopSignals(() => tell("\nStopping. What was downloaded is kept."));
-  try {
-    const { weights, wasThere } = await pullModel(pretrained, {
-      file,
-      signal: stop.signal,
-      onProgress: (bytes, of) => downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`),
-    });
-    downloading.clear();
-    process.exitCode = stop.exitCode();
+  const stopping = () => tell("\nStopping. What was downloaded is kept.");
+  await stoppable(stopping, async (signal) => {
+    const onProgress = (bytes: number, of: number) =>
+      downloading.update(bytes, of, `${formatBytes(bytes)} of ${formatBytes(of)}`);
+    const { weights, wasThere } = await pullModel(pretrained, { file, signal, onProgress }).finally(downloading.clear);
     const { model, published, source, archive } = pretrained;
     const { name: network } = model.network;
     if (json) return printJson({ name, weights, wasThere, network, ...published, source, url: archive.url });
@@ -56,11 +52,5 @@ async function pull(name: string, { file, json }: PullFlags): Promise<void> {
       `${name}: ${network}, ${model.classNames.length} classes${wasThere ? "; was in the cache" : ""}\n` +
         `published: ${percent(published.top1Accuracy)} top-1, ${percent(published.top5Accuracy)} top-5 (${source})\n${weights}`,
     );
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    process.exitCode = stop.exitCode();
-  } finally {
-    downloading.clear();
-    stop.end();
-  }
+  });
 }

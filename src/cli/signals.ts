@@ -7,6 +7,22 @@ export interface StopSignals {
   end(): void;
 }
 
+/**
+ * Runs work that ends by throwing the signal's reason, and has saved or removed what it must by then: at the first SIGINT or SIGTERM `onFirst` is
+ * called, and the process will exit with that signal's code.
+ */
+export async function stoppable(onFirst: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = onStopSignals(onFirst);
+  try {
+    await work(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+  } finally {
+    if (stop.signal.aborted) process.exitCode = stop.exitCode();
+    stop.end();
+  }
+}
+
 const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Starts listening; `onFirst` is called at the first signal, before the abort. */

@@ -3,7 +3,7 @@ import { findNetworkOrRun } from "../classifier/networkOrRun.ts";
 import { networks } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
 import { formatNetworkList, summarySections } from "../report/networkTables.ts";
-import { formatSections, markdownSections } from "../report/sections.ts";
+import { drawSections, formatSections, markdownSections } from "../report/sections.ts";
 import { addNetworkOptions, type NetworkFlags } from "./networkOptions.ts";
 import { jsonOption, positiveInteger } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -11,6 +11,7 @@ import { print, printJson } from "./output.ts";
 interface SummaryFlags extends NetworkFlags {
   readonly batchSize?: number;
   readonly markdown?: boolean;
+  readonly svg?: boolean;
   readonly json?: boolean;
 }
 
@@ -22,8 +23,9 @@ Examples:
   alexnet summary alexnet --batch-size 32       memory for smaller batches
   alexnet summary my-network.json --json        your own, for a program
   alexnet summary runs/quick --markdown         the network of a run, for a page
+  alexnet summary alexnet --svg > tables.svg    the tables as a picture
 
-The same as a picture: alexnet draw.
+The network in perspective: alexnet draw.
 `;
 
 export function addSummary(program: Command): void {
@@ -33,23 +35,23 @@ export function addSummary(program: Command): void {
     .argument("[network]", "a name, a JSON file, or a run; without it, the networks are listed");
   addNetworkOptions(command)
     .option("--batch-size <n>", "images in a batch, for memory (default: 128)", positiveInteger)
-    .addOption(new Option("--markdown", "print the tables as Markdown").conflicts("json"))
+    .addOption(new Option("--markdown", "print the tables as Markdown").conflicts(["json", "svg"]))
+    .addOption(new Option("--svg", "print the tables as an SVG picture").conflicts("json"))
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(summary);
 }
 
-async function summary(name: string | undefined, { batchSize, markdown, json, ...sizes }: SummaryFlags): Promise<void> {
+async function summary(
+  name: string | undefined,
+  { batchSize, markdown, svg, json, ...sizes }: SummaryFlags,
+): Promise<void> {
   const options = batchSize === undefined ? {} : { batchSize };
-  if (name === undefined) {
-    const all = networks.map((network) => summarize(network, options));
-    if (json) printJson(all);
-    else if (markdown) print(markdownSections(all.flatMap(summarySections)));
-    else print(formatNetworkList(networks));
-    return;
-  }
-  const result = summarize(await findNetworkOrRun(name, sizes), options);
-  if (json) printJson(result);
-  else if (markdown) print(markdownSections(summarySections(result)));
-  else print(formatSections(summarySections(result)));
+  const chosen = name === undefined ? networks : [await findNetworkOrRun(name, sizes)];
+  const results = chosen.map((network) => summarize(network, options));
+  const sections = () => results.flatMap(summarySections);
+  if (json) printJson(name === undefined ? results : results[0]);
+  else if (markdown) print(markdownSections(sections()));
+  else if (svg) print(drawSections(sections()));
+  else print(name === undefined ? formatNetworkList(networks) : formatSections(sections()));
 }

@@ -5,8 +5,11 @@ import { findNetwork } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
 import { drawCurves } from "./curves.ts";
 import { drawNetwork } from "./drawing.ts";
+import { drawGallery } from "./gallerySheet.ts";
 import { type ReportData, renderReport } from "./html.ts";
+import { type ReportPrediction, shareRight } from "./htmlGallery.ts";
 import { layerOverview } from "./networkTables.ts";
+import { toPng } from "./png.ts";
 import type { Section } from "./sections.ts";
 
 const entries = [
@@ -26,6 +29,11 @@ const [small, large] = [await pngOf(28, 90), await pngOf(227, 50)];
 const network = findNetwork("alexnet-fashion");
 const drawing = { heading: "Drawing", description: "Blocks.", svg: drawNetwork(network, "light") };
 const layers = layerOverview(summarize(network));
+
+const someImages = [
+  { png: small, trueClass: "Sneaker", predictedClass: "Sneaker", probability: 0.981 },
+  { png: large, trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
+];
 
 const data: ReportData = {
   title: "alexnet-fashion on fashion-mnist",
@@ -47,11 +55,20 @@ const data: ReportData = {
     perClass: Array.from({ length: 6 }, (_, i) => ({ className: `class ${i}`, images: 500, correct: 100 * i })),
   },
   charts: [{ heading: "Confusion", description: "Rows & columns.", svg: "<svg><text>of charts</text></svg>" }],
-  worstMistakes: [{ png: small, trueClass: "Shirt", predictedClass: "Bag", probability: 0.999 }],
-  bestPredictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
-  predictions: [
-    { png: small, trueClass: "Sneaker", predictedClass: "Sneaker", probability: 0.981 },
-    { png: large, trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
+  galleries: [
+    {
+      name: "mistakes",
+      heading: "The worst mistakes",
+      description: "Their own class was given the least probability.",
+      predictions: [{ png: small, trueClass: "Shirt", predictedClass: "Bag", probability: 0.999 }],
+    },
+    {
+      name: "best",
+      heading: "The best predictions",
+      description: "Right, with the highest probability.",
+      predictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
+    },
+    { name: "images", heading: "Some test images", description: shareRight(someImages), predictions: someImages },
   ],
   configuration: [
     {
@@ -98,9 +115,14 @@ function withTexts(text: string): ReportData {
       perClass: [{ className: text, images: 1, correct: 1 }],
     },
     charts: [],
-    worstMistakes: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
-    bestPredictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
-    predictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
+    galleries: [
+      {
+        name: text,
+        heading: text,
+        description: text,
+        predictions: [{ png: small, trueClass: text, predictedClass: text, probability: 1 }],
+      },
+    ],
     configuration: [{ heading: text, rows: [[text, text]] }],
     command: text,
     network: { name: text, source: text, deviations: [text], drawing, layers: layersNamed(text) },
@@ -140,7 +162,10 @@ test("the page is one file: nothing in it is fetched", () => {
   const addresses = [...page.matchAll(/(?:src|href|action|data|srcset)="([^"]*)"/g)].map(
     ([, address]) => address ?? "",
   );
-  assert.equal(addresses.length, data.predictions.length + data.worstMistakes.length + data.bestPredictions.length);
+  assert.equal(
+    addresses.length,
+    data.galleries.reduce((sum, { predictions }) => sum + predictions.length, 0),
+  );
   for (const address of addresses) assert.match(address, /^data:image\/png;base64,/);
   assert.doesNotMatch(page.replaceAll(/xmlns(:xlink)?="[^"]*"/g, ""), /https?:|url\(|@import/);
   assert.match(page, /Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;/);
@@ -235,11 +260,23 @@ test("a run that ended early has a report without what it does not know", () => 
     ...rest,
     results,
     charts: [],
-    worstMistakes: [],
-    bestPredictions: [],
-    predictions: [],
+    galleries: [],
     network: mine,
   });
   assertBalanced(page);
   assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes|best predictions/);
+});
+
+test("a gallery as a picture says what the page says of each image, and marks what is wrong", async () => {
+  const gallery = { name: "images", heading: "Some test images", description: "1 of 2.", predictions: someImages };
+  const svg = drawGallery("net on data", gallery);
+  const texts = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+  const right = ["✓ 98.1 %", "Sneaker"];
+  const wrong = ["✗ 61.2 %", "Coat", "true: Dress"];
+  assert.deepEqual(texts, ["net on data: Some test images", "1 of 2.", ...right, ...wrong]);
+  // The small one alone has sharp pixels.
+  assert.equal(svg.match(/optimizeSpeed/g)?.length, 1);
+  const many = { ...gallery, predictions: Array.from({ length: 17 }, () => someImages[1] as ReportPrediction) };
+  const { width = 0, height = 0 } = await sharp(toPng(drawGallery("net on data", many))).metadata();
+  assert.ok(width > 900 && height > 3 * 112);
 });

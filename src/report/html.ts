@@ -1,6 +1,6 @@
 /** The report of a run: one HTML file that needs nothing but itself. */
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "./evaluation.ts";
-import { gallery, type ReportPrediction, shareRight } from "./htmlGallery.ts";
+import { gallery, type ReportGallery } from "./htmlGallery.ts";
 import { networkPart, type ReportNetwork } from "./htmlNetwork.ts";
 import { chartSection, percent, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
@@ -19,11 +19,7 @@ export interface ReportData {
   readonly charts: readonly ReportChart[];
   /** The last evaluation; absent if the run ended before one. */
   readonly evaluation?: EvaluationReport;
-  readonly predictions: readonly ReportPrediction[];
-  /** The test images that the network is most wrong about, the worst first. */
-  readonly worstMistakes: readonly ReportPrediction[];
-  /** Those that it is most surely right about, the surest first. */
-  readonly bestPredictions: readonly ReportPrediction[];
+  readonly galleries: readonly ReportGallery[];
   /** Tables of names and values: network, data set, recipe, engine, versions, … */
   readonly configuration: readonly ReportSection[];
   /** The command that does the run again. */
@@ -51,7 +47,7 @@ export interface ReportSection {
 
 /** Writes the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
-  const { title, results, curves, charts, evaluation, predictions, network } = data;
+  const { title, results, curves, charts, evaluation, galleries, network } = data;
   const page = html`${pageHead(`${title}: training report`)}
 <body>
 <main>
@@ -64,9 +60,7 @@ ${figures(results, evaluation)}
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
-${gallery("The worst mistakes", "Their own class was given the least probability.", data.worstMistakes)}
-${gallery("The best predictions", "Right, with the highest probability.", data.bestPredictions)}
-${gallery("Some test images", shareRight(predictions), predictions)}
+${galleries.map(gallery)}
 ${configuration(data)}
 ${networkPart(network)}
 </main>

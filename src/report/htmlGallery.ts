@@ -1,6 +1,6 @@
 /** Test images with what the network says of them. */
 import { percent } from "./htmlParts.ts";
-import { type Content, html, type Markup, trusted } from "./markup.ts";
+import { html, type Markup, trusted } from "./markup.ts";
 
 /** A test image with what the network says of it. */
 export interface ReportPrediction {
@@ -10,15 +10,23 @@ export interface ReportPrediction {
   readonly probability: number;
 }
 
+/** Test images that belong together. */
+export interface ReportGallery {
+  /** Of the file that shows them, without its ending. */
+  readonly name: string;
+  readonly heading: string;
+  readonly description: string;
+  readonly predictions: readonly ReportPrediction[];
+}
+
 /** How many predictions are right, in words. */
 export function shareRight(predictions: readonly ReportPrediction[]): string {
   const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
   return `${right} of these ${predictions.length} are right.`;
 }
 
-/** Test images in rows, under a heading; nothing where there are none. */
-export function gallery(heading: string, description: string, predictions: readonly ReportPrediction[]): Content {
-  if (predictions.length === 0) return [];
+/** A gallery in rows, under its heading. */
+export function gallery({ heading, description, predictions }: ReportGallery): Markup {
   return html`<section>
 <h2>${heading}</h2>
 <p>${description}</p>
@@ -27,7 +35,7 @@ export function gallery(heading: string, description: string, predictions: reado
 }
 
 /** Images smaller than this are shown enlarged, with their pixels sharp. */
-const smallImage = 64;
+export const smallImage = 64;
 
 function galleryItem({ png, trueClass, predictedClass, probability }: ReportPrediction): Markup {
   const isRight = trueClass === predictedClass;
@@ -41,6 +49,6 @@ function galleryItem({ png, trueClass, predictedClass, probability }: ReportPred
 }
 
 /** Width in pixels: the first number of a PNG's header chunk, 16 bytes into the file. */
-function widthOf(png: Uint8Array): number {
+export function widthOf(png: Uint8Array): number {
   return new DataView(png.buffer, png.byteOffset, png.byteLength).getUint32(16);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatSections, markdownSections, type Section } from "./sections.ts";
+import { drawSections, formatSections, markdownSections, type Section } from "./sections.ts";
 import { displayWidth } from "./text.ts";
 
 const sections: readonly Section[] = [
@@ -50,4 +50,23 @@ A note.
 - one
 - two`,
   );
+});
+
+test("sections as SVG are the lines of the text, as wide as they are, with titles in bold", () => {
+  const svg = drawSections(sections);
+  const texts = [...svg.matchAll(/<text [^>]*?( font-weight="bold")?>([^<]*)</g)];
+  const plain = (text: string) => text.replaceAll("\u00a0", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">");
+  const lines = formatSections(sections).split("\n");
+  assert.deepEqual(
+    texts.map(([, , text = ""]) => plain(text)),
+    lines.filter((line) => line !== ""),
+  );
+  assert.deepEqual(
+    texts.flatMap(([, bold, text = ""]) => (bold ? [plain(text)] : [])),
+    ["A *title*", "No table"],
+  );
+  const width = Number(/ width="(\d+)"/.exec(svg)?.[1]);
+  const letter = (width - 40) / Math.max(...lines.map(displayWidth));
+  // DejaVu Sans Mono's, 1233 of 2048 units, at 13 pixels.
+  assert.ok(letter >= (13 * 1233) / 2048 && letter < 8);
 });

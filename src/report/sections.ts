@@ -1,6 +1,8 @@
-/** Tables with a title and notes, printed in a terminal's columns or as Markdown. */
+/** Tables with a title and notes, printed in a terminal's columns, as Markdown or as a picture. */
+import { html } from "./markup.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";
-import { printable, terminalWidth, wrap } from "./text.ts";
+import { displayWidth, printable, terminalWidth, wrap } from "./text.ts";
+import { colours } from "./theme.ts";
 
 /** A part of a page. Without columns it has no table. */
 export interface Section {
@@ -43,4 +45,33 @@ function markdownSection({ title, columns, rows, footer = [], notes }: Section):
 /** What would end a cell, or act as markup. Code between backquotes stays. */
 function escaped(text: string): string {
   return printable(text).replace(/[|<>*_[\]\\]/g, "\\$&");
+}
+
+/** Of the picture's letters, all of one width: as a share of their size, and in pixels. */
+const letterWidth = 0.602;
+const fontSize = 13;
+const lineHeight = 18;
+const margin = 20;
+
+/** Sections as SVG: the lines that a terminal shows, titles in bold. Spaces are such as no program makes fewer of. */
+export function drawSections(sections: readonly Section[]): string {
+  const lines = sections.flatMap((section, i) => {
+    const [title = "", ...rest] = formatSection(section).split("\n");
+    const gap = i === 0 ? [] : ["", ""];
+    return [
+      ...gap.map((text) => ({ text, bold: false })),
+      { text: title, bold: true },
+      ...rest.map((text) => ({ text, bold: false })),
+    ];
+  });
+  const columns = Math.max(...lines.map(({ text }) => displayWidth(text)));
+  const width = Math.ceil(columns * letterWidth * fontSize) + 2 * margin;
+  const height = lines.length * lineHeight + 2 * margin;
+  const texts = lines.flatMap(({ text, bold }, i) => {
+    if (text === "") return [];
+    const y = margin + (i + 0.75) * lineHeight;
+    return html`<text x="${margin}" y="${y}"${bold ? html` font-weight="bold"` : []}>${text.replaceAll(" ", "\u00a0")}</text>`;
+  });
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="${fontSize}" fill="${colours.ink}"><rect width="${width}" height="${height}" fill="${colours.background}"/>${texts}</svg>`
+    .markup;
 }
