@@ -370,7 +370,11 @@ test("summary: text without oneDNN and colours, Markdown, one form at a time, an
   assert.ok(!plain.stdout.includes("\u001b"), "colours where there is no terminal");
   const { stdout } = await alexnet("summary alexnet --markdown");
   assert.match(stdout, /^\| conv1 \| 96 of 11×11×3 \| 4 \| 0 \| 1 \| \(227 − 11 \+ 2×0\) ÷ 4 \+ 1 = 55 \|$/m);
-  assert.equal((await alexnet("summary alexnet --markdown --json")).exit, 2);
+  for (const two of ["--markdown --json", "--svg --json", "--svg --markdown"]) {
+    assert.equal((await alexnet(`summary alexnet ${two}`)).exit, 2, two);
+  }
+  const picture = await alexnet("summary alexnet --svg", noOneDnn);
+  assert.match(picture.stdout, /^<svg [\s\S]*>conv1\u00a0+conv2d\u00a0+96×55×55\u00a0+34,944\u00a0[\s\S]*<\/svg>\n$/);
   const [ofRun, ofFile] = [await alexnet("summary trained --json"), await alexnet("summary tiny.json --json")];
   assert.deepEqual(JSON.parse(ofRun.stdout), JSON.parse(ofFile.stdout));
   const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);

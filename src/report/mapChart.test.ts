@@ -44,6 +44,17 @@ test("every class has its name in the legend and among its points, mistakes are 
   }
 });
 
+test("a class has the same colour on every map of a network", async () => {
+  const names = ["cat", "dog", "frog"];
+  const colourOf = async (present: readonly string[]) => {
+    const svg = await drawMap({ ...drawn, points: pointsOf(present, 5) }, names, "tiny");
+    return new Set([...svg.matchAll(/fill="(#[0-9a-f]{6})"/g)].map(([, colour]) => colour));
+  };
+  const [all, frogs] = [await colourOf(names), await colourOf(["frog"])];
+  for (const colour of frogs) assert.ok(all.has(colour));
+  assert.ok(!frogs.has("#3f90da"), "the first colour is the cat's");
+});
+
 test("classes past twenty are grey together, and names do not cover each other", async () => {
   const names = Array.from({ length: 24 }, (_, c) => `class ${String.fromCharCode(97 + c)}`);
   // The last four have fewer pictures.

@@ -95,19 +95,20 @@ function lines({ layer, features, method, perplexity, points }: DrawnMap): reado
   ];
 }
 
-/** In the model's order; if there are too many, those with the most pictures. */
+/** In the model's order, each with the colour of its place there; if there are too many, those with the most pictures. */
 function shownClasses(present: readonly string[], classNames: readonly string[]): readonly ShownClass[] {
   const counts = new Map<string, number>();
   for (const name of present) counts.set(name, (counts.get(name) ?? 0) + 1);
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES);
   const names = new Set(most.map(([name]) => name));
-  return classNames
-    .filter((name) => names.has(name))
-    .map((name, i) => ({
-      name,
-      colour: palette[i % palette.length] as string,
-      form: forms[Math.floor(i / palette.length)] as string,
-    }));
+  // A network of few classes has the same colours on every map.
+  const listed = classNames.length <= SHOWN_CLASSES ? classNames : classNames.filter((name) => names.has(name));
+  const all = listed.map((name, i) => ({
+    name,
+    colour: palette[i % palette.length] as string,
+    form: forms[Math.floor(i / palette.length)] as string,
+  }));
+  return all.filter(({ name }) => names.has(name));
 }
 
 interface Scales {
