@@ -25,7 +25,7 @@ dl, dd, figure { margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin-top: 1.25rem; }
 .figures > div { padding: .6rem .8rem; border-radius: .4rem; background: var(--panel); }
 .figures dt { font-size: .875rem; }
-.figures dd { font-size: 1.375rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.2; }
+.figures dd { font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.2; }
 .curves svg { display: block; width: 100%; height: auto; }
 .narrow svg { max-width: 27rem; }
 .chart { overflow-x: auto; break-inside: avoid; }

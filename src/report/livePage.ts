@@ -95,7 +95,6 @@ button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4r
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 #lost { padding: .5rem .8rem; border: 2px dashed var(--wrong); border-radius: .4rem; color: var(--wrong); }
 .figures { grid-template-columns: repeat(auto-fit, minmax(min(10rem, 45%), 1fr)); }
-.figures dd { font-size: 1.25rem; }
 .filters { overflow-x: auto; }
 .filters img { display: block; width: 100%; max-width: 44rem; image-rendering: pixelated; }
 .yet { color: var(--soft); }

@@ -22,7 +22,7 @@ export function drawPace(entries: readonly PaceEntry[], title: string): Promise<
   const lastEpoch = values.reduce((last, { epoch }) => Math.max(last, epoch), 0) || 1;
   const rates = values.map(({ learningRate }) => learningRate).filter((rate) => rate > 0);
   const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
-  const domain = rates.length > 0 ? [lowest / 1.5, highest * 1.5] : [0.001, 1];
+  const domain = rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1];
   // A line of one entry has no length.
   const type = values.length === 1 ? ("symbol" as const) : ("line" as const);
   const line = (name: string, scale: string, field: string, colour: string) => ({
