@@ -35,7 +35,7 @@ async function compared({ network, values }: Weighted, images: Float32Array, opt
   try {
     const f32 = (await rounded.forward(images, count, noDraws)).slice();
     const calibration = { dataset: "drawn", images: count };
-    const quantization = await planQuantization(network, new Map(rounded.ranges), read, calibration);
+    const quantization = await planQuantization(network, rounded.takeRanges(), read, calibration);
     await rounded.round(quantization);
     const int8 = (await rounded.forward(images, count, noDraws)).slice();
     const file = await bytesOf(writeOnnx(network, read, { ...options, quantization }));

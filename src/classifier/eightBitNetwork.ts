@@ -10,8 +10,11 @@ import { withoutDropout } from "./openModel.ts";
 
 /** Computes in f32, without dropout. Calls must not overlap. */
 export interface EightBitNetwork extends ScoringProgram {
-  /** Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`. */
-  readonly ranges: ReadonlyMap<string, Range>;
+  /**
+   * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
+   * so far. From now on they are no longer looked at.
+   */
+  takeRanges(): ReadonlyMap<string, Range>;
   /** From now on weights and activations are rounded, as in a file with this quantization. */
   round(quantization: Quantization): Promise<void>;
   close(): void;
@@ -44,18 +47,22 @@ export async function openEightBitNetwork(
   }
   const { input } = programs[0] as Program;
   const ranges = new Map<string, Range>();
+  let isWatched = true;
   let quantization: Quantization | undefined;
   return {
     batchSize,
     input,
-    ranges,
+    takeRanges() {
+      isWatched = false;
+      return ranges;
+    },
     async forward(images, count, draws) {
       let values = images.subarray(0, count * sizeOf(network.input));
       for (const [i, program] of programs.entries()) {
         const name = names[i] as string;
         const rounding = quantization?.activations.get(name);
-        if (!rounding) ranges.set(name, widened(ranges.get(name), values));
-        else values = roundActivations(values, rounding, program.input.subarray(0, values.length));
+        if (isWatched) ranges.set(name, widened(ranges.get(name), values));
+        if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
         values = await program.forward(values, count, draws);
       }
       return values;

@@ -1,5 +1,6 @@
 /** Pictures in the plane: those whose features are alike lie near each other. */
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
+import { coordinatesIn } from "../embedding/points.ts";
 import { principalComponents } from "../embedding/principalComponents.ts";
 import { type Plane, tsne } from "../embedding/tsne.ts";
 import { ConfigError, DataError } from "../errors.ts";
@@ -131,12 +132,7 @@ async function placesOf(
     const made = await tsne(points, { perplexity, signal, onProgress: onIteration });
     return { explainedVariance, perplexity, ...made };
   }
-  const along = (d: number) =>
-    Float64Array.from({ length: points.count }, (_, i) => points.values[i * points.dimensions + d] ?? 0);
-  return {
-    explainedVariance,
-    plane: { x: along(0), y: points.dimensions > 1 ? along(1) : new Float64Array(points.count) },
-  };
+  return { explainedVariance, plane: { x: coordinatesIn(points, 0), y: coordinatesIn(points, 1) } };
 }
 
 function pointOf(

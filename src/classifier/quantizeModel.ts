@@ -3,6 +3,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/preparation.ts";
+import type { Range } from "../interop/eightBits.ts";
 import { planQuantization, type Quantization } from "../interop/quantization.ts";
 import { countEvaluation, type Figures } from "../training/metrics.ts";
 import { scoreSplit } from "../training/scores.ts";
@@ -57,11 +58,12 @@ export async function quantizeModel(
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
   const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
-  const preparation = createPreparation({ preprocessing: model.preprocessing, threads: engine.threads });
   const load = (split: SplitName, limit: number) =>
     loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
-  const scope: { close(): void }[] = [engine, preparation];
+  const scope: { close(): void }[] = [engine];
   try {
+    const { preprocessing } = model;
+    const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openEightBitNetwork(model.network, weights, engine, BATCH));
     const train = await load("train", options.calibrationImages ?? 256);
     const calibration = { dataset: train.name, images: train.split.length };
@@ -70,7 +72,7 @@ export async function quantizeModel(
     } finally {
       train.close();
     }
-    const ranges = new Map(network.ranges);
+    const ranges = network.takeRanges();
     tellDead(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
     const { split } = closing(scope, await load("test", options.testLimit ?? 1000));
@@ -107,7 +109,7 @@ async function seeRanges(
   }
 }
 
-function tellDead(ranges: EightBitNetwork["ranges"], { onMessage }: QuantizeOptions): void {
+function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
   for (const [name, { min, max }] of ranges) {
     if (min === 0 && max === 0)
       onMessage?.(`${name}: all 0 on the calibration images, and therefore always 0 in 8 bits`);

@@ -28,7 +28,11 @@ const HALVINGS = 100;
  *
  * Throws the signal's reason if that is aborted.
  */
-export async function affinitiesOf(points: Points, perplexity: number, watching: Watching = {}): Promise<Affinities> {
+export async function affinitiesOf(
+  points: Points,
+  perplexity: number,
+  watching: Pick<Watching, "signal"> = {},
+): Promise<Affinities> {
   const { count } = points;
   const neighbours = Math.min(Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity), count - 1);
   const rows = Array.from({ length: count }, () => new Map<number, number>());

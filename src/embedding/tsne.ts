@@ -6,13 +6,13 @@
  *     ∂C/∂yᵢ = 4 Σⱼ (p(i,j) − q(i,j)) w(i,j) (yᵢ − yⱼ)
  *
  * C, the Kullback–Leibler divergence, is brought down by gradient descent with momentum and a gain for each coordinate. Every pair of places is looked at
- * in every iteration: 2,000 points take seconds, 10,000 take minutes. Nothing is random: the places begin as the points' principal components.
+ * in every iteration, so that time grows with the square of their number. Nothing is random: the places begin as the points' principal components.
  *
  * Sources: van der Maaten and Hinton 2008, “Visualizing data using t-SNE”, §3 (momentum and gains); Belkina et al. 2019, “Automated optimized parameters
  * for t-SNE” (exaggeration and learning rate); Kobak and Berens 2019, “The art of using t-SNE for single-cell transcriptomics” (where places begin).
  */
 import { type Affinities, affinitiesOf } from "./affinities.ts";
-import { type Points, pause, type Watching } from "./points.ts";
+import { coordinatesIn, type Points, pause, type Watching } from "./points.ts";
 
 /** Places of points in the plane. */
 export interface Plane {
@@ -68,11 +68,9 @@ export async function tsne(points: Points, options: TsneOptions): Promise<Tsne> 
   return { plane, divergence: divergenceOf(affinities, plane) };
 }
 
-function firstPlaces({ count, dimensions, values }: Points): Plane {
-  const along = (d: number) =>
-    Float64Array.from({ length: count }, (_, i) => (d < dimensions ? (values[i * dimensions + d] as number) : 0));
-  const [x, y] = [along(0), along(1)];
-  const deviation = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / count);
+function firstPlaces(points: Points): Plane {
+  const [x, y] = [coordinatesIn(points, 0), coordinatesIn(points, 1)];
+  const deviation = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / points.count);
   const scale = deviation > 0 ? FIRST_DEVIATION / deviation : 0;
   return { x: x.map((value) => scale * value), y: y.map((value) => scale * value) };
 }
