@@ -1,3 +1,4 @@
+/** The whole page from one set of data. Longer than other files: what is asked of it is asked of all its parts together. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
@@ -5,11 +6,9 @@ import { findNetwork } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
 import { drawCurves } from "./curves.ts";
 import { drawNetwork } from "./drawing.ts";
-import { drawGallery } from "./gallerySheet.ts";
 import { type ReportData, renderReport } from "./html.ts";
-import { type ReportPrediction, shareRight } from "./htmlGallery.ts";
+import { shareRight } from "./htmlGallery.ts";
 import { layerOverview } from "./networkTables.ts";
-import { toPng } from "./png.ts";
 import type { Section } from "./sections.ts";
 
 const entries = [
@@ -265,18 +264,4 @@ test("a run that ended early has a report without what it does not know", () => 
   });
   assertBalanced(page);
   assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes|best predictions/);
-});
-
-test("a gallery as a picture says what the page says of each image, and marks what is wrong", async () => {
-  const gallery = { name: "images", heading: "Some test images", description: "1 of 2.", predictions: someImages };
-  const svg = drawGallery("net on data", gallery);
-  const texts = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
-  const right = ["✓ 98.1 %", "Sneaker"];
-  const wrong = ["✗ 61.2 %", "Coat", "true: Dress"];
-  assert.deepEqual(texts, ["net on data: Some test images", "1 of 2.", ...right, ...wrong]);
-  // The small one alone has sharp pixels.
-  assert.equal(svg.match(/optimizeSpeed/g)?.length, 1);
-  const many = { ...gallery, predictions: Array.from({ length: 17 }, () => someImages[1] as ReportPrediction) };
-  const { width = 0, height = 0 } = await sharp(toPng(drawGallery("net on data", many))).metadata();
-  assert.ok(width > 900 && height > 3 * 112);
 });
