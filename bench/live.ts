@@ -9,11 +9,11 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { initialize, trainingStep } from "../src/classifier/benchmarkNetwork.ts";
-import { selectEngine } from "../src/classifier/selectEngine.ts";
-import { resolveNetwork, resolveRecipe } from "../src/classifier/settings.ts";
+import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
+import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
-import { spread } from "../src/report/benchmarkFigures.ts";
+import { spread } from "../src/report/tables/benchmarkFigures.ts";
+import { resolveNetwork, resolveRecipe } from "../src/settings/settings.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,7 +37,7 @@ const server = spawn(process.execPath, ["bin/alexnet.js", "live", run], { stdio:
 const url = await new Promise<string>((resolve) => {
   server.stdout.on("data", (text: Buffer) => resolve(/http:\S+/.exec(String(text))?.[0] ?? ""));
 });
-// As src/report/liveScript.ts asks.
+// As src/report/pages/liveScript.ts asks.
 const reader = spawn(process.execPath, [
   "-e",
   `let version = "";

@@ -5,11 +5,11 @@
  *     node --import tsx bench/optimizers.ts [--network alexnet-fashion] [--precision f32] [--batch-size 128] [--rounds 5] [--threads N]
  */
 import { parseArgs } from "node:util";
-import { initialize, trainingStep } from "../src/classifier/benchmarkNetwork.ts";
-import { selectEngine } from "../src/classifier/selectEngine.ts";
-import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../src/classifier/settings.ts";
+import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
+import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
-import { spread } from "../src/report/benchmarkFigures.ts";
+import { spread } from "../src/report/tables/benchmarkFigures.ts";
+import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../src/settings/settings.ts";
 
 const { values } = parseArgs({
   options: {
@@ -51,7 +51,7 @@ for (const [, overrides] of entries) {
 const [seconds, updates] = [entries.map((): number[] => []), entries.map((): number[] => [])];
 for (let round = -1; round < Number(values.rounds); round++) {
   for (const [i, step] of steps.entries()) {
-    program.takeAccount();
+    program.takeProfile();
     const start = performance.now();
     // Two, since one of the variants makes a step of two batches.
     await step();
@@ -66,7 +66,7 @@ program.close();
 engine.close();
 
 function updateSeconds(): number {
-  const account = program.takeAccount().filter(({ direction }) => direction === "update");
+  const account = program.takeProfile().filter(({ direction }) => direction === "update");
   return account.reduce((sum, work) => sum + work.seconds, 0);
 }
 

@@ -9,11 +9,11 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { batches } from "../src/dataset/batches.ts";
-import type { ImageListing } from "../src/dataset/imageListing.ts";
-import { type Packed, packListing } from "../src/dataset/pack.ts";
-import { createPreparation } from "../src/dataset/preparation.ts";
-import type { Fitting } from "../src/image/fitter.ts";
+import type { ImageListing } from "../src/dataset/folder/imageListing.ts";
+import { type Packed, packListing } from "../src/dataset/pack/pack.ts";
+import { batches } from "../src/dataset/prepare/batches.ts";
+import { createPreparation } from "../src/dataset/prepare/preparation.ts";
+import type { Fitting } from "../src/image/prepare/fitter.ts";
 import { permutation, randomStream } from "../src/random.ts";
 
 const BATCH = 128;

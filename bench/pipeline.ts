@@ -6,17 +6,17 @@
  *       [--batch-size N] [--rounds N]
  */
 import { parseArgs } from "node:util";
-import { precisionNames } from "../src/classifier/precision.ts";
-import { type PreparedRun, startRun } from "../src/classifier/runSetup.ts";
-import { type Batch, batches } from "../src/dataset/batches.ts";
-import { createPreparation } from "../src/dataset/preparation.ts";
+import { type Batch, batches } from "../src/dataset/prepare/batches.ts";
+import { createPreparation } from "../src/dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
-import { fitNames } from "../src/image/fit.ts";
+import { precisionNames } from "../src/engine/select/precision.ts";
+import { fitNames } from "../src/image/prepare/fit.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
-import { createObjective } from "../src/training/objective.ts";
-import { createOptimizer } from "../src/training/optimizer.ts";
+import { type PreparedRun, startRun } from "../src/trainer/runSetup.ts";
+import { createObjective } from "../src/training/objective/objective.ts";
+import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
 
 /** Steps of each kind before those that count. */
 const WARM_UP = 3;

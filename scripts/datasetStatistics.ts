@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { Dataset, Split } from "../src/dataset/dataset.ts";
-import { findDataset } from "../src/dataset/datasets.ts";
-import { encodePng } from "../src/image/decode.ts";
+import { findDataset } from "../src/dataset/sources/datasets.ts";
+import { encodePng } from "../src/image/files/decode.ts";
 import type { Image } from "../src/image/image.ts";
 import { pixelStatistics } from "../test/pixelStatistics.ts";
 

@@ -6,8 +6,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Split } from "../src/dataset/dataset.ts";
-import { findDataset } from "../src/dataset/datasets.ts";
-import { encodePng } from "../src/image/decode.ts";
+import { findDataset } from "../src/dataset/sources/datasets.ts";
+import { encodePng } from "../src/image/files/decode.ts";
 
 const AT_A_TIME = 64;
 

@@ -9,8 +9,8 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { openClassifier } from "../src/classifier/classifier.ts";
-import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 
 const { values, positionals } = parseArgs({

@@ -1,3 +1,4 @@
+/** A lock on a directory that a dead process does not hold. */
 import { readFileSync, rmSync } from "node:fs";
 import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** Tensor shapes, and the feature-map formula. */
 import { ShapeError } from "./errors.ts";
 
 /** Extents without the batch: `[channels, height, width]` of a feature map or `[features]` of a vector. */

@@ -1,3 +1,4 @@
+/** The one comparison of numbers with a tolerance. */
 import assert from "node:assert/strict";
 
 export interface Tolerance {

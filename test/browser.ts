@@ -1,3 +1,4 @@
+/** Finds Chromium, opens pages and notes what they do wrong. */
 /// <reference lib="dom" />
 /** Chromium without a window, in which the pages are loaded as readers load them. */
 import { existsSync } from "node:fs";

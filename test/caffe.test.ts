@@ -1,11 +1,11 @@
+/** Caffe's files give PyTorch's outputs; refusals, damage. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { AlexNetError, CheckpointError, UnsupportedError } from "../src/errors.ts";
-import { createPreprocessor } from "../src/image/preprocess.ts";
-import { blobTable, layerTable, netTable, poolingTable, reluTable, shapeTable } from "../src/interop/caffeMessages.ts";
-import { readCaffe, readCaffeFile, readCaffeMean } from "../src/interop/caffeRead.ts";
+import { blobTable, layerTable, netTable, poolingTable, reluTable, shapeTable } from "../src/formats/caffe/messages.ts";
+import { readCaffe, readCaffeFile, readCaffeMean } from "../src/formats/caffe/readCaffe.ts";
 import {
   bytes,
   chunksOf,
@@ -16,7 +16,8 @@ import {
   ints,
   message,
   text,
-} from "../src/interop/protobufWriter.ts";
+} from "../src/formats/containers/protobufWriter.ts";
+import { createPreprocessor } from "../src/image/prepare/preprocess.ts";
 import { assertClose } from "./assertClose.ts";
 import { floats, readGolden } from "./golden.ts";
 import { mutations } from "./mutations.ts";

@@ -1,3 +1,4 @@
+/** Small chains of layers to test, and how to compile them. */
 import type { CompileRequest, Engine, Program, Tensor, TrainingProgram } from "../src/engine/engine.ts";
 import { conv2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";

@@ -4,11 +4,11 @@ import { cp, mkdtemp, rename, rm, symlink, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openClassifier } from "../src/classifier/classifier.ts";
-import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { flatten, linear } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
+import { openClassifier } from "../src/model/classifier.ts";
 import type { Network } from "../src/network/network.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { noise, writePicture } from "./packPictures.ts";
 
 const network: Network = {

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { findingKinds } from "../src/dataset/findings.ts";
+import { findingKinds } from "../src/dataset/folder/findings.ts";
 import { buildPackage, type Outcome, run } from "./command.ts";
 import { picture } from "./pictureFolders.ts";
 import { root as project } from "./sourceFiles.ts";

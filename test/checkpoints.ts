@@ -1,3 +1,4 @@
+/** Checkpoints in plain memory, for tests. */
 import type { Model } from "../src/checkpoint/metadata.ts";
 import type { NamedShape } from "../src/checkpoint/safetensorsHeader.ts";
 import type { TensorStore } from "../src/checkpoint/tensorStore.ts";

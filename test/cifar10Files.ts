@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { encodePng } from "../src/image/decode.ts";
+import { encodePng } from "../src/image/files/decode.ts";
 import { fillWords, randomStream } from "../src/random.ts";
 
 export const binaryNames = [...[1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), "test_batch.bin"];

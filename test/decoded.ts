@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataError } from "../src/errors.ts";
-import { decodeImage } from "../src/image/decode.ts";
+import { decodeImage } from "../src/image/files/decode.ts";
 import type { Image } from "../src/image/image.ts";
 
 /** The picture in a file of these bytes, whose name says nothing. A message names the file `picture`. */

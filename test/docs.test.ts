@@ -9,11 +9,11 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, posix } from "node:path";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { readSweepPlan, trialsOf } from "../src/classifier/sweepPlan.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, parseNetwork } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { sizeOf } from "../src/shape.ts";
+import { readSweepPlan, trialsOf } from "../src/tuning/sweepPlan.ts";
 import { buildPackage, run } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 

@@ -1,7 +1,7 @@
 /** Weights files of networks with drawn weights. */
 import { encodeModel, type Model } from "../src/checkpoint/metadata.ts";
 import { writeSafetensors } from "../src/checkpoint/safetensorsWriter.ts";
-import type { Preprocessing } from "../src/image/preprocess.ts";
+import type { Preprocessing } from "../src/image/prepare/preprocess.ts";
 import { classesOf, type Network, place } from "../src/network/network.ts";
 import { tensorNames } from "../src/network/tensorNames.ts";
 import { sizeOf } from "../src/shape.ts";

@@ -1,3 +1,4 @@
+/** File system calls that die or fail at a chosen moment, for tests. */
 import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";

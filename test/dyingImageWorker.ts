@@ -1,6 +1,6 @@
-/** In place of `src/dataset/imageWorker.ts`: a thread that answers, but ends or throws on files of such a name. */
+/** In place of `src/dataset/pack/imageWorker.ts`: a thread that answers, but ends or throws on files of such a name. */
 import { parentPort } from "node:worker_threads";
-import type { JobChunk } from "../src/dataset/imageJob.ts";
+import type { JobChunk } from "../src/dataset/pack/imageJob.ts";
 
 parentPort?.on("message", ({ id, jobs }: JobChunk) => {
   for (const { path } of jobs) {

@@ -1,3 +1,4 @@
+/** The engines that run through every suite. */
 import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";

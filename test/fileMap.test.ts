@@ -1,30 +1,30 @@
-/** The file map of CONTRIBUTING.md and the public API in src/index.ts are what they say. */
+/** CONTRIBUTING.md names every folder of src/, every file says what it is, and src/index.ts re-exports only. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { codeOnly, root, sourceFiles } from "./sourceFiles.ts";
 
-const mapLine = /^- `((?:src|scripts|test|bench|bin)\/[^`]+)`: \S.*$/gm;
 const publicApi = join(root, "src/index.ts");
 
-test("CONTRIBUTING.md's file map has one line for every file, and no other", () => {
-  const mapped = [...readFileSync(join(root, "CONTRIBUTING.md"), "utf8").matchAll(mapLine)].map(
-    ([, path = ""]) => path,
-  );
-  const files = sourceFiles("src", "scripts", "test", "bench", "bin").map(({ path }) => path);
-  // Tests under src/ are not listed: each stands beside what it tests.
-  const listed = files.filter((path) => !/^src\/.*\.test\.ts$/.test(path));
-  assert.deepEqual(mapped, [...new Set(mapped)], "CONTRIBUTING.md: a file is listed twice; remove one of its lines");
-  const missing = listed.filter((path) => !mapped.includes(path)).map((path) => `- \`${path}\`: `);
-  assert.deepEqual(
-    missing,
-    [],
-    "CONTRIBUTING.md: the file map lacks these lines; add them and say what each file is for",
-  );
-  const gone = mapped.filter((path) => !listed.includes(path));
-  assert.deepEqual(gone, [], "CONTRIBUTING.md: the file map has lines for files that are not there; remove the lines");
+test("CONTRIBUTING.md has a line for every folder of src/, and no other", () => {
+  const text = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+  const mapped = [...text.matchAll(/^\| `(src\/[^`]*)\/` +\|/gm)].map(([, path = ""]) => path);
+  const folders = new Set(sourceFiles("src").map(({ path }) => posix.dirname(path)));
+  folders.delete("src");
+  const missing = [...folders].filter((path) => !mapped.includes(path));
+  const gone = mapped.filter((path) => !folders.has(path));
+  assert.deepEqual(missing, [], "CONTRIBUTING.md: the table of folders lacks these");
+  assert.deepEqual(gone, [], "CONTRIBUTING.md: the table has folders that do not exist");
+});
+
+test("every source file begins with a sentence that says what it is", () => {
+  const silent = sourceFiles("src", "scripts", "test", "bench", "bin")
+    .filter(({ path }) => /\.(ts|mjs|js)$/.test(path) && !/^src\/.*\.test\.ts$/.test(path))
+    .filter(({ text }) => !/^(?:#!.*\n)?\/\*\*/.test(text))
+    .map(({ path }) => path);
+  assert.deepEqual(silent, [], "these need a doc comment on top, one sentence that says what the file is");
 });
 
 test("src/index.ts consists of named re-exports, and every value it names is there", async () => {

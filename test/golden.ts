@@ -1,3 +1,4 @@
+/** Reads goldens. */
 import { readFile } from "node:fs/promises";
 import { fillUniform, fillWords, randomStream } from "../src/random.ts";
 

@@ -1,3 +1,4 @@
+/** Some thousands of mutated weights files, in every test run. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fuzz, fuzzTargets } from "./interopFuzz.ts";

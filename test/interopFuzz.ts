@@ -2,9 +2,9 @@
 import { inflateSync } from "node:zlib";
 import { encodeHeader, lengthBytes, parseHeader } from "../src/checkpoint/safetensorsHeader.ts";
 import { AlexNetError } from "../src/errors.ts";
-import { bytesInMemory } from "../src/interop/byteSource.ts";
-import { readPytorch } from "../src/interop/pytorchReader.ts";
-import { readZip } from "../src/interop/zipReader.ts";
+import { bytesInMemory } from "../src/formats/containers/byteSource.ts";
+import { readZip } from "../src/formats/containers/zipReader.ts";
+import { readPytorch } from "../src/formats/pytorch/readPytorch.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readGolden } from "./golden.ts";
 import { mutations } from "./mutations.ts";
@@ -50,7 +50,7 @@ async function readHeader(bytes: Uint8Array): Promise<void> {
 
 /** A zip file in which every checksum is right: what was damaged is met by what reads the pickle. */
 async function rezip(bytes: Uint8Array): Promise<Uint8Array> {
-  const { crc32 } = await import("../src/image/crc32.ts");
+  const { crc32 } = await import("../src/image/files/crc32.ts");
   const copy = Buffer.from(bytes);
   const entries = await readZip(bytesInMemory("damaged", copy)).catch(() => new Map<string, never>());
   for (const { name, position, size } of entries.values() as Iterable<{

@@ -11,10 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { createLiveRun } from "../src/classifier/liveRun.ts";
-import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
-import { decodeBytes } from "../src/image/decode.ts";
+import { decodeBytes } from "../src/image/files/decode.ts";
+import { createLiveRun } from "../src/runs/liveRun.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { buildPackage, type RunningCommand, start } from "./command.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

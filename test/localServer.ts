@@ -1,3 +1,4 @@
+/** A web server of the test's own process. */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 

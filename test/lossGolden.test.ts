@@ -1,7 +1,7 @@
 /** Label smoothing, class weights, mixed labels and soft targets are torch.nn.CrossEntropyLoss (scripts/golden/loss.py made the golden). */
 import { it } from "node:test";
 import { flatten } from "../src/layers/kinds.ts";
-import { writeTargets } from "../src/training/targets.ts";
+import { writeTargets } from "../src/training/objective/targets.ts";
 import { assertClose } from "./assertClose.ts";
 import { need, noDraws, readGradients } from "./chains.ts";
 import { describeEngines, keptWithin, withProgram } from "./conformance/compare.ts";

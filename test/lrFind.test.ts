@@ -4,10 +4,10 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { findLearningRate, type RateFinderOptions } from "../src/classifier/learningRateFinder.ts";
-import { trainClassifier } from "../src/classifier/trainClassifier.ts";
-import { formatRateChart } from "../src/report/rateChart.ts";
-import { drawRateFigure } from "../src/report/rateFigure.ts";
+import { drawRateFigure } from "../src/report/charts/rateFigure.ts";
+import { formatRateChart } from "../src/report/tables/rateChart.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { findLearningRate, type RateFinderOptions } from "../src/tuning/learningRateFinder.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;

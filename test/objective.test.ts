@@ -5,8 +5,8 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { ConfigError } from "../src/errors.ts";
+import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

@@ -6,6 +6,15 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { AlexNetError, CheckpointError } from "../src/errors.ts";
 import {
+  chunksOf,
+  concatenated,
+  type Encoded,
+  int,
+  ints,
+  message,
+  text,
+} from "../src/formats/containers/protobufWriter.ts";
+import {
   dataLocations,
   dataTypes,
   dimensionTable,
@@ -19,10 +28,9 @@ import {
   tensorTypeTable,
   typeTable,
   valueInfoTable,
-} from "../src/interop/onnxMessages.ts";
-import { readOnnx, readOnnxFile } from "../src/interop/onnxRead.ts";
-import { writeOnnx } from "../src/interop/onnxWrite.ts";
-import { chunksOf, concatenated, type Encoded, int, ints, message, text } from "../src/interop/protobufWriter.ts";
+} from "../src/formats/onnx/messages.ts";
+import { readOnnx, readOnnxFile } from "../src/formats/onnx/readOnnx.ts";
+import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
 import { place } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readGolden } from "./golden.ts";

@@ -2,11 +2,11 @@
 
 import type { Engine } from "../src/engine/engine.ts";
 import { AlexNetError, UnsupportedError } from "../src/errors.ts";
-import type { ImportedModel } from "../src/interop/importedModel.ts";
-import { tensorTable } from "../src/interop/onnxMessages.ts";
-import { readOnnx } from "../src/interop/onnxRead.ts";
-import { type OnnxTensor, tensorOf } from "../src/interop/onnxTensors.ts";
-import { readMessage } from "../src/interop/protobufReader.ts";
+import { readMessage } from "../src/formats/containers/protobufReader.ts";
+import type { ImportedModel } from "../src/formats/importedModel.ts";
+import { tensorTable } from "../src/formats/onnx/messages.ts";
+import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
+import { type OnnxTensor, tensorOf } from "../src/formats/onnx/tensors.ts";
 import { operations } from "../src/network/network.ts";
 import { noDraws } from "./chains.ts";
 import { readGolden } from "./golden.ts";

@@ -1,3 +1,4 @@
+/** The ONNX project's models give their recorded outputs. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";

@@ -1,12 +1,13 @@
+/** PyTorch's ONNX files, round trips, refusals by name. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { UnsupportedError } from "../src/errors.ts";
-import type { Preprocessing } from "../src/image/preprocess.ts";
-import type { OnnxOptions } from "../src/interop/onnxDescribe.ts";
-import { readOnnx } from "../src/interop/onnxRead.ts";
-import { writeOnnx } from "../src/interop/onnxWrite.ts";
+import type { OnnxOptions } from "../src/formats/onnx/describe.ts";
+import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
+import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
+import type { Preprocessing } from "../src/image/prepare/preprocess.ts";
 import { conv2d } from "../src/layers/kinds.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, withInput } from "../src/network/network.ts";

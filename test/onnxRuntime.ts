@@ -1,7 +1,7 @@
 /** Networks written to ONNX and run in ONNX Runtime. */
 import { createRequire } from "node:module";
 import type * as Runtime from "onnxruntime-common";
-import type { OnnxFile } from "../src/interop/onnxWrite.ts";
+import type { OnnxFile } from "../src/formats/onnx/writeOnnx.ts";
 
 /** The package's own types are those of the package that it shares with other platforms. */
 const { InferenceSession, Tensor } = createRequire(import.meta.url)("onnxruntime-node") as typeof Runtime;

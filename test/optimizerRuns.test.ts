@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { checkpointFiles } from "../src/checkpoint/checkpointFiles.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
-import { openClassifier } from "../src/classifier/classifier.ts";
-import { type TrainOptions, trainClassifier } from "../src/classifier/trainClassifier.ts";
-import { optimizerNames } from "../src/training/optimizers.ts";
-import { positionSchema } from "../src/training/position.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { optimizerNames } from "../src/training/optimizers/optimizers.ts";
 import { parseRecipe } from "../src/training/recipe.ts";
+import { positionSchema } from "../src/training/state.ts";
 import { assertCloseNorm } from "./assertClose.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { flatten, linear } from "../src/layers/kinds.ts";
-import { createOptimizer, type Optimizer } from "../src/training/optimizer.ts";
-import { optimizerNames } from "../src/training/optimizers.ts";
+import { createOptimizer, type Optimizer } from "../src/training/optimizers/optimizer.ts";
+import { optimizerNames } from "../src/training/optimizers/optimizers.ts";
 import { parseRecipe, type Recipe } from "../src/training/recipe.ts";
 import { advance, initialScheduleState, learningRateAt, runSteps, scheduleNames } from "../src/training/schedule.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";

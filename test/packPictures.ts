@@ -1,8 +1,8 @@
 /** Pictures and listings to be packed, and what is compared of their packs. */
 import { createHash } from "node:crypto";
 import type { Split } from "../src/dataset/dataset.ts";
-import type { ImageListing, ListedImage } from "../src/dataset/imageListing.ts";
-import { encodePng } from "../src/image/decode.ts";
+import type { ImageListing, ListedImage } from "../src/dataset/folder/imageListing.ts";
+import { encodePng } from "../src/image/files/decode.ts";
 import type { Image } from "../src/image/image.ts";
 import { fillWords, randomStream } from "../src/random.ts";
 import { writeFiles } from "./writeFiles.ts";

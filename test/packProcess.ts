@@ -1,5 +1,5 @@
 /** A process for tests to kill, starve and race: `node --import tsx test/packProcess.ts ROOT CACHE COUNT`. Packs `0.png` and so on. */
-import { packListing } from "../src/dataset/pack.ts";
+import { packListing } from "../src/dataset/pack/pack.ts";
 import { digestOf, listingOf } from "./packPictures.ts";
 
 const [, , root = "", cacheDir = "", count = ""] = process.argv;

@@ -139,8 +139,8 @@ test("threads start from the built package, and under the launcher of the checko
   const inCheckout = `
     const { register } = await import("tsx/esm/api");
     register({ tsconfig: ${JSON.stringify(join(checkout, "tsconfig.json"))} });`;
-  await writeFile(join(folder, "package/built.mjs"), program(join(built, "../../dist/dataset/pack.js")));
-  await writeFile(join(folder, "package/source.mjs"), inCheckout + program(join(checkout, "src/dataset/pack.ts")));
+  await writeFile(join(folder, "package/built.mjs"), program(join(built, "../../dist/dataset/pack/pack.js")));
+  await writeFile(join(folder, "package/source.mjs"), inCheckout + program(join(checkout, "src/dataset/pack/pack.ts")));
   for (const name of ["built.mjs", "source.mjs"]) {
     const { stdout, stderr } = await run([join(folder, "package", name)], { cwd: folder });
     assert.equal(stdout, `${8 * 8 * 3}\n`, stderr);

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Packed, type PackOptions, packListing } from "../src/dataset/pack.ts";
-import type { Fitting } from "../src/image/fitter.ts";
+import { type Packed, type PackOptions, packListing } from "../src/dataset/pack/pack.ts";
+import type { Fitting } from "../src/image/prepare/fitter.ts";
 import { digestOf, listingOf, noise, writePicture } from "./packPictures.ts";
 
 export const fitting: Fitting = {

@@ -1,3 +1,4 @@
+/** Report, comparison and live page in Chromium: nothing fetched, readable by everyone, in light and dark, small and printed. */
 /// <reference lib="dom" />
 /** The pages in a browser: nothing goes wrong, nothing is fetched, everyone can read them, in light and dark, on a phone and on paper. */
 import assert from "node:assert/strict";
@@ -7,12 +8,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { compareRuns } from "../src/classifier/compareRuns.ts";
-import { writeComparison } from "../src/classifier/comparisonFiles.ts";
-import { createLiveRun } from "../src/classifier/liveRun.ts";
-import { trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
 import { palettes } from "../src/report/theme.ts";
+import { compareRuns } from "../src/runs/compareRuns.ts";
+import { writeComparison } from "../src/runs/comparisonFiles.ts";
+import { createLiveRun } from "../src/runs/liveRun.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import {
   clippedTexts,
   findChromium,

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FolderScan } from "../src/dataset/folderScan.ts";
-import { encodePng } from "../src/image/decode.ts";
+import type { FolderScan } from "../src/dataset/folder/folderScan.ts";
+import { encodePng } from "../src/image/files/decode.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 /** Files by their paths, as for `writeFiles`. */

@@ -1,6 +1,6 @@
 /** PNG files, valid and not, from their parts. Source: W3C PNG. */
 import { deflateSync } from "node:zlib";
-import { crc32 } from "../src/image/crc32.ts";
+import { crc32 } from "../src/image/files/crc32.ts";
 
 export interface PngForm {
   readonly width: number;

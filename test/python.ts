@@ -1,3 +1,4 @@
+/** Finds a Python with PyTorch, and runs it. */
 import { spawnSync } from "node:child_process";
 
 /**

@@ -20,9 +20,9 @@ import {
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { sizeOf } from "../src/shape.ts";
-import { createOptimizer } from "../src/training/optimizer.ts";
-import type { Sgd } from "../src/training/sgd.ts";
-import { oneHotTargets } from "../src/training/targets.ts";
+import { oneHotTargets } from "../src/training/objective/targets.ts";
+import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
+import type { Sgd } from "../src/training/optimizers/sgd.ts";
 import { assertClose, assertCloseNorm, norm } from "./assertClose.ts";
 import {
   type Chain,

@@ -1,3 +1,4 @@
+/** Tensors of any bits, and the digest of their .pth file. */
 import { fillStoreAt, type MemoryStore, memoryStore } from "./checkpoints.ts";
 
 /** Tensors of any bits, with shapes and names that are unusual. */

@@ -1,3 +1,4 @@
+/** Resident memory after a garbage collection. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

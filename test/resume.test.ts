@@ -11,11 +11,11 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { checkpointFiles } from "../src/checkpoint/checkpointFiles.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
-import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { AlexNetError } from "../src/errors.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
-import { positionSchema } from "../src/training/position.ts";
+import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { findRecipe } from "../src/training/recipe.ts";
+import { positionSchema } from "../src/training/state.ts";
 import { buildPackage, type Outcome, type RunningCommand, type StartOptions, start } from "./command.ts";
 import { lastWeights, timelessLog, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

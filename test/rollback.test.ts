@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadCheckpoint } from "../src/checkpoint/checkpoint.ts";
 import type { RollbackEntry } from "../src/checkpoint/runLog.ts";
-import { readPosition } from "../src/classifier/storedPosition.ts";
-import { type TrainOptions, type TrainResult, trainClassifier } from "../src/classifier/trainClassifier.ts";
 import { DivergenceError } from "../src/errors.ts";
+import { readPosition } from "../src/trainer/storedState.ts";
+import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;

@@ -7,9 +7,9 @@ import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { openRun } from "../src/checkpoint/runDirectory.ts";
 import { appendLog, readLog } from "../src/checkpoint/runLog.ts";
-import { settingRows } from "../src/classifier/compareRuns.ts";
-import { readRunConfig } from "../src/classifier/runSetup.ts";
-import { trainClassifier } from "../src/classifier/trainClassifier.ts";
+import { settingRows } from "../src/runs/compareRuns.ts";
+import { readRunConfig } from "../src/settings/runConfig.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { buildPackage, type Outcome, run } from "./command.ts";
 import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { runSweep, type SweepResult } from "../src/classifier/sweep.ts";
-import { readSweepPlan, type SweepPlan, sweepPlanSchema, trialsOf } from "../src/classifier/sweepPlan.ts";
-import { drawSweepFigure } from "../src/report/sweepFigure.ts";
-import { formatSweep } from "../src/report/sweepTable.ts";
+import { drawSweepFigure } from "../src/report/charts/sweepFigure.ts";
+import { formatSweep } from "../src/report/tables/sweepTable.ts";
+import { runSweep, type SweepResult } from "../src/tuning/sweep.ts";
+import { readSweepPlan, type SweepPlan, sweepPlanSchema, trialsOf } from "../src/tuning/sweepPlan.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readLog } from "../src/checkpoint/runLog.ts";
-import { readRunConfig } from "../src/classifier/runSetup.ts";
 import { tensorboardObserver } from "../src/cli/tensorboard.ts";
 import { crc32c, scalarsRecord } from "../src/report/tensorboardEvents.ts";
+import { readRunConfig } from "../src/settings/runConfig.ts";
 import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 

@@ -1,3 +1,4 @@
+/** Writes files into a folder by their paths. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 

@@ -1,9 +1,9 @@
 /** The worker that computes with this project: a step is what the training loop does with a batch that lies in the program's input. */
 import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
-import { createOptimizer } from "../../src/training/optimizer.ts";
-import type { Sgd } from "../../src/training/sgd.ts";
-import { oneHotTargets } from "../../src/training/targets.ts";
+import { oneHotTargets } from "../../src/training/objective/targets.ts";
+import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
+import type { Sgd } from "../../src/training/optimizers/sgd.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 

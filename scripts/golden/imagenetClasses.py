@@ -1,4 +1,4 @@
-"""Writes src/classifier/imagenetClasses.ts: the names that torchvision has for the classes of its weights.
+"""Writes src/exchange/imagenetClasses.ts: the names that torchvision has for the classes of its weights.
 
 Run from the repository with Debian's python3-torchvision: python3 scripts/golden/imagenetClasses.py
 """
@@ -36,5 +36,5 @@ assert len(set(names)) == 1000 and not any(c in name for name in names for c in 
 # No name is to be broken over two lines.
 whole = ", ".join(name.replace(" ", "_") for name in names)
 lines = textwrap.fill(whole, 150, break_long_words=False, break_on_hyphens=False).replace("_", " ")
-with open("src/classifier/imagenetClasses.ts", "w") as file:
+with open("src/exchange/imagenetClasses.ts", "w") as file:
     file.write(HEAD.format(version=torchvision.__version__) + lines + TAIL)

@@ -1,3 +1,4 @@
+/** Saving and restoring a run; the previous checkpoint is kept. */
 import { rename, rm } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";

@@ -1,3 +1,4 @@
+/** File names of a run's checkpoints, and the weights file that a path stands for. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";

@@ -1,3 +1,4 @@
+/** Diverged.txt: the reason the last training in a run directory diverged. */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AlexNetError, CheckpointError, codeOf, DivergenceError, messageOf } from "../errors.ts";

@@ -1,3 +1,4 @@
+/** Durable writes: a file is either complete or absent, and survives a power cut. */
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";

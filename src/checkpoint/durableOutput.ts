@@ -1,3 +1,4 @@
+/** Durable output written piece by piece. */
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { commitFile, explainingWrites, temporaryFor } from "./durable.ts";
 

@@ -1,3 +1,4 @@
+/** Check that the disk has room for the checkpoints. */
 import { stat, statfs } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
 import { checkpointFiles } from "./checkpointFiles.ts";

@@ -1,7 +1,8 @@
+/** Metadata of a weights file: network, preprocessing, classes, results. */
 import { z } from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
-import { type Preprocessing, preprocessingSchema } from "../image/preprocess.ts";
+import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 

@@ -1,3 +1,4 @@
+/** Reads the model and the weights of a weights file. */
 import { decodeModel, type Model } from "./metadata.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { fillStore, type TensorSink } from "./tensorStore.ts";

@@ -1,7 +1,8 @@
+/** Names of published weights, and where they lie in the cache. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder } from "../dataset/cacheFolder.ts";
 import type { DatasetOptions } from "../dataset/dataset.ts";
+import { cacheFolder } from "../dataset/download/cacheFolder.ts";
 
 /** Weights that others have published, and the file in the cache that each becomes: named after what it was made of. */
 const files = { torchvision: "alexnet-owt-7be5be79.safetensors" } as const;

@@ -1,3 +1,4 @@
+/** A directory for one run, used by one process. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";

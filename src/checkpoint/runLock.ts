@@ -1,3 +1,4 @@
+/** The lock of a run directory. */
 import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError } from "../errors.ts";
 import { explainingWrites } from "./durable.ts";

@@ -1,3 +1,4 @@
+/** Log.jsonl: one line for each logged step, epoch and rollback. */
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";

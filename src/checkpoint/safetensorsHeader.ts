@@ -1,3 +1,4 @@
+/** The header of the safetensors format. */
 import { CheckpointError, messageOf } from "../errors.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { type Dtype, dtypes } from "./dtypes.ts";

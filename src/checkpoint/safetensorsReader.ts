@@ -1,3 +1,4 @@
+/** Reads safetensors strictly, tensor by tensor. */
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { CheckpointError, messageOf, ShapeError } from "../errors.ts";

@@ -1,3 +1,4 @@
+/** Writes safetensors, tensor by tensor. */
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { ShapeError } from "../errors.ts";

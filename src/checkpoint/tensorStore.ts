@@ -1,3 +1,4 @@
+/** Tensors saved and restored by name. */
 import { CheckpointError } from "../errors.ts";
 import { equalShapes } from "../shape.ts";
 import type { NamedShape } from "./safetensorsHeader.ts";

@@ -1,5 +1,6 @@
+/** `alexnet activations`. */
 import type { Command } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
 import { engineOption, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 
@@ -39,9 +40,9 @@ export function addActivations(program: Command): void {
 
 async function activations(run: string, image: string, flags: ActivationsFlags): Promise<void> {
   const { output, json, ...options } = flags;
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".png", ".svg"]);
-  const { drawActivations } = await import("../classifier/activationSheet.ts");
+  const { drawActivations } = await import("../explain/activationFigure.ts");
   const { svg, layers } = await drawActivations(run, image, { ...options, onMessage: tell });
   await writeDrawing(output, svg);
   if (json) printJson({ output, layers });

@@ -1,5 +1,6 @@
+/** `alexnet augment`. */
 import type { Command } from "commander";
-import type { PreviewOptions } from "../classifier/augmentPreview.ts";
+import type { PreviewOptions } from "../tuning/augmentPreview.ts";
 import {
   addInputOptions,
   dataDirOption,
@@ -51,7 +52,7 @@ export function addAugment(program: Command): void {
 }
 
 async function augmentCommand(dataset: string, { preview, json, ...flags }: AugmentFlags): Promise<void> {
-  const { previewAugmentation } = await import("../classifier/augmentPreview.ts");
+  const { previewAugmentation } = await import("../tuning/augmentPreview.ts");
   const { writeFileDurably } = await import("../checkpoint/durable.ts");
   const packing = imageProgress("pack");
   const downloading = progressLine("download");

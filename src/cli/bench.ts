@@ -1,12 +1,13 @@
+/** `alexnet bench`. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Command, Option } from "commander";
-import type { BenchmarkCase, BenchmarkSettings } from "../classifier/benchmark.ts";
+import type { BenchmarkCase, BenchmarkSettings } from "../benchmark/benchmark.ts";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError } from "../errors.ts";
-import type { BenchmarkReport } from "../report/benchmarkFigures.ts";
-import { formatBenchmark } from "../report/benchmarkTable.ts";
 import { formatDuration } from "../report/numbers.ts";
+import type { BenchmarkReport } from "../report/tables/benchmarkFigures.ts";
+import { formatBenchmark } from "../report/tables/benchmarkTable.ts";
 import { addOptimizerOptions, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { print, printJson, progressLine } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -55,7 +56,7 @@ export function addBench(program: Command): void {
 }
 
 async function bench(flags: BenchFlags): Promise<void> {
-  const { benchmarkCases, measureOnce } = await import("../classifier/benchmark.ts");
+  const { benchmarkCases, measureOnce } = await import("../benchmark/benchmark.ts");
   const cases = await benchmarkCases(flags.network, flags.precision);
   const [only] = cases;
   const report =
@@ -72,7 +73,7 @@ async function measureInProcesses(
   cases: readonly BenchmarkCase[],
   flags: BenchFlags,
 ): Promise<BenchmarkReport | undefined> {
-  const { benchmark } = await import("../classifier/benchmark.ts");
+  const { benchmark } = await import("../benchmark/benchmark.ts");
   const stop = onStopSignals(() => {});
   const line = progressLine("bench");
   const started = performance.now();

@@ -1,6 +1,7 @@
+/** `alexnet check`. */
 import type { Command } from "commander";
-import type { FolderCheck } from "../dataset/folderCheck.ts";
-import { formatCheck } from "../report/datasetCheck.ts";
+import type { FolderCheck } from "../dataset/folder/folderCheck.ts";
+import { formatCheck } from "../report/tables/datasetCheck.ts";
 import { jsonOption } from "./options.ts";
 import { imageProgress, print, printJson, unicodeOutput } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -35,9 +36,9 @@ async function check(dir: string, { json }: { readonly json?: boolean }): Promis
 
 /** Decoders are loaded here, so that the other commands start without them. */
 async function checkWithProgress(dir: string): Promise<FolderCheck> {
-  const { scanFolder } = await import("../dataset/folderScan.ts");
-  const { checkFolder } = await import("../dataset/folderCheck.ts");
-  const { examine } = await import("../dataset/examine.ts");
+  const { scanFolder } = await import("../dataset/folder/folderScan.ts");
+  const { checkFolder } = await import("../dataset/folder/folderCheck.ts");
+  const { examine } = await import("../dataset/folder/examine.ts");
   const line = imageProgress("check");
   // There is nothing to save, but the terminal gets its cursor back at a regular end only.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));

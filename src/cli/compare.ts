@@ -1,6 +1,7 @@
+/** `alexnet compare`. */
 import type { Command } from "commander";
-import { compareRuns } from "../classifier/compareRuns.ts";
-import { formatComparison } from "../report/comparisonTable.ts";
+import { formatComparison } from "../report/tables/comparisonTable.ts";
+import { compareRuns } from "../runs/compareRuns.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 
@@ -34,6 +35,6 @@ async function compare(runs: readonly string[], { output, json }: CompareFlags):
   if (json) printJson({ ...comparison, runs: comparison.runs.map(({ log: _log, ...run }) => run) });
   else print(formatComparison(comparison));
   if (output === undefined) return;
-  const { writeComparison } = await import("../classifier/comparisonFiles.ts");
+  const { writeComparison } = await import("../runs/comparisonFiles.ts");
   tell(`written: ${await writeComparison(output, comparison)}`);
 }

@@ -1,7 +1,8 @@
+/** `alexnet doctor`. */
 import type { Command } from "commander";
-import { describeMachine, type Machine } from "../classifier/machine.ts";
 import type { FoundLibrary } from "../engine/onednn/native/find.ts";
 import { type ProcessorShare, processorShare } from "../engine/onednn/threads.ts";
+import { describeMachine, type Machine } from "../engine/select/machine.ts";
 import { messageOf } from "../errors.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -40,7 +41,7 @@ async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
 
 /** Loaded here, so that the other commands start without native code. */
 async function diagnose(): Promise<Diagnosis> {
-  const { datasets } = await import("../dataset/datasets.ts");
+  const { datasets } = await import("../dataset/sources/datasets.ts");
   const { findOneDnn } = await import("../engine/onednn/native/find.ts");
   const { threads, ...share } = processorShare();
   return {
@@ -55,7 +56,7 @@ async function diagnose(): Promise<Diagnosis> {
 }
 
 async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
-  const { selectEngine } = await import("../classifier/selectEngine.ts");
+  const { selectEngine } = await import("../engine/select/selectEngine.ts");
   try {
     const { engine } = selectEngine("onednn");
     engine.close();

@@ -1,5 +1,6 @@
+/** `alexnet draw`. */
 import { type Command, Option } from "commander";
-import { findNetworkOrRun } from "../classifier/networkOrRun.ts";
+import { findNetworkOrRun } from "../model/networkOrRun.ts";
 import { type Theme, themes } from "../report/theme.ts";
 import { addNetworkOptions, type NetworkFlags } from "./networkOptions.ts";
 import { print } from "./output.ts";
@@ -34,10 +35,10 @@ export function addDraw(program: Command): void {
 }
 
 async function draw(name: string, { output, theme, ...sizes }: DrawFlags): Promise<void> {
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".svg", ".png"]);
   const network = await findNetworkOrRun(name, sizes);
-  const { drawNetwork } = await import("../report/drawing.ts");
+  const { drawNetwork } = await import("../report/pictures/drawing.ts");
   await writeDrawing(output, drawNetwork(network, theme));
   print(output);
 }

@@ -1,12 +1,13 @@
+/** `alexnet evaluate`. */
 import { type Command, Option } from "commander";
 import { writeFileDurably } from "../checkpoint/durable.ts";
-import type { EvaluateRunOptions } from "../classifier/classifier.ts";
-import type { EngineName } from "../classifier/engineNames.ts";
-import type { OpenOptions } from "../classifier/openModel.ts";
-import { type SplitName, splitNames } from "../classifier/splitNames.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import type { EvaluateRunOptions } from "../model/classifier.ts";
+import type { OpenOptions } from "../model/openModel.ts";
 import { csvLine, predictionHeadings, predictionRow } from "../report/csv.ts";
-import { formatEvaluation, formatRuns } from "../report/evaluation.ts";
-import type { Evaluation } from "../training/metrics.ts";
+import { formatEvaluation, formatRuns } from "../report/tables/evaluation.ts";
+import { type SplitName, splitNames } from "../settings/splitNames.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
 import {
   dataDirOption,
   engineOption,
@@ -119,7 +120,7 @@ async function evaluateCommand(
     if (isRandom) tell("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
     if (csv !== undefined && csv !== STANDARD_OUTPUT) await writeFileDurably(csv, lines.join(""));
     if (plots !== undefined) {
-      const { writeEvaluationCharts } = await import("../classifier/chartFiles.ts");
+      const { writeEvaluationCharts } = await import("../runs/chartFiles.ts");
       await writeEvaluationCharts(plots, evaluation, title);
     }
   } finally {
@@ -142,7 +143,7 @@ async function measure(
   options: OpenOptions & EvaluateRunOptions,
 ): Promise<Measured | undefined> {
   if (paths.length > 1) {
-    const { evaluateEnsemble } = await import("../classifier/evaluateEnsemble.ts");
+    const { evaluateEnsemble } = await import("../model/evaluateEnsemble.ts");
     const evaluation = await evaluateEnsemble(paths, options);
     if (!evaluation) return undefined;
     const { runs, top1Accuracy } = evaluation;
@@ -150,7 +151,7 @@ async function measure(
     const title = `${runs.length} runs together`;
     return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }
-  const { openClassifier } = await import("../classifier/classifier.ts");
+  const { openClassifier } = await import("../model/classifier.ts");
   const classifier = await openClassifier(paths[0] as string, options);
   try {
     const { file, model, isRandom } = classifier;

@@ -1,6 +1,7 @@
+/** `alexnet export`. */
 import { type Command, Option } from "commander";
-import { formatsThat } from "../interop/formats.ts";
-import { tensorNamings } from "../interop/tensorNaming.ts";
+import { formatsThat } from "../formats/formats.ts";
+import { tensorNamings } from "../formats/tensorNaming.ts";
 import { formatBytes } from "../report/numbers.ts";
 import { addInt8Options, formatInt8, type Int8Flags, int8Options, int8Progress } from "./int8.ts";
 import { jsonOption } from "./options.ts";
@@ -55,7 +56,7 @@ export function addExport(program: Command): void {
 
 async function exportCommand(run: string, given: ExportFlags, command: Command): Promise<void> {
   const { format, output, names, json } = given;
-  const { exportModel } = await import("../classifier/exportModel.ts");
+  const { exportModel } = await import("../exchange/exportModel.ts");
   const flags = switches.filter(({ name }) => given[camelCase(name)] === true).map(({ name }) => name);
   const progress = int8Progress();
   const int8 = int8Options(given, command, progress);

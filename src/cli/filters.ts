@@ -1,3 +1,4 @@
+/** `alexnet filters`. */
 import type { Command } from "commander";
 import { jsonOption } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -29,9 +30,9 @@ export function addFilters(program: Command): void {
 }
 
 async function filters(run: string, { output, json }: FiltersFlags): Promise<void> {
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".png", ".svg"]);
-  const { drawFilters } = await import("../classifier/filterSheet.ts");
+  const { drawFilters } = await import("../explain/filterFigure.ts");
   const { svg, ...made } = await drawFilters(run);
   await writeDrawing(output, svg);
   if (json) printJson({ output, ...made });

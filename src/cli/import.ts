@@ -1,8 +1,9 @@
+/** `alexnet import`. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { ImportOptions } from "../classifier/importModel.ts";
-import { fitNames } from "../image/fit.ts";
-import { filters } from "../image/taps.ts";
-import { formatsThat } from "../interop/formats.ts";
+import type { ImportOptions } from "../exchange/importModel.ts";
+import { formatsThat } from "../formats/formats.ts";
+import { fitNames } from "../image/prepare/fit.ts";
+import { filters } from "../image/resize/taps.ts";
 import { jsonOption, positiveInteger } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { stoppable } from "./signals.ts";
@@ -49,7 +50,7 @@ function numbers(text: string): readonly number[] {
 }
 
 async function importCommand(file: string, { run, json, ...options }: ImportFlags): Promise<void> {
-  const { importModel } = await import("../classifier/importModel.ts");
+  const { importModel } = await import("../exchange/importModel.ts");
   await stoppable(
     () => tell("\nStopping."),
     async (signal) => {

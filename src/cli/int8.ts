@@ -1,10 +1,10 @@
 /** `export --int8`: its options, its progress, and what it says. */
 import type { Command } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
-import type { Exported } from "../classifier/exportModel.ts";
-import type { QuantizeOptions } from "../classifier/quantizeModel.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import type { Exported } from "../exchange/exportModel.ts";
+import type { QuantizeOptions } from "../exchange/quantizeModel.ts";
 import { formatBytes, formatCount, formatPercent } from "../report/numbers.ts";
-import { type Column, formatTable } from "../report/terminal.ts";
+import { type Column, formatTable } from "../report/tables/terminal.ts";
 import { dataDirOption, engineOption, positiveInteger, threadsOption } from "./options.ts";
 import { imageProgress, tell } from "./output.ts";
 

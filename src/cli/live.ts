@@ -1,3 +1,4 @@
+/** `alexnet live`, alone and as a child of `train --live`. */
 import { constants, getPriority, setPriority } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { type Command, Option } from "commander";
@@ -84,7 +85,7 @@ async function startServer(
 ): Promise<LiveServer | undefined> {
   const [{ serveLive }, { createLiveRun }] = await Promise.all([
     import("./liveServer.ts"),
-    import("../classifier/liveRun.ts"),
+    import("../runs/liveRun.ts"),
   ]);
   try {
     return await serveLive(await createLiveRun(run), address);

@@ -1,3 +1,4 @@
+/** Starts and ends the process that serves a live page. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { ConfigError } from "../errors.ts";

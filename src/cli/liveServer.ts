@@ -1,9 +1,9 @@
 /** The web server of a run that is looked at: it answers GET from this machine, and nothing else. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
-import type { LiveRun } from "../classifier/liveRun.ts";
 import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
-import { livePolicy } from "../report/liveScript.ts";
+import { livePolicy } from "../report/pages/liveScript.ts";
+import type { LiveRun } from "../runs/liveRun.ts";
 
 export interface LiveServer {
   readonly url: string;

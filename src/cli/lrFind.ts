@@ -1,12 +1,13 @@
+/** `alexnet lr-find`. */
 import { extname } from "node:path";
 import { type Command, Option } from "commander";
-import type { RateFinderOptions, RateFinding } from "../classifier/learningRateFinder.ts";
-import { precisionNames } from "../classifier/precision.ts";
-import { datasetNames } from "../dataset/datasetNames.ts";
+import { datasetNames } from "../dataset/sources/datasetNames.ts";
+import { precisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
+import { formatLearningRate } from "../report/charts/rateCurve.ts";
 import { formatLoss } from "../report/numbers.ts";
-import { formatRateChart } from "../report/rateChart.ts";
-import { formatLearningRate } from "../report/rateCurve.ts";
+import { formatRateChart } from "../report/tables/rateChart.ts";
+import type { RateFinderOptions, RateFinding } from "../tuning/learningRateFinder.ts";
 import {
   addFineTuneOptions,
   addInputOptions,
@@ -75,7 +76,7 @@ export function addLrFind(program: Command): void {
 async function lrFindCommand(dataset: string | undefined, { output, json, ...flags }: LrFindFlags): Promise<void> {
   if (output !== undefined && ![".png", ".svg"].includes(extname(output).toLowerCase()))
     throw new ConfigError(`--output: expected a name that ends in .png or .svg, got ${output}; give another one`);
-  const { findLearningRate } = await import("../classifier/learningRateFinder.ts");
+  const { findLearningRate } = await import("../tuning/learningRateFinder.ts");
   const [sweeping, packing, downloading] = [progressLine("sweep"), imageProgress("pack"), progressLine("download")];
   const keeping = imageProgress("features");
   const clear = () => {
@@ -103,8 +104,8 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
 }
 
 async function writeFigure(output: string, finding: RateFinding): Promise<void> {
-  const { drawRateFigure } = await import("../report/rateFigure.ts");
-  const { toPng } = await import("../report/png.ts");
+  const { drawRateFigure } = await import("../report/charts/rateFigure.ts");
+  const { toPng } = await import("../report/pictures/png.ts");
   const { writeFileDurably } = await import("../checkpoint/durable.ts");
   const svg = await drawRateFigure(finding);
   await writeFileDurably(output, extname(output).toLowerCase() === ".svg" ? svg : toPng(svg));

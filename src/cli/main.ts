@@ -1,5 +1,6 @@
+/** The command: parses, calls, turns errors into messages and exit codes. */
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../classifier/machine.ts";
+import { packageVersion } from "../engine/select/machine.ts";
 import { AlexNetError } from "../errors.ts";
 import { addActivations } from "./activations.ts";
 import { addAugment } from "./augment.ts";

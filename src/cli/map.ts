@@ -1,7 +1,8 @@
+/** `alexnet map`. */
 import { type Command, Option } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
-import type { PictureMap } from "../classifier/map.ts";
-import { type MapMethod, mapMethods } from "../classifier/mapMethods.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import type { PictureMap } from "../explain/map.ts";
+import { type MapMethod, mapMethods } from "../explain/mapMethods.ts";
 import { formatPercent } from "../report/numbers.ts";
 import {
   dataDirOption,
@@ -63,9 +64,9 @@ export function addMap(program: Command): void {
 
 async function map(run: string, folder: string | undefined, flags: MapFlags): Promise<void> {
   const { output, pictures, json, ...options } = flags;
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   for (const file of pictures === undefined ? [output] : [output, pictures]) requireEnding(file, [".png", ".svg"]);
-  const { mapPictures } = await import("../classifier/map.ts");
+  const { mapPictures } = await import("../explain/map.ts");
   const [packing, features] = [imageProgress("pack"), imageProgress("map")];
   const [components, places] = [progressLine("components"), imageProgress("t-SNE", "iterations")];
   const clear = () => {

@@ -1,3 +1,4 @@
+/** Options of `summary` and `draw`. */
 import type { Command } from "commander";
 import { positiveInteger } from "./options.ts";
 

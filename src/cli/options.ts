@@ -1,9 +1,10 @@
+/** Options shared by several commands. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { engineNames } from "../classifier/engineNames.ts";
-import { type AugmentationName, augmentationNames } from "../image/augmentation.ts";
-import { fitDescriptions, fitNames } from "../image/fit.ts";
-import { filters } from "../image/taps.ts";
-import { optimizerNames } from "../training/optimizers.ts";
+import { engineNames } from "../engine/select/engineNames.ts";
+import { type AugmentationName, augmentationNames } from "../image/augment/augmentation.ts";
+import { fitDescriptions, fitNames } from "../image/prepare/fit.ts";
+import { filters } from "../image/resize/taps.ts";
+import { optimizerNames } from "../training/optimizers/optimizers.ts";
 import { normalizationNames } from "../training/recipe.ts";
 
 /** Reads a number within bounds. */

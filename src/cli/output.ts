@@ -1,7 +1,8 @@
+/** Standard output and standard error of commands: text for people, JSON for programs. */
 import cliProgress from "cli-progress";
 import type { Command } from "commander";
 import { formatDuration, formatRate } from "../report/numbers.ts";
-import { showsUnicode } from "../report/terminal.ts";
+import { showsUnicode } from "../report/tables/terminal.ts";
 
 /** Whether standard output can show block characters. */
 export function unicodeOutput(): boolean {

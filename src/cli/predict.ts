@@ -1,8 +1,9 @@
+/** `alexnet predict`. */
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import type { ClassScore } from "../classifier/classifier.ts";
 import { DataError } from "../errors.ts";
-import { formatPredictions } from "../report/terminal.ts";
+import type { ClassScore } from "../model/classifier.ts";
+import { formatPredictions } from "../report/tables/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, seed, threadsOption } from "./options.ts";
 import { print, printJson, refuseMixedOutput, tell, unicodeOutput } from "./output.ts";
 import type { PredictFlags } from "./predictMany.ts";
@@ -61,7 +62,7 @@ async function predictCommand(
     const { predictMany } = await import("./predictMany.ts");
     return predictMany(run, images, flags);
   }
-  const { openClassifier } = await import("../classifier/classifier.ts");
+  const { openClassifier } = await import("../model/classifier.ts");
   const classifier = await openClassifier(run, {
     onMessage: tell,
     ...(engine ? { engine } : {}),

@@ -1,11 +1,11 @@
 /** `alexnet predict` for any number of images: in batches, to a file, a line or a screen, as they come. */
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
-import type { EngineName } from "../classifier/engineNames.ts";
-import { filesOf } from "../classifier/featureWriter.ts";
-import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../classifier/predictFiles.ts";
-import type { ImageJob } from "../dataset/imageJob.ts";
+import type { ImageJob } from "../dataset/pack/imageJob.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import { filesOf } from "../model/featureWriter.ts";
+import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
-import { formatPredictions } from "../report/terminal.ts";
+import { formatPredictions } from "../report/tables/terminal.ts";
 import { imageProgress, print, STANDARD_OUTPUT, standardTable, tell, unicodeOutput } from "./output.ts";
 import { stoppable } from "./signals.ts";
 

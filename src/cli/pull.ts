@@ -1,3 +1,4 @@
+/** `alexnet pull`. */
 import { Argument, type Command } from "commander";
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
 import { formatBytes } from "../report/numbers.ts";
@@ -35,8 +36,8 @@ export function addPull(program: Command): void {
 }
 
 async function pull(name: string, { file, json }: PullFlags): Promise<void> {
-  const { findPretrained } = await import("../classifier/pretrained.ts");
-  const { pullModel } = await import("../classifier/pullModel.ts");
+  const { findPretrained } = await import("../exchange/pretrained.ts");
+  const { pullModel } = await import("../exchange/pullModel.ts");
   const pretrained = findPretrained(name);
   const downloading = progressLine("Downloading");
   const stopping = () => tell("\nStopping. What was downloaded is kept.");

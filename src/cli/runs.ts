@@ -1,6 +1,7 @@
+/** `alexnet runs`. */
 import type { Command } from "commander";
-import { listRuns } from "../classifier/runState.ts";
-import { formatRunTable } from "../report/runTable.ts";
+import { formatRunTable } from "../report/tables/runTable.ts";
+import { listRuns } from "../runs/runState.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 

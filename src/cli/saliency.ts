@@ -1,5 +1,6 @@
+/** `alexnet saliency`. */
 import type { Command } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
 import { formatPercent } from "../report/numbers.ts";
 import { engineOption, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { imageProgress, print, printJson, tell } from "./output.ts";
@@ -44,9 +45,9 @@ export function addSaliency(program: Command): void {
 
 async function saliency(run: string, image: string, flags: SaliencyFlags): Promise<void> {
   const { output, json, class: className, ...options } = flags;
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".png", ".svg"]);
-  const { measureSaliency } = await import("../classifier/saliency.ts");
+  const { measureSaliency } = await import("../explain/saliency.ts");
   const progress = imageProgress("saliency");
   try {
     const { svg, ...made } = await measureSaliency(run, image, {

@@ -1,7 +1,8 @@
+/** `alexnet similar`. */
 import type { Command } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
-import type { SimilarPictures } from "../classifier/similar.ts";
-import { formatTable } from "../report/terminal.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import type { SimilarPictures } from "../explain/similar.ts";
+import { formatTable } from "../report/tables/terminal.ts";
 import { engineOption, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { imageProgress, print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -45,9 +46,9 @@ export function addSimilar(program: Command): void {
 }
 
 async function similar(run: string, folder: string, { output, json, query, ...options }: SimilarFlags): Promise<void> {
-  const { requireEnding, writeDrawing } = await import("./pictureFile.ts");
+  const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".png", ".svg"]);
-  const { findSimilar } = await import("../classifier/similar.ts");
+  const { findSimilar } = await import("../explain/similar.ts");
   const progress = imageProgress("similar");
   const stop = onStopSignals(() => progress.clear());
   const note = (message: string) => {

@@ -1,9 +1,10 @@
+/** `alexnet summary`. */
 import { type Command, Option } from "commander";
-import { findNetworkOrRun } from "../classifier/networkOrRun.ts";
+import { findNetworkOrRun } from "../model/networkOrRun.ts";
 import { networks } from "../network/alexnet.ts";
 import { summarize } from "../network/summary.ts";
-import { formatNetworkList, summarySections } from "../report/networkTables.ts";
-import { drawSections, formatSections, markdownSections } from "../report/sections.ts";
+import { formatNetworkList, summarySections } from "../report/tables/networkTables.ts";
+import { drawSections, formatSections, markdownSections } from "../report/tables/sections.ts";
 import { addNetworkOptions, type NetworkFlags } from "./networkOptions.ts";
 import { jsonOption, positiveInteger } from "./options.ts";
 import { print, printJson } from "./output.ts";

@@ -1,8 +1,9 @@
+/** `alexnet sweep`. */
 import { basename, join } from "node:path";
 import type { Command } from "commander";
-import type { SweepResult } from "../classifier/sweep.ts";
 import { formatPercent } from "../report/numbers.ts";
-import { describeValues, formatSweep } from "../report/sweepTable.ts";
+import { describeValues, formatSweep } from "../report/tables/sweepTable.ts";
+import type { SweepResult } from "../tuning/sweep.ts";
 import { jsonOption, positiveNumber } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 import { onStopSignals } from "./signals.ts";
@@ -52,8 +53,8 @@ export function addSweep(program: Command): void {
 }
 
 async function sweepCommand(file: string, { run, maxMinutes, json }: SweepFlags): Promise<void> {
-  const { readSweepPlan } = await import("../classifier/sweepPlan.ts");
-  const { runSweep } = await import("../classifier/sweep.ts");
+  const { readSweepPlan } = await import("../tuning/sweepPlan.ts");
+  const { runSweep } = await import("../tuning/sweep.ts");
   const plan = await readSweepPlan(file);
   const lines = trainProgress();
   const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));

@@ -1,12 +1,13 @@
+/** Event files for TensorBoard, written while a run is trained. */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import type { TrainObserver } from "../classifier/trainObserver.ts";
 import { messageOf } from "../errors.ts";
 import { scalarsRecord, startRecord, versionRecord } from "../report/tensorboardEvents.ts";
+import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { tell } from "./output.ts";
 
 /** What of a run becomes events. */

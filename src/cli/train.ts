@@ -1,10 +1,11 @@
+/** `alexnet train`. */
 import { type Command, Option } from "commander";
-import { divergenceActions } from "../classifier/divergencePolicy.ts";
-import { precisionNames } from "../classifier/precision.ts";
-import type { TrainOptions, TrainResult } from "../classifier/trainClassifier.ts";
-import type { TrainObserver } from "../classifier/trainObserver.ts";
-import { datasetNames } from "../dataset/datasetNames.ts";
+import { datasetNames } from "../dataset/sources/datasetNames.ts";
+import { precisionNames } from "../engine/select/precision.ts";
 import { formatDuration, formatLoss } from "../report/numbers.ts";
+import { divergenceActions } from "../settings/divergencePolicy.ts";
+import type { TrainOptions, TrainResult } from "../trainer/trainClassifier.ts";
+import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { recipes } from "../training/recipe.ts";
 import { samplerNames } from "../training/sampler.ts";
 import { scheduleNames } from "../training/schedule.ts";
@@ -146,7 +147,7 @@ async function trainCommand(
   const page = live ? await showLive(dataset, flags, { host, port }) : undefined;
   const stop = onStopSignals(() => tell("\nStopping. Once more to stop at once."));
   try {
-    const { trainClassifier } = await import("../classifier/trainClassifier.ts");
+    const { trainClassifier } = await import("../trainer/trainClassifier.ts");
     const result = await trainClassifier({
       ...flags,
       ...(dataset === undefined ? {} : { dataset }),
@@ -189,7 +190,7 @@ function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserv
 
 /** Serves a run's page from another process. The run's directory, which that must know, is chosen here. */
 async function showLive(dataset: string | undefined, flags: TrainOptions, address: LiveAddress) {
-  const { newRunDirectory } = await import("../classifier/runSetup.ts");
+  const { newRunDirectory } = await import("../trainer/runSetup.ts");
   const run = flags.run ?? (await newRunDirectory({ ...flags, ...(dataset === undefined ? {} : { dataset }) }));
   const { url, end } = await startLive(run, address);
   tell(`live at ${url}`);

@@ -1,8 +1,9 @@
+/** Progress lines of a training run. */
 import { basename } from "node:path";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import { describeFineTuning } from "../classifier/fineTuning.ts";
-import type { TrainObserver, TrainProgress } from "../classifier/trainObserver.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
+import { describeFineTuning } from "../settings/fineTuning.ts";
+import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { imageProgress, progressLine, tell } from "./output.ts";
 
 /** Lines of progress for what a run does, one of which is shown at a time. */

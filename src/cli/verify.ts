@@ -1,6 +1,7 @@
+/** `alexnet verify`. */
 import { type Command, Option } from "commander";
-import type { EngineName } from "../classifier/engineNames.ts";
-import { formatsThat } from "../interop/formats.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import { formatsThat } from "../formats/formats.ts";
 import { engineOption, jsonOption, nonNegative, positiveInteger, seed, threadsOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
 
@@ -39,7 +40,7 @@ export function addVerify(program: Command): void {
 }
 
 async function verifyCommand(run: string, file: string, { json, tolerance, ...options }: VerifyFlags): Promise<void> {
-  const { verifyModel } = await import("../classifier/verifyModel.ts");
+  const { verifyModel } = await import("../exchange/verifyModel.ts");
   const result = await verifyModel(run, file, { ...options, onMessage: tell });
   const { images, largestDifference, largestOutput, relativeDifference, sameClass } = result;
   const agrees = relativeDifference <= tolerance;

@@ -1,6 +1,7 @@
-import type { Fitting } from "../image/fitter.ts";
+/** Data sets: splits of labelled images, and sources that load them. */
 import type { Image, PixelSize } from "../image/image.ts";
-import { averageMoments, type ColourMoments, momentsOf } from "../image/moments.ts";
+import type { Fitting } from "../image/prepare/fitter.ts";
+import { averageMoments, type ColourMoments, momentsOf } from "../image/prepare/moments.ts";
 
 /** The training or the test part of a data set: pictures, each with a class. */
 export interface Split {
@@ -119,4 +120,9 @@ export function splitMoments(split: Split, channels: 1 | 3): ColourMoments {
     for (let i = 0; i < split.length; i++) yield momentsOf(split.image(i));
   }
   return averageMoments(each(), channels) ?? { mean: new Array(channels).fill(0), products: [] };
+}
+
+/** The split that training is evaluated on after each epoch: the validation set, or the test set where there is none. */
+export function validationSplit({ validation, test }: Pick<Dataset, "validation" | "test">): Split {
+  return validation ?? test;
 }

@@ -144,7 +144,7 @@ export interface Update {
 export type Direction = "forward" | "backwardData" | "backwardWeights" | "update";
 
 /** One piece of native work of a program, and the time that its runs took. */
-export interface WorkAccount {
+export interface KernelProfile {
   /** Name of the operation or parameter that it is for; `input`, `loss`. */
   readonly layer: string;
   readonly direction: Direction;
@@ -184,7 +184,7 @@ export interface Program {
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
   /** The native work since it was compiled or the account was last taken, in the order of its first run; empty if the engine keeps none. */
-  takeAccount(): readonly WorkAccount[];
+  takeProfile(): readonly KernelProfile[];
   /** Frees all memory. Using the program afterwards throws; closing it again does nothing. */
   close(): void;
 }

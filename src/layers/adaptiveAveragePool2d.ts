@@ -1,3 +1,4 @@
+/** Average pooling to a given size. */
 import { z } from "zod";
 import { featureMap, type Window } from "../shape.ts";
 import { type LayerKind, noParameters, outputsFollowInput } from "./layer.ts";

@@ -1,3 +1,4 @@
+/** Average pooling. */
 import { z } from "zod";
 import {
   computedInEightBits,

@@ -1,3 +1,4 @@
+/** Convolution with groups. */
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";

@@ -1,3 +1,4 @@
+/** Inverted dropout, at evaluation too if asked for. */
 import { z } from "zod";
 import {
   keptInEightBits,

@@ -1,3 +1,4 @@
+/** Flattens feature maps to one row. */
 import { z } from "zod";
 import { sizeOf } from "../shape.ts";
 import { keptInEightBits, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";

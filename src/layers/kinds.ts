@@ -1,3 +1,4 @@
+/** The list of kinds of layers, with a constructor for each. */
 import type { z } from "zod";
 import type { OpKind, OpOptions } from "../engine/engine.ts";
 import { adaptiveAveragePool2dKind } from "./adaptiveAveragePool2d.ts";

@@ -1,3 +1,4 @@
+/** Members that every kind of layer declares. */
 import type { z } from "zod";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Shape, Window } from "../shape.ts";

@@ -1,3 +1,4 @@
+/** Fully connected layer. */
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { computedInEightBits, type LayerKind } from "./layer.ts";

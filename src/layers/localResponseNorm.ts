@@ -1,3 +1,4 @@
+/** Local response normalisation across channels. */
 import { z } from "zod";
 import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";

@@ -1,3 +1,4 @@
+/** Max pooling, overlapping or not. */
 import { z } from "zod";
 import {
   keptInEightBits,

@@ -1,3 +1,4 @@
+/** Builder interface that layers write ONNX nodes to. */
 import type { Shape } from "../shape.ts";
 
 /** An attribute of an ONNX node; ONNX tells whole numbers from others. */

@@ -1,3 +1,4 @@
+/** Pooling windows. */
 import { z } from "zod";
 import type { PoolWindow } from "../engine/engine.ts";
 import { ShapeError } from "../errors.ts";

@@ -1,3 +1,4 @@
+/** ReLU: max(0, x). */
 import { z } from "zod";
 import { keepsOutput, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 

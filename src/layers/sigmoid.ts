@@ -1,3 +1,4 @@
+/** Logistic function. */
 import { z } from "zod";
 import {
   computedInEightBits,

@@ -1,3 +1,4 @@
+/** Hyperbolic tangent. */
 import { z } from "zod";
 import {
   computedInEightBits,

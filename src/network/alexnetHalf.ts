@@ -1,3 +1,4 @@
+/** One tower of the paper's network. */
 import { conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
 import type { Network } from "./network.ts";
 

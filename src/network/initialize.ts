@@ -1,3 +1,4 @@
+/** Initial values of weights and biases. */
 import { z } from "zod";
 import { fillGaussian, fillUniform, randomStream } from "../random.ts";
 import { sizeOf } from "../shape.ts";

@@ -1,3 +1,4 @@
+/** A network as data: reading, placing, changing input and classes. */
 import { z } from "zod";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";

@@ -1,3 +1,4 @@
+/** Receptive fields. */
 import { layerKinds } from "../layers/kinds.ts";
 import type { Layer, Reach } from "../layers/layer.ts";
 import type { Network, PlacedLayer } from "./network.ts";

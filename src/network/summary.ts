@@ -1,3 +1,4 @@
+/** Every number about a network. */
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription } from "../layers/layer.ts";
 import { type Shape, sizeOf } from "../shape.ts";

@@ -1,3 +1,4 @@
+/** Torchvision's names for a network's tensors. */
 import { type Network, place } from "./network.ts";
 
 /**

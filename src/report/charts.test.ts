@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
-import { countCalibration } from "../training/calibration.ts";
-import { countConfusion } from "../training/confusion.ts";
-import { drawCalibration } from "./calibrationChart.ts";
-import { drawClasses } from "./classChart.ts";
-import { drawConfusion } from "./confusionChart.ts";
-import { drawPace } from "./paceChart.ts";
-import { toPng } from "./png.ts";
+import { countCalibration } from "../training/evaluation/calibration.ts";
+import { countConfusion } from "../training/evaluation/confusion.ts";
+import { drawCalibration } from "./charts/calibrationChart.ts";
+import { drawClasses } from "./charts/classChart.ts";
+import { drawConfusion } from "./charts/confusionChart.ts";
+import { drawPace } from "./charts/paceChart.ts";
+import { toPng } from "./pictures/png.ts";
 
 /** Texts of an SVG, in its order. */
 function textsOf(svg: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** Predictions as comma-separated values. Source: RFC 4180. */
-import type { Prediction } from "../training/metrics.ts";
+import type { Prediction } from "../training/evaluation/metrics.ts";
 
 /** The first line. `file` is empty where pictures have none of their own. */
 export const predictionHeadings = ["index", "file", "class", "predicted", "probability", "class_probability"] as const;

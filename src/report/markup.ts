@@ -1,3 +1,4 @@
+/** HTML markup in which nothing stays unescaped. */
 import { printable } from "./text.ts";
 
 /** HTML that is safe to put into a page as it is. */

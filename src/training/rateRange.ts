@@ -1,7 +1,8 @@
+/** Sweeps the learning rate through the training loop. */
 import { limitSplit } from "../dataset/dataset.ts";
 import { DivergenceError } from "../errors.ts";
-import { initialPosition, type Position } from "./position.ts";
 import { explosionFactor, type RateLoss } from "./rateSuggestion.ts";
+import { initialPosition, type Position } from "./state.ts";
 import { type Training, train } from "./train.ts";
 
 /** Rates to sweep over, growing by the same factor from iteration to iteration. */

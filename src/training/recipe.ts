@@ -1,12 +1,13 @@
+/** Recipes: training settings as data, and the named ones. */
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { augmentationSchema } from "../image/augmentation.ts";
-import { fitNames } from "../image/fit.ts";
-import { filters } from "../image/taps.ts";
+import { augmentationSchema } from "../image/augment/augmentation.ts";
+import { fitNames } from "../image/prepare/fit.ts";
+import { filters } from "../image/resize/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
-import { classWeightsSchema } from "./classWeights.ts";
 import { earlyStoppingSchema } from "./earlyStopping.ts";
-import { optimizerSchema } from "./optimizers.ts";
+import { classWeightsSchema } from "./objective/classWeights.ts";
+import { optimizerSchema } from "./optimizers/optimizers.ts";
 import { samplerNames } from "./sampler.ts";
 import { scheduleSchema } from "./schedule.ts";
 

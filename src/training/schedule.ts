@@ -1,3 +1,4 @@
+/** Learning-rate schedules. */
 import { z } from "zod";
 
 const constant = z.strictObject({ kind: z.literal("constant") });

@@ -1,16 +1,17 @@
-import { batches } from "../dataset/batches.ts";
+/** The training loop. */
 import type { Split } from "../dataset/dataset.ts";
-import type { Preparation } from "../dataset/preparation.ts";
+import { batches } from "../dataset/prepare/batches.ts";
+import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError } from "../errors.ts";
-import { evaluate } from "./evaluate.ts";
-import type { Evaluation } from "./metrics.ts";
-import { createObjective, type Objective } from "./objective.ts";
-import type { Optimizer } from "./optimizer.ts";
-import { finishEpoch, isFinished, type Position, record, startWindow, type Tally, withBatch } from "./position.ts";
+import { evaluate } from "./evaluation/evaluate.ts";
+import type { Evaluation } from "./evaluation/metrics.ts";
+import { createObjective, type Objective } from "./objective/objective.ts";
+import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
 import { createSampler } from "./sampler.ts";
 import { learningRateAt, type RunSteps, runSteps } from "./schedule.ts";
+import { finishEpoch, isFinished, type Position, record, startWindow, type Tally, withBatch } from "./state.ts";
 
 /** What is trained, on what, and how. */
 export interface Training {

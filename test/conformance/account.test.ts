@@ -1,6 +1,7 @@
+/** Kernel profiles of programs, and the algorithm that each layer runs. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { TrainingProgram, WorkAccount } from "../../src/engine/engine.ts";
+import type { KernelProfile, TrainingProgram } from "../../src/engine/engine.ts";
 import { type Chain, need, noDraws, passThrough } from "../chains.ts";
 import { type EngineUnderTest, engines } from "../engines.ts";
 import { dataOf, describeEngines, resultsOf, withProgram } from "./compare.ts";
@@ -12,19 +13,19 @@ const { input, layers } = need(
 );
 const chain: Chain = { input, layers, batchSize: 2 };
 
-async function steps(program: TrainingProgram, times: number): Promise<readonly WorkAccount[]> {
+async function steps(program: TrainingProgram, times: number): Promise<readonly KernelProfile[]> {
   const { images, outputGradient } = dataOf(chain, program.outputShape);
   for (let i = 0; i < times; i++) await passThrough(program, images, outputGradient);
-  return program.takeAccount();
+  return program.takeProfile();
 }
 
 /** Layer and direction of each entry, once. */
-function covered(account: readonly WorkAccount[]): ReadonlySet<string> {
+function covered(account: readonly KernelProfile[]): ReadonlySet<string> {
   return new Set(account.map(({ layer, direction }) => `${layer} ${direction}`));
 }
 
 /** What the convolutions of each layer are computed by. */
-function convolutions(account: readonly WorkAccount[]): ReadonlyMap<string, string> {
+function convolutions(account: readonly KernelProfile[]): ReadonlyMap<string, string> {
   const entries = account.filter(({ work }) => work === "convolution");
   return new Map(entries.map(({ layer, direction, implementation }) => [`${layer} ${direction}`, implementation]));
 }
@@ -34,7 +35,7 @@ describeEngines("account", (engine) => {
 
   it("has every layer in every direction, and counts and times each run", async () => {
     await withProgram(engine, chain, async (program) => {
-      assert.deepEqual(program.takeAccount(), [], "nothing has run yet");
+      assert.deepEqual(program.takeProfile(), [], "nothing has run yet");
       const account = await steps(program, 3);
       if (keepsNone) return assert.deepEqual(account, []);
       // An activation is computed along with the layer before it; to flatten is to copy, where it is anything.
@@ -50,7 +51,7 @@ describeEngines("account", (engine) => {
         assert.ok(seconds > 0 && Number.isFinite(seconds), `${layer}: ${work} took ${seconds} s`);
         assert.ok(work.length > 0 && implementation.length > 0);
       }
-      assert.deepEqual(program.takeAccount(), [], "it was taken");
+      assert.deepEqual(program.takeProfile(), [], "it was taken");
       const again = await steps(program, 1);
       assert.deepEqual(covered(again), covered(account));
       assert.ok(again.every(({ runs }) => runs === 1));
@@ -60,7 +61,7 @@ describeEngines("account", (engine) => {
   it("has the way up only where nothing else ran, and updates under the parameter's name", async () => {
     await withProgram(engine, chain, async (program) => {
       await program.forward(dataOf(chain, program.outputShape).images, 2, noDraws);
-      const up = program.takeAccount();
+      const up = program.takeProfile();
       assert.ok(up.every(({ direction }) => direction === "forward"));
       assert.equal(up.length > 0, !keepsNone);
       const [parameter] = program.parameters;
@@ -68,7 +69,7 @@ describeEngines("account", (engine) => {
       const { value, gradient } = parameter;
       const update = program.compileUpdate([{ target: value, from: value, operations: [["add", gradient]] }]);
       for (let i = 0; i < 5; i++) update.run();
-      const updates = program.takeAccount().map(({ layer, direction, runs }) => [layer, direction, runs]);
+      const updates = program.takeProfile().map(({ layer, direction, runs }) => [layer, direction, runs]);
       assert.deepEqual(updates, keepsNone ? [] : [[parameter.name, "update", 5]]);
     });
   });

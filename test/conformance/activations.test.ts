@@ -1,3 +1,4 @@
+/** Relu, tanh and sigmoid, alone and fused. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { relu, sigmoid, tanh } from "../../src/layers/kinds.ts";

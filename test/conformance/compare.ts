@@ -1,3 +1,4 @@
+/** Runs a chain on an engine and on the reference. */
 import { describe } from "node:test";
 import type { Engine, TrainingProgram } from "../../src/engine/engine.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";

@@ -1,3 +1,4 @@
+/** Masks, their rate, and when they are drawn. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { DropoutDraws } from "../../src/engine/engine.ts";

@@ -1,3 +1,4 @@
+/** Operations that training leaves as they are. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { type Chain, need, parameterValues, passThrough } from "../chains.ts";
@@ -41,7 +42,7 @@ describeEngines("frozen operations", (engine) => {
     await withProgram(engine, { ...chain, frozen }, async (program) => {
       const { images, outputGradient } = dataOf(chain, program.outputShape);
       await passThrough(program, images, outputGradient);
-      const account = program.takeAccount();
+      const account = program.takeProfile();
       if (engine.name === "reference") return assert.deepEqual(account, []);
       const done = (wanted: string) =>
         new Set(account.filter(({ direction }) => direction === wanted).map(({ layer }) => layer));

@@ -1,3 +1,4 @@
+/** Normalisation, against the reference and a known value. */
 import { it } from "node:test";
 import { localResponseNorm } from "../../src/layers/kinds.ts";
 import { assertClose } from "../assertClose.ts";

@@ -1,8 +1,9 @@
+/** Softmax with cross-entropy. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { ShapeError } from "../../src/errors.ts";
 import { flatten } from "../../src/layers/kinds.ts";
-import { oneHotTargets } from "../../src/training/targets.ts";
+import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { assertClose } from "../assertClose.ts";
 import { type Chain, need, noDraws, readGradients, uniform } from "../chains.ts";
 import { describeEngines, eps, keptWithin, withProgram } from "./compare.ts";

@@ -1,3 +1,4 @@
+/** Max and adaptive average pooling. */
 import { it } from "node:test";
 import { adaptiveAveragePool2d, averagePool2d, maxPool2d } from "../../src/layers/kinds.ts";
 import { assertClose } from "../assertClose.ts";

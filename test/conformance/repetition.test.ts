@@ -1,6 +1,7 @@
+/** Same bits again, no side effects, closing. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { oneHotTargets } from "../../src/training/targets.ts";
+import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { compileTraining, need, noDraws, passThrough } from "../chains.ts";
 import { dataOf, describeEngines, withProgram } from "./compare.ts";
 import { stacks } from "./stacks.ts";

@@ -1,3 +1,4 @@
+/** Oracle for bf16: a chain computed with every stored number rounded. */
 import type { AnyOp } from "../../src/engine/engine.ts";
 import { GradientChain, Chain as ReferenceChain } from "../../src/engine/reference/chain.ts";
 import { type Chain, noDraws, opsOf, parameterValues, type Results } from "../chains.ts";

@@ -1,7 +1,8 @@
+/** Fewer images than the batch size. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { sizeOf } from "../../src/shape.ts";
-import { oneHotTargets } from "../../src/training/targets.ts";
+import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { assertCloseNorm } from "../assertClose.ts";
 import { need, noDraws, type Results, readGradients, uniform } from "../chains.ts";
 import { describeEngines, withProgram } from "./compare.ts";

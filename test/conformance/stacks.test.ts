@@ -1,3 +1,4 @@
+/** Several layers in a row. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { assertCloseNorm } from "../assertClose.ts";

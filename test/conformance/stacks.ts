@@ -1,3 +1,4 @@
+/** The chains of these tests. */
 import type { OpKind } from "../../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,

@@ -1,13 +1,14 @@
+/** Adds a chain of operations to a plan, forward and backward. */
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
-import type { Account } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
+import { hoistMaxPool } from "./hoistMaxPool.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
-import { poolFirst } from "./poolFirst.ts";
+import type { Account } from "./profile.ts";
 import type { TensorMemory } from "./tensors.ts";
 
 /** A chain added to a plan, forward only. */
@@ -47,7 +48,7 @@ export function addForward(
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, precision: format, exact = false, frozen = [] } = request;
-  const ops = poolFirst(request.ops);
+  const ops = hoistMaxPool(request.ops);
   const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
   const context: BuildContext = {
     plan,

@@ -1,3 +1,4 @@
+/** A tensor in the engine's layout. */
 import type { Tensor } from "../engine.ts";
 import type { Desc } from "./native/oneDnn.ts";
 

@@ -1,3 +1,4 @@
+/** Softmax cross-entropy as steps of a plan. */
 import { ShapeError } from "../../errors.ts";
 import type { Plan, Value } from "./plan.ts";
 

@@ -1,3 +1,4 @@
+/** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine } from "../engine.ts";
 import { loadOneDnn } from "./native/find.ts";

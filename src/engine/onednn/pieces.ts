@@ -1,3 +1,4 @@
+/** Tensors cut into pieces that stay in cache. */
 import type { Desc, Session } from "./native/oneDnn.ts";
 
 /**

@@ -1,5 +1,5 @@
+/** Primitives in the order they run, and one arena for their memory. */
 import type { Direction } from "../engine.ts";
-import { type Account, type Entry, execute } from "./account.ts";
 import { type Buffer, newBuffer, placeBuffers } from "./arena.ts";
 import type { MappedMemory } from "./native/libc.ts";
 import type {
@@ -12,6 +12,7 @@ import type {
   Role,
   Session,
 } from "./native/oneDnn.ts";
+import { type Account, type Entry, execute } from "./profile.ts";
 
 /** A tensor in a layout, in some buffer. */
 export interface Value {

@@ -1,13 +1,14 @@
+/** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../engine.ts";
-import { type Account, newAccount } from "./account.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
+import { type Account, newAccount } from "./profile.ts";
 import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
@@ -183,7 +184,7 @@ function inferenceProgram(
     async write(tensor, values) {
       tensors.transfer("write", tensors.own(tensor), values);
     },
-    takeAccount: account.take,
+    takeProfile: account.take,
     close() {
       if (!tensors.isOpen) return;
       tensors.close();

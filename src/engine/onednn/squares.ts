@@ -1,8 +1,9 @@
-import { type Account, type Entry, execute } from "./account.ts";
+/** Sums of squares, piece by piece: the gradients' norm. */
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import { cutIntoPieces, mostInPiece } from "./pieces.ts";
+import { type Account, type Entry, execute } from "./profile.ts";
 
 /** The library's threads share out sums, not what is in one. A power of 2. */
 export const MAX_SUMS = 64;

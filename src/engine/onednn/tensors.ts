@@ -1,11 +1,12 @@
+/** Tensors in the engine's layouts. */
 import { NativeError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Assignment, Tensor, Update } from "../engine.ts";
-import { type Account, type Entry, execute } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
+import { type Account, type Entry, execute } from "./profile.ts";
 import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
 import { Updates } from "./updates.ts";
 

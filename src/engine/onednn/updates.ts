@@ -1,10 +1,11 @@
+/** Element-wise assignments, piece by piece: the optimizer's arithmetic. */
 import { ShapeError } from "../../errors.ts";
 import type { Assignment, Scalar, Tensor, Update } from "../engine.ts";
-import { type Account, type Entry, execute } from "./account.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, Memory, PreparedArgs, Primitive, Role, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import { cutIntoPieces, type Pieces } from "./pieces.ts";
+import { type Account, type Entry, execute } from "./profile.ts";
 
 /** An assignment compiled for every piece, the last of which may be smaller. */
 interface Compiled {

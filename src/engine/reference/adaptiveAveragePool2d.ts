@@ -1,3 +1,4 @@
+/** Adaptive average pooling in loops, forward beside backward. */
 import { featureMap } from "../../shape.ts";
 import type { Op } from "../engine.ts";
 import { meansOver } from "./averagePool2d.ts";

@@ -1,3 +1,4 @@
+/** Average pooling in loops, forward beside backward. */
 import { featureMap } from "../../shape.ts";
 import type { Op, OpKind } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";

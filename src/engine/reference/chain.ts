@@ -1,3 +1,4 @@
+/** A chain of operations with its learned tensors. */
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { AnyOp, Op, OpKind } from "../engine.ts";
 import type { Backward, Draw, Forward } from "./operation.ts";

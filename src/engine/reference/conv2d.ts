@@ -1,3 +1,4 @@
+/** Convolution in loops, forward beside backward. */
 import { featureMap } from "../../shape.ts";
 import type { Op } from "../engine.ts";
 import type { Operation } from "./operation.ts";

@@ -1,3 +1,4 @@
+/** Dropout in loops, forward beside backward. */
 import { fillDropoutMask, randomStream } from "../../random.ts";
 import type { Op } from "../engine.ts";
 import { type Draw, noParameterGradients, type Operation } from "./operation.ts";

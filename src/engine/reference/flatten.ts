@@ -1,3 +1,4 @@
+/** Flattening in loops, forward beside backward. */
 import { noParameterGradients, type Operation } from "./operation.ts";
 
 /** y = x, read as one row: maps already lie that way. Shapes: [C, H, W] → [C·H·W]. */

@@ -1,3 +1,4 @@
+/** Linear layer in loops, forward beside backward. */
 import type { Operation } from "./operation.ts";
 import { addScaled, dot } from "./vector.ts";
 

@@ -1,3 +1,4 @@
+/** Local response normalisation in loops, forward beside backward. */
 import type { Op } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";
 

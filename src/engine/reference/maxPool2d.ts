@@ -1,3 +1,4 @@
+/** Max pooling in loops, forward beside backward. */
 import { featureMap } from "../../shape.ts";
 import type { Op } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";

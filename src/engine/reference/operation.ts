@@ -1,3 +1,4 @@
+/** Members that every kind has in the reference engine. */
 import type { Op, OpKind } from "../engine.ts";
 
 /** One image's way up through an operation, in f64: [C, H, W] row by row, or [features]. */

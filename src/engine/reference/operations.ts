@@ -1,3 +1,4 @@
+/** The list of kinds of the reference engine. */
 import type { OpKind } from "../engine.ts";
 import { adaptiveAveragePool2d } from "./adaptiveAveragePool2d.ts";
 import { averagePool2d } from "./averagePool2d.ts";

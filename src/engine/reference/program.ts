@@ -1,6 +1,7 @@
+/** A network compiled for inference. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Parameter, Program, Tensor, WorkAccount } from "../engine.ts";
+import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
 import { Chain } from "./chain.ts";
 import type { Draw } from "./operation.ts";
 import { Tensors } from "./tensors.ts";
@@ -64,7 +65,7 @@ export class ReferenceProgram implements Program {
     this.#tensors.write(tensor, values);
   }
 
-  takeAccount(): readonly WorkAccount[] {
+  takeProfile(): readonly KernelProfile[] {
     return [];
   }
 

@@ -1,3 +1,4 @@
+/** The reference engine: plain loops in f64. */
 import { UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine } from "../engine.ts";
 import { ReferenceProgram } from "./program.ts";

@@ -1,3 +1,4 @@
+/** Tanh in loops, forward beside backward. */
 import { noParameterGradients, type Operation } from "./operation.ts";
 import { map, map2 } from "./vector.ts";
 

@@ -1,3 +1,4 @@
+/** Tensors of a program: f64 inside, f32 at the border. */
 import { ShapeError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../engine.ts";

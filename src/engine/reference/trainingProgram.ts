@@ -1,15 +1,16 @@
+/** A network compiled for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
   Assignment,
   CompileRequest,
   DropoutDraws,
+  KernelProfile,
   Parameter,
   Tensor,
   TrainableParameter,
   TrainingProgram,
   Update,
-  WorkAccount,
 } from "../engine.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
@@ -154,8 +155,8 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#program.write(tensor, values);
   }
 
-  takeAccount(): readonly WorkAccount[] {
-    return this.#program.takeAccount();
+  takeProfile(): readonly KernelProfile[] {
+    return this.#program.takeProfile();
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+/** Element-wise assignments in loops. */
 import { ShapeError } from "../../errors.ts";
 import type { Assignment, BinaryOperation, Scalar, Tensor, UnaryOperation, Update } from "../engine.ts";
 import type { Tensors } from "./tensors.ts";

@@ -1,3 +1,4 @@
+/** ReLU, tanh and sigmoid, fused into the layer before where that is possible. */
 import type { AnyOp } from "../../engine.ts";
 import type { Activation } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";

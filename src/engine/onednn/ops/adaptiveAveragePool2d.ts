@@ -1,3 +1,4 @@
+/** Adaptive average pooling from primitives. */
 import { featureMap } from "../../../shape.ts";
 import type { NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";

@@ -1,3 +1,4 @@
+/** Average pooling from primitives. */
 import type { Builder } from "./op.ts";
 import { buildPool } from "./pool.ts";
 

@@ -1,3 +1,4 @@
+/** The list of kinds of the oneDNN engine. */
 import type { OpKind } from "../../engine.ts";
 import { buildRelu, buildSigmoid, buildTanh } from "./activation.ts";
 import { buildAdaptiveAveragePool2d } from "./adaptiveAveragePool2d.ts";

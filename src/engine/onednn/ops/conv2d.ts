@@ -1,9 +1,10 @@
+/** Convolution from primitives. */
 import type { AnyOp, Op } from "../../engine.ts";
 import { channelPart } from "../parts.ts";
 import type { Value } from "../plan.ts";
-import { buildWeighted } from "./buildWeighted.ts";
+import { buildWeighted } from "./buildConvOrLinear.ts";
+import { forwardOf, hasForward, type Weighted } from "./convOrLinear.ts";
 import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
-import { forwardOf, hasForward, type Weighted } from "./weighted.ts";
 
 /** Layouts block channels by as many: groups that are no multiple of it cannot be cut out of a map. */
 const CHANNEL_BLOCK = 16;

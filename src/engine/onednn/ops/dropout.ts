@@ -1,3 +1,4 @@
+/** Dropout from primitives. */
 import { fillDropoutMask, randomStream } from "../../../random.ts";
 import { type Builder, passThrough } from "./op.ts";
 

@@ -1,3 +1,4 @@
+/** Flattening from primitives. */
 import type { Value } from "../plan.ts";
 import type { Builder } from "./op.ts";
 

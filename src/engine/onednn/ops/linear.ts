@@ -1,4 +1,5 @@
-import { buildWeighted } from "./buildWeighted.ts";
+/** Linear layer from primitives. */
+import { buildWeighted } from "./buildConvOrLinear.ts";
 import { type Builder, whole } from "./op.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Local response normalisation from primitives. */
 import type { Builder } from "./op.ts";
 
 /** Normalisation over neighbouring channels; training keeps the denominators. */

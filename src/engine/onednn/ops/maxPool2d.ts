@@ -1,3 +1,4 @@
+/** Max pooling from primitives. */
 import type { Builder } from "./op.ts";
 import { buildPool } from "./pool.ts";
 

@@ -1,3 +1,4 @@
+/** Members that every kind has in the oneDNN engine. */
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
 import type { Desc, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";

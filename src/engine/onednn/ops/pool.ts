@@ -1,3 +1,4 @@
+/** Common part of max and average pooling. */
 import type { PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import type { BuildContext, Built } from "./op.ts";

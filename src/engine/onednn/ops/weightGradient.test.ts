@@ -4,10 +4,10 @@ import { integers } from "../../../../test/chains.ts";
 import { conv2d, relu } from "../../../layers/kinds.ts";
 import { operations } from "../../../network/network.ts";
 import type { Op } from "../../engine.ts";
-import { newAccount } from "../account.ts";
 import { loadOneDnn } from "../native/find.ts";
 import { loadLibC } from "../native/libc.ts";
 import { Plan, type Value } from "../plan.ts";
+import { newAccount } from "../profile.ts";
 import { whole } from "./op.ts";
 import { addWeightGradient, inParts } from "./weightGradient.ts";
 

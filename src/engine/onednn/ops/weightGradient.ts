@@ -1,8 +1,9 @@
+/** Format, layouts and parts of weight gradients. */
 import type { Desc, NumberFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
 import { batchPart } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
+import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./convOrLinear.ts";
 import type { BuildContext } from "./op.ts";
-import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./weighted.ts";
 
 /** The gradients of weights and bias, which are f32 whatever is multiplied: how they are computed. */
 export interface WeightGradient {

@@ -1,0 +1,146 @@
+/** Times training and inference of one network, on images and labels that stay in memory. */
+import type { CompileRequest, Engine, Program, TrainingProgram } from "../engine/engine.ts";
+import { initialValues } from "../network/initialize.ts";
+import { type Network, operations } from "../network/network.ts";
+import { summarize } from "../network/summary.ts";
+import { fillUniform, randomStream } from "../random.ts";
+import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkFigures.ts";
+import { sizeOf } from "../shape.ts";
+import { oneHotTargets } from "../training/objective/targets.ts";
+import { createOptimizer } from "../training/optimizers/optimizer.ts";
+import { findRecipe, type Recipe } from "../training/recipe.ts";
+import { layerFigures, secondsOf } from "./profile.ts";
+
+/** How a network is compiled. */
+export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
+
+/** One round of one network: every spread is that of one value, the mean of the round's steps. */
+export interface MeasuredNetwork {
+  readonly training: Omit<TrainingFigures, "shareOfCeiling">;
+  readonly inference: NetworkFigures["inference"];
+  readonly layers: Required<NetworkFigures>["layers"];
+}
+
+const SEED = 0;
+const TRAINING_STEPS = 3;
+const INFERENCE_PASSES = 3;
+/** Passes of few images are too short to be timed three times only. */
+const INFERENCE_IMAGES = 32;
+
+/** For the peak of memory to be the network's, it must be the first thing that the process computes. */
+export async function measureNetwork(
+  engine: Engine,
+  network: Network,
+  compile: BenchmarkedCompile,
+  recipe: Recipe,
+): Promise<MeasuredNetwork> {
+  const images = new Float32Array(compile.batchSize * sizeOf(network.input));
+  fillUniform(randomStream(SEED, "images"), 0, images);
+  const { parameters, ...measured } = await measureTraining(engine, network, images, compile, recipe);
+  const inference: NetworkFigures["inference"][number][] = [];
+  for (const batchSize of new Set([1, compile.batchSize])) {
+    const request = { ops: operations(network), inputShape: network.input, ...compile, batchSize };
+    const program = await engine.compile(request);
+    try {
+      for (const { name, value } of program.parameters) {
+        const values = parameters.get(name);
+        if (values) await program.write(value, values);
+      }
+      inference.push({ batchSize, imagesPerSecond: spread([await inferenceRate(program, images)]) });
+    } finally {
+      program.close();
+    }
+  }
+  return { ...measured, inference };
+}
+
+async function measureTraining(
+  engine: Engine,
+  network: Network,
+  images: Float32Array,
+  compile: BenchmarkedCompile,
+  recipe: Recipe,
+): Promise<Pick<MeasuredNetwork, "training" | "layers"> & { parameters: ReadonlyMap<string, Float32Array> }> {
+  const program = await engine.compileTraining({ ops: operations(network), inputShape: network.input, ...compile });
+  try {
+    await initialize(program, network);
+    const step = trainingStep(program, images, recipe);
+    await step();
+    program.takeProfile();
+    const start = performance.now();
+    const steps = TRAINING_STEPS * recipe.accumulate;
+    for (let i = 0; i < steps; i++) await step();
+    const stepSeconds = (performance.now() - start) / 1000 / steps;
+    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+    const account = program.takeProfile().map((work) => ({ ...work, seconds: work.seconds / steps }));
+    const { primitives, reorders } = secondsOf(account);
+    const training = {
+      imagesPerSecond: compile.batchSize / stepSeconds,
+      stepSeconds,
+      flopsPerSecond: trainingFlops(network, compile.batchSize) / stepSeconds,
+      primitiveShare: primitives / stepSeconds,
+      reorderShare: reorders / stepSeconds,
+      outsideShare: 1 - (primitives + reorders) / stepSeconds,
+      peakMemoryBytes,
+    };
+    const parameters = new Map<string, Float32Array>();
+    for (const { name, value } of program.parameters) parameters.set(name, await program.read(value));
+    return { training: spreads(training), layers: layerFigures(network, compile.batchSize, account), parameters };
+  } finally {
+    program.close();
+  }
+}
+
+export async function initialize(program: Program, network: Network): Promise<void> {
+  const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
+  const { initializer } = findRecipe("fashion");
+  for (const { name, values } of initialValues(network, initializer, SEED, (length) => program.scratch(length))) {
+    const tensor = tensors.get(name);
+    if (tensor) await program.write(tensor, values);
+  }
+}
+
+/** What the training loop does with a batch. */
+export function trainingStep(program: TrainingProgram, images: Float32Array, recipe: Recipe): () => Promise<void> {
+  const { batchSize } = program;
+  const { accumulate, learningRate } = recipe;
+  const optimizer = createOptimizer(program, recipe);
+  optimizer.start();
+  const classes = sizeOf(program.outputShape);
+  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
+  const targets = oneHotTargets(labels, classes);
+  let [first, step] = [0, 0];
+  return async () => {
+    await program.forwardBackward(images, targets, batchSize, { seed: SEED, first });
+    first += batchSize;
+    const batches = ++step % accumulate;
+    optimizer.addBatch(batchSize, batches === 1 % accumulate);
+    if (batches === 0) optimizer.step({ learningRate, step: step / accumulate, images: accumulate * batchSize });
+    program.firstNonFinite("values");
+    await new Promise(setImmediate);
+  };
+}
+
+async function inferenceRate(program: Program, images: Float32Array): Promise<number> {
+  const { batchSize } = program;
+  const passes = Math.max(INFERENCE_PASSES, Math.ceil(INFERENCE_IMAGES / batchSize));
+  const pass = () => program.forward(images, batchSize, { seed: SEED, first: 0 });
+  await pass();
+  const start = performance.now();
+  for (let i = 0; i < passes; i++) await pass();
+  return (1000 * passes * batchSize) / (performance.now() - start);
+}
+
+/**
+ * Floating-point operations of a training step by the direct algorithms: two a multiply-accumulate, for each layer with weights once forward,
+ * once for the gradient of its weights and once for that of its input, which the first of them does without.
+ */
+export function trainingFlops(network: Network, batchSize: number): number {
+  const macs = summarize(network).layers.flatMap((layer) => (layer.macs > 0 ? [layer.macs] : []));
+  return 2 * batchSize * macs.reduce((sum, of, i) => sum + (i === 0 ? 2 : 3) * of, 0);
+}
+
+function spreads<K extends string>(figures: Readonly<Record<K, number>>): Record<K, ReturnType<typeof spread>> {
+  const entries = Object.entries<number>(figures).map(([key, value]) => [key, spread([value])]);
+  return Object.fromEntries(entries) as Record<K, ReturnType<typeof spread>>;
+}

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Direction, KernelProfile } from "../engine/engine.ts";
+import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
+import type { Network } from "../network/network.ts";
+import { layerFigures, secondsOf } from "./profile.ts";
+
+/** conv1: 6×6 positions × 9 weights × 2 maps = 648 MACs; fc2: 72 × 5 = 360. */
+const network: Network = {
+  name: "small",
+  source: "",
+  deviations: [],
+  input: [1, 8, 8],
+  layers: [
+    conv2d("conv1", { outChannels: 2, kernelSize: 3 }),
+    relu("relu1"),
+    flatten("flatten"),
+    linear("fc2", { outFeatures: 5 }),
+  ],
+};
+
+function work(layer: string, direction: Direction, name: string, seconds: number): KernelProfile {
+  return { layer, direction, work: name, implementation: `${name}:x`, runs: 1, seconds };
+}
+
+const account = [
+  work("conv1", "forward", "reorder", 0.25),
+  work("conv1", "forward", "convolution", 0.5),
+  work("conv1", "forward", "convolution", 0.5), // half of the maps each
+  work("fc2", "forward", "linear", 2),
+  work("loss", "forward", "loss", 0.125),
+  work("fc2", "backwardData", "linear", 4),
+  work("conv1", "backwardData", "activation", 0.0625),
+  work("conv1", "backwardWeights", "convolution", 3),
+  work("conv1", "backwardWeights", "reorder", 1),
+  work("conv1.weight", "update", "sum", 0.5),
+  work("conv1.bias", "update", "sum", 0.25),
+];
+
+test("time in primitives is told from time in reorders", () => {
+  assert.deepEqual(secondsOf(account), { primitives: 10.9375, reorders: 1.25 });
+});
+
+test("each layer and direction: time, reorders apart, and the rate of its own multiplications alone", () => {
+  const rows = layerFigures(network, 10, account);
+  assert.deepEqual(
+    rows.map((row) => [row.layer, row.direction, row.seconds.median, row.reorderSeconds.median]),
+    [
+      ["conv1", "forward", 1, 0.25],
+      ["fc2", "forward", 2, 0],
+      ["loss", "forward", 0.125, 0],
+      ["fc2", "backwardData", 4, 0],
+      ["conv1", "backwardData", 0.0625, 0],
+      ["conv1", "backwardWeights", 3, 1],
+      ["conv1", "update", 0.75, 0],
+    ],
+  );
+  assert.deepEqual(
+    rows.map(({ flopsPerSecond }) => flopsPerSecond?.median),
+    [12960, 3600, undefined, 1800, undefined, 4320, undefined],
+  );
+  assert.deepEqual(rows[0]?.implementations, ["reorder reorder:x", "convolution convolution:x"]);
+});

@@ -1,0 +1,56 @@
+/** What an engine's account of its work says of a step and of its layers. */
+import type { KernelProfile } from "../engine/engine.ts";
+import type { Network } from "../network/network.ts";
+import { summarize } from "../network/summary.ts";
+import { type LayerFigures, spread } from "../report/tables/benchmarkFigures.ts";
+
+const REORDER = "reorder";
+/** The works whose arithmetic is a layer's MACs. */
+const multiplying: readonly string[] = ["convolution", "linear"];
+
+/** Time in primitives that compute, and in those that only change a layout or format. */
+export function secondsOf(account: readonly KernelProfile[]): {
+  readonly primitives: number;
+  readonly reorders: number;
+} {
+  const isReorder = ({ work }: KernelProfile) => work === REORDER;
+  return { primitives: total(account.filter((work) => !isReorder(work))), reorders: total(account.filter(isReorder)) };
+}
+
+function total(account: readonly KernelProfile[]): number {
+  return account.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+/** The account of one step, summed for each layer and direction: in the order of the work. */
+export function layerFigures(
+  network: Network,
+  batchSize: number,
+  account: readonly KernelProfile[],
+): readonly LayerFigures[] {
+  const macs = new Map(summarize(network).layers.map((layer) => [layer.name, layer.macs]));
+  const groups = new Map<string, KernelProfile[]>();
+  for (const work of account) {
+    const key = `${work.direction} ${layerOf(work)}`;
+    groups.set(key, [...(groups.get(key) ?? []), work]);
+  }
+  return [...groups.values()].map((works) => {
+    const [{ direction }] = works as [KernelProfile];
+    const layer = layerOf(works[0] as KernelProfile);
+    const { primitives, reorders } = secondsOf(works);
+    const multiplied = total(works.filter(({ work }) => multiplying.includes(work)));
+    const flops = 2 * batchSize * (macs.get(layer) ?? 0);
+    return {
+      layer,
+      direction,
+      implementations: [...new Set(works.map(({ work, implementation }) => `${work} ${implementation}`))],
+      seconds: spread([primitives]),
+      reorderSeconds: spread([reorders]),
+      ...(multiplied > 0 ? { flopsPerSecond: spread([flops / multiplied]) } : {}),
+    };
+  });
+}
+
+/** Updates are entered by parameter: `conv1.weight` is conv1's. */
+function layerOf({ layer, direction }: KernelProfile): string {
+  return direction === "update" ? layer.slice(0, layer.lastIndexOf(".")) : layer;
+}

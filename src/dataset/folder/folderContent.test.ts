@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { DataError } from "../../errors.ts";
+import { folderContent } from "./folderContent.ts";
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-content-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+test("folders, pictures and other files by name, links as what they lead to", async () => {
+  for (const name of ["b", "a.jpg", ".git"]) await mkdir(join(folder, name));
+  for (const name of ["z.JPEG", "c.jpeg", "B.jpg", "a.png", "readme", ".DS_Store", "._c.jpeg"]) {
+    await writeFile(join(folder, name), "");
+  }
+  await symlink("b", join(folder, "linked"));
+  await symlink("c.jpeg", join(folder, "d.jpg"));
+  assert.deepEqual(await folderContent(folder), {
+    folders: ["a.jpg", "b", "linked"],
+    pictures: ["B.jpg", "c.jpeg", "d.jpg", "z.JPEG"],
+    others: 2,
+  });
+});
+
+test("no such folder, and a link that leads nowhere", async () => {
+  const gone = join(folder, "gone");
+  await assert.rejects(
+    folderContent(gone),
+    new DataError(`${gone}: cannot be read (ENOENT: no such file or directory, scandir '${gone}')`),
+  );
+  await symlink("nowhere", gone);
+  await assert.rejects(folderContent(folder), /^DataError: .*: cannot be read \(ENOENT: .*gone'\)$/);
+});

@@ -1,0 +1,93 @@
+/** Entries of a folder, told apart without opening any that could block. */
+import { constants, type Stats } from "node:fs";
+import { open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../../errors.ts";
+import { recogniseFormat } from "../../image/files/format.ts";
+import { byCodePoint } from "./codePoints.ts";
+import { isHidden } from "./imageNames.ts";
+import type { OddEntry } from "./skippedFile.ts";
+
+/** A regular file, as the system tells of it without opening it. */
+export interface FileEntry {
+  /** Relative to the root, with `/` between folders. */
+  readonly path: string;
+  readonly bytes: number;
+  /** When content and inode changed last, in milliseconds since 1970. */
+  readonly modifiedMs: number;
+  readonly changedMs: number;
+}
+
+/** What a folder holds, each list by code point. */
+export interface FolderEntries {
+  /** Paths relative to the root. */
+  readonly folders: readonly string[];
+  readonly files: readonly FileEntry[];
+  readonly odd: readonly OddEntry[];
+}
+
+type Entry = { readonly folder: string } | { readonly file: FileEntry } | { readonly odd: OddEntry };
+
+/** Entries that the system is asked about at a time. */
+const atATime = 64;
+
+/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is an odd entry. Throws the signal's reason if that is aborted. */
+export async function listEntries(root: string, folder: string, signal?: AbortSignal): Promise<FolderEntries> {
+  const entries: Entry[] = [];
+  try {
+    const names = (await readdir(join(root, folder))).sort(byCodePoint);
+    for (let at = 0; at < names.length; at += atATime) {
+      signal?.throwIfAborted();
+      const some = names.slice(at, at + atATime);
+      entries.push(...(await Promise.all(some.map((name) => tellEntry(root, folder, name)))));
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    entries.push({ odd: { path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) } });
+  }
+  return {
+    folders: entries.flatMap((entry) => ("folder" in entry ? entry.folder : [])),
+    files: entries.flatMap((entry) => ("file" in entry ? entry.file : [])),
+    odd: entries.flatMap((entry) => ("odd" in entry ? entry.odd : [])),
+  };
+}
+
+async function tellEntry(root: string, folder: string, name: string): Promise<Entry> {
+  const path = folder === "" ? name : `${folder}/${name}`;
+  if (isHidden(name)) return { odd: { path, reason: "hidden", detail: "a hidden entry, or one made by the system" } };
+  try {
+    const stats = await stat(join(root, path));
+    if (stats.isDirectory()) return { folder: path };
+    if (!stats.isFile()) return { odd: { path, reason: "special", detail: specialKind(stats) } };
+    return { file: { path, bytes: stats.size, modifiedMs: stats.mtimeMs, changedMs: stats.ctimeMs } };
+  } catch (error) {
+    // Node.js puts this character where a name is not UTF-8, and then does not find it.
+    const detail = name.includes("\ufffd") ? "a name that is not UTF-8" : systemReason(error);
+    return { odd: { path, reason: "unreadableEntry", detail } };
+  }
+}
+
+function specialKind(stats: Stats): string {
+  if (stats.isFIFO()) return "a pipe";
+  return stats.isSocket() ? "a socket" : "a device";
+}
+
+/** The system's reason without the path, which is said anyway. */
+export function systemReason(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return "a link to something that is not there, or gone meanwhile";
+  if (code === "ELOOP") return "a link that leads to itself";
+  return messageOf(error).replace(/, \w+ '.*'$/s, "");
+}
+
+/** What a file is by its first bytes: a format that is read, or `other`. Throws what the system says if it cannot be read. */
+export async function peekFormat(path: string): Promise<ReturnType<typeof recogniseFormat>> {
+  // A file that has become a pipe meanwhile must not block.
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
+    return recogniseFormat(buffer.subarray(0, bytesRead));
+  } finally {
+    await handle.close();
+  }
+}

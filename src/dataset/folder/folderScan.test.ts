@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
+import { DataError } from "../../errors.ts";
+import { scanFolder } from "./folderScan.ts";
+
+async function assertRefused(files: Files, message: RegExp): Promise<void> {
+  await withFolder(files, async (root) => {
+    await assert.rejects(scanFolder(root), (error: unknown) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+describe("scanFolder: parts and classes", () => {
+  test("a folder for each class, searched to any depth, with size and times of each file", async () => {
+    const files = { "dog/b.PNG": "", "dog/a.jpg": "four", "cat/x/y/1.jpeg": "", "cat/x-1.webp": "", "cat/x.gif": "" };
+    await withFolder(files, async (root) => {
+      const scan = await scanFolder(root);
+      assert.deepEqual(pathsOf(scan), {
+        "whole:cat": ["cat/x-1.webp", "cat/x.gif", "cat/x/y/1.jpeg"],
+        "whole:dog": ["dog/a.jpg", "dog/b.PNG"],
+      });
+      assert.deepEqual([scan.root, scan.odd], [root, []]);
+      const { size, mtimeMs, ctimeMs } = await stat(join(root, "dog/a.jpg"));
+      const expected = { path: "dog/a.jpg", bytes: size, modifiedMs: mtimeMs, changedMs: ctimeMs };
+      assert.deepEqual(scan.parts[0]?.classes[1]?.pictures[0], expected);
+      assert.equal(size, 4);
+    });
+  });
+
+  test("folders for parts, in any case and by their other names; all else at the top is outside", async () => {
+    for (const validation of ["val", "Valid", "VALIDATION"]) {
+      const files = { "TEST/a/1.jpg": "", [`${validation}/a/1.jpg`]: "", "Train/a/1.jpg": "", "Train/1.jpg": "" };
+      await withFolder({ ...files, "other/1.jpg": "", "top.jpg": "" }, async (root) => {
+        const scan = await scanFolder(root);
+        assert.deepEqual(
+          scan.parts.map(({ name, folder }) => [name, folder]),
+          [
+            ["train", "Train"],
+            ["validation", validation],
+            ["test", "TEST"],
+          ],
+        );
+        assert.deepEqual(
+          scan.odd.map(({ path, reason }) => [path, reason]),
+          ["Train/1.jpg", "other", "top.jpg"].map((path) => [path, "outsideClass"]),
+        );
+      });
+    }
+  });
+
+  test("parts without one for training, or two for the same", async () => {
+    await assertRefused(
+      { "val/a/1.jpg": "", "test/a/1.jpg": "" },
+      /expected a folder train beside test and val, got none; name /,
+    );
+    await assertRefused(
+      { "train/a/1.jpg": "", "val/a/1.jpg": "", "valid/a/1.jpg": "" },
+      /one folder for validation, got val and valid; put/,
+    );
+  });
+
+  test("what is no folder", async () => {
+    await withFolder({ file: "" }, async (root) => {
+      await assert.rejects(
+        scanFolder(join(root, "file")),
+        /file: expected a folder of pictures \(.*\), but it is not a folder$/,
+      );
+      await assert.rejects(scanFolder(join(root, "none")), /none: expected a folder .*, but there is no such folder$/);
+    });
+  });
+
+  test("decomposed names are composed, and such a class is one; classes are in the order of code points", async () => {
+    const files = { "e\u0301/1.jpg": "", "\u00e9/2.jpg": "", "z/1.jpg": "", "\u{1f600}/1.jpg": "", "\uff5e/1.jpg": "" };
+    await withFolder(files, async (root) => {
+      const scan = await scanFolder(root);
+      const names = scan.parts[0]?.classes.map(({ name }) => name);
+      assert.deepEqual(names, ["z", "\u00e9", "\uff5e", "\u{1f600}"]);
+      assert.deepEqual(pathsOf(scan)["whole:\u00e9"], ["e\u0301/1.jpg", "\u00e9/2.jpg"]);
+    });
+  });
+});

@@ -1,0 +1,161 @@
+/** Splits, classes and images of a folder. */
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { DataError } from "../../errors.ts";
+import { byCodePoint, sortedByPath } from "./codePoints.ts";
+import { type FileEntry, type FolderEntries, listEntries, systemReason } from "./folderEntries.ts";
+import { ancestorsOf, enter, type Search, searchFolder } from "./folderSearch.ts";
+import type { OddEntry } from "./skippedFile.ts";
+
+/** A part of a data set; `whole` where there are no folders for parts. */
+export type PartName = "whole" | "train" | "validation" | "test";
+
+/** A class: a folder, with all pictures below it. */
+export interface ScannedClass {
+  /** The folder's name in Unicode's form NFC. */
+  readonly name: string;
+  /** By path; none if the folder is empty. */
+  readonly pictures: readonly FileEntry[];
+}
+
+/** The whole of a data set, or what it has for one purpose. */
+export interface ScannedPart {
+  readonly name: PartName;
+  /** Relative to the root; empty for `whole`. */
+  readonly folder: string;
+  /** By name, in the order of code points. */
+  readonly classes: readonly ScannedClass[];
+}
+
+/** A folder of pictures: all that is in it, before any picture is opened. */
+export interface FolderScan {
+  /** Absolute path. */
+  readonly root: string;
+  /** `whole` alone; or `train`, and `validation` and `test` if they are there, in this order. */
+  readonly parts: readonly ScannedPart[];
+  /** By path. */
+  readonly odd: readonly OddEntry[];
+}
+
+/** Names of folders for parts, in lower case. */
+const partNames: ReadonlyMap<string, PartName> = new Map([
+  ["train", "train"],
+  ["val", "validation"],
+  ["valid", "validation"],
+  ["validation", "validation"],
+  ["test", "test"],
+]);
+const partOrder: readonly PartName[] = ["train", "validation", "test"];
+
+/** What a folder of pictures looks like, for messages. */
+export const expectedLayout = "a folder for each class, directly in it or in its folders train, val and test";
+
+/**
+ * Looks through a folder of pictures: a folder for each class, directly in it, or in its folders `train`, `val` (`valid`, `validation`) and
+ * `test`, in upper or lower case. Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
+ * folder twice. Nothing is opened but folders, and files whose name is not that of a picture.
+ *
+ * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training; the signal's
+ * reason if that is aborted.
+ */
+export async function scanFolder(folder: string, signal?: AbortSignal): Promise<FolderScan> {
+  const root = resolve(folder);
+  await requireFolder(folder, root);
+  const ancestors = await ancestorsOf(root);
+  const top = await listEntries(root, "", signal);
+  const unreadable = top.odd.find(({ path }) => path === ".");
+  if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
+  const partFolders = findParts(folder, top.folders);
+  const odd =
+    partFolders.size === 0 ? [...top.odd] : [...top.odd, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
+  const parts: ScannedPart[] = [];
+  if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, odd, signal }, "whole", "", top));
+  for (const name of partOrder) {
+    const path = partFolders.get(name);
+    if (path === undefined) continue;
+    const search = { root, seen: new Set(ancestors), odd, signal };
+    if (!(await enter(search, path))) continue;
+    const entries = await listEntries(root, path, signal);
+    for (const entry of entries.odd) odd.push(entry);
+    parts.push(await scanPart({ root, ancestors: search.seen, odd, signal }, name, path, entries));
+  }
+  return { root, parts, odd: sortedByPath(odd) };
+}
+
+async function requireFolder(folder: string, root: string): Promise<void> {
+  const problem = await stat(root).then(
+    (stats) => (stats.isDirectory() ? undefined : "it is not a folder"),
+    (error: unknown) => (isMissing(error) ? "there is no such folder" : systemReason(error)),
+  );
+  if (problem !== undefined)
+    throw new DataError(`${folder}: expected a folder of pictures (${expectedLayout}), but ${problem}`);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** Folders for parts, by part; none if the folders are classes. */
+function findParts(folder: string, folders: readonly string[]): ReadonlyMap<PartName, string> {
+  const found = new Map<PartName, string>();
+  for (const path of folders) {
+    const name = partNames.get(path.toLowerCase());
+    if (name === undefined) continue;
+    const other = found.get(name);
+    if (other !== undefined)
+      throw new DataError(`${folder}: expected one folder for ${name}, got ${other} and ${path}; put them together`);
+    found.set(name, path);
+  }
+  if (found.size === 0 || found.has("train")) return found;
+  const names = [...found.values()].join(" and ");
+  throw new DataError(
+    `${folder}: expected a folder train beside ${names}, got none; name the folder of the training pictures train, or, ` +
+      "if what is there are classes, give them other names",
+  );
+}
+
+function outsideFolders({ folders }: FolderEntries, parts: ReadonlyMap<PartName, string>): readonly OddEntry[] {
+  const taken = new Set(parts.values());
+  return folders
+    .filter((path) => !taken.has(path))
+    .map((path) => ({ path, reason: "outsideClass", detail: "a folder beside those for training and testing" }));
+}
+
+function outsideFiles({ files }: FolderEntries): readonly OddEntry[] {
+  return files.map(({ path }) => ({
+    path,
+    reason: "outsideClass",
+    detail: "a file that is not in the folder of a class",
+  }));
+}
+
+interface ScanContext {
+  readonly root: string;
+  readonly ancestors: ReadonlySet<string>;
+  readonly odd: OddEntry[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A part whose class folders are among `entries`. Folders whose names are the same in form NFC are one class. */
+async function scanPart(
+  { root, ancestors, odd, signal }: ScanContext,
+  name: PartName,
+  folder: string,
+  entries: FolderEntries,
+): Promise<ScannedPart> {
+  for (const entry of outsideFiles(entries)) odd.push(entry);
+  const found = new Map<string, { readonly search: Search; readonly pictures: FileEntry[] }>();
+  for (const path of entries.folders) {
+    const className = basename(path).normalize("NFC");
+    const { search, pictures } = found.get(className) ?? {
+      search: { root, seen: new Set(ancestors), odd, signal },
+      pictures: [],
+    };
+    found.set(className, { search, pictures });
+    await searchFolder(search, path, pictures);
+  }
+  const classes = [...found]
+    .map(([className, { pictures }]) => ({ name: className, pictures: sortedByPath(pictures) }))
+    .sort((a, b) => byCodePoint(a.name, b.name));
+  return { name, folder, classes };
+}

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { pathsOf, picture, withFolder } from "../../../test/pictureFolders.ts";
+import { writeFiles } from "../../../test/writeFiles.ts";
+import { type FolderScan, scanFolder } from "./folderScan.ts";
+
+function oddOf({ odd }: FolderScan): readonly string[] {
+  return odd.map(({ path, reason, detail }) => `${path}: ${reason}: ${detail}`);
+}
+
+describe("searchFolder: what is no picture", () => {
+  test("hidden entries and those of systems, files without a picture, folders named like one", async () => {
+    const png = await picture(1);
+    const files = {
+      "a/.hidden.jpg": "",
+      ".git/x/1.jpg": "",
+      "a/__MACOSX/1.jpg": "",
+      "a/@eaDir/1.jpg": "",
+      "a/Thumbs.db": "",
+      "a/desktop.ini": "",
+      "a/notes.txt": "BMW", // the first bytes of a BMP file
+      "a/image": png,
+      "a/image.backup": png,
+      "a/scan.TIFF": "not read, but meant as a picture",
+      "a/x.jpg/1.png": png,
+      "b/": "",
+    };
+    await withFolder(files, async (root) => {
+      const scan = await scanFolder(root);
+      assert.deepEqual(pathsOf(scan), {
+        "whole:a": ["a/image", "a/image.backup", "a/scan.TIFF", "a/x.jpg/1.png"],
+        "whole:b": [],
+      });
+      const hidden = [".git", "a/.hidden.jpg", "a/@eaDir", "a/Thumbs.db", "a/__MACOSX", "a/desktop.ini"];
+      assert.deepEqual(
+        scan.odd.filter(({ reason }) => reason === "hidden").map(({ path }) => path),
+        hidden,
+      );
+      assert.deepEqual(
+        oddOf(scan).filter((line) => !line.includes("hidden")),
+        ["a/notes.txt: notPicture: a BMP image", "a/x.jpg: pictureNamedFolder: a folder"],
+      );
+    });
+  });
+
+  test("pipes and sockets are not opened, whatever their name", { timeout: 20_000 }, async () => {
+    await withFolder({ "a/1.jpg": "", "b/": "" }, async (root) => {
+      execFileSync("mkfifo", [join(root, "pipe"), join(root, "a/pipe.jpg"), join(root, "a/pipe")]);
+      const server = createServer().listen(join(root, "b/s"));
+      try {
+        await symlink("/dev/zero", join(root, "b/zero.jpg"));
+        const scan = await scanFolder(root);
+        assert.deepEqual(pathsOf(scan), { "whole:a": ["a/1.jpg"], "whole:b": [] });
+        const special = [
+          "a/pipe: special: a pipe",
+          "a/pipe.jpg: special: a pipe",
+          "b/s: special: a socket",
+          "b/zero.jpg: special: a device",
+          "pipe: special: a pipe",
+        ];
+        assert.deepEqual(oddOf(scan), special);
+      } finally {
+        server.close();
+      }
+    });
+  });
+
+  test("a file that cannot be found by its name, and one that cannot be opened", async () => {
+    await withFolder({ "a/1.jpg": "" }, async (root) => {
+      await symlink("nowhere", join(root, "a/broken.jpg"));
+      await symlink("self.jpg", join(root, "a/self.jpg"));
+      await writeFile(Buffer.concat([Buffer.from(join(root, "a/")), Buffer.of(0xe9), Buffer.from(".jpg")]), "");
+      assert.deepEqual(oddOf(await scanFolder(root)), [
+        "a/broken.jpg: unreadableEntry: a link to something that is not there, or gone meanwhile",
+        "a/self.jpg: unreadableEntry: a link that leads to itself",
+        "a/\ufffd.jpg: unreadableEntry: a name that is not UTF-8",
+      ]);
+    });
+  });
+
+  const asRoot = process.getuid?.() === 0 && "root may read everything";
+  test("a folder and a file without permission", { skip: asRoot }, async () => {
+    await withFolder({ "a/1.jpg": "", "a/unnamed": "", "a/shut/1.jpg": "" }, async (root) => {
+      await chmod(join(root, "a/shut"), 0);
+      await chmod(join(root, "a/unnamed"), 0);
+      const odd = oddOf(await scanFolder(root));
+      await chmod(join(root, "a/shut"), 0o700);
+      assert.deepEqual(odd, [
+        "a/shut: unreadableEntry: EACCES: permission denied",
+        "a/unnamed: unreadableEntry: EACCES: permission denied",
+      ]);
+    });
+  });
+});
+
+describe("searchFolder: links", () => {
+  test("linked files and folders are followed", async () => {
+    await withFolder({ "elsewhere/1.jpg": "", "data/a/": "", "data/b/2.jpg": "" }, async (root) => {
+      await symlink("../../elsewhere/1.jpg", join(root, "data/a/one.jpg"));
+      await symlink("../../elsewhere", join(root, "data/a/more"));
+      await symlink("../elsewhere", join(root, "data/c"));
+      const scan = await scanFolder(join(root, "data"));
+      assert.deepEqual(pathsOf(scan), {
+        "whole:a": ["a/more/1.jpg", "a/one.jpg"],
+        "whole:b": ["b/2.jpg"],
+        "whole:c": ["c/1.jpg"],
+      });
+      assert.deepEqual(scan.odd, []);
+    });
+  });
+
+  test("loops, links to what the folder lies in, and a folder reached in many ways", { timeout: 60_000 }, async () => {
+    await withFolder({ "data/a/1.jpg": "", "data/b/0/1.jpg": "", "beside/1.jpg": "" }, async (root) => {
+      const data = join(root, "data");
+      for (const [target, path] of [
+        [".", "a/self"],
+        ["..", "a/up"],
+        ["../..", "a/above"],
+        ["/", "a/top"],
+      ] as const)
+        await symlink(target, join(data, path));
+      // 2^30 ways to the innermost folder.
+      let folder = join(data, "b/0");
+      for (let depth = 0; depth < 30; depth++) {
+        await mkdir(join(folder, "next"));
+        await symlink("next", join(folder, "same"));
+        folder = join(folder, "next");
+      }
+      await writeFiles(folder, [["last.jpg", ""]]);
+      const scan = await scanFolder(data);
+      const paths = pathsOf(scan);
+      assert.deepEqual(paths["whole:a"], ["a/1.jpg"]);
+      assert.deepEqual(paths["whole:b"], ["b/0/1.jpg", `b/0/${"next/".repeat(30)}last.jpg`]);
+      assert.ok(scan.odd.every(({ reason }) => reason === "repeatedFolder"));
+      assert.deepEqual(
+        scan.odd.slice(0, 4).map(({ path }) => path),
+        ["a/above", "a/self", "a/top", "a/up"],
+      );
+      assert.equal(scan.odd.length, 4 + 30);
+    });
+  });
+
+  test("a part that is a link to another is read as it is; one that leads to the top is not", async () => {
+    await withFolder({ "train/a/1.jpg": "" }, async (root) => {
+      await symlink("train", join(root, "val"));
+      await symlink(".", join(root, "test"));
+      const scan = await scanFolder(root);
+      assert.deepEqual(pathsOf(scan), { "train:a": ["train/a/1.jpg"], "validation:a": ["val/a/1.jpg"] });
+      assert.deepEqual(
+        scan.odd.map(({ path, reason }) => [path, reason]),
+        [["test", "repeatedFolder"]],
+      );
+    });
+  });
+});

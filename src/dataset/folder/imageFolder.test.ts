@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { type Files, withFolder } from "../../../test/pictureFolders.ts";
+import { DataError } from "../../errors.ts";
+import { type ImageFolderOptions, listImageFolder, listTestFolder } from "./imageFolder.ts";
+import type { ImageListing, ListedImage } from "./imageListing.ts";
+import { countSetAside } from "./splitFolder.ts";
+
+/** Empty files: names are enough, no picture is opened. */
+function named(folder: string, count: number): Files {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`${folder}/${i}.jpg`, ""]));
+}
+
+function list(files: Files, options?: ImageFolderOptions): Promise<ImageListing> {
+  return withFolder(files, (root) => listImageFolder(root, options));
+}
+
+function paths(images: readonly ListedImage[] | undefined): readonly string[] | undefined {
+  return images?.map(({ path }) => path);
+}
+
+async function assertRefused(listing: Promise<ImageListing>, message: RegExp): Promise<void> {
+  await assert.rejects(listing, (error: unknown) => {
+    assert.ok(error instanceof DataError, String(error));
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+describe("listImageFolder with folders for parts", () => {
+  const train = { ...named("train/b", 3), ...named("train/a", 2), "train/a/x/y.png": "" };
+
+  test("three parts: each by class and path", async () => {
+    const listing = await list({ ...train, ...named("val/a", 1), ...named("test/b", 2) });
+    assert.deepEqual(listing.classNames, ["a", "b"]);
+    assert.deepEqual(listing.train, [
+      { path: "train/a/0.jpg", label: 0 },
+      { path: "train/a/1.jpg", label: 0 },
+      { path: "train/a/x/y.png", label: 0 },
+      { path: "train/b/0.jpg", label: 1 },
+      { path: "train/b/1.jpg", label: 1 },
+      { path: "train/b/2.jpg", label: 1 },
+    ]);
+    assert.deepEqual(listing.validation, [{ path: "val/a/0.jpg", label: 0 }]);
+    assert.deepEqual(listing.test, [
+      { path: "test/b/0.jpg", label: 1 },
+      { path: "test/b/1.jpg", label: 1 },
+    ]);
+    assert.deepEqual(listing.notes, []);
+  });
+
+  test("one part beside the training part is `test`, whatever its name", async () => {
+    for (const part of ["val", "test"]) {
+      const listing = await list({ ...train, ...named(`${part}/a`, 1) });
+      assert.equal(listing.validation, undefined);
+      assert.deepEqual([listing.train.length, paths(listing.test)], [6, [`${part}/a/0.jpg`]]);
+    }
+  });
+
+  test("a part whose pictures are in no class is left out, and said", async () => {
+    const listing = await list({ ...train, ...named("val/a", 1), "test/1.jpg": "", "test/2.jpg": "" });
+    assert.deepEqual(paths(listing.test), ["val/a/0.jpg"]);
+    assert.deepEqual(listing.notes, [
+      "folders without pictures in classes, left out: 1 (test)",
+      "entries outside of any class, passed over: 2 (test/1.jpg, test/2.jpg)",
+    ]);
+  });
+
+  test("a class that is not trained is named", async () => {
+    const message =
+      /: expected in val no classes but those of train, got c; put training pictures of it into train, or/;
+    await assertRefused(list({ ...train, ...named("val/a", 1), ...named("val/c", 1) }), message);
+    await assertRefused(list({ ...train, "train/c/": "", ...named("val/c", 1) }), message);
+    const { classNames } = await list({ ...train, ...named("val/a", 1), "val/c/": "" });
+    assert.deepEqual(classNames, ["a", "b"]);
+  });
+
+  test("a training part alone is divided as a folder without parts", async () => {
+    const listing = await list({ ...named("train/a", 10), ...named("train/b", 5) });
+    const whole = await list({ ...named("a", 10), ...named("b", 5) });
+    assert.deepEqual(
+      paths(listing.test)?.map((path) => path.slice("train/".length)),
+      paths(whole.test),
+    );
+  });
+});
+
+describe("listImageFolder without folders for parts", () => {
+  test("the pictures that are set aside are these, for each seed", async () => {
+    const files = { ...named("b", 9), ...named("a", 11), ...named("\u{1f600}", 2), ...named("\uff5e", 1) };
+    const aside = async (options: ImageFolderOptions) => paths((await list(files, options)).test);
+    // From this code: they must not change, or a run would be measured by pictures that it was trained with.
+    assert.deepEqual(await aside({}), ["a/1.jpg", "a/8.jpg", "b/2.jpg", "b/4.jpg", "\u{1f600}/0.jpg"]);
+    assert.deepEqual(await aside({ seed: 1 }), ["a/1.jpg", "a/10.jpg", "b/0.jpg", "b/7.jpg", "\u{1f600}/0.jpg"]);
+    assert.deepEqual(await aside({ seed: 1, validationShare: 0.2 }), await aside({ seed: 1 }));
+  });
+
+  test("every picture is in one part; a class's part does not depend on other classes", async () => {
+    const files = { ...named("a", 25), ...named("b", 40) };
+    const { train, test: aside, validation, classNames } = await list(files, { seed: 3 });
+    assert.equal(validation, undefined);
+    assert.deepEqual([...train, ...aside].map(({ path }) => path).sort(), Object.keys(files).sort());
+    for (const part of [train, aside]) {
+      const labels = part.map(({ label }) => label);
+      assert.deepEqual(labels, [...labels].sort());
+      for (const { path, label } of part) assert.equal(path.split("/")[0], classNames[label]);
+    }
+    const other = await list({ ...named("0", 3), ...files }, { seed: 3 });
+    assert.deepEqual(paths(other.test.filter(({ label }) => label > 0)), paths(aside));
+  });
+
+  test("of each class its share, rounded; one at least, never all", async () => {
+    const cases: readonly (readonly [count: number, share: number, aside: number])[] = [
+      [1, 0.5, 0],
+      [2, 0.01, 1],
+      [2, 0.99, 1],
+      [3, 0.99, 2],
+      [7, 0.2, 1],
+      [8, 0.2, 2],
+      [100, 0.2, 20],
+      [100, 0.125, 13],
+    ];
+    for (const [count, share, aside] of cases) assert.equal(countSetAside(count, share), aside, `${count}, ${share}`);
+    const { test: aside } = await list({ ...named("a", 1), ...named("b", 2), ...named("c", 8) });
+    assert.deepEqual(
+      aside.map(({ label }) => label),
+      [1, 2, 2],
+    );
+    for (const validationShare of [0, 1, -0.1, Number.NaN]) {
+      await assert.rejects(
+        list(named("a", 2), { validationShare }),
+        new RegExp(
+          `^ConfigError: validation share: expected a number between 0 and 1, got ${validationShare}; where folders train and val`,
+        ),
+      );
+    }
+  });
+
+  test("what was passed over is told, a line a reason", async () => {
+    const odd = { "c/.x": "", "a/.1": "", "a/.2": "", "a/.3": "", "a/notes.txt": "notes", "top.png": "" };
+    const { notes, classNames, name, root } = await list({ ...named("a", 2), ...named("b", 2), ...odd });
+    assert.deepEqual(classNames, ["a", "b"]);
+    assert.equal(name, root);
+    assert.deepEqual(notes, [
+      "classes without pictures, left out: 1 (c)",
+      "hidden or made by the system, passed over: 4 (a/.1, a/.2, a/.3, …)",
+      "files that are no pictures, passed over: 1 (a/notes.txt)",
+      "entries outside of any class, passed over: 1 (top.png)",
+    ]);
+  });
+
+  test("fewer than two classes, or one picture in each: found and expected are said", async () => {
+    const expected =
+      /: expected a folder for each class, directly in it or in its folders .*, and pictures in at least two; got /;
+    await assertRefused(list({}), expected);
+    await assertRefused(list({}), /got no class with pictures$/);
+    await assertRefused(list({ ...named("a", 2), "b/": "" }), /got pictures of a only$/);
+    await assertRefused(list({ "1.jpg": "", "2.jpg": "" }), /passed over: 2 \(1\.jpg, 2\.jpg\)$/);
+    const vehicles = { ...named("car", 2), ...named("train", 2) };
+    await assertRefused(list(vehicles), /; if train is a class, give its folder another name$/);
+    await assertRefused(list({ ...named("a", 1), ...named("b", 1) }), /expected a class with two pictures or more/);
+    await withFolder({}, (root) => assertRefused(listImageFolder(join(root, "none")), /there is no such folder/));
+  });
+});
+
+describe("listTestFolder", () => {
+  test("every picture, or those of the part to measure by", async () => {
+    const testOf = (files: Files) =>
+      withFolder(files, async (root) => {
+        const { train, validation, test: all, classNames } = await listTestFolder(root);
+        assert.deepEqual([train, validation], [[], undefined]);
+        return [classNames, paths(all)];
+      });
+    assert.deepEqual(await testOf({ ...named("b", 2), ...named("a", 1) }), [
+      ["a", "b"],
+      ["a/0.jpg", "b/0.jpg", "b/1.jpg"],
+    ]);
+    assert.deepEqual(await testOf(named("only", 1)), [["only"], ["only/0.jpg"]]);
+    const parts = { ...named("train/a", 1), ...named("val/b", 1) };
+    assert.deepEqual(await testOf(parts), [["b"], ["val/b/0.jpg"]]);
+    assert.deepEqual(await testOf({ ...parts, ...named("test/c", 1) }), [["c"], ["test/c/0.jpg"]]);
+    await withFolder({ "a/": "" }, (root) =>
+      assertRefused(listTestFolder(root), /at least one; got no class with pictures$/),
+    );
+  });
+});
+
+describe("stopped", () => {
+  test("while it looks through folders, it throws the signal's reason", async () => {
+    const reason = new Error("enough");
+    await withFolder({ ...named("train/a", 2), ...named("train/b", 2) }, async (root) => {
+      for (const list of [listImageFolder, listTestFolder]) {
+        const controller = new AbortController();
+        const listing = list(root, { signal: controller.signal });
+        setImmediate(() => controller.abort(reason));
+        await assert.rejects(listing, (error) => error === reason);
+      }
+    });
+  });
+});

@@ -1,0 +1,162 @@
+/** Image folder as a listing; split where it has no train/ and val/. */
+import { DataError } from "../../errors.ts";
+import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
+import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
+import { firstNames, oddNotes } from "./skippedFile.ts";
+import { type DivideOptions, divide, divisionOf } from "./splitFolder.ts";
+
+/** Default: `defaultDivision`. Aborted, the signal ends it. */
+export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined } & {
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** What a folder is listed for: for training unless `allAsTest` is set. */
+export interface FolderPurpose extends ImageFolderOptions {
+  /** To measure a network by that was trained on something else: all as test pictures, where no folder says which. */
+  readonly allAsTest?: boolean | undefined;
+  /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
+  readonly trainedOn?: string | undefined;
+}
+
+/** Lists a folder of pictures for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
+export async function listFolder(
+  root: string,
+  { allAsTest, trainedOn, ...division }: FolderPurpose,
+): Promise<ImageListing> {
+  if (!allAsTest) return listImageFolder(root, division);
+  if (trainedOn !== undefined) {
+    const listing = await listImageFolder(root, division).catch(unlessData);
+    if (listing && listingDigest(listing) === trainedOn) return listing;
+  }
+  return listTestFolder(root, division);
+}
+
+/** What nothing can be trained on, nothing was. */
+function unlessData(error: unknown): undefined {
+  if (!(error instanceof DataError)) throw error;
+}
+
+/**
+ * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
+ * is the validation part. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
+ * A class or part without pictures is left out, with a note.
+ *
+ * Throws DataError if there is no such folder, there are fewer than two classes, or a class of another part is missing from `train`;
+ * ConfigError if the share is not between 0 and 1.
+ */
+export async function listImageFolder(
+  root: string,
+  { validationShare, seed, signal }: ImageFolderOptions = {},
+): Promise<ImageListing> {
+  const division = divisionOf({ validationShare, seed });
+  const { scan, parts, notes } = await filledParts(root, signal);
+  const training = parts.find(({ name }) => name === "train" || name === "whole");
+  const classNames = training === undefined ? [] : namesOf(training);
+  if (training === undefined || classNames.length < 2) throw tooFewClasses(root, "at least two", scan);
+  const [validation, test] = (["validation", "test"] as const).map((name) => {
+    const part = parts.find((candidate) => candidate.name === name);
+    return part && listOther(root, part, training, classNames);
+  });
+  const listing = { name: scan.root, root: scan.root, classNames, notes };
+  const train = listPart(training, classNames);
+  if (validation && test) return { ...listing, train, validation, test };
+  const only = test ?? validation;
+  if (only) return { ...listing, train, test: only };
+  const divided = divide(train, classNames, division);
+  if (divided.test.length > 0) return { ...listing, ...divided };
+  throw new DataError(
+    `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
+  );
+}
+
+/**
+ * Lists a folder of pictures to measure a trained network by, as `test`; `train` is empty. With folders for parts, it is the one for testing,
+ * else that for validation; otherwise every picture there is.
+ *
+ * Throws DataError if there is no such folder, or no picture in the folder of a class.
+ */
+export async function listTestFolder(
+  root: string,
+  { signal }: Pick<ImageFolderOptions, "signal"> = {},
+): Promise<ImageListing> {
+  const { scan, parts, notes } = await filledParts(root, signal);
+  const part = parts.at(-1); // In the order of scanFolder the one for testing comes last.
+  if (part === undefined) throw tooFewClasses(root, "at least one", scan);
+  const classNames = namesOf(part);
+  return { name: scan.root, root: scan.root, classNames, train: [], test: listPart(part, classNames), notes };
+}
+
+interface FilledParts {
+  readonly scan: FolderScan;
+  readonly parts: readonly ScannedPart[];
+  readonly notes: readonly string[];
+}
+
+/** Parts and classes that have pictures, and notes of all else. */
+async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
+  const scan = await scanFolder(root, signal);
+  const parts = scan.parts.map((part) => ({
+    ...part,
+    classes: part.classes.filter(({ pictures }) => pictures.length > 0),
+  }));
+  const emptyClasses = scan.parts.flatMap(({ folder, classes }) =>
+    classes
+      .filter(({ pictures }) => pictures.length === 0)
+      .map(({ name }) => (folder === "" ? name : `${folder}/${name}`)),
+  );
+  const emptyParts = parts.filter(({ folder, classes }) => folder !== "" && classes.length === 0);
+  const notes = [
+    ...note("classes without pictures, left out", emptyClasses),
+    ...note(
+      "folders without pictures in classes, left out",
+      emptyParts.map(({ folder }) => folder),
+    ),
+    ...oddNotes(scan.odd),
+  ];
+  return { scan, parts: parts.filter(({ classes }) => classes.length > 0), notes };
+}
+
+function note(title: string, names: readonly string[]): readonly string[] {
+  return names.length === 0 ? [] : [`${title}: ${names.length} (${firstNames(names)})`];
+}
+
+function namesOf({ classes }: ScannedPart): readonly string[] {
+  return classes.map(({ name }) => name);
+}
+
+/** By class, then by path. */
+function listPart({ classes }: ScannedPart, classNames: readonly string[]): readonly ListedImage[] {
+  const labels = new Map(classNames.map((name, label) => [name, label]));
+  return classes.flatMap(({ name, pictures }) => {
+    const label = labels.get(name);
+    return label === undefined ? [] : pictures.map(({ path }) => ({ path, label }));
+  });
+}
+
+/** The pictures of a part to measure by, whose classes must be among those of the training part. */
+function listOther(
+  root: string,
+  part: ScannedPart,
+  training: ScannedPart,
+  classNames: readonly string[],
+): readonly ListedImage[] {
+  const unknown = namesOf(part).filter((name) => !classNames.includes(name));
+  if (unknown.length === 0) return listPart(part, classNames);
+  throw new DataError(
+    `${root}: expected in ${part.folder} no classes but those of ${training.folder}, got ${firstNames(unknown)}; ` +
+      `put training pictures of ${unknown.length === 1 ? "it" : "them"} into ${training.folder}, or take ${
+        unknown.length === 1 ? "it" : "them"
+      } out of ${part.folder}`,
+  );
+}
+
+function tooFewClasses(root: string, expected: string, { parts, odd }: FolderScan): DataError {
+  const found = parts.flatMap(({ classes }) => classes);
+  const filled = found.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
+  const count = filled.length === 0 ? "no class with pictures" : `pictures of ${firstNames([...new Set(filled)])} only`;
+  const others = oddNotes(odd).map((line) => `; ${line}`);
+  const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, give its folder another name" : "";
+  return new DataError(
+    `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,
+  );
+}

@@ -1,0 +1,46 @@
+/** What the names of files tell of them. */
+import type { ImageFormat } from "../../image/files/format.ts";
+
+/** Extensions of the formats that are read. */
+const formats: ReadonlyMap<string, ImageFormat> = new Map([
+  ["jpg", "JPEG"],
+  ["jpeg", "JPEG"],
+  ["jpe", "JPEG"],
+  ["jfif", "JPEG"],
+  ["png", "PNG"],
+  ["apng", "PNG"],
+  ["webp", "WebP"],
+  ["gif", "GIF"],
+]);
+
+/** Extensions of pictures that are refused: such a file is meant to be a picture, so it is not passed over in silence. */
+const refused: ReadonlySet<string> = new Set(
+  (
+    "avif avifs bmp cr2 cr3 cur dib dng eps exr hdr heic heics heif hif ico j2k jp2 jpf jpx jxl jxr nef " +
+    "pbm pdf pgm pnm ppm psd raw svg svgz tga tif tiff xcf"
+  ).split(" "),
+);
+
+/** The extension in lower case, without its dot; empty if there is none. */
+export function extensionOf(path: string): string {
+  return /[^/]\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+}
+
+/** The format that a name promises, if it is one that is read. */
+export function formatOfName(path: string): ImageFormat | undefined {
+  return formats.get(extensionOf(path));
+}
+
+/** Whether the extension is that of a picture, of a format that is read or not. */
+export function hasPictureName(path: string): boolean {
+  const extension = extensionOf(path);
+  return formats.has(extension) || refused.has(extension);
+}
+
+/** What systems leave in folders, in lower case. */
+const systemNames: ReadonlySet<string> = new Set(["__macosx", "@eadir", "thumbs.db", "desktop.ini"]);
+
+/** Whether an entry is hidden, or made by a system for itself. */
+export function isHidden(name: string): boolean {
+  return name.startsWith(".") || systemNames.has(name.toLowerCase());
+}

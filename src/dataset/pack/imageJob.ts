@@ -1,0 +1,88 @@
+/** What is done to one picture file on the way into a pack, and what comes of it. */
+import { createHash } from "node:crypto";
+import { DataError, messageOf } from "../../errors.ts";
+import { decodeBytes } from "../../image/files/decode.ts";
+import type { ImageFormat } from "../../image/files/format.ts";
+import { readImageFile } from "../../image/files/readImageFile.ts";
+import type { Image, PixelSize } from "../../image/image.ts";
+import { createFitter, type Fitting } from "../../image/prepare/fitter.ts";
+import { type ColourMoments, momentsOf } from "../../image/prepare/moments.ts";
+
+/** A file to be read. */
+export interface ImageJob {
+  readonly path: string;
+  /** The file's size, if it is known: by it, work is shared out. */
+  readonly bytes?: number | undefined;
+  /** SHA-256 of contents that need not be decoded. */
+  readonly known?: readonly string[] | undefined;
+}
+
+/** A decoded file. */
+export interface WorkedImage {
+  /** What is to be kept, where a fitting is given. */
+  readonly kept?: KeptImage;
+  /** Of the file: upright, before any fitting. */
+  readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
+}
+
+/** The smaller of a picture and the fitted picture, in memory of its own, and its moments. */
+export interface KeptImage {
+  readonly image: Image;
+  readonly moments: ColourMoments;
+}
+
+/** Neither `decoded` nor `error` means that the content is one of those known. */
+export interface ImageOutcome {
+  /** SHA-256 of the file's bytes in hexadecimal; absent if they could not be read. */
+  readonly sha256?: string;
+  readonly decoded?: WorkedImage;
+  /** What is wrong, without the file's name. */
+  readonly error?: string;
+  /** Whether the error is in the file's content, and so will be there again. */
+  readonly isLasting?: boolean;
+}
+
+/** Chunks of jobs as a worker is sent them, and the outcomes as they come back. */
+export interface JobChunk {
+  readonly id: number;
+  readonly jobs: readonly ImageJob[];
+}
+/** Outcomes in the order of the jobs. */
+export interface OutcomeChunk {
+  readonly id: number;
+  readonly outcomes: readonly ImageOutcome[];
+}
+
+/** Makes the function that does such jobs; it never throws for what a file holds. Without a fitting no pixels are kept. */
+export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<ImageOutcome> {
+  const smaller = fitting && createSmaller(fitting);
+  return async ({ path, known }) => {
+    let sha256: string | undefined;
+    try {
+      const bytes = await readImageFile(path);
+      sha256 = createHash("sha256").update(bytes).digest("hex");
+      if (known?.includes(sha256)) return { sha256 };
+      const { image: decoded, format } = await decodeBytes(bytes);
+      const { width, height, channels } = decoded;
+      const source = { format, width, height, channels };
+      if (!smaller) return { sha256, decoded: { source } };
+      const fitted = smaller(decoded);
+      const image = { ...fitted, data: fitted.data.slice() };
+      return { sha256, decoded: { source, kept: { image, moments: momentsOf(image) } } };
+    } catch (error) {
+      const outcome = { error: messageOf(error), isLasting: sha256 !== undefined && error instanceof DataError };
+      return sha256 === undefined ? outcome : { sha256, ...outcome };
+    }
+  };
+}
+
+/** The fitter does nothing to what has been through it: the picture, once its colours are right, and the fitted one become the same input. */
+function createSmaller(fitting: Fitting): (image: Image) => Image {
+  const toColours = createFitter({ ...fitting, fit: { kind: "native" } });
+  const toSize = createFitter(fitting);
+  return (image) => {
+    const coloured = toColours(image);
+    const fitted = toSize(coloured);
+    return fitted.data.length < coloured.data.length ? fitted : coloured;
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * Pictures of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of a picture is
+ * what its fitting leaves of it, or the picture itself where that is smaller.
+ */
+import { createHash } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf, DataError, messageOf } from "../../errors.ts";
+import { isSameSize, type PixelSize } from "../../image/image.ts";
+import { type Fitting, keepingOf, storageKey } from "../../image/prepare/fitter.ts";
+import { averageMoments, type ColourMoments } from "../../image/prepare/moments.ts";
+import type { Split } from "../dataset.ts";
+import { cacheFolder } from "../download/cacheFolder.ts";
+import type { ImageListing, ListedImage } from "../folder/imageListing.ts";
+import { removePackFiles } from "./files.ts";
+import { fillPack } from "./fill.ts";
+import { lockPack } from "./lock.ts";
+import { closePixels, type PackPixels } from "./pixels.ts";
+import { createPackRoom, markUsed, packLimit } from "./room.ts";
+import { type PackedImage, packSplit } from "./split.ts";
+import { type ListedFiles, lookAtFiles, openState, type PackState } from "./state.ts";
+
+/** What of pictures is packed, where, and how. */
+export interface PackOptions {
+  readonly fitting: Fitting;
+  /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
+  readonly cacheDir?: string | undefined;
+  /** Bytes of all packs together. Default: `ALEXNET_PACK_LIMIT` in GB, or 100 GB. */
+  readonly limitBytes?: number | undefined;
+  /** Default: one a core. */
+  readonly threads?: number | undefined;
+  /** The share of all files that may be unreadable. Default: 0.01. */
+  readonly maxBad?: number | undefined;
+  /** Aborted, it ends packing; what is packed stays. */
+  readonly signal?: AbortSignal | undefined;
+  /** Files looked at so far, out of all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** What people should know, such as that another process packs the same folder. */
+  readonly onMessage?: ((message: string) => void) | undefined;
+}
+
+/** A file that is left out. */
+export interface BadImage {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** A listing's pictures, ready to be cut into batches. */
+export interface Packed {
+  readonly train: Split;
+  readonly validation?: Split;
+  readonly test: Split;
+  /** 3 if any picture is in colour. */
+  readonly channels: 1 | 3;
+  /** The size that all stored pictures have, if it is one. */
+  readonly imageSize: PixelSize | undefined;
+  /** Of the stored training pictures; undefined if there are none. */
+  readonly moments: ColourMoments | undefined;
+  /** Files that cannot be read; they are in no split. */
+  readonly bad: readonly BadImage[];
+  /** After this, no picture can be read. */
+  close(): Promise<void>;
+}
+
+const FORMAT = 2;
+/** The share of all files that may be unreadable, unless something else is said. */
+export const defaultMaxBad = 0.01;
+
+/**
+ * Packs a listing's pictures, as far as that has not been done before: only files that are new or have changed are read.
+ *
+ * Throws DataError if too many files cannot be read, or if there is no room; the signal's reason if that is aborted.
+ */
+export async function packListing(listing: ImageListing, options: PackOptions): Promise<Packed> {
+  const root = await realpath(listing.root).catch((cause: unknown) => {
+    throw new DataError(`${listing.root}: the folder cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  const fitting = keepingOf(options.fitting);
+  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(fitting) });
+  const key = createHash("sha256").update(title).digest("hex").slice(0, 16);
+  const folder = join(cacheFolder("packs", options), key);
+  const unlock = await lockPack(folder, listing.root, options);
+  try {
+    await markUsed(folder);
+    const listed = await lookAtFiles(listing, options.signal);
+    const state = await openOrRenew(folder, title, listed, options);
+    try {
+      const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
+      await fillPack(state, listed, { ...options, fitting, makeRoom });
+      const bad = badImages(listed, state, options.maxBad ?? defaultMaxBad);
+      return packedOf(listing, listed, state, bad);
+    } catch (error) {
+      await closePixels(state.files.pixels);
+      throw error;
+    } finally {
+      await state.files.close();
+    }
+  } finally {
+    await unlock();
+  }
+}
+
+async function openOrRenew(
+  folder: string,
+  title: string,
+  listed: ListedFiles,
+  { onMessage }: PackOptions,
+): Promise<PackState> {
+  try {
+    return await openState(folder, title, listed);
+  } catch (error) {
+    // If it cannot be written, it cannot be made anew either.
+    if (!(error instanceof DataError) || codeOf(error.cause) !== "") throw error;
+    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it anew`);
+    await removePackFiles(folder);
+    return openState(folder, title, listed);
+  }
+}
+
+const NAMED_FILES = 5;
+
+/** Throws DataError if they are more than the share of all. */
+function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxShare: number): readonly BadImage[] {
+  const bad = Array.from(errors, ([position, reason]) => ({ path: paths[position] as string, reason }));
+  bad.sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (bad.length <= maxShare * paths.length) return bad;
+  const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;
+  const named = bad.slice(0, NAMED_FILES).map(({ path, reason }) => `\n  ${path}: ${reason}`);
+  throw new DataError(
+    `${root}: expected at most ${percent(maxShare)} of the pictures to be unreadable, got ${bad.length} of ${paths.length} (${percent(bad.length / paths.length)}); ` +
+      `see all with \`alexnet check ${root}\` and replace or remove them, or allow more with --max-bad; the first are:${named.join("")}`,
+  );
+}
+
+function packedOf(listing: ImageListing, listed: ListedFiles, state: PackState, bad: readonly BadImage[]): Packed {
+  const { pixels } = state.files;
+  const idOf = ({ path }: ListedImage) => state.contents[listed.positions.get(path) as number] as number;
+  const splitOf = (images: readonly ListedImage[]) => {
+    const good = images.filter((image) => idOf(image) >= 0);
+    const packed = packedImages(good, idOf, state);
+    return packSplit({ pixels, root: listing.root, length: good.length, images: packed });
+  };
+  const { train, validation, test } = listing;
+  const stored = state.contents.filter((id) => id >= 0);
+  let imageSize: PixelSize | undefined;
+  let [isOneSize, channels]: [boolean, 1 | 3] = [true, 1];
+  for (const id of stored) {
+    const picture = state.table.get(id);
+    imageSize ??= { width: picture.width, height: picture.height };
+    isOneSize &&= isSameSize(imageSize, picture);
+    if (picture.channels === 3) channels = 3;
+  }
+  const validationSplit = validation && splitOf(validation);
+  return {
+    train: splitOf(train),
+    ...(validationSplit && { validation: validationSplit }),
+    test: validationSplit && validation === test ? validationSplit : splitOf(test),
+    channels,
+    imageSize: isOneSize ? imageSize : undefined,
+    moments: averageMoments(trainingMoments(train.map(idOf), state), channels),
+    bad,
+    close: closerOf(pixels),
+  };
+}
+
+/** Made apart, so that it does not keep alive what the splits were made from. */
+function closerOf(pixels: PackPixels): () => Promise<void> {
+  return () => closePixels(pixels);
+}
+
+function* packedImages(
+  images: readonly ListedImage[],
+  idOf: (image: ListedImage) => number,
+  { table }: PackState,
+): Generator<PackedImage> {
+  for (const image of images) yield { path: image.path, label: image.label, picture: table.get(idOf(image)) };
+}
+
+function* trainingMoments(ids: readonly number[], { table }: PackState): Generator<ColourMoments> {
+  for (const id of ids) if (id >= 0) yield table.get(id).moments;
+}

@@ -1,0 +1,135 @@
+/** How much packs may take of the disk, and how the ones used longest ago make room. A pack is a folder of `packs/`, and can go at any time. */
+import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { lockDirectory } from "../../directoryLock.ts";
+import { ConfigError, DataError } from "../../errors.ts";
+import { writing } from "./files.ts";
+
+const DEFAULT_LIMIT = 100e9;
+/** What is left free on the disk: this share of it, and at most so many bytes. */
+const FREE_SHARE = 0.05;
+const FREE_BYTES = 1e9;
+/** Bytes after which the disk is looked at again: others write to it too. */
+const STEP_BYTES = 64e6;
+/** An estimate counts from so many pictures on, and if it is over by this. */
+const ESTIMATE_PICTURES = 200;
+const ESTIMATE_MARGIN = 1.25;
+
+/** Bytes that all packs may have together, as `ALEXNET_PACK_LIMIT` says in GB, or 100 GB. Throws ConfigError if that is no number. */
+export function packLimit(limit: string | undefined = process.env["ALEXNET_PACK_LIMIT"]): number {
+  if (limit === undefined || limit === "") return DEFAULT_LIMIT;
+  const gigabytes = Number(limit);
+  if (gigabytes > 0) return gigabytes * 1e9;
+  throw new ConfigError(`ALEXNET_PACK_LIMIT: expected a number of gigabytes, got ${limit}`);
+}
+
+/** Marks a pack as used now. */
+export async function markUsed(folder: string): Promise<void> {
+  await writing(folder, () => writeFile(usedFile(folder), "used\n"));
+}
+
+function usedFile(folder: string): string {
+  return join(folder, "used");
+}
+
+/** How far a pack has come. */
+export interface PackProgress {
+  /** Bytes of its pixels. */
+  readonly held: number;
+  /** Of those to be added now. */
+  readonly more: number;
+  /** Pictures of this call so far, the bytes that they have added, and how many are left. */
+  readonly done: number;
+  readonly added: number;
+  readonly left: number;
+}
+
+/**
+ * Makes the function to call before a pack in `folder` grows: it removes what must make room for it.
+ *
+ * That throws DataError, with the remedies, if there is no room, or as soon as it is clear that there will be none.
+ */
+export function createPackRoom(folder: string, limitBytes: number): (progress: PackProgress) => Promise<void> {
+  let granted = 0;
+  return async ({ held, more, done, added, left }) => {
+    const bytes = held + more;
+    if (bytes <= granted) return;
+    const expected = done < ESTIMATE_PICTURES ? bytes : bytes + (added / done) * left;
+    const tried = new Set<string>();
+    for (;;) {
+      const others = await otherPacks(folder);
+      const room = await roomIn(folder, limitBytes, held, others);
+      if (bytes > room.most || expected > ESTIMATE_MARGIN * room.most) throw full(folder, expected, room.most);
+      granted = Math.min(room.now, bytes + STEP_BYTES);
+      if (bytes <= granted) return;
+      const oldest = others.find((pack) => !tried.has(pack.folder));
+      if (!oldest) throw full(folder, expected, room.now);
+      tried.add(oldest.folder);
+      await removePack(oldest.folder);
+    }
+  };
+}
+
+interface PackSize {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly usedMs: number;
+}
+
+/** Bytes that packs leave free on a disk of so many. */
+export function reserveOf(diskBytes: number): number {
+  return Math.min(FREE_SHARE * diskBytes, FREE_BYTES);
+}
+
+/** What a pack that holds `held` bytes may grow to: beside the others, and at most, in their place. */
+async function roomIn(folder: string, limit: number, held: number, others: readonly PackSize[]) {
+  const { bavail, blocks, bsize } = await writing(folder, () => statfs(folder));
+  const free = bavail * bsize - reserveOf(blocks * bsize);
+  const taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { now: Math.min(limit - taken, held + free), most: Math.min(limit, held + free + taken) };
+}
+
+/** The one used longest ago first. */
+async function otherPacks(folder: string): Promise<PackSize[]> {
+  const packs = dirname(folder);
+  const names = (await readdir(packs)).filter((name) => name !== basename(folder));
+  const sizes = await Promise.all(names.map((name) => packSize(join(packs, name))));
+  return sizes.sort((a, b) => a.usedMs - b.usedMs);
+}
+
+async function packSize(folder: string): Promise<PackSize> {
+  const find = (file: string) => stat(file).catch(() => undefined);
+  const names = await readdir(folder).catch((): string[] => []);
+  const sizes = await Promise.all(names.map(async (name) => (await find(join(folder, name)))?.size ?? 0));
+  const used = folder.endsWith(removedSuffix) ? undefined : await find(usedFile(folder));
+  return { folder, bytes: sizes.reduce((sum, size) => sum + size, 0), usedMs: used?.mtimeMs ?? 0 };
+}
+
+/** Removes a pack that no process is writing. Whoever wants to lock it while that happens finds it gone, or the lock taken. */
+async function removePack(folder: string): Promise<void> {
+  try {
+    const lock = await lockDirectory(folder);
+    if (!("unlock" in lock)) return;
+    const gone = `${folder}${removedSuffix}`;
+    await rm(gone, { recursive: true, force: true });
+    await rename(folder, gone);
+    await lock.unlock();
+    await rm(gone, { recursive: true, force: true });
+  } catch {
+    // It went by other hands, or cannot go: then it makes no room, and that is told.
+  }
+}
+
+/** What a process that died while it removed a pack has left is the first to go. */
+const removedSuffix = ".removed";
+
+function full(folder: string, needed: number, available: number): DataError {
+  return new DataError(
+    `${folder}: the decoded pictures need about ${gigabytes(needed)}, and there is room for ${gigabytes(Math.max(available, 0))}; ` +
+      "free some space, raise the limit (ALEXNET_PACK_LIMIT, in GB), keep them on another disk (XDG_CACHE_HOME), or take a smaller input",
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toPrecision(3)} GB`;
+}

@@ -1,0 +1,153 @@
+/** A split whose pictures lie in the pixels of a pack. */
+import { join } from "node:path";
+import type { Image } from "../../image/image.ts";
+import type { Split } from "../dataset.ts";
+import { type PackPixels, type Place, readPicture, startReading } from "./pixels.ts";
+import type { StoredPicture } from "./table.ts";
+
+/** A picture of a split. */
+export interface PackedImage {
+  /** Relative to the root. */
+  readonly path: string;
+  readonly label: number;
+  readonly picture: StoredPicture;
+}
+
+/** Numbers of a split's pictures, one a picture. */
+interface Columns {
+  readonly part: Uint16Array;
+  readonly offset: Float64Array;
+  readonly width: Uint32Array;
+  readonly height: Uint32Array;
+  readonly channels: Uint8Array;
+  readonly label: Int32Array;
+  readonly path: string[];
+}
+
+/** Which of a pack's pictures make a split. */
+export interface PackSplitOptions {
+  readonly pixels: PackPixels;
+  /** The folder of the picture files. */
+  readonly root: string;
+  readonly length: number;
+  /** Read once, at the beginning. */
+  readonly images: Iterable<PackedImage>;
+}
+
+/** `image` of the split throws DataError if the pixels are not there. */
+export function packSplit({ pixels, root, length, images }: PackSplitOptions): Split {
+  const columns = columnsOf(length, images);
+  const ahead = [createReadAhead(pixels, columns), createReadAhead(pixels, columns)] as const;
+  let turn = 0;
+  let memory = new Uint8Array(0);
+  const readNow = (index: number) => {
+    const bytes = byteLength(columns, index);
+    if (memory.length < bytes) memory = new Uint8Array(bytes);
+    readPicture(pixels, placeOf(columns, index), memory.subarray(0, bytes));
+    return memory.subarray(0, bytes);
+  };
+  return {
+    length,
+    label: (index) => columns.label[index] as number,
+    path: (index) => join(root, columns.path[index] as string),
+    image(index): Image {
+      const data = ahead[turn]?.find(index) ?? ahead[1 - turn]?.find(index) ?? readNow(index);
+      return {
+        width: columns.width[index] as number,
+        height: columns.height[index] as number,
+        channels: columns.channels[index] === 3 ? 3 : 1,
+        data,
+      };
+    },
+    prefetch(indices) {
+      turn = 1 - turn;
+      return (ahead[turn] as ReadAhead).start(indices);
+    },
+  };
+}
+
+function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
+  const columns: Columns = {
+    part: new Uint16Array(length),
+    offset: new Float64Array(length),
+    width: new Uint32Array(length),
+    height: new Uint32Array(length),
+    channels: new Uint8Array(length),
+    label: new Int32Array(length),
+    path: [],
+  };
+  let i = 0;
+  for (const { path, label, picture } of images) {
+    columns.part[i] = picture.part;
+    columns.offset[i] = picture.offset;
+    columns.width[i] = picture.width;
+    columns.height[i] = picture.height;
+    columns.channels[i] = picture.channels;
+    columns.label[i] = label;
+    columns.path.push(path);
+    i++;
+  }
+  return columns;
+}
+
+function byteLength({ width, height, channels }: Columns, index: number): number {
+  return (width[index] as number) * (height[index] as number) * (channels[index] as number);
+}
+
+function placeOf({ part, offset }: Columns, index: number): Place {
+  return { part: part[index] as number, offset: offset[index] as number };
+}
+
+/** Memory that pictures are read into while something else goes on. */
+interface ReadAhead {
+  /** Resolves when these are there, or could not be read: then `find` has them not, and who reads them now learns why. */
+  start(indices: Uint32Array): Promise<void>;
+  find(index: number): Uint8Array | undefined;
+}
+
+function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
+  const places = new Map<number, number>();
+  // Shared, so that the threads of a preparation can read it.
+  let memory = new Uint8Array(new SharedArrayBuffer(0));
+  let last: Promise<void> = Promise.resolve();
+  /** Beside each other: the system's threads take them one by one, whatever this one is doing. */
+  const readAll = async (indices: Uint32Array) => {
+    const { starts, bytes } = sideBySide(columns, indices);
+    if (memory.length < bytes) memory = new Uint8Array(new SharedArrayBuffer(bytes));
+    const reads = Array.from(starts, async ([index, start]) => {
+      const target = memory.subarray(start, start + byteLength(columns, index));
+      if (await startReading(pixels, placeOf(columns, index), target)) places.set(index, start);
+    });
+    await Promise.all(reads);
+  };
+  return {
+    start(indices) {
+      places.clear();
+      const wanted = indices.slice();
+      // One after the other, as they share the memory.
+      const reading = last.then(() => {
+        places.clear();
+        return readAll(wanted);
+      });
+      last = reading;
+      pixels.reads.add(reading);
+      return reading.finally(() => pixels.reads.delete(reading));
+    },
+    find(index) {
+      const start = places.get(index);
+      return start === undefined ? undefined : memory.subarray(start, start + byteLength(columns, index));
+    },
+  };
+}
+
+/** Where each of these pictures goes, in memory of so many bytes. */
+function sideBySide(columns: Columns, indices: Uint32Array) {
+  const starts = new Map<number, number>();
+  let bytes = 0;
+  for (const index of indices) {
+    if (starts.has(index)) continue;
+    starts.set(index, bytes);
+    bytes += byteLength(columns, index);
+  }
+  return { starts, bytes };
+}

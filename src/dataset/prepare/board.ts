@@ -1,0 +1,167 @@
+/**
+ * What the threads of a preparation share: which pictures there are to prepare, and who does which. Everything lies in shared memory, so that a
+ * batch is offered, taken and done without a message.
+ */
+import { AlexNetError } from "../../errors.ts";
+import type { Image } from "../../image/image.ts";
+import type { Corner, View } from "../../image/prepare/views.ts";
+
+/** Words of the board's head. */
+const word = {
+  generation: 0,
+  remaining: 1,
+  done: 2,
+  ready: 3,
+  epoch: 4,
+  corner: 5,
+  flip: 6,
+  target: 7,
+  rows: 8,
+  failed: 9,
+} as const;
+const HEAD = 10;
+/** Words of a row. */
+const column = { use: 0, memory: 1, width: 2, height: 3, channels: 4, bytes: 5, state: 6 } as const;
+const COLUMNS = 7;
+/** A process that was stopped for a while finds one such silence, not three. */
+const SILENCE_MS = 5000;
+const SILENCES = 3;
+const WAITING = 0;
+const DONE = 1;
+const FAILED = 2;
+
+const corners: readonly (Corner | undefined)[] = [undefined, [0, 0], [1, 0], [0, 1], [1, 1]];
+
+/** What is the same for all pictures of an offer. */
+export interface Offer {
+  /** Of training; undefined where nothing is random. */
+  readonly epoch: number | undefined;
+  readonly view: View;
+  /** Where pictures go: the number of a shared memory, and the bytes into it at which the first one begins. */
+  readonly target: number;
+  readonly targetOffset: number;
+}
+
+/** One picture: the number of its use in the epoch, and where it lies. */
+export interface BoardRow {
+  readonly use: number;
+  readonly image: Omit<Image, "data">;
+  /** The shared memory, and where in it its pixels are. */
+  readonly memory: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The board as each thread sees it. */
+export interface Board {
+  readonly memory: SharedArrayBuffer;
+  /** Writes picture `row` of the next offer. */
+  write(row: number, picture: BoardRow): void;
+  /** Lets every thread take from `rows` pictures. To be called when all of the offer before are done. */
+  offer(rows: number, offer: Offer): void;
+  /** Takes a picture that nobody has taken; undefined if there is none. */
+  take(): number | undefined;
+  read(row: number): BoardRow;
+  current(): Offer;
+  /** Says of a picture that it is prepared, or that it could not be. */
+  finish(row: number, isPrepared: boolean): void;
+  /** Waits until all are finished; the pictures that could not be prepared. Throws AlexNetError if the threads have died. */
+  waitForAll(): readonly number[];
+  /** Says that one more thread can take pictures. */
+  join(): void;
+  /** Threads that have joined. */
+  joined(): number;
+  /** Waits for an offer after that of this number; the number of the one that is there then. */
+  waitForOffer(after: number): number;
+}
+
+/** A board for so many rows, or the one that lies in a memory. */
+export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
+  const tableBytes = 4 * (HEAD + rows * COLUMNS);
+  const offsetsStart = Math.ceil(tableBytes / 8) * 8;
+  const memory = given ?? new SharedArrayBuffer(offsetsStart + 8 * (rows + 1));
+  const words = new Int32Array(memory, 0, HEAD + rows * COLUMNS);
+  /** Of each row, and after them of the target. */
+  const offsets = new Float64Array(memory, offsetsStart, rows + 1);
+  const at = (row: number) => HEAD + row * COLUMNS;
+  return {
+    memory,
+    write(row, { use, image, memory, offset, bytes }) {
+      const start = at(row);
+      words[start + column.use] = use;
+      words[start + column.memory] = memory;
+      words[start + column.width] = image.width;
+      words[start + column.height] = image.height;
+      words[start + column.channels] = image.channels;
+      words[start + column.bytes] = bytes;
+      words[start + column.state] = WAITING;
+      offsets[row] = offset;
+    },
+    offer(count, { epoch, view, target, targetOffset }) {
+      words[word.epoch] = epoch ?? -1;
+      words[word.corner] = corners.findIndex((corner) => String(corner) === String(view.corner));
+      words[word.flip] = view.flip ? 1 : 0;
+      words[word.target] = target;
+      words[word.rows] = count;
+      offsets[rows] = targetOffset;
+      Atomics.store(words, word.failed, 0);
+      Atomics.store(words, word.done, 0);
+      // Last of all: whoever finds something remaining finds the rest written.
+      Atomics.store(words, word.remaining, count);
+      Atomics.add(words, word.generation, 1);
+      Atomics.notify(words, word.generation);
+    },
+    take() {
+      const remaining = Atomics.sub(words, word.remaining, 1);
+      return remaining > 0 ? (words[word.rows] as number) - remaining : undefined;
+    },
+    read(row) {
+      const start = at(row);
+      const value = (name: keyof typeof column) => words[start + column[name]] as number;
+      const channels = value("channels") === 3 ? 3 : 1;
+      return {
+        use: value("use") >>> 0,
+        image: { width: value("width"), height: value("height"), channels },
+        memory: value("memory"),
+        bytes: value("bytes"),
+        offset: offsets[row] as number,
+      };
+    },
+    current() {
+      const epoch = words[word.epoch] as number;
+      return {
+        epoch: epoch < 0 ? undefined : epoch,
+        view: { corner: corners[words[word.corner] as number], flip: words[word.flip] === 1 },
+        target: words[word.target] as number,
+        targetOffset: offsets[rows] as number,
+      };
+    },
+    finish(row, isPrepared) {
+      Atomics.store(words, at(row) + column.state, isPrepared ? DONE : FAILED);
+      if (!isPrepared) Atomics.add(words, word.failed, 1);
+      Atomics.add(words, word.done, 1);
+      Atomics.notify(words, word.done);
+    },
+    waitForAll() {
+      let silences = 0;
+      for (;;) {
+        const done = Atomics.load(words, word.done);
+        if (done === words[word.rows]) break;
+        silences = Atomics.wait(words, word.done, done, SILENCE_MS) === "timed-out" ? silences + 1 : 0;
+        if (silences === SILENCES)
+          throw new AlexNetError(
+            `preparing: threads are silent; expected ${words[word.rows]} pictures, got ${done}; go on with --resume, or with --threads 1`,
+          );
+      }
+      if (Atomics.load(words, word.failed) === 0) return [];
+      const all = Array.from({ length: words[word.rows] as number }, (_, row) => row);
+      return all.filter((row) => Atomics.load(words, at(row) + column.state) === FAILED);
+    },
+    join: () => void Atomics.add(words, word.ready, 1),
+    joined: () => Atomics.load(words, word.ready),
+    waitForOffer(after) {
+      Atomics.wait(words, word.generation, after);
+      return Atomics.load(words, word.generation);
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/** Helper threads of batch preparation. */
+import { Worker } from "node:worker_threads";
+import { startOf, threadModule } from "../workerModule.ts";
+import { createBoard } from "./board.ts";
+import { type PictureOptions, type PreparationJob, prepareFromBoard, type RowPreparer } from "./rows.ts";
+
+/** What a helping thread is started with. */
+export interface HelperData {
+  readonly options: PictureOptions;
+  readonly board: SharedArrayBuffer;
+  /** Pictures in a batch. */
+  readonly rows: number;
+  /** Numbers in a prepared picture. */
+  readonly imageSize: number;
+}
+
+/** What it is told: a shared memory by its number, and one that will not be used again. */
+export interface NumberedMemory {
+  readonly number: number;
+  readonly memory: SharedArrayBuffer;
+  readonly forgotten: number | undefined;
+}
+
+/** Threads that help to prepare batches. */
+export interface Helpers {
+  /** Whether the batch was prepared: not before one of the threads is there. Throws what the preprocessor throws. */
+  prepare(job: PreparationJob): boolean;
+  close(): void;
+}
+
+/** Starts threads for batches of so many `rows`; `prepareRow` is for the caller's own part. */
+export function createHelpers(
+  { preprocessing, random }: PictureOptions,
+  prepareRow: RowPreparer,
+  threads: number,
+  rows: number,
+): Helpers {
+  const board = createBoard(rows);
+  const { channels, size } = preprocessing;
+  const imageSize = channels * size[0] * size[1];
+  const workerData: HelperData = { options: { preprocessing, random }, board: board.memory, rows, imageSize };
+  const workers = Array.from({ length: threads }, () => {
+    const worker = new Worker(startOf(threadModule("prepare/thread")), { workerData });
+    // Without it batches take longer, that is all.
+    worker.on("error", () => {});
+    worker.unref();
+    return worker;
+  });
+  const memories = numberMemories(workers);
+  const staging = createStaging();
+  /** Tells the board where each picture lies. */
+  const writeJob = ({ split, indices, uses, count }: PreparationJob) => {
+    staging.begin();
+    for (let row = 0; row < count; row++) {
+      const { data, ...image } = split.image(indices[row] as number);
+      const { buffer, byteOffset: offset, length: bytes } = isShared(data) ? data : staging.copy(data, count);
+      board.write(row, { use: uses[row] as number, image, memory: memories.numberOf(buffer), offset, bytes });
+    }
+  };
+  return {
+    prepare(job) {
+      const { count, epoch, view, images, indices, uses } = job;
+      if (board.joined() === 0 || indices.length !== rows || !isShared(images)) return false;
+      writeJob(job);
+      board.offer(count, { epoch, view, target: memories.numberOf(images.buffer), targetOffset: images.byteOffset });
+      prepareFromBoard(board, prepareRow, imageSize, memories.of);
+      for (const row of board.waitForAll()) {
+        const image = job.split.image(indices[row] as number);
+        prepareRow(image, uses[row] as number, epoch, view, images, row * imageSize);
+      }
+      return true;
+    },
+    close() {
+      for (const worker of workers) void worker.terminate();
+    },
+  };
+}
+
+/** More than a batch can lie in: two that are read ahead, one that is copied to and its smaller predecessors, and the batch's own. */
+const KEPT_MEMORIES = 8;
+
+/** The memories that threads know, by numbers; of those not used for a long time none is kept. */
+function numberMemories(workers: readonly Worker[]) {
+  /** The one used last comes last. */
+  const numbers = new Map<SharedArrayBuffer, number>();
+  const known = new Map<number, SharedArrayBuffer>();
+  let next = 0;
+  const add = (memory: SharedArrayBuffer) => {
+    const number = next++;
+    const [oldest] = numbers;
+    const forgotten = numbers.size === KEPT_MEMORIES ? oldest : undefined;
+    if (forgotten) {
+      numbers.delete(forgotten[0]);
+      known.delete(forgotten[1]);
+    }
+    known.set(number, memory);
+    for (const worker of workers)
+      worker.postMessage({ number, memory, forgotten: forgotten?.[1] } satisfies NumberedMemory);
+    return number;
+  };
+  return {
+    of: (number: number) => known.get(number) as SharedArrayBuffer,
+    numberOf(memory: SharedArrayBuffer): number {
+      const number = numbers.get(memory) ?? add(memory);
+      numbers.delete(memory);
+      numbers.set(memory, number);
+      return number;
+    },
+  };
+}
+
+/** Shared memory for the pictures of a batch that lie in memory of their own. */
+function createStaging() {
+  let memory = new Uint8Array(new SharedArrayBuffer(0));
+  let used = 0;
+  return {
+    begin() {
+      used = 0;
+    },
+    /** What was copied since `begin` stays where it is. `pictures`: how many of about this length may come. */
+    copy(data: Uint8Array, pictures: number): Uint8Array<SharedArrayBuffer> {
+      if (used + data.length > memory.length) {
+        memory = new Uint8Array(new SharedArrayBuffer(Math.max(2 * memory.length, data.length * pictures)));
+        used = 0;
+      }
+      const place = memory.subarray(used, used + data.length);
+      place.set(data);
+      used += data.length;
+      return place;
+    },
+  };
+}
+
+function isShared<A extends Uint8Array | Float32Array>(array: A): array is A & { readonly buffer: SharedArrayBuffer } {
+  return array.buffer instanceof SharedArrayBuffer;
+}

@@ -1,0 +1,41 @@
+/** The list of data sets. */
+import { stat } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { ConfigError } from "../../errors.ts";
+import type { DatasetSource } from "../dataset.ts";
+import { folderSource } from "../folder/folderSource.ts";
+import { cifar10 } from "./cifar10.ts";
+import { datasetNames } from "./datasetNames.ts";
+import { fashionMnist } from "./fashionMnist.ts";
+import { flowers } from "./flowers.ts";
+import { imagenet } from "./imagenet.ts";
+
+const sources: { readonly [N in (typeof datasetNames)[number]]: DatasetSource } = {
+  "fashion-mnist": fashionMnist,
+  cifar10,
+  flowers,
+  imagenet,
+};
+
+/** Every data set that is known by its name. */
+export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sources[name]);
+
+/**
+ * A data set by its name, or else a folder of pictures: a path with a slash in it, or the name of a folder that is there.
+ *
+ * Throws ConfigError listing the names if there is neither.
+ */
+export async function findDataset(name: string): Promise<DatasetSource> {
+  const found = datasets.find((dataset) => dataset.name === name);
+  if (found) return found;
+  if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);
+  const names = datasets.map((dataset) => dataset.name).join(", ");
+  throw new ConfigError(`${name}: no data set of this name, and no folder; the data sets are ${names}`);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { pixelStatistics } from "../../../test/pixelStatistics.ts";
+import { ConfigError, DataError } from "../../errors.ts";
+import { type Dataset, limitSplit } from "../dataset.ts";
+import { datasetNames } from "./datasetNames.ts";
+import { datasets, findDataset } from "./datasets.ts";
+import { fashionMnist, loadFashionMnist } from "./fashionMnist.ts";
+
+const system = "/usr/share/datasets/fashion-mnist";
+const names = [
+  "train-images-idx3-ubyte",
+  "train-labels-idx1-ubyte",
+  "t10k-images-idx3-ubyte",
+  "t10k-labels-idx1-ubyte",
+];
+
+let folder: string;
+let dataset: Dataset;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-fashion-"));
+  dataset = await loadFashionMnist();
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A folder with the real test files in both roles, but for those replaced by other bytes. */
+async function folderWith(name: string, replaced: Readonly<Record<string, Uint8Array>>): Promise<string> {
+  const dataDir = join(folder, name);
+  await mkdir(dataDir);
+  for (const file of names) {
+    const bytes = replaced[file];
+    if (bytes) await writeFile(join(dataDir, file), bytes);
+    else await symlink(join(system, `${file.replace("train", "t10k")}.gz`), join(dataDir, `${file}.gz`));
+  }
+  return dataDir;
+}
+
+async function testLabels(): Promise<Buffer> {
+  return gunzipSync(await readFile(join(system, "t10k-labels-idx1-ubyte.gz")));
+}
+
+describe("loadFashionMnist on the real files", () => {
+  test("lengths, classes, balance", () => {
+    assert.deepEqual([dataset.train.length, dataset.test.length, dataset.channels], [60000, 10000, 1]);
+    assert.equal(dataset.source, system);
+    assert.equal(dataset.classNames.length, 10);
+    for (const split of [dataset.train, dataset.test]) {
+      const counts = new Array(10).fill(0);
+      for (let i = 0; i < split.length; i++) counts[split.label(i)]++;
+      assert.deepEqual(counts, new Array(10).fill(split.length / 10));
+    }
+  });
+
+  test("the first pictures are the ones the data set is known by", () => {
+    const first = [0, 1, 2, 3].map((i) => dataset.classNames[dataset.train.label(i)]);
+    assert.deepEqual(first, ["Ankle boot", "T-shirt/top", "T-shirt/top", "Dress"]);
+    // The README's second test picture is the pullover.
+    assert.equal(dataset.classNames[dataset.test.label(1)], "Pullover");
+    const { width, height, channels, data } = dataset.train.image(0);
+    assert.deepEqual([width, height, channels, data.length], [28, 28, 1, 784]);
+    // The sum that numpy gives for this picture: train[0].sum().
+    assert.equal(
+      data.reduce((sum, pixel) => sum + pixel, 0),
+      76247,
+    );
+  });
+
+  test("mean and deviation are those of all training pixels", () => {
+    const { mean, deviation } = pixelStatistics(dataset.train, 1, 10);
+    assert.ok(Math.abs((dataset.mean[0] as number) - (mean[0] as number)) < 1e-15);
+    assert.ok(Math.abs((dataset.deviation[0] as number) - (deviation[0] as number)) < 1e-15);
+  });
+
+  test("limitSplit keeps the first", () => {
+    const limited = limitSplit(dataset.train, 7);
+    assert.equal(limited.length, 7);
+    assert.equal(limited.label(6), dataset.train.label(6));
+    assert.deepEqual(limited.image(6), dataset.train.image(6));
+    assert.equal(limitSplit(dataset.test, 20000).length, 10000);
+  });
+});
+
+describe("loadFashionMnist on other folders", () => {
+  test("plain and gzipped files mix, and dataDir is the only place", async () => {
+    const dataDir = await folderWith("mixed", { "train-labels-idx1-ubyte": await testLabels() });
+    const { train, test, source } = await loadFashionMnist({ dataDir });
+    assert.equal(source, dataDir);
+    assert.deepEqual([train.length, train.image(99)], [10000, test.image(99)]);
+    assert.equal(await fashionMnist.locate({ dataDir }), dataDir);
+    await rm(join(dataDir, "t10k-images-idx3-ubyte.gz"));
+    await rm(join(dataDir, "train-labels-idx1-ubyte"));
+    assert.equal(await fashionMnist.locate({ dataDir }), undefined);
+    await assert.rejects(
+      loadFashionMnist({ dataDir }),
+      new DataError(
+        `${dataDir}: expected the four files of Fashion-MNIST, missing train-labels-idx1-ubyte[.gz], t10k-images-idx3-ubyte[.gz]`,
+      ),
+    );
+  });
+
+  test("the system's folder goes before the cache, an incomplete folder does not count", async () => {
+    const cacheDir = join(folder, "cache");
+    await mkdir(cacheDir);
+    const cached = await folderWith("cache/fashion-mnist", {});
+    assert.equal(await fashionMnist.locate({ cacheDir }), system);
+    const systemDir = join(folder, "no-such-folder");
+    assert.equal((await loadFashionMnist({ systemDir, cacheDir })).source, cached);
+  });
+
+  test("files that do not fit together are named", async () => {
+    const labels = await testLabels();
+    const wrong = Buffer.from(labels);
+    wrong[8 + 4321] = 10;
+    const fewer = Buffer.from(labels.subarray(0, -1));
+    fewer.writeUInt32BE(9999, 4);
+    const tall = Buffer.concat([Buffer.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 29, 0, 0, 0, 28), Buffer.alloc(29 * 28)]);
+    const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
+      ["train-labels-idx1-ubyte", wrong, /train-labels-idx1-ubyte: label 4321: expected 0 to 9, got 10$/],
+      [
+        "t10k-labels-idx1-ubyte",
+        fewer,
+        /t10k-labels-idx1-ubyte: expected 10000 labels, one for each picture of .*, got 9999$/,
+      ],
+      ["train-images-idx3-ubyte", tall, /train-images-idx3-ubyte: expected pictures of 28×28, got 29×28$/],
+      [
+        "train-images-idx3-ubyte",
+        labels,
+        /train-images-idx3-ubyte: expected the idx magic 0x00000803, got 0x00000801$/,
+      ],
+      ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an idx file/],
+    ];
+    for (const [i, [file, bytes, message]] of cases.entries()) {
+      const dataDir = await folderWith(`misfit${i}`, { [file]: bytes });
+      const before = await readdir(dataDir);
+      await assert.rejects(loadFashionMnist({ dataDir }), (error: unknown) => {
+        assert.ok(error instanceof DataError);
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.deepEqual(await readdir(dataDir), before);
+    }
+  });
+});
+
+test("findDataset: by name, or a folder, or an error that lists the names", async () => {
+  assert.equal(await findDataset("fashion-mnist"), fashionMnist);
+  assert.deepEqual(
+    datasets.map(({ name }) => name),
+    datasetNames,
+  );
+  assert.equal(new Set(datasetNames).size, datasets.length);
+  assert.equal((await findDataset("src/image")).name, resolve("src/image"));
+  assert.equal((await findDataset("src")).name, resolve("src"));
+  await assert.rejects(
+    findDataset("mnist"),
+    new ConfigError(
+      "mnist: no data set of this name, and no folder; the data sets are fashion-mnist, cifar10, flowers, imagenet",
+    ),
+  );
+});

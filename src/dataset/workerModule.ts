@@ -1,0 +1,18 @@
+/** Start of worker threads, from the TypeScript source or the build. */
+import { fileURLToPath } from "node:url";
+
+/** A module of this folder that a thread is to run, in TypeScript or built, as this one is; `name` has no ending. */
+export function threadModule(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+}
+
+/** What a thread starts with. It does not inherit what lets its parent import TypeScript. */
+export function startOf(module: URL): URL {
+  if (!module.pathname.endsWith(".ts")) return module;
+  const tsx = import.meta.resolve("tsx/esm/api");
+  const tsconfig = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
+  const code = `import { register } from ${JSON.stringify(tsx)};
+    register({ tsconfig: ${JSON.stringify(tsconfig)} });
+    await import(${JSON.stringify(module.href)});`;
+  return new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+}

@@ -1,0 +1,85 @@
+/** A convolution or linear layer to be built, and its forward primitive. */
+import { UnimplementedError } from "../../../errors.ts";
+import type { AnyOp, Op } from "../../engine.ts";
+import type { ConvolutionWindow, Desc, NumberFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
+import type { Plan, Value } from "../plan.ts";
+import { fusable } from "./activation.ts";
+import type { BuildContext, Part } from "./op.ts";
+
+/** A convolution (with window) or inner product (without), with the activation behind it fused. */
+export interface Weighted {
+  readonly op: Op<"conv2d"> | Op<"linear">;
+  readonly next: AnyOp | undefined;
+  readonly input: Value;
+  /** Layout to take the input in: `any` to let the library choose. */
+  readonly src: Desc;
+  /** Layout to multiply the weights in: `any`, as above. */
+  readonly weights: Desc;
+  readonly weightDims: readonly number[];
+  readonly outputDims: readonly number[];
+  readonly window: ConvolutionWindow;
+  /** Which part of the operation's parameters it has. */
+  readonly part: Part;
+}
+
+/** The forward primitive: it chooses the layouts. */
+export function forwardOf({ plan, training, format }: BuildContext, weighted: Weighted): PrimitiveDesc {
+  const { session } = plan;
+  const { next, window, src, weights, outputDims } = weighted;
+  const descs = {
+    src,
+    weights,
+    bias: session.plain(outputDims.slice(1, 2), "f32"),
+    // What ends the chain is read by the loss: in f32, whatever it was multiplied in.
+    dst: outputLayout(plan.session, weighted, next ? format : "f32"),
+  };
+  return session.weightedForward(descs, window, training, fusable(next));
+}
+
+/** Whether the library has the forward primitive. */
+export function hasForward(context: BuildContext, weighted: Weighted): boolean {
+  return orUnimplemented(() => forwardOf(context, weighted)) !== undefined;
+}
+
+/** Plain loops, and matrix products of copied windows: what the library has where it has nothing better, the worst first. */
+const slow = [/^ref/, /(^|:)gemm/];
+
+/**
+ * The first candidate that the library has a kernel of its own for, or else the best of them. A rule, not a race: it depends on nothing but the
+ * request, the library and the processor.
+ */
+export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(plan: Plan, candidates: Iterable<C>): C {
+  const kept: C[] = [];
+  const rank = ({ primitiveDesc }: C) => {
+    const name = plan.session.implementation(primitiveDesc);
+    const index = slow.findIndex((pattern) => pattern.test(name));
+    return index < 0 ? slow.length : index;
+  };
+  for (const candidate of candidates) {
+    if (rank(candidate) === slow.length) return candidate;
+    kept.push(candidate);
+  }
+  const [first, ...others] = kept;
+  if (!first) throw new Error("nothing to choose from");
+  return others.reduce((best, next) => (rank(next) > rank(best) ? next : best), first);
+}
+
+/** Inner products keep row order, in which the library has one layout of weights for all three directions. */
+export function outputLayout(session: Session, { window, outputDims }: Weighted, format: NumberFormat): Desc {
+  return window ? session.any(outputDims, format) : session.plain(outputDims, format);
+}
+
+/** What the library has of a convolution in one direction: by the algorithm asked for, or else direct. */
+export function orDirect(window: ConvolutionWindow, make: (window: ConvolutionWindow) => PrimitiveDesc): PrimitiveDesc {
+  if (window?.algorithm !== "winograd") return make(window);
+  return orUnimplemented(() => make(window)) ?? make({ ...window, algorithm: "direct" });
+}
+
+function orUnimplemented(make: () => PrimitiveDesc): PrimitiveDesc | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof UnimplementedError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/** Versions and hardware of a run. */
+import { readFileSync } from "node:fs";
+import { arch, cpus, platform, release } from "node:os";
+
+/** What a run was computed with and on. */
+export interface Machine {
+  readonly alexnet: string;
+  readonly node: string;
+  readonly system: string;
+  readonly cpu: string;
+}
+
+export function describeMachine(): Machine {
+  return {
+    alexnet: packageVersion(),
+    node: process.versions.node,
+    system: `${platform()} ${release()} ${arch()}`,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+  };
+}
+
+/** This package's version. */
+export function packageVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+  );
+  return manifest.version;
+}

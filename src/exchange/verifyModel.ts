@@ -1,0 +1,131 @@
+/** Whether a file of another format computes what a run does. */
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import { selectEngine } from "../engine/select/selectEngine.ts";
+import { ConfigError } from "../errors.ts";
+import { findFormat } from "../formats/formats.ts";
+import { checkedWeights } from "../formats/tensorNaming.ts";
+import { withoutDropout } from "../model/openModel.ts";
+import { weightSink } from "../model/tensorStores.ts";
+import { classesOf, type Network, operations } from "../network/network.ts";
+import { fillGaussian, randomStream } from "../random.ts";
+import { equalShapes, sizeOf } from "../shape.ts";
+
+/** How the two are compared. */
+export interface VerifyOptions {
+  /** Default: by the ending of the file's name. */
+  readonly format?: string;
+  /** Images drawn from the seed, normally distributed as scaled pixels are. Default 16. */
+  readonly images?: number;
+  readonly seed?: number;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly onMessage?: (message: string) => void;
+}
+
+/** The outputs before softmax of both, on the same images. */
+export interface Verification {
+  /** The run's weights file. */
+  readonly run: string;
+  readonly file: string;
+  readonly format: string;
+  readonly images: number;
+  readonly largestDifference: number;
+  /** The largest output of the run. */
+  readonly largestOutput: number;
+  /** The quotient of the two. */
+  readonly relativeDifference: number;
+  /** Images of which both say the same class. */
+  readonly sameClass: number;
+}
+
+const BATCH = 8;
+
+/**
+ * Computes the same images with the weights of a run directory (its best, or a weights file) and with a file's: f32, direct convolution, no dropout.
+ *
+ * Throws CheckpointError listing the tensors that do not fit, ConfigError if the file's network takes other images or tells other classes apart.
+ */
+export async function verifyModel(path: string, file: string, options: VerifyOptions = {}): Promise<Verification> {
+  const format = findFormat("read", file, options.format);
+  const run = await resolveModelFile(path);
+  const { network } = await loadModel(run);
+  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  if (warning) options.onMessage?.(warning);
+  const programs: Program[] = [];
+  try {
+    const own = await compile(engine, network, programs);
+    await readWeights(run, weightSink(own, network));
+    const other = await format.read(file);
+    try {
+      const theirs = other.network ?? network;
+      if (!equalShapes(theirs.input, network.input) || classesOf(theirs) !== classesOf(network)) {
+        throw new ConfigError(`${file}: expected ${describe(network)}, as ${run} has, got ${describe(theirs)}`);
+      }
+      const program = await compile(engine, theirs, programs);
+      await fill(program, theirs, checkedWeights(file, other.weights, theirs));
+      return { run, file, format: format.name, ...(await compare(own, program, network, options)) };
+    } finally {
+      await other.close();
+    }
+  } finally {
+    for (const program of programs) program.close();
+    engine.close();
+  }
+}
+
+function describe(network: Network): string {
+  return `input [${network.input.join(", ")}] and ${classesOf(network)} classes`;
+}
+
+async function compile(engine: Engine, network: Network, programs: Program[]): Promise<Program> {
+  const ops = operations(withoutDropout(network));
+  const request = { ops, inputShape: network.input, batchSize: BATCH, precision: "f32", exact: true } as const;
+  const program = await engine.compile(request);
+  programs.push(program);
+  return program;
+}
+
+async function fill(program: Program, network: Network, weights: TensorSource): Promise<void> {
+  const sink = weightSink(program, network);
+  for (const { name, shape } of weights.tensors) {
+    await sink.write(name, await weights.read(name, program.scratch(sizeOf(shape))));
+  }
+}
+
+type Comparison = Omit<Verification, "run" | "file" | "format">;
+
+async function compare(own: Program, other: Program, network: Network, options: VerifyOptions): Promise<Comparison> {
+  const { images = 16, seed = 0 } = options;
+  const classes = classesOf(network);
+  const pixels = sizeOf(network.input);
+  const input = new Float32Array(BATCH * pixels);
+  let [largestDifference, largestOutput, sameClass] = [0, 0, 0];
+  for (let first = 0; first < images; first += BATCH) {
+    const count = Math.min(BATCH, images - first);
+    fillGaussian(randomStream(seed, "verify"), first, input, 1);
+    const draws = { seed, first };
+    const expected = Float32Array.from(await own.forward(input, count, draws));
+    const actual = await other.forward(input, count, draws);
+    for (let i = 0; i < count * classes; i++) {
+      const [a, b] = [expected[i] as number, actual[i] as number];
+      // Not-a-numbers of both are the same; of one, infinitely far from anything.
+      const difference = Object.is(a, b) ? 0 : Math.abs(a - b);
+      largestDifference = Math.max(largestDifference, Number.isNaN(difference) ? Infinity : difference);
+      largestOutput = Math.max(largestOutput, Math.abs(a) || 0);
+    }
+    for (let row = 0; row < count; row++) {
+      const of = (outputs: Float32Array) => bestOf(outputs.subarray(row * classes, (row + 1) * classes));
+      if (of(expected) === of(actual)) sameClass++;
+    }
+  }
+  const relativeDifference = largestDifference === 0 ? 0 : largestDifference / largestOutput;
+  return { images, largestDifference, largestOutput, relativeDifference, sameClass };
+}
+
+function bestOf(outputs: Float32Array): number {
+  return outputs.indexOf(Math.max(...outputs));
+}

@@ -1,0 +1,72 @@
+/** The first convolution's kernels as a picture. */
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { loadModel } from "../checkpoint/model.ts";
+import { withReader } from "../checkpoint/safetensorsReader.ts";
+import { ConfigError } from "../errors.ts";
+import type { Image } from "../image/image.ts";
+import { type Network, place } from "../network/network.ts";
+import { drawPictureRows } from "../report/pictures/imageRows.ts";
+import { tile, zoom } from "../report/pictures/tiles.ts";
+import { type FirstKernels, findFirstKernels, readKernels } from "./firstKernels.ts";
+
+/** What a sheet of filters shows. */
+export interface FilterSheet {
+  readonly svg: string;
+  readonly file: string;
+  readonly layer: string;
+  readonly kernels: number;
+  /** [channels, height, width] of each. */
+  readonly shape: readonly number[];
+}
+
+/** The paper's figure 3: 6 rows of 16. */
+const COLUMNS = 16;
+/** Pixels that a kernel takes at least. */
+const SHOWN_SIDE = 64;
+
+/**
+ * Draws the kernels of the first layer of a run's best weights, in the order of its outputs: in colour if it sees three channels, grey if one. Each is
+ * scaled by its own largest weight; middle grey is 0. No engine is needed.
+ *
+ * Throws CheckpointError if there are no weights, ConfigError if the network does not begin with kernels that see one or three channels. Source:
+ * Krizhevsky et al. 2012, figure 3.
+ */
+export async function drawFilters(path: string): Promise<FilterSheet> {
+  const file = await resolveModelFile(path);
+  const { network } = await loadModel(file);
+  const first = findFirstKernels(network) ?? refuse(network);
+  const kernels = await withReader(file, async (reader) => {
+    await reader.verify();
+    return readKernels(reader, first);
+  });
+  const { layer, shape } = first;
+  const [count, channels, height, width] = shape;
+  const svg = await drawKernels(network, first, kernels);
+  return { svg, file, layer, kernels: count, shape: [channels, height, width] };
+}
+
+function refuse(network: Network): never {
+  const first = place(network).find(({ parameters }) => parameters.length > 0);
+  const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none that learns";
+  throw new ConfigError(
+    `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
+  );
+}
+
+/** What is drawn of kernels, in words. */
+export function describeKernels({ layer, shape: [count, channels, height, width] }: FirstKernels): string {
+  return `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
+}
+
+/** Draws kernels, 16 in a row, as SVG. */
+export async function drawKernels(network: Network, first: FirstKernels, kernels: readonly Image[]): Promise<string> {
+  const [, , , width] = first.shape;
+  const factor = Math.max(1, Math.ceil(SHOWN_SIDE / width));
+  const image = tile(
+    kernels.map((kernel) => zoom(kernel, factor)),
+    COLUMNS,
+    6,
+  );
+  const row = { heading: describeKernels(first), pictures: [{ image }] };
+  return drawPictureRows({ title: `${network.name}: filters`, rows: [row] });
+}

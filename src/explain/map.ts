@@ -1,0 +1,152 @@
+/** Pictures in the plane: those whose features are alike lie near each other. */
+import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
+import { coordinatesIn } from "../embedding/points.ts";
+import { principalComponents } from "../embedding/principalComponents.ts";
+import { type Plane, tsne } from "../embedding/tsne.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
+import type { OpenOptions } from "../model/openModel.ts";
+import type { PlacedLayer } from "../network/network.ts";
+import { drawMap } from "../report/charts/mapChart.ts";
+import { createPictureGrid } from "./imageGrid.ts";
+import { computeFeatures, type SeenPicture } from "./mapFeatures.ts";
+import { type MapPicturesOptions, type MapSource, openMapPictures } from "./mapImages.ts";
+import type { MapMethod } from "./mapMethods.ts";
+
+export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPicturesOptions, "limit"> {
+  /** Pictures at most. Default 2000. */
+  readonly limit?: number;
+  /** Whose outputs are the features. Default: the last hidden layer's. */
+  readonly layer?: string;
+  /** Default: t-SNE. */
+  readonly method?: MapMethod;
+  /** Of t-SNE: about so many neighbours of each picture count. Default 30. */
+  readonly perplexity?: number;
+  /** Whether the pictures themselves are drawn too, as `picturesSvg`. */
+  readonly withPictures?: boolean;
+  readonly onProgress?: (images: number, of: number) => void;
+  /** Of the principal components: their number is not known before, only the most that there can be. */
+  readonly onComponentStep?: (steps: number, most: number) => void;
+  /** Of t-SNE. */
+  readonly onIteration?: (iterations: number, of: number) => void;
+}
+
+/** A picture at its place. */
+export interface MapPoint {
+  /** Its position in the split; of a folder, among the pictures that could be read. */
+  readonly index: number;
+  readonly file?: string;
+  /** Where it is known. */
+  readonly className?: string;
+  readonly predicted: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface PictureMap {
+  readonly layer: string;
+  readonly features: number;
+  readonly method: MapMethod;
+  readonly perplexity?: number;
+  /** Of t-SNE: the Kullback–Leibler divergence that was left. */
+  readonly divergence?: number;
+  /** Share of the variance of each principal component; t-SNE begins with these. */
+  readonly explainedVariance: readonly number[];
+  readonly points: readonly MapPoint[];
+}
+
+/** A map with its drawings. */
+type DrawnPictures = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
+
+const BATCH = 64;
+/** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
+const COMPONENTS = 50;
+
+/**
+ * Computes what a layer makes of pictures, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
+ *
+ * Throws as `openLayerOutputs` and `openMapPictures`; ConfigError for too few pictures; DataError for features that are all the same or not finite; the
+ * signal's reason if that is aborted.
+ */
+export async function mapPictures(path: string, options: MapOptions = {}): Promise<DrawnPictures> {
+  const { layer, limit = 2000 } = options;
+  const opened = await openLayerOutputs(
+    path,
+    (network) => [...new Set([layer ?? lastHiddenLayer(network), (network.layers.at(-1) as { name: string }).name])],
+    { ...options, batchSize: BATCH },
+  );
+  try {
+    const source = await openMapPictures(path, opened, { ...options, limit });
+    return await mapSource(opened, source, options).finally(() => source.close());
+  } finally {
+    opened.close();
+  }
+}
+
+async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<DrawnPictures> {
+  const { method = "tsne", perplexity = 30, signal, onProgress, withPictures } = options;
+  checkCount(source.length, method, perplexity);
+  const { network, classNames, preprocessing } = opened.model;
+  const grid = withPictures ? createPictureGrid(preprocessing) : undefined;
+  const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+  const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
+  checkCount(pictures.length, method, perplexity);
+  const features = { count: pictures.length, dimensions: length, values };
+  const name = (opened.layers[0] as PlacedLayer).layer.name;
+  const { plane, ...found } = await placesOf(features, name, method, { ...options, perplexity });
+  const points = pictures.map((picture, i) => pointOf(picture, classNames, plane, i));
+  const made: PictureMap = { layer: name, features: length, method, ...found, points };
+  const what = `${network.name}: ${pictures.length.toLocaleString("en")} ${source.name}`;
+  return {
+    ...made,
+    svg: await drawMap(made, classNames, what),
+    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their places`) } : {}),
+  };
+}
+
+/** Throws ConfigError if there are too few. */
+function checkCount(pictures: number, method: MapMethod, perplexity: number): void {
+  const least = method === "tsne" ? Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity) + 1 : 3;
+  if (pictures >= least) return;
+  const remedy = method === "tsne" ? "; give more pictures, a lower --perplexity, or --method pca" : "";
+  const why = method === "tsne" ? ` for a perplexity of ${perplexity}` : "";
+  throw new ConfigError(`map: expected at least ${least} pictures${why}, got ${pictures}${remedy}`);
+}
+
+async function placesOf(
+  features: Parameters<typeof principalComponents>[0],
+  layer: string,
+  method: MapMethod,
+  { perplexity, signal, onComponentStep, onIteration }: MapOptions & { readonly perplexity: number },
+): Promise<{ readonly plane: Plane } & Pick<PictureMap, "explainedVariance" | "perplexity" | "divergence">> {
+  const { points, explainedVariance } = await principalComponents(features, COMPONENTS, {
+    signal,
+    onProgress: onComponentStep,
+  });
+  if (explainedVariance[0] === 0) {
+    throw new DataError(
+      `layer "${layer}": expected features that differ from picture to picture, got the same for all`,
+    );
+  }
+  if (method === "tsne") {
+    const made = await tsne(points, { perplexity, signal, onProgress: onIteration });
+    return { explainedVariance, perplexity, ...made };
+  }
+  return { explainedVariance, plane: { x: coordinatesIn(points, 0), y: coordinatesIn(points, 1) } };
+}
+
+function pointOf(
+  { index, file, label, predicted }: SeenPicture,
+  classNames: readonly string[],
+  { x, y }: Plane,
+  i: number,
+): MapPoint {
+  return {
+    index,
+    ...(file === undefined ? {} : { file }),
+    ...(label === undefined ? {} : { className: classNames[label] as string }),
+    predicted: classNames[predicted] as string,
+    x: x[i] as number,
+    y: y[i] as number,
+  };
+}

@@ -1,0 +1,160 @@
+/** Which parts of a picture a prediction depends on: those that change it when they are hidden. */
+import { ConfigError } from "../errors.ts";
+import { decodeImage } from "../image/files/decode.ts";
+import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import { type OpenModel, type OpenOptions, openModel } from "../model/openModel.ts";
+import { sizeOf } from "../shape.ts";
+import { softmax } from "../training/evaluation/metrics.ts";
+import { createInputPicture } from "./inputImage.ts";
+import { drawSaliency } from "./saliencyImage.ts";
+
+export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
+  /** The class asked about. Default: the predicted one. */
+  readonly className?: string;
+  /** Side of the hidden square, in pixels of the input. Default: an eighth of the input. */
+  readonly window?: number;
+  /** Pixels from one square to the next. Default: half the window. */
+  readonly stride?: number;
+  readonly onProgress?: (squares: number, of: number) => void;
+}
+
+export interface Saliency {
+  readonly className: string;
+  /** Of that class, with nothing hidden. */
+  readonly probability: number;
+  readonly window: number;
+  readonly stride: number;
+  /** The square that lowers the probability most, and by how much. */
+  readonly most: { readonly left: number; readonly top: number; readonly drop: number };
+  /** Of each pixel, rows from the top: the mean drop of the squares that hide it. Negative where hiding it helps. */
+  readonly drops: readonly (readonly number[])[];
+}
+
+interface Square {
+  readonly left: number;
+  readonly top: number;
+}
+
+const BATCH = 32;
+
+/**
+ * Hides a square of the picture behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
+ *
+ * Throws as `openClassifier`; DataError for a file that is no image; ConfigError for a class that there is not, a square larger than the input, or a
+ * stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional networks”, §4.2.
+ */
+export async function measureSaliency(
+  path: string,
+  imageFile: string,
+  options: SaliencyOptions = {},
+): Promise<Saliency & { readonly svg: string }> {
+  const { className, window, stride, onProgress, ...openOptions } = options;
+  const picture = await decodeImage(imageFile);
+  const opened = await openModel(path, { ...openOptions, batchSize: BATCH });
+  try {
+    const { network, classNames, preprocessing } = opened.model;
+    const [, height, width] = network.input;
+    const side = window ?? Math.max(1, Math.round(Math.min(height, width) / 8));
+    const step = stride ?? Math.max(1, Math.floor(side / 2));
+    checkSquare(side, step, Math.min(height, width));
+    const input = new Float32Array(sizeOf(network.input));
+    createPreprocessor(preprocessing)(picture, input, 0);
+    const [plain = new Float64Array()] = await probabilities(opened, input, [undefined], side);
+    const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
+    if (index < 0) {
+      throw new ConfigError(`class "${className}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
+    }
+    const squares = starts(height, side, step).flatMap((top) =>
+      starts(width, side, step).map((left) => ({ left, top })),
+    );
+    const probability = plain[index] as number;
+    const hidden = await probabilitiesHidden(opened, input, squares, side, index, onProgress);
+    const dropped = hidden.map((lower) => probability - lower);
+    const drops = spread(squares, dropped, side, [height, width]);
+    const drop = Math.max(...dropped);
+    const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
+    const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
+    const seen = createInputPicture(preprocessing)(picture);
+    return { ...made, svg: await drawSaliency(network.name, imageFile, seen, made) };
+  } finally {
+    opened.close();
+  }
+}
+
+/** Of one class, with each square hidden. */
+async function probabilitiesHidden(
+  opened: OpenModel,
+  input: Float32Array,
+  squares: readonly Square[],
+  side: number,
+  index: number,
+  onProgress: SaliencyOptions["onProgress"],
+): Promise<readonly number[]> {
+  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the picture.
+  const together = opened.isRandom ? 1 : BATCH;
+  const found: number[] = [];
+  for (let first = 0; first < squares.length; first += together) {
+    const some = await probabilities(opened, input, squares.slice(first, first + together), side);
+    found.push(...some.map((classes) => classes[index] as number));
+    onProgress?.(found.length, squares.length);
+  }
+  return found;
+}
+
+function checkSquare(side: number, step: number, extent: number): void {
+  if (side > extent) throw new ConfigError(`window: expected at most ${extent}, the input's side, got ${side}`);
+  if (step > side)
+    throw new ConfigError(`stride: expected at most ${side}, the window, got ${step}: pixels would be left out`);
+}
+
+/** From one edge to the other, the last at the edge. */
+function starts(extent: number, side: number, step: number): readonly number[] {
+  const last = extent - side;
+  const regular = Array.from({ length: Math.ceil(last / step) }, (_, i) => i * step);
+  return [...regular, last];
+}
+
+/** Of the classes, with each square hidden: 0 is the mean colour there. */
+async function probabilities(
+  { program, model }: OpenModel,
+  input: Float32Array,
+  squares: readonly (Square | undefined)[],
+  side: number,
+): Promise<readonly Float64Array[]> {
+  const [channels, height, width] = model.network.input;
+  const images = program.input;
+  squares.forEach((square, i) => {
+    images.set(input, i * input.length);
+    if (!square) return;
+    for (let c = 0; c < channels; c++) {
+      for (let y = square.top; y < square.top + side; y++) {
+        const from = i * input.length + (c * height + y) * width + square.left;
+        images.fill(0, from, from + side);
+      }
+    }
+  });
+  const outputs = await program.forward(images, squares.length, { seed: 0, first: 0 });
+  const classes = outputs.length / squares.length;
+  return squares.map((_, i) => softmax(outputs.subarray(i * classes, (i + 1) * classes)));
+}
+
+/** The mean of what was measured of the squares over each pixel. */
+function spread(
+  squares: readonly Square[],
+  drops: readonly number[],
+  side: number,
+  [height, width]: readonly [number, number],
+): readonly (readonly number[])[] {
+  const sums = Array.from({ length: height }, () => new Float64Array(width));
+  const counts = Array.from({ length: height }, () => new Float64Array(width));
+  squares.forEach(({ left, top }, i) => {
+    for (let y = top; y < top + side; y++) {
+      const [sum, count] = [sums[y] as Float64Array, counts[y] as Float64Array];
+      for (let x = left; x < left + side; x++) {
+        sum[x] = (sum[x] as number) + (drops[i] as number);
+        count[x] = (count[x] as number) + 1;
+      }
+    }
+  });
+  return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
+}

@@ -1,0 +1,184 @@
+/** The pictures of a folder that a network finds most like others. */
+import { realpath } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { sortedByPath } from "../dataset/folder/codePoints.ts";
+import type { FileEntry } from "../dataset/folder/folderEntries.ts";
+import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
+import { DataError } from "../errors.ts";
+import { decodeImage } from "../image/files/decode.ts";
+import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
+import type { OpenOptions } from "../model/openModel.ts";
+import type { PlacedLayer } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { drawSimilar } from "./similarFigure.ts";
+
+export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
+  /** Pictures found for each. Default 6, as in the paper. */
+  readonly top?: number;
+  /** Whose outputs are compared. Default: the last hidden layer's. */
+  readonly layer?: string;
+  readonly onProgress?: (images: number, of: number) => void;
+  /** Is told of each file that is no picture. */
+  readonly onBad?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A picture with its distance from the one asked for. */
+export interface Neighbour {
+  readonly file: string;
+  /** Euclidean, between the layer's outputs. */
+  readonly distance: number;
+}
+
+export interface SimilarPictures {
+  readonly layer: string;
+  readonly features: number;
+  /** Pictures compared with. */
+  readonly pictures: number;
+  readonly bad: number;
+  readonly queries: readonly { readonly query: string; readonly nearest: readonly Neighbour[] }[];
+}
+
+const BATCH = 32;
+
+/**
+ * Finds the pictures below a folder whose features have the smallest Euclidean distance from those of each query, the nearest first; equal ones by name.
+ * A query that lies in the folder does not find itself. Undefined if the signal was aborted.
+ *
+ * Throws as `openClassifier`; DataError for a query that is no image, or a folder without pictures; ConfigError for a layer that there is not. Source:
+ * Krizhevsky et al. 2012, §6.1, figure 4.
+ */
+export async function findSimilar(
+  path: string,
+  folder: string,
+  queries: readonly string[],
+  { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
+): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
+  const files = await picturesBelow(folder);
+  const opened = await openLayerOutputs(path, (network) => [layer ?? lastHiddenLayer(network)], {
+    ...options,
+    batchSize: BATCH,
+  });
+  try {
+    const featuresOf = createExtractor(opened);
+    const asked = await featuresOfQueries(featuresOf, queries);
+    const search = await createSearch(folder, queries, asked, top);
+    let bad = 0;
+    for (let start = 0; start < files.length; start += BATCH) {
+      if (signal?.aborted) return undefined;
+      const found = await featuresOf(folder, files.slice(start, start + BATCH), (error) => {
+        bad++;
+        onBad?.(error.message);
+      });
+      for (const features of found) search.add(features);
+      onProgress?.(Math.min(start + BATCH, files.length), files.length);
+    }
+    if (bad === files.length) throw new DataError(`${folder}: none of its ${bad} pictures can be read`);
+    const [{ layer: compared, outputShape }] = opened.layers as readonly [PlacedLayer];
+    const made = {
+      layer: compared.name,
+      features: sizeOf(outputShape),
+      pictures: files.length - bad,
+      bad,
+      queries: queries.map((query, q) => ({ query, nearest: search.nearest[q] as readonly Neighbour[] })),
+    };
+    return { ...made, svg: await drawSimilar(opened.model, folder, made) };
+  } finally {
+    opened.close();
+  }
+}
+
+async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>, queries: readonly string[]) {
+  const asked: Float32Array[] = [];
+  for (const query of queries) {
+    const found = await featuresOf("", [query], (error) => {
+      throw error;
+    });
+    asked.push(...found.map(({ values }) => values));
+  }
+  return asked;
+}
+
+/** Keeps the nearest of each query among those that it is told of; a query's own file does not count. */
+async function createSearch(folder: string, queries: readonly string[], asked: readonly Float32Array[], top: number) {
+  const own = await Promise.all(queries.map((query) => realpath(query)));
+  const root = await realpath(folder);
+  const nearest = queries.map((): Neighbour[] => []);
+  return {
+    nearest,
+    add({ file, values }: Features) {
+      asked.forEach((query, q) => {
+        if (join(root, file) === own[q]) return;
+        insert(nearest[q] as Neighbour[], { file: join(folder, file), distance: distanceOf(query, values) }, top);
+      });
+    },
+  };
+}
+
+/** Paths from the folder, in order. Throws DataError if there are none. */
+async function picturesBelow(folder: string): Promise<readonly string[]> {
+  const root = resolve(folder);
+  const pictures: FileEntry[] = [];
+  const search = { root, seen: new Set(await ancestorsOf(dirname(root))), odd: [] };
+  await searchFolder(search, "", pictures);
+  if (pictures.length === 0)
+    throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
+  return sortedByPath(pictures).map(({ path }) => path);
+}
+
+interface Features {
+  readonly file: string;
+  /** Its own memory. */
+  readonly values: Float32Array;
+}
+
+/** Makes the function that reads pictures and gives their features; pictures that cannot be read are told to `onBad`. */
+function createExtractor({ model, forward }: LayerOutputs) {
+  const prepare = createPreprocessor(model.preprocessing);
+  const imageSize = sizeOf(model.network.input);
+  const input = new Float32Array(BATCH * imageSize);
+  return async (
+    folder: string,
+    files: readonly string[],
+    onBad: (error: DataError) => void,
+  ): Promise<readonly Features[]> => {
+    const images = await Promise.all(files.map((file) => decodeOrError(join(folder, file))));
+    const good: string[] = [];
+    images.forEach((image, i) => {
+      if (image instanceof DataError) onBad(image);
+      else {
+        prepare(image, input, good.length * imageSize);
+        good.push(files[i] as string);
+      }
+    });
+    if (good.length === 0) return [];
+    const outputs = (await forward(input, good.length))[0] as Float32Array;
+    const size = outputs.length / good.length;
+    return good.map((file, i) => ({ file, values: outputs.slice(i * size, (i + 1) * size) }));
+  };
+}
+
+async function decodeOrError(file: string) {
+  try {
+    return await decodeImage(file);
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    throw error;
+  }
+}
+
+/** Σ (a − b)², its square root. */
+function distanceOf(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return Math.sqrt(sum);
+}
+
+/** Keeps the `top` nearest in order; of equal ones those that came first. */
+function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
+  const before = nearest.findIndex(({ distance }) => candidate.distance < distance);
+  if (before < 0) nearest.push(candidate);
+  else nearest.splice(before, 0, candidate);
+  nearest.length = Math.min(nearest.length, top);
+}

@@ -1,0 +1,174 @@
+/** What each type of Caffe's layers is here. Source of the arithmetic: the layers of BVLC Caffe, src/caffe/layers/. */
+import { CheckpointError, type UnsupportedError } from "../../errors.ts";
+import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../layers/kinds.ts";
+import type { AnyLayer } from "../../layers/layer.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
+import { addLinear, type ChainBuilder } from "../chainBuilder.ts";
+import { addConvolution, type Pair } from "../fileConvolution.ts";
+import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
+import { asFloats, transposed } from "../values.ts";
+import type { Blob, CaffeLayer } from "./messages.ts";
+
+/** A layer in a chain. */
+export interface CaffeContext {
+  readonly chain: ChainBuilder;
+  /** `model.caffemodel: Convolution "conv1"`, to begin messages with. */
+  readonly what: string;
+  unsupported(why: string): UnsupportedError;
+}
+
+export type CaffeReader = (layer: CaffeLayer, context: CaffeContext) => void;
+
+export const caffeReaders: Readonly<Record<string, CaffeReader>> = {
+  Convolution: readConvolution,
+  InnerProduct: readInnerProduct,
+  Pooling: readPooling,
+  LRN: readNorm,
+  ReLU(layer, context) {
+    const slope = known(layer.relu, context)?.negativeSlope ?? 0;
+    if (slope !== 0) throw context.unsupported(`negative_slope ${slope}`);
+    context.chain.add(relu(nameOf(layer, context)) as AnyLayer);
+  },
+  Sigmoid: (layer, context) => context.chain.add(sigmoid(nameOf(layer, context)) as AnyLayer),
+  TanH: (layer, context) => context.chain.add(tanh(nameOf(layer, context)) as AnyLayer),
+  Dropout(layer, context) {
+    const { ratio: probability = 0.5, scaleTrain = 1 } = known(layer.dropout, context) ?? {};
+    if (scaleTrain === 0) throw context.unsupported("scale_train false");
+    if (!(probability >= 0 && probability < 1)) throw context.unsupported(`dropout_ratio ${probability}`);
+    context.chain.add(dropout(nameOf(layer, context), { probability }) as AnyLayer);
+  },
+  Flatten(layer, context) {
+    const { axis = 1, endAxis = -1 } = known(layer.flatten, context) ?? {};
+    if (axis !== 1 || endAxis !== -1) throw context.unsupported(`axis ${axis}, end_axis ${endAxis}`);
+    flattenTo(nameOf(layer, context), context);
+  },
+  Softmax(layer, context) {
+    const { axis = 1 } = known(layer.softmax, context) ?? {};
+    if (axis !== 1) throw context.unsupported(`axis ${axis}`);
+    context.chain.endInSoftmax(context.what);
+  },
+  SoftmaxWithLoss: (_layer, context) => context.chain.endInSoftmax(context.what),
+};
+
+/** Parameters of which nothing is overlooked. */
+function known<P extends { readonly unknown: readonly number[] }>(
+  parameters: P | undefined,
+  context: CaffeContext,
+): P | undefined {
+  const [field] = parameters?.unknown ?? [];
+  if (field === undefined) return parameters;
+  throw context.unsupported(`field ${field} of its parameters, which BVLC Caffe does not have`);
+}
+
+function nameOf({ name }: CaffeLayer, { chain }: CaffeContext): string {
+  return chain.unusedName(name || "layer");
+}
+
+function flattenTo(name: string, { chain }: CaffeContext): void {
+  if (chain.shape.length > 1) chain.add(flatten(name) as AnyLayer, [sizeOf(chain.shape)]);
+}
+
+/** The values of blob `place`, which has as many as the shape; extents of 1 are not looked at. */
+function blobOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsupported }: CaffeContext): Float32Array {
+  const blob = blobs[place];
+  if (!blob) throw new CheckpointError(`${what}: no blob ${place + 1}: a file of weights is needed`);
+  if (blob.doubleData.length > 0) throw unsupported("weights in double precision");
+  const extents = extentsOf(blob).filter((extent) => extent !== 1);
+  const expected = shape.filter((extent) => extent !== 1);
+  const bytes = blob.data.length === 1 ? (blob.data[0] as Uint8Array) : Buffer.concat(blob.data);
+  if (extents.join() !== expected.join() || bytes.byteLength !== 4 * sizeOf(shape)) {
+    const got = `[${extentsOf(blob).join(", ")}] of ${bytes.byteLength} bytes`;
+    throw new CheckpointError(`${what}: blob ${place + 1}: expected [${shape.join(", ")}], got ${got}`);
+  }
+  return asFloats(bytes);
+}
+
+/** In the old form, four extents. */
+export function extentsOf({ shape, num, channels, height, width }: Blob): Shape {
+  return shape?.dim ?? [num ?? 1, channels ?? 1, height ?? 1, width ?? 1];
+}
+
+function positive(value: number | undefined, name: string, { what }: CaffeContext): number {
+  if (value !== undefined && value >= 1 && value <= 2 ** 31) return value;
+  throw new CheckpointError(`${what}: ${name} ${value ?? "is missing"}`);
+}
+
+/** One number for both axes, or one each. */
+function pairOf(both: readonly number[], each: readonly (number | undefined)[], missing: number): Pair {
+  const [height = missing, width = height] = both;
+  return [each[0] ?? height, each[1] ?? width];
+}
+
+function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
+  const { chain, unsupported, what } = context;
+  const parameters = known(layer.convolution, context);
+  const [channels = 0] = chain.shape;
+  if (!parameters || chain.shape.length !== 3) throw unsupported("no parameters, or an input that is no map");
+  const { padH, padW, kernelH, kernelW, strideH, strideW, axis = 1, biasTerm = 1 } = parameters;
+  if (axis !== 1) throw unsupported(`axis ${axis}`);
+  const outChannels = positive(parameters.numOutput, "num_output", context);
+  const groups = positive(parameters.group ?? 1, "group", context);
+  const kernel = pairOf(parameters.kernelSize, [kernelH, kernelW], 0);
+  const stride = pairOf(parameters.stride, [strideH, strideW], 1);
+  const dilation = pairOf(parameters.dilation, [], 1);
+  const pad = pairOf(parameters.pad, [padH, padW], 0);
+  for (const size of [...kernel, ...stride, ...dilation]) positive(size, "kernel_size, stride or dilation", context);
+  if (pad.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${pad.join(", ")}`);
+  if (channels % groups !== 0 || outChannels % groups !== 0)
+    throw unsupported(`group ${groups} on ${channels} channels`);
+  const weight = blobOf(layer, 0, [outChannels, channels / groups, ...kernel], context);
+  const bias = biasTerm ? blobOf(layer, 1, [outChannels], context) : undefined;
+  const window = { kernel, stride, dilation, padBefore: pad, padAfter: pad };
+  addConvolution(chain, nameOf(layer, context), { ...window, outChannels, groups }, weight, bias, what);
+}
+
+const MOST_PADDING = 4096;
+
+function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
+  const { chain, unsupported, what } = context;
+  const parameters = known(layer.linear, context);
+  if (!parameters) throw unsupported("no parameters");
+  const { axis = 1, biasTerm = 1, transpose = 0 } = parameters;
+  if (axis !== 1) throw unsupported(`axis ${axis}`);
+  const outFeatures = positive(parameters.numOutput, "num_output", context);
+  const inFeatures = sizeOf(chain.shape);
+  const stored = blobOf(layer, 0, transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures], context);
+  const bias = biasTerm ? blobOf(layer, 1, [outFeatures], context) : undefined;
+  const name = nameOf(layer, context);
+  flattenTo(chain.unusedName("flatten"), context);
+  addLinear(chain, name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
+}
+
+function readPooling(layer: CaffeLayer, context: CaffeContext): void {
+  const { chain, unsupported } = context;
+  const parameters = known(layer.pooling, context);
+  if (!parameters || chain.shape.length !== 3) throw unsupported("no parameters, or an input that is no map");
+  const { pool = 0, kernelSize, stride, pad, globalPooling = 0, roundMode = 0 } = parameters;
+  if (pool !== 0 && pool !== 1) throw unsupported(`pool ${pool}, expected MAX or AVE`);
+  const name = nameOf(layer, context);
+  if (globalPooling) {
+    if (pool === 0) throw unsupported("global_pooling of MAX");
+    addGlobalAverage(chain, name);
+    return;
+  }
+  const both = (size: number | undefined) => (size === undefined ? [] : [size]);
+  const kernel = pairOf(both(kernelSize), [parameters.kernelH, parameters.kernelW], 0);
+  const strides = pairOf(both(stride), [parameters.strideH, parameters.strideW], 1);
+  const padBefore = pairOf(both(pad), [parameters.padH, parameters.padW], 0);
+  for (const size of [...kernel, ...strides]) positive(size, "kernel_size or stride", context);
+  if (padBefore.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
+  // Caffe rounds up, unless it is told otherwise.
+  const window = { kernel, stride: strides, dilation: [1, 1] as const, padBefore, padAfter: padBefore };
+  const square = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);
+  if (pool === 0) addMaxPool(chain, name, square);
+  else addAveragePool(chain, name, square, padBefore[0] > 0, unsupported);
+}
+
+function readNorm(layer: CaffeLayer, context: CaffeContext): void {
+  const { localSize: size = 5, alpha = 1, beta = 0.75, region = 0, k = 1 } = known(layer.norm, context) ?? {};
+  if (region !== 0) throw context.unsupported("norm_region WITHIN_CHANNEL");
+  if (size < 1 || size % 2 === 0) throw context.unsupported(`local_size ${size}, expected an odd number`);
+  if (!(alpha > 0 && beta > 0 && k > 0)) throw context.unsupported(`alpha ${alpha}, beta ${beta}, k ${k}`);
+  if (context.chain.shape.length !== 3) throw context.unsupported("an input that is no map");
+  context.chain.add(localResponseNorm(nameOf(layer, context), { size, alpha, beta, k }) as AnyLayer);
+}

@@ -1,0 +1,196 @@
+/** Reads Caffe's .caffemodel files whose network is a chain of layers that networks here have. */
+import { readFile, stat } from "node:fs/promises";
+import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import type { Preprocessing } from "../../image/prepare/preprocess.ts";
+import { type Network, place } from "../../network/network.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
+import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
+import { readMessage } from "../containers/protobufReader.ts";
+import type { ImportedModel } from "../importedModel.ts";
+import { asFloats } from "../values.ts";
+import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
+import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./messages.ts";
+
+/** What the file does not tell. */
+export interface CaffeOptions {
+  /** Shape of one image, where the file has neither its input's nor a crop size. */
+  readonly input?: Network["input"] | undefined;
+  /** Order of the colours that the network was trained on; Caffe's own programs give it BGR. Default bgr. */
+  readonly colours?: "bgr" | "rgb" | undefined;
+  /** Mean of each colour, red first, on the scale of 0 to 1; by default what the file says, else ImageNet's. */
+  readonly mean?: readonly number[] | undefined;
+}
+
+/** Mean colour of ImageNet's training pictures, red first. Source: BVLC Caffe, examples/00-classification.ipynb. */
+const IMAGENET_MEAN = [122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255];
+/** Layers that give pictures, and layers that only measure. */
+const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData", "HDF5Data", "DummyData"]);
+const measures = new Set(["Accuracy", "Silence"]);
+const [TRAIN, TEST] = [0, 1];
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** The same of a file. Throws CheckpointError if it cannot be read. */
+export async function readCaffeFile(path: string, options?: CaffeOptions): Promise<ImportedModel> {
+  try {
+    const file = await stat(path);
+    if (!file.isFile() || file.size > MAX_BYTES) throw new CheckpointError(`${path}: expected a file of at most 2 GiB`);
+    return readCaffe(await readFile(path), path, options);
+  } catch (error) {
+    if (codeOf(error) === "") throw error;
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Reads a .caffemodel. The network takes red, green, blue here: the first convolution's weights are put in that order. The preprocessing is that of
+ * Caffe's programs: levels of 0 to 255 less the mean.
+ *
+ * Throws CheckpointError if it is damaged, UnsupportedError naming layer and parameter if it has something that networks here do not.
+ */
+export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptions = {}): ImportedModel {
+  const net = readMessage(netTable, bytes, origin);
+  const layers = layersOf(net, origin).filter((layer) => isInTest(layer, origin));
+  if (layers.length === 0) throw new CheckpointError(`${origin}: no .caffemodel: it has no layers`);
+  const image = options.input ?? imageShape(net, layers, origin);
+  const chain = createChainBuilder(image, origin);
+  walk(net, layers, chain, origin);
+  const { network, tensors } = chain.finish(net.name || "caffe", "Caffe model");
+  const isBgr = network.input[0] === 3 && options.colours !== "rgb";
+  const preprocessing = preprocessingOf(network, layers, isBgr, options.mean, origin);
+  return {
+    network,
+    tensors: isBgr ? withRgb(network, tensors, origin) : tensors,
+    metadata: {
+      endsInSoftmax: chain.endsInSoftmax,
+      producer: "Caffe",
+      ...(preprocessing && { preprocessing }),
+    },
+  };
+}
+
+/** The mean of each colour of a mean file (.binaryproto), red first, on the scale of 0 to 1. Throws CheckpointError if it is none. */
+export function readCaffeMean(bytes: Uint8Array, origin: string): readonly number[] {
+  const blob = readMessage(blobTable, bytes, origin);
+  const [channels = 0] = extentsOf(blob).slice(-3);
+  const values = asFloats(Buffer.concat(blob.data));
+  if (values.length === 0 || values.length !== sizeOf(extentsOf(blob)) || channels < 1) {
+    throw new CheckpointError(
+      `${origin}: no mean of Caffe: [${extentsOf(blob).join(", ")}] with ${values.length} values`,
+    );
+  }
+  const plane = values.length / channels;
+  const means = Array.from({ length: channels }, (_, c) => {
+    return values.subarray(c * plane, (c + 1) * plane).reduce((sum, value) => sum + value, 0) / plane / 255;
+  });
+  return channels === 3 ? means.reverse() : means;
+}
+
+function layersOf({ layers, layersV1 }: CaffeNet, origin: string): readonly CaffeLayer[] {
+  if (layers.length > 0 && layersV1.length > 0)
+    throw new UnsupportedError(`${origin}: layers of two forms of the format`);
+  const newer = layers.map((layer) => ({ ...layer, type: layer.type ?? "" }));
+  const older = layersV1.map(({ older, type = 0, ...layer }) => {
+    if (older)
+      throw new UnsupportedError(
+        `${origin}: layers in the form of before 2013; convert it with upgrade_net_proto_binary`,
+      );
+    return { ...layer, type: v1Types[type] ?? `type ${type}`, flatten: undefined, input: undefined };
+  });
+  return [...newer, ...older];
+}
+
+function isInTest({ name, include, exclude }: CaffeLayer, origin: string): boolean {
+  const rules = [...include, ...exclude];
+  if (rules.some(({ unknown }) => unknown.length > 0)) {
+    throw new UnsupportedError(`${origin}: "${name}": rules of levels or stages`);
+  }
+  const excluded = exclude.some(({ phase = TEST }) => phase === TEST);
+  return !excluded && (include.length === 0 || include.some(({ phase }) => phase !== TRAIN));
+}
+
+/** From the net, its input layer, or the crop of its data layer. */
+function imageShape({ inputShape, inputDim }: CaffeNet, layers: readonly CaffeLayer[], origin: string): Shape {
+  const source = layers.find(({ type }) => sources.has(type));
+  const dims = inputShape[0]?.dim ?? source?.input?.shape[0]?.dim ?? inputDim.slice(0, 4);
+  const shape = dims.slice(1);
+  const crop = source?.transform?.cropSize ?? 0;
+  const found = shape.length > 0 ? shape : crop > 0 ? [3, crop, crop] : undefined;
+  if (!found) throw new UnsupportedError(`${origin}: it does not tell the size of its input; give it (input)`);
+  if (found.every((extent) => extent >= 1 && extent <= 2 ** 31)) return found;
+  throw new CheckpointError(`${origin}: input [${found.join(", ")}]`);
+}
+
+/** Adds the layers one after the other: each must take what the one before gave, be it under a new name or the old. */
+function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder, origin: string): void {
+  let tips = new Set(net.input.slice(0, 1));
+  for (const layer of layers) {
+    const { name = "", type, top, bottom } = layer;
+    const what = `${origin}: ${type} "${name}"`;
+    if (sources.has(type)) {
+      tips = new Set(top.slice(0, 1));
+      continue;
+    }
+    if (measures.has(type)) continue;
+    if (!tips.has(bottom[0] ?? "")) {
+      throw new UnsupportedError(`${what}: not supported: a net with branches: it takes "${bottom[0] ?? ""}"`);
+    }
+    if (type === "Split") {
+      tips = new Set([...tips, ...top]);
+      continue;
+    }
+    const read = Object.hasOwn(caffeReaders, type) ? caffeReaders[type] : undefined;
+    if (!read) {
+      const known = Object.keys(caffeReaders).join(", ");
+      throw new UnsupportedError(`${what}: layers of type ${type} are not supported; these are: ${known}`);
+    }
+    const unsupported = (why: string) => new UnsupportedError(`${what}: not supported: ${why}`);
+    if (bottom.length > 1 && type !== "SoftmaxWithLoss") throw unsupported(`${bottom.length} inputs`);
+    const context: CaffeContext = { chain, what, unsupported };
+    read(layer, context);
+    tips = new Set(top);
+  }
+}
+
+/** The first layer's weights, for channels the other way round. */
+function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string) {
+  const [first] = place(network);
+  const weight = first && tensors.get(`${first.layer.name}.weight`);
+  if (first?.layer.kind !== "conv2d" || first.layer.groups !== 1 || !weight) {
+    throw new UnsupportedError(
+      `${origin}: colours in the order blue, green, red, but no convolution of all at the beginning`,
+    );
+  }
+  const plane = first.layer.kernelSize ** 2;
+  const turned = new Float32Array(weight.length);
+  for (let i = 0; i < weight.length / plane; i++) {
+    const to = i - (i % 3) + 2 - (i % 3);
+    turned.set(weight.subarray(i * plane, (i + 1) * plane), to * plane);
+  }
+  return new Map([...tensors, [`${first.layer.name}.weight`, turned]]);
+}
+
+/** That of Caffe's programs; undefined if the input is no picture. */
+function preprocessingOf(
+  { input: [channels, height, width] }: Network,
+  layers: readonly CaffeLayer[],
+  isBgr: boolean,
+  given: readonly number[] | undefined,
+  origin: string,
+): Preprocessing | undefined {
+  if (channels !== 1 && channels !== 3) return undefined;
+  const transform = layers.find(({ type }) => sources.has(type))?.transform;
+  const scale = transform?.scale ?? 1;
+  if (!(scale > 0)) throw new UnsupportedError(`${origin}: pixels scaled by ${scale}`);
+  const stated = transform?.meanValue.map((value) => value / 255) ?? [];
+  const inOrder = isBgr ? stated.toReversed() : stated;
+  const mean = given ?? (inOrder.length > 0 ? inOrder : channels === 3 ? IMAGENET_MEAN : [0]);
+  const each = Array.from({ length: channels }, (_, c) => mean[c % mean.length] as number);
+  return {
+    size: [height, width],
+    channels,
+    fit: height === width && width >= 224 ? { kind: "crop", shorterSide: 256 } : { kind: "resize" },
+    resize: "bilinear",
+    mean: each,
+    deviation: each.map(() => 1 / (255 * scale)),
+  };
+}

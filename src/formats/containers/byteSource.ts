@@ -1,0 +1,74 @@
+/** Random access to the bytes of a file or of memory. */
+import { open } from "node:fs/promises";
+import { DataError, messageOf } from "../../errors.ts";
+
+/** Bytes that are read where they are wanted: a file, or memory. */
+export interface ByteSource {
+  /** For messages. */
+  readonly path: string;
+  readonly size: number;
+  /** Fills `into` from a position. Throws DataError if the bytes end before that. */
+  read(position: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a file. Throws DataError if there is none, or it cannot be read. */
+export async function openBytes(path: string): Promise<ByteSource> {
+  const explaining = async <T>(action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action();
+    } catch (cause) {
+      throw new DataError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
+    }
+  };
+  const handle = await explaining(() => open(path, "r"));
+  try {
+    const { size } = await explaining(() => handle.stat());
+    return {
+      path,
+      size,
+      async read(position, into) {
+        checkRange(path, size, position, into.length);
+        for (let done = 0; done < into.length; ) {
+          const rest = into.length - done;
+          const { bytesRead } = await explaining(() => handle.read(into, done, rest, position + done));
+          if (bytesRead === 0) throw endedAt(path, position + done);
+          done += bytesRead;
+        }
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Bytes in memory, under a name for messages. */
+export function bytesInMemory(path: string, bytes: Uint8Array): ByteSource {
+  return {
+    path,
+    size: bytes.length,
+    async read(position, into) {
+      checkRange(path, bytes.length, position, into.length);
+      into.set(bytes.subarray(position, position + into.length));
+    },
+    async close() {},
+  };
+}
+
+/** A piece of a source. Throws DataError, before memory is taken, if the source ends before it does. */
+export async function readPiece(source: ByteSource, position: number, length: number): Promise<Buffer> {
+  checkRange(source.path, source.size, position, length);
+  const piece = Buffer.alloc(length);
+  await source.read(position, piece);
+  return piece;
+}
+
+function checkRange(path: string, size: number, position: number, length: number): void {
+  if (!Number.isSafeInteger(position + length) || position + length > size) throw endedAt(path, size);
+}
+
+function endedAt(path: string, end: number): DataError {
+  return new DataError(`${path}: damaged: it ends at byte ${end}, before what it says is in it`);
+}

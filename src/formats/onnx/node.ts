@@ -1,0 +1,141 @@
+/** One node of an ONNX graph as operators read it: every attribute must be asked for, so that none is overlooked. */
+import { CheckpointError, UnsupportedError } from "../../errors.ts";
+import type { FileWindow, Pair } from "../fileConvolution.ts";
+import type { AttributeMessage, NodeMessage } from "./messages.ts";
+import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
+
+/** A node whose first input is the chain so far; the other inputs are constants. */
+export interface NodeView {
+  /** `model.onnx: Conv "conv1"`, to begin messages with. */
+  readonly what: string;
+  readonly operator: string;
+  readonly name: string;
+  /** Version of the operators. */
+  readonly opset: number;
+  /** Number of images, if the graph's input says one. */
+  readonly batchSize: number | undefined;
+  /** The constant input of a place, undefined if it was left out. Throws UnsupportedError if it is no constant. */
+  constant(place: number): OnnxTensor | undefined;
+  /** The same of one that must be there. */
+  need(place: number): OnnxTensor;
+  isConstant(place: number): boolean;
+  has(attribute: string): boolean;
+  /** Name of an input; empty if it was left out. */
+  inputName(place: number): string;
+  int(name: string, missing: number): number;
+  float(name: string, missing: number): number;
+  text(name: string, missing: string): string;
+  ints(name: string): readonly number[] | undefined;
+  tensor(name: string): OnnxTensor | undefined;
+  /** An attribute that must have one value, if it is there at all. */
+  only(name: string, value: number): void;
+  unsupported(why: string): UnsupportedError;
+}
+
+export interface NodeContext {
+  readonly origin: string;
+  readonly opset: number;
+  readonly batchSize: number | undefined;
+  readonly external: ExternalBytes;
+  constant(name: string, what: string): OnnxTensor;
+  isConstant(name: string): boolean;
+}
+
+export function describeNode({ name = "", opType = "" }: NodeMessage, origin: string): string {
+  return `${origin}: ${opType}${name === "" ? "" : ` "${name}"`}`;
+}
+
+/** The view, and a check that every attribute was asked for, which throws UnsupportedError naming one that was not. */
+export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeView; checkAttributes(): void } {
+  const what = describeNode(node, context.origin);
+  const attributes = new Map<string, AttributeMessage>();
+  for (const attribute of node.attribute) {
+    const { name = "" } = attribute;
+    if (attributes.has(name)) throw new CheckpointError(`${what}: attribute ${name} stands there twice`);
+    attributes.set(name, attribute);
+  }
+  const asked = new Set<string>();
+  const get = <V>(name: string, read: (attribute: AttributeMessage) => V | undefined): V | undefined => {
+    asked.add(name);
+    const attribute = attributes.get(name);
+    if (!attribute) return undefined;
+    const value = read(attribute);
+    if (value === undefined) throw new CheckpointError(`${what}: attribute ${name} is of another type`);
+    return value;
+  };
+  const view: NodeView = {
+    what,
+    operator: node.opType ?? "",
+    name: node.name ?? "",
+    opset: context.opset,
+    batchSize: context.batchSize,
+    constant(place) {
+      const name = node.input[place] ?? "";
+      return name === "" ? undefined : context.constant(name, what);
+    },
+    need(place) {
+      const constant = view.constant(place);
+      if (!constant) throw new CheckpointError(`${what}: input ${place + 1} is missing`);
+      return constant;
+    },
+    isConstant: (place) => context.isConstant(node.input[place] ?? ""),
+    has: (name) => attributes.has(name),
+    inputName: (place) => node.input[place] ?? "",
+    // Proto3 writers leave out zeros.
+    int: (name, missing) => get(name, ({ i = 0 }) => i) ?? missing,
+    float: (name, missing) => get(name, ({ f = 0 }) => f) ?? missing,
+    text: (name, missing) => get(name, ({ s }) => s && Buffer.from(s).toString()) ?? missing,
+    ints: (name) => get(name, ({ ints }) => ints),
+    tensor: (name) => get(name, ({ t }) => t && tensorOf(t, context.external, context.origin)),
+    only(name, value) {
+      const got = view.int(name, value);
+      if (got !== value) throw view.unsupported(`attribute ${name} ${got}, expected ${value}`);
+    },
+    unsupported: (why) => new UnsupportedError(`${what}: not supported: ${why}`),
+  };
+  const checkAttributes = () => {
+    for (const name of attributes.keys()) if (!asked.has(name)) throw view.unsupported(`attribute ${name}`);
+  };
+  return { view, checkAttributes };
+}
+
+/** Reads the attributes of a window; `kernel` is what it is if no attribute says it. Throws UnsupportedError if it has not two axes. */
+export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
+  if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");
+  const pair = (name: string, otherwise: Pair): Pair => {
+    const [first, second, ...more] = node.ints(name) ?? otherwise;
+    if (first === undefined || second === undefined || more.length > 0) {
+      throw node.unsupported(`attribute ${name}: expected two numbers`);
+    }
+    if (first < 1 || second < 1) throw new CheckpointError(`${node.what}: attribute ${name} ${first}, ${second}`);
+    return [first, second];
+  };
+  const kernel = pair("kernel_shape", missing ?? [0, 0]);
+  const stride = pair("strides", [1, 1]);
+  const dilation = pair("dilations", [1, 1]);
+  const pads = node.ints("pads") ?? [0, 0, 0, 0];
+  const [top = 0, left = 0, bottom = 0, right = 0] = pads;
+  if (pads.length !== 4) throw node.unsupported("attribute pads: expected four numbers");
+  if (pads.some((pad) => pad < 0 || pad > MOST_PADDING)) throw node.unsupported(`attribute pads ${pads.join(", ")}`);
+  const auto = node.text("auto_pad", "NOTSET");
+  const given = { kernel, stride, dilation, padBefore: [top, left], padAfter: [bottom, right] } as const;
+  if (auto === "NOTSET") return given;
+  if (pads.some((pad) => pad !== 0)) throw node.unsupported(`attribute auto_pad ${auto} with pads`);
+  if (auto === "VALID") return given;
+  if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER") throw node.unsupported(`attribute auto_pad ${auto}`);
+  return { ...given, ...samePadding(given, [height, width], auto === "SAME_UPPER") };
+}
+
+const MOST_PADDING = 4096;
+
+/** ⌈extent / stride⌉ windows; an odd pixel goes to the end or to the beginning. Source: ONNX, operator Conv, `auto_pad`. */
+function samePadding({ kernel, stride, dilation }: FileWindow, extents: Pair, toEnd: boolean) {
+  const pads = ([0, 1] as const).map((axis) => {
+    const reach = (kernel[axis] - 1) * dilation[axis] + 1;
+    const total = Math.max(0, (Math.ceil(extents[axis] / stride[axis]) - 1) * stride[axis] + reach - extents[axis]);
+    const [small, large] = [Math.floor(total / 2), Math.ceil(total / 2)];
+    return toEnd ? [small, large] : [large, small];
+  }) as unknown as readonly [Pair, Pair];
+  const [rows, columns] = pads;
+  return { padBefore: [rows[0], columns[0]], padAfter: [rows[1], columns[1]] } as const;
+}

@@ -1,0 +1,134 @@
+/**
+ * ONNX files of this program: the network that the metadata tells is taken if the graph is exactly what this program writes for it, so that
+ * dropout, preprocessing and names come back. Otherwise the graph says what the network is.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { jsonText } from "../../checkpoint/metadata.ts";
+import { AlexNetError, UnsupportedError } from "../../errors.ts";
+import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
+import type { OnnxAttributes } from "../../layers/onnxGraph.ts";
+import { type Network, parseNetwork } from "../../network/network.ts";
+import { equalShapes } from "../../shape.ts";
+import type { ImportedModel } from "../importedModel.ts";
+import { describeOnnx, type OnnxModel, type OnnxOptions } from "./describe.ts";
+import { attributeTypes, type GraphMessage, type ModelMessage, type NodeMessage } from "./messages.ts";
+import { type ExternalBytes, tensorOf } from "./tensors.ts";
+import { OPSET } from "./writeOnnx.ts";
+
+const metadataSchema = z.object({
+  formatVersion: z.literal("1"),
+  network: jsonText,
+  graph: jsonText.pipe(
+    z.strictObject({
+      lrn: z.enum(["native", "decomposed"]),
+      output: z.enum(["logits", "probabilities"]),
+      pixels: z.enum(["nhwc", "nchw"]).optional(),
+      int8: z.unknown().optional(),
+    }),
+  ),
+  classNames: jsonText.pipe(z.array(z.string())).optional(),
+  preprocessing: jsonText.pipe(preprocessingSchema).optional(),
+});
+
+/**
+ * Undefined if it is no file of this program, or was changed since. Throws CheckpointError if a parameter is damaged, UnsupportedError if
+ * weights and activations have 8 bits.
+ */
+export function readOwnModel(
+  model: ModelMessage,
+  graph: GraphMessage,
+  opset: number,
+  external: ExternalBytes,
+  origin: string,
+): ImportedModel | undefined {
+  const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
+  const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
+  if (opset !== OPSET || !parsed.success) return undefined;
+  const { network: networkJson, classNames, preprocessing } = parsed.data;
+  const { int8, ...form } = parsed.data.graph;
+  if (int8 !== undefined) {
+    throw new UnsupportedError(
+      `${origin}: its weights and activations have 8 bits (export --int8), which are not read back; export the run again without --int8`,
+    );
+  }
+  const options = { ...form, classNames, preprocessing };
+  const described = describe(networkJson, options, origin);
+  if (!described) return undefined;
+  const { network, expected } = described;
+  const [names, expectedNames] = [
+    [...graph.input, ...graph.output].map(({ name }) => name),
+    [expected.input.name, expected.output.name],
+  ];
+  if (!isDeepStrictEqual(names, expectedNames)) return undefined;
+  const tensors = parametersOf(graph, expected, external, origin);
+  if (!tensors || !isDeepStrictEqual(graph.node.map(nodeData), expected.nodes.map(expectedData))) return undefined;
+  return {
+    network,
+    tensors,
+    metadata: {
+      endsInSoftmax: form.output === "probabilities",
+      producer: "",
+      ...(classNames && { classNames }),
+      ...(preprocessing && { preprocessing }),
+    },
+  };
+}
+
+function describe(
+  json: unknown,
+  options: OnnxOptions,
+  origin: string,
+): { readonly network: Network; readonly expected: OnnxModel } | undefined {
+  try {
+    const network = parseNetwork(json, origin);
+    return { network, expected: describeOnnx(network, options) };
+  } catch (error) {
+    if (error instanceof AlexNetError) return undefined;
+    throw error;
+  }
+}
+
+/** The parameters' values, undefined if the tensors are not those that are expected, constants to the bit. */
+function parametersOf(
+  { initializer }: GraphMessage,
+  { constants, parameters }: OnnxModel,
+  external: ExternalBytes,
+  origin: string,
+): ReadonlyMap<string, Float32Array> | undefined {
+  const tensors = new Map(initializer.map((tensor) => [tensor.name ?? "", tensorOf(tensor, external, origin)]));
+  if (initializer.length !== constants.length + parameters.length) return undefined;
+  for (const { name, shape, values } of constants) {
+    const tensor = tensors.get(name);
+    if (!tensor || !equalShapes(tensor.shape, shape) || !isDeepStrictEqual(tensor.floats(), values())) return undefined;
+  }
+  const result = new Map<string, Float32Array>();
+  for (const { name, shape } of parameters) {
+    const tensor = tensors.get(name);
+    if (!tensor || !equalShapes(tensor.shape, shape)) return undefined;
+    result.set(name, tensor.floats());
+  }
+  return result;
+}
+
+/** A node as plain data, to be compared. */
+function nodeData({ opType, input, output, domain = "", attribute }: NodeMessage): unknown {
+  const attributes = attribute.map(({ name, type, f, i, ints, s, t, floats }) => {
+    const isOdd = s !== undefined || t !== undefined || floats.length > 0;
+    const value = type === attributeTypes.FLOAT ? f : type === attributeTypes.INT ? i : [...ints];
+    return [name, isOdd ? "odd" : type, value];
+  });
+  return { operator: opType, inputs: [...input], output: [...output], domain, attributes };
+}
+
+function expectedData({ operator, inputs, output, attributes }: OnnxModel["nodes"][number]): unknown {
+  return { operator, inputs: [...inputs], output: [output], domain: "", attributes: attributeData(attributes) };
+}
+
+function attributeData(attributes: OnnxAttributes): unknown {
+  return Object.entries(attributes).map(([name, attribute]) => {
+    if ("int" in attribute) return [name, attributeTypes.INT, attribute.int];
+    if ("float" in attribute) return [name, attributeTypes.FLOAT, Math.fround(attribute.float)];
+    return [name, attributeTypes.INTS, [...attribute.ints]];
+  });
+}

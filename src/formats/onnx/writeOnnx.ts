@@ -1,0 +1,195 @@
+/** Writes a network as an ONNX model. */
+import { ConfigError, ShapeError } from "../../errors.ts";
+import { roundParameter } from "../../int8.ts";
+import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
+import { type Network, operations } from "../../network/network.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
+import {
+  bytes,
+  chunksOf,
+  concatenated,
+  type Encoded,
+  float,
+  int,
+  ints,
+  laterBytes,
+  message,
+  text,
+} from "../containers/protobufWriter.ts";
+import { describeOnnx, type OnnxModel, type OnnxOptions } from "./describe.ts";
+import type { OnnxNode, OnnxParameter } from "./graphBuilder.ts";
+import {
+  attributeTable,
+  attributeTypes,
+  dataTypes,
+  dimensionTable,
+  entryTable,
+  graphTable,
+  modelTable,
+  nodeTable,
+  opsetTable,
+  shapeTable,
+  tensorTable,
+  tensorTypeTable,
+  typeTable,
+  valueInfoTable,
+} from "./messages.ts";
+
+/** The set of operators that graphs are written in, and the version of the file format that came with it. */
+export const OPSET = 13;
+const IR_VERSION = 7;
+/** What protobuf allows a message. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** The plain values of a parameter by its name, such as `conv1.weight`; they may be overwritten when the next one is asked for. */
+export type ReadParameter = (name: string) => Float32Array | Promise<Float32Array>;
+
+/** A file that is to be written. `chunks` gives it piece by piece, once; a piece is valid until the next. */
+export interface OnnxFile {
+  readonly byteLength: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * A network as an ONNX model (opset 13) with its parameters inside, as at evaluation. Parameters are read one at a time, as the file is.
+ * The metadata has network, preprocessing and class names as JSON, under the keys of this program's weights files.
+ *
+ * Throws ConfigError if the options do not fit the network or the file were larger than protobuf allows; while `chunks` is read, ShapeError
+ * if a parameter has another size than the network says.
+ */
+export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
+  const model = describeOnnx(network, options);
+  const encoded = encodeModel(network, model, read, options);
+  if (encoded.byteLength > MAX_BYTES) {
+    throw new ConfigError(`${network.name}: an ONNX file holds 2 GiB, this network has ${encoded.byteLength} bytes`);
+  }
+  return { byteLength: encoded.byteLength, chunks: chunksOf(encoded) };
+}
+
+/** What an ONNX file tells besides its graph; `options` are those that the graph depends on. */
+export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
+  const { lrn = "native", output = "logits", pixels, quantization, preprocessing, classNames } = options;
+  const int8 = quantization && { calibration: quantization.calibration };
+  return {
+    formatVersion: "1",
+    network: JSON.stringify(network),
+    graph: JSON.stringify({ lrn, output, ...(pixels && { pixels }), ...(int8 && { int8 }) }),
+    ...(classNames && { classNames: JSON.stringify(classNames) }),
+    ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
+  };
+}
+
+function encodeModel(network: Network, model: OnnxModel, read: ReadParameter, options: OnnxOptions): Encoded {
+  const metadata = Object.entries(onnxMetadata(network, options)).map(([key, value]) =>
+    message(modelTable.metadataProps.number, text(entryTable.key.number, key), text(entryTable.value.number, value)),
+  );
+  return concatenated(
+    int(modelTable.irVersion.number, IR_VERSION),
+    text(modelTable.producerName.number, "alexnet"),
+    text(modelTable.docString.number, docString(network)),
+    message(modelTable.graph.number, encodeGraph(network, model, read, options)),
+    message(modelTable.opsetImport.number, text(opsetTable.domain.number, ""), int(opsetTable.version.number, OPSET)),
+    ...metadata,
+  );
+}
+
+function docString(network: Network): string {
+  const active = operations(network).some((op) => op.kind === "dropout" && op.options.activeAtEvaluation);
+  const note = active ? " Dropout, which this network keeps active at evaluation, is off in this file." : "";
+  return `${network.name}. ${network.source}.${note}`;
+}
+
+function encodeGraph(network: Network, model: OnnxModel, read: ReadParameter, options: OnnxOptions): Encoded {
+  const batch = options.batchSize ?? "batch";
+  const { input, output } = model;
+  return concatenated(
+    ...model.nodes.map((node) => message(graphTable.node.number, encodeNode(node))),
+    text(graphTable.name.number, network.name),
+    ...model.constants.map(({ name, shape, values }) => {
+      const array = values();
+      const content = bytes(tensorTable.rawData.number, littleEndian(array));
+      return message(graphTable.initializer.number, tensorHead(name, shape, typeOf(array)), content);
+    }),
+    ...model.parameters.map((parameter) => {
+      const { name, shape, rounded } = parameter;
+      const type = rounded?.type ?? "FLOAT";
+      const length = sizeOf(shape) * bytesPerElement[type];
+      const content = laterBytes(tensorTable.rawData.number, length, async () =>
+        parameterBytes(parameter, await read(name)),
+      );
+      return message(graphTable.initializer.number, tensorHead(name, shape, type), content);
+    }),
+    message(graphTable.input.number, valueInfo(input.name, dataTypes[input.type], batch, input.shape)),
+    message(graphTable.output.number, valueInfo(output.name, dataTypes.FLOAT, batch, output.shape)),
+  );
+}
+
+function parameterBytes({ name, shape, rounded }: OnnxParameter, values: Float32Array): Uint8Array {
+  if (values.length === sizeOf(shape)) return littleEndian(rounded ? roundParameter(values, rounded) : values);
+  throw new ShapeError(`${name}: expected ${sizeOf(shape)} values for [${shape.join(", ")}], got ${values.length}`);
+}
+
+/** A view. Every platform that oneDNN runs on has this order of bytes. */
+function littleEndian({ buffer, byteOffset, byteLength }: OnnxValues): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+type TensorType = "FLOAT" | "UINT8" | "INT8" | "INT32";
+
+const bytesPerElement = { FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4 } as const;
+
+function typeOf(values: OnnxValues): TensorType {
+  if (values instanceof Float32Array) return "FLOAT";
+  if (values instanceof Uint8Array) return "UINT8";
+  return values instanceof Int8Array ? "INT8" : "INT32";
+}
+
+function tensorHead(name: string, shape: Shape, type: TensorType): Encoded {
+  return concatenated(
+    ints(tensorTable.dims.number, shape),
+    int(tensorTable.dataType.number, dataTypes[type]),
+    text(tensorTable.name.number, name),
+  );
+}
+
+function valueInfo(name: string, type: number, batch: number | string, shape: Shape): Encoded {
+  const { value, parameter } = dimensionTable;
+  const dims = [batch, ...shape].map((extent) =>
+    message(
+      shapeTable.dim.number,
+      typeof extent === "string" ? text(parameter.number, extent) : int(value.number, extent),
+    ),
+  );
+  const tensorType = concatenated(
+    int(tensorTypeTable.elemType.number, type),
+    message(tensorTypeTable.shape.number, ...dims),
+  );
+  return concatenated(
+    text(valueInfoTable.name.number, name),
+    message(valueInfoTable.type.number, message(typeTable.tensorType.number, tensorType)),
+  );
+}
+
+function encodeNode({ name, operator, inputs, output, attributes }: OnnxNode): Encoded {
+  return concatenated(
+    ...inputs.map((input) => text(nodeTable.input.number, input)),
+    text(nodeTable.output.number, output),
+    text(nodeTable.name.number, name),
+    text(nodeTable.opType.number, operator),
+    ...encodeAttributes(attributes),
+  );
+}
+
+function encodeAttributes(attributes: OnnxAttributes): readonly Encoded[] {
+  return Object.entries(attributes).map(([name, attribute]) => {
+    const [type, value] = attributeValue(attribute);
+    const head = [text(attributeTable.name.number, name), int(attributeTable.type.number, type)];
+    return message(nodeTable.attribute.number, ...head, value);
+  });
+}
+
+function attributeValue(attribute: OnnxAttribute): readonly [type: number, value: Encoded] {
+  if ("int" in attribute) return [attributeTypes.INT, int(attributeTable.i.number, attribute.int)];
+  if ("float" in attribute) return [attributeTypes.FLOAT, float(attributeTable.f.number, attribute.float)];
+  return [attributeTypes.INTS, ints(attributeTable.ints.number, attribute.ints)];
+}

@@ -1,0 +1,69 @@
+/** Values that the pickle reader produces. */
+import type { Dtype } from "../../checkpoint/dtypes.ts";
+
+/** What a pickle can be here: data and nothing else. Whole numbers beyond 2^53 are bigints. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | PickleSequence
+  | PickleDict
+  | PickleGlobal
+  | PickledStorage
+  | PickledTensor;
+
+export type PickleKey = string | number | bigint | boolean | null;
+
+export interface PickleSequence {
+  readonly type: "list" | "tuple";
+  readonly items: PickleValue[];
+}
+
+export interface PickleDict {
+  readonly type: "dict";
+  readonly items: Map<PickleKey, PickleValue>;
+}
+
+/** A name of Python's that is on the list of those allowed, and what stands for it. */
+export interface PickleGlobal {
+  readonly type: "global";
+  readonly name: string;
+  /** Makes data of arguments. Throws Error saying what it expected. */
+  readonly call?: (args: readonly PickleValue[]) => PickleValue;
+  /** Of a kind of storage. */
+  readonly dtype?: Dtype;
+}
+
+/** Values in a row, which lie somewhere else in the file. */
+export interface PickledStorage {
+  readonly type: "storage";
+  readonly key: string;
+  readonly dtype: Dtype;
+  /** Number of values. */
+  readonly length: number;
+}
+
+/** A view of a storage. Offset and strides count values. */
+export interface PickledTensor {
+  readonly type: "tensor";
+  readonly storage: PickledStorage;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** A storage's bytes, wherever they lie. */
+export interface StorageReader {
+  /** Throws DataError if they are damaged. */
+  read(into?: Uint8Array): Promise<Uint8Array>;
+}
+
+/** For messages: what a value is, in Python's words. */
+export function describeValue(value: PickleValue | undefined): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "None";
+  if (typeof value !== "object") return typeof value === "string" ? `"${value.slice(0, 40)}"` : String(value);
+  return value.type === "global" ? value.name : `a ${value.type}`;
+}

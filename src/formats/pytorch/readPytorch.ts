@@ -1,0 +1,177 @@
+/**
+ * Reads `.pth` and `.pt` files: a state dict, or a checkpoint with one in it, as `torch.save` writes it. Nothing of Python's is run.
+ *
+ * Source: PyTorch, torch/serialization.py. The newer format (from 1.6 on) is a zip file with the pickle `data.pkl` and a file for each storage; the
+ * older one is five pickles (a magic number, a version, the system's sizes, the data, the storages' keys), then the storages.
+ */
+import type { StoredValues } from "../../checkpoint/dtypes.ts";
+import type { NamedShape } from "../../checkpoint/safetensorsHeader.ts";
+import { bytesOf } from "../../checkpoint/safetensorsWriter.ts";
+import { DataError, messageOf, ShapeError } from "../../errors.ts";
+import { sizeOf } from "../../shape.ts";
+import { type ByteSource, readPiece } from "../containers/byteSource.ts";
+import { readEntry, readZip, type ZipEntry } from "../containers/zipReader.ts";
+import { pytorchGlobals, storageOf } from "./globals.ts";
+import { readLegacy } from "./legacy.ts";
+import { type PickleHost, unpickle } from "./pickle.ts";
+import type { PickledStorage, PickledTensor, PickleValue, StorageReader } from "./pickleValue.ts";
+import { findStateDict } from "./stateDict.ts";
+import { gather, isContiguous } from "./tensor.ts";
+
+/** A state dict, its values still in the file. */
+export interface PytorchFile {
+  readonly tensors: readonly NamedShape[];
+  /** A tensor's values as f32, in `into` if given. Throws DataError if there is no such tensor or it is damaged. */
+  read(name: string, into?: Float32Array): Promise<Float32Array>;
+  /** A tensor's values as they are stored, in order. */
+  readStored(name: string): Promise<StoredValues>;
+}
+
+/** A pickle holds names and places, not values. */
+const MAX_PICKLE_BYTES = 1 << 24;
+
+/**
+ * Reads what tensors there are.
+ *
+ * Throws DataError naming what is damaged, what is no data, or what a state dict would be expected to be.
+ */
+export async function readPytorch(source: ByteSource): Promise<PytorchFile> {
+  const start = await readPiece(source, 0, Math.min(4, source.size));
+  const isZip = start.length === 4 && start.readUInt32LE() === 0x04034b50;
+  const { root, storages } = await (isZip ? readZipFormat(source) : readOlderFormat(source));
+  return stateDictFile(source, root, storages);
+}
+
+interface Content {
+  readonly root: PickleValue;
+  readonly storages: ReadonlyMap<string, StorageReader>;
+}
+
+/** Remembers every storage that is named, and that it is always the same. */
+function collectingHost(): { readonly host: PickleHost; readonly named: ReadonlyMap<string, PickledStorage> } {
+  const named = new Map<string, PickledStorage>();
+  const persistent = (id: PickleValue): PickledStorage => {
+    const storage = storageOf(id);
+    const before = named.get(storage.key) ?? storage;
+    const same = before.dtype === storage.dtype && before.length === storage.length;
+    if (!same) throw new Error(`storage ${storage.key} is of two kinds`);
+    named.set(storage.key, before);
+    return before;
+  };
+  return { host: { globals: pytorchGlobals, persistent }, named };
+}
+
+async function readZipFormat(source: ByteSource): Promise<Content> {
+  const { path } = source;
+  const entries = await readZip(source);
+  const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
+  const [pickle] = pickles;
+  if (pickle === undefined || pickles.length > 1) {
+    throw new DataError(
+      `${path}: expected a zip file with one data.pkl, as torch.save writes it, got ${pickles.length}`,
+    );
+  }
+  const folder = pickle.slice(0, -"data.pkl".length);
+  if (entries.has(`${folder}constants.pkl`)) {
+    throw new DataError(`${path}: a TorchScript program, not weights; in Python: torch.save(model.state_dict(), FILE)`);
+  }
+  await checkByteOrder(source, entries.get(`${folder}byteorder`));
+  const entry = entries.get(pickle) as ZipEntry;
+  checkPickleLength(path, entry.size);
+  const { host, named } = collectingHost();
+  const { value } = unpickle(path, await readEntry(source, entry), host);
+  const storages = new Map<string, StorageReader>();
+  for (const { key, dtype, length } of named.values()) {
+    const data = entries.get(`${folder}data/${key}`);
+    if (!data) throw new DataError(`${path}: damaged: storage ${key} is not in it`);
+    if (data.size !== length * dtype.byteLength) {
+      throw new DataError(
+        `${path}: damaged: storage ${key}: expected ${length} values of ${dtype.name}, got ${data.size} bytes`,
+      );
+    }
+    storages.set(key, { read: (into) => readEntry(source, data, into) });
+  }
+  return { root: value, storages };
+}
+
+async function checkByteOrder(source: ByteSource, entry: ZipEntry | undefined): Promise<void> {
+  if (!entry) return;
+  const order = entry.size > 16 ? "" : Buffer.from(await readEntry(source, entry)).toString("latin1");
+  if (order !== "little")
+    throw new DataError(`${source.path}: expected byte order "little", got ${JSON.stringify(order)}`);
+}
+
+async function readOlderFormat(source: ByteSource): Promise<Content> {
+  const bytes = await readPiece(source, 0, Math.min(source.size, MAX_PICKLE_BYTES));
+  const { host, named } = collectingHost();
+  return readLegacy(source, bytes, host, named);
+}
+
+function checkPickleLength(path: string, length: number): void {
+  if (length <= MAX_PICKLE_BYTES) return;
+  throw new DataError(
+    `${path}: its pickle has ${length} bytes, expected up to ${MAX_PICKLE_BYTES}: names of tensors, not values`,
+  );
+}
+
+function stateDictFile(
+  source: ByteSource,
+  root: PickleValue,
+  storages: ReadonlyMap<string, StorageReader>,
+): PytorchFile {
+  const { path } = source;
+  const tensors = explaining(path, () => findStateDict(root));
+  for (const [name, { shape }] of tensors) checkCount(source, name, shape);
+  // Of tensors that share a storage, one usually comes after the other.
+  let last: { readonly key: string; readonly bytes: Uint8Array } | undefined;
+  const bytesOfStorage = async (key: string): Promise<Uint8Array> => {
+    if (last?.key !== key) last = { key, bytes: await find(path, storages, key).read() };
+    return last.bytes;
+  };
+  const stored = async (name: string): Promise<Uint8Array> => {
+    const tensor = find(path, tensors, name);
+    return gather(tensor, await bytesOfStorage(tensor.storage.key));
+  };
+  return {
+    tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
+    async read(name, into) {
+      const tensor = find(path, tensors, name);
+      const values = into ?? new Float32Array(sizeOf(tensor.shape));
+      if (values.length !== sizeOf(tensor.shape)) {
+        throw new ShapeError(`${name}: expected room for ${sizeOf(tensor.shape)} values, got ${values.length}`);
+      }
+      if (isWholeF32(tensor)) await find(path, storages, tensor.storage.key).read(bytesOf(values));
+      else tensor.storage.dtype.toFloat32(await stored(name), values);
+      return values;
+    },
+    readStored: async (name) => find(path, tensors, name).storage.dtype.view(await stored(name)),
+  };
+}
+
+/** Such a tensor's storage is read straight to where its values are wanted. */
+function isWholeF32(tensor: PickledTensor): boolean {
+  const { storage, shape } = tensor;
+  return storage.dtype.name === "F32" && sizeOf(shape) === storage.length && isContiguous(tensor);
+}
+
+/** A stride of 0 repeats values: not more often than the file could pay for. */
+function checkCount({ path, size }: ByteSource, name: string, shape: readonly number[]): void {
+  if (shape.includes(0) || sizeOf(shape) <= size) return;
+  throw new DataError(
+    `${path}: ${name}: ${sizeOf(shape)} values in a file of ${size} bytes; save it as a contiguous tensor`,
+  );
+}
+
+function find<T>(path: string, among: ReadonlyMap<string, T>, name: string): T {
+  const found = among.get(name);
+  if (found === undefined) throw new DataError(`${path}: no tensor "${name}" in it`);
+  return found;
+}
+
+function explaining<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new DataError(`${path}: ${messageOf(cause)}`, { cause });
+  }
+}

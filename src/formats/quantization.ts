@@ -1,0 +1,99 @@
+/** Which values of a network have 8 bits, and how they are rounded: what a file of it and its simulation both follow. */
+
+import type { OpKind } from "../engine/engine.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import {
+  largestOfRows,
+  parameterScales,
+  type Range,
+  type RoundedParameter,
+  type Rounding,
+  roundingFor,
+} from "../int8.ts";
+import { layerKinds } from "../layers/kinds.ts";
+import type { EightBits, Layer } from "../layers/layer.ts";
+import { type Network, place } from "../network/network.ts";
+import type { Shape } from "../shape.ts";
+
+/** A network's rounding to 8 bits. */
+export interface Quantization {
+  /** Of activations, by the layer that they come out of; `IMAGES` is what goes into the first. */
+  readonly activations: ReadonlyMap<string, Rounding>;
+  /** By their full names. */
+  readonly parameters: ReadonlyMap<string, RoundedParameter>;
+  /** On what the ranges of activations were seen. */
+  readonly calibration: Calibration;
+}
+
+export interface Calibration {
+  /** Name of the data set, or its folder. */
+  readonly dataset: string;
+  readonly images: number;
+}
+
+/** The name that images have among outputs of layers, none of which is empty. */
+export const IMAGES = "";
+
+/** How each layer is computed. */
+export function layersInEightBits(network: Network): readonly EightBits[] {
+  return place(network).map(({ layer, inputShape }) => inEightBits(layer, inputShape));
+}
+
+function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): EightBits {
+  return layerKinds[layer.kind].inEightBits(layer, inputShape);
+}
+
+/**
+ * Places of the layers whose outputs are rounded, −1, which comes first, for the images: every number that a layer computes, once, but what the last
+ * gives. Pooling and the like pass on what was rounded; a ReLU takes its input before it is.
+ *
+ * Throws ConfigError if no layer computes anything.
+ */
+export function roundedPlaces(network: Network): readonly number[] {
+  const kinds = layersInEightBits(network);
+  const last = kinds.findLastIndex((kind) => kind !== "kept");
+  if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
+  const computed = Array.from({ length: last }, (_, i) => i).filter((i) => kinds[i] !== "kept");
+  return [-1, ...computed.filter((i) => kinds[i + 1] !== "clamped")];
+}
+
+/**
+ * The rounding of a network, from the ranges that its activations were seen in, by the names that `Quantization.activations` has. Parameters are read one at a
+ * time.
+ *
+ * Throws CheckpointError if a range or a parameter is not finite.
+ */
+export async function planQuantization(
+  network: Network,
+  ranges: ReadonlyMap<string, Range>,
+  read: (name: string) => Float32Array | Promise<Float32Array>,
+  calibration: Calibration,
+): Promise<Quantization> {
+  const activations = new Map([...ranges].map(([name, range]) => [name, roundingFor(checked(name, range))]));
+  const parameters = new Map<string, RoundedParameter>();
+  let inputScale = activations.get(IMAGES)?.scale;
+  for (const { layer, parameters: own } of place(network)) {
+    const [weight, bias] = own.map(({ name }) => `${layer.name}.${name}`);
+    if (weight !== undefined && bias !== undefined) {
+      if (inputScale === undefined) throw new Error(`${layer.name}: nothing says how its input is rounded`);
+      const rows = own[0]?.shape[0] as number;
+      const largest = largestOfRows(await read(weight), rows);
+      const biases = await read(bias);
+      if (![...largest, ...biases].every(Number.isFinite)) {
+        throw new CheckpointError(`${layer.name}: its weights are not all finite; export an earlier checkpoint`);
+      }
+      const [weightScales, biasScales] = parameterScales(largest, biases, inputScale);
+      parameters.set(weight, weightScales).set(bias, biasScales);
+    }
+    inputScale = activations.get(layer.name)?.scale ?? inputScale;
+  }
+  return { activations, parameters, calibration };
+}
+
+function checked(name: string, range: Range): Range {
+  if (Number.isFinite(range.min) && Number.isFinite(range.max)) return range;
+  const what = name === IMAGES ? "images" : `${name}: its outputs`;
+  throw new CheckpointError(
+    `${what}: not all finite on the calibration images, and 8 bits need a range; export an earlier checkpoint`,
+  );
+}

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeImage } from "../files/decode.ts";
+import { createFit, fitNames } from "../prepare/fit.ts";
+import type { Patch } from "../prepare/normalize.ts";
+import { createPreprocessor, type Preprocessing } from "../prepare/preprocess.ts";
+import { type Augmentation, augmentationNames, augmentationSchema, usualAugmentation } from "./augmentation.ts";
+import type { PrincipalColours } from "./lighting.ts";
+import { createRandomChanges } from "./randomChanges.ts";
+
+const photo = await decodeImage("test/golden/raccoon.jpg");
+const size = { width: 64, height: 48 };
+const colours: PrincipalColours = {
+  eigenvalues: [0.2, 0.02, 0.005],
+  eigenvectors: [
+    [1, 0, 0],
+    [0, 0.6, 0.8],
+    [0, 0.8, -0.6],
+  ],
+};
+const all = { ...usualAugmentation, flip: 0.5, erase: 0.5 } as const;
+
+/** A patch of the photo with the input's size. */
+const patch: Patch = {
+  data: photo.data,
+  rowBytes: 960,
+  channels: 3,
+  dataLeft: 0,
+  dataTop: 0,
+  left: 100,
+  top: 60,
+  ...size,
+  toLeft: 0,
+  toTop: 0,
+  flip: false,
+};
+
+/** All that is drawn for one use of a picture, as data. */
+function changesOf(augmentation: Augmentation, epoch: number, index: number) {
+  const changes = createRandomChanges(augmentation, 1, colours);
+  changes.begin(epoch, index);
+  const crop = [changes.crop(), changes.crop()];
+  const { data, flip, left, top, width, height, dataLeft, dataTop, toLeft, toTop } = changes.change(patch, size);
+  const move = { left: dataLeft + left, top: dataTop + top, width, height, toLeft, toTop };
+  const noise = changes.noise();
+  const target = new Float32Array(3 * size.width * size.height).fill(1);
+  changes.erase({ target, offset: 0, channels: 3, ...size });
+  return { crop, pixels: Uint8Array.from(data), flip, move, noise, target };
+}
+
+const uses = Array.from({ length: 400 }, (_, index) => changesOf(all, 2, index));
+
+describe("createRandomChanges", () => {
+  test("each change is the same whether the others are on or not", () => {
+    for (let index = 0; index < 40; index++) {
+      const together = uses[index];
+      assert.ok(together);
+      const alone = (name: keyof Augmentation) => changesOf({ [name]: all[name] }, 2, index);
+      assert.deepEqual(changesOf({}, 2, index).crop, together.crop);
+      assert.equal(alone("flip").flip, together.flip);
+      assert.deepEqual(alone("shift").move, together.move);
+      assert.deepEqual(alone("lighting").noise, together.noise);
+      assert.deepEqual(alone("jitter").pixels, together.pixels);
+      assert.deepEqual(alone("erase").target, together.target);
+    }
+  });
+
+  test("without any, nothing changes", () => {
+    const changes = createRandomChanges({}, 1, colours);
+    changes.begin(0, 0);
+    assert.equal(changes.change(patch, size), patch);
+    assert.equal(changes.noise(), undefined);
+    assert.equal(createRandomChanges({ lighting: 0.1 }, 1, undefined).noise(), undefined);
+  });
+
+  test("flips and erasures come as often as they should", () => {
+    // 200 of 400, standard deviation 10; five of them.
+    const flips = uses.filter(({ flip }) => flip).length;
+    const erased = uses.filter(({ target }) => target.includes(0)).length;
+    for (const count of [flips, erased]) assert.ok(Math.abs(count - 200) < 50, `${count}`);
+    assert.ok(changesOf({ flip: 1 }, 0, 0).flip);
+  });
+
+  test("shifts: every distance within reach, what is left lies inside input and patch", () => {
+    const [across, down] = [new Set<number>(), new Set<number>()];
+    for (let index = 0; index < 1000; index++) {
+      const { move } = changesOf({ shift: 0.125 }, 0, index);
+      const [x, y] = [move.toLeft - (move.left - patch.left), move.toTop - (move.top - patch.top)];
+      across.add(x);
+      down.add(y);
+      assert.equal(move.width, size.width - Math.abs(x));
+      assert.equal(move.height, size.height - Math.abs(y));
+      assert.deepEqual([move.toLeft, move.toTop], [Math.max(x, 0), Math.max(y, 0)]);
+    }
+    assert.deepEqual([Math.min(...across), Math.max(...across), across.size], [-8, 8, 17]);
+    assert.deepEqual([Math.min(...down), Math.max(...down), down.size], [-6, 6, 13]);
+  });
+
+  test("what is erased is one rectangle, the same in every channel", () => {
+    for (const { target } of uses.slice(0, 50)) {
+      const plane = size.width * size.height;
+      const first = target.subarray(0, plane);
+      assert.deepEqual(target.subarray(plane, 2 * plane), first);
+      assert.deepEqual(target.subarray(2 * plane), first);
+      const zeros = [...first.keys()].filter((i) => first[i] === 0);
+      const columns = new Set(zeros.map((i) => i % size.width));
+      const rows = new Set(zeros.map((i) => Math.floor(i / size.width)));
+      assert.equal(zeros.length, columns.size * rows.size);
+      for (const extent of [columns, rows]) {
+        if (extent.size > 0) assert.equal(Math.max(...extent) - Math.min(...extent) + 1, extent.size);
+      }
+    }
+  });
+
+  test("the usual strengths are valid", () => {
+    assert.deepEqual(augmentationSchema.parse(usualAugmentation), usualAugmentation);
+    assert.deepEqual(augmentationNames, Object.keys(augmentationSchema.shape));
+  });
+});
+
+describe("random changes of whole pictures", () => {
+  const side = 48;
+  const pictures = [photo, { width: 90, height: 100, channels: 1, data: photo.data.subarray(0, 9000) } as const];
+
+  function preprocessing(name: (typeof fitNames)[number]): Preprocessing {
+    const fit = createFit(name, { width: side, height: side });
+    const scale = { mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.3, 0.25] };
+    return { size: [side, side], channels: 3, fit, resize: "bilinear", ...scale };
+  }
+
+  test("same bits in any order of pictures, whatever the fit", () => {
+    for (const name of fitNames.filter((fit) => fit !== "native")) {
+      const changes = createRandomChanges(all, 3, colours);
+      const prepare = createPreprocessor(preprocessing(name), changes);
+      const inputOf = (use: number) => {
+        const target = new Float32Array(3 * side * side);
+        changes.begin(Math.floor(use / 10), use % 10);
+        prepare(pictures[use % 2] ?? photo, target, 0);
+        return target;
+      };
+      const forward = Array.from({ length: 30 }, (_, use) => inputOf(use));
+      for (let i = 0; i < 30; i++) assert.deepEqual(inputOf((i * 17) % 30), forward[(i * 17) % 30], name);
+      assert.equal(new Set(forward.map((input) => Buffer.from(input.buffer).toString("base64"))).size, 30, name);
+    }
+  });
+
+  test("reflecting the input twice gives it back", () => {
+    const prepare = (augmentation: Augmentation) => {
+      const changes = createRandomChanges({ shift: 0.3, lighting: 0.1, ...augmentation }, 3, colours);
+      const target = new Float32Array(3 * side * side);
+      changes.begin(1, 5);
+      createPreprocessor(preprocessing("crop"), changes)(photo, target, 0);
+      return target;
+    };
+    const flipped = prepare({ flip: 1 });
+    for (let row = 0; row < 3 * side; row++) flipped.subarray(row * side, (row + 1) * side).reverse();
+    assert.deepEqual(flipped, prepare({}));
+  });
+
+  test("the mean image is subtracted where it belongs, though jitter copies its window", () => {
+    const none = { brightness: 0, contrast: 0, saturation: 0, hue: 0 };
+    const frame = 3 * 55 * 55;
+    const meanImage = Buffer.from(photo.data.subarray(0, frame)).toString("base64");
+    const inputOf = (augmentation: Augmentation, index: number) => {
+      const changes = createRandomChanges({ flip: 0.5, shift: 0.2, ...augmentation }, 3, undefined);
+      const target = new Float32Array(3 * side * side);
+      changes.begin(0, index);
+      createPreprocessor({ ...preprocessing("crop"), meanImage }, changes)(photo, target, 0);
+      return target;
+    };
+    for (let index = 0; index < 20; index++) assert.deepEqual(inputOf({ jitter: none }, index), inputOf({}, index));
+  });
+});

@@ -1,0 +1,104 @@
+/** Random augmentation of one use of an image. */
+import { type PixelSize, wholeOf } from "../image.ts";
+import type { Draw } from "../prepare/fit.ts";
+import { growing, imageOf } from "../prepare/fitter.ts";
+import type { Patch, Planes } from "../prepare/normalize.ts";
+import type { Augmentation } from "./augmentation.ts";
+import { eraseRectangle } from "./erase.ts";
+import { createJitter } from "./jitter.ts";
+import { lightingNoise, type PrincipalColours } from "./lighting.ts";
+import { createDraws, type Draws } from "./randomStreams.ts";
+
+/** What is random in one use of a training picture: a function of (seed, epoch, index) and nothing else. */
+export interface RandomChanges {
+  /** What follows is for use `index` of a picture in an epoch. */
+  begin(epoch: number, index: number): void;
+  /** For the window that the fit takes. */
+  readonly crop: Draw;
+  /** Recoloured, moved and reflected, for an input of a size; valid until the next call. */
+  change(patch: Patch, size: PixelSize): Patch;
+  /** What is added to each channel, on the scale of 0 to 1; undefined for nothing. */
+  noise(): readonly number[] | undefined;
+  /** Makes a rectangle of a finished input the mean colour, or nothing. */
+  erase(planes: Planes): void;
+}
+
+/**
+ * Makes what a recipe's augmentation says, with draws of a seed.
+ *
+ * `colours` are the principal components of the training set's colours; without them there is no noise along them.
+ */
+export function createRandomChanges(
+  augmentation: Augmentation,
+  seed: number,
+  colours: PrincipalColours | undefined,
+): RandomChanges {
+  const { flip = 0, shift = 0, lighting, jitter, erase = 0 } = augmentation;
+  const purposes = ["crop", "flip", "shift", "lighting", "jitter", "erase"] as const;
+  const draws = Object.fromEntries(purposes.map((purpose) => [purpose, createDraws(seed, purpose)])) as {
+    readonly [P in (typeof purposes)[number]]: Draws;
+  };
+  const recolour = jitter && createJitter(jitter);
+  const memory = growing();
+  return {
+    begin(epoch, index) {
+      for (const purpose of purposes) draws[purpose].begin(epoch, index);
+    },
+    crop: draws.crop.uniform,
+    change(given, size) {
+      let patch = given;
+      if (recolour) {
+        patch = copyOf(given, memory(given.width * given.height * given.channels));
+        recolour(patch.data, patch.channels, draws.jitter.uniform);
+      }
+      if (shift > 0) patch = moved(patch, size, shift, draws.shift.uniform);
+      return flip > 0 && draws.flip.uniform() < flip ? { ...patch, flip: true } : patch;
+    },
+    noise: () => (lighting && colours ? lightingNoise(colours, lighting, draws.lighting.gaussian) : undefined),
+    erase(planes) {
+      if (erase === 0 || draws.erase.uniform() >= erase) return;
+      const rectangle = eraseRectangle(planes, draws.erase.uniform);
+      if (!rectangle) return;
+      const { target, offset, channels, width, height } = planes;
+      for (let row = 0; row < channels * rectangle.height; row++) {
+        const [c, y] = [Math.floor(row / rectangle.height), rectangle.top + (row % rectangle.height)];
+        const start = offset + (c * height + y) * width + rectangle.left;
+        target.fill(0, start, start + rectangle.width);
+      }
+    },
+  };
+}
+
+/** Moved within the input by a whole number of pixels each way, up to a share of its sides; what leaves it is cut off. */
+function moved(patch: Patch, size: PixelSize, share: number, draw: Draw): Patch {
+  const across = slide(patch.left, patch.width, patch.toLeft, size.width, share, draw);
+  const down = slide(patch.top, patch.height, patch.toTop, size.height, share, draw);
+  return {
+    ...patch,
+    left: across.from,
+    width: across.extent,
+    toLeft: across.to,
+    top: down.from,
+    height: down.extent,
+    toTop: down.to,
+  };
+}
+
+function slide(from: number, extent: number, to: number, limit: number, share: number, draw: Draw) {
+  const reach = Math.round(share * limit);
+  const moved = to + Math.floor(draw() * (2 * reach + 1)) - reach;
+  const start = Math.max(moved, 0);
+  const end = Math.max(Math.min(moved + extent, limit), start);
+  return { from: from + start - moved, extent: end - start, to: start };
+}
+
+/** The same patch of a picture that has no other pixels, in `memory`. */
+function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
+  const { data, rowBytes, channels, left, top, width, height, dataLeft, dataTop } = patch;
+  for (let y = 0; y < height; y++) {
+    const start = (top + y) * rowBytes + left * channels;
+    memory.set(data.subarray(start, start + width * channels), y * width * channels);
+  }
+  const own = { data: imageOf(patch, channels, memory).data, rowBytes: width * channels, ...wholeOf(patch) };
+  return { ...patch, ...own, dataLeft: dataLeft + left, dataTop: dataTop + top };
+}

@@ -1,0 +1,114 @@
+/** Decoding of image files, and encoding of PNG. */
+import sharp, { type Sharp } from "sharp";
+import { DataError, messageOf } from "../../errors.ts";
+import type { Image } from "../image.ts";
+import type { ImageFormat } from "./format.ts";
+import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
+import { inspectImage } from "./inspect.ts";
+import { coloured } from "./palette.ts";
+import { readImageFile } from "./readImageFile.ts";
+
+/**
+ * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
+ * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving picture. Grey
+ * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
+ * do.
+ *
+ * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced) or
+ * 536 MB, or incomplete or damaged. What its first 64 KB tell is refused without reading on.
+ */
+export async function decodeImage(path: string): Promise<Image> {
+  try {
+    return (await decodeBytes(await readImageFile(path))).image;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`${path}: ${error.message}`, { cause: error.cause ?? error });
+  }
+}
+
+/** As `decodeImage`, of a file already read, with its format. The message of a DataError lacks the file's name. */
+export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
+  const { header, frame } = inspectImage(bytes);
+  const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
+  return { image, format: header.format };
+}
+
+/** For where many pictures are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
+export function decodeOnOneThread(): void {
+  sharp.concurrency(1);
+  sharp.cache(false);
+}
+
+/** The decoder is held to the size that was checked: it must not read another from the same file. */
+async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
+  const { format, isProgressive } = header;
+  const channels = frame.palette ? 1 : header.channels;
+  const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
+  const picture = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
+  picture.flatten({ background: "white" }).toColourspace("srgb");
+  // Grey by way of sRGB: the direct way rounds 16 bits, this one cuts them.
+  if (channels === 1) picture.extractChannel(0);
+  const decoded = await picture
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: unknown) => {
+      throw damaged(format, messageOf(error).trim().replaceAll("\n", "; "), { cause: error });
+    });
+  const { width, height } = decoded.info;
+  if (width !== frame.width || height !== frame.height || decoded.info.channels !== channels) {
+    throw damaged(
+      format,
+      `its headers say ${frame.width}×${frame.height}×${channels}, its content ${width}×${height}×${decoded.info.channels}`,
+    );
+  }
+  const image = { width, height, channels, data: plain(decoded.data) };
+  return frame.palette ? coloured(header, image, frame.palette) : image;
+}
+
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** A frame at its place on a white canvas, which is what shows where no frame lies. */
+function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: Image): Image {
+  if (image.width === width && image.height === height) return image;
+  const { channels } = image;
+  const data = new Uint8Array(width * height * channels).fill(255);
+  for (let y = 0; y < image.height; y++) {
+    const row = image.data.subarray(y * image.width * channels, (y + 1) * image.width * channels);
+    data.set(row, ((top + y) * width + left) * channels);
+  }
+  return { width, height, channels, data };
+}
+
+/** What turns a picture of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
+const turns: readonly (readonly [mirrored: boolean, degrees: number])[] = [
+  [false, 0],
+  [true, 0],
+  [false, 180],
+  [true, 180],
+  [true, 270],
+  [false, 90],
+  [true, 90],
+  [false, 270],
+];
+
+async function upright({ orientation }: ImageHeader, image: Image): Promise<Image> {
+  const [mirrored, degrees] = turns[orientation - 1] ?? [false, 0];
+  if (!mirrored && degrees === 0) return image;
+  const { data, info } = await asSharp(image)
+    .flop(mirrored)
+    .rotate(degrees)
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: image.channels, data: plain(data) };
+}
+
+function asSharp({ width, height, channels, data }: Image): Sharp {
+  return sharp(data, { raw: { width, height, channels } }).toColourspace(channels === 1 ? "b-w" : "srgb");
+}
+
+/** An image as the bytes of a PNG file: grey if it has one channel, without loss. */
+export async function encodePng(image: Image): Promise<Uint8Array> {
+  return asSharp(image).png().toBuffer();
+}

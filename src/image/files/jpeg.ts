@@ -1,0 +1,181 @@
+/** Structure of a JPEG file: size, scans, completeness. */
+import { bigEndian, checkSize, damaged, type ImageFile, latin1, truncated, unread } from "./imageFile.ts";
+import { addHuffmanCodes, codingUnits, type HuffmanCodes, type HuffmanScan, scanProblem } from "./jpegScan.ts";
+import { exifOrientation } from "./orientation.ts";
+
+/** Markers, the byte behind 0xFF. Source: ITU-T T.81, table B.1. */
+const TEM = 0x01;
+const [DHT, RST0, RST7, SOI, EOI, SOS, DRI, APP1] = [0xc4, 0xd0, 0xd7, 0xd8, 0xd9, 0xda, 0xdd, 0xe1];
+/** Start of frame, 0xC0 to 0xCF, less DHT, JPG and DAC. */
+const isFrameMarker = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+/** Sequential and progressive, with Huffman or arithmetic codes. The others are lossless or hierarchical. */
+const [sequentialFrames, progressiveFrames, arithmeticFrames] = [
+  [0xc0, 0xc1, 0xc9],
+  [0xc2, 0xca],
+  [0xc9, 0xca],
+];
+
+interface FrameHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly isProgressive: boolean;
+  readonly isArithmetic: boolean;
+  /** How many samples each component has in a square of pixels, and the most that one has. */
+  readonly sampling: ReadonlyMap<number, Sampling>;
+  readonly most: Sampling;
+  /** For each component, how many low bits each of its 64 coefficients still lacks. */
+  readonly lacking: ReadonlyMap<number, Uint8Array>;
+}
+
+interface Sampling {
+  readonly across: number;
+  readonly down: number;
+}
+/** What segments have set for the scans behind them. */
+interface Coding {
+  readonly codes: Map<number, HuffmanCodes>;
+  restartInterval: number;
+}
+
+/** Walks a JPEG file from segment to segment up to its end mark. Throws DataError if it is damaged, not whole or too large. */
+export function inspectJpeg(bytes: Uint8Array): ImageFile {
+  let frame: FrameHeader | undefined;
+  let orientation: number | undefined;
+  let end = bytes.length;
+  const coding: Coding = { codes: new Map(), restartInterval: 0 };
+  const scans: HuffmanScan[] = [];
+  for (const { marker, data, next } of segments(bytes)) {
+    if (marker === EOI) end = next;
+    if (marker === APP1 && latin1(data, 0, 6) === "Exif\0\0") orientation ??= exifOrientation(data);
+    if (marker === DHT) addHuffmanCodes(data, coding.codes);
+    if (marker === DRI) coding.restartInterval = bigEndian(data, 0, 2);
+    if (isFrameMarker(marker)) {
+      if (frame) throw damaged("JPEG", "two frame headers");
+      frame = frameHeader(marker, data);
+    }
+    if (marker === SOS) {
+      if (!frame) throw damaged("JPEG", "a scan without a frame header in front of it");
+      noteScan(frame, data);
+      const scan = huffmanScan(frame, data, coding, next);
+      if (scan) scans.push(scan);
+    }
+  }
+  if (!frame) throw damaged("JPEG", "it has no frame header");
+  const { width, height, isProgressive, lacking } = frame;
+  if ([...lacking.values()].some((bits) => bits.some((count) => count > 0))) {
+    throw damaged("JPEG", "some of its scans are missing");
+  }
+  for (const scan of scans) {
+    const problem = scanProblem(bytes, scan);
+    if (problem) throw damaged("JPEG", problem);
+  }
+  const channels = lacking.size === 1 ? 1 : 3;
+  return {
+    header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientation ?? 1 },
+    // What stands behind may be a map of gains by which decoders make another picture of this one.
+    frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height },
+  };
+}
+
+interface Segment {
+  readonly marker: number;
+  readonly data: Uint8Array;
+  /** Where the bytes behind it begin. */
+  readonly next: number;
+}
+
+/** Source: T.81, B.1.1.4: segments between start and end mark carry their length. The end mark comes as the last. */
+function* segments(bytes: Uint8Array): Generator<Segment> {
+  for (let at = markerFrom(bytes, 2); ; ) {
+    const marker = bytes[at] as number;
+    if (marker === SOI) throw damaged("JPEG", `a second start mark at byte ${at - 1}`);
+    if (marker === EOI) return yield { marker, data: new Uint8Array(), next: at + 1 };
+    if (at + 3 > bytes.length) throw truncated("JPEG", bytes);
+    const length = bigEndian(bytes, at + 1, 2);
+    const next = at + 1 + length;
+    if (length < 2) throw damaged("JPEG", `a segment of length ${length} at byte ${at - 1}`);
+    if (next > bytes.length) throw truncated("JPEG", bytes);
+    yield { marker, data: bytes.subarray(at + 3, next), next };
+    at = markerFrom(bytes, next);
+  }
+}
+
+/** Where the next marker is that has a segment or ends the file. In coded data 0xFF is followed by 0, a restart mark or a fill byte. */
+function markerFrom(bytes: Uint8Array, from: number): number {
+  for (let at = from; ; at++) {
+    at = bytes.indexOf(0xff, at);
+    const marker = at < 0 ? undefined : bytes[at + 1];
+    if (marker === undefined) throw truncated("JPEG", bytes);
+    const hasNoSegment = marker <= TEM || marker === 0xff || (marker >= RST0 && marker <= RST7);
+    if (!hasNoSegment) return at + 1;
+  }
+}
+
+/** Source: T.81, B.2.2: precision, height, width, then 3 bytes for each component. */
+function frameHeader(marker: number, data: Uint8Array): FrameHeader {
+  const isProgressive = progressiveFrames.includes(marker);
+  if (!isProgressive && !sequentialFrames.includes(marker)) throw unread("JPEG", "a lossless or hierarchical one");
+  const [precision = 0, components = 0] = [data[0], data[5]];
+  if (data.length < 6 + 3 * components) throw damaged("JPEG", "its frame header is too short");
+  const [height, width] = [bigEndian(data, 1, 2), bigEndian(data, 3, 2)];
+  checkSize("JPEG", width, height, isProgressive);
+  if (precision !== 8) throw unread("JPEG", `one of ${precision} bits`);
+  if (![1, 3, 4].includes(components)) throw unread("JPEG", `one of ${components} components`);
+  const lacking = new Map<number, Uint8Array>();
+  const sampling = new Map<number, Sampling>();
+  for (let i = 0; i < components; i++) {
+    const [id = 0, factors = 0] = data.subarray(6 + 3 * i);
+    lacking.set(id, new Uint8Array(64).fill(16));
+    const own = { across: factors >> 4, down: factors & 15 };
+    if (Math.min(own.across, own.down) < 1 || Math.max(own.across, own.down) > 4) {
+      throw damaged("JPEG", `sampling factors ${own.across} and ${own.down}, which are not 1 to 4`);
+    }
+    sampling.set(id, own);
+  }
+  const all = [...sampling.values()];
+  const most = { across: Math.max(...all.map(({ across }) => across)), down: Math.max(...all.map(({ down }) => down)) };
+  return { width, height, isProgressive, isArithmetic: arithmeticFrames.includes(marker), sampling, most, lacking };
+}
+
+/**
+ * Source: T.81, B.2.3 and G.1.1.1: the number of components, 2 bytes for each, then which coefficients the scan has (first,
+ * last) and down to which bit. T.81 lets a file end without the last bits, but encoders write them all: what lacks some
+ * was cut and given an end mark.
+ */
+function noteScan({ isProgressive, lacking }: FrameHeader, data: Uint8Array): void {
+  const components = data[0] ?? 0;
+  const [first = 0, last = 0, bits = 0] = data.subarray(1 + 2 * components);
+  for (let i = 0; i < components; i++) {
+    const coefficients = lacking.get(data[1 + 2 * i] as number);
+    if (isProgressive) coefficients?.fill(bits & 15, first, last + 1);
+    else if (coefficients?.[0] === 0) throw damaged("JPEG", "two scans of the same component");
+    else coefficients?.fill(0);
+  }
+}
+
+/**
+ * A scan whose coded data can be checked. Of progressive ones the decoder sees all before it gives the first row. Arithmetic
+ * codes may end in zeros that are not written, so that nothing tells where they were cut. What lacks a table or contradicts its
+ * frame the decoder refuses.
+ */
+function huffmanScan(
+  { width, height, isProgressive, isArithmetic, sampling, most }: FrameHeader,
+  data: Uint8Array,
+  { codes, restartInterval }: Coding,
+  start: number,
+): HuffmanScan | undefined {
+  if (isProgressive || isArithmetic) return undefined;
+  const count = data[0] ?? 0;
+  const components: HuffmanScan["components"][number][] = [];
+  for (let i = 0; i < count; i++) {
+    const [id, numbers] = [data[1 + 2 * i] as number, data[2 + 2 * i] as number];
+    const own = sampling.get(id);
+    const [dc, ac] = [codes.get(numbers >> 4), codes.get(0x10 | (numbers & 15))];
+    if (!own || !dc || !ac) return undefined;
+    components.push({ ...(count === 1 ? { across: 1, down: 1 } : own), dc, ac });
+  }
+  const own = sampling.get(data[1] as number);
+  if (!own) return undefined;
+  const units = codingUnits({ width, height, ...most }, own, count === 1);
+  return { components, units, restartInterval, start };
+}

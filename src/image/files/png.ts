@@ -1,0 +1,139 @@
+/** Structure of a PNG file: size, chunks and their order, checksums, completeness. */
+import { crc32 } from "./crc32.ts";
+import { bigEndian, checkSize, damaged, type Frame, type ImageFile, latin1, truncated } from "./imageFile.ts";
+import { exifOrientation } from "./orientation.ts";
+import { paletteOnWhite } from "./palette.ts";
+
+/** Bit depths allowed for each colour type. Source: W3C PNG, table 11.1. */
+const bitDepths: ReadonlyMap<number, readonly number[]> = new Map([
+  [0, [1, 2, 4, 8, 16]],
+  [2, [8, 16]],
+  [3, [1, 2, 4, 8]],
+  [4, [8, 16]],
+  [6, [8, 16]],
+]);
+const [GREY, RGB, PALETTE, GREY_ALPHA] = [0, 2, 3, 4];
+
+interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** The data with length, type and checksum. */
+  readonly whole: Uint8Array;
+}
+/** The chunks in front of another. */
+interface Before {
+  readonly types: Set<string>;
+  last: string;
+}
+interface Ihdr {
+  readonly width: number;
+  readonly height: number;
+  readonly bitDepth: number;
+  readonly colourType: number;
+  readonly isInterlaced: boolean;
+}
+
+/** Walks a PNG file from chunk to chunk up to IEND. Throws DataError if it is damaged, not whole or too large. */
+export function inspectPng(bytes: Uint8Array): ImageFile {
+  let header: Ihdr | undefined;
+  let orientation: number | undefined;
+  const before: Before = { types: new Set(), last: "" };
+  const needed: Chunk[] = [];
+  for (const chunk of chunks(bytes)) {
+    if (chunk.type === "IHDR" && before.last === "") header = ihdr(chunk.data);
+    else if (!header) throw damaged("PNG", `it begins with ${chunk.type}, not with IHDR`);
+    else checkChunk(header, chunk, before);
+    if (chunk.type === "eXIf") orientation ??= exifOrientation(chunk.data);
+    if (/^(?:IHDR|PLTE|tRNS|IDAT|IEND)$/.test(chunk.type)) needed.push(chunk);
+    before.types.add(chunk.type);
+    before.last = chunk.type;
+  }
+  if (!header) throw damaged("PNG", "it has no IHDR");
+  if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT, which holds the pixels");
+  const { width, height, colourType, isInterlaced } = header;
+  const channels = colourType === GREY || colourType === GREY_ALPHA ? 1 : 3;
+  return {
+    header: { format: "PNG", width, height, channels, isProgressive: isInterlaced, orientation: orientation ?? 1 },
+    frame: { left: 0, top: 0, width, height, ...(colourType === PALETTE ? numbers(header, needed) : png(needed)) },
+  };
+}
+
+/** A file of these chunks: what a decoder makes of others, such as a broken colour profile, does not matter then. */
+function png(chunks: readonly { readonly whole: Uint8Array }[]): Pick<Frame, "bytes"> {
+  return { bytes: Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks.map(({ whole }) => whole)]) };
+}
+
+/** A picture of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
+function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick<Frame, "bytes" | "palette"> {
+  const ihdr = Buffer.from((first as Chunk).whole);
+  ihdr[8 + 9] = GREY as number;
+  ihdr.writeUInt32BE(crc32(ihdr.subarray(4, -4)), ihdr.length - 4);
+  const dataOf = (name: string) => chunks.find(({ type }) => type === name)?.data ?? new Uint8Array();
+  const palette = paletteOnWhite(dataOf("PLTE"), dataOf("tRNS"), bitDepth);
+  return { ...png([{ whole: ihdr }, ...chunks.filter(({ type }) => /^I/.test(type))]), palette };
+}
+
+/** Source: W3C PNG, 5.3: a chunk is the length of its data, its type, the data, and the checksum of type and data. */
+function* chunks(bytes: Uint8Array): Generator<Chunk> {
+  for (let at = 8, type = ""; type !== "IEND"; ) {
+    if (at + 12 > bytes.length) throw truncated("PNG", bytes);
+    type = latin1(bytes, at + 4, 4);
+    if (!/^[A-Za-z]{4}$/.test(type)) throw damaged("PNG", `no chunk at byte ${at}`);
+    const end = at + 8 + bigEndian(bytes, at, 4);
+    if (end + 4 > bytes.length) throw truncated("PNG", bytes);
+    if (crc32(bytes.subarray(at + 4, end)) !== bigEndian(bytes, end, 4)) {
+      throw damaged("PNG", `the checksum of ${type} at byte ${at} is wrong`);
+    }
+    yield { type, data: bytes.subarray(at + 8, end), whole: bytes.subarray(at, end + 4) };
+    at = end + 4;
+  }
+}
+
+/** Source: W3C PNG, 11.2.1: width, height, bit depth, colour type, compression, filter, interlace. */
+function ihdr(data: Uint8Array): Ihdr {
+  if (data.length !== 13) throw damaged("PNG", `an IHDR of ${data.length} bytes, not 13`);
+  const [width, height] = [bigEndian(data, 0, 4), bigEndian(data, 4, 4)];
+  const [bitDepth = 0, colourType = 0, compression, filter, interlace = 0] = data.subarray(8);
+  const depths = bitDepths.get(colourType);
+  if (!depths) throw damaged("PNG", `there is no colour type ${colourType}`);
+  if (!depths.includes(bitDepth)) {
+    throw damaged("PNG", `bit depth ${bitDepth}, but colour type ${colourType} has ${depths.join(", ")}`);
+  }
+  if (compression !== 0 || filter !== 0 || interlace > 1) {
+    throw damaged(
+      "PNG",
+      `compression ${compression}, filter ${filter} and interlace ${interlace} are not 0, 0 and 0 or 1`,
+    );
+  }
+  checkSize("PNG", width, height, interlace === 1);
+  return { width, height, bitDepth, colourType, isInterlaced: interlace === 1 };
+}
+
+/** Source: W3C PNG, 5.6: what chunks there may be, in which order. Ancillary ones that do not change pixels are passed over. */
+function checkChunk({ colourType }: Ihdr, { type, data }: Chunk, before: Before): void {
+  if (type === "PLTE") {
+    if (data.length === 0 || data.length % 3 !== 0 || data.length > 768) {
+      throw damaged("PNG", `a PLTE of ${data.length} bytes, which is not 1 to 256 colours of 3`);
+    }
+    if (before.types.has("PLTE") || before.types.has("IDAT"))
+      throw damaged("PNG", "PLTE is there twice or behind IDAT");
+  } else if (type === "IDAT") {
+    if (colourType === PALETTE && !before.types.has("PLTE")) {
+      throw damaged("PNG", "it has no PLTE, the palette, in front of IDAT");
+    }
+    if (before.types.has("IDAT") && before.last !== "IDAT") throw damaged("PNG", "other chunks stand between its IDAT");
+  } else if (type === "tRNS") checkTransparency(colourType, data, before);
+  else if (type !== "IEND" && /^[A-Z]/.test(type)) throw damaged("PNG", `an unknown or second critical chunk ${type}`);
+}
+
+/** Source: W3C PNG, 11.3.1.1: one grey or RGB sample of 16 bits a channel, or an alpha for each colour of the palette. */
+function checkTransparency(colourType: number, data: Uint8Array, before: Before): void {
+  const isPlaced = !before.types.has("IDAT") && (colourType !== PALETTE || before.types.has("PLTE"));
+  if (before.types.has("tRNS") || !isPlaced) throw damaged("PNG", "tRNS is there twice or in the wrong place");
+  const length = new Map([
+    [GREY, 2],
+    [RGB, 6],
+    [PALETTE, Math.min(data.length, 256)],
+  ]).get(colourType);
+  if (data.length !== length) throw damaged("PNG", `a tRNS of ${data.length} bytes with colour type ${colourType}`);
+}

@@ -1,0 +1,134 @@
+/** Structure of a WebP file: size, first frame, completeness. */
+import {
+  bigEndian,
+  checkSize,
+  damaged,
+  type Frame,
+  type ImageFile,
+  latin1,
+  littleEndian,
+  truncated,
+} from "./imageFile.ts";
+import { exifOrientation } from "./orientation.ts";
+
+interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+}
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Walks a WebP file through the chunks that its RIFF header announces. Throws DataError if it is damaged, not whole or too
+ * large. Source: RFC 9649, section 2.
+ */
+export function inspectWebp(bytes: Uint8Array): ImageFile {
+  const end = 8 + littleEndian(bytes, 4, 4);
+  const first = latin1(bytes, 12, 4);
+  // The header's size counts before the file's: what is too large is refused whether or not it is whole.
+  const sizeOf = { VP8X: canvasSize, "VP8 ": lossySize, VP8L: losslessSize }[first];
+  if (sizeOf && littleEndian(bytes, 16, 4) >= 10 && bytes.length >= 30) {
+    const { width, height } = sizeOf(bytes.subarray(20));
+    checkSize("WebP", width, height, false);
+  }
+  if (end > bytes.length) throw truncated("WebP", bytes);
+  const all = chunks(bytes.subarray(12, end));
+  const canvas = first === "VP8X" ? canvasOf(all) : undefined;
+  const frame = firstFrame(all);
+  const { width, height } = canvas ?? frame;
+  if (canvas && !moving(all)) checkSame(canvas, frame);
+  if (frame.left + frame.width > width || frame.top + frame.height > height) {
+    throw damaged("WebP", `its first frame reaches out of the canvas of ${width}×${height}`);
+  }
+  const exif = all.find(({ type }) => type === "EXIF")?.data;
+  const orientation = exif ? exifOrientation(exif) : 1;
+  return { header: { format: "WebP", width, height, channels: 3, isProgressive: false, orientation }, frame };
+}
+
+/** A chunk is its type, the length of its data, the data, and a byte more if the length is odd. */
+function chunks(bytes: Uint8Array): readonly Chunk[] {
+  const found: Chunk[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const [type, length] = [latin1(bytes, at, 4), littleEndian(bytes, at + 4, 4)];
+    const end = at + 8 + length;
+    if (end > bytes.length) throw damaged("WebP", `the chunk ${JSON.stringify(type)} is longer than what it lies in`);
+    found.push({ type, data: bytes.subarray(at + 8, end) });
+    at = end + (length % 2);
+  }
+  return found;
+}
+
+/** Flags, then width and height less one, 3 bytes each. */
+function canvasSize(data: Uint8Array): Size {
+  return { width: 1 + littleEndian(data, 4, 3), height: 1 + littleEndian(data, 7, 3) };
+}
+
+function canvasOf([vp8x]: readonly Chunk[]): Size {
+  if (!vp8x || vp8x.data.length < 10) throw damaged("WebP", "its VP8X chunk is too short");
+  return canvasSize(vp8x.data);
+}
+
+function moving(all: readonly Chunk[]): Uint8Array | undefined {
+  return all.find(({ type }) => type === "ANMF")?.data;
+}
+
+/** The picture, or the first frame (ANMF: left and top in units of 2 pixels, size less one, duration, flags) of a moving one. */
+function firstFrame(all: readonly Chunk[]): Frame {
+  const anmf = moving(all);
+  if (!anmf) return { ...alone(all), left: 0, top: 0 };
+  if (anmf.length < 16) throw damaged("WebP", "its first frame is too short");
+  const frame = alone(chunks(anmf.subarray(16)));
+  const size = { width: 1 + littleEndian(anmf, 6, 3), height: 1 + littleEndian(anmf, 9, 3) };
+  checkSame(size, frame);
+  return { ...frame, left: 2 * littleEndian(anmf, 0, 3), top: 2 * littleEndian(anmf, 3, 3) };
+}
+
+function checkSame(announced: Size, { width, height }: Size): void {
+  if (announced.width === width && announced.height === height) return;
+  throw damaged("WebP", `${width}×${height} pixels where its header says ${announced.width}×${announced.height}`);
+}
+
+/** The image among the chunks, with its alpha, as a WebP file of its own: decoders differ in what else they look at. */
+function alone(all: readonly Chunk[]): Size & { readonly bytes: Uint8Array } {
+  const image = all.find(({ type }) => type === "VP8 " || type === "VP8L");
+  if (!image) throw damaged("WebP", "it has no picture");
+  const size = image.type === "VP8 " ? lossySize(image.data) : losslessSize(image.data);
+  checkSize("WebP", size.width, size.height, false);
+  const alpha = image.type === "VP8 " ? all.find(({ type }) => type === "ALPH") : undefined;
+  const parts = alpha ? [vp8x(size), chunkBytes(alpha), chunkBytes(image)] : [chunkBytes(image)];
+  const bytes = chunkBytes({ type: "RIFF", data: Buffer.concat([Buffer.from("WEBP"), ...parts]) });
+  return { ...size, bytes };
+}
+
+/** Source: RFC 6386, 9.1: 3 bytes of which a bit says that it is no key frame, a start code, 14 bits each of width and height. */
+function lossySize(data: Uint8Array): Size {
+  if (data.length < 10 || ((data[0] as number) & 1) === 1 || bigEndian(data, 3, 3) !== 0x9d012a) {
+    throw damaged("WebP", "its VP8 chunk has no key frame");
+  }
+  return { width: littleEndian(data, 6, 2) & 0x3fff, height: littleEndian(data, 8, 2) & 0x3fff };
+}
+
+/** Source: RFC 9649, 3.4: a signature, then 14 bits each of width and height less one. */
+function losslessSize(data: Uint8Array): Size {
+  if (data.length < 5 || data[0] !== 0x2f) throw damaged("WebP", "its VP8L chunk has no signature");
+  const bits = littleEndian(data, 1, 4);
+  return { width: 1 + (bits & 0x3fff), height: 1 + ((bits >>> 14) & 0x3fff) };
+}
+
+/** The chunk that announces alpha and the size of the canvas. */
+function vp8x({ width, height }: Size): Uint8Array {
+  const data = Buffer.alloc(10);
+  data[0] = 0x10;
+  data.writeUIntLE(width - 1, 4, 3);
+  data.writeUIntLE(height - 1, 7, 3);
+  return chunkBytes({ type: "VP8X", data });
+}
+
+function chunkBytes({ type, data }: Chunk): Uint8Array {
+  const start = Buffer.alloc(8);
+  start.write(type, "latin1");
+  start.writeUInt32LE(data.length, 4);
+  return Buffer.concat([start, data, Buffer.alloc(data.length % 2)]);
+}

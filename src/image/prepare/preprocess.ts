@@ -1,0 +1,141 @@
+/** Preprocessing: from an image to a network's input. */
+import { z } from "zod";
+import { ConfigError, ShapeError } from "../../errors.ts";
+import type { RandomChanges } from "../augment/randomChanges.ts";
+import { type Image, isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
+import { createResizer } from "../resize/resize.ts";
+import { filters } from "../resize/taps.ts";
+import { type Draw, fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
+import { createFitter, type Fitting, growing, imageOf } from "./fitter.ts";
+import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
+import { centreView, cornerPlacement, type View } from "./views.ts";
+
+/**
+ * How a picture becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
+ * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares pictures as training did.
+ */
+export interface Preprocessing extends Fitting {
+  /** One a channel, on the scale of 0 (black) to 1 (white). */
+  readonly mean: readonly number[];
+  /** One a channel, on the same scale. */
+  readonly deviation: readonly number[];
+  /** Subtracted besides, before the deviation divides: a level for each pixel of what the fit keeps; planes of bytes, base64. */
+  readonly meanImage?: string | undefined;
+}
+
+/** Checks a `Preprocessing` read from a file. */
+export const preprocessingSchema: z.ZodType<Preprocessing> = z
+  .strictObject({
+    size: z.tuple([z.int().positive(), z.int().positive()]),
+    channels: z.union([z.literal(1), z.literal(3)]),
+    /** As it was before there was a choice. */
+    fit: fitSchema.default({ kind: "resize" }),
+    resize: z.enum(filters),
+    mean: z.array(z.number()),
+    deviation: z.array(z.number().positive()),
+    meanImage: z.base64().optional(),
+  })
+  .refine(({ channels, mean }) => mean.length === channels, { path: ["mean"], error: "expected one number a channel" })
+  .refine(({ channels, deviation }) => deviation.length === channels, {
+    path: ["deviation"],
+    error: "expected one number a channel",
+  })
+  .superRefine((preprocessing, context) => {
+    const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
+  });
+
+/** Writes a picture as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
+export type Preprocessor = (image: Image, target: Float32Array, offset: number, view?: View) => void;
+
+/**
+ * Makes the one function that prepares pictures for training, evaluation and prediction alike: the same file gives the
+ * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
+ * in training (`changes`, which is told before each picture what it is for); scale.
+ *
+ * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
+ * another size; the function itself, if the picture's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
+ * that its fit takes.
+ */
+export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
+  const { channels, mean, deviation } = preprocessing;
+  const size = sizeOf(preprocessing);
+  const problem = fitProblem(preprocessing.fit, size);
+  if (problem !== undefined) throw new ConfigError(`preprocess: ${problem}`);
+  if (mean.length !== channels || deviation.length !== channels) {
+    throw new ShapeError(
+      `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
+    );
+  }
+  const fit = createFitter(preprocessing);
+  const cut = createCutter(preprocessing);
+  const normalize = createNormalizer(mean, deviation, meanPlanes(preprocessing));
+  return (image, target, offset, view = centreView) => {
+    checkRoom(image, preprocessing, target, offset);
+    const planes = { target, offset, channels, ...size };
+    const patch = cut(fit(image), view, changes?.crop);
+    normalize(changes ? changes.change(patch, size) : patch, changes?.noise(), planes);
+    changes?.erase(planes);
+  };
+}
+
+/** The window of a fitted picture, at its size in the input; valid until the next call. */
+function createCutter(fitting: Fitting): (picture: Image, view: View, draw: Draw | undefined) => Patch {
+  const size = sizeOf(fitting);
+  const resizer = createResizer(fitting.resize);
+  const memory = growing();
+  return (picture, { corner, flip }, draw) => {
+    const placement = corner ? cornerPlacement(corner, size, picture) : placementOf(fitting.fit, size, picture, draw);
+    const { window, size: scaled, left, top } = placement;
+    if (isSameSize(window, scaled)) return { ...patchOf(picture, window, left, top), flip };
+    const data = memory(scaled.width * scaled.height * picture.channels);
+    resizer(picture, window, scaled, wholeOf(scaled), data);
+    return { ...patchOf(imageOf(scaled, picture.channels, data), wholeOf(scaled), left, top), flip };
+  };
+}
+
+function patchOf({ data, channels, width }: Image, window: Rectangle, toLeft: number, toTop: number): Patch {
+  const rowBytes = width * channels;
+  return { data, channels, rowBytes, dataLeft: 0, dataTop: 0, ...window, toLeft, toTop, flip: false };
+}
+
+function sizeOf({ size: [height, width] }: Fitting): PixelSize {
+  return { width, height };
+}
+
+/** The mean image on the scale of the values. */
+function meanPlanes(preprocessing: Preprocessing): MeanPlanes | undefined {
+  const { meanImage, fit, channels, deviation } = preprocessing;
+  if (meanImage === undefined) return undefined;
+  const frame = frameSizeOf(fit, sizeOf(preprocessing));
+  const levels = Buffer.from(meanImage, "base64");
+  if (!frame || levels.length !== channels * frame.width * frame.height) {
+    const expected = frame
+      ? `${channels}×${frame.height}×${frame.width} levels`
+      : "none, since pictures keep their own size";
+    throw new ShapeError(`preprocess: mean image: expected ${expected}, got ${levels.length}`);
+  }
+  const plane = frame.width * frame.height;
+  const planes = deviation.map((d, c) =>
+    Float32Array.from(levels.subarray(c * plane, (c + 1) * plane), (level) => level / 255 / d),
+  );
+  return { planes, width: frame.width };
+}
+
+function checkRoom(
+  { width, height, channels, data }: Image,
+  preprocessing: Preprocessing,
+  target: Float32Array,
+  offset: number,
+): void {
+  const pixels = width * height * channels;
+  if (data.length !== pixels) {
+    throw new ShapeError(
+      `preprocess: expected ${pixels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
+    );
+  }
+  const end = offset + preprocessing.channels * preprocessing.size[0] * preprocessing.size[1];
+  if (offset < 0 || end > target.length) {
+    throw new ShapeError(`preprocess: target: expected room from ${offset} to ${end}, got ${target.length} numbers`);
+  }
+}

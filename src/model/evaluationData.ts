@@ -1,0 +1,139 @@
+/** What a trained network is evaluated on. */
+import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Model } from "../checkpoint/metadata.ts";
+import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
+import { findDataset } from "../dataset/sources/datasets.ts";
+import { ConfigError } from "../errors.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import { readRunConfig } from "../settings/runConfig.ts";
+import type { SplitName } from "../settings/splitNames.ts";
+
+/** On what a trained network is measured. */
+export interface EvaluationDataOptions {
+  /** A name or a folder of pictures. Default: the data set that the run was trained on. */
+  readonly dataset?: string;
+  readonly dataDir?: string;
+  /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
+  readonly split?: SplitName;
+  /** The first so many images only; of a folder, some of each class. */
+  readonly limit?: number;
+  /** Share of the pictures that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
+  readonly maxBad?: number;
+  /** Whether a folder without parts is divided as for training, where it is not the run's own. Default false: all of it is for testing. */
+  readonly divided?: boolean;
+  readonly onPacking?: (images: number, of: number) => void;
+  readonly onMessage?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Pictures with the model's own labels. */
+export interface EvaluationData {
+  /** Of the data set, or its folder. */
+  readonly name: string;
+  readonly split: Split;
+  close(): void;
+}
+
+/**
+ * Loads the pictures to evaluate a model on, from a run directory or of a weights file. Classes are matched by name.
+ *
+ * Throws ConfigError if the data set is not known, has no such part, or has a class that the model lacks.
+ */
+export async function loadEvaluationData(
+  path: string,
+  file: string,
+  model: Model,
+  options: EvaluationDataOptions,
+): Promise<EvaluationData> {
+  const { split: part = "test", limit } = options;
+  const dataset = await openDataset(path, file, model, options);
+  try {
+    const split = dataset[part];
+    if (!split || split.length === 0) {
+      const what = part === "train" ? "training" : part;
+      throw new ConfigError(`${dataset.name}: expected ${what} pictures, but it has none; choose another --split`);
+    }
+    // Not a member of the data set is kept but this: what else is in memory can go.
+    const { close = () => {} } = dataset;
+    return { name: dataset.name, split: relabelled(limitSplit(split, limit), dataset, model), close };
+  } catch (error) {
+    dataset.close?.();
+    throw error;
+  }
+}
+
+async function openDataset(
+  path: string,
+  file: string,
+  { preprocessing: fitting }: Model,
+  { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
+): Promise<Dataset> {
+  const run = await readRunConfig(path === file ? dirname(file) : path);
+  const name = dataset ?? run?.dataset.name;
+  if (name === undefined) {
+    throw new ConfigError(
+      `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
+    );
+  }
+  const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
+  const own = source.name === run?.dataset.name ? run : undefined;
+  // Besides what is asked for, nothing is packed that the run did not pack.
+  const { trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
+  const loaded = await source.load({
+    dataDir: dataDir ?? own?.dataset.dataDir,
+    fitting,
+    // The pictures that were held out are known by the run's share and seed.
+    validationShare: run?.dataset.validationShare,
+    seed: run?.recipe.seed,
+    allAsTest: !own && !divided,
+    trainedOn: run?.dataset.listed,
+    maxBad: maxBad ?? own?.dataset.maxBad,
+    ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
+    onPacking,
+    onMessage,
+    signal,
+  });
+  const doubt = doubtOf(loaded, own, run);
+  if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
+  return loaded;
+}
+
+/** Whether a path leads to the folder of the run's pictures, through whichever links. */
+async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
+  const real = (folder: string) => realpath(folder).catch(() => undefined);
+  const [given, own] = await Promise.all([real(path), real(run.dataset.source)]);
+  return given !== undefined && given === own;
+}
+
+/** What people should know of pictures some of which may have been trained on; undefined if there is no such doubt. */
+function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
+  if (listed === undefined) return undefined;
+  if (!run) {
+    return (
+      "nothing beside the weights says which pictures they were trained on; unless folders say which are for testing, " +
+      "some of these may be among them"
+    );
+  }
+  const isAsTrained = listed === run.dataset.listed;
+  if (own && run.dataset.listed !== undefined && !isAsTrained) {
+    return (
+      "not the picture files that the run was started with; unless folders say which are for testing, " +
+      "some of these may have been trained on"
+    );
+  }
+  return !own && isAsTrained
+    ? "a copy of what the run was trained on, by the names of all files: divided as there"
+    : undefined;
+}
+
+function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {
+  const labels = Int32Array.from(dataset.classNames, (name) => classNames.indexOf(name));
+  if (labels.every((label, i) => label === i)) return split;
+  const unknown = dataset.classNames.filter((_, i) => labels[i] === -1);
+  if (unknown.length === 0) return { ...split, label: (index) => labels[split.label(index)] as number };
+  const list = (names: readonly string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
+  throw new ConfigError(
+    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(unknown)} besides`,
+  );
+}

@@ -1,0 +1,33 @@
+/** A network by name, JSON file or run. */
+import { statSync } from "node:fs";
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { loadModel } from "../checkpoint/model.ts";
+import { pretrainedOf } from "../checkpoint/pretrainedFiles.ts";
+import { networks } from "../network/alexnet.ts";
+import { type Network, withClasses, withInput } from "../network/network.ts";
+import { resolveNetwork } from "../settings/settings.ts";
+
+/**
+ * A network to be looked at: by name, from a JSON file, or that of a run directory, a weights file or published weights; with another square input or number of classes
+ * if asked for.
+ *
+ * Throws ConfigError if there is none of this name, CheckpointError for a run without weights, ShapeError if a layer no longer fits.
+ */
+export async function findNetworkOrRun(
+  name: string,
+  { inputSize, classes }: { readonly inputSize?: number; readonly classes?: number } = {},
+): Promise<Network> {
+  const network = isTrained(name)
+    ? (await loadModel(await resolveModelFile(name))).network
+    : await resolveNetwork(name);
+  const [channels] = network.input;
+  const sized = inputSize === undefined ? network : withInput(network, [channels, inputSize, inputSize]);
+  return classes === undefined ? sized : withClasses(sized, classes);
+}
+
+/** A network's name means the network, whatever folders there are: `./alexnet` means a folder. */
+function isTrained(name: string): boolean {
+  if (networks.some((network) => network.name === name)) return false;
+  if (pretrainedOf(name) !== undefined) return true;
+  return name.endsWith(".safetensors") || statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+}

@@ -1,0 +1,130 @@
+/** A trained network, read from its file and compiled on an engine. */
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import type { Model } from "../checkpoint/metadata.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
+import type { TensorSink } from "../checkpoint/tensorStore.ts";
+import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
+import { selectEngine } from "../engine/select/selectEngine.ts";
+import { UnimplementedError } from "../errors.ts";
+import { type Network, operations, place } from "../network/network.ts";
+import { tensorNames } from "../network/tensorNames.ts";
+import { weightSink } from "./tensorStores.ts";
+
+/** How a trained network is opened. */
+export interface OpenOptions {
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  /** Images computed at a time; default 1, for predictions of single images. */
+  readonly batchSize?: number;
+  readonly onMessage?: (message: string) => void;
+}
+
+export interface OpenModel {
+  /** What was asked for. */
+  readonly path: string;
+  /** The weights file that it was read from. */
+  readonly file: string;
+  readonly model: Model;
+  /** What it computes on, in words, and on how many threads. */
+  readonly engine: string;
+  readonly threads: number;
+  readonly program: Program;
+  /** Whether an answer is a draw, since dropout stays active. */
+  readonly isRandom: boolean;
+  close(): void;
+}
+
+/**
+ * Opens a run directory (its best weights) or a weights file.
+ *
+ * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
+ */
+export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
+  const { file, model, engine, programs, close } = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+  const { description, threads } = engine;
+  const isRandom = drawsAnswers(model.network);
+  return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
+}
+
+/** Whether an answer is a draw, since dropout stays active at evaluation. */
+export function drawsAnswers({ layers }: Pick<Network, "layers">): boolean {
+  return layers.some((layer) => layer.kind === "dropout" && layer.activeAtEvaluation);
+}
+
+/** The same network with dropout off at evaluation, where it would stay active too: a file of another program has it off. */
+export function withoutDropout(network: Network): Network {
+  const layers = network.layers.map((layer) =>
+    "activeAtEvaluation" in layer ? { ...layer, activeAtEvaluation: false } : layer,
+  );
+  return { ...network, layers };
+}
+
+/** A trained network as programs that are run one after the other. */
+export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "close"> {
+  readonly engine: Engine;
+  /** The places of the layers that the programs end with. */
+  readonly ends: readonly number[];
+  readonly programs: readonly Program[];
+}
+
+/** As `openModel`, one program up to each of the layers that `endsOf` gives the places of, in order. What lies behind the last is not computed. */
+export async function openPieces(
+  path: string,
+  endsOf: (network: Network) => readonly number[],
+  options: OpenOptions,
+): Promise<OpenPieces> {
+  const file = await resolveModelFile(path);
+  const model = await loadModel(file);
+  const { network, precision, exact } = model;
+  const ends = endsOf(network);
+  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  if (warning) options.onMessage?.(warning);
+  const programs: Program[] = [];
+  const close = () => {
+    for (const program of programs) program.close();
+    engine.close();
+  };
+  try {
+    const all = operations(network);
+    for (const [i, end] of ends.entries()) {
+      const ops = all.slice((ends[i - 1] ?? -1) + 1, end + 1);
+      const inputShape = ops[0]?.inputShape ?? network.input;
+      const request = { ops, inputShape, batchSize: options.batchSize ?? 1, precision, exact };
+      programs.push(await compileOrF32(engine, request, options));
+    }
+    await readWeights(file, sharedSink(programs, network));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { file, model, engine, ends, programs, close };
+}
+
+/** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
+async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+  try {
+    return await engine.compile(request);
+  } catch (error) {
+    if (!(error instanceof UnimplementedError) || request.precision === "f32") throw error;
+    onMessage?.(`precision: no ${request.precision} in ${engine.description}; going on in f32`);
+    return engine.compile({ ...request, precision: "f32" });
+  }
+}
+
+/** Gives each tensor of the file to the program that has it; those behind the last layer are checked and left. */
+function sharedSink(programs: readonly Program[], network: Network): TensorSink {
+  const sinks = programs.map((program) => weightSink(program, network));
+  const owners = new Map(sinks.flatMap((sink) => sink.tensors.map(({ name }) => [name, sink] as const)));
+  const names = tensorNames(network);
+  const memory = programs[0] as Program;
+  return {
+    tensors: place(network).flatMap(({ layer, parameters }) =>
+      parameters.map(({ name, shape }) => ({ name: names.get(`${layer.name}.${name}`) ?? name, shape })),
+    ),
+    scratch: (length) => memory.scratch(length),
+    async write(name, values) {
+      await owners.get(name)?.write(name, values);
+    },
+  };
+}

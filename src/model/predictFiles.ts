@@ -1,0 +1,191 @@
+/** Predictions, and features, of any number of picture files. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import type { Model } from "../checkpoint/metadata.ts";
+import { loadModel } from "../checkpoint/model.ts";
+import type { FileEntry } from "../dataset/folder/folderEntries.ts";
+import { searchFolder } from "../dataset/folder/folderSearch.ts";
+import { type OddEntry, oddNotes } from "../dataset/folder/skippedFile.ts";
+import type { ImageJob } from "../dataset/pack/imageJob.ts";
+import { type StreamedPicture, streamPictures } from "../dataset/pack/imageStream.ts";
+import { DataError } from "../errors.ts";
+import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import type { PlacedLayer } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { type ClassScore, type PredictOptions, predictRows } from "./classifier.ts";
+import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
+import { openLayerOutputs } from "./layerOutputs.ts";
+import { drawsAnswers, type OpenOptions, openModel } from "./openModel.ts";
+
+/** How files are classified. */
+export interface PredictFilesOptions extends OpenOptions, PredictOptions {
+  /** Threads that decode. Default: one a core. */
+  readonly decodingThreads?: number;
+  readonly onProgress?: (files: number, of: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a network says of a file, every class, the most probable first; or what is wrong with the file, without its name. */
+export type FilePrediction =
+  | { readonly file: string; readonly classes: readonly ClassScore[] }
+  | { readonly file: string; readonly error: string };
+
+/** The files that paths stand for: files themselves, of folders all pictures in them and below, in order. Throws DataError for a folder without any. */
+export async function findPictures(
+  paths: readonly string[],
+  onMessage?: (message: string) => void,
+): Promise<readonly ImageJob[]> {
+  const jobs: ImageJob[] = [];
+  for (const path of paths) {
+    // What is not there is told when it is read, as of other files that are none.
+    const isFolder = await stat(path).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) {
+      jobs.push({ path });
+      continue;
+    }
+    const odd: OddEntry[] = [];
+    const found: FileEntry[] = [];
+    await searchFolder({ root: path, seen: new Set(), odd }, "", found);
+    for (const note of oddNotes(odd)) onMessage?.(`${path}: ${note}`);
+    if (found.length === 0) throw new DataError(`${path}: expected pictures in it or in folders below, found none`);
+    for (const file of found) jobs.push({ path: join(path, file.path), bytes: file.bytes });
+  }
+  return jobs;
+}
+
+/**
+ * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
+ * that is no picture does not keep the others from being classified.
+ *
+ * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
+ */
+export async function* predictFiles(
+  path: string,
+  files: readonly ImageJob[],
+  options: PredictFilesOptions = {},
+): AsyncGenerator<readonly FilePrediction[]> {
+  const model = await loadModel(await resolveModelFile(path));
+  // Answers that are draws follow from the picture alone, see `predictRows`.
+  const batchSize = drawsAnswers(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
+  const opened = await openModel(path, { ...options, batchSize });
+  try {
+    for await (const { pictures, count } of preparedBatches(model, opened.program.input, files, options)) {
+      const scores = count > 0 ? (await predictRows(opened, count, options)).values() : [].values();
+      yield pictures.map((picture) =>
+        "error" in picture
+          ? { file: picture.path, error: picture.error }
+          : { file: picture.path, classes: scores.next().value as readonly ClassScore[] },
+      );
+    }
+  } finally {
+    opened.close();
+  }
+}
+
+/** What became of files whose features were written. */
+export interface WrittenFeatures {
+  /** Shape of one picture's. */
+  readonly shape: readonly number[];
+  readonly written: number;
+  readonly failed: number;
+}
+
+/**
+ * Writes what a layer makes of each file, in order: f32 [files, …shape], as .npy or .safetensors by the ending of `output`, and the names of the
+ * files as JSON beside it. Both are there when they are whole.
+ *
+ * Throws ConfigError for a layer that is not there or another ending, CheckpointError if a file cannot be written, and else as `predictFiles`.
+ */
+export async function writeFeatures(
+  path: string,
+  files: readonly ImageJob[],
+  {
+    layer,
+    output,
+    onBad,
+    seed = 0,
+    ...options
+  }: PredictFilesOptions & {
+    readonly layer: string;
+    readonly output: string;
+    readonly onBad?: (file: string, error: string) => void;
+  },
+): Promise<WrittenFeatures> {
+  rowFormatOf(output);
+  const opened = await openLayerOutputs(path, () => [layer], {
+    ...options,
+    batchSize: options.batchSize ?? BATCH_SIZE,
+  });
+  try {
+    const { model, input, layers } = opened;
+    const [{ outputShape }] = layers as readonly [PlacedLayer];
+    const writer = await createFeatureWriter(output, layer, outputShape);
+    let [written, failed] = [0, 0];
+    try {
+      for await (const { pictures, count } of preparedBatches(model, input, files, options)) {
+        const good = pictures.filter((picture) => "image" in picture).map((picture) => picture.path);
+        if (count > 0) {
+          const [features] = await opened.forward(input, count, { seed, first: written });
+          await writer.add(good, features as Float32Array);
+        }
+        for (const picture of pictures) if ("error" in picture) onBad?.(picture.path, picture.error);
+        written += count;
+        failed += pictures.length - count;
+      }
+      await writer.finish();
+    } finally {
+      await writer.close();
+    }
+    return { shape: outputShape, written, failed };
+  } finally {
+    opened.close();
+  }
+}
+
+const BATCH_SIZE = 128;
+
+interface PreparedBatch {
+  readonly pictures: readonly StreamedPicture[];
+  /** Pictures in the input, in order: those that could be read and prepared. */
+  readonly count: number;
+}
+
+/** Pictures decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
+export async function* preparedBatches(
+  { preprocessing, network }: Model,
+  input: Float32Array,
+  files: readonly ImageJob[],
+  { decodingThreads, onProgress, signal }: PredictFilesOptions,
+): AsyncGenerator<PreparedBatch> {
+  const prepare = createPreprocessor(preprocessing);
+  const length = sizeOf(network.input);
+  let done = 0;
+  for await (const decoded of streamPictures(files, {
+    fitting: preprocessing,
+    atATime: input.length / length,
+    threads: decodingThreads,
+    signal,
+  })) {
+    let count = 0;
+    const pictures = decoded.map((picture): StreamedPicture => {
+      if ("error" in picture) return picture;
+      try {
+        prepare(picture.image, input, count * length);
+        count++;
+        return picture;
+      } catch (error) {
+        // Of another size than the fit takes.
+        if (!(error instanceof DataError)) throw error;
+        return { path: picture.path, error: error.message };
+      }
+    });
+    yield { pictures, count };
+    done += pictures.length;
+    onProgress?.(done, files.length);
+    signal?.throwIfAborted();
+  }
+}

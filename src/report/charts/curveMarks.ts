@@ -1,0 +1,109 @@
+/** How a line of the figure and its entry in the legend are drawn, as vega marks. */
+import type { Mark } from "vega";
+import { formatLoss } from "../numbers.ts";
+import { colours } from "../theme.ts";
+import type { Series } from "./curveSeries.ts";
+
+/** A series, the axis it belongs to and what tells it from the others. */
+export interface Line {
+  readonly series: Series;
+  readonly scale: "loss" | "accuracy";
+  readonly color: string;
+  readonly dash: readonly number[];
+  readonly hasMarkers: boolean;
+  readonly legend: Place;
+}
+
+/** How a text is set. */
+export interface TextStyle {
+  readonly font: string;
+  readonly fontSize: number;
+  readonly fontWeight: "normal" | "bold";
+  readonly fill: string;
+  readonly align: "left" | "center";
+}
+
+/** A place in pixels, from the upper left corner of the plot. */
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+const markerArea = 72;
+const legendLineWidth = 30;
+const legendGap = 8;
+
+/** `train-loss`: the data set of a series; its marks have the classes `train-loss-line` and `train-loss-points`. */
+export function dataName({ name }: Series): string {
+  return name.replaceAll(" ", "-");
+}
+
+function strokeOf({ color, dash }: Line) {
+  return { stroke: { value: color }, strokeWidth: { value: 2 }, strokeDash: { value: [...dash] } };
+}
+
+function markerOf({ color }: Line) {
+  return {
+    fill: { value: color },
+    size: { value: markerArea },
+    stroke: { value: colours.background },
+    strokeWidth: { value: 1.5 },
+  };
+}
+
+/** The line through a series' points, and markers on them. */
+export function lineMarks(line: Line): Mark[] {
+  const name = dataName(line.series);
+  const position = { x: { scale: "epoch", field: "epoch" }, y: { scale: line.scale, field: "value" } };
+  const path: Mark = {
+    type: "line",
+    name: `${name}-line`,
+    from: { data: name },
+    encode: { enter: { ...position, ...strokeOf(line), strokeJoin: { value: "round" } } },
+  };
+  const points: Mark = {
+    type: "symbol",
+    name: `${name}-points`,
+    from: { data: name },
+    encode: { enter: { ...position, ...markerOf(line) } },
+  };
+  return line.hasMarkers ? [path, points] : [path];
+}
+
+/** A text whose first line is vertically centred on its place. */
+export function textMark(
+  text: string | string[],
+  at: Place,
+  { font, fontSize, fontWeight, fill, align }: TextStyle,
+): Mark {
+  const enter = {
+    x: { value: at.x },
+    y: { value: at.y },
+    baseline: { value: "middle" },
+    text: { value: text },
+    font: { value: font },
+    fontSize: { value: fontSize },
+    fontWeight: { value: fontWeight },
+    fill: { value: fill },
+    align: { value: align },
+  } as const;
+  return { type: "text", encode: { enter } };
+}
+
+/** A piece of the line, then the series' name and last value. */
+export function legendMarks(line: Line, style: TextStyle): Mark[] {
+  const { name, last } = line.series;
+  const at = line.legend;
+  const y = { value: at.y };
+  const text = last === undefined ? `${name} –` : `${name} ${formatLoss(last)}`;
+  const key: Mark = {
+    type: "rule",
+    encode: { enter: { x: { value: at.x }, x2: { value: at.x + legendLineWidth }, y, ...strokeOf(line) } },
+  };
+  const marker: Mark = {
+    type: "symbol",
+    encode: { enter: { x: { value: at.x + legendLineWidth / 2 }, y, ...markerOf(line) } },
+  };
+  const label = textMark(text, { x: at.x + legendLineWidth + legendGap, y: at.y }, style);
+  return line.hasMarkers ? [key, marker, label] : [key, label];
+}

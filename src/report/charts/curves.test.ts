@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import sharp from "sharp";
+import { toPng } from "../pictures/png.ts";
+import type { CurveEntry } from "./curveSeries.ts";
+import { drawCurves } from "./curves.ts";
+
+/** A log as training writes it: a line every 20 iterations, and an evaluation at the end of each epoch and of the run. */
+function logOf(iterations: number, iterationsPerEpoch: number): CurveEntry[] {
+  const entries: CurveEntry[] = [];
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    const evaluates = iteration % iterationsPerEpoch === 0 || iteration === iterations;
+    if (iteration % 20 !== 0 && !evaluates) continue;
+    const epoch = iteration / iterationsPerEpoch;
+    const trainLoss = 0.3 + 2 * Math.exp(-4 * epoch) + 0.02 * Math.sin(iteration);
+    const trainAccuracy = 0.88 - 0.78 * Math.exp(-5 * epoch) + 0.01 * Math.cos(iteration);
+    entries.push({ epoch, trainLoss, trainAccuracy, ...(evaluates ? { testAccuracy: trainAccuracy + 0.02 } : {}) });
+  }
+  return entries;
+}
+
+const quarter = logOf(117, 469);
+const tenEpochs = logOf(4690, 469);
+const title = "alexnet-fashion on fashion-mnist";
+
+type Axis = (pixel: number) => number;
+
+/** Reads an axis as a person does: from the places of its labels. */
+function readAxis(svg: string, name: string): Axis {
+  const start = svg.indexOf(`axis titled '${name}`);
+  const labels = svg.slice(start).match(/role-axis-label.*?<\/g>/s)?.[0] ?? "";
+  const found = [...labels.matchAll(/translate\(([-\d.]+),([-\d.]+)\)[^>]*>([^<]+)</g)].map(([, x, y, text]) => ({
+    pixel: Number(name === "epoch" ? x : y) - (name === "epoch" ? 0 : 4),
+    value: Number(text),
+  }));
+  const [first, last] = [found[0], found.at(-1)];
+  assert.ok(first && last && first.value < last.value, `no axis ${name}`);
+  return (pixel) => first.value + ((pixel - first.pixel) * (last.value - first.value)) / (last.pixel - first.pixel);
+}
+
+/** The points of a line, in pixels from the upper left corner of the plot. */
+function readLine(svg: string, name: string): { x: number; y: number }[] {
+  const path = svg.match(new RegExp(`role-mark ${name}-line".*?<path[^>]*? d="([^"]*)"`, "s"))?.[1] ?? "";
+  return [...path.matchAll(/[ML]([-\d.]+),([-\d.]+)/g)].map(([, x, y]) => ({ x: Number(x), y: Number(y) }));
+}
+
+function countMarkers(svg: string, name: string): number {
+  const group = svg.match(new RegExp(`role-mark ${name}-points".*?</g>`, "s"))?.[0] ?? "";
+  return group.match(/<path/g)?.length ?? 0;
+}
+
+async function pixelsOf(svg: string) {
+  const { data, info } = await sharp(toPng(svg)).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const at = (x: number, y: number) => [...data.subarray(3 * (y * info.width + x), 3 * (y * info.width + x) + 3)];
+  return { ...info, at };
+}
+
+for (const [name, entries] of Object.entries({ quarter, tenEpochs })) {
+  test(`the lines of the figure, read off its axes, are the numbers of the log: ${name}`, async () => {
+    for (const format of ["wide", "narrow"] as const) {
+      const svg = await drawCurves(entries, { title, format });
+      const epochOf = readAxis(svg, "epoch");
+      // Evaluations' lines hold means over the epoch, which are not on the curves.
+      const fine = entries.filter((entry) => entry.testAccuracy === undefined);
+      const series = [
+        { name: "train-loss", axis: readAxis(svg, "loss"), values: fine.map((entry) => entry.trainLoss) },
+        {
+          name: "train-accuracy",
+          axis: readAxis(svg, "accuracy"),
+          values: fine.map((entry) => entry.trainAccuracy),
+        },
+      ];
+      for (const { name, axis, values } of series) {
+        const points = readLine(svg, name);
+        assert.equal(points.length, fine.length);
+        // Labels stand up to a pixel beside their ticks.
+        const tolerance = Math.abs(axis(0) - axis(1.5));
+        points.forEach(({ x, y }, i) => {
+          assert.ok(
+            Math.abs(axis(y) - (values[i] ?? Number.NaN)) <= tolerance,
+            `${name} ${i}: ${axis(y)} for ${values[i]}`,
+          );
+          assert.ok(Math.abs(epochOf(x) - (fine[i]?.epoch ?? Number.NaN)) <= Math.abs(epochOf(0) - epochOf(1.5)));
+        });
+      }
+      assert.equal(
+        countMarkers(svg, "test-accuracy"),
+        entries.filter((entry) => entry.testAccuracy !== undefined).length,
+      );
+    }
+  });
+}
+
+test("everything is inside of the figure, and the test accuracy of a quarter of an epoch can be seen", async () => {
+  const svg = await drawCurves(quarter, { title, format: "wide" });
+  const { epoch, testAccuracy = Number.NaN } = quarter.at(-1) ?? { epoch: Number.NaN };
+  const epochOf = readAxis(svg, "epoch");
+  const x = (epoch - epochOf(0)) / (epochOf(1) - epochOf(0));
+  assert.ok(x > 550 && x < 596, `the last point is at ${x} of 596`);
+  const pixels = await pixelsOf(svg);
+  assert.deepEqual([pixels.width, pixels.height], [1440, 880]);
+  // The plot begins at (62, 74), is 312 high, and a PNG has two pixels for each of the SVG.
+  assert.deepEqual(
+    pixels.at(Math.round(2 * (62 + x)), Math.round(2 * (74 + 312 * (1 - testAccuracy)))),
+    [0, 0x9e, 0x73],
+  );
+  for (let y = 0; y < 880; y++) for (const edge of [0, 1439]) assert.deepEqual(pixels.at(edge, y), [255, 255, 255]);
+});
+
+test("a PNG has its text without any font of the system", async () => {
+  const ink = async (text: string) => {
+    const pixels = await pixelsOf(await drawCurves(quarter, { title: text, format: "wide" }));
+    let dark = 0;
+    for (let y = 20; y < 76; y++) for (let x = 0; x < 1440; x++) if ((pixels.at(x, y)[0] ?? 255) < 128) dark++;
+    return dark;
+  };
+  assert.equal(await ink(""), 0);
+  const [narrowLetters, wideLetters] = [await ink("iiiiiiii"), await ink("mmmmmmmm")];
+  // A missing font leaves nothing, and boxes for letters would all be alike.
+  assert.ok(narrowLetters > 300 && wideLetters > 1.5 * narrowLetters, `${narrowLetters}, ${wideLetters} dark pixels`);
+});
+
+test("the lines differ without their colours", async () => {
+  const svg = await drawCurves(tenEpochs, { title, format: "wide" });
+  const dashes = ["train-loss", "train-accuracy", "test-accuracy"].map((name) => {
+    const path = svg.match(new RegExp(`role-mark ${name}-line".*?<path[^>]*>`, "s"))?.[0] ?? "";
+    return path.match(/stroke-dasharray="([^"]*)"/)?.[1] ?? "solid";
+  });
+  assert.equal(new Set(dashes).size, 3);
+});
+
+test("the legend ends with the last value of each series", async () => {
+  const entries = [...quarter, { epoch: 0.3, trainLoss: 0.5, trainAccuracy: 0.75 }];
+  const svg = await drawCurves(entries, { title, format: "narrow" });
+  const testAccuracy = quarter.at(-1)?.testAccuracy?.toFixed(3);
+  for (const text of ["train loss 0.500", "train accuracy 0.750", `test accuracy ${testAccuracy}`]) {
+    assert.ok(svg.includes(`>${text}<`), text);
+  }
+});
+
+test("no entries give a message, one entry gives points, and neither a line", async () => {
+  const none = await drawCurves([], { title, format: "wide" });
+  assert.match(none, /Nothing to draw yet/);
+  assert.match(none, new RegExp(title));
+  toPng(none);
+  const one = await drawCurves(quarter.slice(0, 1), { title, format: "wide" });
+  assert.deepEqual(
+    ["train-loss", "train-accuracy", "test-accuracy"].map((name) => countMarkers(one, name)),
+    [1, 1, 0],
+  );
+});
+
+test("values that are not finite are left out, and titles cannot break the document", async () => {
+  const entries = [...quarter, { epoch: 0.3, trainLoss: Number.NaN, trainAccuracy: Number.POSITIVE_INFINITY }];
+  const svg = await drawCurves(entries, { title: `<script>&"'\u0000\u001b</svg>`, format: "wide" });
+  assert.equal(svg.includes("<script"), false);
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
+  assert.equal(readLine(svg, "train-loss").length, quarter.length - 1);
+  // The renderer's XML parser is strict: it throws for a document that is not well-formed.
+  toPng(svg);
+});
+
+test("a run of 90 epochs of ImageNet stays a small figure, and says that its points are means", async () => {
+  const entries = logOf(900_000, 10_000);
+  const svg = await drawCurves(entries, { title, format: "wide" });
+  assert.ok(svg.length < 60_000, `${svg.length} characters for ${entries.length} entries`);
+  assert.match(svg, /each point the mean of \d+ log lines/);
+  toPng(svg);
+});

@@ -1,0 +1,195 @@
+/**
+ * A map of pictures as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
+ * name stands in the middle of its points as well: nobody has to tell ten colours apart by a legend.
+ */
+import type { Mark, Spec } from "vega";
+import { formatPercent } from "../numbers.ts";
+import { colours } from "../theme.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { textMark } from "./curveMarks.ts";
+import { type Label, labelMarks, middleOf, spread } from "./mapLabels.ts";
+
+/** What is drawn of a map. */
+export interface DrawnMap {
+  readonly layer: string;
+  readonly features: number;
+  readonly method: "tsne" | "pca";
+  readonly perplexity?: number | undefined;
+  readonly explainedVariance: readonly number[];
+  readonly points: readonly {
+    readonly className?: string;
+    readonly predicted: string;
+    readonly x: number;
+    readonly y: number;
+  }[];
+}
+
+/** Ten colours that people who are colour-blind can tell apart. Source: Petroff 2021, “Accessible color sequences for data visualization”. */
+const palette = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split(" ");
+const forms = ["circle", "triangle-up"] as const;
+const otherColour = "#d0d0d0";
+const SHOWN_CLASSES = palette.length * forms.length;
+const side = 560;
+
+interface ShownClass {
+  readonly name: string;
+  readonly colour: string;
+  readonly form: string;
+}
+
+/** Draws the map as SVG. `title`: of which network and which pictures it is. */
+export async function drawMap(map: DrawnMap, classNames: readonly string[], title: string): Promise<string> {
+  const classOf = ({ className, predicted }: DrawnMap["points"][number]) => className ?? predicted;
+  const shown = shownClasses(map.points.map(classOf), classNames);
+  const byName = new Map(shown.map((each) => [each.name, each]));
+  const others = map.points.filter((point) => !byName.has(classOf(point)));
+  const legend = others.length > 0 ? [...shown, { name: "other classes", colour: otherColour, form: "circle" }] : shown;
+  const points = map.points.map((point) => {
+    const { colour, form } = byName.get(classOf(point)) ?? { colour: otherColour, form: "circle" };
+    return { x: point.x, y: point.y, colour, form, isWrong: (point.className ?? point.predicted) !== point.predicted };
+  });
+  const scales = scalesOf(map.points);
+  const labels = labelsOf(shown, (name) => map.points.filter((point) => classOf(point) === name), scales);
+  return drawChart(
+    { title, width: side, height: side, left: 56, right: 190, bottom: 56, top: 44 },
+    {
+      data: [
+        { name: "right", values: points.filter(({ isWrong }) => !isWrong) },
+        { name: "wrong", values: points.filter(({ isWrong }) => isWrong) },
+        { name: "labels", values: labels },
+      ],
+      scales: [
+        { name: "x", type: "linear", range: "width", domain: scales.x, zero: false, nice: false },
+        { name: "y", type: "linear", range: "height", domain: scales.y, zero: false, nice: false },
+      ],
+      axes: axesOf(map),
+      marks: [
+        ...lines(map).map((line, i) => textMark(line, { x: -40, y: 18 * i - 52 }, text)),
+        ...(["right", "wrong"] as const).map(pointMarks),
+        ...legend.flatMap(legendMarks),
+        ...labelMarks(),
+      ],
+    },
+  );
+}
+
+const text = {
+  font: chartFont,
+  fontSize: fontSize - 1,
+  fontWeight: "normal",
+  fill: colours.ink,
+  align: "left",
+} as const;
+
+/** What stands below the title. */
+function lines({ layer, features, method, perplexity, points }: DrawnMap): readonly string[] {
+  const how = method === "tsne" ? `t-SNE (perplexity ${perplexity})` : "principal components";
+  const known = points.filter(({ className }) => className !== undefined);
+  const right = known.filter(({ className, predicted }) => className === predicted).length;
+  const judged =
+    known.length > 0 ? `${formatPercent(right / known.length)} right; hollow: another class predicted` : "";
+  const unknown = known.length < points.length ? "colour: the class predicted, where its own is not known" : "";
+  return [
+    `${how} of the ${features.toLocaleString("en")} outputs of ${layer}`,
+    [judged, unknown].filter((part) => part !== "").join("; "),
+  ];
+}
+
+/** In the model's order, each with the colour of its place there; if there are too many, those with the most pictures. */
+function shownClasses(present: readonly string[], classNames: readonly string[]): readonly ShownClass[] {
+  const counts = new Map<string, number>();
+  for (const name of present) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES);
+  const names = new Set(most.map(([name]) => name));
+  // A network of few classes has the same colours on every map.
+  const listed = classNames.length <= SHOWN_CLASSES ? classNames : classNames.filter((name) => names.has(name));
+  const all = listed.map((name, i) => ({
+    name,
+    colour: palette[i % palette.length] as string,
+    form: forms[Math.floor(i / palette.length)] as string,
+  }));
+  return all.filter(({ name }) => names.has(name));
+}
+
+interface Scales {
+  readonly x: [number, number];
+  readonly y: [number, number];
+}
+
+/** One scale for both axes, with a margin. */
+function scalesOf(points: DrawnMap["points"]): Scales {
+  const range = (values: readonly number[]) => [
+    values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+    values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+  ];
+  const [left, right] = range(points.map(({ x }) => x)) as [number, number];
+  const [low, high] = range(points.map(({ y }) => y)) as [number, number];
+  const half = 0.53 * Math.max(right - left, high - low);
+  const around = (a: number, b: number): [number, number] => [(a + b) / 2 - half, (a + b) / 2 + half];
+  return { x: around(left, right), y: around(low, high) };
+}
+
+function axesOf({ method, explainedVariance }: DrawnMap): NonNullable<Spec["axes"]> {
+  return (["x", "y"] as const).map((scale, i) => {
+    const orient = scale === "x" ? "bottom" : "left";
+    // Distances of t-SNE have no unit, and its axes no meaning.
+    if (method === "tsne") return { ...axisStyle, orient, scale, ticks: false, labels: false, title: `t-SNE ${i + 1}` };
+    const share = explainedVariance[i] ?? 0;
+    return {
+      ...axisStyle,
+      orient,
+      scale,
+      tickCount: 6,
+      title: `component ${i + 1} (${formatPercent(share)} of the variance)`,
+    };
+  });
+}
+
+function pointMarks(name: "right" | "wrong"): Mark {
+  const colour = { field: "colour" };
+  const filled =
+    name === "right" ? { fill: colour, fillOpacity: { value: 0.8 } } : { fill: { value: colours.background } };
+  return {
+    type: "symbol",
+    name: `${name}-points`,
+    from: { data: name },
+    encode: {
+      enter: {
+        x: { scale: "x", field: "x" },
+        y: { scale: "y", field: "y" },
+        shape: { field: "form" },
+        size: { value: name === "right" ? 26 : 30 },
+        stroke: colour,
+        strokeWidth: { value: name === "right" ? 0 : 1.3 },
+        ...filled,
+      },
+    },
+  };
+}
+
+function legendMarks({ name, colour, form }: ShownClass, i: number): Mark[] {
+  const y = 10 + 22 * i;
+  const at = { x: { value: side + 22 }, y: { value: y } };
+  return [
+    {
+      type: "symbol",
+      encode: { enter: { ...at, shape: { value: form }, size: { value: 90 }, fill: { value: colour } } },
+    },
+    textMark(axisLabel(name), { x: side + 36, y }, { ...text, fontSize }),
+  ];
+}
+
+/** The classes' names in the middle of their points, in pixels. */
+function labelsOf(
+  shown: readonly ShownClass[],
+  pointsOf: (name: string) => DrawnMap["points"],
+  { x, y }: Scales,
+): readonly Label[] {
+  const extent = x[1] - x[0] || 1;
+  const labels = shown.map(({ name }) => {
+    const middle = middleOf(pointsOf(name));
+    const down = side - (side * (middle.y - y[0])) / extent;
+    return { name: axisLabel(name), x: (side * (middle.x - x[0])) / extent, y: down };
+  });
+  return spread(labels, side);
+}

@@ -1,0 +1,79 @@
+/** Chart of images per second and learning rate. */
+import { colours } from "../theme.ts";
+import { axisStyle, drawChart } from "./chart.ts";
+
+/** What the chart needs of a line of a run's log. */
+export interface PaceEntry {
+  /** Passes through the training set so far, fractional. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  readonly examplesPerSecond: number;
+  /** Only on lines of evaluations, which hold means over a whole epoch. */
+  readonly testAccuracy?: number;
+}
+
+/** Draws images/s and the learning rate against epoch, as SVG: one above the other. */
+export function drawPace(entries: readonly PaceEntry[], title: string): Promise<string> {
+  const fine = entries.filter((entry) => entry.testAccuracy === undefined);
+  const values = (fine.length >= 2 ? fine : entries).map(({ epoch, learningRate, examplesPerSecond }) => ({
+    epoch,
+    learningRate,
+    examplesPerSecond,
+  }));
+  const lastEpoch = values.reduce((last, { epoch }) => Math.max(last, epoch), 0) || 1;
+  const rates = values.map(({ learningRate }) => learningRate).filter((rate) => rate > 0);
+  const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
+  const domain = rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1];
+  // A line of one entry has no length.
+  const type = values.length === 1 ? ("symbol" as const) : ("line" as const);
+  const line = (name: string, scale: string, field: string, colour: string) => ({
+    type,
+    name,
+    from: { data: "entries" },
+    encode: {
+      enter: {
+        x: { scale: "epoch", field: "epoch" },
+        y: { scale, field },
+        stroke: { value: colour },
+        strokeWidth: { value: 2 },
+        ...(type === "symbol" ? { fill: { value: colour } } : {}),
+      },
+    },
+  });
+  return drawChart(
+    { title: `Pace: ${title}`, width: 596, height: 340, left: 84, right: 40, bottom: 56 },
+    {
+      data: [{ name: "entries", values }],
+      scales: [
+        { name: "epoch", type: "linear", range: "width", domain: [0, 1.02 * lastEpoch] },
+        {
+          name: "pace",
+          type: "linear",
+          range: [150, 0],
+          domain: { data: "entries", field: "examplesPerSecond" },
+          zero: true,
+          nice: true,
+        },
+        { name: "rate", type: "log", range: [340, 190], domain },
+      ],
+      axes: [
+        { ...axisStyle, orient: "bottom", scale: "epoch", title: "epoch" },
+        { ...axisStyle, orient: "left", scale: "pace", title: "images/s", tickCount: 5, grid: true, titleX: -66 },
+        {
+          ...axisStyle,
+          orient: "left",
+          scale: "rate",
+          title: "learning rate",
+          format: ".1~e",
+          tickCount: 4,
+          grid: true,
+          titleX: -66,
+        },
+      ],
+      marks: [
+        line("images-per-second", "pace", "examplesPerSecond", colours.blue),
+        line("learning-rate", "rate", "learningRate", colours.orange),
+      ],
+    },
+  );
+}

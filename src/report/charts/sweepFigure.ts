@@ -1,0 +1,149 @@
+/** The figure of a sweep: the best accuracy of each trial against each setting in which trials differ, a panel for each. */
+import type { Axis, Mark, Scale, Spec } from "vega";
+import { differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
+import { printable, truncate } from "../text.ts";
+import { colours } from "../theme.ts";
+import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
+import { textMark } from "./curveMarks.ts";
+
+const panel = { width: 210, height: 200, gapX: 70, gapY: 76, perRow: 3 } as const;
+const padding = { left: 62, right: 24, top: 64, bottom: 54 } as const;
+const fontSize = 12;
+const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
+/** Positive numbers that span more than this are drawn on a logarithmic axis. */
+const logSpan = 8;
+/** So many values or fewer are all on the axis. */
+const maxTicks = 5;
+
+/** Draws the figure as SVG in the light palette. */
+export function drawSweepFigure(trials: readonly SweptTrial[]): Promise<string> {
+  return drawSpec(figure(trials));
+}
+
+function figure(trials: readonly SweptTrial[]): Spec {
+  const keys = differingKeys(trials);
+  const [columns, rows] = [
+    Math.min(Math.max(keys.length, 1), panel.perRow),
+    Math.max(1, Math.ceil(keys.length / panel.perRow)),
+  ];
+  const finished = trials.filter(({ status, bestAccuracy }) => status === "finished" && bestAccuracy !== undefined);
+  const accuracies = finished.map(({ bestAccuracy = 0 }) => bestAccuracy);
+  const [least, most] = [Math.min(1, ...accuracies), Math.max(0, ...accuracies)];
+  const room = Math.max(0.1 * (most - least), 0.005);
+  const domain = accuracies.length > 0 ? [Math.max(0, least - room), Math.min(1, most + room)] : [0, 1];
+  return {
+    width: columns * panel.width + (columns - 1) * panel.gapX,
+    height: rows * panel.height + (rows - 1) * panel.gapY,
+    padding: { ...padding },
+    autosize: "none",
+    background: colours.background,
+    marks: [
+      textMark(
+        "Best accuracy of each trial",
+        { x: 0, y: 20 - padding.top },
+        { ...text, fontSize: 14, fontWeight: "bold" },
+      ),
+      textMark(legend(trials, finished), { x: 0, y: 42 - padding.top }, text),
+      ...keys.map((key, i) => panelOf(key, i, trials, domain)),
+    ],
+  };
+}
+
+function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]): string {
+  const others = trials.length - finished.length;
+  return `${finished.length} trials${finished.length > 1 ? ", the best one in orange" : ""}${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
+}
+
+/** A trial in a panel. */
+interface Dot {
+  readonly value: unknown;
+  readonly accuracy: number | undefined;
+  readonly shape: "circle" | "cross";
+  readonly color: string;
+}
+
+function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: readonly number[]): Mark {
+  const dots = dotsOf(key, trials, domain);
+  const name = `panel-${i}`;
+  const place = {
+    x: { value: (i % panel.perRow) * (panel.width + panel.gapX) },
+    y: { value: Math.floor(i / panel.perRow) * (panel.height + panel.gapY) },
+    width: { value: panel.width },
+    height: { value: panel.height },
+  };
+  return {
+    type: "group",
+    name,
+    encode: { enter: place },
+    // What grid lines are as long as: that of the figure, unless a group has its own.
+    signals: [
+      { name: "width", update: String(panel.width) },
+      { name: "height", update: String(panel.height) },
+    ],
+    data: [{ name, values: [...dots] }],
+    scales: [
+      scaleOf(trials, key, dots),
+      { name: "y", type: "linear", range: [panel.height, 0], domain: [...domain], zero: false },
+    ],
+    axes: axesOf(key, dots, domain),
+    marks: [dotMark(name)],
+  };
+}
+
+/** The first of those that have a result is the best. */
+function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly number[]): readonly Dot[] {
+  return trials.map(({ values, status, bestAccuracy }, rank) => {
+    const isDone = status === "finished" && bestAccuracy !== undefined;
+    const done = rank === 0 ? colours.orange : colours.blue;
+    return {
+      value: isNumeric(trials, key) ? values[key] : truncate(printable(formatValue(values[key])), 14),
+      accuracy: isDone ? bestAccuracy : domain[0],
+      shape: isDone ? "circle" : "cross",
+      color: isDone ? done : colours.rule,
+    };
+  });
+}
+
+function axesOf(key: string, dots: readonly Dot[], domain: readonly number[]): Axis[] {
+  const ticks = [...new Set(dots.map(({ value }) => value))];
+  const span = Number(domain[1]) - Number(domain[0]);
+  const few = ticks.length <= maxTicks ? { values: ticks } : {};
+  const style = axisStyleAt(fontSize);
+  const title = truncate(printable(key), 30);
+  return [
+    { ...style, orient: "bottom", scale: "x", title, tickCount: 4, labelOverlap: true, ...few },
+    { ...style, orient: "left", scale: "y", grid: true, tickCount: 5, format: span >= 0.05 ? ".0%" : ".1%" },
+  ];
+}
+
+function dotMark(name: string): Mark {
+  const enter = {
+    x: { signal: "scale('x', datum.value) + (bandwidth('x') / 2)" },
+    y: { scale: "y", field: "accuracy" },
+    size: { value: 60 },
+    shape: { field: "shape" },
+    fill: { field: "color" },
+    fillOpacity: { value: 0.8 },
+    stroke: { field: "color" },
+  };
+  return { type: "symbol", from: { data: name }, encode: { enter } };
+}
+
+function isNumeric(trials: readonly SweptTrial[], key: string): boolean {
+  return trials.every(({ values }) => typeof values[key] === "number");
+}
+
+function scaleOf(trials: readonly SweptTrial[], key: string, values: readonly { readonly value: unknown }[]): Scale {
+  const range = [0, panel.width];
+  if (!isNumeric(trials, key)) {
+    return { name: "x", type: "band", range, domain: [...new Set(values.map(({ value }) => String(value)))] };
+  }
+  const numbers = values.map(({ value }) => Number(value));
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  if (least > 0 && most / least >= logSpan) {
+    const room = (most / least) ** 0.08;
+    return { name: "x", type: "log", range, domain: [least / room, most * room] };
+  }
+  const room = 0.08 * (most - least || 1);
+  return { name: "x", type: "linear", range, domain: [least - room, most + room], zero: false };
+}

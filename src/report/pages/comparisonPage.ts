@@ -1,0 +1,85 @@
+/** `compare.html`: runs side by side, one file that needs nothing but itself. */
+
+import { html, type Markup, trusted } from "../markup.ts";
+import {
+  type ComparedRun,
+  type Comparison,
+  differenceMark,
+  isDifferent,
+  type SettingRow,
+} from "../tables/comparison.ts";
+import { figureRows } from "../tables/comparisonTable.ts";
+import { chartSection, type ReportChart } from "./htmlParts.ts";
+import { pageHead } from "./htmlStyle.ts";
+
+const style = `
+.compared { overflow-x: auto; }
+.compared table { width: auto; min-width: 100%; }
+.compared th, .compared td { overflow-wrap: normal; min-width: 4.5rem; }
+.compared th[scope="row"] { color: var(--soft); white-space: nowrap; }
+.compared .different { font-weight: 600; }
+.compared .long { min-width: 11rem; overflow-wrap: anywhere; }
+.runs { padding: 0; list-style: none; }
+:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
+summary { cursor: pointer; }
+@media print { .compared, .chart { overflow: visible; } }
+`;
+
+/** Writes the page. All text is escaped. */
+export function renderComparison({ runs, settings }: Comparison, charts: readonly ReportChart[]): string {
+  const different = settings.filter(isDifferent);
+  const same = settings.filter((row) => !isDifferent(row));
+  return html`${pageHead(`${runs.length} runs compared`, style)}
+<body>
+<main>
+<h1>${runs.length} runs compared</h1>
+<ul class="runs">${runs.map(({ letter, run }) => html`<li><strong>${letter}</strong> ${run}</li>`)}</ul>
+<section>
+<h2>Figures</h2>
+${table("Figures", runs, figureRows(runs), plainCell)}
+</section>
+${charts.map(chartSection)}
+<section>
+<h2>Settings that differ</h2>
+${different.length > 0 ? differences(runs, different) : html`<p>None: they were started alike.</p>`}
+</section>
+<section>
+<h2>Settings that are the same</h2>
+<details><summary>All ${same.length} of them</summary>${sameTable(same)}</details>
+</section>
+</main>
+</body>
+</html>
+`.markup;
+}
+
+function differences(runs: readonly ComparedRun[], rows: readonly SettingRow[]): Markup {
+  return html`<p>${differenceMark}: not as in ${runs[0]?.letter ?? ""}.</p>${table("Settings that differ", runs, rows, markedCell)}`;
+}
+
+type CellOf = (value: string, first: string | undefined) => Markup;
+
+function table(label: string, runs: readonly ComparedRun[], rows: readonly SettingRow[], cellOf: CellOf): Markup {
+  const heads = runs.map(({ letter }) => html`<th scope="col">${letter}</th>`);
+  const lines = rows.map(({ name, values }) => {
+    const cells = values.map((value) => cellOf(value, values[0]));
+    return html`<tr><th scope="row">${name}</th>${cells}</tr>\n`;
+  });
+  return html`<div class="compared" role="group" aria-label="${label}" tabindex="0"><table><thead><tr><td></td>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
+}
+
+function plainCell(value: string): Markup {
+  return html`<td${value.length > 24 ? trusted(' class="long"') : []}>${value}</td>`;
+}
+
+function markedCell(value: string, first: string | undefined): Markup {
+  if (value === first) return plainCell(value);
+  return html`<td class="different${value.length > 24 ? " long" : ""}">${differenceMark} ${value}</td>`;
+}
+
+function sameTable(rows: readonly SettingRow[]): Markup {
+  const lines = rows.map(
+    ({ name, values }) => html`<tr><th scope="row">${name}</th><td>${values[0] ?? ""}</td></tr>\n`,
+  );
+  return html`<div class="compared" role="group" aria-label="Settings that are the same" tabindex="0"><table><tbody>${lines}</tbody></table></div>`;
+}

@@ -1,0 +1,96 @@
+/** The style sheet and the head of the pages. */
+import { html, type Markup, trusted } from "../markup.ts";
+import { themeVariables } from "../theme.ts";
+
+/** The style sheet of the pages. Text keeps a contrast of at least 4.5 : 1 in both colour schemes, and works at 320 px. */
+export const reportStyle = `
+:root {
+  --page: #fff; --ink: #1c2024; --soft: #565e66; --rule: #d5dade; --panel: #f4f6f8;
+  --right: #00664a; --wrong: #a63c00; ${themeVariables("light")}
+}
+@media screen and (prefers-color-scheme: dark) {
+  :root {
+    --page: #15181b; --ink: #e8eaed; --soft: #a4adb5; --rule: #363c42; --panel: #1f2428;
+    --right: #4fd1a5; --wrong: #ff9a5c; ${themeVariables("dark")}
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
+main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
+h1 { margin: 0; font-size: 1.75rem; line-height: 1.2; }
+h2 { margin: 2.5rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--rule); font-size: 1.25rem; line-height: 1.3; }
+h3 { margin: 1rem 0 .25rem; font-size: 1rem; }
+p { margin: .5rem 0; max-width: 45rem; }
+.lead, dt { color: var(--soft); }
+dl, dd, figure { margin: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin-top: 1.25rem; }
+.figures > div { padding: .6rem .8rem; border-radius: .4rem; background: var(--panel); }
+.figures dt { font-size: .875rem; }
+.figures dd { font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.2; }
+.curves svg { display: block; width: 100%; height: auto; }
+.narrow svg { max-width: 27rem; }
+.chart { overflow-x: auto; break-inside: avoid; }
+.chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.network .chart svg { max-width: none; }
+.scroll { overflow-x: auto; break-inside: avoid; }
+.scroll th, .scroll td { white-space: nowrap; }
+.scroll tfoot th, .scroll tfoot td { font-weight: 600; }
+.chart:focus-visible, .scroll:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
+.narrow { display: none; }
+table { border-collapse: collapse; width: 100%; }
+th { font-weight: 400; text-align: left; }
+thead th { color: var(--soft); font-size: .875rem; }
+th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.classes .bars { width: 45%; padding-right: 0; vertical-align: middle; }
+.classes th { min-width: 5.5rem; overflow-wrap: break-word; }
+.bar { height: .8rem; min-width: 1px; background: var(--chart-blue); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1rem 0 0; padding: 0; list-style: none; }
+.gallery li { padding: .6rem; border: 2px solid var(--rule); border-radius: .4rem; break-inside: avoid; font-size: .875rem; line-height: 1.35; }
+.gallery .wrong { border: 2px dashed var(--wrong); }
+.gallery img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--panel); }
+.gallery .pixels { image-rendering: pixelated; }
+.verdict { margin: .5rem 0 .25rem; font-weight: 600; }
+.right .verdict { color: var(--right); }
+.wrong .verdict { color: var(--wrong); }
+.gallery dt { font-size: .75rem; }
+.configuration { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: 0 2rem; }
+.configuration th { width: 45%; color: var(--soft); }
+pre { margin: .25rem 0; padding: .75rem; border-radius: .4rem; background: var(--panel); white-space: pre-wrap; font: .875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+code { font: inherit; }
+@media (max-width: 40rem) {
+  .wide { display: none; }
+  .chart svg { max-width: none; }
+  .narrow { display: block; }
+  .classes { font-size: .875rem; }
+  .classes .bars { width: 25%; }
+}
+@media print {
+  :root { --page: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff; }
+  main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; }
+  .curves, tr { break-inside: avoid; }
+  .chart, .scroll { overflow: visible; }
+  .chart svg, .network .chart svg { max-width: 100%; }
+  .scroll { font-size: .75rem; }
+  .scroll th, .scroll td { white-space: normal; }
+  .figures > div { border: 1px solid var(--rule); }
+}
+`;
+
+/** The page has no scripts and loads nothing: the browser itself refuses anything that is not in the file. */
+const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/** What stands before the body of every page; `style` is its own besides the common one. */
+export function pageHead(title: string, style = ""): Markup {
+  return html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${trusted(reportStyle + style)}</style>
+</head>`;
+}

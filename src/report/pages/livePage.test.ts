@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { drawCurves } from "../charts/curves.ts";
+import { type LiveData, livePieces, renderLivePage } from "./livePage.ts";
+import { livePolicy } from "./liveScript.ts";
+
+const data: LiveData = {
+  title: "tiny on <b>",
+  directory: "runs/<i>",
+  status: "Training. <u>",
+  figures: {
+    epoch: 1.5,
+    epochs: 3,
+    iteration: 1200,
+    seconds: 61,
+    watched: "validation",
+    secondsLeft: 30,
+    trainLoss: 1,
+  },
+  curves: {
+    wide: await drawCurves([], { title: "t", format: "wide" }),
+    narrow: await drawCurves([], { title: "t", format: "narrow" }),
+  },
+  command: "alexnet train '<s>'",
+};
+
+test("all text is escaped, every piece has its place, and figures that are not known are dashes", () => {
+  const pieces = livePieces(data);
+  const page = renderLivePage(data, pieces, 'v"1');
+  for (const id of Object.keys(pieces)) assert.equal(page.split(`id="${id}"`).length, 2, id);
+  for (const tag of ["<b>", "<i>", "<u>", "<s>"]) assert.ok(!page.includes(tag), tag);
+  assert.ok(page.includes('data-version="v&quot;1"'));
+  assert.match(pieces.figures, /<dt>epoch<\/dt><dd>1\.5 of 3<\/dd>/);
+  assert.match(pieces.figures, /<dt>time left<\/dt><dd>30 s<\/dd>/);
+  assert.match(pieces.figures, /<dt>best validation accuracy<\/dt><dd>–<\/dd>/);
+});
+
+test("the policy lets the page's own script run, and nothing be loaded from elsewhere", () => {
+  const page = renderLivePage(data, livePieces(data), "1");
+  const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text = ""]) => text);
+  assert.equal(scripts.length, 1);
+  const hash = createHash("sha256")
+    .update(scripts[0] as string)
+    .digest("base64");
+  assert.ok(livePolicy.includes(`script-src 'sha256-${hash}'`));
+  assert.doesNotMatch(page.replaceAll(/xmlns[:\w]*="[^"]*"/g, ""), /https?:/);
+});

@@ -1,0 +1,151 @@
+/** The page of a run that goes on: the same file for all of its life, whose pieces the server sends anew. */
+
+import { html, type Markup, trusted } from "../markup.ts";
+import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { inPage } from "../theme.ts";
+import { percent } from "./htmlParts.ts";
+import { reportStyle } from "./htmlStyle.ts";
+import { liveScript } from "./liveScript.ts";
+
+/** What the page shows of a run. Accuracies are fractions. */
+export interface LiveData {
+  readonly title: string;
+  readonly directory: string;
+  /** Where it stands, as a sentence, which screen readers read out when it changes. */
+  readonly status: string;
+  readonly figures: LiveFigures;
+  /** The figure of the run in both formats of `drawCurves`. */
+  readonly curves: { readonly wide: string; readonly narrow: string };
+  /** Images/s and the learning rate; absent before the first line of the log. */
+  readonly pace?: string;
+  readonly filters?: { readonly png: Uint8Array; readonly count: number; readonly size: string };
+  readonly command: string;
+}
+
+/** The newest figures; absent ones are not known yet. */
+export interface LiveFigures {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly iteration: number;
+  readonly trainLoss?: number;
+  readonly trainAccuracy?: number;
+  readonly testAccuracy?: number;
+  readonly bestAccuracy?: number;
+  readonly examplesPerSecond?: number;
+  /** Of training. */
+  readonly seconds: number;
+  /** Until its last epoch, evaluations apart; only while it goes on. */
+  readonly secondsLeft?: number;
+  /** When the newest checkpoint was saved. */
+  readonly saved?: Date;
+  /** What the network is tested on while it learns. */
+  readonly watched: string;
+}
+
+/** Parts of the page by the ids of their elements, as HTML. */
+export type LivePieces = Readonly<Record<(typeof pieceNames)[number], string>>;
+
+const pieceNames = ["status", "figures", "wide", "narrow", "pace", "filters"] as const;
+
+/** The HTML of each part. All text is escaped. */
+export function livePieces(data: LiveData): LivePieces {
+  const { status, figures, curves, pace, filters } = data;
+  return {
+    status: html`${status}`.markup,
+    figures: figureItems(figures).markup,
+    wide: inPage(curves.wide),
+    narrow: inPage(curves.narrow),
+    pace: pace ? inPage(pace) : html`<p class="yet">Nothing to draw yet.</p>`.markup,
+    filters: filterFigure(filters).markup,
+  };
+}
+
+function figureItems(figures: LiveFigures): Markup {
+  const { epoch, epochs, iteration, trainLoss, trainAccuracy, testAccuracy, bestAccuracy, watched } = figures;
+  const { examplesPerSecond, seconds, secondsLeft, saved } = figures;
+  const shown: readonly (readonly [name: string, value: string | undefined])[] = [
+    ["epoch", `${Number(epoch.toFixed(2))} of ${epochs}`],
+    ["iteration", formatCount(iteration)],
+    ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
+    ["train accuracy", maybePercent(trainAccuracy)],
+    [`${watched} accuracy`, maybePercent(testAccuracy)],
+    [`best ${watched} accuracy`, maybePercent(bestAccuracy)],
+    ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
+    ["trained for", formatDuration(seconds)],
+    ["time left", secondsLeft === undefined ? undefined : formatDuration(secondsLeft)],
+    ["last checkpoint", saved?.toLocaleTimeString("en-GB")],
+  ];
+  return html`${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`)}`;
+}
+
+function maybePercent(fraction: number | undefined): string | undefined {
+  return fraction === undefined ? undefined : percent(fraction);
+}
+
+function filterFigure(filters: LiveData["filters"]): Markup {
+  if (!filters)
+    return html`<p class="yet">None yet: they come with the first checkpoint, if the first layer has any.</p>`;
+  const { png, count, size } = filters;
+  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return html`<img src="${source}" alt="The ${count} filters of the first layer, ${size} weights each">`;
+}
+
+const style = `${reportStyle}
+.bar-top { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
+button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
+:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
+#lost { padding: .5rem .8rem; border: 2px dashed var(--wrong); border-radius: .4rem; color: var(--wrong); }
+.figures { grid-template-columns: repeat(auto-fit, minmax(min(10rem, 45%), 1fr)); }
+.filters { overflow-x: auto; }
+.filters img { display: block; width: 100%; max-width: 44rem; image-rendering: pixelated; }
+.yet { color: var(--soft); }
+`;
+
+/** Writes the page, which shows a version of its pieces and asks for newer ones. Without scripts it is loaded anew. */
+export function renderLivePage(
+  { title, directory, command }: Pick<LiveData, "title" | "directory" | "command">,
+  pieces: LivePieces,
+  version: string,
+): string {
+  const { status, figures, wide, narrow, pace, filters } = pieces;
+  return html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<noscript><meta http-equiv="refresh" content="10"></noscript>
+<link rel="icon" href="data:,">
+<title>${title}: training</title>
+<style>${trusted(style)}</style>
+</head>
+<body data-version="${version}">
+<main>
+<div class="bar-top"><h1>${title}</h1><button id="pause" type="button" hidden>Pause updates</button></div>
+<p class="lead" id="status" role="status">${trusted(status)}</p>
+<p id="lost" role="alert" hidden>The server has ended, or does not answer. What is shown is what it said last.</p>
+<dl class="figures" id="figures">${trusted(figures)}</dl>
+<section>
+<h2>Curves</h2>
+<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide" id="wide">${trusted(wide)}</div><div class="narrow" id="narrow">${trusted(narrow)}</div></figure>
+</section>
+<section>
+<h2>Pace</h2>
+<figure class="chart" id="pace" role="img" aria-label="Images per second and learning rate against epoch" tabindex="0">${trusted(pace)}</figure>
+</section>
+<section>
+<h2>Filters of the first layer</h2>
+<p>Of the newest checkpoint. Each has its own contrast; mid-grey is 0.</p>
+<figure class="filters" id="filters">${trusted(filters)}</figure>
+</section>
+<section>
+<h2>Run</h2>
+<p>Directory: ${directory}</p>
+<pre><code>${command}</code></pre>
+</section>
+</main>
+<script>${trusted(liveScript)}</script>
+</body>
+</html>
+`.markup;
+}

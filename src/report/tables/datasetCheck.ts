@@ -1,0 +1,114 @@
+/** What `check` prints for people. */
+import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
+import type { CheckedPart, FolderCheck, PictureSize } from "../../dataset/folder/folderCheck.ts";
+import type { PartName } from "../../dataset/folder/folderScan.ts";
+import { formatBytes, formatCount } from "../numbers.ts";
+import { wrap } from "../text.ts";
+import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
+
+const barCells = 20;
+/** Findings of a kind that are printed, and paths of a finding; of more, the number. */
+const shownFindings = 5;
+const shownPaths = 3;
+
+const partHeadings: Readonly<Record<PartName, string>> = {
+  whole: "Pictures",
+  train: "Train",
+  validation: "Validation",
+  test: "Test",
+};
+
+/** Counts of classes and parts, what the pictures are, and the findings kind by kind; at last whether training is affected. */
+export function formatCheck(check: FolderCheck, options: BarOptions): string {
+  const classNames = classesOf(check.parts);
+  const total = `${count(check.pictures, "picture")} in ${count(classNames.length, "class", "classes")}`;
+  return [
+    wrap(`${check.root}: ${total}, ${formatBytes(check.bytes)}`),
+    ...(classNames.length > 0 ? [formatClasses(check.parts, classNames, options)] : []),
+    ...(check.sizes ? [formatPictures(check)] : []),
+    ...formatFindings(check.findings),
+    formatVerdict(check),
+  ].join("\n\n");
+}
+
+function count(number: number, singular: string, plural = `${singular}s`): string {
+  return `${formatCount(number)} ${number === 1 ? singular : plural}`;
+}
+
+/** The classes of all parts, those of the first part first. */
+function classesOf(parts: readonly CheckedPart[]): readonly string[] {
+  return [...new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)))];
+}
+
+/** A line for each class: pictures in each part, and a bar of those in the first. */
+function formatClasses(parts: readonly CheckedPart[], classNames: readonly string[], options: BarOptions): string {
+  const counts = parts.map(({ classes }) => new Map(classes.map(({ name, pictures }) => [name, pictures])));
+  const largest = Math.max(1, ...(counts[0]?.values() ?? []));
+  const columns: readonly Column[] = [
+    { heading: "Class", align: "left", shrinks: true },
+    ...parts.map(({ name }): Column => ({ heading: partHeadings[name], align: "right" })),
+    { heading: "", align: "left" },
+  ];
+  const rows = classNames.map((name) => [
+    name,
+    ...counts.map((part) => formatCount(part.get(name) ?? 0)),
+    formatBar((counts[0]?.get(name) ?? 0) / largest, barCells, options),
+  ]);
+  const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, pictures) => sum + pictures, 0)));
+  return formatTable(columns, rows, { footer: [["total", ...totals]] });
+}
+
+function formatPictures({ formats, channels, sizes }: FolderCheck): string {
+  const columns: readonly Column[] = [
+    { heading: "", align: "left" },
+    { heading: "", align: "left", shrinks: true },
+  ];
+  const byFormat = Object.entries(formats).map(([format, pictures]) => `${formatCount(pictures)} ${format}`);
+  const rows = [
+    ["formats", byFormat.join(", ")],
+    ["colours", `${formatCount(channels.colour)} in colour, ${formatCount(channels.grey)} grey`],
+  ];
+  if (sizes) {
+    const { smallest, median, largest, shapes } = sizes;
+    const range = `smallest ${formatSize(smallest)}, median ${formatSize(median)}, largest ${formatSize(largest)}`;
+    rows.push(["sizes", shapes === 1 ? `all ${formatSize(median)}` : `${range}; ${formatCount(shapes)} different`]);
+  }
+  return formatTable(columns, rows);
+}
+
+function formatSize([width, height]: PictureSize): string {
+  return `${width}×${height}`;
+}
+
+/** A paragraph for each kind there is, in the order of `findingKinds`. */
+function formatFindings(findings: readonly Finding[]): readonly string[] {
+  const names = Object.keys(findingKinds) as readonly FindingName[];
+  return names.flatMap((name) => {
+    const ofKind = findings.filter(({ kind }) => kind === name);
+    return ofKind.length === 0 ? [] : [formatKind(name, ofKind)];
+  });
+}
+
+function formatKind(name: FindingName, findings: readonly Finding[]): string {
+  const { title, remedy, affectsTraining } = findingKinds[name];
+  const others = findings.length - shownFindings;
+  return [
+    wrap(`${title}: ${formatCount(findings.length)}`, affectsTraining ? "! " : "- "),
+    ...findings.slice(0, shownFindings).map((found) => wrap(formatFinding(found), "    ")),
+    ...(others > 0 ? [`    and ${count(others, "other")}`] : []),
+    ...(remedy === "" ? [] : [wrap(remedy, "  ")]),
+  ].join("\n");
+}
+
+function formatFinding({ paths, message }: Finding): string {
+  if (paths.length === 0) return message;
+  const others = paths.length - shownPaths;
+  const more = others > 0 ? ` and ${count(others, "other")}` : "";
+  return `${paths.slice(0, shownPaths).join(", ")}${more}: ${message}`;
+}
+
+function formatVerdict({ findings, affectsTraining }: FolderCheck): string {
+  if (!affectsTraining) return "Nothing found that affects training.";
+  const harmful = findings.filter((found) => found.affectsTraining).length;
+  return `${count(harmful, "finding")} that affect${harmful === 1 ? "s" : ""} training, marked with "!".`;
+}

@@ -1,0 +1,136 @@
+/** Text output of `evaluate`. */
+import { frequentConfusions } from "../../training/evaluation/confusion.ts";
+import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
+import { printable, truncateStart } from "../text.ts";
+import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
+
+/** How well a network does on a set of images. Accuracies are fractions. */
+export interface EvaluationReport {
+  /** Mean cross-entropy an image, in nats. */
+  readonly loss: number;
+  readonly images: number;
+  readonly top1Accuracy: number;
+  readonly topK: { readonly k: number; readonly accuracy: number };
+  readonly perClass: readonly ClassAccuracy[];
+}
+
+export interface ClassAccuracy {
+  readonly className: string;
+  readonly images: number;
+  /** Images of this class whose most probable class is it. */
+  readonly correct: number;
+}
+
+/** The fraction of a class that is recognised; undefined for a class without images. */
+export function accuracyOf({ images, correct }: ClassAccuracy): number | undefined {
+  return images > 0 ? correct / images : undefined;
+}
+
+/** `top-5 accuracy`, or `top-3 accuracy (all 3 classes)` where k is all there are and the figure says nothing. */
+export function topKName({ topK, perClass }: EvaluationReport): string {
+  return `top-${topK.k} accuracy${topK.k >= perClass.length ? ` (all ${perClass.length} classes)` : ""}`;
+}
+
+const barCells = 16;
+const LISTED = 10;
+
+/** The figures of an evaluation, a line for each class, and what goes wrong most. */
+export function formatEvaluation(report: Evaluation, options: BarOptions): string {
+  const parts = [
+    formatFigures(report),
+    formatClasses(report, options),
+    formatConfusions(report),
+    formatMistakes(report),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function formatClasses({ perClass }: Evaluation, options: BarOptions): string {
+  const columns: readonly Column[] = [
+    { heading: "Class", align: "left", shrinks: true },
+    { heading: "Images", align: "right" },
+    { heading: "Correct", align: "right" },
+    { heading: "Precision", align: "right" },
+    { heading: "Recall", align: "right" },
+    { heading: "", align: "left" },
+  ];
+  const rows = perClass.map(({ className, images, correct, precision, recall }) => [
+    className,
+    formatCount(images),
+    formatCount(correct),
+    percentOrNone(precision),
+    percentOrNone(recall),
+    recall === null ? "" : formatBar(recall, barCells, options),
+  ]);
+  return formatTable(columns, rows);
+}
+
+function percentOrNone(fraction: number | null): string {
+  return fraction === null ? "–" : formatPercent(fraction);
+}
+
+function formatConfusions(report: Evaluation): string {
+  const confusions = frequentConfusions(report, LISTED);
+  if (confusions.length === 0) return "";
+  const columns: readonly Column[] = [
+    { heading: "Class", align: "left", shrinks: true },
+    { heading: "taken for", align: "left", shrinks: true },
+    { heading: "Images", align: "right" },
+  ];
+  const rows = confusions.map(({ className, predicted, images }) => [className, predicted, formatCount(images)]);
+  return `Most frequent confusions\n\n${formatTable(columns, rows)}`;
+}
+
+/** Columns for a file: the end of its path says more than the beginning. */
+const fileWidth = 28;
+
+function formatMistakes({ worstMistakes }: Evaluation): string {
+  if (worstMistakes.length === 0) return "";
+  const columns: readonly Column[] = [
+    { heading: "Image", align: "left" },
+    { heading: "Class", align: "left", shrinks: true },
+    { heading: "taken for", align: "left", shrinks: true },
+    { heading: "with", align: "right" },
+    { heading: "Loss", align: "right" },
+  ];
+  const rows = worstMistakes.map(({ index, file, className, predicted, probability, loss }) => [
+    truncateStart(printable(file ?? String(index)), fileWidth),
+    className,
+    predicted,
+    formatPercent(probability),
+    formatLoss(loss),
+  ]);
+  return `Worst mistakes\n\n${formatTable(columns, rows)}`;
+}
+
+/** The top-1 accuracy of each run of an ensemble, and of all together. */
+export function formatRuns(
+  runs: readonly { readonly file: string; readonly network: string; readonly top1Accuracy: number }[],
+  together: number,
+): string {
+  const columns: readonly Column[] = [
+    { heading: "Run", align: "left", shrinks: true },
+    { heading: "Network", align: "left", shrinks: true },
+    { heading: "Top-1", align: "right" },
+  ];
+  const rows = runs.map(({ file, network, top1Accuracy }) => [file, network, formatPercent(top1Accuracy)]);
+  return formatTable(columns, rows, { footer: [["together", "", formatPercent(together)]] });
+}
+
+function formatFigures(report: Evaluation): string {
+  const columns: readonly Column[] = [
+    { heading: "", align: "left" },
+    { heading: "", align: "right" },
+  ];
+  return formatTable(columns, [
+    ["images", formatCount(report.images)],
+    ["loss", formatLoss(report.loss)],
+    ["top-1 accuracy", formatPercent(report.top1Accuracy)],
+    ["top-1 error", formatPercent(1 - report.top1Accuracy)],
+    [topKName(report), formatPercent(report.topK.accuracy)],
+    [`top-${report.topK.k} error`, formatPercent(1 - report.topK.accuracy)],
+    ["mean confidence", formatPercent(report.calibration.confidence)],
+    ["calibration error", formatPercent(report.calibration.error)],
+  ]);
+}

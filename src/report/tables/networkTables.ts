@@ -1,0 +1,181 @@
+/** What `summary` says of networks, as tables that are printed in 80 columns or as Markdown. */
+import type { Network } from "../../network/network.ts";
+import { type LayerSummary, type NetworkSummary, summarize } from "../../network/summary.ts";
+import { formatShape } from "../../shape.ts";
+import { formatBytes, formatCount, formatMillions, formatPercent } from "../numbers.ts";
+import { wrap } from "../text.ts";
+import { paperSection } from "./againstPaper.ts";
+import type { Section } from "./sections.ts";
+import { type Column, formatTable, type Row } from "./terminal.ts";
+
+const left = (heading: string): Column => ({ heading, align: "left" });
+const right = (heading: string): Column => ({ heading, align: "right" });
+const layerColumn: Column = { heading: "Layer", align: "left", shrinks: true };
+const numberColumns = [right("Parameters"), right("Neurons"), right("MACs")];
+
+/** Everything about a network: layers, sizes, parameters, arithmetic, memory, the paper's figures, the source and the deviations from it. */
+export function summarySections(summary: NetworkSummary): readonly Section[] {
+  return [
+    layerSection(summary),
+    sizeSection(summary),
+    shareSection(summary),
+    memorySection(summary),
+    ...paperSection(summary),
+    ...sourceSection(summary),
+  ];
+}
+
+/** The layers of a network in one table: output, kernel, parameters and MACs with their shares, receptive field. */
+export function layerOverview({ layers, totals, input }: NetworkSummary): Section {
+  const share = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
+  return {
+    title: "Layers",
+    columns: [
+      layerColumn,
+      right("Output"),
+      left("Kernel"),
+      right("Parameters"),
+      right("Share"),
+      right("MACs"),
+      right("Share"),
+      right("Sees"),
+    ],
+    rows: layers.map((layer) => {
+      const { name, outputShape, kernel, parameters, parameterShare, macs, macShare } = layer;
+      const [parameterCount = "", , macCount = ""] = numbers(layer);
+      const shares = [share(parameters, parameterShare), share(macs, macShare)] as const;
+      return [name, formatShape(outputShape), kernel, parameterCount, shares[0], macCount, shares[1], seen(layer)];
+    }),
+    footer: [["total", "", "", formatCount(totals.parameters), "", formatCount(totals.macs), "", ""]],
+    notes: [
+      "Shapes are channels×height×width, for one image. 96 of 11×11×3: 96 kernels, each of height 11, width 11 and 3 channels. MACs: multiply-accumulates of " +
+        `a forward pass. Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included.`,
+    ],
+  };
+}
+
+/** The pixels that one output depends on. */
+function seen({ receptiveField: { size, stride } }: LayerSummary): string {
+  return stride ? formatShape(size) : "all";
+}
+
+function layerSection({ network, input, layers, totals }: NetworkSummary): Section {
+  return {
+    title: `${network}, input ${formatShape(input)}`,
+    columns: [layerColumn, { heading: "Kind", align: "left", shrinks: true }, right("Output"), ...numberColumns],
+    rows: layers.map((layer) => [layer.name, layer.kind, formatShape(layer.outputShape), ...numbers(layer)]),
+    footer: [["total", "", "", ...numbers(totals)]],
+    notes: [
+      "Shapes are channels×height×width, for one image. Neurons: outputs of the layers with weights. MACs: multiply-accumulates of a forward pass.",
+    ],
+  };
+}
+
+function sizeSection({ layers }: NetworkSummary): Section {
+  return {
+    title: "How each size comes about",
+    columns: [
+      layerColumn,
+      { heading: "Kernel", align: "left", shrinks: true },
+      right("Stride"),
+      right("Pad"),
+      right("Groups"),
+      left("Output height and width"),
+    ],
+    rows: layers.flatMap(({ name, kernel, stride, padding, groups, sizeFormulas }): readonly Row[] => {
+      const [first = "as it comes in", ...others] = sizeFormulas;
+      const options = [stride, padding, groups].map((option) => String(option ?? ""));
+      return [[name, kernel, ...options, first], ...others.map((formula) => ["", "", "", "", "", formula])];
+    }),
+    notes: [
+      "Output = (input − kernel + 2×padding) ÷ stride + 1, rounded down (⌊ ⌋) where the division has a rest. 96 of 11×11×3: 96 kernels, each of " +
+        "height 11, width 11 and 3 channels. 4096 of 9216: 4096 units, each with 9216 weights.",
+    ],
+  };
+}
+
+function shareSection({ layers, totals }: NetworkSummary): Section {
+  const weighted = layers.filter(({ parameters }) => parameters > 0);
+  return {
+    title: "Where the parameters sit, and where the arithmetic goes",
+    columns: [
+      layerColumn,
+      left("Weights + biases"),
+      right("Parameters"),
+      right("Share"),
+      right("FLOPs"),
+      right("Share"),
+    ],
+    rows: weighted.map((layer) => [
+      layer.name,
+      layer.parameterFormula,
+      formatCount(layer.parameters),
+      formatPercent(layer.parameterShare),
+      formatCount(layer.flops),
+      formatPercent(layer.macShare),
+    ]),
+    footer: [["total", "", formatCount(totals.parameters), "", formatCount(totals.flops), ""]],
+    notes: [
+      sharesByKind(weighted),
+      `Operations: ${formatMillions(totals.macs)} MACs, ${formatMillions(totals.flops)} FLOPs. ` +
+        "MACs = weights × output height × output width; FLOPs = 2 × MACs: a multiplication and an addition.",
+    ],
+  };
+}
+
+function sharesByKind(weighted: readonly LayerSummary[]): string {
+  const share = (kind: string, key: "parameterShare" | "macShare") =>
+    formatPercent(weighted.reduce((sum, layer) => (layer.kind === kind ? sum + layer[key] : sum), 0));
+  const kinds = [...new Set(weighted.map(({ kind }) => kind))];
+  const parts = kinds.map((kind) => `${kind} ${share(kind, "parameterShare")} and ${share(kind, "macShare")}`);
+  return `Of the parameters and of the arithmetic: ${parts.join("; ")}.`;
+}
+
+function memorySection({ layers, input, batchSize, trainingMemory, totals }: NetworkSummary): Section {
+  const { parameters, activations, total } = trainingMemory;
+  return {
+    title: `What each output sees, and memory for a batch of ${formatCount(batchSize)}`,
+    columns: [layerColumn, right("Sees"), right("Every"), right("Activations"), right("Gradients")],
+    rows: layers.map((layer) => {
+      const { stride } = layer.receptiveField;
+      const every = stride ? (stride[0] === stride[1] ? String(stride[0]) : formatShape(stride)) : "";
+      return [layer.name, seen(layer), every, formatBytes(layer.activationBytes), formatBytes(layer.gradientBytes)];
+    }),
+    notes: [
+      `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included; every so many pixels stands the next one.`,
+      `Parameters: ${formatMillions(totals.parameters)}, ${formatBytes(parameters)} as 32-bit floats.`,
+      `Training takes at least ${formatBytes(total)} in 32-bit floats: parameters, their gradients and their velocities ${formatBytes(parameters)} each, ` +
+        `activations with their gradients ${formatBytes(activations)}, since memory is used again as soon as nothing in it is needed. What an ` +
+        "engine takes to compute with comes on top: `alexnet bench` says what is mapped.",
+    ],
+  };
+}
+
+function sourceSection({ source, deviations }: NetworkSummary): readonly Section[] {
+  const none = source === "" ? [] : ["Deviations: none."];
+  const notes = [
+    ...(source === "" ? [] : [source]),
+    ...(deviations.length === 0 ? none : ["Deviations:", ...deviations.map((deviation) => `- ${deviation}`)]),
+  ];
+  return notes.length === 0 ? [] : [{ title: "Source", columns: [], rows: [], notes }];
+}
+
+function numbers(of: { readonly parameters: number; readonly neurons: number; readonly macs: number }): string[] {
+  return [of.parameters, of.neurons, of.macs].map((count) => (count === 0 ? "" : formatCount(count)));
+}
+
+/** A line of numbers for each network, then where each comes from. */
+export function formatNetworkList(networks: readonly Network[]): string {
+  const columns: readonly Column[] = [
+    { heading: "Network", align: "left", shrinks: true },
+    right("Input"),
+    ...numberColumns,
+  ];
+  const rows = networks.map((network) => [
+    network.name,
+    formatShape(network.input),
+    ...numbers(summarize(network).totals),
+  ]);
+  const sources = networks.map(({ name, source }) => `${wrap(name)}\n${wrap(source, "  ")}`);
+  return [formatTable(columns, rows), "", ...sources].join("\n");
+}

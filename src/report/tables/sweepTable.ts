@@ -1,0 +1,67 @@
+/** What `sweep` prints. */
+import { formatLoss, formatPercent } from "../numbers.ts";
+import { wrap } from "../text.ts";
+import { type Column, formatTable } from "./terminal.ts";
+
+/** What is shown of a trial. */
+export interface SweptTrial {
+  readonly number: number;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly status: string;
+  readonly error?: string | undefined;
+  /** Fractions. */
+  readonly bestAccuracy?: number | undefined;
+  readonly lastAccuracy?: number | undefined;
+  readonly trainLoss?: number | undefined;
+}
+
+/** A value in few characters: `0.01`, `adam`, `[1,2]`. */
+export function formatValue(value: unknown): string {
+  if (typeof value === "number") return String(Number(value.toPrecision(4)));
+  return typeof value === "string" ? value : JSON.stringify(value ?? null);
+}
+
+/** `learningRate 0.01, optimizer.momentum 0.9`. */
+export function describeValues(values: SweptTrial["values"]): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key} ${formatValue(value)}`)
+    .join(", ");
+}
+
+/** The last part of a key is enough where no other key ends in it: `momentum` of `optimizer.momentum`. */
+export function shortKeys(keys: readonly string[]): readonly string[] {
+  const last = (key: string) => key.split(".").at(-1) ?? key;
+  return keys.map((key) => (keys.filter((other) => last(other) === last(key)).length === 1 ? last(key) : key));
+}
+
+/** The keys whose values differ between trials; all of them if there is one trial. */
+export function differingKeys(trials: readonly SweptTrial[]): readonly string[] {
+  const keys = Object.keys(trials[0]?.values ?? {});
+  if (trials.length < 2) return keys;
+  return keys.filter((key) => new Set(trials.map(({ values }) => JSON.stringify(values[key]))).size > 1);
+}
+
+/** A line for each trial in the order given, then the errors; at most 80 columns. */
+export function formatSweep(trials: readonly SweptTrial[]): string {
+  const keys = differingKeys(trials);
+  const columns: readonly Column[] = [
+    { heading: "Trial", align: "right" },
+    ...shortKeys(keys).map((heading): Column => ({ heading, align: "right", shrinks: true })),
+    { heading: "Best", align: "right" },
+    { heading: "Last", align: "right" },
+    { heading: "Loss", align: "right" },
+    { heading: "", align: "left" },
+  ];
+  const optional = (value: number | undefined, format: (value: number) => string) =>
+    value === undefined ? "–" : format(value);
+  const rows = trials.map(({ number, values, status, bestAccuracy, lastAccuracy, trainLoss }) => [
+    String(number),
+    ...keys.map((key) => formatValue(values[key])),
+    optional(bestAccuracy, formatPercent),
+    optional(lastAccuracy, formatPercent),
+    optional(trainLoss, (loss) => (loss < 1e4 ? formatLoss(loss) : loss.toExponential(1))),
+    status === "finished" ? "" : status,
+  ]);
+  const errors = trials.flatMap(({ number, error }) => (error === undefined ? [] : [wrap(error, `trial ${number}: `)]));
+  return [formatTable(columns, rows), ...(errors.length > 0 ? ["", ...errors] : [])].join("\n");
+}

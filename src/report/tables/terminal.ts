@@ -1,0 +1,100 @@
+/** Tables and bars for the terminal: pure functions from data to text of at most 80 columns. */
+import { formatPercent } from "../numbers.ts";
+import { displayWidth, pad, printable, terminalWidth, truncate } from "../text.ts";
+
+export interface Column {
+  readonly heading: string;
+  readonly align: "left" | "right";
+  /** Whether cells may be cut where the table would be too wide; at least `narrowest` columns stay. */
+  readonly shrinks?: boolean;
+}
+
+export type Row = readonly string[];
+
+const gap = "  ";
+const narrowest = 8;
+
+/**
+ * A table of plain text with a rule below the headings and above `footer`; columns without a heading have no rule. Where it would exceed
+ * `width`, the widest column that shrinks is cut first.
+ */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  { footer = [], width = terminalWidth }: { readonly footer?: readonly Row[]; readonly width?: number } = {},
+): string {
+  const headings = columns.map((column) => column.heading);
+  const body = rows.map((row) => row.map(printable));
+  const foot = footer.map((row) => row.map(printable));
+  const widths = columnWidths(columns, [headings, ...body, ...foot], width);
+  const line = (row: Row) =>
+    columns
+      .map(({ align }, i) => pad(truncate(row[i] ?? "", widths[i] ?? 0), widths[i] ?? 0, align))
+      .join(gap)
+      .trimEnd();
+  const rule = line(headings.map((heading, i) => (heading === "" ? "" : "-".repeat(widths[i] ?? 0))));
+  const head = headings.some((heading) => heading !== "") ? [line(headings), rule] : [];
+  return [...head, ...body.map(line), ...(foot.length > 0 ? [rule, ...foot.map(line)] : [])].join("\n");
+}
+
+function columnWidths(columns: readonly Column[], rows: readonly Row[], width: number): readonly number[] {
+  const widths = columns.map((_, i) => rows.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? "")), 0));
+  let excess = widths.reduce((sum, columnWidth) => sum + columnWidth, gap.length * (columns.length - 1)) - width;
+  for (; excess > 0; excess--) {
+    const shrinkable = widths.map((columnWidth, i) => (columns[i]?.shrinks ? columnWidth : 0));
+    const widest = Math.max(...shrinkable);
+    if (widest <= narrowest) break;
+    widths[shrinkable.indexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
+
+/** Whether a bar may be drawn with block characters or must be ASCII: see `showsUnicode`. */
+export interface BarOptions {
+  readonly unicode: boolean;
+}
+
+/** A horizontal bar of `fraction` (0 to 1) of `cells` columns: to an eighth of a column in Unicode, to a column in ASCII. */
+export function formatBar(fraction: number, cells: number, { unicode }: BarOptions): string {
+  const length = Math.min(Math.max(fraction, 0), 1) * cells;
+  if (!unicode) return "#".repeat(Math.round(length));
+  const parts = Math.round(length * 8);
+  return "█".repeat(Math.floor(parts / 8)) + eighths[parts % 8];
+}
+
+/** The variables that name a terminal's character set. */
+export interface LocaleVariables {
+  readonly LC_ALL?: string | undefined;
+  readonly LC_CTYPE?: string | undefined;
+  readonly LANG?: string | undefined;
+}
+
+/** Whether an output shows block characters: a terminal whose locale is UTF-8. */
+export function showsUnicode(isTerminal: boolean, { LC_ALL, LC_CTYPE, LANG }: LocaleVariables): boolean {
+  return isTerminal && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+}
+
+/** One class that a network was asked about. */
+export interface ClassProbability {
+  readonly className: string;
+  readonly probability: number;
+}
+
+const predictionBarCells = 32;
+
+/** A line for each class, in the order given: name, bar, per cent. */
+export function formatPredictions(predictions: readonly ClassProbability[], options: BarOptions): string {
+  const columns: readonly Column[] = [
+    { heading: "", align: "left", shrinks: true },
+    { heading: "", align: "left" },
+    { heading: "", align: "right" },
+  ];
+  const rows = predictions.map(({ className, probability }) => [
+    className,
+    pad(formatBar(probability, predictionBarCells, options), predictionBarCells, "left"),
+    formatPercent(probability),
+  ]);
+  return formatTable(columns, rows);
+}

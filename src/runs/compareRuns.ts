@@ -1,0 +1,82 @@
+/** Several runs side by side: their figures, and everything in which they were started differently. */
+import { createHash } from "node:crypto";
+import { ConfigError } from "../errors.ts";
+import type { Network } from "../network/network.ts";
+import { summarize } from "../network/summary.ts";
+import type { ComparedRun, Comparison, SettingRow } from "../report/tables/comparison.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import type { Recipe } from "../training/recipe.ts";
+import { figuresOf, readRun } from "./runState.ts";
+
+/** One letter a run names it in tables and charts. */
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/**
+ * Reads runs and compares them.
+ *
+ * Throws ConfigError if there are fewer than two or more than 26, CheckpointError if one of them cannot be read.
+ */
+export async function compareRuns(directories: readonly string[]): Promise<Comparison> {
+  if (directories.length < 2 || directories.length > letters.length) {
+    throw new ConfigError(`compare: expected 2 to ${letters.length} runs, got ${directories.length}`);
+  }
+  const stored = await Promise.all(directories.map(readRun));
+  const runs = stored.map((run, i): ComparedRun => {
+    const { parameters, macs } = summarize(run.config.network).totals;
+    return { letter: letters[i] as string, ...figuresOf(run), parameters, macs, log: run.log };
+  });
+  return { runs, settings: settingRows(stored.map(({ config }) => config)) };
+}
+
+/** Every setting of every run, in the order of the files. */
+export function settingRows(configs: readonly RunConfig[]): readonly SettingRow[] {
+  const flat = configs.map((config) => new Map(flatten("", withoutOccasion(config))));
+  const names = new Set(flat.flatMap((settings) => [...settings.keys()]));
+  return [...names].map((name) => ({ name, values: flat.map((settings) => settings.get(name) ?? "–") }));
+}
+
+/** Without what is different in each run, whatever its settings: when it was started, and by which command line; and without prose. */
+function withoutOccasion({ command: _command, started: _started, network, recipe, ...settings }: RunConfig): unknown {
+  return { ...settings, network: withoutProse(network), recipe: withoutProse(recipe) };
+}
+
+function withoutProse({ source: _source, deviations: _deviations, ...settings }: Network | Recipe): unknown {
+  return settings;
+}
+
+/** Names such as `network.conv1.stride`, with values as text. Lists of named things go by those names, other lists are one value. */
+function flatten(name: string, value: unknown): readonly (readonly [name: string, value: string])[] {
+  const within = (key: string) => (name === "" ? key : `${name}.${key}`);
+  if (value === undefined) return [];
+  if (Array.isArray(value)) {
+    // The names of layers say what they are.
+    if (name === "network.layers") {
+      const layers: readonly { readonly name: string }[] = value;
+      return [
+        [name, shortened(layers.map((layer) => layer.name).join(", "))],
+        ...layers.flatMap((layer) => flatten(`network.${layer.name}`, withoutName(layer))),
+      ];
+    }
+    return [[name, shortened(value.map(textOf).join(", "))]];
+  }
+  if (typeof value !== "object" || value === null) return [[name, shortened(textOf(value))]];
+  return Object.entries(value).flatMap(([key, part]) => flatten(within(key), part));
+}
+
+function withoutName({ name: _name, ...layer }: { readonly name: string }): unknown {
+  return layer;
+}
+
+/** Values are shown whole up to this; such as a mean image, or a thousand names of classes, are not. */
+const LONGEST = 300;
+
+/** Long ones by their beginning, and by a digest, so that two that are not the same do not look alike. */
+function shortened(text: string): string {
+  if (text.length <= LONGEST) return text;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return `${text.slice(0, 60)}… (${text.length} characters, SHA-256 ${digest}…)`;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,183 @@
+/** Curves and report of a run directory. */
+import { basename, join } from "node:path";
+import { writeFileDurably } from "../checkpoint/durable.ts";
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Dataset } from "../dataset/dataset.ts";
+import type { Program } from "../engine/engine.ts";
+import { describeKernels, drawKernels } from "../explain/filterFigure.ts";
+import { findFirstKernels, kernelPictures } from "../explain/firstKernels.ts";
+import type { Network } from "../network/network.ts";
+import { summarize } from "../network/summary.ts";
+import { drawCurves } from "../report/charts/curves.ts";
+import { evaluationCharts, logCharts } from "../report/charts/runCharts.ts";
+import { type ReportSection, renderReport } from "../report/pages/html.ts";
+import type { ReportChart } from "../report/pages/htmlParts.ts";
+import { drawNetwork } from "../report/pictures/drawing.ts";
+import { drawGallery } from "../report/pictures/gallerySheet.ts";
+import { toPng } from "../report/pictures/png.ts";
+import { layerOverview } from "../report/tables/networkTables.ts";
+import { describeFineTuning } from "../settings/fineTuning.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import { sizeOf } from "../shape.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { describeClassWeights } from "../training/objective/classWeights.ts";
+import { describeOptimizer } from "../training/optimizers/optimizer.ts";
+import { writeChart } from "./chartFiles.ts";
+import { galleriesOf } from "./reportImages.ts";
+
+function titleOf({ network, dataset }: RunConfig): string {
+  return `${network.name} on ${basename(dataset.name)}`;
+}
+
+/** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
+export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
+  const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
+  await writeChart(directory, { name: "curves", svg });
+  return svg;
+}
+
+/** The path of a run directory's report. */
+export function reportFile(directory: string): string {
+  return join(directory, "report.html");
+}
+
+export interface RunReport {
+  readonly directory: string;
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly program: Program;
+  /** Of the whole network, as they are in the program. */
+  readonly weights: TensorSource;
+  readonly log: readonly LogEntry[];
+  readonly evaluation: Evaluation | undefined;
+  readonly device: string;
+}
+
+/** Writes report.html of a run directory, and each of its figures as a file. */
+export async function writeReport(run: RunReport): Promise<void> {
+  const { directory, config, log, evaluation, device } = run;
+  const title = titleOf(config);
+  const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
+  const { network } = config;
+  const { source, name, deviations } = network;
+  const charts = [...(evaluation ? await evaluationCharts(evaluation, title) : []), ...(await logCharts(log, title))];
+  for (const chart of charts) await writeChart(directory, chart);
+  const filters = await filterChart(run);
+  if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
+  const drawing = networkDrawing(network);
+  await writeFileDurably(join(directory, "network.svg"), drawing.svg);
+  const galleries = await galleriesOf(run, evaluation);
+  for (const gallery of galleries) {
+    await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
+  }
+  const page = renderReport({
+    title,
+    results: {
+      epochs: last?.epoch ?? 0,
+      iterations: last?.iteration ?? 0,
+      seconds: last?.seconds ?? 0,
+      ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),
+      ...(last ? { examplesPerSecond: last.examplesPerSecond } : {}),
+      device,
+    },
+    curves: {
+      wide: await writeCurves(directory, config, log),
+      narrow: await drawCurves(log, { title, format: "narrow" }),
+    },
+    charts: filters ? [...charts, filters] : charts,
+    ...(evaluation ? { evaluation } : {}),
+    galleries,
+    configuration: configurationOf(config),
+    command: config.command,
+    network: { name, source, deviations, drawing, layers: layerOverview(summarize(network)) },
+  });
+  await writeFileDurably(reportFile(directory), page);
+}
+
+/** The kernels that see the picture; undefined where there are none that can be seen. */
+async function filterChart({ config: { network }, weights }: RunReport): Promise<ReportChart | undefined> {
+  const first = findFirstKernels(network);
+  if (!first) return undefined;
+  const values = await weights.read(first.tensor, new Float32Array(sizeOf(first.shape)));
+  return {
+    heading: "The first layer's filters",
+    description: `${describeKernels(first)}.`,
+    svg: await drawKernels(network, first, kernelPictures(first, values)),
+  };
+}
+
+function networkDrawing(network: Network): ReportChart {
+  return {
+    heading: "Drawing",
+    description: "From the picture on the left to the classes on the right; below each block its size.",
+    svg: drawNetwork(network, "light"),
+  };
+}
+
+/** To five digits: config.json has all of them. */
+function shortened(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
+function configurationOf({
+  dataset,
+  network,
+  recipe,
+  preprocessing,
+  engine,
+  precision,
+  machine,
+  started,
+  fineTuning,
+}: RunConfig) {
+  const { schedule, initializer, earlyStopping: stopping } = recipe;
+  const sections: readonly ReportSection[] = [
+    {
+      heading: "Data",
+      rows: [
+        ["data set", dataset.name],
+        ["found in", dataset.source],
+        ["training images", String(dataset.trainImages)],
+        [`${dataset.watched} images`, String(dataset.testImages)],
+        ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
+        ["mean", preprocessing.mean.map(shortened).join(", ")],
+        ["deviation", preprocessing.deviation.map(shortened).join(", ")],
+      ],
+    },
+    {
+      heading: `Recipe ${recipe.name}`,
+      rows: [
+        ["source", recipe.source],
+        ["deviations", recipe.deviations.join("; ") || "none"],
+        ["epochs", String(recipe.epochs)],
+        ["batch size", String(recipe.batchSize)],
+        [
+          "learning rate",
+          `${recipe.learningRate}, ${schedule.kind}${recipe.warmup > 0 ? `, ${recipe.warmup} epochs of warm-up` : ""}`,
+        ],
+        ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
+        ["optimizer", describeOptimizer(recipe)],
+        ["loss", `cross-entropy, label smoothing ${recipe.labelSmoothing}, mixup ${recipe.mixup}`],
+        ["class weights", describeClassWeights(recipe.classWeights)],
+        ["sampler", recipe.sampler],
+        ["early stopping", stopping ? `after ${stopping.patience} evaluations, above ${stopping.minDelta}` : "none"],
+        ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
+        ["seed", String(recipe.seed)],
+      ],
+    },
+    {
+      heading: "Machine",
+      rows: [
+        ["engine", engine.description],
+        ["precision", precision],
+        ["processor", machine.cpu],
+        ["system", machine.system],
+        ["Node.js", machine.node],
+        ["alexnet", machine.alexnet],
+        ["started", started],
+      ],
+    },
+  ];
+  return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
+}

@@ -1,0 +1,146 @@
+/** What a run directory says of its run, from outside: nothing is locked or written, so the run may go on meanwhile. */
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { readDivergence } from "../checkpoint/divergence.ts";
+import { loadModel } from "../checkpoint/model.ts";
+import { type LogEntry, readLog } from "../checkpoint/runLog.ts";
+import { directoryHolder } from "../directoryLock.ts";
+import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import type { ImportedRun, RunFigures, RunState } from "../report/tables/runFigures.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import { readRunConfig } from "../settings/runConfig.ts";
+import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
+import { reportFile } from "./runReport.ts";
+
+/** A run as it stands in its directory. */
+export interface StoredRun {
+  readonly directory: string;
+  readonly state: RunState;
+  readonly config: RunConfig;
+  readonly log: readonly LogEntry[];
+  /** Why it diverged. */
+  readonly divergence: string | undefined;
+}
+
+/**
+ * Reads a run directory.
+ *
+ * Throws CheckpointError if there is no run in it, or its files cannot be read.
+ */
+export async function readRun(directory: string): Promise<StoredRun> {
+  const config = await readRunConfig(directory);
+  if (!config) {
+    const problem = (await holdsWeights(directory))
+      ? "weights without a training run, as import makes them: no settings, no log; alexnet summary and evaluate tell of them"
+      : "no run in it: expected config.json; alexnet runs lists runs";
+    throw new CheckpointError(`${directory}: ${problem}`);
+  }
+  const log = await readLog(directory);
+  const divergence = await readDivergence(directory);
+  const isDone = isTrained(config, log) && (await fileExists(reportFile(directory)));
+  const stopped = divergence === undefined ? "interrupted" : "diverged";
+  const ended = isDone ? "finished" : stopped;
+  const state = (await directoryHolder(directory)) === undefined ? ended : "running";
+  return { directory, state, config, log, divergence };
+}
+
+/** Whether the last epoch is done, or no better one was waited for. */
+function isTrained({ recipe: { epochs, earlyStopping } }: RunConfig, log: readonly LogEntry[]): boolean {
+  if ((log.at(-1)?.epoch ?? 0) >= epochs) return true;
+  const state = log.reduce(
+    // Evaluations within an epoch are those of --max-minutes, which patience does not count.
+    (seen, { epoch, testAccuracy }) =>
+      testAccuracy !== undefined && Number.isInteger(epoch) ? watch(earlyStopping, seen, testAccuracy) : seen,
+    initialEarlyStopping,
+  );
+  return stopsEarly(earlyStopping, state);
+}
+
+/** What there is to say of a run in figures. */
+export function figuresOf({ directory, state, config, log, divergence }: StoredRun): RunFigures {
+  const { network, dataset, recipe, started } = config;
+  const evaluations = log.flatMap(({ epoch, testLoss, testAccuracy }) =>
+    testAccuracy === undefined ? [] : [{ epoch, testAccuracy, testLoss }],
+  );
+  const best = evaluations.reduce<(typeof evaluations)[number] | undefined>(
+    (top, entry) => (top && top.testAccuracy >= entry.testAccuracy ? top : entry),
+    undefined,
+  );
+  const [last, lastTest] = [log.at(-1), evaluations.at(-1)];
+  const { epoch = 0, iteration = 0, seconds = 0 } = last ?? {};
+  return {
+    run: directory,
+    state,
+    network: network.name,
+    dataset: basename(dataset.name),
+    epoch,
+    epochs: recipe.epochs,
+    iteration,
+    ...(best ? { bestAccuracy: best.testAccuracy, bestEpoch: best.epoch } : {}),
+    ...(lastTest ? { lastAccuracy: lastTest.testAccuracy } : {}),
+    ...(lastTest?.testLoss === undefined ? {} : { lastLoss: lastTest.testLoss }),
+    ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),
+    ...(seconds > 0 ? { examplesPerSecond: (epoch * dataset.trainImages) / seconds } : {}),
+    seconds,
+    started,
+    ...(divergence === undefined ? {} : { divergence }),
+  };
+}
+
+/** A run that `listRuns` found, or why it cannot be read. */
+export type ListedRun = RunFigures | ImportedRun | { readonly run: string; readonly problem: string };
+
+/**
+ * The runs in the folders of a folder, those that were imported before the others, which are in the order in which they were started; of a run
+ * directory, itself.
+ *
+ * Throws CheckpointError if there is no such folder.
+ */
+export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
+  if (await isRun(folder)) return [await listed(folder)];
+  const names = await readdir(folder).catch((cause: unknown) => {
+    const what = codeOf(cause) === "ENOENT" ? "no such folder; give the one that holds the runs" : messageOf(cause);
+    throw new CheckpointError(`${folder}: ${what}`, { cause });
+  });
+  const runs: ListedRun[] = [];
+  for (const name of names.sort()) {
+    const directory = join(folder, name);
+    if ((await isDirectory(directory)) && (await isRun(directory))) runs.push(await listed(directory));
+  }
+  const startOf = (run: ListedRun) => ("started" in run ? run.started : "");
+  return runs.sort((a, b) => startOf(a).localeCompare(startOf(b)));
+}
+
+async function listed(directory: string): Promise<ListedRun> {
+  try {
+    if (!(await fileExists(configFile(directory)))) return await imported(directory);
+    return figuresOf(await readRun(directory));
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { run: directory, problem: error.message };
+  }
+}
+
+async function imported(directory: string): Promise<ImportedRun> {
+  const { network, classNames } = await loadModel(await resolveModelFile(directory));
+  return { run: directory, state: "imported", network: network.name, classes: classNames.length };
+}
+
+function configFile(directory: string): string {
+  return join(directory, "config.json");
+}
+
+async function isRun(directory: string): Promise<boolean> {
+  return (await fileExists(configFile(directory))) || (await holdsWeights(directory));
+}
+
+async function holdsWeights(directory: string): Promise<boolean> {
+  const { best, last, previous } = checkpointFiles(directory);
+  for (const file of [best, last, previous]) if (await fileExists(file)) return true;
+  return false;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+}

@@ -1,0 +1,147 @@
+/** What frozen layers make of a data set's pictures: computed once, and then what the layers behind them are trained on. */
+import { createHash } from "node:crypto";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Split } from "../dataset/dataset.ts";
+import { batches } from "../dataset/prepare/batches.ts";
+import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Program } from "../engine/engine.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import { sizeOf } from "../shape.ts";
+import { keepRows, type Rows, type RowsRequest } from "./featureFile.ts";
+
+/** Frozen layers that stand before all that are trained. */
+export interface FrozenPart {
+  /** Everything that their output follows from besides the pictures: layers, weights, engine, preprocessing, batch size. */
+  readonly key: string;
+  /** The first and the last of them, for people. */
+  readonly what: string;
+  readonly batchSize: number;
+  /** Threads of the engine, on which pictures are prepared too. */
+  readonly threads: number;
+  readonly outputShape: readonly number[];
+  /** Compiled when it is first needed: features that are kept need none. */
+  program(): Promise<Program>;
+}
+
+/** How features are kept, and who is told. */
+export interface KeptFeaturesOptions
+  extends Pick<RowsRequest, "cacheDir" | "limitBytes" | "onProgress" | "onMessage" | "signal"> {
+  readonly config: RunConfig;
+  /** Of how many views: 1 is that of evaluation, more are those of as many epochs of training. */
+  readonly views: number;
+}
+
+/** A split with features, and what to close. */
+export interface FeatureSplit {
+  readonly split: Split;
+  /** Pictures and views that were computed now. */
+  readonly computed: number;
+  close(): Promise<void>;
+}
+
+/**
+ * The same split, in which each picture has its features.
+ *
+ * Throws DataError if there is no room for them; the signal's reason if that is aborted.
+ */
+export async function withFeatures(
+  split: Split,
+  part: FrozenPart,
+  options: KeptFeaturesOptions,
+): Promise<FeatureSplit> {
+  const { views, config } = options;
+  const { recipe, colours } = config;
+  const random = views > 1 ? { augmentation: recipe.augmentation, seed: recipe.seed, colours } : undefined;
+  const preparation = createPreparation({ preprocessing: config.preprocessing, random, threads: part.threads });
+  const pictures = await digestOf(split, part.batchSize, options.signal);
+  const keeping = keepRows({
+    ...options,
+    key: digest(JSON.stringify({ part: part.key, pictures, views, random })).slice(0, 24),
+    what: `features of ${part.what}`,
+    rows: views * split.length,
+    length: sizeOf(part.outputShape),
+    compute: (from) => compute(split, part, options, preparation, from),
+  });
+  const rows = await keeping.finally(() => preparation.close());
+  return {
+    split: featureSplit(split, rows, sizeOf(part.outputShape), views),
+    computed: rows.computed,
+    close: rows.close,
+  };
+}
+
+/** Row view · pictures + index: one view of all pictures after the other. */
+function featureSplit(split: Split, rows: Rows, length: number, views: number): Split {
+  const pictures = split.length;
+  const rowOf = (index: number, epoch: number) => (Math.floor(epoch) % views) * pictures + index;
+  const wanted = new Map<number, Uint32Array>();
+  return {
+    ...split,
+    features: {
+      length,
+      prefetch(indices, epoch) {
+        const numbers = wanted.get(indices.length) ?? new Uint32Array(indices.length);
+        wanted.set(indices.length, numbers);
+        for (const [i, index] of indices.entries()) numbers[i] = rowOf(index, epoch);
+        return rows.prefetch(numbers);
+      },
+      write: (index, epoch, target, offset) => rows.write(rowOf(index, epoch), target, offset),
+    },
+  };
+}
+
+async function* compute(
+  split: Split,
+  part: FrozenPart,
+  { config: { recipe }, views }: KeptFeaturesOptions,
+  preparation: Preparation,
+  from: number,
+): AsyncGenerator<Float32Array> {
+  const program = await part.program();
+  const { batchSize, input: into } = program;
+  let start = from % split.length;
+  for (let view = Math.floor(from / split.length); view < views; view++, start = 0) {
+    const epoch = views > 1 ? view : undefined;
+    for await (const { images, count } of batches({ split, preparation, batchSize, from: start, epoch, into })) {
+      // No draws are taken: these layers have no dropout.
+      yield await program.forward(images, count, { seed: recipe.seed, first: 0 });
+      // Native calls block timers and signals: let them in.
+      await new Promise(setImmediate);
+    }
+  }
+}
+
+/**
+ * SHA-256 of a split's pictures, pixel by pixel: whatever they are called and wherever they come from. Throws the signal's reason if that is
+ * aborted: many pictures take minutes.
+ */
+async function digestOf(split: Split, batchSize: number, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash("sha256");
+  for (let start = 0; start < split.length; start += batchSize) {
+    const count = Math.min(batchSize, split.length - start);
+    await split.prefetch?.(Uint32Array.from({ length: count }, (_, i) => start + i));
+    for (let i = start; i < start + count; i++) {
+      const { width, height, channels, data } = split.image(i);
+      hash.update(`${width} ${height} ${channels}\n`).update(data.subarray(0, width * height * channels));
+    }
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+  }
+  return hash.digest("hex");
+}
+
+/** SHA-256 of tensors: names, shapes and values. */
+export async function digestOfTensors(source: TensorSource): Promise<string> {
+  const hash = createHash("sha256");
+  for (const { name, shape } of source.tensors) {
+    const values = await source.read(name, new Float32Array(sizeOf(shape)));
+    hash
+      .update(JSON.stringify([name, shape]))
+      .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+export function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

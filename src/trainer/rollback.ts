@@ -1,0 +1,99 @@
+/** Training with rollback to the last checkpoint on divergence. */
+import { loadCheckpoint, restoreCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
+import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
+import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import { DivergenceError } from "../errors.ts";
+import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
+import type { Position, Rollbacks } from "../training/state.ts";
+import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import type { Recorder } from "./runRecorder.ts";
+import { readPosition } from "./storedState.ts";
+import type { TrainObserver } from "./trainObserver.ts";
+
+/** A run in its directory, and what is to be done when it diverges. */
+export interface GuardedRun {
+  readonly directory: string;
+  readonly training: Training;
+  readonly weights: TensorStore;
+  readonly optimizer: TensorStore;
+  readonly policy: DivergencePolicy;
+  readonly observer: TrainObserver | undefined;
+  /** The recorder of a run that goes on from a position, with the lines that its log has. */
+  readonly record: (from: Stretch) => Promise<Recorder>;
+}
+
+/** Where a stretch of training begins, and the lines of the log up to there. */
+export interface Stretch {
+  readonly start: Position;
+  readonly log: readonly LogEntry[];
+}
+
+/**
+ * Trains to the end, and as the policy says back from divergence. After a rollback the directory is as if the run had been interrupted at that
+ * checkpoint, with the smaller rate in its position: so it is resumed to the bit.
+ *
+ * Throws DivergenceError if the policy is to stop, or its rollbacks are used up.
+ */
+export async function trainGuarded(
+  run: GuardedRun,
+  from: Stretch,
+): Promise<{ readonly position: Position; readonly end: TrainingEnd; readonly recorder: Recorder }> {
+  let stretch = from;
+  let recorder = await run.record(stretch);
+  // A run that diverges at once needs somewhere to go back to.
+  if (run.policy.action === "rollback" && from.start.iteration === 0) await recorder.save(from.start);
+  for (;;) {
+    try {
+      return { ...(await train(run.training, stretch.start, recorder.listener)), recorder };
+    } catch (error) {
+      if (!(error instanceof DivergenceError) || run.policy.action === "stop") throw error;
+      stretch = await rollBack(run, stretch.start.rollbacks, error);
+      recorder = await run.record(stretch);
+    }
+  }
+}
+
+async function rollBack(run: GuardedRun, soFar: Rollbacks, error: DivergenceError): Promise<Stretch> {
+  const { directory, weights, optimizer, policy, observer, training } = run;
+  if (soFar.count >= policy.times) throw usedUp(run, soFar, error);
+  const newest = await loadCheckpoint(directory);
+  if (!newest) throw error;
+  // What led nowhere once is left for the checkpoint before: the weights may have been on their way out already.
+  const wasTried = soFar.count > 0 && soFar.iteration === newest.iteration;
+  const stored = (wasTried ? await loadCheckpoint(directory, newest.iteration) : undefined) ?? newest;
+  for (const warning of newest.warnings) observer?.onMessage?.(warning);
+  const { iteration } = stored;
+  const rollbacks = { count: soFar.count + 1, factor: soFar.factor * policy.factor, iteration };
+  const start = { ...readPosition(stored), rollbacks };
+  await restoreCheckpoint(stored, weights, optimizer);
+  await truncateLog(directory, iteration, soFar.count);
+  const entry: RollbackEntry = {
+    epoch: start.epoch + start.images / training.train.length,
+    iteration,
+    rollback: rollbacks.count,
+    reason: error.reason,
+    learningRateFactor: rollbacks.factor,
+  };
+  await appendLog(directory, entry);
+  await savePosition(directory, start, optimizer);
+  observer?.onRollback?.(entry);
+  observer?.onMessage?.(
+    `${error.reason}; back to iteration ${iteration} with the learning rate × ${shown(rollbacks.factor)} ` +
+      `(rollback ${rollbacks.count} of ${policy.times})`,
+  );
+  return { start, log: await readLog(directory) };
+}
+
+function usedUp({ training, policy }: GuardedRun, { factor }: Rollbacks, { reason }: DivergenceError): DivergenceError {
+  const rate = shown(training.recipe.learningRate * factor);
+  return new DivergenceError(
+    reason,
+    `all ${policy.times} rollbacks are used up, down to a learning rate of ${rate}; start another run with other settings, ` +
+      "or go on from what was saved with --resume and more --max-rollbacks",
+  );
+}
+
+/** 0.1 · 0.1 as 0.01. */
+function shown(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}

@@ -1,0 +1,44 @@
+/** Callbacks of a training run. */
+import type { LogEntry, RollbackEntry } from "../checkpoint/runLog.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+
+/** How far training is. */
+export interface TrainProgress {
+  /** Passes through the training set so far, fractional, and in all. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Training images so far, and in all. */
+  readonly images: number;
+  readonly totalImages: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Of the last few iterations. */
+  readonly examplesPerSecond: number;
+}
+
+/** Told what happens in a run. */
+export interface TrainObserver {
+  /** `epoch` and `iteration` are where training begins: above 0 when a run is taken up again. */
+  onStart?(run: {
+    readonly directory: string;
+    readonly config: RunConfig;
+    readonly epoch: number;
+    readonly iteration: number;
+  }): void;
+  /** Facts and warnings for people. */
+  onMessage?(message: string): void;
+  /** While a data set is downloaded. */
+  onDownload?(bytes: number, of: number): void;
+  /** While a folder's pictures are decoded into the cache. */
+  onPacking?(images: number, of: number): void;
+  /** While the output of frozen layers is computed, to be kept. */
+  onFeatures?(images: number, of: number): void;
+  onProgress?(progress: TrainProgress): void;
+  onEvaluationProgress?(images: number, of: number): void;
+  /** Every line of the log but those of rollbacks. */
+  onLog?(entry: LogEntry): void;
+  /** Training has gone back to an iteration; lines of later ones come anew. */
+  onRollback?(entry: RollbackEntry): void;
+  onEpoch?(entry: LogEntry): void;
+}

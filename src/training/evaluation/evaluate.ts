@@ -1,0 +1,87 @@
+/** Evaluation of a program on a split. */
+import type { Split } from "../../dataset/dataset.ts";
+import { countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
+import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
+
+/** How scores become an evaluation. */
+export interface CountOptions {
+  readonly split: Split;
+  readonly classNames: readonly string[];
+  readonly onProgress?: ((images: number) => void) | undefined;
+  /** Is told what became of each picture, in order. */
+  readonly onPrediction?: ((prediction: Prediction) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a network is evaluated on. */
+export interface EvaluateOptions extends ScoreOptions, CountOptions {}
+
+/**
+ * Runs a network over a split, in order. The last, smaller batch counts for the images it has. Undefined if it was aborted.
+ */
+export function evaluate(program: ScoringProgram, options: EvaluateOptions): Promise<Evaluation | undefined> {
+  return evaluateScores(scoreSplit(program, options), options);
+}
+
+/** The evaluation that scores amount to. Undefined if it was aborted. */
+export async function evaluateScores(
+  scored: AsyncIterable<ScoredBatch>,
+  { split, classNames, onProgress, onPrediction, signal }: CountOptions,
+): Promise<Evaluation | undefined> {
+  const counter = countEvaluation(classNames);
+  const worst = keepHighest("loss");
+  const best = keepHighest("probability");
+  const nameOf = (c: number) => classNames[c] as string;
+  let images = 0;
+  for await (const { scores, labels, indices, count } of scored) {
+    for (const [row, judgement] of counter.add(scores, labels, count).entries()) {
+      const { label, predicted, probability, labelProbability, loss } = judgement;
+      const kept = predicted === label ? best : worst;
+      const isKept = kept.takes(judgement);
+      if (!onPrediction && !isKept) continue;
+      const index = indices[row] as number;
+      const file = split.path?.(index);
+      const prediction: Prediction = {
+        index,
+        ...(file === undefined ? {} : { file }),
+        className: nameOf(label),
+        predicted: nameOf(predicted),
+        probability,
+        classProbability: labelProbability,
+        loss,
+      };
+      onPrediction?.(prediction);
+      if (isKept) kept.add(prediction);
+    }
+    images += count;
+    onProgress?.(images);
+    if (signal?.aborted) return undefined;
+  }
+  if (signal?.aborted) return undefined;
+  return { ...counter.result(), worstMistakes: worst.list, bestPredictions: best.list };
+}
+
+const KEPT = 10;
+
+type Key = "loss" | "probability";
+
+interface Kept {
+  readonly list: readonly Prediction[];
+  /** Whether `add` has a place for it. */
+  takes(found: Pick<Prediction, Key>): boolean;
+  add(prediction: Prediction): void;
+}
+
+/** The predictions with the highest of one number, the first of equal ones first. */
+function keepHighest(key: Key): Kept {
+  const list: Prediction[] = [];
+  return {
+    list,
+    takes: (found) => list.length < KEPT || found[key] > (list[KEPT - 1] as Prediction)[key],
+    add(prediction) {
+      const place = list.findIndex((kept) => kept[key] < prediction[key]);
+      list.splice(place === -1 ? list.length : place, 0, prediction);
+      list.length = Math.min(list.length, KEPT);
+    },
+  };
+}

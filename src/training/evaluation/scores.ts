@@ -1,0 +1,91 @@
+/** A network's scores over a split, batch by batch. */
+
+import type { Split } from "../../dataset/dataset.ts";
+import { batches } from "../../dataset/prepare/batches.ts";
+import type { Preparation } from "../../dataset/prepare/preparation.ts";
+import type { Program } from "../../engine/engine.ts";
+import { centreView, type View } from "../../image/prepare/views.ts";
+import { type Scores, softmax } from "./metrics.ts";
+
+/** Scores of pictures. Valid until the next batch is asked for. */
+export interface ScoredBatch {
+  /** [count, classes]. */
+  readonly scores: Scores;
+  /** [count] classes. */
+  readonly labels: Int32Array;
+  /** [count] positions in the split. */
+  readonly indices: Uint32Array;
+  readonly count: number;
+}
+
+/** What gives scores, as far as they are its. */
+export type ScoringProgram = Pick<Program, "batchSize" | "input" | "forward">;
+
+export interface ScoreOptions {
+  readonly split: Split;
+  readonly preparation: Preparation;
+  /** For networks whose dropout is active at evaluation: a picture's masks follow from this, its position in the split and the view. */
+  readonly seed: number;
+  /** The softmax is averaged over these views of each picture. Default: the one that its fit has in evaluation, and the logits as they are. */
+  readonly views?: readonly View[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a network over a split, in order; it ends early if it is aborted.
+ *
+ * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each picture
+ * is read once.
+ */
+export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
+  const { split, preparation, seed, views = [centreView], signal } = options;
+  const { batchSize, input: into } = program;
+  const mean = averageSoftmax();
+  let scored = 0;
+  for await (const { images, labels, indices, count, view } of batches({
+    split,
+    preparation,
+    batchSize,
+    views,
+    into,
+  })) {
+    const first = (view * split.length + scored) >>> 0;
+    const logits = await program.forward(images, count, { seed, first });
+    await new Promise(setImmediate);
+    if (signal?.aborted) return;
+    if (views.length > 1) mean.add(logits, count);
+    if (view < views.length - 1) continue;
+    scored += count;
+    yield { scores: views.length > 1 ? mean.take() : logits, labels, indices, count };
+  }
+}
+
+/** Averages the softmax of scores of the same pictures. */
+export interface SoftmaxAverage {
+  /** Shapes: scores [count, classes], the same for all that are averaged. */
+  add(scores: Scores, count: number): void;
+  /** The logarithm of the mean, and a fresh start. */
+  take(): Float64Array;
+}
+
+/** log (Σ softmax(scores) / n), in f64. A mean too small for f64 counts as the smallest number above 0, so that losses are finite. */
+export function averageSoftmax(): SoftmaxAverage {
+  let sums = new Float64Array(0);
+  let terms = 0;
+  return {
+    add(scores, count) {
+      const classes = scores.length / count;
+      if (terms++ === 0) sums = new Float64Array(scores.length);
+      for (let row = 0; row < count; row++) {
+        const shares = softmax(scores.subarray(row * classes, (row + 1) * classes));
+        for (const [c, share] of shares.entries())
+          sums[row * classes + c] = (sums[row * classes + c] as number) + share;
+      }
+    },
+    take() {
+      const logarithms = sums.map((sum) => Math.log(Math.max(sum / terms, Number.MIN_VALUE)));
+      terms = 0;
+      return logarithms;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** How much each class counts in the loss. */
+import { z } from "zod";
+import type { Split } from "../../dataset/dataset.ts";
+import { ConfigError } from "../../errors.ts";
+
+/**
+ * `none`: every class counts alike. `balanced`: an image counts as images / (classes · images of its class), so that all classes
+ * together count alike; one without images is none. Or weights by class name; classes that are not named count 1.
+ *
+ * Source of `balanced`: King and Zeng 2001, “Logistic regression in rare events data”, as scikit-learn's `class_weight="balanced"` has it.
+ */
+export const classWeightsSchema = z.union([
+  z.enum(["none", "balanced"]),
+  z.record(z.string(), z.number().positive().finite()),
+]);
+
+export type ClassWeights = z.infer<typeof classWeightsSchema>;
+
+/** For people, and to compare: `balanced`, or weights as JSON. */
+export function describeClassWeights(weights: ClassWeights): string {
+  return typeof weights === "string" ? weights : JSON.stringify(weights);
+}
+
+/** Throws ConfigError for the name of a class that is none. */
+export function checkClassWeights(weights: ClassWeights, classNames: readonly string[]): void {
+  if (typeof weights === "string") return;
+  const unknown = Object.keys(weights).filter((name) => !classNames.includes(name));
+  if (unknown.length === 0) return;
+  throw new ConfigError(
+    `classWeights: expected names of classes (${classNames.join(", ")}), got ${unknown.join(", ")}; correct the recipe`,
+  );
+}
+
+/** The weights by label. Shapes: [classes]. Throws ConfigError for a name that is no class. */
+export function weightsOfClasses(
+  weights: ClassWeights,
+  classNames: readonly string[],
+  split: Pick<Split, "length" | "label">,
+): Float64Array {
+  if (weights === "none") return new Float64Array(classNames.length).fill(1);
+  if (weights === "balanced") return balancedWeights(split, classNames.length);
+  checkClassWeights(weights, classNames);
+  return Float64Array.from(classNames, (name) => weights[name] ?? 1);
+}
+
+function balancedWeights(split: Pick<Split, "length" | "label">, classes: number): Float64Array {
+  const counts = new Uint32Array(classes);
+  for (let i = 0; i < split.length; i++) counts[split.label(i)] = (counts[split.label(i)] as number) + 1;
+  const present = counts.filter((count) => count > 0).length;
+  return Float64Array.from(counts, (count) => (count > 0 ? split.length / (present * count) : 0));
+}

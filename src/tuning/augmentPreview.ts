@@ -1,0 +1,115 @@
+/** What training makes of pictures, to be looked at. */
+import { basename } from "node:path";
+import type { Dataset } from "../dataset/dataset.ts";
+import { findDataset } from "../dataset/sources/datasets.ts";
+import { createRandomChanges } from "../image/augment/randomChanges.ts";
+import { decodeImage, encodePng } from "../image/files/decode.ts";
+import type { Image } from "../image/image.ts";
+import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
+import { type ContactSheet, drawContactSheet, type SheetPicture } from "../report/pictures/contactSheet.ts";
+import { toPng } from "../report/pictures/png.ts";
+import { resolveRecipe } from "../settings/settings.ts";
+import { prepareInput } from "../trainer/runInput.ts";
+import { defaultRecipe, loadObserver, type RunSettings } from "../trainer/runSetup.ts";
+import type { TrainObserver } from "../trainer/trainObserver.ts";
+import type { Recipe } from "../training/recipe.ts";
+
+/** As `RunSettings`, of which those of training do not count. */
+export interface PreviewOptions extends RunSettings {
+  /** Pictures to show. Default 6, or one of each class if that is more, up to 10. */
+  readonly images?: number;
+  /** Uses of each in training, one an epoch. Default 8. */
+  readonly uses?: number;
+  readonly observer?: TrainObserver;
+  readonly signal?: AbortSignal;
+}
+
+/** A contact sheet, and what it shows. */
+export interface Preview {
+  readonly png: Uint8Array;
+  readonly recipe: Recipe;
+  readonly preprocessing: Preprocessing;
+}
+
+/** Statistics of colours need no more training pictures, and a preview should not take long. */
+const READ_PICTURES = 500;
+
+/**
+ * Draws a contact sheet: pictures as they are, as in evaluation, and as in so many epochs of training.
+ *
+ * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ */
+export async function previewAugmentation(options: PreviewOptions): Promise<Preview> {
+  const { observer = {}, signal, uses = 8 } = options;
+  const source = await findDataset(options.dataset ?? "fashion-mnist");
+  const given = await resolveRecipe(options.recipe ?? defaultRecipe(source, options), options);
+  // What is taken away and put back below must be a colour, so that fillings are the mean colour.
+  const recipe: Recipe = { ...given, normalization: "standard" };
+  const limits = { trainLimit: READ_PICTURES, testLimit: 1, seed: recipe.seed };
+  const loading = { ...options, ...limits, ...loadObserver(observer, signal) };
+  const { dataset, preprocessing, colours } = await prepareInput(source, recipe, options, loading, observer);
+  try {
+    const changes = createRandomChanges(recipe.augmentation, recipe.seed, colours);
+    const evaluate = createPreprocessor(preprocessing);
+    const train = createPreprocessor(preprocessing, changes);
+    const rows: ContactSheet["rows"][number][] = [];
+    for (const index of shownIndices(dataset, options.images)) {
+      const path = dataset.train.path?.(index);
+      const picture = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
+      const pictures = [
+        await pictureOf(picture),
+        await preparedPicture(preprocessing, (input) => evaluate(picture, input, 0)),
+      ];
+      for (let epoch = 0; epoch < uses; epoch++) {
+        changes.begin(epoch, index);
+        pictures.push(await preparedPicture(preprocessing, (input) => train(picture, input, 0)));
+      }
+      const className = dataset.classNames[dataset.train.label(index)] ?? "";
+      rows.push({ heading: path === undefined ? className : `${className}: ${basename(path)}`, pictures });
+    }
+    const columns = ["picture", "test", ...Array.from({ length: uses }, (_, epoch) => `epoch ${epoch + 1}`)];
+    const augmentation = Object.keys(recipe.augmentation).join(", ") || "no further changes";
+    const title = `${basename(dataset.name)}: ${recipe.fit}, ${preprocessing.size.join("×")}; ${augmentation}`;
+    // Pictures are drawn at twice the sheet's size: a pixel of the input is one of the sheet.
+    const cell = Math.max(Math.max(...preprocessing.size) / 2, 48);
+    return { png: toPng(drawContactSheet({ title, columns, rows, cell })), recipe, preprocessing };
+  } finally {
+    dataset.close?.();
+  }
+}
+
+/** Evenly spaced: some of each class, whether or not they come in order. */
+function shownIndices(
+  { train, classNames }: Dataset,
+  images = Math.min(Math.max(classNames.length, 6), 10),
+): readonly number[] {
+  const count = Math.min(images, train.length);
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * train.length) / count));
+}
+
+/** A split's picture is valid until the next only. */
+function copyOf({ data, ...image }: Image): Image {
+  return { ...image, data: data.slice() };
+}
+
+async function pictureOf(image: Image): Promise<SheetPicture> {
+  const { width, height } = image;
+  return { png: await encodePng(image), width, height };
+}
+
+/** A network's input, shown in the colours that it stands for. */
+function preparedPicture(
+  { size: [height, width], channels, mean, deviation }: Preprocessing,
+  prepare: (input: Float32Array) => void,
+): Promise<SheetPicture> {
+  const plane = width * height;
+  const input = new Float32Array(channels * plane);
+  prepare(input);
+  const data = Uint8Array.from(
+    Uint8ClampedArray.from({ length: input.length }, (_, i) => {
+      const [pixel, c] = [Math.floor(i / channels), i % channels];
+      return 255 * ((input[c * plane + pixel] as number) * (deviation[c] as number) + (mean[c] as number));
+    }),
+  );
+  return pictureOf({ width, height, channels, data });
+}

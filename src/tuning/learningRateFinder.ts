@@ -1,0 +1,116 @@
+/** The sweep of the learning rate that `lr-find` does. */
+import { ConfigError } from "../errors.ts";
+import { compileTrainedPart, type TrainedPart } from "../trainer/compiledModel.ts";
+import { trainedRecipe } from "../trainer/fineTunePlan.ts";
+import { writeInitialWeights } from "../trainer/initialWeights.ts";
+import { type PreparedRun, type RunSettings, startRun } from "../trainer/runSetup.ts";
+import { runPreparation, runTraining } from "../trainer/runTraining.ts";
+import type { TrainObserver } from "../trainer/trainObserver.ts";
+import { createOptimizer } from "../training/optimizers/optimizer.ts";
+import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
+import {
+  type RateLoss,
+  type RatePoint,
+  type RateSuggestions,
+  smoothRates,
+  suggestRates,
+} from "../training/rateSuggestion.ts";
+
+/** What would be trained, and over which rates. */
+export interface RateFinderOptions extends RunSettings {
+  /** Default 1e-6. */
+  readonly minRate?: number;
+  /** Default 10. */
+  readonly maxRate?: number;
+  /** From the least rate to the greatest. Default 200. */
+  readonly iterations?: number;
+  /** Aborting ends the sweep within an iteration; what there is by then is returned. */
+  readonly signal?: AbortSignal;
+  readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onFeatures" | "onMessage">;
+  readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
+}
+
+/** The curve of a sweep, and what it suggests. */
+export interface RateFinding {
+  readonly network: string;
+  readonly dataset: string;
+  readonly recipe: string;
+  /** The recipe's own. */
+  readonly learningRate: number;
+  readonly range: RateRange;
+  readonly end: SweepEnd;
+  /** Undefined if the loss never fell. */
+  readonly suggestions: RateSuggestions | undefined;
+  readonly points: readonly RatePoint[];
+}
+
+/**
+ * Sweeps the learning rate on the network, pictures and recipe that training would have, from the weights that it would begin with. Nothing is kept but features.
+ *
+ * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ */
+export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
+  const { observer = {}, signal } = options;
+  const range = rangeOf(options);
+  const prepared = await startRun(options, "findLearningRate", observer, signal);
+  const { config, dataset, engine } = prepared;
+  const { network, recipe } = config;
+  try {
+    const part = await compileTrainedPart(prepared);
+    try {
+      const { losses, end } = await sweep(part, prepared, range, options);
+      const points = smoothRates(losses, range.iterations);
+      return {
+        network: network.name,
+        dataset: dataset.name,
+        recipe: recipe.name,
+        learningRate: recipe.learningRate,
+        range,
+        end,
+        suggestions: suggestRates(points, range.iterations),
+        points,
+      };
+    } finally {
+      await part.close();
+    }
+  } finally {
+    engine.close();
+    dataset.close?.();
+  }
+}
+
+async function sweep(
+  part: TrainedPart,
+  prepared: PreparedRun,
+  range: RateRange,
+  { signal, onIteration, observer = {} }: RateFinderOptions,
+) {
+  const { config } = prepared;
+  const { recipe, network, fineTuning } = config;
+  const { program } = part;
+  await writeInitialWeights(part.weights, config);
+  const dataset = await part.inputs(observer, signal);
+  const preparation = runPreparation(prepared);
+  const optimizer = createOptimizer(program, trainedRecipe(recipe, network, fineTuning));
+  optimizer.start();
+  const training = runTraining(prepared, program, optimizer, dataset, preparation);
+  try {
+    return await sweepRates(training, range, {
+      signal,
+      onIteration: (iteration, point) => onIteration?.(iteration, range.iterations, point),
+    });
+  } finally {
+    preparation.close();
+  }
+}
+
+/** Twenty iterations are the least of which a tenth can be left out and the rest smoothed. */
+const LEAST_ITERATIONS = 20;
+
+function rangeOf({ minRate = 1e-6, maxRate = 10, iterations = 200 }: RateFinderOptions): RateRange {
+  if (minRate >= maxRate)
+    throw new ConfigError(`--min-rate: expected less than --max-rate, ${maxRate}, got ${minRate}; give other rates`);
+  if (iterations < LEAST_ITERATIONS)
+    throw new ConfigError(`--iterations: expected ${LEAST_ITERATIONS} or more, got ${iterations}; give more`);
+  return { from: minRate, to: maxRate, iterations };
+}

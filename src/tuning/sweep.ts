@@ -1,0 +1,167 @@
+/** Runs the trials of a sweep one after the other; resumable. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { writeFileDurably } from "../checkpoint/durable.ts";
+import { openRun } from "../checkpoint/runDirectory.ts";
+import { readLog } from "../checkpoint/runLog.ts";
+import { AlexNetError, CheckpointError, ConfigError, codeOf, DivergenceError, messageOf } from "../errors.ts";
+import { drawSweepFigure } from "../report/charts/sweepFigure.ts";
+import { toPng } from "../report/pictures/png.ts";
+import { readRunConfig } from "../settings/runConfig.ts";
+import { type TrainOptions, trainClassifier } from "../trainer/trainClassifier.ts";
+import type { TrainObserver } from "../trainer/trainObserver.ts";
+import { type SweepPlan, sweepPlanSchema, type Trial, trialsOf } from "./sweepPlan.ts";
+
+/** What came of a trial. Accuracies are fractions. */
+const trialResultSchema = z.object({
+  number: z.int().positive(),
+  /** Its run directory's name in that of the sweep. */
+  run: z.string(),
+  values: z.record(z.string(), z.json()),
+  /** `failed`: an error that may be another the next time, such as a full disk; it is tried again by the next call. */
+  status: z.enum(["finished", "diverged", "failed"]),
+  error: z.string().optional(),
+  /** Of all evaluations, and of the last one. */
+  bestAccuracy: z.number().optional(),
+  lastAccuracy: z.number().optional(),
+  trainLoss: z.number().optional(),
+  epochs: z.number().optional(),
+});
+
+export type TrialResult = z.infer<typeof trialResultSchema>;
+
+export interface SweepOptions {
+  readonly plan: SweepPlan;
+  readonly directory: string;
+  /** Stop after so many minutes of this call. */
+  readonly maxMinutes?: number;
+  readonly signal?: AbortSignal;
+  /** What is told of each run. */
+  readonly observer?: TrainObserver;
+  readonly onTrial?: (trial: Trial, of: number) => void;
+  readonly onResult?: (result: TrialResult, of: number) => void;
+}
+
+export interface SweepResult {
+  readonly directory: string;
+  readonly end: "finished" | "interrupt" | "time";
+  readonly trials: number;
+  /** The best first; those without an accuracy last. */
+  readonly results: readonly TrialResult[];
+  /** Once all trials are done. */
+  readonly figure: string | undefined;
+}
+
+/**
+ * Trains every trial of a plan in a run directory of its own, one after the other, and goes on where an earlier call was stopped: trials that are
+ * done are not done again, one that was interrupted is resumed to the bit. One that diverges or fails is recorded, and the next is begun.
+ *
+ * Throws ConfigError for a plan that does not fit, or a directory of another sweep, before anything is trained.
+ */
+export async function runSweep(options: SweepOptions): Promise<SweepResult> {
+  const { plan, directory, maxMinutes, observer, onTrial, onResult } = options;
+  const trials = await trialsOf(plan);
+  // A trial is stopped for time as by Ctrl-C: an evaluation more than others have would be one more chance to be the best.
+  const time = maxMinutes === undefined ? undefined : AbortSignal.timeout(maxMinutes * 60_000);
+  const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
+  const lock = await openRun(directory);
+  try {
+    await keepPlan(directory, plan);
+    const results = new Map((await readResults(directory)).map((result) => [result.number, result]));
+    const finish = (end: SweepResult["end"], figure?: string): SweepResult => {
+      return { directory, end, trials: trials.length, results: ranked([...results.values()]), figure };
+    };
+    for (const trial of trials) {
+      const known = results.get(trial.number);
+      if (known && known.status !== "failed") continue;
+      if (signal.aborted) return finish(time?.aborted ? "time" : "interrupt");
+      onTrial?.(trial, trials.length);
+      const result = await runTrial(directory, trial, { signal, ...(observer ? { observer } : {}) });
+      if (!result) return finish(time?.aborted ? "time" : "interrupt");
+      results.set(trial.number, result);
+      await writeFileDurably(resultsFile(directory), `${JSON.stringify([...results.values()], undefined, 2)}\n`);
+      onResult?.(result, trials.length);
+    }
+    const figure = join(directory, "sweep.png");
+    const { results: sorted } = finish("finished");
+    await writeFileDurably(figure, toPng(await drawSweepFigure(sorted)));
+    return finish("finished", figure);
+  } finally {
+    await lock.close();
+  }
+}
+
+/** The result; undefined if it was stopped before there is one. */
+async function runTrial(
+  directory: string,
+  { number, values, settings }: Trial,
+  options: Pick<TrainOptions, "observer"> & { readonly signal: AbortSignal },
+): Promise<TrialResult | undefined> {
+  const name = `trial-${String(number).padStart(3, "0")}`;
+  const run = join(directory, name);
+  const command = `alexnet sweep, trial ${number} of ${directory}`;
+  try {
+    const isThere = (await readRunConfig(run)) !== undefined;
+    // A run that is there has its settings in its own config.json.
+    const { end } = await trainClassifier({ ...(isThere ? { resume: true } : settings), ...options, run, command });
+    if (end === "interrupt") return undefined;
+    return { number, run: name, values, status: "finished", ...(await figuresOf(run)) };
+  } catch (error) {
+    if (options.signal.aborted && error === options.signal.reason) return undefined;
+    if (!(error instanceof AlexNetError)) throw error;
+    const [status, reason] =
+      error instanceof DivergenceError ? (["diverged", error.reason] as const) : (["failed", error.message] as const);
+    return { number, run: name, values, status, error: reason, ...(await figuresOf(run)) };
+  }
+}
+
+async function figuresOf(run: string): Promise<Partial<TrialResult>> {
+  const evaluations = (await readLog(run)).flatMap((entry) =>
+    entry.testAccuracy === undefined ? [] : [{ ...entry, testAccuracy: entry.testAccuracy }],
+  );
+  const last = evaluations.at(-1);
+  if (!last) return {};
+  return {
+    bestAccuracy: Math.max(...evaluations.map((entry) => entry.testAccuracy)),
+    lastAccuracy: last.testAccuracy,
+    trainLoss: last.trainLoss,
+    epochs: last.epoch,
+  };
+}
+
+function ranked(results: readonly TrialResult[]): readonly TrialResult[] {
+  const score = ({ status, bestAccuracy = -1 }: TrialResult) =>
+    status === "finished" ? bestAccuracy : bestAccuracy - 2;
+  return results.toSorted((a, b) => score(b) - score(a) || a.number - b.number);
+}
+
+/** Writes the plan of a new sweep. Throws ConfigError if the directory holds another one. */
+async function keepPlan(directory: string, plan: SweepPlan): Promise<void> {
+  const file = join(directory, "sweep.json");
+  const stored = await readJson(file, sweepPlanSchema);
+  if (!stored) return writeFileDurably(file, `${JSON.stringify(plan, undefined, 2)}\n`);
+  if (isDeepStrictEqual(stored, plan)) return;
+  throw new ConfigError(
+    `${directory}: there is another sweep in it, see ${file}; go on with that one, or choose another --run`,
+  );
+}
+
+function resultsFile(directory: string): string {
+  return join(directory, "results.json");
+}
+
+async function readResults(directory: string): Promise<readonly TrialResult[]> {
+  return (await readJson(resultsFile(directory), z.array(trialResultSchema))) ?? [];
+}
+
+async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw new CheckpointError(`${file}: not a file of a sweep: ${detail}; choose another --run`, { cause });
+  }
+}
