@@ -1,3 +1,5 @@
+/** Images of 8 bits a channel, parts of them, and the luma of a pixel. */
+
 /** A picture: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
 export interface Image extends PixelSize {
   /** 1: grey. 3: red, green, blue. */
@@ -25,4 +27,12 @@ export function wholeOf({ width, height }: PixelSize): Rectangle {
 /** Whether two have the same width and height. */
 export function isSameSize(a: PixelSize, b: PixelSize): boolean {
   return a.width === b.width && a.height === b.height;
+}
+
+/** Shares of red, green and blue. Source: ITU-R BT.601. */
+export const lumaWeights = [0.299, 0.587, 0.114] as const;
+
+/** Luma of 8-bit levels: `lumaWeights` in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */
+export function lumaOf(red: number, green: number, blue: number): number {
+  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }

@@ -7,7 +7,7 @@ import type { Image } from "../image.ts";
 import { createFitter } from "../prepare/fitter.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { createAdjustments, createJitter } from "./jitter.ts";
-import { createDraws } from "./randomStreams.ts";
+import { createDraws } from "./randomChanges.ts";
 
 interface Result {
   readonly sha256: string;

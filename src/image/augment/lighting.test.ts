@@ -4,7 +4,7 @@ import { assertClose } from "../../../test/assertClose.ts";
 import { readGolden } from "../../../test/golden.ts";
 import { eigenOf } from "../../eigen.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
-import { createDraws } from "./randomStreams.ts";
+import { createDraws } from "./randomChanges.ts";
 
 interface Golden {
   readonly components: readonly (PrincipalColours & { readonly matrix: readonly number[] })[];

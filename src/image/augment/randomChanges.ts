@@ -1,13 +1,13 @@
 /** Random augmentation of one use of an image. */
-import { type PixelSize, wholeOf } from "../image.ts";
+
+import { fillWords, randomStream } from "../../random.ts";
+import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import type { Draw } from "../prepare/fit.ts";
 import { growing, imageOf } from "../prepare/fitter.ts";
 import type { Patch, Planes } from "../prepare/normalize.ts";
 import type { Augmentation } from "./augmentation.ts";
-import { eraseRectangle } from "./erase.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
-import { createDraws, type Draws } from "./randomStreams.ts";
 
 /** What is random in one use of a training picture: a function of (seed, epoch, index) and nothing else. */
 export interface RandomChanges {
@@ -101,4 +101,62 @@ function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
   }
   const own = { data: imageOf(patch, channels, memory).data, rowBytes: width * channels, ...wholeOf(patch) };
   return { ...patch, ...own, dataLeft: dataLeft + left, dataTop: dataTop + top };
+}
+
+/** Share of the area, and shape, that a rectangle has. Source: Zhong et al. 2017, §5.2, as torchvision's RandomErasing has it. */
+const area = { low: 0.02, high: 0.33 } as const;
+const shape = { low: Math.log(0.3), high: Math.log(3.3) } as const;
+const ATTEMPTS = 10;
+
+/** A random rectangle to erase, or undefined if none fits. */
+export function eraseRectangle(size: PixelSize, draw: Draw): Rectangle | undefined {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const pixels = size.width * size.height * (area.low + draw() * (area.high - area.low));
+    const ratio = Math.exp(shape.low + draw() * (shape.high - shape.low));
+    const height = Math.round(Math.sqrt(pixels * ratio));
+    const width = Math.round(Math.sqrt(pixels / ratio));
+    if (height >= size.height || width >= size.width || height < 1 || width < 1) continue;
+    const top = Math.floor(draw() * (size.height - height + 1));
+    const left = Math.floor(draw() * (size.width - width + 1));
+    return { left, top, width, height };
+  }
+  return undefined;
+}
+
+/** Numbers for one use of a picture: a function of (seed, purpose, epoch, index) and of how many were drawn before. */
+export interface Draws {
+  /** What follows is for this use of a picture. */
+  begin(epoch: number, index: number): void;
+  /** In [0, 1). */
+  uniform(): number;
+  /** From N(0, 1), by Box and Muller. */
+  gaussian(): number;
+}
+
+/** Words of one use; from there on they repeat. */
+const WORDS = 64;
+/** Most uses need few words: so many are made at a time. */
+const CHUNK = 8;
+
+/** The draws for a purpose such as `"flip"`: the same whatever is drawn for others. */
+export function createDraws(seed: number, purpose: string): Draws {
+  const stream = randomStream(seed, `augment:${purpose}`);
+  const words = new Uint32Array(CHUNK);
+  let [epoch, index, used] = [0, 0, 0];
+  const uniform = () => {
+    if (used % CHUNK === 0) fillWords(stream, epoch, words, { first: index * WORDS + (used % WORDS) });
+    return (words[used++ % CHUNK] as number) / 0x100000000;
+  };
+  return {
+    begin(nextEpoch, nextIndex) {
+      epoch = nextEpoch;
+      index = nextIndex;
+      used = 0;
+    },
+    uniform,
+    gaussian() {
+      const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+      return radius * Math.cos(2 * Math.PI * uniform());
+    },
+  };
 }

@@ -4,9 +4,8 @@ import { DataError, messageOf } from "../../errors.ts";
 import type { Image } from "../image.ts";
 import type { ImageFormat } from "./format.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
-import { inspectImage } from "./inspect.ts";
-import { coloured } from "./palette.ts";
-import { readImageFile } from "./readImageFile.ts";
+import { coloured } from "./png.ts";
+import { inspectImage, readImageFile } from "./readImageFile.ts";
 
 /**
  * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,

@@ -17,7 +17,7 @@ import { ihdr, type PngForm, pngChunk, pngFile } from "../../../test/pngFiles.ts
 import { DataError } from "../../errors.ts";
 import { fillWords, randomStream } from "../../random.ts";
 import { decodeImage } from "./decode.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const photo = await readFile("test/golden/raccoon.jpg");
 

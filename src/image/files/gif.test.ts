@@ -4,8 +4,8 @@ import sharp from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { type GifImage, gifColours, gifFile } from "../../../test/otherImageFiles.ts";
 import { fillWords, randomStream } from "../../random.ts";
-import { lzwPixels } from "./gifPixels.ts";
-import { inspectImage } from "./inspect.ts";
+import { lzwPixels } from "./gif.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const white = [255, 255, 255];
 /** Pixels by the number of their colour; `undefined` is white. */

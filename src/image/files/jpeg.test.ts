@@ -4,7 +4,7 @@ import { test } from "node:test";
 import sharp, { type Sharp } from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { adobe, exif, flatJpeg, jpegSegment } from "../../../test/otherImageFiles.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const photo = await readFile("test/golden/raccoon.jpg");
 

@@ -1,8 +1,12 @@
 /** Reads an image file, only as far as needed. */
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, messageOf, TruncatedImageError } from "../../errors.ts";
-import { readFormats } from "./format.ts";
-import { inspectImage } from "./inspect.ts";
+import { type ImageFormat, readFormats, recogniseFormat } from "./format.ts";
+import { inspectGif } from "./gif.ts";
+import type { ImageFile } from "./imageFile.ts";
+import { inspectJpeg } from "./jpeg.ts";
+import { inspectPng } from "./png.ts";
+import { inspectWebp } from "./webp.ts";
 
 /** Enough for the headers of most files, the preview inside a photo included. */
 const START_BYTES = 1 << 16;
@@ -54,4 +58,27 @@ function refuseByStart(start: Uint8Array, size: number): void {
   throw new DataError(
     `expected an image file of at most ${Math.floor(MAX_FILE_BYTES / 1e6)} MB, got one of ${megabytes} MB; make the picture smaller first`,
   );
+}
+
+const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>> = {
+  JPEG: inspectJpeg,
+  PNG: inspectPng,
+  WebP: inspectWebp,
+  GIF: inspectGif,
+};
+
+/**
+ * What an image file is, by its content: its header, and what of it is to be decoded. Nothing is decoded, and memory is that
+ * of the file. Bytes behind the end of the picture are allowed, as cameras write them.
+ *
+ * Throws DataError if the format is not one that is read, if the picture has no pixels or too many, or if the file is damaged
+ * or not whole, which decoders do not notice: they invent what is missing, or do not read that far. The message lacks the
+ * file's name, which the caller puts in front.
+ */
+export function inspectImage(bytes: Uint8Array): ImageFile {
+  const format = recogniseFormat(bytes);
+  if (typeof format === "object") {
+    throw new DataError(`expected a ${readFormats} image, got ${format.other}; give a picture in one of these formats`);
+  }
+  return inspectors[format](bytes);
 }

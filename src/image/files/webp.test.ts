@@ -3,7 +3,7 @@ import { test } from "node:test";
 import sharp from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { anmf, exif, riffChunk, vp8x, webpFile } from "../../../test/otherImageFiles.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const colours = [10, 20, 30, 200, 100, 0, 0, 0, 255, 9, 9, 9, 255, 255, 255, 70, 80, 90];
 /** The chunk of a picture of 3×2 pixels, without loss. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DataError } from "../../errors.ts";
-import { createDraws } from "../augment/randomStreams.ts";
+import { createDraws } from "../augment/randomChanges.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { createFit, type Fit, fitNames, fitProblem, fitSchema, frameOf, frameSizeOf, placementOf } from "./fit.ts";
 

@@ -9,7 +9,6 @@
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 import { isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
-import { anywhere, centre, randomPart, scaledTo } from "./windows.ts";
 
 const shorterSide = z.int().positive();
 const range = z
@@ -233,4 +232,57 @@ export function fitProblem(fit: Fit, { width, height }: PixelSize): string | und
 
 function stretched(window: Rectangle, size: PixelSize): Placement {
   return { window, size, left: 0, top: 0 };
+}
+
+type Range = readonly [low: number, high: number];
+
+/** The shorter side at `side`, the longer in proportion, cut to whole pixels. Source: torchvision, functional._compute_resized_output_size. */
+function scaledTo(side: number, { width, height }: PixelSize): PixelSize {
+  if (width <= height) return { width: side, height: Math.floor((side * height) / width) };
+  return { width: Math.floor((side * width) / height), height: side };
+}
+
+/** The window of a size in the middle; an odd pixel goes to the right or left as Python rounds halves, to even. Source: torchvision, functional.center_crop. */
+function centre(whole: PixelSize, { width, height }: PixelSize): Rectangle {
+  return { left: roundEven((whole.width - width) / 2), top: roundEven((whole.height - height) / 2), width, height };
+}
+
+/** A window of a size at a random place; two draws. */
+function anywhere(whole: PixelSize, { width, height }: PixelSize, draw: () => number): Rectangle {
+  const top = Math.floor(draw() * (whole.height - height + 1));
+  const left = Math.floor(draw() * (whole.width - width + 1));
+  return { left, top, width, height };
+}
+
+const ATTEMPTS = 10;
+
+/**
+ * A window with a random share of the area, within `scale`, and a random ratio of width to height, within `ratio`; the largest central one after
+ * ten attempts that do not fit. Source: torchvision, RandomResizedCrop.get_params.
+ */
+function randomPart(
+  { scale, ratio }: { readonly scale: Range; readonly ratio: Range },
+  whole: PixelSize,
+  draw: () => number,
+): Rectangle {
+  const [low, high] = [Math.log(ratio[0]), Math.log(ratio[1])];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const area = whole.width * whole.height * (scale[0] + draw() * (scale[1] - scale[0]));
+    const shape = Math.exp(low + draw() * (high - low));
+    const width = roundEven(Math.sqrt(area * shape));
+    const height = roundEven(Math.sqrt(area / shape));
+    if (width < 1 || height < 1 || width > whole.width || height > whole.height) continue;
+    return anywhere(whole, { width, height }, draw);
+  }
+  const shape = whole.width / whole.height;
+  const width = shape > ratio[1] ? Math.max(roundEven(whole.height * ratio[1]), 1) : whole.width;
+  const height = shape < ratio[0] ? Math.max(roundEven(whole.width / ratio[0]), 1) : whole.height;
+  const [left, top] = [Math.floor((whole.width - width) / 2), Math.floor((whole.height - height) / 2)];
+  return { left, top, width, height };
+}
+
+function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor + (floor & 1);
 }

@@ -1,6 +1,5 @@
 /** First step of preprocessing, which can be done ahead: colour channels and size. */
-import { type Image, isSameSize, wholeOf } from "../image.ts";
-import { lumaOf } from "../luma.ts";
+import { type Image, isSameSize, lumaOf, wholeOf } from "../image.ts";
 import { createResizer } from "../resize/resize.ts";
 import type { Filter } from "../resize/taps.ts";
 import { type Fit, frameKeyOf, frameOf, keepsAll } from "./fit.ts";

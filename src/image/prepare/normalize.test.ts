@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createDraws } from "../augment/randomStreams.ts";
+import { createDraws } from "../augment/randomChanges.ts";
 import { createNormalizer, type MeanPlanes, type Patch, type Planes } from "./normalize.ts";
 
 const mean = [0.485, 0.456, 0.406];
