@@ -8,7 +8,7 @@ import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { searchFolder } from "../dataset/folder/folderSearch.ts";
 import { type OddEntry, oddNotes } from "../dataset/folder/skippedFile.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
-import { type StreamedPicture, streamPictures } from "../dataset/pack/imageStream.ts";
+import { type StreamedPicture, streamPictures } from "../dataset/pack/imageWorkers.ts";
 import { DataError } from "../errors.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import type { PlacedLayer } from "../network/network.ts";
