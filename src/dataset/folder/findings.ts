@@ -1,4 +1,8 @@
-/** What can be wrong with a folder of pictures, kind by kind. */
+/** Everything that can be wrong with an image folder: the kinds of finding, and the checks that find them. */
+
+import type { PictureFacts } from "./examine.ts";
+import type { FolderScan, PartName, ScannedPart } from "./folderScan.ts";
+import { extensionOf, formatOfName } from "./imageNames.ts";
 import { type OddReason, oddTitles } from "./skippedFile.ts";
 
 /** A kind of finding, as it is said of all of that kind. */
@@ -12,9 +16,9 @@ export interface FindingKind {
 }
 
 /** The shorter side below which a picture is called tiny, in pixels: less than any common data set has (MNIST: 28). */
-export const tinySide = 16;
+const tinySide = 16;
 /** Largest class ÷ smallest from which classes are called unbalanced. */
-export const unbalancedRatio = 10;
+const unbalancedRatio = 10;
 
 const harmful = (title: string, remedy: string): FindingKind => ({ title, affectsTraining: true, remedy });
 const harmless = (title: string, remedy = ""): FindingKind => ({ title, affectsTraining: false, remedy });
@@ -82,4 +86,146 @@ export interface Finding {
 export function finding(kind: FindingName, paths: readonly string[], message: string): Finding {
   const { affectsTraining, remedy } = findingKinds[kind];
   return { kind, affectsTraining, paths, message, remedy };
+}
+
+/** Findings about parts, classes and odd entries. */
+export function layoutFindings(scan: FolderScan): readonly Finding[] {
+  const { parts, odd } = scan;
+  const filled = parts.filter(hasPictures);
+  return [
+    ...classCount(parts),
+    ...parts.filter((part) => !hasPictures(part)).flatMap(emptyPart),
+    ...filled.flatMap(emptyClasses),
+    ...missingClasses(filled),
+    ...caseOnlyNames(parts),
+    ...parts.slice(0, 1).flatMap(imbalance),
+    ...odd.map(({ path, reason, detail }) => finding(reason, [path], detail)),
+  ];
+}
+
+function hasPictures({ classes }: ScannedPart): boolean {
+  return classes.some(({ pictures }) => pictures.length > 0);
+}
+
+/** The folder of a class, relative to the root. */
+function classFolder({ folder }: ScannedPart, className: string): string {
+  return folder === "" ? className : `${folder}/${className}`;
+}
+
+/** What training takes is the first part. */
+function classCount([training]: readonly ScannedPart[]): readonly Finding[] {
+  const filled = training?.classes.filter(({ pictures }) => pictures.length > 0) ?? [];
+  if (filled.length >= 2) return [];
+  const [only] = filled;
+  return [finding("tooFewClasses", [], only ? `pictures of ${only.name} only` : "no class with pictures")];
+}
+
+function emptyPart({ name, folder }: ScannedPart): readonly Finding[] {
+  return folder === "" ? [] : [finding("emptyPart", [folder], `no picture in a class for ${name}`)];
+}
+
+function emptyClasses(part: ScannedPart): readonly Finding[] {
+  return part.classes
+    .filter(({ pictures }) => pictures.length === 0)
+    .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no picture"));
+}
+
+function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
+  const everywhere = new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)));
+  return parts.flatMap((part) => {
+    const present = new Set(part.classes.map(({ name }) => name));
+    return [...everywhere]
+      .filter((name) => !present.has(name))
+      .map((name) => finding("missingClass", [classFolder(part, name)], "no such folder"));
+  });
+}
+
+function caseOnlyNames(parts: readonly ScannedPart[]): readonly Finding[] {
+  const groups = new Map<string, { readonly name: string; readonly path: string }[]>();
+  for (const part of parts) {
+    for (const { name } of part.classes) {
+      const group = groups.get(name.toLowerCase()) ?? [];
+      group.push({ name, path: classFolder(part, name) });
+      groups.set(name.toLowerCase(), group);
+    }
+  }
+  return [...groups.values()].flatMap((group) => {
+    const names = [...new Set(group.map(({ name }) => name))];
+    const paths = group.map(({ path }) => path);
+    return names.length < 2 ? [] : [finding("caseOnlyNames", paths, `classes ${names.join(", ")}`)];
+  });
+}
+
+function imbalance(part: ScannedPart): readonly Finding[] {
+  const counted = part.classes
+    .map(({ name, pictures }) => ({ name, count: pictures.length }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count);
+  const [largest, smallest] = [counted[0], counted.at(-1)];
+  if (!largest || !smallest || largest.count <= unbalancedRatio * smallest.count) return [];
+  const paths = [largest, smallest].map(({ name }) => classFolder(part, name));
+  const ratio = Math.round(largest.count / smallest.count);
+  return [finding("unbalanced", paths, `${largest.count} and ${smallest.count} pictures, ${ratio} to 1`)];
+}
+
+/** A picture, where it belongs. */
+export interface PlacedPicture {
+  readonly path: string;
+  readonly part: PartName;
+  /** Whether training would hold it out, where it divides the pictures itself. */
+  readonly isHeldOut: boolean;
+  readonly className: string;
+  readonly bytes: number;
+}
+
+/** What kind the error of a file is, by its words; the first that fits. A test holds them against real files. */
+const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
+  [/got an empty file/, "emptyFile"],
+  [/expected a complete |expected an intact |expected a width and a height/, "damaged"],
+  [/of at most \d+ megapixels/, "tooLarge"],
+  [/ image, got |expected a common kind of/, "refusedFormat"],
+];
+
+/** A file that is no picture to train with, by what was said of it. */
+export function badPicture({ path }: PlacedPicture, error: string): Finding {
+  return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
+}
+
+/** What is to be said of a picture that can be read. */
+export function soundPicture({ path }: PlacedPicture, { format, width, height }: PictureFacts): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (Math.min(width, height) < tinySide) findings.push(finding("tiny", [path], `${width}×${height} pixels`));
+  if (formatOfName(path) !== format) {
+    const extension = extensionOf(path);
+    const named = extension === "" ? "no extension" : `the extension .${extension}`;
+    findings.push(finding("wrongExtension", [path], `a ${format} image with ${named}`));
+  }
+  return findings;
+}
+
+/** Pictures whose files have the same content, set by set, in the order of the first of each. */
+export function duplicates(pictures: Iterable<readonly [PlacedPicture, PictureFacts]>): readonly Finding[] {
+  const sets = new Map<string, PlacedPicture[]>();
+  for (const [picture, { hash }] of pictures) {
+    const same = sets.get(hash);
+    if (same) same.push(picture);
+    else sets.set(hash, [picture]);
+  }
+  return [...sets.values()].filter((same) => same.length > 1).flatMap(duplicateSet);
+}
+
+function duplicateSet(same: readonly PlacedPicture[]): readonly Finding[] {
+  const paths = same.map(({ path }) => path);
+  const classNames = [...new Set(same.map(({ className }) => className))];
+  const parts = [...new Set(same.map(({ part }) => part))];
+  const findings: Finding[] = [];
+  if (classNames.length > 1) findings.push(finding("duplicateAcrossClasses", paths, `in ${classNames.join(", ")}`));
+  if (parts.length > 1) findings.push(finding("duplicateAcrossParts", paths, `in ${parts.join(", ")}`));
+  const heldOut = same.filter(({ isHeldOut }) => isHeldOut).length;
+  if (heldOut > 0 && heldOut < same.length) {
+    const sides = `${heldOut} held out and ${same.length - heldOut} trained with, at the usual share and seed`;
+    findings.push(finding("duplicateAcrossDivision", paths, sides));
+  }
+  if (findings.length > 0) return findings;
+  return [finding("duplicateInClass", paths, `${paths.length} files in ${classNames[0]}`)];
 }

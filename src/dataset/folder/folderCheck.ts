@@ -1,11 +1,9 @@
 /** Check of an image folder: every problem it contains. */
 import { join } from "node:path";
 import type { ImageFormat } from "../../image/files/format.ts";
-import type { Examination, Examine, PictureFacts } from "./examination.ts";
-import type { Finding } from "./findings.ts";
+import type { Examination, Examine, PictureFacts } from "./examine.ts";
+import { badPicture, duplicates, type Finding, layoutFindings, type PlacedPicture, soundPicture } from "./findings.ts";
 import type { FolderScan, PartName } from "./folderScan.ts";
-import { badPicture, duplicates, type PlacedPicture, soundPicture } from "./imageFindings.ts";
-import { layoutFindings } from "./layoutFindings.ts";
 import { defaultDivision, divide } from "./splitFolder.ts";
 
 /** Width and height in pixels. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DataError } from "../../errors.ts";
-import { folderContent } from "./folderContent.ts";
+import { folderContent } from "./folderEntries.ts";
 
 let folder: string;
 before(async () => {

@@ -1,7 +1,11 @@
 /** Image folder as a listing; split where it has no train/ and val/. */
+
+import { resolve } from "node:path";
 import { DataError } from "../../errors.ts";
+import type { DatasetSource } from "../dataset.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
+import { loadListing } from "./listedDataset.ts";
 import { firstNames, oddNotes } from "./skippedFile.ts";
 import { type DivideOptions, divide, divisionOf } from "./splitFolder.ts";
 
@@ -159,4 +163,19 @@ function tooFewClasses(root: string, expected: string, { parts, odd }: FolderSca
   return new DataError(
     `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,
   );
+}
+
+/** A folder of pictures with a folder for each class. */
+export function folderSource(path: string): DatasetSource {
+  const folder = resolve(path);
+  return {
+    name: folder,
+    description: `the pictures in ${folder}`,
+    channels: 3,
+    async load(options) {
+      const listing = await listFolder(options.dataDir ?? folder, options);
+      return { ...(await loadListing(listing, options)), name: folder };
+    },
+    locate: async () => folder,
+  };
 }

@@ -8,7 +8,7 @@ import { DataError } from "../../errors.ts";
 import { decodeImage } from "../../image/files/decode.ts";
 import { createFit } from "../../image/prepare/fit.ts";
 import { createFitter, type Fitting } from "../../image/prepare/fitter.ts";
-import { type PictureStreamOptions, type StreamedPicture, streamPictures } from "./imageStream.ts";
+import { type PictureStreamOptions, type StreamedPicture, streamPictures } from "./imageWorkers.ts";
 
 const size = { width: 16, height: 16 };
 const fitting: Fitting = { size: [16, 16], channels: 3, fit: createFit("resize", size), resize: "bilinear" };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Image } from "../../image/image.ts";
 import type { Split } from "../dataset.ts";
 import { type PackPixels, type Place, readPicture, startReading } from "./pixels.ts";
-import type { StoredPicture } from "./table.ts";
+import type { StoredPicture } from "./state.ts";
 
 /** A picture of a split. */
 export interface PackedImage {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
-import { folderSource } from "../folder/folderSource.ts";
+import { folderSource } from "../folder/imageFolder.ts";
 import { cifar10 } from "./cifar10.ts";
 import { datasetNames } from "./datasetNames.ts";
 import { fashionMnist } from "./fashionMnist.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { DataError } from "../../errors.ts";
-import { parseIdx, readIdx } from "./idx.ts";
+import { parseIdx, readIdx } from "./fashionMnist.ts";
 
 let folder: string;
 before(async () => {

@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
 import { byCodePoint } from "../folder/codePoints.ts";
-import { type FolderContent, folderContent } from "../folder/folderContent.ts";
+import { type FolderContent, folderContent } from "../folder/folderEntries.ts";
 import type { ImageListing, ListedImage } from "../folder/imageListing.ts";
 import { loadListing } from "../folder/listedDataset.ts";
-import { findImagenet, type ImagenetFiles, wnidPattern } from "./imagenetFiles.ts";
-import { imagenetClassNames, readSynsets, type Synsets } from "./imagenetNames.ts";
+import {
+  findImagenet,
+  type ImagenetFiles,
+  imagenetClassNames,
+  readSynsets,
+  type Synsets,
+  wnidPattern,
+} from "./imagenetFiles.ts";
 import { readTruth, truthNames } from "./imagenetTruth.ts";
 
 /** ImageNet as of the challenge of 2012. */
