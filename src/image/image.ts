@@ -1,25 +1,25 @@
 /** Images of 8 bits a channel, parts of them, and the luma of a pixel. */
 
-/** A picture: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
+/** An image: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
 export interface Image extends PixelSize {
   /** 1: grey. 3: red, green, blue. */
   readonly channels: 1 | 3;
   readonly data: Uint8Array;
 }
 
-/** Extent of a picture in pixels. */
+/** Extent of an image in pixels. */
 export interface PixelSize {
   readonly width: number;
   readonly height: number;
 }
 
-/** A part of a picture, in its pixels. */
+/** A part of an image, in its pixels. */
 export interface Rectangle extends PixelSize {
   readonly left: number;
   readonly top: number;
 }
 
-/** All of a picture. */
+/** All of an image. */
 export function wholeOf({ width, height }: PixelSize): Rectangle {
   return { left: 0, top: 0, width, height };
 }

@@ -20,8 +20,8 @@ export function examinationOf({ sha256 = "", decoded, error = "" }: ImageOutcome
   return decoded ? { hash: sha256, ...decoded.source } : { error };
 }
 
-/** A picture that can be trained with. */
-export interface PictureFacts {
+/** An image that can be trained with. */
+export interface ImageFacts {
   /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly hash: string;
   /** By its content, whatever its name says. */
@@ -33,7 +33,7 @@ export interface PictureFacts {
 }
 
 /** What a file is, or what is wrong with it. */
-export type Examination = PictureFacts | { readonly error: string };
+export type Examination = ImageFacts | { readonly error: string };
 
 /** A file and what was learnt of it. */
 export interface ExaminedFile {

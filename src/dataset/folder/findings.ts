@@ -1,9 +1,9 @@
 /** Everything that can be wrong with an image folder: the kinds of finding, and the checks that find them. */
 
-import type { PictureFacts } from "./examine.ts";
+import type { ImageFacts } from "./examine.ts";
 import type { FolderScan, PartName, ScannedPart } from "./folderScan.ts";
 import { extensionOf, formatOfName } from "./imageNames.ts";
-import { type OddReason, oddTitles } from "./skippedFile.ts";
+import { type SkipReason, skipTitles } from "./skippedFile.ts";
 
 /** A kind of finding, as it is said of all of that kind. */
 export interface FindingKind {
@@ -15,7 +15,7 @@ export interface FindingKind {
   readonly remedy: string;
 }
 
-/** The shorter side below which a picture is called tiny, in pixels: less than any common data set has (MNIST: 28). */
+/** The shorter side below which an image is called tiny, in pixels: less than any common data set has (MNIST: 28). */
 const tinySide = 16;
 /** Largest class ÷ smallest from which classes are called unbalanced. */
 const unbalancedRatio = 10;
@@ -40,7 +40,7 @@ export const findingKinds = {
   refusedFormat: harmful("pictures in formats that are not read", "Convert them to JPEG or PNG, or take them away."),
   tooLarge: harmful("pictures that are too large", "Make them smaller: the network does not see more."),
   unreadable: harmful("files that cannot be read", "See to their permissions and to the disk, or take them away."),
-  unreadableEntry: harmful(oddTitles.unreadableEntry, "See to permissions, names and links, or take them away."),
+  unreadableEntry: harmful(skipTitles.unreadableEntry, "See to permissions, names and links, or take them away."),
   duplicateAcrossClasses: harmful(
     "the same picture in several classes",
     "Keep each in one class: the others are wrong labels.",
@@ -60,13 +60,13 @@ export const findingKinds = {
   unbalanced: harmless("unbalanced classes", "Rare classes are learnt less well: add pictures of them."),
   tiny: harmless(`pictures with a side below ${tinySide} pixels`, "There is little to see in them: look at them."),
   wrongExtension: harmless("names that promise another format", "They are read by their content all the same."),
-  pictureNamedFolder: harmless(oddTitles.pictureNamedFolder),
-  outsideClass: harmless(oddTitles.outsideClass, "Put pictures into the folder of their class."),
-  special: harmless(oddTitles.special),
-  repeatedFolder: harmless(oddTitles.repeatedFolder),
-  notPicture: harmless(oddTitles.notPicture),
-  hidden: harmless(oddTitles.hidden),
-} as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<OddReason, FindingKind>>;
+  pictureNamedFolder: harmless(skipTitles.pictureNamedFolder),
+  outsideClass: harmless(skipTitles.outsideClass, "Put pictures into the folder of their class."),
+  special: harmless(skipTitles.special),
+  repeatedFolder: harmless(skipTitles.repeatedFolder),
+  notPicture: harmless(skipTitles.notPicture),
+  hidden: harmless(skipTitles.hidden),
+} as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<SkipReason, FindingKind>>;
 
 /** Names every kind of finding; `--json` prints it. */
 export type FindingName = keyof typeof findingKinds;
@@ -88,23 +88,23 @@ export function finding(kind: FindingName, paths: readonly string[], message: st
   return { kind, affectsTraining, paths, message, remedy };
 }
 
-/** Findings about parts, classes and odd entries. */
+/** Findings about parts, classes and skipped files. */
 export function layoutFindings(scan: FolderScan): readonly Finding[] {
-  const { parts, odd } = scan;
-  const filled = parts.filter(hasPictures);
+  const { parts, skipped } = scan;
+  const filled = parts.filter(hasImages);
   return [
     ...classCount(parts),
-    ...parts.filter((part) => !hasPictures(part)).flatMap(emptyPart),
+    ...parts.filter((part) => !hasImages(part)).flatMap(emptyPart),
     ...filled.flatMap(emptyClasses),
     ...missingClasses(filled),
     ...caseOnlyNames(parts),
     ...parts.slice(0, 1).flatMap(imbalance),
-    ...odd.map(({ path, reason, detail }) => finding(reason, [path], detail)),
+    ...skipped.map(({ path, reason, detail }) => finding(reason, [path], detail)),
   ];
 }
 
-function hasPictures({ classes }: ScannedPart): boolean {
-  return classes.some(({ pictures }) => pictures.length > 0);
+function hasImages({ classes }: ScannedPart): boolean {
+  return classes.some(({ images }) => images.length > 0);
 }
 
 /** The folder of a class, relative to the root. */
@@ -114,7 +114,7 @@ function classFolder({ folder }: ScannedPart, className: string): string {
 
 /** What training takes is the first part. */
 function classCount([training]: readonly ScannedPart[]): readonly Finding[] {
-  const filled = training?.classes.filter(({ pictures }) => pictures.length > 0) ?? [];
+  const filled = training?.classes.filter(({ images }) => images.length > 0) ?? [];
   if (filled.length >= 2) return [];
   const [only] = filled;
   return [finding("tooFewClasses", [], only ? `pictures of ${only.name} only` : "no class with pictures")];
@@ -126,7 +126,7 @@ function emptyPart({ name, folder }: ScannedPart): readonly Finding[] {
 
 function emptyClasses(part: ScannedPart): readonly Finding[] {
   return part.classes
-    .filter(({ pictures }) => pictures.length === 0)
+    .filter(({ images }) => images.length === 0)
     .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no picture"));
 }
 
@@ -158,7 +158,7 @@ function caseOnlyNames(parts: readonly ScannedPart[]): readonly Finding[] {
 
 function imbalance(part: ScannedPart): readonly Finding[] {
   const counted = part.classes
-    .map(({ name, pictures }) => ({ name, count: pictures.length }))
+    .map(({ name, images }) => ({ name, count: images.length }))
     .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count);
   const [largest, smallest] = [counted[0], counted.at(-1)];
@@ -168,11 +168,11 @@ function imbalance(part: ScannedPart): readonly Finding[] {
   return [finding("unbalanced", paths, `${largest.count} and ${smallest.count} pictures, ${ratio} to 1`)];
 }
 
-/** A picture, where it belongs. */
-export interface PlacedPicture {
+/** An image, where it belongs. */
+export interface PlacedImage {
   readonly path: string;
   readonly part: PartName;
-  /** Whether training would hold it out, where it divides the pictures itself. */
+  /** Whether training would hold it out, where it divides the images itself. */
   readonly isHeldOut: boolean;
   readonly className: string;
   readonly bytes: number;
@@ -186,13 +186,13 @@ const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/ image, got |expected a common kind of/, "refusedFormat"],
 ];
 
-/** A file that is no picture to train with, by what was said of it. */
-export function badPicture({ path }: PlacedPicture, error: string): Finding {
+/** A file that is no image to train with, by what was said of it. */
+export function unreadableImage({ path }: PlacedImage, error: string): Finding {
   return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
 }
 
-/** What is to be said of a picture that can be read. */
-export function soundPicture({ path }: PlacedPicture, { format, width, height }: PictureFacts): readonly Finding[] {
+/** What is to be said of an image that can be read. */
+export function soundImage({ path }: PlacedImage, { format, width, height }: ImageFacts): readonly Finding[] {
   const findings: Finding[] = [];
   if (Math.min(width, height) < tinySide) findings.push(finding("tiny", [path], `${width}×${height} pixels`));
   if (formatOfName(path) !== format) {
@@ -203,18 +203,18 @@ export function soundPicture({ path }: PlacedPicture, { format, width, height }:
   return findings;
 }
 
-/** Pictures whose files have the same content, set by set, in the order of the first of each. */
-export function duplicates(pictures: Iterable<readonly [PlacedPicture, PictureFacts]>): readonly Finding[] {
-  const sets = new Map<string, PlacedPicture[]>();
-  for (const [picture, { hash }] of pictures) {
+/** Images whose files have the same content, set by set, in the order of the first of each. */
+export function duplicates(images: Iterable<readonly [PlacedImage, ImageFacts]>): readonly Finding[] {
+  const sets = new Map<string, PlacedImage[]>();
+  for (const [image, { hash }] of images) {
     const same = sets.get(hash);
-    if (same) same.push(picture);
-    else sets.set(hash, [picture]);
+    if (same) same.push(image);
+    else sets.set(hash, [image]);
   }
   return [...sets.values()].filter((same) => same.length > 1).flatMap(duplicateSet);
 }
 
-function duplicateSet(same: readonly PlacedPicture[]): readonly Finding[] {
+function duplicateSet(same: readonly PlacedImage[]): readonly Finding[] {
   const paths = same.map(({ path }) => path);
   const classNames = [...new Set(same.map(({ className }) => className))];
   const parts = [...new Set(same.map(({ part }) => part))];

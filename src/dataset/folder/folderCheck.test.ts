@@ -218,8 +218,8 @@ describe("checkFolder: parts and classes", () => {
   });
 
   test("odd entries: those that cannot be read may have been pictures, the others do no harm", async () => {
-    const odd = { "a/notes.txt": "notes", "a/.x": "", "top.png": p5, "a/y.jpg/6.png": p6 } as Files;
-    await withFolder({ ...sound, ...odd }, async (root) => {
+    const skipped = { "a/notes.txt": "notes", "a/.x": "", "top.png": p5, "a/y.jpg/6.png": p6 } as Files;
+    await withFolder({ ...sound, ...skipped }, async (root) => {
       execFileSync("mkfifo", [join(root, "a/pipe.jpg")]);
       execFileSync("ln", ["-s", "..", join(root, "a/loop")]);
       const result = await checkFolder(await scanFolder(root), { examine });

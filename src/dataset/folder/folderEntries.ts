@@ -6,7 +6,7 @@ import { DataError, messageOf } from "../../errors.ts";
 import { recogniseFormat } from "../../image/files/format.ts";
 import { byCodePoint } from "./codePoints.ts";
 import { isHidden } from "./imageNames.ts";
-import type { OddEntry } from "./skippedFile.ts";
+import type { SkippedFile } from "./skippedFile.ts";
 
 /** A regular file, as the system tells of it without opening it. */
 export interface FileEntry {
@@ -23,15 +23,15 @@ export interface FolderEntries {
   /** Paths relative to the root. */
   readonly folders: readonly string[];
   readonly files: readonly FileEntry[];
-  readonly odd: readonly OddEntry[];
+  readonly skipped: readonly SkippedFile[];
 }
 
-type Entry = { readonly folder: string } | { readonly file: FileEntry } | { readonly odd: OddEntry };
+type Entry = { readonly folder: string } | { readonly file: FileEntry } | { readonly skipped: SkippedFile };
 
 /** Entries that the system is asked about at a time. */
 const atATime = 64;
 
-/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is an odd entry. Throws the signal's reason if that is aborted. */
+/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is a skipped file. Throws the signal's reason if that is aborted. */
 export async function listEntries(root: string, folder: string, signal?: AbortSignal): Promise<FolderEntries> {
   const entries: Entry[] = [];
   try {
@@ -43,27 +43,28 @@ export async function listEntries(root: string, folder: string, signal?: AbortSi
     }
   } catch (error) {
     signal?.throwIfAborted();
-    entries.push({ odd: { path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) } });
+    entries.push({ skipped: { path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) } });
   }
   return {
     folders: entries.flatMap((entry) => ("folder" in entry ? entry.folder : [])),
     files: entries.flatMap((entry) => ("file" in entry ? entry.file : [])),
-    odd: entries.flatMap((entry) => ("odd" in entry ? entry.odd : [])),
+    skipped: entries.flatMap((entry) => ("skipped" in entry ? entry.skipped : [])),
   };
 }
 
 async function tellEntry(root: string, folder: string, name: string): Promise<Entry> {
   const path = folder === "" ? name : `${folder}/${name}`;
-  if (isHidden(name)) return { odd: { path, reason: "hidden", detail: "a hidden entry, or one made by the system" } };
+  if (isHidden(name))
+    return { skipped: { path, reason: "hidden", detail: "a hidden entry, or one made by the system" } };
   try {
     const stats = await stat(join(root, path));
     if (stats.isDirectory()) return { folder: path };
-    if (!stats.isFile()) return { odd: { path, reason: "special", detail: specialKind(stats) } };
+    if (!stats.isFile()) return { skipped: { path, reason: "special", detail: specialKind(stats) } };
     return { file: { path, bytes: stats.size, modifiedMs: stats.mtimeMs, changedMs: stats.ctimeMs } };
   } catch (error) {
     // Node.js puts this character where a name is not UTF-8, and then does not find it.
     const detail = name.includes("\ufffd") ? "a name that is not UTF-8" : systemReason(error);
-    return { odd: { path, reason: "unreadableEntry", detail } };
+    return { skipped: { path, reason: "unreadableEntry", detail } };
   }
 }
 
@@ -97,7 +98,7 @@ export interface FolderContent {
   /** Sorted by code point. */
   readonly folders: readonly string[];
   /** Files named .jpg or .jpeg, in capitals or not; sorted by code point. */
-  readonly pictures: readonly string[];
+  readonly images: readonly string[];
   /** How many other files there are. */
   readonly others: number;
 }
@@ -105,17 +106,17 @@ export interface FolderContent {
 /** Looks into a folder, asking the system nothing about files, of which ImageNet has 1.3 million (`listEntries` asks about each). Links count as what they lead to. Throws DataError if it cannot be read. */
 export async function folderContent(folder: string): Promise<FolderContent> {
   try {
-    const [folders, pictures]: [string[], string[]] = [[], []];
+    const [folders, images]: [string[], string[]] = [[], []];
     let others = 0;
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const { name } = entry;
       if (name.startsWith(".")) continue;
       const found = entry.isSymbolicLink() ? await stat(join(folder, name)) : entry;
       if (found.isDirectory()) folders.push(name);
-      else if (/\.jpe?g$/i.test(name)) pictures.push(name);
+      else if (/\.jpe?g$/i.test(name)) images.push(name);
       else others++;
     }
-    return { folders: folders.sort(byCodePoint), pictures: pictures.sort(byCodePoint), others };
+    return { folders: folders.sort(byCodePoint), images: images.sort(byCodePoint), others };
   } catch (error) {
     throw new DataError(`${folder}: cannot be read (${messageOf(error)})`, { cause: error });
   }

@@ -1,14 +1,14 @@
 /** Listing of image files and labels, before any file is opened. */
 import { createHash } from "node:crypto";
 
-/** A picture file with its class. */
+/** An image file with its class. */
 export interface ListedImage {
   /** Relative to the listing's root, with `/` between folders. */
   readonly path: string;
   readonly label: number;
 }
 
-/** A data set of picture files before any of them is opened: what there is, in which class and part. */
+/** A data set of image files before any of them is opened: what there is, in which class and part. */
 export interface ImageListing {
   /** What the data set is called: its own name, or the folder's absolute path. */
   readonly name: string;
@@ -25,7 +25,7 @@ export interface ImageListing {
   readonly notes: readonly string[];
 }
 
-/** A listing with at most so many training and other pictures, evenly taken, so that each class keeps its share. */
+/** A listing with at most so many training and other images, evenly taken, so that each class keeps its share. */
 export function limitListing(
   listing: ImageListing,
   trainLimit: number | undefined,

@@ -13,7 +13,7 @@ const formats: ReadonlyMap<string, ImageFormat> = new Map([
   ["gif", "GIF"],
 ]);
 
-/** Extensions of pictures that are refused: such a file is meant to be a picture, so it is not passed over in silence. */
+/** Extensions of images that are refused: such a file is meant to be an image, so it is not passed over in silence. */
 const refused: ReadonlySet<string> = new Set(
   (
     "avif avifs bmp cr2 cr3 cur dib dng eps exr hdr heic heics heif hif ico j2k jp2 jpf jpx jxl jxr nef " +
@@ -31,8 +31,8 @@ export function formatOfName(path: string): ImageFormat | undefined {
   return formats.get(extensionOf(path));
 }
 
-/** Whether the extension is that of a picture, of a format that is read or not. */
-export function hasPictureName(path: string): boolean {
+/** Whether the extension is that of an image, of a format that is read or not. */
+export function hasImageName(path: string): boolean {
   const extension = extensionOf(path);
   return formats.has(extension) || refused.has(extension);
 }

@@ -1,4 +1,4 @@
-/** What is done to one picture file on the way into a pack, and what comes of it. */
+/** What is done to one image file on the way into a pack, and what comes of it. */
 import { createHash } from "node:crypto";
 import { DataError, messageOf } from "../../errors.ts";
 import { decodeBytes } from "../../image/files/decode.ts";
@@ -25,7 +25,7 @@ export interface WorkedImage {
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
 }
 
-/** The smaller of a picture and the fitted picture, in memory of its own, and its moments. */
+/** The smaller of an image and the fitted image, in memory of its own, and its moments. */
 export interface KeptImage {
   readonly image: Image;
   readonly moments: ColourMoments;
@@ -76,7 +76,7 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
   };
 }
 
-/** The fitter does nothing to what has been through it: the picture, once its colours are right, and the fitted one become the same input. */
+/** The fitter does nothing to what has been through it: the image, once its colours are right, and the fitted one become the same input. */
 function createSmaller(fitting: Fitting): (image: Image) => Image {
   const toColours = createFitter({ ...fitting, fit: { kind: "native" } });
   const toSize = createFitter(fitting);

@@ -7,9 +7,9 @@ import type { Fitting } from "../../image/prepare/fitter.ts";
 import { startOf, threadModule } from "../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
-/** What threads do with a picture, and how many there are. */
+/** What threads do with an image, and how many there are. */
 export interface ImageWorkersOptions {
-  /** Given, pictures come back fitted wherever that makes them smaller. */
+  /** Given, images come back fitted wherever that makes them smaller. */
   readonly fitting?: Fitting | undefined;
   /** Default: one a core. */
   readonly threads?: number | undefined;
@@ -25,7 +25,7 @@ export interface ImageResult {
   readonly outcome: ImageOutcome;
 }
 
-/** Threads that read and decode picture files. */
+/** Threads that read and decode image files. */
 interface ImageWorkers {
   /**
    * Does all jobs, in any order. Jobs are taken as they are needed, and only so many are begun that a consumer who is slow does not
@@ -39,7 +39,7 @@ interface ImageWorkers {
 
 /** So many that while one waits for the disk or for the consumer, others keep a core busy. */
 const CHUNKS_PER_THREAD = 3;
-/** Jobs are sent together up to these, so that messages cost little beside the smallest pictures. */
+/** Jobs are sent together up to these, so that messages cost little beside the smallest images. */
 const CHUNK_BYTES = 256 * 1024;
 const CHUNK_JOBS = 32;
 const USUAL_BYTES = 64 * 1024;
@@ -185,7 +185,7 @@ function createInbox(): Inbox {
 }
 
 /** What came of a file. */
-export type StreamedPicture =
+export type StreamedImage =
   | { readonly path: string; readonly image: Image }
   | {
       readonly path: string;
@@ -194,8 +194,8 @@ export type StreamedPicture =
     };
 
 /** How files are streamed. */
-export interface PictureStreamOptions extends Pick<ImageWorkersOptions, "threads" | "module"> {
-  /** Pictures come no larger than this needs them. */
+export interface ImageStreamOptions extends Pick<ImageWorkersOptions, "threads" | "module"> {
+  /** Images come no larger than this needs them. */
   readonly fitting: Fitting;
   /** So many files are decoded together. */
   readonly atATime: number;
@@ -208,19 +208,19 @@ export interface PictureStreamOptions extends Pick<ImageWorkersOptions, "threads
  *
  * Throws DataError naming the files if a thread dies; the signal's reason if that is aborted.
  */
-export async function* streamPictures(
+export async function* streamImages(
   files: readonly ImageJob[],
-  { fitting, atATime, signal, module, threads = availableParallelism() }: PictureStreamOptions,
-): AsyncGenerator<readonly StreamedPicture[]> {
+  { fitting, atATime, signal, module, threads = availableParallelism() }: ImageStreamOptions,
+): AsyncGenerator<readonly StreamedImage[]> {
   const workers = createImageWorkers({ fitting, module, threads: Math.min(threads, files.length) });
   let next = decodeAll(workers, files.slice(0, atATime), signal);
   try {
     for (let start = 0; start < files.length; start += atATime) {
-      const pictures = await next;
+      const images = await next;
       next = decodeAll(workers, files.slice(start + atATime, start + 2 * atATime), signal);
       // Whoever leaves before they are used need not know that it failed.
       next.catch(() => {});
-      yield pictures;
+      yield images;
     }
   } finally {
     await next.catch(() => {});
@@ -232,11 +232,11 @@ async function decodeAll(
   workers: ImageWorkers,
   files: readonly ImageJob[],
   signal: AbortSignal | undefined,
-): Promise<readonly StreamedPicture[]> {
-  const pictures: StreamedPicture[] = [];
+): Promise<readonly StreamedImage[]> {
+  const images: StreamedImage[] = [];
   for await (const { index, path, outcome } of workers.run(files, signal)) {
     const image = outcome.decoded?.kept?.image;
-    pictures[index] = image ? { path, image } : { path, error: outcome.error ?? "it could not be read" };
+    images[index] = image ? { path, image } : { path, error: outcome.error ?? "it could not be read" };
   }
-  return pictures;
+  return images;
 }

@@ -1,6 +1,6 @@
 /**
- * Pictures of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of a picture is
- * what its fitting leaves of it, or the picture itself where that is smaller.
+ * Images of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of an image is
+ * what its fitting leaves of it, or the image itself where that is smaller.
  */
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
@@ -22,7 +22,7 @@ import { createPackRoom, markUsed, type PackProgress, packLimit } from "./room.t
 import { type PackedImage, packSplit } from "./split.ts";
 import { jobsFor, type ListedFiles, lookAtFiles, openState, type PackState, stampOf, unknownFiles } from "./state.ts";
 
-/** What of pictures is packed, where, and how. */
+/** What of images is packed, where, and how. */
 export interface PackOptions {
   readonly fitting: Fitting;
   /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
@@ -47,20 +47,20 @@ export interface BadImage {
   readonly reason: string;
 }
 
-/** A listing's pictures, ready to be cut into batches. */
+/** A listing's images, ready to be cut into batches. */
 export interface Packed {
   readonly train: Split;
   readonly validation?: Split;
   readonly test: Split;
-  /** 3 if any picture is in colour. */
+  /** 3 if any image is in colour. */
   readonly channels: 1 | 3;
-  /** The size that all stored pictures have, if it is one. */
+  /** The size that all stored images have, if it is one. */
   readonly imageSize: PixelSize | undefined;
-  /** Of the stored training pictures; undefined if there are none. */
+  /** Of the stored training images; undefined if there are none. */
   readonly moments: ColourMoments | undefined;
   /** Files that cannot be read; they are in no split. */
   readonly bad: readonly BadImage[];
-  /** After this, no picture can be read. */
+  /** After this, no image can be read. */
   close(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ const FORMAT = 2;
 export const defaultMaxBad = 0.01;
 
 /**
- * Packs a listing's pictures, as far as that has not been done before: only files that are new or have changed are read.
+ * Packs a listing's images, as far as that has not been done before: only files that are new or have changed are read.
  *
  * Throws DataError if too many files cannot be read, or if there is no room; the signal's reason if that is aborted.
  */

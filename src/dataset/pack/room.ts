@@ -11,7 +11,7 @@ const FREE_SHARE = 0.05;
 const FREE_BYTES = 1e9;
 /** Bytes after which the disk is looked at again: others write to it too. */
 const STEP_BYTES = 64e6;
-/** An estimate counts from so many pictures on, and if it is over by this. */
+/** An estimate counts from so many images on, and if it is over by this. */
 const ESTIMATE_PICTURES = 200;
 const ESTIMATE_MARGIN = 1.25;
 
@@ -38,7 +38,7 @@ export interface PackProgress {
   readonly held: number;
   /** Of those to be added now. */
   readonly more: number;
-  /** Pictures of this call so far, the bytes that they have added, and how many are left. */
+  /** Images of this call so far, the bytes that they have added, and how many are left. */
   readonly done: number;
   readonly added: number;
   readonly left: number;

@@ -51,9 +51,9 @@ export async function lookAtFiles(listing: ImageListing, signal?: AbortSignal): 
 export interface PackState {
   readonly files: PackFiles;
   readonly table: PackTable;
-  /** By position: the number of its picture in the table, or -1. */
+  /** By position: the number of its image in the table, or -1. */
   readonly contents: Int32Array;
-  /** By position, of files without a picture. */
+  /** By position, of files without an image. */
   readonly errors: Map<number, string>;
 }
 
@@ -115,8 +115,8 @@ export function stampOf(
   return { path, size, mtimeMs, ctimeMs };
 }
 
-/** A picture as it lies in a pack. */
-export interface StoredPicture {
+/** An image as it lies in a pack. */
+export interface StoredImage {
   /** Number of the part of the pack that has its pixels. */
   readonly part: number;
   /** In that part's pixels, in bytes. */
@@ -132,8 +132,8 @@ export interface StoredPicture {
 interface PackTable {
   idOf(sha256: string): number | undefined;
   /** `fileBytes` is the size of a file with this content. */
-  add(sha256: string, fileBytes: number, picture: StoredPicture): number;
-  get(id: number): StoredPicture;
+  add(sha256: string, fileBytes: number, picture: StoredImage): number;
+  get(id: number): StoredImage;
   /** The contents of files of these sizes: all that a file of such a size can be the same as. */
   contentsBySize(sizes: ReadonlySet<number>): ReadonlyMap<number, readonly string[]>;
 }
@@ -164,7 +164,7 @@ function createPackTable(): PackTable {
       ids.set(sha256, id);
       return id;
     },
-    get: (id) => pictureOf(rows.subarray(id * ROW, (id + 1) * ROW)),
+    get: (id) => storedImageOf(rows.subarray(id * ROW, (id + 1) * ROW)),
     contentsBySize(sizes) {
       const found = new Map<number, string[]>();
       for (const [sha256, id] of ids) {
@@ -179,7 +179,7 @@ function createPackTable(): PackTable {
   };
 }
 
-function pictureOf(row: Float64Array): StoredPicture {
+function storedImageOf(row: Float64Array): StoredImage {
   const [, part = 0, offset = 0, width = 0, height = 0, ofThree] = row;
   const channels = ofThree === 3 ? 3 : 1;
   const products = MOMENTS + channels;

@@ -8,8 +8,8 @@ import type { View } from "../../image/prepare/views.ts";
 import type { Split } from "../dataset.ts";
 import type { Board } from "./board.ts";
 
-/** How pictures are prepared, as data that threads can be given. */
-export interface PictureOptions {
+/** How images are prepared, as data that threads can be given. */
+export interface RowOptions {
   readonly preprocessing: Preprocessing;
   /** What is random in training. Default: nothing. */
   readonly random?:
@@ -32,7 +32,7 @@ export interface PreparationJob {
   readonly images: Float32Array;
 }
 
-/** Prepares one picture into `target` from `offset` on; `use` is the number of this use of a picture in the epoch. */
+/** Prepares one image into `target` from `offset` on; `use` is the number of this use of an image in the epoch. */
 export type RowPreparer = (
   image: Image,
   use: number,
@@ -43,7 +43,7 @@ export type RowPreparer = (
 ) => void;
 
 /** What every thread has of its own. */
-export function createRowPreparer({ preprocessing, random }: PictureOptions): RowPreparer {
+export function createRowPreparer({ preprocessing, random }: RowOptions): RowPreparer {
   const changes = random && createRandomChanges(random.augmentation, random.seed, random.colours);
   const asInEvaluation = createPreprocessor(preprocessing);
   const asInTraining = changes ? createPreprocessor(preprocessing, changes) : asInEvaluation;
@@ -54,7 +54,7 @@ export function createRowPreparer({ preprocessing, random }: PictureOptions): Ro
   };
 }
 
-/** Prepares pictures of a board until there are none left to take; a picture that cannot be prepared is left to who offered it. */
+/** Prepares images of a board until there are none left to take; an image that cannot be prepared is left to who offered it. */
 export function prepareFromBoard(
   board: Board,
   prepare: RowPreparer,

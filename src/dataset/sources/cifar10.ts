@@ -21,7 +21,7 @@ import {
   type Cifar10Parts,
   classNames,
   extent,
-  pictureBytes,
+  imageBytes,
   readArchive,
   readBinaryFiles,
   readSheets,
@@ -84,7 +84,7 @@ function splitOf(parts: readonly Cifar10Part[]): Split {
     },
     image: (index) => {
       const { pixels, row } = place(index);
-      const data = pixels.subarray(row * pictureBytes, (row + 1) * pictureBytes);
+      const data = pixels.subarray(row * imageBytes, (row + 1) * imageBytes);
       return { width: extent, height: extent, channels: 3, data };
     },
   };

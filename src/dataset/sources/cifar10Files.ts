@@ -19,11 +19,11 @@ export const classNames: readonly string[] = [
   "truck",
 ];
 
-/** Height and width of every picture. */
+/** Height and width of every image. */
 export const extent = 32;
-/** Of a picture: 32 rows, 32 columns, red, green, blue. */
-export const pictureBytes = 3 * extent * extent;
-/** Of the training pictures: the training part is five files, the test part one. */
+/** Of an image: 32 rows, 32 columns, red, green, blue. */
+export const imageBytes = 3 * extent * extent;
+/** Of the training images: the training part is five files, the test part one. */
 const trainParts = 5;
 /** Names of these files, without what the format adds: training files, then the test file. */
 const partNames: readonly string[] = [
@@ -31,13 +31,13 @@ const partNames: readonly string[] = [
   "test_batch",
 ];
 
-/** The pictures of one file. */
+/** The images of one file. */
 export interface Cifar10Part {
   /** What errors call it. */
   readonly name: string;
-  /** Picture after picture, each height × width × (red, green, blue). */
+  /** Image after image, each height × width × (red, green, blue). */
   readonly pixels: Uint8Array;
-  /** One a picture. */
+  /** One an image. */
   readonly labels: Uint8Array;
 }
 
@@ -50,7 +50,7 @@ export interface Cifar10Parts {
 /**
  * The parts, in the order of training files and test file, as training and test part.
  *
- * Throws DataError if one has fewer pictures than another: officially each has 10,000.
+ * Throws DataError if one has fewer images than another: officially each has 10,000.
  */
 function checkedParts(parts: readonly Cifar10Part[]): Cifar10Parts {
   const length = Math.max(...parts.map(({ labels }) => labels.length));
@@ -80,7 +80,7 @@ export const archiveName = "cifar-10-binary.tar.gz";
 export const binaryNames: readonly string[] = partNames.map((name) => `${name}.bin`);
 
 /** Label, then 32×32 red, 32×32 green, 32×32 blue. Source: the data set's site, "Binary version". */
-const recordBytes = 1 + pictureBytes;
+const recordBytes = 1 + imageBytes;
 const planeBytes = extent * extent;
 /** Of every official file. */
 const maxRecords = 10000;
@@ -124,17 +124,17 @@ function parseRecords(name: string, bytes: Uint8Array): Cifar10Part {
     name,
     Uint8Array.from({ length: count }, (_, record) => bytes[record * recordBytes] as number),
   );
-  const planes = new Uint8Array(pictureBytes);
+  const planes = new Uint8Array(imageBytes);
   for (let record = 0; record < count; record++) {
     const start = record * recordBytes + 1;
-    planes.set(bytes.subarray(start, start + pictureBytes));
-    // Pictures move towards the front, where labels were: never over a record that is still to be read.
-    let target = record * pictureBytes;
+    planes.set(bytes.subarray(start, start + imageBytes));
+    // Images move towards the front, where labels were: never over a record that is still to be read.
+    let target = record * imageBytes;
     for (let pixel = 0; pixel < planeBytes; pixel++) {
-      for (let place = pixel; place < pictureBytes; place += planeBytes) bytes[target++] = planes[place] as number;
+      for (let place = pixel; place < imageBytes; place += planeBytes) bytes[target++] = planes[place] as number;
     }
   }
-  return { name, pixels: bytes.subarray(0, count * pictureBytes), labels };
+  return { name, pixels: bytes.subarray(0, count * imageBytes), labels };
 }
 
 /** The npm package whose files these are, version 1.1.1. */
@@ -150,7 +150,7 @@ export const sheetNames: readonly string[] = [...sheets, trainLabels, testLabels
 /** Reads them from a folder. Throws DataError naming the file that is damaged or does not fit the others. */
 export async function readSheets(folder: string): Promise<Cifar10Parts> {
   const pixels = await Promise.all(sheets.map((sheet) => readSheet(join(folder, sheet))));
-  const counts = pixels.map(({ length }) => length / pictureBytes);
+  const counts = pixels.map(({ length }) => length / imageBytes);
   const total = counts.slice(0, trainParts).reduce((sum, count) => sum + count, 0);
   const train = await readLabels(join(folder, trainLabels), total);
   const test = await readLabels(join(folder, testLabels), counts[trainParts] as number);
@@ -162,7 +162,7 @@ export async function readSheets(folder: string): Promise<Cifar10Parts> {
   return checkedParts(parts);
 }
 
-/** The pixels of a sheet: a row is a picture, its own rows one behind the other, red, green and blue side by side. */
+/** The pixels of a sheet: a row is an image, its own rows one behind the other, red, green and blue side by side. */
 async function readSheet(path: string): Promise<Uint8Array> {
   // Loaded here, so that the other data sets and forms are read where there is no native decoder.
   const { decodeImage } = await import("../../image/files/decode.ts");

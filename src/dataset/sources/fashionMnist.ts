@@ -33,7 +33,7 @@ const classNames: readonly string[] = [
 const mean = 0.2860405969887955;
 const deviation = 0.35302424451492237;
 
-/** Height and width of every picture. */
+/** Height and width of every image. */
 const extent = 28;
 
 /** Fashion-MNIST. Source: Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking". */

@@ -13,7 +13,7 @@ import { unpackTarGz } from "../download/tar.ts";
 import { type FolderPurpose, listFolder } from "../folder/imageFolder.ts";
 import type { ImageListing } from "../folder/imageListing.ts";
 import { loadListing } from "../folder/listedDataset.ts";
-import { divisionOf } from "../folder/splitFolder.ts";
+import { splitOptionsOf } from "../folder/splitFolder.ts";
 
 /** TensorFlow's flower photos. They come in one part: a share of each class is held out. */
 export const flowers: DatasetSource = {
@@ -29,11 +29,11 @@ export const flowers: DatasetSource = {
  * Lists the photos in `dataDir` if given, else in the user's cache, after a download if need be. In either place: the archive, the folder
  * `flower_photos` from it, or that folder's own folders. An archive is unpacked once, into the cache.
  *
- * Throws DataError with the remedy if they cannot be had, or naming the folder that has no pictures; ConfigError if the
+ * Throws DataError with the remedy if they cannot be had, or naming the folder that has no images; ConfigError if the
  * share is not between 0 and 1.
  */
 export async function listFlowers(options: FlowersFilesOptions & FolderPurpose = {}): Promise<ImageListing> {
-  divisionOf({ validationShare: options.validationShare, seed: options.seed }); // Before a download.
+  splitOptionsOf({ validationShare: options.validationShare, seed: options.seed }); // Before a download.
   const listing = await listFolder(await obtainFlowers(options), options);
   const counts = new Map<string, number>();
   for (const { label } of [...listing.train, ...listing.test]) {
@@ -46,7 +46,7 @@ export async function listFlowers(options: FlowersFilesOptions & FolderPurpose =
 }
 
 /**
- * Pictures of each class, by the folder's name. Source: the archive of `officialArchive`; 3,670 in all, as TensorFlow
+ * Images of each class, by the folder's name. Source: the archive of `officialArchive`; 3,670 in all, as TensorFlow
  * Datasets' catalogue says (tf_flowers 3.0.1).
  */
 const publishedCounts: Readonly<Record<string, number>> = {
@@ -73,7 +73,7 @@ const officialArchive: Archive = {
 const archiveName = "flower_photos.tgz";
 /** What the archive's files lie in. */
 const archiveFolder = "flower_photos";
-/** A picture of the archive has less than a hundredth of it. */
+/** An image of the archive has less than a hundredth of it. */
 const maxBytes = 1 << 26;
 
 /** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
@@ -89,7 +89,7 @@ interface Found {
   readonly archivePath?: string;
 }
 
-/** The folder on this machine that the pictures, or else their archive, lie in, or undefined; never downloads. */
+/** The folder on this machine that the images, or else their archive, lie in, or undefined; never downloads. */
 export async function locateFlowers(options: FlowersFilesOptions): Promise<string | undefined> {
   const place = searchedFolder(options);
   const { root, archivePath } = await look(place);
@@ -155,7 +155,7 @@ async function unpacked(archivePath: string, folder: string, { signal }: Dataset
   return folder;
 }
 
-/** Pictures of the classes, and the licence; without the outer folder. */
+/** Images of the classes, and the licence; without the outer folder. */
 function placeOf(name: string): string | undefined {
   const [, place, className] = /^(?:\.\/)?flower_photos\/(LICENSE\.txt|(\w+)\/[\w-][\w.-]*\.jpe?g)$/.exec(name) ?? [];
   return className === undefined || flowerClasses.includes(className) ? place : undefined;

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { DataError, messageOf } from "../../errors.ts";
 
-/** Where ImageNet's pictures and the text files about them lie. */
+/** Where ImageNet's images and the text files about them lie. */
 export interface ImagenetFiles {
   /** Absolute path of the folder that holds `train` and `val`. */
   readonly root: string;

@@ -5,10 +5,10 @@ import { inflateSync } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
 import { findText, type ImagenetFiles, readLines, type Synsets } from "./imagenetFiles.ts";
 
-/** The classes of validation pictures that lie in one folder. */
+/** The classes of validation images that lie in one folder. */
 export interface GroundTruth {
   readonly file: string;
-  /** WNIDs by the picture's file name without its ending. */
+  /** WNIDs by the image's file name without its ending. */
   readonly wnids: ReadonlyMap<string, string>;
 }
 
@@ -20,7 +20,7 @@ export interface Numbering {
   readonly synsets: Synsets | undefined;
 }
 
-/** A picture's name without its ending, and its WNID: whatever a line does not give is undefined. */
+/** An image's name without its ending, and its WNID: whatever a line does not give is undefined. */
 type Entry = readonly [name: string | undefined, wnid: string | undefined];
 
 /** Classes of ILSVRC 2012. */
@@ -42,7 +42,7 @@ export async function readTruth(numbering: Numbering): Promise<GroundTruth | und
   return undefined;
 }
 
-/** Kaggle's: a header, then picture, class and box, once more for each further box. */
+/** Kaggle's: a header, then image, class and box, once more for each further box. */
 async function readKaggle(file: string): Promise<ReadonlyMap<string, string>> {
   const parse = (line: string): Entry => {
     const [, name, wnid] = /^(\w+),(n\d{8})(?: |$)/.exec(line) ?? [];
@@ -70,7 +70,7 @@ async function readCaffe(
   return entriesOf(file, `"ILSVRC2012_val_00000001.JPEG 65", the number from 0 to ${sorted.length - 1}`, parse);
 }
 
-/** The development kit's: a number for each picture in turn; meta.mat says which class has it. */
+/** The development kit's: a number for each image in turn; meta.mat says which class has it. */
 async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<string, string>> {
   const meta = await findText(files, "meta.mat");
   if (meta === undefined) {
@@ -88,7 +88,7 @@ async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<
   return entriesOf(file, `the ILSVRC2012_ID of a class in ${meta}`, parse);
 }
 
-/** The entries of all lines but the header. Throws DataError if a line is not as `expected`, or a picture comes twice. */
+/** The entries of all lines but the header. Throws DataError if a line is not as `expected`, or an image comes twice. */
 async function entriesOf(
   file: string,
   expected: string,

@@ -1,4 +1,4 @@
-/** What is done to training pictures besides the random crop that belongs to their fit, as data. */
+/** What is done to training images besides the random crop that belongs to their fit, as data. */
 import { z } from "zod";
 
 const factor = z.number().min(0).max(1);

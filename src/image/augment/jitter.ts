@@ -43,7 +43,7 @@ export function createJitter(strength: Strength): Jitter {
 }
 
 /**
- * The four recolourings, each equal to Pillow's to the bit: by ImageEnhance a blend of the picture with black, with its mean
+ * The four recolourings, each equal to Pillow's to the bit: by ImageEnhance a blend of the image with black, with its mean
  * luma, with its luma: from + factor · (to − from) in float32, cut to a whole number and to 0 … 255. Grey has no saturation
  * or hue to change. Source: Pillow, src/libImaging/Blend.c.
  */

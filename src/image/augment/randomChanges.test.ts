@@ -7,7 +7,7 @@ import type { Patch } from "../prepare/normalize.ts";
 import { createPreprocessor, type Preprocessing } from "../prepare/preprocess.ts";
 import { type Augmentation, augmentationNames, augmentationSchema, usualAugmentation } from "./augmentation.ts";
 import type { PrincipalColours } from "./lighting.ts";
-import { createDraws, createRandomChanges, type Draws, eraseRectangle } from "./randomChanges.ts";
+import { createRandomChanges, createRandomNumbers, eraseRectangle, type RandomNumbers } from "./randomChanges.ts";
 
 const photo = await decodeImage("test/golden/raccoon.jpg");
 const size = { width: 64, height: 48 };
@@ -36,7 +36,7 @@ const patch: Patch = {
   flip: false,
 };
 
-/** All that is drawn for one use of a picture, as data. */
+/** All that is drawn for one use of an image, as data. */
 function changesOf(augmentation: Augmentation, epoch: number, index: number) {
   const changes = createRandomChanges(augmentation, 1, colours);
   changes.begin(epoch, index);
@@ -119,7 +119,7 @@ describe("createRandomChanges", () => {
   });
 });
 
-describe("random changes of whole pictures", () => {
+describe("random changes of whole images", () => {
   const side = 48;
   const pictures = [photo, { width: 90, height: 100, channels: 1, data: photo.data.subarray(0, 9000) } as const];
 
@@ -129,7 +129,7 @@ describe("random changes of whole pictures", () => {
     return { size: [side, side], channels: 3, fit, resize: "bilinear", ...scale };
   }
 
-  test("same bits in any order of pictures, whatever the fit", () => {
+  test("same bits in any order of images, whatever the fit", () => {
     for (const name of fitNames.filter((fit) => fit !== "native")) {
       const changes = createRandomChanges(all, 3, colours);
       const prepare = createPreprocessor(preprocessing(name), changes);
@@ -196,11 +196,11 @@ describe("eraseRectangle", () => {
   });
 
   test("inside, smaller than the whole, with areas and shapes within their limits", () => {
-    const draws = createDraws(1, "erase.test");
+    const numbers = createRandomNumbers(1, "erase.test");
     const shares: number[] = [];
     for (let i = 0; i < 4000; i++) {
-      draws.begin(0, i);
-      const rectangle = eraseRectangle(whole, draws.uniform);
+      numbers.begin(0, i);
+      const rectangle = eraseRectangle(whole, numbers.uniform);
       assert.ok(rectangle);
       const { left, top, width, height } = rectangle;
       assert.ok(left >= 0 && top >= 0 && width < whole.width && height < whole.height);
@@ -216,9 +216,9 @@ describe("eraseRectangle", () => {
   });
 });
 
-function some(draws: Draws, epoch: number, index: number, count = 40): number[] {
-  draws.begin(epoch, index);
-  return Array.from({ length: count }, () => draws.uniform());
+function some(numbers: RandomNumbers, epoch: number, index: number, count = 40): number[] {
+  numbers.begin(epoch, index);
+  return Array.from({ length: count }, () => numbers.uniform());
 }
 
 describe("createDraws", () => {
@@ -231,28 +231,28 @@ describe("createDraws", () => {
       const words = new Uint32Array(40);
       fillWords(randomStream(9, "augment:flip"), epoch, words, { first: 64 * index });
       const expected = Array.from(words, (word) => word / 2 ** 32);
-      assert.deepEqual(some(createDraws(9, "flip"), epoch, index), expected);
+      assert.deepEqual(some(createRandomNumbers(9, "flip"), epoch, index), expected);
     }
   });
 
   test("the same whatever came before, and different for each seed, purpose, epoch and index", () => {
     const uses = Array.from({ length: 60 }, (_, i) => [Math.floor(i / 20), i % 20] as const);
-    const draws = createDraws(1, "crop");
-    const forward = uses.map(([epoch, index]) => some(draws, epoch, index));
+    const numbers = createRandomNumbers(1, "crop");
+    const forward = uses.map(([epoch, index]) => some(numbers, epoch, index));
     // Other numbers of draws in between, the other way round.
     const backward = uses.toReversed().map(([epoch, index], i) => {
-      some(draws, index, epoch, i);
-      return some(draws, epoch, index);
+      some(numbers, index, epoch, i);
+      return some(numbers, epoch, index);
     });
     assert.deepEqual(backward.toReversed(), forward);
-    const others = [some(createDraws(2, "crop"), 0, 0), some(createDraws(1, "flip"), 0, 0)];
+    const others = [some(createRandomNumbers(2, "crop"), 0, 0), some(createRandomNumbers(1, "flip"), 0, 0)];
     const all = [...forward, ...others].flat();
     assert.equal(new Set(all).size, all.length);
   });
 
   test("uniform: mean, variance and tenths", () => {
-    const draws = createDraws(4, "uniform");
-    const values = Array.from({ length: 5000 }, (_, i) => some(draws, 0, i, 4)).flat();
+    const numbers = createRandomNumbers(4, "uniform");
+    const values = Array.from({ length: 5000 }, (_, i) => some(numbers, 0, i, 4)).flat();
     const tenths = new Array<number>(10).fill(0);
     for (const value of values) tenths[Math.floor(value * 10)] = (tenths[Math.floor(value * 10)] as number) + 1;
     // 2000 each, standard deviation 42; five of them.
@@ -264,11 +264,11 @@ describe("createDraws", () => {
   });
 
   test("gaussian: moments of N(0, 1)", () => {
-    const draws = createDraws(4, "gaussian");
+    const numbers = createRandomNumbers(4, "gaussian");
     const values = Array.from({ length: 20000 }, (_, i) => {
-      draws.begin(0, i);
-      draws.gaussian();
-      return draws.gaussian();
+      numbers.begin(0, i);
+      numbers.gaussian();
+      return numbers.gaussian();
     });
     // Deviations of these means: 1, √2, √15 and √96 over √20000; five of them.
     const bounds = [1, Math.sqrt(2), Math.sqrt(15), Math.sqrt(96)].map((d) => (5 * d) / Math.sqrt(20000));

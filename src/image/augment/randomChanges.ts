@@ -9,9 +9,9 @@ import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
 
-/** What is random in one use of a training picture: a function of (seed, epoch, index) and nothing else. */
+/** What is random in one use of a training image: a function of (seed, epoch, index) and nothing else. */
 export interface RandomChanges {
-  /** What follows is for use `index` of a picture in an epoch. */
+  /** What follows is for use `index` of an image in an epoch. */
   begin(epoch: number, index: number): void;
   /** For the window that the fit takes. */
   readonly crop: Draw;
@@ -35,29 +35,31 @@ export function createRandomChanges(
 ): RandomChanges {
   const { flip = 0, shift = 0, lighting, jitter, erase = 0 } = augmentation;
   const purposes = ["crop", "flip", "shift", "lighting", "jitter", "erase"] as const;
-  const draws = Object.fromEntries(purposes.map((purpose) => [purpose, createDraws(seed, purpose)])) as {
-    readonly [P in (typeof purposes)[number]]: Draws;
+  const randomStreams = Object.fromEntries(
+    purposes.map((purpose) => [purpose, createRandomNumbers(seed, purpose)]),
+  ) as {
+    readonly [P in (typeof purposes)[number]]: RandomNumbers;
   };
   const recolour = jitter && createJitter(jitter);
   const memory = growing();
   return {
     begin(epoch, index) {
-      for (const purpose of purposes) draws[purpose].begin(epoch, index);
+      for (const purpose of purposes) randomStreams[purpose].begin(epoch, index);
     },
-    crop: draws.crop.uniform,
+    crop: randomStreams.crop.uniform,
     change(given, size) {
       let patch = given;
       if (recolour) {
         patch = copyOf(given, memory(given.width * given.height * given.channels));
-        recolour(patch.data, patch.channels, draws.jitter.uniform);
+        recolour(patch.data, patch.channels, randomStreams.jitter.uniform);
       }
-      if (shift > 0) patch = moved(patch, size, shift, draws.shift.uniform);
-      return flip > 0 && draws.flip.uniform() < flip ? { ...patch, flip: true } : patch;
+      if (shift > 0) patch = moved(patch, size, shift, randomStreams.shift.uniform);
+      return flip > 0 && randomStreams.flip.uniform() < flip ? { ...patch, flip: true } : patch;
     },
-    noise: () => (lighting && colours ? lightingNoise(colours, lighting, draws.lighting.gaussian) : undefined),
+    noise: () => (lighting && colours ? lightingNoise(colours, lighting, randomStreams.lighting.gaussian) : undefined),
     erase(planes) {
-      if (erase === 0 || draws.erase.uniform() >= erase) return;
-      const rectangle = eraseRectangle(planes, draws.erase.uniform);
+      if (erase === 0 || randomStreams.erase.uniform() >= erase) return;
+      const rectangle = eraseRectangle(planes, randomStreams.erase.uniform);
       if (!rectangle) return;
       const { target, offset, channels, width, height } = planes;
       for (let row = 0; row < channels * rectangle.height; row++) {
@@ -92,7 +94,7 @@ function slide(from: number, extent: number, to: number, limit: number, share: n
   return { from: from + start - moved, extent: end - start, to: start };
 }
 
-/** The same patch of a picture that has no other pixels, in `memory`. */
+/** The same patch of an image that has no other pixels, in `memory`. */
 function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
   const { data, rowBytes, channels, left, top, width, height, dataLeft, dataTop } = patch;
   for (let y = 0; y < height; y++) {
@@ -123,9 +125,9 @@ export function eraseRectangle(size: PixelSize, draw: Draw): Rectangle | undefin
   return undefined;
 }
 
-/** Numbers for one use of a picture: a function of (seed, purpose, epoch, index) and of how many were drawn before. */
-export interface Draws {
-  /** What follows is for this use of a picture. */
+/** Numbers for one use of an image: a function of (seed, purpose, epoch, index) and of how many were drawn before. */
+export interface RandomNumbers {
+  /** What follows is for this use of an image. */
   begin(epoch: number, index: number): void;
   /** In [0, 1). */
   uniform(): number;
@@ -139,7 +141,7 @@ const WORDS = 64;
 const CHUNK = 8;
 
 /** The draws for a purpose such as `"flip"`: the same whatever is drawn for others. */
-export function createDraws(seed: number, purpose: string): Draws {
+export function createRandomNumbers(seed: number, purpose: string): RandomNumbers {
   const stream = randomStream(seed, `augment:${purpose}`);
   const words = new Uint32Array(CHUNK);
   let [epoch, index, used] = [0, 0, 0];

@@ -72,7 +72,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
   const channels = lacking.size === 1 ? 1 : 3;
   return {
     header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientation ?? 1 },
-    // What stands behind may be a map of gains by which decoders make another picture of this one.
+    // What stands behind may be a map of gains by which decoders make another image of this one.
     frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height },
   };
 }

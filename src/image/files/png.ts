@@ -74,7 +74,7 @@ function png(chunks: readonly { readonly whole: Uint8Array }[]): Pick<Frame, "by
   return { bytes: Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks.map(({ whole }) => whole)]) };
 }
 
-/** A picture of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
+/** An image of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
 function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick<Frame, "bytes" | "palette"> {
   const ihdr = Buffer.from((first as Chunk).whole);
   ihdr[8 + 9] = GREY as number;

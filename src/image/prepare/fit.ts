@@ -1,6 +1,6 @@
 /**
- * How pictures of any size and shape are fitted to a network's input, in two steps. First the whole picture is resized, and a part of that kept:
- * the same for training and evaluation, and all that is needed of the picture from then on. Then a window of that becomes the input, drawn anew each
+ * How images of any size and shape are fitted to a network's input, in two steps. First the whole image is resized, and a part of that kept:
+ * the same for training and evaluation, and all that is needed of the image from then on. Then a window of that becomes the input, drawn anew each
  * time in training. Longer than other files: all fits stand side by side.
  *
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop). Longer than other files: all that a
@@ -22,20 +22,20 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("resize") }),
   /** The shorter side to `shorterSide`, the central square of that; then a crop of the input's size. Source: Krizhevsky et al. 2012, §2 and §4.1. */
   z.strictObject({ kind: z.literal("crop"), shorterSide }),
-  /** All of the picture in its own shape, as large as fits into the input, in its middle; what is left is the mean colour. */
+  /** All of the image in its own shape, as large as fits into the input, in its middle; what is left is the mean colour. */
   z.strictObject({ kind: z.literal("pad") }),
   /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
-  /** As it is: the network is built for the pictures' own size. */
+  /** As it is: the network is built for the images' own size. */
   z.strictObject({ kind: z.literal("native") }),
 ]);
 
-/** How pictures are fitted, with its numbers. Plain JSON. */
+/** How images are fitted, with its numbers. Plain JSON. */
 export type Fit = z.infer<typeof fitSchema>;
 /** What `--fit` takes. */
 export type FitName = Fit["kind"];
 
-/** The size that a whole picture is resized to, and the part of that which is kept. */
+/** The size that a whole image is resized to, and the part of that which is kept. */
 export interface Frame {
   readonly scaled: PixelSize;
   readonly kept: Rectangle;
@@ -58,22 +58,22 @@ interface FitKind<F extends Fit> {
   /** With its usual numbers. */
   create(size: PixelSize): F;
   /** `size` is the input's. */
-  frame(fit: F, size: PixelSize, picture: PixelSize): Frame;
+  frame(fit: F, size: PixelSize, image: PixelSize): Frame;
   /** Where the kept part goes in evaluation; in training too, if `draw` is not used. */
   place(fit: F, size: PixelSize, kept: PixelSize, draw: Draw | undefined): Placement;
   /** The size of every kept part, if they have one. */
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
-  /** Whether what is kept of a picture is, or can be, larger than the input, which then is a window of it unscaled. */
+  /** Whether what is kept of an image is, or can be, larger than the input, which then is a window of it unscaled. */
   keepsMore(fit: F, size: PixelSize): boolean;
-  /** Whether pictures are kept as they are, whatever their size. */
+  /** Whether images are kept as they are, whatever their size. */
   readonly keepsAll: boolean;
-  /** All that `frame` depends on, besides the picture. */
+  /** All that `frame` depends on, besides the image. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
   /** Whether the input must be square. */
   readonly isSquare: boolean;
 }
 
-/** Of a picture that is longer than so many times its shorter side, the middle is drawn from: what is kept of any picture is bounded. */
+/** Of an image that is longer than so many times its shorter side, the middle is drawn from: what is kept of any image is bounded. */
 const LONGEST = 4;
 
 type FitKinds = { readonly [K in FitName]: FitKind<Extract<Fit, { readonly kind: K }>> };
@@ -99,8 +99,8 @@ const kinds: FitKinds = {
   crop: {
     description: "shorter side to 256, central square, a crop of that: the paper's",
     create: (size) => ({ kind: "crop", shorterSide: frameSide(size) }),
-    frame: ({ shorterSide }, _size, picture) => {
-      const scaled = scaledTo(shorterSide, picture);
+    frame: ({ shorterSide }, _size, image) => {
+      const scaled = scaledTo(shorterSide, image);
       return { scaled, kept: centre(scaled, { width: shorterSide, height: shorterSide }) };
     },
     place: (_fit, size, kept, draw) => stretched(draw ? anywhere(kept, size, draw) : centre(kept, size), size),
@@ -113,10 +113,10 @@ const kinds: FitKinds = {
   pad: {
     description: "whole and undistorted, the rest in the mean colour (letterbox)",
     create: () => ({ kind: "pad" }),
-    frame: (_fit, size, picture) => {
-      const scale = Math.min(size.width / picture.width, size.height / picture.height);
+    frame: (_fit, size, image) => {
+      const scale = Math.min(size.width / image.width, size.height / image.height);
       const side = (extent: number, limit: number) => Math.min(Math.max(Math.round(extent * scale), 1), limit);
-      const scaled = { width: side(picture.width, size.width), height: side(picture.height, size.height) };
+      const scaled = { width: side(image.width, size.width), height: side(image.height, size.height) };
       return { scaled, kept: wholeOf(scaled) };
     },
     place: (_fit, size, kept) => {
@@ -137,8 +137,8 @@ const kinds: FitKinds = {
       scale: [0.08, 1],
       ratio: [3 / 4, 4 / 3],
     }),
-    frame: ({ shorterSide }, _size, picture) => {
-      const scaled = scaledTo(shorterSide, picture);
+    frame: ({ shorterSide }, _size, image) => {
+      const scaled = scaledTo(shorterSide, image);
       const side = (extent: number) => Math.min(extent, LONGEST * shorterSide);
       return { scaled, kept: centre(scaled, { width: side(scaled.width), height: side(scaled.height) }) };
     },
@@ -151,13 +151,13 @@ const kinds: FitKinds = {
     isSquare: true,
   },
   native: {
-    description: "as it is: the network is built for the pictures' own size",
+    description: "as it is: the network is built for the images' own size",
     create: () => ({ kind: "native" }),
-    frame: (_fit, _size, picture) => ({ scaled: picture, kept: wholeOf(picture) }),
+    frame: (_fit, _size, image) => ({ scaled: image, kept: wholeOf(image) }),
     place(_fit, size, kept) {
       if (isSameSize(kept, size)) return stretched(wholeOf(kept), size);
       throw new DataError(
-        `fit native: expected a picture of ${size.width}×${size.height} pixels, got ${kept.width}×${kept.height}; ` +
+        `fit native: expected an image of ${size.width}×${size.height} pixels, got ${kept.width}×${kept.height}; ` +
           "give it that size, or train with another --fit",
       );
     },
@@ -188,11 +188,11 @@ function kindOf<F extends Fit>(fit: F): FitKind<F> {
 }
 
 /**
- * The first step. It does nothing to a picture that has been through it: the frame of what was kept is all of it, at its
+ * The first step. It does nothing to an image that has been through it: the frame of what was kept is all of it, at its
  * size.
  */
-export function frameOf(fit: Fit, size: PixelSize, picture: PixelSize): Frame {
-  return kindOf(fit).frame(fit, size, picture);
+export function frameOf(fit: Fit, size: PixelSize, image: PixelSize): Frame {
+  return kindOf(fit).frame(fit, size, image);
 }
 
 /** The second step; random where `draw` is given. */
@@ -200,22 +200,22 @@ export function placementOf(fit: Fit, size: PixelSize, kept: PixelSize, draw?: D
   return kindOf(fit).place(fit, size, kept, draw);
 }
 
-/** The size of what is kept of every picture, or undefined where that depends on the picture. */
+/** The size of what is kept of every image, or undefined where that depends on the image. */
 export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
   return kindOf(fit).frameSize(fit, size);
 }
 
-/** Whether what is kept of a picture can be larger than the input, so that there are other windows of it than the one in evaluation. */
+/** Whether what is kept of an image can be larger than the input, so that there are other windows of it than the one in evaluation. */
 export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
   return kindOf(fit).keepsMore(fit, size);
 }
 
-/** Whether the first step keeps every picture as it is, whatever its size. */
+/** Whether the first step keeps every image as it is, whatever its size. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
 }
 
-/** Equal for fits whose first step does the same to every picture. */
+/** Equal for fits whose first step does the same to every image. */
 export function frameKeyOf(fit: Fit, size: PixelSize): string {
   return [fit.kind, ...kindOf(fit).frameNumbers(fit, size)].join("-");
 }

@@ -1,7 +1,7 @@
 /** Mean, deviation and covariance of colours. */
 import type { Image } from "../image.ts";
 
-/** Means of a set of pictures' colours and of their products, each picture counting alike; levels on the scale of 0 to 1. */
+/** Means of a set of images' colours and of their products, each image counting alike; levels on the scale of 0 to 1. */
 export interface ColourMoments {
   /** One a channel. */
   readonly mean: readonly number[];
@@ -9,7 +9,7 @@ export interface ColourMoments {
   readonly products: readonly number[];
 }
 
-/** Of one picture. The sums are exact whole numbers. */
+/** Of one image. The sums are exact whole numbers. */
 export function momentsOf({ width, height, channels, data }: Image): ColourMoments {
   const pixels = width * height;
   if (channels === 1) {
@@ -42,7 +42,7 @@ export function momentsOf({ width, height, channels, data }: Image): ColourMomen
   };
 }
 
-/** Of several pictures, grey ones counting as colour if `channels` is 3. Undefined if there are none. */
+/** Of several images, grey ones counting as colour if `channels` is 3. Undefined if there are none. */
 export function averageMoments(all: Iterable<ColourMoments>, channels: 1 | 3): ColourMoments | undefined {
   const mean = new Float64Array(channels);
   const products = new Float64Array(channels * channels);

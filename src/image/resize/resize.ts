@@ -4,10 +4,10 @@ import type { Image, PixelSize, Rectangle } from "../image.ts";
 import { type Filter, precisionBits, rememberTaps, type Taps } from "./taps.ts";
 
 /**
- * Resizes the `window` of a picture to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
- * the picture's own. Nothing outside the window counts.
+ * Resizes the `window` of an image to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
+ * the image's own. Nothing outside the window counts.
  *
- * Throws ShapeError if the picture's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
+ * Throws ShapeError if the image's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
  */
 export type Resizer = (
   image: Image,
@@ -18,8 +18,8 @@ export type Resizer = (
 ) => void;
 
 /**
- * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit pictures: half-pixel centres, a support that widens when shrinking (so
- * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all pictures of a size.
+ * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when shrinking (so
+ * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all images of a size.
  */
 export function createResizer(filter: Filter): Resizer {
   const taps = rememberTaps(filter);
@@ -53,7 +53,7 @@ function check(
 ): void {
   if (data.length !== width * height * channels) {
     throw new ShapeError(
-      `resize: source: expected ${width * height * channels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
+      `resize: source: expected ${width * height * channels} bytes for an image of ${channels}×${height}×${width}, got ${data.length}`,
     );
   }
   checkPart("window", window, { width, height });
@@ -77,7 +77,7 @@ const bits = precisionBits;
 /** What rounds a sum whose fraction is cut off. */
 const half = 1 << (bits - 1);
 
-/** Rows of a picture, from a column on. */
+/** Rows of an image, from a column on. */
 export interface SourceRows {
   readonly image: Image;
   readonly left: number;
@@ -183,7 +183,7 @@ interface RowPair {
   readonly right: number;
 }
 
-/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small pictures for a large network. */
+/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small images for a large network. */
 function blendDown(
   { data: source, firstRow, width }: Strip,
   { starts, weights }: Taps,

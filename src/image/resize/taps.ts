@@ -11,7 +11,7 @@ export interface Taps {
   readonly areBlends: boolean;
 }
 
-/** What resizes: its weight at a distance from the centre, in pixels of the coarser picture, and where that ends. */
+/** What resizes: its weight at a distance from the centre, in pixels of the coarser image, and where that ends. */
 interface Kernel {
   readonly support: number;
   weight(distance: number): number;
@@ -30,7 +30,7 @@ const kernels = {
   },
 } as const satisfies Readonly<Record<string, Kernel>>;
 
-/** How pictures are resized. Both widen their support when shrinking, so that nothing aliases. */
+/** How images are resized. Both widen their support when shrinking, so that nothing aliases. */
 export type Filter = keyof typeof kernels;
 
 /** What `--filter` takes. */
