@@ -9,7 +9,7 @@ import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
 import { fillStore, type TensorStore } from "./tensorStore.ts";
 
-/** What is saved of a training run. */
+/** The saved state of a training run. */
 export interface Checkpoint {
   readonly model: Model;
   readonly iteration: number;
@@ -86,7 +86,7 @@ export interface StoredCheckpoint {
   readonly iteration: number;
   readonly model: Model;
   readonly position: unknown;
-  /** What was found damaged on the way to this pair, for the user to see. */
+  /** Damaged files found before this pair, for the user to see. */
   readonly warnings: readonly string[];
 }
 
@@ -130,7 +130,7 @@ function describeWeights(reader: SafetensorsReader) {
   return { model: decodeModel(reader), checksum: reader.header.checksum };
 }
 
-/** What can be read of those files that exist; what cannot becomes a warning. */
+/** Reads the existing files; an unreadable one becomes a warning. */
 async function readHeaders<T>(
   files: readonly string[],
   decode: (reader: SafetensorsReader) => T,
@@ -150,7 +150,7 @@ async function isWhole(file: string, warnings: string[]): Promise<boolean> {
   return collecting(warnings, () => withReader(file, (reader) => reader.verify()));
 }
 
-/** Whether the action went well; a CheckpointError becomes a warning. */
+/** Returns true if the action succeeded; a CheckpointError becomes a warning. */
 async function collecting(warnings: string[], action: () => Promise<void>): Promise<boolean> {
   try {
     await action();
@@ -209,7 +209,7 @@ export async function savePosition(directory: string, position: unknown, optimiz
 export interface CheckpointBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** Of a third one, the best weights where they are none of a checkpoint's. Default: none. */
+  /** Bytes of a third file, the best weights where no checkpoint has them. Default: none. */
   readonly best?: number;
 }
 

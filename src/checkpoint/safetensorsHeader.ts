@@ -9,7 +9,7 @@ export interface NamedShape {
   readonly shape: Shape;
 }
 
-/** Where a tensor lies in its file, in bytes. */
+/** Position of a tensor in its file, in bytes. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: Shape;
@@ -17,7 +17,7 @@ export interface StoredTensor {
   readonly byteLength: number;
 }
 
-/** What stands before the tensors of a file. */
+/** The header before the tensors of a file. */
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of the file. */
@@ -272,7 +272,7 @@ function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** Of numbers, `true`, `false` and `null`: letters, digits, point and signs. */
+/** True for characters of numbers, `true`, `false` and `null`: letters, digits, point and signs. */
 function isWordCharacter(code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a) || [0x2b, 0x2d, 0x2e, 0x45].includes(code);
 }

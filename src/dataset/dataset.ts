@@ -17,11 +17,11 @@ export interface Split {
   prefetch?(indices: Uint32Array): Promise<void>;
   /** The file of image `index`, where each has its own. */
   path?(index: number): string;
-  /** What its images are to a network, where that is known before: then they are not prepared. */
+  /** Computed network inputs of its images, if known in advance: then images are not prepared. */
   readonly features?: Features | undefined;
 }
 
-/** What frozen layers make of a split's images, computed ahead: the input of the layers behind them. */
+/** The frozen layers' outputs for a split's images, computed ahead: the input of the layers after them. */
 export interface Features {
   /** Numbers of one image. */
   readonly length: number;
@@ -38,13 +38,13 @@ export interface Dataset {
   /** By label. */
   readonly classNames: readonly string[];
   readonly train: Split;
-  /** What training is watched by, if there is such a part; else that is `test`. */
+  /** The validation set, if there is one; else `test` is used. */
   readonly validation?: Split | undefined;
-  /** What the finished network is measured by. */
+  /** The test set, on which the finished network is measured. */
   readonly test: Split;
-  /** Of each image: 1 grey, 3 colour. */
+  /** Channels of each image: 1 grey, 3 colour. */
   readonly channels: 1 | 3;
-  /** Of every image; undefined if they differ. */
+  /** Size of every image; undefined if they differ. */
   readonly imageSize: PixelSize | undefined;
   /** Mean of all training pixels, one a channel, on the scale of 0 (black) to 1 (white). */
   readonly mean: readonly number[];
@@ -54,13 +54,13 @@ export interface Dataset {
   moments(): ColourMoments;
   /** The folder where it was found. */
   readonly source: string;
-  /** Of image files: which there are in the training part and in that which training is watched by, before any limit; a SHA-256. */
+  /** SHA-256 over the list of image files in the training and validation sets, before any limit. Absent if there are no image files. */
   readonly listed?: string | undefined;
   /** Closes its files, if it keeps any open. */
   close?(): void;
 }
 
-/** Where to look for a data set, and how much of it is wanted. */
+/** Location of a data set, and limits on its size. */
 export interface DatasetOptions {
   /** Look here and nowhere else. */
   readonly dataDir?: string | undefined;
@@ -77,13 +77,13 @@ export interface DatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a data set of image files needs to know besides. */
+/** Further options of a data set of image files. */
 export interface LoadOptions extends DatasetOptions {
-  /** How the images will be fitted: no more of them is kept. Default: all of them. */
+  /** The fit of the images: no more of them is kept. Default: all of them. */
   readonly fitting?: Fitting | undefined;
   /** Share of the images that are held out, where no folder says which. Default 0.2. */
   readonly validationShare?: number | undefined;
-  /** Of their choice. Default 0. */
+  /** Seed of their choice. Default 0. */
   readonly seed?: number | undefined;
   /** All images as test images, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
@@ -96,12 +96,12 @@ export interface LoadOptions extends DatasetOptions {
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
-/** Where a data set comes from: one that is known by its name, or a folder. */
+/** Source of a data set: a named one, or a folder. */
 export interface DatasetSource {
   readonly name: string;
   /** One line: what it holds. */
   readonly description: string;
-  /** Of its images; those of a folder count as colour before they are read. */
+  /** Channels of its images; those of a folder count as colour before they are read. */
   readonly channels: 1 | 3;
   /** Reads it, after a download if need be. Throws DataError if it cannot be had or is damaged. */
   load(options: LoadOptions): Promise<Dataset>;

@@ -16,7 +16,7 @@ import { type Points, pause, type Watching } from "./points.ts";
 export interface PrincipalComponents {
   /** The points in these coordinates, the component of the largest variance first; the mean is the origin. */
   readonly points: Points & { readonly values: Float64Array };
-  /** Of each component: the share of the variance that lies along it. */
+  /** For each component, the fraction of the variance along it. */
   readonly explainedVariance: readonly number[];
 }
 
@@ -25,7 +25,7 @@ const OVERSAMPLING = 10;
 /** The variance grows by less than this share of it. */
 const TOLERANCE = 1e-5;
 const MOST_STEPS = 50;
-/** What `project` and `gather` are written for: eight products for six numbers read. */
+/** Block sizes of `project` and `gather`: eight products for six numbers read. */
 const PIECE_POINTS = 4;
 const PIECE_DIMENSIONS = 1024;
 

@@ -24,7 +24,7 @@ export function wholeOf({ width, height }: PixelSize): Rectangle {
   return { left: 0, top: 0, width, height };
 }
 
-/** Whether two have the same width and height. */
+/** True if both have the same width and height. */
 export function isSameSize(a: PixelSize, b: PixelSize): boolean {
   return a.width === b.width && a.height === b.height;
 }

@@ -7,7 +7,7 @@ import { createGunzip } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
 import { isRunning } from "./partialFile.ts";
 
-/** Which files of an archive to read. */
+/** Selection of files to read from an archive. */
 export interface TarOptions {
   readonly isWanted: (name: string) => boolean;
   /** A wanted file may have so many bytes. */
@@ -56,7 +56,7 @@ export async function eachTarGzFile(
       return reading;
     });
   } catch (error) {
-    // Where the bytes break off, `use` may still be at work on those before: it is over when this is.
+    // If the bytes break off, `use` may still be processing earlier ones: it is over when this is.
     await reading.catch(() => {});
     options.signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
@@ -151,9 +151,9 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
   };
 }
 
-/** What to take out of an archive. */
+/** Selection of files to unpack from an archive. */
 export interface UnpackOptions {
-  /** Where a file of this name in the archive goes, relative to the folder and inside it; undefined: it is left out. */
+  /** Target path of a file of the archive, relative to the folder and inside it; undefined: it is left out. */
   readonly placeOf: (name: string) => string | undefined;
   /** A file may have so many bytes. */
   readonly maxBytes: number;
@@ -220,7 +220,7 @@ async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
-/** Whether a folder was not renamed because there is one of the new name. */
+/** True if a folder was not renamed because one of the new name exists. */
 function isTaken(error: unknown): boolean {
   return error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST"].includes(String(error.code));
 }

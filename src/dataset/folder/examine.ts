@@ -15,7 +15,7 @@ export async function* examine(paths: readonly string[]): AsyncGenerator<Examine
   }
 }
 
-/** What a job without a fitting tells of its file. */
+/** The examination in the outcome of a job without a fitting. */
 export function examinationOf({ sha256 = "", decoded, error = "" }: ImageOutcome): Examination {
   return decoded ? { hash: sha256, ...decoded.source } : { error };
 }
@@ -32,12 +32,12 @@ export interface ImageFacts {
   readonly channels: 1 | 3;
 }
 
-/** What a file is, or what is wrong with it. */
+/** The facts of an image file, or its error. */
 export type Examination = ImageFacts | { readonly error: string };
 
 /** A file and what was learnt of it. */
 export interface ExaminedFile {
-  /** As it was given. */
+  /** Path, unchanged from the request. */
   readonly path: string;
   /** `error` begins with what was expected, without the file's name. */
   readonly result: Examination;

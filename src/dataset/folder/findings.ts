@@ -9,9 +9,9 @@ import { type SkipReason, skipTitles } from "./skippedFile.ts";
 export interface FindingKind {
   /** In the plural. */
   readonly title: string;
-  /** Whether training would fail, lack something, learn something wrong or be measured wrongly. */
+  /** True if training would fail, lack something, learn something wrong or be measured wrongly. */
   readonly affectsTraining: boolean;
-  /** What can be done about it; empty where there is no need. */
+  /** Remedy; empty where there is no need. */
   readonly remedy: string;
 }
 
@@ -77,7 +77,7 @@ export interface Finding {
   readonly affectsTraining: boolean;
   /** Files or folders relative to the root; none if it is about all. */
   readonly paths: readonly string[];
-  /** What was found there. */
+  /** Description of the problem. */
   readonly message: string;
   readonly remedy: string;
 }
@@ -112,7 +112,7 @@ function classFolder({ folder }: ScannedPart, className: string): string {
   return folder === "" ? className : `${folder}/${className}`;
 }
 
-/** What training takes is the first part. */
+/** The first part is the one that training uses. */
 function classCount([training]: readonly ScannedPart[]): readonly Finding[] {
   const filled = training?.classes.filter(({ images }) => images.length > 0) ?? [];
   if (filled.length >= 2) return [];
@@ -172,13 +172,13 @@ function imbalance(part: ScannedPart): readonly Finding[] {
 export interface PlacedImage {
   readonly path: string;
   readonly part: PartName;
-  /** Whether training would hold it out, where it divides the images itself. */
+  /** True if training would hold it out, where it splits the images itself. */
   readonly isHeldOut: boolean;
   readonly className: string;
   readonly bytes: number;
 }
 
-/** What kind the error of a file is, by its words; the first that fits. A test holds them against real files. */
+/** Kinds of a file's error by its words; the first match counts. A test holds them against real files. */
 const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/got an empty file/, "emptyFile"],
   [/expected a complete |expected an intact |expected a width and a height/, "damaged"],
@@ -191,7 +191,7 @@ export function unreadableImage({ path }: PlacedImage, error: string): Finding {
   return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
 }
 
-/** What is to be said of an image that can be read. */
+/** Findings about an image that can be read. */
 export function soundImage({ path }: PlacedImage, { format, width, height }: ImageFacts): readonly Finding[] {
   const findings: Finding[] = [];
   if (Math.min(width, height) < tinySide) findings.push(finding("tiny", [path], `${width}×${height} pixels`));

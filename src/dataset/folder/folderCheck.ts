@@ -14,7 +14,7 @@ export interface SizesSeen {
   readonly smallest: ImageSize;
   readonly median: ImageSize;
   readonly largest: ImageSize;
-  /** How many different ones. */
+  /** Number of different sizes. */
   readonly shapes: number;
 }
 
@@ -106,7 +106,7 @@ function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedIm
   return placed;
 }
 
-/** What training would hold out of the one part with images, by their names; none if there are several. */
+/** The images, by path, that training would hold out of the one part with images; none if there are several. */
 function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
   const filled = parts.filter(({ classes }) => classes.some(({ images }) => images.length > 0));
   const classes = filled.length === 1 ? (filled[0]?.classes ?? []) : [];
@@ -119,7 +119,7 @@ function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
   return new Set(test.map(({ path }) => path));
 }
 
-/** What the readable images are, taken together. */
+/** Summary of the readable images. */
 function figures(facts: readonly ImageFacts[]): Pick<FolderCheck, "formats" | "channels" | "sizes"> {
   const formats: Partial<Record<ImageFormat, number>> = {};
   for (const { format } of facts) formats[format] = (formats[format] ?? 0) + 1;

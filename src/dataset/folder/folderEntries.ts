@@ -18,7 +18,7 @@ export interface FileEntry {
   readonly changedMs: number;
 }
 
-/** What a folder holds, each list by code point. */
+/** The entries of a folder, each list sorted by code point. */
 export interface FolderEntries {
   /** Paths relative to the root. */
   readonly folders: readonly string[];
@@ -81,7 +81,7 @@ export function systemReason(error: unknown): string {
   return messageOf(error).replace(/, \w+ '.*'$/s, "");
 }
 
-/** What a file is by its first bytes: a format that is read, or `other`. Throws what the system says if it cannot be read. */
+/** The format of a file by its first bytes: one that is read, or `other`. Throws the system's error if it cannot be read. */
 export async function peekFormat(path: string): Promise<ReturnType<typeof recogniseFormat>> {
   // A file that has become a pipe meanwhile must not block.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
@@ -93,13 +93,13 @@ export async function peekFormat(path: string): Promise<ReturnType<typeof recogn
   }
 }
 
-/** What a folder holds, by name. Names that begin with a dot are left out: they belong to the system. */
+/** The contents of a folder, by name. Names that begin with a dot are left out: they belong to the system. */
 export interface FolderContent {
   /** Sorted by code point. */
   readonly folders: readonly string[];
   /** Files named .jpg or .jpeg, in capitals or not; sorted by code point. */
   readonly images: readonly string[];
-  /** How many other files there are. */
+  /** Number of other files. */
   readonly others: number;
 }
 

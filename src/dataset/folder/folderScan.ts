@@ -47,7 +47,7 @@ const partNames: ReadonlyMap<string, PartName> = new Map([
 ]);
 const partOrder: readonly PartName[] = ["train", "validation", "test"];
 
-/** What a folder of images looks like, for messages. */
+/** Layout of an image folder, for messages. */
 export const expectedLayout = "a folder for each class, directly in it or in its folders train, val and test";
 
 /**

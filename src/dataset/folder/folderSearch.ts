@@ -5,7 +5,7 @@ import { type FileEntry, listEntries, peekFormat, systemReason } from "./folderE
 import { hasImageName } from "./imageNames.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
-/** Which folder a path leads to, whatever links it goes through. */
+/** Identity of the folder that a path leads to, through any links. */
 async function identityOf(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true });
   return `${dev}:${ino}`;
@@ -19,7 +19,7 @@ export async function ancestorsOf(root: string): Promise<ReadonlySet<string>> {
   return ancestors.add(await identityOf(folder));
 }
 
-/** What a search has found so far. */
+/** State of a search. */
 export interface Search {
   readonly root: string;
   /** Folders already searched, and those that contain the root. */
@@ -28,7 +28,7 @@ export interface Search {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Whether a folder is to be searched; if it was before, or cannot be, that is noted. */
+/** Returns true if a folder is to be searched; a folder searched before, or unreadable, is noted. */
 export async function enter({ root, seen, skipped }: Search, path: string): Promise<boolean> {
   try {
     const identity = await identityOf(join(root, path));

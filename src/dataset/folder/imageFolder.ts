@@ -14,7 +14,7 @@ export type ImageFolderOptions = { readonly [Key in keyof SplitOptions]?: SplitO
   readonly signal?: AbortSignal | undefined;
 };
 
-/** What a folder is listed for: for training unless `allAsTest` is set. */
+/** Purpose of a listing: training, unless `allAsTest` is set. */
 export interface FolderPurpose extends ImageFolderOptions {
   /** To measure a network by that was trained on something else: all as test images, where no folder says which. */
   readonly allAsTest?: boolean | undefined;
@@ -35,7 +35,7 @@ export async function listFolder(
   return listTestFolder(root, division);
 }
 
-/** What nothing can be trained on, nothing was. */
+/** A folder that cannot be trained on was not trained on. */
 function unlessData(error: unknown): undefined {
   if (!(error instanceof DataError)) throw error;
 }

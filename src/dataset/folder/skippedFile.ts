@@ -1,4 +1,4 @@
-/** What a folder of images holds besides them. */
+/** Entries of an image folder that are not images of a class. */
 
 /** Why an entry is no image of a class. */
 export type SkipReason =
@@ -15,11 +15,11 @@ export interface SkippedFile {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;
   readonly reason: SkipReason;
-  /** What it is, in words. */
+  /** Description in words. */
   readonly detail: string;
 }
 
-/** What entries of each reason are called, in the plural. */
+/** Titles of the reasons, in the plural. */
 export const skipTitles: Readonly<Record<SkipReason, string>> = {
   hidden: "hidden or made by the system, passed over",
   notPicture: "files that are no pictures, passed over",

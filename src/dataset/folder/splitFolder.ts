@@ -3,14 +3,14 @@ import { ConfigError } from "../../errors.ts";
 import { permutation, randomStream } from "../../random.ts";
 import type { ListedImage } from "./imageListing.ts";
 
-/** How much is set aside, and which choice of it. */
+/** Fraction and seed of the images to hold out. */
 export interface SplitOptions {
   /** Fraction of each class that is set aside, between 0 and 1. */
   readonly validationShare: number;
   readonly seed: number;
 }
 
-/** What is set aside unless something else is said. */
+/** Default fraction and seed. */
 export const defaultSplit: SplitOptions = { validationShare: 0.2, seed: 0 };
 
 /** With defaults for what is not said. Throws ConfigError with the remedy if the share is not between 0 and 1. */
@@ -25,7 +25,7 @@ export function splitOptionsOf(
   );
 }
 
-/** How many of `count` images are set aside: the share, rounded; at least 1 of 2 or more; never all. */
+/** The number of `count` images to hold out: the fraction, rounded; at least 1 of 2 or more; never all. */
 export function countHeldOut(count: number, share: number): number {
   return Math.min(Math.max(Math.round(share * count), 1), count - 1);
 }

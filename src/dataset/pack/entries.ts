@@ -12,7 +12,7 @@ const imageSchema = z.strictObject({
 });
 
 /**
- * What became of an image file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
+ * Result of an image file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
  * `error`, an earlier line has the image of the same content.
  */
 const lineSchema = z.strictObject({

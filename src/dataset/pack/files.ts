@@ -14,7 +14,7 @@ import { closePixels, noPixels, openPixels, type PackPixels } from "./pixels.ts"
 
 /** A pack that is being written. */
 export interface PackFiles {
-  /** Of all parts by their numbers, open for reading until the caller closes them. */
+  /** Pixels of all parts by their numbers, open for reading until the caller closes them. */
   readonly pixels: PackPixels;
   /** Bytes of all pixels. */
   readonly pixelBytes: number;

@@ -1,4 +1,4 @@
-/** What is done to one image file on the way into a pack, and what comes of it. */
+/** Reading, decoding and fitting of one image file on its way into a pack. */
 import { createHash } from "node:crypto";
 import { DataError, messageOf } from "../../errors.ts";
 import { decodeBytes } from "../../image/files/decode.ts";
@@ -19,9 +19,9 @@ export interface ImageJob {
 
 /** A decoded file. */
 export interface WorkedImage {
-  /** What is to be kept, where a fitting is given. */
+  /** The image to keep, if a fitting is given. */
   readonly kept?: KeptImage;
-  /** Of the file: upright, before any fitting. */
+  /** Size, format and channels of the file: upright, before any fitting. */
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
 }
 
@@ -36,9 +36,9 @@ export interface ImageOutcome {
   /** SHA-256 of the file's bytes in hexadecimal; absent if they could not be read. */
   readonly sha256?: string;
   readonly decoded?: WorkedImage;
-  /** What is wrong, without the file's name. */
+  /** The error, without the file's name. */
   readonly error?: string;
-  /** Whether the error is in the file's content, and so will be there again. */
+  /** True if the error is in the file's content, and so will occur again. */
   readonly isLasting?: boolean;
 }
 

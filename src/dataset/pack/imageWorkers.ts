@@ -7,7 +7,7 @@ import type { Fitting } from "../../image/prepare/fitter.ts";
 import { startOf, threadModule } from "../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
-/** What threads do with an image, and how many there are. */
+/** The work of the threads, and their number. */
 export interface ImageWorkersOptions {
   /** Given, images come back fitted wherever that makes them smaller. */
   readonly fitting?: Fitting | undefined;
@@ -17,7 +17,7 @@ export interface ImageWorkersOptions {
   readonly module?: URL | undefined;
 }
 
-/** What came of a job. */
+/** Result of a job. */
 export interface ImageResult {
   /** Place of the job among all. */
   readonly index: number;
@@ -63,7 +63,7 @@ export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWork
 }
 
 interface PendingChunk extends JobChunk {
-  /** Of its first job. */
+  /** Index of its first job. */
   readonly first: number;
   readonly worker: Worker;
 }
@@ -147,7 +147,7 @@ interface Death {
   readonly reason: string;
 }
 
-/** What threads have sent back, and the first of them that died. */
+/** Messages from the threads, and the first thread that died. */
 interface Inbox {
   nextId(): number;
   put(chunk: OutcomeChunk): void;
@@ -184,16 +184,16 @@ function createInbox(): Inbox {
   };
 }
 
-/** What came of a file. */
+/** Result of a file. */
 export type StreamedImage =
   | { readonly path: string; readonly image: Image }
   | {
       readonly path: string;
-      /** What is wrong, without the file's name. */
+      /** The error, without the file's name. */
       readonly error: string;
     };
 
-/** How files are streamed. */
+/** Options of a stream of images. */
 export interface ImageStreamOptions extends Pick<ImageWorkersOptions, "threads" | "module"> {
   /** Images come no larger than this needs them. */
   readonly fitting: Fitting;

@@ -22,7 +22,7 @@ import { createPackRoom, markUsed, type PackProgress, packLimit } from "./room.t
 import { type PackedImage, packSplit } from "./split.ts";
 import { jobsFor, type ListedFiles, lookAtFiles, openState, type PackState, stampOf, unknownFiles } from "./state.ts";
 
-/** What of images is packed, where, and how. */
+/** Options of packing: fitting, location, limits. */
 export interface PackOptions {
   readonly fitting: Fitting;
   /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
@@ -37,7 +37,7 @@ export interface PackOptions {
   readonly signal?: AbortSignal | undefined;
   /** Files looked at so far, out of all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** What people should know, such as that another process packs the same folder. */
+  /** Called with messages for people, such as that another process packs the same folder. */
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface Packed {
   readonly channels: 1 | 3;
   /** The size that all stored images have, if it is one. */
   readonly imageSize: PixelSize | undefined;
-  /** Of the stored training images; undefined if there are none. */
+  /** Moments of the stored training images; undefined if there are none. */
   readonly moments: ColourMoments | undefined;
   /** Files that cannot be read; they are in no split. */
   readonly bad: readonly BadImage[];
@@ -182,7 +182,7 @@ function* trainingMoments(ids: readonly number[], { table }: PackState): Generat
   for (const id of ids) if (id >= 0) yield table.get(id).moments;
 }
 
-/** How a pack is filled, and who makes room for it. */
+/** Options of filling a pack. */
 export interface FillOptions {
   readonly fitting: Fitting;
   readonly threads?: number | undefined;
@@ -217,7 +217,7 @@ async function fillPack(state: PackState, listed: ListedFiles, options: FillOpti
     }
     await state.files.finish();
   } catch (error) {
-    // What stopped it is told, not that after that the rest could not be kept.
+    // The first error is reported, not that the rest could not be kept after it.
     await state.files.finish().catch(() => {});
     throw error;
   } finally {

@@ -16,7 +16,7 @@ export function noPixels(): PackPixels {
   return { paths: [], descriptors: [], reads: new Set() };
 }
 
-/** What the system takes for no file. */
+/** A descriptor that the system treats as no file. */
 const CLOSED = -1;
 
 /** Opens another part. Throws DataError if there is no such file. */
@@ -35,7 +35,7 @@ export async function closePixels({ reads, descriptors }: PackPixels): Promise<v
   for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
 }
 
-/** Where an image's pixels begin. */
+/** Position of an image's pixels. */
 export interface Place {
   readonly part: number;
   readonly offset: number;

@@ -24,7 +24,7 @@ interface Columns {
   readonly path: string[];
 }
 
-/** Which of a pack's images make a split. */
+/** Selection of a pack's images for a split. */
 export interface PackSplitOptions {
   readonly pixels: PackPixels;
   /** The folder of the image files. */
@@ -140,7 +140,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
   };
 }
 
-/** Where each of these images goes, in memory of so many bytes. */
+/** Position of each of these images in memory of this many bytes. */
 function sideBySide(columns: Columns, indices: Uint32Array) {
   const starts = new Map<number, number>();
   let bytes = 0;

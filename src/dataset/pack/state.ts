@@ -19,7 +19,7 @@ export interface ListedFiles {
   readonly missing: ReadonlyMap<number, string>;
 }
 
-/** Of a file whose content is not known. */
+/** Marks a file whose content is not known. */
 const UNKNOWN = -1;
 const STATS_AT_ONCE = 256;
 
@@ -90,7 +90,7 @@ export function unknownFiles({ contents, errors }: PackState): Uint32Array {
   return Uint32Array.from(unknown);
 }
 
-/** What to do for files at these positions. A content that the pack has need not be decoded again. */
+/** Jobs for the files at these positions. A content that the pack has need not be decoded again. */
 export function* jobsFor(
   positions: Uint32Array,
   { root, paths, stamps }: ListedFiles,
@@ -124,7 +124,7 @@ export interface StoredImage {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** Of its pixels. */
+  /** Moments of its pixels. */
   readonly moments: ColourMoments;
 }
 

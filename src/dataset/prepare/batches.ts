@@ -18,7 +18,7 @@ export interface Batch {
   readonly view: number;
 }
 
-/** Which images, in which order, prepared how. */
+/** Selection, order and preparation of a batch's images. */
 export interface BatchOptions {
   readonly split: Split;
   readonly preparation: Preparation;
@@ -27,11 +27,11 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** Of training, where the preparation has something random: an image's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
+  /** Training epoch, if the preparation is random: an image's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
   readonly epoch?: number | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
-  /** Where images are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory, not shared. */
+  /** Target of the prepared images, such as a program's own input: it becomes `images` of every batch. Default: new memory, not shared. */
   readonly into?: Float32Array | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the threads of a preparation share: which images there are to prepare, and who does which. Everything lies in shared memory, so that a
+ * State shared by the threads of a preparation: the images to prepare, and who prepares which. Everything lies in shared memory, so that a
  * batch is offered, taken and done without a message.
  */
 import { AlexNetError } from "../../errors.ts";
@@ -32,12 +32,12 @@ const FAILED = 2;
 
 const corners: readonly (Corner | undefined)[] = [undefined, [0, 0], [1, 0], [0, 1], [1, 1]];
 
-/** What is the same for all images of an offer. */
+/** The properties common to all images of an offer. */
 export interface Offer {
-  /** Of training; undefined where nothing is random. */
+  /** Training epoch; undefined where nothing is random. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** Where images go: the number of a shared memory, and the bytes into it at which the first one begins. */
+  /** Target of the images: the number of a shared memory, and the byte offset of the first image in it. */
   readonly target: number;
   readonly targetOffset: number;
 }
@@ -81,7 +81,7 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
   const offsetsStart = Math.ceil(tableBytes / 8) * 8;
   const memory = given ?? new SharedArrayBuffer(offsetsStart + 8 * (rows + 1));
   const words = new Int32Array(memory, 0, HEAD + rows * COLUMNS);
-  /** Of each row, and after them of the target. */
+  /** Memory numbers of each row, and after them of the target. */
   const offsets = new Float64Array(memory, offsetsStart, rows + 1);
   const at = (row: number) => HEAD + row * COLUMNS;
   return {

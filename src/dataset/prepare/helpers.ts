@@ -4,7 +4,7 @@ import { startOf, threadModule } from "../workerModule.ts";
 import { createBoard } from "./board.ts";
 import { type PreparationJob, prepareFromBoard, type RowOptions, type RowPreparer } from "./rows.ts";
 
-/** What a helping thread is started with. */
+/** Start data of a helper thread. */
 export interface HelperData {
   readonly options: RowOptions;
   readonly board: SharedArrayBuffer;
@@ -14,7 +14,7 @@ export interface HelperData {
   readonly imageSize: number;
 }
 
-/** What it is told: a shared memory by its number, and one that will not be used again. */
+/** Message to a helper thread: a shared memory by its number, and one that will not be used again. */
 export interface NumberedMemory {
   readonly number: number;
   readonly memory: SharedArrayBuffer;
@@ -23,7 +23,7 @@ export interface NumberedMemory {
 
 /** Threads that help to prepare batches. */
 export interface Helpers {
-  /** Whether the batch was prepared: not before one of the threads is there. Throws what the preprocessor throws. */
+  /** Prepares a batch; returns false, without preparing it, before one of the threads has started. Throws what the preprocessor throws. */
   prepare(job: PreparationJob): boolean;
   close(): void;
 }
@@ -117,7 +117,7 @@ function createStaging() {
     begin() {
       used = 0;
     },
-    /** What was copied since `begin` stays where it is. `images`: how many of about this length may come. */
+    /** Copies made since `begin` stay in place. `images`: the number of images of about this length that may come. */
     copy(data: Uint8Array, images: number): Uint8Array<SharedArrayBuffer> {
       if (used + data.length > memory.length) {
         memory = new Uint8Array(new SharedArrayBuffer(Math.max(2 * memory.length, data.length * images)));

@@ -3,7 +3,7 @@ import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { createHelpers, type Helpers } from "./helpers.ts";
 import { createRowPreparer, type PreparationJob, type RowOptions, type RowPreparer } from "./rows.ts";
 
-/** How batches are prepared. */
+/** Options of batch preparation. */
 export interface PreparationOptions extends RowOptions {
   /** Threads, the caller's own among them. Default 1. */
   readonly threads?: number | undefined;

@@ -97,7 +97,7 @@ const officialArchive: Archive = {
   bytes: 170052171,
 };
 
-/** What the archive's files lie in. */
+/** The folder in the archive that contains its files. */
 const archiveFolder = "cifar-10-batches-bin";
 
 /** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */

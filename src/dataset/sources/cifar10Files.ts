@@ -21,9 +21,9 @@ export const classNames: readonly string[] = [
 
 /** Height and width of every image. */
 export const extent = 32;
-/** Of an image: 32 rows, 32 columns, red, green, blue. */
+/** Bytes of an image: 32 rows, 32 columns, red, green, blue. */
 export const imageBytes = 3 * extent * extent;
-/** Of the training images: the training part is five files, the test part one. */
+/** Files of training images: the training part is five files, the test part one. */
 const trainParts = 5;
 /** Names of these files, without what the format adds: training files, then the test file. */
 const partNames: readonly string[] = [
@@ -33,7 +33,7 @@ const partNames: readonly string[] = [
 
 /** The images of one file. */
 export interface Cifar10Part {
-  /** What errors call it. */
+  /** Name in error messages. */
   readonly name: string;
   /** Image after image, each height × width × (red, green, blue). */
   readonly pixels: Uint8Array;
@@ -82,7 +82,7 @@ export const binaryNames: readonly string[] = partNames.map((name) => `${name}.b
 /** Label, then 32×32 red, 32×32 green, 32×32 blue. Source: the data set's site, "Binary version". */
 const recordBytes = 1 + imageBytes;
 const planeBytes = extent * extent;
-/** Of every official file. */
+/** Records in every official file. */
 const maxRecords = 10000;
 
 /** Reads the six files from a folder. Throws DataError naming the file that cannot be read or is not such a file. */

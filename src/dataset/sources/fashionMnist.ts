@@ -29,7 +29,7 @@ const classNames: readonly string[] = [
   "Ankle boot",
 ];
 
-/** Of the 47,040,000 training pixels / 255; a test computes them from the files. */
+/** Mean and deviation of the 47,040,000 training pixels / 255; a test computes them from the files. */
 const mean = 0.2860405969887955;
 const deviation = 0.35302424451492237;
 
@@ -103,7 +103,7 @@ async function readSplit(imageFile: string, labelFile: string): Promise<Split> {
   };
 }
 
-/** Where Debian's package dataset-fashion-mnist puts the files. */
+/** The folder of Debian's package dataset-fashion-mnist. */
 const systemFolder = "/usr/share/datasets/fashion-mnist";
 
 /** The official site. Source: github.com/zalandoresearch/fashion-mnist, README; the checksums too. */

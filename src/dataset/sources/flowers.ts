@@ -71,7 +71,7 @@ const officialArchive: Archive = {
 };
 
 const archiveName = "flower_photos.tgz";
-/** What the archive's files lie in. */
+/** The folder in the archive that contains its files. */
 const archiveFolder = "flower_photos";
 /** An image of the archive has less than a hundredth of it. */
 const maxBytes = 1 << 26;
@@ -81,7 +81,7 @@ interface FlowersFilesOptions extends DatasetOptions {
   readonly archive?: Archive | undefined;
 }
 
-/** What a folder has of the data set. */
+/** The parts of the data set found in a folder. */
 interface Found {
   /** The folder of the class folders. */
   readonly root?: string;

@@ -26,7 +26,7 @@ export const imagenet: DatasetSource = {
   locate: locateImagenet,
 };
 
-/** Where ImageNet lies. */
+/** Location of ImageNet. */
 export interface ImagenetOptions {
   readonly dataDir?: string | undefined;
 }

@@ -4,17 +4,17 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { DataError, messageOf } from "../../errors.ts";
 
-/** Where ImageNet's images and the text files about them lie. */
+/** Locations of ImageNet's images and of the text files about them. */
 export interface ImagenetFiles {
   /** Absolute path of the folder that holds `train` and `val`. */
   readonly root: string;
-  /** Where to look for the files that say which class is which. */
+  /** Folders to search for the text files about classes. */
   readonly textFolders: readonly string[];
 }
 
-/** Where `train` and `val` lie: in the folder itself, or as Kaggle's archive puts them. */
+/** Parent folders of `train` and `val`: the folder itself, or the one in Kaggle's archive. */
 const roots: readonly string[] = ["", "ILSVRC/Data/CLS-LOC"];
-/** Where text files lie: beside either, or in the development kit as its archive puts it. */
+/** Folders of text files: beside either, or in the development kit as its archive puts it. */
 const kits: readonly string[] = ["data", "ILSVRC2012_devkit_t12/data", "devkit/data"];
 
 /** A synset of WordNet as ImageNet numbers it. */
@@ -54,7 +54,7 @@ function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** What a file says of the classes. */
+/** Class names from a file. */
 export interface Synsets {
   readonly file: string;
   /** By WNID, the first synonym of each. */
@@ -68,7 +68,7 @@ const index = "imagenet_class_index.json";
 
 const indexSchema = z.record(z.string(), z.tuple([z.string().regex(wnidPattern), z.string().min(1)]));
 
-/** What the first such file says, or undefined if there is none. Throws DataError naming the file and the line. */
+/** The class names in the first such file, or undefined if there is none. Throws DataError naming the file and the line. */
 export async function readSynsets(files: ImagenetFiles): Promise<Synsets | undefined> {
   for (const name of lists) {
     const file = await findText(files, name);

@@ -12,7 +12,7 @@ export interface GroundTruth {
   readonly wnids: ReadonlyMap<string, string>;
 }
 
-/** What there is to tell what the numbers of a form count. */
+/** Sources that give class numbers their meaning. */
 export interface Numbering {
   readonly files: ImagenetFiles;
   /** Sorted. */
@@ -113,14 +113,14 @@ async function entriesOf(
   return entries;
 }
 
-/** What a field of a struct holds, as far as it is read: text, the first number, or something else. */
+/** The value of a struct's field, as far as it is read: text, the first number, or undefined for anything else. */
 export type MatValue = string | number | undefined;
 
 /** Bytes of a certain type; the last place to read from is `next`. */
 interface Element {
   readonly type: number;
   readonly data: Buffer;
-  /** Where the next one begins. */
+  /** Offset of the next element. */
   readonly next: number;
 }
 
@@ -149,7 +149,7 @@ const readNumber: Readonly<Record<number, (bytes: Buffer) => number>> = {
   7: (bytes) => bytes.readFloatLE(),
   9: (bytes) => bytes.readDoubleLE(),
 };
-/** Of text, by data type; one byte a character where none is named. */
+/** Text encodings by data type; one byte a character where none is named. */
 const encodings: Readonly<Record<number, BufferEncoding>> = { 4: "utf16le", 16: "utf8", 17: "utf16le" };
 
 /**

@@ -12,7 +12,7 @@ export interface PrincipalColours {
   readonly eigenvectors: readonly (readonly number[])[];
 }
 
-/** What is added to each channel, on the scale of 0 to 1; `gaussian` draws from N(0, 1). */
+/** The noise added to each channel, on the scale of 0 to 1; `gaussian` draws from N(0, 1). */
 export function lightingNoise(
   { eigenvalues, eigenvectors }: PrincipalColours,
   deviation: number,

@@ -9,15 +9,15 @@ import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
 
-/** What is random in one use of a training image: a function of (seed, epoch, index) and nothing else. */
+/** The random changes of one use of a training image: a function of (seed, epoch, index) and nothing else. */
 export interface RandomChanges {
-  /** What follows is for use `index` of an image in an epoch. */
+  /** Starts use `index` of an image in an epoch: later calls are for that use. */
   begin(epoch: number, index: number): void;
   /** For the window that the fit takes. */
   readonly crop: Draw;
   /** Recoloured, moved and reflected, for an input of a size; valid until the next call. */
   change(patch: Patch, size: PixelSize): Patch;
-  /** What is added to each channel, on the scale of 0 to 1; undefined for nothing. */
+  /** The noise added to each channel, on the scale of 0 to 1; undefined for none. */
   noise(): readonly number[] | undefined;
   /** Makes a rectangle of a finished input the mean colour, or nothing. */
   erase(planes: Planes): void;
@@ -127,7 +127,7 @@ export function eraseRectangle(size: PixelSize, draw: Draw): Rectangle | undefin
 
 /** Numbers for one use of an image: a function of (seed, purpose, epoch, index) and of how many were drawn before. */
 export interface RandomNumbers {
-  /** What follows is for this use of an image. */
+  /** Starts one use of an image: later calls are for that use. */
   begin(epoch: number, index: number): void;
   /** In [0, 1). */
   uniform(): number;

@@ -25,7 +25,7 @@ export async function decodeImage(path: string): Promise<Image> {
   }
 }
 
-/** As `decodeImage`, of a file already read, with its format. The message of a DataError lacks the file's name. */
+/** The same as `decodeImage` for a file already read, with its format. The message of a DataError lacks the file's name. */
 export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
   const { header, frame } = inspectImage(bytes);
   const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
@@ -80,7 +80,7 @@ function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: I
   return { width, height, channels, data };
 }
 
-/** What turns an image of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
+/** Turns an image of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
 const turns: readonly (readonly [mirrored: boolean, degrees: number])[] = [
   [false, 0],
   [true, 0],

@@ -1,12 +1,12 @@
 /** Structure of a GIF file: size, first frame, completeness. */
 import { checkSize, damaged, type ImageFile, littleEndian, truncated } from "./imageFile.ts";
 
-/** What a block begins with. Source: GIF89a specification, appendix A. */
+/** The first byte of a block. Source: GIF89a specification, appendix A. */
 const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b];
 const GRAPHIC_CONTROL = 0xf9;
 const HEADER_BYTES = 13;
 
-/** Where the first image's blocks lie. */
+/** The blocks of the first image. */
 interface FirstImage {
   readonly control: Uint8Array;
   readonly descriptor: Uint8Array;
@@ -113,7 +113,7 @@ function alone(start: Uint8Array, { control, descriptor, content }: FirstImage):
 const MAX_CODES = 4096;
 
 /**
- * How many pixels LZW data stand for, at most `limit`, and the highest colour among them, without decoding: a decoder that
+ * The number of pixels in LZW data, at most `limit`, and the highest colour among them, without decoding: a decoder that
  * runs out of data leaves the rest black and says nothing. Counting ends at the end code, at a code that does not exist yet,
  * at the end of the data, or at `limit`.
  *

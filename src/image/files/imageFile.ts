@@ -1,8 +1,8 @@
-/** What is told of an image file by its structure, without decoding, and what can be wrong with it. */
+/** Structure of an image file, read without decoding, and the errors it can have. */
 import { DataError, TruncatedImageError } from "../../errors.ts";
 import type { ImageFormat } from "./format.ts";
 
-/** What the headers of an image file say. Sizes are those stored, before the image is turned by `orientation`. */
+/** The contents of an image file's headers. Sizes are those stored, before `orientation` is applied. */
 export interface ImageHeader {
   readonly format: ImageFormat;
   readonly width: number;
@@ -15,7 +15,7 @@ export interface ImageHeader {
   readonly orientation: number;
 }
 
-/** What turns the samples that a decoder gives, when it takes numbers for grey, into colours. */
+/** Turns decoded samples into colours, if the decoder takes colour numbers for grey. */
 export interface Palette {
   /** 3 bytes a colour, transparent ones on white. */
   readonly colours: Uint8Array;
@@ -37,7 +37,7 @@ export interface Frame {
 /** An image file that is whole as far as its structure tells. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** Of JPEG, the file up to its end; of PNG, what its pixels depend on; of GIF and WebP, the first frame alone. */
+  /** For JPEG, the file up to its end; for PNG, the chunks its pixels depend on; for GIF and WebP, the first frame alone. */
   readonly frame: Frame;
 }
 

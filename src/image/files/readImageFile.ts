@@ -68,7 +68,7 @@ const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>
 };
 
 /**
- * What an image file is, by its content: its header, and what of it is to be decoded. Nothing is decoded, and memory is that
+ * Inspects an image file by its content: its header, and the part to decode. Nothing is decoded, and memory is that
  * of the file. Bytes behind the end of the image are allowed, as cameras write them.
  *
  * Throws DataError if the format is not one that is read, if the image has no pixels or too many, or if the file is damaged

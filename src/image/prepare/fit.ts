@@ -1,10 +1,9 @@
 /**
- * How images of any size and shape are fitted to a network's input, in two steps. First the whole image is resized, and a part of that kept:
- * the same for training and evaluation, and all that is needed of the image from then on. Then a window of that becomes the input, drawn anew each
- * time in training. Longer than other files: all fits stand side by side.
+ * Fitting of images of any size and shape to a network's input, in two steps. First the whole image is resized, and a part of that kept:
+ * the same for training and evaluation, and all that is needed of the image from then on. Then a window of that becomes the input, drawn again each
+ * time in training.
  *
- * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop). Longer than other files: all that a
- * kind of fit is stands here.
+ * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  */
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
@@ -16,7 +15,7 @@ const range = z
   .readonly()
   .refine(([low, high]) => low <= high, { error: "expected the smaller number first" });
 
-/** What `--fit` names, with its numbers. */
+/** The values of `--fit`, with their numbers. */
 export const fitSchema = z.discriminatedUnion("kind", [
   /** Stretched to the input's size, whatever its shape. */
   z.strictObject({ kind: z.literal("resize") }),
@@ -26,13 +25,13 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("pad") }),
   /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
-  /** As it is: the network is built for the images' own size. */
+  /** Unchanged: the network is built for the images' own size. */
   z.strictObject({ kind: z.literal("native") }),
 ]);
 
-/** How images are fitted, with its numbers. Plain JSON. */
+/** Method and numbers of the fit. Plain JSON. */
 export type Fit = z.infer<typeof fitSchema>;
-/** What `--fit` takes. */
+/** The names that `--fit` takes. */
 export type FitName = Fit["kind"];
 
 /** The size that a whole image is resized to, and the part of that which is kept. */
@@ -59,21 +58,21 @@ interface FitKind<F extends Fit> {
   create(size: PixelSize): F;
   /** `size` is the input's. */
   frame(fit: F, size: PixelSize, image: PixelSize): Frame;
-  /** Where the kept part goes in evaluation; in training too, if `draw` is not used. */
+  /** Placement of the kept part in evaluation; in training too, if `draw` is not used. */
   place(fit: F, size: PixelSize, kept: PixelSize, draw: Draw | undefined): Placement;
   /** The size of every kept part, if they have one. */
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
-  /** Whether what is kept of an image is, or can be, larger than the input, which then is a window of it unscaled. */
+  /** True if the kept part of an image is, or can be, larger than the input, which then is an unscaled window of it. */
   keepsMore(fit: F, size: PixelSize): boolean;
-  /** Whether images are kept as they are, whatever their size. */
+  /** True if images are kept unchanged, whatever their size. */
   readonly keepsAll: boolean;
   /** All that `frame` depends on, besides the image. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
-  /** Whether the input must be square. */
+  /** True if the input must be square. */
   readonly isSquare: boolean;
 }
 
-/** Of an image that is longer than so many times its shorter side, the middle is drawn from: what is kept of any image is bounded. */
+/** An image longer than this many times its shorter side is cropped to its middle, so that the kept part is bounded. */
 const LONGEST = 4;
 
 type FitKinds = { readonly [K in FitName]: FitKind<Extract<Fit, { readonly kind: K }>> };
@@ -144,7 +143,7 @@ const kinds: FitKinds = {
     },
     place: (fit, size, kept, draw) => stretched(draw ? randomPart(fit, kept, draw) : centre(kept, size), size),
     frameSize: () => undefined,
-    // Of the longer side more is kept than of the shorter.
+    // More is kept along the longer side than along the shorter.
     keepsMore: () => true,
     frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
     keepsAll: false,
@@ -172,7 +171,7 @@ const kinds: FitKinds = {
 /** All of them. */
 export const fitNames = Object.keys(kinds) as [FitName, ...FitName[]];
 
-/** What each fit does, for help. */
+/** One line of help for each fit. */
 export const fitDescriptions: readonly (readonly [name: FitName, description: string])[] = fitNames.map((name) => [
   name,
   kinds[name].description,
@@ -205,12 +204,12 @@ export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
   return kindOf(fit).frameSize(fit, size);
 }
 
-/** Whether what is kept of an image can be larger than the input, so that there are other windows of it than the one in evaluation. */
+/** True if the kept part of an image can be larger than the input, so that there are windows other than the one of evaluation. */
 export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
   return kindOf(fit).keepsMore(fit, size);
 }
 
-/** Whether the first step keeps every image as it is, whatever its size. */
+/** True if the first step keeps every image unchanged, whatever its size. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
 }
@@ -220,7 +219,7 @@ export function frameKeyOf(fit: Fit, size: PixelSize): string {
   return [fit.kind, ...kindOf(fit).frameNumbers(fit, size)].join("-");
 }
 
-/** What does not fit together, in words; undefined if nothing. */
+/** The mismatch between fit and input size, in words; undefined if there is none. */
 export function fitProblem(fit: Fit, { width, height }: PixelSize): string | undefined {
   if (kindOf(fit).isSquare && width !== height)
     return `fit ${fit.kind}: expected a square input, got ${height}×${width}`;

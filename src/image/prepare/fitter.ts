@@ -4,9 +4,9 @@ import { createResizer } from "../resize/resize.ts";
 import type { Filter } from "../resize/taps.ts";
 import { type Fit, frameKeyOf, frameOf, keepsAll } from "./fit.ts";
 
-/** What is done to an image before anything is drawn or scaled. Part of a `Preprocessing`. */
+/** Everything done to an image before random draws and scaling. Part of a `Preprocessing`. */
 export interface Fitting {
-  /** Of the network's input. */
+  /** Height and width of the network's input. */
   readonly size: readonly [height: number, width: number];
   /** 1: colour becomes luma. 3: as it is; grey is repeated only in the input. */
   readonly channels: 1 | 3;

@@ -6,7 +6,7 @@ export interface Patch {
   /** Pixels, channels side by side, and how many bytes a row has. */
   readonly data: Uint8Array;
   readonly rowBytes: number;
-  /** Where the first of these pixels lies in what the fit keeps: not at its corner if only a part was copied. */
+  /** Position of the first of these pixels in the kept part: not its corner if only a part was copied. */
   readonly dataLeft: number;
   readonly dataTop: number;
   readonly channels: Image["channels"];
@@ -15,10 +15,10 @@ export interface Patch {
   readonly top: number;
   readonly width: number;
   readonly height: number;
-  /** Where its first pixel lies in the input. */
+  /** Position of its first pixel in the input. */
   readonly toLeft: number;
   readonly toTop: number;
-  /** Whether the input is reflected, left for right. */
+  /** True if the input is reflected, left for right. */
   readonly flip: boolean;
 }
 
@@ -200,7 +200,7 @@ function subtract(patch: Patch, means: Float32Array, meanImage: MeanPlanes, to: 
   }
 }
 
-/** Where row `y` of a patch begins in its plane: at its right end if it is reflected. */
+/** Offset of row `y` of a patch in its plane: at its right end if it is reflected. */
 function rowStart({ toLeft, toTop, flip }: Patch, { width }: Planes, y: number): number {
   const row = (toTop + y) * width;
   return flip ? row + width - 1 - toLeft : row + toLeft;

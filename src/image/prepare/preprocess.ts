@@ -11,7 +11,7 @@ import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
- * How an image becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
+ * Preprocessing of an image into a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
  * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares images as training did.
  */
 export interface Preprocessing extends Fitting {
@@ -28,7 +28,7 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
   .strictObject({
     size: z.tuple([z.int().positive(), z.int().positive()]),
     channels: z.union([z.literal(1), z.literal(3)]),
-    /** As it was before there was a choice. */
+    /** The only filter of earlier versions. */
     fit: fitSchema.default({ kind: "resize" }),
     resize: z.enum(filters),
     mean: z.array(z.number()),

@@ -13,7 +13,7 @@ export interface View {
   readonly flip: boolean;
 }
 
-/** What is seen of an image unless more is asked for. */
+/** The default view of an image. */
 export const centreView: View = { flip: false };
 
 const corners: readonly (Corner | undefined)[] = [[0, 0], [1, 0], [0, 1], [1, 1], undefined];

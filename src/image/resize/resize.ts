@@ -74,7 +74,7 @@ function checkPart(what: string, { left, top, width, height }: Rectangle, whole:
 // Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights need.
 // In inner loops a constant of another module costs a load, and a fifth of the time.
 const bits = precisionBits;
-/** What rounds a sum whose fraction is cut off. */
+/** Rounds a sum whose fraction is cut off. */
 const half = 1 << (bits - 1);
 
 /** Rows of an image, from a column on. */
