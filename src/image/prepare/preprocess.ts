@@ -28,7 +28,7 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
   .strictObject({
     size: z.tuple([z.int().positive(), z.int().positive()]),
     channels: z.union([z.literal(1), z.literal(3)]),
-    /** The only filter of earlier versions. */
+    /** The only fit of earlier versions. */
     fit: fitSchema.default({ kind: "resize" }),
     resize: z.enum(filters),
     mean: z.array(z.number()),
