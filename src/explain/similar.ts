@@ -120,7 +120,7 @@ async function createSearch(folder: string, queries: readonly string[], asked: r
 async function picturesBelow(folder: string): Promise<readonly string[]> {
   const root = resolve(folder);
   const pictures: FileEntry[] = [];
-  const search = { root, seen: new Set(await ancestorsOf(dirname(root))), odd: [] };
+  const search = { root, seen: new Set(await ancestorsOf(dirname(root))), skipped: [] };
   await searchFolder(search, "", pictures);
   if (pictures.length === 0)
     throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);

@@ -6,9 +6,9 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { searchFolder } from "../dataset/folder/folderSearch.ts";
-import { type OddEntry, oddNotes } from "../dataset/folder/skippedFile.ts";
+import { type SkippedFile, skippedNotes } from "../dataset/folder/skippedFile.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
-import { type StreamedPicture, streamPictures } from "../dataset/pack/imageStream.ts";
+import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.ts";
 import { DataError } from "../errors.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import type { PlacedLayer } from "../network/network.ts";
@@ -47,10 +47,10 @@ export async function findPictures(
       jobs.push({ path });
       continue;
     }
-    const odd: OddEntry[] = [];
+    const skipped: SkippedFile[] = [];
     const found: FileEntry[] = [];
-    await searchFolder({ root: path, seen: new Set(), odd }, "", found);
-    for (const note of oddNotes(odd)) onMessage?.(`${path}: ${note}`);
+    await searchFolder({ root: path, seen: new Set(), skipped }, "", found);
+    for (const note of skippedNotes(skipped)) onMessage?.(`${path}: ${note}`);
     if (found.length === 0) throw new DataError(`${path}: expected pictures in it or in folders below, found none`);
     for (const file of found) jobs.push({ path: join(path, file.path), bytes: file.bytes });
   }
@@ -149,7 +149,7 @@ export async function writeFeatures(
 const BATCH_SIZE = 128;
 
 interface PreparedBatch {
-  readonly pictures: readonly StreamedPicture[];
+  readonly pictures: readonly StreamedImage[];
   /** Pictures in the input, in order: those that could be read and prepared. */
   readonly count: number;
 }
@@ -164,14 +164,14 @@ export async function* preparedBatches(
   const prepare = createPreprocessor(preprocessing);
   const length = sizeOf(network.input);
   let done = 0;
-  for await (const decoded of streamPictures(files, {
+  for await (const decoded of streamImages(files, {
     fitting: preprocessing,
     atATime: input.length / length,
     threads: decodingThreads,
     signal,
   })) {
     let count = 0;
-    const pictures = decoded.map((picture): StreamedPicture => {
+    const pictures = decoded.map((picture): StreamedImage => {
       if ("error" in picture) return picture;
       try {
         prepare(picture.image, input, count * length);

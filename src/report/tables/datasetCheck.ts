@@ -1,6 +1,6 @@
 /** What `check` prints for people. */
 import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
-import type { CheckedPart, FolderCheck, PictureSize } from "../../dataset/folder/folderCheck.ts";
+import type { CheckedPart, FolderCheck, ImageSize } from "../../dataset/folder/folderCheck.ts";
 import type { PartName } from "../../dataset/folder/folderScan.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
 import { wrap } from "../text.ts";
@@ -76,7 +76,7 @@ function formatPictures({ formats, channels, sizes }: FolderCheck): string {
   return formatTable(columns, rows);
 }
 
-function formatSize([width, height]: PictureSize): string {
+function formatSize([width, height]: ImageSize): string {
   return `${width}×${height}`;
 }
 

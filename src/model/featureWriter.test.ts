@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { type RowHeader, rowFormats } from "./rowFormats.ts";
-import { parseHeader } from "./safetensorsHeader.ts";
+import { parseHeader } from "../checkpoint/safetensorsHeader.ts";
+import { type RowHeader, rowFormats } from "./featureWriter.ts";
 
 /** As scripts/golden/npy.py wrote it. */
 interface Golden {
