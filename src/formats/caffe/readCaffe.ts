@@ -5,7 +5,7 @@ import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
-import { readMessage } from "../containers/protobufReader.ts";
+import { readMessage } from "../containers/protobuf.ts";
 import type { ImportedModel } from "../importedModel.ts";
 import { asFloats } from "../values.ts";
 import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
