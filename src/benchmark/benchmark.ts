@@ -7,7 +7,7 @@ import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import type { Network } from "../network/network.ts";
-import { type BenchmarkReport, mergeReports, type NetworkFigures, spread } from "../report/tables/benchmarkFigures.ts";
+import { type BenchmarkReport, mergeReports, type NetworkFigures, spread } from "../report/tables/benchmarkReport.ts";
 import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../settings/settings.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { measureNetwork } from "./benchmarkNetwork.ts";

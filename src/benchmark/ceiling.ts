@@ -4,7 +4,7 @@ import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { type Network, operations } from "../network/network.ts";
 import { fillUniform, randomStream } from "../random.ts";
-import { type Ceiling, type LayerFigures, spread } from "../report/tables/benchmarkFigures.ts";
+import { type Ceiling, type LayerFigures, spread } from "../report/tables/benchmarkReport.ts";
 import { sizeOf } from "../shape.ts";
 import { initialize } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";

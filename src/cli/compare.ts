@@ -1,6 +1,6 @@
 /** `alexnet compare`. */
 import type { Command } from "commander";
-import { formatComparison } from "../report/tables/comparisonTable.ts";
+import { formatComparison } from "../report/tables/comparison.ts";
 import { compareRuns } from "../runs/compareRuns.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";

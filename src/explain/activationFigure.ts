@@ -5,9 +5,9 @@ import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
+import { drawPictureRows, type PictureRows } from "../report/figures/imageRows.ts";
+import { tile, zoom } from "../report/figures/tiles.ts";
 import { formatCount } from "../report/numbers.ts";
-import { drawPictureRows, type PictureRows } from "../report/pictures/imageRows.ts";
-import { tile, zoom } from "../report/pictures/tiles.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { createInputPicture, imageOfPlanes } from "./inputImage.ts";
 

@@ -5,8 +5,8 @@ import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
-import { drawPictureRows } from "../report/pictures/imageRows.ts";
-import { tile, zoom } from "../report/pictures/tiles.ts";
+import { drawPictureRows } from "../report/figures/imageRows.ts";
+import { tile, zoom } from "../report/figures/tiles.ts";
 import { type FirstKernels, findFirstKernels, readKernels } from "./firstKernels.ts";
 
 /** What a sheet of filters shows. */

@@ -3,7 +3,7 @@ import type { Plane } from "../embedding/tsne.ts";
 import type { Image } from "../image/image.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import { createResizer } from "../image/resize/resize.ts";
-import { drawPictureRows } from "../report/pictures/imageRows.ts";
+import { drawPictureRows } from "../report/figures/imageRows.ts";
 import { createInputPicture } from "./inputImage.ts";
 
 export interface PictureGrid {

@@ -1,8 +1,8 @@
 /** Saliency as an image. */
 import type { Image } from "../image/image.ts";
+import { drawPictureRows } from "../report/figures/imageRows.ts";
+import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
-import { drawPictureRows } from "../report/pictures/imageRows.ts";
-import { zoom } from "../report/pictures/tiles.ts";
 
 /** What is drawn of a measurement. */
 interface ShownSaliency {

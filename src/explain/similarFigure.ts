@@ -1,8 +1,8 @@
 /** Figure of an image and its nearest neighbours. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { decodeImage } from "../image/files/decode.ts";
-import { drawPictureRows, type PictureRows } from "../report/pictures/imageRows.ts";
-import { zoom } from "../report/pictures/tiles.ts";
+import { drawPictureRows, type PictureRows } from "../report/figures/imageRows.ts";
+import { zoom } from "../report/figures/tiles.ts";
 import { truncateStart } from "../report/text.ts";
 import { createInputPicture } from "./inputImage.ts";
 

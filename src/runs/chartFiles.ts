@@ -2,8 +2,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
-import { evaluationCharts } from "../report/charts/runCharts.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
+import { toPng } from "../report/figures/png.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 
 /** Writes a chart into a directory, as `name.svg` and `name.png`. */

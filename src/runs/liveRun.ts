@@ -8,6 +8,7 @@ import { findFirstKernels, readKernels } from "../explain/firstKernels.ts";
 import { encodePng } from "../image/files/decode.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { drawPace } from "../report/charts/paceChart.ts";
+import { tile } from "../report/figures/tiles.ts";
 import { percent } from "../report/pages/htmlParts.ts";
 import {
   type LiveData,
@@ -16,7 +17,6 @@ import {
   livePieces,
   renderLivePage,
 } from "../report/pages/livePage.ts";
-import { tile } from "../report/pictures/tiles.ts";
 import { figuresOf, readRun, type StoredRun } from "./runState.ts";
 
 /** What is shown at some moment, and what it is called. */

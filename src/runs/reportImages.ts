@@ -1,12 +1,11 @@
 /** The test images of a report. */
 
-import type { Dataset } from "../dataset/dataset.ts";
-import { validationSplit } from "../dataset/dataset.ts";
+import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import { encodePng } from "../image/files/decode.ts";
-import { type ReportGallery, type ReportPrediction, shareRight } from "../report/pages/htmlGallery.ts";
+import { type ReportGallery, type ReportPrediction, shareRight } from "../report/pages/gallery.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
