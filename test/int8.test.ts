@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { CheckpointError, ConfigError, UnsupportedError } from "../src/errors.ts";
-import { openEightBitNetwork } from "../src/exchange/int8Network.ts";
+import { openEightBitNetwork } from "../src/exchange/quantizeModel.ts";
 import type { OnnxOptions } from "../src/formats/onnx/describe.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { onnxMetadata, writeOnnx } from "../src/formats/onnx/writeOnnx.ts";

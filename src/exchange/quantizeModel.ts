@@ -3,15 +3,17 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { planQuantization, type Quantization } from "../formats/quantization.ts";
-import type { Range } from "../int8.ts";
+import { IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
+import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
-import type { OpenOptions } from "../model/openModel.ts";
+import { type OpenOptions, withoutDropout } from "../model/openModel.ts";
+import { type Network, operations } from "../network/network.ts";
 import type { SplitName } from "../settings/splitNames.ts";
+import { sizeOf } from "../shape.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
-import { scoreSplit } from "../training/evaluation/scores.ts";
-import { type EightBitNetwork, openEightBitNetwork } from "./int8Network.ts";
+import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 
 /** On what a network is calibrated and measured. */
 export interface QuantizeOptions
@@ -134,4 +136,97 @@ async function judgeAll(
   }
   const { top1Accuracy, topK } = counter.result();
   return { accuracy: { top1Accuracy, topK }, predicted };
+}
+
+/** Computes in f32, without dropout. Calls must not overlap. */
+interface EightBitNetwork extends ScoringProgram {
+  /**
+   * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
+   * so far. From now on they are no longer looked at.
+   */
+  takeRanges(): ReadonlyMap<string, Range>;
+  /** From now on weights and activations are rounded, as in a file with this quantization. */
+  round(quantization: Quantization): Promise<void>;
+  close(): void;
+}
+
+/** `weights` are by their names in the network. The engine stays the caller's. */
+export async function openEightBitNetwork(
+  network: Network,
+  weights: TensorSource,
+  engine: Engine,
+  batchSize: number,
+): Promise<EightBitNetwork> {
+  const places = roundedPlaces(network);
+  const names = places.map((place) => network.layers[place]?.name ?? IMAGES);
+  const programs: Program[] = [];
+  const close = () => {
+    for (const program of programs) program.close();
+  };
+  try {
+    const ops = operations(withoutDropout(network));
+    for (const [i, place] of places.entries()) {
+      const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
+      const inputShape = piece[0]?.inputShape ?? network.input;
+      programs.push(await engine.compile({ ops: piece, inputShape, batchSize, precision: "f32" }));
+    }
+    await writeWeights(programs, weights);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const { input } = programs[0] as Program;
+  const ranges = new Map<string, Range>();
+  let isWatched = true;
+  let quantization: Quantization | undefined;
+  return {
+    batchSize,
+    input,
+    takeRanges() {
+      isWatched = false;
+      return ranges;
+    },
+    async forward(images, count, draws) {
+      let values = images.subarray(0, count * sizeOf(network.input));
+      for (const [i, program] of programs.entries()) {
+        const name = names[i] as string;
+        const rounding = quantization?.activations.get(name);
+        if (isWatched) ranges.set(name, widened(ranges.get(name), values));
+        if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
+        values = await program.forward(values, count, draws);
+      }
+      return values;
+    },
+    async round(given) {
+      await writeWeights(programs, weights, given);
+      quantization = given;
+    },
+    close,
+  };
+}
+
+/** As they are, or as they are once they are rounded. */
+async function writeWeights(
+  programs: readonly Program[],
+  weights: TensorSource,
+  quantization?: Quantization,
+): Promise<void> {
+  for (const program of programs) {
+    for (const { name, value } of program.parameters) {
+      const values = await weights.read(name, program.scratch(sizeOf(value.shape)));
+      const rounded = quantization?.parameters.get(name);
+      if (rounded) dequantizeParameter(values, rounded);
+      await program.write(value, values);
+    }
+  }
+}
+
+/** Not finite once a value is not. */
+function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
+  let [low, high] = [min, max];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { min: low, max: high };
 }

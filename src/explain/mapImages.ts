@@ -1,14 +1,15 @@
-/** The pictures that a map is of: what a run holds out, or those of a folder. */
+/** Images of a map, and the features computed for them. */
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
-import { DataError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { loadEvaluationData } from "../model/evaluationData.ts";
 import type { LayerOutputs } from "../model/layerOutputs.ts";
 import { findPictures, preparedBatches } from "../model/predictFiles.ts";
+import type { PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 
 /** Where pictures are looked for, and how many are taken. */
@@ -23,7 +24,7 @@ export interface MapPicturesOptions {
 }
 
 /** A picture of a map, before anything is computed of it. */
-export interface MapPicture {
+interface MapPicture {
   /** Its position in the split; of a folder, among the pictures that could be read. */
   readonly index: number;
   readonly file?: string;
@@ -112,4 +113,69 @@ async function below(
     },
     close() {},
   };
+}
+
+/** A picture with its class and the one predicted. */
+export interface SeenPicture extends Omit<MapPicture, "image"> {
+  readonly predicted: number;
+}
+
+/** Pictures with a row of features for each. */
+export interface MapFeatures {
+  readonly pictures: readonly SeenPicture[];
+  readonly length: number;
+  /** [pictures, length]. */
+  readonly values: Float32Array;
+}
+
+/** 2 GB. */
+const MOST_NUMBERS = 2 ** 29;
+
+/**
+ * Runs the network over the pictures; `onPicture` is given each of them as it was decoded. The layers that were opened are the one looked at, and the last.
+ *
+ * Throws ConfigError if their features do not fit in 2 GB, DataError if one is not finite; the signal's reason if that is aborted.
+ */
+export async function computeFeatures(
+  opened: LayerOutputs,
+  source: MapSource,
+  onPicture: (image: Image) => void,
+  { onProgress, signal }: { onProgress?: (images: number, of: number) => void; signal?: AbortSignal },
+): Promise<MapFeatures> {
+  const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
+  const length = sizeOf(outputShape);
+  if (source.length * length > MOST_NUMBERS) {
+    throw new ConfigError(
+      `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} pictures with ${length} each; ` +
+        "give fewer with --limit, or a layer further on",
+    );
+  }
+  const values = new Float32Array(source.length * length);
+  const pictures: SeenPicture[] = [];
+  for await (const batch of source.batches()) {
+    if (batch.length > 0) {
+      const outputs = await opened.forward(opened.input, batch.length, { seed: 0, first: pictures.length });
+      const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
+      if (!features.every(Number.isFinite)) {
+        throw new DataError(
+          `layer "${layer.name}": expected finite features, got NaN or infinity; these weights have diverged`,
+        );
+      }
+      values.set(features, pictures.length * length);
+      const scores = outputs.at(-1) as Float32Array;
+      const classes = scores.length / batch.length;
+      for (const [row, { image, ...picture }] of batch.entries()) {
+        onPicture(image());
+        pictures.push({ ...picture, predicted: indexOfLargest(scores.subarray(row * classes, (row + 1) * classes)) });
+      }
+    }
+    onProgress?.(pictures.length, source.length);
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+  }
+  return { pictures, length, values: values.subarray(0, pictures.length * length) };
+}
+
+function indexOfLargest(scores: Float32Array): number {
+  return scores.reduce((best, score, c) => (score > (scores[best] as number) ? c : best), 0);
 }

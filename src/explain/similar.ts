@@ -1,6 +1,7 @@
 /** The pictures of a folder that a network finds most like others. */
 import { realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { Model } from "../checkpoint/metadata.ts";
 import { sortedByPath } from "../dataset/folder/codePoints.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
@@ -10,8 +11,11 @@ import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
+import { drawPictureRows, type PictureRows } from "../report/figures/imageRows.ts";
+import { zoom } from "../report/figures/tiles.ts";
+import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
-import { drawSimilar } from "./similarFigure.ts";
+import { createInputPicture } from "./inputImage.ts";
 
 export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
   /** Pictures found for each. Default 6, as in the paper. */
@@ -181,4 +185,36 @@ function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
   if (before < 0) nearest.push(candidate);
   else nearest.splice(before, 0, candidate);
   nearest.length = Math.min(nearest.length, top);
+}
+
+/** What is drawn of a search. */
+interface ShownPictures {
+  readonly layer: string;
+  readonly features: number;
+  readonly pictures: number;
+  readonly queries: readonly {
+    readonly query: string;
+    readonly nearest: readonly { readonly file: string; readonly distance: number }[];
+  }[];
+}
+
+const SHOWN_SIDE = 192;
+
+/** A row for each query: itself, then what was found. */
+async function drawSimilar({ network, preprocessing }: Model, folder: string, found: ShownPictures): Promise<string> {
+  const seen = createInputPicture(preprocessing);
+  const shown = async (file: string, line: string) => {
+    const picture = seen(await decodeImage(file));
+    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
+    const image = zoom(picture, factor);
+    return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
+  };
+  const rows: PictureRows["rows"][number][] = [];
+  for (const { query, nearest } of found.queries) {
+    const pictures = [await shown(query, "asked for")];
+    for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
+    rows.push({ heading: query, pictures });
+  }
+  const what = `nearest of ${found.pictures} pictures in ${folder} by the ${found.features} outputs of ${found.layer}`;
+  return drawPictureRows({ title: `${network.name}: ${what}`, rows });
 }

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { directoryHolder } from "../directoryLock.ts";
-import { findFirstKernels, readKernels } from "../explain/firstKernels.ts";
+import { findFirstKernels, readKernels } from "../explain/filterFigure.ts";
 import { encodePng } from "../image/files/decode.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { drawPace } from "../report/charts/paceChart.ts";
