@@ -19,14 +19,14 @@ import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.t
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training pictures whose ranges are those of the file. Default 256. */
+  /** Training images whose ranges are those of the file. Default 256. */
   readonly calibrationImages?: number;
-  /** Test pictures that it is measured on. Default 1000. */
+  /** Test images that it is measured on. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** What 8 bits cost: measured on the same test pictures, in f32 and rounded as the file says. */
+/** What 8 bits cost: measured on the same test images, in f32 and rounded as the file says. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
@@ -43,13 +43,13 @@ export interface Accuracy {
   readonly topK: Figures["topK"];
 }
 
-/** Pictures computed at a time. */
+/** Images computed at a time. */
 const BATCH = 32;
 
 /**
- * The rounding of a trained network, from the ranges of its activations on training pictures. `weights` are by their names in the network.
+ * The rounding of a trained network, from the ranges of its activations on training images. `weights` are by their names in the network.
  *
- * Throws as `loadEvaluationData` if there are no pictures, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
+ * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
  */
 export async function quantizeModel(
   path: string,
@@ -66,7 +66,7 @@ export async function quantizeModel(
   try {
     const { preprocessing } = model;
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
-    const network = closing(scope, await openEightBitNetwork(model.network, weights, engine, BATCH));
+    const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
     const train = await load("train", options.calibrationImages ?? 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
@@ -96,9 +96,9 @@ function closing<T extends { close(): void }>(scope: { close(): void }[], thing:
   return thing;
 }
 
-/** Runs training pictures through a network that keeps its ranges. */
+/** Runs training images through a network that keeps its ranges. */
 async function seeRanges(
-  network: EightBitNetwork,
+  network: Int8Network,
   split: Split,
   preparation: Preparation,
   { onProgress, signal }: QuantizeOptions,
@@ -118,9 +118,9 @@ function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOpt
   }
 }
 
-/** How a network does on test pictures, and the class that it says of each. */
+/** How a network does on test images, and the class that it says of each. */
 async function judgeAll(
-  network: EightBitNetwork,
+  network: Int8Network,
   split: Split,
   preparation: Preparation,
   { classNames }: Model,
@@ -139,7 +139,7 @@ async function judgeAll(
 }
 
 /** Computes in f32, without dropout. Calls must not overlap. */
-interface EightBitNetwork extends ScoringProgram {
+interface Int8Network extends ScoringProgram {
   /**
    * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
    * so far. From now on they are no longer looked at.
@@ -151,12 +151,12 @@ interface EightBitNetwork extends ScoringProgram {
 }
 
 /** `weights` are by their names in the network. The engine stays the caller's. */
-export async function openEightBitNetwork(
+export async function openInt8Network(
   network: Network,
   weights: TensorSource,
   engine: Engine,
   batchSize: number,
-): Promise<EightBitNetwork> {
+): Promise<Int8Network> {
   const places = roundedPlaces(network);
   const names = places.map((place) => network.layers[place]?.name ?? IMAGES);
   const programs: Program[] = [];

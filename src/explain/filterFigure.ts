@@ -1,4 +1,4 @@
-/** The first convolution's kernels as a picture. */
+/** The first convolution's kernels as an image. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsReader.ts";
@@ -6,12 +6,12 @@ import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import { drawPictureRows } from "../report/figures/imageRows.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
 import { sizeOf } from "../shape.ts";
 import { imageOfPlanes } from "./inputImage.ts";
 
-/** What a sheet of filters shows. */
+/** A figure of the first layer's filters. */
 export interface FilterSheet {
   readonly svg: string;
   readonly file: string;
@@ -70,7 +70,7 @@ export async function drawKernels(network: Network, first: FirstKernels, kernels
     6,
   );
   const row = { heading: describeKernels(first), pictures: [{ image }] };
-  return drawPictureRows({ title: `${network.name}: filters`, rows: [row] });
+  return drawImageRows({ title: `${network.name}: filters`, rows: [row] });
 }
 
 /** Where the kernels of a network's first layer are. */
@@ -96,13 +96,13 @@ export function findFirstKernels(network: Network): FirstKernels | undefined {
   };
 }
 
-/** Reads kernels, and nothing else, as pictures. Throws CheckpointError if there are none of this name. */
+/** Reads kernels, and nothing else, as images. Throws CheckpointError if there are none of this name. */
 export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
-  return kernelPictures(first, await reader.read(first.tensor));
+  return kernelImages(first, await reader.read(first.tensor));
 }
 
-/** Kernels as pictures: a pixel for each weight, in its own contrast; middle grey is 0. */
-export function kernelPictures({ shape }: FirstKernels, weights: Float32Array): Image[] {
+/** Kernels as images: a pixel for each weight, in its own contrast; middle grey is 0. */
+export function kernelImages({ shape }: FirstKernels, weights: Float32Array): Image[] {
   const [count, channels, height, width] = shape;
   const size = sizeOf([channels, height, width]);
   return Array.from({ length: count }, (_, k) => {

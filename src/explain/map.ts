@@ -1,4 +1,4 @@
-/** Pictures in the plane: those whose features are alike lie near each other. */
+/** Images in the plane: those whose features are alike lie near each other. */
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
 import { coordinatesIn } from "../embedding/points.ts";
 import { principalComponents } from "../embedding/principalComponents.ts";
@@ -11,27 +11,21 @@ import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/l
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawMap } from "../report/charts/mapChart.ts";
-import { drawPictureRows } from "../report/figures/imageRows.ts";
-import { createInputPicture } from "./inputImage.ts";
-import {
-  computeFeatures,
-  type MapPicturesOptions,
-  type MapSource,
-  openMapPictures,
-  type SeenPicture,
-} from "./mapImages.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
+import { createInputImage } from "./inputImage.ts";
+import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
-export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPicturesOptions, "limit"> {
-  /** Pictures at most. Default 2000. */
+export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
+  /** Images at most. Default 2000. */
   readonly limit?: number;
   /** Whose outputs are the features. Default: the last hidden layer's. */
   readonly layer?: string;
   /** Default: t-SNE. */
   readonly method?: MapMethod;
-  /** Of t-SNE: about so many neighbours of each picture count. Default 30. */
+  /** Of t-SNE: about so many neighbours of each image count. Default 30. */
   readonly perplexity?: number;
-  /** Whether the pictures themselves are drawn too, as `picturesSvg`. */
+  /** Whether the images themselves are drawn too, as `picturesSvg`. */
   readonly withPictures?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
   /** Of the principal components: their number is not known before, only the most that there can be. */
@@ -40,9 +34,9 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPict
   readonly onIteration?: (iterations: number, of: number) => void;
 }
 
-/** A picture at its place. */
+/** An image at its place. */
 export interface MapPoint {
-  /** Its position in the split; of a folder, among the pictures that could be read. */
+  /** Its position in the split; of a folder, among the images that could be read. */
   readonly index: number;
   readonly file?: string;
   /** Where it is known. */
@@ -65,19 +59,19 @@ export interface PictureMap {
 }
 
 /** A map with its drawings. */
-type DrawnPictures = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
+type MapFigure = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
 
 const BATCH = 64;
 /** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
 const COMPONENTS = 50;
 
 /**
- * Computes what a layer makes of pictures, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
+ * Computes what a layer makes of images, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
  *
- * Throws as `openLayerOutputs` and `openMapPictures`; ConfigError for too few pictures; DataError for features that are all the same or not finite; the
+ * Throws as `openLayerOutputs` and `openMapImages`; ConfigError for too few images; DataError for features that are all the same or not finite; the
  * signal's reason if that is aborted.
  */
-export async function mapPictures(path: string, options: MapOptions = {}): Promise<DrawnPictures> {
+export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
   const { layer, limit = 2000 } = options;
   const opened = await openLayerOutputs(
     path,
@@ -85,18 +79,18 @@ export async function mapPictures(path: string, options: MapOptions = {}): Promi
     { ...options, batchSize: BATCH },
   );
   try {
-    const source = await openMapPictures(path, opened, { ...options, limit });
+    const source = await openMapImages(path, opened, { ...options, limit });
     return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
     opened.close();
   }
 }
 
-async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<DrawnPictures> {
+async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<MapFigure> {
   const { method = "tsne", perplexity = 30, signal, onProgress, withPictures } = options;
   checkCount(source.length, method, perplexity);
   const { network, classNames, preprocessing } = opened.model;
-  const grid = withPictures ? createPictureGrid(preprocessing) : undefined;
+  const grid = withPictures ? createImageGrid(preprocessing) : undefined;
   const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
   const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
   checkCount(pictures.length, method, perplexity);
@@ -145,7 +139,7 @@ async function placesOf(
 }
 
 function pointOf(
-  { index, file, label, predicted }: SeenPicture,
+  { index, file, label, predicted }: SeenImage,
   classNames: readonly string[],
   { x, y }: Plane,
   i: number,
@@ -160,8 +154,8 @@ function pointOf(
   };
 }
 
-export interface PictureGrid {
-  /** Takes the next picture, of which a small copy is kept. */
+export interface ImageGrid {
+  /** Takes the next image, of which a small copy is kept. */
   add(image: Image): void;
   /** Draws them as SVG; the plane has a place for each, in order. */
   draw(plane: Plane, title: string): Promise<string>;
@@ -169,12 +163,12 @@ export interface PictureGrid {
 
 /** Pixels of a cell's side. */
 const CELL = 36;
-/** Cells of a side of the grid: about one for each picture, within these. */
+/** Cells of a side of the grid: about one for each image, within these. */
 const [FEWEST, MOST] = [8, 44];
 
-/** Makes one for pictures as a network sees them. */
-function createPictureGrid(preprocessing: Preprocessing): PictureGrid {
-  const seen = createInputPicture(preprocessing);
+/** Makes one for images as a network sees them. */
+function createImageGrid(preprocessing: Preprocessing): ImageGrid {
+  const seen = createInputImage(preprocessing);
   const resize = createResizer("bilinear");
   const pictures: Image[] = [];
   return {
@@ -192,7 +186,7 @@ function createPictureGrid(preprocessing: Preprocessing): PictureGrid {
       const chosen = nearestToCentres(plane, side);
       const image = laidOut(pictures, chosen, side);
       const heading = `${chosen.size.toLocaleString("en")} of them: in each cell the one nearest to its centre`;
-      return drawPictureRows({ title, rows: [{ heading, pictures: [{ image }] }] });
+      return drawImageRows({ title, rows: [{ heading, pictures: [{ image }] }] });
     },
   };
 }

@@ -12,8 +12,8 @@ import { findPictures, preparedBatches } from "../model/predictFiles.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 
-/** Where pictures are looked for, and how many are taken. */
-export interface MapPicturesOptions {
+/** Where images are looked for, and how many are taken. */
+export interface MapImagesOptions {
   /** A folder. Default: what the run held out. */
   readonly folder?: string;
   readonly dataDir?: string;
@@ -23,9 +23,9 @@ export interface MapPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A picture of a map, before anything is computed of it. */
-interface MapPicture {
-  /** Its position in the split; of a folder, among the pictures that could be read. */
+/** An image of a map, before anything is computed of it. */
+interface MapImage {
+  /** Its position in the split; of a folder, among the images that could be read. */
   readonly index: number;
   readonly file?: string;
   /** Number of its class, where that is known. */
@@ -34,19 +34,19 @@ interface MapPicture {
   image(): Image;
 }
 
-/** Pictures, prepared in the network's input. */
+/** Images, prepared in the network's input. */
 export interface MapSource {
   /** At most so many. */
   readonly length: number;
   /** Where they are from, in words. */
   readonly name: string;
-  /** The pictures of each batch that is in the input. */
-  batches(): AsyncIterable<readonly MapPicture[]>;
+  /** The images of each batch that is in the input. */
+  batches(): AsyncIterable<readonly MapImage[]>;
   close(): void;
 }
 
-/** Finds them. Throws as `loadEvaluationData`, or DataError for a folder without pictures. */
-export function openMapPictures(path: string, opened: LayerOutputs, options: MapPicturesOptions): Promise<MapSource> {
+/** Finds them. Throws as `loadEvaluationData`, or DataError for a folder without images. */
+export function openMapImages(path: string, opened: LayerOutputs, options: MapImagesOptions): Promise<MapSource> {
   const { folder } = options;
   return folder === undefined ? heldOut(path, opened, options) : below(folder, opened, options);
 }
@@ -54,7 +54,7 @@ export function openMapPictures(path: string, opened: LayerOutputs, options: Map
 async function heldOut(
   path: string,
   { model, file, threads, input }: LayerOutputs,
-  { folder: _, ...options }: MapPicturesOptions,
+  { folder: _, ...options }: MapImagesOptions,
 ): Promise<MapSource> {
   const { split, close } = await loadEvaluationData(path, file, model, options);
   const { preprocessing, network } = model;
@@ -79,11 +79,11 @@ async function heldOut(
   };
 }
 
-/** The class of a picture is the folder that it lies in, if the model has a class of that name. */
+/** The class of an image is the folder that it lies in, if the model has a class of that name. */
 async function below(
   folder: string,
   { model, input }: LayerOutputs,
-  { limit, onMessage, signal }: MapPicturesOptions,
+  { limit, onMessage, signal }: MapImagesOptions,
 ): Promise<MapSource> {
   const isFolder = await stat(folder).then(
     (stats) => stats.isDirectory(),
@@ -115,16 +115,16 @@ async function below(
   };
 }
 
-/** A picture with its class and the one predicted. */
-export interface SeenPicture extends Omit<MapPicture, "image"> {
+/** An image with its class and the one predicted. */
+export interface SeenImage extends Omit<MapImage, "image"> {
   readonly predicted: number;
 }
 
-/** Pictures with a row of features for each. */
+/** Images with a row of features for each. */
 export interface MapFeatures {
-  readonly pictures: readonly SeenPicture[];
+  readonly pictures: readonly SeenImage[];
   readonly length: number;
-  /** [pictures, length]. */
+  /** [images, length]. */
   readonly values: Float32Array;
 }
 
@@ -132,14 +132,14 @@ export interface MapFeatures {
 const MOST_NUMBERS = 2 ** 29;
 
 /**
- * Runs the network over the pictures; `onPicture` is given each of them as it was decoded. The layers that were opened are the one looked at, and the last.
+ * Runs the network over the images; `onImage` is given each of them as it was decoded. The layers that were opened are the one looked at, and the last.
  *
  * Throws ConfigError if their features do not fit in 2 GB, DataError if one is not finite; the signal's reason if that is aborted.
  */
 export async function computeFeatures(
   opened: LayerOutputs,
   source: MapSource,
-  onPicture: (image: Image) => void,
+  onImage: (image: Image) => void,
   { onProgress, signal }: { onProgress?: (images: number, of: number) => void; signal?: AbortSignal },
 ): Promise<MapFeatures> {
   const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
@@ -151,7 +151,7 @@ export async function computeFeatures(
     );
   }
   const values = new Float32Array(source.length * length);
-  const pictures: SeenPicture[] = [];
+  const pictures: SeenImage[] = [];
   for await (const batch of source.batches()) {
     if (batch.length > 0) {
       const outputs = await opened.forward(opened.input, batch.length, { seed: 0, first: pictures.length });
@@ -165,7 +165,7 @@ export async function computeFeatures(
       const scores = outputs.at(-1) as Float32Array;
       const classes = scores.length / batch.length;
       for (const [row, { image, ...picture }] of batch.entries()) {
-        onPicture(image());
+        onImage(image());
         pictures.push({ ...picture, predicted: indexOfLargest(scores.subarray(row * classes, (row + 1) * classes)) });
       }
     }

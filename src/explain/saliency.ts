@@ -1,15 +1,15 @@
-/** Which parts of a picture a prediction depends on: those that change it when they are hidden. */
+/** Which parts of an image a prediction depends on: those that change it when they are hidden. */
 import { ConfigError } from "../errors.ts";
 import { decodeImage } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type OpenModel, type OpenOptions, openModel } from "../model/openModel.ts";
-import { drawPictureRows } from "../report/figures/imageRows.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
 import { softmax } from "../training/evaluation/metrics.ts";
-import { createInputPicture } from "./inputImage.ts";
+import { createInputImage } from "./inputImage.ts";
 
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
   /** The class asked about. Default: the predicted one. */
@@ -41,7 +41,7 @@ interface Square {
 const BATCH = 32;
 
 /**
- * Hides a square of the picture behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
+ * Hides a square of the image behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
  *
  * Throws as `openClassifier`; DataError for a file that is no image; ConfigError for a class that there is not, a square larger than the input, or a
  * stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional networks”, §4.2.
@@ -77,7 +77,7 @@ export async function measureSaliency(
     const drop = Math.max(...dropped);
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
-    const seen = createInputPicture(preprocessing)(picture);
+    const seen = createInputImage(preprocessing)(picture);
     return { ...made, svg: await drawSaliency(network.name, imageFile, seen, made) };
   } finally {
     opened.close();
@@ -93,7 +93,7 @@ async function probabilitiesHidden(
   index: number,
   onProgress: SaliencyOptions["onProgress"],
 ): Promise<readonly number[]> {
-  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the picture.
+  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the image.
   const together = opened.isRandom ? 1 : BATCH;
   const found: number[] = [];
   for (let first = 0; first < squares.length; first += together) {
@@ -176,14 +176,14 @@ const SHOWN_SIDE = 448;
 const needed = [213, 94, 0] as const;
 const disturbing = [0, 114, 178] as const;
 
-/** The picture as the network gets it, where hiding changes the probability, and both over one another. */
+/** The image as the network gets it, where hiding changes the probability, and both over one another. */
 async function drawSaliency(network: string, file: string, seen: Image, made: ShownSaliency): Promise<string> {
   const { className, probability, window, most, drops } = made;
   const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
   const greatest = Math.max(...drops.map((row) => Math.max(...row.map(Math.abs)))) || 1;
   const blended = (picture: number) => zoom(heat(seen, drops, greatest, picture), factor);
   const lines = [`orange: hiding it lowers the probability`, `blue: hiding it raises it`];
-  return drawPictureRows({
+  return drawImageRows({
     title: `${network}: which parts of ${file} tell ${className}`,
     rows: [
       {
@@ -208,7 +208,7 @@ function inColour({ width, height, channels, data }: Image): Image {
   };
 }
 
-/** Colour where it matters, white elsewhere; with a share of the picture's brightness. */
+/** Colour where it matters, white elsewhere; with a share of the image's brightness. */
 function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, share: number): Image {
   const { data, width, height } = inColour(seen);
   const mixed = new Uint8ClampedArray(data.length);

@@ -107,7 +107,7 @@ function optionsFor({ classNames, preprocessing }: Model, flags: ReadonlySet<str
   };
 }
 
-/** Caffe's trained networks, such as those of its model zoo: read only. Pictures are prepared as Caffe's own programs do it. */
+/** Caffe's trained networks, such as those of its model zoo: read only. Images are prepared as Caffe's own programs do it. */
 const caffeFormat: ModelFormat = {
   name: "caffe",
   description: "a .caffemodel of BVLC Caffe",

@@ -7,7 +7,7 @@ import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
-import { describeKernels, drawKernels, findFirstKernels, kernelPictures } from "../explain/filterFigure.ts";
+import { describeKernels, drawKernels, findFirstKernels, kernelImages } from "../explain/filterFigure.ts";
 import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
@@ -97,7 +97,7 @@ export async function writeReport(run: RunReport): Promise<void> {
   await writeFileDurably(reportFile(directory), page);
 }
 
-/** The kernels that see the picture; undefined where there are none that can be seen. */
+/** The kernels that see the image; undefined where there are none that can be seen. */
 async function filterChart({ config: { network }, weights }: RunReport): Promise<ReportChart | undefined> {
   const first = findFirstKernels(network);
   if (!first) return undefined;
@@ -105,7 +105,7 @@ async function filterChart({ config: { network }, weights }: RunReport): Promise
   return {
     heading: "The first layer's filters",
     description: `${describeKernels(first)}.`,
-    svg: await drawKernels(network, first, kernelPictures(first, values)),
+    svg: await drawKernels(network, first, kernelImages(first, values)),
   };
 }
 
@@ -188,7 +188,7 @@ function configurationOf({
 const SHOWN_IMAGES = 24;
 
 /** Where the images are, and what says what they show. */
-export interface PictureSource {
+export interface GallerySource {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
@@ -196,7 +196,7 @@ export interface PictureSource {
 
 /** The galleries of a report that have images, each as it is called and said. */
 async function galleriesOf(
-  source: PictureSource,
+  source: GallerySource,
   evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions"> | undefined,
 ): Promise<readonly ReportGallery[]> {
   const some = await shownPredictions(source);
@@ -205,13 +205,13 @@ async function galleriesOf(
       name: "mistakes",
       heading: "The worst mistakes",
       description: "Their own class was given the least probability.",
-      predictions: await picturesOf(source, evaluation?.worstMistakes),
+      predictions: await shownImages(source, evaluation?.worstMistakes),
     },
     {
       name: "best",
       heading: "The best predictions",
       description: "Right, with the highest probability.",
-      predictions: await picturesOf(source, evaluation?.bestPredictions),
+      predictions: await shownImages(source, evaluation?.bestPredictions),
     },
     { name: "images", heading: "Some test images", description: shareRight(some), predictions: some },
   ];
@@ -219,8 +219,8 @@ async function galleriesOf(
 }
 
 /** Test images of predictions that an evaluation kept. */
-async function picturesOf(
-  { dataset }: PictureSource,
+async function shownImages(
+  { dataset }: GallerySource,
   predictions: readonly Prediction[] = [],
 ): Promise<readonly ReportPrediction[]> {
   const split = validationSplit(dataset);
@@ -233,7 +233,7 @@ async function picturesOf(
 }
 
 /** What the network says of test images from all over the set: where they lie class by class, of every class. */
-async function shownPredictions({ config, dataset, program }: PictureSource): Promise<readonly ReportPrediction[]> {
+async function shownPredictions({ config, dataset, program }: GallerySource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
   const split = validationSplit(dataset);

@@ -9,7 +9,7 @@ import type { RoundedParameter } from "../../int8.ts";
 import type { LrnForm } from "../../layers/onnxGraph.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { Shape } from "../../shape.ts";
-import { IMAGES, layersInEightBits, type Quantization } from "../quantization.ts";
+import { IMAGES, int8Layers, type Quantization } from "../quantization.ts";
 import {
   createGraphBuilder,
   type OnnxDescription,
@@ -82,10 +82,10 @@ function checkedFor({ name, input }: Network, { preprocessing }: OnnxOptions): P
   throw new ConfigError(`${name}: pixels inside the graph need a preprocessing to ${input.join("×")}, got ${got}`);
 }
 
-/** How pixels lie in the input: channels side by side, as in picture files, or plane after plane. */
+/** How pixels lie in the input: channels side by side, as in image files, or plane after plane. */
 type PixelLayout = "nhwc" | "nchw";
 
-/** Shape of one picture of that layout. */
+/** Shape of one image of that layout. */
 function pixelShape([channels, height, width]: readonly [number, number, number], layout: PixelLayout): Shape {
   return layout === "nhwc" ? [height, width, channels] : [channels, height, width];
 }
@@ -151,7 +151,7 @@ function writeQuantizedLayers(
   graph: OnnxGraphBuilder,
   quantization: Quantization,
 ): string {
-  const kinds = layersInEightBits(network);
+  const kinds = int8Layers(network);
   graph.enter("images");
   let [value, scale] = rounded(IMAGES, input, graph, quantization);
   for (const [i, op] of operations(network).entries()) {

@@ -205,7 +205,7 @@ async function readLegacy(
   named: ReadonlyMap<string, PickledStorage>,
 ): Promise<LegacyContent> {
   const { path } = source;
-  // A pickle begins so; this keeps a picture or a text from being called a damaged pickle.
+  // A pickle begins so; this keeps an image or a text from being called a damaged pickle.
   if (bytes[0] !== 0x80) throw notPytorch(path);
   const magic = unpickle(path, bytes, plain);
   if (magic.value !== magicNumber) throw notPytorch(path);

@@ -1,5 +1,5 @@
 /**
- * A map of pictures as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
+ * A map of images as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
  * name stands in the middle of its points as well: nobody has to tell ten colours apart by a legend.
  */
 import type { Mark, Spec } from "vega";
@@ -37,7 +37,7 @@ interface ShownClass {
   readonly form: string;
 }
 
-/** Draws the map as SVG. `title`: of which network and which pictures it is. */
+/** Draws the map as SVG. `title`: of which network and which images it is. */
 export async function drawMap(map: DrawnMap, classNames: readonly string[], title: string): Promise<string> {
   const classOf = ({ className, predicted }: DrawnMap["points"][number]) => className ?? predicted;
   const shown = shownClasses(map.points.map(classOf), classNames);
@@ -95,7 +95,7 @@ function lines({ layer, features, method, perplexity, points }: DrawnMap): reado
   ];
 }
 
-/** In the model's order, each with the colour of its place there; if there are too many, those with the most pictures. */
+/** In the model's order, each with the colour of its place there; if there are too many, those with the most images. */
 function shownClasses(present: readonly string[], classNames: readonly string[]): readonly ShownClass[] {
   const counts = new Map<string, number>();
   for (const name of present) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -5,8 +5,8 @@ import { html, type Markup } from "../markup.ts";
 import { displayWidth, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 
-/** Pictures in rows under headings, each with lines below it. */
-export interface PictureRows {
+/** Images in rows under headings, each with lines below it. */
+export interface ImageRows {
   readonly title: string;
   readonly rows: readonly {
     readonly heading: string;
@@ -20,11 +20,11 @@ const fontSize = 9;
 const lineHeight = 12;
 /** Of DejaVu Sans, as a share of its size. */
 const characterWidth = 0.62;
-/** `toPng` doubles: a pixel of a picture is one of the PNG. */
+/** `toPng` doubles: a pixel of an image is one of the PNG. */
 const unitsPerPixel = 0.5;
 
-/** Draws the rows as SVG, pixel by pixel: a picture of 200 pixels takes 100 units. */
-export async function drawPictureRows({ title, rows }: PictureRows): Promise<string> {
+/** Draws the rows as SVG, pixel by pixel: an image of 200 pixels takes 100 units. */
+export async function drawImageRows({ title, rows }: ImageRows): Promise<string> {
   const parts: Markup[] = [];
   let top = margin + 2 * lineHeight;
   let width = margin + textWidth(title) * 1.2;
@@ -59,26 +59,26 @@ function textWidth(text: string): number {
   return displayWidth(text) * fontSize * (characterWidth + 0.08);
 }
 
-/** A picture as a PNG file. */
-export interface SheetPicture {
+/** An image as a PNG file. */
+export interface SheetImage {
   readonly png: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** Pictures in rows and columns, with a heading for each. */
+/** Images in rows and columns, with a heading for each. */
 export interface ContactSheet {
   readonly title: string;
   readonly columns: readonly string[];
-  readonly rows: readonly { readonly heading: string; readonly pictures: readonly SheetPicture[] }[];
-  /** Side of the square that each picture is shown in, in pixels. */
+  readonly rows: readonly { readonly heading: string; readonly pictures: readonly SheetImage[] }[];
+  /** Side of the square that each image is shown in, in pixels. */
   readonly cell: number;
 }
 
 const cellGap = 6;
 const textHeight = 14;
 
-/** Draws a sheet as SVG, whole pictures in squares, larger ones shrunk. A row's heading stands above it. */
+/** Draws a contact sheet as SVG, whole images in squares, larger ones shrunk. A row's heading stands above it. */
 export function drawContactSheet({ title, columns, rows, cell }: ContactSheet): string {
   const step = cell + cellGap;
   const rowStep = cell + textHeight + cellGap;
@@ -99,7 +99,7 @@ export function drawContactSheet({ title, columns, rows, cell }: ContactSheet): 
     .markup;
 }
 
-function cellOf({ png, width, height }: SheetPicture, left: number, top: number, cell: number) {
+function cellOf({ png, width, height }: SheetImage, left: number, top: number, cell: number) {
   const scale = Math.min(cell / width, cell / height, 1);
   const [w, h] = [width * scale, height * scale];
   const href = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
