@@ -6,8 +6,7 @@ import type { BenchmarkCase, BenchmarkSettings } from "../benchmark/benchmark.ts
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError } from "../errors.ts";
 import { formatDuration } from "../report/numbers.ts";
-import type { BenchmarkReport } from "../report/tables/benchmarkFigures.ts";
-import { formatBenchmark } from "../report/tables/benchmarkTable.ts";
+import { type BenchmarkReport, formatBenchmark } from "../report/tables/benchmarkReport.ts";
 import { addOptimizerOptions, jsonOption, positiveInteger, threadsOption } from "./options.ts";
 import { print, printJson, progressLine } from "./output.ts";
 import { onStopSignals } from "./signals.ts";

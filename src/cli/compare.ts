@@ -1,6 +1,6 @@
 /** `alexnet compare`. */
 import type { Command } from "commander";
-import { formatComparison } from "../report/tables/comparisonTable.ts";
+import { formatComparison } from "../report/tables/comparison.ts";
 import { compareRuns } from "../runs/compareRuns.ts";
 import { jsonOption } from "./options.ts";
 import { print, printJson, tell } from "./output.ts";
@@ -35,6 +35,6 @@ async function compare(runs: readonly string[], { output, json }: CompareFlags):
   if (json) printJson({ ...comparison, runs: comparison.runs.map(({ log: _log, ...run }) => run) });
   else print(formatComparison(comparison));
   if (output === undefined) return;
-  const { writeComparison } = await import("../runs/comparisonFiles.ts");
+  const { writeComparison } = await import("../runs/chartFiles.ts");
   tell(`written: ${await writeComparison(output, comparison)}`);
 }

@@ -38,7 +38,7 @@ async function draw(name: string, { output, theme, ...sizes }: DrawFlags): Promi
   const { requireEnding, writeDrawing } = await import("./imageFile.ts");
   requireEnding(output, [".svg", ".png"]);
   const network = await findNetworkOrRun(name, sizes);
-  const { drawNetwork } = await import("../report/pictures/drawing.ts");
+  const { drawNetwork } = await import("../report/figures/drawing.ts");
   await writeDrawing(output, drawNetwork(network, theme));
   print(output);
 }

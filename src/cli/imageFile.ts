@@ -2,7 +2,7 @@
 import { extname } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { ConfigError } from "../errors.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { toPng } from "../report/figures/png.ts";
 
 /** Throws ConfigError unless the file's name ends in one of these, such as `.png`. For before any work is done. */
 export function requireEnding(file: string, endings: readonly string[]): void {

@@ -4,9 +4,8 @@ import { type Command, Option } from "commander";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { precisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
-import { formatLearningRate } from "../report/charts/rateCurve.ts";
 import { formatLoss } from "../report/numbers.ts";
-import { formatRateChart } from "../report/tables/rateChart.ts";
+import { formatLearningRate, formatRateChart } from "../report/tables/rateChart.ts";
 import type { RateFinderOptions, RateFinding } from "../tuning/learningRateFinder.ts";
 import {
   addFineTuneOptions,
@@ -105,7 +104,7 @@ async function lrFindCommand(dataset: string | undefined, { output, json, ...fla
 
 async function writeFigure(output: string, finding: RateFinding): Promise<void> {
   const { drawRateFigure } = await import("../report/charts/rateFigure.ts");
-  const { toPng } = await import("../report/pictures/png.ts");
+  const { toPng } = await import("../report/figures/png.ts");
   const { writeFileDurably } = await import("../checkpoint/durable.ts");
   const svg = await drawRateFigure(finding);
   await writeFileDurably(output, extname(output).toLowerCase() === ".svg" ? svg : toPng(svg));

@@ -36,8 +36,7 @@ export function addPull(program: Command): void {
 }
 
 async function pull(name: string, { file, json }: PullFlags): Promise<void> {
-  const { findPretrained } = await import("../exchange/pretrained.ts");
-  const { pullModel } = await import("../exchange/pullModel.ts");
+  const { findPretrained, pullModel } = await import("../exchange/pullModel.ts");
   const pretrained = findPretrained(name);
   const downloading = progressLine("Downloading");
   const stopping = () => tell("\nStopping. What was downloaded is kept.");

@@ -1,11 +1,11 @@
 /** The drawing of a network: blocks in perspective with their sizes, kernels, and towers. */
 import type { Network } from "../../network/network.ts";
 import { summarize } from "../../network/summary.ts";
+import type { Shape } from "../../shape.ts";
 import { html, type Markup } from "../markup.ts";
 import { formatCount } from "../numbers.ts";
 import { displayWidth, truncate } from "../text.ts";
 import { type Palette, palettes, type Theme } from "../theme.ts";
-import { type Block, blockSize, drawBlock, drawRays, onLeftFace, rightFace, round, windowIn } from "./drawingBlocks.ts";
 import { type Stage, stagesOf, towersSeen } from "./drawingStages.ts";
 
 const margin = 22;
@@ -160,4 +160,114 @@ function drawLegend(
     return html`<rect x="${round(left)}" y="${y - 9}" width="11" height="11" fill="${fill}" stroke="${ink}" stroke-width="0.8"/><text x="${round(left + 16)}" y="${y}">${text}</text>`;
   });
   return { markup: html`<g>${drawn}</g>`, width: x };
+}
+
+/** A block in the drawing's units; `left` and `top` are those of its front face. */
+interface Block {
+  readonly left: number;
+  readonly top: number;
+  /** Along the channels. */
+  readonly thickness: number;
+  readonly height: number;
+  /** How far its back is shifted to the right, and up. */
+  readonly depth: number;
+}
+
+type Point = readonly [x: number, y: number];
+
+const obliqueness = 0.34;
+const unitWidth = 12;
+
+/** The extents of maps [channels, height, width], or of a row of units [features]. */
+function blockSize(shape: Shape): Omit<Block, "left" | "top"> {
+  const [channels = 1, height, width] = shape;
+  if (height === undefined || width === undefined) {
+    return { thickness: unitWidth, height: 16 * channels ** 0.29, depth: 0.5 * unitWidth };
+  }
+  return { thickness: 2.7 * channels ** 0.5, height: drawn(height), depth: obliqueness * drawn(width) };
+}
+
+function drawn(extent: number): number {
+  return 11 * extent ** 0.53;
+}
+
+/** Its three visible faces. */
+function drawBlock(block: Block, { fill, line }: { readonly fill: string; readonly line: string }): Markup {
+  const { left, top, thickness, height, depth } = block;
+  const [right, bottom] = [left + thickness, top + height];
+  const faces: readonly (readonly [readonly Point[], number])[] = [
+    [
+      [
+        [left, top],
+        [right, top],
+        [right, bottom],
+        [left, bottom],
+      ],
+      0.85,
+    ],
+    [
+      [
+        [left, top],
+        [left + depth, top - depth],
+        [right + depth, top - depth],
+        [right, top],
+      ],
+      0.6,
+    ],
+    [
+      [
+        [right, top],
+        [right + depth, top - depth],
+        [right + depth, bottom - depth],
+        [right, bottom],
+      ],
+      0.45,
+    ],
+  ];
+  const drawnFaces = faces.map(
+    ([corners, opacity]) => html`<polygon points="${pointList(corners)}" fill="${fill}" fill-opacity="${opacity}"/>`,
+  );
+  return html`<g stroke="${line}" stroke-width="0.8" stroke-linejoin="round">${drawnFaces}</g>`;
+}
+
+/** The part of a block that a window of that share of its height and width covers, through all of its channels. */
+function windowIn(block: Block, [down, across]: readonly [number, number]): Block {
+  const [height, depth] = [
+    Math.max(block.height * Math.min(down, 1), 3),
+    Math.max(block.depth * Math.min(across, 1), 2),
+  ];
+  const back = (block.depth - depth) * 0.45;
+  const below = (block.height - height) * 0.4;
+  return { left: block.left + back, top: block.top - back + below, thickness: block.thickness, height, depth };
+}
+
+/** The corners of a block's right face. */
+function rightFace({ left, top, thickness, height, depth }: Block): readonly Point[] {
+  const right = left + thickness;
+  return [
+    [right, top],
+    [right + depth, top - depth],
+    [right + depth, top + height - depth],
+    [right, top + height],
+  ];
+}
+
+/** A point of a block's left face, by shares of its height and width. */
+function onLeftFace({ left, top, height, depth }: Block, [down, across]: readonly [number, number]): Point {
+  return [left + across * depth, top + down * height - across * depth];
+}
+
+/** Lines from some points to one. */
+function drawRays(from: readonly Point[], to: Point, stroke: string): Markup {
+  const path = from.map(([x, y]) => `M${round(x)} ${round(y)}L${round(to[0])} ${round(to[1])}`).join("");
+  return html`<path d="${path}" stroke="${stroke}" stroke-width="0.9" fill="none"/>`;
+}
+
+/** To a hundredth, so that files are short. */
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function pointList(points: readonly Point[]): string {
+  return points.map(([x, y]) => `${round(x)},${round(y)}`).join(" ");
 }

@@ -7,7 +7,7 @@ import { equalShapes, formatShape, type Shape } from "../../shape.ts";
 /** One block, for each layer that learns or changes the shape; what follows and keeps it is said below it. */
 export interface Stage {
   readonly name: string;
-  /** What it is made from: the picture, weights, or nothing but what comes in. */
+  /** What it is made from: the image, weights, or nothing but what comes in. */
   readonly origin: "picture" | "learned" | "derived";
   readonly shape: Shape;
   /** Parts that channels are divided into where layers see only their own: the paper's two devices. */
@@ -23,7 +23,7 @@ export interface Stage {
 /** More towers than this are drawn as one block: they would be stripes. */
 const MOST_TOWERS = 4;
 
-/** The stages of a network, the picture first. */
+/** The stages of a network, the image first. */
 export function stagesOf(network: Network): readonly Stage[] {
   const placed = place(network);
   const stages: Stage[] = [

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
-import type { ReportPrediction } from "../pages/htmlGallery.ts";
-import { drawGallery } from "./gallerySheet.ts";
-import { toPng } from "./png.ts";
+import { toPng } from "../figures/png.ts";
+import { drawGallery, type ReportPrediction } from "./gallery.ts";
 
 const pngOf = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: "#804020" } })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearestToCentres } from "./imageGrid.ts";
+import { nearestToCentres } from "./map.ts";
 
 test("each cell has the place nearest to its centre, the upper ones above, and both axes have one scale", () => {
   // A square of 4: cells of 1. The y axis goes up, rows go down.

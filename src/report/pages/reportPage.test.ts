@@ -5,11 +5,11 @@ import sharp from "sharp";
 import { findNetwork } from "../../network/alexnet.ts";
 import { summarize } from "../../network/summary.ts";
 import { drawCurves } from "../charts/curves.ts";
-import { drawNetwork } from "../pictures/drawing.ts";
+import { drawNetwork } from "../figures/drawing.ts";
 import { layerOverview } from "../tables/networkTables.ts";
 import type { Section } from "../tables/sections.ts";
-import { type ReportData, renderReport } from "./html.ts";
-import { shareRight } from "./htmlGallery.ts";
+import { shareRight } from "./gallery.ts";
+import { type ReportData, renderReport } from "./reportPage.ts";
 
 const entries = [
   { epoch: 0.1, trainLoss: 2.3, trainAccuracy: 0.1 },
