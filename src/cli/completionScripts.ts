@@ -38,7 +38,7 @@ const pathsOf: Readonly<Record<string, Value["paths"]>> = {
 
 const helpFlag: Flag = { flag: "--help", help: "display help for command", value: undefined };
 
-/** What is completed after each command. Loads all commands. */
+/** The flags and values that each command completes. Loads all commands. */
 export function describeCommands(commands: readonly CommandEntry[]): Promise<readonly CompletedCommand[]> {
   return Promise.all(
     commands.map(async ({ name, summary, load }) => {

@@ -1,4 +1,4 @@
-/** Options of training: those of `train` that other commands share. */
+/** Options of `train` that other commands share. */
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { precisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
@@ -69,7 +69,7 @@ const validationShareOption: OptionSpec = {
 
 const data = { heading: "Data", command: "train" };
 
-/** Where the images come from, for commands that do not train on a part of them. */
+/** Source of the images, for every command that reads a data set as `train` does. */
 export const dataOptions: readonly OptionSpec[] = inSection(data, [dataDirOption, validationShareOption, maxBadOption]);
 
 export const trainLimitOptions: readonly OptionSpec[] = inSection(data, [
@@ -84,7 +84,7 @@ export const testLimitOptions: readonly OptionSpec[] = inSection(data, [
   { flags: "--test-limit <n>", help: "evaluate on the first n test images only", parse: positiveInteger },
 ]);
 
-/** How images become a network's input. */
+/** Preparation of images for the network. */
 export const inputOptions: readonly OptionSpec[] = inSection({ heading: "Input", command: "train" }, [
   {
     flags: "--fit <name>",
@@ -148,7 +148,7 @@ export const optimizerOptions: readonly OptionSpec[] = inSection({ heading: "Opt
   },
 ]);
 
-/** What computes, and in which number format. */
+/** Engine, number format and threads. */
 export const computeOptions: readonly OptionSpec[] = inSection({ heading: "Compute", command: "train" }, [
   engineOption,
   { flags: "--precision <name>", help: "number format (default: auto)", choices: precisionNames },
