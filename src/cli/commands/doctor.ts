@@ -1,48 +1,39 @@
 /** `alexnet doctor`. */
-import type { Command } from "commander";
-import type { FoundLibrary } from "../engine/onednn/native/find.ts";
-import { type ProcessorShare, processorShare } from "../engine/onednn/threads.ts";
-import { describeMachine, type Machine } from "../engine/select/machine.ts";
-import { messageOf } from "../errors.ts";
-import { jsonOption } from "./options.ts";
-import { print, printJson } from "./output.ts";
+import type { FoundLibrary } from "../../engine/onednn/native/find.ts";
+import type { ProcessorShare } from "../../engine/onednn/threads.ts";
+import { describeMachine, type Machine } from "../../engine/select/machine.ts";
+import { messageOf } from "../../errors.ts";
+import { jsonOption } from "../options.ts";
+import { print, printJson } from "../output.ts";
+import type { CommandSpec } from "../spec.ts";
 
-const examples = `
-Examples:
-  alexnet doctor           what this machine has, and what is missing
-  alexnet doctor --json
-`;
-
-export function addDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description("show what this machine offers: Node.js, processor, oneDNN, data sets")
-    .addOption(jsonOption())
-    .addHelpText("after", examples)
-    .action(doctor);
-}
+export const doctor: CommandSpec = {
+  options: [jsonOption],
+  examples: [["alexnet doctor", "what this machine has, and what is missing"], ["alexnet doctor --json"]],
+  run: examineMachine,
+};
 
 interface Diagnosis {
   readonly machine: Machine & Omit<ProcessorShare, "threads">;
   /** The default of `--threads`. */
   readonly threads: number;
   readonly libraries: readonly FoundLibrary[];
-  /** The engine that `--engine onednn` gives, or why it gives none. */
+  /** The engine of `--engine onednn`, or why there is none. */
   readonly onednn: { readonly engine: string } | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
 }
 
-async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
+async function examineMachine({ json }: { readonly json?: boolean }): Promise<void> {
   const diagnosis = await diagnose();
   if (json) printJson(diagnosis);
   else print(formatDiagnosis(diagnosis));
   if ("problem" in diagnosis.onednn) process.exitCode = 1;
 }
 
-/** Loaded here, so that the other commands start without native code. */
 async function diagnose(): Promise<Diagnosis> {
-  const { datasets } = await import("../dataset/sources/datasets.ts");
-  const { findOneDnn } = await import("../engine/onednn/native/find.ts");
+  const { datasets } = await import("../../dataset/sources/datasets.ts");
+  const { findOneDnn } = await import("../../engine/onednn/native/find.ts");
+  const { processorShare } = await import("../../engine/onednn/threads.ts");
   const { threads, ...share } = processorShare();
   return {
     machine: { ...describeMachine(), ...share },
@@ -56,7 +47,7 @@ async function diagnose(): Promise<Diagnosis> {
 }
 
 async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
-  const { selectEngine } = await import("../engine/select/selectEngine.ts");
+  const { selectEngine } = await import("../../engine/select/selectEngine.ts");
   try {
     const { engine } = selectEngine("onednn");
     engine.close();
