@@ -1,4 +1,4 @@
-/** Writes what a layer makes of pictures: rows of numbers, and the files that they are of beside them. */
+/** Writes what a layer makes of images: rows of numbers, and the files that they are of beside them. */
 import { extname } from "node:path";
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import { lengthBytes } from "../checkpoint/safetensorsHeader.ts";

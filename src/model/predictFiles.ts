@@ -1,4 +1,4 @@
-/** Predictions, and features, of any number of picture files. */
+/** Predictions, and features, of any number of image files. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
@@ -31,7 +31,7 @@ export type FilePrediction =
   | { readonly file: string; readonly classes: readonly ClassScore[] }
   | { readonly file: string; readonly error: string };
 
-/** The files that paths stand for: files themselves, of folders all pictures in them and below, in order. Throws DataError for a folder without any. */
+/** The files that paths stand for: files themselves, of folders all images in them and below, in order. Throws DataError for a folder without any. */
 export async function findPictures(
   paths: readonly string[],
   onMessage?: (message: string) => void,
@@ -59,7 +59,7 @@ export async function findPictures(
 
 /**
  * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
- * that is no picture does not keep the others from being classified.
+ * that is no image does not keep the others from being classified.
  *
  * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
  */
@@ -69,7 +69,7 @@ export async function* predictFiles(
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
   const model = await loadModel(await resolveModelFile(path));
-  // Answers that are draws follow from the picture alone, see `predictRows`.
+  // Answers that are draws follow from the image alone, see `predictRows`.
   const batchSize = drawsAnswers(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openModel(path, { ...options, batchSize });
   try {
@@ -88,7 +88,7 @@ export async function* predictFiles(
 
 /** What became of files whose features were written. */
 export interface WrittenFeatures {
-  /** Shape of one picture's. */
+  /** Shape of one image's. */
   readonly shape: readonly number[];
   readonly written: number;
   readonly failed: number;
@@ -150,11 +150,11 @@ const BATCH_SIZE = 128;
 
 interface PreparedBatch {
   readonly pictures: readonly StreamedImage[];
-  /** Pictures in the input, in order: those that could be read and prepared. */
+  /** Images in the input, in order: those that could be read and prepared. */
   readonly count: number;
 }
 
-/** Pictures decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
+/** Images decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
 export async function* preparedBatches(
   { preprocessing, network }: Model,
   input: Float32Array,
