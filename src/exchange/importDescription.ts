@@ -1,9 +1,8 @@
 /** What a file of weights does not say of its network, and where that is taken from. */
-import { readFile } from "node:fs/promises";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { ModelFile } from "../formats/format.ts";
 import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
@@ -12,6 +11,7 @@ import type { Filter } from "../image/resize/taps.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { resolveNetwork } from "../settings/settings.ts";
+import { distinctNames, readClassList } from "./classList.ts";
 
 /** What a file of weights does not say. */
 export interface DescribeOptions {
@@ -21,7 +21,7 @@ export interface DescribeOptions {
   readonly inputSize?: number;
   /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
   readonly like?: string;
-  /** A file with a class name a line, in the order of the outputs. */
+  /** A text file with a class name per line, in the order of the outputs (see `readClassList`). */
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
@@ -50,14 +50,15 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   const assumptions: string[] = [];
   const network = await chooseNetwork(file, like, options);
   const count = classesOf(network);
-  const known = options.classes === undefined ? undefined : await readClasses(options.classes);
-  const names = known ?? like?.classNames ?? file.classNames;
+  const listed = options.classes === undefined ? undefined : await readClassList(options.classes);
+  const names = listed?.names ?? like?.classNames ?? file.classNames;
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
     throw new ConfigError(`${from}: expected ${count} class names, as ${file.path} has outputs, got ${names.length}`);
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
-  const classNames = names ?? Array.from({ length: count }, (_, i) => `class ${i}`);
+  const { names: classNames, notes } = distinctNames(names ?? Array.from({ length: count }, (_, i) => `class ${i}`));
+  assumptions.push(...(listed?.notes ?? []), ...notes);
   const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, options, assumptions);
   return { model: { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true }, assumptions };
 }
@@ -115,13 +116,4 @@ function choosePreprocessing(
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   throw new ConfigError(`preprocessing: ${problems.join("; ")}`);
-}
-
-async function readClasses(path: string): Promise<readonly string[]> {
-  try {
-    const lines = (await readFile(path, "utf8")).split(/\r?\n/);
-    return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-  } catch (cause) {
-    throw new ConfigError(`${path}: expected a file with a class name a line: ${messageOf(cause)}`, { cause });
-  }
 }
