@@ -75,13 +75,13 @@ export const dataOptions: readonly OptionSpec[] = inSection(data, [dataDirOption
 export const trainLimitOptions: readonly OptionSpec[] = inSection(data, [
   {
     flags: "--train-limit <n>",
-    help: "train on the first n images only; from a folder, some of each class",
+    help: "train on n images only: some of each class, so no fewer than classes",
     parse: positiveInteger,
   },
 ]);
 
 export const testLimitOptions: readonly OptionSpec[] = inSection(data, [
-  { flags: "--test-limit <n>", help: "evaluate on the first n test images only", parse: positiveInteger },
+  { flags: "--test-limit <n>", help: "evaluate on n test images only, some of each class", parse: positiveInteger },
 ]);
 
 /** Preparation of images for the network. */

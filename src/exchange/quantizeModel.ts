@@ -2,6 +2,7 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -19,9 +20,9 @@ import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.t
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training images whose ranges are those of the file. Default 256. */
+  /** Training images whose ranges are those of the file, some of each class. Default 256, or the number of classes if that is more. */
   readonly calibrationImages?: number;
-  /** Test images that it is measured on. Default 1000. */
+  /** Test images to measure on, some of each class. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
@@ -58,16 +59,23 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
+  requireLimit("calibration images", options.calibrationImages);
+  requireLimit("test limit", options.testLimit);
   const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
-  const load = (split: SplitName, limit: number) =>
-    loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
+  const load = (split: SplitName, limit: number | undefined, usual: number) =>
+    loadEvaluationData(path, file, model, {
+      ...options,
+      split,
+      limit: limit ?? Math.max(usual, model.classNames.length),
+      divided: true,
+    });
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
-    const train = await load("train", options.calibrationImages ?? 256);
+    const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
       await seeRanges(network, train.split, preparation, options);
@@ -77,7 +85,7 @@ export async function quantizeModel(
     const ranges = network.takeRanges();
     tellDead(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
-    const { split } = closing(scope, await load("test", options.testLimit ?? 1000));
+    const { split } = closing(scope, await load("test", options.testLimit, 1000));
     const judge = () => judgeAll(network, split, preparation, model, options);
     const f32 = await judge();
     await network.round(quantization);

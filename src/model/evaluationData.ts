@@ -2,11 +2,11 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
+import type { Dataset, Split } from "../dataset/dataset.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
-import { readRunConfig } from "../settings/runConfig.ts";
+import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
 import type { SplitName } from "../settings/splitNames.ts";
 
 /** On what a trained network is measured. */
@@ -16,7 +16,7 @@ export interface EvaluationDataOptions {
   readonly dataDir?: string;
   /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
   readonly split?: SplitName;
-  /** The first so many images only; of a folder, some of each class. */
+  /** At most n images: some of each class, so no fewer than there are classes. */
   readonly limit?: number;
   /** Share of the images that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
   readonly maxBad?: number;
@@ -46,7 +46,8 @@ export async function loadEvaluationData(
   model: Model,
   options: EvaluationDataOptions,
 ): Promise<EvaluationData> {
-  const { split: part = "test", limit } = options;
+  const { split: part = "test" } = options;
+  requireLimit("limit", options.limit);
   const dataset = await openDataset(path, file, model, options);
   try {
     const split = dataset[part];
@@ -56,7 +57,7 @@ export async function loadEvaluationData(
     }
     // Not a member of the data set is kept but this: what else is in memory can go.
     const { close = () => {} } = dataset;
-    return { name: dataset.name, split: relabelled(limitSplit(split, limit), dataset, model), close };
+    return { name: dataset.name, split: relabelled(split, dataset, model), close };
   } catch (error) {
     dataset.close?.();
     throw error;
@@ -79,7 +80,9 @@ async function openDataset(
   const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
-  const { trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
+  const { trainLimit, testLimit } = own
+    ? storedLimits(own.dataset)
+    : { trainLimit: { inOrder: 0 }, testLimit: { inOrder: 0 } };
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,

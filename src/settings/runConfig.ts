@@ -1,6 +1,7 @@
 /** Config.json: the complete configuration of a run. */
 import { z } from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
+import type { ImageLimit } from "../dataset/limit.ts";
 import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
@@ -24,7 +25,9 @@ export const runConfigSchema = z.object({
     validationShare: z.number().optional(),
     maxBad: z.number().optional(),
     trainImages: z.int(),
-    /** Pictures that training is watched by, and of which part they are. */
+    /** Of each class, in the order of `classNames`. Absent in runs of versions whose limits chose images whatever their classes. */
+    trainImagesPerClass: z.array(z.int()).optional(),
+    /** Images that training is evaluated on, and of which part they are. */
     testImages: z.int(),
     watched: z.enum(["test", "validation"]).default("test"),
     /** Of picture files: which there were, see `Dataset`. */
@@ -51,6 +54,15 @@ export const runConfigSchema = z.object({
 
 /** Plain JSON. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** The limits of a run's data set, which choose the images that the run was started with. */
+export function storedLimits({ trainLimit, testLimit, trainImagesPerClass }: RunConfig["dataset"]): {
+  readonly trainLimit: ImageLimit | undefined;
+  readonly testLimit: ImageLimit | undefined;
+} {
+  const limitOf = (n: number | undefined) => (n === undefined || trainImagesPerClass ? n : { inOrder: n });
+  return { trainLimit: limitOf(trainLimit), testLimit: limitOf(testLimit) };
+}
 
 /** The configuration of a run directory, undefined if it contains no run. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {

@@ -9,7 +9,7 @@ import { describeMachine } from "../engine/select/machine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
 import { withClasses, withInput } from "../network/network.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
+import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
 import { defined, resolveNetwork, resolveRecipe } from "../settings/settings.ts";
 import { describeClassWeights } from "../training/objective/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
@@ -29,6 +29,7 @@ export async function resumeRun(
   const source = await findDataset(config.dataset.name);
   const dataset = await source.load({
     ...config.dataset,
+    ...storedLimits(config.dataset),
     dataDir: settings.dataDir ?? config.dataset.dataDir,
     fitting: config.preprocessing,
     seed: config.recipe.seed,

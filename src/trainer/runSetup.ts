@@ -1,7 +1,14 @@
 /** From settings to a new run ready to train. */
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Dataset, type DatasetSource, type LoadOptions, validationSplit } from "../dataset/dataset.ts";
+import {
+  countsByLabel,
+  type Dataset,
+  type DatasetSource,
+  type LoadOptions,
+  validationSplit,
+} from "../dataset/dataset.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
@@ -33,7 +40,7 @@ export interface RunSettings extends RecipeOverrides, DivergenceSettings, FineTu
   readonly recipe?: string | Recipe;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
-  /** Train, or evaluate, on the first so many images only. */
+  /** Train, or evaluate, on at most n images: some of each class, so no fewer than there are classes. */
   readonly trainLimit?: number;
   readonly testLimit?: number;
   /** Share of the pictures that are held out, where no folder says which. Default 0.2. */
@@ -68,6 +75,8 @@ export async function startRun(
   signal?: AbortSignal,
 ): Promise<PreparedRun> {
   refuseWithoutOrigin(settings);
+  requireLimit("train limit", settings.trainLimit);
+  requireLimit("test limit", settings.testLimit);
   const source = await findDataset(settings.dataset ?? "fashion-mnist");
   const origin = settings.from === undefined ? undefined : await readOrigin(settings.from);
   const wanted = origin ? withOrigin(settings, origin) : settings;
@@ -77,6 +86,7 @@ export async function startRun(
   const inputSettings = { ...wanted, normalization, origin: origin?.model.preprocessing };
   const input = await prepareInput(source, named, inputSettings, options, observer);
   const { network, dataset, preprocessing, colours } = input;
+  noteMissing(dataset, observer);
   checkClassWeights(named.classWeights, dataset.classNames);
   const fineTuning = origin && planFineTuning(origin, network, dataset.classNames, settings);
   const recipe = fineTuning?.keptViews === 1 ? { ...named, augmentation: {} } : named;
@@ -107,6 +117,14 @@ export async function startRun(
   return { config, dataset, engine };
 }
 
+/** Says which classes have no training image that can be read. */
+function noteMissing({ train, classNames, listed, source }: Dataset, { onMessage }: TrainObserver): void {
+  if (listed === undefined) return;
+  const counts = countsByLabel(train, classNames.length);
+  const missing = classNames.filter((_, label) => counts[label] === 0);
+  if (missing.length > 0) onMessage?.(`${source}: no readable training image of ${missing.join(", ")}`);
+}
+
 /** For grey data sets that of the Fashion-MNIST build; otherwise by the size that pictures are trained at. */
 export function defaultRecipe(source: DatasetSource, { fit }: RunSettings): string {
   if (source.channels === 1) return "fashion";
@@ -125,6 +143,7 @@ function describeDataset(dataset: Dataset, settings: RunSettings): RunConfig["da
     ...(validationShare === undefined ? {} : { validationShare }),
     ...(maxBad === undefined ? {} : { maxBad }),
     trainImages: dataset.train.length,
+    trainImagesPerClass: [...countsByLabel(dataset.train, dataset.classNames.length)],
     testImages: validationSplit(dataset).length,
     watched: dataset.validation ? "validation" : "test",
     ...(dataset.listed === undefined ? {} : { listed: dataset.listed }),

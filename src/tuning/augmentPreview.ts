@@ -45,7 +45,7 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
   const given = await resolveRecipe(options.recipe ?? defaultRecipe(source, options), options);
   // What is taken away and put back below must be a colour, so that fillings are the mean colour.
   const recipe: Recipe = { ...given, normalization: "standard" };
-  const limits = { trainLimit: READ_PICTURES, testLimit: 1, seed: recipe.seed };
+  const limits = { trainLimit: { inOrder: READ_PICTURES }, testLimit: { inOrder: 1 }, seed: recipe.seed };
   const loading = { ...options, ...limits, ...loadObserver(observer, signal) };
   const { dataset, preprocessing, colours } = await prepareInput(source, recipe, options, loading, observer);
   try {
