@@ -3,8 +3,9 @@ import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
 import type { Dataset, Split } from "../dataset/dataset.ts";
+import { visibleName } from "../dataset/folder/classNames.ts";
 import { requireLimit } from "../dataset/limit.ts";
-import { findDataset } from "../dataset/sources/datasets.ts";
+import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
 import type { SplitName } from "../settings/splitNames.ts";
@@ -71,13 +72,13 @@ async function openDataset(
   { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = await readRunConfig(path === file ? dirname(file) : path);
-  const name = dataset ?? run?.dataset.name;
-  if (name === undefined) {
+  if (dataset === undefined && run === undefined) {
     throw new ConfigError(
       `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
     );
   }
-  const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
+  const isStored = run && (dataset === undefined || (await isFolderOf(run, dataset)));
+  const source = isStored ? await storedDataset(run.dataset.name) : await findDataset(dataset, { dataDir, onMessage });
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
   const { trainLimit, testLimit } = own
@@ -90,6 +91,7 @@ async function openDataset(
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
+    part: split,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
@@ -131,11 +133,13 @@ function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig
 }
 
 function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {
-  const labels = Int32Array.from(dataset.classNames, (name) => classNames.indexOf(name));
+  const known = classNames.map((name) => name.normalize("NFC"));
+  const labels = Int32Array.from(dataset.classNames, (name) => known.indexOf(name.normalize("NFC")));
   if (labels.every((label, i) => label === i)) return split;
   const unknown = dataset.classNames.filter((_, i) => labels[i] === -1);
   if (unknown.length === 0) return { ...split, label: (index) => labels[split.label(index)] as number };
-  const list = (names: readonly string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
+  const list = (names: readonly string[]) =>
+    names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
   throw new ConfigError(
     `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(unknown)} besides`,
   );

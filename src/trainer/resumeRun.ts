@@ -4,7 +4,7 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { validationSplit } from "../dataset/dataset.ts";
 import { defaultSplit } from "../dataset/folder/splitFolder.ts";
 import { defaultMaxBad } from "../dataset/pack/pack.ts";
-import { findDataset } from "../dataset/sources/datasets.ts";
+import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
@@ -26,7 +26,7 @@ export async function resumeRun(
   signal?: AbortSignal,
 ): Promise<PreparedRun> {
   await refuseChanges(config, settings);
-  const source = await findDataset(config.dataset.name);
+  const source = await storedDataset(config.dataset.name);
   const dataset = await source.load({
     ...config.dataset,
     ...storedLimits(config.dataset),
@@ -52,7 +52,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
   const { classWeights } = settings;
   const tuning = config.fineTuning;
   const given: readonly (readonly [flag: string, given: unknown, stored: unknown])[] = [
-    ["DATASET", settings.dataset && (await findDataset(settings.dataset)).name, dataset.name],
+    ["DATASET", await givenDataset(config, settings), dataset.name],
     ["--network", await givenNetwork(config, settings), config.network.name],
     ["--recipe", await givenRecipe(config, settings), recipe.name],
     ["--from", settings.from && originOf(settings.from), tuning?.from],
@@ -118,6 +118,12 @@ function refuseOtherImages({ dataset: { trainImages, testImages, listed } }: Run
     `${source}: expected the ${trainImages} training and ${testImages} test images that the run was started with, ` +
       `got ${train.length} and ${test.length}; give their folder with --data-dir`,
   );
+}
+
+/** The stored name stands for the stored data set, even if there is a folder of this name by now. */
+async function givenDataset({ dataset: { name } }: RunConfig, settings: RunSettings) {
+  const { dataset } = settings;
+  return dataset === undefined || dataset === name ? dataset : (await findDataset(dataset, settings)).name;
 }
 
 async function givenNetwork({ network: stored, dataset }: RunConfig, { network }: RunSettings) {

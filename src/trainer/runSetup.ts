@@ -77,7 +77,8 @@ export async function startRun(
   refuseWithoutOrigin(settings);
   requireLimit("train limit", settings.trainLimit);
   requireLimit("test limit", settings.testLimit);
-  const source = await findDataset(settings.dataset ?? "fashion-mnist");
+  const { onMessage } = observer;
+  const source = await findDataset(settings.dataset, { ...settings, onMessage });
   const origin = settings.from === undefined ? undefined : await readOrigin(settings.from);
   const wanted = origin ? withOrigin(settings, origin) : settings;
   const named = await resolveRecipe(wanted.recipe ?? defaultRecipe(source, wanted), wanted);
@@ -162,7 +163,7 @@ export function loadObserver(
 /** `runs/<network>-<n>`, or `runs/native-<n>` where the network follows from pictures that were not read yet: the first that is not there yet. */
 export async function newRunDirectory(given: RunSettings): Promise<string> {
   const settings = given.from === undefined ? given : withOrigin(given, await readOrigin(given.from));
-  const source = await findDataset(settings.dataset ?? "fashion-mnist");
+  const source = await findDataset(settings.dataset, settings);
   const recipe = await resolveRecipe(settings.recipe ?? defaultRecipe(source, settings), settings);
   const network = settings.network ?? recipe.network;
   const isOpen = network === undefined && recipe.fit === "native";

@@ -41,7 +41,7 @@ const READ_PICTURES = 500;
  */
 export async function previewAugmentation(options: PreviewOptions): Promise<Preview> {
   const { observer = {}, signal, uses = 8 } = options;
-  const source = await findDataset(options.dataset ?? "fashion-mnist");
+  const source = await findDataset(options.dataset, { ...options, onMessage: observer.onMessage });
   const given = await resolveRecipe(options.recipe ?? defaultRecipe(source, options), options);
   // What is taken away and put back below must be a colour, so that fillings are the mean colour.
   const recipe: Recipe = { ...given, normalization: "standard" };

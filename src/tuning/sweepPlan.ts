@@ -145,7 +145,7 @@ async function settingsOf(base: SweepPlan["base"], values: TrialValues): Promise
   if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error));
   const given = parsed.data;
   if (given.network !== undefined) await resolveNetwork(given.network);
-  const source = await findDataset(given.dataset ?? "fashion-mnist");
+  const source = await findDataset(given.dataset, given);
   const common = await resolveRecipe(given.recipe ?? defaultRecipe(source, given), given);
   const places = entries.filter(isOfRecipe);
   // Checked when all are in their places: one value may fit with another only.
