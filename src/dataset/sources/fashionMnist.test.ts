@@ -8,7 +8,7 @@ import { pixelStatistics } from "../../../test/pixelStatistics.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { countsByLabel, type Dataset, limitSplit, type Split } from "../dataset.ts";
 import { datasetNames } from "./datasetNames.ts";
-import { datasets, findDataset } from "./datasets.ts";
+import { datasets, findDataset, storedDataset } from "./datasets.ts";
 import { fashionMnist, loadFashionMnist } from "./fashionMnist.ts";
 
 const system = "/usr/share/datasets/fashion-mnist";
@@ -165,6 +165,22 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   assert.equal(new Set(datasetNames).size, datasets.length);
   assert.equal((await findDataset("src/image")).name, resolve("src/image"));
   assert.equal((await findDataset("src")).name, resolve("src"));
+  assert.equal(await findDataset(undefined), fashionMnist);
+  const before = process.cwd();
+  process.chdir(await mkdtemp(join(folder, "cwd-")));
+  try {
+    await mkdir("flowers");
+    const messages: string[] = [];
+    const onMessage = (message: string) => messages.push(message);
+    assert.equal((await findDataset("flowers", { onMessage })).name, resolve("flowers"));
+    assert.match(messages.join("\n"), /^flowers: using the folder .*flowers, not the data set of this name; [^\n]*$/);
+    assert.equal((await findDataset("flowers", { dataDir: "elsewhere", onMessage })).name, "flowers");
+    assert.equal((await storedDataset("flowers")).name, "flowers");
+    assert.equal((await findDataset("cifar10", { onMessage })).name, "cifar10");
+    assert.equal(messages.length, 1);
+  } finally {
+    process.chdir(before);
+  }
   await assert.rejects(
     findDataset("mnist"),
     new ConfigError(
