@@ -3,8 +3,7 @@ import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { IMAGES, type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
-import { withoutDropout } from "../model/openModel.ts";
-import { type Network, operations } from "../network/network.ts";
+import { deterministic, type Network, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import type { ScoringProgram } from "../training/evaluation/scores.ts";
 
@@ -34,7 +33,7 @@ export async function openEightBitNetwork(
     for (const program of programs) program.close();
   };
   try {
-    const ops = operations(withoutDropout(network));
+    const ops = operations(deterministic(network));
     for (const [i, place] of places.entries()) {
       const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
       const inputShape = piece[0]?.inputShape ?? network.input;

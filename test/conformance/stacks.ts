@@ -111,6 +111,19 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       dropout("drop3", { probability: 0.3 }),
     ],
   },
+  "max pooling after one activation and after two": {
+    input: [3, 16, 14],
+    layers: [
+      conv2d("conv1", { outChannels: 20, kernelSize: 3 }),
+      tanh("tanh1"),
+      maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+      conv2d("conv2", { outChannels: 18, kernelSize: 3, padding: 1 }),
+      sigmoid("sigmoid2"),
+      tanh("tanh2"),
+      maxPool2d("pool2", { kernelSize: 2, stride: 2 }),
+      conv2d("conv3", { outChannels: 6, kernelSize: 2 }),
+    ],
+  },
   "alexnet, narrow: channels in whole blocks, groups, 3×3 convolutions": {
     input: [3, 51, 51],
     layers: [

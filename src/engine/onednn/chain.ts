@@ -1,8 +1,9 @@
 /** Adds a chain of operations to a plan, forward and backward. */
+
+import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { hoistMaxPool } from "./hoistMaxPool.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";

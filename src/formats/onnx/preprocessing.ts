@@ -1,7 +1,7 @@
 /** Preparing pictures inside an ONNX graph: from 8-bit pixels of the input's size to what the network takes. */
 import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../../image/image.ts";
-import { frameSizeOf, placementOf } from "../../image/prepare/fit.ts";
+import { frameSizeOf, leavesBorder, placementOf } from "../../image/prepare/fit.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import type { Shape } from "../../shape.ts";
 import type { OnnxGraphBuilder } from "./graphBuilder.ts";
@@ -26,9 +26,9 @@ export function writePreprocessing(
   graph: OnnxGraphBuilder,
 ): string {
   const { channels, mean, deviation, fit } = preprocessing;
-  if (fit.kind === "pad") {
+  if (leavesBorder(fit)) {
     throw new ConfigError(
-      'preprocessing: the fit "pad" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing',
+      `preprocessing: the fit "${fit.kind}" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing`,
     );
   }
   graph.enter("preprocessing");

@@ -70,6 +70,8 @@ interface FitKind<F extends Fit> {
   readonly keepsAll: boolean;
   /** All that `frame` depends on, besides the picture. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
+  /** True if the picture may not cover the input, so that a border in the mean colour remains. */
+  readonly leavesBorder: boolean;
   /** Whether the input must be square. */
   readonly isSquare: boolean;
 }
@@ -95,6 +97,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: false,
   },
   crop: {
@@ -109,6 +112,7 @@ const kinds: FitKinds = {
     keepsMore: ({ shorterSide }, { width }) => shorterSide > width,
     frameNumbers: ({ shorterSide }) => [shorterSide],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: true,
   },
   pad: {
@@ -128,6 +132,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     keepsAll: false,
+    leavesBorder: true,
     isSquare: false,
   },
   "random-resized-crop": {
@@ -149,6 +154,7 @@ const kinds: FitKinds = {
     keepsMore: () => true,
     frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: true,
   },
   native: {
@@ -166,6 +172,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: () => [],
     keepsAll: true,
+    leavesBorder: false,
     isSquare: false,
   },
 };
@@ -214,6 +221,11 @@ export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
 /** Whether the first step keeps every picture as it is, whatever its size. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
+}
+
+/** True if a border in the mean colour may remain around the picture. */
+export function leavesBorder(fit: Fit): boolean {
+  return kindOf(fit).leavesBorder;
 }
 
 /** Equal for fits whose first step does the same to every picture. */

@@ -55,7 +55,11 @@ export type QueryRole = Exclude<Role, "bias" | "diffBias" | `operand${number}` |
 /** Format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
 
-export type Activation = "relu" | "tanh" | "sigmoid";
+/** An element-wise function; `alpha` is the slope of `relu` below 0, at least 0, and means nothing to the others. */
+export interface Activation {
+  readonly name: "relu" | "tanh" | "sigmoid";
+  readonly alpha: number;
+}
 
 /** x ← x ∘ operand; the operand is like x, or one number. */
 export interface BinaryOperation {

@@ -3,7 +3,7 @@ import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
 import type { ConvolutionWindow, Desc, NumberFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
-import { fusable } from "./activation.ts";
+import { fusable } from "./activations.ts";
 import type { BuildContext, Part } from "./op.ts";
 
 /** A convolution (with window) or inner product (without), with the activation behind it fused. */

@@ -11,7 +11,7 @@ export interface Part {
 
 export const whole: Part = { index: 0, count: 1 };
 
-/** What an operation is built in. */
+/** Shared surroundings of all operations of a program. */
 export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
@@ -49,7 +49,7 @@ export interface Built {
   backward(outputGradient: Value, needsInputGradient: boolean): Value | undefined;
 }
 
-/** Adds an operation to a plan. `next` is the operation behind it, for fusing. */
+/** Adds an operation to a plan. `next` is the operation after it, for fusing. */
 export type Builder<K extends OpKind> = (
   context: BuildContext,
   op: Op<K>,
@@ -57,7 +57,7 @@ export type Builder<K extends OpKind> = (
   next: AnyOp | undefined,
 ) => Built;
 
-/** An operation that does nothing here. */
+/** An operation that does nothing. */
 export function passThrough(input: Value): Built {
   return { output: input, covers: 1, backward: (gradient) => gradient };
 }
