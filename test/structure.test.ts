@@ -3,8 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ZodObject } from "zod";
+import { layerKinds } from "../src/layers/kinds.ts";
 import { codeOnly, importsOf, root, type SourceFile, sourceFiles } from "./sourceFiles.ts";
-import { findCycle, forbiddenText, importProblems, packageProblems, packageUsers } from "./structureRules.ts";
+import {
+  findCycle,
+  forbiddenText,
+  importProblems,
+  kindBranches,
+  packageProblems,
+  packageUsers,
+} from "./structureRules.ts";
 
 const source = sourceFiles("src").filter(({ path }) => !path.endsWith(".test.ts"));
 const everything = sourceFiles("src", "scripts", "test", "bench", "bin");
@@ -39,6 +48,20 @@ test("no Math.random, any, default export, silenced type error or unfinished bus
   assert.deepEqual(forbiddenText(everything), []);
 });
 
+/** The names of the options of all kinds of layers. */
+const layerOptions = [
+  ...new Set(
+    Object.values(layerKinds).flatMap(({ options }) =>
+      options instanceof ZodObject ? Object.keys(options.shape) : [],
+    ),
+  ),
+];
+
+test("nothing branches on a kind: every kind declares what shared code must know of it", () => {
+  assert.ok(layerOptions.includes("activeAtEvaluation"), layerOptions.join(", "));
+  assert.deepEqual(kindBranches(source, layerOptions), []);
+});
+
 test("engine.ts holds types only", () => {
   const code = codeOnly(source.find(({ path }) => path === "src/engine/engine.ts")?.text ?? "");
   assert.doesNotMatch(code, /^export (?:const|let|function|async|class)\b/m);
@@ -60,6 +83,26 @@ test("the checks above see what they are for", () => {
   assert.equal(packageProblems(imports("src/engine/onednn/program.ts", "koffi")).length, 1);
   assert.equal(packageProblems([file("src/cli/a.ts", 'import "lodash/fp";')]).length, 1);
   assert.equal(packageProblems([file("src/cli/a.ts", 'export * from "@scope/name/part";')]).length, 1);
+  for (const text of [
+    'layers.some((layer) => layer.kind === "dropout");',
+    'if ("dropout" === layer?.kind) {}',
+    "switch (layer.kind) {}",
+    "if (activations.includes(next.kind)) {}",
+    '"activeAtEvaluation" in layer;',
+    "if (layer instanceof Dropout) {}",
+    "const names: { readonly [K in OpKind]: string } = {};",
+    "const sizes: Partial<Record<OpKind, number>> = {};",
+  ]) {
+    assert.equal(kindBranches([file("src/model/a.ts", text)], layerOptions).length, 1, text);
+  }
+  for (const text of [
+    "const same = layer.kind === kind;",
+    "layerKinds[layer.kind].reach(layer, shape);",
+    "if (error instanceof DataError || values instanceof Float32Array) {}",
+    '// layer.kind === "dropout"',
+  ]) {
+    assert.deepEqual(kindBranches([file("src/model/a.ts", text)], layerOptions), [], text);
+  }
   const loop = [...imports("src/a.ts", "./b.ts"), ...imports("src/b.ts", "./c.ts"), ...imports("src/c.ts", "./b.ts")];
   assert.deepEqual(findCycle(loop), ["src/b.ts", "src/c.ts", "src/b.ts"]);
   const bad = [

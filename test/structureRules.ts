@@ -2,7 +2,7 @@
  * The structure of the code as rules: who may import whom, where packages may be used, what is not written anywhere. Each
  * check returns its complaints, one a line: file, what is wrong, remedy.
  */
-import { codeOnly, importsOf, type SourceFile } from "./sourceFiles.ts";
+import { codeOnly, importsOf, type SourceFile, withoutComments } from "./sourceFiles.ts";
 
 /**
  * Parts of src/, level by level. A part may import itself and every part of a lower level; the parts named with what they import may import
@@ -160,6 +160,38 @@ export function forbiddenText(files: readonly SourceFile[]): readonly string[] {
       });
     return [...(path.endsWith(".py") ? [] : found(forbidden, codeOnly(text))), ...found(forbiddenInComments, text)];
   });
+}
+
+/** The folders with lists of all kinds of layers: a table over the kinds elsewhere would be one more place to change for a new kind. */
+const kindLists = /^src\/(layers|engine)\//;
+
+/**
+ * Branches on a kind of layer, optimizer, fit or the like, on `options`, the names of options that only some kinds of layers have, and on classes
+ * other than errors and built-ins.
+ */
+export function kindBranches(files: readonly SourceFile[], options: readonly string[]): readonly string[] {
+  const member = "make it a member that every kind declares";
+  const rules = [
+    { pattern: /\bkind\b["'\])]*\s*[!=]==?\s*["'`]/, remedy: member },
+    { pattern: /["'`]\w+["'`]\s*[!=]==?\s*[\w.?]*\bkind\b/, remedy: member },
+    { pattern: /\bswitch\s*\([^)]*\bkind\b/, remedy: member },
+    { pattern: /\.(?:includes|has)\([\w.?]*\bkind\)/, remedy: member },
+    { pattern: new RegExp(`["'](?:${options.join("|")})["'] in \\w`), remedy: member },
+    { pattern: /\binstanceof\s+(?![\w.]*(?:Error|Array|Map|SharedArrayBuffer)\b)\w+/, remedy: member },
+  ];
+  const lists = {
+    pattern: /\bin OpKind\]|\bRecord<OpKind\b/,
+    remedy: "add a member to LayerKind, and read it from layerKinds",
+  };
+  return files
+    .filter(({ path }) => path.startsWith("src/") && !path.endsWith(".test.ts"))
+    .flatMap(({ path, text }) =>
+      [...rules, ...(kindLists.test(path) ? [] : [lists])].flatMap(({ pattern, remedy }) => {
+        const code = withoutComments(text);
+        const match = pattern.exec(code);
+        return match ? `${path}:${lineOf(code, match.index)}: ${match[0].trim()}: ${remedy}` : [];
+      }),
+    );
 }
 
 function lineOf(text: string, index: number): number {

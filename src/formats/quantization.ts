@@ -34,7 +34,7 @@ export interface Calibration {
 /** The name that images have among outputs of layers, none of which is empty. */
 export const IMAGES = "";
 
-/** How each layer is computed. */
+/** Effect of each layer on 8-bit activations. */
 export function layersInEightBits(network: Network): readonly EightBits[] {
   return place(network).map(({ layer, inputShape }) => inEightBits(layer, inputShape));
 }
@@ -50,11 +50,11 @@ function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Eigh
  * Throws ConfigError if no layer computes anything.
  */
 export function roundedPlaces(network: Network): readonly number[] {
-  const kinds = layersInEightBits(network);
-  const last = kinds.findLastIndex((kind) => kind !== "kept");
+  const effects = layersInEightBits(network);
+  const last = effects.findLastIndex((effect) => effect !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
-  const computed = Array.from({ length: last }, (_, i) => i).filter((i) => kinds[i] !== "kept");
-  return [-1, ...computed.filter((i) => kinds[i + 1] !== "clamped")];
+  const computed = Array.from({ length: last }, (_, i) => i).filter((i) => effects[i] !== "kept");
+  return [-1, ...computed.filter((i) => effects[i + 1] !== "clamped")];
 }
 
 /**
