@@ -41,8 +41,8 @@ const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
 /** Where each package may be used: everything else of the project runs without it. */
 export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   zod: ["src/"],
-  commander: ["src/cli/"],
-  "cli-progress": ["src/cli/"],
+  commander: ["src/cli/main.ts", "src/cli/program.ts"],
+  "cli-progress": ["src/cli/progress.ts"],
   sharp: ["src/image/files/decode.ts"],
   vega: [
     "src/report/charts/chart.ts",
