@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
-import { livePolicy } from "../report/pages/liveScript.ts";
+import { livePolicy } from "../report/pages/livePage.ts";
 import type { LiveRun } from "../runs/liveRun.ts";
 
 export interface LiveServer {
