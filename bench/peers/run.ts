@@ -5,7 +5,8 @@
  */
 import { Command, Option } from "commander";
 import { positiveInteger } from "../../src/cli/options.ts";
-import { print, printJson, tell } from "../../src/cli/output.ts";
+import { print, printError, printJson } from "../../src/cli/output.ts";
+import { toOption } from "../../src/cli/program.ts";
 import type { Precision } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { AlexNetError, messageOf } from "../../src/errors.ts";
@@ -32,6 +33,10 @@ const defaultNetworks: { readonly [M in Mode]: readonly string[] } = {
 };
 const defaultBatchSizes: { readonly [M in Mode]: readonly number[] } = { train: [128], infer: [1, 32] };
 
+function numberOption(flags: string, help: string): Option {
+  return toOption({ flags, help, parse: positiveInteger }, "bench:peers");
+}
+
 const program = new Command("bench:peers")
   .description("compare training and inference with PyTorch and ONNX Runtime")
   .option("--network <names...>", "networks (default: all three for training, alexnet-owt for inference)")
@@ -42,26 +47,26 @@ const program = new Command("bench:peers")
     ]),
   )
   .addOption(new Option("--mode <names...>", "what to compare (default: both)").choices(["train", "infer"]))
-  .option("--batch-size <n>", "images (default: 128 for training, 1 and 32 for inference)", positiveInteger)
-  .option("--rounds <n>", "how often each computes in turn", positiveInteger, 5)
+  .addOption(numberOption("--batch-size <n>", "images per batch (default: 128 for training, 1 and 32 for inference)"))
+  .addOption(numberOption("--rounds <n>", "number of times that each computes in turn").default(5))
   .option("--json", "print the result as JSON")
   .configureHelp({ helpWidth: 80 });
 
 async function main(flags: Flags): Promise<void> {
-  const torch = await findTorch(tell);
-  tell(`PyTorch ${torch.version}`);
-  if (!torch.hasJemalloc) tell("jemalloc (libjemalloc.so.2) is not there: PyTorch is tuned without it");
-  if (!torch.hasCompiler) tell("a C++ compiler is not there: PyTorch is not compiled");
+  const torch = await findTorch(printError);
+  printError(`PyTorch ${torch.version}`);
+  if (!torch.hasJemalloc) printError("jemalloc (libjemalloc.so.2) is not there: PyTorch is tuned without it");
+  if (!torch.hasCompiler) printError("a C++ compiler is not there: PyTorch is not compiled");
   const engine = createOneDnnEngine();
-  tell(engine.description);
+  printError(engine.description);
   const { nativeBf16, threads } = engine;
   engine.close();
   const precisions = flags.precision ?? (nativeBf16 ? (["f32", "bf16"] as const) : (["f32"] as const));
   const results: object[] = [];
   for (const comparison of comparisons(flags, precisions, threads, torch)) {
     const { network, mode, batchSize, rounds } = comparison;
-    tell(`${network.name} ${mode} batch ${batchSize}`);
-    const measured = await compare(comparison, tell);
+    printError(`${network.name} ${mode} batch ${batchSize}`);
+    const measured = await compare(comparison, printError);
     results.push({ network: network.name, mode, batchSize, threads, rounds, measured });
     if (!flags.json) print(`${formatComparison(comparison, measured)}\n`);
   }
@@ -96,7 +101,7 @@ function variantsOf(mode: Mode, precisions: readonly Precision[], torch: Torch):
   return [
     ...precisions.map(ownVariant),
     ...precisions.flatMap((precision) => torchVariants(torch, mode, precision)),
-    ...(mode === "infer" && precisions.includes("f32") ? onnxRuntimeVariants(tell) : []),
+    ...(mode === "infer" && precisions.includes("f32") ? onnxRuntimeVariants(printError) : []),
   ];
 }
 
@@ -105,7 +110,7 @@ program.action(async () => {
     await main(program.opts<Flags>());
   } catch (error) {
     if (!(error instanceof AlexNetError)) throw error;
-    tell(`bench:peers: ${messageOf(error)}`);
+    printError(`bench:peers: ${messageOf(error)}`);
     process.exitCode = error.exitCode;
   }
 });

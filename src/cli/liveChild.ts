@@ -2,20 +2,22 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { ConfigError } from "../errors.ts";
-import type { LiveMessage } from "./live.ts";
 import type { LiveAddress } from "./liveServer.ts";
 
-/** The server of a run that this process trains. It ends with this process, whatever ends that. */
+/** A message of the server process to the process that started it. */
+export type LiveMessage = { readonly url: string } | { readonly problem: string };
+
+/** The server of a run that this process trains. It exits with this process, even if that is killed. */
 export interface LiveChild {
   readonly url: string;
-  /** When it has shown how the run ended to whoever looks, and left its address. */
+  /** Resolves when open pages have shown how the run ended and the address is free again. */
   end(): Promise<void>;
 }
 
 /**
- * Starts `alexnet live` for a run directory, in a process of its own: training blocks this one for a second or more at a time.
+ * Starts `alexnet live` for a run directory in a process of its own, because training blocks this one for a second or more at a time.
  *
- * Throws ConfigError if it cannot have the address.
+ * Throws ConfigError if the address is unavailable.
  */
 export async function startLive(run: string, { host, port }: LiveAddress): Promise<LiveChild> {
   const command = process.argv[1] as string;
@@ -38,7 +40,7 @@ export async function startLive(run: string, { host, port }: LiveAddress): Promi
     await end();
     throw new ConfigError(message.problem);
   }
-  // Neither keeps this process from ending; at its end the connection closes, which the server takes as its own.
+  // Neither keeps this process alive; when it exits the connection closes, and the server exits too.
   child.unref();
   child.channel?.unref();
   return { url: message.url, end };

@@ -1,4 +1,4 @@
-/** `alexnet predict` for any number of images: in batches, to a file, a line or a screen, as they come. */
+/** `alexnet predict` for any number of images: in batches, to a file, as lines of JSON, or as text. */
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
@@ -6,10 +6,11 @@ import { filesOf } from "../model/featureWriter.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
-import { imageProgress, print, STANDARD_OUTPUT, standardTable, tell, unicodeOutput } from "./output.ts";
+import { print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
+import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
-/** What can be said of predictions, of one image or many. */
+/** Flags of `alexnet predict`. */
 export interface PredictFlags {
   readonly top: number;
   readonly samples: number;
@@ -23,12 +24,12 @@ export interface PredictFlags {
   readonly json?: boolean;
 }
 
-/** Files that are no images are told and left out; then the exit code is 1. */
+/** Unreadable files are reported and left out; then the exit code is 1. */
 export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const line = imageProgress("predict");
   const say = (message: string) => {
     line.clear();
-    tell(message);
+    printError(message);
   };
   const { engine, threads, batchSize, samples, seed } = flags;
   const settings = {
@@ -47,12 +48,12 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
     if (layer !== undefined && output !== undefined) {
       const { written, failed, shape } = await writeFeatures(run, files, { ...options, layer, output, onBad });
       say(`${layer} of ${written} images, [${[written, ...shape].join(", ")}], in ${output}${leftOut(failed)}`);
-      tell(`their names are in ${filesOf(output)}`);
+      printError(`file names are in ${filesOf(output)}`);
     } else {
       await classify(run, files, flags, options, onBad, line.clear);
     }
   };
-  await stoppable(() => tell("\nStopping."), work).finally(line.clear);
+  await stoppable(() => printError("\nStopping."), work).finally(line.clear);
 }
 
 async function classify(
@@ -89,7 +90,7 @@ async function classify(
   }
   clear();
   const where = csv === undefined || csv === STANDARD_OUTPUT ? "" : `, in ${csv}`;
-  tell(`${done} images classified${where}${leftOut(failed)}`);
+  printError(`${done} images classified${where}${leftOut(failed)}`);
 }
 
 async function openTable(csv: string): Promise<Pick<DurableOutput, "append" | "commit" | "close">> {

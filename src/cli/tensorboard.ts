@@ -8,16 +8,16 @@ import type { LogEntry } from "../checkpoint/runLog.ts";
 import { messageOf } from "../errors.ts";
 import { scalarsRecord, startRecord, versionRecord } from "../report/tensorboardEvents.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
-import { tell } from "./output.ts";
+import { printError } from "./output.ts";
 
-/** What of a run becomes events. */
+/** Callbacks of a run that write events. */
 export type EventObserver = Required<Pick<TrainObserver, "onStart" | "onLog" | "onRollback">>;
 
 /**
- * Writes what a run logs for TensorBoard, into a folder of the run's name under `folder`: a file for each call of `train`. A resumed run's says at which
- * iteration it goes on, and TensorBoard forgets what went beyond; so does a rollback.
+ * Writes the log of a run as TensorBoard events, to a folder of the run's name in `folder`: one file per call of `train`. The file of a resumed run
+ * names the iteration it resumes at, and TensorBoard drops later events; so does a rollback.
  *
- * Throws CheckpointError if there can be no such folder. What cannot be written later is said once, and training goes on.
+ * Throws CheckpointError if the folder cannot be created. A later write error is reported once, and training continues.
  */
 export async function tensorboardObserver(folder: string): Promise<EventObserver> {
   await explainingWrites(folder, () => mkdir(folder, { recursive: true }));
@@ -27,7 +27,7 @@ export async function tensorboardObserver(folder: string): Promise<EventObserver
     try {
       action();
     } catch (error) {
-      tell(`${file}: cannot be written: ${messageOf(error)}; training goes on without it`);
+      printError(`${file}: cannot be written: ${messageOf(error)}; training continues without it`);
       file = "";
     }
   };
@@ -55,7 +55,7 @@ function now(): number {
   return Date.now() / 1000;
 }
 
-/** Lines of evaluations hold means over the epoch: they have tags of their own, so that no tag has two values in one iteration. */
+/** Scalars of a log line. Evaluations hold means over the epoch; separate tags ensure that no tag has two values at one iteration. */
 function scalarsOf({ trainLoss, trainAccuracy, testLoss, testAccuracy, ...entry }: LogEntry): Record<string, number> {
   if (testLoss === undefined || testAccuracy === undefined) {
     return {

@@ -4,9 +4,10 @@ import type { LogEntry } from "../checkpoint/runLog.ts";
 import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
-import { imageProgress, progressLine, tell } from "./output.ts";
+import { printError } from "./output.ts";
+import { imageProgress, progressLine } from "./progress.ts";
 
-/** Lines of progress for what a run does, one of which is shown at a time. */
+/** Progress lines of the stages of a run; one is shown at a time. */
 export function trainProgress() {
   const training = progressLine("train");
   const evaluating = progressLine("test ");
@@ -21,7 +22,7 @@ export function trainProgress() {
 
 type Lines = ReturnType<typeof trainProgress>;
 
-/** Shows how the data comes to be there. */
+/** Shows download, packing and feature caching. */
 export function showingData({
   downloading,
   packing,
@@ -40,12 +41,12 @@ export function showingData({
     },
     onMessage(message) {
       clear();
-      tell(message);
+      printError(message);
     },
   };
 }
 
-/** Shows a run on them. */
+/** Shows a run. */
 export function showing(lines: Lines): TrainObserver {
   const { training, evaluating, clear } = lines;
   return {
@@ -54,12 +55,12 @@ export function showing(lines: Lines): TrainObserver {
       clear();
       const { network, dataset, recipe, engine, machine, precision, fineTuning } = config;
       const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
-      tell(
+      printError(
         `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
       );
-      for (const [what, value] of fineTuning ? describeFineTuning(fineTuning) : []) tell(`${what}: ${value}`);
-      tell(`${engine.description}, ${precision}, ${machine.cpu}`);
-      tell(`run directory ${directory}`);
+      for (const [what, value] of fineTuning ? describeFineTuning(fineTuning) : []) printError(`${what}: ${value}`);
+      printError(`${engine.description}, ${precision}, ${machine.cpu}`);
+      printError(`run directory ${directory}`);
     },
     onProgress(progress) {
       evaluating.clear();
@@ -71,7 +72,7 @@ export function showing(lines: Lines): TrainObserver {
     },
     onEpoch(entry) {
       clear();
-      tell(epochLine(entry));
+      printError(epochLine(entry));
     },
   };
 }

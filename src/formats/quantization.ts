@@ -11,7 +11,7 @@ import {
   roundingFor,
 } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
-import type { EightBits, Layer } from "../layers/layer.ts";
+import type { Int8Effect, Layer } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
 import type { Shape } from "../shape.ts";
 
@@ -35,12 +35,12 @@ export interface Calibration {
 export const IMAGES = "";
 
 /** Effect of each layer on 8-bit activations. */
-export function layersInEightBits(network: Network): readonly EightBits[] {
-  return place(network).map(({ layer, inputShape }) => inEightBits(layer, inputShape));
+export function int8Layers(network: Network): readonly Int8Effect[] {
+  return place(network).map(({ layer, inputShape }) => inInt8(layer, inputShape));
 }
 
-function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): EightBits {
-  return layerKinds[layer.kind].inEightBits(layer, inputShape);
+function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effect {
+  return layerKinds[layer.kind].inInt8(layer, inputShape);
 }
 
 /**
@@ -50,7 +50,7 @@ function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Eigh
  * Throws ConfigError if no layer computes anything.
  */
 export function roundedPlaces(network: Network): readonly number[] {
-  const effects = layersInEightBits(network);
+  const effects = int8Layers(network);
   const last = effects.findLastIndex((effect) => effect !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
   const computed = Array.from({ length: last }, (_, i) => i).filter((i) => effects[i] !== "kept");

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { OpKind } from "../engine/engine.ts";
 import {
-  computedInEightBits,
+  computedInInt8,
   type LayerKind,
   neverRandom,
   noParameters,
@@ -34,7 +34,7 @@ export const reluKind: LayerKind<"relu"> = {
   kind: "relu",
   options: z.strictObject({}),
   describe: () => ({ label: "ReLU", kernel: "max(0, x)", sizeFormulas: [] }),
-  inEightBits: () => "clamped",
+  inInt8: () => "clamped",
   onnx: (_op, input, graph) => graph.node("Relu", [input]),
 };
 
@@ -48,7 +48,7 @@ export const tanhKind: LayerKind<"tanh"> = {
   kind: "tanh",
   options: z.strictObject({}),
   describe: () => ({ label: "tanh", kernel: "tanh x", sizeFormulas: [] }),
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   onnx: (_op, input, graph) => graph.node("Tanh", [input]),
 };
 
@@ -62,6 +62,6 @@ export const sigmoidKind: LayerKind<"sigmoid"> = {
   kind: "sigmoid",
   options: z.strictObject({}),
   describe: () => ({ label: "sigmoid", kernel: "1 ÷ (1 + e^−x)", sizeFormulas: [] }),
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   onnx: (_op, input, graph) => graph.node("Sigmoid", [input]),
 };

@@ -2,14 +2,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
-import {
-  computedInEightBits,
-  type LayerKind,
-  neverRandom,
-  reachesWindow,
-  sameOptions,
-  windowFormulas,
-} from "./layer.ts";
+import { computedInInt8, type LayerKind, neverRandom, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";
 import { windowAttributes } from "./onnxGraph.ts";
 
 /**
@@ -60,7 +53,7 @@ export const conv2dKind: LayerKind<"conv2d"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
   onnx({ options, parameters }, input, graph) {
     const { kernelSize, stride, padding, groups } = options;

@@ -1,13 +1,6 @@
 /** Inverted dropout, at evaluation too if asked for. */
 import { z } from "zod";
-import {
-  keptInEightBits,
-  type LayerKind,
-  noParameters,
-  outputsFollowInput,
-  reachesSamePlace,
-  sameShape,
-} from "./layer.ts";
+import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
@@ -30,7 +23,7 @@ export const dropoutKind: LayerKind<"dropout"> = {
   keeps: { reads: "neither", noteBytes: 4, memory: "inPlace" },
   randomness: ({ activeAtEvaluation }) => (activeAtEvaluation ? "always" : "training"),
   deterministic: ({ probability }) => ({ probability, activeAtEvaluation: false }),
-  inEightBits: keptInEightBits,
+  inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   onnx: (_op, input) => input,
 };

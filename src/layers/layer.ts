@@ -52,7 +52,7 @@ export type Randomness = "never" | "training" | "always";
  * A layer's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
  * from 0 does, so values are rounded after this layer and not before it. `computed`: computes new values, which are rounded again.
  */
-export type EightBits = "kept" | "clamped" | "computed";
+export type Int8Effect = "kept" | "clamped" | "computed";
 
 /**
  * Everything about a kind of layer, in one place. The rest (parameter counts, neurons, MACs, memory, the operation an engine runs and how it may
@@ -76,7 +76,7 @@ export interface LayerKind<K extends OpKind> {
   randomness(options: OpOptions[K]): Randomness;
   /** The same options without random numbers at evaluation. */
   deterministic(options: OpOptions[K]): OpOptions[K];
-  inEightBits(options: OpOptions[K], input: Shape): EightBits;
+  inInt8(options: OpOptions[K], input: Shape): Int8Effect;
   /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
@@ -141,12 +141,12 @@ export function sameOptions<O>(options: O): O {
 }
 
 /** For kinds that compute new values. */
-export function computedInEightBits(): EightBits {
+export function computedInInt8(): Int8Effect {
   return "computed";
 }
 
 /** For kinds that pass values through. */
-export function keptInEightBits(): EightBits {
+export function keptInInt8(): Int8Effect {
   return "kept";
 }
 

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import {
-  computedInEightBits,
-  keptInEightBits,
+  computedInInt8,
+  keptInInt8,
   type LayerKind,
   neverRandom,
   noParameters,
@@ -44,7 +44,7 @@ export const linearKind: LayerKind<"linear"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
   onnx: ({ parameters }, input, graph) =>
     graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),
@@ -70,7 +70,7 @@ export const flattenKind: LayerKind<"flatten"> = {
   keeps: { reads: "neither", noteBytes: 0, memory: "view" },
   randomness: neverRandom,
   deterministic: sameOptions,
-  inEightBits: keptInEightBits,
+  inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

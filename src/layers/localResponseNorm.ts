@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
 import {
-  computedInEightBits,
+  computedInInt8,
   type LayerKind,
   neverRandom,
   noParameters,
@@ -41,7 +41,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   keeps: { reads: "input", noteBytes: 8, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   withOutputs: outputsFollowInput,
   onnx(op, input, graph) {
     const { size, alpha, beta, k } = op.options;

@@ -4,8 +4,8 @@ import type { OpKind, PoolWindow } from "../engine/engine.ts";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent, type Shape, type Window } from "../shape.ts";
 import {
-  computedInEightBits,
-  keptInEightBits,
+  computedInInt8,
+  keptInInt8,
   type LayerKind,
   neverRandom,
   noParameters,
@@ -54,7 +54,7 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
   reach: reachesWindow,
   // The position of the largest value in its window.
   keeps: { reads: "neither", noteBytes: 1, memory: "new" },
-  inEightBits: keptInEightBits,
+  inInt8: keptInInt8,
   onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
 };
 
@@ -79,7 +79,7 @@ export const averagePool2dKind: LayerKind<"averagePool2d"> = {
   }),
   reach: reachesWindow,
   keeps: { reads: "neither", noteBytes: 0, memory: "new" },
-  inEightBits: computedInEightBits,
+  inInt8: computedInInt8,
   onnx({ options }, input, graph) {
     const include = { count_include_pad: { int: Number(options.countIncludePad) } };
     return graph.node("AveragePool", [input], { ...poolAttributes(options), ...include });
@@ -111,8 +111,7 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
     largestWindow(width, outputSize),
   ],
   keeps: { reads: "neither", noteBytes: 0, memory: "new" },
-  inEightBits: ({ outputSize }, [, height, width]) =>
-    height === outputSize && width === outputSize ? "kept" : "computed",
+  inInt8: ({ outputSize }, [, height, width]) => (height === outputSize && width === outputSize ? "kept" : "computed"),
   onnx({ name, options: { outputSize }, inputShape }, input, graph) {
     const [, height, width] = featureMap(name, inputShape);
     if (height === outputSize && width === outputSize) return input;

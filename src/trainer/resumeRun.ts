@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Dataset } from "../dataset/dataset.ts";
 import { validationSplit } from "../dataset/dataset.ts";
-import { defaultDivision } from "../dataset/folder/splitFolder.ts";
+import { defaultSplit } from "../dataset/folder/splitFolder.ts";
 import { defaultMaxBad } from "../dataset/pack/pack.ts";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import { describeMachine } from "../engine/select/machine.ts";
@@ -74,7 +74,7 @@ async function refuseChanges(config: RunConfig, settings: RunSettings): Promise<
     ["--input-size", settings.inputSize, config.preprocessing.size[0]],
     ["--train-limit", settings.trainLimit, dataset.trainLimit],
     ["--test-limit", settings.testLimit, dataset.testLimit],
-    ["--validation-share", settings.validationShare, dataset.validationShare ?? defaultDivision.validationShare],
+    ["--validation-share", settings.validationShare, dataset.validationShare ?? defaultSplit.validationShare],
     ["--max-bad", settings.maxBad, dataset.maxBad ?? defaultMaxBad],
     ["--fit", settings.fit, recipe.fit],
     ["--filter", settings.filter, recipe.filter],

@@ -1,0 +1,150 @@
+/** The list of commands. `alexnet --help` reads it alone; the rest of a command is loaded when it is called. */
+import type { CommandEntry } from "./spec.ts";
+
+/** Commands in the order of `alexnet --help`, within their groups. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "train",
+    summary: "train a network on a data set",
+    group: "Train",
+    load: async () => (await import("./commands/train.ts")).train,
+  },
+  {
+    name: "lr-find",
+    summary: "sweep the learning rate and suggest one",
+    group: "Train",
+    load: async () => (await import("./commands/lrFind.ts")).lrFind,
+  },
+  {
+    name: "sweep",
+    summary: "train with many settings and compare the results",
+    group: "Train",
+    load: async () => (await import("./commands/sweep.ts")).sweep,
+  },
+  {
+    name: "check",
+    summary: "check an image folder for problems before training on it",
+    group: "Train",
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  {
+    name: "augment",
+    summary: "preview data augmentation as a contact sheet",
+    group: "Train",
+    load: async () => (await import("./commands/augment.ts")).augment,
+  },
+  {
+    name: "live",
+    summary: "show a run in the browser while it trains: curves, speed, time left, filters",
+    group: "Train",
+    load: async () => (await import("./commands/live.ts")).live,
+  },
+  {
+    name: "runs",
+    summary: "list runs: state, network, data set, best and last accuracy",
+    group: "Train",
+    load: async () => (await import("./commands/runs.ts")).runs,
+  },
+  {
+    name: "compare",
+    summary: "compare runs: accuracy, speed, parameters, curves, differing settings",
+    group: "Train",
+    load: async () => (await import("./commands/compare.ts")).compare,
+  },
+  {
+    name: "evaluate",
+    summary: "evaluate a trained network, or an ensemble of several, on test images",
+    group: "Use",
+    load: async () => (await import("./commands/evaluate.ts")).evaluate,
+  },
+  {
+    name: "predict",
+    summary: "classify JPEG, PNG, WebP or GIF images",
+    group: "Use",
+    load: async () => (await import("./commands/predict.ts")).predict,
+  },
+  {
+    name: "pull",
+    summary: "download published weights for predict, evaluate, train --from and others",
+    group: "Use",
+    load: async () => (await import("./commands/pull.ts")).pull,
+  },
+  {
+    name: "export",
+    summary: "export a trained network for other programs",
+    group: "Use",
+    load: async () => (await import("./commands/export.ts")).exportCommand,
+  },
+  {
+    name: "import",
+    summary: "import weights of other programs as a run",
+    group: "Use",
+    load: async () => (await import("./commands/import.ts")).importCommand,
+  },
+  {
+    name: "verify",
+    summary: "compare a run with an exported file: largest output difference on the same images",
+    group: "Use",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
+    name: "summary",
+    summary: "show every number of a network: sizes, parameters, arithmetic, memory",
+    group: "Look inside",
+    load: async () => (await import("./commands/summary.ts")).summary,
+  },
+  {
+    name: "draw",
+    summary: "draw a network in perspective, with sizes and kernels",
+    group: "Look inside",
+    load: async () => (await import("./commands/draw.ts")).draw,
+  },
+  {
+    name: "filters",
+    summary: "draw the first layer's kernels of a trained network",
+    group: "Look inside",
+    load: async () => (await import("./commands/filters.ts")).filters,
+  },
+  {
+    name: "activations",
+    summary: "draw the activations of an image, layer by layer",
+    group: "Look inside",
+    load: async () => (await import("./commands/activations.ts")).activations,
+  },
+  {
+    name: "saliency",
+    summary: "draw which parts of an image a prediction depends on",
+    group: "Look inside",
+    load: async () => (await import("./commands/saliency.ts")).saliency,
+  },
+  {
+    name: "similar",
+    summary: "find the images whose features are most similar",
+    group: "Look inside",
+    load: async () => (await import("./commands/similar.ts")).similar,
+  },
+  {
+    name: "map",
+    summary: "draw a map of images by their features: t-SNE or principal components",
+    group: "Look inside",
+    load: async () => (await import("./commands/map.ts")).map,
+  },
+  {
+    name: "doctor",
+    summary: "check this machine: Node.js, processor, oneDNN, data sets",
+    group: "Machine",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
+    name: "bench",
+    summary: "measure training and inference speed, and the machine's ceiling",
+    group: "Machine",
+    load: async () => (await import("./commands/bench.ts")).bench,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for bash, zsh or fish",
+    group: "Machine",
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
+];

@@ -1,0 +1,51 @@
+/** `alexnet activations`. */
+import type { EngineName } from "../../engine/select/engineNames.ts";
+import {
+  engineOption,
+  figureOption,
+  imageArgument,
+  jsonOption,
+  positiveInteger,
+  runArgument,
+  threadsOption,
+} from "../options.ts";
+import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const activations: CommandSpec = {
+  arguments: [runArgument, imageArgument],
+  options: [
+    figureOption("activations.png"),
+    { flags: "--maps <n>", help: "maps to show of each layer (default: 32)", parse: positiveInteger },
+    engineOption,
+    threadsOption,
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet activations runs/quick shoe.png", "activations.png"],
+    ["alexnet activations runs/quick shoe.png --maps 96", "more maps of each layer"],
+    ["alexnet activations runs/quick shoe.png --json", "range, fraction above 0"],
+  ],
+  notes: `
+Each layer has its own scale: black is 0 and white its largest output, or middle
+grey is 0 if some outputs are negative. Layers that change nothing are left out.`,
+  run: drawActivationMaps,
+};
+
+interface ActivationsFlags {
+  readonly output: string;
+  readonly maps?: number;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+async function drawActivationMaps(run: string, image: string, flags: ActivationsFlags): Promise<void> {
+  const { output, json, ...options } = flags;
+  requireEnding(output, [".png", ".svg"]);
+  const { drawActivations } = await import("../../explain/activationFigure.ts");
+  const { svg, layers } = await drawActivations(run, image, { ...options, onMessage: printError });
+  await writeFigure(output, svg);
+  if (json) printJson({ output, layers });
+  else print(output);
+}

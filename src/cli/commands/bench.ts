@@ -1,0 +1,135 @@
+/** `alexnet bench`. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { BenchmarkCase, BenchmarkSettings } from "../../benchmark/benchmark.ts";
+import type { Precision } from "../../engine/engine.ts";
+import { AlexNetError } from "../../errors.ts";
+import { networks } from "../../network/alexnet.ts";
+import { formatDuration } from "../../report/numbers.ts";
+import type { BenchmarkReport } from "../../report/tables/benchmarkReport.ts";
+import { jsonOption, positiveInteger, threadsOption } from "../options.ts";
+import { print, printJson } from "../output.ts";
+import { progressLine } from "../progress.ts";
+import { onStopSignals } from "../signals.ts";
+import type { CommandSpec } from "../spec.ts";
+import { optimizerOptions, recipeOption } from "../trainingOptions.ts";
+
+export const bench: CommandSpec = {
+  options: [
+    {
+      flags: "--network <network...>",
+      help: "names or JSON files (default: alexnet-fashion, alexnet-owt, alexnet)",
+      suggestions: networks.map(({ name }) => name),
+    },
+    {
+      flags: "--precision <name...>",
+      help: "number formats (default: f32, and bf16 if the processor supports it)",
+      choices: ["f32", "bf16"],
+    },
+    {
+      flags: "--batch-size <n>",
+      help: "images per training step and per batch of the larger inference",
+      parse: positiveInteger,
+      default: 128,
+    },
+    { ...recipeOption, help: "recipe of the training steps, a name or a JSON file (default: fashion)" },
+    { flags: "--rounds <n>", help: "number of times to measure everything", parse: positiveInteger, default: 3 },
+    { flags: "--layers", help: "report the time of every layer, forward and backward" },
+    { flags: "--exact", help: "direct convolution only" },
+    threadsOption,
+    jsonOption,
+    ...optimizerOptions,
+  ],
+  examples: [
+    ["alexnet bench", "three networks, f32 and bf16"],
+    ["alexnet bench --network alexnet-owt --layers", "the time of each layer"],
+    ["alexnet bench --precision bf16 --rounds 5", "one format, five times"],
+    ["alexnet bench --network my-network.json --json"],
+    ["alexnet bench --optimizer adamw --clip-norm 1 --average 0.999"],
+  ],
+  notes: `
+A step is everything that training does with a batch. GFLOP/s count the
+arithmetic of direct convolution; Winograd's algorithm needs less, so a network
+may exceed the ceiling, which is direct. Each round measures every network in a
+process of its own; figures are medians over rounds. Keep the machine idle.`,
+  run: measure,
+};
+
+interface BenchFlags extends BenchmarkSettings {
+  readonly network?: readonly string[];
+  readonly precision?: readonly Precision[];
+  readonly rounds: number;
+  readonly json?: boolean;
+}
+
+async function measure(flags: BenchFlags): Promise<void> {
+  const { benchmarkCases, measureOnce } = await import("../../benchmark/benchmark.ts");
+  const cases = await benchmarkCases(flags.network, flags.precision);
+  const [only] = cases;
+  const report =
+    only && cases.length === 1 && flags.rounds === 1
+      ? await measureOnce(only, flags)
+      : await measureInProcesses(cases, flags);
+  if (!report) return;
+  if (flags.json) printJson(report);
+  else {
+    const { formatBenchmark } = await import("../../report/tables/benchmarkReport.ts");
+    print(formatBenchmark(report));
+  }
+}
+
+/** Undefined if it was interrupted. */
+async function measureInProcesses(
+  cases: readonly BenchmarkCase[],
+  flags: BenchFlags,
+): Promise<BenchmarkReport | undefined> {
+  const { benchmark } = await import("../../benchmark/benchmark.ts");
+  const stop = onStopSignals(() => {});
+  const line = progressLine("bench");
+  const started = performance.now();
+  try {
+    return await benchmark(
+      cases,
+      flags.rounds,
+      (benchmarkCase) => measureInProcess(benchmarkCase, flags, stop.signal),
+      ({ network, precision }, done, total) => {
+        const left = ((performance.now() - started) / 1000 / done) * (total - done);
+        line.update(done, total, `${done + 1} of ${total}: ${network} ${precision}, ${formatDuration(left)} left`);
+      },
+    );
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.exitCode = stop.exitCode();
+    return undefined;
+  } finally {
+    line.clear();
+    stop.end();
+  }
+}
+
+/** Runs this command for one round of one case. Throws AlexNetError with the message of that process if it fails. */
+async function measureInProcess(
+  { network, precision }: BenchmarkCase,
+  { rounds: _rounds, network: _network, precision: _precision, json: _json, ...settings }: BenchFlags,
+  signal: AbortSignal,
+): Promise<BenchmarkReport> {
+  const one = ["bench", "--rounds", "1", "--network", network, "--precision", precision, "--json"];
+  const flags = Object.entries(settings).flatMap(([name, value]) => [
+    `--${name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`,
+    ...(value === true ? [] : [String(value)]),
+  ]);
+  const args = [...process.execArgv, process.argv[1] ?? "", ...one, ...flags];
+  const child = spawn(process.execPath, args, { signal, stdio: ["ignore", "pipe", "pipe"] });
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      texts[name] += text;
+    });
+  }
+  const [code, killed] = await once(child, "close");
+  if (code === 0) return JSON.parse(texts.stdout);
+  const said = texts.stderr.trim().replace(/^alexnet: /, "");
+  throw new AlexNetError(
+    said || `bench: measuring ${network} in ${precision} ended with ${killed ?? `exit code ${code}`}`,
+  );
+}

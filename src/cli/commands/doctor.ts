@@ -1,0 +1,83 @@
+/** `alexnet doctor`. */
+import type { FoundLibrary } from "../../engine/onednn/native/find.ts";
+import type { ProcessorShare } from "../../engine/onednn/threads.ts";
+import { describeMachine, type Machine } from "../../engine/select/machine.ts";
+import { messageOf } from "../../errors.ts";
+import { jsonOption } from "../options.ts";
+import { print, printJson } from "../output.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const doctor: CommandSpec = {
+  options: [jsonOption],
+  examples: [["alexnet doctor", "what this machine has, and what is missing"], ["alexnet doctor --json"]],
+  run: examineMachine,
+};
+
+interface Diagnosis {
+  readonly machine: Machine & Omit<ProcessorShare, "threads">;
+  /** The default of `--threads`. */
+  readonly threads: number;
+  readonly libraries: readonly FoundLibrary[];
+  /** The engine of `--engine onednn`, or why there is none. */
+  readonly onednn: { readonly engine: string } | { readonly problem: string };
+  readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
+}
+
+async function examineMachine({ json }: { readonly json?: boolean }): Promise<void> {
+  const diagnosis = await diagnose();
+  if (json) printJson(diagnosis);
+  else print(formatDiagnosis(diagnosis));
+  if ("problem" in diagnosis.onednn) process.exitCode = 1;
+}
+
+async function diagnose(): Promise<Diagnosis> {
+  const { datasets } = await import("../../dataset/sources/datasets.ts");
+  const { findOneDnn } = await import("../../engine/onednn/native/find.ts");
+  const { processorShare } = await import("../../engine/onednn/threads.ts");
+  const { threads, ...share } = processorShare();
+  return {
+    machine: { ...describeMachine(), ...share },
+    threads,
+    libraries: findOneDnn(),
+    onednn: await tryOneDnn(),
+    datasets: await Promise.all(
+      datasets.map(async ({ name, locate }) => ({ name, source: (await locate({})) ?? null })),
+    ),
+  };
+}
+
+async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
+  const { selectEngine } = await import("../../engine/select/selectEngine.ts");
+  try {
+    const { engine } = selectEngine("onednn");
+    engine.close();
+    return { engine: engine.description };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found }: Diagnosis): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ["alexnet", machine.alexnet],
+    ["Node.js", machine.node],
+    ["system", machine.system],
+    ["processor", `${machine.cpu}, ${formatShare(machine)}`],
+    ["threads", `${threads}, unless --threads says otherwise`],
+    ...libraries.map(({ path, version, supported }): readonly [string, string] => [
+      "oneDNN",
+      `${version} at ${path}${supported ? "" : " (not supported)"}`,
+    ]),
+    "engine" in onednn ? ["engine", onednn.engine] : ["engine", `reference only (slow). ${onednn.problem}`],
+    ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+function formatShare({ processors, cores, quota }: Diagnosis["machine"]): string {
+  const counted = cores ?? processors;
+  const limit = quota === undefined ? "" : `, limited to the time of ${quota}`;
+  const threads = processors > counted ? ` (${processors} hardware threads)` : "";
+  return `${counted} core${counted === 1 ? "" : "s"}${threads} for this process${limit}`;
+}

@@ -1,0 +1,40 @@
+/** `alexnet draw`. */
+import { networks } from "../../network/alexnet.ts";
+import { type Theme, themes } from "../../report/theme.ts";
+import { type NetworkSizeFlags, networkSizeOptions } from "../options.ts";
+import { print, requireEnding, writeFigure } from "../output.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const draw: CommandSpec = {
+  arguments: [{ name: "<network>", help: "name, JSON file, or run", suggestions: networks.map(({ name }) => name) }],
+  options: [
+    ...networkSizeOptions,
+    { flags: "--output <file>", help: "drawing to write; the name ends in .svg or .png", default: "network.svg" },
+    { flags: "--theme <name>", help: "colours", choices: themes, default: "light" },
+  ],
+  examples: [
+    ["alexnet draw alexnet", "network.svg"],
+    ["alexnet draw alexnet --output alexnet.png", "the same as pixels"],
+    ["alexnet draw my-network.json --theme dark", "your own, light on dark"],
+    ["alexnet draw runs/quick --output quick.svg", "the network of a run"],
+  ],
+  notes: `
+Blocks are activation maps: height upwards, width into the page, channels to the
+right, compressed so that small ones remain visible. For every number of a
+network: alexnet summary.`,
+  run: drawToFile,
+};
+
+interface DrawFlags extends NetworkSizeFlags {
+  readonly output: string;
+  readonly theme: Theme;
+}
+
+async function drawToFile(name: string, { output, theme, ...sizes }: DrawFlags): Promise<void> {
+  requireEnding(output, [".svg", ".png"]);
+  const { findNetworkOrRun } = await import("../../model/networkOrRun.ts");
+  const network = await findNetworkOrRun(name, sizes);
+  const { drawNetwork } = await import("../../report/figures/drawing.ts");
+  await writeFigure(output, drawNetwork(network, theme));
+  print(output);
+}

@@ -1,0 +1,182 @@
+/** `alexnet evaluate`. */
+import type { EngineName } from "../../engine/select/engineNames.ts";
+import type { EvaluateRunOptions } from "../../model/classifier.ts";
+import type { OpenOptions } from "../../model/openModel.ts";
+import { type SplitName, splitNames } from "../../settings/splitNames.ts";
+import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import {
+  dataDirOption,
+  engineOption,
+  jsonOption,
+  maxBadOption,
+  positiveInteger,
+  runArgument,
+  seed,
+  threadsOption,
+} from "../options.ts";
+import {
+  print,
+  printError,
+  printJson,
+  refuseMixedOutput,
+  STANDARD_OUTPUT,
+  standardTable,
+  unicodeOutput,
+} from "../output.ts";
+import { imageProgress } from "../progress.ts";
+import { onStopSignals } from "../signals.ts";
+import type { CommandSpec, Invocation } from "../spec.ts";
+
+export const evaluate: CommandSpec = {
+  arguments: [
+    {
+      ...runArgument,
+      name: "<run...>",
+      help: "run directories (their best weights), .safetensors files, or torchvision; with several, averages their probabilities",
+    },
+  ],
+  options: [
+    { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
+    dataDirOption,
+    { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
+    {
+      flags: "--limit <n>",
+      help: "only the first n images; from a folder, some of each class",
+      parse: positiveInteger,
+    },
+    maxBadOption,
+    { flags: "--batch-size <n>", help: "images per batch", parse: positiveInteger, default: 128 },
+    {
+      flags: "--seed <n>",
+      help: "random seed of networks that keep dropout on at evaluation",
+      parse: seed,
+      default: 0,
+    },
+    { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
+    { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
+    { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
+    engineOption,
+    threadsOption,
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet evaluate runs/quick", "over all test images"],
+    ["alexnet evaluate runs/quick/last.safetensors", "the newest, not the best"],
+    ["alexnet evaluate runs/quick --limit 1000 --json"],
+    ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
+    ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
+    ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
+    ["alexnet evaluate runs/quick --csv out.csv", "every prediction"],
+    ["alexnet evaluate runs/quick --plots plots/", "confusion and more, as charts"],
+  ],
+  notes: `
+Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.`,
+  run: evaluateRuns,
+};
+
+interface EvaluateFlags {
+  readonly dataset?: string;
+  readonly dataDir?: string;
+  readonly split?: SplitName;
+  readonly limit?: number;
+  readonly maxBad?: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly tenCrop?: boolean;
+  readonly csv?: string;
+  readonly plots?: string;
+  readonly json?: boolean;
+}
+
+async function evaluateRuns(
+  paths: readonly string[],
+  { json, csv, plots, ...flags }: EvaluateFlags,
+  invocation: Invocation,
+): Promise<void> {
+  refuseMixedOutput(invocation, csv, json);
+  const packing = imageProgress("pack");
+  const testing = imageProgress("test");
+  const clear = () => {
+    packing.clear();
+    testing.clear();
+  };
+  // Nothing to save, but the terminal gets its cursor back only at a regular exit.
+  const stop = onStopSignals(() => process.exit(stop.exitCode()));
+  const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
+  const lines = [csvLine(predictionHeadings)];
+  try {
+    const measured = await measure(paths, {
+      ...flags,
+      onMessage(message) {
+        clear();
+        printError(message);
+      },
+      onPacking: packing.update,
+      onProgress(images, of) {
+        packing.clear();
+        testing.update(images, of);
+      },
+      ...(csv === undefined ? {} : { onPrediction: (prediction) => lines.push(csvLine(predictionRow(prediction))) }),
+    });
+    clear();
+    if (!measured) return;
+    const { heading, title, evaluation, isRandom } = measured;
+    if (json) printJson(evaluation);
+    else if (csv === STANDARD_OUTPUT) await standardTable.append(lines.join(""));
+    else {
+      const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
+      print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+    }
+    if (isRandom) printError("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
+    if (csv !== undefined && csv !== STANDARD_OUTPUT) {
+      const { writeFileDurably } = await import("../../checkpoint/durable.ts");
+      await writeFileDurably(csv, lines.join(""));
+    }
+    if (plots !== undefined) {
+      const { writeEvaluationCharts } = await import("../../runs/chartFiles.ts");
+      await writeEvaluationCharts(plots, evaluation, title);
+    }
+  } finally {
+    clear();
+    stop.end();
+  }
+}
+
+/** A result to print: as text below the heading, as JSON with the fields that name what was measured. */
+interface Measured {
+  readonly heading: string;
+  /** The title of charts. */
+  readonly title: string;
+  readonly evaluation: Evaluation;
+  readonly isRandom: boolean;
+}
+
+async function measure(
+  paths: readonly string[],
+  options: OpenOptions & EvaluateRunOptions,
+): Promise<Measured | undefined> {
+  if (paths.length > 1) {
+    const { evaluateEnsemble } = await import("../../model/evaluateEnsemble.ts");
+    const evaluation = await evaluateEnsemble(paths, options);
+    if (!evaluation) return undefined;
+    const { runs, top1Accuracy } = evaluation;
+    const { formatRuns } = await import("../../report/tables/evaluation.ts");
+    const heading = `${formatRuns(runs, top1Accuracy)}\n`;
+    const title = `${runs.length} runs together`;
+    return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
+  }
+  const { openClassifier } = await import("../../model/classifier.ts");
+  const classifier = await openClassifier(paths[0] as string, options);
+  try {
+    const { file, model, isRandom } = classifier;
+    const evaluation = await classifier.evaluate(options);
+    if (!evaluation) return undefined;
+    const network = model.network.name;
+    const named = { file, network, ...evaluation };
+    return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
+  } finally {
+    classifier.close();
+  }
+}

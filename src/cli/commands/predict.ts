@@ -1,0 +1,107 @@
+/** `alexnet predict`. */
+import { statSync } from "node:fs";
+import { DataError } from "../../errors.ts";
+import type { ClassScore } from "../../model/classifier.ts";
+import { formatPredictions } from "../../report/tables/terminal.ts";
+import { engineOption, jsonOption, positiveInteger, runArgument, seed, threadsOption } from "../options.ts";
+import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
+import type { PredictFlags } from "../predictMany.ts";
+import type { CommandSpec, Invocation } from "../spec.ts";
+
+export const predict: CommandSpec = {
+  arguments: [
+    runArgument,
+    { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
+  ],
+  options: [
+    { flags: "--top <n>", help: "classes to show", parse: positiveInteger, default: 5 },
+    {
+      flags: "--samples <n>",
+      help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
+      parse: positiveInteger,
+      default: 1,
+    },
+    { flags: "--seed <n>", help: "random seed of those predictions", parse: seed, default: 0 },
+    {
+      flags: "--csv <file>",
+      help: "write file, class, probability, next class, … of every image; - prints them",
+    },
+    { flags: "--features <layer>", help: "write this layer's output for every image instead of class predictions" },
+    { flags: "--output <file>", help: "file for --features, .npy or .safetensors" },
+    {
+      flags: "--batch-size <n>",
+      help: "images per batch, with a folder, --csv or --features",
+      parse: positiveInteger,
+      default: 128,
+    },
+    engineOption,
+    threadsOption,
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet predict runs/quick shoe.png", "the most probable classes"],
+    ["alexnet predict torchvision cat.jpg", "published weights (pull)"],
+    ["alexnet predict runs/quick *.jpg --top 1 --json", "for a program"],
+    ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
+    ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
+    ["alexnet predict runs/quick photos/ --json", "a line of JSON per image"],
+    ["alexnet predict runs/quick photos/ --features fc7 --output fc7.npy"],
+  ],
+  notes: `
+Images are prepared like the run's test images. With a folder, --csv or
+--features they are computed in batches, any number of them. --features also
+writes the file names, to fc7.files.json beside fc7.npy.`,
+  run: predictImages,
+};
+
+/** Classifies the images; an unreadable one does not stop the others. */
+async function predictImages(
+  run: string,
+  images: readonly string[],
+  flags: PredictFlags,
+  invocation: Invocation,
+): Promise<void> {
+  const { engine, threads, json, top, samples, seed: drawSeed, csv, features, output } = flags;
+  if ((features === undefined) !== (output === undefined)) {
+    invocation.fail("--features LAYER and --output FILE go together: what to write, and where");
+  }
+  if (features !== undefined && (csv !== undefined || json)) {
+    invocation.fail("--features writes outputs of a layer, not classes: leave out --csv and --json");
+  }
+  refuseMixedOutput(invocation, csv, json);
+  if (csv !== undefined || features !== undefined || images.some(isFolder)) {
+    const { predictMany } = await import("../predictMany.ts");
+    return predictMany(run, images, flags);
+  }
+  const { openClassifier } = await import("../../model/classifier.ts");
+  const classifier = await openClassifier(run, {
+    onMessage: printError,
+    ...(engine ? { engine } : {}),
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
+  try {
+    for (const file of images) {
+      try {
+        const classes = (await classifier.predict(file, { samples, seed: drawSeed })).slice(0, top);
+        results.push({ file, classes });
+        if (!json) print(`${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        printError(`alexnet: ${error.message}`);
+        process.exitCode = error.exitCode;
+      }
+    }
+    if (json) printJson(results);
+    if (classifier.isRandom) {
+      const draws = samples === 1 ? "a draw" : `the mean of ${samples} draws`;
+      printError(`Dropout is active at evaluation in this network: each answer is ${draws} (--samples, --seed).`);
+    }
+  } finally {
+    classifier.close();
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

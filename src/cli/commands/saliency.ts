@@ -1,0 +1,76 @@
+/** `alexnet saliency`. */
+import type { EngineName } from "../../engine/select/engineNames.ts";
+import { formatPercent } from "../../report/numbers.ts";
+import {
+  engineOption,
+  figureOption,
+  imageArgument,
+  jsonOption,
+  positiveInteger,
+  runArgument,
+  threadsOption,
+} from "../options.ts";
+import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
+import { imageProgress } from "../progress.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const saliency: CommandSpec = {
+  arguments: [runArgument, imageArgument],
+  options: [
+    figureOption("saliency.png"),
+    { flags: "--class <name>", help: "class to explain (default: the predicted one)" },
+    {
+      flags: "--window <n>",
+      help: "side of the occluding square, in pixels of the input (default: an eighth of it)",
+      parse: positiveInteger,
+    },
+    {
+      flags: "--stride <n>",
+      help: "pixels between neighbouring squares (default: half a square)",
+      parse: positiveInteger,
+    },
+    engineOption,
+    threadsOption,
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet saliency runs/quick shoe.png", "saliency.png"],
+    ["alexnet saliency runs/quick shoe.png --class Sandal", "of another class"],
+    ["alexnet saliency runs/quick shoe.png --window 60", "larger squares"],
+  ],
+  notes: `
+A square of the mean colour occludes every part of the image in turn. Orange
+marks where it lowers the class's probability, blue where it raises it.`,
+  run: drawSaliency,
+};
+
+interface SaliencyFlags {
+  readonly class?: string;
+  readonly output: string;
+  readonly window?: number;
+  readonly stride?: number;
+  readonly engine?: EngineName;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+async function drawSaliency(run: string, image: string, flags: SaliencyFlags): Promise<void> {
+  const { output, json, class: className, ...options } = flags;
+  requireEnding(output, [".png", ".svg"]);
+  const { measureSaliency } = await import("../../explain/saliency.ts");
+  const progress = imageProgress("saliency");
+  try {
+    const { svg, ...made } = await measureSaliency(run, image, {
+      ...options,
+      ...(className === undefined ? {} : { className }),
+      onMessage: printError,
+      onProgress: progress.update,
+    });
+    progress.clear();
+    await writeFigure(output, svg);
+    if (json) printJson({ output, ...made });
+    else print(`${made.className}: ${formatPercent(made.probability)}\n${output}`);
+  } finally {
+    progress.clear();
+  }
+}

@@ -1,0 +1,59 @@
+/** `alexnet summary`. */
+import { networks } from "../../network/alexnet.ts";
+import { jsonOption, type NetworkSizeFlags, networkSizeOptions, positiveInteger } from "../options.ts";
+import { print, printJson } from "../output.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const summary: CommandSpec = {
+  arguments: [
+    {
+      name: "[network]",
+      help: "name, JSON file, or run; without it, the networks are listed",
+      suggestions: networks.map(({ name }) => name),
+    },
+  ],
+  options: [
+    ...networkSizeOptions,
+    { flags: "--batch-size <n>", help: "batch size, for memory (default: 128)", parse: positiveInteger },
+    { flags: "--markdown", help: "print the tables as Markdown", conflicts: ["json", "svg"] },
+    { flags: "--svg", help: "print the tables as an SVG image", conflicts: ["json"] },
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet summary", "the networks"],
+    ["alexnet summary alexnet", "every layer of the 2012 network"],
+    ["alexnet summary alexnet-owt --input-size 128", "the same for smaller images"],
+    ["alexnet summary alexnet --batch-size 32", "memory for smaller batches"],
+    ["alexnet summary my-network.json --json", "your own, for a program"],
+    ["alexnet summary runs/quick --markdown", "the network of a run, for a page"],
+    ["alexnet summary alexnet --svg > tables.svg", "the tables as an image"],
+  ],
+  notes: `
+For a drawing of the network: alexnet draw.`,
+  run: printSummary,
+};
+
+interface SummaryFlags extends NetworkSizeFlags {
+  readonly batchSize?: number;
+  readonly markdown?: boolean;
+  readonly svg?: boolean;
+  readonly json?: boolean;
+}
+
+async function printSummary(
+  name: string | undefined,
+  { batchSize, markdown, svg, json, ...sizes }: SummaryFlags,
+): Promise<void> {
+  const { findNetworkOrRun } = await import("../../model/networkOrRun.ts");
+  const { summarize } = await import("../../network/summary.ts");
+  const { formatNetworkList, summarySections } = await import("../../report/tables/networkTables.ts");
+  const { drawSections, formatSections, markdownSections } = await import("../../report/tables/sections.ts");
+  const options = batchSize === undefined ? {} : { batchSize };
+  const chosen = name === undefined ? networks : [await findNetworkOrRun(name, sizes)];
+  const results = chosen.map((network) => summarize(network, options));
+  const sections = () => results.flatMap(summarySections);
+  if (json) printJson(name === undefined ? results : results[0]);
+  else if (markdown) print(markdownSections(sections()));
+  else if (svg) print(drawSections(sections()));
+  else print(name === undefined ? formatNetworkList(networks) : formatSections(sections()));
+}

@@ -1,0 +1,97 @@
+/** `alexnet sweep`. */
+import { basename, join } from "node:path";
+import type { SweepResult } from "../../tuning/sweep.ts";
+import { jsonOption, positiveNumber } from "../options.ts";
+import { print, printError, printJson } from "../output.ts";
+import { onStopSignals } from "../signals.ts";
+import type { CommandSpec } from "../spec.ts";
+
+export const sweep: CommandSpec = {
+  arguments: [{ name: "<file>", help: "settings to try, a JSON file (see below)" }],
+  options: [
+    { flags: "--run <dir>", help: "directory of the sweep (default: runs/<name of the file>)" },
+    {
+      flags: "--max-minutes <n>",
+      help: "stop after n minutes; the same command resumes the sweep",
+      parse: positiveNumber,
+    },
+    jsonOption,
+  ],
+  examples: [
+    ["alexnet sweep rates.json", "in runs/rates; again: resumes"],
+    ["alexnet sweep rates.json --max-minutes 60", "an hour now, the rest later"],
+    ["alexnet sweep rates.json --json", "the table for a program"],
+  ],
+  notes: `
+rates.json, every combination:
+  { "base": { "dataset": "cifar10", "fit": "native", "epochs": 3 },
+    "grid": { "learningRate": [0.003, 0.01, 0.03],
+              "optimizer.momentum": [0.8, 0.9] } }
+
+or n random draws, from lists or within bounds:
+  { "base": { "dataset": "photos", "recipe": "photos", "epochs": 5 },
+    "random": { "trials": 12, "seed": 1, "space": {
+      "learningRate": { "min": 1e-4, "max": 0.1, "scale": "log" },
+      "batchSize": { "min": 16, "max": 64, "integer": true },
+      "network": ["alexnet-half", "alexnet-owt"] } } }
+
+A key is a setting of train (inputSize, network, …) or a path in a recipe
+(learningRate, optimizer.weightDecay, augmentation.flip, schedule, …).
+The directory contains sweep.json, results.json, sweep.png and a run directory
+for each trial. Ctrl-C saves and stops; the same command resumes the sweep.`,
+  run: sweepFile,
+};
+
+interface SweepFlags {
+  readonly run?: string;
+  readonly maxMinutes?: number;
+  readonly json?: boolean;
+}
+
+async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): Promise<void> {
+  const { readSweepPlan } = await import("../../tuning/sweepPlan.ts");
+  const { runSweep } = await import("../../tuning/sweep.ts");
+  const { formatPercent } = await import("../../report/numbers.ts");
+  const { describeValues, formatSweep } = await import("../../report/tables/sweepTable.ts");
+  const { showing, trainProgress } = await import("../trainProgress.ts");
+  const plan = await readSweepPlan(file);
+  const lines = trainProgress();
+  const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
+  try {
+    const result = await runSweep({
+      plan,
+      directory: run ?? join("runs", basename(file, ".json")),
+      ...(maxMinutes === undefined ? {} : { maxMinutes }),
+      signal: stop.signal,
+      observer: showing(lines),
+      onTrial({ number, values }, of) {
+        lines.clear();
+        printError(`trial ${number} of ${of}: ${describeValues(values)}`);
+      },
+      onResult({ number, status, bestAccuracy }, of) {
+        lines.clear();
+        const accuracy = bestAccuracy === undefined ? "" : `, best test acc ${formatPercent(bestAccuracy)}`;
+        printError(`trial ${number} of ${of}: ${status}${accuracy}`);
+      },
+    });
+    lines.clear();
+    if (json) printJson(result);
+    else printResult(result, formatSweep(result.results));
+    const { end, results } = result;
+    if (end === "interrupt") process.exitCode = stop.exitCode();
+    else if (results.some(({ status }) => status === "failed")) process.exitCode = 1;
+  } finally {
+    lines.clear();
+    stop.end();
+  }
+}
+
+function printResult({ directory, end, trials, results, figure }: SweepResult, table: string): void {
+  if (results.length > 0) print(table);
+  if (figure !== undefined) print(`figure ${figure}`);
+  if (end === "finished") return;
+  const why = end === "time" ? " for time" : "";
+  printError(
+    `Stopped${why} with ${results.length} of ${trials} trials done in ${directory}. The same command resumes.`,
+  );
+}

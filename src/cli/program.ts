@@ -1,0 +1,87 @@
+/** The command line parser, built from the table of commands. */
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { messageOf } from "../errors.ts";
+import { terminalWidth, wrap } from "../report/text.ts";
+import { formatExamples, pointersOf } from "./help.ts";
+import {
+  type ArgumentSpec,
+  type CommandEntry,
+  type CommandSpec,
+  commandGroups,
+  type Example,
+  type Invocation,
+  type OptionSpec,
+} from "./spec.ts";
+
+const startHere: readonly Example[] = [
+  ["alexnet summary", "the networks"],
+  ["alexnet train --epochs 0.25", "a first training run"],
+  ["alexnet predict runs/… IMAGE", "classify an image"],
+  ["alexnet pull torchvision", "ImageNet's 1000 classes, trained"],
+];
+
+/** A parser that loads a command's options and handler when that command is called. */
+export function createProgram(version: string, commands: readonly CommandEntry[], argv: readonly string[]): Command {
+  const program = new Command("alexnet")
+    .description("AlexNet image classification: train, evaluate, predict")
+    .version(version)
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ helpWidth: terminalWidth })
+    .addHelpText("after", `\nStart here:\n${formatExamples(startHere)}`);
+  for (const group of commandGroups) {
+    program.commandsGroup(`${group}:`);
+    for (const { name, summary } of commands.filter((command) => command.group === group)) {
+      program.command(name).description(summary).exitOverride().configureHelp({ helpWidth: terminalWidth });
+    }
+  }
+  program.hook("preSubcommand", async (_program, command) => {
+    const spec = await commands.find(({ name }) => name === command.name())?.load();
+    if (spec) define(command, spec, { argv, commands, fail: (message) => command.error(`error: ${message}`) });
+  });
+  return program;
+}
+
+function define(command: Command, spec: CommandSpec, invocation: Invocation): void {
+  const options = spec.options ?? [];
+  for (const argument of spec.arguments ?? []) command.addArgument(toArgument(argument));
+  for (const option of options) command.addOption(toOption(option, command.name()));
+  const pointers = pointersOf(options, command.name()).map(([heading, flags]) => `${heading}\n${wrap(flags, "  ")}\n`);
+  const text = [...pointers, `Examples:\n${formatExamples(spec.examples)}`].join("\n");
+  command
+    .addHelpText("after", `\n${text}${spec.notes === undefined ? "" : `\n${spec.notes}`}`)
+    .action(async (...given: unknown[]) => {
+      // The last value is the command itself.
+      await spec.run(...([...given.slice(0, -1), invocation] as never));
+    });
+}
+
+function toArgument({ name, help, choices, default: value }: ArgumentSpec): Argument {
+  const argument = new Argument(name, help);
+  if (choices) argument.choices(choices);
+  if (value !== undefined) argument.default(value);
+  return argument;
+}
+
+/** The option, of the command with this name. */
+export function toOption(spec: OptionSpec, command: string): Option {
+  const { flags, help, choices, parse, section } = spec;
+  const option = new Option(flags, help).makeOptionMandatory(spec.required === true);
+  if (choices) option.choices(choices);
+  if (parse) option.argParser(reporting(parse));
+  if (spec.default !== undefined) option.default(spec.default);
+  if (spec.conflicts) option.conflicts([...spec.conflicts]);
+  if (section) option.helpGroup(`${section.heading} options:`).hideHelp(section.command !== command);
+  return option;
+}
+
+/** Makes an error of the parser an error of usage. */
+function reporting(parse: (text: string) => unknown): (text: string) => unknown {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+  };
+}

@@ -1,0 +1,83 @@
+/** Progress lines on standard error. */
+import cliProgress from "cli-progress";
+import { formatDuration, formatRate } from "../report/numbers.ts";
+import { printError, unicodeOutput } from "./output.ts";
+
+/** A line of progress on standard error: redrawn in a terminal, printed every 15 seconds elsewhere. */
+export interface ProgressLine {
+  /** `text` follows the bar. */
+  update(done: number, total: number, text: string): void;
+  /** Removes the bar, so that something else can be printed. While it is shown, the process does not end by itself. */
+  clear(): void;
+}
+
+const SECONDS_BETWEEN_LINES = 15;
+
+/** A bar in a terminal, a line every 15 seconds elsewhere. */
+export function progressLine(label: string): ProgressLine {
+  return process.stderr.isTTY ? terminalLine(label) : plainLines(label);
+}
+
+function terminalLine(label: string): ProgressLine {
+  let bar: cliProgress.SingleBar | undefined;
+  // A process that ends while the bar is shown must give the terminal its cursor back.
+  const stop = () => bar?.stop();
+  return {
+    update(done, total, text) {
+      if (!bar) {
+        const format = `${label} {bar} {text}`;
+        const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
+        const options = { format, clearOnComplete: true, hideCursor: true, barsize: 16, stream: process.stderr };
+        bar = new cliProgress.SingleBar({ ...options, linewrap: false, gracefulExit: false }, preset);
+        bar.start(total, done, { text });
+        process.once("exit", stop);
+      }
+      bar.setTotal(total);
+      bar.update(done, { text });
+    },
+    clear() {
+      stop();
+      bar = undefined;
+      process.off("exit", stop);
+    },
+  };
+}
+
+function plainLines(label: string): ProgressLine {
+  let last = performance.now();
+  return {
+    update(done, total, text) {
+      const now = performance.now();
+      if (now - last < SECONDS_BETWEEN_LINES * 1000) return;
+      last = now;
+      printError(`${label} ${Math.floor((100 * done) / total)} % ${text}`);
+    },
+    clear() {},
+  };
+}
+
+/** A line of progress for images, or other numerous items, with rate and time left. */
+export function imageProgress(
+  label: string,
+  unit = "images",
+): { update(images: number, of: number): void; clear(): void } {
+  const line = progressLine(label);
+  let began: number | undefined;
+  let first = 0;
+  return {
+    update(images, of) {
+      if (began === undefined) {
+        began = performance.now();
+        first = images;
+      }
+      // Images already there took no time.
+      const rate = (images - first) / ((performance.now() - began) / 1000);
+      const left = rate > 0 ? ` ${formatDuration((of - images) / rate)} left` : "";
+      line.update(images, of, `${images} of ${of} ${unit} ${rate > 0 ? formatRate(rate, unit) : ""}${left}`);
+    },
+    clear() {
+      line.clear();
+      began = undefined;
+    },
+  };
+}
