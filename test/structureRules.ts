@@ -35,10 +35,10 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
 };
 
 const concreteEngines = ["engine/reference", "engine/onednn"];
-/** Where a concrete engine may be named from outside its own folder. */
+/** Files outside its own folder that may name a concrete engine. */
 const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
 
-/** Where each package may be used: everything else of the project runs without it. */
+/** Files and folders that may use each package: everything else runs without it. */
 export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   zod: ["src/"],
   commander: ["src/cli/main.ts", "src/cli/program.ts"],

@@ -58,7 +58,7 @@ const pool = (name: string) => maxPool2d(name, { kernelSize: 2, stride: 2 });
 const average = (name: string) => averagePool2d(name, { kernelSize: 4, stride: 4 });
 const activations = { relu, tanh, sigmoid };
 
-/** What stands between the images and the classifier. */
+/** The layers between the images and the classifier. */
 const features: Readonly<Record<string, readonly AnyLayer[]>> = {
   ...Object.fromEntries(
     Object.entries(activations).flatMap(([name, f]) => [

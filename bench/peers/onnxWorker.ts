@@ -10,7 +10,7 @@ import { sizeOf } from "../../src/shape.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 
-/** What is used of onnxruntime-node, which is no dependency of this project and so brings no types. */
+/** The part of onnxruntime-node in use. It is no dependency of this project and so brings no types. */
 interface OnnxRuntime {
   readonly InferenceSession: { create(path: string, options: object): Promise<Session> };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => object;

@@ -10,9 +10,9 @@ import type { Shape } from "../shape.ts";
 /** A network as data: the same JSON is its source, travels in checkpoints and can be written by hand. */
 export interface Network {
   readonly name: string;
-  /** Where it was published. */
+  /** Publication. */
   readonly source: string;
-  /** In what it differs from that source; empty if in nothing. */
+  /** Differences from that source; empty if there are none. */
   readonly deviations: readonly string[];
   /** Shape of one image, [channels, height, width]. */
   readonly input: readonly [channels: number, height: number, width: number];

@@ -9,7 +9,7 @@ import { compareWithPaper, type PaperFigure } from "./paper.ts";
 /** The part of the network's input that one output of a layer sees, in pixels. It includes padding, so it may be larger than the input. */
 export interface ReceptiveField {
   readonly size: readonly [height: number, width: number];
-  /** How far the fields of neighbouring outputs are apart; null where every output sees all of the input. */
+  /** Distance between the fields of neighbouring outputs; null if every output sees all of the input. */
   readonly stride: readonly [vertical: number, horizontal: number] | null;
 }
 
@@ -31,7 +31,7 @@ export interface LayerSummary extends LayerDescription {
   /** Fractions of the network's. */
   readonly parameterShare: number;
   readonly macShare: number;
-  /** Of the output for a batch, in 32-bit floats; its gradient takes as many. */
+  /** Bytes of the output for a batch, in 32-bit floats; its gradient takes as many. */
   readonly activationBytes: number;
   readonly gradientBytes: number;
   readonly receptiveField: ReceptiveField;
@@ -43,7 +43,7 @@ export interface NetworkSummary {
   readonly source: string;
   readonly deviations: readonly string[];
   readonly input: Network["input"];
-  /** What bytes are counted for. */
+  /** Images that bytes are counted for. */
   readonly batchSize: number;
   readonly layers: readonly LayerSummary[];
   /** FLOPs are 2 × MACs. */
@@ -54,7 +54,7 @@ export interface NetworkSummary {
     readonly flops: number;
   };
   readonly trainingMemory: TrainingMemory;
-  /** What the paper prints of this network beside what it is here; empty for other networks. */
+  /** Figures that the paper prints, beside those of this network; empty for other networks. */
   readonly againstPaper: readonly PaperFigure[];
 }
 

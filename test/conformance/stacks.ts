@@ -49,7 +49,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       adaptiveAveragePool2d("avg", { outputSize: 3 }),
     ],
   },
-  "activations behind linear, two in a row": {
+  "activations after linear, two in a row": {
     input: [6, 4, 4],
     layers: [
       flatten("flatten"),
@@ -73,7 +73,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       dropout("drop3", { probability: 0.5, activeAtEvaluation: true }),
     ],
   },
-  "dropout behind relu and before it": {
+  "dropout after relu and before it": {
     input: [3, 8, 8],
     layers: [
       conv2d("conv1", { outChannels: 9, kernelSize: 3 }),
@@ -86,7 +86,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       linear("fc3", { outFeatures: 6 }),
     ],
   },
-  "flatten → dropout → linear behind a pool, as in alexnet-owt": {
+  "flatten → dropout → linear after a pool, as in alexnet-owt": {
     input: [3, 12, 12],
     layers: [
       conv2d("conv1", { outChannels: 18, kernelSize: 3 }),

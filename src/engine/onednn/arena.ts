@@ -1,4 +1,4 @@
-/** Where the buffers of a plan lie in one piece of memory: those that are not needed at the same time share it. */
+/** Places the buffers of a plan in one piece of memory: those that are not needed at the same time share it. */
 
 /** Memory that a plan will provide. Its address is known once the plan is finished. */
 export interface Buffer {

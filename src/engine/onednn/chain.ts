@@ -19,7 +19,7 @@ export interface Forward {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   readonly run: BuildContext["run"];
   readonly input: Value;
-  /** What `input` is, for JavaScript. */
+  /** The same memory as `input`, for JavaScript. */
   readonly images: Float32Array;
   readonly output: Value;
   readonly chain: readonly ChainLink[];

@@ -72,22 +72,22 @@ function forEachLargest(
   }
 }
 
-/** Calls `visit` for every output element y with each input element x of its window and x's share in the mean. */
-type ForEachPair<K extends OpKind> = (op: Op<K>, visit: (y: number, x: number, share: number) => void) => void;
+/** Calls `visit` for every output element y with each input element x of its window and x's weight in the mean. */
+type ForEachPair<K extends OpKind> = (op: Op<K>, visit: (y: number, x: number, weight: number) => void) => void;
 
 /** Means over windows, however these lie. */
 function meansOver<K extends OpKind>(forEach: ForEachPair<K>): Operation<K> {
   return {
     forward(op, { input, output }) {
       output.fill(0);
-      forEach(op, (y, x, share) => {
-        output[y] = (output[y] as number) + share * (input[x] as number);
+      forEach(op, (y, x, weight) => {
+        output[y] = (output[y] as number) + weight * (input[x] as number);
       });
     },
     inputGradient(op, { outputGradient, inputGradient }) {
       inputGradient.fill(0);
-      forEach(op, (y, x, share) => {
-        inputGradient[x] = (inputGradient[x] as number) + share * (outputGradient[y] as number);
+      forEach(op, (y, x, weight) => {
+        inputGradient[x] = (inputGradient[x] as number) + weight * (outputGradient[y] as number);
       });
     },
     parameterGradients: noParameterGradients,
@@ -96,7 +96,7 @@ function meansOver<K extends OpKind>(forEach: ForEachPair<K>): Operation<K> {
 
 function forEachWindowPair(
   { name, options, inputShape, outputShape }: Op<"averagePool2d">,
-  visit: (y: number, x: number, share: number) => void,
+  visit: (y: number, x: number, weight: number) => void,
 ): void {
   const { kernelSize, stride, padding, countIncludePad } = options;
   const [channels, height, width] = featureMap(name, inputShape);
@@ -108,9 +108,9 @@ function forEachWindowPair(
       const [top, bottom] = inside(r * stride - padding, height);
       for (let q = 0; q < outWidth; q++, y++) {
         const [left, right] = inside(q * stride - padding, width);
-        const share = 1 / (countIncludePad ? kernelSize ** 2 : (bottom - top) * (right - left));
+        const weight = 1 / (countIncludePad ? kernelSize ** 2 : (bottom - top) * (right - left));
         for (let row = top; row < bottom; row++) {
-          for (let column = left; column < right; column++) visit(y, (c * height + row) * width + column, share);
+          for (let column = left; column < right; column++) visit(y, (c * height + row) * width + column, weight);
         }
       }
     }
@@ -119,7 +119,7 @@ function forEachWindowPair(
 
 function forEachAdaptivePair(
   { name, options, inputShape }: Op<"adaptiveAveragePool2d">,
-  visit: (y: number, x: number, share: number) => void,
+  visit: (y: number, x: number, weight: number) => void,
 ): void {
   const [channels, height, width] = featureMap(name, inputShape);
   const size = options.outputSize;
@@ -129,10 +129,10 @@ function forEachAdaptivePair(
       const rows = adaptiveWindow(r, height, size);
       for (let q = 0; q < size; q++, y++) {
         const columns = adaptiveWindow(q, width, size);
-        const share = 1 / ((rows.end - rows.start) * (columns.end - columns.start));
+        const weight = 1 / ((rows.end - rows.start) * (columns.end - columns.start));
         for (let row = rows.start; row < rows.end; row++) {
           for (let column = columns.start; column < columns.end; column++) {
-            visit(y, (c * height + row) * width + column, share);
+            visit(y, (c * height + row) * width + column, weight);
           }
         }
       }

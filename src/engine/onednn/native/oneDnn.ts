@@ -27,7 +27,7 @@ export interface Memory {
   readonly [kind]: "memory";
 }
 
-/** What a primitive is executed on, prepared once. */
+/** The arguments of a primitive, prepared once. */
 export interface PreparedArgs {
   readonly [kind]: "args";
 }
@@ -179,7 +179,7 @@ export interface OneDnn {
   readonly version: string;
   /** The widest instruction set that the library will use here, such as `AVX-512 BF16`. */
   readonly instructionSet: string;
-  /** Whether that instruction set multiplies bf16 numbers natively. */
+  /** True if that instruction set multiplies bf16 numbers natively. */
   readonly nativeBf16: boolean;
   readonly path: string;
   session(): Session;

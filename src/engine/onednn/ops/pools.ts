@@ -126,8 +126,8 @@ function weighting(height: number, width: number, size: number): Float32Array {
       const [top, bottom] = window(oy, height);
       const [left, right] = window(ox, width);
       const row = (oy * size + ox) * height * width;
-      const share = 1 / ((bottom - top) * (right - left));
-      for (let y = top; y < bottom; y++) table.fill(share, row + y * width + left, row + y * width + right);
+      const fraction = 1 / ((bottom - top) * (right - left));
+      for (let y = top; y < bottom; y++) table.fill(fraction, row + y * width + left, row + y * width + right);
     }
   }
   return table;
