@@ -25,7 +25,9 @@ import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { softmax } from "../src/training/metrics.ts";
 import { memoryStore } from "./checkpoints.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
+import { runMain } from "./mainOutput.ts";
+import { root } from "./sourceFiles.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -42,7 +44,7 @@ before(async () => {
   await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
   const { test: images } = await loadFashionMnist(options);
   for (const i of [0, 1]) await writeFile(join(folder, `image-${i}.png`), await encodePng(images.image(i)));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -93,16 +95,18 @@ test("help: every command has examples, and no line is longer than 80 columns", 
     "check",
     "doctor",
   ];
-  await forEach(["--help", ...commands.map((name) => `${name} --help`)], async (args) => {
-    const { exit, stdout } = await alexnet(args);
+  for (const args of [["--help"], ...commands.map((name) => [name, "--help"])]) {
+    const { exit, stdout } = await runMain(...args);
     assert.equal(exit, 0);
-    assert.match(stdout, args === "--help" ? /Start here:\n {2}alexnet / : /Examples:\n {2}alexnet /);
+    assert.match(stdout, args.length === 1 ? /Start here:\n {2}alexnet / : /Examples:\n {2}alexnet /);
     for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${args}: ${line.length} columns: ${line}`);
-    if (args === "--help") for (const name of commands) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
-  });
+    if (args.length > 1) continue;
+    for (const name of commands) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+    assert.equal((await alexnet("--help")).stdout, stdout);
+  }
   assert.equal(
     (await alexnet("--version")).stdout,
-    `${JSON.parse(await readFile(join(folder, "package/package.json"), "utf8")).version}\n`,
+    `${JSON.parse(await readFile(join(root, "package.json"), "utf8")).version}\n`,
   );
 });
 

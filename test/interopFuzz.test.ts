@@ -1,3 +1,4 @@
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fuzz, fuzzTargets } from "./interopFuzz.ts";

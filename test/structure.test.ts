@@ -4,7 +4,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { codeOnly, importsOf, root, type SourceFile, sourceFiles } from "./sourceFiles.ts";
-import { findCycle, forbiddenText, importProblems, packageProblems, packageUsers } from "./structureRules.ts";
+import {
+  companyProblems,
+  findCycle,
+  forbiddenText,
+  importProblems,
+  packageProblems,
+  packageUsers,
+} from "./structureRules.ts";
 
 const source = sourceFiles("src").filter(({ path }) => !path.endsWith(".test.ts"));
 const everything = sourceFiles("src", "scripts", "test", "bench", "bin");
@@ -39,6 +46,10 @@ test("no Math.random, any, default export, silenced type error or unfinished bus
   assert.deepEqual(forbiddenText(everything), []);
 });
 
+test("every test that measures says whether it runs alone", () => {
+  assert.deepEqual(companyProblems(sourceFiles("src", "test")), []);
+});
+
 test("engine.ts holds types only", () => {
   const code = codeOnly(source.find(({ path }) => path === "src/engine/engine.ts")?.text ?? "");
   assert.doesNotMatch(code, /^export (?:const|let|function|async|class)\b/m);
@@ -62,6 +73,13 @@ test("the checks above see what they are for", () => {
   assert.equal(packageProblems([file("src/cli/a.ts", 'export * from "@scope/name/part";')]).length, 1);
   const loop = [...imports("src/a.ts", "./b.ts"), ...imports("src/b.ts", "./c.ts"), ...imports("src/c.ts", "./b.ts")];
   assert.deepEqual(findCycle(loop), ["src/b.ts", "src/c.ts", "src/b.ts"]);
+  const helper = file("test/a.ts", "export const now = () => performance.now();");
+  const measured = (text: string) => companyProblems([helper, file("test/b.test.ts", text)]).length;
+  assert.equal(measured('import { now } from "./a.ts";'), 1);
+  assert.equal(measured("process.cpuUsage();"), 1);
+  assert.equal(measured('import { now } from "./a.ts";\n// Runs alone: it holds limits of time.'), 0);
+  assert.equal(measured("// Runs alone:\nprocess.cpuUsage();"), 1, "without a reason");
+  assert.equal(measured("// performance.now()"), 0);
   const bad = [
     "let a: any;",
     "f<any>(b);",
