@@ -7,6 +7,7 @@ import { ZodObject } from "zod";
 import { layerKinds } from "../src/layers/kinds.ts";
 import { codeOnly, importsOf, root, type SourceFile, sourceFiles } from "./sourceFiles.ts";
 import {
+  companyProblems,
   findCycle,
   forbiddenText,
   importProblems,
@@ -62,6 +63,10 @@ test("nothing branches on a kind: every kind declares what shared code must know
   assert.deepEqual(kindBranches(source, layerOptions), []);
 });
 
+test("every test that measures says whether it runs alone", () => {
+  assert.deepEqual(companyProblems(sourceFiles("src", "test")), []);
+});
+
 test("engine.ts holds types only", () => {
   const code = codeOnly(source.find(({ path }) => path === "src/engine/engine.ts")?.text ?? "");
   assert.doesNotMatch(code, /^export (?:const|let|function|async|class)\b/m);
@@ -105,6 +110,13 @@ test("the checks above see what they are for", () => {
   }
   const loop = [...imports("src/a.ts", "./b.ts"), ...imports("src/b.ts", "./c.ts"), ...imports("src/c.ts", "./b.ts")];
   assert.deepEqual(findCycle(loop), ["src/b.ts", "src/c.ts", "src/b.ts"]);
+  const helper = file("test/a.ts", "export const now = () => performance.now();");
+  const measured = (text: string) => companyProblems([helper, file("test/b.test.ts", text)]).length;
+  assert.equal(measured('import { now } from "./a.ts";'), 1);
+  assert.equal(measured("process.cpuUsage();"), 1);
+  assert.equal(measured('import { now } from "./a.ts";\n// Runs alone: it holds limits of time.'), 0);
+  assert.equal(measured("// Runs alone:\nprocess.cpuUsage();"), 1, "without a reason");
+  assert.equal(measured("// performance.now()"), 0);
   const bad = [
     "let a: any;",
     "f<any>(b);",

@@ -2,6 +2,7 @@
  * The structure of the code as rules: who may import whom, where packages may be used, what is not written anywhere. Each
  * check returns its complaints, one a line: file, what is wrong, remedy.
  */
+import { companyIn } from "../scripts/testing/suites.ts";
 import { codeOnly, importsOf, type SourceFile, withoutComments } from "./sourceFiles.ts";
 
 /**
@@ -71,6 +72,23 @@ const forbiddenInComments: readonly { readonly pattern: RegExp; readonly remedy:
   { pattern: /@ts-(?:ignore|nocheck|expect-error)\b/, remedy: "cure the type error" },
   { pattern: /\b(?:TO[D]O|FIX[M]E|XX[X])\b/, remedy: "do it, or open an issue" },
 ];
+
+/** What is not the same beside another process. */
+const measuring = /\b(?:performance\.now|Date\.now|process\.(?:hrtime|cpuUsage|resourceUsage|memoryUsage))\b/;
+
+/** Each names a test that measures, by itself or by a file of test/ that it imports, and does not say whether it runs alone. */
+export function companyProblems(files: readonly SourceFile[]): readonly string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const measures = (file: SourceFile, seen: readonly string[]): boolean =>
+    measuring.test(codeOnly(file.text)) ||
+    importsOf(file).some(({ target }) => {
+      const imported = target.startsWith("test/") && !seen.includes(target) ? byPath.get(target) : undefined;
+      return imported !== undefined && measures(imported, [...seen, target]);
+    });
+  return files
+    .filter((file) => file.path.endsWith(".test.ts") && measures(file, []) && companyIn(file.text) === undefined)
+    .map(({ path }) => `${path} measures; say "// Runs alone: …" or "// Runs beside others: …", with the reason`);
+}
 
 /** Files directly in src/ that re-export what a user imports. */
 const entryPoints = ["index.ts"];
