@@ -2,8 +2,8 @@
  * Runs the tests: all `*.test.ts` under src/ and test/, or the files given, or with `--numeric` those of the arithmetic. Each file in a process of
  * its own, two at a time, except those that measure. Start it with `node --import tsx`.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -30,16 +30,11 @@ async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
   const counts = new Map<string, number>();
   const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
   const groups = [
-    { files: files.filter((file) => !alone.includes(file)), concurrency: 2, waitPolicy: "passive" },
-    { files: alone, concurrency: 1, waitPolicy: undefined },
+    { files: files.filter((file) => !alone.includes(file)), concurrency: 2 },
+    { files: alone, concurrency: 1 },
   ];
-  const given = process.env["OMP_WAIT_POLICY"];
-  for (const { files, concurrency, waitPolicy } of groups) {
+  for (const { files, concurrency } of groups) {
     if (files.length === 0) continue;
-    // Threads that spin while they wait would take the other file's processor.
-    const policy = given ?? waitPolicy;
-    if (policy === undefined) delete process.env["OMP_WAIT_POLICY"];
-    else process.env["OMP_WAIT_POLICY"] = policy;
     for await (const event of run({ files: [...files], concurrency, timeout: TIMEOUT_MS })) {
       const counted = countIn(event);
       if (!counted) yield event;
@@ -53,15 +48,15 @@ async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
 
 async function runAll(files: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-compiled-"));
-  try {
-    const { importArguments } = await compileCheckout(folder);
-    process.env[COMPILED_FOLDER] = folder;
-    // The processes that run the files inherit these.
-    process.execArgv.splice(0, process.execArgv.length, ...importArguments);
-    for await (const text of Readable.from(runFiles(files)).compose(new spec())) process.stdout.write(text);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  process.once("exit", () => rmSync(folder, { recursive: true }));
+  process.once("SIGINT", () => process.exit(130));
+  const { importArguments } = await compileCheckout(folder);
+  process.env[COMPILED_FOLDER] = folder;
+  // OpenMP's threads that spin while they wait would take the other file's processor.
+  process.env["OMP_WAIT_POLICY"] ??= "passive";
+  // The processes that run the files inherit these.
+  process.execArgv.splice(0, process.execArgv.length, ...importArguments);
+  for await (const text of Readable.from(runFiles(files)).compose(new spec())) process.stdout.write(text);
 }
 
 function chosen(given: readonly string[]): readonly string[] {

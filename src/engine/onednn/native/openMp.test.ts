@@ -40,6 +40,8 @@ test("an engine computes on as many threads as it is told to, whatever the envir
     { OMP_DYNAMIC: "true" },
     { OMP_MAX_ACTIVE_LEVELS: "0" },
     { GOMP_CPU_AFFINITY: "0" },
+    // As users have it: threads that still spin when the process ends.
+    { OMP_WAIT_POLICY: "active" },
   ];
   for (const environment of environments) {
     // More than a small machine has processors, and than a busy one would be given.
