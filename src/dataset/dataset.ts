@@ -88,7 +88,7 @@ export interface LoadOptions extends DatasetOptions {
   readonly seed?: number | undefined;
   /** All images as test images, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
-  /** Which part of a folder with folders for parts is asked for as `allAsTest`; others may be left out. Default `test`. */
+  /** Part to load with `allAsTest` from a folder with folders for parts; the others may be left out. Default `test`. */
   readonly part?: "train" | "validation" | "test" | undefined;
   /** Except where that listing, divided by share and seed, is this one (see `Dataset`): then it stays divided. */
   readonly trainedOn?: string | undefined;

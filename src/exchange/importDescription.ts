@@ -1,4 +1,4 @@
-/** What a file of weights does not say of its network, and where that is taken from. */
+/** Description of an imported network: facts that a weights file lacks, and their sources. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
@@ -13,7 +13,7 @@ import { tensorNames } from "../network/tensorNames.ts";
 import { resolveNetwork } from "../settings/settings.ts";
 import { distinctNames, readClassList } from "./classList.ts";
 
-/** What a file of weights does not say. */
+/** Facts that a weights file lacks. */
 export interface DescribeOptions {
   /** A name, a JSON file, or a network; it gets as many classes as the file has. Default: what the file says, or `like`. */
   readonly network?: string | Network;
@@ -30,13 +30,13 @@ export interface DescribeOptions {
   readonly deviation?: readonly number[];
 }
 
-/** What photos are scaled by for networks of torchvision's. Source: torchvision, transforms/_presets.py, ImageClassification. */
+/** Pixel statistics of torchvision's networks. Source: torchvision, transforms/_presets.py, ImageClassification. */
 export const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
 
 /** A model without its weights. */
 export interface DescribedImport {
   readonly model: Model;
-  /** What nobody said, and what was taken for it. */
+  /** Assumptions made in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
 }
 
@@ -77,7 +77,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   return outputs === undefined ? sized : withClasses(sized, outputs);
 }
 
-/** How many classes a file's weights are for: the outputs of the last layer that has some. */
+/** Number of classes of a weights file: the outputs of the last layer with parameters. */
 function outputsOf({ weights }: ModelFile, network: Network): number | undefined {
   const last = place(network).findLast(({ parameters }) => parameters.length > 0);
   const name = tensorNames(network).get(`${last?.layer.name}.${last?.parameters[0]?.name}`) ?? "";

@@ -27,14 +27,14 @@ export interface QuantizeOptions
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** What 8 bits cost: measured on the same test images, in f32 and rounded as the file says. */
+/** Cost of 8 bits, measured on the same test images in f32 and rounded as the file says. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
     readonly images: number;
     readonly f32: Accuracy;
     readonly int8: Accuracy;
-    /** Of which both say the same class. */
+    /** Number of images that both give the same class. */
     readonly sameClass: number;
   };
 }
@@ -126,7 +126,7 @@ function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOpt
   }
 }
 
-/** How a network does on test images, and the class that it says of each. */
+/** Accuracy of a network on test images, and its prediction for each. */
 async function judgeAll(
   network: Int8Network,
   split: Split,

@@ -1,4 +1,4 @@
-/** What a trained network is evaluated on. */
+/** Images to evaluate a trained network on. */
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -21,7 +21,7 @@ export interface EvaluationDataOptions {
   readonly limit?: number;
   /** Share of the images that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
   readonly maxBad?: number;
-  /** Whether a folder without parts is divided as for training, where it is not the run's own. Default false: all of it is for testing. */
+  /** Split a folder without parts as for training, if it is not the run's own. Default false: all of it is for testing. */
   readonly divided?: boolean;
   readonly onPacking?: (images: number, of: number) => void;
   readonly onMessage?: (message: string) => void;
@@ -30,7 +30,7 @@ export interface EvaluationDataOptions {
 
 /** Images with the model's own labels. */
 export interface EvaluationData {
-  /** Of the data set, or its folder. */
+  /** Name of the data set, or its folder. */
   readonly name: string;
   readonly split: Split;
   close(): void;
@@ -104,14 +104,14 @@ async function openDataset(
   return loaded;
 }
 
-/** Whether a path leads to the folder of the run's images, through whichever links. */
+/** True if a path leads to the folder of the run's images, through any links. */
 async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
   const real = (folder: string) => realpath(folder).catch(() => undefined);
   const [given, own] = await Promise.all([real(path), real(run.dataset.source)]);
   return given !== undefined && given === own;
 }
 
-/** What people should know of images some of which may have been trained on; undefined if there is no such doubt. */
+/** Message for people about images that may have been trained on; undefined if there is no such doubt. */
 function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
   if (listed === undefined) return undefined;
   if (!run) {

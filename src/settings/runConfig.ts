@@ -15,9 +15,9 @@ const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseN
 export const runConfigSchema = z.object({
   dataset: z.object({
     name: z.string(),
-    /** Of its images; where the network has others, they are fitted (see `preprocessing`). */
+    /** Channels of its images; a network with another number gets them converted (see `preprocessing`). */
     channels: z.union([z.literal(1), z.literal(3)]),
-    /** Where its files were found. */
+    /** Folder of its files. */
     source: z.string(),
     dataDir: z.string().optional(),
     trainLimit: z.int().optional(),
@@ -25,12 +25,12 @@ export const runConfigSchema = z.object({
     validationShare: z.number().optional(),
     maxBad: z.number().optional(),
     trainImages: z.int(),
-    /** Of each class, in the order of `classNames`. Absent in runs of versions whose limits chose images whatever their classes. */
+    /** Training images of each class, in the order of `classNames`. Absent in runs of versions whose limits chose images whatever their classes. */
     trainImagesPerClass: z.array(z.int()).optional(),
     /** Images that training is evaluated on, and of which part they are. */
     testImages: z.int(),
     watched: z.enum(["test", "validation"]).default("test"),
-    /** Of picture files: which there were, see `Dataset`. */
+    /** Digest of the list of image files (see `Dataset`). */
     listed: z.string().optional(),
     classNames: z.array(z.string()),
   }),
@@ -40,14 +40,14 @@ export const runConfigSchema = z.object({
   /** Principal components of the training pictures' colours, where the recipe adds noise along them. */
   colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
   divergence: divergencePolicySchema.prefault({}),
-  /** What it took from a weights file, if it began with one. */
+  /** Initialisation from pretrained weights, if any. */
   fineTuning: fineTuningSchema.optional(),
   precision: z.enum(["f32", "bf16"] satisfies Precision[]),
   /** Direct convolution only; as it was before there was a choice. */
   exact: z.boolean().default(true),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
-  /** What was typed. */
+  /** Command line. */
   command: z.string(),
   started: z.string(),
 });

@@ -21,7 +21,7 @@ const names: ReadonlyMap<string, PartName> = new Map([
   ["test", "test"],
   ["testing", "test"],
 ]);
-/** As in `train_set`, `Testing Images`. */
+/** Words after the name of a part: `train_set`, `Testing Images`. */
 const nouns = /(?:data)?set$|data$|images?$|imgs?$|split$|pictures?$|photos?$/;
 
 /** The part that a folder of this name is for: `train`, `Training`, `train_set`, `val`, `dev`, `Test-Data`, … */

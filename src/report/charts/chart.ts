@@ -1,4 +1,4 @@
-/** What all charts share: how they look, and how vega draws them. */
+/** Common parts of all charts: their look, and drawing by vega. */
 import type { Axis, Mark, Spec } from "vega";
 import { printable, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
@@ -83,7 +83,7 @@ function titleMark({ title, width, left, right }: ChartFrame, above: number): Ma
   };
 }
 
-/** How every axis looks, with text of this size. */
+/** Style of every axis, with text of this size. */
 export function axisStyleAt(size: number) {
   return {
     titleFont: chartFont,

@@ -1,4 +1,4 @@
-/** What `check` prints for people. */
+/** Text output of `check`. */
 import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
 import type { CheckedPart, FolderCheck, ImageSize } from "../../dataset/folder/folderCheck.ts";
 import type { PartName } from "../../dataset/folder/partFolders.ts";
