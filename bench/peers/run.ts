@@ -8,6 +8,7 @@ import { positiveInteger } from "../../src/cli/options.ts";
 import { print, printJson, tell } from "../../src/cli/output.ts";
 import type { Precision } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
+import { nativePrecisions } from "../../src/engine/select/precision.ts";
 import { AlexNetError, messageOf } from "../../src/errors.ts";
 import { findNetwork } from "../../src/network/alexnet.ts";
 import { wrap } from "../../src/report/text.ts";
@@ -54,9 +55,9 @@ async function main(flags: Flags): Promise<void> {
   if (!torch.hasCompiler) tell("a C++ compiler is not there: PyTorch is not compiled");
   const engine = createOneDnnEngine();
   tell(engine.description);
-  const { nativeBf16, threads } = engine;
+  const { threads } = engine;
   engine.close();
-  const precisions = flags.precision ?? (nativeBf16 ? (["f32", "bf16"] as const) : (["f32"] as const));
+  const precisions = flags.precision ?? nativePrecisions(engine);
   const results: object[] = [];
   for (const comparison of comparisons(flags, precisions, threads, torch)) {
     const { network, mode, batchSize, rounds } = comparison;

@@ -5,6 +5,7 @@
  */
 import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
+import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import type { Network } from "../network/network.ts";
 import { type BenchmarkReport, mergeReports, type NetworkFigures, spread } from "../report/tables/benchmarkFigures.ts";
@@ -64,8 +65,8 @@ export async function benchmarkCases(
   for (const network of networks) await resolveNetwork(network);
   const { engine } = selectEngine("onednn");
   engine.close();
-  const both: readonly Precision[] = precisions ?? (engine.nativeBf16 ? ["f32", "bf16"] : ["f32"]);
-  return [...new Set(networks)].flatMap((network) => [...new Set(both)].map((precision) => ({ network, precision })));
+  const wanted = new Set(precisions ?? nativePrecisions(engine));
+  return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
 /** One round of one case, in this process. Throws NativeError without oneDNN, ShapeError for a network without class scores. */

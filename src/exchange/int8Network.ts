@@ -45,13 +45,13 @@ export async function openEightBitNetwork(
     close();
     throw error;
   }
-  const { input } = programs[0] as Program;
+  const first = programs[0] as Program;
   const ranges = new Map<string, Range>();
   let isWatched = true;
   let quantization: Quantization | undefined;
   return {
     batchSize,
-    input,
+    nextInput: () => first.nextInput(),
     takeRanges() {
       isWatched = false;
       return ranges;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
-import { batches } from "../dataset/prepare/batches.ts";
+import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
@@ -98,13 +98,16 @@ async function* compute(
   from: number,
 ): AsyncGenerator<Float32Array> {
   const program = await part.program();
-  const { batchSize, input: into } = program;
+  const { batchSize } = program;
+  const into = () => program.nextInput();
   let start = from % split.length;
   for (let view = Math.floor(from / split.length); view < views; view++, start = 0) {
     const epoch = views > 1 ? view : undefined;
-    for await (const { images, count } of batches({ split, preparation, batchSize, from: start, epoch, into })) {
-      // No draws are taken: these layers have no dropout.
-      yield await program.forward(images, count, { seed: recipe.seed, first: 0 });
+    const source = batches({ split, preparation, batchSize, from: start, epoch, into });
+    // These layers have no dropout, so that draws have no effect.
+    const run = ({ images, count }: Batch) => program.forward(images, count, { seed: recipe.seed, first: 0 });
+    for await (const { result } of computing(source, run)) {
+      yield await result;
       // Native calls block timers and signals: let them in.
       await new Promise(setImmediate);
     }

@@ -145,6 +145,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       });
     },
     onWindow: (position, window, rate) => write(entryOf(position, window, rate)),
+    isDue: () => signal?.aborted === true || performance.now() >= Math.min(nextSave, deadline),
     async betweenIterations(position) {
       if (signal?.aborted) return "interrupt";
       if (performance.now() >= nextSave) await trySave(position, false);

@@ -17,7 +17,8 @@ export function createReferenceEngine(): Engine {
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
     threads: 1,
     version,
-    nativeBf16: false,
+    precisions: [{ name: "f32", native: true }],
+    trains: true,
     async compile(request) {
       requireF32(request);
       return new ReferenceProgram(request);
