@@ -450,7 +450,7 @@ test("rollbacks that are used up exit 3 with one message", async () => {
   assert.match(stderr, /; back to iteration 0 with the learning rate × 0\.9 \(rollback 1 of 2\)\n/);
   assert.match(
     stderr,
-    /\nalexnet: training: .*; all 2 rollbacks are used up, down to a learning rate of 8\.1e\+37; start another/,
+    /\nalexnet: training: .*; gave up after 2 rollbacks \(learning rate now 8\.1e\+37\); resume with/,
   );
 });
 

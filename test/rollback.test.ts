@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { loadCheckpoint } from "../src/checkpoint/checkpoint.ts";
 import type { RollbackEntry } from "../src/checkpoint/runLog.ts";
 import { DivergenceError } from "../src/errors.ts";
-import { readPosition } from "../src/trainer/storedState.ts";
+import { readPosition } from "../src/trainer/rollback.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -134,7 +134,10 @@ test("when the rollbacks are used up a run stops as without them; the last check
   await assert.rejects(resume("hopeless"), (error) => {
     assert.ok(error instanceof DivergenceError);
     assert.equal(error.exitCode, 3);
-    assert.match(error.message, /; all 2 rollbacks are used up, down to a learning rate of 3\.16913e\+27; start/);
+    assert.match(
+      error.message,
+      /; gave up after 2 rollbacks \(learning rate now 3\.16913e\+27\); resume with a higher/,
+    );
     return true;
   });
   assert.deepEqual(await rollbacksOf("hopeless"), { count: 2, factor: 0.25, iteration: 25, at: 25 });
