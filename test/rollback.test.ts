@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadCheckpoint } from "../src/checkpoint/checkpoint.ts";
+import { loadModel } from "../src/checkpoint/model.ts";
 import type { RollbackEntry } from "../src/checkpoint/runLog.ts";
 import { DivergenceError } from "../src/errors.ts";
 import { readPosition } from "../src/trainer/rollback.ts";
@@ -127,6 +128,20 @@ test("a second divergence from one checkpoint goes back to the one before", asyn
       [2, 25],
     ],
   );
+});
+
+test("best weights of an evaluation that a rollback discarded are replaced by the next best of the log", async () => {
+  const best = (run: string) => readFile(join(folder, run, "best.safetensors"));
+  await trainFor(20, "discarded", options);
+  // At least as accurate as any of these three epochs, by an evaluation that is not in this run's log.
+  await trainFor(Number.POSITIVE_INFINITY, "better", { ...options, seed: 5, epochs: 8 });
+  const accuracyOf = async (run: string) =>
+    (await loadModel(join(folder, run, "best.safetensors"))).metrics["testAccuracy"] ?? Number.NaN;
+  assert.ok((await accuracyOf("better")) >= (await accuracyOf(undisturbed)));
+  await cp(join(folder, "better", "best.safetensors"), join(folder, "discarded", "best.safetensors"));
+  const messages = (await resume("discarded")).messages;
+  assert.deepEqual(messages, []);
+  assert.ok((await best("discarded")).equals(await best(undisturbed)));
 });
 
 test("when the rollbacks are used up a run stops as without them; the last checkpoint is good, and more may be allowed", async () => {
