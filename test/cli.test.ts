@@ -406,7 +406,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(tiny.exit, 0, tiny.stderr);
   assert.match(
     tiny.stderr,
-    /^oneDNN: nothing loads .* Going on with the reference engine: slow\nprecision: f32, .*\nengine: the reference engine will take about \d/,
+    /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
   assert.match(tiny.stdout, /examples\/sec on reference/);
 });

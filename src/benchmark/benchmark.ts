@@ -63,7 +63,7 @@ export async function benchmarkCases(
   precisions?: readonly Precision[],
 ): Promise<readonly BenchmarkCase[]> {
   for (const network of networks) await resolveNetwork(network);
-  const { engine } = selectEngine("onednn");
+  const { engine } = await selectEngine("onednn");
   engine.close();
   const wanted = new Set(precisions ?? nativePrecisions(engine));
   return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
@@ -75,7 +75,7 @@ export async function measureOnce(
   settings: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const network = await resolveNetwork(name);
-  const { engine } = selectEngine("onednn", settings.threads);
+  const { engine } = await selectEngine("onednn", settings.threads);
   try {
     return await measureOn(engine, network, precision, settings);
   } finally {
