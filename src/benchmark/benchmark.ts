@@ -1,5 +1,5 @@
 /**
- * What this machine makes of a network: speed of training and inference beside the best that the library does here. Each network at each
+ * Benchmark of networks on this machine: speed of training and inference, and the library's best speed here. Each network at each
  * precision is measured in a process of its own, so that its peak of memory is its own, and once a round, so that a machine that slows down
  * does so for all alike.
  */
@@ -31,7 +31,7 @@ export interface BenchmarkSettings extends RecipeOverrides {
   readonly recipe?: string;
 }
 
-/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is told before each what is done. */
+/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is called before each. */
 export async function benchmark(
   cases: readonly BenchmarkCase[],
   rounds: number,

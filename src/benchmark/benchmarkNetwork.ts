@@ -11,7 +11,7 @@ import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
 import { layerFigures, secondsOf } from "./profile.ts";
 
-/** How a network is compiled. */
+/** Compile options of a network. */
 export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
 
 /** One round of one network: every spread is that of one value, the mean of the round's steps. */

@@ -220,8 +220,8 @@ export interface TrainingProgram extends Program {
   /** Gradient of the loss with respect to the input images, if requested at compile. */
   readonly inputGradient: Tensor | undefined;
   /**
-   * How often training looks at numbers: after this many steps at the latest, and before every checkpoint. 1 where reading is free, as in shared
-   * memory; up to 20 where it would make a device wait.
+   * Training reads numbers after this many steps at the latest, and before every checkpoint: 1 if reading is free, as in shared memory; up to 20 if
+   * it would make a device wait.
    */
   readonly readback: { readonly everySteps: number };
   /**
@@ -278,7 +278,7 @@ export interface Engine {
   readonly threads: number;
   /** The fastest first. */
   readonly precisions: readonly PrecisionSupport[];
-  /** Whether `compileTraining` is supported; otherwise it throws UnimplementedError. */
+  /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
   compile(request: CompileRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;

@@ -12,7 +12,7 @@ import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Optimizer } from "../training/optimizers/optimizer.ts";
 import type { Training } from "../training/train.ts";
-import { digest, digestOfTensors, type FeatureSplit, withFeatures } from "./featureCache.ts";
+import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
 import { keptLayers } from "./fineTunePlan.ts";
 import { loadObserver, type PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -98,26 +98,14 @@ async function keptInputs(
   observer: TrainObserver,
   signal: AbortSignal | undefined,
 ): Promise<Dataset> {
-  const { description, name, version, threads } = engine;
-  const { preprocessing, fineTuning } = config;
-  const last = below.ops.at(-1);
-  const what = `${below.ops[0]?.name} … ${last?.name}`;
+  const { fineTuning } = config;
   const began = performance.now();
   let program: Program | undefined;
-  const part = {
-    key: digest(
-      JSON.stringify([below, await digestOfTensors(weights), preprocessing, description, name, version, threads]),
-    ),
-    what,
-    batchSize: below.batchSize,
-    threads,
-    outputShape: last?.outputShape ?? below.inputShape,
-    async program() {
-      program ??= await compileBelow(engine, below, weights, config.network);
-      return program;
-    },
-  };
-  const watched = validationSplit(dataset);
+  const part = await frozenPart({ config, dataset, engine }, below, weights, async () => {
+    program ??= await compileBelow(engine, below, weights, config.network);
+    return program;
+  });
+  const { what } = part;
   const { onMessage } = observer;
   const options = { config, onProgress: observer.onFeatures, onMessage, signal: loadObserver(observer, signal).signal };
   try {
@@ -127,7 +115,7 @@ async function keptInputs(
       return features;
     };
     const train = await keep(dataset.train, fineTuning?.keptViews ?? 1);
-    const test = await keep(watched, 1);
+    const test = await keep(validationSplit(dataset), 1);
     const computed = train.computed + test.computed;
     const seconds = formatDuration((performance.now() - began) / 1000);
     onMessage?.(
@@ -139,6 +127,25 @@ async function keptInputs(
   } finally {
     program?.close();
   }
+}
+
+async function frozenPart(
+  { config, engine }: PreparedRun,
+  below: CompileRequest,
+  weights: TensorStore,
+  program: () => Promise<Program>,
+): Promise<FrozenPart> {
+  const { description, name, version, threads } = engine;
+  const last = below.ops.at(-1);
+  const source = [below, await digestOfTensors(weights), config.preprocessing, description, name, version, threads];
+  return {
+    key: digest(JSON.stringify(source)),
+    what: `${below.ops[0]?.name} … ${last?.name}`,
+    batchSize: below.batchSize,
+    threads,
+    outputShape: last?.outputShape ?? below.inputShape,
+    program,
+  };
 }
 
 async function compileBelow(

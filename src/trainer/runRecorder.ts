@@ -18,7 +18,7 @@ import type { TrainObserver, TrainProgress } from "./trainObserver.ts";
 export interface RecorderOptions {
   readonly directory: string;
   readonly config: RunConfig;
-  /** Where training begins. */
+  /** First position of training. */
   readonly start: Position;
   /** Lines that the run's log already has. */
   readonly log: readonly LogEntry[];

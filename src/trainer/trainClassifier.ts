@@ -43,7 +43,7 @@ export interface TrainOptions extends RunSettings {
   readonly command?: string;
 }
 
-/** How a call of `trainClassifier` ended. Accuracies are fractions. */
+/** Result of `trainClassifier`. Accuracies are fractions. */
 export interface TrainResult {
   /** The run's directory. */
   readonly run: string;

@@ -12,7 +12,7 @@ export interface RateRange {
   readonly iterations: number;
 }
 
-/** How a sweep ended: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
+/** End of a sweep: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
 export type SweepEnd = "finished" | "exploded" | "diverged" | "interrupt";
 
 /** The losses of a sweep in order, and how it ended. */

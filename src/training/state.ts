@@ -93,7 +93,7 @@ export interface IterationResult extends BegunIteration {
 /** The part of an iteration that is known when its work has begun. */
 export interface BegunIteration {
   readonly images: number;
-  /** Whether the optimizer made a step. */
+  /** True if the optimizer made a step. */
   readonly stepped: boolean;
 }
 
@@ -151,7 +151,7 @@ export function finishEpoch(
   return { ...position, epoch, images: 0, epochTally: nothing, schedule, earlyStopping };
 }
 
-/** Whether training is at its end: the recipe's epochs are done, or it stops early. */
+/** True at the end of training: the recipe's epochs are done, or it stops early. */
 export function isFinished(position: Position, recipe: Pick<Recipe, "epochs" | "earlyStopping">): boolean {
   return position.epoch >= recipe.epochs || stopsEarly(recipe.earlyStopping, position.earlyStopping);
 }

@@ -42,7 +42,7 @@ export interface TrainingListener {
   onIteration(position: Position): void;
   /** Every 20 iterations, with the sums over those. */
   onWindow(position: Position, window: Tally, learningRate: number): Promise<void>;
-  /** Whether `betweenIterations` would save or stop: then it is called at once, else when the engine's numbers are read anyway. */
+  /** True if `betweenIterations` would save or stop: then it is called at once, otherwise when the engine's numbers are read next. */
   isDue(): boolean;
   /**
    * Between two iterations: the place to save, where the weights are known to be finite. `interrupt` stops training; `time` does too, after an evaluation
@@ -60,7 +60,7 @@ export interface TrainingListener {
   readonly signal: AbortSignal | undefined;
 }
 
-/** How a call of `train` ended. */
+/** End of a call of `train`. */
 export type TrainingEnd = "finished" | "interrupt" | "time";
 
 /** Iterations between `onWindow`s. */
@@ -85,8 +85,8 @@ export async function train(
   let position = start;
   while (!isFinished(position, recipe)) {
     const all = sample(position.epoch);
-    const share = Math.min(1, recipe.epochs - position.epoch);
-    const order = all.subarray(0, Math.max(1, Math.round(share * all.length)));
+    const fraction = Math.min(1, recipe.epochs - position.epoch);
+    const order = all.subarray(0, Math.max(1, Math.round(fraction * all.length)));
     const ran = await runEpoch(context, position, order);
     position = ran.position;
     if (ran.end === "interrupt") return { position, end: ran.end };
@@ -282,7 +282,7 @@ async function checkWeights(program: TrainingProgram, iteration: number, recipe:
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
   return new DivergenceError(
     `training: ${what} after iteration ${iteration}`,
-    `start another run with a lower --learning-rate than ${learningRate}, or go on from what was saved with ` +
+    `start another run with a lower --learning-rate than ${learningRate}, or continue this one with ` +
       "--resume --on-divergence rollback",
   );
 }

@@ -65,7 +65,7 @@ function checkMemory({ length }: Float32Array, options: BatchOptions): void {
   if (length === batchSize * imageSizeOf(options)) return;
   const { channels, size } = preparation.preprocessing;
   const of = split.features?.length ?? `${channels}×${size.join("×")}`;
-  throw new ShapeError(`batch: expected memory for ${batchSize} pictures of ${of}, got ${length} numbers`);
+  throw new ShapeError(`batch: expected memory for ${batchSize} images of ${of}, got ${length} numbers`);
 }
 
 /**

@@ -166,8 +166,8 @@ interface StepParts {
   readonly outputGradient: Float32Array;
 }
 
-/** The passes of a training program. Each does all its work before the call returns, so that the order of calls is that of the work. */
-function trainingPasses({ run, tensors, output }: Forward, { forward, loss, backward, outputGradient }: StepParts) {
+/** The passes of a training program as blocking calls. */
+function blockingPasses({ run, tensors, output }: Forward, { forward, loss, backward, outputGradient }: StepParts) {
   const outputShape = output.dims.slice(1);
   /** Images of the training step whose activations the arena holds: until `backward`, which overwrites them. */
   let stepCount: number | undefined;
@@ -187,13 +187,12 @@ function trainingPasses({ run, tensors, output }: Forward, { forward, loss, back
   };
   return {
     isInStep: () => stepCount !== undefined,
-    async forward(images: Float32Array, count: number, draws: DropoutDraws) {
+    forward(...args: Parameters<ForwardPass>) {
       stepCount = undefined;
-      return forward(images, count, draws);
+      return forward(...args);
     },
-    forwardTraining: async (images: Float32Array, count: number, draws: DropoutDraws) =>
-      forwardTraining(images, count, draws),
-    async backward(gradient: Float32Array) {
+    forwardTraining,
+    backward(gradient: Float32Array) {
       tensors.requireOpen();
       if (stepCount === undefined) throw new Error("backward: expected a forwardTraining just before it");
       const expected = stepCount * sizeOf(outputShape);
@@ -203,12 +202,7 @@ function trainingPasses({ run, tensors, output }: Forward, { forward, loss, back
       outputGradient.fill(0).set(gradient);
       runBackward();
     },
-    async forwardBackward(
-      images: Float32Array,
-      targets: Float32Array,
-      count: number,
-      draws: DropoutDraws,
-    ): Promise<StepReading> {
+    forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws): StepReading {
       if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${outputShape.join(", ")}]`);
       const logits = forwardTraining(images, count, draws);
       loss.setTargets(targets, count);
@@ -217,6 +211,18 @@ function trainingPasses({ run, tensors, output }: Forward, { forward, loss, back
       return { loss: loss.loss(), logits };
     },
   };
+}
+
+/** The passes of a training program. Each does all its work before the call returns, so that the work is in the order of the calls. */
+function trainingPasses(chain: Forward, parts: StepParts) {
+  const { isInStep, forward, forwardTraining, backward, forwardBackward } = blockingPasses(chain, parts);
+  return {
+    isInStep,
+    forward: async (images, count, draws) => forward(images, count, draws),
+    forwardTraining: async (images, count, draws) => forwardTraining(images, count, draws),
+    backward: async (outputGradient) => backward(outputGradient),
+    forwardBackward: async (images, targets, count, draws) => forwardBackward(images, targets, count, draws),
+  } satisfies Partial<TrainingProgram> & { readonly isInStep: () => boolean };
 }
 
 /** Parameters, and the members that compute on tensors. */

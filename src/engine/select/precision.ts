@@ -12,7 +12,7 @@ export interface ChosenPrecision {
   readonly reason: string | undefined;
 }
 
-/** Whether the hardware has instructions for a number format. */
+/** True if the hardware has instructions for a number format. */
 export function isNative({ precisions }: Pick<Engine, "precisions">, precision: Precision): boolean {
   return precisions.some(({ name, native }) => name === precision && native);
 }

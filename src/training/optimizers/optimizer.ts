@@ -161,12 +161,12 @@ function compileParameter(
     { value, gradient, state: kept },
     optimizer.weightDecay * (factors?.weightDecay ?? 1),
   );
-  const [scale, images, share]: [Scalar, Scalar, Scalar] = [{ value: 1 }, { value: 0 }, { value: 0 }];
+  const [scale, images, fraction]: [Scalar, Scalar, Scalar] = [{ value: 1 }, { value: 0 }, { value: 0 }];
   const scaling: Assignment = { target: gradient, from: gradient, operations: [["multiply", scale]] };
   const update = program.compileUpdate([
     ...(sum || clipNorm !== undefined ? [scaling] : []),
     ...own.assignments,
-    ...(averaged ? [towards(averaged, value, share)] : []),
+    ...(averaged ? [towards(averaged, value, fraction)] : []),
   ]);
   return {
     state,
@@ -180,7 +180,7 @@ function compileParameter(
     step(learningRate, step, by) {
       scale.value = by;
       own.set({ learningRate: learningRate * (factors?.learningRate ?? 1), step });
-      if (average !== undefined) share.value = 1 - averageDecay(average, step);
+      if (average !== undefined) fraction.value = 1 - averageDecay(average, step);
       update.run();
     },
   };
@@ -207,14 +207,14 @@ function averageDecay(decay: number, step: number): number {
   return Math.min(decay, (step - 1) / (step + 8));
 }
 
-/** average ← average + share·(value − average). */
-function towards(average: Tensor, value: Tensor, share: Scalar): Assignment {
+/** average ← average + fraction·(value − average). */
+function towards(average: Tensor, value: Tensor, fraction: Scalar): Assignment {
   return {
     target: average,
     from: value,
     operations: [
       ["subtract", average],
-      ["multiply", share],
+      ["multiply", fraction],
       ["add", average],
     ],
   };
