@@ -232,7 +232,7 @@ test("a directory that holds a run takes no other one", async () => {
   const before = await readFile(join(folder, undisturbed.run, "config.json"), "utf8");
   const { exit, stderr } = await train(...flags, "--run", undisturbed.run);
   assert.equal(exit, 1);
-  assert.match(stderr, /^alexnet: undisturbed: there is a run in it; go on with it by --resume/);
+  assert.match(stderr, /^alexnet: undisturbed already contains a run; add --resume to continue it/);
   assert.equal(await readFile(join(folder, undisturbed.run, "config.json"), "utf8"), before);
 });
 

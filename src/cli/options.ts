@@ -1,6 +1,5 @@
 /** Options and arguments shared by several commands, and the parsers of their values. */
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
-import { engineNames } from "../engine/select/engineNames.ts";
 import { ConfigError } from "../errors.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
@@ -47,29 +46,6 @@ export const runArgument: ArgumentSpec = {
 };
 
 export const imageArgument: ArgumentSpec = { name: "<image>", help: "JPEG, PNG, WebP or GIF file" };
-
-export const engineOption: OptionSpec = {
-  flags: "--engine <name>",
-  help: "compute engine; auto uses oneDNN if it is installed",
-  choices: engineNames,
-};
-
-export const threadsOption: OptionSpec = {
-  flags: "--threads <n>",
-  help: "compute threads (default: the cores available to this process)",
-  parse: positiveInteger,
-};
-
-export const dataDirOption: OptionSpec = {
-  flags: "--data-dir <dir>",
-  help: "directory containing the data set (default: the system package or the download cache)",
-};
-
-export const maxBadOption: OptionSpec = {
-  flags: "--max-bad <x>",
-  help: "maximum fraction of unreadable images to tolerate (default: 0.01)",
-  parse: fraction,
-};
 
 export const jsonOption: OptionSpec = { flags: "--json", help: "print the result as JSON" };
 

@@ -77,6 +77,9 @@ export interface DatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of loading that are not given. */
+export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
+
 /** What a data set of picture files needs to know besides. */
 export interface LoadOptions extends DatasetOptions {
   /** How the pictures will be fitted: no more of them is kept. Default: all of them. */

@@ -10,7 +10,7 @@ import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { digest, digestOfTensors, type FeatureSplit, withFeatures } from "./featureCache.ts";
 import { keptLayers } from "./fineTunePlan.ts";
-import { loadObserver, type PreparedRun } from "./runSetup.ts";
+import type { PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** Owns the program, and features that are kept. */
@@ -94,7 +94,7 @@ async function keptInputs(
   };
   const watched = validationSplit(dataset);
   const { onMessage } = observer;
-  const options = { config, onProgress: observer.onFeatures, onMessage, signal: loadObserver(observer, signal).signal };
+  const options = { config, onProgress: observer.onFeatures, onMessage, signal };
   try {
     const keep = async (split: Dataset["test"], views: number) => {
       const features = await withFeatures(split, part, { ...options, views });

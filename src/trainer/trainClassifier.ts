@@ -7,12 +7,12 @@ import { explainingWrites } from "../checkpoint/durable.ts";
 import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
-import { ConfigError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, writeReport } from "../runs/runReport.ts";
-import { divergencePolicy } from "../settings/divergencePolicy.ts";
+import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
@@ -21,28 +21,26 @@ import type { TrainingEnd } from "../training/train.ts";
 import { compileTrainedPart } from "./compiledModel.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
-import { resumeRun } from "./resumeRun.ts";
 import { type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
-import { newRunDirectory, type PreparedRun, type RunSettings, startRun } from "./runSetup.ts";
+import { type PreparedRun, prepareRun } from "./runSetup.ts";
 import { runPreparation, runTraining } from "./runTraining.ts";
 import { readPosition } from "./storedState.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** What to train, how, and where to keep it; everything has a default. */
-export interface TrainOptions extends RunSettings {
-  /** The run's directory. Default: a new one under `runs/`. */
-  readonly run?: string;
-  /** Go on with the run in the directory. */
-  readonly resume?: boolean;
-  /** Stop after so many minutes of this call's training, with an evaluation; the run can be resumed. */
+/** One call of training, whatever is trained. */
+export interface TrainCall {
+  /** Stop after n minutes of this call's training, with an evaluation; the run can be resumed. */
   readonly maxMinutes?: number;
   /** Aborting saves and ends within an iteration. */
   readonly signal?: AbortSignal;
   readonly observer?: TrainObserver;
-  /** What was typed, for the record. */
+  /** The command line, for the record. */
   readonly command?: string;
 }
+
+/** What to train, how, and where to keep it; everything has a default. */
+export interface TrainOptions extends RunSettings, RunLocation, TrainCall {}
 
 /** How a call of `trainClassifier` ended. Accuracies are fractions. */
 export interface TrainResult {
@@ -64,13 +62,21 @@ export interface TrainResult {
  * cannot, DivergenceError if training loses its way; whatever was saved before stays.
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
-  const directory = options.run ?? (await newRunDirectory(options));
+  return trainRun(await resolve(options), options);
+}
+
+/** Trains a run that is resolved; otherwise as `trainClassifier`. */
+export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<TrainResult> {
+  const { directory } = plan;
+  const { observer, command = "trainClassifier", signal } = call;
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
-    const prepared = await prepareRun(directory, options);
+    // Another process may have started one since the plan was made.
+    if (!plan.stored && (await readRunConfig(directory))) throw directoryTaken(directory);
+    const prepared = await prepareRun(plan, command, observer, signal);
     try {
-      return await trainPrepared(directory, prepared, options);
+      return await trainPrepared(plan, prepared, call);
     } finally {
       prepared.engine.close();
       prepared.dataset.close?.();
@@ -81,20 +87,15 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
   }
 }
 
-async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
-  const { observer = {}, command = "trainClassifier" } = options;
-  const stored = await readRunConfig(directory);
-  if (!stored && options.resume) observer.onMessage?.(`${directory}: no run in it to go on with; starting anew`);
-  if (!stored) return startRun(options, command, observer, options.signal);
-  if (options.resume) return resumeRun(stored, options, observer, options.signal);
-  throw new ConfigError(`${directory}: there is a run in it; go on with it by --resume, or choose another --run`);
-}
-
-async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
+async function trainPrepared(
+  { directory, divergence: policy }: RunPlan,
+  prepared: PreparedRun,
+  call: TrainCall,
+): Promise<TrainResult> {
   const { config, engine } = prepared;
   const { network, recipe } = config;
   const { classNames } = config.dataset;
-  const { observer = {}, signal, maxMinutes } = options;
+  const { observer = {}, signal, maxMinutes } = call;
   const checkpoint = await loadCheckpoint(directory);
   for (const warning of checkpoint?.warnings ?? []) observer.onMessage?.(warning);
   const start = checkpoint ? readPosition(checkpoint) : initialPosition;
@@ -130,7 +131,6 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
     const deadline = performance.now() + (maxMinutes ?? Infinity) * 60_000;
     const training = runTraining(prepared, program, optimizer, dataset, preparation);
     const stores = { directory, weights, optimizer: state, observer };
-    const policy = divergencePolicy(options, config.divergence);
     const record = (from: Stretch) => createRecorder({ ...stores, ...from, average, config, signal, deadline });
     const {
       position,
