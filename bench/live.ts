@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
-import { spread } from "../src/report/tables/benchmarkFigures.ts";
+import { spread } from "../src/report/tables/benchmarkReport.ts";
 import { loadNetwork, loadRecipe } from "../src/settings/load.ts";
 
 const { values, positionals } = parseArgs({
@@ -37,7 +37,7 @@ const server = spawn(process.execPath, ["bin/alexnet.js", "live", run], { stdio:
 const url = await new Promise<string>((resolve) => {
   server.stdout.on("data", (text: Buffer) => resolve(/http:\S+/.exec(String(text))?.[0] ?? ""));
 });
-// As src/report/pages/liveScript.ts asks.
+// As src/report/pages/livePage.ts asks.
 const reader = spawn(process.execPath, [
   "-e",
   `let version = "";

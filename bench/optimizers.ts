@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
-import { spread } from "../src/report/tables/benchmarkFigures.ts";
+import { spread } from "../src/report/tables/benchmarkReport.ts";
 import { loadNetwork, withOverrides } from "../src/settings/load.ts";
 import type { RecipeOverrides } from "../src/settings/settings.ts";
 import { findRecipe } from "../src/training/recipe.ts";

@@ -68,7 +68,7 @@ export { findNetwork, networks } from "./network/alexnet.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
-export { drawNetwork } from "./report/pictures/drawing.ts";
+export { drawNetwork } from "./report/figures/drawing.ts";
 export type { Theme } from "./report/theme.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./trainer/trainClassifier.ts";
 export type { TrainObserver, TrainProgress } from "./trainer/trainObserver.ts";

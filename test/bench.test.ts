@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { BenchmarkReport } from "../src/report/tables/benchmarkFigures.ts";
+import type { BenchmarkReport } from "../src/report/tables/benchmarkReport.ts";
 import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 

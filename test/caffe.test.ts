@@ -16,7 +16,7 @@ import {
   ints,
   message,
   text,
-} from "../src/formats/containers/protobufWriter.ts";
+} from "../src/formats/containers/protobuf.ts";
 import { createPreprocessor } from "../src/image/prepare/preprocess.ts";
 import { assertClose } from "./assertClose.ts";
 import { floats, readGolden } from "./golden.ts";

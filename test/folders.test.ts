@@ -232,7 +232,7 @@ test("native takes pictures of one size, and builds the network for it", async (
   await assert.rejects(
     classifier.predict(join(photos, "red", "0.jpg")),
     new DataError(
-      "fit native: expected a picture of 30×28 pixels, got 20×20; give it that size, or train with another --fit",
+      "fit native: expected an image of 30×28 pixels, got 20×20; give it that size, or train with another --fit",
     ),
   );
   classifier.close();

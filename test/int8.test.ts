@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { CheckpointError, ConfigError, UnsupportedError } from "../src/errors.ts";
-import { openEightBitNetwork } from "../src/exchange/int8Network.ts";
+import { openInt8Network } from "../src/exchange/quantizeModel.ts";
 import type { OnnxOptions } from "../src/formats/onnx/describe.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { onnxMetadata, writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
@@ -31,7 +31,7 @@ async function compared({ network, values }: Weighted, images: Float32Array, opt
   const read = (name: string) => (values.get(name) as Float32Array).slice();
   const engine = createOneDnnEngine();
   const weights = { tensors: [], read: async (name: string) => read(name) };
-  const rounded = await openEightBitNetwork(network, weights, engine, count);
+  const rounded = await openInt8Network(network, weights, engine, count);
   try {
     const f32 = (await rounded.forward(images, count, noDraws)).slice();
     const calibration = { dataset: "drawn", images: count };

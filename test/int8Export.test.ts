@@ -85,7 +85,7 @@ test("the command prints sizes and accuracies, as a table or as JSON", async () 
   const { exit, stdout } = await runMain("export", at("run"), "--output", at("table.onnx"), ...options);
   assert.equal(exit, 0);
   assert.match(stdout, /\nf32 +\d.* kB +\d+\.\d %.*\nint8 +\d.* kB +\d+\.\d %/);
-  assert.match(stdout, /Calibrated on 20 pictures of fashion-mnist; measured on 30 test pictures,/);
+  assert.match(stdout, /Calibrated on 20 images of fashion-mnist; measured on 30 test images,/);
   const json = await runMain("export", at("run"), "--output", at("json.onnx"), ...options, "--json");
   const { int8 } = JSON.parse(json.stdout);
   assert.deepEqual([int8.calibration.images, int8.test.images], [20, 30]);

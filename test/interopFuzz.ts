@@ -3,7 +3,7 @@ import { inflateSync } from "node:zlib";
 import { encodeHeader, lengthBytes, parseHeader } from "../src/checkpoint/safetensorsHeader.ts";
 import { AlexNetError } from "../src/errors.ts";
 import { bytesInMemory } from "../src/formats/containers/byteSource.ts";
-import { readZip } from "../src/formats/containers/zipReader.ts";
+import { readZip } from "../src/formats/containers/zip.ts";
 import { readPytorch } from "../src/formats/pytorch/readPytorch.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readGolden } from "./golden.ts";

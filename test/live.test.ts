@@ -271,7 +271,7 @@ test("alexnet live: prints its address, warns where others can reach it, ends by
   command.process.kill("SIGINT");
   const { exit, stderr } = await command.outcome;
   assert.equal(exit, 130);
-  assert.equal(stderr, "live: 0.0.0.0: whoever reaches this address sees the run\n");
+  assert.equal(stderr, "live: 0.0.0.0: anyone who can reach this address can see the run\n");
   const missing = await alexnet("live nowhere").outcome;
   assert.deepEqual(
     [missing.exit, missing.stderr],

@@ -9,6 +9,8 @@ export async function runMain(...args: string[]): Promise<{ readonly exit: numbe
     // Bytes are what Node's test runner sends: the results of tests before this one.
     if (typeof output !== "string") return Reflect.apply(write, process.stdout, [output, ...rest]) as boolean;
     written.push(output);
+    const done = rest.at(-1);
+    if (typeof done === "function") done();
     return true;
   };
   process.stdout.write = capture as typeof write;

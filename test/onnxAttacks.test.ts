@@ -5,15 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { AlexNetError, CheckpointError } from "../src/errors.ts";
-import {
-  chunksOf,
-  concatenated,
-  type Encoded,
-  int,
-  ints,
-  message,
-  text,
-} from "../src/formats/containers/protobufWriter.ts";
+import { chunksOf, concatenated, type Encoded, int, ints, message, text } from "../src/formats/containers/protobuf.ts";
 import {
   dataLocations,
   dataTypes,

@@ -2,7 +2,7 @@
 
 import type { Engine } from "../src/engine/engine.ts";
 import { AlexNetError, UnsupportedError } from "../src/errors.ts";
-import { readMessage } from "../src/formats/containers/protobufReader.ts";
+import { readMessage } from "../src/formats/containers/protobuf.ts";
 import type { ImportedModel } from "../src/formats/importedModel.ts";
 import { tensorTable } from "../src/formats/onnx/messages.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";

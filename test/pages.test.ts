@@ -10,8 +10,8 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
 import { palettes } from "../src/report/theme.ts";
+import { writeComparison } from "../src/runs/chartFiles.ts";
 import { compareRuns } from "../src/runs/compareRuns.ts";
-import { writeComparison } from "../src/runs/comparisonFiles.ts";
 import { createLiveRun } from "../src/runs/liveRun.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import {

@@ -31,7 +31,7 @@ export function picture(number: number, [width, height]: readonly [number, numbe
 export function pathsOf({ parts }: FolderScan): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(
     parts.flatMap(({ name: part, classes }) =>
-      classes.map(({ name, pictures }) => [`${part}:${name}`, pictures.map(({ path }) => path)]),
+      classes.map(({ name, images }) => [`${part}:${name}`, images.map(({ path }) => path)]),
     ),
   );
 }

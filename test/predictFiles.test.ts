@@ -213,7 +213,7 @@ async function openedModel() {
 test("--features: what goes together, and names that are not there", async () => {
   const { exit, stderr } = await alexnet("predict tiny bad --features fc2 --output fc2.npy --threads 1");
   assert.equal(exit, 1, "one file is none");
-  assert.match(stderr, /fc2 of 1 images, \[1, 16\], in fc2\.npy; 1 left out\ntheir names are in fc2\.files\.json\n$/);
+  assert.match(stderr, /fc2 of 1 images, \[1, 16\], in fc2\.npy; 1 left out\nfile names are in fc2\.files\.json\n$/);
   for (const [args, message] of [
     ["--features fc2", /--features LAYER and --output FILE go together/],
     ["--output fc2.npy", /--features LAYER and --output FILE go together/],

@@ -120,7 +120,7 @@ test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the 
     running.process.kill(signal);
     const { exit, stderr } = await running.outcome;
     assert.equal(exit, code, stderr);
-    assert.match(stderr, new RegExp(`Saved\\. Go on with: alexnet train --run ${name} --resume`));
+    assert.match(stderr, new RegExp(`Saved\\. Resume with: alexnet train --run ${name} --resume`));
     assert.equal(existsSync(join(folder, name, "report.html")), false);
     const { lastOptimizer } = checkpointFiles(join(folder, name));
     const position = await withReader(lastOptimizer, async ({ header }) =>
@@ -198,7 +198,7 @@ test("killed at 20 random moments of its life, a run ends with the weights and t
 test("stopped for time, a run has been evaluated, and goes on to the same weights", async () => {
   const { exit, stderr, stdout } = await train(...long, "--run", "timed", "--max-minutes", "0.001");
   assert.equal(exit, 0, stderr);
-  assert.match(stderr, /Stopped for time\. Go on with: alexnet train --run timed --resume/);
+  assert.match(stderr, /Stopped at the time limit\. Resume with: alexnet train --run timed --resume/);
   assert.match(stdout, /test acc [01]\.\d{3}/);
   const stopped = (await timelessLog(join(folder, "timed"))).at(-1);
   assert.ok(stopped?.testAccuracy !== undefined && (stopped.epoch ?? 2) < 2);

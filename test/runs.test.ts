@@ -96,7 +96,7 @@ test("runs: the figures are those of the log", async () => {
   assert.equal(finished.examplesPerSecond, 1280 / (log.at(-1)?.seconds ?? 0));
   assert.match((await alexnet("runs runs/finished")).stdout, /^finished +finished +tiny/m);
   const none = await alexnet("runs data");
-  assert.deepEqual([none.exit, none.stdout, none.stderr], [0, "", "data: no runs in it; alexnet train makes one\n"]);
+  assert.deepEqual([none.exit, none.stdout, none.stderr], [0, "", "data: no runs; alexnet train creates one\n"]);
   const missing = await alexnet("runs nowhere");
   assert.deepEqual(
     [missing.exit, missing.stderr],
@@ -184,7 +184,7 @@ test("settings: the order of layers counts, and long values that begin alike are
 test("compare: figures, curves, every setting that differs and no other; charts and a page as files", async () => {
   const { exit, stdout, stderr } = await alexnet("compare runs/finished runs/other --output out");
   assert.equal(exit, 0, stderr);
-  assert.equal(stderr, "written: out/compare.html\n");
+  assert.equal(stderr, "wrote out/compare.html\n");
   for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
   assert.match(stdout, /^A {2}runs\/finished\nB {2}runs\/other\n/);
   assert.match(stdout, /^parameters +3,594 +203,530$/m);

@@ -18,8 +18,8 @@ import { decodeBytes, decodeImage, encodePng } from "../src/image/files/decode.t
 import { createPreprocessor } from "../src/image/prepare/preprocess.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { openLayerOutputs } from "../src/model/layerOutputs.ts";
-import { drawNetwork } from "../src/report/pictures/drawing.ts";
-import { toPng } from "../src/report/pictures/png.ts";
+import { drawNetwork } from "../src/report/figures/drawing.ts";
+import { toPng } from "../src/report/figures/png.ts";
 import { inPage } from "../src/report/theme.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/metrics.ts";

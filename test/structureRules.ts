@@ -51,12 +51,11 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/curveMarks.ts",
     "src/report/charts/comparisonChart.ts",
     "src/report/charts/mapChart.ts",
-    "src/report/charts/mapLabels.ts",
     "src/report/charts/rateFigure.ts",
     "src/report/charts/sweepFigure.ts",
   ],
-  "@resvg/resvg-js": ["src/report/pictures/png.ts"],
-  "dejavu-fonts-ttf": [], // files for src/report/pictures/png.ts, nothing to import
+  "@resvg/resvg-js": ["src/report/figures/png.ts"],
+  "dejavu-fonts-ttf": [], // files for src/report/figures/png.ts, nothing to import
   koffi: [
     "src/engine/onednn/native/library.ts", // oneDNN
     "src/engine/onednn/native/openMp.ts", // the OpenMP behind it

@@ -41,7 +41,7 @@ test("training draws its progress; after Ctrl-C, and after an error, the process
     while (!/images\/s .* left/.test(stopped.text())) await new Promise((resolve) => setTimeout(resolve, 50));
     stopped.process.stdin?.write(ctrlC);
     assert.equal(await stopped.exit, 130, stopped.text());
-    assert.match(stopped.text(), /Saved\. Go on with: alexnet train --run stopped --resume/);
+    assert.match(stopped.text(), /Saved\. Resume with: alexnet train --run stopped --resume/);
     assert.ok(stopped.text().lastIndexOf(showCursor) > stopped.text().lastIndexOf("images/s"));
 
     const diverged = openTerminal(`${train} --epochs 50 --learning-rate 1e30 --run diverged`, folder);

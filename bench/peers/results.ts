@@ -1,5 +1,5 @@
 /** From the times of interleaved rounds to rates and ratios. */
-import { type Spread, spread } from "../../src/report/tables/benchmarkFigures.ts";
+import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 
 /** What was measured of one variant. */
 export interface Measured {

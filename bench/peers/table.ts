@@ -1,7 +1,7 @@
 /** A comparison as text for a terminal. */
 
 import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
-import { type Spread, spread } from "../../src/report/tables/benchmarkFigures.ts";
+import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 import { formatTable } from "../../src/report/tables/terminal.ts";
 import type { Comparison } from "./compare.ts";
 import { fastest, type Measured, ratesOf, speedup } from "./results.ts";

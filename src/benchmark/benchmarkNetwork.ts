@@ -4,7 +4,7 @@ import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { fillUniform, randomStream } from "../random.ts";
-import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkFigures.ts";
+import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkReport.ts";
 import { sizeOf } from "../shape.ts";
 import { oneHotTargets } from "../training/objective/targets.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";

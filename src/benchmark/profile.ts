@@ -2,7 +2,7 @@
 import type { KernelProfile } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
-import { type LayerFigures, spread } from "../report/tables/benchmarkFigures.ts";
+import { type LayerFigures, spread } from "../report/tables/benchmarkReport.ts";
 
 const REORDER = "reorder";
 /** The works whose arithmetic is a layer's MACs. */

@@ -6,10 +6,9 @@ import { basename, join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { bitsOf, fillStoreAt, memoryStore, tinyModel, tinyStores } from "../../test/checkpoints.ts";
 import { CheckpointError } from "../errors.ts";
-import { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { checkpointFiles, resolveModelFile } from "./checkpointFiles.ts";
 import { writeFileDurably } from "./durable.ts";
-import { checkFreeSpace } from "./freeSpace.ts";
 import { loadModel, readWeights } from "./model.ts";
 import { writeSafetensors } from "./safetensorsWriter.ts";
 

@@ -1,5 +1,5 @@
 /** Saving and restoring a run; the previous checkpoint is kept. */
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, stat, statfs } from "node:fs/promises";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
 import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
@@ -9,7 +9,7 @@ import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
 import { fillStore, type TensorStore } from "./tensorStore.ts";
 
-/** What is saved of a training run. */
+/** The saved state of a training run. */
 export interface Checkpoint {
   readonly model: Model;
   readonly iteration: number;
@@ -86,7 +86,7 @@ export interface StoredCheckpoint {
   readonly iteration: number;
   readonly model: Model;
   readonly position: unknown;
-  /** What was found damaged on the way to this pair, for the user to see. */
+  /** Damaged files found before this pair, for the user to see. */
   readonly warnings: readonly string[];
 }
 
@@ -130,7 +130,7 @@ function describeWeights(reader: SafetensorsReader) {
   return { model: decodeModel(reader), checksum: reader.header.checksum };
 }
 
-/** What can be read of those files that exist; what cannot becomes a warning. */
+/** Reads the existing files; an unreadable one becomes a warning. */
 async function readHeaders<T>(
   files: readonly string[],
   decode: (reader: SafetensorsReader) => T,
@@ -150,7 +150,7 @@ async function isWhole(file: string, warnings: string[]): Promise<boolean> {
   return collecting(warnings, () => withReader(file, (reader) => reader.verify()));
 }
 
-/** Whether the action went well; a CheckpointError becomes a warning. */
+/** Returns true if the action succeeded; a CheckpointError becomes a warning. */
 async function collecting(warnings: string[], action: () => Promise<void>): Promise<boolean> {
   try {
     await action();
@@ -203,4 +203,41 @@ export async function savePosition(directory: string, position: unknown, optimiz
       await rm(temporary, { force: true });
     }
   });
+}
+
+/** Bytes of the two files of one checkpoint. */
+export interface CheckpointBytes {
+  readonly weights: number;
+  readonly optimizer: number;
+  /** Bytes of a third file, the best weights where no checkpoint has them. Default: none. */
+  readonly best?: number;
+}
+
+/**
+ * Throws CheckpointError if the checkpoints of a run will not fit: the last, the previous and the one being written, and
+ * the best weights. Those that the directory already holds are counted as room, since they will be replaced.
+ */
+export async function checkFreeSpace(directory: string, bytes: CheckpointBytes): Promise<void> {
+  const { weights, optimizer, best = 0 } = bytes;
+  const needed = 3 * (weights + optimizer) + weights + best;
+  const { bavail, bsize } = await explainingWrites(directory, () => statfs(directory));
+  const room = bavail * bsize + (await heldBytes(directory));
+  if (room >= needed) return;
+  throw new CheckpointError(
+    `${directory}: expected room for ${formatBytes(needed)} of checkpoints, got ${formatBytes(room)}; ` +
+      "free some space or choose a run directory on another disk",
+  );
+}
+
+async function heldBytes(directory: string): Promise<number> {
+  const sizes = new Map<bigint, number>();
+  for (const file of Object.values(checkpointFiles(directory))) {
+    const found = await stat(file, { bigint: true }).catch(() => undefined);
+    if (found) sizes.set(found.ino, Number(found.size));
+  }
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+}
+
+function formatBytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
 }

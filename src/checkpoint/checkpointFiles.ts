@@ -47,7 +47,7 @@ export async function resolveModelFile(path: string): Promise<string> {
   throw new CheckpointError(`${path}: no checkpoint in it; expected best.safetensors or last.safetensors`);
 }
 
-/** Whether there is a file or folder of this name. */
+/** True if there is a file or folder of this name. */
 export async function fileExists(path: string): Promise<boolean> {
   return (await statOf(path)) !== undefined;
 }

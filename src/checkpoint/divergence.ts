@@ -16,7 +16,7 @@ export async function recordingDivergence<T>(directory: string, training: () => 
     return await training();
   } catch (error) {
     if (error instanceof DivergenceError) {
-      // Where this cannot be written, the error itself is still what counts.
+      // If this cannot be written, the error itself still counts.
       await writeFileDurably(file, `${error.message}\n`).catch((failure: unknown) => {
         if (!(failure instanceof AlexNetError)) throw failure;
       });

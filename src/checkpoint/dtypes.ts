@@ -1,4 +1,4 @@
-/** How tensors' values are stored in files of other programs, and what they are as f32. */
+/** Types of tensors' values in files of other programs, and their conversion to f32. */
 
 /** An array over a tensor's values as they are stored; 16-bit floats are their bits. */
 export type StoredValues =
@@ -15,7 +15,7 @@ export type StoredValues =
 
 /** A type of stored values. */
 export interface Dtype {
-  /** As safetensors spells it. */
+  /** Spelling in safetensors. */
   readonly name: string;
   readonly byteLength: number;
   /** The values in `bytes`: a view where they lie at a multiple of their size, else a copy. */
@@ -74,7 +74,7 @@ function halfBits(half: number): number {
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
-/** What the project reads and writes itself. */
+/** The type that the project reads and writes itself. */
 export const f32: Dtype = dtype("F32", Float32Array, (values, into) => bitsOf(into).set(bitsOf(values)));
 
 /** Every type that is read, by its name in safetensors. */

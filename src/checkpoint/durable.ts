@@ -6,7 +6,7 @@ import { CheckpointError, codeOf } from "../errors.ts";
 
 const temporarySuffix = ".alexnet-tmp";
 
-/** Where the next content of a file is written before it takes the file's place: beside it, one a process. */
+/** Temporary path of a file's next content, before it replaces the file: beside it, one a process. */
 export function temporaryFor(path: string): string {
   return `${path}.${process.pid}${temporarySuffix}`;
 }

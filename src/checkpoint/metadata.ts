@@ -11,7 +11,7 @@ export interface Model {
   readonly network: Network;
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** What was measured when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
+  /** Metrics when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly precision: Precision;
   /** Direct convolution only. */
@@ -56,7 +56,7 @@ const modelSchema = z.object({
   preprocessing: jsonText.pipe(preprocessingSchema),
   metrics: jsonText.pipe(z.record(z.string(), z.number())),
   precision: z.enum(precisions),
-  /** As it was before there was a choice, unless it is said. */
+  /** Default: the behaviour of earlier versions, which had no choice. */
   exact: z
     .enum(["true", "false"])
     .default("true")
@@ -87,7 +87,7 @@ export function decodeModel(reader: SafetensorsReader): Model {
   }
 }
 
-/** Where training stood, and the checksum of the weights that the optimizer's state belongs to. */
+/** Position of the training, and the checksum of the weights that the optimizer's state belongs to. */
 export interface OptimizerMetadata {
   readonly iteration: number;
   readonly weights: string;

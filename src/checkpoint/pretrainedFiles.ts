@@ -19,7 +19,7 @@ export function pretrainedOf(path: string): PretrainedName | undefined {
   return name !== undefined && !existsSync(path) ? name : undefined;
 }
 
-/** Where in the user's cache the weights file lies, or would: `~/.cache/alexnet/pretrained/NAME/…`. */
+/** Path of the weights file in the user's cache, whether it exists or not: `~/.cache/alexnet/pretrained/NAME/…`. */
 export function pretrainedFile(name: PretrainedName, options: Pick<DatasetOptions, "cacheDir"> = {}): string {
   return join(cacheFolder("pretrained", options), name, files[name]);
 }

@@ -2,9 +2,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
-import { lockRun } from "./runLock.ts";
 
 /** A run directory that this process has for itself until it closes it or ends. */
 export interface OpenRun {
@@ -52,4 +52,17 @@ export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Pr
     const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
     throw new CheckpointError(`${file}: not the configuration of a run: ${detail}`, { cause });
   }
+}
+
+/**
+ * Locks a run directory for this process. Returns the function that unlocks it.
+ *
+ * Throws CheckpointError naming the process that has the lock.
+ */
+async function lockRun(directory: string): Promise<() => Promise<void>> {
+  const lock = await explainingWrites(directory, () => lockDirectory(directory));
+  if ("unlock" in lock) return lock.unlock;
+  throw new CheckpointError(
+    `${directory}: run directory in use by process ${lock.holder}; wait for it, stop it, or choose another one`,
+  );
 }

@@ -18,7 +18,7 @@ export interface LogEntry {
   readonly testAccuracy?: number;
   readonly learningRate: number;
   readonly examplesPerSecond: number;
-  /** Of training since the run began, interruptions apart. */
+  /** Duration of training since the run began, interruptions apart. */
   readonly seconds: number;
 }
 
@@ -41,7 +41,7 @@ export interface RollbackEntry {
   readonly iteration: number;
   /** 1 for the first of the run. */
   readonly rollback: number;
-  /** What was not finite, and since when. */
+  /** The value that was not finite, and since when. */
   readonly reason: string;
   /** From here on, of all rollbacks so far together. */
   readonly learningRateFactor: number;

@@ -65,7 +65,7 @@ export class SafetensorsReader {
     this.#headerBytes = headerBytes;
   }
 
-  /** What is in it, in the order of the file. */
+  /** Its tensors, in the order of the file. */
   get tensors(): readonly NamedShape[] {
     return [...this.header.tensors].map(([name, { shape }]) => ({ name, shape }));
   }
@@ -157,7 +157,7 @@ export class SafetensorsReader {
   }
 }
 
-/** Where a tensor's bytes are read to: f32 values need no memory but their own. */
+/** Target memory of a tensor's bytes: f32 values need no memory but their own. */
 function bytesFor({ dtype, byteLength }: StoredTensor, values: Float32Array): Uint8Array {
   return dtype === f32 ? bytesOf(values) : new Uint8Array(byteLength);
 }

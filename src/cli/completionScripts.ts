@@ -38,7 +38,7 @@ const pathsOf: Readonly<Record<string, Value["paths"]>> = {
 
 const helpFlag: Flag = { flag: "--help", help: "display help for command", value: undefined };
 
-/** What is completed after each command. Loads all commands. */
+/** The flags and values that each command completes. Loads all commands. */
 export function describeCommands(commands: readonly CommandEntry[]): Promise<readonly CompletedCommand[]> {
   return Promise.all(
     commands.map(async ({ name, summary, load }) => {
@@ -78,9 +78,14 @@ function bash(commands: readonly CompletedCommand[]): string {
   const valued = commands.flatMap(({ name, flags }) =>
     flags.flatMap(({ flag, value }) => (value ? [[`"${name} ${flag}"`, value] as const] : [])),
   );
-  const positional = commands.flatMap(({ name, values }) =>
-    values.map((value, i) => [value.repeats ? `"${name} "*` : `"${name} ${i + 1}"`, value] as const),
-  );
+  const places = commands.flatMap(({ name, values }) => values.map((value, i) => ({ name, value, place: i + 1 })));
+  // A pattern for every place after an argument that repeats comes after those for single places.
+  const single = places.filter(({ value }) => !value.repeats);
+  const repeating = places.filter(({ value }) => value.repeats);
+  const positional = [
+    bashCases(single.map(({ name, value, place }) => [`"${name} ${place}"`, value])),
+    bashCases(repeating.map(({ name, value }) => [`"${name} "*`, value])),
+  ];
   return `# bash completion for alexnet; load it with: source <(alexnet completion bash)
 
 # Sets words and paths to what completes the value of a flag; fails for a switch.
@@ -94,7 +99,7 @@ ${bashCases(valued)}
 # The same for the n-th argument of a command.
 _alexnet_argument() {
   case "$1 $2" in
-${bashCases(positional)}
+${positional.join("\n")}
     *) return 1 ;;
   esac
 }

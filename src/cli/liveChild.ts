@@ -15,7 +15,7 @@ export interface LiveChild {
 }
 
 /**
- * Starts `alexnet live` for a run directory, in a process of its own: training blocks this one for a second or more at a time.
+ * Starts `alexnet live` for a run directory in a process of its own, because training blocks this one for a second or more at a time.
  *
  * Throws ConfigError if the address is unavailable.
  */

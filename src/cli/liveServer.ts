@@ -1,36 +1,36 @@
-/** The web server of a run that is looked at: it answers GET from this machine, and nothing else. */
+/** The web server of a live page: answers GET from this machine, and nothing else. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
-import { livePolicy } from "../report/pages/liveScript.ts";
+import { livePolicy } from "../report/pages/livePage.ts";
 import type { LiveRun } from "../runs/liveRun.ts";
 
 export interface LiveServer {
   readonly url: string;
-  /** Whether a page that follows the run has asked of late. */
+  /** True if an open page has polled recently. */
   isFollowed(): boolean;
-  /** Cuts its connections too. */
+  /** Closes open connections too. */
   close(): void;
 }
 
-/** Where to listen. */
+/** The address to listen on. */
 export interface LiveAddress {
   readonly host: string;
-  /** 0: a free one. */
+  /** 0 chooses a free one. */
   readonly port: number;
 }
 
-/** Milliseconds: more than twice what a page waits between its questions. */
-const OF_LATE = 5000;
+/** Milliseconds: more than twice the polling interval of a page. */
+const RECENTLY = 5000;
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
-/** Whether an address can be reached from this machine only. */
+/** True if the address is reachable from this machine only. */
 export function isLoopback(host: string): boolean {
   return loopbackNames.has(bracketed(host));
 }
 
-/** Starts the server. Throws ConfigError if it cannot have the address. */
+/** Starts the server. Throws ConfigError if the address is unavailable. */
 export async function serveLive(run: LiveRun, { host, port }: LiveAddress): Promise<LiveServer> {
   const names = new Set([...loopbackNames, bracketed(host)]);
   let asked = Number.NEGATIVE_INFINITY;
@@ -41,7 +41,7 @@ export async function serveLive(run: LiveRun, { host, port }: LiveAddress): Prom
   await listen(server, { host, port });
   return {
     url: `http://${bracketed(host)}:${(server.address() as AddressInfo).port}/`,
-    isFollowed: () => performance.now() - asked < OF_LATE,
+    isFollowed: () => performance.now() - asked < RECENTLY,
     close() {
       server.close();
       server.closeAllConnections();
@@ -60,7 +60,7 @@ function listen(server: Server, { host, port }: LiveAddress): Promise<void> {
   });
 }
 
-/** As it stands in a URL. */
+/** The host in the form that a URL has it. */
 function bracketed(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
@@ -89,7 +89,7 @@ async function answer(
     response.end(request.method === "HEAD" ? undefined : bytes);
   };
   const refuse = (status: number, why: string) => send(status, "text/plain", `alexnet live: ${why}\n`);
-  // A web page whose name was made to lead here (DNS rebinding) asks under that name.
+  // DNS rebinding: a web page whose name was made to resolve to this address sends that name.
   if (!isKnownHost(request.headers.host, names)) {
     return refuse(403, `Host ${request.headers.host}: expected ${[...names].join(", ")}, or an address`);
   }
@@ -104,18 +104,18 @@ async function answer(
     }
     response.writeHead(204, headers).end();
   } catch (error) {
-    // A file that is replaced while it is read, or one that is damaged: the next request may find it whole.
+    // A file replaced while it is read, or an unreadable one: the next request may succeed.
     refuse(500, error instanceof AlexNetError ? error.message : `failed: ${messageOf(error)}`);
   }
 }
 
-/** An address cannot be rebound: whoever asks for it is shown what is there. */
+/** True for known names, and for any IP address: an address cannot be rebound. */
 function isKnownHost(header: string | undefined, names: ReadonlySet<string>): boolean {
   const host = (header ?? "").toLowerCase().replace(/:\d+$/, "");
   return names.has(host) || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
-/** Of a path, whatever it looks like; undefined of anything else. */
+/** The request target as a URL; undefined unless it is a path. */
 function parseTarget(target: string): URL | undefined {
   const url = `http://localhost${target}`;
   return target.startsWith("/") && URL.canParse(url) ? new URL(url) : undefined;

@@ -50,6 +50,6 @@ export function requireEnding(file: string, endings: readonly string[]): void {
 /** Writes a figure atomically: as it is to a name in `.svg`, as pixels to one in `.png`. */
 export async function writeFigure(file: string, svg: string): Promise<void> {
   const { writeFileDurably } = await import("../checkpoint/durable.ts");
-  const { toPng } = await import("../report/pictures/png.ts");
+  const { toPng } = await import("../report/figures/png.ts");
   await writeFileDurably(file, extname(file).toLowerCase() === ".svg" ? svg : toPng(svg));
 }

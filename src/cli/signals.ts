@@ -1,15 +1,15 @@
-/** Turns the first SIGINT or SIGTERM into an abort, for work that saves before it ends; a second one ends the process. */
+/** Turns the first SIGINT or SIGTERM into an abort, for work that saves before it stops; a second one exits the process. */
 export interface StopSignals {
   readonly signal: AbortSignal;
-  /** 128 and the signal's number, as shells have it; 0 if there was none. */
+  /** 128 plus the signal's number, as in shells; 0 without a signal. */
   exitCode(): number;
   /** Stops listening. */
   end(): void;
 }
 
 /**
- * Runs work that ends by throwing the signal's reason, and has saved or removed what it must by then: at the first SIGINT or SIGTERM `onFirst` is
- * called, and the process will exit with that signal's code.
+ * Runs work that stops by throwing the signal's reason, after saving or removing what it must. The first SIGINT or SIGTERM calls `onFirst` and sets
+ * the exit code of the process to that signal's.
  */
 export async function stoppable(onFirst: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = onStopSignals(onFirst);

@@ -12,7 +12,7 @@ export interface CommandEntry {
   readonly load: () => Promise<CommandSpec>;
 }
 
-/** What follows the name of a command, and what the command does. */
+/** Arguments, options, help text and handler of a command. */
 export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
@@ -64,7 +64,7 @@ export interface OptionSection {
   readonly command: string;
 }
 
-/** How a command was called. */
+/** The call of a command: its words, the table, and the way to refuse them. */
 export interface Invocation {
   /** The words after `alexnet`. */
   readonly argv: readonly string[];

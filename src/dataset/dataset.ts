@@ -3,74 +3,74 @@ import type { Image, PixelSize } from "../image/image.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
 import { averageMoments, type ColourMoments, momentsOf } from "../image/prepare/moments.ts";
 
-/** The training or the test part of a data set: pictures, each with a class. */
+/** The training or the test part of a data set: images, each with a class. */
 export interface Split {
   readonly length: number;
-  /** Index of the class of picture `index`, 0 ≤ index < length. */
+  /** Index of the class of image `index`, 0 ≤ index < length. */
   label(index: number): number;
-  /** Picture `index`; its data is valid until the next call, or the second `prefetch` if it lies in shared memory, and must not be written to. */
+  /** Image `index`; its data is valid until the next call, or the second `prefetch` if it lies in shared memory, and must not be written to. */
   image(index: number): Image;
   /**
-   * Begins to read these pictures, so that `image` finds them in memory; where all are in memory, there is none. It does not reject: what
+   * Begins to read these images, so that `image` finds them in memory; where all are in memory, there is none. It does not reject: what
    * cannot be read, `image` says.
    */
   prefetch?(indices: Uint32Array): Promise<void>;
-  /** The file of picture `index`, where each has its own. */
+  /** The file of image `index`, where each has its own. */
   path?(index: number): string;
-  /** What its pictures are to a network, where that is known before: then they are not prepared. */
+  /** Computed network inputs of its images, if known in advance: then images are not prepared. */
   readonly features?: Features | undefined;
 }
 
-/** What frozen layers make of a split's pictures, computed ahead: the input of the layers behind them. */
+/** The frozen layers' outputs for a split's images, computed ahead: the input of the layers after them. */
 export interface Features {
-  /** Numbers of one picture. */
+  /** Numbers of one image. */
   readonly length: number;
-  /** Begins to read those of pictures in an epoch, as `Split.prefetch`. */
+  /** Begins to read those of images in an epoch, as `Split.prefetch`. */
   prefetch(indices: Uint32Array, epoch: number): Promise<void>;
-  /** Writes those of picture `index` in an epoch into `target` from `offset` on. */
+  /** Writes those of image `index` in an epoch into `target` from `offset` on. */
   write(index: number, epoch: number, target: Float32Array, offset: number): void;
 }
 
-/** Pictures in classes, with what a network must know about them. */
+/** Images in classes, with what a network must know about them. */
 export interface Dataset {
   /** Its name, or the absolute path of its folder. */
   readonly name: string;
   /** By label. */
   readonly classNames: readonly string[];
   readonly train: Split;
-  /** What training is watched by, if there is such a part; else that is `test`. */
+  /** The validation set, if there is one; else `test` is used. */
   readonly validation?: Split | undefined;
-  /** What the finished network is measured by. */
+  /** The test set, on which the finished network is measured. */
   readonly test: Split;
-  /** Of each picture: 1 grey, 3 colour. */
+  /** Channels of each image: 1 grey, 3 colour. */
   readonly channels: 1 | 3;
-  /** Of every picture; undefined if they differ. */
+  /** Size of every image; undefined if they differ. */
   readonly imageSize: PixelSize | undefined;
   /** Mean of all training pixels, one a channel, on the scale of 0 (black) to 1 (white). */
   readonly mean: readonly number[];
   /** Standard deviation of all training pixels, one a channel, on the same scale. */
   readonly deviation: readonly number[];
-  /** Means of the training pictures' colours and of their products. */
+  /** Means of the training images' colours and of their products. */
   moments(): ColourMoments;
   /** The folder where it was found. */
   readonly source: string;
-  /** Of picture files: which there are in the training part and in that which training is watched by, before any limit; a SHA-256. */
+  /** SHA-256 over the list of image files in the training and validation sets, before any limit. Absent if there are no image files. */
   readonly listed?: string | undefined;
   /** Closes its files, if it keeps any open. */
   close?(): void;
 }
 
-/** Where to look for a data set, and how much of it is wanted. */
+/** Location of a data set, and limits on its size. */
 export interface DatasetOptions {
   /** Look here and nowhere else. */
   readonly dataDir?: string | undefined;
-  /** Folder of downloads and of packed pictures, a subfolder a data set. Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
+  /** Folder of downloads and of packed images, a subfolder a data set. Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
   readonly cacheDir?: string | undefined;
   /** Download what is not on this machine. Default: true. */
   readonly download?: boolean | undefined;
   /** Bytes downloaded so far, out of `total`. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
-  /** So many training or test pictures only: the first of those that come in no order, else some of each class. */
+  /** So many training or test images only: the first of those that come in no order, else some of each class. */
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
   /** Aborted, it ends looking, downloading and packing: `load` throws its reason. */
@@ -80,31 +80,31 @@ export interface DatasetOptions {
 /** Options of loading that are not given. */
 export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
 
-/** What a data set of picture files needs to know besides. */
+/** Further options of a data set of image files. */
 export interface LoadOptions extends DatasetOptions {
-  /** How the pictures will be fitted: no more of them is kept. Default: all of them. */
+  /** The fit of the images: no more of them is kept. Default: all of them. */
   readonly fitting?: Fitting | undefined;
-  /** Share of the pictures that are held out, where no folder says which. Default 0.2. */
+  /** Share of the images that are held out, where no folder says which. Default 0.2. */
   readonly validationShare?: number | undefined;
-  /** Of their choice. Default 0. */
+  /** Seed of their choice. Default 0. */
   readonly seed?: number | undefined;
-  /** All pictures as test pictures, where no folder says which. Default false. */
+  /** All images as test images, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
   /** Except where that listing, divided by share and seed, is this one (see `Dataset`): then it stays divided. */
   readonly trainedOn?: string | undefined;
-  /** Share of pictures that may be damaged. Default 0.01. */
+  /** Share of images that may be damaged. Default 0.01. */
   readonly maxBad?: number | undefined;
-  /** Pictures packed so far, out of `total`. */
+  /** Images packed so far, out of `total`. */
   readonly onPacking?: ((done: number, total: number) => void) | undefined;
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
-/** Where a data set comes from: one that is known by its name, or a folder. */
+/** Source of a data set: a named one, or a folder. */
 export interface DatasetSource {
   readonly name: string;
   /** One line: what it holds. */
   readonly description: string;
-  /** Of its pictures; those of a folder count as colour before they are read. */
+  /** Channels of its images; those of a folder count as colour before they are read. */
   readonly channels: 1 | 3;
   /** Reads it, after a download if need be. Throws DataError if it cannot be had or is damaged. */
   load(options: LoadOptions): Promise<Dataset>;
@@ -112,7 +112,7 @@ export interface DatasetSource {
   locate(options: DatasetOptions): Promise<string | undefined>;
 }
 
-/** The first `limit` pictures of a split, or all of them if there are fewer or there is no limit. */
+/** The first `limit` images of a split, or all of them if there are fewer or there is no limit. */
 export function limitSplit(split: Split, limit: number | undefined): Split {
   return limit === undefined || limit >= split.length ? split : { ...split, length: limit };
 }

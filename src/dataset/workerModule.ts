@@ -6,7 +6,7 @@ export function threadModule(name: string): URL {
   return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 }
 
-/** What a thread starts with. It does not inherit what lets its parent import TypeScript. */
+/** The start module of a thread, which does not inherit its parent's TypeScript loader. */
 export function startOf(module: URL): URL {
   if (!module.pathname.endsWith(".ts")) return module;
   const tsx = import.meta.resolve("tsx/esm/api");

@@ -1,5 +1,5 @@
 /**
- * How much each of many points is another's neighbour, as t-SNE has it:
+ * Affinity of each of many points to the others, as t-SNE defines it:
  *
  *     p(j|i) = exp(−βᵢ ‖xᵢ − xⱼ‖²) / Σₖ exp(−βᵢ ‖xᵢ − xₖ‖²)
  *     p(i,j) = (p(j|i) + p(i|j)) / 2n
@@ -62,7 +62,7 @@ function nearest({ count, dimensions, values }: Points, i: number, wanted: numbe
   all[i] = Number.POSITIVE_INFINITY;
   const farthest = all.slice().sort()[wanted - 1] as number;
   const within = Array.from(all.keys()).filter((j) => (all[j] as number) <= farthest);
-  // Of those that are as far as the last, the first ones.
+  // Among those as far away as the last, the first ones are taken.
   const closer = within.filter((j) => (all[j] as number) < farthest).length;
   let ties = wanted - closer;
   const indices = within.filter((j) => (all[j] as number) < farthest || ties-- > 0);

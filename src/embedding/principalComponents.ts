@@ -10,14 +10,13 @@
  */
 import { eigenOf } from "../eigen.ts";
 import { fillGaussian, randomStream } from "../random.ts";
-import { orthonormalize, sumOfSquares } from "./orthonormalize.ts";
 import { type Points, pause, type Watching } from "./points.ts";
 
 /** Points seen along their principal components. */
 export interface PrincipalComponents {
   /** The points in these coordinates, the component of the largest variance first; the mean is the origin. */
   readonly points: Points & { readonly values: Float64Array };
-  /** Of each component: the share of the variance that lies along it. */
+  /** For each component, the fraction of the variance along it. */
   readonly explainedVariance: readonly number[];
 }
 
@@ -26,7 +25,7 @@ const OVERSAMPLING = 10;
 /** The variance grows by less than this share of it. */
 const TOLERANCE = 1e-5;
 const MOST_STEPS = 50;
-/** What `project` and `gather` are written for: eight products for six numbers read. */
+/** Block sizes of `project` and `gather`: eight products for six numbers read. */
 const PIECE_POINTS = 4;
 const PIECE_DIMENSIONS = 1024;
 
@@ -223,4 +222,33 @@ function signOf(vector: readonly number[], directions: Float64Array, dimensions:
     if (Math.abs(entry) > Math.abs(largest)) largest = entry;
   }
   return largest < 0 ? -1 : 1;
+}
+
+/** Makes rows of this length orthogonal and of norm 1: Gram and Schmidt's method, each row twice, which keeps it exact; a row that depends on those before it becomes 0. */
+function orthonormalize(rows: Float64Array, length: number): void {
+  for (let at = 0; at < rows.length; at += length) {
+    const row = rows.subarray(at, at + length);
+    const before = norm(row);
+    for (let pass = 0; pass < 2; pass++) {
+      for (let other = 0; other < at; other += length) {
+        let product = 0;
+        for (let k = 0; k < length; k++) product += (row[k] as number) * (rows[other + k] as number);
+        for (let k = 0; k < length; k++) row[k] = (row[k] as number) - product * (rows[other + k] as number);
+      }
+    }
+    const after = norm(row);
+    const scale = after > 1e-12 * before ? 1 / after : 0;
+    for (let k = 0; k < length; k++) row[k] = scale * (row[k] as number);
+  }
+}
+
+/** Σ x². */
+function sumOfSquares(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  return sum;
+}
+
+function norm(values: Float64Array): number {
+  return Math.sqrt(sumOfSquares(values));
 }

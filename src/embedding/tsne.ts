@@ -20,7 +20,7 @@ export interface Plane {
   readonly y: Float64Array;
 }
 
-/** How points are brought into the plane. */
+/** Options of the embedding. */
 export interface TsneOptions extends Watching {
   /** About so many neighbours of each point count. */
   readonly perplexity: number;
@@ -28,7 +28,7 @@ export interface TsneOptions extends Watching {
   readonly iterations?: number | undefined;
 }
 
-/** What became of it. */
+/** Result of the embedding. */
 export interface Tsne {
   readonly plane: Plane;
   /** C at the end. */

@@ -22,7 +22,7 @@ export interface ExportOptions {
   readonly names?: string;
   /** Switches of the format's own. */
   readonly flags?: ReadonlySet<string>;
-  /** Weights and activations of 8 bits, calibrated and measured on these pictures; for formats that have them. */
+  /** Weights and activations of 8 bits, calibrated and measured on these images; for formats that have them. */
   readonly int8?: QuantizeOptions;
   /** Aborted, it ends the export; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -37,7 +37,7 @@ export interface Exported {
   readonly network: string;
   readonly tensors: number;
   readonly bytes: number;
-  /** What the reader of the file must know besides: the names of its outputs in order, and how pictures become its input. */
+  /** What the reader of the file must know besides: the names of its outputs in order, and how images become its input. */
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
   /** Of 8 bits: on what they were calibrated, what they cost, and how large the same file is in f32. */

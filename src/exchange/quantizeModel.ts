@@ -3,28 +3,30 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { planQuantization, type Quantization } from "../formats/quantization.ts";
-import type { Range } from "../int8.ts";
+import { IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
+import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
-import type { OpenOptions } from "../model/openModel.ts";
+import { type OpenOptions, withoutDropout } from "../model/openModel.ts";
+import { type Network, operations } from "../network/network.ts";
 import type { SplitName } from "../settings/splitNames.ts";
+import { sizeOf } from "../shape.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
-import { scoreSplit } from "../training/evaluation/scores.ts";
-import { type EightBitNetwork, openEightBitNetwork } from "./int8Network.ts";
+import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 
 /** On what a network is calibrated and measured. */
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training pictures whose ranges are those of the file. Default 256. */
+  /** Training images whose ranges are those of the file. Default 256. */
   readonly calibrationImages?: number;
-  /** Test pictures that it is measured on. Default 1000. */
+  /** Test images that it is measured on. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** What 8 bits cost: measured on the same test pictures, in f32 and rounded as the file says. */
+/** What 8 bits cost: measured on the same test images, in f32 and rounded as the file says. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
@@ -41,13 +43,13 @@ export interface Accuracy {
   readonly topK: Figures["topK"];
 }
 
-/** Pictures computed at a time. */
+/** Images computed at a time. */
 const BATCH = 32;
 
 /**
- * The rounding of a trained network, from the ranges of its activations on training pictures. `weights` are by their names in the network.
+ * The rounding of a trained network, from the ranges of its activations on training images. `weights` are by their names in the network.
  *
- * Throws as `loadEvaluationData` if there are no pictures, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
+ * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
  */
 export async function quantizeModel(
   path: string,
@@ -64,7 +66,7 @@ export async function quantizeModel(
   try {
     const { preprocessing } = model;
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
-    const network = closing(scope, await openEightBitNetwork(model.network, weights, engine, BATCH));
+    const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
     const train = await load("train", options.calibrationImages ?? 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
@@ -94,9 +96,9 @@ function closing<T extends { close(): void }>(scope: { close(): void }[], thing:
   return thing;
 }
 
-/** Runs training pictures through a network that keeps its ranges. */
+/** Runs training images through a network that keeps its ranges. */
 async function seeRanges(
-  network: EightBitNetwork,
+  network: Int8Network,
   split: Split,
   preparation: Preparation,
   { onProgress, signal }: QuantizeOptions,
@@ -116,9 +118,9 @@ function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOpt
   }
 }
 
-/** How a network does on test pictures, and the class that it says of each. */
+/** How a network does on test images, and the class that it says of each. */
 async function judgeAll(
-  network: EightBitNetwork,
+  network: Int8Network,
   split: Split,
   preparation: Preparation,
   { classNames }: Model,
@@ -134,4 +136,97 @@ async function judgeAll(
   }
   const { top1Accuracy, topK } = counter.result();
   return { accuracy: { top1Accuracy, topK }, predicted };
+}
+
+/** Computes in f32, without dropout. Calls must not overlap. */
+interface Int8Network extends ScoringProgram {
+  /**
+   * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
+   * so far. From now on they are no longer looked at.
+   */
+  takeRanges(): ReadonlyMap<string, Range>;
+  /** From now on weights and activations are rounded, as in a file with this quantization. */
+  round(quantization: Quantization): Promise<void>;
+  close(): void;
+}
+
+/** `weights` are by their names in the network. The engine stays the caller's. */
+export async function openInt8Network(
+  network: Network,
+  weights: TensorSource,
+  engine: Engine,
+  batchSize: number,
+): Promise<Int8Network> {
+  const places = roundedPlaces(network);
+  const names = places.map((place) => network.layers[place]?.name ?? IMAGES);
+  const programs: Program[] = [];
+  const close = () => {
+    for (const program of programs) program.close();
+  };
+  try {
+    const ops = operations(withoutDropout(network));
+    for (const [i, place] of places.entries()) {
+      const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
+      const inputShape = piece[0]?.inputShape ?? network.input;
+      programs.push(await engine.compile({ ops: piece, inputShape, batchSize, precision: "f32" }));
+    }
+    await writeWeights(programs, weights);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const { input } = programs[0] as Program;
+  const ranges = new Map<string, Range>();
+  let isWatched = true;
+  let quantization: Quantization | undefined;
+  return {
+    batchSize,
+    input,
+    takeRanges() {
+      isWatched = false;
+      return ranges;
+    },
+    async forward(images, count, draws) {
+      let values = images.subarray(0, count * sizeOf(network.input));
+      for (const [i, program] of programs.entries()) {
+        const name = names[i] as string;
+        const rounding = quantization?.activations.get(name);
+        if (isWatched) ranges.set(name, widened(ranges.get(name), values));
+        if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
+        values = await program.forward(values, count, draws);
+      }
+      return values;
+    },
+    async round(given) {
+      await writeWeights(programs, weights, given);
+      quantization = given;
+    },
+    close,
+  };
+}
+
+/** As they are, or as they are once they are rounded. */
+async function writeWeights(
+  programs: readonly Program[],
+  weights: TensorSource,
+  quantization?: Quantization,
+): Promise<void> {
+  for (const program of programs) {
+    for (const { name, value } of program.parameters) {
+      const values = await weights.read(name, program.scratch(sizeOf(value.shape)));
+      const rounded = quantization?.parameters.get(name);
+      if (rounded) dequantizeParameter(values, rounded);
+      await program.write(value, values);
+    }
+  }
+}
+
+/** Not finite once a value is not. */
+function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
+  let [low, high] = [min, max];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { min: low, max: high };
 }

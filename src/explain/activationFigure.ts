@@ -1,15 +1,15 @@
-/** What a picture becomes in a network, layer by layer. */
+/** What an image becomes in a network, layer by layer. */
 import { decodeImage } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
+import { drawImageRows, type ImageRows } from "../report/figures/imageRows.ts";
+import { tile, zoom } from "../report/figures/tiles.ts";
 import { formatCount } from "../report/numbers.ts";
-import { drawPictureRows, type PictureRows } from "../report/pictures/imageRows.ts";
-import { tile, zoom } from "../report/pictures/tiles.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { createInputPicture, imageOfPlanes } from "./inputImage.ts";
+import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
 export interface ActivationOptions extends Omit<OpenOptions, "batchSize"> {
   /** Maps shown of a layer, the first ones. Default 32. */
@@ -37,7 +37,7 @@ const COLUMNS = 16;
 const SHOWN_SIDE = 64;
 
 /**
- * Draws the feature maps of every layer for a picture. A layer's maps share one scale: black is 0 and white the layer's largest output, or, where some
+ * Draws the feature maps of every layer for an image. A layer's maps share one scale: black is 0 and white the layer's largest output, or, where some
  * are below 0, middle grey is 0. Layers that change nothing at evaluation, such as dropout, are left out.
  *
  * Throws as `openClassifier`; DataError for a file that is no image.
@@ -58,17 +58,17 @@ export async function drawActivations(
       const values = outputs[i] as Float32Array;
       return isSame(values, outputs[i - 1] ?? input) ? [] : [{ placed, values, activity: activityOf(placed, values) }];
     });
-    const rows: PictureRows["rows"][number][] = [
+    const rows: ImageRows["rows"][number][] = [
       {
         heading: `input: ${formatShape(network.input)}`,
-        pictures: [{ image: enlarged(createInputPicture(preprocessing)(picture), 2 * SHOWN_SIDE) }],
+        pictures: [{ image: enlarged(createInputImage(preprocessing)(picture), 2 * SHOWN_SIDE) }],
       },
       ...changed.map(({ placed, values, activity }) => ({
         heading: headingOf(activity, maps),
-        pictures: [{ image: mapsPicture(placed.outputShape, values, activity, maps) }],
+        pictures: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
       })),
     ];
-    const svg = await drawPictureRows({ title: `${network.name}: what ${imageFile} becomes`, rows });
+    const svg = await drawImageRows({ title: `${network.name}: what ${imageFile} becomes`, rows });
     return { svg, layers: changed.map(({ activity }) => activity) };
   } finally {
     opened.close();
@@ -99,8 +99,8 @@ function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActiv
   return `${layer} (${kind}): ${what}; ${range}, ${Math.round(100 * positive)} % above 0`;
 }
 
-/** Maps side by side; units as one picture, row by row. */
-function mapsPicture(
+/** Maps side by side; units as one image, row by row. */
+function mapsImage(
   shape: PlacedLayer["outputShape"],
   values: Float32Array,
   activity: LayerActivity,

@@ -1,15 +1,17 @@
-/** The first convolution's kernels as a picture. */
+/** The first convolution's kernels as an image. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { withReader } from "../checkpoint/safetensorsReader.ts";
+import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsReader.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
-import { drawPictureRows } from "../report/pictures/imageRows.ts";
-import { tile, zoom } from "../report/pictures/tiles.ts";
-import { type FirstKernels, findFirstKernels, readKernels } from "./firstKernels.ts";
+import { tensorNames } from "../network/tensorNames.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
+import { tile, zoom } from "../report/figures/tiles.ts";
+import { sizeOf } from "../shape.ts";
+import { imageOfPlanes } from "./inputImage.ts";
 
-/** What a sheet of filters shows. */
+/** A figure of the first layer's filters. */
 export interface FilterSheet {
   readonly svg: string;
   readonly file: string;
@@ -68,5 +70,44 @@ export async function drawKernels(network: Network, first: FirstKernels, kernels
     6,
   );
   const row = { heading: describeKernels(first), pictures: [{ image }] };
-  return drawPictureRows({ title: `${network.name}: filters`, rows: [row] });
+  return drawImageRows({ title: `${network.name}: filters`, rows: [row] });
+}
+
+/** Where the kernels of a network's first layer are. */
+interface FirstKernels {
+  readonly layer: string;
+  /** The name of the weights in a file. */
+  readonly tensor: string;
+  /** [outChannels, channels, height, width]. */
+  readonly shape: readonly [number, 1 | 3, number, number];
+}
+
+/** The first layer that learns, if it has kernels that can be seen: of one or three channels. */
+export function findFirstKernels(network: Network): FirstKernels | undefined {
+  const first = place(network).find(({ parameters }) => parameters.length > 0);
+  const weight = first?.parameters[0];
+  const [count, channels, height, width] = weight?.shape ?? [];
+  if (!first || !weight || !count || !height || !width || (channels !== 1 && channels !== 3)) return undefined;
+  const name = `${first.layer.name}.${weight.name}`;
+  return {
+    layer: first.layer.name,
+    tensor: tensorNames(network).get(name) ?? name,
+    shape: [count, channels, height, width],
+  };
+}
+
+/** Reads kernels, and nothing else, as images. Throws CheckpointError if there are none of this name. */
+export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
+  return kernelImages(first, await reader.read(first.tensor));
+}
+
+/** Kernels as images: a pixel for each weight, in its own contrast; middle grey is 0. */
+export function kernelImages({ shape }: FirstKernels, weights: Float32Array): Image[] {
+  const [count, channels, height, width] = shape;
+  const size = sizeOf([channels, height, width]);
+  return Array.from({ length: count }, (_, k) => {
+    const own = weights.subarray(k * size, (k + 1) * size);
+    const largest = own.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) || 1;
+    return imageOfPlanes(own, { channels, width, height }, (weight) => 127.5 * (1 + weight / largest));
+  });
 }

@@ -2,8 +2,8 @@
 import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
 
-/** Makes the function that gives a picture as the network gets it, before numbers are taken from it: fitted in colour and size; black where nothing is. */
-export function createInputPicture(preprocessing: Preprocessing): (picture: Image) => Image {
+/** Makes the function that gives an image as the network gets it, before numbers are taken from it: fitted in colour and size; black where nothing is. */
+export function createInputImage(preprocessing: Preprocessing): (picture: Image) => Image {
   const { channels, size } = preprocessing;
   const [height, width] = size;
   const plain = { mean: Array<number>(channels).fill(0), deviation: Array<number>(channels).fill(1) };
@@ -15,7 +15,7 @@ export function createInputPicture(preprocessing: Preprocessing): (picture: Imag
   };
 }
 
-/** Planes of numbers as a picture of one channel or three, each number turned into a level by `levelOf` and kept within 0 to 255. */
+/** Planes of numbers as an image of one channel or three, each number turned into a level by `levelOf` and kept within 0 to 255. */
 export function imageOfPlanes(
   values: ArrayLike<number>,
   { channels, width, height }: Omit<Image, "data">,

@@ -1,28 +1,31 @@
-/** Pictures in the plane: those whose features are alike lie near each other. */
+/** Images in the plane: those whose features are alike lie near each other. */
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
 import { coordinatesIn } from "../embedding/points.ts";
 import { principalComponents } from "../embedding/principalComponents.ts";
 import { type Plane, tsne } from "../embedding/tsne.ts";
 import { ConfigError, DataError } from "../errors.ts";
+import type { Image } from "../image/image.ts";
+import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import { createResizer } from "../image/resize/resize.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawMap } from "../report/charts/mapChart.ts";
-import { createPictureGrid } from "./imageGrid.ts";
-import { computeFeatures, type SeenPicture } from "./mapFeatures.ts";
-import { type MapPicturesOptions, type MapSource, openMapPictures } from "./mapImages.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
+import { createInputImage } from "./inputImage.ts";
+import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
-export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPicturesOptions, "limit"> {
-  /** Pictures at most. Default 2000. */
+export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
+  /** Images at most. Default 2000. */
   readonly limit?: number;
   /** Whose outputs are the features. Default: the last hidden layer's. */
   readonly layer?: string;
   /** Default: t-SNE. */
   readonly method?: MapMethod;
-  /** Of t-SNE: about so many neighbours of each picture count. Default 30. */
+  /** Of t-SNE: about so many neighbours of each image count. Default 30. */
   readonly perplexity?: number;
-  /** Whether the pictures themselves are drawn too, as `picturesSvg`. */
+  /** Whether the images themselves are drawn too, as `picturesSvg`. */
   readonly withPictures?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
   /** Of the principal components: their number is not known before, only the most that there can be. */
@@ -31,9 +34,9 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapPict
   readonly onIteration?: (iterations: number, of: number) => void;
 }
 
-/** A picture at its place. */
+/** An image at its place. */
 export interface MapPoint {
-  /** Its position in the split; of a folder, among the pictures that could be read. */
+  /** Its position in the split; of a folder, among the images that could be read. */
   readonly index: number;
   readonly file?: string;
   /** Where it is known. */
@@ -56,19 +59,19 @@ export interface PictureMap {
 }
 
 /** A map with its drawings. */
-type DrawnPictures = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
+type MapFigure = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
 
 const BATCH = 64;
 /** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
 const COMPONENTS = 50;
 
 /**
- * Computes what a layer makes of pictures, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
+ * Computes what a layer makes of images, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
  *
- * Throws as `openLayerOutputs` and `openMapPictures`; ConfigError for too few pictures; DataError for features that are all the same or not finite; the
+ * Throws as `openLayerOutputs` and `openMapImages`; ConfigError for too few images; DataError for features that are all the same or not finite; the
  * signal's reason if that is aborted.
  */
-export async function mapPictures(path: string, options: MapOptions = {}): Promise<DrawnPictures> {
+export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
   const { layer, limit = 2000 } = options;
   const opened = await openLayerOutputs(
     path,
@@ -76,18 +79,18 @@ export async function mapPictures(path: string, options: MapOptions = {}): Promi
     { ...options, batchSize: BATCH },
   );
   try {
-    const source = await openMapPictures(path, opened, { ...options, limit });
+    const source = await openMapImages(path, opened, { ...options, limit });
     return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
     opened.close();
   }
 }
 
-async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<DrawnPictures> {
+async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOptions): Promise<MapFigure> {
   const { method = "tsne", perplexity = 30, signal, onProgress, withPictures } = options;
   checkCount(source.length, method, perplexity);
   const { network, classNames, preprocessing } = opened.model;
-  const grid = withPictures ? createPictureGrid(preprocessing) : undefined;
+  const grid = withPictures ? createImageGrid(preprocessing) : undefined;
   const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
   const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
   checkCount(pictures.length, method, perplexity);
@@ -136,7 +139,7 @@ async function placesOf(
 }
 
 function pointOf(
-  { index, file, label, predicted }: SeenPicture,
+  { index, file, label, predicted }: SeenImage,
   classNames: readonly string[],
   { x, y }: Plane,
   i: number,
@@ -149,4 +152,76 @@ function pointOf(
     x: x[i] as number,
     y: y[i] as number,
   };
+}
+
+export interface ImageGrid {
+  /** Takes the next image, of which a small copy is kept. */
+  add(image: Image): void;
+  /** Draws them as SVG; the plane has a place for each, in order. */
+  draw(plane: Plane, title: string): Promise<string>;
+}
+
+/** Pixels of a cell's side. */
+const CELL = 36;
+/** Cells of a side of the grid: about one for each image, within these. */
+const [FEWEST, MOST] = [8, 44];
+
+/** Makes one for images as a network sees them. */
+function createImageGrid(preprocessing: Preprocessing): ImageGrid {
+  const seen = createInputImage(preprocessing);
+  const resize = createResizer("bilinear");
+  const pictures: Image[] = [];
+  return {
+    add(image) {
+      const picture = seen(image);
+      const scale = CELL / Math.max(picture.width, picture.height);
+      const size = { width: Math.round(picture.width * scale) || 1, height: Math.round(picture.height * scale) || 1 };
+      const data = new Uint8ClampedArray(size.width * size.height * picture.channels);
+      const whole = { left: 0, top: 0, ...size };
+      resize(picture, { left: 0, top: 0, width: picture.width, height: picture.height }, size, whole, data);
+      pictures.push({ ...size, channels: picture.channels, data: new Uint8Array(data.buffer) });
+    },
+    draw(plane, title) {
+      const side = Math.min(Math.max(Math.ceil(Math.sqrt(pictures.length)), FEWEST), MOST);
+      const chosen = nearestToCentres(plane, side);
+      const image = laidOut(pictures, chosen, side);
+      const heading = `${chosen.size.toLocaleString("en")} of them: in each cell the one nearest to its centre`;
+      return drawImageRows({ title, rows: [{ heading, pictures: [{ image }] }] });
+    },
+  };
+}
+
+/** By cell, rows from the top: the number of the place nearest to its centre among those in it. Both axes have one scale. */
+export function nearestToCentres({ x, y }: Plane, side: number): ReadonlyMap<number, number> {
+  const [left, right, low, high] = [x.reduce(min), x.reduce(max), y.reduce(min), y.reduce(max)];
+  const extent = Math.max(right - left, high - low) || 1;
+  const nearest = new Map<number, { readonly i: number; readonly distance: number }>();
+  for (let i = 0; i < x.length; i++) {
+    const across = (0.5 + ((x[i] as number) - (left + right) / 2) / extent) * side;
+    const down = (0.5 - ((y[i] as number) - (low + high) / 2) / extent) * side;
+    const [column, row] = [Math.min(Math.floor(across), side - 1), Math.min(Math.floor(down), side - 1)];
+    const distance = Math.hypot(across - column - 0.5, down - row - 0.5);
+    const cell = row * side + column;
+    if (distance < (nearest.get(cell)?.distance ?? Number.POSITIVE_INFINITY)) nearest.set(cell, { i, distance });
+  }
+  return new Map([...nearest].map(([cell, { i }]) => [cell, i]));
+}
+
+const min = (a: number, b: number) => Math.min(a, b);
+const max = (a: number, b: number) => Math.max(a, b);
+
+function laidOut(pictures: readonly Image[], chosen: ReadonlyMap<number, number>, side: number): Image {
+  const channels = pictures[0]?.channels ?? 1;
+  const width = side * CELL;
+  const data = new Uint8Array(width * width * channels).fill(255);
+  for (const [cell, i] of chosen) {
+    const picture = pictures[i] as Image;
+    const left = (cell % side) * CELL + Math.floor((CELL - picture.width) / 2);
+    const top = Math.floor(cell / side) * CELL + Math.floor((CELL - picture.height) / 2);
+    for (let row = 0; row < picture.height; row++) {
+      const length = picture.width * channels;
+      data.set(picture.data.subarray(row * length, (row + 1) * length), ((top + row) * width + left) * channels);
+    }
+  }
+  return { width, height: width, channels, data };
 }

@@ -1,18 +1,19 @@
-/** The pictures that a map is of: what a run holds out, or those of a folder. */
+/** Images of a map, and the features computed for them. */
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
-import { DataError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { loadEvaluationData } from "../model/evaluationData.ts";
 import type { LayerOutputs } from "../model/layerOutputs.ts";
 import { findPictures, preparedBatches } from "../model/predictFiles.ts";
+import type { PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 
-/** Where pictures are looked for, and how many are taken. */
-export interface MapPicturesOptions {
+/** Where images are looked for, and how many are taken. */
+export interface MapImagesOptions {
   /** A folder. Default: what the run held out. */
   readonly folder?: string;
   readonly dataDir?: string;
@@ -22,9 +23,9 @@ export interface MapPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A picture of a map, before anything is computed of it. */
-export interface MapPicture {
-  /** Its position in the split; of a folder, among the pictures that could be read. */
+/** An image of a map, before anything is computed of it. */
+interface MapImage {
+  /** Its position in the split; of a folder, among the images that could be read. */
   readonly index: number;
   readonly file?: string;
   /** Number of its class, where that is known. */
@@ -33,19 +34,19 @@ export interface MapPicture {
   image(): Image;
 }
 
-/** Pictures, prepared in the network's input. */
+/** Images, prepared in the network's input. */
 export interface MapSource {
   /** At most so many. */
   readonly length: number;
   /** Where they are from, in words. */
   readonly name: string;
-  /** The pictures of each batch that is in the input. */
-  batches(): AsyncIterable<readonly MapPicture[]>;
+  /** The images of each batch that is in the input. */
+  batches(): AsyncIterable<readonly MapImage[]>;
   close(): void;
 }
 
-/** Finds them. Throws as `loadEvaluationData`, or DataError for a folder without pictures. */
-export function openMapPictures(path: string, opened: LayerOutputs, options: MapPicturesOptions): Promise<MapSource> {
+/** Finds them. Throws as `loadEvaluationData`, or DataError for a folder without images. */
+export function openMapImages(path: string, opened: LayerOutputs, options: MapImagesOptions): Promise<MapSource> {
   const { folder } = options;
   return folder === undefined ? heldOut(path, opened, options) : below(folder, opened, options);
 }
@@ -53,7 +54,7 @@ export function openMapPictures(path: string, opened: LayerOutputs, options: Map
 async function heldOut(
   path: string,
   { model, file, threads, input }: LayerOutputs,
-  { folder: _, ...options }: MapPicturesOptions,
+  { folder: _, ...options }: MapImagesOptions,
 ): Promise<MapSource> {
   const { split, close } = await loadEvaluationData(path, file, model, options);
   const { preprocessing, network } = model;
@@ -78,11 +79,11 @@ async function heldOut(
   };
 }
 
-/** The class of a picture is the folder that it lies in, if the model has a class of that name. */
+/** The class of an image is the folder that it lies in, if the model has a class of that name. */
 async function below(
   folder: string,
   { model, input }: LayerOutputs,
-  { limit, onMessage, signal }: MapPicturesOptions,
+  { limit, onMessage, signal }: MapImagesOptions,
 ): Promise<MapSource> {
   const isFolder = await stat(folder).then(
     (stats) => stats.isDirectory(),
@@ -112,4 +113,69 @@ async function below(
     },
     close() {},
   };
+}
+
+/** An image with its class and the one predicted. */
+export interface SeenImage extends Omit<MapImage, "image"> {
+  readonly predicted: number;
+}
+
+/** Images with a row of features for each. */
+export interface MapFeatures {
+  readonly pictures: readonly SeenImage[];
+  readonly length: number;
+  /** [images, length]. */
+  readonly values: Float32Array;
+}
+
+/** 2 GB. */
+const MOST_NUMBERS = 2 ** 29;
+
+/**
+ * Runs the network over the images; `onImage` is given each of them as it was decoded. The layers that were opened are the one looked at, and the last.
+ *
+ * Throws ConfigError if their features do not fit in 2 GB, DataError if one is not finite; the signal's reason if that is aborted.
+ */
+export async function computeFeatures(
+  opened: LayerOutputs,
+  source: MapSource,
+  onImage: (image: Image) => void,
+  { onProgress, signal }: { onProgress?: (images: number, of: number) => void; signal?: AbortSignal },
+): Promise<MapFeatures> {
+  const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
+  const length = sizeOf(outputShape);
+  if (source.length * length > MOST_NUMBERS) {
+    throw new ConfigError(
+      `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} pictures with ${length} each; ` +
+        "give fewer with --limit, or a layer further on",
+    );
+  }
+  const values = new Float32Array(source.length * length);
+  const pictures: SeenImage[] = [];
+  for await (const batch of source.batches()) {
+    if (batch.length > 0) {
+      const outputs = await opened.forward(opened.input, batch.length, { seed: 0, first: pictures.length });
+      const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
+      if (!features.every(Number.isFinite)) {
+        throw new DataError(
+          `layer "${layer.name}": expected finite features, got NaN or infinity; these weights have diverged`,
+        );
+      }
+      values.set(features, pictures.length * length);
+      const scores = outputs.at(-1) as Float32Array;
+      const classes = scores.length / batch.length;
+      for (const [row, { image, ...picture }] of batch.entries()) {
+        onImage(image());
+        pictures.push({ ...picture, predicted: indexOfLargest(scores.subarray(row * classes, (row + 1) * classes)) });
+      }
+    }
+    onProgress?.(pictures.length, source.length);
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+  }
+  return { pictures, length, values: values.subarray(0, pictures.length * length) };
+}
+
+function indexOfLargest(scores: Float32Array): number {
+  return scores.reduce((best, score, c) => (score > (scores[best] as number) ? c : best), 0);
 }

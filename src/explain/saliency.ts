@@ -1,12 +1,15 @@
-/** Which parts of a picture a prediction depends on: those that change it when they are hidden. */
+/** Which parts of an image a prediction depends on: those that change it when they are hidden. */
 import { ConfigError } from "../errors.ts";
 import { decodeImage } from "../image/files/decode.ts";
+import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type OpenModel, type OpenOptions, openModel } from "../model/openModel.ts";
+import { drawImageRows } from "../report/figures/imageRows.ts";
+import { zoom } from "../report/figures/tiles.ts";
+import { formatPercent } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
 import { softmax } from "../training/evaluation/metrics.ts";
-import { createInputPicture } from "./inputImage.ts";
-import { drawSaliency } from "./saliencyImage.ts";
+import { createInputImage } from "./inputImage.ts";
 
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
   /** The class asked about. Default: the predicted one. */
@@ -38,7 +41,7 @@ interface Square {
 const BATCH = 32;
 
 /**
- * Hides a square of the picture behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
+ * Hides a square of the image behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
  *
  * Throws as `openClassifier`; DataError for a file that is no image; ConfigError for a class that there is not, a square larger than the input, or a
  * stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional networks”, §4.2.
@@ -74,7 +77,7 @@ export async function measureSaliency(
     const drop = Math.max(...dropped);
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
-    const seen = createInputPicture(preprocessing)(picture);
+    const seen = createInputImage(preprocessing)(picture);
     return { ...made, svg: await drawSaliency(network.name, imageFile, seen, made) };
   } finally {
     opened.close();
@@ -90,7 +93,7 @@ async function probabilitiesHidden(
   index: number,
   onProgress: SaliencyOptions["onProgress"],
 ): Promise<readonly number[]> {
-  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the picture.
+  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the image.
   const together = opened.isRandom ? 1 : BATCH;
   const found: number[] = [];
   for (let first = 0; first < squares.length; first += together) {
@@ -157,4 +160,64 @@ function spread(
     }
   });
   return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
+}
+
+/** What is drawn of a measurement. */
+interface ShownSaliency {
+  readonly className: string;
+  readonly probability: number;
+  readonly window: number;
+  readonly most: { readonly drop: number };
+  readonly drops: readonly (readonly number[])[];
+}
+
+const SHOWN_SIDE = 448;
+/** Of Okabe and Ito's palette: what lowers the probability when hidden, and what raises it. */
+const needed = [213, 94, 0] as const;
+const disturbing = [0, 114, 178] as const;
+
+/** The image as the network gets it, where hiding changes the probability, and both over one another. */
+async function drawSaliency(network: string, file: string, seen: Image, made: ShownSaliency): Promise<string> {
+  const { className, probability, window, most, drops } = made;
+  const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
+  const greatest = Math.max(...drops.map((row) => Math.max(...row.map(Math.abs)))) || 1;
+  const blended = (picture: number) => zoom(heat(seen, drops, greatest, picture), factor);
+  const lines = [`orange: hiding it lowers the probability`, `blue: hiding it raises it`];
+  return drawImageRows({
+    title: `${network}: which parts of ${file} tell ${className}`,
+    rows: [
+      {
+        heading: `${formatPercent(probability)} with nothing hidden; ${window}×${window} hidden lowers it by at most ${(100 * most.drop).toFixed(1)} points`,
+        pictures: [
+          { image: zoom(inColour(seen), factor), lines: ["as the network gets it"] },
+          { image: blended(0), lines },
+          { image: blended(0.65), lines: ["both"] },
+        ],
+      },
+    ],
+  });
+}
+
+function inColour({ width, height, channels, data }: Image): Image {
+  if (channels === 3) return { width, height, channels, data };
+  return {
+    width,
+    height,
+    channels: 3,
+    data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[Math.floor(i / 3)] as number),
+  };
+}
+
+/** Colour where it matters, white elsewhere; with a share of the image's brightness. */
+function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, share: number): Image {
+  const { data, width, height } = inColour(seen);
+  const mixed = new Uint8ClampedArray(data.length);
+  for (let p = 0; p < width * height; p++) {
+    const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / greatest;
+    const hue = drop > 0 ? needed : disturbing;
+    const brightness = ((data[3 * p] as number) + (data[3 * p + 1] as number) + (data[3 * p + 2] as number)) / 3;
+    const ground = 255 * (1 - share) + brightness * share;
+    for (const [c, level] of hue.entries()) mixed[3 * p + c] = ground + Math.abs(drop) * (level - ground);
+  }
+  return { width, height, channels: 3, data: new Uint8Array(mixed.buffer) };
 }

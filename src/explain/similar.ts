@@ -1,6 +1,7 @@
-/** The pictures of a folder that a network finds most like others. */
+/** The images of a folder that a network finds most like others. */
 import { realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { Model } from "../checkpoint/metadata.ts";
 import { sortedByPath } from "../dataset/folder/codePoints.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
@@ -10,21 +11,24 @@ import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import type { PlacedLayer } from "../network/network.ts";
+import { drawImageRows, type ImageRows } from "../report/figures/imageRows.ts";
+import { zoom } from "../report/figures/tiles.ts";
+import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
-import { drawSimilar } from "./similarFigure.ts";
+import { createInputImage } from "./inputImage.ts";
 
 export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Pictures found for each. Default 6, as in the paper. */
+  /** Images found for each. Default 6, as in the paper. */
   readonly top?: number;
   /** Whose outputs are compared. Default: the last hidden layer's. */
   readonly layer?: string;
   readonly onProgress?: (images: number, of: number) => void;
-  /** Is told of each file that is no picture. */
+  /** Is told of each file that is no image. */
   readonly onBad?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A picture with its distance from the one asked for. */
+/** An image with its distance from the one asked for. */
 export interface Neighbour {
   readonly file: string;
   /** Euclidean, between the layer's outputs. */
@@ -34,7 +38,7 @@ export interface Neighbour {
 export interface SimilarPictures {
   readonly layer: string;
   readonly features: number;
-  /** Pictures compared with. */
+  /** Images compared with. */
   readonly pictures: number;
   readonly bad: number;
   readonly queries: readonly { readonly query: string; readonly nearest: readonly Neighbour[] }[];
@@ -43,10 +47,10 @@ export interface SimilarPictures {
 const BATCH = 32;
 
 /**
- * Finds the pictures below a folder whose features have the smallest Euclidean distance from those of each query, the nearest first; equal ones by name.
+ * Finds the images below a folder whose features have the smallest Euclidean distance from those of each query, the nearest first; equal ones by name.
  * A query that lies in the folder does not find itself. Undefined if the signal was aborted.
  *
- * Throws as `openClassifier`; DataError for a query that is no image, or a folder without pictures; ConfigError for a layer that there is not. Source:
+ * Throws as `openClassifier`; DataError for a query that is no image, or a folder without images; ConfigError for a layer that there is not. Source:
  * Krizhevsky et al. 2012, §6.1, figure 4.
  */
 export async function findSimilar(
@@ -120,7 +124,7 @@ async function createSearch(folder: string, queries: readonly string[], asked: r
 async function picturesBelow(folder: string): Promise<readonly string[]> {
   const root = resolve(folder);
   const pictures: FileEntry[] = [];
-  const search = { root, seen: new Set(await ancestorsOf(dirname(root))), odd: [] };
+  const search = { root, seen: new Set(await ancestorsOf(dirname(root))), skipped: [] };
   await searchFolder(search, "", pictures);
   if (pictures.length === 0)
     throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
@@ -133,7 +137,7 @@ interface Features {
   readonly values: Float32Array;
 }
 
-/** Makes the function that reads pictures and gives their features; pictures that cannot be read are told to `onBad`. */
+/** Makes the function that reads images and gives their features; images that cannot be read are told to `onBad`. */
 function createExtractor({ model, forward }: LayerOutputs) {
   const prepare = createPreprocessor(model.preprocessing);
   const imageSize = sizeOf(model.network.input);
@@ -181,4 +185,36 @@ function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
   if (before < 0) nearest.push(candidate);
   else nearest.splice(before, 0, candidate);
   nearest.length = Math.min(nearest.length, top);
+}
+
+/** What is drawn of a search. */
+interface ShownImages {
+  readonly layer: string;
+  readonly features: number;
+  readonly pictures: number;
+  readonly queries: readonly {
+    readonly query: string;
+    readonly nearest: readonly { readonly file: string; readonly distance: number }[];
+  }[];
+}
+
+const SHOWN_SIDE = 192;
+
+/** A row for each query: itself, then what was found. */
+async function drawSimilar({ network, preprocessing }: Model, folder: string, found: ShownImages): Promise<string> {
+  const seen = createInputImage(preprocessing);
+  const shown = async (file: string, line: string) => {
+    const picture = seen(await decodeImage(file));
+    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
+    const image = zoom(picture, factor);
+    return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
+  };
+  const rows: ImageRows["rows"][number][] = [];
+  for (const { query, nearest } of found.queries) {
+    const pictures = [await shown(query, "asked for")];
+    for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
+    rows.push({ heading: query, pictures });
+  }
+  const what = `nearest of ${found.pictures} pictures in ${folder} by the ${found.features} outputs of ${found.layer}`;
+  return drawImageRows({ title: `${network.name}: ${what}`, rows });
 }

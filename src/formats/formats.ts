@@ -1,10 +1,123 @@
-/** The list of file formats. */
+/** The file formats. The code that reads and writes a format is loaded on first use. */
+
+import { open } from "node:fs/promises";
+import type { Model } from "../checkpoint/metadata.ts";
+import { readingInto } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
-import { caffeFormat } from "./caffe/caffeFormat.ts";
-import type { ModelFormat } from "./format.ts";
-import { onnxFormat } from "./onnx/onnxFormat.ts";
-import { pytorchFormat } from "./pytorch/pytorchFormat.ts";
-import { safetensorsFormat } from "./safetensorsFormat.ts";
+import type { ModelFile, ModelFormat } from "./format.ts";
+import type { OnnxOptions } from "./onnx/describe.ts";
+
+/**
+ * Weights as other programs take them, by `safetensors.torch.load_file`. What this program adds (network, classes, preprocessing) stands in the metadata, so a
+ * file that it wrote needs nothing else to be read again.
+ */
+const safetensorsFormat: ModelFormat = {
+  name: "safetensors",
+  description: "weights and their description, f32; PyTorch reads it with the package safetensors",
+  endings: [".safetensors"],
+  async write(path, model, weights) {
+    const { encodeModel } = await import("../checkpoint/metadata.ts");
+    const { writeSafetensors } = await import("../checkpoint/safetensorsWriter.ts");
+    // Some programs of Python's want to be told whose tensors these are: PyTorch's.
+    await writeSafetensors(path, { format: "pt", ...encodeModel(model, 0) }, weights);
+  },
+  async read(path): Promise<ModelFile> {
+    const { decodeModel } = await import("../checkpoint/metadata.ts");
+    const { openSafetensors } = await import("../checkpoint/safetensorsReader.ts");
+    const reader = await openSafetensors(path);
+    try {
+      await reader.verify();
+      const isOwn = reader.header.metadata["formatVersion"] !== undefined;
+      const { tensors } = reader;
+      const weights = { tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
+      return { path, weights, ...(isOwn ? decodeModel(reader) : {}), close: () => reader.close() };
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
+  },
+};
+
+/** A state dict, as `torch.load(FILE, weights_only=True)` reads it; read from any checkpoint with one in it. */
+const pytorchFormat: ModelFormat = {
+  name: "pytorch",
+  description: "a state dict, f32, for torch.load and load_state_dict",
+  endings: [".pth", ".pt", ".bin"],
+  async write(path, _model, weights) {
+    const { writePytorch } = await import("./pytorch/writePytorch.ts");
+    await writePytorch(path, weights);
+  },
+  async read(path) {
+    const { openBytes } = await import("./containers/byteSource.ts");
+    const { readPytorch } = await import("./pytorch/readPytorch.ts");
+    const source = await openBytes(path);
+    try {
+      const { tensors, read } = await readPytorch(source);
+      return { path, weights: { tensors, read }, close: () => source.close() };
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  },
+};
+
+/**
+ * ONNX, for ONNX Runtime in any language and in the browser. What this program adds (network, classes, preprocessing) stands in the metadata.
+ */
+const onnxFormat: ModelFormat = {
+  name: "onnx",
+  description: "the network as a graph, opset 13, any number of images, logits; for ONNX Runtime",
+  endings: [".onnx"],
+  names: "layers",
+  flags: [
+    { name: "decompose-lrn", description: "onnx: LRN from other operators, for runtimes without it" },
+    { name: "probabilities", description: "onnx: end in softmax" },
+    { name: "pixels", description: "onnx: take 8-bit pixels [N, H, W, C] of the input's size, and scale them inside" },
+  ],
+  async write(path, model, weights, { flags, quantization }) {
+    const { writeOnnx } = await import("./onnx/writeOnnx.ts");
+    const file = writeOnnx(model.network, readingInto(weights), { ...optionsFor(model, flags), quantization });
+    const handle = await open(path, "w");
+    try {
+      for await (const chunk of file.chunks) await handle.writeFile(chunk);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  async f32Bytes(model, flags) {
+    const { writeOnnx } = await import("./onnx/writeOnnx.ts");
+    const unread = () => new Float32Array();
+    return writeOnnx(model.network, unread, optionsFor(model, flags)).byteLength;
+  },
+  async read(path) {
+    const { readOnnxFile } = await import("./onnx/readOnnx.ts");
+    const { importedFile } = await import("./importedModel.ts");
+    return importedFile(path, await readOnnxFile(path));
+  },
+};
+
+function optionsFor({ classNames, preprocessing }: Model, flags: ReadonlySet<string>): OnnxOptions {
+  return {
+    classNames,
+    preprocessing,
+    lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
+    output: flags.has("probabilities") ? "probabilities" : "logits",
+    pixels: flags.has("pixels") ? "nhwc" : undefined,
+  };
+}
+
+/** Caffe's trained networks, such as those of its model zoo: read only. Images are prepared as Caffe's own programs do it. */
+const caffeFormat: ModelFormat = {
+  name: "caffe",
+  description: "a .caffemodel of BVLC Caffe",
+  endings: [".caffemodel"],
+  async read(path) {
+    const { readCaffeFile } = await import("./caffe/readCaffe.ts");
+    const { importedFile } = await import("./importedModel.ts");
+    return importedFile(path, await readCaffeFile(path));
+  },
+};
 
 /** Every format: the one list. What reads and writes them is loaded when it is needed. */
 export const formats: readonly ModelFormat[] = [safetensorsFormat, pytorchFormat, onnxFormat, caffeFormat];

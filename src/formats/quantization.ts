@@ -35,7 +35,7 @@ export interface Calibration {
 export const IMAGES = "";
 
 /** How each layer is computed. */
-export function layersInEightBits(network: Network): readonly EightBits[] {
+export function int8Layers(network: Network): readonly EightBits[] {
   return place(network).map(({ layer, inputShape }) => inEightBits(layer, inputShape));
 }
 
@@ -50,7 +50,7 @@ function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Eigh
  * Throws ConfigError if no layer computes anything.
  */
 export function roundedPlaces(network: Network): readonly number[] {
-  const kinds = layersInEightBits(network);
+  const kinds = int8Layers(network);
   const last = kinds.findLastIndex((kind) => kind !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
   const computed = Array.from({ length: last }, (_, i) => i).filter((i) => kinds[i] !== "kept");

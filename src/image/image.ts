@@ -1,28 +1,38 @@
-/** A picture: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
+/** Images of 8 bits a channel, parts of them, and the luma of a pixel. */
+
+/** An image: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
 export interface Image extends PixelSize {
   /** 1: grey. 3: red, green, blue. */
   readonly channels: 1 | 3;
   readonly data: Uint8Array;
 }
 
-/** Extent of a picture in pixels. */
+/** Extent of an image in pixels. */
 export interface PixelSize {
   readonly width: number;
   readonly height: number;
 }
 
-/** A part of a picture, in its pixels. */
+/** A part of an image, in its pixels. */
 export interface Rectangle extends PixelSize {
   readonly left: number;
   readonly top: number;
 }
 
-/** All of a picture. */
+/** All of an image. */
 export function wholeOf({ width, height }: PixelSize): Rectangle {
   return { left: 0, top: 0, width, height };
 }
 
-/** Whether two have the same width and height. */
+/** True if both have the same width and height. */
 export function isSameSize(a: PixelSize, b: PixelSize): boolean {
   return a.width === b.width && a.height === b.height;
+}
+
+/** Shares of red, green and blue. Source: ITU-R BT.601. */
+export const lumaWeights = [0.299, 0.587, 0.114] as const;
+
+/** Luma of 8-bit levels: `lumaWeights` in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */
+export function lumaOf(red: number, green: number, blue: number): number {
+  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }

@@ -28,12 +28,12 @@ export interface EvaluateRunOptions extends EvaluationDataOptions {
   /** Of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
   /**
-   * The mean of ten views of each picture: the four corners and the centre of what its fit keeps, and their reflections. ConfigError where the fit
+   * The mean of ten views of each image: the four corners and the centre of what its fit keeps, and their reflections. ConfigError where the fit
    * keeps no more than the input. Source: Krizhevsky et al. 2012, §4.1.
    */
   readonly tenCrop?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
-  /** Is told what became of each picture, in order. */
+  /** Is told what became of each image, in order. */
   readonly onPrediction?: (prediction: Prediction) => void;
 }
 

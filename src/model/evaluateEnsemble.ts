@@ -24,10 +24,10 @@ export interface EnsembleEvaluation extends Evaluation {
 }
 
 /**
- * Averages the softmax of several runs (their best weights) or weights files over the same pictures, each prepared by its run's own
- * preprocessing. All networks are in memory together; what else it takes does not grow with the pictures. Undefined if it was aborted.
+ * Averages the softmax of several runs (their best weights) or weights files over the same images, each prepared by its run's own
+ * preprocessing. All networks are in memory together; what else it takes does not grow with the images. Undefined if it was aborted.
  *
- * Throws ConfigError if they have not the same classes, or their pictures are not the same, or a fit has no ten views where they are asked for.
+ * Throws ConfigError if they have not the same classes, or their images are not the same, or a fit has no ten views where they are asked for.
  */
 export async function evaluateEnsemble(
   paths: readonly string[],

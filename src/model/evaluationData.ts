@@ -11,14 +11,14 @@ import type { SplitName } from "../settings/splitNames.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {
-  /** A name or a folder of pictures. Default: the data set that the run was trained on. */
+  /** A name or a folder of images. Default: the data set that the run was trained on. */
   readonly dataset?: string;
   readonly dataDir?: string;
   /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
   readonly split?: SplitName;
   /** The first so many images only; of a folder, some of each class. */
   readonly limit?: number;
-  /** Share of the pictures that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
+  /** Share of the images that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
   readonly maxBad?: number;
   /** Whether a folder without parts is divided as for training, where it is not the run's own. Default false: all of it is for testing. */
   readonly divided?: boolean;
@@ -27,7 +27,7 @@ export interface EvaluationDataOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Pictures with the model's own labels. */
+/** Images with the model's own labels. */
 export interface EvaluationData {
   /** Of the data set, or its folder. */
   readonly name: string;
@@ -36,7 +36,7 @@ export interface EvaluationData {
 }
 
 /**
- * Loads the pictures to evaluate a model on, from a run directory or of a weights file. Classes are matched by name.
+ * Loads the images to evaluate a model on, from a run directory or of a weights file. Classes are matched by name.
  *
  * Throws ConfigError if the data set is not known, has no such part, or has a class that the model lacks.
  */
@@ -83,7 +83,7 @@ async function openDataset(
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
-    // The pictures that were held out are known by the run's share and seed.
+    // The images that were held out are known by the run's share and seed.
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
@@ -99,14 +99,14 @@ async function openDataset(
   return loaded;
 }
 
-/** Whether a path leads to the folder of the run's pictures, through whichever links. */
+/** Whether a path leads to the folder of the run's images, through whichever links. */
 async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
   const real = (folder: string) => realpath(folder).catch(() => undefined);
   const [given, own] = await Promise.all([real(path), real(run.dataset.source)]);
   return given !== undefined && given === own;
 }
 
-/** What people should know of pictures some of which may have been trained on; undefined if there is no such doubt. */
+/** What people should know of images some of which may have been trained on; undefined if there is no such doubt. */
 function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
   if (listed === undefined) return undefined;
   if (!run) {

@@ -17,9 +17,7 @@ export async function findNetworkOrRun(
   name: string,
   { inputSize, classes }: { readonly inputSize?: number; readonly classes?: number } = {},
 ): Promise<Network> {
-  const network = isTrained(name)
-    ? (await loadModel(await resolveModelFile(name))).network
-    : await loadNetwork(name);
+  const network = isTrained(name) ? (await loadModel(await resolveModelFile(name))).network : await loadNetwork(name);
   const [channels] = network.input;
   const sized = inputSize === undefined ? network : withInput(network, [channels, inputSize, inputSize]);
   return classes === undefined ? sized : withClasses(sized, classes);

@@ -1,4 +1,4 @@
-/** Predictions, and features, of any number of picture files. */
+/** Predictions, and features, of any number of image files. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
@@ -6,9 +6,9 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { searchFolder } from "../dataset/folder/folderSearch.ts";
-import { type OddEntry, oddNotes } from "../dataset/folder/skippedFile.ts";
+import { type SkippedFile, skippedNotes } from "../dataset/folder/skippedFile.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
-import { type StreamedPicture, streamPictures } from "../dataset/pack/imageStream.ts";
+import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.ts";
 import { DataError } from "../errors.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import type { PlacedLayer } from "../network/network.ts";
@@ -31,7 +31,7 @@ export type FilePrediction =
   | { readonly file: string; readonly classes: readonly ClassScore[] }
   | { readonly file: string; readonly error: string };
 
-/** The files that paths stand for: files themselves, of folders all pictures in them and below, in order. Throws DataError for a folder without any. */
+/** The files that paths stand for: files themselves, of folders all images in them and below, in order. Throws DataError for a folder without any. */
 export async function findPictures(
   paths: readonly string[],
   onMessage?: (message: string) => void,
@@ -47,10 +47,10 @@ export async function findPictures(
       jobs.push({ path });
       continue;
     }
-    const odd: OddEntry[] = [];
+    const skipped: SkippedFile[] = [];
     const found: FileEntry[] = [];
-    await searchFolder({ root: path, seen: new Set(), odd }, "", found);
-    for (const note of oddNotes(odd)) onMessage?.(`${path}: ${note}`);
+    await searchFolder({ root: path, seen: new Set(), skipped }, "", found);
+    for (const note of skippedNotes(skipped)) onMessage?.(`${path}: ${note}`);
     if (found.length === 0) throw new DataError(`${path}: expected pictures in it or in folders below, found none`);
     for (const file of found) jobs.push({ path: join(path, file.path), bytes: file.bytes });
   }
@@ -59,7 +59,7 @@ export async function findPictures(
 
 /**
  * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
- * that is no picture does not keep the others from being classified.
+ * that is no image does not keep the others from being classified.
  *
  * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
  */
@@ -69,7 +69,7 @@ export async function* predictFiles(
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
   const model = await loadModel(await resolveModelFile(path));
-  // Answers that are draws follow from the picture alone, see `predictRows`.
+  // Answers that are draws follow from the image alone, see `predictRows`.
   const batchSize = drawsAnswers(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openModel(path, { ...options, batchSize });
   try {
@@ -88,7 +88,7 @@ export async function* predictFiles(
 
 /** What became of files whose features were written. */
 export interface WrittenFeatures {
-  /** Shape of one picture's. */
+  /** Shape of one image's. */
   readonly shape: readonly number[];
   readonly written: number;
   readonly failed: number;
@@ -149,12 +149,12 @@ export async function writeFeatures(
 const BATCH_SIZE = 128;
 
 interface PreparedBatch {
-  readonly pictures: readonly StreamedPicture[];
-  /** Pictures in the input, in order: those that could be read and prepared. */
+  readonly pictures: readonly StreamedImage[];
+  /** Images in the input, in order: those that could be read and prepared. */
   readonly count: number;
 }
 
-/** Pictures decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
+/** Images decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
 export async function* preparedBatches(
   { preprocessing, network }: Model,
   input: Float32Array,
@@ -164,14 +164,14 @@ export async function* preparedBatches(
   const prepare = createPreprocessor(preprocessing);
   const length = sizeOf(network.input);
   let done = 0;
-  for await (const decoded of streamPictures(files, {
+  for await (const decoded of streamImages(files, {
     fitting: preprocessing,
     atATime: input.length / length,
     threads: decodingThreads,
     signal,
   })) {
     let count = 0;
-    const pictures = decoded.map((picture): StreamedPicture => {
+    const pictures = decoded.map((picture): StreamedImage => {
       if ("error" in picture) return picture;
       try {
         prepare(picture.image, input, count * length);

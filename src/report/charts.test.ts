@@ -3,11 +3,9 @@ import { test } from "node:test";
 import sharp from "sharp";
 import { countCalibration } from "../training/evaluation/calibration.ts";
 import { countConfusion } from "../training/evaluation/confusion.ts";
-import { drawCalibration } from "./charts/calibrationChart.ts";
-import { drawClasses } from "./charts/classChart.ts";
-import { drawConfusion } from "./charts/confusionChart.ts";
+import { drawCalibration, drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
 import { drawPace } from "./charts/paceChart.ts";
-import { toPng } from "./pictures/png.ts";
+import { toPng } from "./figures/png.ts";
 
 /** Texts of an SVG, in its order. */
 function textsOf(svg: string): readonly string[] {

@@ -1,7 +1,7 @@
 /** Predictions as comma-separated values. Source: RFC 4180. */
 import type { Prediction } from "../training/evaluation/metrics.ts";
 
-/** The first line. `file` is empty where pictures have none of their own. */
+/** The first line. `file` is empty where images have none of their own. */
 export const predictionHeadings = ["index", "file", "class", "predicted", "probability", "class_probability"] as const;
 
 export function predictionRow(prediction: Prediction): readonly string[] {

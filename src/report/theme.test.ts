@@ -7,10 +7,11 @@ import { countConfusion } from "../training/evaluation/confusion.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { comparedMeasures, drawComparison } from "./charts/comparisonChart.ts";
 import { drawCurves } from "./charts/curves.ts";
+import { evaluationCharts } from "./charts/evaluationCharts.ts";
+import { logCharts } from "./charts/paceChart.ts";
 import { drawRateFigure } from "./charts/rateFigure.ts";
-import { evaluationCharts, logCharts } from "./charts/runCharts.ts";
 import { drawSweepFigure } from "./charts/sweepFigure.ts";
-import { drawNetwork } from "./pictures/drawing.ts";
+import { drawNetwork } from "./figures/drawing.ts";
 import { colours, inPage, type Palette, palettes, strongCell, themes, themeVariables } from "./theme.ts";
 
 const hues = ["blue", "orange", "green", "purple", "petrol", "ochre"] as const satisfies readonly (keyof Palette)[];

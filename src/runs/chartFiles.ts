@@ -1,9 +1,12 @@
-/** Charts as files. */
+/** Charts as files: those of an evaluation, and a comparison with its page. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileDurably } from "../checkpoint/durable.ts";
-import { evaluationCharts } from "../report/charts/runCharts.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { explainingWrites, writeFileDurably } from "../checkpoint/durable.ts";
+import { comparedMeasures, drawComparison } from "../report/charts/comparisonChart.ts";
+import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
+import { toPng } from "../report/figures/png.ts";
+import { renderComparison } from "../report/pages/comparisonPage.ts";
+import type { Comparison } from "../report/tables/comparison.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 
 /** Writes a chart into a directory, as `name.svg` and `name.png`. */
@@ -19,4 +22,21 @@ export async function writeChart(
 export async function writeEvaluationCharts(directory: string, evaluation: Evaluation, title: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const chart of await evaluationCharts(evaluation, title)) await writeChart(directory, chart);
+}
+
+/**
+ * Writes a comparison into a folder, which is made if there is none: compare.html, and each of its charts as SVG and PNG. Returns the
+ * path of the page. Throws CheckpointError if they cannot be written.
+ */
+export async function writeComparison(folder: string, comparison: Comparison): Promise<string> {
+  await explainingWrites(folder, () => mkdir(folder, { recursive: true }));
+  const charts = [];
+  for (const [name, measure] of Object.entries(comparedMeasures)) {
+    const svg = await drawComparison(comparison.runs, measure);
+    await writeChart(folder, { name: `compare-${name}`, svg });
+    charts.push({ heading: measure.title, description: "Against epoch, a line for each run.", svg });
+  }
+  const page = join(folder, "compare.html");
+  await writeFileDurably(page, renderComparison(comparison, charts));
+  return page;
 }

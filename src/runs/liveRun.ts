@@ -4,10 +4,11 @@ import { basename, join } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { directoryHolder } from "../directoryLock.ts";
-import { findFirstKernels, readKernels } from "../explain/firstKernels.ts";
+import { findFirstKernels, readKernels } from "../explain/filterFigure.ts";
 import { encodePng } from "../image/files/decode.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { drawPace } from "../report/charts/paceChart.ts";
+import { tile } from "../report/figures/tiles.ts";
 import { percent } from "../report/pages/htmlParts.ts";
 import {
   type LiveData,
@@ -16,7 +17,6 @@ import {
   livePieces,
   renderLivePage,
 } from "../report/pages/livePage.ts";
-import { tile } from "../report/pictures/tiles.ts";
 import { figuresOf, readRun, type StoredRun } from "./runState.ts";
 
 /** What is shown at some moment, and what it is called. */

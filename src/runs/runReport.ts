@@ -3,28 +3,30 @@ import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Dataset } from "../dataset/dataset.ts";
+import { type Dataset, validationSplit } from "../dataset/dataset.ts";
+import { batches } from "../dataset/prepare/batches.ts";
+import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
-import { describeKernels, drawKernels } from "../explain/filterFigure.ts";
-import { findFirstKernels, kernelPictures } from "../explain/firstKernels.ts";
+import { describeKernels, drawKernels, findFirstKernels, kernelImages } from "../explain/filterFigure.ts";
+import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { drawCurves } from "../report/charts/curves.ts";
-import { evaluationCharts, logCharts } from "../report/charts/runCharts.ts";
-import { type ReportSection, renderReport } from "../report/pages/html.ts";
+import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
+import { logCharts } from "../report/charts/paceChart.ts";
+import { drawNetwork } from "../report/figures/drawing.ts";
+import { toPng } from "../report/figures/png.ts";
+import { drawGallery, type ReportGallery, type ReportPrediction, shareRight } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
-import { drawNetwork } from "../report/pictures/drawing.ts";
-import { drawGallery } from "../report/pictures/gallerySheet.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
 import { describeClassWeights } from "../training/objective/classWeights.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
-import { galleriesOf } from "./reportImages.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
   return `${network.name} on ${basename(dataset.name)}`;
@@ -95,7 +97,7 @@ export async function writeReport(run: RunReport): Promise<void> {
   await writeFileDurably(reportFile(directory), page);
 }
 
-/** The kernels that see the picture; undefined where there are none that can be seen. */
+/** The kernels that see the image; undefined where there are none that can be seen. */
 async function filterChart({ config: { network }, weights }: RunReport): Promise<ReportChart | undefined> {
   const first = findFirstKernels(network);
   if (!first) return undefined;
@@ -103,7 +105,7 @@ async function filterChart({ config: { network }, weights }: RunReport): Promise
   return {
     heading: "The first layer's filters",
     description: `${describeKernels(first)}.`,
-    svg: await drawKernels(network, first, kernelPictures(first, values)),
+    svg: await drawKernels(network, first, kernelImages(first, values)),
   };
 }
 
@@ -180,4 +182,82 @@ function configurationOf({
     },
   ];
   return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
+}
+
+/** Test images that a report shows. */
+const SHOWN_IMAGES = 24;
+
+/** Where the images are, and what says what they show. */
+export interface GallerySource {
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly program: Program;
+}
+
+/** The galleries of a report that have images, each as it is called and said. */
+async function galleriesOf(
+  source: GallerySource,
+  evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions"> | undefined,
+): Promise<readonly ReportGallery[]> {
+  const some = await shownPredictions(source);
+  const galleries: readonly ReportGallery[] = [
+    {
+      name: "mistakes",
+      heading: "The worst mistakes",
+      description: "Their own class was given the least probability.",
+      predictions: await shownImages(source, evaluation?.worstMistakes),
+    },
+    {
+      name: "best",
+      heading: "The best predictions",
+      description: "Right, with the highest probability.",
+      predictions: await shownImages(source, evaluation?.bestPredictions),
+    },
+    { name: "images", heading: "Some test images", description: shareRight(some), predictions: some },
+  ];
+  return galleries.filter(({ predictions }) => predictions.length > 0);
+}
+
+/** Test images of predictions that an evaluation kept. */
+async function shownImages(
+  { dataset }: GallerySource,
+  predictions: readonly Prediction[] = [],
+): Promise<readonly ReportPrediction[]> {
+  const split = validationSplit(dataset);
+  const shown: ReportPrediction[] = [];
+  for (const { index, className, predicted, probability } of predictions) {
+    const png = await encodePng(split.image(index));
+    shown.push({ png, trueClass: className, predictedClass: predicted, probability });
+  }
+  return shown;
+}
+
+/** What the network says of test images from all over the set: where they lie class by class, of every class. */
+async function shownPredictions({ config, dataset, program }: GallerySource): Promise<readonly ReportPrediction[]> {
+  const { preprocessing, recipe } = config;
+  const { classNames } = config.dataset;
+  const split = validationSplit(dataset);
+  const count = Math.min(SHOWN_IMAGES, split.length);
+  const order = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * split.length) / count));
+  const shown: ReportPrediction[] = [];
+  const { batchSize, input } = program;
+  const preparation = createPreparation({ preprocessing });
+  for await (const batch of batches({ split, preparation, batchSize, order, into: input })) {
+    const draws = { seed: recipe.seed, first: shown.length };
+    const logits = await program.forward(batch.images, batch.count, draws);
+    const classes = sizeOf(program.outputShape);
+    for (let row = 0; row < batch.count; row++) {
+      const index = batch.indices[row] as number;
+      const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
+      const probability = Math.max(...probabilities);
+      const nameOf = (label: number) => classNames[label] ?? String(label);
+      shown.push({
+        png: await encodePng(split.image(index)),
+        trueClass: nameOf(split.label(index)),
+        predictedClass: nameOf(probabilities.indexOf(probability)),
+        probability,
+      });
+    }
+  }
+  return shown;
 }

@@ -7,9 +7,8 @@ import { loadModel } from "../checkpoint/model.ts";
 import { type LogEntry, readLog } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
-import type { ImportedRun, RunFigures, RunState } from "../report/tables/runFigures.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
-import { readRunConfig } from "../settings/runConfig.ts";
+import type { ImportedRun, RunFigures, RunState } from "../report/tables/runTable.ts";
+import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
 import { reportFile } from "./runReport.ts";
 

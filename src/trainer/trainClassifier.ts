@@ -1,10 +1,9 @@
 /** Trains a classifier in a run directory. */
 import { mkdir } from "node:fs/promises";
-import { loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
+import { checkFreeSpace, loadCheckpoint, restoreCheckpoint } from "../checkpoint/checkpoint.ts";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
-import { checkFreeSpace } from "../checkpoint/freeSpace.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";

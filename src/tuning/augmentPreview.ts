@@ -5,8 +5,8 @@ import { createRandomChanges } from "../image/augment/randomChanges.ts";
 import { decodeImage, encodePng } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
-import { type ContactSheet, drawContactSheet, type SheetPicture } from "../report/pictures/contactSheet.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { type ContactSheet, drawContactSheet, type SheetImage } from "../report/figures/imageRows.ts";
+import { toPng } from "../report/figures/png.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
 import { prepareInput } from "../trainer/runInput.ts";
@@ -91,7 +91,7 @@ function copyOf({ data, ...image }: Image): Image {
   return { ...image, data: data.slice() };
 }
 
-async function pictureOf(image: Image): Promise<SheetPicture> {
+async function pictureOf(image: Image): Promise<SheetImage> {
   const { width, height } = image;
   return { png: await encodePng(image), width, height };
 }
@@ -100,7 +100,7 @@ async function pictureOf(image: Image): Promise<SheetPicture> {
 function preparedPicture(
   { size: [height, width], channels, mean, deviation }: Preprocessing,
   prepare: (input: Float32Array) => void,
-): Promise<SheetPicture> {
+): Promise<SheetImage> {
   const plane = width * height;
   const input = new Float32Array(channels * plane);
   prepare(input);

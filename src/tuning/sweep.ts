@@ -8,7 +8,7 @@ import { openRun } from "../checkpoint/runDirectory.ts";
 import { readLog } from "../checkpoint/runLog.ts";
 import { AlexNetError, CheckpointError, ConfigError, codeOf, DivergenceError, messageOf } from "../errors.ts";
 import { drawSweepFigure } from "../report/charts/sweepFigure.ts";
-import { toPng } from "../report/pictures/png.ts";
+import { toPng } from "../report/figures/png.ts";
 import { storedPlan } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
 import { type TrainCall, trainRun } from "../trainer/trainClassifier.ts";

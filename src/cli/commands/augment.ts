@@ -26,10 +26,10 @@ export const augment: CommandSpec = {
     ["alexnet augment cifar10 --fit native --images 4"],
   ],
   notes: `
-The sheet shows each image unchanged, as evaluation sees it, and as training sees
-it in several epochs. It is drawn from up to 500 training images; training on a
-larger folder draws other random changes of the same kind. Writes only the sheet,
-plus decoded images to the cache.`,
+The sheet shows each image unchanged, as evaluation sees it, and as training
+sees it in several epochs. It is drawn from up to 500 training images; training
+on a larger folder draws other random changes of the same kind. Writes only the
+sheet, plus decoded images to the cache.`,
   run: previewAugmented,
 };
 

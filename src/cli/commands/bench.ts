@@ -6,7 +6,7 @@ import type { Precision } from "../../engine/engine.ts";
 import { AlexNetError } from "../../errors.ts";
 import { networks } from "../../network/alexnet.ts";
 import { formatDuration } from "../../report/numbers.ts";
-import type { BenchmarkReport } from "../../report/tables/benchmarkFigures.ts";
+import type { BenchmarkReport } from "../../report/tables/benchmarkReport.ts";
 import type { RecipeOverrides } from "../../settings/settings.ts";
 import { jsonOption, positiveInteger } from "../options.ts";
 import { print, printJson } from "../output.ts";
@@ -76,7 +76,7 @@ async function measure(flags: BenchFlags): Promise<void> {
   if (!report) return;
   if (flags.json) printJson(report);
   else {
-    const { formatBenchmark } = await import("../../report/tables/benchmarkTable.ts");
+    const { formatBenchmark } = await import("../../report/tables/benchmarkReport.ts");
     print(formatBenchmark(report));
   }
 }

@@ -12,8 +12,8 @@ export const check: CommandSpec = {
   examples: [["alexnet check photos", "every problem of an image folder"], ["alexnet check photos --json"]],
   notes: `
 The folder contains a folder per class, directly or in its folders train, val
-and test. Reads and decodes every image; writes nothing. Exit code 1 if a problem
-affects training.`,
+and test. Reads and decodes every image; writes nothing. Exit code 1 if a
+problem affects training.`,
   run: checkImages,
 };
 

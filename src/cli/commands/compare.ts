@@ -29,10 +29,10 @@ async function comparePaths(runs: readonly string[], { output, json }: CompareFl
   const comparison = await compareRuns(runs);
   if (json) printJson({ ...comparison, runs: comparison.runs.map(({ log: _log, ...run }) => run) });
   else {
-    const { formatComparison } = await import("../../report/tables/comparisonTable.ts");
+    const { formatComparison } = await import("../../report/tables/comparison.ts");
     print(formatComparison(comparison));
   }
   if (output === undefined) return;
-  const { writeComparison } = await import("../../runs/comparisonFiles.ts");
+  const { writeComparison } = await import("../../runs/chartFiles.ts");
   printError(`wrote ${await writeComparison(output, comparison)}`);
 }

@@ -34,7 +34,7 @@ async function drawToFile(name: string, { output, theme, ...sizes }: DrawFlags):
   requireEnding(output, [".svg", ".png"]);
   const { findNetworkOrRun } = await import("../../model/networkOrRun.ts");
   const network = await findNetworkOrRun(name, sizes);
-  const { drawNetwork } = await import("../../report/pictures/drawing.ts");
+  const { drawNetwork } = await import("../../report/figures/drawing.ts");
   await writeFigure(output, drawNetwork(network, theme));
   print(output);
 }

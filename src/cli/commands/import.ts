@@ -72,7 +72,7 @@ async function importFile(file: string, { run, json, ...options }: ImportFlags):
       const { network, classNames, preprocessing } = model;
       if (json) printJson({ file, format, weights, network: network.name, classNames, preprocessing, assumptions });
       else print(`${file}: ${format}, ${network.name}, ${classNames.length} classes\n${weights}`);
-      for (const assumption of assumptions) printError(`Not said, so taken: ${assumption}`);
+      for (const assumption of assumptions) printError(`Assumed: ${assumption}`);
     },
   );
 }

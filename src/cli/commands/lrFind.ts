@@ -38,7 +38,7 @@ interface LrFindFlags extends Omit<RateFinderOptions, "dataset" | "signal" | "ob
 async function findRate(dataset: string | undefined, { output, json, ...flags }: LrFindFlags): Promise<void> {
   if (output !== undefined) requireEnding(output, [".png", ".svg"]);
   const { findLearningRate } = await import("../../tuning/learningRateFinder.ts");
-  const { formatLearningRate } = await import("../../report/charts/rateCurve.ts");
+  const { formatLearningRate } = await import("../../report/tables/rateChart.ts");
   const { formatLoss } = await import("../../report/numbers.ts");
   const { showingData } = await import("../trainProgress.ts");
   const [sweeping, packing, downloading] = [progressLine("sweep"), imageProgress("pack"), progressLine("download")];

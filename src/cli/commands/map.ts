@@ -100,8 +100,8 @@ async function drawMap(run: string, folder: string | undefined, flags: MapFlags)
 function describe({ points, features, layer, method, explainedVariance, divergence }: PictureMap): string {
   // The components that the coordinates are computed from.
   const used = method === "pca" ? explainedVariance.slice(0, 2) : explainedVariance;
-  const share = used.reduce((sum, each) => sum + each, 0);
-  const components = `${used.length} components: ${formatPercent(share)} of the variance`;
+  const explained = used.reduce((sum, each) => sum + each, 0);
+  const components = `${used.length} components: ${formatPercent(explained)} of the variance`;
   const left = divergence === undefined ? "" : `; divergence ${divergence.toFixed(3)}`;
-  return `${points.length} pictures, ${features} outputs of ${layer}; ${components}${left}`;
+  return `${points.length} images, ${features} outputs of ${layer}; ${components}${left}`;
 }

@@ -32,8 +32,7 @@ interface PullFlags {
 }
 
 async function pullWeights(name: string, { file, json }: PullFlags): Promise<void> {
-  const { findPretrained } = await import("../../exchange/pretrained.ts");
-  const { pullModel } = await import("../../exchange/pullModel.ts");
+  const { findPretrained, pullModel } = await import("../../exchange/pullModel.ts");
   const pretrained = findPretrained(name);
   const downloading = progressLine("Downloading");
   const stopping = () => printError("\nStopping. What was downloaded is kept.");

@@ -10,7 +10,7 @@ import { claimPartial, existingBytes } from "./partialFile.ts";
 /** A published checksum, whole, in hexadecimal. */
 export type Checksum = { readonly md5: string } | { readonly sha256: string };
 
-/** What to download, and where to. */
+/** Source and target of a download. */
 export type DownloadOptions = Checksum & {
   readonly url: string;
   /** Appears only when complete; its folder is made. */
@@ -47,7 +47,7 @@ export async function downloadArchive(
   await downloadFile({ ...archive, path, timeoutSeconds: archiveTimeoutSeconds, onBytes, signal });
 }
 
-/** What a checksum is called, how Node.js calls what makes it, and what it has to be. */
+/** A checksum's name, Node.js's name for its algorithm, and its expected value. */
 interface Expected {
   readonly title: string;
   readonly algorithm: string;
@@ -77,7 +77,7 @@ export async function checkFile(path: string, checksum: Checksum): Promise<void>
   if (got !== expected) throw new DataError(`${path}: expected the ${title} checksum ${expected}, got ${got}`);
 }
 
-/** What has been received: `hash` is that of the `length` bytes in `path`. */
+/** The bytes received so far: `hash` is that of the `length` bytes in `path`. */
 interface Received {
   path: string;
   readonly algorithm: string;

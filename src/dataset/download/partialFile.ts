@@ -29,7 +29,7 @@ export async function* existingBytes(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Whether there is a process of this number. */
+/** True if there is a process of this number. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,10 +1,13 @@
 /** Reads .tar.gz archives strictly, without unpacking. */
 import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
+import { isRunning } from "./partialFile.ts";
 
-/** Which files of an archive to read. */
+/** Selection of files to read from an archive. */
 export interface TarOptions {
   readonly isWanted: (name: string) => boolean;
   /** A wanted file may have so many bytes. */
@@ -53,7 +56,7 @@ export async function eachTarGzFile(
       return reading;
     });
   } catch (error) {
-    // Where the bytes break off, `use` may still be at work on those before: it is over when this is.
+    // If the bytes break off, `use` may still be processing earlier ones: it is over when this is.
     await reading.catch(() => {});
     options.signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
@@ -146,4 +149,78 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
       while (!(await iterator.next()).done);
     },
   };
+}
+
+/** Selection of files to unpack from an archive. */
+export interface UnpackOptions {
+  /** Target path of a file of the archive, relative to the folder and inside it; undefined: it is left out. */
+  readonly placeOf: (name: string) => string | undefined;
+  /** A file may have so many bytes. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Unpacks files of a .tar.gz archive into `folder`, which appears only when it is complete: they are written into a folder
+ * beside it, which is renamed in the end. What a process that is no longer there has left of that is removed. Another
+ * process may do the same at the same time: one of both results is taken.
+ *
+ * Throws DataError if the archive is refused (see `eachTarGzFile`), has no such files, or they cannot be written; then
+ * nothing is left. Nor if the signal is aborted: then its reason is thrown.
+ */
+export async function unpackTarGz(archive: string, folder: string, options: UnpackOptions): Promise<void> {
+  let temporary = "";
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await removeAbandoned(folder);
+    temporary = await mkdtemp(temporaryPrefix(folder, process.pid));
+    await writeFiles(archive, temporary, options);
+    await rename(temporary, folder).catch((error: unknown) => {
+      if (!isTaken(error)) throw error;
+    });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${folder}: ${archive} cannot be unpacked there (${messageOf(error)})`, { cause: error });
+  } finally {
+    if (temporary !== "") await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function writeFiles(
+  archive: string,
+  folder: string,
+  { placeOf, maxBytes, signal }: UnpackOptions,
+): Promise<void> {
+  const isWanted = (name: string) => placeOf(name) !== undefined;
+  let count = 0;
+  await eachTarGzFile(archive, { isWanted, maxBytes, signal }, async (name, bytes) => {
+    const path = join(folder, placeOf(name) as string);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, bytes, { flag: "wx" });
+    } catch (error) {
+      throw new DataError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
+    }
+    count++;
+  });
+  if (count === 0) throw new DataError(`${archive}: expected the data set's files in it, got none of them`);
+}
+
+function temporaryPrefix(folder: string, pid: number | string): string {
+  return `${folder}.${pid}.part-`;
+}
+
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(dirname(folder))) {
+    const pid = /\.(\d+)\.part-\w+$/.exec(name)?.[1];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    if (!name.startsWith(temporaryPrefix(basename(folder), pid))) continue;
+    await rm(join(dirname(folder), name), { recursive: true, force: true });
+  }
+}
+
+/** True if a folder was not renamed because one of the new name exists. */
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST"].includes(String(error.code));
 }

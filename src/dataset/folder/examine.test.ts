@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { picture, withFolder } from "../../../test/pictureFolders.ts";
 import { root as project } from "../../../test/sourceFiles.ts";
-import type { ExaminedFile } from "./examination.ts";
-import { examine } from "./examine.ts";
+import { type ExaminedFile, examine } from "./examine.ts";
 
 async function examineAll(paths: readonly string[]): Promise<readonly ExaminedFile[]> {
   const all: ExaminedFile[] = [];

@@ -1,8 +1,8 @@
-/** Decodes images to examine them in this process. */
+/** Examines images: reads and decodes each completely, in this process. */
 import { availableParallelism } from "node:os";
+import type { ImageFormat } from "../../image/files/format.ts";
 import type { ImageOutcome } from "../pack/imageJob.ts";
 import { createImageWorkers } from "../pack/imageWorkers.ts";
-import type { Examination, ExaminedFile } from "./examination.ts";
 
 /** Examines files on every core, in any order. Throws DataError naming the files at hand if a thread dies of one. */
 export async function* examine(paths: readonly string[]): AsyncGenerator<ExaminedFile> {
@@ -15,7 +15,33 @@ export async function* examine(paths: readonly string[]): AsyncGenerator<Examine
   }
 }
 
-/** What a job without a fitting tells of its file. */
+/** The examination in the outcome of a job without a fitting. */
 export function examinationOf({ sha256 = "", decoded, error = "" }: ImageOutcome): Examination {
   return decoded ? { hash: sha256, ...decoded.source } : { error };
 }
+
+/** An image that can be trained with. */
+export interface ImageFacts {
+  /** SHA-256 of the file's bytes, in hexadecimal. */
+  readonly hash: string;
+  /** By its content, whatever its name says. */
+  readonly format: ImageFormat;
+  /** Upright. */
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+}
+
+/** The facts of an image file, or its error. */
+export type Examination = ImageFacts | { readonly error: string };
+
+/** A file and what was learnt of it. */
+export interface ExaminedFile {
+  /** Path, unchanged from the request. */
+  readonly path: string;
+  /** `error` begins with what was expected, without the file's name. */
+  readonly result: Examination;
+}
+
+/** Reads and decodes every file, whichever order they come in. Never fails because of a file. */
+export type Examine = (paths: readonly string[]) => AsyncIterable<ExaminedFile>;

@@ -1,20 +1,24 @@
-/** What can be wrong with a folder of pictures, kind by kind. */
-import { type OddReason, oddTitles } from "./skippedFile.ts";
+/** Everything that can be wrong with an image folder: the kinds of finding, and the checks that find them. */
+
+import type { ImageFacts } from "./examine.ts";
+import type { FolderScan, PartName, ScannedPart } from "./folderScan.ts";
+import { extensionOf, formatOfName } from "./imageNames.ts";
+import { type SkipReason, skipTitles } from "./skippedFile.ts";
 
 /** A kind of finding, as it is said of all of that kind. */
 export interface FindingKind {
   /** In the plural. */
   readonly title: string;
-  /** Whether training would fail, lack something, learn something wrong or be measured wrongly. */
+  /** True if training would fail, lack something, learn something wrong or be measured wrongly. */
   readonly affectsTraining: boolean;
-  /** What can be done about it; empty where there is no need. */
+  /** Remedy; empty where there is no need. */
   readonly remedy: string;
 }
 
-/** The shorter side below which a picture is called tiny, in pixels: less than any common data set has (MNIST: 28). */
-export const tinySide = 16;
+/** The shorter side below which an image is called tiny, in pixels: less than any common data set has (MNIST: 28). */
+const tinySide = 16;
 /** Largest class ÷ smallest from which classes are called unbalanced. */
-export const unbalancedRatio = 10;
+const unbalancedRatio = 10;
 
 const harmful = (title: string, remedy: string): FindingKind => ({ title, affectsTraining: true, remedy });
 const harmless = (title: string, remedy = ""): FindingKind => ({ title, affectsTraining: false, remedy });
@@ -36,7 +40,7 @@ export const findingKinds = {
   refusedFormat: harmful("pictures in formats that are not read", "Convert them to JPEG or PNG, or take them away."),
   tooLarge: harmful("pictures that are too large", "Make them smaller: the network does not see more."),
   unreadable: harmful("files that cannot be read", "See to their permissions and to the disk, or take them away."),
-  unreadableEntry: harmful(oddTitles.unreadableEntry, "See to permissions, names and links, or take them away."),
+  unreadableEntry: harmful(skipTitles.unreadableEntry, "See to permissions, names and links, or take them away."),
   duplicateAcrossClasses: harmful(
     "the same picture in several classes",
     "Keep each in one class: the others are wrong labels.",
@@ -56,13 +60,13 @@ export const findingKinds = {
   unbalanced: harmless("unbalanced classes", "Rare classes are learnt less well: add pictures of them."),
   tiny: harmless(`pictures with a side below ${tinySide} pixels`, "There is little to see in them: look at them."),
   wrongExtension: harmless("names that promise another format", "They are read by their content all the same."),
-  pictureNamedFolder: harmless(oddTitles.pictureNamedFolder),
-  outsideClass: harmless(oddTitles.outsideClass, "Put pictures into the folder of their class."),
-  special: harmless(oddTitles.special),
-  repeatedFolder: harmless(oddTitles.repeatedFolder),
-  notPicture: harmless(oddTitles.notPicture),
-  hidden: harmless(oddTitles.hidden),
-} as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<OddReason, FindingKind>>;
+  pictureNamedFolder: harmless(skipTitles.pictureNamedFolder),
+  outsideClass: harmless(skipTitles.outsideClass, "Put pictures into the folder of their class."),
+  special: harmless(skipTitles.special),
+  repeatedFolder: harmless(skipTitles.repeatedFolder),
+  notPicture: harmless(skipTitles.notPicture),
+  hidden: harmless(skipTitles.hidden),
+} as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<SkipReason, FindingKind>>;
 
 /** Names every kind of finding; `--json` prints it. */
 export type FindingName = keyof typeof findingKinds;
@@ -73,7 +77,7 @@ export interface Finding {
   readonly affectsTraining: boolean;
   /** Files or folders relative to the root; none if it is about all. */
   readonly paths: readonly string[];
-  /** What was found there. */
+  /** Description of the problem. */
   readonly message: string;
   readonly remedy: string;
 }
@@ -82,4 +86,146 @@ export interface Finding {
 export function finding(kind: FindingName, paths: readonly string[], message: string): Finding {
   const { affectsTraining, remedy } = findingKinds[kind];
   return { kind, affectsTraining, paths, message, remedy };
+}
+
+/** Findings about parts, classes and skipped files. */
+export function layoutFindings(scan: FolderScan): readonly Finding[] {
+  const { parts, skipped } = scan;
+  const filled = parts.filter(hasImages);
+  return [
+    ...classCount(parts),
+    ...parts.filter((part) => !hasImages(part)).flatMap(emptyPart),
+    ...filled.flatMap(emptyClasses),
+    ...missingClasses(filled),
+    ...caseOnlyNames(parts),
+    ...parts.slice(0, 1).flatMap(imbalance),
+    ...skipped.map(({ path, reason, detail }) => finding(reason, [path], detail)),
+  ];
+}
+
+function hasImages({ classes }: ScannedPart): boolean {
+  return classes.some(({ images }) => images.length > 0);
+}
+
+/** The folder of a class, relative to the root. */
+function classFolder({ folder }: ScannedPart, className: string): string {
+  return folder === "" ? className : `${folder}/${className}`;
+}
+
+/** The first part is the one that training uses. */
+function classCount([training]: readonly ScannedPart[]): readonly Finding[] {
+  const filled = training?.classes.filter(({ images }) => images.length > 0) ?? [];
+  if (filled.length >= 2) return [];
+  const [only] = filled;
+  return [finding("tooFewClasses", [], only ? `pictures of ${only.name} only` : "no class with pictures")];
+}
+
+function emptyPart({ name, folder }: ScannedPart): readonly Finding[] {
+  return folder === "" ? [] : [finding("emptyPart", [folder], `no picture in a class for ${name}`)];
+}
+
+function emptyClasses(part: ScannedPart): readonly Finding[] {
+  return part.classes
+    .filter(({ images }) => images.length === 0)
+    .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no picture"));
+}
+
+function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
+  const everywhere = new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)));
+  return parts.flatMap((part) => {
+    const present = new Set(part.classes.map(({ name }) => name));
+    return [...everywhere]
+      .filter((name) => !present.has(name))
+      .map((name) => finding("missingClass", [classFolder(part, name)], "no such folder"));
+  });
+}
+
+function caseOnlyNames(parts: readonly ScannedPart[]): readonly Finding[] {
+  const groups = new Map<string, { readonly name: string; readonly path: string }[]>();
+  for (const part of parts) {
+    for (const { name } of part.classes) {
+      const group = groups.get(name.toLowerCase()) ?? [];
+      group.push({ name, path: classFolder(part, name) });
+      groups.set(name.toLowerCase(), group);
+    }
+  }
+  return [...groups.values()].flatMap((group) => {
+    const names = [...new Set(group.map(({ name }) => name))];
+    const paths = group.map(({ path }) => path);
+    return names.length < 2 ? [] : [finding("caseOnlyNames", paths, `classes ${names.join(", ")}`)];
+  });
+}
+
+function imbalance(part: ScannedPart): readonly Finding[] {
+  const counted = part.classes
+    .map(({ name, images }) => ({ name, count: images.length }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count);
+  const [largest, smallest] = [counted[0], counted.at(-1)];
+  if (!largest || !smallest || largest.count <= unbalancedRatio * smallest.count) return [];
+  const paths = [largest, smallest].map(({ name }) => classFolder(part, name));
+  const ratio = Math.round(largest.count / smallest.count);
+  return [finding("unbalanced", paths, `${largest.count} and ${smallest.count} pictures, ${ratio} to 1`)];
+}
+
+/** An image, where it belongs. */
+export interface PlacedImage {
+  readonly path: string;
+  readonly part: PartName;
+  /** True if training would hold it out, where it splits the images itself. */
+  readonly isHeldOut: boolean;
+  readonly className: string;
+  readonly bytes: number;
+}
+
+/** Kinds of a file's error by its words; the first match counts. A test holds them against real files. */
+const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
+  [/got an empty file/, "emptyFile"],
+  [/expected a complete |expected an intact |expected a width and a height/, "damaged"],
+  [/of at most \d+ megapixels/, "tooLarge"],
+  [/ image, got |expected a common kind of/, "refusedFormat"],
+];
+
+/** A file that is no image to train with, by what was said of it. */
+export function unreadableImage({ path }: PlacedImage, error: string): Finding {
+  return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
+}
+
+/** Findings about an image that can be read. */
+export function soundImage({ path }: PlacedImage, { format, width, height }: ImageFacts): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (Math.min(width, height) < tinySide) findings.push(finding("tiny", [path], `${width}×${height} pixels`));
+  if (formatOfName(path) !== format) {
+    const extension = extensionOf(path);
+    const named = extension === "" ? "no extension" : `the extension .${extension}`;
+    findings.push(finding("wrongExtension", [path], `a ${format} image with ${named}`));
+  }
+  return findings;
+}
+
+/** Images whose files have the same content, set by set, in the order of the first of each. */
+export function duplicates(images: Iterable<readonly [PlacedImage, ImageFacts]>): readonly Finding[] {
+  const sets = new Map<string, PlacedImage[]>();
+  for (const [image, { hash }] of images) {
+    const same = sets.get(hash);
+    if (same) same.push(image);
+    else sets.set(hash, [image]);
+  }
+  return [...sets.values()].filter((same) => same.length > 1).flatMap(duplicateSet);
+}
+
+function duplicateSet(same: readonly PlacedImage[]): readonly Finding[] {
+  const paths = same.map(({ path }) => path);
+  const classNames = [...new Set(same.map(({ className }) => className))];
+  const parts = [...new Set(same.map(({ part }) => part))];
+  const findings: Finding[] = [];
+  if (classNames.length > 1) findings.push(finding("duplicateAcrossClasses", paths, `in ${classNames.join(", ")}`));
+  if (parts.length > 1) findings.push(finding("duplicateAcrossParts", paths, `in ${parts.join(", ")}`));
+  const heldOut = same.filter(({ isHeldOut }) => isHeldOut).length;
+  if (heldOut > 0 && heldOut < same.length) {
+    const sides = `${heldOut} held out and ${same.length - heldOut} trained with, at the usual share and seed`;
+    findings.push(finding("duplicateAcrossDivision", paths, sides));
+  }
+  if (findings.length > 0) return findings;
+  return [finding("duplicateInClass", paths, `${paths.length} files in ${classNames[0]}`)];
 }

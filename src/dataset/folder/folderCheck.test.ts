@@ -8,8 +8,7 @@ import { gifFile } from "../../../test/otherImageFiles.ts";
 import { type Files, picture, withFolder } from "../../../test/pictureFolders.ts";
 import { root as project } from "../../../test/sourceFiles.ts";
 import { createImageJobs } from "../pack/imageJob.ts";
-import type { Examine, ExaminedFile } from "./examination.ts";
-import { examinationOf } from "./examine.ts";
+import { type Examine, type ExaminedFile, examinationOf } from "./examine.ts";
 import type { FindingName } from "./findings.ts";
 import { checkFolder, type FolderCheck } from "./folderCheck.ts";
 import { scanFolder } from "./folderScan.ts";
@@ -219,8 +218,8 @@ describe("checkFolder: parts and classes", () => {
   });
 
   test("odd entries: those that cannot be read may have been pictures, the others do no harm", async () => {
-    const odd = { "a/notes.txt": "notes", "a/.x": "", "top.png": p5, "a/y.jpg/6.png": p6 } as Files;
-    await withFolder({ ...sound, ...odd }, async (root) => {
+    const skipped = { "a/notes.txt": "notes", "a/.x": "", "top.png": p5, "a/y.jpg/6.png": p6 } as Files;
+    await withFolder({ ...sound, ...skipped }, async (root) => {
       execFileSync("mkfifo", [join(root, "a/pipe.jpg")]);
       execFileSync("ln", ["-s", "..", join(root, "a/loop")]);
       const result = await checkFolder(await scanFolder(root), { examine });

@@ -1,22 +1,20 @@
 /** Check of an image folder: every problem it contains. */
 import { join } from "node:path";
 import type { ImageFormat } from "../../image/files/format.ts";
-import type { Examination, Examine, PictureFacts } from "./examination.ts";
-import type { Finding } from "./findings.ts";
+import type { Examination, Examine, ImageFacts } from "./examine.ts";
+import { duplicates, type Finding, layoutFindings, type PlacedImage, soundImage, unreadableImage } from "./findings.ts";
 import type { FolderScan, PartName } from "./folderScan.ts";
-import { badPicture, duplicates, type PlacedPicture, soundPicture } from "./imageFindings.ts";
-import { layoutFindings } from "./layoutFindings.ts";
-import { defaultDivision, divide } from "./splitFolder.ts";
+import { defaultSplit, splitFolder } from "./splitFolder.ts";
 
 /** Width and height in pixels. */
-export type PictureSize = readonly [width: number, height: number];
+export type ImageSize = readonly [width: number, height: number];
 
-/** The sizes of the pictures that can be read, by their number of pixels. */
+/** The sizes of the images that can be read, by their number of pixels. */
 export interface SizesSeen {
-  readonly smallest: PictureSize;
-  readonly median: PictureSize;
-  readonly largest: PictureSize;
-  /** How many different ones. */
+  readonly smallest: ImageSize;
+  readonly median: ImageSize;
+  readonly largest: ImageSize;
+  /** Number of different sizes. */
   readonly shapes: number;
 }
 
@@ -27,16 +25,16 @@ export interface CheckedPart {
   readonly classes: readonly { readonly name: string; readonly pictures: number }[];
 }
 
-/** A folder of pictures and all that is wrong with it. */
+/** A folder of images and all that is wrong with it. */
 export interface FolderCheck {
   readonly root: string;
   readonly parts: readonly CheckedPart[];
   readonly pictures: number;
   readonly bytes: number;
-  /** Pictures that can be read, by format and by whether they are grey. */
+  /** Images that can be read, by format and by whether they are grey. */
   readonly formats: Readonly<Partial<Record<ImageFormat, number>>>;
   readonly channels: { readonly grey: number; readonly colour: number };
-  /** Absent if no picture can be read. */
+  /** Absent if no image can be read. */
   readonly sizes?: SizesSeen;
   readonly findings: readonly Finding[];
   readonly affectsTraining: boolean;
@@ -48,14 +46,14 @@ export interface CheckOptions {
   readonly onProgress?: ((pictures: number, of: number) => void) | undefined;
 }
 
-/** Examines every picture of a folder that was scanned. Nothing is written. */
+/** Examines every image of a folder that was scanned. Nothing is written. */
 export async function checkFolder(scan: FolderScan, options: CheckOptions): Promise<FolderCheck> {
-  const pictures = placedPictures(scan);
+  const pictures = placedImages(scan);
   const { sound, bad } = await examineAll(pictures, options);
   const findings = [
     ...layoutFindings(scan),
     ...bad,
-    ...sound.flatMap(([picture, facts]) => soundPicture(picture, facts)),
+    ...sound.flatMap(([picture, facts]) => soundImage(picture, facts)),
     ...duplicates(sound),
   ];
   return {
@@ -63,7 +61,7 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
     parts: scan.parts.map(({ name, folder, classes }) => ({
       name,
       folder,
-      classes: classes.map((found) => ({ name: found.name, pictures: found.pictures.length })),
+      classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
     })),
     pictures: pictures.size,
     bytes: [...pictures.values()].reduce((sum, { bytes }) => sum + bytes, 0),
@@ -75,32 +73,32 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
 
 /** Both lists are in the order of the scan, whichever the files were examined in. */
 async function examineAll(
-  pictures: ReadonlyMap<string, PlacedPicture>,
+  pictures: ReadonlyMap<string, PlacedImage>,
   { examine, onProgress }: CheckOptions,
-): Promise<{ readonly sound: readonly (readonly [PlacedPicture, PictureFacts])[]; readonly bad: readonly Finding[] }> {
+): Promise<{ readonly sound: readonly (readonly [PlacedImage, ImageFacts])[]; readonly bad: readonly Finding[] }> {
   const results = new Map<string, Examination>();
   for await (const { path, result } of examine([...pictures.keys()])) {
     results.set(path, result);
     onProgress?.(results.size, pictures.size);
   }
-  const sound: (readonly [PlacedPicture, PictureFacts])[] = [];
+  const sound: (readonly [PlacedImage, ImageFacts])[] = [];
   const bad: Finding[] = [];
   for (const [path, picture] of pictures) {
     const result = results.get(path);
     if (result === undefined) throw new Error(`check: ${path} was not examined`);
-    if ("error" in result) bad.push(badPicture(picture, result.error));
+    if ("error" in result) bad.push(unreadableImage(picture, result.error));
     else sound.push([picture, result]);
   }
   return { sound, bad };
 }
 
 /** By absolute path. */
-function placedPictures({ root, parts }: FolderScan): ReadonlyMap<string, PlacedPicture> {
+function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedImage> {
   const heldOut = heldOutOf(parts);
-  const placed = new Map<string, PlacedPicture>();
+  const placed = new Map<string, PlacedImage>();
   for (const { name: part, classes } of parts) {
-    for (const { name: className, pictures } of classes) {
-      for (const { path, bytes } of pictures) {
+    for (const { name: className, images } of classes) {
+      for (const { path, bytes } of images) {
         placed.set(join(root, path), { path, part, isHeldOut: heldOut.has(path), className, bytes });
       }
     }
@@ -108,21 +106,21 @@ function placedPictures({ root, parts }: FolderScan): ReadonlyMap<string, Placed
   return placed;
 }
 
-/** What training would hold out of the one part with pictures, by their names; none if there are several. */
+/** The images, by path, that training would hold out of the one part with images; none if there are several. */
 function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
-  const filled = parts.filter(({ classes }) => classes.some(({ pictures }) => pictures.length > 0));
+  const filled = parts.filter(({ classes }) => classes.some(({ images }) => images.length > 0));
   const classes = filled.length === 1 ? (filled[0]?.classes ?? []) : [];
-  const images = classes.flatMap(({ pictures }, label) => pictures.map(({ path }) => ({ path, label })));
-  const { test } = divide(
+  const images = classes.flatMap(({ images: ofClass }, label) => ofClass.map(({ path }) => ({ path, label })));
+  const { test } = splitFolder(
     images,
     classes.map(({ name }) => name),
-    defaultDivision,
+    defaultSplit,
   );
   return new Set(test.map(({ path }) => path));
 }
 
-/** What the readable pictures are, taken together. */
-function figures(facts: readonly PictureFacts[]): Pick<FolderCheck, "formats" | "channels" | "sizes"> {
+/** Summary of the readable images. */
+function figures(facts: readonly ImageFacts[]): Pick<FolderCheck, "formats" | "channels" | "sizes"> {
   const formats: Partial<Record<ImageFormat, number>> = {};
   for (const { format } of facts) formats[format] = (formats[format] ?? 0) + 1;
   const grey = facts.filter(({ channels }) => channels === 1).length;
@@ -130,7 +128,7 @@ function figures(facts: readonly PictureFacts[]): Pick<FolderCheck, "formats" | 
   return { formats, channels: { grey, colour: facts.length - grey }, ...(sizes ? { sizes } : {}) };
 }
 
-function sizesSeen(sizes: readonly PictureSize[]): SizesSeen | undefined {
+function sizesSeen(sizes: readonly ImageSize[]): SizesSeen | undefined {
   const sorted = [...sizes].sort(([w1, h1], [w2, h2]) => w1 * h1 - w2 * h2 || w1 - w2);
   const [smallest, median, largest] = [sorted[0], sorted[Math.floor((sorted.length - 1) / 2)], sorted.at(-1)];
   if (!smallest || !median || !largest) return undefined;

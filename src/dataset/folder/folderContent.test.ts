@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DataError } from "../../errors.ts";
-import { folderContent } from "./folderContent.ts";
+import { folderContent } from "./folderEntries.ts";
 
 let folder: string;
 before(async () => {
@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-test("folders, pictures and other files by name, links as what they lead to", async () => {
+test("folders, images and other files by name, links as what they lead to", async () => {
   for (const name of ["b", "a.jpg", ".git"]) await mkdir(join(folder, name));
   for (const name of ["z.JPEG", "c.jpeg", "B.jpg", "a.png", "readme", ".DS_Store", "._c.jpeg"]) {
     await writeFile(join(folder, name), "");
@@ -21,7 +21,7 @@ test("folders, pictures and other files by name, links as what they lead to", as
   await symlink("c.jpeg", join(folder, "d.jpg"));
   assert.deepEqual(await folderContent(folder), {
     folders: ["a.jpg", "b", "linked"],
-    pictures: ["B.jpg", "c.jpeg", "d.jpg", "z.JPEG"],
+    images: ["B.jpg", "c.jpeg", "d.jpg", "z.JPEG"],
     others: 2,
   });
 });

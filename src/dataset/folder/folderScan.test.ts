@@ -25,10 +25,10 @@ describe("scanFolder: parts and classes", () => {
         "whole:cat": ["cat/x-1.webp", "cat/x.gif", "cat/x/y/1.jpeg"],
         "whole:dog": ["dog/a.jpg", "dog/b.PNG"],
       });
-      assert.deepEqual([scan.root, scan.odd], [root, []]);
+      assert.deepEqual([scan.root, scan.skipped], [root, []]);
       const { size, mtimeMs, ctimeMs } = await stat(join(root, "dog/a.jpg"));
       const expected = { path: "dog/a.jpg", bytes: size, modifiedMs: mtimeMs, changedMs: ctimeMs };
-      assert.deepEqual(scan.parts[0]?.classes[1]?.pictures[0], expected);
+      assert.deepEqual(scan.parts[0]?.classes[1]?.images[0], expected);
       assert.equal(size, 4);
     });
   });
@@ -47,7 +47,7 @@ describe("scanFolder: parts and classes", () => {
           ],
         );
         assert.deepEqual(
-          scan.odd.map(({ path, reason }) => [path, reason]),
+          scan.skipped.map(({ path, reason }) => [path, reason]),
           ["Train/1.jpg", "other", "top.jpg"].map((path) => [path, "outsideClass"]),
         );
       });

@@ -5,17 +5,17 @@ import { DataError } from "../../errors.ts";
 import { byCodePoint, sortedByPath } from "./codePoints.ts";
 import { type FileEntry, type FolderEntries, listEntries, systemReason } from "./folderEntries.ts";
 import { ancestorsOf, enter, type Search, searchFolder } from "./folderSearch.ts";
-import type { OddEntry } from "./skippedFile.ts";
+import type { SkippedFile } from "./skippedFile.ts";
 
 /** A part of a data set; `whole` where there are no folders for parts. */
 export type PartName = "whole" | "train" | "validation" | "test";
 
-/** A class: a folder, with all pictures below it. */
+/** A class: a folder, with all images below it. */
 export interface ScannedClass {
   /** The folder's name in Unicode's form NFC. */
   readonly name: string;
   /** By path; none if the folder is empty. */
-  readonly pictures: readonly FileEntry[];
+  readonly images: readonly FileEntry[];
 }
 
 /** The whole of a data set, or what it has for one purpose. */
@@ -27,14 +27,14 @@ export interface ScannedPart {
   readonly classes: readonly ScannedClass[];
 }
 
-/** A folder of pictures: all that is in it, before any picture is opened. */
+/** A folder of images: all that is in it, before any image is opened. */
 export interface FolderScan {
   /** Absolute path. */
   readonly root: string;
   /** `whole` alone; or `train`, and `validation` and `test` if they are there, in this order. */
   readonly parts: readonly ScannedPart[];
   /** By path. */
-  readonly odd: readonly OddEntry[];
+  readonly skipped: readonly SkippedFile[];
 }
 
 /** Names of folders for parts, in lower case. */
@@ -47,13 +47,13 @@ const partNames: ReadonlyMap<string, PartName> = new Map([
 ]);
 const partOrder: readonly PartName[] = ["train", "validation", "test"];
 
-/** What a folder of pictures looks like, for messages. */
+/** Layout of an image folder, for messages. */
 export const expectedLayout = "a folder for each class, directly in it or in its folders train, val and test";
 
 /**
- * Looks through a folder of pictures: a folder for each class, directly in it, or in its folders `train`, `val` (`valid`, `validation`) and
+ * Looks through a folder of images: a folder for each class, directly in it, or in its folders `train`, `val` (`valid`, `validation`) and
  * `test`, in upper or lower case. Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
- * folder twice. Nothing is opened but folders, and files whose name is not that of a picture.
+ * folder twice. Nothing is opened but folders, and files whose name is not that of an image.
  *
  * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training; the signal's
  * reason if that is aborted.
@@ -63,23 +63,25 @@ export async function scanFolder(folder: string, signal?: AbortSignal): Promise<
   await requireFolder(folder, root);
   const ancestors = await ancestorsOf(root);
   const top = await listEntries(root, "", signal);
-  const unreadable = top.odd.find(({ path }) => path === ".");
+  const unreadable = top.skipped.find(({ path }) => path === ".");
   if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
   const partFolders = findParts(folder, top.folders);
-  const odd =
-    partFolders.size === 0 ? [...top.odd] : [...top.odd, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
+  const skipped =
+    partFolders.size === 0
+      ? [...top.skipped]
+      : [...top.skipped, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
   const parts: ScannedPart[] = [];
-  if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, odd, signal }, "whole", "", top));
+  if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, skipped, signal }, "whole", "", top));
   for (const name of partOrder) {
     const path = partFolders.get(name);
     if (path === undefined) continue;
-    const search = { root, seen: new Set(ancestors), odd, signal };
+    const search = { root, seen: new Set(ancestors), skipped, signal };
     if (!(await enter(search, path))) continue;
     const entries = await listEntries(root, path, signal);
-    for (const entry of entries.odd) odd.push(entry);
-    parts.push(await scanPart({ root, ancestors: search.seen, odd, signal }, name, path, entries));
+    for (const entry of entries.skipped) skipped.push(entry);
+    parts.push(await scanPart({ root, ancestors: search.seen, skipped, signal }, name, path, entries));
   }
-  return { root, parts, odd: sortedByPath(odd) };
+  return { root, parts, skipped: sortedByPath(skipped) };
 }
 
 async function requireFolder(folder: string, root: string): Promise<void> {
@@ -114,14 +116,14 @@ function findParts(folder: string, folders: readonly string[]): ReadonlyMap<Part
   );
 }
 
-function outsideFolders({ folders }: FolderEntries, parts: ReadonlyMap<PartName, string>): readonly OddEntry[] {
+function outsideFolders({ folders }: FolderEntries, parts: ReadonlyMap<PartName, string>): readonly SkippedFile[] {
   const taken = new Set(parts.values());
   return folders
     .filter((path) => !taken.has(path))
     .map((path) => ({ path, reason: "outsideClass", detail: "a folder beside those for training and testing" }));
 }
 
-function outsideFiles({ files }: FolderEntries): readonly OddEntry[] {
+function outsideFiles({ files }: FolderEntries): readonly SkippedFile[] {
   return files.map(({ path }) => ({
     path,
     reason: "outsideClass",
@@ -132,30 +134,30 @@ function outsideFiles({ files }: FolderEntries): readonly OddEntry[] {
 interface ScanContext {
   readonly root: string;
   readonly ancestors: ReadonlySet<string>;
-  readonly odd: OddEntry[];
+  readonly skipped: SkippedFile[];
   readonly signal: AbortSignal | undefined;
 }
 
 /** A part whose class folders are among `entries`. Folders whose names are the same in form NFC are one class. */
 async function scanPart(
-  { root, ancestors, odd, signal }: ScanContext,
+  { root, ancestors, skipped, signal }: ScanContext,
   name: PartName,
   folder: string,
   entries: FolderEntries,
 ): Promise<ScannedPart> {
-  for (const entry of outsideFiles(entries)) odd.push(entry);
-  const found = new Map<string, { readonly search: Search; readonly pictures: FileEntry[] }>();
+  for (const entry of outsideFiles(entries)) skipped.push(entry);
+  const found = new Map<string, { readonly search: Search; readonly images: FileEntry[] }>();
   for (const path of entries.folders) {
     const className = basename(path).normalize("NFC");
-    const { search, pictures } = found.get(className) ?? {
-      search: { root, seen: new Set(ancestors), odd, signal },
-      pictures: [],
+    const { search, images } = found.get(className) ?? {
+      search: { root, seen: new Set(ancestors), skipped, signal },
+      images: [],
     };
-    found.set(className, { search, pictures });
-    await searchFolder(search, path, pictures);
+    found.set(className, { search, images });
+    await searchFolder(search, path, images);
   }
   const classes = [...found]
-    .map(([className, { pictures }]) => ({ name: className, pictures: sortedByPath(pictures) }))
+    .map(([className, { images }]) => ({ name: className, images: sortedByPath(images) }))
     .sort((a, b) => byCodePoint(a.name, b.name));
   return { name, folder, classes };
 }

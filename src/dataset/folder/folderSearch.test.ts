@@ -8,8 +8,8 @@ import { pathsOf, picture, withFolder } from "../../../test/pictureFolders.ts";
 import { writeFiles } from "../../../test/writeFiles.ts";
 import { type FolderScan, scanFolder } from "./folderScan.ts";
 
-function oddOf({ odd }: FolderScan): readonly string[] {
-  return odd.map(({ path, reason, detail }) => `${path}: ${reason}: ${detail}`);
+function skippedOf({ skipped }: FolderScan): readonly string[] {
+  return skipped.map(({ path, reason, detail }) => `${path}: ${reason}: ${detail}`);
 }
 
 describe("searchFolder: what is no picture", () => {
@@ -37,11 +37,11 @@ describe("searchFolder: what is no picture", () => {
       });
       const hidden = [".git", "a/.hidden.jpg", "a/@eaDir", "a/Thumbs.db", "a/__MACOSX", "a/desktop.ini"];
       assert.deepEqual(
-        scan.odd.filter(({ reason }) => reason === "hidden").map(({ path }) => path),
+        scan.skipped.filter(({ reason }) => reason === "hidden").map(({ path }) => path),
         hidden,
       );
       assert.deepEqual(
-        oddOf(scan).filter((line) => !line.includes("hidden")),
+        skippedOf(scan).filter((line) => !line.includes("hidden")),
         ["a/notes.txt: notPicture: a BMP image", "a/x.jpg: pictureNamedFolder: a folder"],
       );
     });
@@ -62,7 +62,7 @@ describe("searchFolder: what is no picture", () => {
           "b/zero.jpg: special: a device",
           "pipe: special: a pipe",
         ];
-        assert.deepEqual(oddOf(scan), special);
+        assert.deepEqual(skippedOf(scan), special);
       } finally {
         server.close();
       }
@@ -74,7 +74,7 @@ describe("searchFolder: what is no picture", () => {
       await symlink("nowhere", join(root, "a/broken.jpg"));
       await symlink("self.jpg", join(root, "a/self.jpg"));
       await writeFile(Buffer.concat([Buffer.from(join(root, "a/")), Buffer.of(0xe9), Buffer.from(".jpg")]), "");
-      assert.deepEqual(oddOf(await scanFolder(root)), [
+      assert.deepEqual(skippedOf(await scanFolder(root)), [
         "a/broken.jpg: unreadableEntry: a link to something that is not there, or gone meanwhile",
         "a/self.jpg: unreadableEntry: a link that leads to itself",
         "a/\ufffd.jpg: unreadableEntry: a name that is not UTF-8",
@@ -87,9 +87,9 @@ describe("searchFolder: what is no picture", () => {
     await withFolder({ "a/1.jpg": "", "a/unnamed": "", "a/shut/1.jpg": "" }, async (root) => {
       await chmod(join(root, "a/shut"), 0);
       await chmod(join(root, "a/unnamed"), 0);
-      const odd = oddOf(await scanFolder(root));
+      const skipped = skippedOf(await scanFolder(root));
       await chmod(join(root, "a/shut"), 0o700);
-      assert.deepEqual(odd, [
+      assert.deepEqual(skipped, [
         "a/shut: unreadableEntry: EACCES: permission denied",
         "a/unnamed: unreadableEntry: EACCES: permission denied",
       ]);
@@ -109,7 +109,7 @@ describe("searchFolder: links", () => {
         "whole:b": ["b/2.jpg"],
         "whole:c": ["c/1.jpg"],
       });
-      assert.deepEqual(scan.odd, []);
+      assert.deepEqual(scan.skipped, []);
     });
   });
 
@@ -135,12 +135,12 @@ describe("searchFolder: links", () => {
       const paths = pathsOf(scan);
       assert.deepEqual(paths["whole:a"], ["a/1.jpg"]);
       assert.deepEqual(paths["whole:b"], ["b/0/1.jpg", `b/0/${"next/".repeat(30)}last.jpg`]);
-      assert.ok(scan.odd.every(({ reason }) => reason === "repeatedFolder"));
+      assert.ok(scan.skipped.every(({ reason }) => reason === "repeatedFolder"));
       assert.deepEqual(
-        scan.odd.slice(0, 4).map(({ path }) => path),
+        scan.skipped.slice(0, 4).map(({ path }) => path),
         ["a/above", "a/self", "a/top", "a/up"],
       );
-      assert.equal(scan.odd.length, 4 + 30);
+      assert.equal(scan.skipped.length, 4 + 30);
     });
   });
 
@@ -151,7 +151,7 @@ describe("searchFolder: links", () => {
       const scan = await scanFolder(root);
       assert.deepEqual(pathsOf(scan), { "train:a": ["train/a/1.jpg"], "validation:a": ["val/a/1.jpg"] });
       assert.deepEqual(
-        scan.odd.map(({ path, reason }) => [path, reason]),
+        scan.skipped.map(({ path, reason }) => [path, reason]),
         [["test", "repeatedFolder"]],
       );
     });

@@ -1,11 +1,11 @@
-/** All pictures below a folder, through links, around loops. */
+/** All images below a folder, through links, around loops. */
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type FileEntry, listEntries, peekFormat, systemReason } from "./folderEntries.ts";
-import { hasPictureName } from "./imageNames.ts";
-import type { OddEntry } from "./skippedFile.ts";
+import { hasImageName } from "./imageNames.ts";
+import type { SkippedFile } from "./skippedFile.ts";
 
-/** Which folder a path leads to, whatever links it goes through. */
+/** Identity of the folder that a path leads to, through any links. */
 async function identityOf(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true });
   return `${dev}:${ino}`;
@@ -19,47 +19,47 @@ export async function ancestorsOf(root: string): Promise<ReadonlySet<string>> {
   return ancestors.add(await identityOf(folder));
 }
 
-/** What a search has found so far. */
+/** State of a search. */
 export interface Search {
   readonly root: string;
   /** Folders already searched, and those that contain the root. */
   readonly seen: Set<string>;
-  readonly odd: OddEntry[];
+  readonly skipped: SkippedFile[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Whether a folder is to be searched; if it was before, or cannot be, that is noted. */
-export async function enter({ root, seen, odd }: Search, path: string): Promise<boolean> {
+/** Returns true if a folder is to be searched; a folder searched before, or unreadable, is noted. */
+export async function enter({ root, seen, skipped }: Search, path: string): Promise<boolean> {
   try {
     const identity = await identityOf(join(root, path));
     if (!seen.has(identity)) {
       seen.add(identity);
       return true;
     }
-    odd.push({ path, reason: "repeatedFolder", detail: "a folder already searched, or one that this one lies in" });
+    skipped.push({ path, reason: "repeatedFolder", detail: "a folder already searched, or one that this one lies in" });
   } catch (error) {
-    odd.push({ path, reason: "unreadableEntry", detail: systemReason(error) });
+    skipped.push({ path, reason: "unreadableEntry", detail: systemReason(error) });
   }
   return false;
 }
 
-/** Adds the pictures in `folder`, and in all folders below it, each of which is searched once. */
-export async function searchFolder(search: Search, folder: string, pictures: FileEntry[]): Promise<void> {
+/** Adds the images in `folder`, and in all folders below it, each of which is searched once. */
+export async function searchFolder(search: Search, folder: string, images: FileEntry[]): Promise<void> {
   if (!(await enter(search, folder))) return;
-  const { root, odd, signal } = search;
-  if (hasPictureName(folder)) odd.push({ path: folder, reason: "pictureNamedFolder", detail: "a folder" });
+  const { root, skipped, signal } = search;
+  if (hasImageName(folder)) skipped.push({ path: folder, reason: "pictureNamedFolder", detail: "a folder" });
   const entries = await listEntries(root, folder, signal);
-  for (const entry of entries.odd) odd.push(entry);
+  for (const entry of entries.skipped) skipped.push(entry);
   for (const file of entries.files) {
-    const problem = hasPictureName(file.path) ? undefined : await whyNoPicture(root, file.path);
-    if (problem) odd.push(problem);
-    else pictures.push(file);
+    const problem = hasImageName(file.path) ? undefined : await whyNoImage(root, file.path);
+    if (problem) skipped.push(problem);
+    else images.push(file);
   }
-  for (const below of entries.folders) await searchFolder(search, below, pictures);
+  for (const below of entries.folders) await searchFolder(search, below, images);
 }
 
-/** Why a file whose name is not that of a picture is none: only a format that is read counts, since others are told by few bytes. */
-async function whyNoPicture(root: string, path: string): Promise<OddEntry | undefined> {
+/** Why a file whose name is not that of an image is none: only a format that is read counts, since others are told by few bytes. */
+async function whyNoImage(root: string, path: string): Promise<SkippedFile | undefined> {
   try {
     const format = await peekFormat(join(root, path));
     return typeof format === "string" ? undefined : { path, reason: "notPicture", detail: format.other };

@@ -5,9 +5,9 @@ import { type Files, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
 import { type ImageFolderOptions, listImageFolder, listTestFolder } from "./imageFolder.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
-import { countSetAside } from "./splitFolder.ts";
+import { countHeldOut } from "./splitFolder.ts";
 
-/** Empty files: names are enough, no picture is opened. */
+/** Empty files: names are enough, no image is opened. */
 function named(folder: string, count: number): Files {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`${folder}/${i}.jpg`, ""]));
 }
@@ -90,7 +90,7 @@ describe("listImageFolder without folders for parts", () => {
   test("the pictures that are set aside are these, for each seed", async () => {
     const files = { ...named("b", 9), ...named("a", 11), ...named("\u{1f600}", 2), ...named("\uff5e", 1) };
     const aside = async (options: ImageFolderOptions) => paths((await list(files, options)).test);
-    // From this code: they must not change, or a run would be measured by pictures that it was trained with.
+    // From this code: they must not change, or a run would be measured by images that it was trained with.
     assert.deepEqual(await aside({}), ["a/1.jpg", "a/8.jpg", "b/2.jpg", "b/4.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1 }), ["a/1.jpg", "a/10.jpg", "b/0.jpg", "b/7.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1, validationShare: 0.2 }), await aside({ seed: 1 }));
@@ -121,7 +121,7 @@ describe("listImageFolder without folders for parts", () => {
       [100, 0.2, 20],
       [100, 0.125, 13],
     ];
-    for (const [count, share, aside] of cases) assert.equal(countSetAside(count, share), aside, `${count}, ${share}`);
+    for (const [count, share, aside] of cases) assert.equal(countHeldOut(count, share), aside, `${count}, ${share}`);
     const { test: aside } = await list({ ...named("a", 1), ...named("b", 2), ...named("c", 8) });
     assert.deepEqual(
       aside.map(({ label }) => label),
@@ -138,8 +138,8 @@ describe("listImageFolder without folders for parts", () => {
   });
 
   test("what was passed over is told, a line a reason", async () => {
-    const odd = { "c/.x": "", "a/.1": "", "a/.2": "", "a/.3": "", "a/notes.txt": "notes", "top.png": "" };
-    const { notes, classNames, name, root } = await list({ ...named("a", 2), ...named("b", 2), ...odd });
+    const skipped = { "c/.x": "", "a/.1": "", "a/.2": "", "a/.3": "", "a/notes.txt": "notes", "top.png": "" };
+    const { notes, classNames, name, root } = await list({ ...named("a", 2), ...named("b", 2), ...skipped });
     assert.deepEqual(classNames, ["a", "b"]);
     assert.equal(name, root);
     assert.deepEqual(notes, [

@@ -1,24 +1,28 @@
 /** Image folder as a listing; split where it has no train/ and val/. */
+
+import { resolve } from "node:path";
 import { DataError } from "../../errors.ts";
+import type { DatasetSource } from "../dataset.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
-import { firstNames, oddNotes } from "./skippedFile.ts";
-import { type DivideOptions, divide, divisionOf } from "./splitFolder.ts";
+import { loadListing } from "./listedDataset.ts";
+import { firstNames, skippedNotes } from "./skippedFile.ts";
+import { type SplitOptions, splitFolder, splitOptionsOf } from "./splitFolder.ts";
 
-/** Default: `defaultDivision`. Aborted, the signal ends it. */
-export type ImageFolderOptions = { readonly [Key in keyof DivideOptions]?: DivideOptions[Key] | undefined } & {
+/** Default: `defaultSplit`. Aborted, the signal ends it. */
+export type ImageFolderOptions = { readonly [Key in keyof SplitOptions]?: SplitOptions[Key] | undefined } & {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** What a folder is listed for: for training unless `allAsTest` is set. */
+/** Purpose of a listing: training, unless `allAsTest` is set. */
 export interface FolderPurpose extends ImageFolderOptions {
-  /** To measure a network by that was trained on something else: all as test pictures, where no folder says which. */
+  /** To measure a network by that was trained on something else: all as test images, where no folder says which. */
   readonly allAsTest?: boolean | undefined;
   /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
   readonly trainedOn?: string | undefined;
 }
 
-/** Lists a folder of pictures for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
+/** Lists a folder of images for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
 export async function listFolder(
   root: string,
   { allAsTest, trainedOn, ...division }: FolderPurpose,
@@ -31,15 +35,15 @@ export async function listFolder(
   return listTestFolder(root, division);
 }
 
-/** What nothing can be trained on, nothing was. */
+/** A folder that cannot be trained on was not trained on. */
 function unlessData(error: unknown): undefined {
   if (!(error instanceof DataError)) throw error;
 }
 
 /**
- * Lists a folder of pictures for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
+ * Lists a folder of images for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
  * is the validation part. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
- * A class or part without pictures is left out, with a note.
+ * A class or part without images is left out, with a note.
  *
  * Throws DataError if there is no such folder, there are fewer than two classes, or a class of another part is missing from `train`;
  * ConfigError if the share is not between 0 and 1.
@@ -48,7 +52,7 @@ export async function listImageFolder(
   root: string,
   { validationShare, seed, signal }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
-  const division = divisionOf({ validationShare, seed });
+  const split = splitOptionsOf({ validationShare, seed });
   const { scan, parts, notes } = await filledParts(root, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
   const classNames = training === undefined ? [] : namesOf(training);
@@ -62,7 +66,7 @@ export async function listImageFolder(
   if (validation && test) return { ...listing, train, validation, test };
   const only = test ?? validation;
   if (only) return { ...listing, train, test: only };
-  const divided = divide(train, classNames, division);
+  const divided = splitFolder(train, classNames, split);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
     `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
@@ -70,10 +74,10 @@ export async function listImageFolder(
 }
 
 /**
- * Lists a folder of pictures to measure a trained network by, as `test`; `train` is empty. With folders for parts, it is the one for testing,
- * else that for validation; otherwise every picture there is.
+ * Lists a folder of images to measure a trained network by, as `test`; `train` is empty. With folders for parts, it is the one for testing,
+ * else that for validation; otherwise every image there is.
  *
- * Throws DataError if there is no such folder, or no picture in the folder of a class.
+ * Throws DataError if there is no such folder, or no image in the folder of a class.
  */
 export async function listTestFolder(
   root: string,
@@ -92,17 +96,15 @@ interface FilledParts {
   readonly notes: readonly string[];
 }
 
-/** Parts and classes that have pictures, and notes of all else. */
+/** Parts and classes that have images, and notes of all else. */
 async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
   const scan = await scanFolder(root, signal);
   const parts = scan.parts.map((part) => ({
     ...part,
-    classes: part.classes.filter(({ pictures }) => pictures.length > 0),
+    classes: part.classes.filter(({ images }) => images.length > 0),
   }));
   const emptyClasses = scan.parts.flatMap(({ folder, classes }) =>
-    classes
-      .filter(({ pictures }) => pictures.length === 0)
-      .map(({ name }) => (folder === "" ? name : `${folder}/${name}`)),
+    classes.filter(({ images }) => images.length === 0).map(({ name }) => (folder === "" ? name : `${folder}/${name}`)),
   );
   const emptyParts = parts.filter(({ folder, classes }) => folder !== "" && classes.length === 0);
   const notes = [
@@ -111,7 +113,7 @@ async function filledParts(root: string, signal: AbortSignal | undefined): Promi
       "folders without pictures in classes, left out",
       emptyParts.map(({ folder }) => folder),
     ),
-    ...oddNotes(scan.odd),
+    ...skippedNotes(scan.skipped),
   ];
   return { scan, parts: parts.filter(({ classes }) => classes.length > 0), notes };
 }
@@ -127,13 +129,13 @@ function namesOf({ classes }: ScannedPart): readonly string[] {
 /** By class, then by path. */
 function listPart({ classes }: ScannedPart, classNames: readonly string[]): readonly ListedImage[] {
   const labels = new Map(classNames.map((name, label) => [name, label]));
-  return classes.flatMap(({ name, pictures }) => {
+  return classes.flatMap(({ name, images }) => {
     const label = labels.get(name);
-    return label === undefined ? [] : pictures.map(({ path }) => ({ path, label }));
+    return label === undefined ? [] : images.map(({ path }) => ({ path, label }));
   });
 }
 
-/** The pictures of a part to measure by, whose classes must be among those of the training part. */
+/** The images of a part to measure by, whose classes must be among those of the training part. */
 function listOther(
   root: string,
   part: ScannedPart,
@@ -150,13 +152,28 @@ function listOther(
   );
 }
 
-function tooFewClasses(root: string, expected: string, { parts, odd }: FolderScan): DataError {
+function tooFewClasses(root: string, expected: string, { parts, skipped }: FolderScan): DataError {
   const found = parts.flatMap(({ classes }) => classes);
-  const filled = found.filter(({ pictures }) => pictures.length > 0).map(({ name }) => name);
+  const filled = found.filter(({ images }) => images.length > 0).map(({ name }) => name);
   const count = filled.length === 0 ? "no class with pictures" : `pictures of ${firstNames([...new Set(filled)])} only`;
-  const others = oddNotes(odd).map((line) => `; ${line}`);
+  const others = skippedNotes(skipped).map((line) => `; ${line}`);
   const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, give its folder another name" : "";
   return new DataError(
     `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,
   );
+}
+
+/** A folder of images with a folder for each class. */
+export function folderSource(path: string): DatasetSource {
+  const folder = resolve(path);
+  return {
+    name: folder,
+    description: `the pictures in ${folder}`,
+    channels: 3,
+    async load(options) {
+      const listing = await listFolder(options.dataDir ?? folder, options);
+      return { ...(await loadListing(listing, options)), name: folder };
+    },
+    locate: async () => folder,
+  };
 }

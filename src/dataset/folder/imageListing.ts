@@ -1,31 +1,31 @@
 /** Listing of image files and labels, before any file is opened. */
 import { createHash } from "node:crypto";
 
-/** A picture file with its class. */
+/** An image file with its class. */
 export interface ListedImage {
   /** Relative to the listing's root, with `/` between folders. */
   readonly path: string;
   readonly label: number;
 }
 
-/** A data set of picture files before any of them is opened: what there is, in which class and part. */
+/** A data set of image files before any of them is opened: what there is, in which class and part. */
 export interface ImageListing {
-  /** What the data set is called: its own name, or the folder's absolute path. */
+  /** Name of the data set: its own name, or the folder's absolute path. */
   readonly name: string;
   /** Absolute path of the folder that all paths are relative to. */
   readonly root: string;
   /** By label; sorted by code point. */
   readonly classNames: readonly string[];
   readonly train: readonly ListedImage[];
-  /** What training is watched by, if there is such a part; else that is `test`. */
+  /** The validation set, if there is one; else `test` is used. */
   readonly validation?: readonly ListedImage[];
-  /** What the finished network is measured by; where a folder has no such part, it is `validation`. */
+  /** The test set, on which the finished network is measured; where a folder has no such part, it is `validation`. */
   readonly test: readonly ListedImage[];
-  /** What was passed over, for people: one line each. */
+  /** Notes for people about skipped files: one line each. */
   readonly notes: readonly string[];
 }
 
-/** A listing with at most so many training and other pictures, evenly taken, so that each class keeps its share. */
+/** A listing with at most so many training and other images, evenly taken, so that each class keeps its share. */
 export function limitListing(
   listing: ImageListing,
   trainLimit: number | undefined,

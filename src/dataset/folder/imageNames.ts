@@ -1,4 +1,4 @@
-/** What the names of files tell of them. */
+/** File names: formats by their extensions, and names that belong to the system. */
 import type { ImageFormat } from "../../image/files/format.ts";
 
 /** Extensions of the formats that are read. */
@@ -13,7 +13,7 @@ const formats: ReadonlyMap<string, ImageFormat> = new Map([
   ["gif", "GIF"],
 ]);
 
-/** Extensions of pictures that are refused: such a file is meant to be a picture, so it is not passed over in silence. */
+/** Extensions of images that are refused: such a file is meant to be an image, so it is not passed over in silence. */
 const refused: ReadonlySet<string> = new Set(
   (
     "avif avifs bmp cr2 cr3 cur dib dng eps exr hdr heic heics heif hif ico j2k jp2 jpf jpx jxl jxr nef " +
@@ -31,16 +31,16 @@ export function formatOfName(path: string): ImageFormat | undefined {
   return formats.get(extensionOf(path));
 }
 
-/** Whether the extension is that of a picture, of a format that is read or not. */
-export function hasPictureName(path: string): boolean {
+/** True if the extension is that of an image format, read or not. */
+export function hasImageName(path: string): boolean {
   const extension = extensionOf(path);
   return formats.has(extension) || refused.has(extension);
 }
 
-/** What systems leave in folders, in lower case. */
+/** Files and folders that operating systems leave behind, in lower case. */
 const systemNames: ReadonlySet<string> = new Set(["__macosx", "@eadir", "thumbs.db", "desktop.ini"]);
 
-/** Whether an entry is hidden, or made by a system for itself. */
+/** True if an entry is hidden, or made by a system for itself. */
 export function isHidden(name: string): boolean {
   return name.startsWith(".") || systemNames.has(name.toLowerCase());
 }

@@ -6,7 +6,7 @@ import { packListing } from "../pack/pack.ts";
 import { type ImageListing, limitListing, listingDigest } from "./imageListing.ts";
 
 /**
- * Packs a listing's pictures and serves them from there.
+ * Packs a listing's images and serves them from there.
  *
  * Throws DataError if too many of them cannot be read, or there is no room for the pack.
  */

@@ -1,7 +1,7 @@
-/** What a folder of pictures holds besides them. */
+/** Entries of an image folder that are not images of a class. */
 
-/** Why an entry is no picture of a class. */
-export type OddReason =
+/** Why an entry is no image of a class. */
+export type SkipReason =
   | "hidden"
   | "notPicture"
   | "special"
@@ -10,17 +10,17 @@ export type OddReason =
   | "outsideClass"
   | "pictureNamedFolder";
 
-/** An entry that is no picture in a class. */
-export interface OddEntry {
+/** An entry that is no image in a class. */
+export interface SkippedFile {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;
-  readonly reason: OddReason;
-  /** What it is, in words. */
+  readonly reason: SkipReason;
+  /** Description in words. */
   readonly detail: string;
 }
 
-/** What entries of each reason are called, in the plural. */
-export const oddTitles: Readonly<Record<OddReason, string>> = {
+/** Titles of the reasons, in the plural. */
+export const skipTitles: Readonly<Record<SkipReason, string>> = {
   hidden: "hidden or made by the system, passed over",
   notPicture: "files that are no pictures, passed over",
   special: "neither files nor folders, never opened",
@@ -33,8 +33,8 @@ export const oddTitles: Readonly<Record<OddReason, string>> = {
 const namesInNote = 3;
 
 /** One line for each reason there is: what, how many, the first names. */
-export function oddNotes(entries: readonly OddEntry[]): readonly string[] {
-  return Object.entries(oddTitles).flatMap(([reason, title]) => {
+export function skippedNotes(entries: readonly SkippedFile[]): readonly string[] {
+  return Object.entries(skipTitles).flatMap(([reason, title]) => {
     const paths = entries.filter((entry) => entry.reason === reason).map(({ path }) => path);
     return paths.length === 0 ? [] : `${title}: ${paths.length} (${firstNames(paths)})`;
   });

@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
 
-const pictureSchema = z.strictObject({
+const imageSchema = z.strictObject({
   offset: z.int().nonnegative(),
   width: z.int().positive(),
   height: z.int().positive(),
@@ -12,8 +12,8 @@ const pictureSchema = z.strictObject({
 });
 
 /**
- * What became of a picture file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
- * `error`, an earlier line has the picture of the same content.
+ * Result of an image file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
+ * `error`, an earlier line has the image of the same content.
  */
 const lineSchema = z.strictObject({
   path: z.string(),
@@ -21,10 +21,10 @@ const lineSchema = z.strictObject({
   mtimeMs: z.number(),
   ctimeMs: z.number(),
   sha256: z.string(),
-  picture: pictureSchema.optional(),
+  picture: imageSchema.optional(),
   error: z.string().optional(),
 });
-/** A line of the index: of a picture, or of a file that cannot be read. */
+/** A line of the index: of an image, or of a file that cannot be read. */
 export type PackLine = z.infer<typeof lineSchema>;
 
 const READ_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
 /**
- * The files of a pack. It has parts: `NAME.bin`, pictures after each other, and `NAME.jsonl`, a line for what the pack is of and then one for each picture
+ * The files of a pack. It has parts: `NAME.bin`, images after each other, and `NAME.jsonl`, a line for what the pack is of and then one for each image
  * file. Every process that adds something makes a part of its own, and nobody else writes to that: so whichever processes write at once, without seeing each
  * other's lock (from two containers, say), a line points to nothing but what its own process wrote. Pixels are on the disk before their lines are; what a
  * process that dies leaves behind them counts for nothing.
@@ -14,7 +14,7 @@ import { closePixels, noPixels, openPixels, type PackPixels } from "./pixels.ts"
 
 /** A pack that is being written. */
 export interface PackFiles {
-  /** Of all parts by their numbers, open for reading until the caller closes them. */
+  /** Pixels of all parts by their numbers, open for reading until the caller closes them. */
   readonly pixels: PackPixels;
   /** Bytes of all pixels. */
   readonly pixelBytes: number;
@@ -28,7 +28,7 @@ export interface PackFiles {
   close(): Promise<void>;
 }
 
-/** With more parts than these a pack is made anew: one for each time that pictures were added. */
+/** With more parts than these a pack is made anew: one for each time that images were added. */
 const MAX_PARTS = 100;
 
 /** Removes all parts. Who has them open can go on reading, and writing what nobody will find. */

@@ -1,4 +1,4 @@
-/** What is done to one picture file on the way into a pack, and what comes of it. */
+/** Reading, decoding and fitting of one image file on its way into a pack. */
 import { createHash } from "node:crypto";
 import { DataError, messageOf } from "../../errors.ts";
 import { decodeBytes } from "../../image/files/decode.ts";
@@ -19,13 +19,13 @@ export interface ImageJob {
 
 /** A decoded file. */
 export interface WorkedImage {
-  /** What is to be kept, where a fitting is given. */
+  /** The image to keep, if a fitting is given. */
   readonly kept?: KeptImage;
-  /** Of the file: upright, before any fitting. */
+  /** Size, format and channels of the file: upright, before any fitting. */
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
 }
 
-/** The smaller of a picture and the fitted picture, in memory of its own, and its moments. */
+/** The smaller of an image and the fitted image, in memory of its own, and its moments. */
 export interface KeptImage {
   readonly image: Image;
   readonly moments: ColourMoments;
@@ -36,9 +36,9 @@ export interface ImageOutcome {
   /** SHA-256 of the file's bytes in hexadecimal; absent if they could not be read. */
   readonly sha256?: string;
   readonly decoded?: WorkedImage;
-  /** What is wrong, without the file's name. */
+  /** The error, without the file's name. */
   readonly error?: string;
-  /** Whether the error is in the file's content, and so will be there again. */
+  /** True if the error is in the file's content, and so will occur again. */
   readonly isLasting?: boolean;
 }
 
@@ -76,7 +76,7 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
   };
 }
 
-/** The fitter does nothing to what has been through it: the picture, once its colours are right, and the fitted one become the same input. */
+/** The fitter does nothing to what has been through it: the image, once its colours are right, and the fitted one become the same input. */
 function createSmaller(fitting: Fitting): (image: Image) => Image {
   const toColours = createFitter({ ...fitting, fit: { kind: "native" } });
   const toSize = createFitter(fitting);

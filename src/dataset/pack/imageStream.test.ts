@@ -8,7 +8,7 @@ import { DataError } from "../../errors.ts";
 import { decodeImage } from "../../image/files/decode.ts";
 import { createFit } from "../../image/prepare/fit.ts";
 import { createFitter, type Fitting } from "../../image/prepare/fitter.ts";
-import { type PictureStreamOptions, type StreamedPicture, streamPictures } from "./imageStream.ts";
+import { type ImageStreamOptions, type StreamedImage, streamImages } from "./imageWorkers.ts";
 
 const size = { width: 16, height: 16 };
 const fitting: Fitting = { size: [16, 16], channels: 3, fit: createFit("resize", size), resize: "bilinear" };
@@ -25,10 +25,9 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-async function collect(options: Partial<PictureStreamOptions>): Promise<(readonly StreamedPicture[])[]> {
-  const windows: (readonly StreamedPicture[])[] = [];
-  for await (const window of streamPictures(paths, { fitting, atATime: 4, threads: 2, ...options }))
-    windows.push(window);
+async function collect(options: Partial<ImageStreamOptions>): Promise<(readonly StreamedImage[])[]> {
+  const windows: (readonly StreamedImage[])[] = [];
+  for await (const window of streamImages(paths, { fitting, atATime: 4, threads: 2, ...options })) windows.push(window);
   return windows;
 }
 
@@ -55,7 +54,7 @@ test("files come in order, so many at a time, fitted as one by one; those that c
 });
 
 test("one who leaves early, or aborts, is not left waiting", async () => {
-  for await (const window of streamPictures(paths, { fitting, atATime: 2, threads: 1 })) {
+  for await (const window of streamImages(paths, { fitting, atATime: 2, threads: 1 })) {
     assert.equal(window.length, 2);
     break;
   }

@@ -1,4 +1,4 @@
-/** What each thread of `imageWorkers.ts` runs. Its jobs of a chunk are done one after the other; chunks overlap. */
+/** Program of the threads of `imageWorkers.ts`. The jobs of a chunk run in order; chunks overlap. */
 import { parentPort, workerData } from "node:worker_threads";
 import { decodeOnOneThread } from "../../image/files/decode.ts";
 import type { Fitting } from "../../image/prepare/fitter.ts";

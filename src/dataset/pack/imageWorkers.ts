@@ -1,14 +1,15 @@
-/** Pool of image worker threads with a bounded number of results in flight. */
+/** Image worker threads with a bounded number of results in flight, and images decoded by them in order. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { DataError, messageOf } from "../../errors.ts";
+import type { Image } from "../../image/image.ts";
 import type { Fitting } from "../../image/prepare/fitter.ts";
 import { startOf, threadModule } from "../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
-/** What threads do with a picture, and how many there are. */
+/** The work of the threads, and their number. */
 export interface ImageWorkersOptions {
-  /** Given, pictures come back fitted wherever that makes them smaller. */
+  /** Given, images come back fitted wherever that makes them smaller. */
   readonly fitting?: Fitting | undefined;
   /** Default: one a core. */
   readonly threads?: number | undefined;
@@ -16,7 +17,7 @@ export interface ImageWorkersOptions {
   readonly module?: URL | undefined;
 }
 
-/** What came of a job. */
+/** Result of a job. */
 export interface ImageResult {
   /** Place of the job among all. */
   readonly index: number;
@@ -24,8 +25,8 @@ export interface ImageResult {
   readonly outcome: ImageOutcome;
 }
 
-/** Threads that read and decode picture files. */
-export interface ImageWorkers {
+/** Threads that read and decode image files. */
+interface ImageWorkers {
   /**
    * Does all jobs, in any order. Jobs are taken as they are needed, and only so many are begun that a consumer who is slow does not
    * fill the memory. One run at a time.
@@ -38,7 +39,7 @@ export interface ImageWorkers {
 
 /** So many that while one waits for the disk or for the consumer, others keep a core busy. */
 const CHUNKS_PER_THREAD = 3;
-/** Jobs are sent together up to these, so that messages cost little beside the smallest pictures. */
+/** Jobs are sent together up to these, so that messages cost little beside the smallest images. */
 const CHUNK_BYTES = 256 * 1024;
 const CHUNK_JOBS = 32;
 const USUAL_BYTES = 64 * 1024;
@@ -62,7 +63,7 @@ export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWork
 }
 
 interface PendingChunk extends JobChunk {
-  /** Of its first job. */
+  /** Index of its first job. */
   readonly first: number;
   readonly worker: Worker;
 }
@@ -146,7 +147,7 @@ interface Death {
   readonly reason: string;
 }
 
-/** What threads have sent back, and the first of them that died. */
+/** Messages from the threads, and the first thread that died. */
 interface Inbox {
   nextId(): number;
   put(chunk: OutcomeChunk): void;
@@ -181,4 +182,61 @@ function createInbox(): Inbox {
       }),
     wake: () => wake(),
   };
+}
+
+/** Result of a file. */
+export type StreamedImage =
+  | { readonly path: string; readonly image: Image }
+  | {
+      readonly path: string;
+      /** The error, without the file's name. */
+      readonly error: string;
+    };
+
+/** Options of a stream of images. */
+export interface ImageStreamOptions extends Pick<ImageWorkersOptions, "threads" | "module"> {
+  /** Images come no larger than this needs them. */
+  readonly fitting: Fitting;
+  /** So many files are decoded together. */
+  readonly atATime: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Decodes files, `atATime` together and the next ones while those are used; there are never more in memory. A file that cannot be read does not
+ * keep others from it.
+ *
+ * Throws DataError naming the files if a thread dies; the signal's reason if that is aborted.
+ */
+export async function* streamImages(
+  files: readonly ImageJob[],
+  { fitting, atATime, signal, module, threads = availableParallelism() }: ImageStreamOptions,
+): AsyncGenerator<readonly StreamedImage[]> {
+  const workers = createImageWorkers({ fitting, module, threads: Math.min(threads, files.length) });
+  let next = decodeAll(workers, files.slice(0, atATime), signal);
+  try {
+    for (let start = 0; start < files.length; start += atATime) {
+      const images = await next;
+      next = decodeAll(workers, files.slice(start + atATime, start + 2 * atATime), signal);
+      // Whoever leaves before they are used need not know that it failed.
+      next.catch(() => {});
+      yield images;
+    }
+  } finally {
+    await next.catch(() => {});
+    await workers.close();
+  }
+}
+
+async function decodeAll(
+  workers: ImageWorkers,
+  files: readonly ImageJob[],
+  signal: AbortSignal | undefined,
+): Promise<readonly StreamedImage[]> {
+  const images: StreamedImage[] = [];
+  for await (const { index, path, outcome } of workers.run(files, signal)) {
+    const image = outcome.decoded?.kept?.image;
+    images[index] = image ? { path, image } : { path, error: outcome.error ?? "it could not be read" };
+  }
+  return images;
 }

@@ -14,7 +14,7 @@ export interface PackLockOptions {
 }
 
 /**
- * Makes the folder of a pack of the pictures in `root`, and waits until no other process packs there. Returns the function that unlocks it.
+ * Makes the folder of a pack of the images in `root`, and waits until no other process packs there. Returns the function that unlocks it.
  *
  * Throws DataError if it cannot be written; the signal's reason if that is aborted.
  */

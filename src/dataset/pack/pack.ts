@@ -1,9 +1,10 @@
 /**
- * Pictures of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of a picture is
- * what its fitting leaves of it, or the picture itself where that is smaller.
+ * Images of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of an image is
+ * what its fitting leaves of it, or the image itself where that is smaller.
  */
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../../errors.ts";
 import { isSameSize, type PixelSize } from "../../image/image.ts";
@@ -13,14 +14,15 @@ import { loadDefaults, type Split } from "../dataset.ts";
 import { cacheFolder } from "../download/cacheFolder.ts";
 import type { ImageListing, ListedImage } from "../folder/imageListing.ts";
 import { removePackFiles } from "./files.ts";
-import { fillPack } from "./fill.ts";
+import type { ImageOutcome } from "./imageJob.ts";
+import { createImageWorkers } from "./imageWorkers.ts";
 import { lockPack } from "./lock.ts";
 import { closePixels, type PackPixels } from "./pixels.ts";
-import { createPackRoom, markUsed, packLimit } from "./room.ts";
+import { createPackRoom, markUsed, type PackProgress, packLimit } from "./room.ts";
 import { type PackedImage, packSplit } from "./split.ts";
-import { type ListedFiles, lookAtFiles, openState, type PackState } from "./state.ts";
+import { jobsFor, type ListedFiles, lookAtFiles, openState, type PackState, stampOf, unknownFiles } from "./state.ts";
 
-/** What of pictures is packed, where, and how. */
+/** Options of packing: fitting, location, limits. */
 export interface PackOptions {
   readonly fitting: Fitting;
   /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
@@ -35,7 +37,7 @@ export interface PackOptions {
   readonly signal?: AbortSignal | undefined;
   /** Files looked at so far, out of all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** What people should know, such as that another process packs the same folder. */
+  /** Called with messages for people, such as that another process packs the same folder. */
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
@@ -45,27 +47,27 @@ export interface BadImage {
   readonly reason: string;
 }
 
-/** A listing's pictures, ready to be cut into batches. */
+/** A listing's images, ready to be cut into batches. */
 export interface Packed {
   readonly train: Split;
   readonly validation?: Split;
   readonly test: Split;
-  /** 3 if any picture is in colour. */
+  /** 3 if any image is in colour. */
   readonly channels: 1 | 3;
-  /** The size that all stored pictures have, if it is one. */
+  /** The size that all stored images have, if it is one. */
   readonly imageSize: PixelSize | undefined;
-  /** Of the stored training pictures; undefined if there are none. */
+  /** Moments of the stored training images; undefined if there are none. */
   readonly moments: ColourMoments | undefined;
   /** Files that cannot be read; they are in no split. */
   readonly bad: readonly BadImage[];
-  /** After this, no picture can be read. */
+  /** After this, no image can be read. */
   close(): Promise<void>;
 }
 
 const FORMAT = 2;
 
 /**
- * Packs a listing's pictures, as far as that has not been done before: only files that are new or have changed are read.
+ * Packs a listing's images, as far as that has not been done before: only files that are new or have changed are read.
  *
  * Throws DataError if too many files cannot be read, or if there is no room; the signal's reason if that is aborted.
  */
@@ -176,4 +178,76 @@ function* packedImages(
 
 function* trainingMoments(ids: readonly number[], { table }: PackState): Generator<ColourMoments> {
   for (const id of ids) if (id >= 0) yield table.get(id).moments;
+}
+
+/** Options of filling a pack. */
+export interface FillOptions {
+  readonly fitting: Fitting;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called before the pack grows. */
+  readonly makeRoom: (progress: PackProgress) => Promise<void>;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Reads all files of which the pack knows nothing. Whatever ends it, what was read until then stays.
+ *
+ * Throws DataError if there is no room or a thread dies, and the signal's reason if that is aborted.
+ */
+async function fillPack(state: PackState, listed: ListedFiles, options: FillOptions): Promise<void> {
+  const positions = unknownFiles(state);
+  const total = listed.paths.length;
+  options.onProgress?.(total - positions.length, total);
+  if (positions.length === 0) return state.files.finish();
+  const threads = Math.min(options.threads ?? availableParallelism(), positions.length);
+  const workers = createImageWorkers({ fitting: options.fitting, threads });
+  const before = state.files.pixelBytes;
+  let done = 0;
+  try {
+    for await (const { index, outcome } of workers.run(jobsFor(positions, listed, state.table), options.signal)) {
+      const left = positions.length - done;
+      const added = state.files.pixelBytes - before;
+      const makeRoom = (more: number) => options.makeRoom({ held: before + added, more, done, added, left });
+      await take(state, listed, positions[index] as number, outcome, makeRoom);
+      done++;
+      options.onProgress?.(total - positions.length + done, total);
+    }
+    await state.files.finish();
+  } catch (error) {
+    // The first error is reported, not that the rest could not be kept after it.
+    await state.files.finish().catch(() => {});
+    throw error;
+  } finally {
+    await workers.close();
+  }
+}
+
+/** Enters what became of a file. */
+async function take(
+  { files, table, contents, errors }: PackState,
+  listed: ListedFiles,
+  position: number,
+  { sha256, decoded, error, isLasting }: ImageOutcome,
+  makeRoom: (bytes: number) => Promise<void>,
+): Promise<void> {
+  const stamp = stampOf(listed, position);
+  if (error !== undefined || sha256 === undefined) {
+    errors.set(position, error ?? "it could not be read");
+    if (isLasting && sha256 !== undefined) await files.appendLine({ ...stamp, sha256, error });
+    return;
+  }
+  const known = table.idOf(sha256);
+  if (known !== undefined) {
+    contents[position] = known;
+    return files.appendLine({ ...stamp, sha256 });
+  }
+  if (!decoded?.kept) return;
+  const { image, moments } = decoded.kept;
+  const { data, width, height, channels } = image;
+  await makeRoom(data.length);
+  const { part, offset } = await files.appendPixels(data);
+  const picture = { offset, width, height, channels, moments };
+  contents[position] = table.add(sha256, stamp.size, { ...picture, part });
+  await files.appendLine({ ...stamp, sha256, picture });
 }

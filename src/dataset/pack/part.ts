@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { openPixels, type PackPixels } from "./pixels.ts";
 
-/** How the names of its two files end: the pixels', and the lines'. */
+/** Suffixes of a part's two files: the pixels', and the lines'. */
 export const pixelsEnd = ".bin";
 export const indexEnd = ".jsonl";
 

@@ -16,7 +16,7 @@ export function noPixels(): PackPixels {
   return { paths: [], descriptors: [], reads: new Set() };
 }
 
-/** What the system takes for no file. */
+/** A descriptor that the system treats as no file. */
 const CLOSED = -1;
 
 /** Opens another part. Throws DataError if there is no such file. */
@@ -35,14 +35,14 @@ export async function closePixels({ reads, descriptors }: PackPixels): Promise<v
   for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
 }
 
-/** Where a picture's pixels begin. */
+/** Position of an image's pixels. */
 export interface Place {
   readonly part: number;
   readonly offset: number;
 }
 
-/** Reads a picture's pixels. Throws DataError if they are not there. */
-export function readPicture({ paths, descriptors }: PackPixels, { part, offset }: Place, target: Uint8Array): void {
+/** Reads an image's pixels. Throws DataError if they are not there. */
+export function readImage({ paths, descriptors }: PackPixels, { part, offset }: Place, target: Uint8Array): void {
   const [path, descriptor] = [paths[part], descriptors[part] ?? CLOSED];
   let done = 0;
   try {
@@ -60,7 +60,7 @@ export function readPicture({ paths, descriptors }: PackPixels, { part, offset }
   );
 }
 
-/** Begins to read a picture's pixels; whether all bytes came, and in one go. */
+/** Begins to read an image's pixels; whether all bytes came, and in one go. */
 export function startReading(
   { descriptors }: PackPixels,
   { part, offset }: Place,

@@ -1,4 +1,4 @@
-/** How much packs may take of the disk, and how the ones used longest ago make room. A pack is a folder of `packs/`, and can go at any time. */
+/** Disk space of packs: a limit, and removal of the least recently used ones. A pack is a folder of `packs/`, and can be removed at any time. */
 import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { lockDirectory } from "../../directoryLock.ts";
@@ -6,12 +6,12 @@ import { ConfigError, DataError } from "../../errors.ts";
 import { writing } from "./files.ts";
 
 const DEFAULT_LIMIT = 100e9;
-/** What is left free on the disk: this share of it, and at most so many bytes. */
+/** Space left free on the disk: this fraction of it, and at most this many bytes. */
 const FREE_SHARE = 0.05;
 const FREE_BYTES = 1e9;
 /** Bytes after which the disk is looked at again: others write to it too. */
 const STEP_BYTES = 64e6;
-/** An estimate counts from so many pictures on, and if it is over by this. */
+/** An estimate counts from so many images on, and if it is over by this. */
 const ESTIMATE_PICTURES = 200;
 const ESTIMATE_MARGIN = 1.25;
 
@@ -32,13 +32,13 @@ function usedFile(folder: string): string {
   return join(folder, "used");
 }
 
-/** How far a pack has come. */
+/** Progress of a pack. */
 export interface PackProgress {
   /** Bytes of its pixels. */
   readonly held: number;
-  /** Of those to be added now. */
+  /** Bytes to be added now. */
   readonly more: number;
-  /** Pictures of this call so far, the bytes that they have added, and how many are left. */
+  /** Images of this call so far, the bytes that they have added, and how many are left. */
   readonly done: number;
   readonly added: number;
   readonly left: number;
@@ -81,7 +81,7 @@ export function reserveOf(diskBytes: number): number {
   return Math.min(FREE_SHARE * diskBytes, FREE_BYTES);
 }
 
-/** What a pack that holds `held` bytes may grow to: beside the others, and at most, in their place. */
+/** The sizes that a pack of `held` bytes may grow to: beside the others, and at most, in their place. */
 async function roomIn(folder: string, limit: number, held: number, others: readonly PackSize[]) {
   const { bavail, blocks, bsize } = await writing(folder, () => statfs(folder));
   const free = bavail * bsize - reserveOf(blocks * bsize);
@@ -120,7 +120,7 @@ async function removePack(folder: string): Promise<void> {
   }
 }
 
-/** What a process that died while it removed a pack has left is the first to go. */
+/** Leftovers of a process that died while it removed a pack are removed first. */
 const removedSuffix = ".removed";
 
 function full(folder: string, needed: number, available: number): DataError {

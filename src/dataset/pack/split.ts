@@ -1,19 +1,19 @@
-/** A split whose pictures lie in the pixels of a pack. */
+/** A split whose images lie in the pixels of a pack. */
 import { join } from "node:path";
 import type { Image } from "../../image/image.ts";
 import type { Split } from "../dataset.ts";
-import { type PackPixels, type Place, readPicture, startReading } from "./pixels.ts";
-import type { StoredPicture } from "./table.ts";
+import { type PackPixels, type Place, readImage, startReading } from "./pixels.ts";
+import type { StoredImage } from "./state.ts";
 
-/** A picture of a split. */
+/** An image of a split. */
 export interface PackedImage {
   /** Relative to the root. */
   readonly path: string;
   readonly label: number;
-  readonly picture: StoredPicture;
+  readonly picture: StoredImage;
 }
 
-/** Numbers of a split's pictures, one a picture. */
+/** Numbers of a split's images, one an image. */
 interface Columns {
   readonly part: Uint16Array;
   readonly offset: Float64Array;
@@ -24,10 +24,10 @@ interface Columns {
   readonly path: string[];
 }
 
-/** Which of a pack's pictures make a split. */
+/** Selection of a pack's images for a split. */
 export interface PackSplitOptions {
   readonly pixels: PackPixels;
-  /** The folder of the picture files. */
+  /** The folder of the image files. */
   readonly root: string;
   readonly length: number;
   /** Read once, at the beginning. */
@@ -43,7 +43,7 @@ export function packSplit({ pixels, root, length, images }: PackSplitOptions): S
   const readNow = (index: number) => {
     const bytes = byteLength(columns, index);
     if (memory.length < bytes) memory = new Uint8Array(bytes);
-    readPicture(pixels, placeOf(columns, index), memory.subarray(0, bytes));
+    readImage(pixels, placeOf(columns, index), memory.subarray(0, bytes));
     return memory.subarray(0, bytes);
   };
   return {
@@ -98,7 +98,7 @@ function placeOf({ part, offset }: Columns, index: number): Place {
   return { part: part[index] as number, offset: offset[index] as number };
 }
 
-/** Memory that pictures are read into while something else goes on. */
+/** Memory that images are read into while something else goes on. */
 interface ReadAhead {
   /** Resolves when these are there, or could not be read: then `find` has them not, and who reads them now learns why. */
   start(indices: Uint32Array): Promise<void>;
@@ -140,7 +140,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
   };
 }
 
-/** Where each of these pictures goes, in memory of so many bytes. */
+/** Position of each of these images in memory of this many bytes. */
 function sideBySide(columns: Columns, indices: Uint32Array) {
   const starts = new Map<number, number>();
   let bytes = 0;

@@ -1,12 +1,12 @@
-/** What a pack knows of the files of a listing, and which of them are to be read. */
+/** The contents of a pack in memory: which files of a listing it knows, and where their pixels are. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../../errors.ts";
+import type { ColourMoments } from "../../image/prepare/moments.ts";
 import type { ImageListing } from "../folder/imageListing.ts";
 import type { PackLine } from "./entries.ts";
 import { openPack, type PackFiles } from "./files.ts";
 import type { ImageJob } from "./imageJob.ts";
-import { createPackTable, type PackTable } from "./table.ts";
 
 /** The files of a listing, each once, as they are on the disk now. */
 export interface ListedFiles {
@@ -19,7 +19,7 @@ export interface ListedFiles {
   readonly missing: ReadonlyMap<number, string>;
 }
 
-/** Of a file whose content is not known. */
+/** Marks a file whose content is not known. */
 const UNKNOWN = -1;
 const STATS_AT_ONCE = 256;
 
@@ -51,9 +51,9 @@ export async function lookAtFiles(listing: ImageListing, signal?: AbortSignal): 
 export interface PackState {
   readonly files: PackFiles;
   readonly table: PackTable;
-  /** By position: the number of its picture in the table, or -1. */
+  /** By position: the number of its image in the table, or -1. */
   readonly contents: Int32Array;
-  /** By position, of files without a picture. */
+  /** By position, of files without an image. */
   readonly errors: Map<number, string>;
 }
 
@@ -90,7 +90,7 @@ export function unknownFiles({ contents, errors }: PackState): Uint32Array {
   return Uint32Array.from(unknown);
 }
 
-/** What to do for files at these positions. A content that the pack has need not be decoded again. */
+/** Jobs for the files at these positions. A content that the pack has need not be decoded again. */
 export function* jobsFor(
   positions: Uint32Array,
   { root, paths, stamps }: ListedFiles,
@@ -113,4 +113,83 @@ export function stampOf(
   if (path === undefined) throw new DataError(`listing: no file ${position}`);
   const [size = 0, mtimeMs = 0, ctimeMs = 0] = stamps.subarray(3 * position);
   return { path, size, mtimeMs, ctimeMs };
+}
+
+/** An image as it lies in a pack. */
+export interface StoredImage {
+  /** Number of the part of the pack that has its pixels. */
+  readonly part: number;
+  /** In that part's pixels, in bytes. */
+  readonly offset: number;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  /** Moments of its pixels. */
+  readonly moments: ColourMoments;
+}
+
+/** Each content once, by number in the order it was added. */
+interface PackTable {
+  idOf(sha256: string): number | undefined;
+  /** `fileBytes` is the size of a file with this content. */
+  add(sha256: string, fileBytes: number, picture: StoredImage): number;
+  get(id: number): StoredImage;
+  /** The contents of files of these sizes: all that a file of such a size can be the same as. */
+  contentsBySize(sizes: ReadonlySet<number>): ReadonlyMap<number, readonly string[]>;
+}
+
+/** Size of the file, part, offset, width, height, channels, three means, nine products. */
+const ROW = 18;
+const MOMENTS = 6;
+/** More contents of one size than these are not worth comparing with. */
+const MAX_SAME_SIZE = 32;
+
+/** Creates an empty table. A million images are numbers in one array, not objects. */
+function createPackTable(): PackTable {
+  const ids = new Map<string, number>();
+  let rows = new Float64Array(ROW * 1024);
+  return {
+    idOf: (sha256) => ids.get(sha256),
+    add(sha256, fileBytes, { part, offset, width, height, channels, moments }) {
+      const id = ids.size;
+      const at = id * ROW;
+      if (at === rows.length) {
+        const larger = new Float64Array(2 * rows.length);
+        larger.set(rows);
+        rows = larger;
+      }
+      rows.set([fileBytes, part, offset, width, height, channels], at);
+      rows.set(moments.mean, at + MOMENTS);
+      rows.set(moments.products, at + MOMENTS + channels);
+      ids.set(sha256, id);
+      return id;
+    },
+    get: (id) => storedImageOf(rows.subarray(id * ROW, (id + 1) * ROW)),
+    contentsBySize(sizes) {
+      const found = new Map<number, string[]>();
+      for (const [sha256, id] of ids) {
+        const size = rows[id * ROW] as number;
+        if (!sizes.has(size)) continue;
+        const same = found.get(size) ?? [];
+        if (same.length < MAX_SAME_SIZE) same.push(sha256);
+        found.set(size, same);
+      }
+      return found;
+    },
+  };
+}
+
+function storedImageOf(row: Float64Array): StoredImage {
+  const [, part = 0, offset = 0, width = 0, height = 0, ofThree] = row;
+  const channels = ofThree === 3 ? 3 : 1;
+  const products = MOMENTS + channels;
+  const mean = Array.from(row.subarray(MOMENTS, products));
+  return {
+    part,
+    offset,
+    width,
+    height,
+    channels,
+    moments: { mean, products: Array.from(row.subarray(products, products + channels ** 2)) },
+  };
 }

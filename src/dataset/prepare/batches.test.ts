@@ -85,7 +85,7 @@ describe("batches", () => {
     const all = images(await collect({ ...options, order: repeated }));
     for (const first of [0, 1, 5]) assert.deepEqual(all[first], inPlace[repeated[first] as number]);
     const uses = [0, 2, 3, 6].map((place) => String(all[place]));
-    // Four uses of one picture with 2 reflections and 19 × 21 places.
+    // Four uses of one image with 2 reflections and 19 × 21 places.
     assert.equal(new Set(uses).size, 4);
     const later = images(await collect({ ...options, order: repeated, from: 2 }));
     assert.deepEqual(later, all.slice(2));

@@ -4,21 +4,21 @@ import { centreView, type View } from "../../image/prepare/views.ts";
 import type { Split } from "../dataset.ts";
 import type { Preparation } from "./preparation.ts";
 
-/** Prepared pictures for one step. Valid until the next batch is asked for, which takes the same memory. */
+/** Prepared images for one step. Valid until the next batch is asked for, which takes the same memory. */
 export interface Batch {
-  /** [batchSize, channels, height, width]; pictures past `count` are zero. */
+  /** [batchSize, channels, height, width]; images past `count` are zero. */
   readonly images: Float32Array;
   /** [batchSize] classes; 0 past `count`. */
   readonly labels: Int32Array;
   /** [batchSize] positions in the split; 0 past `count`. */
   readonly indices: Uint32Array;
-  /** Pictures in this batch: batchSize, or fewer in the last. */
+  /** Images in this batch: batchSize, or fewer in the last. */
   readonly count: number;
   /** Number of the view that they are prepared in. */
   readonly view: number;
 }
 
-/** Which pictures, in which order, prepared how. */
+/** Selection, order and preparation of a batch's images. */
 export interface BatchOptions {
   readonly split: Split;
   readonly preparation: Preparation;
@@ -27,16 +27,16 @@ export interface BatchOptions {
   readonly order?: Uint32Array | undefined;
   /** Place in the order to start at, to go on in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** Of training, where the preparation has something random: a picture's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
+  /** Training epoch, if the preparation is random: an image's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
   readonly epoch?: number | undefined;
   /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
   readonly views?: readonly View[] | undefined;
-  /** Where pictures are prepared, such as a program's own input: it becomes `images` of every batch. Default: new memory, not shared. */
+  /** Target of the prepared images, such as a program's own input: it becomes `images` of every batch. Default: new memory, not shared. */
   readonly into?: Float32Array | undefined;
 }
 
 /**
- * The pictures of a split, batch by batch, each prepared when it is asked for.
+ * The images of a split, batch by batch, each prepared when it is asked for.
  *
  * Throws ConfigError if the batch size is not a positive whole number or there is no view, ShapeError if `into` has not the size of a batch.
  */
@@ -100,7 +100,7 @@ async function* generate(
 }
 
 /**
- * For each place of an order, the number of that use of a picture, from which what is random in it follows: its position, and where a picture comes
+ * For each place of an order, the number of that use of an image, from which what is random in it follows: its position, and where an image comes
  * again, so many lengths of the split more.
  */
 function usesOf(order: Uint32Array, length: number): Uint32Array {

@@ -1,5 +1,5 @@
 /**
- * What the threads of a preparation share: which pictures there are to prepare, and who does which. Everything lies in shared memory, so that a
+ * State shared by the threads of a preparation: the images to prepare, and who prepares which. Everything lies in shared memory, so that a
  * batch is offered, taken and done without a message.
  */
 import { AlexNetError } from "../../errors.ts";
@@ -32,17 +32,17 @@ const FAILED = 2;
 
 const corners: readonly (Corner | undefined)[] = [undefined, [0, 0], [1, 0], [0, 1], [1, 1]];
 
-/** What is the same for all pictures of an offer. */
+/** The properties common to all images of an offer. */
 export interface Offer {
-  /** Of training; undefined where nothing is random. */
+  /** Training epoch; undefined where nothing is random. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** Where pictures go: the number of a shared memory, and the bytes into it at which the first one begins. */
+  /** Target of the images: the number of a shared memory, and the byte offset of the first image in it. */
   readonly target: number;
   readonly targetOffset: number;
 }
 
-/** One picture: the number of its use in the epoch, and where it lies. */
+/** One image: the number of its use in the epoch, and where it lies. */
 export interface BoardRow {
   readonly use: number;
   readonly image: Omit<Image, "data">;
@@ -55,19 +55,19 @@ export interface BoardRow {
 /** The board as each thread sees it. */
 export interface Board {
   readonly memory: SharedArrayBuffer;
-  /** Writes picture `row` of the next offer. */
-  write(row: number, picture: BoardRow): void;
-  /** Lets every thread take from `rows` pictures. To be called when all of the offer before are done. */
+  /** Writes image `row` of the next offer. */
+  write(row: number, image: BoardRow): void;
+  /** Lets every thread take from `rows` images. To be called when all of the offer before are done. */
   offer(rows: number, offer: Offer): void;
-  /** Takes a picture that nobody has taken; undefined if there is none. */
+  /** Takes an image that nobody has taken; undefined if there is none. */
   take(): number | undefined;
   read(row: number): BoardRow;
   current(): Offer;
-  /** Says of a picture that it is prepared, or that it could not be. */
+  /** Says of an image that it is prepared, or that it could not be. */
   finish(row: number, isPrepared: boolean): void;
-  /** Waits until all are finished; the pictures that could not be prepared. Throws AlexNetError if the threads have died. */
+  /** Waits until all are finished; the images that could not be prepared. Throws AlexNetError if the threads have died. */
   waitForAll(): readonly number[];
-  /** Says that one more thread can take pictures. */
+  /** Says that one more thread can take images. */
   join(): void;
   /** Threads that have joined. */
   joined(): number;
@@ -81,7 +81,7 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
   const offsetsStart = Math.ceil(tableBytes / 8) * 8;
   const memory = given ?? new SharedArrayBuffer(offsetsStart + 8 * (rows + 1));
   const words = new Int32Array(memory, 0, HEAD + rows * COLUMNS);
-  /** Of each row, and after them of the target. */
+  /** Memory numbers of each row, and after them of the target. */
   const offsets = new Float64Array(memory, offsetsStart, rows + 1);
   const at = (row: number) => HEAD + row * COLUMNS;
   return {

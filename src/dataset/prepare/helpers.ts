@@ -2,19 +2,19 @@
 import { Worker } from "node:worker_threads";
 import { startOf, threadModule } from "../workerModule.ts";
 import { createBoard } from "./board.ts";
-import { type PictureOptions, type PreparationJob, prepareFromBoard, type RowPreparer } from "./rows.ts";
+import { type PreparationJob, prepareFromBoard, type RowOptions, type RowPreparer } from "./rows.ts";
 
-/** What a helping thread is started with. */
+/** Start data of a helper thread. */
 export interface HelperData {
-  readonly options: PictureOptions;
+  readonly options: RowOptions;
   readonly board: SharedArrayBuffer;
-  /** Pictures in a batch. */
+  /** Images in a batch. */
   readonly rows: number;
-  /** Numbers in a prepared picture. */
+  /** Numbers in a prepared image. */
   readonly imageSize: number;
 }
 
-/** What it is told: a shared memory by its number, and one that will not be used again. */
+/** Message to a helper thread: a shared memory by its number, and one that will not be used again. */
 export interface NumberedMemory {
   readonly number: number;
   readonly memory: SharedArrayBuffer;
@@ -23,14 +23,14 @@ export interface NumberedMemory {
 
 /** Threads that help to prepare batches. */
 export interface Helpers {
-  /** Whether the batch was prepared: not before one of the threads is there. Throws what the preprocessor throws. */
+  /** Prepares a batch; returns false, without preparing it, before one of the threads has started. Throws what the preprocessor throws. */
   prepare(job: PreparationJob): boolean;
   close(): void;
 }
 
 /** Starts threads for batches of so many `rows`; `prepareRow` is for the caller's own part. */
 export function createHelpers(
-  { preprocessing, random }: PictureOptions,
+  { preprocessing, random }: RowOptions,
   prepareRow: RowPreparer,
   threads: number,
   rows: number,
@@ -48,7 +48,7 @@ export function createHelpers(
   });
   const memories = numberMemories(workers);
   const staging = createStaging();
-  /** Tells the board where each picture lies. */
+  /** Tells the board where each image lies. */
   const writeJob = ({ split, indices, uses, count }: PreparationJob) => {
     staging.begin();
     for (let row = 0; row < count; row++) {
@@ -109,7 +109,7 @@ function numberMemories(workers: readonly Worker[]) {
   };
 }
 
-/** Shared memory for the pictures of a batch that lie in memory of their own. */
+/** Shared memory for the images of a batch that lie in memory of their own. */
 function createStaging() {
   let memory = new Uint8Array(new SharedArrayBuffer(0));
   let used = 0;
@@ -117,10 +117,10 @@ function createStaging() {
     begin() {
       used = 0;
     },
-    /** What was copied since `begin` stays where it is. `pictures`: how many of about this length may come. */
-    copy(data: Uint8Array, pictures: number): Uint8Array<SharedArrayBuffer> {
+    /** Copies made since `begin` stay in place. `images`: the number of images of about this length that may come. */
+    copy(data: Uint8Array, images: number): Uint8Array<SharedArrayBuffer> {
       if (used + data.length > memory.length) {
-        memory = new Uint8Array(new SharedArrayBuffer(Math.max(2 * memory.length, data.length * pictures)));
+        memory = new Uint8Array(new SharedArrayBuffer(Math.max(2 * memory.length, data.length * images)));
         used = 0;
       }
       const place = memory.subarray(used, used + data.length);

@@ -9,10 +9,10 @@ import type { Split } from "../dataset.ts";
 import { createBoard } from "./board.ts";
 import { createHelpers } from "./helpers.ts";
 import { createPreparation } from "./preparation.ts";
-import { createRowPreparer, type PictureOptions, type PreparationJob } from "./rows.ts";
+import { createRowPreparer, type PreparationJob, type RowOptions } from "./rows.ts";
 
 const BATCH = 16;
-const options: PictureOptions = {
+const options: RowOptions = {
   preprocessing: {
     size: [22, 22],
     channels: 3,
@@ -42,7 +42,7 @@ const options: PictureOptions = {
 };
 const imageSize = 3 * 22 * 22;
 
-/** Pictures of different sizes, every third one grey; those with an odd number lie in shared memory. */
+/** Images of different sizes, every third one grey; those with an odd number lie in shared memory. */
 const pictures: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   const [width, height, channels] = [31 + (i % 7), 40 - (i % 5), i % 3 === 0 ? 1 : 3] as const;
   const words = new Uint32Array(width * height * channels);

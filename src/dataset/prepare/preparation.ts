@@ -1,10 +1,10 @@
 /** Batch preparation, on several threads where it pays. */
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { createHelpers, type Helpers } from "./helpers.ts";
-import { createRowPreparer, type PictureOptions, type PreparationJob, type RowPreparer } from "./rows.ts";
+import { createRowPreparer, type PreparationJob, type RowOptions, type RowPreparer } from "./rows.ts";
 
-/** How batches are prepared. */
-export interface PreparationOptions extends PictureOptions {
+/** Options of batch preparation. */
+export interface PreparationOptions extends RowOptions {
   /** Threads, the caller's own among them. Default 1. */
   readonly threads?: number | undefined;
   /** Milliseconds of preparing before other threads are started: so much that they are worth it. */
@@ -12,7 +12,7 @@ export interface PreparationOptions extends PictureOptions {
 }
 
 /**
- * Prepares the pictures of batches. The same job gives the same numbers to the bit, however many threads have a part in it.
+ * Prepares the images of batches. The same job gives the same numbers to the bit, however many threads have a part in it.
  *
  * Threads work between two steps of an engine, not beside them: where every core computes, that would take from the steps what it saves between
  * them.

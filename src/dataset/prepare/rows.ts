@@ -8,10 +8,10 @@ import type { View } from "../../image/prepare/views.ts";
 import type { Split } from "../dataset.ts";
 import type { Board } from "./board.ts";
 
-/** How pictures are prepared, as data that threads can be given. */
-export interface PictureOptions {
+/** Preparation of images, as data that threads can be given. */
+export interface RowOptions {
   readonly preprocessing: Preprocessing;
-  /** What is random in training. Default: nothing. */
+  /** Random augmentation in training. Default: none. */
   readonly random?:
     | { readonly augmentation: Augmentation; readonly seed: number; readonly colours: PrincipalColours | undefined }
     | undefined;
@@ -23,16 +23,16 @@ export interface PreparationJob {
   /** Positions in the split. */
   readonly indices: Uint32Array;
   readonly count: number;
-  /** Of training; undefined where nothing is random. */
+  /** Training epoch; undefined where nothing is random. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** Of each, the number of this use of it in the epoch: each has random changes of its own. */
+  /** For each image, the number of this use of it in the epoch: each use has random changes of its own. */
   readonly uses: Uint32Array;
-  /** Where they go, one after the other. In shared memory other threads can help. */
+  /** Target of the prepared images, one after the other. In shared memory other threads can help. */
   readonly images: Float32Array;
 }
 
-/** Prepares one picture into `target` from `offset` on; `use` is the number of this use of a picture in the epoch. */
+/** Prepares one image into `target` from `offset` on; `use` is the number of this use of an image in the epoch. */
 export type RowPreparer = (
   image: Image,
   use: number,
@@ -42,8 +42,8 @@ export type RowPreparer = (
   offset: number,
 ) => void;
 
-/** What every thread has of its own. */
-export function createRowPreparer({ preprocessing, random }: PictureOptions): RowPreparer {
+/** The preprocessors that each thread owns. */
+export function createRowPreparer({ preprocessing, random }: RowOptions): RowPreparer {
   const changes = random && createRandomChanges(random.augmentation, random.seed, random.colours);
   const asInEvaluation = createPreprocessor(preprocessing);
   const asInTraining = changes ? createPreprocessor(preprocessing, changes) : asInEvaluation;
@@ -54,7 +54,7 @@ export function createRowPreparer({ preprocessing, random }: PictureOptions): Ro
   };
 }
 
-/** Prepares pictures of a board until there are none left to take; a picture that cannot be prepared is left to who offered it. */
+/** Prepares images of a board until there are none left to take; an image that cannot be prepared is left to who offered it. */
 export function prepareFromBoard(
   board: Board,
   prepare: RowPreparer,

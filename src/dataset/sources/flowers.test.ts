@@ -7,8 +7,7 @@ import { flowerArchive, flowerCounts, flowerFiles } from "../../../test/flowerFi
 import { writeFiles } from "../../../test/writeFiles.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { type ImageListing, listingDigest } from "../folder/imageListing.ts";
-import { listFlowers } from "./flowers.ts";
-import { locateFlowers } from "./flowersFiles.ts";
+import { listFlowers, locateFlowers } from "./flowers.ts";
 
 const classes = Object.keys(flowerCounts);
 const files = flowerFiles();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { DataError } from "../../errors.ts";
-import { parseIdx, readIdx } from "./idx.ts";
+import { parseIdx, readIdx } from "./fashionMnist.ts";
 
 let folder: string;
 before(async () => {
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** Two pictures of 2×3, written by hand. */
+/** Two images of 2×3, written by hand. */
 const pictures = Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
 
 function changed(at: number, value: number): Uint8Array {

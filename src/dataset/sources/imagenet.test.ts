@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 after(() => rm(base, { recursive: true }));
 
-/** Empty files in `dataDir`: listing opens no picture. */
+/** Empty files in `dataDir`: listing opens no image. */
 const touch = (paths: readonly string[]) =>
   writeFiles(
     dataDir,

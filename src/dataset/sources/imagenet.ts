@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
 import { byCodePoint } from "../folder/codePoints.ts";
-import { type FolderContent, folderContent } from "../folder/folderContent.ts";
+import { type FolderContent, folderContent } from "../folder/folderEntries.ts";
 import type { ImageListing, ListedImage } from "../folder/imageListing.ts";
 import { loadListing } from "../folder/listedDataset.ts";
-import { findImagenet, type ImagenetFiles, wnidPattern } from "./imagenetFiles.ts";
-import { imagenetClassNames, readSynsets, type Synsets } from "./imagenetNames.ts";
+import {
+  findImagenet,
+  type ImagenetFiles,
+  imagenetClassNames,
+  readSynsets,
+  type Synsets,
+  wnidPattern,
+} from "./imagenetFiles.ts";
 import { readTruth, truthNames } from "./imagenetTruth.ts";
 
 /** ImageNet as of the challenge of 2012. */
@@ -20,7 +26,7 @@ export const imagenet: DatasetSource = {
   locate: locateImagenet,
 };
 
-/** Where ImageNet lies. */
+/** Location of ImageNet. */
 export interface ImagenetOptions {
   readonly dataDir?: string | undefined;
 }
@@ -40,7 +46,7 @@ export async function locateImagenet({ dataDir }: ImagenetOptions): Promise<stri
 /**
  * Lists ImageNet, or classes of it, from `dataDir` (or from `ILSVRC/Data/CLS-LOC` there): `train/<WNID>/*.JPEG`, and either
  * `val/<WNID>/*.JPEG` or `val/*.JPEG` with a ground truth: Kaggle's, Caffe's or the development kit's. Labels are in the
- * order of WNIDs. The validation pictures are the test part, since the real one's classes are not published.
+ * order of WNIDs. The validation images are the test part, since the real one's classes are not published.
  *
  * Throws DataError naming the file or folder that is missing or does not fit the others.
  */
@@ -89,7 +95,7 @@ async function valFolders(root: string, content: FolderContent, trainWnids: read
   return { ...found, notes: missing.length === 0 ? notes : [...notes, `val: no folder for ${missing.join(", ")}`] };
 }
 
-/** The pictures of `wnids`, as far as they have a folder among `present`, sorted by label and path. */
+/** The images of `wnids`, as far as they have a folder among `present`, sorted by label and path. */
 async function classFolders(
   root: string,
   part: string,
@@ -100,26 +106,25 @@ async function classFolders(
   const lists = await Promise.all(
     wnids.map(async (wnid, label) => {
       if (!present.has(wnid)) return { images: [], others: 0 };
-      const { pictures, others } = await folderContent(join(root, part, wnid));
-      if (pictures.length === 0) throw new DataError(`${join(root, part, wnid)}: expected JPEG files, found none`);
-      return { images: pictures.map((picture) => ({ path: `${part}/${wnid}/${picture}`, label })), others };
+      const { images: names, others } = await folderContent(join(root, part, wnid));
+      if (names.length === 0) throw new DataError(`${join(root, part, wnid)}: expected JPEG files, found none`);
+      return { images: names.map((name) => ({ path: `${part}/${wnid}/${name}`, label })), others };
     }),
   );
-  const others = lists.reduce((sum, list) => sum + list.others, content.others + content.pictures.length);
+  const others = lists.reduce((sum, list) => sum + list.others, content.others + content.images.length);
   const folders = content.folders.filter((name) => !wnidPattern.test(name));
   return { wnids, images: lists.flatMap(({ images }) => images), notes: passedOver(part, folders, others) };
 }
 
-/** Pictures of one folder, with the classes that the ground truth gives them; sorted by label and path. */
+/** Images of one folder, with the classes that the ground truth gives them; sorted by label and path. */
 async function flatVal(
   files: ImagenetFiles,
-  { pictures }: FolderContent,
+  { images: names }: FolderContent,
   trainWnids: readonly string[],
   synsets: Synsets | undefined,
 ): Promise<readonly ListedImage[]> {
   const val = join(files.root, "val");
-  if (pictures.length === 0)
-    throw new DataError(`${val}: expected folders named by WNID, or JPEG files; found neither`);
+  if (names.length === 0) throw new DataError(`${val}: expected folders named by WNID, or JPEG files; found neither`);
   const truth = await readTruth({ files, trainWnids, synsets });
   if (!truth) {
     throw new DataError(
@@ -128,16 +133,16 @@ async function flatVal(
     );
   }
   const { file, wnids } = truth;
-  if (wnids.size !== pictures.length) {
-    throw new DataError(`${file}: expected ${pictures.length} pictures, as in ${val}, got ${wnids.size}`);
+  if (wnids.size !== names.length) {
+    throw new DataError(`${file}: expected ${names.length} pictures, as in ${val}, got ${wnids.size}`);
   }
   const labels = new Map(trainWnids.map((wnid, label) => [wnid, label]));
-  const images = pictures.map((picture): ListedImage => {
-    const wnid = wnids.get(picture.replace(/\.\w+$/, ""));
-    if (wnid === undefined) throw new DataError(`${file}: expected the class of ${picture}, got none`);
+  const images = names.map((name): ListedImage => {
+    const wnid = wnids.get(name.replace(/\.\w+$/, ""));
+    if (wnid === undefined) throw new DataError(`${file}: expected the class of ${name}, got none`);
     const label = labels.get(wnid);
-    if (label !== undefined) return { path: `val/${picture}`, label };
-    throw new DataError(`${file}: ${picture}: expected one of the ${trainWnids.length} classes of train, got ${wnid}`);
+    if (label !== undefined) return { path: `val/${name}`, label };
+    throw new DataError(`${file}: ${name}: expected one of the ${trainWnids.length} classes of train, got ${wnid}`);
   });
   return images.sort((a, b) => a.label - b.label || byCodePoint(a.path, b.path));
 }

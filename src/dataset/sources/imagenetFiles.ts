@@ -1,19 +1,20 @@
-/** Location of ImageNet's image and text files. */
+/** ImageNet's folders, and its text files of class names. */
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { z } from "zod";
 import { DataError, messageOf } from "../../errors.ts";
 
-/** Where ImageNet's pictures and the text files about them lie. */
+/** Locations of ImageNet's images and of the text files about them. */
 export interface ImagenetFiles {
   /** Absolute path of the folder that holds `train` and `val`. */
   readonly root: string;
-  /** Where to look for the files that say which class is which. */
+  /** Folders to search for the text files about classes. */
   readonly textFolders: readonly string[];
 }
 
-/** Where `train` and `val` lie: in the folder itself, or as Kaggle's archive puts them. */
+/** Parent folders of `train` and `val`: the folder itself, or the one in Kaggle's archive. */
 const roots: readonly string[] = ["", "ILSVRC/Data/CLS-LOC"];
-/** Where text files lie: beside either, or in the development kit as its archive puts it. */
+/** Folders of text files: beside either, or in the development kit as its archive puts it. */
 const kits: readonly string[] = ["data", "ILSVRC2012_devkit_t12/data", "devkit/data"];
 
 /** A synset of WordNet as ImageNet numbers it. */
@@ -41,7 +42,7 @@ export async function readLines(path: string): Promise<readonly string[]> {
 }
 
 /** A whole text file. Throws DataError if it cannot be read. */
-export async function readText(path: string): Promise<string> {
+async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
@@ -51,4 +52,68 @@ export async function readText(path: string): Promise<string> {
 
 function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
+}
+
+/** Class names from a file. */
+export interface Synsets {
+  readonly file: string;
+  /** By WNID, the first synonym of each. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** Kaggle's file, and Caffe's: both have lines such as `n01440764 tench, Tinca tinca`. */
+const lists: readonly string[] = ["LOC_synset_mapping.txt", "synset_words.txt"];
+/** Keras's: `{"0": ["n01440764", "tench"], …}`. */
+const index = "imagenet_class_index.json";
+
+const indexSchema = z.record(z.string(), z.tuple([z.string().regex(wnidPattern), z.string().min(1)]));
+
+/** The class names in the first such file, or undefined if there is none. Throws DataError naming the file and the line. */
+export async function readSynsets(files: ImagenetFiles): Promise<Synsets | undefined> {
+  for (const name of lists) {
+    const file = await findText(files, name);
+    if (file !== undefined) return { file, names: parseList(file, await readLines(file)) };
+  }
+  const file = await findText(files, index);
+  return file === undefined ? undefined : { file, names: parseIndex(file, await readText(file)) };
+}
+
+function parseList(file: string, lines: readonly string[]): ReadonlyMap<string, string> {
+  const entries = lines.map((line, i) => {
+    const [, wnid, name] = /^(n\d{8}) +([^,]*[^,\s])/.exec(line) ?? [];
+    if (wnid !== undefined && name !== undefined) return [wnid, name] as const;
+    throw new DataError(
+      `${file}: line ${i + 1}: expected a WNID and names, as in "n01440764 tench, Tinca tinca", got ${JSON.stringify(line)}`,
+    );
+  });
+  return new Map(entries);
+}
+
+function parseIndex(file: string, text: string): ReadonlyMap<string, string> {
+  try {
+    const entries = Object.values(indexSchema.parse(JSON.parse(text)));
+    return new Map(entries.map(([wnid, name]) => [wnid, name.replaceAll("_", " ")]));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+    throw new DataError(`${file}: expected a JSON object such as {"0": ["n01440764", "tench"]} (${reason})`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A name for each class: its first synonym, with the WNID behind it where classes share that, as crane (the bird and the
+ * machine); the WNIDs if there is no file of names. Throws DataError if the file lacks a class.
+ */
+export function imagenetClassNames(wnids: readonly string[], synsets: Synsets | undefined): readonly string[] {
+  if (!synsets) return wnids;
+  const names = wnids.map((wnid) => {
+    const name = synsets.names.get(wnid);
+    if (name === undefined)
+      throw new DataError(`${synsets.file}: expected the class ${wnid}, a folder of train; got none`);
+    return name;
+  });
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return names.map((name, label) => (counts.get(name) === 1 ? name : `${name} (${wnids[label]})`));
 }

@@ -9,7 +9,7 @@ import { writeFiles } from "../../../test/writeFiles.ts";
 import { DataError } from "../../errors.ts";
 import { listImagenet } from "./imagenet.ts";
 
-/** Of pictures 1, 2, …, and the same as the numbers of the miniature of meta.mat. */
+/** Of images 1, 2, …, and the same as the numbers of the miniature of meta.mat. */
 const labels = [4, 0, 0, 2, 1, 3];
 const kitNumbers = [1, 2, 2, 3, 4, 5];
 const kit = "ILSVRC2012_devkit_t12/data";
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 after(() => rm(base, { recursive: true }));
 
-/** The pictures in a folder: validation pictures side by side. */
+/** The images in a folder: validation images side by side. */
 function touch(folder: string): Promise<void> {
   const paths = [...wnids.map((wnid) => `train/${wnid}/1.JPEG`), ...labels.map((_, i) => `val/${stem(i)}.JPEG`)];
   return writeFiles(

@@ -1,17 +1,18 @@
-/** Labels of validation images that lie in one folder. */
-import { DataError } from "../../errors.ts";
-import { findText, type ImagenetFiles, readLines } from "./imagenetFiles.ts";
-import type { Synsets } from "./imagenetNames.ts";
-import { readStructs } from "./matFile.ts";
+/** Labels of validation images that lie in one folder, from any of the published files, meta.mat of MATLAB included. */
 
-/** The classes of validation pictures that lie in one folder. */
+import { readFile } from "node:fs/promises";
+import { inflateSync } from "node:zlib";
+import { DataError, messageOf } from "../../errors.ts";
+import { findText, type ImagenetFiles, readLines, type Synsets } from "./imagenetFiles.ts";
+
+/** The classes of validation images that lie in one folder. */
 export interface GroundTruth {
   readonly file: string;
-  /** WNIDs by the picture's file name without its ending. */
+  /** WNIDs by the image's file name without its ending. */
   readonly wnids: ReadonlyMap<string, string>;
 }
 
-/** What there is to tell what the numbers of a form count. */
+/** Sources that give class numbers their meaning. */
 export interface Numbering {
   readonly files: ImagenetFiles;
   /** Sorted. */
@@ -19,7 +20,7 @@ export interface Numbering {
   readonly synsets: Synsets | undefined;
 }
 
-/** A picture's name without its ending, and its WNID: whatever a line does not give is undefined. */
+/** An image's name without its ending, and its WNID: whatever a line does not give is undefined. */
 type Entry = readonly [name: string | undefined, wnid: string | undefined];
 
 /** Classes of ILSVRC 2012. */
@@ -41,7 +42,7 @@ export async function readTruth(numbering: Numbering): Promise<GroundTruth | und
   return undefined;
 }
 
-/** Kaggle's: a header, then picture, class and box, once more for each further box. */
+/** Kaggle's: a header, then image, class and box, once more for each further box. */
 async function readKaggle(file: string): Promise<ReadonlyMap<string, string>> {
   const parse = (line: string): Entry => {
     const [, name, wnid] = /^(\w+),(n\d{8})(?: |$)/.exec(line) ?? [];
@@ -69,7 +70,7 @@ async function readCaffe(
   return entriesOf(file, `"ILSVRC2012_val_00000001.JPEG 65", the number from 0 to ${sorted.length - 1}`, parse);
 }
 
-/** The development kit's: a number for each picture in turn; meta.mat says which class has it. */
+/** The development kit's: a number for each image in turn; meta.mat says which class has it. */
 async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<string, string>> {
   const meta = await findText(files, "meta.mat");
   if (meta === undefined) {
@@ -87,7 +88,7 @@ async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<
   return entriesOf(file, `the ILSVRC2012_ID of a class in ${meta}`, parse);
 }
 
-/** The entries of all lines but the header. Throws DataError if a line is not as `expected`, or a picture comes twice. */
+/** The entries of all lines but the header. Throws DataError if a line is not as `expected`, or an image comes twice. */
 async function entriesOf(
   file: string,
   expected: string,
@@ -110,4 +111,129 @@ async function entriesOf(
     entries.set(name, wnid);
   }
   return entries;
+}
+
+/** The value of a struct's field, as far as it is read: text, the first number, or undefined for anything else. */
+export type MatValue = string | number | undefined;
+
+/** Bytes of a certain type; the last place to read from is `next`. */
+interface Element {
+  readonly type: number;
+  readonly data: Buffer;
+  /** Offset of the next element. */
+  readonly next: number;
+}
+
+/** An array: its header, and the elements behind it. */
+interface Matrix {
+  readonly arrayClass: number;
+  readonly length: number;
+  readonly name: string;
+  readonly contents: readonly Element[];
+}
+
+/** Source: MathWorks, "MAT-File Format", version 5: data types and array classes. */
+const headerBytes = 128;
+const miMatrix = 14;
+const miCompressed = 15;
+const structClass = 2;
+const charClass = 4;
+/** By data type. */
+const readNumber: Readonly<Record<number, (bytes: Buffer) => number>> = {
+  1: (bytes) => bytes.readInt8(),
+  2: (bytes) => bytes.readUInt8(),
+  3: (bytes) => bytes.readInt16LE(),
+  4: (bytes) => bytes.readUInt16LE(),
+  5: (bytes) => bytes.readInt32LE(),
+  6: (bytes) => bytes.readUInt32LE(),
+  7: (bytes) => bytes.readFloatLE(),
+  9: (bytes) => bytes.readDoubleLE(),
+};
+/** Text encodings by data type; one byte a character where none is named. */
+const encodings: Readonly<Record<number, BufferEncoding>> = { 4: "utf16le", 16: "utf8", 17: "utf16le" };
+
+/**
+ * Reads some fields of a struct array from a MATLAB file, version 5, little-endian, compressed or not: a row for each
+ * struct, the fields in the order asked for.
+ *
+ * Throws DataError naming the file if it cannot be read, is none of that, is damaged, or lacks the array or a field.
+ */
+export async function readStructs(
+  path: string,
+  arrayName: string,
+  fields: readonly string[],
+): Promise<readonly (readonly MatValue[])[]> {
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length < headerBytes || bytes.toString("latin1", 124, headerBytes) !== "\0\x01IM") {
+      throw new DataError(`${path}: expected a MATLAB file of version 5, little-endian, got another`);
+    }
+    const found = elementsOf(bytes.subarray(headerBytes))
+      .map(matrixOf)
+      .find(({ name }) => name === arrayName);
+    if (found?.arrayClass !== structClass)
+      throw new DataError(`${path}: expected the struct array ${arrayName}, got none`);
+    const names = fieldNames(found);
+    const places = fields.map((field) => names.indexOf(field));
+    if (places.includes(-1)) {
+      throw new DataError(`${path}: ${arrayName}: expected the fields ${fields.join(", ")}, got ${names.join(", ")}`);
+    }
+    return Array.from({ length: found.length }, (_, row) =>
+      places.map((place) => matValue(found.contents[2 + row * names.length + place])),
+    );
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${path}: cannot be read, or is damaged (${messageOf(error)})`, { cause: error });
+  }
+}
+
+/** One element behind the other. Throws RangeError if the last one is cut. */
+function elementsOf(bytes: Buffer): readonly Element[] {
+  const elements: Element[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const element = elementAt(bytes, at);
+    elements.push(element);
+    at = element.next;
+  }
+  return elements;
+}
+
+function elementAt(bytes: Buffer, at: number): Element {
+  const word = bytes.readUInt32LE(at);
+  // Up to four bytes stand within the tag, whose upper half then says how many.
+  const isSmall = word >>> 16 !== 0;
+  const [type, length, start] = isSmall
+    ? [word & 0xffff, word >>> 16, at + 4]
+    : [word, bytes.readUInt32LE(at + 4), at + 8];
+  const end = start + length;
+  if (end > bytes.length) throw new RangeError(`an element of ${length} bytes is cut`);
+  const padded = isSmall ? at + 8 : Math.ceil(end / 8) * 8;
+  return { type, data: bytes.subarray(start, end), next: type === miCompressed ? end : padded };
+}
+
+function matrixOf({ type, data }: Element): Matrix {
+  if (type === miCompressed) return matrixOf(elementAt(inflateSync(data, { maxOutputLength: 1 << 28 }), 0));
+  const [flags, dimensions, name, ...contents] = type === miMatrix ? elementsOf(data) : [];
+  if (!flags || !dimensions || !name) return { arrayClass: 0, length: 0, name: "", contents: [] };
+  const extents = Array.from({ length: dimensions.data.length / 4 }, (_, i) => dimensions.data.readInt32LE(4 * i));
+  const length = extents.reduce((product, extent) => product * extent, 1);
+  return { arrayClass: flags.data.readUInt8(), length, name: name.data.toString("latin1"), contents };
+}
+
+/** The names of a struct's fields, which all have the same room. */
+function fieldNames({ contents: [room, names] }: Matrix): readonly string[] {
+  if (!room || !names) return [];
+  const bytes = room.data.readInt32LE();
+  return Array.from({ length: names.data.length / bytes }, (_, i) =>
+    names.data.toString("latin1", i * bytes, (i + 1) * bytes).replace(/\0[\s\S]*$/, ""),
+  );
+}
+
+function matValue(element: Element | undefined): MatValue {
+  if (!element) throw new RangeError("fewer structs than its size says");
+  const { arrayClass, contents } = matrixOf(element);
+  const [first] = contents;
+  if (!first) return undefined;
+  if (arrayClass === charClass) return first.data.toString(encodings[first.type] ?? "latin1");
+  return first.data.length > 0 ? readNumber[first.type]?.(first.data) : undefined;
 }

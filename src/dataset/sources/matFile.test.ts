@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readGolden } from "../../../test/golden.ts";
 import { DataError } from "../../errors.ts";
-import { readStructs } from "./matFile.ts";
+import { readStructs } from "./imagenetTruth.ts";
 
 interface Golden {
   readonly synsets: readonly (readonly [id: number, wnid: string, words: string])[];

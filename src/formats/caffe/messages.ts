@@ -4,7 +4,7 @@
  *
  * Source: src/caffe/proto/caffe.proto of BVLC Caffe, https://github.com/BVLC/caffe.
  */
-import { type Message, many, manyMessages, one, oneMessage, unknownFields } from "../containers/protobufReader.ts";
+import { type Message, many, manyMessages, one, oneMessage, unknownFields } from "../containers/protobuf.ts";
 
 export const shapeTable = { dim: many(1, "int") };
 

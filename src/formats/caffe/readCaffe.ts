@@ -5,7 +5,7 @@ import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
-import { readMessage } from "../containers/protobufReader.ts";
+import { readMessage } from "../containers/protobuf.ts";
 import type { ImportedModel } from "../importedModel.ts";
 import { asFloats } from "../values.ts";
 import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
@@ -21,9 +21,9 @@ export interface CaffeOptions {
   readonly mean?: readonly number[] | undefined;
 }
 
-/** Mean colour of ImageNet's training pictures, red first. Source: BVLC Caffe, examples/00-classification.ipynb. */
+/** Mean colour of ImageNet's training images, red first. Source: BVLC Caffe, examples/00-classification.ipynb. */
 const IMAGENET_MEAN = [122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255];
-/** Layers that give pictures, and layers that only measure. */
+/** Layers that give images, and layers that only measure. */
 const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData", "HDF5Data", "DummyData"]);
 const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
@@ -169,7 +169,7 @@ function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, o
   return new Map([...tensors, [`${first.layer.name}.weight`, turned]]);
 }
 
-/** That of Caffe's programs; undefined if the input is no picture. */
+/** That of Caffe's programs; undefined if the input is no image. */
 function preprocessingOf(
   { input: [channels, height, width] }: Network,
   layers: readonly CaffeLayer[],

@@ -1,14 +1,22 @@
-/** What a network is as an ONNX graph: everything but the values of its parameters. */
+/** A network as an ONNX graph, preprocessing and quantization included: everything except the values of its parameters. */
 
+import type { AnyOp, Op } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
+import type { PixelSize } from "../../image/image.ts";
+import { frameSizeOf, placementOf } from "../../image/prepare/fit.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
+import type { RoundedParameter } from "../../int8.ts";
 import type { LrnForm } from "../../layers/onnxGraph.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { Shape } from "../../shape.ts";
-import type { Quantization } from "../quantization.ts";
-import { createGraphBuilder, type OnnxDescription, writeLayers } from "./graphBuilder.ts";
-import { type PixelLayout, pixelShape, writePreprocessing } from "./preprocessing.ts";
-import { writeQuantizedLayers } from "./quantize.ts";
+import { IMAGES, int8Layers, type Quantization } from "../quantization.ts";
+import {
+  createGraphBuilder,
+  type OnnxDescription,
+  type OnnxGraphBuilder,
+  writeLayer,
+  writeLayers,
+} from "./graphBuilder.ts";
 
 /** What an ONNX file is to take, compute and tell. */
 export interface OnnxOptions {
@@ -72,4 +80,120 @@ function checkedFor({ name, input }: Network, { preprocessing }: OnnxOptions): P
   }
   const got = preprocessing ? `${preprocessing.channels}×${preprocessing.size.join("×")}` : "none";
   throw new ConfigError(`${name}: pixels inside the graph need a preprocessing to ${input.join("×")}, got ${got}`);
+}
+
+/** How pixels lie in the input: channels side by side, as in image files, or plane after plane. */
+type PixelLayout = "nhwc" | "nchw";
+
+/** Shape of one image of that layout. */
+function pixelShape([channels, height, width]: readonly [number, number, number], layout: PixelLayout): Shape {
+  return layout === "nhwc" ? [height, width, channels] : [channels, height, width];
+}
+
+/**
+ * value = (level − 255 · mean − mean image) · 1 / (255 · deviation), with the pixels that the fit takes in evaluation.
+ *
+ * Throws ConfigError if the fit leaves a border, whose values no 8-bit pixel has.
+ */
+function writePreprocessing(
+  preprocessing: Preprocessing,
+  layout: PixelLayout,
+  pixels: string,
+  graph: OnnxGraphBuilder,
+): string {
+  const { channels, mean, deviation, fit } = preprocessing;
+  if (fit.kind === "pad") {
+    throw new ConfigError(
+      'preprocessing: the fit "pad" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing',
+    );
+  }
+  graph.enter("preprocessing");
+  const levels = graph.node("Cast", [pixels], { to: { int: 1 } });
+  const planes = layout === "nhwc" ? graph.node("Transpose", [levels], { perm: { ints: [0, 3, 1, 2] } }) : levels;
+  const shape = preprocessing.meanImage === undefined ? [channels, 1, 1] : [channels, ...preprocessing.size];
+  const centred = graph.node("Sub", [planes, graph.constant("mean", shape, () => meanLevels(preprocessing))]);
+  const scales = () => Float32Array.from(mean, (_, c) => 1 / (255 * (deviation[c] as number)));
+  return graph.node("Mul", [centred, graph.constant("scale", [channels, 1, 1], scales)]);
+}
+
+/** What is subtracted of each level: one number a channel, or one a pixel. */
+function meanLevels(preprocessing: Preprocessing): Float32Array {
+  const { mean, meanImage, fit } = preprocessing;
+  const colours = mean.map((m) => 255 * m);
+  if (meanImage === undefined) return Float32Array.from(colours);
+  const [height, width] = preprocessing.size;
+  const frame = frameSizeOf(fit, { height, width });
+  const levels = Buffer.from(meanImage, "base64");
+  if (!frame || levels.length !== colours.length * frame.height * frame.width) {
+    throw new ConfigError("preprocessing: the mean image has another size than what the fit keeps");
+  }
+  return Float32Array.from(colours.flatMap((colour, c) => centrePlane(levels, c, colour, frame, preprocessing)));
+}
+
+function centrePlane(levels: Buffer, channel: number, added: number, frame: PixelSize, { fit, size }: Preprocessing) {
+  const [height, width] = size;
+  const { window } = placementOf(fit, { height, width }, frame);
+  const values: number[] = [];
+  for (let y = 0; y < window.height; y++) {
+    const row = (channel * frame.height + window.top + y) * frame.width + window.left;
+    for (let x = 0; x < window.width; x++) values.push(added + (levels[row + x] as number));
+  }
+  return values;
+}
+
+/** Names of the constants of a rounding. */
+type Scale = readonly [scale: string, zeroPoint: string];
+
+/** Writes every layer of a network, from `input` on; returns the last value, which is f32. Pooling and flattening work on 8 bits. */
+function writeQuantizedLayers(
+  network: Network,
+  input: string,
+  graph: OnnxGraphBuilder,
+  quantization: Quantization,
+): string {
+  const kinds = int8Layers(network);
+  graph.enter("images");
+  let [value, scale] = rounded(IMAGES, input, graph, quantization);
+  for (const [i, op] of operations(network).entries()) {
+    graph.enter(op.name);
+    if (kinds[i] !== "kept" && scale) {
+      value = graph.node("DequantizeLinear", [value, ...scale], {}, "input");
+      scale = undefined;
+    }
+    const output = writeLayer(withParameters(op, graph, quantization) as Op, value, graph);
+    [value, scale] = scale ? [output, scale] : rounded(op.name, output, graph, quantization);
+  }
+  return value;
+}
+
+/** The value as it is if it stays f32. */
+function rounded(
+  name: string,
+  value: string,
+  graph: OnnxGraphBuilder,
+  { activations }: Quantization,
+): [value: string, scale: Scale | undefined] {
+  const rounding = activations.get(name);
+  if (!rounding) return [value, undefined];
+  const scale = graph.constant("scale", [], () => Float32Array.of(rounding.scale));
+  const zeroPoint = graph.constant("zeroPoint", [], () => Uint8Array.of(rounding.zeroPoint));
+  return [graph.node("QuantizeLinear", [value, scale, zeroPoint], {}, "rounded"), [scale, zeroPoint]];
+}
+
+/** The same operation on what its parameters are once they are f32 again. */
+function withParameters(op: AnyOp, graph: OnnxGraphBuilder, { parameters }: Quantization): AnyOp {
+  const names = op.parameters.map(({ name, shape }) => {
+    const parameter = parameters.get(name);
+    return { name: parameter ? dequantized(name, parameter, graph) : name, shape };
+  });
+  return { ...op, parameters: names };
+}
+
+function dequantized(name: string, { type, scales }: RoundedParameter, graph: OnnxGraphBuilder): string {
+  const role = name.slice(name.lastIndexOf(".") + 1);
+  const rows = scales.length;
+  const scale = graph.constant(`${role}.scale`, [rows], () => scales);
+  const zeros = () => (type === "INT8" ? new Int8Array(rows) : new Int32Array(rows));
+  const zeroPoint = graph.constant(`${role}.zeroPoint`, [rows], zeros);
+  return graph.node("DequantizeLinear", [name, scale, zeroPoint], { axis: { int: 0 } }, `${role}.f32`);
 }

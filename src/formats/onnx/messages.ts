@@ -3,7 +3,7 @@
  *
  * Source: onnx.proto of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
  */
-import { type Message, many, manyMessages, one, oneMessage } from "../containers/protobufReader.ts";
+import { type Message, many, manyMessages, one, oneMessage } from "../containers/protobuf.ts";
 
 /** TensorProto.DataType, as far as it is read or written. */
 export const dataTypes = {

@@ -2,13 +2,21 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
-import { readMessage } from "../containers/protobufReader.ts";
+import { createChainBuilder } from "../chainBuilder.ts";
+import { readMessage } from "../containers/protobuf.ts";
 import type { ImportedModel } from "../importedModel.ts";
-import { readExternal } from "./externalData.ts";
-import { readGraph } from "./graphReader.ts";
-import { type ModelMessage, modelTable } from "./messages.ts";
+import {
+  dataTypes,
+  type GraphMessage,
+  type ModelMessage,
+  modelTable,
+  type NodeMessage,
+  type ValueInfoMessage,
+} from "./messages.ts";
+import { describeNode, foldConstant, type NodeContext, type Value, viewNode } from "./node.ts";
+import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
-import type { ExternalBytes } from "./tensors.ts";
+import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 
 /** Operators are known as they were in these versions. */
 const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
@@ -80,4 +88,171 @@ function opsetOf({ opsetImport }: ModelMessage, origin: string): number {
 
 function isOnnxDomain(domain: string): boolean {
   return domain === "" || domain === "ai.onnx";
+}
+
+/** The name and source of a network. */
+interface Origin {
+  readonly name: string;
+  readonly source: string;
+}
+
+/** Throws UnsupportedError naming operator and attribute if the graph is no chain of layers that networks here have. */
+function readGraph(
+  graph: GraphMessage,
+  opset: number,
+  external: ExternalBytes,
+  origin: string,
+  { name, source }: Origin,
+): ImportedModel {
+  if (graph.sparseInitializer.length > 0) throw new UnsupportedError(`${origin}: sparse initializers`);
+  const values = new Map<string, Value>();
+  const define = (key: string, value: Value) => {
+    if (values.has(key)) throw new CheckpointError(`${origin}: value "${key}" is defined twice`);
+    values.set(key, value);
+  };
+  for (const tensor of graph.initializer) {
+    define(tensor.name ?? "", { constant: tensorOf(tensor, external, origin) });
+  }
+  const input = onlyInput(graph, values, origin);
+  const output = onlyOutput(graph, origin);
+  const { batchSize, shape } = imageShape(input, origin);
+  define(input.name ?? "", { step: 0 });
+  const chain = createChainBuilder(shape, origin);
+  const context = contextFor(values, opset, batchSize, external, origin);
+  let step = 0;
+  for (const node of neededNodes(graph, output, origin)) {
+    const what = describeNode(node, origin);
+    const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
+    if (onChain.length === 0) {
+      defineOutputs(node, foldConstant(node, context, values, what), define, what);
+      continue;
+    }
+    if (onChain.length > 1 || stepOf(values, onChain[0] as string) !== step) {
+      throw new UnsupportedError(
+        `${what}: not supported: a graph with branches: "${onChain[0]}" is used more than once`,
+      );
+    }
+    readNode(node, onChain[0] as string, context, chain);
+    step++;
+    defineOutputs(node, { step }, define, what);
+  }
+  if (stepOf(values, output) !== step) {
+    throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
+  }
+  return { ...chain.finish(name, source), metadata: { endsInSoftmax: chain.endsInSoftmax, producer: "" } };
+}
+
+function readNode(
+  node: NodeMessage,
+  chainInput: string,
+  context: NodeContext,
+  chain: ReturnType<typeof createChainBuilder>,
+): void {
+  const what = describeNode(node, context.origin);
+  const { opType = "", domain = "" } = node;
+  const known = domain === "" || domain === "ai.onnx";
+  const read = known && Object.hasOwn(operatorReaders, opType) ? operatorReaders[opType] : undefined;
+  if (!read) {
+    throw new UnsupportedError(
+      `${what}: operator ${known ? "" : `${domain}.`}${opType} is not supported; these are: ${Object.keys(operatorReaders).join(", ")}`,
+    );
+  }
+  const { view, checkAttributes } = viewNode(node, context);
+  if (node.input[0] !== chainInput && opType !== "Add") {
+    throw view.unsupported(`its input "${node.input[0]}" is a constant, and what the layers give is not its first`);
+  }
+  read(view, chain);
+  checkAttributes();
+}
+
+function isOnChain(values: ReadonlyMap<string, Value>, name: string, what: string): boolean {
+  const value = values.get(name);
+  if (!value) throw new CheckpointError(`${what}: its input "${name}" is not defined before it`);
+  return "step" in value;
+}
+
+function stepOf(values: ReadonlyMap<string, Value>, name: string): number | undefined {
+  const value = values.get(name);
+  return value && "step" in value ? value.step : undefined;
+}
+
+function defineOutputs(node: NodeMessage, value: Value, define: (name: string, value: Value) => void, what: string) {
+  const [first = "", ...others] = node.output;
+  if (first === "") throw new CheckpointError(`${what}: no output`);
+  define(first, value);
+  others.forEach((name, i) => {
+    const refused = (use: string) =>
+      new UnsupportedError(`${use}: uses output ${i + 2} of ${what}, which is not supported`);
+    if (name !== "") define(name, { refused });
+  });
+}
+
+function contextFor(
+  values: ReadonlyMap<string, Value>,
+  opset: number,
+  batchSize: number | undefined,
+  external: ExternalBytes,
+  origin: string,
+): NodeContext {
+  return {
+    origin,
+    opset,
+    batchSize,
+    external,
+    isConstant: (name) => "constant" in (values.get(name) ?? {}),
+    constant(name, what) {
+      const value = values.get(name);
+      if (value && "constant" in value) return value.constant;
+      if (value && "refused" in value) throw value.refused(what);
+      throw new UnsupportedError(`${what}: not supported: its input "${name}" is no constant`);
+    },
+  };
+}
+
+/** The nodes that the output depends on, in order. */
+function neededNodes({ node }: GraphMessage, output: string, origin: string): readonly NodeMessage[] {
+  const needed = new Set([output]);
+  const nodes: NodeMessage[] = [];
+  for (const each of node.toReversed()) {
+    if (!each.output.some((name) => needed.has(name))) continue;
+    nodes.push(each);
+    for (const name of each.input) needed.add(name);
+  }
+  if (nodes.length === 0) throw new UnsupportedError(`${origin}: output "${output}" is computed by no node`);
+  return nodes.reverse();
+}
+
+/** Files of before version 4 of the format list initializers among the inputs. */
+function onlyInput({ input }: GraphMessage, values: ReadonlyMap<string, Value>, origin: string): ValueInfoMessage {
+  const [first, ...others] = input.filter(({ name = "" }) => !values.has(name));
+  if (!first || others.length > 0) {
+    const names = input.map(({ name }) => name).join(", ");
+    throw new UnsupportedError(`${origin}: expected one input that is no constant, got ${first ? names : "none"}`);
+  }
+  return first;
+}
+
+function onlyOutput({ output }: GraphMessage, origin: string): string {
+  const [first, ...others] = output;
+  if (first?.name && others.length === 0) return first.name;
+  throw new UnsupportedError(
+    `${origin}: expected one output, got ${output.map(({ name }) => name).join(", ") || "none"}`,
+  );
+}
+
+function imageShape({ name = "", type }: ValueInfoMessage, origin: string) {
+  const tensor = type?.tensorType;
+  if (tensor?.elemType !== dataTypes.FLOAT) {
+    throw new UnsupportedError(`${origin}: input "${name}" is no tensor of float32`);
+  }
+  const dims = tensor.shape?.dim ?? [];
+  const [batch, ...rest] = dims;
+  if (!batch) throw new UnsupportedError(`${origin}: input "${name}" has no axes`);
+  const shape = rest.map(({ value, parameter }) => {
+    if (value !== undefined && value > 0 && Number.isSafeInteger(value)) return value;
+    throw new UnsupportedError(
+      `${origin}: input "${name}": an extent is ${parameter ? `"${parameter}"` : (value ?? "open")}; all but the batch's must be fixed`,
+    );
+  });
+  return { batchSize: batch.value, shape };
 }

@@ -15,7 +15,7 @@ import {
   laterBytes,
   message,
   text,
-} from "../containers/protobufWriter.ts";
+} from "../containers/protobuf.ts";
 import { describeOnnx, type OnnxModel, type OnnxOptions } from "./describe.ts";
 import type { OnnxNode, OnnxParameter } from "./graphBuilder.ts";
 import {

@@ -5,8 +5,14 @@
  * Source: CPython, Lib/pickletools.py. Longer than other files: the instructions stand side by side.
  */
 import { DataError, messageOf } from "../../errors.ts";
-import { opcodeNames } from "./pickleOpcodes.ts";
-import { describeValue, type PickleDict, type PickleGlobal, type PickleKey, type PickleValue } from "./pickleValue.ts";
+import {
+  describeValue,
+  opcodeNames,
+  type PickleDict,
+  type PickleGlobal,
+  type PickleKey,
+  type PickleValue,
+} from "./pickleFormat.ts";
 
 /** What a pickle may name, and what its references to outside are. */
 export interface PickleHost {

@@ -8,7 +8,7 @@ import { bitsOf, memoryStore } from "../../../test/checkpoints.ts";
 import { pytorchSample, sampleDigest } from "../../../test/pytorchSample.ts";
 import { ShapeError } from "../../errors.ts";
 import { bytesInMemory } from "../containers/byteSource.ts";
-import { readZip } from "../containers/zipReader.ts";
+import { readZip } from "../containers/zip.ts";
 import { readPytorch } from "./readPytorch.ts";
 import { writePytorch } from "./writePytorch.ts";
 

@@ -4,7 +4,7 @@ import type { NamedShape } from "../../checkpoint/safetensorsHeader.ts";
 import { bytesOf, scratchFor, type TensorSource } from "../../checkpoint/safetensorsWriter.ts";
 import { ShapeError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { writeZip, type ZipContent } from "../containers/zipWriter.ts";
+import { writeZip, type ZipContent } from "../containers/zip.ts";
 
 /** The only version that there has been of data.pkl in a zip file. Source: PyTorch, caffe2/serialize/versions.h. */
 const formatVersion = "3\n";

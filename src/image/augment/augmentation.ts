@@ -1,4 +1,4 @@
-/** What is done to training pictures besides the random crop that belongs to their fit, as data. */
+/** Augmentation of training images as data, apart from the random crop that belongs to their fit. */
 import { z } from "zod";
 
 const factor = z.number().min(0).max(1);
@@ -19,9 +19,9 @@ export const augmentationSchema = z.strictObject({
   erase: factor.optional(),
 });
 
-/** How strong each change is. */
+/** The strength of each change. */
 export type Augmentation = z.infer<typeof augmentationSchema>;
-/** What `--augment` lists. */
+/** The values of `--augment`. */
 export type AugmentationName = keyof Augmentation;
 
 /** The usual strengths, by the names that `--augment` takes. */

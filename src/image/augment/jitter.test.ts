@@ -7,7 +7,7 @@ import type { Image } from "../image.ts";
 import { createFitter } from "../prepare/fitter.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { createAdjustments, createJitter } from "./jitter.ts";
-import { createDraws } from "./randomStreams.ts";
+import { createRandomNumbers } from "./randomChanges.ts";
 
 interface Result {
   readonly sha256: string;
@@ -64,7 +64,7 @@ function allColours(): Uint8Array {
   return data;
 }
 
-describe("adjustments: equal to torchvision on Pillow's pictures, to the bit", () => {
+describe("adjustments: equal to torchvision on Pillow's images, to the bit", () => {
   test("a photo", () => assertAsPillow(photo, golden.photo));
 
   test("grey: saturation and hue do nothing", () => {
@@ -127,7 +127,7 @@ describe("createJitter", () => {
   });
 
   test("every order comes, about as often as any other", () => {
-    const { begin, uniform } = createDraws(3, "jitter.test");
+    const { begin, uniform } = createRandomNumbers(3, "jitter.test");
     const counts = new Map<string, number>();
     for (let i = 0; i < 4800; i++) {
       begin(0, i);

@@ -4,7 +4,7 @@ import { assertClose } from "../../../test/assertClose.ts";
 import { readGolden } from "../../../test/golden.ts";
 import { eigenOf } from "../../eigen.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
-import { createDraws } from "./randomStreams.ts";
+import { createRandomNumbers } from "./randomChanges.ts";
 
 interface Golden {
   readonly components: readonly (PrincipalColours & { readonly matrix: readonly number[] })[];
@@ -26,7 +26,7 @@ function composed({ eigenvalues, eigenvectors }: PrincipalColours, power = 1): n
 }
 
 function randomSymmetric(n: number, seed: number): number[] {
-  const { uniform } = createDraws(seed, "matrix");
+  const { uniform } = createRandomNumbers(seed, "matrix");
   const matrix = new Array<number>(n * n).fill(0);
   for (let i = 0; i < n; i++) {
     for (let j = i; j < n; j++) matrix[i * n + j] = matrix[j * n + i] = 2 * uniform() - 1;
@@ -99,7 +99,7 @@ describe("lightingNoise", () => {
   });
 
   test("has mean 0 and covariance deviation² · Σ λ² p pᵀ", () => {
-    const draws = createDraws(2, "lighting.test");
+    const draws = createRandomNumbers(2, "lighting.test");
     const count = 20000;
     const colours = eigenOf([0.6, 0.2, 0.1, 0.2, 0.5, 0.3, 0.1, 0.3, 0.4]);
     const sums = new Array<number>(3).fill(0);

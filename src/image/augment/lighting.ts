@@ -1,7 +1,7 @@
 /**
- * Colour noise along the principal components of a training set's colours: to every pixel of a picture is added
+ * Colour noise along the principal components of a training set's colours: to every pixel of an image is added
  * [p₁ p₂ p₃] [α₁λ₁ α₂λ₂ α₃λ₃]ᵀ, with λ and p the eigenvalues and eigenvectors of the covariance of its pixels and α drawn
- * from N(0, deviation) once for each use of the picture. Pixels are on the scale of 0 to 1.
+ * from N(0, deviation) once for each use of the image. Pixels are on the scale of 0 to 1.
  *
  * Source: Krizhevsky et al. 2012, §4.1.
  */
@@ -12,7 +12,7 @@ export interface PrincipalColours {
   readonly eigenvectors: readonly (readonly number[])[];
 }
 
-/** What is added to each channel, on the scale of 0 to 1; `gaussian` draws from N(0, 1). */
+/** The noise added to each channel, on the scale of 0 to 1; `gaussian` draws from N(0, 1). */
 export function lightingNoise(
   { eigenvalues, eigenvectors }: PrincipalColours,
   deviation: number,

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fillWords, randomStream } from "../../random.ts";
 import { decodeImage } from "../files/decode.ts";
 import { createFit, fitNames } from "../prepare/fit.ts";
 import type { Patch } from "../prepare/normalize.ts";
 import { createPreprocessor, type Preprocessing } from "../prepare/preprocess.ts";
 import { type Augmentation, augmentationNames, augmentationSchema, usualAugmentation } from "./augmentation.ts";
 import type { PrincipalColours } from "./lighting.ts";
-import { createRandomChanges } from "./randomChanges.ts";
+import { createRandomChanges, createRandomNumbers, eraseRectangle, type RandomNumbers } from "./randomChanges.ts";
 
 const photo = await decodeImage("test/golden/raccoon.jpg");
 const size = { width: 64, height: 48 };
@@ -35,7 +36,7 @@ const patch: Patch = {
   flip: false,
 };
 
-/** All that is drawn for one use of a picture, as data. */
+/** All that is drawn for one use of an image, as data. */
 function changesOf(augmentation: Augmentation, epoch: number, index: number) {
   const changes = createRandomChanges(augmentation, 1, colours);
   changes.begin(epoch, index);
@@ -118,7 +119,7 @@ describe("createRandomChanges", () => {
   });
 });
 
-describe("random changes of whole pictures", () => {
+describe("random changes of whole images", () => {
   const side = 48;
   const pictures = [photo, { width: 90, height: 100, channels: 1, data: photo.data.subarray(0, 9000) } as const];
 
@@ -128,7 +129,7 @@ describe("random changes of whole pictures", () => {
     return { size: [side, side], channels: 3, fit, resize: "bilinear", ...scale };
   }
 
-  test("same bits in any order of pictures, whatever the fit", () => {
+  test("same bits in any order of images, whatever the fit", () => {
     for (const name of fitNames.filter((fit) => fit !== "native")) {
       const changes = createRandomChanges(all, 3, colours);
       const prepare = createPreprocessor(preprocessing(name), changes);
@@ -171,3 +172,113 @@ describe("random changes of whole pictures", () => {
     for (let index = 0; index < 20; index++) assert.deepEqual(inputOf({ jitter: none }, index), inputOf({}, index));
   });
 });
+
+const whole = { width: 224, height: 200 };
+
+function numbersOf(numbers: readonly number[]) {
+  let used = 0;
+  return { draw: () => numbers[used++ % numbers.length] as number, used: () => used };
+}
+
+describe("eraseRectangle", () => {
+  test("area, shape, row and column are those drawn", () => {
+    // (0.02 + 0.5 · 0.31) · 44800 = 7840; shape √(0.3 · 3.3) = 0.99499: 88.3 high, 88.8 wide. Rows 0 … 112, columns 0 … 135.
+    const { draw, used } = numbersOf([0.5, 0.5, 0.25, 0.999]);
+    assert.deepEqual(eraseRectangle(whole, draw), { left: 135, top: 28, width: 89, height: 88 });
+    assert.equal(used(), 4);
+  });
+
+  test("nothing after ten attempts that do not fit", () => {
+    const { draw, used } = numbersOf([0.999]);
+    assert.equal(eraseRectangle({ width: 40, height: 4 }, draw), undefined);
+    assert.equal(used(), 20);
+    for (const width of [1, 2]) assert.equal(eraseRectangle({ width, height: 1 }, numbersOf([0.3]).draw), undefined);
+  });
+
+  test("inside, smaller than the whole, with areas and shapes within their limits", () => {
+    const numbers = createRandomNumbers(1, "erase.test");
+    const shares: number[] = [];
+    for (let i = 0; i < 4000; i++) {
+      numbers.begin(0, i);
+      const rectangle = eraseRectangle(whole, numbers.uniform);
+      assert.ok(rectangle);
+      const { left, top, width, height } = rectangle;
+      assert.ok(left >= 0 && top >= 0 && width < whole.width && height < whole.height);
+      assert.ok(left + width <= whole.width && top + height <= whole.height);
+      shares.push((width * height) / (whole.width * whole.height));
+      // Sides of at least 16 pixels are rounded by half a pixel.
+      assert.ok(height / width > 0.3 * 0.96 && height / width < 3.3 * 1.04);
+    }
+    assert.ok(shares.every((share) => share > 0.02 * 0.97 && share < 0.33 * 1.01));
+    // All that is drawn fits but the longest; so the mean is a little below 0.175, deviation 0.0014.
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    assert.ok(mean > 0.16 && mean < 0.182, `${mean}`);
+  });
+});
+
+function some(numbers: RandomNumbers, epoch: number, index: number, count = 40): number[] {
+  numbers.begin(epoch, index);
+  return Array.from({ length: count }, () => numbers.uniform());
+}
+
+describe("createDraws", () => {
+  test("word 64 · index on, of the purpose's stream and the epoch", () => {
+    for (const [epoch, index] of [
+      [0, 0],
+      [3, 1],
+      [89, 1_281_166],
+    ] as const) {
+      const words = new Uint32Array(40);
+      fillWords(randomStream(9, "augment:flip"), epoch, words, { first: 64 * index });
+      const expected = Array.from(words, (word) => word / 2 ** 32);
+      assert.deepEqual(some(createRandomNumbers(9, "flip"), epoch, index), expected);
+    }
+  });
+
+  test("the same whatever came before, and different for each seed, purpose, epoch and index", () => {
+    const uses = Array.from({ length: 60 }, (_, i) => [Math.floor(i / 20), i % 20] as const);
+    const numbers = createRandomNumbers(1, "crop");
+    const forward = uses.map(([epoch, index]) => some(numbers, epoch, index));
+    // Other numbers of draws in between, the other way round.
+    const backward = uses.toReversed().map(([epoch, index], i) => {
+      some(numbers, index, epoch, i);
+      return some(numbers, epoch, index);
+    });
+    assert.deepEqual(backward.toReversed(), forward);
+    const others = [some(createRandomNumbers(2, "crop"), 0, 0), some(createRandomNumbers(1, "flip"), 0, 0)];
+    const all = [...forward, ...others].flat();
+    assert.equal(new Set(all).size, all.length);
+  });
+
+  test("uniform: mean, variance and tenths", () => {
+    const numbers = createRandomNumbers(4, "uniform");
+    const values = Array.from({ length: 5000 }, (_, i) => some(numbers, 0, i, 4)).flat();
+    const tenths = new Array<number>(10).fill(0);
+    for (const value of values) tenths[Math.floor(value * 10)] = (tenths[Math.floor(value * 10)] as number) + 1;
+    // 2000 each, standard deviation 42; five of them.
+    assert.ok(
+      tenths.every((count) => Math.abs(count - 2000) < 212),
+      `${tenths}`,
+    );
+    assert.ok(Math.abs(meanOf(values) - 1 / 2) < 5 / Math.sqrt(12 * 20000));
+  });
+
+  test("gaussian: moments of N(0, 1)", () => {
+    const numbers = createRandomNumbers(4, "gaussian");
+    const values = Array.from({ length: 20000 }, (_, i) => {
+      numbers.begin(0, i);
+      numbers.gaussian();
+      return numbers.gaussian();
+    });
+    // Deviations of these means: 1, √2, √15 and √96 over √20000; five of them.
+    const bounds = [1, Math.sqrt(2), Math.sqrt(15), Math.sqrt(96)].map((d) => (5 * d) / Math.sqrt(20000));
+    [0, 1, 0, 3].forEach((expected, k) => {
+      const moment = meanOf(values.map((value) => value ** (k + 1)));
+      assert.ok(Math.abs(moment - expected) < (bounds[k] as number), `moment ${k + 1}: ${moment}`);
+    });
+  });
+});
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

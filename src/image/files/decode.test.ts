@@ -42,10 +42,10 @@ describe("decodeImage", () => {
     assert.deepEqual(await decodeImage(path), await decodeImage("test/golden/raccoon.jpg"));
   });
 
-  test("a picture turned by EXIF comes upright", async () => {
+  test("an image turned by EXIF comes upright", async () => {
     const image = pattern(3, 2, 3);
     const pixel = (i: number) => [...image.data.subarray(3 * i, 3 * i + 3)];
-    // Orientation 6: rows of the file are columns of the picture, from the right.
+    // Orientation 6: rows of the file are columns of the image, from the right.
     const turned = await decodeAsFile(await asSharp(image).withMetadata({ orientation: 6 }).png().toBuffer());
     assert.deepEqual([turned.width, turned.height], [2, 3]);
     assert.deepEqual([...turned.data], [3, 0, 4, 1, 5, 2].flatMap(pixel));

@@ -4,13 +4,12 @@ import { DataError, messageOf } from "../../errors.ts";
 import type { Image } from "../image.ts";
 import type { ImageFormat } from "./format.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
-import { inspectImage } from "./inspect.ts";
-import { coloured } from "./palette.ts";
-import { readImageFile } from "./readImageFile.ts";
+import { coloured } from "./png.ts";
+import { inspectImage, readImageFile } from "./readImageFile.ts";
 
 /**
  * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
- * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving picture. Grey
+ * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving image. Grey
  * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
  * do.
  *
@@ -26,14 +25,14 @@ export async function decodeImage(path: string): Promise<Image> {
   }
 }
 
-/** As `decodeImage`, of a file already read, with its format. The message of a DataError lacks the file's name. */
+/** The same as `decodeImage` for a file already read, with its format. The message of a DataError lacks the file's name. */
 export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
   const { header, frame } = inspectImage(bytes);
   const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
   return { image, format: header.format };
 }
 
-/** For where many pictures are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
+/** For where many images are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
 export function decodeOnOneThread(): void {
   sharp.concurrency(1);
   sharp.cache(false);
@@ -44,11 +43,11 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   const { format, isProgressive } = header;
   const channels = frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
-  const picture = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
-  picture.flatten({ background: "white" }).toColourspace("srgb");
+  const decoder = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
+  decoder.flatten({ background: "white" }).toColourspace("srgb");
   // Grey by way of sRGB: the direct way rounds 16 bits, this one cuts them.
-  if (channels === 1) picture.extractChannel(0);
-  const decoded = await picture
+  if (channels === 1) decoder.extractChannel(0);
+  const decoded = await decoder
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => {
@@ -81,7 +80,7 @@ function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: I
   return { width, height, channels, data };
 }
 
-/** What turns a picture of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
+/** Turns an image of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
 const turns: readonly (readonly [mirrored: boolean, degrees: number])[] = [
   [false, 0],
   [true, 0],

@@ -17,7 +17,7 @@ import { ihdr, type PngForm, pngChunk, pngFile } from "../../../test/pngFiles.ts
 import { DataError } from "../../errors.ts";
 import { fillWords, randomStream } from "../../random.ts";
 import { decodeImage } from "./decode.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const photo = await readFile("test/golden/raccoon.jpg");
 
@@ -63,9 +63,9 @@ function mended(cut: Buffer): Buffer {
   return webpFile(...parts);
 }
 
-describe("decodeImage: files that are not an intact picture", () => {
-  test("no picture that is read", async () => {
-    await assertRefused("", /got an empty file; give a picture in one of these formats$/);
+describe("decodeImage: files that are not an intact image", () => {
+  test("no image that is read", async () => {
+    await assertRefused("", /got an empty file; give an image in one of these formats$/);
     await assertRefused(
       "hello, world",
       /: expected a JPEG, PNG, WebP or GIF image, got a file that starts with "hello, w";/,
@@ -122,13 +122,13 @@ describe("decodeImage: files that are not an intact picture", () => {
     }
   });
 
-  test("pictures that are too large or empty are refused by their header, in no time and memory", async () => {
+  test("images that are too large or empty are refused by their header, in no time and memory", async () => {
     const kilobytes = process.resourceUsage().maxRSS;
     const huge: PngForm = { width: 30_000, height: 30_000, bitDepth: 8, colourType: 2 };
     const png = (form: PngForm) => pngFile(ihdr(form), pngChunk("IDAT", [1, 2, 3]));
     await assertRefused(
       png(huge),
-      /PNG image of at most 50 megapixels, got 30000×30000 \(900 megapixels\); make the picture smaller/,
+      /PNG image of at most 50 megapixels, got 30000×30000 \(900 megapixels\); make the image smaller/,
     );
     await assertRefused(png({ ...huge, width: 2 ** 31 - 1, height: 2 ** 31 - 1 }), /at most 50 megapixels/);
     await assertRefused(
@@ -153,7 +153,7 @@ describe("decodeImage: files that are not an intact picture", () => {
     ];
     await assertRefused(gifFile([1, 1], frame), /a GIF image of at most 50 megapixels, got 30000×30000/);
     await assertRefused(gifFile([1, 1], interlaced), /interlaced GIF image of at most 25 megapixels, got 6000×5000/);
-    // One of these pictures decoded would take 2.7 GB.
+    // One of these images decoded would take 2.7 GB.
     assert.ok(process.resourceUsage().maxRSS - kilobytes < 100_000);
   });
 
@@ -170,7 +170,7 @@ describe("decodeImage: files that are not an intact picture", () => {
     }
   });
 
-  test("any flipped bit of a PNG is noticed; in a JPEG it is an error or a picture of the same size", async () => {
+  test("any flipped bit of a PNG is noticed; in a JPEG it is an error or an image of the same size", async () => {
     const words = new Uint32Array(240);
     fillWords(randomStream(2, "decode.test"), 0, words);
     const small = sharp(photo).resize(40, 30);

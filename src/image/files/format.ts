@@ -4,7 +4,7 @@ export type ImageFormat = "JPEG" | "PNG" | "WebP" | "GIF";
 /** The formats in words, for messages. */
 export const readFormats = "JPEG, PNG, WebP or GIF";
 
-/** What other files start with, as one character a byte. */
+/** The first bytes of other formats, one character a byte. */
 const signatures: readonly (readonly [start: string, other: string])[] = [
   ["\x89PNG", "a PNG file whose signature is damaged, as by a transfer as text"],
   ["RIFF", "a RIFF file that is not WebP, such as sound or video"],

@@ -18,7 +18,7 @@ import { fillWords, randomStream } from "../../random.ts";
 import { crc32 } from "./crc32.ts";
 
 const MUTATIONS = 2000;
-/** A change of size can make 50 megapixels of a picture, which take a second or two on an idle machine. */
+/** A change of size can make 50 megapixels of an image, which take a second or two on an idle machine. */
 const LIMIT_MS = 30_000;
 
 const small = sharp(await readFile("test/golden/raccoon.jpg")).resize(24, 17);
@@ -76,7 +76,7 @@ function withChecksums(png: Buffer): Buffer {
   return bytes;
 }
 
-describe(`${MUTATIONS} changed files: each is a whole picture or a DataError, soon`, () => {
+describe(`${MUTATIONS} changed files: each is a whole image or a DataError, soon`, () => {
   const names = Object.keys(seeds);
   for (const [number, name] of names.entries()) {
     test(name, async () => {

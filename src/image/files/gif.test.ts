@@ -4,8 +4,8 @@ import sharp from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { type GifImage, gifColours, gifFile } from "../../../test/otherImageFiles.ts";
 import { fillWords, randomStream } from "../../random.ts";
-import { lzwPixels } from "./gifPixels.ts";
-import { inspectImage } from "./inspect.ts";
+import { lzwPixels } from "./gif.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const white = [255, 255, 255];
 /** Pixels by the number of their colour; `undefined` is white. */
@@ -90,7 +90,7 @@ test("GIF: files that contradict their format", async () => {
 test("lzwPixels: all pixels of files that another encoder compressed, and fewer where they are cut", async () => {
   const words = new Uint32Array(90 * 70);
   fillWords(randomStream(1, "gif.test"), 0, words);
-  // Noise fills the table of codes and clears it; an even picture has codes that are used at once.
+  // Noise fills the table of codes and clears it; an even image has codes that are used at once.
   const noise = await sharp(Uint8Array.from(words), { raw: { width: 90, height: 70, channels: 1 } })
     .gif()
     .toBuffer();

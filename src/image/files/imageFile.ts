@@ -1,21 +1,21 @@
-/** What is told of an image file by its structure, without decoding, and what can be wrong with it. */
+/** Structure of an image file, read without decoding, and the errors it can have. */
 import { DataError, TruncatedImageError } from "../../errors.ts";
 import type { ImageFormat } from "./format.ts";
 
-/** What the headers of an image file say. Sizes are those stored, before the picture is turned by `orientation`. */
+/** The contents of an image file's headers. Sizes are those stored, before `orientation` is applied. */
 export interface ImageHeader {
   readonly format: ImageFormat;
   readonly width: number;
   readonly height: number;
   /** 1: grey. 3: colour, be it RGB, CMYK or a palette. */
   readonly channels: 1 | 3;
-  /** Progressive JPEG, interlaced PNG or GIF: a decoder must hold the whole picture, and passes over it many times. */
+  /** Progressive JPEG, interlaced PNG or GIF: a decoder must hold the whole image, and passes over it many times. */
   readonly isProgressive: boolean;
   /** EXIF's orientation, 1 to 8. 1: upright. */
   readonly orientation: number;
 }
 
-/** What turns the samples that a decoder gives, when it takes numbers for grey, into colours. */
+/** Turns decoded samples into colours, if the decoder takes colour numbers for grey. */
 export interface Palette {
   /** 3 bytes a colour, transparent ones on white. */
   readonly colours: Uint8Array;
@@ -23,7 +23,7 @@ export interface Palette {
   readonly step: number;
 }
 
-/** The picture to decode: a whole file of one of the formats, and where its pixels lie on the canvas of the header's size. */
+/** The image to decode: a whole file of one of the formats, and where its pixels lie on the canvas of the header's size. */
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly left: number;
@@ -37,7 +37,7 @@ export interface Frame {
 /** An image file that is whole as far as its structure tells. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** Of JPEG, the file up to its end; of PNG, what its pixels depend on; of GIF and WebP, the first frame alone. */
+  /** For JPEG, the file up to its end; for PNG, the chunks its pixels depend on; for GIF and WebP, the first frame alone. */
   readonly frame: Frame;
 }
 
@@ -46,12 +46,12 @@ const MAX_PIXELS = 50e6;
 /** Half of it where the decoder holds the coefficients too (2 bytes each), or must see all before the first row is done. */
 const MAX_PROGRESSIVE_PIXELS = 25e6;
 
-/** The most pixels that are decoded of such a picture. */
+/** The most pixels that are decoded of such an image. */
 export function pixelLimit(isProgressive: boolean): number {
   return isProgressive ? MAX_PROGRESSIVE_PIXELS : MAX_PIXELS;
 }
 
-/** Throws if a picture has no pixels or too many: to be called as soon as a header is read. */
+/** Throws if an image has no pixels or too many: to be called as soon as a header is read. */
 export function checkSize(format: ImageFormat, width: number, height: number, isProgressive: boolean): void {
   if (width === 0 || height === 0) {
     throw new DataError(
@@ -63,7 +63,7 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
   const kind = isProgressive ? `progressive or interlaced ${format}` : format;
   const megapixels = Math.ceil((width * height) / 1e5) / 10;
   throw new DataError(
-    `expected a ${kind} image of at most ${limit / 1e6} megapixels, got ${width}×${height} (${megapixels} megapixels); make the picture smaller first`,
+    `expected a ${kind} image of at most ${limit / 1e6} megapixels, got ${width}×${height} (${megapixels} megapixels); make the image smaller first`,
   );
 }
 

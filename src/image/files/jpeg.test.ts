@@ -4,11 +4,11 @@ import { test } from "node:test";
 import sharp, { type Sharp } from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { adobe, exif, flatJpeg, jpegSegment } from "../../../test/otherImageFiles.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const photo = await readFile("test/golden/raccoon.jpg");
 
-/** The colour of the one that fills the picture. */
+/** The colour of the one that fills the image. */
 async function colourOf(file: Uint8Array): Promise<number[]> {
   const { width, height, channels, data } = await decodeAsFile(file);
   assert.deepEqual([width, height], [8, 8]);
@@ -87,7 +87,7 @@ test("JPEG: segments, coded data, restart marks and fill bytes are passed over, 
   }
 });
 
-test("JPEG: a map of gains behind the picture, as telephones write it, changes nothing", async () => {
+test("JPEG: a map of gains behind the image, as telephones write it, changes nothing", async () => {
   // A method that sharp 0.35 does not declare.
   const picture = sharp(photo).resize(40, 30) as Sharp & { withGainMap(): Sharp };
   const mapped = await picture.withGainMap().jpeg().toBuffer();

@@ -20,7 +20,7 @@ interface FrameHeader {
   readonly height: number;
   readonly isProgressive: boolean;
   readonly isArithmetic: boolean;
-  /** How many samples each component has in a square of pixels, and the most that one has. */
+  /** The number of samples of each component in a square of pixels, and the largest of them. */
   readonly sampling: ReadonlyMap<number, Sampling>;
   readonly most: Sampling;
   /** For each component, how many low bits each of its 64 coefficients still lacks. */
@@ -31,7 +31,7 @@ interface Sampling {
   readonly across: number;
   readonly down: number;
 }
-/** What segments have set for the scans behind them. */
+/** The state that segments set for the scans after them. */
 interface Coding {
   readonly codes: Map<number, HuffmanCodes>;
   restartInterval: number;
@@ -72,7 +72,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
   const channels = lacking.size === 1 ? 1 : 3;
   return {
     header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientation ?? 1 },
-    // What stands behind may be a map of gains by which decoders make another picture of this one.
+    // The bytes after the end may be a gain map, by which decoders change the image.
     frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height },
   };
 }
@@ -80,7 +80,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
 interface Segment {
   readonly marker: number;
   readonly data: Uint8Array;
-  /** Where the bytes behind it begin. */
+  /** Offset of the bytes after it. */
   readonly next: number;
 }
 
@@ -100,7 +100,7 @@ function* segments(bytes: Uint8Array): Generator<Segment> {
   }
 }
 
-/** Where the next marker is that has a segment or ends the file. In coded data 0xFF is followed by 0, a restart mark or a fill byte. */
+/** The next marker that has a segment or ends the file. In coded data 0xFF is followed by 0, a restart mark or a fill byte. */
 function markerFrom(bytes: Uint8Array, from: number): number {
   for (let at = from; ; at++) {
     at = bytes.indexOf(0xff, at);

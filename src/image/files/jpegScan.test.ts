@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import sharp from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { flatJpeg, jpegSegment, restartJpeg } from "../../../test/otherImageFiles.ts";
-import { inspectImage } from "./inspect.ts";
 import { codingUnits } from "./jpegScan.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const photo = sharp(await readFile("test/golden/raccoon.jpg"));
 const end = Buffer.of(0xff, 0xd9);

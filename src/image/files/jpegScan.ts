@@ -4,9 +4,9 @@ export type HuffmanCodes = Uint8Array;
 /** For the next 16 bits of coded data, the length of the code they begin with, times 256, and its symbol. 0: no code. */
 type HuffmanTable = Uint16Array;
 
-/** What a scan has of one component. */
+/** One component of a scan. */
 interface ScanComponent {
-  /** Of the frame: how many blocks of 8×8 lie in a unit of coding, across and down, if several components share it. */
+  /** Blocks of 8×8 in a coding unit, across and down, if several components share it; from the frame header. */
   readonly across: number;
   readonly down: number;
   readonly dc: HuffmanCodes;
@@ -19,7 +19,7 @@ export interface HuffmanScan {
   /** Units of coding, and how many of them lie between two restart marks; 0: there are none. */
   readonly units: number;
   readonly restartInterval: number;
-  /** Where the coded data begin. */
+  /** Offset of the coded data. */
   readonly start: number;
 }
 
@@ -55,7 +55,7 @@ interface BitReader {
 }
 
 /**
- * What is wrong with the coded data of a scan, if anything. Nothing is decoded but the codes. Decoders fill up what is missing,
+ * The error in the coded data of a scan, if any. Nothing is decoded but the codes. Decoders fill up what is missing,
  * and libvips does not look for their warnings behind the last 8 rows.
  *
  * Source: T.81, F.2.2 and B.1.1.5.
@@ -134,7 +134,7 @@ function readBits(reader: BitReader): void {
   }
 }
 
-/** How many units of coding a scan has: blocks of its one component, else units of all. Source: T.81, A.2. */
+/** The number of coding units of a scan: blocks of its one component, else units of all. Source: T.81, A.2. */
 export function codingUnits(
   frame: { readonly width: number; readonly height: number; readonly across: number; readonly down: number },
   { across, down }: { readonly across: number; readonly down: number },

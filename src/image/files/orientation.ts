@@ -2,8 +2,8 @@
 import { bigEndian, littleEndian } from "./imageFile.ts";
 
 /**
- * EXIF's orientation of a picture, 1 to 8, from EXIF data as it lies in a file, with or without `Exif\0\0` in front. 1,
- * which is upright, if nothing else can be read: damaged EXIF is common, and no reason to refuse a picture.
+ * EXIF's orientation of an image, 1 to 8, from EXIF data as it lies in a file, with or without `Exif\0\0` in front. 1,
+ * which is upright, if nothing else can be read: damaged EXIF is common, and no reason to refuse an image.
  *
  * Source: EXIF 2.32 (JEITA CP-3451E), 4.5.2 and 4.6.4 A: a TIFF header, then a directory of entries of 12 bytes: tag, type,
  * count, value.

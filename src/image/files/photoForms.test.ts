@@ -31,7 +31,7 @@ async function difference(file: Uint8Array, wanted: Image): Promise<{ readonly m
   return { most: levels.reduce((a, b) => Math.max(a, b)), mean: levels.reduce((a, b) => a + b, 0) / levels.length };
 }
 
-/** The picture as a PNG of 16 bits whose low bytes are noise. */
+/** The image as a PNG of 16 bits whose low bytes are noise. */
 function sixteenBits({ channels, data }: Image): Uint8Array {
   const form: PngForm = { width, height, bitDepth: 16, colourType: channels === 1 ? 0 : 2 };
   const low = (i: number) => (i * i * 31 + 7 * i) & 255;

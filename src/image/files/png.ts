@@ -1,8 +1,19 @@
 /** Structure of a PNG file: size, chunks and their order, checksums, completeness. */
+
+import type { Image } from "../image.ts";
 import { crc32 } from "./crc32.ts";
-import { bigEndian, checkSize, damaged, type Frame, type ImageFile, latin1, truncated } from "./imageFile.ts";
+import {
+  bigEndian,
+  checkSize,
+  damaged,
+  type Frame,
+  type ImageFile,
+  type ImageHeader,
+  latin1,
+  type Palette,
+  truncated,
+} from "./imageFile.ts";
 import { exifOrientation } from "./orientation.ts";
-import { paletteOnWhite } from "./palette.ts";
 
 /** Bit depths allowed for each colour type. Source: W3C PNG, table 11.1. */
 const bitDepths: ReadonlyMap<number, readonly number[]> = new Map([
@@ -63,7 +74,7 @@ function png(chunks: readonly { readonly whole: Uint8Array }[]): Pick<Frame, "by
   return { bytes: Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks.map(({ whole }) => whole)]) };
 }
 
-/** A picture of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
+/** An image of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
 function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick<Frame, "bytes" | "palette"> {
   const ihdr = Buffer.from((first as Chunk).whole);
   ihdr[8 + 9] = GREY as number;
@@ -136,4 +147,27 @@ function checkTransparency(colourType: number, data: Uint8Array, before: Before)
     [PALETTE, Math.min(data.length, 256)],
   ]).get(colourType);
   if (data.length !== length) throw damaged("PNG", `a tRNS of ${data.length} bytes with colour type ${colourType}`);
+}
+
+/** Colours of 3 bytes with an alpha each, as far as these go, on white: alpha · colour + (1 − alpha) · 255. */
+function paletteOnWhite(colours: Uint8Array, alphas: Uint8Array, bitDepth: number): Palette {
+  const onWhite = colours.map((value, i) => {
+    const alpha = (alphas[Math.floor(i / 3)] ?? 255) / 255;
+    return Math.round(alpha * value + (1 - alpha) * 255);
+  });
+  return { colours: onWhite, step: 255 / (2 ** bitDepth - 1) };
+}
+
+/** The colours of samples. Throws DataError for a number without a colour, which decoders show as black. */
+export function coloured({ format }: ImageHeader, { width, height, data: samples }: Image, palette: Palette): Image {
+  const { colours, step } = palette;
+  const data = new Uint8Array(3 * samples.length);
+  for (let i = 0, to = 0; i < samples.length; i++, to += 3) {
+    const from = (3 * (samples[i] as number)) / step;
+    if (from >= colours.length) throw damaged(format, `a pixel of colour ${from / 3} of ${colours.length / 3}`);
+    data[to] = colours[from] as number;
+    data[to + 1] = colours[from + 1] as number;
+    data[to + 2] = colours[from + 2] as number;
+  }
+  return { width, height, channels: 3, data };
 }

@@ -5,7 +5,7 @@ import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { exif } from "../../../test/otherImageFiles.ts";
 import { idat, ihdr, type PngForm, pngChunk, pngFile } from "../../../test/pngFiles.ts";
 import { crc32 } from "./crc32.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const palette = pngChunk("PLTE", [1, 2, 3, 40, 50, 60, 7, 8, 9, 250, 251, 252]);
 const grey: PngForm = { width: 3, height: 2, bitDepth: 8, colourType: 0 };

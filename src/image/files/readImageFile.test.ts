@@ -81,21 +81,18 @@ test("files of 500 MB are refused by their start, in no time and memory", async 
     const elapsed = performance.now() - begin;
     assert.ok(elapsed < 1000, `${name}: ${elapsed} ms`);
   }
-  // One of the files would take 500 MB, one of the pictures 2.7 GB.
+  // One of the files would take 500 MB, one of the images 2.7 GB.
   const grown = process.resourceUsage().maxRSS - kilobytes;
   assert.ok(grown < 30_000, `${grown} KiB`);
 });
 
-test("a file larger than any picture that is read, and one without an end", async () => {
+test("a file larger than any image that is read, and one without an end", async () => {
   const jpeg = Buffer.concat([Buffer.of(0xff, 0xd8), jpegSegment(0xc0, [8, 0, 8, 0, 8, 1, 1, 0x11, 0])]);
-  await refuse(
-    await sparse(jpeg, 600e6),
-    /an image file of at most 536 MB, got one of 600 MB; make the picture smaller/,
-  );
+  await refuse(await sparse(jpeg, 600e6), /an image file of at most 536 MB, got one of 600 MB; make the image smaller/);
   await refuse("/dev/zero", /a file that starts with/);
 });
 
-test("pictures of more than what is read first, from a file and from a pipe, which cannot be read twice", async () => {
+test("images of more than what is read first, from a file and from a pipe, which cannot be read twice", async () => {
   const photo = await sharp(await readFile("test/golden/raccoon.jpg"))
     .png()
     .toBuffer();

@@ -1,16 +1,20 @@
 /** Reads an image file, only as far as needed. */
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, messageOf, TruncatedImageError } from "../../errors.ts";
-import { readFormats } from "./format.ts";
-import { inspectImage } from "./inspect.ts";
+import { type ImageFormat, readFormats, recogniseFormat } from "./format.ts";
+import { inspectGif } from "./gif.ts";
+import type { ImageFile } from "./imageFile.ts";
+import { inspectJpeg } from "./jpeg.ts";
+import { inspectPng } from "./png.ts";
+import { inspectWebp } from "./webp.ts";
 
 /** Enough for the headers of most files, the preview inside a photo included. */
 const START_BYTES = 1 << 16;
-/** More than a picture of the most pixels takes without compression: 50 million of 4 samples of 16 bits. */
+/** More than an image of the most pixels takes without compression: 50 million of 4 samples of 16 bits. */
 const MAX_FILE_BYTES = 2 ** 29;
 
 /**
- * The bytes of an image file. What its start already tells to be no picture that is read, damaged or too large is refused
+ * The bytes of an image file. What its start already tells to be no image that is read, damaged or too large is refused
  * without reading on. Throws DataError, also for a file that is missing or unreadable; the message lacks the file's name.
  */
 export async function readImageFile(path: string): Promise<Uint8Array> {
@@ -52,6 +56,29 @@ function refuseByStart(start: Uint8Array, size: number): void {
   if (size <= MAX_FILE_BYTES) return;
   const megabytes = Math.ceil(size / 1e6);
   throw new DataError(
-    `expected an image file of at most ${Math.floor(MAX_FILE_BYTES / 1e6)} MB, got one of ${megabytes} MB; make the picture smaller first`,
+    `expected an image file of at most ${Math.floor(MAX_FILE_BYTES / 1e6)} MB, got one of ${megabytes} MB; make the image smaller first`,
   );
+}
+
+const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>> = {
+  JPEG: inspectJpeg,
+  PNG: inspectPng,
+  WebP: inspectWebp,
+  GIF: inspectGif,
+};
+
+/**
+ * Inspects an image file by its content: its header, and the part to decode. Nothing is decoded, and memory is that
+ * of the file. Bytes behind the end of the image are allowed, as cameras write them.
+ *
+ * Throws DataError if the format is not one that is read, if the image has no pixels or too many, or if the file is damaged
+ * or not whole, which decoders do not notice: they invent what is missing, or do not read that far. The message lacks the
+ * file's name, which the caller puts in front.
+ */
+export function inspectImage(bytes: Uint8Array): ImageFile {
+  const format = recogniseFormat(bytes);
+  if (typeof format === "object") {
+    throw new DataError(`expected a ${readFormats} image, got ${format.other}; give an image in one of these formats`);
+  }
+  return inspectors[format](bytes);
 }

@@ -3,10 +3,10 @@ import { test } from "node:test";
 import sharp from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
 import { anmf, exif, riffChunk, vp8x, webpFile } from "../../../test/otherImageFiles.ts";
-import { inspectImage } from "./inspect.ts";
+import { inspectImage } from "./readImageFile.ts";
 
 const colours = [10, 20, 30, 200, 100, 0, 0, 0, 255, 9, 9, 9, 255, 255, 255, 70, 80, 90];
-/** The chunk of a picture of 3×2 pixels, without loss. */
+/** The chunk of an image of 3×2 pixels, without loss. */
 const still = (
   await sharp(Uint8Array.from(colours), { raw: { width: 3, height: 2, channels: 3 } })
     .webp({ lossless: true })
@@ -54,7 +54,7 @@ test("WebP: upright by its EXIF, with and without the prefix of JPEG", async () 
 });
 
 test("WebP: files that contradict their format", async () => {
-  await assertRefused(webpFile(), /WebP image, got a damaged one \(it has no picture\)/);
+  await assertRefused(webpFile(), /WebP image, got a damaged one \(it has no image\)/);
   await assertRefused(webpFile(riffChunk("VP8X", Buffer.alloc(4)), still), /VP8X chunk is too short/);
   await assertRefused(webpFile(vp8x(0, 2, 2), still), /reaches out of the canvas of 2×2|3×2 pixels where/);
   await assertRefused(webpFile(vp8x(0, 30, 20), still), /3×2 pixels where its header says 30×20/);

@@ -74,7 +74,7 @@ function moving(all: readonly Chunk[]): Uint8Array | undefined {
   return all.find(({ type }) => type === "ANMF")?.data;
 }
 
-/** The picture, or the first frame (ANMF: left and top in units of 2 pixels, size less one, duration, flags) of a moving one. */
+/** The image, or the first frame (ANMF: left and top in units of 2 pixels, size less one, duration, flags) of a moving one. */
 function firstFrame(all: readonly Chunk[]): Frame {
   const anmf = moving(all);
   if (!anmf) return { ...alone(all), left: 0, top: 0 };
@@ -93,7 +93,7 @@ function checkSame(announced: Size, { width, height }: Size): void {
 /** The image among the chunks, with its alpha, as a WebP file of its own: decoders differ in what else they look at. */
 function alone(all: readonly Chunk[]): Size & { readonly bytes: Uint8Array } {
   const image = all.find(({ type }) => type === "VP8 " || type === "VP8L");
-  if (!image) throw damaged("WebP", "it has no picture");
+  if (!image) throw damaged("WebP", "it has no image");
   const size = image.type === "VP8 " ? lossySize(image.data) : losslessSize(image.data);
   checkSize("WebP", size.width, size.height, false);
   const alpha = image.type === "VP8 " ? all.find(({ type }) => type === "ALPH") : undefined;

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DataError } from "../../errors.ts";
-import { createDraws } from "../augment/randomStreams.ts";
+import { createRandomNumbers } from "../augment/randomChanges.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { createFit, type Fit, fitNames, fitProblem, fitSchema, frameOf, frameSizeOf, placementOf } from "./fit.ts";
 
-const { uniform } = createDraws(5, "fit.test");
+const { uniform } = createRandomNumbers(5, "fit.test");
 
-/** Sizes of inputs and pictures of all shapes; inputs are square where the fit wants it. */
+/** Sizes of inputs and images of all shapes; inputs are square where the fit wants it. */
 function cases(count: number): { fit: Fit; size: PixelSize; picture: PixelSize }[] {
-  const numbers = createDraws(6, "fit.test: sizes");
+  const numbers = createRandomNumbers(6, "fit.test: sizes");
   const upTo = (limit: number) => 1 + Math.floor(limit * numbers.uniform() ** 2);
   return Array.from({ length: count }, (_, i) => {
     numbers.begin(0, i);
@@ -71,7 +71,7 @@ function assertCentred({ left, top, width, height }: Rectangle, whole: PixelSize
 describe("crop", () => {
   test("training takes every window, about as often as any other", () => {
     const fit: Fit = { kind: "crop", shorterSide: 12 };
-    const numbers = createDraws(7, "crop");
+    const numbers = createRandomNumbers(7, "crop");
     const counts = new Map<string, number>();
     for (let i = 0; i < 25 * 400; i++) {
       numbers.begin(0, i);
@@ -136,7 +136,7 @@ describe("random-resized-crop", () => {
     assert.deepEqual(retried, { left: 176, top: 46, width: 165, height: 165, used: 6 });
   });
 
-  test("of a very long picture the middle is kept, so that what is kept of any is bounded", () => {
+  test("of a very long image the middle is kept, so that what is kept of any is bounded", () => {
     for (const picture of [
       { width: 20, height: 6000 },
       { width: 6000, height: 20 },
@@ -151,7 +151,7 @@ describe("random-resized-crop", () => {
   });
 
   test("areas and shapes are spread as they should be", () => {
-    const numbers = createDraws(8, "rrc");
+    const numbers = createRandomNumbers(8, "rrc");
     const kept = { width: 2000, height: 2000 };
     const [areas, shapes]: [number[], number[]] = [[], []];
     for (let i = 0; i < 4000; i++) {
@@ -190,7 +190,7 @@ describe("what does not fit is refused", () => {
     assert.equal(fitProblem({ kind: "pad" }, { width: 20, height: 19 }), undefined);
   });
 
-  test("pictures, by native", () => {
+  test("images, by native", () => {
     const size = { width: 28, height: 27 };
     assert.throws(() => placementOf({ kind: "native" }, size, { width: 27, height: 28 }), DataError);
   });

@@ -1,13 +1,12 @@
 /** First step of preprocessing, which can be done ahead: colour channels and size. */
-import { type Image, isSameSize, wholeOf } from "../image.ts";
-import { lumaOf } from "../luma.ts";
+import { type Image, isSameSize, lumaOf, wholeOf } from "../image.ts";
 import { createResizer } from "../resize/resize.ts";
 import type { Filter } from "../resize/taps.ts";
 import { type Fit, frameKeyOf, frameOf, keepsAll } from "./fit.ts";
 
-/** What is done to a picture before anything is drawn or scaled. Part of a `Preprocessing`. */
+/** Everything done to an image before random draws and scaling. Part of a `Preprocessing`. */
 export interface Fitting {
-  /** Of the network's input. */
+  /** Height and width of the network's input. */
   readonly size: readonly [height: number, width: number];
   /** 1: colour becomes luma. 3: as it is; grey is repeated only in the input. */
   readonly channels: 1 | 3;
@@ -17,11 +16,11 @@ export interface Fitting {
 
 /**
  * The first step of a `Preprocessing`: colours, then the size that the fit wants. The result is all that is needed of a
- * picture, so it can be kept in its place: what has been through it comes back as it is. Otherwise its data is valid until the next call.
+ * image, so it can be kept in its place: what has been through it comes back as it is. Otherwise its data is valid until the next call.
  */
 export type Fitter = (image: Image) => Image;
 
-/** Makes one, with memory of its own. It throws ShapeError if a picture's bytes do not fit its size. */
+/** Makes one, with memory of its own. It throws ShapeError if an image's bytes do not fit its size. */
 export function createFitter({ size: [height, width], channels, fit, resize }: Fitting): Fitter {
   const size = { width, height };
   const resizer = createResizer(resize);
@@ -39,14 +38,14 @@ export function createFitter({ size: [height, width], channels, fit, resize }: F
 }
 
 /**
- * By what pictures are to be kept for a fitting: where it keeps them as they are, with their colours too, so that one pack serves all networks.
+ * By what images are to be kept for a fitting: where it keeps them as they are, with their colours too, so that one pack serves all networks.
  * After that the fitting still has its own work to do on them.
  */
 export function keepingOf(fitting: Fitting): Fitting {
   return keepsAll(fitting.fit) ? { ...fitting, channels: 3, resize: "bilinear" } : fitting;
 }
 
-/** Equal for fittings whose first step does the same to every picture. */
+/** Equal for fittings whose first step does the same to every image. */
 export function storageKey({ size: [height, width], channels, fit, resize }: Fitting): string {
   return `${frameKeyOf(fit, { width, height })}-${channels}-${resize}`;
 }
@@ -60,7 +59,7 @@ export function growing(): (length: number) => Uint8ClampedArray {
   };
 }
 
-/** The picture in the first bytes of such memory. */
+/** The image in the first bytes of such memory. */
 export function imageOf(
   { width, height }: Pick<Image, "width" | "height">,
   channels: 1 | 3,

@@ -46,7 +46,7 @@ describe("momentsOf", () => {
 });
 
 describe("averageMoments", () => {
-  test("of pictures of one size: those of all their pixels together", () => {
+  test("of images of one size: those of all their pixels together", () => {
     const parts = [0, 1, 2, 3].map((i): Image => {
       const rows = photo.data.subarray(i * 60 * 960, (i + 1) * 60 * 960);
       return { width: 320, height: 60, channels: 3, data: rows };
@@ -57,7 +57,7 @@ describe("averageMoments", () => {
     assertClose(average.products, golden.photo.products, tolerance, "products");
   });
 
-  test("pictures count alike whatever their size, grey as colour with three equal channels", () => {
+  test("images count alike whatever their size, grey as colour with three equal channels", () => {
     const grey: Image = { width: 1, height: 1, channels: 1, data: Uint8Array.of(255) };
     const black: Image = { width: 9, height: 9, channels: 3, data: new Uint8Array(243) };
     const expected = { mean: [0.5, 0.5, 0.5], products: new Array(9).fill(0.5) };

@@ -1,15 +1,15 @@
 /** Mean, deviation and covariance of colours. */
 import type { Image } from "../image.ts";
 
-/** Means of a set of pictures' colours and of their products, each picture counting alike; levels on the scale of 0 to 1. */
+/** Means of a set of images' colours and of their products, each image counting alike; levels on the scale of 0 to 1. */
 export interface ColourMoments {
   /** One a channel. */
   readonly mean: readonly number[];
-  /** Of the product of each two channels, rows after each other. */
+  /** Means of the product of each two channels, rows after each other. */
   readonly products: readonly number[];
 }
 
-/** Of one picture. The sums are exact whole numbers. */
+/** Moments of one image. The sums are exact whole numbers. */
 export function momentsOf({ width, height, channels, data }: Image): ColourMoments {
   const pixels = width * height;
   if (channels === 1) {
@@ -42,7 +42,7 @@ export function momentsOf({ width, height, channels, data }: Image): ColourMomen
   };
 }
 
-/** Of several pictures, grey ones counting as colour if `channels` is 3. Undefined if there are none. */
+/** Moments of several images, grey ones counting as colour if `channels` is 3. Undefined if there are none. */
 export function averageMoments(all: Iterable<ColourMoments>, channels: 1 | 3): ColourMoments | undefined {
   const mean = new Float64Array(channels);
   const products = new Float64Array(channels * channels);
@@ -59,7 +59,7 @@ export function averageMoments(all: Iterable<ColourMoments>, channels: 1 | 3): C
   return { mean: Array.from(mean, (sum) => sum / count), products: Array.from(products, (sum) => sum / count) };
 }
 
-/** Of the colours, rows after each other. */
+/** Covariance of the colours, rows after each other. */
 export function covarianceOf({ mean, products }: ColourMoments): readonly number[] {
   const n = mean.length;
   return products.map((product, i) => product - (mean[Math.floor(i / n)] as number) * (mean[i % n] as number));

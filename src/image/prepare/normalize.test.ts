@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createDraws } from "../augment/randomStreams.ts";
+import { createRandomNumbers } from "../augment/randomChanges.ts";
 import { createNormalizer, type MeanPlanes, type Patch, type Planes } from "./normalize.ts";
 
 const mean = [0.485, 0.456, 0.406];
 const deviation = [0.229, 0.224, 0.225];
 
-/** A patch of 5 × 4 pixels in a picture of 9 × 7, at the left and above, in its place in an input. */
+/** A patch of 5 × 4 pixels in an image of 9 × 7, at the left and above, in its place in an input. */
 function patchOf(channels: 1 | 3, change: Partial<Patch> = {}): Patch {
   const data = Uint8Array.from({ length: 63 * channels }, (_, i) => (37 * i * i + 11 * i) % 251);
   const place = { left: 2, top: 3, width: 5, height: 4, toLeft: 0, toTop: 0 };
@@ -44,8 +44,8 @@ const places: readonly Partial<Patch>[] = [
   { width: 0, height: 4 },
 ];
 
-/** Of a picture of 20 × 15, of which the patch's data is a part. */
-const { uniform } = createDraws(1, "normalize.test");
+/** Of an image of 20 × 15, of which the patch's data is a part. */
+const { uniform } = createRandomNumbers(1, "normalize.test");
 const meanImage: MeanPlanes = {
   planes: [0, 1, 2].map(() => Float32Array.from({ length: 300 }, uniform)),
   width: 20,

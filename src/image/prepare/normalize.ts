@@ -1,12 +1,12 @@
 /** Last step of preprocessing: from a window of an image to numbers. */
 import type { Image } from "../image.ts";
 
-/** A part of a picture, and its place in a network's input. */
+/** A part of an image, and its place in a network's input. */
 export interface Patch {
   /** Pixels, channels side by side, and how many bytes a row has. */
   readonly data: Uint8Array;
   readonly rowBytes: number;
-  /** Where the first of these pixels lies in what the fit keeps: not at its corner if only a part was copied. */
+  /** Position of the first of these pixels in the kept part: not its corner if only a part was copied. */
   readonly dataLeft: number;
   readonly dataTop: number;
   readonly channels: Image["channels"];
@@ -15,14 +15,14 @@ export interface Patch {
   readonly top: number;
   readonly width: number;
   readonly height: number;
-  /** Where its first pixel lies in the input. */
+  /** Position of its first pixel in the input. */
   readonly toLeft: number;
   readonly toTop: number;
-  /** Whether the input is reflected, left for right. */
+  /** True if the input is reflected, left for right. */
   readonly flip: boolean;
 }
 
-/** A network's input for one picture: channels × height × width numbers from `offset` on. */
+/** A network's input for one image: channels × height × width numbers from `offset` on. */
 export interface Planes {
   readonly target: Float32Array;
   readonly offset: number;
@@ -31,13 +31,13 @@ export interface Planes {
   readonly height: number;
 }
 
-/** Numbers for each pixel of the pictures that patches are parts of. */
+/** Numbers for each pixel of the images that patches are parts of. */
 export interface MeanPlanes {
   readonly planes: readonly Float32Array[];
   readonly width: number;
 }
 
-/** The last step of preparing a picture: value = (level / 255 + noise − mean) / deviation, 0 around the patch. */
+/** The last step of preparing an image: value = (level / 255 + noise − mean) / deviation, 0 around the patch. */
 export type Normalizer = (patch: Patch, noise: readonly number[] | undefined, to: Planes) => void;
 
 /** One mean and one deviation a channel, on the scale of 0 to 1; `meanImage` is on the scale of the values. */
@@ -75,7 +75,7 @@ function fillTables(
 }
 
 /**
- * All three planes at once, from one array of tables, and of a picture in colour four pixels at a time: its twelve bytes are read as three words. Byte
+ * All three planes at once, from one array of tables, and of an image in colour four pixels at a time: its twelve bytes are read as three words. Byte
  * by byte it takes 1.7 times as long. Grey is read three times.
  */
 function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
@@ -102,7 +102,7 @@ function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   }
 }
 
-/** A row of a picture in colour. Arrays and numbers of their own: members of objects would be read anew for each pixel. */
+/** A row of an image in colour. Arrays and numbers of their own: members of objects would be read anew for each pixel. */
 function writeFours(
   words: DataView,
   from: number,
@@ -200,7 +200,7 @@ function subtract(patch: Patch, means: Float32Array, meanImage: MeanPlanes, to: 
   }
 }
 
-/** Where row `y` of a patch begins in its plane: at its right end if it is reflected. */
+/** Offset of row `y` of a patch in its plane: at its right end if it is reflected. */
 function rowStart({ toLeft, toTop, flip }: Patch, { width }: Planes, y: number): number {
   const row = (toTop + y) * width;
   return flip ? row + width - 1 - toLeft : row + toLeft;

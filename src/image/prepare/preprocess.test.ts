@@ -93,7 +93,7 @@ describe("createPreprocessor", () => {
     }
   });
 
-  test("a picture and its PNG file give the same numbers to the bit", async () => {
+  test("an image and its PNG file give the same numbers to the bit", async () => {
     const folder = await mkdtemp(join(tmpdir(), "alexnet-preprocess-"));
     try {
       const preprocessing: Preprocessing = {
@@ -155,7 +155,7 @@ describe("createPreprocessor: fits and mean images", () => {
     }
   });
 
-  test("mean images of other sizes are refused, as is one where pictures have no one size", () => {
+  test("mean images of other sizes are refused, as is one where images have no one size", () => {
     const preprocessing = unscaled(3, 64, 64);
     assert.throws(
       () => createPreprocessor({ ...preprocessing, meanImage: meanImage(3 * 64 * 63) }),
@@ -163,11 +163,11 @@ describe("createPreprocessor: fits and mean images", () => {
     );
     assert.throws(
       () => createPreprocessor({ ...preprocessing, fit: { kind: "pad" }, meanImage: meanImage(3 * 64 * 64) }),
-      new ShapeError("preprocess: mean image: expected none, since pictures keep their own size, got 12288"),
+      new ShapeError("preprocess: mean image: expected none, since images keep their own size, got 12288"),
     );
   });
 
-  test("fits that do not go with the size, and pictures that do not go with the fit", () => {
+  test("fits that do not go with the size, and images that do not go with the fit", () => {
     const fit = { kind: "crop", shorterSide: 70 } as const;
     assert.throws(() => createPreprocessor({ ...unscaled(3, 64, 63), fit }), ConfigError);
     assert.throws(() => createPreprocessor({ ...unscaled(3, 71, 71), fit }), ConfigError);

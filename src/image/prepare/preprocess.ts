@@ -11,8 +11,8 @@ import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
- * How a picture becomes a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
- * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares pictures as training did.
+ * Preprocessing of an image into a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
+ * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares images as training did.
  */
 export interface Preprocessing extends Fitting {
   /** One a channel, on the scale of 0 (black) to 1 (white). */
@@ -28,7 +28,7 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
   .strictObject({
     size: z.tuple([z.int().positive(), z.int().positive()]),
     channels: z.union([z.literal(1), z.literal(3)]),
-    /** As it was before there was a choice. */
+    /** The only fit of earlier versions. */
     fit: fitSchema.default({ kind: "resize" }),
     resize: z.enum(filters),
     mean: z.array(z.number()),
@@ -45,16 +45,16 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
 
-/** Writes a picture as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
+/** Writes an image as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
 export type Preprocessor = (image: Image, target: Float32Array, offset: number, view?: View) => void;
 
 /**
- * Makes the one function that prepares pictures for training, evaluation and prediction alike: the same file gives the
+ * Makes the one function that prepares images for training, evaluation and prediction alike: the same file gives the
  * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
- * in training (`changes`, which is told before each picture what it is for); scale.
+ * in training (`changes`, which is told before each image what it is for); scale.
  *
  * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
- * another size; the function itself, if the picture's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
+ * another size; the function itself, if the image's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
  * that its fit takes.
  */
 export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
@@ -79,18 +79,18 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
   };
 }
 
-/** The window of a fitted picture, at its size in the input; valid until the next call. */
-function createCutter(fitting: Fitting): (picture: Image, view: View, draw: Draw | undefined) => Patch {
+/** The window of a fitted image, at its size in the input; valid until the next call. */
+function createCutter(fitting: Fitting): (image: Image, view: View, draw: Draw | undefined) => Patch {
   const size = sizeOf(fitting);
   const resizer = createResizer(fitting.resize);
   const memory = growing();
-  return (picture, { corner, flip }, draw) => {
-    const placement = corner ? cornerPlacement(corner, size, picture) : placementOf(fitting.fit, size, picture, draw);
+  return (image, { corner, flip }, draw) => {
+    const placement = corner ? cornerPlacement(corner, size, image) : placementOf(fitting.fit, size, image, draw);
     const { window, size: scaled, left, top } = placement;
-    if (isSameSize(window, scaled)) return { ...patchOf(picture, window, left, top), flip };
-    const data = memory(scaled.width * scaled.height * picture.channels);
-    resizer(picture, window, scaled, wholeOf(scaled), data);
-    return { ...patchOf(imageOf(scaled, picture.channels, data), wholeOf(scaled), left, top), flip };
+    if (isSameSize(window, scaled)) return { ...patchOf(image, window, left, top), flip };
+    const data = memory(scaled.width * scaled.height * image.channels);
+    resizer(image, window, scaled, wholeOf(scaled), data);
+    return { ...patchOf(imageOf(scaled, image.channels, data), wholeOf(scaled), left, top), flip };
   };
 }
 
@@ -112,7 +112,7 @@ function meanPlanes(preprocessing: Preprocessing): MeanPlanes | undefined {
   if (!frame || levels.length !== channels * frame.width * frame.height) {
     const expected = frame
       ? `${channels}×${frame.height}×${frame.width} levels`
-      : "none, since pictures keep their own size";
+      : "none, since images keep their own size";
     throw new ShapeError(`preprocess: mean image: expected ${expected}, got ${levels.length}`);
   }
   const plane = frame.width * frame.height;
@@ -131,7 +131,7 @@ function checkRoom(
   const pixels = width * height * channels;
   if (data.length !== pixels) {
     throw new ShapeError(
-      `preprocess: expected ${pixels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
+      `preprocess: expected ${pixels} bytes for an image of ${channels}×${height}×${width}, got ${data.length}`,
     );
   }
   const end = offset + preprocessing.channels * preprocessing.size[0] * preprocessing.size[1];

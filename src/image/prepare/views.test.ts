@@ -21,7 +21,7 @@ function preprocessing(fit: Fit, channels: 1 | 3, more: Partial<Preprocessing> =
   return { size: [side, side], channels, fit, resize: "bilinear", mean, deviation, ...more };
 }
 
-/** A window of a fitted picture, by the formula: (level / 255 − mean) / deviation, less the mean image, all in the precision of the input. */
+/** A window of a fitted image, by the formula: (level / 255 − mean) / deviation, less the mean image, all in the precision of the input. */
 function byHand(kept: Image, p: Preprocessing, left: number, top: number, flip: boolean): Float32Array {
   const levels = p.meanImage === undefined ? undefined : Buffer.from(p.meanImage, "base64");
   const values: number[] = [];
@@ -97,7 +97,7 @@ test("ten views are what cutting by hand gives, to the bit: four corners, the ce
   }
 });
 
-test("a fit that keeps no more than the input has no ten views, and says so; so has a crop of a picture as large as the input", () => {
+test("a fit that keeps no more than the input has no ten views, and says so; so has a crop of an image as large as the input", () => {
   const withViews = fitNames.filter((name) => {
     const given = preprocessing(createFit(name, { width: side, height: side }), 1);
     try {

@@ -1,4 +1,4 @@
-/** Views of a picture: which window of what its fit keeps becomes the input, and whether that is reflected. */
+/** Views of an image: which window of what its fit keeps becomes the input, and whether that is reflected. */
 import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../image.ts";
 import { type Fit, keepsMoreThan, type Placement } from "./fit.ts";
@@ -13,7 +13,7 @@ export interface View {
   readonly flip: boolean;
 }
 
-/** What is seen of a picture unless more is asked for. */
+/** The default view of an image. */
 export const centreView: View = { flip: false };
 
 const corners: readonly (Corner | undefined)[] = [[0, 0], [1, 0], [0, 1], [1, 1], undefined];
@@ -21,7 +21,7 @@ const corners: readonly (Corner | undefined)[] = [[0, 0], [1, 0], [0, 1], [1, 1]
 /**
  * The four corners, the centre, and their reflections. Source: Krizhevsky et al. 2012, §4.1.
  *
- * Throws ConfigError if the fit keeps no more of a picture than the input holds: then there are no corners.
+ * Throws ConfigError if the fit keeps no more of an image than the input holds: then there are no corners.
  */
 export function tenCropViews({
   fit,
@@ -33,7 +33,7 @@ export function tenCropViews({
   const [height, width] = size;
   if (!keepsMoreThan(fit, { width, height })) {
     throw new ConfigError(
-      `ten-crop: expected a fit that keeps more of a picture than the input's ${height}×${width}, got ${fit.kind}, which ` +
+      `ten-crop: expected a fit that keeps more of an image than the input's ${height}×${width}, got ${fit.kind}, which ` +
         "keeps no more; evaluate without it, or train with --fit crop or random-resized-crop",
     );
   }

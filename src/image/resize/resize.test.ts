@@ -108,7 +108,7 @@ describe("createResizer: properties", () => {
   fillWords(randomStream(1, "resize.test"), 0, words);
   const random = (i: number, limit: number) => 1 + ((words[i] as number) % limit);
 
-  test("a picture of one colour stays of one colour, at any two sizes", () => {
+  test("an image of one colour stays of one colour, at any two sizes", () => {
     for (let i = 0; i < 400; i += 4) {
       const from = { width: random(i, 300), height: random(i + 1, 60), channels: 3 } as const;
       const to = { width: random(i + 2, 300), height: random(i + 3, 60) };
@@ -168,7 +168,7 @@ describe("createResizer: properties", () => {
     const target = new Uint8ClampedArray(12);
     assert.throws(
       () => resizer({ ...image, data: new Uint8Array(47) }, wholeOf(image), to, wholeOf(to), target),
-      new ShapeError("resize: source: expected 48 bytes for a picture of 3×4×4, got 47"),
+      new ShapeError("resize: source: expected 48 bytes for an image of 3×4×4, got 47"),
     );
     assert.throws(
       () => resizer(image, { left: 1, top: 0, width: 4, height: 4 }, to, wholeOf(to), target),

@@ -1,14 +1,13 @@
 /** Bilinear and bicubic resizing, bit-identical to Pillow's. */
 import { ShapeError } from "../../errors.ts";
 import type { Image, PixelSize, Rectangle } from "../image.ts";
-import { blendAcross, blendDown, resizeAcross, resizeDown } from "./passes.ts";
-import { type Filter, rememberTaps } from "./taps.ts";
+import { type Filter, precisionBits, rememberTaps, type Taps } from "./taps.ts";
 
 /**
- * Resizes the `window` of a picture to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
- * the picture's own. Nothing outside the window counts.
+ * Resizes the `window` of an image to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
+ * the image's own. Nothing outside the window counts.
  *
- * Throws ShapeError if the picture's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
+ * Throws ShapeError if the image's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
  */
 export type Resizer = (
   image: Image,
@@ -19,8 +18,8 @@ export type Resizer = (
 ) => void;
 
 /**
- * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit pictures: half-pixel centres, a support that widens when shrinking (so
- * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all pictures of a size.
+ * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when shrinking (so
+ * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all images of a size.
  */
 export function createResizer(filter: Filter): Resizer {
   const taps = rememberTaps(filter);
@@ -54,7 +53,7 @@ function check(
 ): void {
   if (data.length !== width * height * channels) {
     throw new ShapeError(
-      `resize: source: expected ${width * height * channels} bytes for a picture of ${channels}×${height}×${width}, got ${data.length}`,
+      `resize: source: expected ${width * height * channels} bytes for an image of ${channels}×${height}×${width}, got ${data.length}`,
     );
   }
   checkPart("window", window, { width, height });
@@ -70,4 +69,200 @@ function checkPart(what: string, { left, top, width, height }: Rectangle, whole:
   throw new ShapeError(
     `resize: ${what}: expected a part of ${whole.width}×${whole.height} pixels, got ${width}×${height} at ${left}, ${top}`,
   );
+}
+
+// Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights need.
+// In inner loops a constant of another module costs a load, and a fifth of the time.
+const bits = precisionBits;
+/** Rounds a sum whose fraction is cut off. */
+const half = 1 << (bits - 1);
+
+/** Rows of an image, from a column on. */
+export interface SourceRows {
+  readonly image: Image;
+  readonly left: number;
+  readonly top: number;
+  readonly rows: number;
+}
+
+/** Rows of one channel that have their width already, and the number of the first of them in the window. */
+export interface Strip {
+  readonly data: Uint8ClampedArray;
+  readonly firstRow: number;
+  readonly width: number;
+}
+
+/** One channel of the pixels that are written. */
+export interface Target {
+  readonly data: Uint8ClampedArray;
+  readonly channel: number;
+  readonly channels: number;
+}
+
+/** A channel of the source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
+function resizeAcross(
+  { image, left, top, rows }: SourceRows,
+  channel: number,
+  { count, starts, weights }: Taps,
+  first: number,
+  strip: Strip,
+): void {
+  const { data: source, channels: stride } = image;
+  const { data: target, width } = strip;
+  const sourceRow = image.width * stride;
+  for (let y = 0; y < rows; y++) {
+    const from = (top + y) * sourceRow + left * stride + channel;
+    for (let x = 0; x < width; x++) {
+      let position = from + (starts[first + x] as number) * stride;
+      const end = (first + x + 1) * count;
+      let sum = half;
+      for (let w = (first + x) * count; w < end; w++) {
+        sum += Math.imul(source[position] as number, weights[w] as number);
+        position += stride;
+      }
+      target[y * width + x] = sum >> bits;
+    }
+  }
+}
+
+/** The strip's rows to `height` rows, the first of which is output `first` of the taps. */
+function resizeDown(
+  { data: source, firstRow, width }: Strip,
+  { count, starts, weights }: Taps,
+  first: number,
+  height: number,
+  { data: target, channel, channels }: Target,
+): void {
+  const sums = new Int32Array(width);
+  for (let y = 0; y < height; y++) {
+    sums.fill(half);
+    for (let t = 0; t < count; t++) {
+      const weight = weights[(first + y) * count + t] as number;
+      const from = ((starts[first + y] as number) - firstRow + t) * width;
+      for (let x = 0; x < width; x++) sums[x] = (sums[x] as number) + Math.imul(source[from + x] as number, weight);
+    }
+    let to = y * width * channels + channel;
+    for (let x = 0; x < width; x++) {
+      target[to] = (sums[x] as number) >> bits;
+      to += channels;
+    }
+  }
+}
+
+/** `resizeAcross` where each pixel is a blend of two, as in enlarging. */
+function blendAcross(
+  { image, left, top, rows }: SourceRows,
+  channel: number,
+  { starts, weights }: Taps,
+  first: number,
+  strip: Strip,
+): void {
+  const { data: source, channels: stride } = image;
+  const { data: target, width } = strip;
+  const sourceRow = image.width * stride;
+  const origin = top * sourceRow + left * stride + channel;
+  // Column by column, since all rows share a column's weights.
+  for (let x = 0; x < width; x++) {
+    const weight = weights[2 * (first + x) + 1] as number;
+    let from = origin + (starts[first + x] as number) * stride;
+    const end = rows * width;
+    for (let to = x; to < end; to += width) {
+      const pixel = source[from] as number;
+      const step = (source[from + stride] as number) - pixel;
+      target[to] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
+      from += sourceRow;
+    }
+  }
+}
+
+/** Two neighbouring rows of the strip, and the columns between which they are not background. */
+interface RowPair {
+  readonly upper: number;
+  readonly lower: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small images for a large network. */
+function blendDown(
+  { data: source, firstRow, width }: Strip,
+  { starts, weights }: Taps,
+  first: number,
+  height: number,
+  target: Target,
+): void {
+  // Between equal pixels nothing changes: margins in the colour of the first pixel, half of Fashion-MNIST, are filled at once.
+  const background = source[0] as number;
+  fill(target, background, height * width);
+  const end = first + height;
+  let y = first;
+  while (y < end) {
+    const start = starts[y] as number;
+    const pair = findContent(source, (start - firstRow) * width, width, background);
+    for (; y + 3 < end && starts[y + 3] === start; y += 4) {
+      blendFourRows(source, pair, weights, y, target, (y - first) * width, width);
+    }
+    for (; y < end && starts[y] === start; y++) blendRow(source, pair, weights, y, target, (y - first) * width);
+  }
+}
+
+function fill({ data, channel, channels }: Target, value: number, pixels: number): void {
+  if (channels === 1) data.fill(value, 0, pixels);
+  else for (let i = channel; i < pixels * channels; i += channels) data[i] = value;
+}
+
+function findContent(source: Uint8ClampedArray, upper: number, width: number, background: number): RowPair {
+  const lower = upper + width;
+  let left = 0;
+  while (left < width && source[upper + left] === background && source[lower + left] === background) left++;
+  let right = width;
+  while (right > left && source[upper + right - 1] === background && source[lower + right - 1] === background) right--;
+  return { upper, lower, left, right };
+}
+
+/** Row `y` of the taps, which begins at pixel `to` of the target. */
+function blendRow(
+  source: Uint8ClampedArray,
+  { upper, lower, left, right }: RowPair,
+  weights: Int32Array,
+  y: number,
+  { data: target, channel, channels }: Target,
+  to: number,
+): void {
+  const weight = weights[2 * y + 1] as number;
+  let i = (to + left) * channels + channel;
+  for (let x = left; x < right; x++) {
+    const pixel = source[upper + x] as number;
+    const step = (source[lower + x] as number) - pixel;
+    target[i] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
+    i += channels;
+  }
+}
+
+/** Rows `y` to `y + 3`: each pair of pixels is read once for four results. */
+function blendFourRows(
+  source: Uint8ClampedArray,
+  { upper, lower, left, right }: RowPair,
+  weights: Int32Array,
+  y: number,
+  { data: target, channel, channels }: Target,
+  to: number,
+  width: number,
+): void {
+  const weight0 = weights[2 * y + 1] as number;
+  const weight1 = weights[2 * y + 3] as number;
+  const weight2 = weights[2 * y + 5] as number;
+  const weight3 = weights[2 * y + 7] as number;
+  const row = width * channels;
+  let i = (to + left) * channels + channel;
+  for (let x = left; x < right; x++) {
+    const pixel = source[upper + x] as number;
+    const step = (source[lower + x] as number) - pixel;
+    const sum = (pixel << bits) + half;
+    target[i] = (sum + Math.imul(step, weight0)) >> bits;
+    target[i + row] = (sum + Math.imul(step, weight1)) >> bits;
+    target[i + 2 * row] = (sum + Math.imul(step, weight2)) >> bits;
+    target[i + 3 * row] = (sum + Math.imul(step, weight3)) >> bits;
+    i += channels;
+  }
 }

@@ -7,11 +7,11 @@ export interface Taps {
   readonly starts: Int32Array;
   /** `weights[i · count + t]`: fixed point, of tap t of output i. Those of one output add up to 1, or a few units of the last bit beside it. */
   readonly weights: Int32Array;
-  /** Whether each output is a blend of two inputs, p + (q − p) · weight of q: so with `bilinear` when enlarging, if rounding left their sum at 1. */
+  /** True if each output is a blend of two inputs, p + (q − p) · weight of q. Holds for `bilinear` when enlarging, if rounding left the sum at 1. */
   readonly areBlends: boolean;
 }
 
-/** What resizes: its weight at a distance from the centre, in pixels of the coarser picture, and where that ends. */
+/** A filter's weight at a distance from the centre, in pixels of the coarser image, and the distance at which it ends. */
 interface Kernel {
   readonly support: number;
   weight(distance: number): number;
@@ -30,10 +30,10 @@ const kernels = {
   },
 } as const satisfies Readonly<Record<string, Kernel>>;
 
-/** How pictures are resized. Both widen their support when shrinking, so that nothing aliases. */
+/** Resampling filter. Both widen their support when shrinking, so that nothing aliases. */
 export type Filter = keyof typeof kernels;
 
-/** What `--filter` takes. */
+/** The values of `--filter`. */
 export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
 
 /**

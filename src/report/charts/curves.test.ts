@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
-import { toPng } from "../pictures/png.ts";
+import { toPng } from "../figures/png.ts";
 import type { CurveEntry } from "./curveSeries.ts";
 import { drawCurves } from "./curves.ts";
 

@@ -57,7 +57,7 @@ test("a class has the same colour on every map of a network", async () => {
 
 test("classes past twenty are grey together, and names do not cover each other", async () => {
   const names = Array.from({ length: 24 }, (_, c) => `class ${String.fromCharCode(97 + c)}`);
-  // The last four have fewer pictures.
+  // The last four have fewer images.
   const points = pointsOf(names, 4).filter(({ className }, i) => i % 4 < 2 || names.indexOf(className) < 20);
   const svg = await drawMap({ ...drawn, method: "pca", points }, names, "many");
   assert.equal(svg.split(">other classes<").length - 1, 1);

@@ -1,13 +1,13 @@
 /**
- * A map of pictures as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
+ * A map of images as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
  * name stands in the middle of its points as well: nobody has to tell ten colours apart by a legend.
  */
 import type { Mark, Spec } from "vega";
 import { formatPercent } from "../numbers.ts";
+import { displayWidth } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
-import { type Label, labelMarks, middleOf, spread } from "./mapLabels.ts";
 
 /** What is drawn of a map. */
 export interface DrawnMap {
@@ -37,7 +37,7 @@ interface ShownClass {
   readonly form: string;
 }
 
-/** Draws the map as SVG. `title`: of which network and which pictures it is. */
+/** Draws the map as SVG. `title`: of which network and which images it is. */
 export async function drawMap(map: DrawnMap, classNames: readonly string[], title: string): Promise<string> {
   const classOf = ({ className, predicted }: DrawnMap["points"][number]) => className ?? predicted;
   const shown = shownClasses(map.points.map(classOf), classNames);
@@ -95,7 +95,7 @@ function lines({ layer, features, method, perplexity, points }: DrawnMap): reado
   ];
 }
 
-/** In the model's order, each with the colour of its place there; if there are too many, those with the most pictures. */
+/** In the model's order, each with the colour of its place there; if there are too many, those with the most images. */
 function shownClasses(present: readonly string[], classNames: readonly string[]): readonly ShownClass[] {
   const counts = new Map<string, number>();
   for (const name of present) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -192,4 +192,64 @@ function labelsOf(
     return { name: axisLabel(name), x: (side * (middle.x - x[0])) / extent, y: down };
   });
   return spread(labels, side);
+}
+
+/** A name, and the place of its middle in pixels. */
+interface Label {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Of a letter in bold, at most. */
+const LETTER = 0.66 * fontSize;
+const HEIGHT = 18;
+
+/** The medians of the coordinates: outliers do not move them. */
+function middleOf(points: readonly { readonly x: number; readonly y: number }[]) {
+  const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return { x: median(points.map(({ x }) => x)), y: median(points.map(({ y }) => y)) };
+}
+
+/** The same labels within a square of this side, moved up and down until none covers another. */
+function spread(labels: readonly Label[], side: number): readonly Label[] {
+  const moved = labels.map(({ name, x, y }) => {
+    const width = displayWidth(name) * LETTER;
+    return { name, x: Math.min(Math.max(x, width / 2), side - width / 2), y, width };
+  });
+  for (let round = 0; round < 100; round++) {
+    for (const [i, a] of moved.entries()) {
+      for (const b of moved.slice(i + 1)) {
+        const overlap = HEIGHT - Math.abs(a.y - b.y);
+        if (overlap <= 0 || Math.abs(a.x - b.x) >= (a.width + b.width) / 2) continue;
+        const direction = a.y <= b.y ? 1 : -1;
+        a.y -= (direction * overlap) / 2;
+        b.y += (direction * overlap) / 2;
+      }
+    }
+    for (const label of moved) label.y = Math.min(Math.max(label.y, HEIGHT / 2), side - HEIGHT / 2);
+  }
+  return moved;
+}
+
+/** First a white edge, so that letters can be read on points. */
+function labelMarks(): Mark[] {
+  return [colours.background, colours.ink].map((colour, i) => ({
+    type: "text",
+    from: { data: "labels" },
+    encode: {
+      enter: {
+        x: { field: "x" },
+        y: { field: "y" },
+        text: { field: "name" },
+        align: { value: "center" },
+        baseline: { value: "middle" },
+        font: { value: chartFont },
+        fontSize: { value: fontSize },
+        fontWeight: { value: "bold" },
+        fill: { value: colour },
+        ...(i === 0 ? { stroke: { value: colour }, strokeWidth: { value: 3 }, strokeJoin: { value: "round" } } : {}),
+      },
+    },
+  }));
 }

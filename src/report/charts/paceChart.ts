@@ -1,4 +1,5 @@
 /** Chart of images per second and learning rate. */
+import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, drawChart } from "./chart.ts";
 
@@ -10,6 +11,13 @@ export interface PaceEntry {
   readonly examplesPerSecond: number;
   /** Only on lines of evaluations, which hold means over a whole epoch. */
   readonly testAccuracy?: number;
+}
+
+/** The charts of a log besides its curves; `title` names the network and the data set. */
+export async function logCharts(log: readonly PaceEntry[], title: string): Promise<readonly NamedChart[]> {
+  if (log.length === 0) return [];
+  const description = "Images per second, and the learning rate.";
+  return [{ name: "pace", heading: "Pace", description, svg: await drawPace(log, title) }];
 }
 
 /** Draws images/s and the learning rate against epoch, as SVG: one above the other. */

@@ -1,11 +1,11 @@
 /** The figure of a sweep of the learning rate: loss on a logarithmic axis of rates, with what it suggests. */
 import { basename } from "node:path";
 import type { Mark, Spec } from "vega";
+import { formatLearningRate, lossRange, markedRates, type RateCurve } from "../tables/rateChart.ts";
 import { printable, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, chartFont, drawSpec, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
-import { formatLearningRate, lossRange, markedRates, type RateCurve } from "./rateCurve.ts";
 
 const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
 const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;

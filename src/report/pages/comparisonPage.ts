@@ -5,10 +5,10 @@ import {
   type ComparedRun,
   type Comparison,
   differenceMark,
+  figureRows,
   isDifferent,
   type SettingRow,
 } from "../tables/comparison.ts";
-import { figureRows } from "../tables/comparisonTable.ts";
 import { chartSection, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
 

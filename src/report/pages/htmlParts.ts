@@ -12,6 +12,11 @@ export interface ReportChart {
   readonly svg: string;
 }
 
+/** A chart with the name of its files. */
+export interface NamedChart extends ReportChart {
+  readonly name: string;
+}
+
 /** A line must not break before the per cent sign. */
 export function percent(fraction: number): string {
   return formatPercent(fraction).replace(" ", "\u00a0");

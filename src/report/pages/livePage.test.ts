@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { drawCurves } from "../charts/curves.ts";
-import { type LiveData, livePieces, renderLivePage } from "./livePage.ts";
-import { livePolicy } from "./liveScript.ts";
+import { type LiveData, livePieces, livePolicy, renderLivePage } from "./livePage.ts";
 
 const data: LiveData = {
   title: "tiny on <b>",

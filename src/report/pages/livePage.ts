@@ -1,11 +1,57 @@
-/** The page of a run that goes on: the same file for all of its life, whose pieces the server sends anew. */
-
+/** The page of a running training: its script polls the server for pieces that changed. */
+import { createHash } from "node:crypto";
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
 import { inPage } from "../theme.ts";
 import { percent } from "./htmlParts.ts";
 import { reportStyle } from "./htmlStyle.ts";
-import { liveScript } from "./liveScript.ts";
+
+/** Asks for what is new while the page is looked at. `version` is what the server calls the state that is shown. */
+const liveScript = `
+const button = document.getElementById("pause"), lost = document.getElementById("lost");
+const shown = {};
+let version = document.body.dataset.version, paused = false;
+async function update() {
+  if (paused || document.hidden) return;
+  try {
+    const answer = await fetch("pieces?version=" + encodeURIComponent(version), { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.statusText);
+    lost.hidden = true;
+    if (answer.status === 204) return;
+    const news = await answer.json();
+    version = news.version;
+    for (const [id, piece] of Object.entries(news.pieces)) {
+      if (shown[id] === piece) continue;
+      shown[id] = piece;
+      document.getElementById(id).innerHTML = piece;
+    }
+  } catch {
+    lost.hidden = false;
+  }
+}
+button.hidden = false;
+button.addEventListener("click", () => {
+  paused = !paused;
+  button.textContent = paused ? "Go on updating" : "Pause updates";
+  update();
+});
+document.addEventListener("visibilitychange", update);
+(async () => { for (;;) { await new Promise((go) => setTimeout(go, 2000)); await update(); } })();
+`;
+
+const hashOf = (text: string) => createHash("sha256").update(text).digest("base64");
+
+/** What the page may do: run its own script, and ask its own server. */
+export const livePolicy = [
+  "default-src 'none'",
+  "img-src data:",
+  "style-src 'unsafe-inline'",
+  `script-src 'sha256-${hashOf(liveScript)}'`,
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 /** What the page shows of a run. Accuracies are fractions. */
 export interface LiveData {

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { comparedMeasures, drawComparison, spread } from "../charts/comparisonChart.ts";
-import { formatLetterPlot } from "../charts/letterPlot.ts";
 import { renderComparison } from "../pages/comparisonPage.ts";
 import { displayWidth } from "../text.ts";
-import type { ComparedRun } from "./comparison.ts";
-import { formatComparison } from "./comparisonTable.ts";
+import { type ComparedRun, formatComparison, formatLetterPlot } from "./comparison.ts";
 import { formatRunTable } from "./runTable.ts";
 
 function run(letter: string, accuracies: readonly number[]): ComparedRun {

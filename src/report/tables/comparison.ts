@@ -1,5 +1,9 @@
-/** Several runs side by side, as data. */
-import type { RunFigures } from "./runFigures.ts";
+/** Several runs side by side: as data, and as `compare` prints them. */
+
+import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "../numbers.ts";
+import { displayWidth, terminalWidth, truncateStart, wrap } from "../text.ts";
+import type { RunFigures } from "./runTable.ts";
+import { type Column, formatTable } from "./terminal.ts";
 
 /** What is compared of a run. */
 export interface ComparedRun extends Omit<RunFigures, "started" | "divergence"> {
@@ -37,3 +41,147 @@ export function isDifferent({ values }: SettingRow): boolean {
 
 /** Stands before a value that is not that of the first run. */
 export const differenceMark = "≠";
+
+/** The figures of a run with their names, as people read them. */
+function comparedFigures(run: ComparedRun): readonly (readonly [name: string, value: string])[] {
+  const { bestAccuracy, bestEpoch = 0, lastAccuracy, lastLoss, trainLoss, trainAccuracy, examplesPerSecond } = run;
+  const percent = (fraction: number | undefined) => (fraction === undefined ? "–" : formatPercent(fraction));
+  const loss = (value: number | undefined) => (value === undefined ? "–" : formatLoss(value));
+  return [
+    ["state", run.state],
+    ["network", run.network],
+    ["data set", run.dataset],
+    ["epoch", `${Number(run.epoch.toFixed(2))} of ${run.epochs}`],
+    ["iterations", formatCount(run.iteration)],
+    ["best acc", percent(bestAccuracy)],
+    ["at epoch", bestAccuracy === undefined ? "–" : String(Number(bestEpoch.toFixed(2)))],
+    ["last acc", percent(lastAccuracy)],
+    ["last loss", loss(lastLoss)],
+    ["train acc", percent(trainAccuracy)],
+    ["train loss", loss(trainLoss)],
+    ["images/s", examplesPerSecond === undefined ? "–" : formatMagnitude(examplesPerSecond)],
+    ["trained for", formatDuration(run.seconds)],
+    ["parameters", formatCount(run.parameters)],
+    ["MACs/image", formatCount(run.macs)],
+  ];
+}
+
+/** So many runs have a column each in 80. */
+const RUNS_A_TABLE = 4;
+/** Columns that a value can have there. */
+const LONGEST_IN_TABLE = 12;
+
+/** Figures, curves, and the settings that differ; then how many do not. */
+export function formatComparison(comparison: Comparison): string {
+  const { runs, settings } = comparison;
+  const different = settings.filter(isDifferent);
+  const same = settings.length - different.length;
+  const settingsText =
+    different.length > 0
+      ? [`Settings that differ (${differenceMark}: not as in ${runs[0]?.letter})`, ...settingTables(runs, different)]
+      : ["Settings: the same in all of them, which were started alike"];
+  return [
+    runs.map(({ letter, run }) => `${letter}  ${truncateStart(run, terminalWidth - 3)}`).join("\n"),
+    columnTables(runs, figureRows(runs)),
+    formatLetterPlot(
+      "Accuracy on images not trained on, by epoch",
+      runs.map(({ letter, log }) => ({
+        letter,
+        points: log.flatMap(({ epoch, testAccuracy }) =>
+          testAccuracy === undefined ? [] : [{ x: epoch, y: testAccuracy }],
+        ),
+      })),
+    ),
+    settingsText.join("\n\n"),
+    ...(same > 0
+      ? [
+          wrap(
+            `${same} ${same === 1 ? "setting is" : "settings are"} the same; --output DIR writes all of them, and charts, to files.`,
+          ),
+        ]
+      : []),
+  ].join("\n\n");
+}
+
+/** A figure a row, a run a column. */
+export function figureRows(runs: readonly ComparedRun[]): readonly SettingRow[] {
+  const all = runs.map(comparedFigures);
+  return (all[0] ?? []).map(([name], i) => ({ name, values: all.map((figures) => figures[i]?.[1] ?? "–") }));
+}
+
+/** What is not as in the first run has a mark. */
+function marked({ name, values }: SettingRow): SettingRow {
+  return { name, values: values.map((value) => (value === values[0] ? value : `${differenceMark} ${value}`)) };
+}
+
+/** Long values have lines of their own: cut ones could look alike. */
+function settingTables(runs: readonly ComparedRun[], rows: readonly SettingRow[]): readonly string[] {
+  const isLong = ({ values }: SettingRow) => values.some((value) => displayWidth(value) > LONGEST_IN_TABLE);
+  const short = rows.filter((row) => !isLong(row));
+  const long = rows.filter(isLong).map(({ name, values }) => {
+    const distinct = [...new Set(values)];
+    const lines = distinct.map((value) => {
+      const letters = runs.flatMap(({ letter }, i) => (values[i] === value ? [letter] : []));
+      return wrap(value, `  ${letters.join(" ")}  `);
+    });
+    return [wrap(name), ...lines].join("\n");
+  });
+  return [...(short.length > 0 ? [columnTables(runs, short.map(marked))] : []), ...long];
+}
+
+function columnTables(runs: readonly ComparedRun[], rows: readonly SettingRow[]): string {
+  const tables: string[] = [];
+  for (let from = 0; from < runs.length; from += RUNS_A_TABLE) {
+    const part = runs.slice(from, from + RUNS_A_TABLE);
+    const columns: readonly Column[] = [
+      { heading: " ", align: "left", shrinks: true },
+      ...part.map(({ letter }): Column => ({ heading: letter, align: "right", shrinks: true })),
+    ];
+    tables.push(
+      formatTable(
+        columns,
+        rows.map(({ name, values }) => [name, ...values.slice(from, from + part.length)]),
+      ),
+    );
+  }
+  return tables.join("\n\n");
+}
+
+/** Points that are drawn with a letter. `y` is a fraction. */
+export interface LetterSeries {
+  readonly letter: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+const rows = 12;
+const labelWidth = 9;
+/** Where several series meet. */
+const several = "*";
+
+/** A plot of letters for the terminal, from the lowest value to the highest; a sentence if there is no point. */
+export function formatLetterPlot(title: string, series: readonly LetterSeries[], width = terminalWidth): string {
+  const all = series.flatMap(({ points }) => points);
+  if (all.length === 0) return `${title}: none yet`;
+  const columns = width - labelWidth - 1;
+  const last = Math.max(...all.map(({ x }) => x)) || 1;
+  const [low, high] = [Math.min(...all.map(({ y }) => y)), Math.max(...all.map(({ y }) => y))];
+  const cells = Array.from({ length: rows }, () => new Array<string>(columns).fill(" "));
+  for (const { letter, points } of series) {
+    for (const { x, y } of points) {
+      const row = cells[Math.round((rows - 1) * (high > low ? (high - y) / (high - low) : 0.5))] as string[];
+      const column = Math.round(((columns - 1) * x) / last);
+      row[column] = row[column] === " " || row[column] === letter ? letter : several;
+    }
+  }
+  const label = (row: number) => {
+    const text = row === 0 ? formatPercent(high) : row === rows - 1 ? formatPercent(low) : "";
+    return `${text.padStart(labelWidth)}|`;
+  };
+  const epochs = `0${`${Number(last.toFixed(2))}`.padStart(columns - 1)}`;
+  return [
+    `${title} (${several}: several)`,
+    ...cells.map((row, i) => `${label(i)}${row.join("")}`.trimEnd()),
+    `${" ".repeat(labelWidth)}+${"-".repeat(columns)}`,
+    `${" ".repeat(labelWidth + 1)}${epochs}`,
+  ].join("\n");
+}

@@ -1,6 +1,6 @@
 /** What `check` prints for people. */
 import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
-import type { CheckedPart, FolderCheck, PictureSize } from "../../dataset/folder/folderCheck.ts";
+import type { CheckedPart, FolderCheck, ImageSize } from "../../dataset/folder/folderCheck.ts";
 import type { PartName } from "../../dataset/folder/folderScan.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
 import { wrap } from "../text.ts";
@@ -18,7 +18,7 @@ const partHeadings: Readonly<Record<PartName, string>> = {
   test: "Test",
 };
 
-/** Counts of classes and parts, what the pictures are, and the findings kind by kind; at last whether training is affected. */
+/** Counts of classes and parts, what the images are, and the findings kind by kind; at last whether training is affected. */
 export function formatCheck(check: FolderCheck, options: BarOptions): string {
   const classNames = classesOf(check.parts);
   const total = `${count(check.pictures, "picture")} in ${count(classNames.length, "class", "classes")}`;
@@ -40,7 +40,7 @@ function classesOf(parts: readonly CheckedPart[]): readonly string[] {
   return [...new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)))];
 }
 
-/** A line for each class: pictures in each part, and a bar of those in the first. */
+/** A line for each class: images in each part, and a bar of those in the first. */
 function formatClasses(parts: readonly CheckedPart[], classNames: readonly string[], options: BarOptions): string {
   const counts = parts.map(({ classes }) => new Map(classes.map(({ name, pictures }) => [name, pictures])));
   const largest = Math.max(1, ...(counts[0]?.values() ?? []));
@@ -76,7 +76,7 @@ function formatPictures({ formats, channels, sizes }: FolderCheck): string {
   return formatTable(columns, rows);
 }
 
-function formatSize([width, height]: PictureSize): string {
+function formatSize([width, height]: ImageSize): string {
   return `${width}×${height}`;
 }
 

@@ -4,7 +4,6 @@ import { type LayerSummary, type NetworkSummary, summarize } from "../../network
 import { formatShape } from "../../shape.ts";
 import { formatBytes, formatCount, formatMillions, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
-import { paperSection } from "./againstPaper.ts";
 import type { Section } from "./sections.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";
 
@@ -178,4 +177,22 @@ export function formatNetworkList(networks: readonly Network[]): string {
   ]);
   const sources = networks.map(({ name, source }) => `${wrap(name)}\n${wrap(source, "  ")}`);
   return [formatTable(columns, rows), "", ...sources].join("\n");
+}
+
+/** What the paper prints beside what is here, with the known traps explained; nothing for networks that are not the paper's. */
+function paperSection({ againstPaper }: NetworkSummary): readonly Section[] {
+  if (againstPaper.length === 0) return [];
+  return [
+    {
+      title: "Against the paper",
+      columns: [
+        { heading: "Figure", align: "left" },
+        { heading: "Printed in", align: "left" },
+        { heading: "Printed", align: "right" },
+        { heading: "Here", align: "right" },
+      ],
+      rows: againstPaper.map(({ what, where, published, here }) => [what, where, published, here]),
+      notes: againstPaper.flatMap(({ what, note }) => (note === "" ? [] : [`- ${what}: ${note}`])),
+    },
+  ];
 }

@@ -1,4 +1,4 @@
-/** Tables with a title and notes, printed in a terminal's columns, as Markdown or as a picture. */
+/** Tables with a title and notes, printed in a terminal's columns, as Markdown or as an image. */
 import { html } from "../markup.ts";
 import { displayWidth, printable, terminalWidth, wrap } from "../text.ts";
 import { colours } from "../theme.ts";
@@ -47,7 +47,7 @@ function escaped(text: string): string {
   return printable(text).replace(/[|<>*_[\]\\]/g, "\\$&");
 }
 
-/** Of the picture's letters, all of one width: as a share of their size, and in pixels. */
+/** Of the image's letters, all of one width: as a share of their size, and in pixels. */
 const letterWidth = 0.602;
 const fontSize = 13;
 const lineHeight = 18;

@@ -1,0 +1,297 @@
+/** Charts of an evaluation: confusion matrix, precision and recall of each class, reliability diagram. */
+
+import type { Calibration } from "../../training/evaluation/calibration.ts";
+import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import { formatPercent } from "../numbers.ts";
+import type { NamedChart } from "../pages/htmlParts.ts";
+import { colours, strongCell } from "../theme.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+
+/** The charts of an evaluation; `title` names the network and the data set. */
+export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
+  return [
+    {
+      name: "confusion",
+      heading: "Which classes are taken for which",
+      description:
+        "A row for each class, a column for each class predicted; the stronger a cell's colour, the larger its share of the row.",
+      svg: await drawConfusion(evaluation, title),
+    },
+    {
+      name: "classes",
+      heading: "Precision and recall",
+      description:
+        "Of the images that are said to be of a class, how many are; of the images of a class, how many are found.",
+      svg: await drawClasses(evaluation, title),
+    },
+    {
+      name: "calibration",
+      heading: "How sure it is, and how often right",
+      description:
+        "On the dashed line the two agree; below it the network is too sure. A point's area is its share of the images.",
+      svg: await drawCalibration(evaluation.calibration, title),
+    },
+  ];
+}
+
+/** Limit of the confusion matrix: beyond it, only the classes confused most often. */
+const CONFUSION_CLASSES = 30;
+/** Width of a label's letter, in pixels. */
+const LETTER = 0.62 * (fontSize - 1);
+
+/**
+ * Draws the confusion matrix as SVG: a row for each class, a column for each class predicted, the fraction of the row in each cell, and its count where there
+ * is room. What is right lies on the diagonal.
+ */
+export function drawConfusion(
+  { confusion, perClass }: Pick<Evaluation, "confusion" | "perClass">,
+  title: string,
+): Promise<string> {
+  const shown = shownClasses(confusion);
+  const names = shown.map((c) => axisLabel(perClass[c]?.className ?? ""));
+  const labels = Math.ceil(LETTER * Math.max(...names.map(({ length }) => length))) + 12;
+  const cell = Math.max(18, Math.min(44, Math.floor(560 / shown.length)));
+  const side = cell * shown.length;
+  const values = shown.flatMap((c, row) => {
+    const images = (confusion[c] ?? []).reduce((sum, count) => sum + count, 0);
+    return shown.map((p, column) => {
+      const count = confusion[c]?.[p] ?? 0;
+      const share = images > 0 ? count / images : 0;
+      return { row, column, count, share, label: count > 0 ? String(count) : "", isStrong: share > strongCell };
+    });
+  });
+  const rest = confusion.length - shown.length;
+  const what = rest > 0 ? ` of the ${shown.length} classes with most mistakes of ${confusion.length}` : "";
+  const size = cell < 30 ? 8 : fontSize - 2;
+  return drawChart(
+    {
+      title: `Confusion${what}: ${title}`,
+      width: side,
+      height: side,
+      left: labels + 44,
+      // Room for the title where there are few classes.
+      right: Math.max(40, 420 - side),
+      bottom: 0.87 * labels + 38,
+    },
+    {
+      data: [{ name: "cells", values }],
+      scales: [
+        { name: "row", type: "band", range: "height", domain: names.map((_, i) => i) },
+        { name: "column", type: "band", range: "width", domain: names.map((_, i) => i) },
+      ],
+      axes: [
+        { ...axisStyle, orient: "left", scale: "row", title: "class", ...labelled(names), titleX: -labels - 14 },
+        {
+          ...axisStyle,
+          orient: "bottom",
+          scale: "column",
+          title: "predicted",
+          ...labelled(names),
+          labelAngle: -60,
+          labelAlign: "right",
+          labelBaseline: "middle",
+          titleY: 0.87 * labels + 14,
+        },
+      ],
+      marks: [
+        {
+          type: "rect",
+          name: "shares",
+          from: { data: "cells" },
+          encode: {
+            enter: {
+              x: { scale: "column", field: "column" },
+              y: { scale: "row", field: "row" },
+              width: { scale: "column", band: 1 },
+              height: { scale: "row", band: 1 },
+              fill: { value: colours.cell },
+              fillOpacity: { field: "share" },
+              stroke: { value: colours.grid },
+            },
+          },
+        },
+        {
+          type: "text",
+          name: "counts",
+          from: { data: "cells" },
+          encode: {
+            enter: {
+              x: { scale: "column", field: "column", band: 0.5 },
+              y: { scale: "row", field: "row", band: 0.5 },
+              text: { field: "label" },
+              align: { value: "center" },
+              baseline: { value: "middle" },
+              font: { value: chartFont },
+              fontSize: { value: size },
+              fill: [{ test: "datum.isStrong", value: colours.onStrongCell }, { value: colours.onPaleCell }],
+            },
+          },
+        },
+      ],
+    },
+  );
+}
+
+/** Numbers on a scale, shown as names. */
+function labelled(names: readonly string[]) {
+  const list = JSON.stringify(names);
+  return { encode: { labels: { update: { text: { signal: `${list}[datum.value]` } } } } };
+}
+
+/** The classes to show, in their order. */
+function shownClasses(confusion: readonly (readonly number[])[]): readonly number[] {
+  const all = confusion.map((_, c) => c);
+  if (all.length <= CONFUSION_CLASSES) return all;
+  const mistakes = all.map((c) =>
+    all.reduce(
+      (sum, other) => sum + (other === c ? 0 : (confusion[c]?.[other] ?? 0) + (confusion[other]?.[c] ?? 0)),
+      0,
+    ),
+  );
+  return all
+    .toSorted((a, b) => (mistakes[b] as number) - (mistakes[a] as number))
+    .slice(0, CONFUSION_CLASSES)
+    .sort((a, b) => a - b);
+}
+
+/** Limit of the bars: beyond it, only the classes with the lowest recall. */
+const BAR_CLASSES = 40;
+const BAR = 22;
+
+/** Draws precision and recall of each class as bars, as SVG. A class without images, or never predicted, has no bar there. */
+export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: string): Promise<string> {
+  const isAll = perClass.length <= BAR_CLASSES;
+  const shown = isAll ? perClass : perClass.toSorted((a, b) => (a.recall ?? 1) - (b.recall ?? 1)).slice(0, BAR_CLASSES);
+  const names = shown.map(({ className }) => axisLabel(className));
+  const values = shown.flatMap(({ precision, recall }, row) =>
+    [
+      { row, measure: "recall", value: recall },
+      { row, measure: "precision", value: precision },
+    ].filter(({ value }) => value !== null),
+  );
+  const what = isAll ? "Classes" : `${BAR_CLASSES} classes of ${perClass.length} with the lowest recall`;
+  return drawChart(
+    { title: `${what}: ${title}`, width: 460, height: BAR * shown.length, left: 170, right: 60, bottom: 60, top: 20 },
+    {
+      data: [{ name: "bars", values }],
+      scales: [
+        { name: "row", type: "band", range: "height", domain: names.map((_, i) => i), paddingInner: 0.25 },
+        { name: "measure", type: "band", range: [0, 0.75 * BAR], domain: ["recall", "precision"] },
+        { name: "value", type: "linear", range: "width", domain: [0, 1] },
+        { name: "colour", type: "ordinal", domain: ["recall", "precision"], range: [colours.blue, colours.orange] },
+      ],
+      axes: [
+        { ...axisStyle, orient: "left", scale: "row", ...labelled(names) },
+        { ...axisStyle, orient: "bottom", scale: "value", title: "share", format: ".0%", grid: true },
+      ],
+      legends: [
+        {
+          fill: "colour",
+          orient: "none",
+          direction: "horizontal",
+          legendX: 0,
+          legendY: -26,
+          labelFont: axisStyle.labelFont,
+          labelFontSize: axisStyle.labelFontSize,
+          labelColor: axisStyle.labelColor,
+          symbolType: "square",
+        },
+      ],
+      marks: [
+        {
+          type: "rect",
+          name: "measures",
+          from: { data: "bars" },
+          encode: {
+            enter: {
+              x: { scale: "value", value: 0 },
+              x2: { scale: "value", field: "value" },
+              y: { scale: "row", field: "row", offset: { scale: "measure", field: "measure" } },
+              height: { scale: "measure", band: 1 },
+              fill: { scale: "colour", field: "measure" },
+            },
+          },
+        },
+      ],
+    },
+  );
+}
+
+/**
+ * Draws accuracy against confidence as SVG: on the dashed line the two are equal, below it the network is overconfident.
+ * The area of a point is its fraction of the images.
+ */
+export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
+  const all = bins.reduce((sum, { images }) => sum + images, 0);
+  const values = bins.flatMap(({ images, confidence, accuracy }) =>
+    confidence === null ? [] : [{ confidence, accuracy, share: images / all }],
+  );
+  const position = { x: { scale: "x", field: "confidence" }, y: { scale: "y", field: "accuracy" } };
+  return drawChart(
+    {
+      title: `Calibration, error ${formatPercent(error)}: ${title}`,
+      width: 400,
+      height: 400,
+      left: 80,
+      right: 60,
+      bottom: 60,
+    },
+    {
+      data: [
+        { name: "bins", values },
+        { name: "ideal", values: [{ at: 0 }, { at: 1 }] },
+      ],
+      scales: [
+        { name: "x", type: "linear", range: "width", domain: [0, 1] },
+        { name: "y", type: "linear", range: "height", domain: [0, 1] },
+        { name: "size", type: "linear", domain: [0, 1], range: [30, 1500] },
+      ],
+      axes: [
+        {
+          ...axisStyle,
+          orient: "bottom",
+          scale: "x",
+          title: "probability of the class predicted",
+          format: ".0%",
+          grid: true,
+        },
+        { ...axisStyle, orient: "left", scale: "y", title: "share that is right", format: ".0%", grid: true },
+      ],
+      marks: [
+        {
+          type: "line",
+          name: "ideal-line",
+          from: { data: "ideal" },
+          encode: {
+            enter: {
+              x: { scale: "x", field: "at" },
+              y: { scale: "y", field: "at" },
+              stroke: { value: colours.rule },
+              strokeDash: { value: [5, 4] },
+            },
+          },
+        },
+        {
+          type: "line",
+          name: "calibration-line",
+          from: { data: "bins" },
+          encode: { enter: { ...position, stroke: { value: colours.blue }, strokeWidth: { value: 2 } } },
+        },
+        {
+          type: "symbol",
+          name: "calibration-points",
+          from: { data: "bins" },
+          encode: {
+            enter: {
+              ...position,
+              size: { scale: "size", field: "share" },
+              fill: { value: colours.blue },
+              fillOpacity: { value: 0.6 },
+              stroke: { value: colours.blue },
+            },
+          },
+        },
+      ],
+    },
+  );
+}

@@ -1,0 +1,107 @@
+/** Images in rows and columns, with headings, as SVG. */
+import { encodePng } from "../../image/files/decode.ts";
+import type { Image } from "../../image/image.ts";
+import { html, type Markup } from "../markup.ts";
+import { displayWidth, truncate } from "../text.ts";
+import { colours } from "../theme.ts";
+
+/** Images in rows under headings, each with lines below it. */
+export interface ImageRows {
+  readonly title: string;
+  readonly rows: readonly {
+    readonly heading: string;
+    readonly pictures: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
+  }[];
+}
+
+const margin = 12;
+const gap = 8;
+const fontSize = 9;
+const lineHeight = 12;
+/** Of DejaVu Sans, as a share of its size. */
+const characterWidth = 0.62;
+/** `toPng` doubles: a pixel of an image is one of the PNG. */
+const unitsPerPixel = 0.5;
+
+/** Draws the rows as SVG, pixel by pixel: an image of 200 pixels takes 100 units. */
+export async function drawImageRows({ title, rows }: ImageRows): Promise<string> {
+  const parts: Markup[] = [];
+  let top = margin + 2 * lineHeight;
+  let width = margin + textWidth(title) * 1.2;
+  for (const { heading, pictures } of rows) {
+    width = Math.max(width, margin + textWidth(heading));
+    parts.push(html`<text x="${margin}" y="${top}" font-weight="bold">${heading}</text>`);
+    top += lineHeight / 2;
+    let left = margin;
+    let bottom = top;
+    for (const { image, lines = [] } of pictures) {
+      const [w, h] = [image.width * unitsPerPixel, image.height * unitsPerPixel];
+      const href = `data:image/png;base64,${Buffer.from(await encodePng(image)).toString("base64")}`;
+      parts.push(
+        html`<image x="${left}" y="${top}" width="${w}" height="${h}" image-rendering="optimizeSpeed" href="${href}"/>`,
+        ...lines.map((line, i) => {
+          const y = top + h + (i + 1) * lineHeight - 2;
+          return html`<text x="${left}" y="${y}">${truncate(line, Math.floor(w / (fontSize * characterWidth)))}</text>`;
+        }),
+      );
+      left += w + gap;
+      bottom = Math.max(bottom, top + h + lines.length * lineHeight);
+    }
+    width = Math.max(width, left - gap);
+    top = bottom + 2 * lineHeight;
+  }
+  const size = { width: Math.ceil(width + margin), height: Math.ceil(top - lineHeight) };
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${colours.ink}"><rect width="${size.width}" height="${size.height}" fill="${colours.background}"/><text x="${margin}" y="${margin + fontSize}" font-size="${fontSize + 2}" font-weight="bold">${title}</text>${parts}</svg>`
+    .markup;
+}
+
+function textWidth(text: string): number {
+  return displayWidth(text) * fontSize * (characterWidth + 0.08);
+}
+
+/** An image as a PNG file. */
+export interface SheetImage {
+  readonly png: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Images in rows and columns, with a heading for each. */
+export interface ContactSheet {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly heading: string; readonly pictures: readonly SheetImage[] }[];
+  /** Side of the square that each image is shown in, in pixels. */
+  readonly cell: number;
+}
+
+const cellGap = 6;
+const textHeight = 14;
+
+/** Draws a contact sheet as SVG, whole images in squares, larger ones shrunk. A row's heading stands above it. */
+export function drawContactSheet({ title, columns, rows, cell }: ContactSheet): string {
+  const step = cell + cellGap;
+  const rowStep = cell + textHeight + cellGap;
+  const top = margin + 2 * textHeight + cellGap;
+  const width = 2 * margin + columns.length * step - cellGap;
+  const height = top + rows.length * rowStep + margin;
+  const letters = Math.floor(cell / 5.5);
+  const head = columns.map(
+    (name, c) =>
+      html`<text x="${margin + c * step}" y="${margin + 2 * textHeight - 2}">${truncate(name, letters)}</text>`,
+  );
+  const body = rows.map(({ heading, pictures }, r) => {
+    const y = top + r * rowStep;
+    const cells = pictures.map((picture, c) => cellOf(picture, margin + c * step, y + textHeight, cell));
+    return html`<text x="${margin}" y="${y + textHeight - 4}">${truncate(heading, letters * columns.length)}</text>${cells}`;
+  });
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans" font-size="9" fill="${colours.ink}"><rect width="${width}" height="${height}" fill="${colours.background}"/><text x="${margin}" y="${margin + textHeight - 4}" font-weight="bold">${truncate(title, Math.floor((width - 2 * margin) / 5.8))}</text>${head}${body}</svg>`
+    .markup;
+}
+
+function cellOf({ png, width, height }: SheetImage, left: number, top: number, cell: number) {
+  const scale = Math.min(cell / width, cell / height, 1);
+  const [w, h] = [width * scale, height * scale];
+  const href = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return html`<image x="${left + (cell - w) / 2}" y="${top + (cell - h) / 2}" width="${w}" height="${h}" href="${href}"/>`;
+}

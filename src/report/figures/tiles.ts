@@ -1,0 +1,37 @@
+/** Images side by side, and enlarged. */
+import type { Image } from "../../image/image.ts";
+
+const paper = 255;
+
+/** Images of one size and number of channels side by side in so many columns, a white gap between them. */
+export function tile(pictures: readonly Image[], columns: number, gap: number): Image {
+  const [first] = pictures;
+  if (!first) return { channels: 1, width: 1, height: 1, data: Uint8Array.of(paper) };
+  const { channels, width, height } = first;
+  const across = Math.min(columns, pictures.length);
+  const rows = Math.ceil(pictures.length / across);
+  const size = { width: across * (width + gap) - gap, height: rows * (height + gap) - gap };
+  const data = new Uint8Array(size.width * size.height * channels).fill(paper);
+  pictures.forEach((picture, i) => {
+    const [left, top] = [(i % across) * (width + gap), Math.floor(i / across) * (height + gap)];
+    for (let y = 0; y < height; y++) {
+      const row = picture.data.subarray(y * width * channels, (y + 1) * width * channels);
+      data.set(row, ((top + y) * size.width + left) * channels);
+    }
+  });
+  return { ...size, channels, data };
+}
+
+/** An image so many times as large, each pixel a square. */
+export function zoom({ width, height, channels, data }: Image, factor: number): Image {
+  const size = { width: width * factor, height: height * factor };
+  const zoomed = new Uint8Array(size.width * size.height * channels);
+  for (let y = 0; y < size.height; y++) {
+    for (let x = 0; x < size.width; x++) {
+      const from = (Math.floor(y / factor) * width + Math.floor(x / factor)) * channels;
+      const to = (y * size.width + x) * channels;
+      for (let c = 0; c < channels; c++) zoomed[to + c] = data[from + c] as number;
+    }
+  }
+  return { ...size, channels, data: zoomed };
+}

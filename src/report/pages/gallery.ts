@@ -1,0 +1,92 @@
+/** Galleries of test images with the network's predictions, as HTML and as one SVG. */
+import { html, type Markup, trusted } from "../markup.ts";
+import { formatPercent } from "../numbers.ts";
+import { truncate } from "../text.ts";
+import { colours } from "../theme.ts";
+import { percent } from "./htmlParts.ts";
+
+/** A test image with what the network says of it. */
+export interface ReportPrediction {
+  readonly png: Uint8Array;
+  readonly trueClass: string;
+  readonly predictedClass: string;
+  readonly probability: number;
+}
+
+/** Test images that belong together. */
+export interface ReportGallery {
+  /** Of the file that shows them, without its ending. */
+  readonly name: string;
+  readonly heading: string;
+  readonly description: string;
+  readonly predictions: readonly ReportPrediction[];
+}
+
+/** How many predictions are right, in words. */
+export function shareRight(predictions: readonly ReportPrediction[]): string {
+  const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
+  return `${right} of these ${predictions.length} are right.`;
+}
+
+/** A gallery in rows, under its heading. */
+export function gallery({ heading, description, predictions }: ReportGallery): Markup {
+  return html`<section>
+<h2>${heading}</h2>
+<p>${description}</p>
+<ul class="gallery">${predictions.map(galleryItem)}</ul>
+</section>`;
+}
+
+/** Images smaller than this are shown enlarged, with their pixels sharp. */
+const smallImage = 64;
+
+function galleryItem({ png, trueClass, predictedClass, probability }: ReportPrediction): Markup {
+  const isRight = trueClass === predictedClass;
+  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return html`<li class="${isRight ? "right" : "wrong"}">
+<img src="${source}" alt="A test image of class ${trueClass}"${widthOf(png) < smallImage ? trusted(' class="pixels"') : []}>
+<p class="verdict">${isRight ? "✓ right" : "✗ wrong"}</p>
+<dl><dt>predicted</dt><dd>${predictedClass}, ${percent(probability)}</dd><dt>true</dt><dd>${trueClass}</dd></dl>
+</li>
+`;
+}
+
+/** Width in pixels: the first number of a PNG's header chunk, 16 bytes into the file. */
+function widthOf(png: Uint8Array): number {
+  return new DataView(png.buffer, png.byteOffset, png.byteLength).getUint32(16);
+}
+
+const columns = 8;
+/** Of the square that an image is shown in, in pixels. */
+const side = 112;
+const gap = 12;
+const margin = 16;
+const fontSize = 10;
+const lineHeight = 13;
+/** From the upper edge to the first row. */
+const top = margin + 3.5 * lineHeight;
+/** Letters of DejaVu Sans that fit below an image. */
+const letters = Math.floor(side / (0.62 * fontSize));
+
+/** Draws a gallery as SVG, eight images in a row, whole; small ones are enlarged, with their pixels sharp. `title`: what was trained on what. */
+export function drawGallery(title: string, { heading, description, predictions }: ReportGallery): string {
+  const rowHeight = side + 3 * lineHeight + gap;
+  const width = 2 * margin + columns * (side + gap) - gap;
+  const height = top + Math.ceil(predictions.length / columns) * rowHeight + margin - gap;
+  const cells = predictions.map(({ png, trueClass, predictedClass, probability }, i) => {
+    const x = margin + (i % columns) * (side + gap);
+    const y = top + Math.floor(i / columns) * rowHeight;
+    const isRight = trueClass === predictedClass;
+    const lines = [`${isRight ? "✓" : "✗"} ${formatPercent(probability)}`, predictedClass, `true: ${trueClass}`];
+    const shown = isRight ? lines.slice(0, 2) : lines;
+    const texts = shown.map((line, l) => {
+      const baseline = y + side + (l + 1) * lineHeight;
+      return html`<text x="${x}" y="${baseline}"${l === 0 ? html` font-weight="bold"` : []}>${truncate(line, letters)}</text>`;
+    });
+    const href = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+    const rendering = widthOf(png) < smallImage ? html` image-rendering="optimizeSpeed"` : [];
+    return html`<image x="${x}" y="${y}" width="${side}" height="${side}"${rendering} href="${href}"/>${texts}`;
+  });
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${colours.ink}"><rect width="${width}" height="${height}" fill="${colours.background}"/><text x="${margin}" y="${margin + fontSize}" font-size="${fontSize + 4}" font-weight="bold">${title}: ${heading}</text><text x="${margin}" y="${margin + 2.3 * lineHeight}">${description}</text>${cells}</svg>`
+    .markup;
+}

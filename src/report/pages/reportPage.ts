@@ -1,0 +1,161 @@
+/** The report of a run: one HTML file that needs nothing but itself. */
+import { type Content, html, type Markup, trusted } from "../markup.ts";
+import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "../tables/evaluation.ts";
+import type { Section } from "../tables/sections.ts";
+import { inPage } from "../theme.ts";
+import { gallery, type ReportGallery } from "./gallery.ts";
+import { chartFigure, chartSection, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
+import { pageHead } from "./htmlStyle.ts";
+
+/** Everything the report shows. Accuracies and probabilities are fractions. */
+export interface ReportData {
+  /** What was trained on what. */
+  readonly title: string;
+  readonly results: ReportResults;
+  /** The figure of the run in both formats of `drawCurves`. */
+  readonly curves: { readonly wide: string; readonly narrow: string };
+  /** Further figures, drawn by this program. */
+  readonly charts: readonly ReportChart[];
+  /** The last evaluation; absent if the run ended before one. */
+  readonly evaluation?: EvaluationReport;
+  readonly galleries: readonly ReportGallery[];
+  /** Tables of names and values: network, data set, recipe, engine, versions, … */
+  readonly configuration: readonly ReportSection[];
+  /** The command that does the run again. */
+  readonly command: string;
+  readonly network: ReportNetwork;
+}
+
+/** The figures that a run ends with; absent ones are not known. */
+export interface ReportResults {
+  /** Passes through the training set, fractional. */
+  readonly epochs: number;
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly trainLoss?: number;
+  readonly trainAccuracy?: number;
+  readonly examplesPerSecond?: number;
+  /** What the run computed on: `2 threads of AMD EPYC 9B45, oneDNN 2.6.3`. */
+  readonly device: string;
+}
+
+export interface ReportSection {
+  readonly heading: string;
+  readonly rows: readonly (readonly [name: string, value: string])[];
+}
+
+/** Writes the report as HTML. All text is escaped. */
+export function renderReport(data: ReportData): string {
+  const { title, results, curves, charts, evaluation, galleries, network } = data;
+  const page = html`${pageHead(`${title}: training report`)}
+<body>
+<main>
+<h1>${title}</h1>
+<p class="lead">${leadOf(results)}</p>
+${figures(results, evaluation)}
+<section>
+<h2>Curves</h2>
+<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
+</section>
+${evaluation ? classAccuracies(evaluation) : []}
+${charts.map(chartSection)}
+${galleries.map(gallery)}
+${configuration(data)}
+${networkPart(network)}
+</main>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+function leadOf({ epochs, iterations, device }: ReportResults): string {
+  const passes = Number(epochs.toFixed(2));
+  return `${passes} ${passes === 1 ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
+}
+
+function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
+  const { trainLoss, trainAccuracy, examplesPerSecond, seconds } = results;
+  const shown: readonly (readonly [name: string, value: string | undefined])[] = [
+    ["test accuracy", evaluation && percent(evaluation.top1Accuracy)],
+    ["train accuracy, epoch", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
+    ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
+    ["test loss", evaluation && formatLoss(evaluation.loss)],
+    ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
+    ["training time", formatDuration(seconds)],
+  ];
+  const items = shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`);
+  return html`<dl class="figures">${items}</dl>`;
+}
+
+function classAccuracies(evaluation: EvaluationReport): Markup {
+  const rows = evaluation.perClass.map(classRow);
+  const { images, top1Accuracy, topK } = evaluation;
+  return html`<section>
+<h2>Accuracy of each class</h2>
+<p>${formatCount(images)} test images: top-1 accuracy ${percent(top1Accuracy)}, ${topKName(evaluation)} ${percent(topK.accuracy)}.</p>
+<table class="classes">
+<thead><tr><th scope="col">Class</th><th scope="col" class="number">Right</th><th scope="col" class="number">Accuracy</th><td class="bars"></td></tr></thead>
+<tbody>${rows}</tbody>
+</table>
+</section>`;
+}
+
+function classRow(entry: ClassAccuracy): Markup {
+  const accuracy = accuracyOf(entry);
+  const bar = accuracy === undefined ? [] : html`<div class="bar" style="width:${(100 * accuracy).toFixed(1)}%"></div>`;
+  return html`<tr><th scope="row">${entry.className}</th><td class="number">${formatCount(entry.correct)} of ${formatCount(entry.images)}</td><td class="number">${accuracy === undefined ? "–" : percent(accuracy)}</td><td class="bars" aria-hidden="true">${bar}</td></tr>
+`;
+}
+
+function configuration({ configuration: sections, command }: ReportData): Markup {
+  const tables = sections.map(({ heading, rows }) => {
+    const lines = rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`);
+    return html`<div><h3>${heading}</h3><table><tbody>${lines}</tbody></table></div>`;
+  });
+  return html`<section>
+<h2>Configuration</h2>
+<div class="configuration">${tables}</div>
+<h3>Command</h3>
+<pre><code>${command}</code></pre>
+</section>`;
+}
+
+/** The network of a run. */
+interface ReportNetwork {
+  readonly name: string;
+  /** Where it is described; empty if nowhere. */
+  readonly source: string;
+  readonly deviations: readonly string[];
+  readonly drawing: ReportChart;
+  readonly layers: Section;
+}
+
+/** Drawing, table of layers, source, and the deviations from it. */
+function networkPart({ name, source, deviations, drawing, layers }: ReportNetwork): Markup {
+  return html`<section class="network">
+<h2>The network ${name}</h2>
+<h3>${drawing.heading}</h3>
+<p>${drawing.description}</p>
+${chartFigure(drawing)}
+<h3>${layers.title}</h3>
+${layers.notes.map((note) => html`<p>${note}</p>`)}
+${scrollingTable(layers)}
+${sourcePart(source, deviations)}
+</section>`;
+}
+
+function sourcePart(source: string, deviations: readonly string[]): Content {
+  if (source === "") return deviations.length === 0 ? [] : html`<h3>Deviations</h3>${itemsOf(deviations)}`;
+  return html`<h3>Source</h3><p>${source}.</p>${deviationList(deviations)}`;
+}
+
+function itemsOf(items: readonly string[]): Markup {
+  return html`<ul>${items.map((item) => html`<li>${item}</li>\n`)}</ul>`;
+}
+
+function deviationList(items: readonly string[]): Markup {
+  if (items.length === 0) return html`<p>It does not deviate from it.</p>`;
+  return html`<p>It deviates from it:</p>${itemsOf(items)}`;
+}

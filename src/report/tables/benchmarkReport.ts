@@ -1,0 +1,264 @@
+/** A benchmark's report: as data, and as `bench` prints it. */
+import type { Direction, Precision } from "../../engine/engine.ts";
+import { formatBytes, formatMagnitude, formatPercent } from "../numbers.ts";
+import { wrap } from "../text.ts";
+import { type Column, formatTable } from "./terminal.ts";
+
+/** A figure measured once a round: the median of the rounds, the least and the greatest. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What `bench --json` prints. */
+export interface BenchmarkReport {
+  readonly machine: { readonly alexnet: string; readonly node: string; readonly system: string; readonly cpu: string };
+  readonly engine: { readonly name: string; readonly version: string; readonly description: string };
+  readonly threads: number;
+  readonly batchSize: number;
+  /** What makes the steps, in a line. */
+  readonly optimizer: string;
+  /** Whether convolutions were kept to the direct algorithm. */
+  readonly exact: boolean;
+  readonly rounds: number;
+  readonly ceilings: readonly Ceiling[];
+  readonly networks: readonly NetworkFigures[];
+}
+
+/** The best that the library does on this machine in one number format. */
+export interface Ceiling {
+  readonly precision: Precision;
+  /** Of the fastest operation. */
+  readonly flopsPerSecond: Spread;
+  /** Large direct convolutions and matrix products, in every direction. */
+  readonly operations: readonly { readonly operation: string; readonly flopsPerSecond: Spread }[];
+}
+
+/** One network at one precision. */
+export interface NetworkFigures {
+  readonly network: string;
+  readonly precision: Precision;
+  readonly training: TrainingFigures;
+  readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
+  /** Of a training step; absent if not asked for. */
+  readonly layers?: readonly LayerFigures[];
+}
+
+/** Whole steps: forward, loss, backward, update of every parameter, and the check that all are finite. */
+export interface TrainingFigures {
+  readonly imagesPerSecond: Spread;
+  readonly stepSeconds: Spread;
+  /** Arithmetic of the direct algorithms (`trainingFlops`) ÷ time of a step. */
+  readonly flopsPerSecond: Spread;
+  /** `flopsPerSecond` ÷ the ceiling of the same round: above 1 where Winograd's algorithm multiplies less than the direct one. */
+  readonly shareOfCeiling: Spread;
+  /** Shares of a step's time: in the library's primitives other than reorders, in reorders, in neither. */
+  readonly primitiveShare: Spread;
+  readonly reorderShare: Spread;
+  readonly outsideShare: Spread;
+  /** The most memory that a process with this program alone held. */
+  readonly peakMemoryBytes: Spread;
+}
+
+/** What one layer costs in one direction of a step. */
+export interface LayerFigures {
+  readonly layer: string;
+  readonly direction: Direction;
+  /** The library's names of the implementations, with their share of the work: `convolution jit:avx512_core`. */
+  readonly implementations: readonly string[];
+  /** Without reorders. */
+  readonly seconds: Spread;
+  readonly reorderSeconds: Spread;
+  /** Of its convolution or matrix product alone, counted as the direct algorithm's arithmetic; absent for others. */
+  readonly flopsPerSecond?: Spread;
+}
+
+/** Median of an even number: the mean of the two in the middle. */
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [low = Number.NaN, high = low] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  return { median: (low + high) / 2, min: sorted[0] ?? low, max: sorted.at(-1) ?? low };
+}
+
+/** One report of everything, from one of each case in each round: `rounds[r][c]` holds case c alone. */
+export function mergeReports(rounds: readonly (readonly BenchmarkReport[])[]): BenchmarkReport {
+  const [firstRound = []] = rounds;
+  const [first] = firstRound;
+  if (!first) throw new Error("benchmark: nothing was measured");
+  const ceilings = rounds.flat().flatMap((report) => report.ceilings);
+  const precisions = [...new Set(ceilings.map(({ precision }) => precision))];
+  return {
+    ...first,
+    rounds: rounds.length,
+    ceilings: precisions.map((precision) => mergeRounds(ceilings.filter((ceiling) => ceiling.precision === precision))),
+    networks: firstRound.flatMap((_, c) => mergeRounds(rounds.map((round) => round[c]?.networks ?? []))),
+  };
+}
+
+/** Every figure of the same thing in several rounds, each the median of its round, to their spread; all else is the same in all. */
+function mergeRounds<T>(rounds: readonly T[]): T {
+  const [first] = rounds;
+  if (typeof first !== "object" || first === null) return first as T;
+  if (isSpread(first)) return spread(rounds.map((round) => (round as Spread).median)) as T;
+  const merged = Object.keys(first).map((key) => {
+    const member = key as keyof T;
+    return [key, mergeRounds(rounds.map((round) => round[member]))] as const;
+  });
+  return (Array.isArray(first) ? merged.map(([, value]) => value) : Object.fromEntries(merged)) as T;
+}
+
+function isSpread(value: object): value is Spread {
+  return "median" in value;
+}
+
+const networkColumns: readonly Column[] = [
+  { heading: "Network", align: "left", shrinks: true },
+  { heading: "Precision", align: "left" },
+];
+
+/** Machine, ceilings, and a table each of training, of where its time goes, and of inference; then one of layers for each network that has them. */
+export function formatBenchmark(report: BenchmarkReport): string {
+  const { batchSize, networks } = report;
+  return [
+    formatConditions(report),
+    `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
+    `Training, batch ${batchSize}\n${formatTraining(networks)}`,
+    `Where a step's time goes\n${formatShares(networks)}`,
+    `Inference\n${formatInference(networks)}`,
+    ...networks.flatMap((figures) => formatLayers(figures) ?? []),
+  ].join("\n\n");
+}
+
+function formatConditions({ machine, engine, optimizer, exact, rounds }: BenchmarkReport): string {
+  const columns: readonly Column[] = [
+    { heading: "", align: "left" },
+    { heading: "", align: "left", shrinks: true },
+  ];
+  return formatTable(columns, [
+    ["machine", `${machine.cpu}, ${machine.system}, Node.js ${machine.node}`],
+    ["engine", `${engine.description}${exact ? ", direct convolution only" : ""}`],
+    ["optimizer", optimizer],
+    ["figures", rounds === 1 ? "of one round" : `medians of ${rounds} rounds, and the least and the greatest`],
+  ]);
+}
+
+function formatCeilings(ceilings: readonly Ceiling[]): string {
+  const columns: readonly Column[] = [
+    { heading: "Precision", align: "left" },
+    ...withRange("GFLOP/s"),
+    { heading: "Fastest", align: "left", shrinks: true },
+  ];
+  const rows = ceilings.map(({ precision, flopsPerSecond, operations }) => {
+    const [fastest] = [...operations].sort((a, b) => b.flopsPerSecond.median - a.flopsPerSecond.median);
+    return [precision, ...ranged(flopsPerSecond, giga), fastest?.operation ?? ""];
+  });
+  return formatTable(columns, rows);
+}
+
+function formatTraining(networks: readonly NetworkFigures[]): string {
+  const columns: readonly Column[] = [
+    ...networkColumns,
+    ...withRange("Images/s"),
+    { heading: "GFLOP/s", align: "right" },
+    { heading: "Of ceiling", align: "right" },
+    { heading: "Memory", align: "right" },
+  ];
+  const rows = networks.map(({ network, precision, training }) => [
+    network,
+    precision,
+    ...ranged(training.imagesPerSecond, formatMagnitude),
+    giga(training.flopsPerSecond.median),
+    formatPercent(training.shareOfCeiling.median),
+    formatBytes(training.peakMemoryBytes.median),
+  ]);
+  return formatTable(columns, rows);
+}
+
+function formatShares(networks: readonly NetworkFigures[]): string {
+  const columns: readonly Column[] = [
+    ...networkColumns,
+    { heading: "Step", align: "right" },
+    { heading: "Primitives", align: "right" },
+    { heading: "Reorders", align: "right" },
+    { heading: "Outside", align: "right" },
+  ];
+  const rows = networks.map(({ network, precision, training }) => [
+    network,
+    precision,
+    `${milliseconds(training.stepSeconds.median)} ms`,
+    formatPercent(training.primitiveShare.median),
+    formatPercent(training.reorderShare.median),
+    formatPercent(training.outsideShare.median),
+  ]);
+  return formatTable(columns, rows);
+}
+
+function formatInference(networks: readonly NetworkFigures[]): string {
+  const batchSizes = networks[0]?.inference.map(({ batchSize }) => batchSize) ?? [];
+  const columns = [...networkColumns, ...batchSizes.flatMap((batchSize) => withRange(`Batch ${batchSize}`))];
+  const rows = networks.map(({ network, precision, inference }) => [
+    network,
+    precision,
+    ...inference.flatMap(({ imagesPerSecond }) => ranged(imagesPerSecond, formatMagnitude)),
+  ]);
+  return `${formatTable(columns, rows)}\nImages/s.`;
+}
+
+const directions: readonly Direction[] = ["forward", "backwardData", "backwardWeights"];
+
+function formatLayers({ network, precision, layers }: NetworkFigures): string | undefined {
+  if (!layers) return undefined;
+  const columns: readonly Column[] = [
+    { heading: "Layer", align: "left", shrinks: true },
+    ...["Forward", "Data", "Weights"].flatMap((heading): readonly Column[] => [
+      { heading, align: "right" },
+      { heading: "GFLOP/s", align: "right" },
+    ]),
+    { heading: "Update", align: "right" },
+    { heading: "Reorder", align: "right" },
+  ];
+  const names = [...new Set(layers.map(({ layer }) => layer))];
+  const rows = names.map((name) => [name, ...layerCells(layers.filter(({ layer }) => layer === name))]);
+  const footer = [["total", ...layerCells(layers, false)]];
+  return [
+    wrap(`${network}, ${precision}: a step layer by layer, in milliseconds`),
+    formatTable(columns, rows, { footer }),
+    "Data, Weights: backward to the layer's input, and to its weights.",
+  ].join("\n");
+}
+
+function layerCells(figures: readonly LayerFigures[], rates = true): readonly string[] {
+  const of = (direction: Direction) => figures.filter((figure) => figure.direction === direction);
+  const time = (list: readonly LayerFigures[], key: "seconds" | "reorderSeconds") =>
+    list.length === 0 ? "" : milliseconds(list.reduce((sum, figure) => sum + figure[key].median, 0));
+  const rate = (list: readonly LayerFigures[]) => {
+    const [found] = list.flatMap(({ flopsPerSecond }) => flopsPerSecond ?? []);
+    return rates && found ? giga(found.median) : "";
+  };
+  return [
+    ...directions.flatMap((direction) => [time(of(direction), "seconds"), rate(of(direction))]),
+    time(of("update"), "seconds"),
+    time(figures, "reorderSeconds"),
+  ];
+}
+
+function withRange(heading: string): readonly Column[] {
+  return [
+    { heading, align: "right" },
+    { heading: "min–max", align: "right" },
+  ];
+}
+
+function ranged({ median, min, max }: Spread, format: (value: number) => string): readonly string[] {
+  return [format(median), min === max ? "" : `${format(min)}–${format(max)}`];
+}
+
+function giga(perSecond: number): string {
+  return formatMagnitude(perSecond / 1e9);
+}
+
+function milliseconds(seconds: number): string {
+  return (seconds * 1000).toFixed(1);
+}
