@@ -13,18 +13,9 @@ function number(expected: string, accepts: (value: number) => boolean): (text: s
 }
 
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
-export const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);
-/** 0 ≤ x < 1. */
-export const fraction = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
-/** 0 < x < 1. */
-export const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
-export const heldOutFraction = number(
-  "a number above 0 and below 1, because held-out images are needed for evaluation (a folder's val/ or test/ is used as it is)",
-  (value) => value > 0 && value < 1,
-);
 export const portNumber = number(
   "a port from 0 to 65535",
   (value) => Number.isInteger(value) && value >= 0 && value <= 65535,

@@ -1,7 +1,7 @@
 /** Config.json: the complete configuration of a run. */
 import { z } from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
-import { type Members, replaced, type SettingTable } from "./setting.ts";
+import { at, type Members, replaced, type SettingTable } from "./setting.ts";
 import { type LoadSettings, settings } from "./settings.ts";
 import { storedDatasetSchema, storedRunSchema } from "./storedRun.ts";
 
@@ -18,7 +18,8 @@ export function runConfigSchemaOf(table: SettingTable) {
   });
   const options = Object.fromEntries(shape);
   // The types of the options are those of the project's own table.
-  const dataset = z.object({ ...storedDatasetSchema.shape, ...options }) as unknown as z.ZodType<
+  const { name, channels, source, ...counts } = storedDatasetSchema.shape;
+  const dataset = z.object({ name, channels, source, ...options, ...counts }) as unknown as z.ZodType<
     z.infer<typeof storedDatasetSchema> & LoadSettings
   >;
   return z.object({ ...storedRunSchema.shape, dataset });
@@ -47,4 +48,19 @@ export function withGiven(part: string, stored: Members, given: Members, table: 
 export function loadingOf(given: Members, table: SettingTable = settings): LoadSettings {
   const entries = loadKeys(table).map((key) => [key, given[key]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** Rows of the report for the settings in a part of config.json that it has values for. */
+export function settingRows(
+  config: RunConfig,
+  part: "dataset" | "recipe",
+  table: SettingTable = settings,
+): readonly (readonly [name: string, value: string])[] {
+  return Object.values(table).flatMap(({ place, report }) => {
+    if (!place.startsWith(`${part}.`) || report === false) return [];
+    const stored = at(config, place);
+    const value = report ? report(config) : typeof stored === "object" ? JSON.stringify(stored) : stored;
+    const name = place.slice(place.lastIndexOf(".") + 1).replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+    return value === undefined ? [] : [[name, String(value)] as const];
+  });
 }

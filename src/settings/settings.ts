@@ -146,6 +146,7 @@ export const settings = {
     section: "Data",
     commands: inputs,
     place: "dataset.dataDir",
+    report: false,
     onResume: "replace",
   }),
   /** Train on the first n images only. */
