@@ -85,8 +85,8 @@ export async function resolve(
   const settings = checkedSettings(table, given);
   const stored = run === undefined ? undefined : await readRunConfig(run);
   if (run === undefined || !stored) {
-    const messages = resume && run !== undefined ? [`${run}: no run to resume; starting a new one`] : [];
-    return { ...(await newPlan(settings, places, run)), repeats, messages };
+    const plan = await newPlan(settings, places, run);
+    return { ...plan, repeats, messages: resume ? [`${plan.directory}: no run to resume; starting a new one`] : [] };
   }
   if (!resume) throw directoryTaken(run);
   await refuseChanges(settings, stored);
@@ -100,18 +100,20 @@ export function directoryTaken(directory: string): ConfigError {
   );
 }
 
-/** The plan of a run as it was started. Data directory and divergence policy may be replaced. */
+/** The plan of a run as it was started, but for settings that resume may replace, such as the data directory. */
 export async function storedPlan(directory: string, stored: RunConfig, settings: RunSettings = {}): Promise<RunPlan> {
   const { network, recipe, engine, precision, exact } = stored;
+  const rows: SettingTable = table;
+  const replacing = Object.fromEntries(Object.entries(settings).filter(([key]) => rows[key]?.onResume === "replace"));
   return {
     directory,
     source: await findDataset(stored.dataset.name),
-    loading: { ...loadingOf(stored.dataset), ...dataDirOf(settings) },
+    loading: absoluteLoading(loadingOf({ ...stored.dataset, ...replacing })),
     initFrom: undefined,
     recipe,
     network,
     inputSize: undefined,
-    divergence: divergencePolicySchema.parse(withGiven("divergence", stored.divergence, settings)),
+    divergence: divergencePolicySchema.parse(withGiven("divergence", stored.divergence, replacing)),
     engine: engine.name === "onednn" ? "onednn" : "reference",
     threads: engine.threads,
     precision,
@@ -137,7 +139,7 @@ async function newPlan(given: RunSettings, places: Members, run: string | undefi
   return {
     directory: run ?? (await newDirectory(network?.name ?? recipe.fit)),
     source,
-    loading: { ...loadingOf(given), ...dataDirOf(given) },
+    loading: absoluteLoading(loadingOf(given)),
     initFrom: weights && tuningOf(weights, given, recipe, places),
     recipe,
     network,
@@ -175,8 +177,8 @@ function refuseMeaningless(given: Members): void {
   }
 }
 
-function dataDirOf({ dataDir }: RunSettings): Pick<LoadSettings, "dataDir"> {
-  return dataDir === undefined ? {} : { dataDir: absolute(dataDir) };
+function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
+  return dataDir === undefined ? loading : { dataDir: absolute(dataDir), ...loading };
 }
 
 /** The first of `runs/<name>-<n>` that does not exist. */
