@@ -208,20 +208,30 @@ test("settings are resolved in one place of each way to begin a run", () => {
   );
 });
 
+/** Reading a setting by its key from settings as they are given. */
+const keys = Object.keys(settings).join("|");
+const givenNames = "(?:options|settings|given|flags)";
+const reading = [
+  new RegExp(`\\b${givenNames}\\??\\.(?:${keys})\\b`),
+  new RegExp(`\\{[^{}]*\\b(?:${keys})\\b[^{}]*\\}\\s*(?::|=)\\s*(?:${givenNames}\\b|${settingTypes.source})`),
+];
+
 test("no file outside settings/ and cli/ reads settings as they are given", () => {
-  const keys = Object.keys(settings).join("|");
-  const reading = new RegExp(`\\b(?:options|settings|given|flags)\\.(?:${keys})\\b`);
-  const destructured = new RegExp(
-    `\\{[^{}]*\\b(?:${keys})\\b[^{}]*\\}\\s*(?::|=)\\s*(?:options|settings|given|${settingTypes.source})`,
-  );
+  const reads = (code: string) => reading.flatMap((pattern) => pattern.exec(code)?.[0] ?? []);
+  for (const code of ["f(options.dataDir)", "const { a, epochs = 1 } = given;", "({ threads }: RunSettings) => 1"]) {
+    assert.equal(reads(code).length, 1, code);
+  }
+  assert.deepEqual(reads("const { run } = options; plan.threads; const { epochs } = recipe;"), []);
   const problems = sourceFiles("src")
     .filter(
       ({ path }) => !path.endsWith(".test.ts") && !/^src\/(?:settings|cli)\//.test(path) && path !== "src/index.ts",
     )
-    .filter(({ text }) => settingTypes.test(codeOnly(text)))
-    .flatMap(({ path, text }) => {
-      const found = [reading, destructured].flatMap((pattern) => pattern.exec(codeOnly(text))?.[0] ?? []);
-      return resolving.includes(path) ? found.map((code) => `${path}: ${code}`) : [`${path}: names a type of settings`];
-    });
+    .map(({ path, text }) => ({ path, code: codeOnly(text) }))
+    .filter(({ code }) => settingTypes.test(code))
+    .flatMap(({ path, code }) =>
+      resolving.includes(path)
+        ? reads(code).map((found) => `${path}: ${found}`)
+        : [`${path}: names a type of settings`],
+    );
   assert.deepEqual(problems, []);
 });

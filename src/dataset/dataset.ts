@@ -77,7 +77,13 @@ export interface DatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of loading that are not given. */
+/** Parts of a data set. */
+export const splitNames = ["test", "validation", "train"] as const;
+
+/** One of the parts, as `--split` names it. */
+export type SplitName = (typeof splitNames)[number];
+
+/** Defaults of `LoadOptions`. */
 export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
 
 /** Further options of a data set of image files. */

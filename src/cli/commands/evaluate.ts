@@ -1,8 +1,9 @@
 /** `alexnet evaluate`. */
+
+import { type SplitName, splitNames } from "../../dataset/dataset.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
-import { type SplitName, splitNames } from "../../settings/splitNames.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { jsonOption, positiveInteger, runArgument, seed } from "../options.ts";
 import {
