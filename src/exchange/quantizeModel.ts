@@ -1,7 +1,7 @@
 /** Calibrates a trained network for 8 bits, and measures what these cost. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Split } from "../dataset/dataset.ts";
+import type { Split, SplitName } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -10,7 +10,6 @@ import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { deterministic, type Network, operations } from "../network/network.ts";
-import type { SplitName } from "../settings/splitNames.ts";
 import { sizeOf } from "../shape.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";

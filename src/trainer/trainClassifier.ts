@@ -7,12 +7,12 @@ import { explainingWrites } from "../checkpoint/durable.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import { ConfigError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, writeReport } from "../runs/runReport.ts";
-import { divergencePolicy } from "../settings/divergencePolicy.ts";
+import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
@@ -21,19 +21,14 @@ import type { Training, TrainingEnd } from "../training/train.ts";
 import { type CompiledModel, compileModel, runPreparation, runTraining } from "./compiledModel.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
-import { resumeRun } from "./resumeRun.ts";
 import { readPosition, type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
-import { newRunDirectory, type PreparedRun, type RunSettings, startRun } from "./runSetup.ts";
+import { type PreparedRun, prepareRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** Settings of a run, its directory, and callbacks; everything has a default. */
-export interface TrainOptions extends RunSettings {
-  /** The run's directory. Default: a new one under `runs/`. */
-  readonly run?: string;
-  /** Resume the run in the directory. */
-  readonly resume?: boolean;
-  /** Stop after this many minutes of this call's training, with an evaluation; the run can be resumed. */
+/** One call of training: its limits and callbacks. */
+export interface TrainCall {
+  /** Stop after n minutes of this call's training, with an evaluation; the run can be resumed. */
   readonly maxMinutes?: number;
   /** Aborting saves and ends within an iteration. */
   readonly signal?: AbortSignal;
@@ -41,6 +36,9 @@ export interface TrainOptions extends RunSettings {
   /** The command line, for the record. */
   readonly command?: string;
 }
+
+/** Settings of a run, its directory, and callbacks; everything has a default. */
+export interface TrainOptions extends RunSettings, RunLocation, TrainCall {}
 
 /** Result of `trainClassifier`. Accuracies are fractions. */
 export interface TrainResult {
@@ -62,13 +60,21 @@ export interface TrainResult {
  * training diverges; whatever was saved before stays.
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
-  const directory = options.run ?? (await newRunDirectory(options));
+  return trainRun(await resolve(options), options);
+}
+
+/** Trains a run that is resolved; otherwise as `trainClassifier`. */
+export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<TrainResult> {
+  const { directory } = plan;
+  const { observer, command = "trainClassifier", signal } = call;
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
-    const prepared = await prepareRun(directory, options);
+    // Another process may have started one since the plan was made.
+    if (!plan.stored && (await readRunConfig(directory))) throw directoryTaken(directory);
+    const prepared = await prepareRun(plan, command, observer, signal);
     try {
-      return await trainPrepared(directory, prepared, options);
+      return await trainPrepared(plan, prepared, call);
     } finally {
       prepared.engine.close();
       prepared.dataset.close?.();
@@ -77,17 +83,6 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
     await run.close();
     await removeEmptyFolders(directory, created);
   }
-}
-
-async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
-  const { observer = {}, command = "trainClassifier" } = options;
-  const stored = await readRunConfig(directory);
-  if (!stored && options.resume) observer.onMessage?.(`${directory}: no run to resume; starting a new one`);
-  if (!stored) return startRun(options, command, observer, options.signal);
-  if (options.resume) return resumeRun(stored, options, observer, options.signal);
-  throw new ConfigError(
-    `${directory} already contains a run; add --resume to continue it, or choose another directory with --run`,
-  );
 }
 
 /** A run in its directory, and where this call begins. */
@@ -110,8 +105,12 @@ interface LoadedRun extends RunStart {
   readonly dataset: PreparedRun["dataset"];
 }
 
-async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
-  const run = await readStart(directory, prepared, options);
+async function trainPrepared(
+  { directory, divergence }: RunPlan,
+  prepared: PreparedRun,
+  call: TrainCall,
+): Promise<TrainResult> {
+  const run = await readStart(directory, prepared, call);
   // A process that died at the very end leaves a run without its report.
   if (run.isFinished && (await fileExists(reportFile(directory)))) {
     return resultOf(run, "already finished", run.log, undefined);
@@ -119,8 +118,8 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   const model = await compileModel(prepared);
   const preparation = runPreparation(prepared);
   try {
-    const loaded = await loadRun(run, prepared, model, preparation, options);
-    return await (run.isFinished ? reportAgain(loaded, options) : trainAndReport(loaded, options));
+    const loaded = await loadRun(run, prepared, model, preparation, call);
+    return await (run.isFinished ? reportAgain(loaded, call) : trainAndReport(loaded, divergence, call));
   } finally {
     preparation.close();
     await model.close();
@@ -130,7 +129,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
 async function readStart(
   directory: string,
   { config, engine }: PreparedRun,
-  { observer }: TrainOptions,
+  { observer }: TrainCall,
 ): Promise<RunStart> {
   const checkpoint = await loadCheckpoint(directory);
   for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
@@ -152,7 +151,7 @@ async function loadRun(
   prepared: PreparedRun,
   model: CompiledModel,
   preparation: Training["preparation"],
-  { observer = {}, signal }: TrainOptions,
+  { observer = {}, signal }: TrainCall,
 ): Promise<LoadedRun> {
   const { directory, config, checkpoint, start } = run;
   const { network, recipe } = config;
@@ -175,16 +174,19 @@ async function loadRun(
   return { ...run, training, weights, optimizer: state, average, dataset };
 }
 
-async function trainAndReport(run: LoadedRun, options: TrainOptions): Promise<TrainResult> {
+async function trainAndReport(
+  run: LoadedRun,
+  policy: RunPlan["divergence"],
+  { observer = {}, signal, maxMinutes = Infinity }: TrainCall,
+): Promise<TrainResult> {
   const { directory, config, start, log, training } = run;
-  const { observer = {}, signal, maxMinutes = Infinity } = options;
   const epoch = start.epoch + start.images / training.train.length;
   observer.onStart?.({ directory, config, epoch, iteration: start.iteration });
   const deadline = performance.now() + maxMinutes * 60_000;
   const guarded = {
     ...run,
     observer,
-    policy: divergencePolicy(options, config.divergence),
+    policy,
     record: (from: Stretch) => createRecorder({ ...run, ...from, observer, signal, deadline }),
   };
   const { position, end, recorder } = await recordingDivergence(directory, () => trainGuarded(guarded, { start, log }));
@@ -197,7 +199,7 @@ async function trainAndReport(run: LoadedRun, options: TrainOptions): Promise<Tr
 }
 
 /** Evaluates and reports a finished run that has no report. */
-async function reportAgain(run: LoadedRun, { signal }: TrainOptions): Promise<TrainResult> {
+async function reportAgain(run: LoadedRun, { signal }: TrainCall): Promise<TrainResult> {
   const { config, log, training } = run;
   const { program, optimizer, test: split, preparation, classNames } = training;
   const { seed } = config.recipe;

@@ -1,9 +1,11 @@
-/** The sweep of the learning rate that `lr-find` does. */
+/** Learning-rate range test of `lr-find`. */
 import { ConfigError } from "../errors.ts";
+import { resolve } from "../settings/resolve.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { type CompiledModel, compileModel, runPreparation, runTraining } from "../trainer/compiledModel.ts";
 import { trainedRecipe } from "../trainer/fineTunePlan.ts";
 import { writeInitialWeights } from "../trainer/initialWeights.ts";
-import { type PreparedRun, type RunSettings, startRun } from "../trainer/runSetup.ts";
+import { type PreparedRun, prepareRun } from "../trainer/runSetup.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
@@ -51,7 +53,7 @@ export interface RateFinding {
 export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
   const { observer = {}, signal } = options;
   const range = rangeOf(options);
-  const prepared = await startRun(options, "findLearningRate", observer, signal);
+  const prepared = await prepareRun(await resolve(options), "findLearningRate", observer, signal);
   const { config, dataset, engine } = prepared;
   const { network, recipe } = config;
   try {
