@@ -88,33 +88,35 @@ export function isArgument({ value = "" }: Setting): boolean {
 
 /** The names that a flag takes, if it takes one of a few. */
 export function choicesOf({ text, schema }: Setting): readonly string[] | undefined {
-  const inner = unwrapped(text ?? schema);
-  return inner instanceof z.ZodEnum ? inner.options.map(String) : undefined;
+  return jsonOf(text ?? schema).enum?.map(String);
 }
 
 /** Reads the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
-export function readText({ text, schema, because }: Setting, given: string): unknown {
-  const checked = unwrapped(text ?? schema);
-  const parsed = checked.safeParse(fromText(checked, given));
+export function readText(setting: Setting, given: string): unknown {
+  const schema = setting.text ?? setting.schema;
+  const parsed = schema.safeParse(fromText(schema, given));
   if (parsed.success) return parsed.data;
-  throw new ConfigError(`expected ${expected(checked)}${because ? `, ${because}` : ""}, got "${given}"`);
+  throw new ConfigError(`${expectation(setting)}, got "${given}"`);
 }
 
 function fromText(schema: z.ZodType, given: string): unknown {
-  if (schema instanceof z.ZodNumber) return given.trim() === "" ? Number.NaN : Number(given);
-  if (!(schema instanceof z.ZodArray)) return given;
+  const { type } = jsonOf(schema);
+  if (type === "number" || type === "integer") return given.trim() === "" ? Number.NaN : Number(given);
+  if (type !== "array") return given;
   return given === "none" ? [] : given.split(",").map((name) => name.trim());
 }
 
-function unwrapped(schema: z.ZodType): z.ZodType {
-  const isWrapper =
-    schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodReadonly;
-  return isWrapper ? unwrapped(schema.unwrap() as z.ZodType) : schema;
+/** The part of a schema that JSON Schema can say. */
+function jsonOf(schema: z.ZodType): z.core.JSONSchema.JSONSchema {
+  return z.toJSONSchema(schema, { unrepresentable: "any" });
 }
 
-/** What a schema takes, in words. */
-export function expected(schema: z.ZodType): string {
-  const json = z.toJSONSchema(schema, { unrepresentable: "any" });
+/** `expected a number above 0`, with the reason. */
+function expectation({ text, schema, because }: Setting): string {
+  return `expected ${expected(jsonOf(text ?? schema))}${because === undefined ? "" : `, ${because}`}`;
+}
+
+function expected(json: z.core.JSONSchema.JSONSchema): string {
   if (json.enum) return `one of ${json.enum.join(", ")}`;
   if (json.type === "array") {
     const { enum: names } = json.items as z.core.JSONSchema.JSONSchema;
@@ -172,12 +174,9 @@ export function checkedSettings<T extends SettingTable>(table: T, given: object)
     if (value === undefined) return [];
     const parsed = row.schema.safeParse(value);
     if (parsed.success) return [[key, parsed.data]];
-    throw new ConfigError(`${key}: ${problem(row, value, parsed.error)}`);
+    const problem =
+      typeof value === "object" ? z.prettifyError(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;
+    throw new ConfigError(`${key}: ${problem}`);
   });
   return Object.fromEntries(entries) as SettingsOf<T>;
-}
-
-function problem({ text, schema, because }: Setting, value: unknown, error: z.ZodError): string {
-  if (typeof value === "object") return z.prettifyError(error);
-  return `expected ${expected(unwrapped(text ?? schema))}${because ? `, ${because}` : ""}, got ${JSON.stringify(value)}`;
 }
