@@ -35,7 +35,7 @@ const variants: Readonly<Record<string, RecipeOverrides>> = {
 };
 
 const network = await loadNetwork(values.network);
-const { engine } = selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
+const { engine } = await selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
 const batchSize = Number(values["batch-size"]);
 const program = await engine.compileTraining({
   ops: operations(network),

@@ -346,7 +346,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
   // Weights are 820 kB, everything else in a run directory is below 150.
   const { exit, stderr } = await startTraining(["--run", "full", "--resume"], { fileLimit: 300 * 1024 }).outcome;
   assert.equal(exit, 1, stderr);
-  assert.match(stderr, /last\.safetensors: cannot be written: .*; training goes on and tries again\n/);
+  assert.match(stderr, /last\.safetensors: cannot be written: .*; training continues and tries again\n/);
   assert.match(
     stderr,
     /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space: what was saved before is untouched\n$/,

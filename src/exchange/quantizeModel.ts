@@ -57,7 +57,7 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const load = (split: SplitName, limit: number) =>
     loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
@@ -174,13 +174,13 @@ export async function openInt8Network(
     close();
     throw error;
   }
-  const { input } = programs[0] as Program;
+  const first = programs[0] as Program;
   const ranges = new Map<string, Range>();
   let isWatched = true;
   let quantization: Quantization | undefined;
   return {
     batchSize,
-    input,
+    nextInput: () => first.nextInput(),
     takeRanges() {
       isWatched = false;
       return ranges;

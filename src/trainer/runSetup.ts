@@ -55,7 +55,7 @@ async function startRun(
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
   // Images whose features are cached for the view of evaluation have no random changes.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
-  const { engine, warning } = selectEngine(plan.engine, plan.threads);
+  const { engine, warning } = await selectEngine(plan.engine, plan.threads);
   const { precision, reason } = choosePrecision(plan.precision, engine);
   for (const message of [warning, reason]) if (message) observer.onMessage?.(message);
   if (engine.name === "reference") {
@@ -95,7 +95,7 @@ async function resumeRun(
     ...loadObserver(observer, signal),
   });
   refuseOtherImages(config.dataset, dataset);
-  const { engine } = selectEngine(plan.engine, plan.threads);
+  const { engine } = await selectEngine(plan.engine, plan.threads);
   const now = { ...describeMachine(), engine: engine.version };
   const then = { ...config.machine, engine: config.engine.version };
   for (const key of ["alexnet", "node", "cpu", "engine"] as const) {
