@@ -17,7 +17,7 @@ import {
   suggestRates,
 } from "../training/rateSuggestion.ts";
 
-/** What would be trained, and over which rates. */
+/** Settings of the training, and the range of learning rates. */
 export interface RateFinderOptions extends RunSettings {
   /** Default 1e-6. */
   readonly minRate?: number;
@@ -36,7 +36,7 @@ export interface RateFinding {
   readonly network: string;
   readonly dataset: string;
   readonly recipe: string;
-  /** The recipe's own. */
+  /** Learning rate of the recipe. */
   readonly learningRate: number;
   readonly range: RateRange;
   readonly end: SweepEnd;
@@ -46,7 +46,7 @@ export interface RateFinding {
 }
 
 /**
- * Sweeps the learning rate on the network, pictures and recipe that training would have, from the weights that it would begin with. Nothing is kept but features.
+ * Sweeps the learning rate on the network, images and recipe that training would have, from its initial weights. Only cached features are kept.
  *
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */
