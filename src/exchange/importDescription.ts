@@ -10,7 +10,7 @@ import { type Preprocessing, preprocessingSchema } from "../image/prepare/prepro
 import type { Filter } from "../image/resize/taps.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import { resolveNetwork } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
 import { distinctNames, readClassList } from "./classList.ts";
 
 /** Facts that a weights file lacks. */
@@ -65,7 +65,7 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {
   const { network: given, inputSize } = options;
-  const base = given === undefined ? (like?.network ?? file.network) : await resolveNetwork(given);
+  const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
     throw new ConfigError(
       `${file.path}: does not say which network its weights are of; give one with --network or --like`,

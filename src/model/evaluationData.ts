@@ -2,13 +2,12 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import type { Dataset, Split } from "../dataset/dataset.ts";
+import type { Dataset, Split, SplitName } from "../dataset/dataset.ts";
 import { visibleName } from "../dataset/folder/classNames.ts";
 import { requireLimit } from "../dataset/limit.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
-import type { SplitName } from "../settings/splitNames.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {
@@ -72,13 +71,14 @@ async function openDataset(
   { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = await readRunConfig(path === file ? dirname(file) : path);
-  if (dataset === undefined && run === undefined) {
+  const name = dataset ?? run?.dataset.name;
+  if (name === undefined) {
     throw new ConfigError(
       `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
     );
   }
   const isStored = run && (dataset === undefined || (await isFolderOf(run, dataset)));
-  const source = isStored ? await storedDataset(run.dataset.name) : await findDataset(dataset, { dataDir, onMessage });
+  const source = isStored ? await storedDataset(run.dataset.name) : await findDataset(name, { dataDir, onMessage });
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
   const { trainLimit, testLimit } = own

@@ -3,10 +3,11 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/classifier.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { engineOption, jsonOption, positiveInteger, runArgument, seed, threadsOption } from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed } from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
@@ -34,8 +35,8 @@ export const predict: CommandSpec = {
       parse: positiveInteger,
       default: 128,
     },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

@@ -21,16 +21,14 @@ const sources: { readonly [N in (typeof datasetNames)[number]]: DatasetSource } 
 export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sources[name]);
 
 /**
- * A folder of images (a path with a slash in it, or the name of a folder that is there), or else a data set by its name; Fashion-MNIST if there is no
- * name. A folder with the name of a data set comes first, with a message, unless `dataDir` says where that data set is.
+ * A folder of images (a path with a slash in it, or the name of a folder that is there), or else a data set by its name. A folder with the name of a data set comes first, with a message, unless `dataDir` says where that data set is.
  *
  * Throws ConfigError listing the names if there is neither.
  */
 export async function findDataset(
-  name: string | undefined,
+  name: string,
   { dataDir, onMessage }: Pick<LoadOptions, "dataDir" | "onMessage"> = {},
 ): Promise<DatasetSource> {
-  if (name === undefined) return fashionMnist;
   if (dataDir === undefined && isDatasetName(name) && (await isFolder(name))) {
     onMessage?.(
       `${name}: using the folder ${resolve(name)}, not the data set of this name; for the data set, rename the folder or give --data-dir`,
