@@ -20,8 +20,9 @@ import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import type { Network } from "../src/network/network.ts";
 import { fillWords, randomStream } from "../src/random.ts";
-import { resolve } from "../src/settings/resolve.ts";
-import { readRunConfig } from "../src/settings/runConfig.ts";
+import { changesOf } from "../src/settings/changes.ts";
+import { resolve, storedPlan } from "../src/settings/resolve.ts";
+import { readRunConfig, storedLimits } from "../src/settings/runConfig.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { previewAugmentation } from "../src/tuning/augmentPreview.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
@@ -235,6 +236,43 @@ test("Training/ and val/ alone: val is the validation set, and measured by; of l
   for (const limits of [{ trainLimit: 0 }, { testLimit: -3 }, { trainLimit: 2.5 }, { trainLimit: 2 }]) {
     await assert.rejects(trainOn("refused", { dataset: parts, ...limits }), ConfigError);
   }
+});
+
+test("a folder named like a data set comes first, with a message; a run keeps the data set that it stored", async () => {
+  const config = (await readRunConfig(join(base, "crop"))) ?? assert.fail();
+  const stored = { ...config, dataset: { ...config.dataset, name: "flowers" } };
+  const before = process.cwd();
+  await mkdir(join(base, "cwd", "flowers"), { recursive: true });
+  process.chdir(join(base, "cwd"));
+  try {
+    const plan = await resolve({ dataset: "flowers" });
+    assert.equal(plan.source.name, join(process.cwd(), "flowers"));
+    assert.match(plan.messages.join("\n"), /^flowers: using the folder .*, not the data set of this name; /);
+    const named = await resolve({ dataset: "flowers", dataDir: "elsewhere" });
+    assert.deepEqual([named.source.name, named.messages], ["flowers", []]);
+    assert.equal((await storedPlan("run", stored)).source.name, "flowers");
+    assert.deepEqual(await changesOf({ dataset: "flowers" }, stored), []);
+    assert.equal((await changesOf({ dataset: "flowers" }, config)).length, 1);
+    assert.equal((await resolve({ dataset: "flowers" }, { repeats: stored.dataset })).source.name, "flowers");
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("limits of runs of earlier versions choose as those did", () => {
+  const limits = { trainLimit: 6, testLimit: 4 };
+  const dataset = {
+    name: "",
+    channels: 3,
+    source: "",
+    trainImages: 6,
+    testImages: 4,
+    watched: "test",
+    classNames: [],
+  } as const;
+  const of = (more: object) => storedLimits({ ...dataset, ...limits, classNames: [], ...more });
+  assert.deepEqual(of({ trainImagesPerClass: [4, 2] }), limits);
+  assert.deepEqual(of({}), { trainLimit: { inOrder: 6 }, testLimit: { inOrder: 4 } });
 });
 
 test("native takes pictures of one size, and builds the network for it", async () => {
