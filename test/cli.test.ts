@@ -25,7 +25,7 @@ import { networks } from "../src/network/alexnet.ts";
 import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { softmax } from "../src/training/evaluation/metrics.ts";
+import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
 import { buildPackage, type Outcome, run, start } from "./command.ts";
 import { root } from "./sourceFiles.ts";

@@ -106,7 +106,7 @@ export function matchLayers(network: Network, classNames: readonly string[], ori
   for (const [i, placed] of learning.entries()) {
     const isHead = i === learning.length - 1;
     const { name } = placed.layer;
-    const reason = whyNew(placed, origin) ?? (isHead ? otherClasses(classNames, origin.model.classNames) : undefined);
+    const reason = whyNew(placed, origin) ?? (isHead ? otherAnswers(classNames, origin.model) : undefined);
     if (reason === undefined) taken.push(name);
     else fresh.push({ layer: name, reason });
   }
@@ -127,6 +127,8 @@ function whyNew({ layer, parameters }: PlacedLayer, { shapes }: Origin): string 
   return reasons.length > 0 ? reasons.join("; ") : undefined;
 }
 
-function otherClasses(here: readonly string[], there: readonly string[]): string | undefined {
-  return here.every((name, i) => name === there[i]) ? undefined : "other classes";
+/** Training is that of a softmax. */
+function otherAnswers(here: readonly string[], { classNames, head = "softmax" }: Model): string | undefined {
+  if (head !== "softmax") return `its head is ${head}, not softmax`;
+  return here.every((name, i) => name === classNames[i]) ? undefined : "other classes";
 }

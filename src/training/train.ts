@@ -3,7 +3,7 @@ import type { Split } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { DivergenceError } from "../errors.ts";
+import { DivergenceError, NonFiniteError } from "../errors.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import type { Evaluation } from "./evaluation/metrics.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
@@ -56,7 +56,7 @@ const STUCK_ITERATIONS = 200;
  * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
  * going on from a saved position makes the same weights to the bit as never having stopped.
  *
- * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
+ * Throws DivergenceError if the loss, a weight or an output of the evaluation is no longer finite; the weights are then of no use.
  */
 export async function train(
   training: Training,
@@ -75,16 +75,22 @@ export async function train(
     const ran = await runEpoch(training, objective, position, epochImages, steps, listener);
     position = ran.position;
     if (ran.end === "interrupt") return ran;
-    const evaluation = await training.optimizer.withAverage(() =>
-      evaluate(training.program, {
-        split: training.test,
-        preparation: training.preparation,
-        classNames: training.classNames,
-        seed: recipe.seed,
-        onProgress: listener.onEvaluationProgress,
-        signal: listener.signal,
-      }),
-    );
+    const evaluation = await training.optimizer
+      .withAverage(() =>
+        evaluate(training.program, {
+          split: training.test,
+          preparation: training.preparation,
+          classNames: training.classNames,
+          seed: recipe.seed,
+          onProgress: listener.onEvaluationProgress,
+          signal: listener.signal,
+        }),
+      )
+      .catch((error: unknown) => {
+        throw error instanceof NonFiniteError
+          ? diverged("the outputs of the evaluation are not finite", ran.position.iteration, recipe)
+          : error;
+      });
     if (!evaluation) return { position, end: "interrupt" };
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);

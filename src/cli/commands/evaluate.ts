@@ -10,6 +10,7 @@ import {
   jsonOption,
   maxBadOption,
   positiveInteger,
+  properFraction,
   runArgument,
   seed,
   threadsOption,
@@ -52,6 +53,11 @@ export const evaluate: CommandSpec = {
       parse: seed,
       default: 0,
     },
+    {
+      flags: "--threshold <p>",
+      help: "least probability of a class that is present (multi-label networks; default: 0.5)",
+      parse: properFraction,
+    },
     { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
     { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
@@ -84,6 +90,7 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly threshold?: number;
   readonly tenCrop?: boolean;
   readonly csv?: string;
   readonly plots?: string;
