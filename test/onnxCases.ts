@@ -49,7 +49,7 @@ export function readCase({ model, name }: OnnxCase): ImportedModel | Unsupported
   }
 }
 
-/** What an imported model gives, with the softmax that ends it. */
+/** The output of an imported model, with the softmax or sigmoid that ends it. */
 export async function computeImported(
   engine: Engine,
   { network, tensors, metadata }: ImportedModel,
@@ -67,6 +67,7 @@ export async function computeImported(
     for (const { name, value } of program.parameters)
       await program.write(value, tensors.get(name) ?? new Float32Array());
     const output = (await program.forward(images, count, noDraws)).slice();
+    if (metadata.head === "sigmoid") return output.map((x) => 1 / (1 + Math.exp(-x)));
     return metadata.endsInSoftmax ? softmax(output, count) : output;
   } finally {
     program.close();

@@ -53,7 +53,7 @@ export const importCommand: CommandSpec = {
     ],
     ["alexnet import tuned.pth --like runs/photos --run runs/tuned"],
     ["alexnet import photos.safetensors --run runs/copy", "written by export"],
-    ["alexnet import binary.pth --network net.json --head sigmoid --run runs/b", "one output"],
+    ["alexnet import two.pth --network net.json --head sigmoid --run runs/two"],
   ],
   run: importFile,
 };
