@@ -1,9 +1,8 @@
 /** Heads: networks of other programs that end in a sigmoid, a log-softmax or nothing, against ONNX Runtime and plain arithmetic. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { writeSafetensors } from "../src/checkpoint/safetensorsWriter.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
@@ -12,85 +11,26 @@ import { importModel } from "../src/exchange/importModel.ts";
 import { verifyModel } from "../src/exchange/verifyModel.ts";
 import { mapPictures } from "../src/explain/map.ts";
 import { measureSaliency } from "../src/explain/saliency.ts";
-import { findSimilar } from "../src/explain/similar.ts";
 import { readOnnx, readOnnxFile } from "../src/formats/onnx/readOnnx.ts";
-import { encodePng } from "../src/image/files/decode.ts";
 import type { Image } from "../src/image/image.ts";
 import { conv2d, flatten, linear, relu, sigmoid } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
-import { type Classifier, openClassifier } from "../src/model/classifier.ts";
+import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { predictFiles, writeFeatures } from "../src/model/predictFiles.ts";
 import type { Network } from "../src/network/network.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import type { Prediction } from "../src/training/evaluation/metrics.ts";
-import { drawn } from "./golden.ts";
-import { chainWeights, type End, imageShape, onnxChain } from "./onnxGraphs.ts";
-import { runOnnx } from "./onnxRuntime.ts";
-
-const folder = await mkdtemp(join(tmpdir(), "alexnet-heads-"));
-after(() => rm(folder, { recursive: true }));
-
-/** Sums of 27 and 576 products in f32 in two orders, then a function with a slope of at most 1. */
-const TOLERANCE = 1e-5;
-
-const scale = { fit: "resize", mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
-const images = Array.from({ length: 12 }, (_, i): Image => {
-  const data = Uint8Array.from(drawn(2, `image ${i}`, 192, 0, 256));
-  return { width: 8, height: 8, channels: 3, data };
-});
-
-/** Planes of 0 to 1, as the networks here take them. */
-function inputOf({ data }: Image): Float32Array {
-  return Float32Array.from({ length: 192 }, (_, i) => (data[(i % 64) * 3 + Math.floor(i / 64)] as number) / 255);
-}
-
-async function outputsOf(model: Uint8Array, image: Image): Promise<readonly number[]> {
-  return [...(await runOnnx(model, inputOf(image), [1, ...imageShape]))];
-}
-
-let files = 0;
-/** A file of a chain with ends, imported. */
-async function imported(outputs: number, ends: readonly End[], options: DescribeOptions = {}) {
-  const model = await onnxChain(outputs, ends);
-  const file = join(folder, `model-${files++}.onnx`);
-  await writeFile(file, model);
-  const run = join(folder, `run-${files}`);
-  const { weights, assumptions } = await importModel(file, run, { ...scale, ...options });
-  return { model, file, run, weights, assumptions };
-}
-
-async function withClassifier<T>(run: string, use: (classifier: Classifier) => Promise<T>): Promise<T> {
-  const classifier = await openClassifier(run);
-  try {
-    return await use(classifier);
-  } finally {
-    classifier.close();
-  }
-}
-
-function assertNear(actual: number | undefined, expected: number | undefined, what: string): void {
-  assert.ok(
-    Math.abs((actual ?? Number.NaN) - (expected ?? Number.NaN)) <= TOLERANCE,
-    `${what}: ${actual}, ${expected}`,
-  );
-}
-
-/** A folder of a folder for each class: image i is in class i modulo their number. */
-async function photosOf(name: string, classes: readonly string[]): Promise<string> {
-  const root = join(folder, name);
-  for (const className of classes) await mkdir(join(root, className), { recursive: true });
-  for (const [i, image] of images.entries()) {
-    await writeFile(join(root, classes[i % classes.length] as string, `${i}.png`), await encodePng(image));
-  }
-  return root;
-}
-
-async function namesFile(...names: readonly string[]): Promise<string> {
-  const file = join(folder, `names-${names.join("-")}.txt`);
-  await writeFile(file, `${names.join("\n")}\n`);
-  return file;
-}
+import {
+  assertNear,
+  folder,
+  images,
+  imported,
+  namesFile,
+  outputsOf,
+  photosOf,
+  scale,
+  withClassifier,
+} from "./headModels.ts";
+import { chainWeights, imageShape, onnxChain } from "./onnxGraphs.ts";
 
 test("one sigmoid output: two classes, 1 − p and p, as ONNX Runtime has p", async () => {
   const { model, run } = await imported(1, [["Sigmoid"]], { classes: await namesFile("cat", "dog") });
@@ -318,155 +258,4 @@ test("a weights file with another head than softmax has a format version that ea
   assert.match(header, /"head":"sigmoid"/);
   const { weights: plain } = await imported(3, [["Softmax"]]);
   assert.doesNotMatch((await readFile(plain)).toString("latin1", 8, 4000), /"head"/);
-});
-
-test("evaluate, binary: accuracy, cross-entropy, confusion, calibration and ensembles by p", async () => {
-  const { model, run } = await imported(1, [["Sigmoid"]], { classes: await namesFile("cat", "dog") });
-  const photos = await photosOf("pets", ["cat", "dog"]);
-  const probabilities = await Promise.all(images.map(async (image) => (await outputsOf(model, image))[0] as number));
-  let [loss, right, confidence] = [0, 0, 0];
-  const confusion = [
-    [0, 0],
-    [0, 0],
-  ];
-  for (const [i, p] of probabilities.entries()) {
-    const label = i % 2;
-    const predicted = p > 0.5 ? 1 : 0;
-    loss -= Math.log(label === 1 ? p : 1 - p) / images.length;
-    right += Number(predicted === label) / images.length;
-    confidence += Math.max(p, 1 - p) / images.length;
-    const row = confusion[label] as number[];
-    row[predicted] = (row[predicted] as number) + 1;
-  }
-  const check = (evaluation: Awaited<ReturnType<Classifier["evaluate"]>>) => {
-    assert.ok(evaluation);
-    assertNear(evaluation.loss, loss, "loss");
-    assertNear(evaluation.top1Accuracy, right, "top-1");
-    assert.deepEqual(evaluation.topK, { k: 2, accuracy: 1 });
-    assert.deepEqual(evaluation.confusion, confusion);
-    assertNear(evaluation.calibration.confidence, confidence, "confidence");
-    assert.equal(evaluation.multiLabel, undefined);
-  };
-  await withClassifier(run, async (classifier) => check(await classifier.evaluate({ dataset: photos })));
-  check(await evaluateEnsemble([run, run], { dataset: photos }));
-  const two = await imported(2, [["Softmax"]], { classes: await namesFile("cat", "dog") });
-  await assert.rejects(
-    evaluateEnsemble([run, two.run], { dataset: photos }),
-    /expected the head of the first run, sigmoid \(binary\), got softmax/,
-  );
-});
-
-test("evaluate, multi-label: figures at the threshold, and what an image counts as is said", async () => {
-  const names = ["a", "b", "c"];
-  const { model, run } = await imported(3, [["Sigmoid"]], { classes: await namesFile(...names) });
-  const photos = await photosOf("labels", names);
-  const rows = await Promise.all(images.map((image) => outputsOf(model, image)));
-  const threshold = 0.6;
-  const counts = names.map(() => ({ images: 0, predicted: 0, correct: 0 }));
-  let [loss, exact, top] = [0, 0, 0];
-  for (const [i, row] of rows.entries()) {
-    const label = i % 3;
-    const present = row.map((p) => p >= threshold);
-    for (const [c, p] of row.entries()) {
-      loss -= Math.log(c === label ? p : 1 - p) / 3 / images.length;
-      const count = counts[c] as (typeof counts)[number];
-      count.images += Number(c === label);
-      count.predicted += Number(present[c]);
-      count.correct += Number(c === label && present[c]);
-    }
-    exact += Number(present.every((is, c) => is === (c === label))) / images.length;
-    top += Number(row.indexOf(Math.max(...row)) === label) / images.length;
-  }
-  const messages: string[] = [];
-  const predictions: Prediction[] = [];
-  await withClassifier(run, async (classifier) => {
-    const evaluation = await classifier.evaluate({
-      dataset: photos,
-      threshold,
-      onMessage: (message) => messages.push(message),
-      onPrediction: (prediction) => predictions.push(prediction),
-    });
-    assert.ok(evaluation?.multiLabel);
-    assertNear(evaluation.loss, loss, "loss");
-    assertNear(evaluation.top1Accuracy, top, "top-1");
-    assertNear(evaluation.multiLabel.exactMatch, exact, "exact match");
-    assert.equal(evaluation.multiLabel.threshold, threshold);
-    const f1 = counts.map(({ images: own, predicted, correct }) => (2 * correct) / (predicted + own));
-    assertNear(evaluation.multiLabel.macroF1, f1.reduce((a, b) => a + b) / 3, "F1");
-    for (const [c, figures] of evaluation.perClass.entries()) {
-      const { images: own, predicted, correct } = counts[c] as (typeof counts)[number];
-      assert.deepEqual([figures.images, figures.correct], [own, correct]);
-      assert.equal(figures.precision, predicted > 0 ? correct / predicted : null);
-      assert.equal(figures.recall, correct / own);
-      assertNear(figures.f1 ?? Number.NaN, f1[c], "F1");
-    }
-  });
-  assert.ok(
-    messages.some((message) =>
-      message.startsWith("multi-label network: each image counts as one of its folder's class"),
-    ),
-  );
-  // In the order of the split: class by class.
-  const losses = predictions.map(
-    ({ file, probability }) => [Number(/(\d+)\.png/.exec(file ?? "")?.[1]), probability] as const,
-  );
-  for (const [i, probability] of losses) assertNear(probability, Math.max(...(rows[i] as readonly number[])), `${i}`);
-  const [alone, both] = [
-    await withClassifier(run, (c) => c.evaluate({ dataset: photos })),
-    await evaluateEnsemble([run, run], { dataset: photos }),
-  ];
-  assertNear(both?.loss, alone?.loss, "the mean of two equal networks");
-  assert.deepEqual(both?.perClass, alone?.perClass);
-});
-
-test("saliency, map and similar go by the head", async () => {
-  const { run } = await imported(1, [["Sigmoid"]], { classes: await namesFile("cat", "dog") });
-  const photos = await photosOf("pets", ["cat", "dog"]);
-  const photo = join(photos, "cat/0.png");
-  const [first, second] = await withClassifier(run, (classifier) => classifier.predict(photo));
-  const saliency = await measureSaliency(run, photo);
-  assert.equal(saliency.className, first?.className);
-  assertNear(saliency.probability, first?.probability, "probability");
-  const other = await measureSaliency(run, photo, { className: second?.className as string });
-  assertNear(other.probability, second?.probability, "the other class");
-  const map = await mapPictures(run, { folder: photos, method: "pca" });
-  for (const { file, predicted } of map.points) {
-    const [best] = await withClassifier(run, (classifier) => classifier.predict(file as string));
-    assert.equal(predicted, best?.className);
-  }
-  assert.equal(new Set(map.points.map(({ predicted }) => predicted)).size, 2);
-  assert.equal((await findSimilar(run, photos, [photo]))?.queries.length, 1);
-});
-
-test("8 bits, measured by the head and read by ONNX Runtime", async () => {
-  const { model, run } = await imported(1, [["Sigmoid"]], { classes: await namesFile("cat", "dog") });
-  const photos = await photosOf("pets", ["cat", "dog"]);
-  const output = join(folder, "int8.onnx");
-  const int8 = { dataset: photos, calibrationImages: 8, testLimit: 8 };
-  const exported = await exportModel(run, output, { int8, flags: new Set(["probabilities"]) });
-  assert.ok((exported.int8?.test.f32.top1Accuracy ?? 1) < 1, "both classes count");
-  for (const image of images) {
-    const [expected = 0] = await outputsOf(model, image);
-    const [p = 0] = await outputsOf(await readFile(output), image);
-    // Weights of 7 bits and activations of 8, 576 of them: some hundredths.
-    assert.ok(Math.abs(p - expected) < 0.05, `${p}, ${expected}`);
-  }
-});
-
-test("fine-tuning begins the last layer from scratch where the head is another", async () => {
-  const { run } = await imported(2, [["Sigmoid"]], { classes: await namesFile("a", "b") });
-  const photos = await photosOf("plain", ["a", "b"]);
-  const tuned = join(folder, "tuned");
-  await trainClassifier({
-    dataset: photos,
-    from: run,
-    run: tuned,
-    epochs: 1,
-    batchSize: 4,
-    threads: 1,
-    precision: "f32",
-  });
-  const { fineTuning } = JSON.parse(await readFile(join(tuned, "config.json"), "utf8"));
-  assert.deepEqual(fineTuning.fresh, [{ layer: "fc", reason: "its head is sigmoid, not softmax" }]);
-  await withClassifier(tuned, async ({ head }) => assert.equal(head, "softmax"));
 });
