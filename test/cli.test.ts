@@ -27,7 +27,7 @@ import { summarize } from "../src/network/summary.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -45,7 +45,7 @@ before(async () => {
   await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
   const { test: images } = await loadFashionMnist(options);
   for (const i of [0, 1]) await writeFile(join(folder, `image-${i}.png`), await encodePng(images.image(i)));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -84,7 +84,7 @@ async function modulesOf(...args: readonly string[]): Promise<readonly string[]>
 }
 
 test("--version and --help load few modules; the help of a command loads no library that computes, decodes or draws", async () => {
-  const { version } = JSON.parse(await readFile(join(folder, "package/package.json"), "utf8"));
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   assert.equal((await alexnet("--version")).stdout, `${version}\n`);
   const packages = (modules: readonly string[]) =>
     new Set(modules.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));

@@ -2,6 +2,7 @@
  * Training from end to end: it learns, it repeats itself to the bit, and it says when it goes wrong. Longer than other files:
  * all of it trains on one small data set.
  */
+// Runs beside others: the memory that it measures is its own.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

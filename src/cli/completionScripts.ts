@@ -1,4 +1,4 @@
-/** Shell completion scripts, generated from the table of commands. */
+/** Shell completion scripts, generated from the table of commands. Functions over 40 lines are each the text of one script. */
 import { flagOf } from "./help.ts";
 import type { ArgumentSpec, CommandEntry, OptionSpec } from "./spec.ts";
 

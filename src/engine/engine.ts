@@ -6,9 +6,10 @@
  * precision into a program that owns its memory; a step of a program allocates nothing. Outside an engine every tensor
  * is plain f32 in NCHW (activations) or OIHW (weights); inside, its layout is the engine's own business.
  */
+import type { Order } from "../hoistMaxPool.ts";
 import type { Shape } from "../shape.ts";
 
-/** A square window of pooling; `endPadding` is that at the bottom and on the right, as at the top and on the left if it is left out. */
+/** A square pooling window; `endPadding` is the padding at the bottom and on the right, by default `padding`. */
 export interface PoolWindow {
   readonly kernelSize: number;
   readonly stride: number;
@@ -16,7 +17,7 @@ export interface PoolWindow {
   readonly endPadding?: number | undefined;
 }
 
-/** What each kind of operation is told. A kind of layer is an operation of the same name and options. */
+/** Options of each kind of operation. A kind of layer is an operation of the same name and options. */
 export interface OpOptions {
   readonly conv2d: {
     readonly outChannels: number;
@@ -49,6 +50,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly kind: K;
   readonly name: string;
   readonly options: OpOptions[K];
+  /** Rewrites of the chain follow from it. */
+  readonly order: Order;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */

@@ -8,8 +8,8 @@ import { selectEngine } from "../engine/select/selectEngine.ts";
 import { checkedRange, IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
-import { type OpenOptions, withoutDropout } from "../model/openModel.ts";
-import { classesOf, type Network, operations } from "../network/network.ts";
+import type { OpenOptions } from "../model/openModel.ts";
+import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import type { SplitName } from "../settings/splitNames.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
@@ -167,7 +167,7 @@ export async function openInt8Network(
     for (const program of programs) program.close();
   };
   try {
-    const ops = operations(withoutDropout(network));
+    const ops = operations(deterministic(network));
     for (const [i, place] of places.entries()) {
       const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
       const inputShape = piece[0]?.inputShape ?? network.input;

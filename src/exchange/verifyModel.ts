@@ -8,10 +8,9 @@ import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
-import { withoutDropout } from "../model/openModel.ts";
 import { weightSink } from "../model/tensorStores.ts";
 import type { HeadName } from "../network/head.ts";
-import { classesOf, type Network, operations } from "../network/network.ts";
+import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import { fillGaussian, randomStream } from "../random.ts";
 import { equalShapes, sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
@@ -94,7 +93,7 @@ function describe(network: Network): string {
 }
 
 async function compile(engine: Engine, network: Network, programs: Program[]): Promise<Program> {
-  const ops = operations(withoutDropout(network));
+  const ops = operations(deterministic(network));
   const request = { ops, inputShape: network.input, batchSize: BATCH, precision: "f32", exact: true } as const;
   const program = await engine.compile(request);
   programs.push(program);

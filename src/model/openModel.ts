@@ -8,7 +8,7 @@ import type { EngineName } from "../engine/select/engineNames.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UnimplementedError } from "../errors.ts";
 import { withoutHeadLayer } from "../network/head.ts";
-import { classesOf, type Network, operations, place } from "../network/network.ts";
+import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { weightSink } from "./tensorStores.ts";
@@ -32,7 +32,7 @@ export interface OpenModel {
   readonly engine: string;
   readonly threads: number;
   readonly program: Program;
-  /** Whether an answer is a draw, since dropout stays active. */
+  /** True if predictions depend on random numbers. */
   readonly isRandom: boolean;
   close(): void;
 }
@@ -45,7 +45,7 @@ export interface OpenModel {
 export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
   const { file, model, engine, programs, close } = await openPieces(path, ({ layers }) => [layers.length - 1], options);
   const { description, threads } = engine;
-  const isRandom = drawsAnswers(model.network);
+  const isRandom = isStochastic(model.network);
   return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
 }
 
@@ -74,19 +74,6 @@ export async function openClassModel(path: string, options: OpenOptions): Promis
 /** True for a softmax of sigmoids: earlier versions imported every network that ends in a sigmoid as such. */
 function isDoubtful({ head = "softmax", network }: Model): boolean {
   return head === "softmax" && withoutHeadLayer(network) !== undefined;
-}
-
-/** Whether an answer is a draw, since dropout stays active at evaluation. */
-export function drawsAnswers({ layers }: Pick<Network, "layers">): boolean {
-  return layers.some((layer) => layer.kind === "dropout" && layer.activeAtEvaluation);
-}
-
-/** The same network with dropout off at evaluation, where it would stay active too: a file of another program has it off. */
-export function withoutDropout(network: Network): Network {
-  const layers = network.layers.map((layer) =>
-    "activeAtEvaluation" in layer ? { ...layer, activeAtEvaluation: false } : layer,
-  );
-  return { ...network, layers };
 }
 
 /** A trained network as programs that are run one after the other. */

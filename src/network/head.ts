@@ -32,7 +32,9 @@ export function isMultiLabel(head: HeadName, outputs: number): boolean {
  */
 export function withoutHeadLayer(network: Network): { readonly network: Network; readonly head: HeadName } | undefined {
   const placed = place(network);
-  const end = placed.findLastIndex(({ layer, inputShape }) => !passesOn(layer, inputShape));
+  const end = placed.findLastIndex(
+    ({ layer, inputShape, randomness }) => randomness === "always" || !passesOn(layer, inputShape),
+  );
   const last = placed[end]?.layer;
   const head = last && headKinds.get(last.kind);
   const isFlat = placed.at(-1)?.outputShape.length === 1;

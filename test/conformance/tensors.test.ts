@@ -1,4 +1,5 @@
 /** Longer than other files: all that a program does with its tensors outside of a step. */
+// Runs beside others: the memory that it measures is its own.
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Assignment, Tensor } from "../../src/engine/engine.ts";

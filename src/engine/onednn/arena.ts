@@ -1,4 +1,4 @@
-/** Where the buffers of a plan lie in one piece of memory: those that are not needed at the same time share it. */
+/** Places the buffers of a plan in one piece of memory: those that are not needed at the same time share it. */
 
 /** Memory that a plan will provide. Its address is known once the plan is finished. */
 export interface Buffer {
@@ -16,18 +16,42 @@ export function newBuffer(bytes: number): Buffer {
   return { bytes, address: undefined, firstStep: Infinity, lastStep: -1 };
 }
 
-/** Those that stay first, then the largest first, each at the lowest offset that is free for its whole life. */
-export function placeBuffers(buffers: readonly Pick<Buffer, "bytes" | "firstStep" | "lastStep">[]): {
-  offsets: readonly number[];
-  bytes: number;
-} {
+/** A buffer to place: its size and its steps. */
+type Lifetime = Pick<Buffer, "bytes" | "firstStep" | "lastStep">;
+
+interface Placement {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
+
+/** Orders to place buffers in: no order is best for every chain. Large ones first, or those first that others have to lie around. */
+const orders: readonly ((buffer: Lifetime) => number)[] = [
+  ({ bytes }) => bytes,
+  ({ firstStep, lastStep }) => lastStep - firstStep,
+  ({ bytes, firstStep, lastStep }) => bytes * (1 + lastStep - firstStep),
+  ({ firstStep }) => -firstStep,
+  ({ lastStep }) => lastStep,
+];
+
+/** Places buffers in several orders and takes the smallest arena. Those that stay to the end come first. */
+export function placeBuffers(buffers: readonly Lifetime[]): Placement {
+  const placements = orders.map((priority) => placeInOrder(buffers, priority));
+  return placements.reduce((best, next) => (next.bytes < best.bytes ? next : best));
+}
+
+/** Each buffer at the lowest offset that is free for its whole life. */
+function placeInOrder(buffers: readonly Lifetime[], priority: (buffer: Lifetime) => number): Placement {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const stays = (i: number) => Number(buffers[i]?.lastStep === Infinity);
-  const sizeAt = (i: number) => buffers[i]?.bytes ?? 0;
-  const order = buffers.map((_, i) => i).sort((a, b) => stays(b) - stays(a) || sizeAt(b) - sizeAt(a) || a - b);
+  const keys = buffers.map((buffer) => ({ stays: Number(buffer.lastStep === Infinity), key: priority(buffer) }));
+  const order = buffers
+    .map((_, i) => i)
+    .sort((a, b) => {
+      const [first, second] = [keys[a], keys[b]] as [(typeof keys)[number], (typeof keys)[number]];
+      return second.stays - first.stays || (first.stays ? 0 : second.key - first.key) || a - b;
+    });
   const placed: { start: number; end: number; firstStep: number; lastStep: number }[] = [];
   for (const i of order) {
-    const { bytes, firstStep, lastStep } = buffers[i] as (typeof buffers)[number];
+    const { bytes, firstStep, lastStep } = buffers[i] as Lifetime;
     const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const alive = placed
       .filter((other) => other.firstStep <= lastStep && firstStep <= other.lastStep)

@@ -1,8 +1,9 @@
 /** Adds a chain of operations to a plan, forward and backward. */
+
+import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { hoistMaxPool } from "./hoistMaxPool.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
@@ -18,7 +19,7 @@ export interface Forward {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   readonly run: BuildContext["run"];
   readonly input: Value;
-  /** What `input` is, for JavaScript. */
+  /** The same memory as `input`, for JavaScript. */
   readonly images: Float32Array;
   readonly output: Value;
   readonly chain: readonly ChainLink[];
