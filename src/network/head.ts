@@ -44,7 +44,7 @@ export function withoutHeadLayer(network: Network): { readonly network: Network;
 
 /** True for layers whose outputs are among their inputs: they may as well stand before a function of each value that never decreases. */
 function passesOn<K extends OpKind>(layer: Layer<K>, inputShape: Shape): boolean {
-  return layerKinds[layer.kind].inEightBits(layer, inputShape) === "kept";
+  return layerKinds[layer.kind].inInt8(layer, inputShape) === "kept";
 }
 
 /** Throws ConfigError, beginning with `origin`, for a head without class probabilities. */
