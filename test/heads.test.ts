@@ -87,6 +87,12 @@ test("several sigmoid outputs: a probability of its own for each, present from t
       classifier.predict(images[0] as Image, { threshold: 1 }),
       /threshold: expected a number between 0 and 1, got 1/,
     );
+    for (const samples of [0, -1, 0.5, Number.NaN]) {
+      await assert.rejects(
+        classifier.predict(images[0] as Image, { samples }),
+        /samples: expected a whole number above 0/,
+      );
+    }
     await assert.rejects(classifier.predict(images[0] as Image, { threshold: Number.NaN }), /got NaN/);
   });
 });

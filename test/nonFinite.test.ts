@@ -182,8 +182,7 @@ test("writeOnnx and drawFilters refuse weights that are not finite", async () =>
 });
 
 test("activations that overflow with finite weights: the image is named", async () => {
-  const overflow = (file: string) =>
-    new RegExp(`${file}: .*expected finite outputs, got (-?Infinity|NaN) for output `);
+  const overflow = (file: string) => new RegExp(`${file}: .*expected finite outputs, got (-?Infinity|NaN) for output `);
   const classifier = await openClassifier(overflowing);
   try {
     assert.equal((await classifier.predict(black)).length, 2);

@@ -39,6 +39,11 @@ export async function onnxCases(): Promise<readonly OnnxCase[]> {
   }));
 }
 
+/** True if the recorded output is the logarithm of the probabilities that the network here has. */
+export function endsInLogarithm({ name }: OnnxCase): boolean {
+  return /logsoftmax/i.test(name);
+}
+
 /** The network of a case, or why there is none. Throws what is not an UnsupportedError. */
 export function readCase({ model, name }: OnnxCase): ImportedModel | UnsupportedError {
   try {

@@ -162,6 +162,9 @@ export async function predictRows(
   { samples = 1, seed = 0, threshold }: PredictOptions,
 ): Promise<readonly RowPrediction[]> {
   requireThreshold({ head, file }, threshold);
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new ConfigError(`samples: expected a whole number above 0, got ${samples}`);
+  }
   const rank = (probabilities: Float64Array) => ranked(probabilities, model.classNames, head, threshold);
   if (!isRandom) {
     const outputs = await program.forward(program.input, count, { seed, first: 0 });
