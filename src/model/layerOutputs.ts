@@ -1,8 +1,11 @@
 /** A trained network in pieces, so that what comes out of its layers can be seen. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { firstNonFinite } from "../finite.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
 
 /** A trained network that gives the outputs of some of its layers. Calls must not overlap. */
@@ -18,9 +21,14 @@ export interface LayerOutputs {
   readonly input: Float32Array;
   /**
    * The outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation; valid until the next call. Dropout that stays active is
-   * drawn by `draws`; default: seed 0, first 0.
+   * drawn by `draws`; default: seed 0, first 0. Throws DataError for inputs or outputs that are not finite; `nameOf` names images in it by their rows.
    */
-  forward(images: Float32Array, count: number, draws?: DropoutDraws): Promise<readonly Float32Array[]>;
+  forward(
+    images: Float32Array,
+    count: number,
+    draws?: DropoutDraws,
+    nameOf?: (row: number) => string,
+  ): Promise<readonly Float32Array[]>;
   close(): void;
 }
 
@@ -45,9 +53,25 @@ export async function openLayerOutputs(
     threads: engine.threads,
     layers: ends.map((end) => placed[end] as PlacedLayer),
     input: (programs[0] as Program).input,
-    forward: (images, count, draws = { seed: 0, first: 0 }) => runThrough(programs, images, count, draws),
+    async forward(images, count, draws = { seed: 0, first: 0 }, nameOf = (row) => `image ${row}`) {
+      checkInputs(images, count, sizeOf(model.network.input), nameOf);
+      const outputs = await runThrough(programs, images, count, draws);
+      for (const [i, values] of outputs.entries()) {
+        const layer = placed[ends[i] as number]?.layer.name;
+        checkOutputs(values, count, (row) => `${nameOf(row)}: layer "${layer}"`);
+      }
+      return outputs;
+    },
     close,
   };
+}
+
+function checkInputs(images: Float32Array, count: number, length: number, nameOf: (row: number) => string): void {
+  const at = firstNonFinite(images.subarray(0, count * length));
+  if (at < 0) return;
+  throw new DataError(
+    `${nameOf(Math.floor(at / length))}: expected finite inputs, got ${images[at]} at index ${at % length}`,
+  );
 }
 
 function positionsOf({ name: of, layers }: Network, names: readonly string[]): readonly number[] {

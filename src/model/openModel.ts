@@ -7,8 +7,10 @@ import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UnimplementedError } from "../errors.ts";
-import { isStochastic, type Network, operations, place } from "../network/network.ts";
+import { withoutHeadLayer } from "../network/head.ts";
+import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { weightSink } from "./tensorStores.ts";
 
 /** How a trained network is opened. */
@@ -45,6 +47,33 @@ export async function openModel(path: string, options: OpenOptions): Promise<Ope
   const { description, threads } = engine;
   const isRandom = isStochastic(model.network);
   return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
+}
+
+/** A trained network whose outputs are scores of classes. */
+export interface ClassModel extends OpenModel {
+  readonly head: ClassHead;
+}
+
+/** As `openModel`. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
+export async function openClassModel(path: string, options: OpenOptions): Promise<ClassModel> {
+  const opened = await openModel(path, options);
+  try {
+    const { file, model } = opened;
+    if (isDoubtful(model)) {
+      options.onMessage?.(
+        `${file}: its network ends in a sigmoid and its head is softmax; if it was imported by an earlier version, import it again`,
+      );
+    }
+    return { ...opened, head: classHeadOf(model.head, classesOf(model.network), file) };
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+}
+
+/** True for a softmax of sigmoids: earlier versions imported every network that ends in a sigmoid as such. */
+function isDoubtful({ head = "softmax", network }: Model): boolean {
+  return head === "softmax" && withoutHeadLayer(network) !== undefined;
 }
 
 /** A trained network as programs that are run one after the other. */
