@@ -4,8 +4,11 @@ import { decodeImage } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
+import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
+import type { ScoringProgram } from "../training/evaluation/scores.ts";
+import { type CallQueue, createCallQueue } from "./callQueue.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { type OpenModel, type OpenOptions, openModel } from "./openModel.ts";
 
@@ -21,6 +24,8 @@ export interface PredictOptions {
   readonly samples?: number;
   /** The seed of those draws. Default 0. */
   readonly seed?: number;
+  /** Drops a prediction whose turn has not come: it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** On what a trained network is measured, and how. */
@@ -37,7 +42,10 @@ export interface EvaluateRunOptions extends EvaluationDataOptions {
   readonly onPrediction?: (prediction: Prediction) => void;
 }
 
-/** A trained network, ready to use. Calls must not overlap. */
+/**
+ * A trained network, ready to use. Calls may overlap: each gets the answer it would get alone, to the bit, in the order of the calls. Predictions
+ * that are made while an evaluation runs take turns with its batches.
+ */
 export interface Classifier {
   /** The weights file that it was read from. */
   readonly file: string;
@@ -46,11 +54,15 @@ export interface Classifier {
   readonly engine: string;
   /** Whether an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
-  /** Every class, the most probable first. Accepts a path or a decoded image. Throws DataError for a file that is no image. */
+  /**
+   * Every class, the most probable first. Accepts a path, which is read when its turn comes, or a decoded image, which is read before the call returns.
+   * Throws DataError for a file that is no image.
+   */
   predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /** Over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's. */
   evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
-  close(): void;
+  /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
+  close(): Promise<void>;
 }
 
 /**
@@ -60,27 +72,68 @@ export interface Classifier {
  */
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const opened = await openModel(path, options);
-  const { file, model, engine, program, isRandom, close } = opened;
+  const { file, model, engine, isRandom } = opened;
+  const calls = createCallQueue(`classifier ${path}`, opened.close);
   const prepare = createPreprocessor(model.preprocessing);
   return {
     file,
     model,
     engine,
     isRandom,
-    async predict(image, given = {}) {
-      prepare(typeof image === "string" ? await decodeImage(image) : image, program.input, 0);
-      const [scores] = await predictRows(opened, 1, given);
-      return scores as readonly ClassScore[];
+    predict: (image, given = {}) =>
+      calls.call(async () => {
+        const { signal } = given;
+        const input = new Float32Array(sizeOf(model.network.input));
+        // The caller may change an image's pixels once the call has returned.
+        if (typeof image !== "string") prepare(image, input, 0);
+        const work = async () => {
+          if (typeof image === "string") prepare(await decodeImage(image), input, 0);
+          signal?.throwIfAborted();
+          const [scores] = await predictRows(opened, input, 1, given);
+          return scores as readonly ClassScore[];
+        };
+        return calls.turn(work, signal);
+      }),
+    evaluate: (given = {}) => calls.call(() => evaluateModel(opened, calls, given)),
+    close: calls.close,
+  };
+}
+
+/** The program of a classifier for one evaluation: input memory of its own, and a turn for every batch. */
+function takingTurns({ model, program }: OpenModel, calls: CallQueue, signal: AbortSignal | undefined): ScoringProgram {
+  const { batchSize } = program;
+  const length = batchSize * sizeOf(model.network.input);
+  // Threads that prepare batches write to it.
+  const input = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+  let read: Promise<void> = Promise.resolve();
+  return {
+    batchSize,
+    async nextInput() {
+      await read;
+      return input;
     },
-    evaluate: (given = {}) => evaluateModel(opened, given),
-    close,
+    forward(images, count, draws) {
+      let onRead = () => {};
+      read = new Promise((resolve) => {
+        onRead = resolve;
+      });
+      const result = calls.turn(() => {
+        const pending = program.forward(images, count, draws);
+        onRead();
+        return pending;
+      }, signal);
+      result.catch(onRead);
+      return result;
+    },
   };
 }
 
 async function evaluateModel(
-  { path, file, model, program, threads }: OpenModel,
+  opened: OpenModel,
+  calls: CallQueue,
   options: EvaluateRunOptions,
 ): Promise<Evaluation | undefined> {
+  const { path, file, model, threads } = opened;
   const { onProgress, onPrediction, signal, seed = 0, tenCrop } = options;
   const { preprocessing, classNames } = model;
   const views = tenCrop ? tenCropViews(preprocessing) : undefined;
@@ -90,7 +143,7 @@ async function evaluateModel(
   const { split, close } = await loadEvaluationData(path, file, model, options);
   const preparation = createPreparation({ preprocessing, threads });
   try {
-    return await evaluate(program, {
+    return await evaluate(takingTurns(opened, calls, signal), {
       split,
       preparation,
       classNames,
@@ -100,6 +153,10 @@ async function evaluateModel(
       onPrediction,
       signal,
     });
+  } catch (error) {
+    // Aborted while it waited for its turn.
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
   } finally {
     preparation.close();
     close();
@@ -107,19 +164,20 @@ async function evaluateModel(
 }
 
 /**
- * Every class, the most probable first, of the first so many images in the program's own input.
+ * Every class, the most probable first, of the first `count` of the images.
  *
  * Where dropout stays active, an image's draws follow from the image, so that it has one answer whatever it is predicted with: one at a time.
  */
 export async function predictRows(
   { model, program, isRandom }: OpenModel,
+  images: Float32Array,
   count: number,
   { samples = 1, seed = 0 }: PredictOptions,
 ): Promise<readonly (readonly ClassScore[])[]> {
-  if (!isRandom) return rankedRows(await program.forward(program.input, count, { seed, first: 0 }), count, model);
+  if (!isRandom) return rankedRows(await program.forward(images, count, { seed, first: 0 }), count, model);
   if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
-  // The input is the program's to write over.
-  const input = program.input.slice();
+  // The program's own input is its to write over.
+  const input = images.slice(0, sizeOf(model.network.input));
   const counter = hashOf(input);
   const mean = new Float64Array(model.classNames.length);
   for (let sample = 0; sample < samples; sample++) {
