@@ -97,7 +97,10 @@ export async function openPieces(
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
+  let isOpen = true;
   const close = () => {
+    if (!isOpen) return;
+    isOpen = false;
     for (const program of programs) program.close();
     engine.close();
   };

@@ -176,6 +176,6 @@ async function measure(
     const named = { file, network, ...evaluation };
     return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }
