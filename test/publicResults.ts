@@ -153,7 +153,7 @@ type Optimizer =
 
 type Schedule =
   | { kind: "constant" }
-  | { kind: "step"; everyEpochs: number; factor: number }
+  | { kind: "step"; everyEpochs?: number; everyFraction?: number; factor: number }
   | { kind: "plateau"; factor: number; patience: number; reductions: number }
   | { kind: "cosine"; floor: number };
 
@@ -480,6 +480,7 @@ export type Results = [
       classWeights: "none" | "balanced" | Record<string, number>;
       sampler: "shuffle" | "balanced";
       earlyStopping?: { patience: number; minDelta: number } | undefined;
+      monitor?: "accuracy" | "loss" | undefined;
       seed: number;
     }
   >,

@@ -72,7 +72,7 @@ const STUCK_ITERATIONS = 200;
  * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
  * a run resumed from a saved position ends with the same weights to the bit as one that never stopped.
  *
- * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
+ * Throws DivergenceError if the loss, a weight or the test loss is no longer finite; the weights are then of no use.
  */
 export async function train(
   training: Training,
@@ -92,8 +92,10 @@ export async function train(
     if (ran.end === "interrupt") return { position, end: ran.end };
     const evaluation = await evaluateAverage(training, listener);
     if (!evaluation) return { position, end: "interrupt" };
+    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
-    if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
+    if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
     await listener.onEvaluation(position, epochTally, evaluation, ran.learningRate);
     if (ran.end === "time") return { position, end: ran.end };
     const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);
