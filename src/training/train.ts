@@ -95,8 +95,10 @@ export async function train(
       throw diverged("the outputs of the evaluation are not finite", position.iteration, training.recipe);
     });
     if (!evaluation) return { position, end: "interrupt" };
+    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
-    if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
+    if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
     await listener.onEvaluation(position, epochTally, evaluation, ran.learningRate);
     if (ran.end === "time") return { position, end: ran.end };
     const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);
