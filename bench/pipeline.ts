@@ -14,7 +14,8 @@ import { fitNames } from "../src/image/prepare/fit.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
-import { type PreparedRun, startRun } from "../src/trainer/runSetup.ts";
+import { resolve } from "../src/settings/resolve.ts";
+import { type PreparedRun, prepareRun } from "../src/trainer/runSetup.ts";
 import { createObjective } from "../src/training/objective/objective.ts";
 import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
 
@@ -49,7 +50,7 @@ const settings = {
   ...(network === undefined ? {} : { network }),
   ...(fit === undefined ? {} : { fit }),
 };
-const run = await startRun(settings, "bench/pipeline.ts", { onMessage: console.log });
+const run = await prepareRun(await resolve(settings), "bench/pipeline.ts", { onMessage: console.log });
 const program = await compile(run);
 try {
   report(await measure(run, program), program.batchSize);
@@ -96,9 +97,9 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
     const start = performance.now();
     const batch = await feed();
     times.waiting.push(performance.now() - start);
-    const targets = objective.prepare(batch, first);
+    const { targets } = objective.prepare(batch, first);
     await program.forwardBackward(batch.images, targets, batch.count, { seed: SEED, first });
-    optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: batch.count });
+    await optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: batch.count });
     await new Promise(setImmediate);
     times.step.push(performance.now() - start);
     first += batch.count;

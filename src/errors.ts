@@ -19,6 +19,11 @@ export class ShapeError extends AlexNetError {}
 /** A network, recipe, flag or other setting is not valid. */
 export class ConfigError extends AlexNetError {}
 
+/** A command line, or a file that stands for a part of one, is not valid. */
+export class UsageError extends ConfigError {
+  override readonly exitCode = 2;
+}
+
 /** A data set or an image cannot be used. */
 export class DataError extends AlexNetError {}
 

@@ -400,7 +400,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(tiny.exit, 0, tiny.stderr);
   assert.match(
     tiny.stderr,
-    /^oneDNN: nothing loads .* Going on with the reference engine: slow\nprecision: f32, .*\nengine: the reference engine will take about \d/,
+    /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
   assert.match(tiny.stdout, /examples\/sec on reference/);
 });
@@ -444,7 +444,7 @@ test("rollbacks that are used up exit 3 with one message", async () => {
   assert.match(stderr, /; back to iteration 0 with the learning rate × 0\.9 \(rollback 1 of 2\)\n/);
   assert.match(
     stderr,
-    /\nalexnet: training: .*; all 2 rollbacks are used up, down to a learning rate of 8\.1e\+37; start another/,
+    /\nalexnet: training: .*; gave up after 2 rollbacks \(learning rate now 8\.1e\+37\); resume with/,
   );
 });
 

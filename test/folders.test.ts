@@ -20,8 +20,8 @@ import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import type { Network } from "../src/network/network.ts";
 import { fillWords, randomStream } from "../src/random.ts";
+import { resolve } from "../src/settings/resolve.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
-import { newRunDirectory } from "../src/trainer/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { previewAugmentation } from "../src/tuning/augmentPreview.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
@@ -213,7 +213,7 @@ test("with parts on top: watched by val, measured by test", async () => {
 test("native takes pictures of one size, and builds the network for it", async () => {
   await assert.rejects(
     trainOn("native", { fit: "native" }),
-    /^ConfigError: .*expected pictures of one size for --fit native/,
+    /^ConfigError: .*expected images of one size for --fit native/,
   );
   const small = join(base, "small");
   for (const name of Object.keys(colours) as ColourName[]) {
@@ -277,7 +277,7 @@ test("a new run is named after its network, or native where that follows from th
     [{ dataset: "cifar10" }, "alexnet-owt"],
     [{ dataset: "fashion-mnist" }, "alexnet-fashion"],
   ] as const) {
-    assert.match(await newRunDirectory(settings), new RegExp(`^runs/${name}-\\d+$`));
+    assert.match((await resolve(settings)).directory, new RegExp(`^runs/${name}-\\d+$`));
   }
 });
 
@@ -323,7 +323,7 @@ test("the mean image is the mean of what the fit keeps, and travels with the wei
   for (const [p, level] of levels.entries()) assert.ok(Math.abs(level - (sum[p] as number)) <= 0.5001, `${p}`);
   await assert.rejects(
     trainOn("mean-pad", { fit: "pad", normalization: "mean-image" }),
-    /^ConfigError: .*a mean image needs pictures of one size/,
+    /^ConfigError: .*a mean image needs images of one size/,
   );
 });
 

@@ -16,7 +16,8 @@ export const levels: readonly (readonly string[])[] = [
   ["dataset", "network", "engine/reference", "engine/onednn", "communication"],
   ["training", "checkpoint"],
   ["formats", "report"],
-  ["settings", "engine/select"],
+  ["engine/select"],
+  ["settings"],
   ["model"],
   ["explain"],
   ["runs"],
@@ -139,7 +140,7 @@ export function packageProblems(files: readonly SourceFile[]): readonly string[]
       if (own || target.startsWith("node:")) return [];
       const users = packageUsers[target];
       if (!users)
-        return `${file.path} imports ${target}: enter it in packageUsers and give its reason in CONTRIBUTING.md`;
+        return `${file.path} imports ${target}: enter it in packageUsers and give its reason in docs/packages.md`;
       if (users.some((user) => file.path === user || (user.endsWith("/") && file.path.startsWith(user)))) return [];
       return `${file.path} imports ${target}: only ${users.join(", ")} may`;
     }),

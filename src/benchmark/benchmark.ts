@@ -1,10 +1,11 @@
 /**
- * What this machine makes of a network: speed of training and inference beside the best that the library does here. Each network at each
+ * Benchmark of networks on this machine: speed of training and inference, and the library's best speed here. Each network at each
  * precision is measured in a process of its own, so that its peak of memory is its own, and once a round, so that a machine that slows down
  * does so for all alike.
  */
 import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
+import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
@@ -18,9 +19,10 @@ import {
   type NetworkFigures,
   spread,
 } from "../report/tables/benchmarkReport.ts";
-import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
 import { sizeOf } from "../shape.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
+import type { Recipe } from "../training/recipe.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";
 
@@ -30,18 +32,19 @@ export interface BenchmarkCase {
   readonly precision: Precision;
 }
 
-export interface BenchmarkSettings extends RecipeOverrides {
+/** How each case is measured. */
+export interface BenchmarkSettings {
   readonly batchSize: number;
   readonly threads?: number;
   /** Keep to direct convolution. Default false. */
   readonly exact?: boolean;
   /** Report every layer. Default false. */
   readonly layers?: boolean;
-  /** By which steps are made: a name or JSON file. Default `fashion`. */
-  readonly recipe?: string;
+  /** Recipe of the training steps. */
+  readonly recipe: Recipe;
 }
 
-/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is told before each what is done. */
+/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is called before each. */
 export async function benchmark(
   cases: readonly BenchmarkCase[],
   rounds: number,
@@ -72,11 +75,11 @@ export async function benchmarkCases(
   networks: readonly string[] = benchmarkedNetworks,
   precisions?: readonly Precision[],
 ): Promise<readonly BenchmarkCase[]> {
-  for (const network of networks) await resolveNetwork(network);
-  const { engine } = selectEngine("onednn");
+  for (const network of networks) await loadNetwork(network);
+  const { engine } = await selectEngine("onednn");
   engine.close();
-  const both: readonly Precision[] = precisions ?? (engine.nativeBf16 ? ["f32", "bf16"] : ["f32"]);
-  return [...new Set(networks)].flatMap((network) => [...new Set(both)].map((precision) => ({ network, precision })));
+  const wanted = new Set(precisions ?? nativePrecisions(engine));
+  return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
 /** One round of one case, in this process. Throws NativeError without oneDNN, ShapeError for a network without class scores. */
@@ -84,8 +87,8 @@ export async function measureOnce(
   { network: name, precision }: BenchmarkCase,
   settings: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
-  const network = await resolveNetwork(name);
-  const { engine } = selectEngine("onednn", settings.threads);
+  const network = await loadNetwork(name);
+  const { engine } = await selectEngine("onednn", settings.threads);
   try {
     return await measureOn(engine, network, precision, settings);
   } finally {
@@ -97,11 +100,9 @@ async function measureOn(
   engine: Engine,
   network: Network,
   precision: Precision,
-  { exact = false, layers = false, recipe: recipeName = "fashion", ...settings }: BenchmarkSettings,
+  { batchSize, exact = false, layers = false, recipe }: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const { name, version, description, threads } = engine;
-  const recipe = await resolveRecipe(recipeName, settings);
-  const { batchSize } = settings;
   const compile = { precision, batchSize, exact };
   const { training, inference, layers: all } = await measureNetwork(engine, network, compile, recipe);
   const ceiling = await measureCeiling(engine, precision);

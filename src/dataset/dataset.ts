@@ -77,6 +77,15 @@ export interface DatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Parts of a data set. */
+export const splitNames = ["test", "validation", "train"] as const;
+
+/** One of the parts, as `--split` names it. */
+export type SplitName = (typeof splitNames)[number];
+
+/** Defaults of `LoadOptions`. */
+export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
+
 /** Further options of a data set of image files. */
 export interface LoadOptions extends DatasetOptions {
   /** The fit of the images: no more of them is kept. Default: all of them. */

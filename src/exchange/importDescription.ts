@@ -12,7 +12,7 @@ import type { Filter } from "../image/resize/taps.ts";
 import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../network/head.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import { resolveNetwork } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
 
 /** Descriptions of weights that a file may leave out. */
 export interface DescribeOptions {
@@ -116,7 +116,7 @@ function chooseHead(
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {
   const { network: given, inputSize } = options;
-  const base = given === undefined ? (like?.network ?? file.network) : await resolveNetwork(given);
+  const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
     throw new ConfigError(
       `${file.path}: does not say which network its weights are of; give one with --network or --like`,

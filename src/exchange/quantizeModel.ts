@@ -1,7 +1,7 @@
 /** Calibrates a trained network for 8 bits, and measures what these cost. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Split } from "../dataset/dataset.ts";
+import type { Split, SplitName } from "../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -10,7 +10,6 @@ import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
-import type { SplitName } from "../settings/splitNames.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
@@ -60,7 +59,7 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const load = (split: SplitName, limit: number) =>
     loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
@@ -178,13 +177,13 @@ export async function openInt8Network(
     close();
     throw error;
   }
-  const { input } = programs[0] as Program;
+  const first = programs[0] as Program;
   const ranges = new Map<string, Range>();
   let isWatched = true;
   let quantization: Quantization | undefined;
   return {
     batchSize,
-    input,
+    nextInput: () => first.nextInput(),
     takeRanges() {
       isWatched = false;
       return ranges;

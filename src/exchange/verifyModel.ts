@@ -56,7 +56,7 @@ export async function verifyModel(path: string, file: string, options: VerifyOpt
   const format = findFormat("read", file, options.format);
   const run = await resolveModelFile(path);
   const { network, head = "softmax" } = await loadModel(run);
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
   try {

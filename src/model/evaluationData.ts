@@ -2,12 +2,11 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
+import { type Dataset, limitSplit, type Split, type SplitName } from "../dataset/dataset.ts";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
-import type { SplitName } from "../settings/splitNames.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {

@@ -94,7 +94,7 @@ export async function openPieces(
   const model = await loadModel(file);
   const { network, precision, exact } = model;
   const ends = endsOf(network);
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
   const close = () => {

@@ -21,12 +21,10 @@ import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
+import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { softmax } from "../training/evaluation/classHead.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
-import { describeClassWeights } from "../training/objective/classWeights.ts";
-import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { writeChart } from "./chartFiles.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
@@ -123,18 +121,9 @@ function shortened(value: number): number {
   return Number(value.toPrecision(5));
 }
 
-function configurationOf({
-  dataset,
-  network,
-  recipe,
-  preprocessing,
-  engine,
-  precision,
-  machine,
-  started,
-  fineTuning,
-}: RunConfig) {
-  const { schedule, initializer, earlyStopping: stopping } = recipe;
+function configurationOf(config: RunConfig) {
+  const { dataset, network, recipe, preprocessing, engine, precision, machine, started, fineTuning } = config;
+  const { initializer } = recipe;
   const sections: readonly ReportSection[] = [
     {
       heading: "Data",
@@ -146,6 +135,7 @@ function configurationOf({
         ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
         ["mean", preprocessing.mean.map(shortened).join(", ")],
         ["deviation", preprocessing.deviation.map(shortened).join(", ")],
+        ...settingRows(config, "dataset"),
       ],
     },
     {
@@ -153,20 +143,8 @@ function configurationOf({
       rows: [
         ["source", recipe.source],
         ["deviations", recipe.deviations.join("; ") || "none"],
-        ["epochs", String(recipe.epochs)],
-        ["batch size", String(recipe.batchSize)],
-        [
-          "learning rate",
-          `${recipe.learningRate}, ${schedule.kind}${recipe.warmup > 0 ? `, ${recipe.warmup} epochs of warm-up` : ""}`,
-        ],
-        ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
-        ["optimizer", describeOptimizer(recipe)],
-        ["loss", `cross-entropy, label smoothing ${recipe.labelSmoothing}, mixup ${recipe.mixup}`],
-        ["class weights", describeClassWeights(recipe.classWeights)],
-        ["sampler", recipe.sampler],
-        ["early stopping", stopping ? `after ${stopping.patience} evaluations, above ${stopping.minDelta}` : "none"],
+        ...settingRows(config, "recipe"),
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
-        ["seed", String(recipe.seed)],
       ],
     },
     {

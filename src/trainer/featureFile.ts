@@ -1,6 +1,6 @@
 /**
- * Rows of numbers that are computed once and kept on the disk. They lie where packed pictures lie, as a pack: in one bound with those, the ones used
- * longest ago go first, and they can be removed at any time. `rows.bin` has the rows, `rows.jsonl` one line: how many of them are there for
+ * Rows of numbers that are computed once and kept on the disk, as a pack among the packed images: within one limit, the least recently used go
+ * first, and they can be removed at any time. `rows.bin` has the rows, `rows.jsonl` one line: how many of them are there for
  * good. Two processes that do not see each other write the same numbers to the same places.
  */
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
@@ -17,18 +17,18 @@ import { createPackRoom, markUsed, packLimit } from "../dataset/pack/room.ts";
 import { packSplit } from "../dataset/pack/split.ts";
 import { DataError, messageOf } from "../errors.ts";
 
-/** Which rows are wanted. */
+/** The rows to compute or read. */
 export interface RowsRequest {
   /** Hexadecimal digits that stand for everything the rows follow from. */
   readonly key: string;
-  /** What they are of, for people. */
+  /** Description for people. */
   readonly what: string;
   readonly rows: number;
   /** Numbers of a row. */
   readonly length: number;
   /** Computes rows, one after the other, from one on; each result is some rows, valid until the next is asked for. */
   readonly compute: (from: number) => AsyncIterable<Float32Array>;
-  /** Default: as of packed pictures. */
+  /** Default: as for packed images. */
   readonly cacheDir?: string | undefined;
   readonly limitBytes?: number | undefined;
   readonly onProgress?: ((rows: number, of: number) => void) | undefined;
@@ -73,7 +73,7 @@ const doneFile = (folder: string) => join(folder, `rows${indexEnd}`);
 const SYNC_MS = 2000;
 const lineSchema = z.object({ format: z.literal(1), rows: z.int(), length: z.int(), done: z.int().nonnegative() });
 
-/** How many rows are there for good: none if what is there cannot be used. */
+/** Number of rows that are stored durably: 0 if the file is unusable. */
 async function storedRows(folder: string, { rows, length }: RowsRequest): Promise<number> {
   try {
     const line = lineSchema.parse(JSON.parse(await readFile(doneFile(folder), "utf8")));
@@ -141,7 +141,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** To who reads packs ahead of need, a row is a picture of so many bytes, one high. */
+/** To the reader of packs, which reads ahead, a row is an image of n bytes and height 1. */
 function openRows(path: string, rows: number, length: number, computed: number): Rows {
   const pixels = noPixels();
   openPixels(pixels, path);

@@ -9,8 +9,9 @@ import { readLog } from "../checkpoint/runLog.ts";
 import { AlexNetError, CheckpointError, ConfigError, codeOf, DivergenceError, messageOf } from "../errors.ts";
 import { drawSweepFigure } from "../report/charts/sweepFigure.ts";
 import { toPng } from "../report/figures/png.ts";
+import { storedPlan } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
-import { type TrainOptions, trainClassifier } from "../trainer/trainClassifier.ts";
+import { type TrainCall, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { type SweepPlan, sweepPlanSchema, type Trial, trialsOf } from "./sweepPlan.ts";
 
@@ -96,16 +97,19 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
 /** The result; undefined if it was stopped before there is one. */
 async function runTrial(
   directory: string,
-  { number, values, settings }: Trial,
-  options: Pick<TrainOptions, "observer"> & { readonly signal: AbortSignal },
+  { number, values, plan }: Trial,
+  options: Pick<TrainCall, "observer"> & { readonly signal: AbortSignal },
 ): Promise<TrialResult | undefined> {
   const name = `trial-${String(number).padStart(3, "0")}`;
   const run = join(directory, name);
   const command = `alexnet sweep, trial ${number} of ${directory}`;
   try {
-    const isThere = (await readRunConfig(run)) !== undefined;
-    // A run that is there has its settings in its own config.json.
-    const { end } = await trainClassifier({ ...(isThere ? { resume: true } : settings), ...options, run, command });
+    const stored = await readRunConfig(run);
+    // A run that has begun has its settings in its own config.json.
+    const { end } = await trainRun(stored ? await storedPlan(run, stored) : { ...plan, directory: run }, {
+      ...options,
+      command,
+    });
     if (end === "interrupt") return undefined;
     return { number, run: name, values, status: "finished", ...(await figuresOf(run)) };
   } catch (error) {

@@ -1,20 +1,11 @@
 /** `alexnet evaluate`. */
+
+import { type SplitName, splitNames } from "../../dataset/dataset.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
-import { type SplitName, splitNames } from "../../settings/splitNames.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import {
-  dataDirOption,
-  engineOption,
-  jsonOption,
-  maxBadOption,
-  positiveInteger,
-  properFraction,
-  runArgument,
-  seed,
-  threadsOption,
-} from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import {
   print,
   printError,
@@ -27,6 +18,7 @@ import {
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const evaluate: CommandSpec = {
   arguments: [
@@ -38,14 +30,14 @@ export const evaluate: CommandSpec = {
   ],
   options: [
     { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
-    dataDirOption,
+    settingOption("dataDir"),
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
       help: "only the first n images; from a folder, some of each class",
       parse: positiveInteger,
     },
-    maxBadOption,
+    settingOption("maxBad"),
     { flags: "--batch-size <n>", help: "images per batch", parse: positiveInteger, default: 128 },
     {
       flags: "--seed <n>",
@@ -53,16 +45,12 @@ export const evaluate: CommandSpec = {
       parse: seed,
       default: 0,
     },
-    {
-      flags: "--threshold <p>",
-      help: "least probability of a class that is present (multi-label networks; default: 0.5)",
-      parse: properFraction,
-    },
+    thresholdOption,
     { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
     { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

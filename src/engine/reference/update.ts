@@ -14,7 +14,7 @@ const unary: { readonly [O in UnaryOperation[0]]: (x: number) => number } = {
   reciprocal: (x) => 1 / x,
 };
 
-/** Assignments in loops, one after the other, in f64. Throws ShapeError if the tensors have not one shape. */
+/** Assignments in loops, one after the other, in f64. Throws ShapeError if the tensors differ in shape. */
 export function compileUpdate(assignments: readonly Assignment[], tensors: Tensors): Update {
   const steps = assignments.map((assignment) => compile(assignment, tensors));
   return {

@@ -1,4 +1,4 @@
-/** Calibration of probabilities: of the images that are predicted with 80 %, are 80 % right? */
+/** Calibration of probabilities: of the images predicted with 80 %, are 80 % right? */
 import { DataError } from "../../errors.ts";
 
 /** Predictions of about the same probability. */

@@ -1,7 +1,7 @@
-/** Confusion matrix: the classes of images by those predicted. */
+/** Confusions between classes. */
 import { DataError } from "../../errors.ts";
 
-/** Figures of one class. */
+/** Recognition of one class. */
 export interface ClassFigures {
   readonly className: string;
   readonly images: number;

@@ -3,7 +3,7 @@ import type { Split } from "../../dataset/dataset.ts";
 import { type CountedHead, countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
-/** How scores become an evaluation. */
+/** Options of turning scores into an evaluation. */
 export interface CountOptions extends CountedHead {
   readonly split: Split;
   readonly classNames: readonly string[];
@@ -13,7 +13,7 @@ export interface CountOptions extends CountedHead {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a network is evaluated on. */
+/** Data and options of an evaluation. */
 export interface EvaluateOptions extends Omit<ScoreOptions, keyof CountOptions>, CountOptions {}
 
 /**
@@ -68,7 +68,7 @@ type Key = "loss" | "probability";
 
 interface Kept {
   readonly list: readonly Prediction[];
-  /** Whether `add` has a place for it. */
+  /** True if `add` would keep it. */
   takes(found: Pick<Prediction, Key>): boolean;
   add(prediction: Prediction): void;
 }

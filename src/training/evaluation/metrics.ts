@@ -1,4 +1,4 @@
-/** Figures of a classifier, from its scores. */
+/** Metrics from a classifier's scores. */
 import { NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
@@ -23,17 +23,17 @@ export interface Figures {
   readonly calibration: Calibration;
 }
 
-/** What became of one image. */
+/** The prediction for one image. */
 export interface Prediction {
   /** Its position in the split. */
   readonly index: number;
-  /** Where each has one of its own. */
+  /** Present if each image has a file of its own. */
   readonly file?: string;
   readonly className: string;
   readonly predicted: string;
-  /** Of the class predicted. */
+  /** Probability of the predicted class. */
   readonly probability: number;
-  /** Of its own class. */
+  /** Probability of the image's own class. */
   readonly classProbability: number;
   /** −log of that. */
   readonly loss: number;
@@ -47,7 +47,7 @@ export interface Evaluation extends Figures {
   readonly bestPredictions: readonly Prediction[];
 }
 
-/** The judgement of an image's scores. Classes are numbers; `rank` is the number of classes before its own. */
+/** Metrics of one image. Classes are numbers; `rank` is the number of classes before its own. */
 export interface Judgement extends Judged {
   readonly label: number;
   readonly predicted: number;

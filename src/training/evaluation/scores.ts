@@ -1,13 +1,12 @@
 /** A network's scores over a split, batch by batch. */
-
 import type { Split } from "../../dataset/dataset.ts";
-import { batches } from "../../dataset/prepare/batches.ts";
+import { type Batch, batches, computing } from "../../dataset/prepare/batches.ts";
 import type { Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Program } from "../../engine/engine.ts";
 import { centreView, type View } from "../../image/prepare/views.ts";
 import { type ClassHead, checkOutputs, type Scores, softmaxHead } from "./classHead.ts";
 
-/** Scores of pictures. Valid until the next batch is asked for. */
+/** Scores of images. Valid until the next batch is asked for. */
 export interface ScoredBatch {
   /** [count, classes]. */
   readonly scores: Scores;
@@ -18,13 +17,13 @@ export interface ScoredBatch {
   readonly count: number;
 }
 
-/** What gives scores, as far as they are its. */
-export type ScoringProgram = Pick<Program, "batchSize" | "input" | "forward">;
+/** The part of a program that computes scores. */
+export type ScoringProgram = Pick<Program, "batchSize" | "nextInput" | "forward">;
 
 export interface ScoreOptions {
   readonly split: Split;
   readonly preparation: Preparation;
-  /** For networks whose dropout is active at evaluation: a picture's masks follow from this, its position in the split and the view. */
+  /** For networks whose dropout is active at evaluation: an image's masks follow from this, its position in the split and the view. */
   readonly seed: number;
   /** Probabilities are averaged over these views of each image. Default: the one that its fit has in evaluation, and the scores as they are. */
   readonly views?: readonly View[] | undefined;
@@ -36,25 +35,24 @@ export interface ScoreOptions {
 /**
  * Runs a network over a split, in order; it ends early if it is aborted.
  *
- * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each picture
+ * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each image
  * is read once.
  *
  * Throws NonFiniteError naming the image if an output is not finite.
  */
 export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
   const { split, preparation, seed, views = [centreView], head = softmaxHead, signal } = options;
-  const { batchSize, input: into } = program;
+  const { batchSize } = program;
   const mean = averageScores(head);
   let scored = 0;
-  for await (const { images, labels, indices, count, view } of batches({
-    split,
-    preparation,
-    batchSize,
-    views,
-    into,
-  })) {
+  const source = batches({ split, preparation, batchSize, views, into: () => program.nextInput() });
+  const start = ({ images, count, view }: Batch) => {
     const first = (view * split.length + scored) >>> 0;
-    const outputs = await program.forward(images, count, { seed, first });
+    return program.forward(images, count, { seed, first });
+  };
+  for await (const { batch, result } of computing(source, start)) {
+    const { labels, indices, count, view } = batch;
+    const outputs = await result;
     checkOutputs(outputs, count, (row) => nameOf(split, indices[row] as number));
     const own = head.scores(outputs, count);
     await new Promise(setImmediate);
