@@ -42,6 +42,14 @@ export class UnsupportedError extends AlexNetError {}
 /** A native library is missing, too old, or reported a failure. */
 export class NativeError extends AlexNetError {}
 
+/** A classifier, program, engine or other owner of native memory was used after it was closed. */
+export class ClosedError extends NativeError {
+  /** `thing` is what was closed. */
+  constructor(thing: string) {
+    super(`${thing}: used after close(); open it again`);
+  }
+}
+
 /** A native library does not have what was asked of it. */
 export class UnimplementedError extends NativeError {}
 

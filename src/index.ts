@@ -3,6 +3,7 @@
 export {
   AlexNetError,
   CheckpointError,
+  ClosedError,
   ConfigError,
   DataError,
   DivergenceError,

@@ -7,7 +7,7 @@ import * as api from "../src/index.ts";
 import { root } from "./sourceFiles.ts";
 
 const values = (
-  "AlexNetError CheckpointError ConfigError DataError DivergenceError NativeError ShapeError UnsupportedError " +
+  "AlexNetError CheckpointError ClosedError ConfigError DataError DivergenceError NativeError ShapeError UnsupportedError " +
   "adaptiveAveragePool2d averagePool2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +

@@ -156,7 +156,7 @@ type Optimizer =
 
 type Schedule =
   | { kind: "constant" }
-  | { kind: "step"; everyEpochs: number; factor: number }
+  | { kind: "step"; everyEpochs?: number; everyFraction?: number; factor: number }
   | { kind: "plateau"; factor: number; patience: number; reductions: number }
   | { kind: "cosine"; floor: number };
 
@@ -487,6 +487,7 @@ export type Results = [
       classWeights: "none" | "balanced" | Record<string, number>;
       sampler: "shuffle" | "balanced";
       earlyStopping?: { patience: number; minDelta: number } | undefined;
+      monitor?: "accuracy" | "loss" | undefined;
       seed: number;
     }
   >,

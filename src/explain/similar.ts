@@ -89,7 +89,7 @@ export async function findSimilar(
     };
     return { ...made, svg: await drawSimilar(opened.model, folder, made) };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

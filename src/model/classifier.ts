@@ -6,10 +6,13 @@ import type { Image } from "../image/image.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import type { HeadName } from "../network/head.ts";
+import { sizeOf } from "../shape.ts";
 import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { DEFAULT_THRESHOLD } from "../training/evaluation/multiLabel.ts";
+import type { ScoringProgram } from "../training/evaluation/scores.ts";
+import { type CallQueue, createCallQueue } from "./callQueue.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
 
@@ -29,6 +32,8 @@ export interface PredictOptions {
   readonly seed?: number;
   /** For a multi-label network: least probability of a class that is present, between 0 and 1. Default 0.5. */
   readonly threshold?: number;
+  /** Drops a prediction whose turn has not come: it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Images to evaluate a trained network on, and how. */
@@ -47,7 +52,10 @@ export interface EvaluateRunOptions extends EvaluationDataOptions {
   readonly onPrediction?: (prediction: Prediction) => void;
 }
 
-/** A trained network, ready to use. Calls must not overlap. */
+/**
+ * A trained network, ready to use. Calls may overlap: each gets the answer it would get alone, to the bit, in the order of the calls. Predictions
+ * that are made while an evaluation runs take turns with its batches.
+ */
 export interface Classifier {
   /** The weights file that it was read from. */
   readonly file: string;
@@ -61,8 +69,8 @@ export interface Classifier {
   /** True if an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
   /**
-   * Every class, the most probable first. Accepts a path or a decoded image. Throws DataError for a file that is no image, and if the network's
-   * outputs for it are not finite.
+   * Every class, the most probable first. Accepts a path, which is read when its turn comes, or a decoded image, which is read before the call returns.
+   * Throws DataError for a file that is no image, and if the network's outputs for it are not finite.
    */
   predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
@@ -70,7 +78,8 @@ export interface Classifier {
    * naming the image if the network's outputs are not finite.
    */
   evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
-  close(): void;
+  /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
+  close(): Promise<void>;
 }
 
 /**
@@ -81,7 +90,8 @@ export interface Classifier {
  */
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const opened = await openClassModel(path, options);
-  const { file, model, engine, program, isRandom, close } = opened;
+  const { file, model, engine, isRandom } = opened;
+  const calls = createCallQueue(`classifier ${path}`, opened.close);
   const prepare = createPreprocessor(model.preprocessing);
   return {
     file,
@@ -90,19 +100,65 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     isMultiLabel: opened.head.isMultiLabel,
     engine,
     isRandom,
-    async predict(image, given = {}) {
-      prepare(typeof image === "string" ? await decodeImage(image) : image, program.input, 0);
-      const [row] = await predictRows(opened, 1, given);
-      if (row && "classes" in row) return row.classes;
-      throw new NonFiniteError(`${typeof image === "string" ? image : "image"}: ${row?.error}`);
-    },
-    evaluate: (given = {}) => evaluateModel(opened, given),
-    close,
+    predict: (image, given = {}) =>
+      calls.call(async () => {
+        const { signal } = given;
+        const input = new Float32Array(sizeOf(model.network.input));
+        // The caller may change an image's pixels once the call has returned.
+        if (typeof image !== "string") prepare(image, input, 0);
+        const work = async () => {
+          if (typeof image === "string") prepare(await decodeImage(image), input, 0);
+          signal?.throwIfAborted();
+          const [row] = await predictRows(opened, input, 1, given);
+          if (row && "classes" in row) return row.classes;
+          throw new NonFiniteError(`${typeof image === "string" ? image : "image"}: ${row?.error}`);
+        };
+        return calls.turn(work, signal);
+      }),
+    evaluate: (given = {}) => calls.call(() => evaluateModel(opened, calls, given)),
+    close: calls.close,
   };
 }
 
-async function evaluateModel(opened: ClassModel, options: EvaluateRunOptions): Promise<Evaluation | undefined> {
-  const { path, file, model, head, program, threads } = opened;
+/** The program of a classifier for one evaluation: input memory of its own, and a turn for every batch. */
+function takingTurns(
+  { model, program }: ClassModel,
+  calls: CallQueue,
+  signal: AbortSignal | undefined,
+): ScoringProgram {
+  const { batchSize } = program;
+  const length = batchSize * sizeOf(model.network.input);
+  // Threads that prepare batches write to it.
+  const input = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+  let read: Promise<void> = Promise.resolve();
+  return {
+    batchSize,
+    async nextInput() {
+      await read;
+      return input;
+    },
+    forward(images, count, draws) {
+      let onRead = () => {};
+      read = new Promise((resolve) => {
+        onRead = resolve;
+      });
+      const result = calls.turn(() => {
+        const pending = program.forward(images, count, draws);
+        onRead();
+        return pending;
+      }, signal);
+      result.catch(onRead);
+      return result;
+    },
+  };
+}
+
+async function evaluateModel(
+  opened: ClassModel,
+  calls: CallQueue,
+  options: EvaluateRunOptions,
+): Promise<Evaluation | undefined> {
+  const { path, file, model, head, threads } = opened;
   const { onProgress, onPrediction, signal, seed = 0, tenCrop, threshold } = options;
   requireThreshold(opened, threshold);
   if (head.isMultiLabel) options.onMessage?.(multiLabelNote);
@@ -114,7 +170,7 @@ async function evaluateModel(opened: ClassModel, options: EvaluateRunOptions): P
   const { split, close } = await loadEvaluationData(path, file, model, options);
   const preparation = createPreparation({ preprocessing, threads });
   try {
-    return await evaluate(program, {
+    return await evaluate(takingTurns(opened, calls, signal), {
       split,
       preparation,
       classNames,
@@ -126,6 +182,10 @@ async function evaluateModel(opened: ClassModel, options: EvaluateRunOptions): P
       onPrediction,
       signal,
     });
+  } catch (error) {
+    // Aborted while it waited for its turn.
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
   } finally {
     preparation.close();
     close();
@@ -152,12 +212,13 @@ export function requireThreshold({ head, file }: Pick<ClassModel, "head" | "file
 export type RowPrediction = { readonly classes: readonly ClassScore[] } | { readonly error: string };
 
 /**
- * Predictions of the first `count` images in the program's own input.
+ * Predictions of the first `count` of the images.
  *
  * Where dropout stays active, an image's draws follow from the image, so that it has one answer whatever it is predicted with: one at a time.
  */
 export async function predictRows(
   { file, model, head, program, isRandom }: ClassModel,
+  images: Float32Array,
   count: number,
   { samples = 1, seed = 0, threshold }: PredictOptions,
 ): Promise<readonly RowPrediction[]> {
@@ -167,7 +228,7 @@ export async function predictRows(
   }
   const rank = (probabilities: Float64Array) => ranked(probabilities, model.classNames, head, threshold);
   if (!isRandom) {
-    const outputs = await program.forward(program.input, count, { seed, first: 0 });
+    const outputs = await program.forward(images, count, { seed, first: 0 });
     const length = outputs.length / count;
     return Array.from({ length: count }, (_, row) => {
       const own = probabilitiesOf(outputs.subarray(row * length, (row + 1) * length), head);
@@ -175,8 +236,8 @@ export async function predictRows(
     });
   }
   if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
-  // The input is the program's to write over.
-  const input = program.input.slice();
+  // The program's own input is its to write over.
+  const input = images.slice(0, sizeOf(model.network.input));
   const counter = hashOf(input);
   const mean = new Float64Array(model.classNames.length);
   for (let sample = 0; sample < samples; sample++) {

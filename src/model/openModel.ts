@@ -1,5 +1,5 @@
 /** A trained network, read from its file and compiled on an engine. */
-import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
@@ -92,12 +92,17 @@ export async function openPieces(
 ): Promise<OpenPieces> {
   const file = await resolveModelFile(path);
   const model = await loadModel(file);
+  const note = await weightsNote(path, file, model);
+  if (note !== undefined) options.onMessage?.(note);
   const { network, precision, exact } = model;
   const ends = endsOf(network);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
+  let isOpen = true;
   const close = () => {
+    if (!isOpen) return;
+    isOpen = false;
     for (const program of programs) program.close();
     engine.close();
   };
@@ -115,6 +120,17 @@ export async function openPieces(
     throw error;
   }
   return { file, model, engine, ends, programs, close };
+}
+
+/** Says which weights of a run are used where they are not the last ones. */
+async function weightsNote(path: string, file: string, { metrics }: Model): Promise<string | undefined> {
+  const { best, last } = checkpointFiles(path);
+  if (file !== best || !(await fileExists(last))) return undefined;
+  // Damage to a file that is not used is no error here.
+  const newest = (await loadModel(last).catch(() => undefined))?.metrics;
+  if (!newest || metrics["iteration"] === undefined || metrics["iteration"] === newest["iteration"]) return undefined;
+  const epoch = (of: Model["metrics"]) => Number((of["epoch"] ?? 0).toFixed(2));
+  return `${path}: best.safetensors, the weights of epoch ${epoch(metrics)}; last.safetensors has those of epoch ${epoch(newest)}`;
 }
 
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */

@@ -73,8 +73,9 @@ export async function* predictFiles(
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openClassModel(path, { ...options, batchSize });
   try {
-    for await (const { pictures, count } of preparedBatches(model, opened.program.input, files, options)) {
-      const rows = count > 0 ? (await predictRows(opened, count, options)).values() : [].values();
+    const { input } = opened.program;
+    for await (const { pictures, count } of preparedBatches(model, input, files, options)) {
+      const rows = count > 0 ? (await predictRows(opened, input, count, options)).values() : [].values();
       yield pictures.map((picture) =>
         "error" in picture
           ? { file: picture.path, error: picture.error }
@@ -143,7 +144,7 @@ export async function writeFeatures(
     }
     return { shape: outputShape, written, failed };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

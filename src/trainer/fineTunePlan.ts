@@ -1,5 +1,4 @@
 /** From the plan of a run to the layers of its network that are initialized from a file, frozen and trained. */
-import type { Model } from "../checkpoint/metadata.ts";
 import { ConfigError } from "../errors.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
@@ -113,8 +112,11 @@ function whyNew({ layer, parameters }: PlacedLayer, { shapes }: InitFrom): strin
   return reasons.length > 0 ? reasons.join("; ") : undefined;
 }
 
-/** Training is that of a softmax. */
-function otherAnswers(here: readonly string[], { classNames, head = "softmax" }: Model): string | undefined {
+/** Training uses a softmax. */
+function otherAnswers(
+  here: readonly string[],
+  { classNames, head = "softmax" }: InitFrom["model"],
+): string | undefined {
   if (head !== "softmax") return `its head is ${head}, not softmax`;
   return here.every((name, i) => name === classNames[i]) ? undefined : "other classes";
 }

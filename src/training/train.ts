@@ -90,10 +90,15 @@ export async function train(
     const ran = await runEpoch(context, position, order);
     position = ran.position;
     if (ran.end === "interrupt") return { position, end: ran.end };
-    const evaluation = await evaluateAverage(training, listener, position);
+    const evaluation = await evaluateAverage(training, listener).catch((error: unknown) => {
+      if (!(error instanceof NonFiniteError)) throw error;
+      throw diverged("the outputs of the evaluation are not finite", position.iteration, training.recipe);
+    });
     if (!evaluation) return { position, end: "interrupt" };
+    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
-    if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
+    if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
     await listener.onEvaluation(position, epochTally, evaluation, ran.learningRate);
     if (ran.end === "time") return { position, end: ran.end };
     const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);
@@ -103,23 +108,13 @@ export async function train(
   return { position, end: "finished" };
 }
 
-/**
- * Evaluates the averaged weights, or the weights if they are not averaged. Undefined if it was aborted. Throws DivergenceError if an output is not finite.
- */
-async function evaluateAverage(
+/** Evaluates the averaged weights, or the weights if they are not averaged. Undefined if it was aborted. */
+function evaluateAverage(
   { program, optimizer, recipe, test: split, preparation, classNames }: Training,
   { onEvaluationProgress: onProgress, signal }: TrainingListener,
-  { iteration }: Position,
 ): Promise<Evaluation | undefined> {
   const { seed } = recipe;
-  try {
-    return await optimizer.withAverage(() =>
-      evaluate(program, { split, preparation, classNames, seed, onProgress, signal }),
-    );
-  } catch (error) {
-    if (!(error instanceof NonFiniteError)) throw error;
-    throw diverged("the outputs of the evaluation are not finite", iteration, recipe);
-  }
+  return optimizer.withAverage(() => evaluate(program, { split, preparation, classNames, seed, onProgress, signal }));
 }
 
 /** The part of training that is the same in every epoch. */

@@ -34,7 +34,7 @@ export const evaluate: CommandSpec = {
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
-      help: "only the first n images; from a folder, some of each class",
+      help: "evaluate on n images only: some of each class, so no fewer than classes",
       parse: positiveInteger,
     },
     settingOption("maxBad"),
@@ -172,6 +172,6 @@ async function measure(
     const named = { file, network, ...evaluation };
     return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }

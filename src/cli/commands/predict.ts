@@ -101,7 +101,7 @@ async function predictImages(
       printError(`Dropout is active at evaluation in this network: each answer is ${draws} (--samples, --seed).`);
     }
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }
 

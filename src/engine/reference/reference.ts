@@ -1,6 +1,7 @@
 /** The reference engine: plain loops in f64. */
 import { UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine } from "../engine.ts";
+import { engineLifetime } from "../lifetime.ts";
 import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
 
@@ -12,6 +13,7 @@ const version = "1";
  * checkpoint to f32. Its steps allocate small scratch arrays where that makes the formulas plainer.
  */
 export function createReferenceEngine(): Engine {
+  const lifetime = engineLifetime("reference", () => {});
   return {
     name: "reference",
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
@@ -20,14 +22,16 @@ export function createReferenceEngine(): Engine {
     precisions: [{ name: "f32", native: true }],
     trains: true,
     async compile(request) {
+      lifetime.requireOpen();
       requireF32(request);
-      return new ReferenceProgram(request);
+      return lifetime.own(new ReferenceProgram(request));
     },
     async compileTraining(request) {
+      lifetime.requireOpen();
       requireF32(request);
-      return new ReferenceTrainingProgram(request);
+      return lifetime.own(new ReferenceTrainingProgram(request));
     },
-    close() {},
+    close: lifetime.close,
   };
 }
 

@@ -12,7 +12,7 @@ export interface Figures {
   readonly images: number;
   /** Fraction of images whose most probable class is their own. */
   readonly top1Accuracy: number;
-  /** Fraction of images whose class is among the k most probable; k is 5, or the number of classes if that is less. */
+  /** The fraction of images whose class is among the k best; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
   /** For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
@@ -115,7 +115,7 @@ function judge(scores: Scores, label: number, head: ClassHead): Judgement {
   return { label, predicted, rank: rankOf(scores, label), ...head.judge(scores, predicted, label) };
 }
 
-/** Number of classes before the label: with a higher score, or the same score and a lower number. */
+/** Number of classes before the label: a higher score, or the same score and a lower number. */
 function rankOf(scores: Scores, label: number): number {
   const own = scores[label] as number;
   let rank = 0;

@@ -25,7 +25,7 @@ export interface ScoreOptions {
   readonly preparation: Preparation;
   /** For networks whose dropout is active at evaluation: an image's masks follow from this, its position in the split and the view. */
   readonly seed: number;
-  /** Probabilities are averaged over these views of each image. Default: the one that its fit has in evaluation, and the scores as they are. */
+  /** Probabilities are averaged over these views of each image. Default: the fit's one view in evaluation, and the scores as they are. */
   readonly views?: readonly View[] | undefined;
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
