@@ -68,8 +68,11 @@ export interface Preprocessing {
   meanImage?: string | undefined;
 }
 
+type Head = "softmax" | "sigmoid" | "none";
+
 interface Model {
   network: Network;
+  head?: Head | undefined;
   classNames: readonly string[];
   preprocessing: Preprocessing;
   metrics: Readonly<Record<string, number>>;
@@ -186,6 +189,8 @@ export type Results = [
     {
       file: string;
       model: Model;
+      head: Head;
+      isMultiLabel: boolean;
       engine: string;
       isRandom: boolean;
       predict(
@@ -196,7 +201,7 @@ export type Results = [
       close(): void;
     }
   >,
-  Returns<ClassScore, { className: string; probability: number }>,
+  Returns<ClassScore, { className: string; probability: number; isPresent?: boolean }>,
   Returns<Evaluation, Figures>,
   Returns<
     Prediction,
@@ -223,6 +228,7 @@ export type Results = [
       bytes: number;
       classNames: readonly string[];
       preprocessing: Preprocessing;
+      head: Head;
       int8?: QuantizationReport & { f32Bytes: number };
     }
   >,
@@ -249,6 +255,7 @@ export type Results = [
       tensors: ReadonlyMap<string, Float32Array>;
       metadata: {
         endsInSoftmax: boolean;
+        head?: Head;
         classNames?: readonly string[];
         preprocessing?: Preprocessing;
         producer: string;

@@ -82,7 +82,7 @@ export async function mapPictures(path: string, options: MapOptions = {}): Promi
     const source = await openMapImages(path, opened, { ...options, limit });
     return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

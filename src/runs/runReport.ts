@@ -23,7 +23,8 @@ import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
+import { softmax } from "../training/evaluation/classHead.ts";
+import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { writeChart } from "./chartFiles.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {

@@ -31,7 +31,7 @@ export function openPixels({ paths, descriptors }: PackPixels, path: string): vo
 
 /** Waits for what is being read. */
 export async function closePixels({ reads, descriptors }: PackPixels): Promise<void> {
-  await Promise.all(reads);
+  while (reads.size > 0) await Promise.all(reads);
   for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
 }
 

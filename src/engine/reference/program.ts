@@ -1,5 +1,5 @@
 /** A network compiled for inference. */
-import { ShapeError } from "../../errors.ts";
+import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
 import { Chain } from "./chain.ts";
@@ -59,10 +59,12 @@ export class ReferenceProgram implements Program {
 
   /** One buffer: calls block, so that none still reads it. */
   async nextInput(): Promise<Float32Array> {
+    this.chain();
     return this.input;
   }
 
   scratch(length: number): Float32Array {
+    this.chain();
     return new Float32Array(length);
   }
 
@@ -81,7 +83,7 @@ export class ReferenceProgram implements Program {
 
   /** Throws if the program is closed. */
   chain(): Chain {
-    if (!this.#chain) throw new Error("program: used after close");
+    if (!this.#chain) throw new ClosedError("program");
     return this.#chain;
   }
 }
