@@ -72,7 +72,7 @@ const STUCK_ITERATIONS = 200;
  * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
  * a run resumed from a saved position ends with the same weights to the bit as one that never stopped.
  *
- * Throws DivergenceError if the loss, a weight or an output of the evaluation is no longer finite; the weights are then of no use.
+ * Throws DivergenceError if the loss, a weight, an output of the evaluation or the test loss is no longer finite; the weights are then of no use.
  */
 export async function train(
   training: Training,
