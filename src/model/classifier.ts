@@ -94,7 +94,16 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
         };
         return calls.turn(work, signal);
       }),
-    evaluate: (given = {}) => calls.call(() => evaluateModel(opened, calls, given)),
+    evaluate: (given = {}) =>
+      calls.call(async () => {
+        try {
+          return await evaluateModel(opened, calls, given);
+        } catch (error) {
+          // Aborted while images were read or a turn was waited for.
+          if (given.signal?.aborted && error === given.signal.reason) return undefined;
+          throw error;
+        }
+      }),
     close: calls.close,
   };
 }
@@ -153,10 +162,6 @@ async function evaluateModel(
       onPrediction,
       signal,
     });
-  } catch (error) {
-    // Aborted while it waited for its turn.
-    if (signal?.aborted && error === signal.reason) return undefined;
-    throw error;
   } finally {
     preparation.close();
     close();
