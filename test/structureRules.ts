@@ -97,7 +97,7 @@ const entryPoints = ["index.ts"];
 function partOf(path: string): string {
   const inside = path.replace(/^src\//, "");
   if (!inside.includes("/")) return entryPoints.includes(inside) ? "entry" : "base";
-  if (inside === "engine/engine.ts") return "engine";
+  if (/^engine\/[^/]+\.ts$/.test(inside)) return "engine";
   const [folder = "", sub = ""] = inside.split("/");
   return folder === "engine" ? `engine/${sub}` : folder;
 }
