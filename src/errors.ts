@@ -30,6 +30,9 @@ export class DataError extends AlexNetError {}
 /** An image file ends before its picture does. */
 export class TruncatedImageError extends DataError {}
 
+/** A network's outputs for an image are NaN or infinite. */
+export class NonFiniteError extends DataError {}
+
 /** A checkpoint, a run directory or a model file cannot be read or written. */
 export class CheckpointError extends AlexNetError {}
 

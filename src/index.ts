@@ -66,6 +66,7 @@ export {
   writeFeatures,
 } from "./model/predictFiles.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
+export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";

@@ -17,7 +17,7 @@ const values = (
 
 const types = (
   "ActivationOptions ActivationSheet CaffeOptions ClassScore Classifier DescribeOptions EnsembleEvaluation EnsembleRun " +
-  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet Image ImportOptions Imported ImportedModel " +
+  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet HeadName Image ImportOptions Imported ImportedModel " +
   "LayerActivity LayerOutputs LayerSummary MapMethod MapOptions MapPoint Neighbour Network NetworkSummary OnnxFile OnnxOptions " +
   "OpenOptions PaperFigure PictureMap PredictFilesOptions PredictOptions Prediction Quantization QuantizationReport " +
   "QuantizeOptions RateFinderOptions RateFinding ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +

@@ -16,6 +16,7 @@ export const positiveInteger = number("a whole number above 0", (value) => Numbe
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);
+export const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
 export const portNumber = number(
   "a port from 0 to 65535",
   (value) => Number.isInteger(value) && value >= 0 && value <= 65535,

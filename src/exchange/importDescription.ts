@@ -1,4 +1,4 @@
-/** What a file of weights does not say of its network, and where that is taken from. */
+/** The description of imported weights: network, head, classes and preprocessing, by the file, the options and defaults. */
 import { readFile } from "node:fs/promises";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -9,19 +9,25 @@ import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
 import type { Filter } from "../image/resize/taps.ts";
+import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../network/head.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { loadNetwork } from "../settings/load.ts";
 
-/** What a file of weights does not say. */
+/** Descriptions of weights that a file may leave out. */
 export interface DescribeOptions {
   /** A name, a JSON file, or a network; it gets as many classes as the file has. Default: what the file says, or `like`. */
   readonly network?: string | Network;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
+  /** The step from outputs to probabilities. Default: what the file or `like` says; softmax for two outputs or more. */
+  readonly head?: HeadName;
   /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
   readonly like?: string;
-  /** A file with a class name a line, in the order of the outputs. */
+  /**
+   * A file with a class name per line, in the order of the outputs. For one output with the head `sigmoid`: the two classes, or the one that the output
+   * is the probability of.
+   */
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
@@ -48,18 +54,64 @@ export interface DescribedImport {
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
   const assumptions: string[] = [];
-  const network = await chooseNetwork(file, like, options);
-  const count = classesOf(network);
+  const chosen = await chooseNetwork(file, like, options);
+  const { network, head } = chooseHead(file, like, chosen, options, assumptions);
+  const outputs = classesOf(network);
+  const count = classCount(head, outputs);
   const known = options.classes === undefined ? undefined : await readClasses(options.classes);
-  const names = known ?? like?.classNames ?? file.classNames;
+  const names = bothClasses(known ?? like?.classNames ?? file.classNames, count);
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
-    throw new ConfigError(`${from}: expected ${count} class names, as ${file.path} has outputs, got ${names.length}`);
+    throw new ConfigError(
+      `${from}: expected ${count} class names, as ${file.path} has ${outputs} outputs and the head ${head}, got ${names.length}`,
+    );
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
   const classNames = names ?? Array.from({ length: count }, (_, i) => `class ${i}`);
   const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, options, assumptions);
-  return { model: { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true }, assumptions };
+  const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
+  return { model: { ...described, ...(head === "softmax" ? {} : { head }) }, assumptions };
+}
+
+/** With one name for the two classes of one output, the other is that it is not. */
+function bothClasses(names: readonly string[] | undefined, count: number): readonly string[] | undefined {
+  const [only] = names ?? [];
+  return names?.length === 1 && count === 2 ? [`not ${only}`, only as string] : names;
+}
+
+/**
+ * The head, and the network without a layer that is one.
+ *
+ * Throws ConfigError if nothing says which head one output has, or `--head` is not the one that the file says.
+ */
+function chooseHead(
+  file: ModelFile,
+  like: Model | undefined,
+  chosen: Network,
+  { head: given, network: described }: DescribeOptions,
+  assumptions: string[],
+): { readonly network: Network; readonly head: HeadName } {
+  // A network of this program's files ends in a layer because it was trained so.
+  const parted = described === undefined ? undefined : withoutHeadLayer(chosen);
+  const network = parted?.network ?? chosen;
+  const stated = parted?.head ?? file.head;
+  if (given !== undefined && stated !== undefined && given !== stated) {
+    const from = parted ? chosen.name : file.path;
+    throw new ConfigError(`--head: expected ${stated}, which ${from} ends in, got ${given}; leave it out`);
+  }
+  const known = given ?? stated ?? (like && (like.head ?? "softmax"));
+  const outputs = classesOf(network);
+  if (known !== undefined) {
+    requireClasses(known, outputs, file.path);
+    return { network, head: known };
+  }
+  if (outputs === 1) {
+    throw new ConfigError(
+      `${file.path}: one output, and nothing says what it is; give --head sigmoid if it is the logit of two classes, --head none if it is another number`,
+    );
+  }
+  assumptions.push(`head: softmax, so the ${outputs} outputs are logits of one class per image; --head sets it`);
+  return { network, head: "softmax" };
 }
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {

@@ -157,7 +157,8 @@ function createExtractor({ model, forward }: LayerOutputs) {
       }
     });
     if (good.length === 0) return [];
-    const outputs = (await forward(input, good.length))[0] as Float32Array;
+    const nameOf = (row: number) => join(folder, good[row] as string);
+    const outputs = (await forward(input, good.length, undefined, nameOf))[0] as Float32Array;
     const size = outputs.length / good.length;
     return good.map((file, i) => ({ file, values: outputs.slice(i * size, (i + 1) * size) }));
   };

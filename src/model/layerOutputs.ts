@@ -1,9 +1,11 @@
 /** A trained network in pieces, so that what comes out of its layers can be seen. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { firstNonFinite } from "../finite.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
 
@@ -20,9 +22,15 @@ export interface LayerOutputs {
   readonly input: Float32Array;
   /**
    * The outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation, in memory of the caller's own. The images are read before
-   * the call returns. Dropout that stays active is drawn by `draws`; default: seed 0, first 0.
+   * the call returns. Dropout that stays active is drawn by `draws`; default: seed 0, first 0. Throws DataError for inputs or outputs that are not
+   * finite; `nameOf` names images in it by their rows.
    */
-  forward(images: Float32Array, count: number, draws?: DropoutDraws): Promise<readonly Float32Array[]>;
+  forward(
+    images: Float32Array,
+    count: number,
+    draws?: DropoutDraws,
+    nameOf?: (row: number) => string,
+  ): Promise<readonly Float32Array[]>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
   close(): Promise<void>;
 }
@@ -55,14 +63,30 @@ export async function openLayerOutputs(
       input ??= new Float32Array(new SharedArrayBuffer(4 * imageSize * (programs[0] as Program).batchSize));
       return input;
     },
-    forward: (images, count, { seed, first } = { seed: 0, first: 0 }) =>
+    forward: (images, count, { seed, first } = { seed: 0, first: 0 }, nameOf = (row) => `image ${row}`) =>
       calls.call(() => {
+        checkInputs(images, count, imageSize, nameOf);
         // The caller may write other images once the call has returned.
         const own = calls.isIdle ? images : images.slice(0, count * imageSize);
-        return calls.turn(() => runThrough(programs, own, count, { seed, first }));
+        return calls.turn(async () => {
+          const outputs = await runThrough(programs, own, count, { seed, first });
+          for (const [i, values] of outputs.entries()) {
+            const layer = placed[ends[i] as number]?.layer.name;
+            checkOutputs(values, count, (row) => `${nameOf(row)}: layer "${layer}"`);
+          }
+          return outputs;
+        });
       }),
     close: calls.close,
   };
+}
+
+function checkInputs(images: Float32Array, count: number, length: number, nameOf: (row: number) => string): void {
+  const at = firstNonFinite(images.subarray(0, count * length));
+  if (at < 0) return;
+  throw new DataError(
+    `${nameOf(Math.floor(at / length))}: expected finite inputs, got ${images[at]} at index ${at % length}`,
+  );
 }
 
 function positionsOf({ name: of, layers }: Network, names: readonly string[]): readonly number[] {

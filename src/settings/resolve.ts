@@ -8,6 +8,7 @@ import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
@@ -86,7 +87,9 @@ export async function resolve(
   const stored = run === undefined ? undefined : await readRunConfig(run);
   if (run === undefined || !stored) {
     const plan = await newPlan(settings, places, run);
-    return { ...plan, repeats, messages: resume ? [`${plan.directory}: no run to resume; starting a new one`] : [] };
+    const absent = resume ? [`${plan.directory}: no run to resume; starting a new one`] : [];
+    const warning = lowRateWarning(plan.recipe);
+    return { ...plan, repeats, messages: warning === undefined ? absent : [...absent, warning] };
   }
   if (!resume) throw directoryTaken(run);
   await refuseChanges(settings, stored);
@@ -132,7 +135,8 @@ async function newPlan(given: RunSettings, places: Members, run: string | undefi
   const weights = given.from === undefined ? undefined : await readInitFrom(given.from);
   const settings = weights ? withInitFrom(given, weights) : given;
   const base = await loadRecipe(settings.recipe ?? defaultRecipe(source, settings.fit));
-  const recipe = withOverrides(base, settings, places);
+  const { monitor = table.monitor.default, ...overridden } = withOverrides(base, settings, places);
+  const recipe = { ...overridden, monitor };
   const named = settings.network ?? recipe.network;
   const isOpen = named === undefined && recipe.fit === "native";
   const network = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));

@@ -6,7 +6,7 @@ import { type EarlyStopping, earlyStoppingSchema, initialEarlyStopping, stopsEar
 function endOf(rule: EarlyStopping | undefined, accuracies: readonly number[]): number | undefined {
   let state = initialEarlyStopping;
   for (const [i, accuracy] of accuracies.entries()) {
-    state = watch(rule, state, accuracy);
+    state = watch(rule, state, { testAccuracy: accuracy });
     if (stopsEarly(rule, state)) return i + 1;
   }
   return undefined;

@@ -6,7 +6,7 @@ import { advance, initialScheduleState, type Schedule, scheduleSchema } from "./
 function factors(schedule: Schedule, accuracies: readonly number[]): readonly number[] {
   let state = initialScheduleState;
   return accuracies.map((accuracy, i) => {
-    state = advance(schedule, state, i + 1, accuracy);
+    state = advance(schedule, state, { done: i + 1, total: accuracies.length }, { testAccuracy: accuracy });
     return state.factor;
   });
 }
@@ -32,7 +32,12 @@ test("step: × factor after every everyEpochs epochs", () => {
 });
 
 test("step: the end of a last epoch that is cut short reduces nothing", () => {
-  const { factor } = advance({ kind: "step", everyEpochs: 1, factor: 0.1 }, initialScheduleState, 0.25, 0.5);
+  const { factor } = advance(
+    { kind: "step", everyEpochs: 1, factor: 0.1 },
+    initialScheduleState,
+    { done: 0.25, total: 0.25 },
+    { testAccuracy: 0.5 },
+  );
   assert.equal(factor, 1);
 });
 
@@ -49,7 +54,10 @@ test("plateau: an equal accuracy is none that is better; at most `reductions` ti
 
 test("a schedule's state survives JSON, as it does in checkpoints", () => {
   const schedule: Schedule = { kind: "plateau", factor: 0.1, patience: 1, reductions: 2 };
-  const state = advance(schedule, advance(schedule, initialScheduleState, 1, 0.5), 2, 0.4);
+  const state = [0.5, 0.4].reduce(
+    (before, testAccuracy, i) => advance(schedule, before, { done: i + 1, total: 2 }, { testAccuracy }),
+    initialScheduleState,
+  );
   assert.deepEqual(JSON.parse(JSON.stringify(state)), state);
 });
 
@@ -63,7 +71,7 @@ test("schedules: the paper's values are the defaults; what makes no sense is ref
   for (const wrong of [
     { kind: "linear" },
     { kind: "cosine", floor: 1 },
-    { kind: "step" },
+    { kind: "step", everyFraction: 1.5 },
     { kind: "step", everyEpochs: 0.5 },
     { kind: "step", everyEpochs: 1, factor: 1 },
     { kind: "plateau", patience: 0 },
