@@ -132,20 +132,20 @@ function originScale({ size, channels }: Fitting, { origin, normalization }: Inp
   );
 }
 
-function finish(
+async function finish(
   network: Network,
   dataset: Dataset,
   fitting: Fitting,
   recipe: Recipe,
   settings: InputSettings,
   observer: TrainObserver,
-): RunInput {
+): Promise<RunInput> {
   const note = channelNote(network, dataset);
   if (note) observer.onMessage?.(note);
   return {
     network: forClasses(network, dataset.classNames.length),
     dataset,
-    preprocessing: { ...fitting, ...(originScale(fitting, settings) ?? scaleOf(dataset, fitting, recipe)) },
+    preprocessing: { ...fitting, ...(originScale(fitting, settings) ?? (await scaleOf(dataset, fitting, recipe))) },
     colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
   };
 }
