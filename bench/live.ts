@@ -56,7 +56,7 @@ try {
 
 async function measure(): Promise<void> {
   const network = await resolveNetwork(values.network);
-  const { engine } = selectEngine("onednn", undefined);
+  const { engine } = await selectEngine("onednn", undefined);
   const program = await engine.compileTraining({
     ops: operations(network),
     inputShape: network.input,

@@ -33,7 +33,7 @@ const variants: Readonly<Record<string, RecipeOverrides>> = {
 };
 
 const network = await resolveNetwork(values.network);
-const { engine } = selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
+const { engine } = await selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
 const batchSize = Number(values["batch-size"]);
 const program = await engine.compileTraining({
   ops: operations(network),

@@ -96,9 +96,9 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
     const start = performance.now();
     const batch = await feed();
     times.waiting.push(performance.now() - start);
-    const targets = objective.prepare(batch, first);
+    const { targets } = objective.prepare(batch, first);
     await program.forwardBackward(batch.images, targets, batch.count, { seed: SEED, first });
-    optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: batch.count });
+    await optimizer.step({ learningRate: recipe.learningRate, step: ++step, images: batch.count });
     await new Promise(setImmediate);
     times.step.push(performance.now() - start);
     first += batch.count;

@@ -1,36 +1,72 @@
 /**
- * Runs the tests: all `*.test.ts` under src/ and test/, or the files given. One file at a time, since the engine's threads
- * spin. Start it with `node --import tsx`: the processes that run the files inherit that.
+ * Runs the tests: all `*.test.ts` under src/ and test/, or the files given, or with `--numeric` those of the arithmetic. Each file in a process of
+ * its own, two at a time, except those that measure. Start it with `node --import tsx`.
  */
-import { existsSync, readdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { fileURLToPath } from "node:url";
+import { COMPILED_FOLDER, compileCheckout } from "./testing/compile.ts";
+import { allTests, numericTests, runsAlone } from "./testing/suites.ts";
 
 /** Node 20 holds it against each file as a whole; a file that is still running then is ended and fails. */
 const TIMEOUT_MS = 240_000;
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-function allTests(): string[] {
-  return ["src", "test"].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".test.ts"))
-      .sort()
-      .map((file) => join(root, folder, file)),
-  );
+type TestEvent = { readonly type: string; readonly data: unknown };
+
+/** One of the counts that the runner ends with, such as `pass 12`. */
+function countIn({ type, data }: TestEvent): readonly [name: string, count: number] | undefined {
+  if (type !== "test:diagnostic") return undefined;
+  const { nesting, message, file } = data as { nesting: number; message: string; file?: string };
+  const [, name, count] = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/.exec(message) ?? [];
+  return nesting === 0 && file === undefined && name ? [name, Number(count)] : undefined;
 }
 
-const given = process.argv.slice(2);
-const files = given.length > 0 ? given.map((file) => resolve(file)) : allTests();
-const missing = files.filter((file) => !existsSync(file));
+/** The events of all files, and one set of counts for all of them at the end. */
+async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
+  const counts = new Map<string, number>();
+  const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
+  const groups = [
+    { files: files.filter((file) => !alone.includes(file)), concurrency: 2 },
+    { files: alone, concurrency: 1 },
+  ];
+  for (const { files, concurrency } of groups) {
+    if (files.length === 0) continue;
+    for await (const event of run({ files: [...files], concurrency, timeout: TIMEOUT_MS })) {
+      const counted = countIn(event);
+      if (!counted) yield event;
+      else counts.set(counted[0], (counts.get(counted[0]) ?? 0) + counted[1]);
+      if (event.type === "test:fail") process.exitCode = 1;
+    }
+  }
+  for (const [name, count] of counts)
+    yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
+}
+
+async function runAll(files: readonly string[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "alexnet-compiled-"));
+  process.once("exit", () => rmSync(folder, { recursive: true }));
+  process.once("SIGINT", () => process.exit(130));
+  const { importArguments } = await compileCheckout(folder);
+  process.env[COMPILED_FOLDER] = folder;
+  // OpenMP's threads that spin while they wait would take the other file's processor.
+  process.env["OMP_WAIT_POLICY"] ??= "passive";
+  // The processes that run the files inherit these.
+  process.execArgv.splice(0, process.execArgv.length, ...importArguments);
+  for await (const text of Readable.from(runFiles(files)).compose(new spec())) process.stdout.write(text);
+}
+
+function chosen(given: readonly string[]): readonly string[] {
+  if (given.length === 0) return allTests();
+  return given.flatMap((name) => (name === "--numeric" ? numericTests() : [resolve(name)]));
+}
+
+const files = chosen(process.argv.slice(2));
+const missing = files.filter((file) => !existsSync(file)).map((file) => relative(process.cwd(), file));
 if (files.length === 0 || missing.length > 0) {
   console.error(files.length === 0 ? "test: no *.test.ts under src/ and test/" : `test: no file ${missing.join(", ")}`);
   process.exitCode = 1;
-} else {
-  const events = run({ files, concurrency: 1, timeout: TIMEOUT_MS });
-  events.on("test:fail", () => {
-    process.exitCode = 1;
-  });
-  events.compose(new spec()).pipe(process.stdout);
-}
+} else await runAll(files);

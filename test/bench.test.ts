@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { BenchmarkReport } from "../src/report/tables/benchmarkReport.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 
 let folder: string;
@@ -17,7 +17,7 @@ before(async () => {
   const headless = { ...tinyNetwork, name: "headless", layers: tinyNetwork.layers.slice(0, 4) };
   await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
   await writeFile(join(folder, "headless.json"), JSON.stringify(headless));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

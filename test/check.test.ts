@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findingKinds } from "../src/dataset/folder/findings.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { builtCommand, type Outcome, run } from "./command.ts";
 import { picture } from "./pictureFolders.ts";
 import { root as project } from "./sourceFiles.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -24,7 +24,7 @@ before(async () => {
   await writeFiles(join(folder, "bad"), Object.entries({ ...sound, ...bad, "bird/": "" }));
   execFileSync("mkfifo", [join(folder, "bad/cat/pipe.jpg")]);
   await writeFiles(join(folder, "untrained"), [["val/cat/1.jpg", raccoon]]);
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

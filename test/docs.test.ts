@@ -14,7 +14,8 @@ import { type Network, parseNetwork } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readSweepPlan, trialsOf } from "../src/tuning/sweepPlan.ts";
-import { buildPackage, run } from "./command.ts";
+import { builtCommand, run } from "./command.ts";
+import { runMain } from "./mainOutput.ts";
 import { root } from "./sourceFiles.ts";
 
 const paths = [
@@ -30,7 +31,7 @@ let bin: string;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-docs-"));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 
 after(() => rm(folder, { recursive: true }));
@@ -190,7 +191,7 @@ test("every command and flag that the pages name exists", async () => {
   assert.ok(calls.length > 100);
   for (const { path, call } of calls) {
     const [line, name = "", rest = ""] = call;
-    if (!help.has(name)) help.set(name, await alexnet([name, "--help"]));
+    if (!help.has(name)) help.set(name, (await runMain(name, "--help")).stdout);
     const flags = (rest.split(" #")[0] as string).match(/(?<= \[?)--[a-z][a-z0-9-]*/g) ?? [];
     for (const flag of flags)
       assert.match(help.get(name) ?? "", new RegExp(`${flag}[ ,\\n]`), `${path}: no ${flag} in ${line}`);

@@ -2,6 +2,7 @@
 import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
+import { isNative } from "../src/engine/select/precision.ts";
 import type { CompileSettings } from "./chains.ts";
 
 /** An engine, and one of the ways to compile on it. */
@@ -82,8 +83,9 @@ export const engines: readonly EngineUnderTest[] = all.filter(isComputedHere);
 
 function isComputedHere({ name, create, settings }: EngineUnderTest): boolean {
   if (settings.precision === "f32") return true;
-  const { nativeBf16, description, close } = create();
-  close();
-  if (!nativeBf16) console.warn(`tests of ${name} are left out: no instructions for it in ${description}`);
-  return nativeBf16;
+  const engine = create();
+  engine.close();
+  const isComputed = isNative(engine, settings.precision);
+  if (!isComputed) console.warn(`tests of ${name} are skipped: no instructions for it in ${engine.description}`);
+  return isComputed;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import type { Evaluation } from "../src/training/evaluation/metrics.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { builtCommand, type Outcome, run } from "./command.ts";
 import { noise, writePicture } from "./packPictures.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 
@@ -38,7 +38,7 @@ before(async () => {
     if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
     else process.env["XDG_CACHE_HOME"] = cacheBefore;
   }
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

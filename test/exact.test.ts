@@ -76,6 +76,7 @@ const cases: Readonly<Record<string, Case>> = {
   "conv1, alexnet-owt": convolution([3, 224, 224], { ...eleven, outChannels: 64, padding: 2 }),
   "conv1, alexnet-owt, small images": convolution([3, 63, 59], { ...eleven, outChannels: 64, padding: 2 }),
   "conv2, 2 groups": convolution([96, 27, 27], { outChannels: 256, kernelSize: 5, stride: 1, padding: 2, groups: 2 }),
+  "conv2, 2 groups, small": convolution([6, 9, 8], { outChannels: 8, kernelSize: 5, stride: 1, padding: 2, groups: 2 }),
   conv2: convolution([96, 27, 27], { outChannels: 256, kernelSize: 5, stride: 1, padding: 2, groups: 1 }),
   conv3: convolution([256, 13, 13], { outChannels: 384, kernelSize: 3, ...one }),
   "conv4, 2 groups": convolution([384, 13, 13], { outChannels: 384, kernelSize: 3, ...one, groups: 2 }),
@@ -93,6 +94,13 @@ const cases: Readonly<Record<string, Case>> = {
   fc8: fullyConnected([4096, 1, 1], 1000),
   fc9: fullyConnected([1000, 1, 1], 10),
 };
+
+/** Plain loops in f64 do the same whatever the size, and take seconds for the larger layers. */
+function isSmall(chain: Case): boolean {
+  const op = opsOf({ ...chain, batchSize }).at(-1);
+  const [, height = 1, width = 1] = op?.outputShape ?? [];
+  return sizeOf(op?.parameters[0]?.shape ?? []) * height * width < 120e6;
+}
 
 function given(name: string, { input, layers, range }: Case): Given {
   const op = opsOf({ input, layers, batchSize }).at(-1);
@@ -145,8 +153,11 @@ for (const [name, chain] of Object.entries(cases)) {
       expected = chain.oracle(values);
     });
 
+    const runs = (engine: EngineUnderTest) => engine.arithmetic.sums === "f32" || isSmall(chain);
     const isDirect = ({ arithmetic }: EngineUnderTest) => arithmetic.convolutionError === 1;
-    for (const engine of engines.filter((candidate) => isDirect(candidate) || !chain.isAlwaysDirect)) {
+    for (const engine of engines.filter(
+      (candidate) => runs(candidate) && (isDirect(candidate) || !chain.isAlwaysDirect),
+    )) {
       it(engine.name, async () => {
         const results = await resultsOf(engine, chain, values);
         for (const [key, value] of expected) {

@@ -204,7 +204,7 @@ test("kept features train the head as frozen layers in the whole network do, and
   const kept = await tune("kept", { freeze: ["conv"], observer });
   const whole = await tune("whole", { freeze: ["conv"], keptViews: 0, augment: [], fit: "resize" });
   assert.ok(
-    messages.some((text) => /^features: 36 pictures through conv1 … flatten in/.test(text)),
+    messages.some((text) => /^cached conv1 … flatten features of 36 images/.test(text)),
     messages.join("\n"),
   );
   assert.ok(counts.includes(8), "progress is told");
@@ -229,7 +229,7 @@ test("kept features train the head as frozen layers in the whole network do, and
     assert.equal(evaluation?.top1Accuracy, testAccuracy, "the whole network answers as the head did on features");
   }
   const again = await tune("again", { freeze: ["conv"], observer });
-  assert.ok(messages.includes("features: the output of conv1 … flatten was kept before"));
+  assert.ok(messages.includes("using the cached conv1 … flatten features"));
   assert.deepEqual(await lastWeights(again.run), await lastWeights(kept.run));
   await rm(join(base, "cache/alexnet/packs"), { recursive: true });
   const anew = await tune("anew", { freeze: ["conv"] });

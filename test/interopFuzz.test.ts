@@ -1,4 +1,5 @@
 /** Some thousands of mutated weights files, in every test run. */
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fuzz, fuzzTargets } from "./interopFuzz.ts";

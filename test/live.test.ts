@@ -2,6 +2,7 @@
  * A run in the browser while it goes on: what the server shows, to whom, at what cost, and when it ends. Longer than other files: all of it
  * runs on one built package and one trained run.
  */
+// Runs beside others: what it measures must take long enough, not little.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -15,7 +16,7 @@ import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
 import { decodeBytes } from "../src/image/files/decode.ts";
 import { createLiveRun } from "../src/runs/liveRun.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { buildPackage, type RunningCommand, start } from "./command.ts";
+import { builtCommand, type RunningCommand, start } from "./command.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -28,7 +29,7 @@ before(async () => {
   await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
   const options = { dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16 };
   await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "trained") });
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

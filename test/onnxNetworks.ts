@@ -1,4 +1,5 @@
 /** Networks with weights, to be written and read. */
+import type { ParameterShape } from "../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,
   averagePool2d,
@@ -12,10 +13,9 @@ import {
   sigmoid,
   tanh,
 } from "../src/layers/kinds.ts";
-import { type Initializer, initialValues } from "../src/network/initialize.ts";
-import type { Network } from "../src/network/network.ts";
-
-const initializer: Initializer = { weight: { kind: "heNormal" }, bias: "pytorch", ones: [] };
+import { type Network, place } from "../src/network/network.ts";
+import { fillGaussian, randomStream } from "../src/random.ts";
+import { sizeOf } from "../src/shape.ts";
 
 /** Every kind of layer, windows of the adaptive pool that are not alike, and no side a multiple of another. */
 export const everyKind: Network = {
@@ -44,7 +44,29 @@ export interface Weighted {
   readonly values: ReadonlyMap<string, Float32Array>;
 }
 
+/** Numbers of one distribution, drawn once: to draw those of all networks would take half of the time of their tests. A prime number of them. */
+const drawnOnce = new Float32Array(999_983);
+fillGaussian(randomStream(3, "weights"), 0, drawnOnce, 1);
+
+function parametersOf(network: Network): readonly ParameterShape[] {
+  return place(network).flatMap(({ layer, parameters }) =>
+    parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
+  );
+}
+
+/** Weights of deviation √(2 / fan-in), biases of a tenth; each tensor begins somewhere else among the numbers drawn. */
 export function weighted(network: Network): Weighted {
-  const values = new Map([...initialValues(network, initializer, 3)].map(({ name, values }) => [name, values]));
+  const values = new Map<string, Float32Array>();
+  let next = 0;
+  for (const { name, shape } of parametersOf(network)) {
+    const [, ...inputs] = shape;
+    const deviation = inputs.length === 0 ? 0.1 : Math.sqrt(2 / sizeOf(inputs));
+    const tensor = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < tensor.length; i++) {
+      tensor[i] = deviation * (drawnOnce[next] as number);
+      if (++next === drawnOnce.length) next = 0;
+    }
+    values.set(name, tensor);
+  }
   return { network, values };
 }

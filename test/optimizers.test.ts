@@ -83,7 +83,7 @@ async function trajectory(engineUnderTest: EngineUnderTest, recipe: Recipe): Pro
       images += imagesOf(batch);
       optimizer.addBatch(imagesOf(batch), i === 0);
     }
-    optimizer.step({ learningRate: recipe.learningRate, step, images });
+    await optimizer.step({ learningRate: recipe.learningRate, step, images });
     if (step % golden.every === 0) kept.push(await evaluated(optimizer, readInto));
   }
   program.close();

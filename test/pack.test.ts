@@ -1,4 +1,5 @@
 /** What `npm pack` makes is a package that works where its dependencies are installed. */
+// Runs alone: it builds dist/ in the checkout.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";

@@ -1,11 +1,11 @@
 /** Packing in processes: killed, starved, two at once, and from the built package. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { buildPackage, run, type StartOptions, start } from "./command.ts";
+import { builtCommand, importTypeScript, run, type StartOptions, start } from "./command.ts";
 import { bands, writePicture } from "./packPictures.ts";
 import { root as checkout } from "./sourceFiles.ts";
 
@@ -22,7 +22,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 function startPacking(cache: string, options: Partial<StartOptions> = {}, count = COUNT) {
-  const args = ["--import", "tsx", "test/packProcess.ts", pictures, join(folder, cache), String(count)];
+  const args = [...importTypeScript, "test/packProcess.ts", pictures, join(folder, cache), String(count)];
   return start(args, { cwd: checkout, ...options });
 }
 
@@ -128,7 +128,7 @@ test("no space left is an error that names the folder; with space it goes on", a
 });
 
 test("threads start from the built package, and under the launcher of the checkout", async () => {
-  const built = await buildPackage(join(folder, "package"));
+  const built = await builtCommand();
   const program = (pack: string) => `
     const { packListing } = await import(${JSON.stringify(pack)});
     const listing = { name: "", root: ${JSON.stringify(pictures)}, classNames: ["a"], train: [{ path: "0.png", label: 0 }], test: [], notes: [] };
@@ -139,10 +139,11 @@ test("threads start from the built package, and under the launcher of the checko
   const inCheckout = `
     const { register } = await import("tsx/esm/api");
     register({ tsconfig: ${JSON.stringify(join(checkout, "tsconfig.json"))} });`;
-  await writeFile(join(folder, "package/built.mjs"), program(join(built, "../../dist/dataset/pack/pack.js")));
-  await writeFile(join(folder, "package/source.mjs"), inCheckout + program(join(checkout, "src/dataset/pack/pack.ts")));
+  await symlink(join(checkout, "node_modules"), join(folder, "node_modules"));
+  await writeFile(join(folder, "built.mjs"), program(join(built, "../../dist/dataset/pack/pack.js")));
+  await writeFile(join(folder, "source.mjs"), inCheckout + program(join(checkout, "src/dataset/pack/pack.ts")));
   for (const name of ["built.mjs", "source.mjs"]) {
-    const { stdout, stderr } = await run([join(folder, "package", name)], { cwd: folder });
+    const { stdout, stderr } = await run([join(folder, name)], { cwd: folder });
     assert.equal(stdout, `${8 * 8 * 3}\n`, stderr);
     await rm(join(folder, "started"), { recursive: true });
   }

@@ -11,7 +11,7 @@ import { findPictures, predictFiles, writeFeatures } from "../src/model/predictF
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import type { Prediction } from "../src/training/evaluation/metrics.ts";
 import { assertClose } from "./assertClose.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { noise, writePicture } from "./packPictures.ts";
 import { drawingNetwork, tinyNetwork } from "./tinyRuns.ts";
 
@@ -35,7 +35,7 @@ before(async () => {
   await writePicture(join(folder, "bad"), "good.png", noise(1, 30, 30, 3));
   await writeFile(join(folder, "bad", "text.png"), "no picture");
   await writeFile(join(folder, "bad", "notes.txt"), "passed over");
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(async () => {
   if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];

@@ -20,7 +20,7 @@ import { classesOf, type Network, place } from "../src/network/network.ts";
 import { tensorNames } from "../src/network/tensorNames.ts";
 import { fillWords, randomStream } from "../src/random.ts";
 import { type MemoryStore, memoryStore } from "./checkpoints.ts";
-import { buildPackage, run } from "./command.ts";
+import { builtCommand, run } from "./command.ts";
 import { type LocalServer, serve } from "./localServer.ts";
 import { writeFiles } from "./writeFiles.ts";
 
@@ -68,7 +68,7 @@ let cut: () => void = () => {};
 const at = (...names: readonly string[]) => join(folder, ...names);
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-pull-"));
-  command = await buildPackage(at("package"));
+  command = await builtCommand();
   await writePytorch(at("published.pth"), store);
   bytes = await readFile(at("published.pth"));
   server = await serve((request, response) => {

@@ -189,7 +189,7 @@ for (const { name, create, settings } of fastEngines) {
         const losses: number[] = [];
         for (let step = 0; step < golden.losses.length; step++) {
           losses.push((await program.forwardBackward(images, targets, batchSize, noDraws)).loss);
-          optimizer.step({ learningRate: sgd.lr, step: step + 1, images: batchSize });
+          await optimizer.step({ learningRate: sgd.lr, step: step + 1, images: batchSize });
         }
         assertClose(losses, golden.losses, { relative: tolerance.losses }, "loss before step");
         program.close();

@@ -2,6 +2,7 @@
  * Runs that are stopped, killed, starved of disk space and damaged, and end as if nothing had happened. Longer than other
  * files: all of it runs on one built package and is compared to the same undisturbed runs.
  */
+// Runs beside others: it takes its moments by the clock, whatever they are.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
@@ -16,7 +17,7 @@ import { fillUniform, randomStream } from "../src/random.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { positionSchema } from "../src/training/state.ts";
-import { buildPackage, type Outcome, type RunningCommand, type StartOptions, start } from "./command.ts";
+import { builtCommand, type Outcome, type RunningCommand, type StartOptions, start } from "./command.ts";
 import { lastWeights, timelessLog, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -53,7 +54,7 @@ before(async () => {
     epochs: 4,
     trainLimit: 400,
   };
-  alexnet = await buildPackage(join(folder, "package"));
+  alexnet = await builtCommand();
   const began = performance.now();
   const { exit, stderr } = await train(...flags, "--run", undisturbed.run);
   undisturbed.milliseconds = performance.now() - began;
@@ -232,7 +233,7 @@ test("a directory that holds a run takes no other one", async () => {
   const before = await readFile(join(folder, undisturbed.run, "config.json"), "utf8");
   const { exit, stderr } = await train(...flags, "--run", undisturbed.run);
   assert.equal(exit, 1);
-  assert.match(stderr, /^alexnet: undisturbed: there is a run in it; go on with it by --resume/);
+  assert.match(stderr, /^alexnet: undisturbed already contains a run; add --resume to continue it/);
   assert.equal(await readFile(join(folder, undisturbed.run, "config.json"), "utf8"), before);
 });
 
@@ -345,7 +346,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
   // Weights are 820 kB, everything else in a run directory is below 150.
   const { exit, stderr } = await startTraining(["--run", "full", "--resume"], { fileLimit: 300 * 1024 }).outcome;
   assert.equal(exit, 1, stderr);
-  assert.match(stderr, /last\.safetensors: cannot be written: .*; training goes on and tries again\n/);
+  assert.match(stderr, /last\.safetensors: cannot be written: .*; training continues and tries again\n/);
   assert.match(
     stderr,
     /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space: what was saved before is untouched\n$/,

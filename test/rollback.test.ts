@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadCheckpoint } from "../src/checkpoint/checkpoint.ts";
+import { loadModel } from "../src/checkpoint/model.ts";
 import type { RollbackEntry } from "../src/checkpoint/runLog.ts";
 import { DivergenceError } from "../src/errors.ts";
-import { readPosition } from "../src/trainer/storedState.ts";
+import { readPosition } from "../src/trainer/rollback.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -129,12 +130,29 @@ test("a second divergence from one checkpoint goes back to the one before", asyn
   );
 });
 
+test("best weights of an evaluation that a rollback discarded are replaced by the next best of the log", async () => {
+  const best = (run: string) => readFile(join(folder, run, "best.safetensors"));
+  await trainFor(20, "discarded", options);
+  // At least as accurate as any of these three epochs, by an evaluation that is not in this run's log.
+  await trainFor(Number.POSITIVE_INFINITY, "better", { ...options, seed: 5, epochs: 8 });
+  const accuracyOf = async (run: string) =>
+    (await loadModel(join(folder, run, "best.safetensors"))).metrics["testAccuracy"] ?? Number.NaN;
+  assert.ok((await accuracyOf("better")) >= (await accuracyOf(undisturbed)));
+  await cp(join(folder, "better", "best.safetensors"), join(folder, "discarded", "best.safetensors"));
+  const messages = (await resume("discarded")).messages;
+  assert.deepEqual(messages, []);
+  assert.ok((await best("discarded")).equals(await best(undisturbed)));
+});
+
 test("when the rollbacks are used up a run stops as without them; the last checkpoint is good, and more may be allowed", async () => {
   await faultyRun("hopeless", 30, { onDivergence: "rollback", rollbackFactor: 0.5, maxRollbacks: 2 });
   await assert.rejects(resume("hopeless"), (error) => {
     assert.ok(error instanceof DivergenceError);
     assert.equal(error.exitCode, 3);
-    assert.match(error.message, /; all 2 rollbacks are used up, down to a learning rate of 3\.16913e\+27; start/);
+    assert.match(
+      error.message,
+      /; gave up after 2 rollbacks \(learning rate now 3\.16913e\+27\); resume with a higher/,
+    );
     return true;
   });
   assert.deepEqual(await rollbacksOf("hopeless"), { count: 2, factor: 0.25, iteration: 25, at: 25 });

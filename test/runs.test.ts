@@ -10,7 +10,7 @@ import { appendLog, readLog } from "../src/checkpoint/runLog.ts";
 import { settingRows } from "../src/runs/compareRuns.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { builtCommand, type Outcome, run } from "./command.ts";
 import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -23,7 +23,7 @@ before(async () => {
   await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
   await trainClassifier({ ...quick(), network: tinyNetwork, run: join(folder, "runs/finished") });
   await trainClassifier({ ...quick(), network: wideNetwork, seed: 7, run: join(folder, "runs/other") });
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

@@ -24,7 +24,7 @@ import { inPage } from "../src/report/theme.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/metrics.ts";
 import { assertClose } from "./assertClose.ts";
-import { buildPackage, type Outcome, run } from "./command.ts";
+import { builtCommand, type Outcome, run } from "./command.ts";
 import { drawingNetwork, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -50,7 +50,7 @@ before(async () => {
     const name = `photos/${i % 2 === 0 ? "a" : "b"}/${String(i).padStart(2, "0")}.png`;
     await writeFile(join(folder, name), await encodePng(images.image(i)));
   }
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -200,7 +200,9 @@ test("similar: the order and the distances are those of the reference engine's f
       { absolute: 1e-4 },
       "distances",
     );
-    assert.deepEqual([nearest[0]?.file, nearest[0]?.distance], [copy, 0], "its copy, and not itself");
+    assert.equal(nearest[0]?.file, copy, "its copy, and not itself");
+    // The same picture in another row of a batch: f32 sums may be added up in another order.
+    assert.ok((nearest[0]?.distance ?? 1) < 1e-4, `${nearest[0]?.distance}`);
     assert.deepEqual([found?.layer, found?.features, found?.pictures, found?.bad], ["drop2", 16, 41, 1]);
     assert.match(bad.join(), /damaged\.png: /);
   } finally {

@@ -3,8 +3,18 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ZodObject } from "zod";
+import { layerKinds } from "../src/layers/kinds.ts";
 import { codeOnly, importsOf, root, type SourceFile, sourceFiles } from "./sourceFiles.ts";
-import { findCycle, forbiddenText, importProblems, packageProblems, packageUsers } from "./structureRules.ts";
+import {
+  companyProblems,
+  findCycle,
+  forbiddenText,
+  importProblems,
+  kindBranches,
+  packageProblems,
+  packageUsers,
+} from "./structureRules.ts";
 
 const source = sourceFiles("src").filter(({ path }) => !path.endsWith(".test.ts"));
 const everything = sourceFiles("src", "scripts", "test", "bench", "bin");
@@ -39,6 +49,24 @@ test("no Math.random, any, default export, silenced type error or unfinished bus
   assert.deepEqual(forbiddenText(everything), []);
 });
 
+/** The names of the options of all kinds of layers. */
+const layerOptions = [
+  ...new Set(
+    Object.values(layerKinds).flatMap(({ options }) =>
+      options instanceof ZodObject ? Object.keys(options.shape) : [],
+    ),
+  ),
+];
+
+test("nothing branches on a kind: every kind declares what shared code must know of it", () => {
+  assert.ok(layerOptions.includes("activeAtEvaluation"), layerOptions.join(", "));
+  assert.deepEqual(kindBranches(source, layerOptions), []);
+});
+
+test("every test that measures says whether it runs alone", () => {
+  assert.deepEqual(companyProblems(sourceFiles("src", "test")), []);
+});
+
 test("engine.ts holds types only", () => {
   const code = codeOnly(source.find(({ path }) => path === "src/engine/engine.ts")?.text ?? "");
   assert.doesNotMatch(code, /^export (?:const|let|function|async|class)\b/m);
@@ -60,8 +88,35 @@ test("the checks above see what they are for", () => {
   assert.equal(packageProblems(imports("src/engine/onednn/program.ts", "koffi")).length, 1);
   assert.equal(packageProblems([file("src/cli/a.ts", 'import "lodash/fp";')]).length, 1);
   assert.equal(packageProblems([file("src/cli/a.ts", 'export * from "@scope/name/part";')]).length, 1);
+  for (const text of [
+    'layers.some((layer) => layer.kind === "dropout");',
+    'if ("dropout" === layer?.kind) {}',
+    "switch (layer.kind) {}",
+    "if (activations.includes(next.kind)) {}",
+    '"activeAtEvaluation" in layer;',
+    "if (layer instanceof Dropout) {}",
+    "const names: { readonly [K in OpKind]: string } = {};",
+    "const sizes: Partial<Record<OpKind, number>> = {};",
+  ]) {
+    assert.equal(kindBranches([file("src/model/a.ts", text)], layerOptions).length, 1, text);
+  }
+  for (const text of [
+    "const same = layer.kind === kind;",
+    "layerKinds[layer.kind].reach(layer, shape);",
+    "if (error instanceof DataError || values instanceof Float32Array) {}",
+    '// layer.kind === "dropout"',
+  ]) {
+    assert.deepEqual(kindBranches([file("src/model/a.ts", text)], layerOptions), [], text);
+  }
   const loop = [...imports("src/a.ts", "./b.ts"), ...imports("src/b.ts", "./c.ts"), ...imports("src/c.ts", "./b.ts")];
   assert.deepEqual(findCycle(loop), ["src/b.ts", "src/c.ts", "src/b.ts"]);
+  const helper = file("test/a.ts", "export const now = () => performance.now();");
+  const measured = (text: string) => companyProblems([helper, file("test/b.test.ts", text)]).length;
+  assert.equal(measured('import { now } from "./a.ts";'), 1);
+  assert.equal(measured("process.cpuUsage();"), 1);
+  assert.equal(measured('import { now } from "./a.ts";\n// Runs alone: it holds limits of time.'), 0);
+  assert.equal(measured("// Runs alone:\nprocess.cpuUsage();"), 1, "without a reason");
+  assert.equal(measured("// performance.now()"), 0);
   const bad = [
     "let a: any;",
     "f<any>(b);",

@@ -2,7 +2,8 @@
  * The structure of the code as rules: who may import whom, where packages may be used, what is not written anywhere. Each
  * check returns its complaints, one a line: file, what is wrong, remedy.
  */
-import { codeOnly, importsOf, type SourceFile } from "./sourceFiles.ts";
+import { companyIn } from "../scripts/testing/suites.ts";
+import { codeOnly, importsOf, type SourceFile, withoutComments } from "./sourceFiles.ts";
 
 /**
  * Parts of src/, level by level. A part may import itself and every part of a lower level; the parts named with what they import may import
@@ -35,10 +36,10 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
 };
 
 const concreteEngines = ["engine/reference", "engine/onednn"];
-/** Where a concrete engine may be named from outside its own folder. */
+/** Files outside its own folder that may name a concrete engine. */
 const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
 
-/** Where each package may be used: everything else of the project runs without it. */
+/** Files and folders that may use each package: everything else runs without it. */
 export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   zod: ["src/"],
   commander: ["src/cli/main.ts", "src/cli/program.ts"],
@@ -71,6 +72,23 @@ const forbiddenInComments: readonly { readonly pattern: RegExp; readonly remedy:
   { pattern: /@ts-(?:ignore|nocheck|expect-error)\b/, remedy: "cure the type error" },
   { pattern: /\b(?:TO[D]O|FIX[M]E|XX[X])\b/, remedy: "do it, or open an issue" },
 ];
+
+/** What is not the same beside another process. */
+const measuring = /\b(?:performance\.now|Date\.now|process\.(?:hrtime|cpuUsage|resourceUsage|memoryUsage))\b/;
+
+/** Each names a test that measures, by itself or by a file of test/ that it imports, and does not say whether it runs alone. */
+export function companyProblems(files: readonly SourceFile[]): readonly string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const measures = (file: SourceFile, seen: readonly string[]): boolean =>
+    measuring.test(codeOnly(file.text)) ||
+    importsOf(file).some(({ target }) => {
+      const imported = target.startsWith("test/") && !seen.includes(target) ? byPath.get(target) : undefined;
+      return imported !== undefined && measures(imported, [...seen, target]);
+    });
+  return files
+    .filter((file) => file.path.endsWith(".test.ts") && measures(file, []) && companyIn(file.text) === undefined)
+    .map(({ path }) => `${path} measures; say "// Runs alone: …" or "// Runs beside others: …", with the reason`);
+}
 
 /** Files directly in src/ that re-export what a user imports. */
 const entryPoints = ["index.ts"];
@@ -159,6 +177,38 @@ export function forbiddenText(files: readonly SourceFile[]): readonly string[] {
       });
     return [...(path.endsWith(".py") ? [] : found(forbidden, codeOnly(text))), ...found(forbiddenInComments, text)];
   });
+}
+
+/** The folders with lists of all kinds of layers: a table over the kinds elsewhere would be one more place to change for a new kind. */
+const kindLists = /^src\/(layers|engine)\//;
+
+/**
+ * Branches on a kind of layer, optimizer, fit or the like, on `options`, the names of options that only some kinds of layers have, and on classes
+ * other than errors and built-ins.
+ */
+export function kindBranches(files: readonly SourceFile[], options: readonly string[]): readonly string[] {
+  const member = "make it a member that every kind declares";
+  const rules = [
+    { pattern: /\bkind\b["'\])]*\s*[!=]==?\s*["'`]/, remedy: member },
+    { pattern: /["'`]\w+["'`]\s*[!=]==?\s*[\w.?]*\bkind\b/, remedy: member },
+    { pattern: /\bswitch\s*\([^)]*\bkind\b/, remedy: member },
+    { pattern: /\.(?:includes|has)\([\w.?]*\bkind\)/, remedy: member },
+    { pattern: new RegExp(`["'](?:${options.join("|")})["'] in \\w`), remedy: member },
+    { pattern: /\binstanceof\s+(?![\w.]*(?:Error|Array|Map|SharedArrayBuffer)\b)\w+/, remedy: member },
+  ];
+  const lists = {
+    pattern: /\bin OpKind\]|\bRecord<OpKind\b/,
+    remedy: "add a member to LayerKind, and read it from layerKinds",
+  };
+  return files
+    .filter(({ path }) => path.startsWith("src/") && !path.endsWith(".test.ts"))
+    .flatMap(({ path, text }) =>
+      [...rules, ...(kindLists.test(path) ? [] : [lists])].flatMap(({ pattern, remedy }) => {
+        const code = withoutComments(text);
+        const match = pattern.exec(code);
+        return match ? `${path}:${lineOf(code, match.index)}: ${match[0].trim()}: ${remedy}` : [];
+      }),
+    );
 }
 
 function lineOf(text: string, index: number): number {

@@ -8,7 +8,7 @@ import { readLog } from "../src/checkpoint/runLog.ts";
 import { tensorboardObserver } from "../src/cli/tensorboard.ts";
 import { crc32c, scalarsRecord } from "../src/report/tensorboardEvents.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
-import { buildPackage, type Outcome, run, start } from "./command.ts";
+import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
@@ -19,7 +19,7 @@ before(async () => {
   await mkdir(join(folder, "data"));
   await writeTinyDataset(join(folder, "data"), { train: 640, test: 40 });
   await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
-  bin = await buildPackage(join(folder, "package"));
+  bin = await builtCommand();
 });
 after(() => rm(folder, { recursive: true }));
 

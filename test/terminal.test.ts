@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { buildPackage } from "./command.ts";
+import { builtCommand } from "./command.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 const showCursor = "\u001b[?25h";
@@ -31,7 +31,7 @@ function openTerminal(commandLine: string, cwd: string): Terminal {
 test("training draws its progress; after Ctrl-C, and after an error, the process ends and the cursor is back", async () => {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-terminal-"));
   try {
-    const bin = await buildPackage(join(folder, "package"));
+    const bin = await builtCommand();
     await mkdir(join(folder, "data"));
     await writeTinyDataset(join(folder, "data"), { train: 400, test: 20 });
     await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));

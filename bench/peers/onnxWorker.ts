@@ -1,13 +1,16 @@
 /** The worker that computes with ONNX Runtime, inference in f32; the package is where the last argument but one says. */
-import { writeFileSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { ConfigError } from "../../src/errors.ts";
+import { writeOnnx } from "../../src/formats/onnx/writeOnnx.ts";
+import { isStochastic } from "../../src/network/network.ts";
 import { sizeOf } from "../../src/shape.ts";
-import { encodeOnnxModel, INPUT, OUTPUT } from "./onnxModel.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
-import { readChain, readImages } from "./workload.ts";
+import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
 
-/** What is used of onnxruntime-node, which is no dependency of this project and so brings no types. */
+/** The part of onnxruntime-node in use. It is no dependency of this project and so brings no types. */
 interface OnnxRuntime {
   readonly InferenceSession: { create(path: string, options: object): Promise<Session> };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => object;
@@ -18,11 +21,26 @@ interface Session {
   run(feeds: Readonly<Record<string, object>>): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>;
 }
 
+/** Writes the chain as an ONNX model for a batch size, as `alexnet export` does. */
+async function writeModel(path: string, folder: string, chain: Chain, batchSize: number): Promise<void> {
+  const { network } = chain;
+  if (isStochastic(network)) throw new ConfigError(`${network.name}: dropout at evaluation is not written to ONNX`);
+  const values = readParameters(folder, chain, (length) => new Float32Array(length));
+  const read = (name: string) => {
+    // A file holds its parameters in the chain's order.
+    const next = values.next().value;
+    if (next?.name !== name) throw new Error(`${name}: expected ${next?.name} to be read first`);
+    return next.values;
+  };
+  await pipeline(writeOnnx(network, read, { batchSize }).chunks, createWriteStream(path));
+}
+
 async function compute({ folder, batchSize, threads }: WorkerRequest): Promise<Computation> {
   const runtime: OnnxRuntime = createRequire(join(process.argv.at(-2) ?? "", "from"))("onnxruntime-node");
-  const { ops, inputShape } = readChain(folder);
+  const chain = readChain(folder);
+  const { inputShape, classes } = chain;
   const path = join(folder, "model.onnx");
-  writeFileSync(path, encodeOnnxModel(ops, inputShape, batchSize));
+  await writeModel(path, folder, chain, batchSize);
   const session = await runtime.InferenceSession.create(path, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -32,14 +50,13 @@ async function compute({ folder, batchSize, threads }: WorkerRequest): Promise<C
   const pixels = new Float32Array(batchSize * sizeOf(inputShape));
   readImages(folder, pixels);
   const images = new runtime.Tensor("float32", pixels, [batchSize, ...inputShape]);
-  const run = async () => (await session.run({ [INPUT]: images }))[OUTPUT]?.data ?? new Float32Array();
+  const run = async () => (await session.run({ images }))["logits"]?.data ?? new Float32Array();
   return {
     description: `ONNX Runtime ${runtime.env.versions.node}`,
     async step() {
       await run();
     },
     async check() {
-      const classes = sizeOf(ops.at(-1)?.outputShape ?? []);
       return (await run()).subarray(0, Math.min(CHECKED_IMAGES, batchSize) * classes);
     },
   };

@@ -48,7 +48,7 @@ function training(program: TrainingProgram, { classes }: Chain): Steps {
     async step() {
       const { loss } = await program.forwardBackward(program.input, targets, batchSize, { seed: 1, first });
       first += batchSize;
-      optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
+      await optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
       if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);
     },
   };

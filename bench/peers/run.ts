@@ -9,6 +9,7 @@ import { print, printError, printJson } from "../../src/cli/output.ts";
 import { toOption } from "../../src/cli/program.ts";
 import type { Precision } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
+import { nativePrecisions } from "../../src/engine/select/precision.ts";
 import { AlexNetError, messageOf } from "../../src/errors.ts";
 import { findNetwork } from "../../src/network/alexnet.ts";
 import { wrap } from "../../src/report/text.ts";
@@ -59,9 +60,9 @@ async function main(flags: Flags): Promise<void> {
   if (!torch.hasCompiler) printError("a C++ compiler is not there: PyTorch is not compiled");
   const engine = createOneDnnEngine();
   printError(engine.description);
-  const { nativeBf16, threads } = engine;
+  const { threads } = engine;
   engine.close();
-  const precisions = flags.precision ?? (nativeBf16 ? (["f32", "bf16"] as const) : (["f32"] as const));
+  const precisions = flags.precision ?? nativePrecisions(engine);
   const results: object[] = [];
   for (const comparison of comparisons(flags, precisions, threads, torch)) {
     const { network, mode, batchSize, rounds } = comparison;

@@ -9,15 +9,16 @@ import { classesOf, type Network, operations } from "../../src/network/network.t
 import { fillGaussian, randomStream } from "../../src/random.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
 
-/** The chain, in `network.json`. Labels are i mod `classes`. */
+/** The network, and the chain of operations that it is, in `network.json`. Labels are i mod `classes`. */
 export interface Chain {
+  readonly network: Network;
   readonly inputShape: Shape;
   readonly classes: number;
   readonly ops: readonly AnyOp[];
 }
 
 /** All parameters in the order of the chain, f32. */
-export const PARAMETERS_FILE = "parameters.f32";
+const PARAMETERS_FILE = "parameters.f32";
 const CHAIN_FILE = "network.json";
 const IMAGES_FILE = "images.f32";
 const SEED = 1;
@@ -25,7 +26,8 @@ const INITIALIZER: Initializer = { weight: { kind: "pytorch" }, bias: "pytorch",
 
 /** Writes the files of a workload to a folder. */
 export async function writeWorkload(folder: string, network: Network, batchSize: number): Promise<void> {
-  const chain: Chain = { inputShape: network.input, classes: classesOf(network), ops: operations(network) };
+  const { input } = network;
+  const chain: Chain = { network, inputShape: input, classes: classesOf(network), ops: operations(network) };
   await writeFile(join(folder, CHAIN_FILE), JSON.stringify(chain));
   const images = new Float32Array(batchSize * sizeOf(network.input));
   fillGaussian(randomStream(SEED, "images"), 0, images, 1);
@@ -48,7 +50,7 @@ export function readImages(folder: string, images: Float32Array): void {
   readSync(openSync(join(folder, IMAGES_FILE), "r"), images);
 }
 
-/** Every parameter of a chain, one after the other, in the memory that `allocate` gives. */
+/** All parameters of a chain in its order, each in memory from `allocate`. */
 export function* readParameters(
   folder: string,
   { ops }: Chain,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the engine's tests on oneDNN 3.x: in a root of Debian 13, which has that and a Node.js 20 of its own, on a copy of this checkout
+# Runs the tests of the engine and the arithmetic on oneDNN 3.x: in a root of Debian 13, which has that and a Node.js 20 of its own, on a copy of this checkout
 # after its own set-up there. The root is made by debootstrap, in about a minute, and kept.
 #
 # Needs root, and debootstrap or apt to install it by. Where there is neither, ALEXNET_SKIP_DEBIAN13=1 goes on without it, and says so.
@@ -7,11 +7,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 system=${XDG_CACHE_HOME:-$HOME/.cache}/alexnet/debian13
-tests() {
-  find src/engine test/conformance -name '*.test.ts'
-  printf 'test/%s.test.ts\n' exact gradients pytorch sgd training
-}
-
 untested() {
   printf '\n!!! oneDNN 3.x was NOT tested: %s\n' "$1"
   [ "${ALEXNET_SKIP_DEBIAN13:-}" = 1 ]
@@ -68,5 +63,5 @@ if grep -q "first cache" "$system/tmp/doctor"; then
   replaceOneDnn
   inside node bin/alexnet.js doctor
 fi
-mapfile -t files < <(tests)
-inside node --import tsx scripts/test.ts "${files[@]}"
+mapfile -t engine < <(find src/engine -name '*.test.ts')
+inside node --import tsx scripts/test.ts --numeric "${engine[@]}"

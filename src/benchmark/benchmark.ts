@@ -1,10 +1,11 @@
 /**
- * What this machine makes of a network: speed of training and inference beside the best that the library does here. Each network at each
+ * Benchmark of networks on this machine: speed of training and inference, and the library's best speed here. Each network at each
  * precision is measured in a process of its own, so that its peak of memory is its own, and once a round, so that a machine that slows down
  * does so for all alike.
  */
 import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
+import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
@@ -41,7 +42,7 @@ export interface BenchmarkSettings extends RecipeOverrides {
   readonly recipe?: string;
 }
 
-/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is told before each what is done. */
+/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is called before each. */
 export async function benchmark(
   cases: readonly BenchmarkCase[],
   rounds: number,
@@ -73,10 +74,10 @@ export async function benchmarkCases(
   precisions?: readonly Precision[],
 ): Promise<readonly BenchmarkCase[]> {
   for (const network of networks) await resolveNetwork(network);
-  const { engine } = selectEngine("onednn");
+  const { engine } = await selectEngine("onednn");
   engine.close();
-  const both: readonly Precision[] = precisions ?? (engine.nativeBf16 ? ["f32", "bf16"] : ["f32"]);
-  return [...new Set(networks)].flatMap((network) => [...new Set(both)].map((precision) => ({ network, precision })));
+  const wanted = new Set(precisions ?? nativePrecisions(engine));
+  return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
 /** One round of one case, in this process. Throws NativeError without oneDNN, ShapeError for a network without class scores. */
@@ -85,7 +86,7 @@ export async function measureOnce(
   settings: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const network = await resolveNetwork(name);
-  const { engine } = selectEngine("onednn", settings.threads);
+  const { engine } = await selectEngine("onednn", settings.threads);
   try {
     return await measureOn(engine, network, precision, settings);
   } finally {

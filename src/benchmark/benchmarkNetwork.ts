@@ -11,7 +11,7 @@ import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
 import { layerFigures, secondsOf } from "./profile.ts";
 
-/** How a network is compiled. */
+/** Compile options of a network. */
 export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
 
 /** One round of one network: every spread is that of one value, the mean of the round's steps. */
@@ -100,7 +100,7 @@ export async function initialize(program: Program, network: Network): Promise<vo
   }
 }
 
-/** What the training loop does with a batch. */
+/** A step of the training loop, on the same batch each time. */
 export function trainingStep(program: TrainingProgram, images: Float32Array, recipe: Recipe): () => Promise<void> {
   const { batchSize } = program;
   const { accumulate, learningRate } = recipe;
@@ -115,8 +115,8 @@ export function trainingStep(program: TrainingProgram, images: Float32Array, rec
     first += batchSize;
     const batches = ++step % accumulate;
     optimizer.addBatch(batchSize, batches === 1 % accumulate);
-    if (batches === 0) optimizer.step({ learningRate, step: step / accumulate, images: accumulate * batchSize });
-    program.firstNonFinite("values");
+    if (batches === 0) await optimizer.step({ learningRate, step: step / accumulate, images: accumulate * batchSize });
+    await program.firstNonFinite("values");
     await new Promise(setImmediate);
   };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { importTypeScript } from "../../test/command.ts";
 import { CheckpointError } from "../errors.ts";
 import { openRun, readConfig, writeConfig } from "./runDirectory.ts";
 import { appendLog, type LogEntry, readLog, truncateLog } from "./runLog.ts";
@@ -21,7 +22,7 @@ after(async () => {
   for (const each of folders) await rm(each, { recursive: true });
 });
 
-const child = ["--import", "tsx", join(import.meta.dirname, "../../test/checkpointProcess.ts")];
+const child = [...importTypeScript, join(import.meta.dirname, "../../test/checkpointProcess.ts")];
 
 function start(task: string): ChildProcess {
   return spawn(process.execPath, [...child, task, folder], { stdio: ["ignore", "pipe", "inherit"] });

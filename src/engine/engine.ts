@@ -1,14 +1,18 @@
 /**
- * What a compute engine is. Types only: the engines stand beside this file, and nothing here knows them. Longer than other files, so that all that an
- * engine must have stands in one.
+ * The interface of compute engines. Types only: each engine is a folder beside this file, and nothing here imports one. Over 300 lines, so that
+ * the whole contract stands in one file.
  *
  * A network reaches an engine as a chain of operations. The engine compiles the chain for one batch size, mode and
  * precision into a program that owns its memory; a step of a program allocates nothing. Outside an engine every tensor
  * is plain f32 in NCHW (activations) or OIHW (weights); inside, its layout is the engine's own business.
+ *
+ * An engine may compute on the calling thread, in worker threads, or on a device. So a program's work runs in the order of the calls, not of their
+ * promises, and every number that is read back is a promise.
  */
+import type { Order } from "../hoistMaxPool.ts";
 import type { Shape } from "../shape.ts";
 
-/** A square window of pooling; `endPadding` is that at the bottom and on the right, as at the top and on the left if it is left out. */
+/** A square pooling window; `endPadding` is the padding at the bottom and on the right, by default `padding`. */
 export interface PoolWindow {
   readonly kernelSize: number;
   readonly stride: number;
@@ -16,7 +20,7 @@ export interface PoolWindow {
   readonly endPadding?: number | undefined;
 }
 
-/** What each kind of operation is told. A kind of layer is an operation of the same name and options. */
+/** Options of each kind of operation. A kind of layer is an operation of the same name and options. */
 export interface OpOptions {
   readonly conv2d: {
     readonly outChannels: number;
@@ -49,6 +53,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly kind: K;
   readonly name: string;
   readonly options: OpOptions[K];
+  /** Rewrites of the chain follow from it. */
+  readonly order: Order;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
@@ -70,7 +76,7 @@ export interface ParameterShape {
  */
 export type Precision = "f32" | "bf16";
 
-/** What to compile: a chain of operations for one batch size and precision. */
+/** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
   readonly ops: readonly AnyOp[];
   /** Shape of one image, [C, H, W]. */
@@ -86,8 +92,8 @@ export interface CompileRequest {
   /** Also compute the gradient of the input images. Default false. */
   readonly inputGradient?: boolean;
   /**
-   * Names of operations that training leaves as they are: no gradient of their parameters is computed, and the way down ends at the lowest
-   * operation that learns. Default none.
+   * Names of operations that training leaves unchanged: their parameters get no gradient, and backward stops at the lowest operation that
+   * learns. Default none.
    */
   readonly frozen?: readonly string[];
 }
@@ -103,13 +109,13 @@ export interface Parameter {
   readonly value: Tensor;
 }
 
-/** A parameter with the gradient of the loss by it, of the same shape and layout. */
+/** A parameter with the gradient of the loss with respect to it, of the same shape and layout. */
 export interface TrainableParameter extends Parameter {
   readonly gradient: Tensor;
 }
 
 /**
- * Which random numbers dropout takes: row r of the batch draws from the counter `first + r` of the stream
+ * The random numbers of dropout: row r of the batch draws from the counter `first + r` of the stream
  * (seed, `dropout:<layer>`), so a mask is a function of (seed, layer, image or step) and not of the batch it is in.
  */
 export interface DropoutDraws {
@@ -117,7 +123,7 @@ export interface DropoutDraws {
   readonly first: number;
 }
 
-/** A number of an update, taken as it is at each run: whoever made it may change it in between. */
+/** A number of an update, read at each run: its owner may change it in between. */
 export interface Scalar {
   value: number;
 }
@@ -128,42 +134,47 @@ export type BinaryOperation = readonly [operation: "add" | "subtract" | "multipl
 /** x ← x², √x or 1 / x. */
 export type UnaryOperation = readonly [operation: "square" | "squareRoot" | "reciprocal"];
 
-/** target ← from, taken through the operations in order. The target may be among the tensors that it is made of. */
+/** target ← the operations applied to `from` in order. The target may be one of the operands. */
 export interface Assignment {
   readonly target: Tensor;
   readonly from: Tensor;
   readonly operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]];
 }
 
-/** Assignments ready to be done, as often as is wanted. */
+/** Compiled assignments, to be run any number of times. */
 export interface Update {
   run(): void;
 }
 
-/** What a step computes: a layer's output, a gradient by its input or its parameters, or new parameters. */
+/** Part of a step: a layer's output, the gradient of its input or of its parameters, or new parameters. */
 export type Direction = "forward" | "backwardData" | "backwardWeights" | "update";
 
-/** One piece of native work of a program, and the time that its runs took. */
+/** One kernel of a program, and the time of its runs. */
 export interface KernelProfile {
-  /** Name of the operation or parameter that it is for; `input`, `loss`. */
+  /** Name of its operation or parameter; `input`, `loss`. */
   readonly layer: string;
   readonly direction: Direction;
-  /** What kind of work, such as `convolution` or `reorder`. */
+  /** Kind of work, such as `convolution` or `reorder`. */
   readonly work: string;
   /** The library's own name of the implementation, such as `jit:avx512_core`. */
   readonly implementation: string;
   readonly runs: number;
-  /** Of all runs together. */
+  /** Total of all runs. */
   readonly seconds: number;
 }
 
-/** A network compiled for inference. Calls must not overlap; results are valid until the next call, or until `close`. */
+/**
+ * A network compiled for inference.
+ *
+ * Calls may be made before the promises of earlier ones resolve; their work runs in the order of the calls. Arrays passed to a call are read before it
+ * returns, except the program's own input buffers, see `nextInput`. Results are valid until the next pass through the network, or `close`.
+ */
 export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * [batchSize, …inputShape]: memory of the program's own for images. Calls with this very array compute on what was written there; other
-   * arrays are copied to it.
+   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
+   * very array compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
   /** Shape of one image's output, `[classes]` for a classifier. */
@@ -172,34 +183,53 @@ export interface Program {
   /** Bytes of memory that the program holds for parameters, their gradients, and activations with scratch space. */
   readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
   /**
+   * An input buffer that no call still reads, to prepare the next images in while earlier ones compute. It resolves once there is one: at once where
+   * calls block, or where a device has copied its input; otherwise when the call before the last is done. Until a call is given the buffer, it
+   * resolves to the same one.
+   */
+  nextInput(): Promise<Float32Array>;
+  /**
    * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off, except where
    * a layer says `activeAtEvaluation`. Returns [count, …outputShape].
    */
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
-   * Memory for `length` plain values on their way in or out, used again for each tensor: touching new memory takes longer than the way. Valid
-   * until it is asked for again, the next pass forward, or `close`.
+   * A reusable staging buffer of `length` values for reading or writing tensors; page-faulting fresh memory would cost more than the copy. Valid until
+   * the next call of `scratch` or `forward`, or until `close`.
    */
   scratch(length: number): Float32Array;
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
-  /** The native work since it was compiled or the account was last taken, in the order of its first run; empty if the engine keeps none. */
+  /** The native work since compilation or the last call, in the order of its first run; empty if the engine keeps no profile. */
   takeProfile(): readonly KernelProfile[];
   /** Frees all memory. Using the program afterwards throws; closing it again does nothing. */
   close(): void;
 }
 
+/** Numbers of a training step, read back. */
+export interface StepReading {
+  /** Mean over the step's images. */
+  readonly loss: number;
+  /** [count, classes]. Valid until `readback.everySteps` later steps have begun, or until another pass, or `close`. */
+  readonly logits: Float32Array;
+}
+
 /** A network compiled for training. */
 export interface TrainingProgram extends Program {
-  /** Those that are trained. */
+  /** The trained ones. */
   readonly parameters: readonly TrainableParameter[];
   /** Those of frozen operations. */
   readonly frozen: readonly Parameter[];
-  /** Gradient of the loss by the input images, if it was asked for at compile. */
+  /** Gradient of the loss with respect to the input images, if requested at compile. */
   readonly inputGradient: Tensor | undefined;
   /**
-   * The plain values of a tensor, written to `into` if given. A program for inference has no such thing: it may keep weights in a form that can
-   * only be multiplied.
+   * Training reads numbers after this many steps at the latest, and before every checkpoint: 1 if reading is free, as in shared memory; up to 20 if
+   * it would make a device wait.
+   */
+  readonly readback: { readonly everySteps: number };
+  /**
+   * The plain values of a tensor, written to `into` if given. Only for training: a program for inference may keep weights in a
+   * form that can only be multiplied.
    */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** As `forward`, but with dropout active: the first half of a step. */
@@ -209,39 +239,50 @@ export interface TrainingProgram extends Program {
   /**
    * A whole step but the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
    * images and classes, and the gradients are its. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight;
-   * a target of 0 counts nothing, whatever p is. Throws ShapeError if there are fewer than `count` rows.
+   * a target of 0 counts nothing, whatever p is. The promise resolves once the numbers have arrived; updates need not wait for it. Throws ShapeError
+   * if there are fewer than `count` rows.
    */
   forwardBackward(
     images: Float32Array,
     targets: Float32Array,
     count: number,
     draws: DropoutDraws,
-  ): Promise<{ readonly loss: number; readonly logits: Float32Array }>;
+  ): Promise<StepReading>;
   /** A new tensor of zeros in the layout of another, such as a velocity for a weight. */
   newTensor(like: Tensor): Tensor;
   /**
-   * Assignments, each of what those before it have made: an optimizer's arithmetic on one parameter. All tensors have one shape and layout, so
-   * that an engine may do all of them on one part of the tensors after the other; the scalars may differ at each run, which allocates nothing.
-   * Throws ShapeError if shapes or layouts differ. It belongs to the program.
+   * Compiles assignments, each of which sees the results of those before it: an optimizer's arithmetic on one parameter. All tensors have one shape
+   * and layout, so that an engine may run all assignments on one part of the tensors after the other. A run allocates nothing. The program owns the
+   * update. Throws ShapeError if shapes or layouts differ.
    */
   compileUpdate(assignments: readonly Assignment[]): Update;
-  /** Σ x² over all elements of a tensor; what is not finite gives what is not finite. */
-  sumOfSquares(tensor: Tensor): number;
-  /** The first trained parameter whose values, or gradient, are not all finite. */
-  firstNonFinite(of: "values" | "gradients"): string | undefined;
+  /** Σ x² over all elements of all tensors; a value that is not finite gives a sum that is not. */
+  sumOfSquares(tensors: readonly Tensor[]): Promise<number>;
+  /** Name of the first trained parameter whose values, or gradient, are not all finite. */
+  firstNonFinite(of: "values" | "gradients"): Promise<string | undefined>;
 }
 
-/** Something that compiles networks and runs them. `compile` throws ShapeError or NativeError where the engine cannot have the chain. */
+/** A number format that an engine compiles. */
+export interface PrecisionSupport {
+  readonly name: Precision;
+  /** The hardware has instructions for it. Otherwise it is emulated, slower than f32, or compiling it throws UnimplementedError. */
+  readonly native: boolean;
+}
+
+/** Compiles networks and runs them. `compile` throws ShapeError or NativeError if the engine cannot run the chain. */
 export interface Engine {
   /** The name used by `--engine`. */
   readonly name: string;
   /** One line for people: library, version, instruction set, threads. */
   readonly description: string;
-  readonly threads: number;
-  /** Whether the processor multiplies bf16 numbers natively, so that it is faster than f32. */
-  readonly nativeBf16: boolean;
   /** Version of the library that computes, or of this package. */
   readonly version: string;
+  /** Threads of this machine that compute; 0 if a device does. */
+  readonly threads: number;
+  /** The fastest first. */
+  readonly precisions: readonly PrecisionSupport[];
+  /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
+  readonly trains: boolean;
   compile(request: CompileRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   close(): void;

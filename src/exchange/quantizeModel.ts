@@ -8,8 +8,8 @@ import { selectEngine } from "../engine/select/selectEngine.ts";
 import { IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
-import { type OpenOptions, withoutDropout } from "../model/openModel.ts";
-import { type Network, operations } from "../network/network.ts";
+import type { OpenOptions } from "../model/openModel.ts";
+import { deterministic, type Network, operations } from "../network/network.ts";
 import type { SplitName } from "../settings/splitNames.ts";
 import { sizeOf } from "../shape.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
@@ -58,7 +58,7 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const load = (split: SplitName, limit: number) =>
     loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
@@ -164,7 +164,7 @@ export async function openInt8Network(
     for (const program of programs) program.close();
   };
   try {
-    const ops = operations(withoutDropout(network));
+    const ops = operations(deterministic(network));
     for (const [i, place] of places.entries()) {
       const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
       const inputShape = piece[0]?.inputShape ?? network.input;
@@ -175,13 +175,13 @@ export async function openInt8Network(
     close();
     throw error;
   }
-  const { input } = programs[0] as Program;
+  const first = programs[0] as Program;
   const ranges = new Map<string, Range>();
   let isWatched = true;
   let quantization: Quantization | undefined;
   return {
     batchSize,
-    input,
+    nextInput: () => first.nextInput(),
     takeRanges() {
       isWatched = false;
       return ranges;

@@ -8,9 +8,8 @@ import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
-import { withoutDropout } from "../model/openModel.ts";
 import { weightSink } from "../model/tensorStores.ts";
-import { classesOf, type Network, operations } from "../network/network.ts";
+import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import { fillGaussian, randomStream } from "../random.ts";
 import { equalShapes, sizeOf } from "../shape.ts";
 
@@ -53,7 +52,7 @@ export async function verifyModel(path: string, file: string, options: VerifyOpt
   const format = findFormat("read", file, options.format);
   const run = await resolveModelFile(path);
   const { network } = await loadModel(run);
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
   try {
@@ -82,7 +81,7 @@ function describe(network: Network): string {
 }
 
 async function compile(engine: Engine, network: Network, programs: Program[]): Promise<Program> {
-  const ops = operations(withoutDropout(network));
+  const ops = operations(deterministic(network));
   const request = { ops, inputShape: network.input, batchSize: BATCH, precision: "f32", exact: true } as const;
   const program = await engine.compile(request);
   programs.push(program);

@@ -11,7 +11,7 @@ import {
   roundingFor,
 } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
-import type { EightBits, Layer } from "../layers/layer.ts";
+import type { Int8Effect, Layer } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
 import type { Shape } from "../shape.ts";
 
@@ -34,13 +34,13 @@ export interface Calibration {
 /** The name that images have among outputs of layers, none of which is empty. */
 export const IMAGES = "";
 
-/** How each layer is computed. */
-export function int8Layers(network: Network): readonly EightBits[] {
-  return place(network).map(({ layer, inputShape }) => inEightBits(layer, inputShape));
+/** Effect of each layer on 8-bit activations. */
+export function int8Layers(network: Network): readonly Int8Effect[] {
+  return place(network).map(({ layer, inputShape }) => inInt8(layer, inputShape));
 }
 
-function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): EightBits {
-  return layerKinds[layer.kind].inEightBits(layer, inputShape);
+function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effect {
+  return layerKinds[layer.kind].inInt8(layer, inputShape);
 }
 
 /**
@@ -50,11 +50,11 @@ function inEightBits<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Eigh
  * Throws ConfigError if no layer computes anything.
  */
 export function roundedPlaces(network: Network): readonly number[] {
-  const kinds = int8Layers(network);
-  const last = kinds.findLastIndex((kind) => kind !== "kept");
+  const effects = int8Layers(network);
+  const last = effects.findLastIndex((effect) => effect !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
-  const computed = Array.from({ length: last }, (_, i) => i).filter((i) => kinds[i] !== "kept");
-  return [-1, ...computed.filter((i) => kinds[i + 1] !== "clamped")];
+  const computed = Array.from({ length: last }, (_, i) => i).filter((i) => effects[i] !== "kept");
+  return [-1, ...computed.filter((i) => effects[i + 1] !== "clamped")];
 }
 
 /**

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
-import { computedInEightBits, type LayerKind, reachesWindow, windowFormulas } from "./layer.ts";
+import { computedInInt8, type LayerKind, neverRandom, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";
 import { windowAttributes } from "./onnxGraph.ts";
 
 /**
@@ -22,6 +22,7 @@ export const conv2dKind: LayerKind<"conv2d"> = {
     padding: z.int().nonnegative().default(0),
     groups: z.int().positive().default(1),
   }),
+  order: "other",
   outputShape(name, options, input) {
     featureMap(name, input);
     return [options.outChannels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
@@ -49,8 +50,10 @@ export const conv2dKind: LayerKind<"conv2d"> = {
     sizeFormulas: windowFormulas(input, options),
   }),
   reach: reachesWindow,
-  keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
-  inEightBits: computedInEightBits,
+  keeps: { reads: "input", noteBytes: 0, memory: "new" },
+  randomness: neverRandom,
+  deterministic: sameOptions,
+  inInt8: computedInInt8,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
   onnx({ options, parameters }, input, graph) {
     const { kernelSize, stride, padding, groups } = options;

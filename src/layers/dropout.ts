@@ -1,13 +1,6 @@
 /** Inverted dropout, at evaluation too if asked for. */
 import { z } from "zod";
-import {
-  keptInEightBits,
-  type LayerKind,
-  noParameters,
-  outputsFollowInput,
-  reachesSamePlace,
-  sameShape,
-} from "./layer.ts";
+import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
  * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
@@ -21,13 +14,16 @@ export const dropoutKind: LayerKind<"dropout"> = {
     probability: z.number().min(0).lt(1).default(0.5),
     activeAtEvaluation: z.boolean().default(false),
   }),
+  order: "other",
   outputShape: sameShape,
   parameters: noParameters,
   describe: ({ probability }) => ({ label: "dropout", kernel: `drops ${probability}`, sizeFormulas: [] }),
   reach: reachesSamePlace,
   // The mask.
-  keeps: { reads: "neither", noteBytes: 4, inPlace: false, order: "other" },
-  inEightBits: keptInEightBits,
+  keeps: { reads: "neither", noteBytes: 4, memory: "inPlace" },
+  randomness: ({ activeAtEvaluation }) => (activeAtEvaluation ? "always" : "training"),
+  deterministic: ({ probability }) => ({ probability, activeAtEvaluation: false }),
+  inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   onnx: (_op, input) => input,
 };

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import type { OpKind } from "../engine/engine.ts";
+import type { Operation } from "../engine/reference/operation.ts";
 import { ShapeError } from "../errors.ts";
 import type { Shape } from "../shape.ts";
 import {
@@ -14,8 +16,23 @@ import {
   maxPool2d,
   relu,
 } from "./kinds.ts";
+import type { LayerKind } from "./layer.ts";
+
+/** The members that may be left out of a type. */
+type OptionalMembers<T> = { [M in keyof T]-?: object extends Pick<T, M> ? M : never }[keyof T];
+/** Does not compile once a member of `LayerKind`, or of a kind in the reference engine, is optional. */
+const required: readonly [OptionalMembers<LayerKind<OpKind>>, OptionalMembers<Operation<OpKind>>] extends readonly [
+  never,
+  never,
+]
+  ? true
+  : false = true;
 
 describe("layerKinds", () => {
+  it("state every member: leaving one out does not compile", () => {
+    assert.ok(required);
+  });
+
   it("are listed under their own names, and docs/layers.md says what each does", () => {
     const docs = readFileSync(new URL("../../docs/layers.md", import.meta.url), "utf8");
     for (const [name, { kind }] of Object.entries(layerKinds)) {

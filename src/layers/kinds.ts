@@ -1,18 +1,13 @@
 /** The list of kinds of layers, with a constructor for each. */
 import type { z } from "zod";
 import type { OpKind, OpOptions } from "../engine/engine.ts";
-import { adaptiveAveragePool2dKind } from "./adaptiveAveragePool2d.ts";
-import { averagePool2dKind } from "./averagePool2d.ts";
+import { reluKind, sigmoidKind, tanhKind } from "./activations.ts";
 import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
-import { flattenKind } from "./flatten.ts";
 import type { Layer, LayerKind } from "./layer.ts";
-import { linearKind } from "./linear.ts";
+import { flattenKind, linearKind } from "./linear.ts";
 import { localResponseNormKind } from "./localResponseNorm.ts";
-import { maxPool2dKind } from "./maxPool2d.ts";
-import { reluKind } from "./relu.ts";
-import { sigmoidKind } from "./sigmoid.ts";
-import { tanhKind } from "./tanh.ts";
+import { adaptiveAveragePool2dKind, averagePool2dKind, maxPool2dKind } from "./pools.ts";
 
 /** The one list of layer kinds. */
 export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {

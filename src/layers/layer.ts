@@ -1,6 +1,7 @@
 /** Members that every kind of layer declares. */
 import type { z } from "zod";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
+import type { Order } from "../hoistMaxPool.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
@@ -10,16 +11,16 @@ export interface ParameterDeclaration {
   readonly name: string;
   /** OIHW for a convolution's weight, [O, I] for a linear layer's, [O] for a bias. */
   readonly shape: Shape;
-  /** Inputs that one output sees, and outputs that one input reaches: what initialisers scale by. */
+  /** Inputs that one output sees, and outputs that one input reaches; initialisers scale by them. */
   readonly fanIn: number;
   readonly fanOut: number;
 }
 
-/** A layer in the terms of a table: what it applies, how it moves, and how its output's size comes about. */
+/** A layer in the terms of a table: kernel, stride, padding, and the formula of its output size. */
 export interface LayerDescription {
-  /** What the field calls it, short. */
+  /** The field's name for it, short. */
   readonly label: string;
-  /** What is applied, such as `96 of 11×11×3`; empty if there is nothing to say. */
+  /** The kernel, such as `96 of 11×11×3`; empty if there is nothing to say. */
   readonly kernel: string;
   readonly stride?: number;
   readonly padding?: number;
@@ -28,39 +29,41 @@ export interface LayerDescription {
   readonly sizeFormulas: readonly string[];
 }
 
-/** What one output sees of its input: a window down and one across, or all of it. */
+/** The part of the input that one output sees: a window down and one across, or all of it. */
 export type Reach = readonly [vertical: Window, horizontal: Window] | "all";
 
-/** What training keeps of a layer from its forward to its backward pass. */
+/** Memory that training needs for a layer between its forward and its backward pass. */
 export interface KeptForBackward {
-  /** What the backward pass reads again. */
+  /** The tensor that the backward pass reads again. */
   readonly reads: "input" | "output" | "neither";
-  /** Bytes noted for each output besides, such as where a maximum was. */
+  /** Bytes noted for each output besides, such as the position of a maximum. */
   readonly noteBytes: number;
-  /** Whether output and input, and their gradients, may be the same memory. */
-  readonly inPlace: boolean;
   /**
-   * An `increasing` function before one that takes the `largest` value gives the same after it, on fewer numbers, and then nothing is kept of the
-   * many.
+   * Least memory of the output. `new`: its own. `inPlace`: the input's, overwritten, unless the layer before reads that again. `view`: the input's,
+   * unchanged. The gradients share memory in the last two.
    */
-  readonly order: "increasing" | "largest" | "other";
+  readonly memory: "new" | "inPlace" | "view";
 }
 
-/**
- * What a layer is where weights and activations have 8 bits. `kept`: outputs are among its inputs, and stay 8 bits as they are. `clamped`: inputs
- * below 0 become 0, as rounding to numbers of a range from 0 does, so that it is done after this layer and not before. `computed`: anything else;
- * outputs are rounded anew.
- */
-export type EightBits = "kept" | "clamped" | "computed";
+/** When a layer's output depends on random numbers. */
+export type Randomness = "never" | "training" | "always";
 
 /**
- * What a kind of layer is. One file a kind states all of it, and everything else (parameter counts, neurons, MACs, memory,
- * the operation an engine runs) is derived.
+ * A layer's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
+ * from 0 does, so values are rounded after this layer and not before it. `computed`: computes new values, which are rounded again.
+ */
+export type Int8Effect = "kept" | "clamped" | "computed";
+
+/**
+ * Everything about a kind of layer, in one place. The rest (parameter counts, neurons, MACs, memory, the operation an engine runs and how it may
+ * rewrite it) is derived. No member is optional, so that leaving one out does not compile.
  */
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;
   /** Strict: an unknown option is an error. Options left out take their defaults. */
   readonly options: z.ZodType<OpOptions[K]>;
+  /** Effect on the order of its inputs: engines rewrite chains by it. */
+  readonly order: Order;
   /** Shape of one image's output. Throws ShapeError naming the layer if the input does not fit. */
   outputShape(name: string, options: OpOptions[K], input: Shape): Shape;
   /** In the order of the state dictionary: weight, then bias. Throws ShapeError naming the layer. */
@@ -70,11 +73,14 @@ export interface LayerKind<K extends OpKind> {
   /** Receptive fields follow from it. */
   reach(options: OpOptions[K], input: Shape): Reach;
   readonly keeps: KeptForBackward;
-  inEightBits(options: OpOptions[K], input: Shape): EightBits;
+  randomness(options: OpOptions[K]): Randomness;
+  /** The same options without random numbers at evaluation. */
+  deterministic(options: OpOptions[K]): OpOptions[K];
+  inInt8(options: OpOptions[K], input: Shape): Int8Effect;
   /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
-   * Writes what the layer does at evaluation, dropout off, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
+   * Writes the layer as at evaluation, without random numbers, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
    * values by their full names.
    */
   onnx(op: Op<K>, input: string, graph: OnnxGraph): string;
@@ -112,9 +118,6 @@ export function reachesWindow({ kernelSize, stride, padding }: Window): Reach {
   return [window, window];
 }
 
-/** For activations, whose derivative follows from the output. */
-export const keepsOutput: KeptForBackward = { reads: "output", noteBytes: 0, inPlace: true, order: "increasing" };
-
 /** The feature-map formula of `outputExtent`, filled in: `(227 − 11 + 2×0) ÷ 4 + 1 = 55`, in ⌊ ⌋ where the division has a rest. */
 export function windowFormulas([, height, width]: Shape, window: Window): readonly string[] {
   const extents = height === width ? [width ?? 0] : [height ?? 0, width ?? 0];
@@ -127,13 +130,23 @@ export function windowFormulas([, height, width]: Shape, window: Window): readon
   });
 }
 
-/** For kinds whose outputs are numbers of their own. */
-export function computedInEightBits(): EightBits {
+/** For kinds without random numbers. */
+export function neverRandom(): Randomness {
+  return "never";
+}
+
+/** For kinds without random numbers: `deterministic`. */
+export function sameOptions<O>(options: O): O {
+  return options;
+}
+
+/** For kinds that compute new values. */
+export function computedInInt8(): Int8Effect {
   return "computed";
 }
 
-/** For kinds that pass numbers on. */
-export function keptInEightBits(): EightBits {
+/** For kinds that pass values through. */
+export function keptInInt8(): Int8Effect {
   return "kept";
 }
 

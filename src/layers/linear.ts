@@ -1,7 +1,17 @@
-/** Fully connected layer. */
+/** Fully connected layer, and the flattening before it. */
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
-import { computedInEightBits, type LayerKind } from "./layer.ts";
+import { sizeOf } from "../shape.ts";
+import {
+  computedInInt8,
+  keptInInt8,
+  type LayerKind,
+  neverRandom,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameOptions,
+} from "./layer.ts";
 
 /**
  * output[o] = bias[o] + Σ weight[o, i] · input[i].
@@ -12,6 +22,7 @@ import { computedInEightBits, type LayerKind } from "./layer.ts";
 export const linearKind: LayerKind<"linear"> = {
   kind: "linear",
   options: z.strictObject({ outFeatures: z.int().positive() }),
+  order: "other",
   outputShape: (_name, { outFeatures }) => [outFeatures],
   parameters(name, { outFeatures }, input) {
     const [inFeatures] = input;
@@ -30,9 +41,36 @@ export const linearKind: LayerKind<"linear"> = {
     sizeFormulas: [`${outFeatures}, as chosen`],
   }),
   reach: () => "all",
-  keeps: { reads: "input", noteBytes: 0, inPlace: false, order: "other" },
-  inEightBits: computedInEightBits,
+  keeps: { reads: "input", noteBytes: 0, memory: "new" },
+  randomness: neverRandom,
+  deterministic: sameOptions,
+  inInt8: computedInInt8,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
   onnx: ({ parameters }, input, graph) =>
     graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),
+};
+
+/**
+ * Maps in a row: element [c, y, x] becomes element c·H·W + y·W + x.
+ *
+ * Shapes: [N, C, H, W] → [N, C·H·W].
+ */
+export const flattenKind: LayerKind<"flatten"> = {
+  kind: "flatten",
+  options: z.strictObject({}),
+  order: "other",
+  outputShape: (_name, _options, input) => [sizeOf(input)],
+  parameters: noParameters,
+  describe: (_options, input) => ({
+    label: "flatten",
+    kernel: "",
+    sizeFormulas: [`${input.join(" × ")} = ${sizeOf(input)}`],
+  }),
+  reach: reachesSamePlace,
+  keeps: { reads: "neither", noteBytes: 0, memory: "view" },
+  randomness: neverRandom,
+  deterministic: sameOptions,
+  inInt8: keptInInt8,
+  withOutputs: outputsFollowInput,
+  onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

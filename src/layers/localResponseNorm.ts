@@ -2,7 +2,15 @@
 import { z } from "zod";
 import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
-import { computedInEightBits, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace } from "./layer.ts";
+import {
+  computedInInt8,
+  type LayerKind,
+  neverRandom,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameOptions,
+} from "./layer.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
 /**
@@ -24,13 +32,16 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
     beta: z.number().positive().default(0.75),
     k: z.number().positive().default(2),
   }),
+  order: "other",
   outputShape: (name, _options, input) => featureMap(name, input),
   parameters: noParameters,
   describe: ({ size }) => ({ label: "LRN", kernel: `over ${size} channels`, sizeFormulas: [] }),
   reach: reachesSamePlace,
   // The sum of squares and its power.
-  keeps: { reads: "input", noteBytes: 8, inPlace: false, order: "other" },
-  inEightBits: computedInEightBits,
+  keeps: { reads: "input", noteBytes: 8, memory: "new" },
+  randomness: neverRandom,
+  deterministic: sameOptions,
+  inInt8: computedInInt8,
   withOutputs: outputsFollowInput,
   onnx(op, input, graph) {
     const { size, alpha, beta, k } = op.options;

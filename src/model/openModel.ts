@@ -7,7 +7,7 @@ import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UnimplementedError } from "../errors.ts";
-import { type Network, operations, place } from "../network/network.ts";
+import { isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { weightSink } from "./tensorStores.ts";
 
@@ -30,7 +30,7 @@ export interface OpenModel {
   readonly engine: string;
   readonly threads: number;
   readonly program: Program;
-  /** Whether an answer is a draw, since dropout stays active. */
+  /** True if predictions depend on random numbers. */
   readonly isRandom: boolean;
   close(): void;
 }
@@ -43,21 +43,8 @@ export interface OpenModel {
 export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
   const { file, model, engine, programs, close } = await openPieces(path, ({ layers }) => [layers.length - 1], options);
   const { description, threads } = engine;
-  const isRandom = drawsAnswers(model.network);
+  const isRandom = isStochastic(model.network);
   return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
-}
-
-/** Whether an answer is a draw, since dropout stays active at evaluation. */
-export function drawsAnswers({ layers }: Pick<Network, "layers">): boolean {
-  return layers.some((layer) => layer.kind === "dropout" && layer.activeAtEvaluation);
-}
-
-/** The same network with dropout off at evaluation, where it would stay active too: a file of another program has it off. */
-export function withoutDropout(network: Network): Network {
-  const layers = network.layers.map((layer) =>
-    "activeAtEvaluation" in layer ? { ...layer, activeAtEvaluation: false } : layer,
-  );
-  return { ...network, layers };
 }
 
 /** A trained network as programs that are run one after the other. */
@@ -78,7 +65,7 @@ export async function openPieces(
   const model = await loadModel(file);
   const { network, precision, exact } = model;
   const ends = endsOf(network);
-  const { engine, warning } = selectEngine(options.engine ?? "auto", options.threads);
+  const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
   const close = () => {

@@ -11,12 +11,12 @@ import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.ts";
 import { DataError } from "../errors.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
-import type { PlacedLayer } from "../network/network.ts";
+import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassScore, type PredictOptions, predictRows } from "./classifier.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
-import { drawsAnswers, type OpenOptions, openModel } from "./openModel.ts";
+import { type OpenOptions, openModel } from "./openModel.ts";
 
 /** How files are classified. */
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {
@@ -70,7 +70,7 @@ export async function* predictFiles(
 ): AsyncGenerator<readonly FilePrediction[]> {
   const model = await loadModel(await resolveModelFile(path));
   // Answers that are draws follow from the image alone, see `predictRows`.
-  const batchSize = drawsAnswers(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
+  const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openModel(path, { ...options, batchSize });
   try {
     for await (const { pictures, count } of preparedBatches(model, opened.program.input, files, options)) {

@@ -4,9 +4,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
-import { alexnetHalf } from "./alexnetHalf.ts";
 import { alexnetOwt, alexnetSmall } from "./alexnetOwt.ts";
-import { bvlcAlexnet, caffenet } from "./caffe.ts";
 import type { Network } from "./network.ts";
 
 const alexnet: Network = {
@@ -112,6 +110,105 @@ const alexnetRgb: Network = {
   ],
 };
 
+/** One tower of the paper's network. */
+const alexnetHalf: Network = {
+  name: "alexnet-half",
+  source: "Krizhevsky, Sutskever, Hinton 2012, one of its two GPUs alone, as used on small sets of flower photos",
+  deviations: [
+    "one tower: half of the filters everywhere, 2048 units in the hidden linear layers",
+    "conv3 sees only its own 128 maps, where the paper's sees the other GPU's too",
+    "input 224×224 with padding 2 in conv1; no local response normalisation",
+    "dropout before each hidden linear layer, where the paper has it after",
+  ],
+  input: [3, 224, 224],
+  layers: [
+    conv2d("conv1", { outChannels: 48, kernelSize: 11, stride: 4, padding: 2 }),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+    conv2d("conv2", { outChannels: 128, kernelSize: 5, padding: 2 }),
+    relu("relu2"),
+    maxPool2d("pool2", { kernelSize: 3, stride: 2 }),
+    conv2d("conv3", { outChannels: 192, kernelSize: 3, padding: 1 }),
+    relu("relu3"),
+    conv2d("conv4", { outChannels: 192, kernelSize: 3, padding: 1 }),
+    relu("relu4"),
+    conv2d("conv5", { outChannels: 128, kernelSize: 3, padding: 1 }),
+    relu("relu5"),
+    maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
+    flatten("flatten"),
+    dropout("drop6", { probability: 0.5 }),
+    linear("fc6", { outFeatures: 2048 }),
+    relu("relu6"),
+    dropout("drop7", { probability: 0.5 }),
+    linear("fc7", { outFeatures: 2048 }),
+    relu("relu7"),
+    linear("fc8", { outFeatures: 1000 }),
+  ],
+};
+
+/** The two networks of Caffe's model zoo, published with trained weights. Its constant k is 1, where the paper's is 2. */
+const caffeNorm = { size: 5, alpha: 1e-4, beta: 0.75, k: 1 } as const;
+const caffePool = { kernelSize: 3, stride: 2 } as const;
+
+const [caffeConv1, caffeConv2] = [
+  [conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 }), relu("relu1")],
+  [conv2d("conv2", { outChannels: 256, kernelSize: 5, padding: 2, groups: 2 }), relu("relu2")],
+] as const;
+
+/** From the third convolution to the 1000 classes: the same in both. */
+const caffeRest: Network["layers"] = [
+  conv2d("conv3", { outChannels: 384, kernelSize: 3, padding: 1 }),
+  relu("relu3"),
+  conv2d("conv4", { outChannels: 384, kernelSize: 3, padding: 1, groups: 2 }),
+  relu("relu4"),
+  conv2d("conv5", { outChannels: 256, kernelSize: 3, padding: 1, groups: 2 }),
+  relu("relu5"),
+  maxPool2d("pool5", caffePool),
+  flatten("flatten"),
+  linear("fc6", { outFeatures: 4096 }),
+  relu("relu6"),
+  dropout("drop6", { probability: 0.5 }),
+  linear("fc7", { outFeatures: 4096 }),
+  relu("relu7"),
+  dropout("drop7", { probability: 0.5 }),
+  linear("fc8", { outFeatures: 1000 }),
+];
+
+const bvlcAlexnet: Network = {
+  name: "bvlc-alexnet",
+  source: "BVLC Caffe, models/bvlc_alexnet, after Krizhevsky, Sutskever, Hinton 2012",
+  deviations: ["k = 1 in local response normalisation, where the paper has 2"],
+  input: [3, 227, 227],
+  layers: [
+    ...caffeConv1,
+    localResponseNorm("norm1", caffeNorm),
+    maxPool2d("pool1", caffePool),
+    ...caffeConv2,
+    localResponseNorm("norm2", caffeNorm),
+    maxPool2d("pool2", caffePool),
+    ...caffeRest,
+  ],
+};
+
+const caffenet: Network = {
+  name: "caffenet",
+  source: "BVLC Caffe, models/bvlc_reference_caffenet, after Krizhevsky, Sutskever, Hinton 2012",
+  deviations: [
+    "k = 1 in local response normalisation, where the paper has 2",
+    "pooling before local response normalisation, where the paper has it after",
+  ],
+  input: [3, 227, 227],
+  layers: [
+    ...caffeConv1,
+    maxPool2d("pool1", caffePool),
+    localResponseNorm("norm1", caffeNorm),
+    ...caffeConv2,
+    maxPool2d("pool2", caffePool),
+    localResponseNorm("norm2", caffeNorm),
+    ...caffeRest,
+  ],
+};
+
 /** Every named network, for `--network` and `summary`. */
 export const networks: readonly Network[] = [
   alexnet,
@@ -124,12 +221,10 @@ export const networks: readonly Network[] = [
   caffenet,
 ];
 
-/** Throws ConfigError listing the names if there is none of this name. */
+/** The network of this name. Throws ConfigError listing the names if it is unknown. */
 export function findNetwork(name: string): Network {
   const found = networks.find((network) => network.name === name);
   if (found) return found;
   const names = networks.map((network) => network.name).join(", ");
-  throw new ConfigError(
-    `network "${name}": there is none of this name; the networks are ${names}, or give a FILE.json`,
-  );
+  throw new ConfigError(`network "${name}": unknown; expected one of ${names}, or a FILE.json`);
 }

@@ -27,7 +27,7 @@ export const initializerSchema = z.strictObject({
 
 export type Initializer = z.infer<typeof initializerSchema>;
 
-type WeightKind = Initializer["weight"]["kind"];
+type Weight = Initializer["weight"];
 type Draw = (values: Float32Array, stream: ReturnType<typeof randomStream>, fanIn: number, fanOut: number) => void;
 
 function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
@@ -39,14 +39,20 @@ function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
 
 const pytorch = uniform((fanIn) => 1 / Math.sqrt(fanIn));
 
-function drawFor(weight: Initializer["weight"]): Draw {
-  const draws: { readonly [K in WeightKind]: Draw } = {
-    gaussian: (values, stream) => fillGaussian(stream, 0, values, weight.kind === "gaussian" ? weight.deviation : 0),
-    xavierUniform: uniform((fanIn, fanOut) => Math.sqrt(6 / (fanIn + fanOut))),
-    heNormal: (values, stream, fanIn) => fillGaussian(stream, 0, values, Math.sqrt(2 / fanIn)),
-    pytorch,
-  };
-  return draws[weight.kind];
+/** The distribution of each kind of initial weights. */
+const draws: { readonly [K in Weight["kind"]]: (weight: Extract<Weight, { readonly kind: K }>) => Draw } = {
+  gaussian:
+    ({ deviation }) =>
+    (values, stream) =>
+      fillGaussian(stream, 0, values, deviation),
+  xavierUniform: () => uniform((fanIn, fanOut) => Math.sqrt(6 / (fanIn + fanOut))),
+  heNormal: () => (values, stream, fanIn) => fillGaussian(stream, 0, values, Math.sqrt(2 / fanIn)),
+  pytorch: () => pytorch,
+};
+
+function drawFor<W extends Weight>(weight: W): Draw {
+  const draw = draws[weight.kind] as unknown as (weight: W) => Draw;
+  return draw(weight);
 }
 
 /**

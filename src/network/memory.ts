@@ -1,6 +1,5 @@
 /** The memory that training needs, from what each kind of layer keeps for its backward pass. */
-import { layerKinds } from "../layers/kinds.ts";
-import type { KeptForBackward } from "../layers/layer.ts";
+import { hoistMaxPool } from "../hoistMaxPool.ts";
 import { sizeOf } from "../shape.ts";
 import type { PlacedLayer } from "./network.ts";
 
@@ -10,8 +9,8 @@ export interface TrainingMemory {
   readonly gradients: number;
   readonly velocities: number;
   /**
-   * The most that activations, their gradients and what backward passes look up take at a time, where memory is used again as soon as nothing in
-   * it is needed. What an engine takes to compute with comes on top.
+   * Peak of activations, their gradients and whatever backward passes read again, with memory reused as soon as nothing in it is needed. The scratch
+   * space of an engine comes on top.
    */
   readonly activations: number;
   readonly total: number;
@@ -24,63 +23,44 @@ export function activationBytes(shape: readonly number[], count: number): number
   return bytesPerNumber * sizeOf(shape) * count;
 }
 
-/** What training takes at a batch size. */
+/** Training memory at a batch size. */
 export function trainingMemory(placed: readonly PlacedLayer[], batchSize: number): TrainingMemory {
   const parameters = placed.reduce(
     (sum, layer) => sum + layer.parameters.reduce((bytes, { shape }) => bytes + activationBytes(shape, 1), 0),
     0,
   );
-  const activations = mostAtOnce(placed, batchSize);
+  const activations = peak(hoistMaxPool(placed), batchSize);
   const learned = { parameters, gradients: parameters, velocities: parameters };
   return { ...learned, activations, total: 3 * parameters + activations };
 }
 
-/** A layer's part in the walk: numbers of the pieces of memory that hold its input and output, and what it notes. */
-interface Stage {
-  readonly keeps: KeptForBackward;
-  readonly input: number;
-  readonly output: number;
-  readonly noteBytes: number;
-}
-
-/** Max pooling before the activation that precedes it, as in `KeptForBackward.order`. */
-function largestFirst(placed: readonly PlacedLayer[]): readonly PlacedLayer[] {
-  const ordered = [...placed];
-  for (let i = 0; i + 1 < ordered.length; i++) {
-    const [before, after] = [ordered[i] as PlacedLayer, ordered[i + 1] as PlacedLayer];
-    if (orderOf(before) !== "increasing" || orderOf(after) !== "largest") continue;
-    ordered[i] = after;
-    ordered[i + 1] = { ...before, inputShape: after.outputShape, outputShape: after.outputShape };
-  }
-  return ordered;
-}
-
-function orderOf({ layer }: PlacedLayer): KeptForBackward["order"] {
-  return layerKinds[layer.kind].keeps.order;
-}
-
-function mostAtOnce(asWritten: readonly PlacedLayer[], batchSize: number): number {
-  const placed = largestFirst(asWritten);
-  const pieces = [activationBytes(placed[0]?.inputShape ?? [], batchSize)];
-  const stages = placed.map(({ layer, outputShape }): Stage => {
-    const { keeps } = layerKinds[layer.kind];
-    const input = pieces.length - 1;
-    if (!keeps.inPlace) pieces.push(activationBytes(outputShape, batchSize));
-    return { keeps, input, output: pieces.length - 1, noteBytes: keeps.noteBytes * sizeOf(outputShape) * batchSize };
-  });
-  const bytes = (numbers: Iterable<number>) => [...numbers].reduce((sum, i) => sum + (pieces[i] ?? 0), 0);
-  const lowest = placed.findIndex(({ parameters }) => parameters.length > 0);
-  // The batch stays, since it is written before the first step.
+/**
+ * Walks up the chain once. At each layer it takes the bytes of the forward pass there, and of the backward pass there: everything above is needed no
+ * more by then.
+ */
+function peak(chain: readonly PlacedLayer[], batchSize: number): number {
+  /** Bytes of the pieces of memory: the batch, then the outputs that are not in the memory of their input. */
+  const pieces = [activationBytes(chain[0]?.inputShape ?? [], batchSize)];
+  const bytesOf = (indices: Iterable<number>) => [...indices].reduce((sum, i) => sum + (pieces[i] as number), 0);
+  // The batch is written before the first step, and stays.
   const kept = new Set([0]);
-  let notes = 0;
-  let most = 0;
-  stages.forEach(({ keeps, input, output, noteBytes }, i) => {
-    if (keeps.reads === "input") kept.add(input);
-    if (keeps.reads === "output") kept.add(output);
-    notes += noteBytes;
-    const gradients = new Set(i > lowest ? [input, output] : [output]);
-    // Forward at this layer, then backward: what is above it is needed no more.
-    most = Math.max(most, notes + bytes(new Set([...kept, input, output])), notes + bytes(kept) + bytes(gradients));
+  const lowest = chain.findIndex(({ parameters }) => parameters.length > 0);
+  let [input, notes, most] = [0, 0, 0];
+  chain.forEach(({ keeps, inputShape, outputShape }, i) => {
+    const { reads, memory, noteBytes } = keeps;
+    const outputBytes = activationBytes(outputShape, batchSize);
+    const isSame = memory === "view" || (memory === "inPlace" && !kept.has(input));
+    const output = isSame ? input : pieces.push(outputBytes) - 1;
+    const ownNotes = noteBytes * sizeOf(outputShape) * batchSize;
+    most = Math.max(most, notes + ownNotes + bytesOf(new Set([...kept, input, output])));
+    // The backward pass ends at the lowest layer that learns.
+    if (lowest >= 0 && i >= lowest) {
+      notes += ownNotes;
+      if (reads !== "neither") kept.add(reads === "input" ? input : output);
+      const gradients = outputBytes + (i > lowest && memory === "new" ? activationBytes(inputShape, batchSize) : 0);
+      most = Math.max(most, notes + bytesOf(kept) + gradients);
+    }
+    input = output;
   });
   return most;
 }

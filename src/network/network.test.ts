@@ -112,6 +112,7 @@ describe("operations", () => {
       kind: "conv2d",
       name: "conv",
       options: { outChannels: 4, kernelSize: 3, stride: 1, padding: 0, groups: 1 },
+      order: "other",
       inputShape: [1, 8, 8],
       outputShape: [4, 6, 6],
       parameters: [

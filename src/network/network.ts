@@ -2,16 +2,17 @@
 import { z } from "zod";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
+import type { Order } from "../hoistMaxPool.ts";
 import { layerKinds } from "../layers/kinds.ts";
-import type { AnyLayer, Layer, ParameterDeclaration } from "../layers/layer.ts";
+import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import type { Shape } from "../shape.ts";
 
 /** A network as data: the same JSON is its source, travels in checkpoints and can be written by hand. */
 export interface Network {
   readonly name: string;
-  /** Where it was published. */
+  /** Publication. */
   readonly source: string;
-  /** In what it differs from that source; empty if in nothing. */
+  /** Differences from that source; empty if there are none. */
   readonly deviations: readonly string[];
   /** Shape of one image, [channels, height, width]. */
   readonly input: readonly [channels: number, height: number, width: number];
@@ -19,9 +20,12 @@ export interface Network {
   readonly layers: readonly AnyLayer[];
 }
 
-/** A layer with everything that follows from its place in a network. Shapes are of one image. */
+/** A layer with everything that follows from its kind, its options and its place in a network. Shapes are of one image. */
 export interface PlacedLayer {
   readonly layer: AnyLayer;
+  readonly order: Order;
+  readonly keeps: KeptForBackward;
+  readonly randomness: Randomness;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly parameters: readonly ParameterDeclaration[];
@@ -91,19 +95,36 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
   const kind = layerKinds[layer.kind];
   return {
     layer: anyLayer(layer),
+    order: kind.order,
+    keeps: kind.keeps,
+    randomness: kind.randomness(layer),
     inputShape,
     outputShape: kind.outputShape(layer.name, layer, inputShape),
     parameters: kind.parameters(layer.name, layer, inputShape),
   };
 }
 
-/** The chain of operations that an engine compiles. */
+/** The network as the chain of operations that an engine compiles. */
 export function operations(network: Network): readonly AnyOp[] {
-  return place(network).map(({ layer, inputShape, outputShape, parameters }) => {
+  return place(network).map(({ layer, order, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
     const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
-    return { kind, name, options, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
+    return { kind, name, options, order, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
+}
+
+/** True if outputs at evaluation depend on random numbers. */
+export function isStochastic(network: Network): boolean {
+  return place(network).some(({ randomness }) => randomness === "always");
+}
+
+/** The same network without random numbers at evaluation. */
+export function deterministic(network: Network): Network {
+  return { ...network, layers: network.layers.map(deterministicLayer) };
+}
+
+function deterministicLayer<K extends OpKind>(layer: Layer<K>): AnyLayer {
+  return anyLayer({ ...layer, ...layerKinds[layer.kind].deterministic(layer) });
 }
 
 /** The same network for images of another size or number of channels. Throws ShapeError naming a layer that no longer fits. */

@@ -1,11 +1,17 @@
 /** Every number about a network. */
 import { layerKinds } from "../layers/kinds.ts";
-import type { AnyLayer, Layer, LayerDescription } from "../layers/layer.ts";
+import type { AnyLayer, Layer, LayerDescription, Reach } from "../layers/layer.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { activationBytes, type TrainingMemory, trainingMemory } from "./memory.ts";
 import { type Network, type PlacedLayer, place } from "./network.ts";
 import { compareWithPaper, type PaperFigure } from "./paper.ts";
-import { type ReceptiveField, receptiveFields } from "./receptiveField.ts";
+
+/** The part of the network's input that one output of a layer sees, in pixels. It includes padding, so it may be larger than the input. */
+export interface ReceptiveField {
+  readonly size: readonly [height: number, width: number];
+  /** Distance between the fields of neighbouring outputs; null if every output sees all of the input. */
+  readonly stride: readonly [vertical: number, horizontal: number] | null;
+}
 
 /** The numbers of one layer, for one image where nothing else is said. */
 export interface LayerSummary extends LayerDescription {
@@ -25,7 +31,7 @@ export interface LayerSummary extends LayerDescription {
   /** Fractions of the network's. */
   readonly parameterShare: number;
   readonly macShare: number;
-  /** Of the output for a batch, in 32-bit floats; its gradient takes as many. */
+  /** Bytes of the output for a batch, in 32-bit floats; its gradient takes as many. */
   readonly activationBytes: number;
   readonly gradientBytes: number;
   readonly receptiveField: ReceptiveField;
@@ -37,7 +43,7 @@ export interface NetworkSummary {
   readonly source: string;
   readonly deviations: readonly string[];
   readonly input: Network["input"];
-  /** What bytes are counted for. */
+  /** Images that bytes are counted for. */
   readonly batchSize: number;
   readonly layers: readonly LayerSummary[];
   /** FLOPs are 2 × MACs. */
@@ -48,7 +54,7 @@ export interface NetworkSummary {
     readonly flops: number;
   };
   readonly trainingMemory: TrainingMemory;
-  /** What the paper prints of this network beside what it is here; empty for other networks. */
+  /** Figures that the paper prints, beside those of this network; empty for other networks. */
   readonly againstPaper: readonly PaperFigure[];
 }
 
@@ -104,5 +110,31 @@ function counts({ outputShape, parameters }: PlacedLayer): Counts {
     parameters: parameters.reduce((sum, parameter) => sum + sizeOf(parameter.shape), 0),
     neurons: parameters.length > 0 ? sizeOf(outputShape) : 0,
     macs: weights.reduce((sum, weight) => sum + sizeOf(weight.shape) * positions, 0),
+  };
+}
+
+/**
+ * Receptive fields by size ← size + (K − 1) · stride, then stride ← stride · S, with K the layer's window and S its stride.
+ *
+ * Source: Araujo, Norris, Sim 2019, “Computing receptive fields of convolutional neural networks”, equations 2 and 3.
+ */
+function receptiveFields({ input }: Network, placed: readonly PlacedLayer[]): readonly ReceptiveField[] {
+  let field: ReceptiveField = { size: [1, 1], stride: [1, 1] };
+  return placed.map(({ layer, inputShape }) => {
+    field = widened(field, reachOf(layer, inputShape), [input[1], input[2]]);
+    return field;
+  });
+}
+
+function reachOf<K extends Layer["kind"]>(layer: Layer<K>, inputShape: PlacedLayer["inputShape"]): Reach {
+  return layerKinds[layer.kind].reach(layer, inputShape);
+}
+
+function widened({ size, stride }: ReceptiveField, reach: Reach, whole: ReceptiveField["size"]): ReceptiveField {
+  if (stride === null || reach === "all") return { size: whole, stride: null };
+  const [down, across] = reach;
+  return {
+    size: [size[0] + (down.kernelSize - 1) * stride[0], size[1] + (across.kernelSize - 1) * stride[1]],
+    stride: [stride[0] * down.stride, stride[1] * across.stride],
   };
 }

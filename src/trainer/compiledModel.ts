@@ -1,35 +1,40 @@
-/** What of a run's network is compiled for training: all of it, or what stands behind frozen layers whose output is kept. */
+/** A run's network compiled for training: all of it, or the layers after frozen ones whose output is cached. */
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Dataset } from "../dataset/dataset.ts";
 import { validationSplit } from "../dataset/dataset.ts";
+import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { CompileRequest, Program, TrainingProgram } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
 import { weightStore } from "../model/tensorStores.ts";
 import { operations } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
-import { digest, digestOfTensors, type FeatureSplit, withFeatures } from "./featureCache.ts";
+import type { Optimizer } from "../training/optimizers/optimizer.ts";
+import type { Training } from "../training/train.ts";
+import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
 import { keptLayers } from "./fineTunePlan.ts";
 import { loadObserver, type PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** Owns the program, and features that are kept. */
-export interface TrainedPart {
+/** Owns the program, and cached features. */
+export interface CompiledModel {
   readonly program: TrainingProgram;
   /** The weights of the whole network. */
   readonly weights: TensorStore;
   /**
-   * The data set as the program takes it; call it once, when the weights are in place.
+   * The data set as the program's input; to be called once, after the weights are written.
    *
-   * Throws DataError if features are to be kept and there is no room; the signal's reason if that is aborted.
+   * Throws DataError if there is no room to cache features; the signal's reason if that is aborted.
    */
   inputs(observer: TrainObserver, signal: AbortSignal | undefined): Promise<Dataset>;
   close(): Promise<void>;
 }
 
-/** Compiles what a run trains. Throws ShapeError or NativeError where the engine cannot have it. */
-export async function compileTrainedPart(run: PreparedRun): Promise<TrainedPart> {
+/** Compiles what a run trains. Throws ConfigError if the engine does not train, ShapeError or NativeError if it cannot run the network. */
+export async function compileModel(run: PreparedRun): Promise<CompiledModel> {
   const { network, recipe, precision, exact, fineTuning } = run.config;
+  if (!run.engine.trains) throw new ConfigError(`engine ${run.engine.name}: cannot train; choose another --engine`);
   const ops = operations(network);
   const kept = fineTuning && fineTuning.keptViews > 0 ? keptLayers(network, fineTuning.frozen) : 0;
   const request: CompileRequest = {
@@ -64,7 +69,27 @@ export async function compileTrainedPart(run: PreparedRun): Promise<TrainedPart>
   };
 }
 
-/** Adds what must be closed to `opened`. */
+/** Creates the preparation of a run's images, on the engine's threads; the caller closes it. */
+export function runPreparation({ config, engine }: PreparedRun): Preparation {
+  const { preprocessing, colours, recipe } = config;
+  const { augmentation, seed } = recipe;
+  return createPreparation({ preprocessing, random: { augmentation, seed, colours }, threads: engine.threads });
+}
+
+/** The training loop's arguments; `dataset` is that of `CompiledModel.inputs`. */
+export function runTraining(
+  { config }: PreparedRun,
+  program: TrainingProgram,
+  optimizer: Optimizer,
+  dataset: Dataset,
+  preparation: Preparation,
+): Training {
+  const { recipe } = config;
+  const { classNames } = config.dataset;
+  return { program, optimizer, recipe, train: dataset.train, test: validationSplit(dataset), preparation, classNames };
+}
+
+/** Caches the features of both splits; adds those to be closed to `opened`. */
 async function keptInputs(
   { config, dataset, engine }: PreparedRun,
   below: CompileRequest,
@@ -73,26 +98,14 @@ async function keptInputs(
   observer: TrainObserver,
   signal: AbortSignal | undefined,
 ): Promise<Dataset> {
-  const { description, name, version, threads } = engine;
-  const { preprocessing, fineTuning } = config;
-  const last = below.ops.at(-1);
-  const what = `${below.ops[0]?.name} … ${last?.name}`;
+  const { fineTuning } = config;
   const began = performance.now();
   let program: Program | undefined;
-  const part = {
-    key: digest(
-      JSON.stringify([below, await digestOfTensors(weights), preprocessing, description, name, version, threads]),
-    ),
-    what,
-    batchSize: below.batchSize,
-    threads,
-    outputShape: last?.outputShape ?? below.inputShape,
-    async program() {
-      program ??= await compileBelow(engine, below, weights, config.network);
-      return program;
-    },
-  };
-  const watched = validationSplit(dataset);
+  const part = await frozenPart({ config, dataset, engine }, below, weights, async () => {
+    program ??= await compileBelow(engine, below, weights, config.network);
+    return program;
+  });
+  const { what } = part;
   const { onMessage } = observer;
   const options = { config, onProgress: observer.onFeatures, onMessage, signal: loadObserver(observer, signal).signal };
   try {
@@ -102,13 +115,11 @@ async function keptInputs(
       return features;
     };
     const train = await keep(dataset.train, fineTuning?.keptViews ?? 1);
-    const test = await keep(watched, 1);
+    const test = await keep(validationSplit(dataset), 1);
     const computed = train.computed + test.computed;
     const seconds = formatDuration((performance.now() - began) / 1000);
     onMessage?.(
-      computed > 0
-        ? `features: ${computed} pictures through ${what} in ${seconds}, kept from now on`
-        : `features: the output of ${what} was kept before`,
+      computed > 0 ? `cached ${what} features of ${computed} images (${seconds})` : `using the cached ${what} features`,
     );
     return dataset.validation
       ? { ...dataset, train: train.split, validation: test.split }
@@ -116,6 +127,25 @@ async function keptInputs(
   } finally {
     program?.close();
   }
+}
+
+async function frozenPart(
+  { config, engine }: PreparedRun,
+  below: CompileRequest,
+  weights: TensorStore,
+  program: () => Promise<Program>,
+): Promise<FrozenPart> {
+  const { description, name, version, threads } = engine;
+  const last = below.ops.at(-1);
+  const source = [below, await digestOfTensors(weights), config.preprocessing, description, name, version, threads];
+  return {
+    key: digest(JSON.stringify(source)),
+    what: `${below.ops[0]?.name} … ${last?.name}`,
+    batchSize: below.batchSize,
+    threads,
+    outputShape: last?.outputShape ?? below.inputShape,
+    program,
+  };
 }
 
 async function compileBelow(
@@ -133,7 +163,7 @@ async function compileBelow(
   return program;
 }
 
-/** The weights of layers that are not compiled for training, in plain memory. */
+/** Store in plain memory for the weights of layers that are not compiled for training. */
 function createMemoryStore({ config: { network } }: PreparedRun, { ops }: CompileRequest): TensorStore {
   const names = tensorNames(network);
   const shapes = ops.flatMap((op) =>

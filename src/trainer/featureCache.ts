@@ -1,46 +1,46 @@
-/** What frozen layers make of a data set's pictures: computed once, and then what the layers behind them are trained on. */
+/** Cached features: the output of frozen layers for a data set's images, computed once to train the layers after them. */
 import { createHash } from "node:crypto";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
-import { batches } from "../dataset/prepare/batches.ts";
+import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { keepRows, type Rows, type RowsRequest } from "./featureFile.ts";
 
-/** Frozen layers that stand before all that are trained. */
+/** The frozen layers before the first trained one. */
 export interface FrozenPart {
-  /** Everything that their output follows from besides the pictures: layers, weights, engine, preprocessing, batch size. */
+  /** Everything but the images that determines their output: layers, weights, engine, preprocessing, batch size. */
   readonly key: string;
   /** The first and the last of them, for people. */
   readonly what: string;
   readonly batchSize: number;
-  /** Threads of the engine, on which pictures are prepared too. */
+  /** Threads of the engine, which also prepare images. */
   readonly threads: number;
   readonly outputShape: readonly number[];
-  /** Compiled when it is first needed: features that are kept need none. */
+  /** Compiled when first needed: cached features need none. */
   program(): Promise<Program>;
 }
 
-/** How features are kept, and who is told. */
+/** Options of the cache, and callbacks. */
 export interface KeptFeaturesOptions
   extends Pick<RowsRequest, "cacheDir" | "limitBytes" | "onProgress" | "onMessage" | "signal"> {
   readonly config: RunConfig;
-  /** Of how many views: 1 is that of evaluation, more are those of as many epochs of training. */
+  /** Number of views: 1 is that of evaluation, n those of n epochs of training. */
   readonly views: number;
 }
 
 /** A split with features, and what to close. */
 export interface FeatureSplit {
   readonly split: Split;
-  /** Pictures and views that were computed now. */
+  /** Number of rows that were computed now. */
   readonly computed: number;
   close(): Promise<void>;
 }
 
 /**
- * The same split, in which each picture has its features.
+ * The same split, with features for each image.
  *
  * Throws DataError if there is no room for them; the signal's reason if that is aborted.
  */
@@ -70,10 +70,10 @@ export async function withFeatures(
   };
 }
 
-/** Row view · pictures + index: one view of all pictures after the other. */
+/** Row view · images + index: one view of all images after the other. */
 function featureSplit(split: Split, rows: Rows, length: number, views: number): Split {
-  const pictures = split.length;
-  const rowOf = (index: number, epoch: number) => (Math.floor(epoch) % views) * pictures + index;
+  const images = split.length;
+  const rowOf = (index: number, epoch: number) => (Math.floor(epoch) % views) * images + index;
   const wanted = new Map<number, Uint32Array>();
   return {
     ...split,
@@ -98,13 +98,16 @@ async function* compute(
   from: number,
 ): AsyncGenerator<Float32Array> {
   const program = await part.program();
-  const { batchSize, input: into } = program;
+  const { batchSize } = program;
+  const into = () => program.nextInput();
   let start = from % split.length;
   for (let view = Math.floor(from / split.length); view < views; view++, start = 0) {
     const epoch = views > 1 ? view : undefined;
-    for await (const { images, count } of batches({ split, preparation, batchSize, from: start, epoch, into })) {
-      // No draws are taken: these layers have no dropout.
-      yield await program.forward(images, count, { seed: recipe.seed, first: 0 });
+    const source = batches({ split, preparation, batchSize, from: start, epoch, into });
+    // These layers have no dropout, so that draws have no effect.
+    const run = ({ images, count }: Batch) => program.forward(images, count, { seed: recipe.seed, first: 0 });
+    for await (const { result } of computing(source, run)) {
+      yield await result;
       // Native calls block timers and signals: let them in.
       await new Promise(setImmediate);
     }
@@ -112,8 +115,8 @@ async function* compute(
 }
 
 /**
- * SHA-256 of a split's pictures, pixel by pixel: whatever they are called and wherever they come from. Throws the signal's reason if that is
- * aborted: many pictures take minutes.
+ * SHA-256 of a split's images, pixel by pixel, independent of their names and origin. Throws the signal's reason if that is
+ * aborted: many images take minutes.
  */
 async function digestOf(split: Split, batchSize: number, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash("sha256");

@@ -17,18 +17,18 @@ import { createPackRoom, markUsed, packLimit } from "../dataset/pack/room.ts";
 import { packSplit } from "../dataset/pack/split.ts";
 import { DataError, messageOf } from "../errors.ts";
 
-/** Which rows are wanted. */
+/** The rows to compute or read. */
 export interface RowsRequest {
   /** Hexadecimal digits that stand for everything the rows follow from. */
   readonly key: string;
-  /** What they are of, for people. */
+  /** Description for people. */
   readonly what: string;
   readonly rows: number;
   /** Numbers of a row. */
   readonly length: number;
   /** Computes rows, one after the other, from one on; each result is some rows, valid until the next is asked for. */
   readonly compute: (from: number) => AsyncIterable<Float32Array>;
-  /** Default: as of packed pictures. */
+  /** Default: as for packed images. */
   readonly cacheDir?: string | undefined;
   readonly limitBytes?: number | undefined;
   readonly onProgress?: ((rows: number, of: number) => void) | undefined;

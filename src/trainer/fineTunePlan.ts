@@ -96,14 +96,14 @@ function viewsOf(
 }
 
 /**
- * The first so many layers of a network, of which nothing is trained and nothing is random: their output follows from the picture. 0 if none of
- * them has weights.
+ * Number of layers at the start of a network that are neither trained nor random, so that their output can be cached. 0 if none of them has
+ * weights.
  */
 export function keptLayers(network: Network, frozen: readonly string[]): number {
   const placed = place(network);
   const learns = ({ parameters }: (typeof placed)[number]) => parameters.length > 0;
   const end = placed.findIndex(
-    (each) => (learns(each) && !frozen.includes(each.layer.name)) || each.layer.kind === "dropout",
+    (each) => (learns(each) && !frozen.includes(each.layer.name)) || each.randomness !== "never",
   );
   return placed.slice(0, end).some(learns) ? end : 0;
 }

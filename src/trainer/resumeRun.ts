@@ -35,7 +35,10 @@ export async function resumeRun(
     ...loadObserver(observer, signal),
   });
   refuseOtherImages(config, dataset);
-  const { engine } = selectEngine(config.engine.name === "onednn" ? "onednn" : "reference", config.engine.threads);
+  const { engine } = await selectEngine(
+    config.engine.name === "onednn" ? "onednn" : "reference",
+    config.engine.threads,
+  );
   const now = { ...describeMachine(), engine: engine.version };
   const then = { ...config.machine, engine: config.engine.version };
   for (const key of ["alexnet", "node", "cpu", "engine"] as const) {

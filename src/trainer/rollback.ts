@@ -1,16 +1,22 @@
 /** Training with rollback to the last checkpoint on divergence. */
-import { loadCheckpoint, restoreCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
+import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
 import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import { DivergenceError } from "../errors.ts";
+import { CheckpointError, DivergenceError } from "../errors.ts";
 import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
-import type { Position, Rollbacks } from "../training/state.ts";
+import { type Position, positionSchema, type Rollbacks } from "../training/state.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import type { Recorder } from "./runRecorder.ts";
-import { readPosition } from "./storedState.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** A run in its directory, and what is to be done when it diverges. */
+/** The position of a checkpoint. Throws CheckpointError if the file has no valid one. */
+export function readPosition({ position, optimizerFile }: StoredCheckpoint): Position {
+  const parsed = positionSchema.safeParse(position);
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`${optimizerFile}: not a position in training: ${parsed.error.message}`);
+}
+
+/** A run in its directory, and its policy on divergence. */
 export interface GuardedRun {
   readonly directory: string;
   readonly training: Training;
@@ -18,21 +24,22 @@ export interface GuardedRun {
   readonly optimizer: TensorStore;
   readonly policy: DivergencePolicy;
   readonly observer: TrainObserver | undefined;
-  /** The recorder of a run that goes on from a position, with the lines that its log has. */
+  /** Makes the recorder of a run that continues from a position, with the lines that its log has. */
   readonly record: (from: Stretch) => Promise<Recorder>;
 }
 
-/** Where a stretch of training begins, and the lines of the log up to there. */
+/** The start of a stretch of training, and the lines of the log up to there. */
 export interface Stretch {
   readonly start: Position;
   readonly log: readonly LogEntry[];
 }
 
 /**
- * Trains to the end, and as the policy says back from divergence. After a rollback the directory is as if the run had been interrupted at that
- * checkpoint, with the smaller rate in its position: so it is resumed to the bit.
+ * Trains to the end; on divergence it stops or rolls back, as the policy says. After a rollback the directory is as if the run had been interrupted at
+ * that checkpoint, with the smaller rate in its position, so that it resumes to the bit; only best.safetensors may still be later, until an evaluation
+ * beats the log's best.
  *
- * Throws DivergenceError if the policy is to stop, or its rollbacks are used up.
+ * Throws DivergenceError if the policy is to stop, or no rollback is left.
  */
 export async function trainGuarded(
   run: GuardedRun,
@@ -40,7 +47,7 @@ export async function trainGuarded(
 ): Promise<{ readonly position: Position; readonly end: TrainingEnd; readonly recorder: Recorder }> {
   let stretch = from;
   let recorder = await run.record(stretch);
-  // A run that diverges at once needs somewhere to go back to.
+  // A run that diverges at once needs a checkpoint to roll back to.
   if (run.policy.action === "rollback" && from.start.iteration === 0) await recorder.save(from.start);
   for (;;) {
     try {
@@ -58,7 +65,7 @@ async function rollBack(run: GuardedRun, soFar: Rollbacks, error: DivergenceErro
   if (soFar.count >= policy.times) throw usedUp(run, soFar, error);
   const newest = await loadCheckpoint(directory);
   if (!newest) throw error;
-  // What led nowhere once is left for the checkpoint before: the weights may have been on their way out already.
+  // A checkpoint that diverged once before is given up for the one before it: its weights may have been diverging already.
   const wasTried = soFar.count > 0 && soFar.iteration === newest.iteration;
   const stored = (wasTried ? await loadCheckpoint(directory, newest.iteration) : undefined) ?? newest;
   for (const warning of newest.warnings) observer?.onMessage?.(warning);
@@ -88,8 +95,8 @@ function usedUp({ training, policy }: GuardedRun, { factor }: Rollbacks, { reaso
   const rate = shown(training.recipe.learningRate * factor);
   return new DivergenceError(
     reason,
-    `all ${policy.times} rollbacks are used up, down to a learning rate of ${rate}; start another run with other settings, ` +
-      "or go on from what was saved with --resume and more --max-rollbacks",
+    `gave up after ${policy.times} rollbacks (learning rate now ${rate}); resume with a higher --max-rollbacks, ` +
+      "or start a run with other settings",
   );
 }
 

@@ -80,7 +80,7 @@ export async function startRun(
   checkClassWeights(named.classWeights, dataset.classNames);
   const fineTuning = origin && planFineTuning(origin, network, dataset.classNames, settings);
   const recipe = fineTuning?.keptViews === 1 ? { ...named, augmentation: {} } : named;
-  const { engine, warning } = selectEngine(settings.engine ?? "auto", settings.threads);
+  const { engine, warning } = await selectEngine(settings.engine ?? "auto", settings.threads);
   if (warning) observer.onMessage?.(warning);
   const { precision, reason } = choosePrecision(settings.precision ?? "auto", engine);
   if (reason) observer.onMessage?.(reason);

@@ -2,7 +2,7 @@
 import type { LogEntry, RollbackEntry } from "../checkpoint/runLog.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 
-/** How far training is. */
+/** Progress of training. */
 export interface TrainProgress {
   /** Passes through the training set so far, fractional, and in all. */
   readonly epoch: number;
@@ -13,13 +13,13 @@ export interface TrainProgress {
   /** Means over the epoch so far. */
   readonly loss: number;
   readonly accuracy: number;
-  /** Of the last few iterations. */
+  /** Mean over the last few iterations. */
   readonly examplesPerSecond: number;
 }
 
-/** Told what happens in a run. */
+/** Callbacks of a run. */
 export interface TrainObserver {
-  /** `epoch` and `iteration` are where training begins: above 0 when a run is taken up again. */
+  /** `epoch` and `iteration` are those at which training begins: above 0 when a run is resumed. */
   onStart?(run: {
     readonly directory: string;
     readonly config: RunConfig;
@@ -30,15 +30,15 @@ export interface TrainObserver {
   onMessage?(message: string): void;
   /** While a data set is downloaded. */
   onDownload?(bytes: number, of: number): void;
-  /** While a folder's pictures are decoded into the cache. */
+  /** While a folder's images are decoded into the cache. */
   onPacking?(images: number, of: number): void;
-  /** While the output of frozen layers is computed, to be kept. */
+  /** While the output of frozen layers is computed for the cache. */
   onFeatures?(images: number, of: number): void;
   onProgress?(progress: TrainProgress): void;
   onEvaluationProgress?(images: number, of: number): void;
-  /** Every line of the log but those of rollbacks. */
+  /** Each line of the log except those of rollbacks. */
   onLog?(entry: LogEntry): void;
-  /** Training has gone back to an iteration; lines of later ones come anew. */
+  /** Training has rolled back to an iteration; lines of later ones come again. */
   onRollback?(entry: RollbackEntry): void;
   onEpoch?(entry: LogEntry): void;
 }

@@ -14,7 +14,7 @@ export const earlyStoppingSchema = z.strictObject({
 
 export type EarlyStopping = z.infer<typeof earlyStoppingSchema>;
 
-/** What is remembered from one epoch to the next; travels in checkpoints. */
+/** State between epochs; stored in checkpoints. */
 export const earlyStoppingStateSchema = z.object({ bestAccuracy: z.number(), evaluationsSinceBest: z.int() });
 
 export type EarlyStoppingState = z.infer<typeof earlyStoppingStateSchema>;
@@ -33,7 +33,7 @@ export function watch(
   return { ...state, evaluationsSinceBest: state.evaluationsSinceBest + 1 };
 }
 
-/** Whether patience is at its end. */
+/** True if patience has run out. */
 export function stopsEarly(rule: EarlyStopping | undefined, { evaluationsSinceBest }: EarlyStoppingState): boolean {
   return rule !== undefined && evaluationsSinceBest >= rule.patience;
 }

@@ -12,7 +12,7 @@ export interface RateRange {
   readonly iterations: number;
 }
 
-/** How a sweep ended: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
+/** End of a sweep: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
 export type SweepEnd = "finished" | "exploded" | "diverged" | "interrupt";
 
 /** The losses of a sweep in order, and how it ended. */
@@ -21,18 +21,18 @@ export interface RateSweep {
   readonly end: SweepEnd;
 }
 
-/** What may be told while a sweep goes on, and what stops it. */
+/** Callbacks of a sweep, and the signal that stops it. */
 export interface SweepListener {
   onIteration?(iteration: number, point: RateLoss): void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Share of the running mean of losses that stays from one iteration to the next, by which an explosion is told from a hard batch. */
+/** Decay of the running mean of losses from one iteration to the next, which distinguishes an explosion from a hard batch. */
 const KEPT = 0.9;
 
 /**
- * Trains from the weights at hand while the rate grows from iteration to iteration, and watches the loss. It is the training loop itself, with
- * its pictures, its order and its optimizer, so that what is found holds for it. The weights are of no use afterwards.
+ * Trains from the current weights while the learning rate grows from iteration to iteration, and watches the loss. It is the training loop itself, with
+ * its images, its order and its optimizer, so that the result holds for training. The weights are of no use afterwards.
  *
  * rate(i) = from · (to / from)^(i / (iterations − 1)).
  *
@@ -48,7 +48,7 @@ export async function sweepRates(
   const read = lossReader();
   const explosion = explosionWatch();
   let end: SweepEnd | undefined;
-  const stop = async () => (signal?.aborted || end ? ("interrupt" as const) : undefined);
+  const isDue = () => signal?.aborted === true || end !== undefined;
   try {
     await train(forSweep(training, iterations, rateOf), initialPosition, {
       signal,
@@ -61,7 +61,8 @@ export async function sweepRates(
         else if (losses.length === iterations) end = "finished";
       },
       onWindow: async () => {},
-      betweenIterations: stop,
+      isDue,
+      betweenIterations: async () => (isDue() ? "interrupt" : undefined),
       onEvaluationProgress() {},
       onEvaluation: async () => {},
       onEarlyStop() {},
@@ -74,7 +75,7 @@ export async function sweepRates(
   return { losses, end: end ?? "interrupt" };
 }
 
-/** An epoch more than needed: the listener ends it. Evaluations between epochs are on one picture, since nobody asks for them. */
+/** An epoch more than needed: the listener ends it. Evaluations between epochs use one image, since nobody reads them. */
 function forSweep(training: Training, iterations: number, rateOf: (iterations: number) => number): Training {
   const { train: split, test } = training;
   const { earlyStopping: _, ...recipe } = training.recipe;
@@ -98,7 +99,7 @@ function lossReader(): (position: Position) => number {
   };
 }
 
-/** Whether the running mean of losses has come to so many times its least value. */
+/** Tells when the running mean of losses exceeds `explosionFactor` times its least value. */
 function explosionWatch(): (loss: number) => boolean {
   let [sum, weight, best] = [0, 0, Infinity];
   return (loss) => {

@@ -1,4 +1,4 @@
-/** What a sweep of the learning rate says: its curve, smoothed, and which rates it suggests. */
+/** Result of a sweep of the learning rate: its smoothed curve, and the rates that it suggests. */
 
 /** One iteration of a sweep. */
 export interface RateLoss {
@@ -14,13 +14,13 @@ export interface RatePoint extends RateLoss {
 
 /** Learning rates to start from. */
 export interface RateSuggestions {
-  /** Where the smoothed loss falls fastest over the logarithm of the rate. Source: fastai, `lr_find`, `steep`. */
+  /** The rate at which the smoothed loss falls fastest over the logarithm of the rate. Source: fastai, `lr_find`, `steep`. */
   readonly steepest: number;
   /** A tenth of the rate with the least smoothed loss. Source: fastai, `lr_find`, `minimum`. */
   readonly minimumTenth: number;
 }
 
-/** A loss so many times the best one ends a sweep. Source: fastai, `lr_find`. */
+/** A loss this many times the best one ends a sweep. Source: fastai, `lr_find`. */
 export const explosionFactor = 4;
 
 /** Share of a sweep on either side that a point is smoothed over. */
@@ -31,7 +31,7 @@ const SKIPPED = 0.1;
 const LEAST_FALL = 0.01;
 
 /**
- * The curve of a sweep that was to have so many iterations: each point with the mean of its neighbours in equal number on either side. A loss
+ * The curve of a sweep planned for `iterations` iterations: each point with the mean of its neighbours in equal number on either side. A loss
  * that is not finite, or beyond what ends a sweep there, counts as that. fastai averages over earlier losses only, which moves the curve to higher rates.
  */
 export function smoothRates(losses: readonly RateLoss[], iterations: number): readonly RatePoint[] {
@@ -55,7 +55,7 @@ function reachOf(iterations: number): number {
   return Math.max(1, Math.round(REACH * iterations));
 }
 
-/** What a sweep that was to have so many iterations suggests; undefined if its loss never fell. */
+/** The rates that a sweep planned for `iterations` iterations suggests; undefined if its loss never fell. */
 export function suggestRates(points: readonly RatePoint[], iterations: number): RateSuggestions | undefined {
   const first = Math.floor(SKIPPED * iterations);
   if (points.length <= first) return undefined;

@@ -17,12 +17,12 @@ const factors = z.strictObject({
 });
 
 /**
- * What pixels become: `unit` scales them to 0 … 1, `symmetric` to −1 … 1; `standard` scales them to 0 … 1, then subtracts the training set's mean and divides by its deviation, channel by
+ * Scaling of pixels: `unit` scales them to 0 … 1, `symmetric` to −1 … 1; `standard` scales them to 0 … 1, then subtracts the training set's mean and divides by its deviation, channel by
  * channel. `mean` and `mean-image` keep the scale of 0 … 255 and subtract the training set's mean, of each channel or of each pixel (as the paper).
  */
 export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mean-image"] as const;
 
-/** How to train, as data: named, written by hand as JSON, and stored with every run. */
+/** Training settings as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
   name: z.string().min(1),
   source: z.string().default(""),
@@ -46,11 +46,11 @@ export const recipeSchema = z.strictObject({
   /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
   multipliers: z.record(z.string(), factors).default({}),
   initializer: initializerSchema,
-  /** How pictures are fitted to the input's size. */
+  /** Fit of images to the input's size. */
   fit: z.enum(fitNames).default("resize"),
   filter: z.enum(filters).default("bilinear"),
   augmentation: augmentationSchema.default({}),
-  /** What pixels become, see `normalizationNames`. */
+  /** Scaling of pixels, see `normalizationNames`. */
   normalization: z.enum(normalizationNames),
   /** Share of every target that is spread over all classes. Source: Szegedy et al. 2016, §7. */
   labelSmoothing: z.number().min(0).lt(1).default(0),

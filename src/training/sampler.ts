@@ -1,13 +1,13 @@
-/** Which pictures an epoch takes, in which order. */
+/** The images of an epoch, and their order. */
 import type { Split } from "../dataset/dataset.ts";
 import { fillWords, permutation, randomStream } from "../random.ts";
 
-/** `shuffle`: each picture once. `balanced`: as many draws as there are pictures, each class with the same probability, see below. */
+/** `shuffle`: each image once. `balanced`: as many draws as there are images, each class with the same probability, see below. */
 export const samplerNames = ["shuffle", "balanced"] as const;
 
 export type SamplerName = (typeof samplerNames)[number];
 
-/** Positions in a split for an epoch, as many as it has pictures: a function of the seed and the epoch, so that an epoch can be taken up anywhere. */
+/** Positions in a split for an epoch, as many as it has images: a function of the seed and the epoch, so that training can resume anywhere in an epoch. */
 export type Sampler = (epoch: number) => Uint32Array;
 
 /** Makes the sampler of a name for a split and a seed. */
@@ -21,10 +21,10 @@ const samplers: { readonly [N in SamplerName]: (split: Pick<Split, "length" | "l
     return (epoch) => permutation(stream, epoch, split.length);
   },
   /**
-   * Each draw takes one of the classes that have pictures, then one of its pictures, all with the same probability and whatever was drawn before:
-   * rare pictures come several times, others not in every epoch.
+   * Each draw takes one of the classes that have images, then one of its images, all with the same probability and independently of earlier draws:
+   * rare images come several times, others not in every epoch.
    *
-   * Source: torch.utils.data.WeightedRandomSampler with weights of 1 / (pictures of the class), with replacement.
+   * Source: torch.utils.data.WeightedRandomSampler with weights of 1 / (images of the class), with replacement.
    */
   balanced(split, seed) {
     const stream = randomStream(seed, "balanced");
@@ -33,8 +33,8 @@ const samplers: { readonly [N in SamplerName]: (split: Pick<Split, "length" | "l
       const words = new Uint32Array(2 * split.length);
       fillWords(stream, epoch, words);
       return Uint32Array.from({ length: split.length }, (_, i) => {
-        const pictures = members[below(members.length, words[2 * i] as number)] as readonly number[];
-        return pictures[below(pictures.length, words[2 * i + 1] as number)] as number;
+        const images = members[below(members.length, words[2 * i] as number)] as readonly number[];
+        return images[below(images.length, words[2 * i + 1] as number)] as number;
       });
     };
   },
@@ -44,11 +44,11 @@ function picturesOfClasses(split: Pick<Split, "length" | "label">): readonly (re
   const members = new Map<number, number[]>();
   for (let i = 0; i < split.length; i++) {
     const label = split.label(i);
-    const pictures = members.get(label);
-    if (pictures) pictures.push(i);
+    const images = members.get(label);
+    if (images) images.push(i);
     else members.set(label, [i]);
   }
-  return [...members.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => pictures);
+  return [...members.entries()].sort(([a], [b]) => a - b).map(([, images]) => images);
 }
 
 /** 0 … n − 1 from a 32-bit word. */

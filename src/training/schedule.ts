@@ -27,13 +27,13 @@ const plateau = z.strictObject({
  */
 const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z.number().min(0).lt(1).default(0) });
 
-/** How the learning rate changes over a run. Rates are factors of the recipe's `learningRate`. */
+/** Change of the learning rate over a run. Rates are factors of the recipe's `learningRate`. */
 export const scheduleSchema = z.discriminatedUnion("kind", [constant, step, plateau, cosine]);
 
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type ScheduleName = Schedule["kind"];
 
-/** What a schedule remembers from one epoch to the next; travels in checkpoints. */
+/** State of a schedule between epochs; stored in checkpoints. */
 export interface ScheduleState {
   readonly factor: number;
   readonly bestAccuracy: number;
@@ -48,12 +48,12 @@ export const initialScheduleState: ScheduleState = {
   reductions: 0,
 };
 
-/** A kind of schedule: what it makes of the state after an epoch, and of the share of the run that is done before a step. */
+/** A kind of schedule: its state after an epoch, and its factor by the fraction of the run that is done before a step. */
 interface ScheduleKind<S> {
   /** `state` counts the epoch just done already. */
   afterEpoch(schedule: S, state: ScheduleState, epochs: number): ScheduleState;
   /** From 0 to 1, the warm-up left out. */
-  factorAt(schedule: S, share: number): number;
+  factorAt(schedule: S, fraction: number): number;
 }
 
 const unchanged = { afterEpoch: (_: unknown, state: ScheduleState) => state, factorAt: () => 1 };
@@ -76,7 +76,7 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
   },
   cosine: {
     ...unchanged,
-    factorAt: ({ floor }, share) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * share))) / 2,
+    factorAt: ({ floor }, fraction) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * fraction))) / 2,
   },
 };
 
@@ -97,7 +97,7 @@ export function advance(schedule: Schedule, state: ScheduleState, epochs: number
   return kindOf(schedule).afterEpoch(schedule, counted, epochs);
 }
 
-/** What of a recipe decides on the learning rate. */
+/** The part of a recipe that determines the learning rate. */
 export interface RateRecipe {
   readonly learningRate: number;
   readonly schedule: Schedule;
@@ -105,13 +105,13 @@ export interface RateRecipe {
   readonly warmup: number;
 }
 
-/** How many steps of the optimizer a run has. */
+/** Optimizer steps of a run. */
 export interface RunSteps {
   readonly perEpoch: number;
   readonly total: number;
 }
 
-/** The steps of a run on so many images: the last one of an epoch may have fewer batches, the last batch fewer images. */
+/** The steps of a run on `images` images: the last one of an epoch may have fewer batches, the last batch fewer images. */
 export function runSteps(
   {
     epochs,
@@ -130,7 +130,7 @@ export function runSteps(
  * The learning rate of a step: `steps` were made before it, `schedule` is the state after the last epoch, and what rollbacks took from it.
  *
  * In a warm-up of W steps, the rate is (steps + 1) / W of what it would be, as torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
- * W − 1) has it. A cosine begins behind the warm-up; other schedules count epochs from the run's beginning.
+ * W − 1) has it. A cosine begins after the warm-up; other schedules count epochs from the run's beginning.
  */
 export function learningRateAt(
   { learningRate, schedule, warmup }: RateRecipe,
@@ -144,12 +144,12 @@ export function learningRateAt(
   const { steps } = position;
   const warmupSteps = Math.min(total, Math.round(warmup * perEpoch));
   const warming = steps < warmupSteps ? (steps + 1) / warmupSteps : 1;
-  const share = Math.min(1, Math.max(0, steps - warmupSteps) / Math.max(1, total - warmupSteps));
+  const fraction = Math.min(1, Math.max(0, steps - warmupSteps) / Math.max(1, total - warmupSteps));
   return (
     learningRate *
     position.rollbacks.factor *
     position.schedule.factor *
-    kindOf(schedule).factorAt(schedule, share) *
+    kindOf(schedule).factorAt(schedule, fraction) *
     warming
   );
 }

@@ -7,23 +7,23 @@ import { advance, initialScheduleState } from "./schedule.ts";
 const tallySchema = z.object({
   /** Sum over images. */
   loss: z.number(),
-  /** Of mixed pictures, a fraction. */
+  /** A fraction for mixed images. */
   correct: z.number(),
   images: z.int(),
   seconds: z.number(),
 });
 
-/** Sums over some stretch of training. */
+/** Sums over a part of training. */
 export type Tally = z.infer<typeof tallySchema>;
 
-/** Batches whose gradients are taken in, and their images. */
+/** Batches whose gradients have been added, and their images. */
 const batchesSchema = z.object({ batches: z.int().nonnegative(), images: z.int().nonnegative() });
-/** How often training has gone back to a checkpoint after it diverged. */
+/** Rollbacks to a checkpoint after divergence. */
 const rollbacksSchema = z.object({
   count: z.int().nonnegative(),
-  /** On the learning rate, of all of them together. */
+  /** Product of their factors on the learning rate. */
   factor: z.number().positive(),
-  /** The iteration that the last one went back to. */
+  /** Iteration of the checkpoint of the last one. */
   iteration: z.int().nonnegative(),
 });
 
@@ -31,19 +31,19 @@ export type Rollbacks = z.infer<typeof rollbacksSchema>;
 
 const noRollbacks: Rollbacks = { count: 0, factor: 1, iteration: 0 };
 
-/** Everything besides tensors that training needs to go on as if it had never stopped. */
+/** Everything besides tensors that a resumed run needs to end with the same bits as one that never stopped. */
 export const positionSchema = z.object({
-  /** Epochs done; a fraction only after a last epoch that is cut short. */
+  /** Finished epochs; a fraction only after a last epoch that is cut short. */
   epoch: z.number().nonnegative(),
-  /** Images of the current epoch done. */
+  /** Images of the current epoch so far. */
   images: z.int().nonnegative(),
   iteration: z.int().nonnegative(),
   totalImages: z.int().nonnegative(),
-  /** Of the optimizer: fewer than iterations where each is made of several batches. Runs of versions without them need neither. */
+  /** Optimizer steps: fewer than iterations if a step uses several batches. Runs of versions without them need neither. */
   steps: z.int().nonnegative().default(0),
   /** Since its last step. */
   sinceStep: batchesSchema.default({ batches: 0, images: 0 }),
-  /** Of training, interruptions and evaluations apart. */
+  /** Training time, without interruptions and evaluations. */
   seconds: z.number().nonnegative(),
   epochTally: tallySchema,
   /** Since the last line of the log. */
@@ -54,7 +54,7 @@ export const positionSchema = z.object({
     evaluationsSinceBest: z.int(),
     reductions: z.int(),
   }),
-  /** Checkpoints of 0.1 have none. */
+  /** Missing in checkpoints of 0.1. */
   earlyStopping: earlyStoppingStateSchema.default(initialEarlyStopping),
   rollbacks: rollbacksSchema.default(noRollbacks),
   /** Iterations in a row with a loss within 1 % of guessing. */
@@ -83,27 +83,42 @@ export const initialPosition: Position = {
 };
 
 /** One iteration: its mean loss, and the loss of guessing to compare with. */
-export interface IterationResult {
+export interface IterationResult extends BegunIteration {
   readonly loss: number;
   readonly correct: number;
-  readonly images: number;
   readonly seconds: number;
   readonly guessing: number;
-  /** Whether the optimizer made a step. */
+}
+
+/** The part of an iteration that is known when its work has begun. */
+export interface BegunIteration {
+  readonly images: number;
+  /** True if the optimizer made a step. */
   readonly stepped: boolean;
 }
 
 /** The position after one more iteration. */
 export function record(position: Position, result: IterationResult): Position {
-  const { loss, correct, images, seconds, guessing, stepped } = result;
+  const { loss, correct, images, seconds, guessing } = result;
   const add = (tally: Tally): Tally => ({
     loss: tally.loss + loss * images,
     correct: tally.correct + correct,
     images: tally.images + images,
     seconds: tally.seconds + seconds,
   });
-  const { steps, sinceStep } = position;
   const stuck = Math.abs(loss - guessing) <= 0.01 * guessing;
+  return {
+    ...count(position, result),
+    seconds: position.seconds + seconds,
+    epochTally: add(position.epochTally),
+    windowTally: add(position.windowTally),
+    stuckIterations: stuck ? position.stuckIterations + 1 : 0,
+  };
+}
+
+/** The position after one more iteration whose loss has not been read: only what is counted differs. */
+export function count(position: Position, { images, stepped }: BegunIteration): Position {
+  const { steps, sinceStep } = position;
   return {
     ...position,
     images: position.images + images,
@@ -111,10 +126,6 @@ export function record(position: Position, result: IterationResult): Position {
     totalImages: position.totalImages + images,
     steps: stepped ? steps + 1 : steps,
     sinceStep: stepped ? initialPosition.sinceStep : withBatch(sinceStep, images),
-    seconds: position.seconds + seconds,
-    epochTally: add(position.epochTally),
-    windowTally: add(position.windowTally),
-    stuckIterations: stuck ? position.stuckIterations + 1 : 0,
   };
 }
 
@@ -123,12 +134,12 @@ export function withBatch({ batches, images }: Position["sinceStep"], added: num
   return { batches: batches + 1, images: images + added };
 }
 
-/** The position with the log's window begun anew. */
+/** The position with an empty window. */
 export function startWindow(position: Position): Position {
   return { ...position, windowTally: nothing };
 }
 
-/** The position at the start of the next epoch; past the recipe's last epoch, the end of training. */
+/** The position at the start of the next epoch; after the recipe's last epoch, the end of training. */
 export function finishEpoch(
   position: Position,
   recipe: Pick<Recipe, "epochs" | "schedule" | "earlyStopping">,
@@ -140,7 +151,7 @@ export function finishEpoch(
   return { ...position, epoch, images: 0, epochTally: nothing, schedule, earlyStopping };
 }
 
-/** Whether training is at its end: the recipe's epochs are done, or it stops early. */
+/** True at the end of training: the recipe's epochs are done, or it stops early. */
 export function isFinished(position: Position, recipe: Pick<Recipe, "epochs" | "earlyStopping">): boolean {
   return position.epoch >= recipe.epochs || stopsEarly(recipe.earlyStopping, position.earlyStopping);
 }

@@ -1,6 +1,6 @@
 /** The training loop. */
 import type { Split } from "../dataset/dataset.ts";
-import { batches } from "../dataset/prepare/batches.ts";
+import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError } from "../errors.ts";
@@ -11,9 +11,19 @@ import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
 import { createSampler } from "./sampler.ts";
 import { learningRateAt, type RunSteps, runSteps } from "./schedule.ts";
-import { finishEpoch, isFinished, type Position, record, startWindow, type Tally, withBatch } from "./state.ts";
+import {
+  type BegunIteration,
+  count,
+  finishEpoch,
+  isFinished,
+  type Position,
+  record,
+  startWindow,
+  type Tally,
+  withBatch,
+} from "./state.ts";
 
-/** What is trained, on what, and how. */
+/** A program to train, the data, and the recipe. */
 export interface Training {
   readonly program: TrainingProgram;
   readonly optimizer: Optimizer;
@@ -22,29 +32,35 @@ export interface Training {
   readonly test: Split;
   readonly preparation: Preparation;
   readonly classNames: readonly string[];
-  /** The learning rate after so many iterations. Default: as the recipe's schedule has it. */
+  /** The learning rate after n iterations. Default: the recipe's schedule. */
   readonly rateOf?: ((iterations: number) => number) | undefined;
 }
 
-/** Told what happens, and asked when to stop. Positions are such that training can go on from them. */
+/** Callbacks of the training loop. A run can resume from the position of `betweenIterations` or `onEvaluation`. */
 export interface TrainingListener {
+  /** After each iteration, once its numbers have been read. */
   onIteration(position: Position): void;
   /** Every 20 iterations, with the sums over those. */
   onWindow(position: Position, window: Tally, learningRate: number): Promise<void>;
-  /** Between two iterations: the place to save. `interrupt` stops there, `time` too, with an evaluation if there was none just before. */
+  /** True if `betweenIterations` would save or stop: then it is called at once, otherwise when the engine's numbers are read next. */
+  isDue(): boolean;
+  /**
+   * Between two iterations: the place to save, where the weights are known to be finite. `interrupt` stops training; `time` does too, after an evaluation
+   * if there was none just before.
+   */
   betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
   onEvaluationProgress(images: number): void;
-  /** After each epoch, and where training stops for time; with the sums over the epoch so far. */
+  /** After each epoch, and when training stops for time; with the sums over the epoch so far. */
   onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
   /** Once, when the loss has stayed at that of guessing. */
   onStuck(position: Position): void;
-  /** At the end, before the recipe's last epoch, of a run whose recipe stops early. */
+  /** At the end of a run that stops before the recipe's last epoch. */
   onEarlyStop(position: Position): void;
-  /** Ends an evaluation under way, as `interrupt` does between iterations. */
+  /** Ends an evaluation in progress, as `interrupt` does between iterations. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** How a call of `train` ended. */
+/** End of a call of `train`. */
 export type TrainingEnd = "finished" | "interrupt" | "time";
 
 /** Iterations between `onWindow`s. */
@@ -54,7 +70,7 @@ const STUCK_ITERATIONS = 200;
 
 /**
  * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
- * going on from a saved position makes the same weights to the bit as never having stopped.
+ * a run resumed from a saved position ends with the same weights to the bit as one that never stopped.
  *
  * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
  */
@@ -64,32 +80,22 @@ export async function train(
   listener: TrainingListener,
 ): Promise<{ readonly position: Position; readonly end: TrainingEnd }> {
   const { recipe } = training;
-  const steps = runSteps(recipe, training.train.length);
   const sample = createSampler(recipe.sampler, training.train, recipe.seed);
-  const objective = createObjective(recipe, training.program.batchSize, training.train, training.classNames);
+  const context = epochContext(training, listener);
   let position = start;
   while (!isFinished(position, recipe)) {
     const all = sample(position.epoch);
-    const share = Math.min(1, recipe.epochs - position.epoch);
-    const epochImages = all.subarray(0, Math.max(1, Math.round(share * all.length)));
-    const ran = await runEpoch(training, objective, position, epochImages, steps, listener);
+    const fraction = Math.min(1, recipe.epochs - position.epoch);
+    const order = all.subarray(0, Math.max(1, Math.round(fraction * all.length)));
+    const ran = await runEpoch(context, position, order);
     position = ran.position;
-    if (ran.end === "interrupt") return ran;
-    const evaluation = await training.optimizer.withAverage(() =>
-      evaluate(training.program, {
-        split: training.test,
-        preparation: training.preparation,
-        classNames: training.classNames,
-        seed: recipe.seed,
-        onProgress: listener.onEvaluationProgress,
-        signal: listener.signal,
-      }),
-    );
+    if (ran.end === "interrupt") return { position, end: ran.end };
+    const evaluation = await evaluateAverage(training, listener);
     if (!evaluation) return { position, end: "interrupt" };
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
-    await listener.onEvaluation(position, epochTally, evaluation, ran.rate);
-    if (ran.end === "time") return ran;
+    await listener.onEvaluation(position, epochTally, evaluation, ran.learningRate);
+    if (ran.end === "time") return { position, end: ran.end };
     const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);
     if (stop) return { position, end: stop };
   }
@@ -97,84 +103,186 @@ export async function train(
   return { position, end: "finished" };
 }
 
+/** Evaluates the averaged weights, or the weights if they are not averaged. Undefined if it was aborted. */
+function evaluateAverage(
+  { program, optimizer, recipe, test: split, preparation, classNames }: Training,
+  { onEvaluationProgress: onProgress, signal }: TrainingListener,
+): Promise<Evaluation | undefined> {
+  const { seed } = recipe;
+  return optimizer.withAverage(() => evaluate(program, { split, preparation, classNames, seed, onProgress, signal }));
+}
+
+/** The part of training that is the same in every epoch. */
+interface EpochContext {
+  readonly training: Training;
+  readonly listener: TrainingListener;
+  readonly objective: Objective;
+  readonly steps: RunSteps;
+  /** The loss of guessing. */
+  readonly guessing: number;
+}
+
+/** Numbers of an iteration, read back. */
+interface Reading {
+  readonly loss: number;
+  readonly correct: number;
+}
+
+/** Progress of an epoch. The iterations that have begun may be ahead of those whose numbers have been read. */
+interface EpochState {
+  /** After the last iteration that was read. The weights are those of this position only if `unread` is empty. */
+  position: Position;
+  /** After the last iteration that has begun. */
+  begun: Position;
+  /** Begun and not read, in order; at most `readback.everySteps`. */
+  readonly unread: (BegunIteration & { readonly learningRate: number })[];
+  /** Their numbers, and those of the iteration about to be counted as begun. */
+  readonly readings: Promise<Reading>[];
+  /** Start of the first of them. */
+  since: number;
+  learningRate: number;
+}
+
+/** Prepares the epochs of a run. */
+function epochContext(training: Training, listener: TrainingListener): EpochContext {
+  const { recipe, program, train, classNames } = training;
+  return {
+    training,
+    listener,
+    objective: createObjective(recipe, program.batchSize, train, classNames, program.readback.everySteps),
+    steps: runSteps(recipe, train.length),
+    guessing: Math.log(classNames.length),
+  };
+}
+
+/**
+ * Trains from a position in an epoch to the epoch's end, or until the listener stops it. While an iteration computes, the next batch is prepared.
+ *
+ * Numbers are read after `readback.everySteps` iterations at the latest, at the end of the epoch, and before the listener may save or stop. Throws
+ * DivergenceError if a loss or weight that is read is not finite.
+ */
 async function runEpoch(
-  training: Training,
-  objective: Objective,
+  context: EpochContext,
   start: Position,
   order: Uint32Array,
-  steps: RunSteps,
-  listener: TrainingListener,
-): Promise<{ position: Position; end: TrainingEnd; rate: number }> {
+): Promise<{ readonly position: Position; readonly end: TrainingEnd; readonly learningRate: number }> {
+  const { training, listener, steps } = context;
   const { program, recipe, train: split, preparation } = training;
-  const guessing = Math.log(training.classNames.length);
-  let position = start;
-  // Of an epoch that lacks its evaluation only: that of its last step, as the log has it.
-  let rate = learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) });
-  let before = performance.now();
-  for await (const batch of batches({
-    split,
-    preparation,
-    batchSize: program.batchSize,
-    order,
-    from: start.images,
-    epoch: start.epoch,
-    into: program.input,
-  })) {
-    const draws = { seed: recipe.seed, first: position.totalImages };
-    const targets = objective.prepare(batch, position.totalImages);
-    const { loss, logits } = await program.forwardBackward(batch.images, targets, batch.count, draws);
-    checkLoss(program, loss, position.iteration + 1, recipe);
-    rate = training.rateOf?.(position.iteration) ?? learningRateAt(recipe, steps, position);
-    const stepped = learn(training, position, batch.count, order.length, rate);
-    const seconds = (performance.now() - before) / 1000;
-    const correct = objective.countCorrect(logits, batch);
-    position = record(position, { loss, correct, images: batch.count, seconds, guessing, stepped });
-    listener.onIteration(position);
-    if (position.iteration % WINDOW_ITERATIONS === 0) {
-      await listener.onWindow(position, position.windowTally, rate);
-      position = startWindow(position);
-    }
-    if (position.stuckIterations === STUCK_ITERATIONS) listener.onStuck(position);
+  const state: EpochState = {
+    position: start,
+    begun: start,
+    unread: [],
+    readings: [],
+    since: performance.now(),
+    // For an epoch that lacks only its evaluation: the rate of its last step, as in the log.
+    learningRate: learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) }),
+  };
+  const { images: from, epoch } = start;
+  const { batchSize } = program;
+  const source = batches({ split, preparation, batchSize, order, from, epoch, into: () => program.nextInput() });
+  for await (const { batch, result } of computing(source, (batch) => beginIteration(context, state.begun, batch))) {
+    state.readings.push(result);
+    const isLast = state.begun.images + batch.count >= order.length;
+    const isRead = isLast || state.readings.length >= program.readback.everySteps || listener.isDue();
+    const readings = isRead ? await readLosses(context, state) : undefined;
+    await learn(context, state, batch.count, isLast);
+    if (readings) await recordIterations(context, state, readings);
     // Native calls block timers and signals: let them in between iterations.
     await new Promise(setImmediate);
-    const stop = position.images < order.length ? await listener.betweenIterations(position) : undefined;
-    if (stop) return { position, end: stop, rate };
-    before = performance.now();
+    if (!readings) continue;
+    const { position, learningRate } = state;
+    const stop = isLast ? undefined : await listener.betweenIterations(position);
+    if (stop) return { position, end: stop, learningRate };
+    state.since = performance.now();
   }
-  return { position, end: "finished", rate };
+  return { position: state.position, end: "finished", learningRate: state.learningRate };
 }
 
-/** Takes in the gradients of a batch of so many images, of an epoch of so many; whether that made a step. */
-function learn(
-  { program, optimizer, recipe }: Training,
-  { sinceStep, steps, images, iteration }: Position,
-  count: number,
-  epochImages: number,
-  learningRate: number,
-): boolean {
-  const taken = withBatch(sinceStep, count);
-  optimizer.addBatch(count, taken.batches === 1);
-  if (taken.batches < recipe.accumulate && images + count < epochImages) return false;
-  optimizer.step({ learningRate, step: steps + 1, images: taken.images });
-  checkWeights(program, iteration + 1, recipe);
-  return true;
+/** Begins forward and backward on a batch; `position` is that before it. */
+async function beginIteration(
+  { training: { program, recipe }, objective }: EpochContext,
+  { totalImages: first }: Position,
+  batch: Batch,
+): Promise<Reading> {
+  const { targets, countCorrect } = objective.prepare(batch, first);
+  const draws = { seed: recipe.seed, first };
+  const { loss, logits } = await program.forwardBackward(batch.images, targets, batch.count, draws);
+  return { loss, correct: countCorrect(logits) };
 }
 
-function checkLoss(program: TrainingProgram, loss: number, iteration: number, recipe: Recipe): void {
+/** Reads the numbers of all iterations that have begun, in order. Throws DivergenceError for the first loss that is not finite. */
+async function readLosses({ training }: EpochContext, state: EpochState): Promise<readonly Reading[]> {
+  const { program, recipe } = training;
+  const readings: Reading[] = [];
+  for (const reading of state.readings.splice(0)) {
+    readings.push(await reading);
+    await checkLoss(program, readings.at(-1)?.loss, state.position.iteration + readings.length, recipe);
+  }
+  return readings;
+}
+
+/** Adds the gradients of a batch, and makes the optimizer's step if they complete one. */
+async function learn(
+  { training, steps }: EpochContext,
+  state: EpochState,
+  images: number,
+  isLastOfEpoch: boolean,
+): Promise<void> {
+  const { optimizer, recipe, rateOf } = training;
+  const { begun } = state;
+  const learningRate = rateOf?.(begun.iteration) ?? learningRateAt(recipe, steps, begun);
+  const added = withBatch(begun.sinceStep, images);
+  optimizer.addBatch(images, added.batches === 1);
+  const stepped = added.batches >= recipe.accumulate || isLastOfEpoch;
+  if (stepped) await optimizer.step({ learningRate, step: begun.steps + 1, images: added.images });
+  const iteration = { images, stepped, learningRate };
+  state.unread.push(iteration);
+  state.begun = count(begun, iteration);
+  state.learningRate = learningRate;
+}
+
+/** Checks the weights, and records the iterations that were read. */
+async function recordIterations(
+  { training: { program, recipe }, listener, guessing }: EpochContext,
+  state: EpochState,
+  readings: readonly Reading[],
+): Promise<void> {
+  const iterations = state.unread.splice(0);
+  if (iterations.some(({ stepped }) => stepped)) await checkWeights(program, state.begun.iteration, recipe);
+  const seconds = (performance.now() - state.since) / 1000 / iterations.length;
+  for (const [i, { learningRate, ...iteration }] of iterations.entries()) {
+    const { loss, correct } = readings[i] as Reading;
+    state.position = record(state.position, { ...iteration, loss, correct, seconds, guessing });
+    listener.onIteration(state.position);
+    if (state.position.iteration % WINDOW_ITERATIONS === 0) {
+      await listener.onWindow(state.position, state.position.windowTally, learningRate);
+      state.position = startWindow(state.position);
+    }
+    if (state.position.stuckIterations === STUCK_ITERATIONS) listener.onStuck(state.position);
+  }
+  state.begun = state.position;
+}
+
+async function checkLoss(
+  program: TrainingProgram,
+  loss: number | undefined,
+  iteration: number,
+  recipe: Recipe,
+): Promise<void> {
   if (Number.isFinite(loss)) return;
-  const name = program.firstNonFinite("values") ?? program.firstNonFinite("gradients");
+  const name = (await program.firstNonFinite("values")) ?? (await program.firstNonFinite("gradients"));
   throw diverged(`the loss is ${loss}${name ? `, and ${name} or its gradient is not finite` : ""}`, iteration, recipe);
 }
 
-function checkWeights(program: TrainingProgram, iteration: number, recipe: Recipe): void {
-  const name = program.firstNonFinite("values");
+async function checkWeights(program: TrainingProgram, iteration: number, recipe: Recipe): Promise<void> {
+  const name = await program.firstNonFinite("values");
   if (name) throw diverged(`${name} is not finite`, iteration, recipe);
 }
 
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
   return new DivergenceError(
     `training: ${what} after iteration ${iteration}`,
-    `start another run with a lower --learning-rate than ${learningRate}, or go on from what was saved with ` +
+    `start another run with a lower --learning-rate than ${learningRate}, or continue this one with ` +
       "--resume --on-divergence rollback",
   );
 }

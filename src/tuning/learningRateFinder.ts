@@ -1,10 +1,9 @@
 /** The sweep of the learning rate that `lr-find` does. */
 import { ConfigError } from "../errors.ts";
-import { compileTrainedPart, type TrainedPart } from "../trainer/compiledModel.ts";
+import { type CompiledModel, compileModel, runPreparation, runTraining } from "../trainer/compiledModel.ts";
 import { trainedRecipe } from "../trainer/fineTunePlan.ts";
 import { writeInitialWeights } from "../trainer/initialWeights.ts";
 import { type PreparedRun, type RunSettings, startRun } from "../trainer/runSetup.ts";
-import { runPreparation, runTraining } from "../trainer/runTraining.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
@@ -56,7 +55,7 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
   const { config, dataset, engine } = prepared;
   const { network, recipe } = config;
   try {
-    const part = await compileTrainedPart(prepared);
+    const part = await compileModel(prepared);
     try {
       const { losses, end } = await sweep(part, prepared, range, options);
       const points = smoothRates(losses, range.iterations);
@@ -80,7 +79,7 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
 }
 
 async function sweep(
-  part: TrainedPart,
+  part: CompiledModel,
   prepared: PreparedRun,
   range: RateRange,
   { signal, onIteration, observer = {} }: RateFinderOptions,

@@ -51,6 +51,52 @@ describeEngines("repetition", (engine) => {
     });
   });
 
+  it("work runs in the order of the calls, whether or not their promises are awaited", async () => {
+    const steps = (isAwaited: boolean) =>
+      withProgram(engine, chain, async (program) => {
+        const { images } = dataOf(chain, program.outputShape);
+        const targets = oneHotTargets([0, 1, 2, 3], 10);
+        const updates = program.parameters.map(({ value, gradient }) =>
+          program.compileUpdate([{ target: value, from: value, operations: [["subtract", gradient]] }]),
+        );
+        const losses: Promise<number>[] = [];
+        const lossOf = async (first: number) => {
+          const given = [images.slice(), targets.slice()] as const;
+          const reading = program.forwardBackward(...given, 4, { seed: 1, first });
+          // Arrays are read before the call returns.
+          for (const array of given) array.fill(Number.NaN);
+          return (await reading).loss;
+        };
+        for (let step = 0; step < 3; step++) {
+          losses.push(lossOf(4 * step));
+          if (isAwaited) await losses.at(-1);
+          for (const update of updates) update.run();
+        }
+        const reads = program.parameters.map(({ value }) => program.read(value));
+        const rest = [program.sumOfSquares(program.parameters.map(({ value }) => value)), ...losses];
+        return [await Promise.all(reads), await Promise.all(rest), await program.firstNonFinite("values")];
+      });
+    assert.deepEqual(await steps(false), await steps(true));
+  });
+
+  it("images of the next pass are prepared in an input that no earlier call reads", async () => {
+    await withProgram(engine, chain, async (program) => {
+      const { images } = dataOf(chain, program.outputShape);
+      const batches = [images, images.toReversed(), images.map((x) => -x), images];
+      const expected = [];
+      for (const batch of batches) expected.push((await program.forward(batch, 4, noDraws)).slice());
+      const copyOf = async (images: Float32Array) => (await program.forward(images, 4, noDraws)).slice();
+      const outputs: Promise<Float32Array>[] = [];
+      for (const batch of batches) {
+        const input = await program.nextInput();
+        assert.equal(await program.nextInput(), input, "the same one until a call is given it");
+        input.set(batch);
+        outputs.push(copyOf(input));
+      }
+      assert.deepEqual(await Promise.all(outputs), expected);
+    });
+  });
+
   it("lends memory that a step in progress does not need", async () => {
     await withProgram(engine, chain, async (program) => {
       const { images, outputGradient } = dataOf(chain, program.outputShape);
@@ -96,7 +142,8 @@ describeEngines("repetition", (engine) => {
     await assert.rejects(program.forwardBackward(images, oneHotTargets([0, 1, 2, 3], 10), 4, noDraws), /close/);
     await assert.rejects(program.read(value), /close/);
     assert.throws(() => program.newTensor(value), /close/);
-    assert.throws(() => program.firstNonFinite("values"), /close/);
+    await assert.rejects(program.firstNonFinite("values"), /close/);
+    await assert.rejects(program.sumOfSquares([value]), /close/);
     made.close();
   });
 });

@@ -1,6 +1,7 @@
 /** Oracle for bf16: a chain computed with every stored number rounded. */
 import type { AnyOp } from "../../src/engine/engine.ts";
 import { GradientChain, Chain as ReferenceChain } from "../../src/engine/reference/chain.ts";
+import { hoistMaxPool } from "../../src/hoistMaxPool.ts";
 import { type Chain, noDraws, opsOf, parameterValues, type Results } from "../chains.ts";
 import type { Arithmetic } from "../engines.ts";
 
@@ -19,7 +20,9 @@ export interface ChainData {
  */
 export function roundedResults(chain: Chain, { images, outputGradient }: ChainData, keep: Keep): Results {
   const { batchSize } = chain;
-  const ops = opsOf(chain);
+  // Numbers that are kept exactly are the same in any order; rounded ones are rounded where the engine keeps them.
+  const isRounded = keep(1 + Number.EPSILON) === 1;
+  const ops = isRounded ? hoistMaxPool(opsOf(chain)) : opsOf(chain);
   const stages = ops.map((op, i) => stageOf(op, ops[i + 1], batchSize, keep));
   const results: Record<"output" | "input", number[]> = { output: [], input: [] };
   for (let row = 0; row < batchSize; row++) {
@@ -68,9 +71,9 @@ function stageOf(op: AnyOp, next: AnyOp | undefined, batchSize: number, keep: Ke
   };
 }
 
-/** An activation is made of the sums of the layer before it, not of what would be kept of them; the sums that end a chain are its output. */
+/** An activation is computed from the sums of the layer before it, unrounded; the sums that end a chain are its output. */
 function isKeptAsSum(next: AnyOp | undefined): boolean {
-  return next === undefined || next.kind === "relu" || next.kind === "tanh" || next.kind === "sigmoid";
+  return next === undefined || next.order === "increasing";
 }
 
 /** Dropout's factor is a number that is kept, too. */

@@ -49,7 +49,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       adaptiveAveragePool2d("avg", { outputSize: 3 }),
     ],
   },
-  "activations behind linear, two in a row": {
+  "activations after linear, two in a row": {
     input: [6, 4, 4],
     layers: [
       flatten("flatten"),
@@ -73,7 +73,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       dropout("drop3", { probability: 0.5, activeAtEvaluation: true }),
     ],
   },
-  "dropout behind relu and before it": {
+  "dropout after relu and before it": {
     input: [3, 8, 8],
     layers: [
       conv2d("conv1", { outChannels: 9, kernelSize: 3 }),
@@ -86,7 +86,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       linear("fc3", { outFeatures: 6 }),
     ],
   },
-  "flatten → dropout → linear behind a pool, as in alexnet-owt": {
+  "flatten → dropout → linear after a pool, as in alexnet-owt": {
     input: [3, 12, 12],
     layers: [
       conv2d("conv1", { outChannels: 18, kernelSize: 3 }),
@@ -109,6 +109,19 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       tanh("tanh1"),
       dropout("drop2", { probability: 0.2 }),
       dropout("drop3", { probability: 0.3 }),
+    ],
+  },
+  "max pooling after one activation and after two": {
+    input: [3, 16, 14],
+    layers: [
+      conv2d("conv1", { outChannels: 20, kernelSize: 3 }),
+      tanh("tanh1"),
+      maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+      conv2d("conv2", { outChannels: 18, kernelSize: 3, padding: 1 }),
+      sigmoid("sigmoid2"),
+      tanh("tanh2"),
+      maxPool2d("pool2", { kernelSize: 2, stride: 2 }),
+      conv2d("conv3", { outChannels: 6, kernelSize: 2 }),
     ],
   },
   "alexnet, narrow: channels in whole blocks, groups, 3×3 convolutions": {

@@ -1,4 +1,5 @@
 /** Longer than other files: all that a program does with its tensors outside of a step. */
+// Runs beside others: the memory that it measures is its own.
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Assignment, Tensor } from "../../src/engine/engine.ts";
@@ -225,9 +226,9 @@ describeEngines("tensors", (engine) => {
         await program.write(value, values);
         const expected = values.reduce((sum, x) => sum + x * x, 0);
         // Rounding of at most 3,000 squares in a row, at random.
-        assertClose([program.sumOfSquares(value)], [expected], { relative: 1e-6 }, name);
+        assertClose([await program.sumOfSquares([value])], [expected], { relative: 1e-6 }, name);
         await program.write(value, values.with(values.length - 1, Number.NaN));
-        assert.ok(Number.isNaN(program.sumOfSquares(value)));
+        assert.ok(Number.isNaN(await program.sumOfSquares([value])));
       }
     });
   });
@@ -255,14 +256,14 @@ describeEngines("tensors", (engine) => {
       const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
       for (const of of ["values", "gradients"] as const) {
         const other = of === "values" ? "gradients" : "values";
-        assert.equal(program.firstNonFinite(of), undefined);
+        assert.equal(await program.firstNonFinite(of), undefined);
         for (const { name, value, gradient } of program.parameters.toReversed()) {
           const values = uniform(name, sizeOf(value.shape));
           for (const place of [0, values.length >> 1, values.length - 1]) {
             const changed = values.with(place, bad[place % 3] ?? Number.NaN);
             await program.write(of === "values" ? value : gradient, changed);
-            assert.equal(program.firstNonFinite(of), name);
-            assert.equal(program.firstNonFinite(other), undefined);
+            assert.equal(await program.firstNonFinite(of), name);
+            assert.equal(await program.firstNonFinite(other), undefined);
           }
         }
         for (const { value, gradient } of program.parameters) {

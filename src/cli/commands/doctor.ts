@@ -49,7 +49,7 @@ async function diagnose(): Promise<Diagnosis> {
 async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
   const { selectEngine } = await import("../../engine/select/selectEngine.ts");
   try {
-    const { engine } = selectEngine("onednn");
+    const { engine } = await selectEngine("onednn");
     engine.close();
     return { engine: engine.description };
   } catch (error) {

@@ -1,3 +1,4 @@
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -103,7 +103,7 @@ describe("batches", () => {
     assert.ok([...room.subarray(0, imageSize), ...room.subarray(6 * imageSize)].every((value) => value === 9));
     assert.throws(
       () => batches({ split, preparation, batchSize: 6, into }),
-      new ShapeError(`batch: expected memory for 6 pictures of 3×35×30, got ${5 * imageSize} numbers`),
+      new ShapeError(`batch: expected memory for 6 images of 3×35×30, got ${5 * imageSize} numbers`),
     );
   });
 

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { importTypeScript } from "../../../test/command.ts";
 import { flowerArchive, flowerFiles } from "../../../test/flowerFiles.ts";
 import { type LocalServer, serve } from "../../../test/localServer.ts";
 import { writeFiles } from "../../../test/writeFiles.ts";
@@ -129,7 +130,9 @@ test("killed while it unpacks: nothing half stays, and the next one does it all"
   execFileSync("mkfifo", [path]);
   const script = `import { listFlowers } from ${JSON.stringify(new URL("flowers.ts", import.meta.url).href)};
     await listFlowers({ cacheDir: ${JSON.stringify(cacheDir)}, download: false });`;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: "inherit" });
+  const child = spawn(process.execPath, [...importTypeScript, "--input-type=module", "-e", script], {
+    stdio: "inherit",
+  });
   const ended = once(child, "exit");
   const pipe = await open(path, "r+");
   try {

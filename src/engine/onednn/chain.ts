@@ -1,8 +1,9 @@
 /** Adds a chain of operations to a plan, forward and backward. */
+
+import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { hoistMaxPool } from "./hoistMaxPool.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
@@ -18,7 +19,7 @@ export interface Forward {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   readonly run: BuildContext["run"];
   readonly input: Value;
-  /** What `input` is, for JavaScript. */
+  /** The memory of `input`, for JavaScript. */
   readonly images: Float32Array;
   readonly output: Value;
   readonly chain: readonly ChainLink[];
@@ -29,14 +30,14 @@ interface ChainLink extends Built {
   readonly learns: boolean;
 }
 
-/** A parameter, and its gradient where there is training. */
+/** A parameter, and its gradient if it is trained. */
 export interface StoredParameter {
   readonly name: string;
   readonly value: EngineTensor;
   readonly gradient: EngineTensor | undefined;
 }
 
-/** Adds every operation's forward steps; weights get their memory in the layouts that these chose. */
+/** Adds every operation's forward steps; weights get memory in the layouts that the steps choose. */
 export function addForward(
   session: Session,
   tensors: TensorMemory,
@@ -49,7 +50,6 @@ export function addForward(
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, precision: format, exact = false, frozen = [] } = request;
   const ops = hoistMaxPool(request.ops);
-  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
   const context: BuildContext = {
     plan,
     batchSize,
@@ -58,29 +58,7 @@ export function addForward(
     exact,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
-    parameter(operation, role, dims, desc, { index, count }) {
-      const name = `${operation}.${role}`;
-      const layout = {
-        parameter: name,
-        shape: shapes.get(name) ?? dims,
-        desc,
-        plain: session.plain(dims, "f32"),
-        parts: count,
-      };
-      const make = (): StoredParameter => ({
-        name,
-        value: tensors.create({ ...layout, name }),
-        gradient:
-          training && !frozen.includes(operation)
-            ? tensors.create({ ...layout, name: `gradient of ${name}` })
-            : undefined,
-      });
-      const stored = parameters.get(name) ?? make();
-      parameters.set(name, stored);
-      const { value, gradient } = stored;
-      const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
-      return { value: part(value), gradient: gradient && part(gradient) };
-    },
+    parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
   };
   const inputDims = [batchSize, ...request.inputShape];
   const images = share(sizeOf(inputDims));
@@ -98,6 +76,32 @@ export function addForward(
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
   return { plan, tensors, parameters, run: context.run, input, images: images.array, output, chain };
+}
+
+/** Gives builders their parameters, in memory that is created at the first request and added to `parameters`. */
+function parameterOf(
+  session: Session,
+  tensors: TensorMemory,
+  ops: readonly AnyOp[],
+  hasGradient: (operation: string) => boolean,
+  parameters: Map<string, StoredParameter>,
+): BuildContext["parameter"] {
+  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
+  return (operation, role, dims, desc, { index, count }) => {
+    const name = `${operation}.${role}`;
+    const plain = session.plain(dims, "f32");
+    const layout = { parameter: name, shape: shapes.get(name) ?? dims, desc, plain, parts: count };
+    const make = (): StoredParameter => ({
+      name,
+      value: tensors.create({ ...layout, name }),
+      gradient: hasGradient(operation) ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+    });
+    const stored = parameters.get(name) ?? make();
+    parameters.set(name, stored);
+    const { value, gradient } = stored;
+    const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
+    return { value: part(value), gradient: gradient && part(gradient) };
+  };
 }
 
 function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value, next: AnyOp | undefined): Built {

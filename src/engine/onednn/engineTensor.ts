@@ -2,7 +2,7 @@
 import type { Tensor } from "../engine.ts";
 import type { Desc } from "./native/oneDnn.ts";
 
-/** A tensor in the engine's layout: `parts` equal parts, one behind the other, each in a layout of its own. */
+/** A tensor in the engine's layout: `parts` equal parts, one after the other, each in a layout of its own. */
 export interface EngineTensor extends Tensor {
   readonly name: string;
   /** The parameter that it is, or belongs to as a gradient or velocity does. */
@@ -12,7 +12,7 @@ export interface EngineTensor extends Tensor {
   readonly desc: Desc;
   /** Row-major layout of a part's extents. */
   readonly plain: Desc;
-  /** Of all parts. */
+  /** Total of all parts. */
   readonly bytes: number;
   readonly address: bigint;
 }

@@ -7,7 +7,7 @@ export interface LossSteps {
   /** Gradient of the loss by the logits. */
   readonly gradient: Value;
   /**
-   * Takes the targets of the first `count` rows; rows behind them get no gradient. To be called before the steps run.
+   * Sets the targets of the first `count` rows; rows after them get no gradient. To be called before the steps run.
    *
    * Throws ShapeError if there are fewer.
    */
@@ -42,14 +42,21 @@ export function addSoftmaxCrossEntropy(plan: Plan, logits: Value): LossSteps {
   ]);
   plan.keep(logProbabilities);
   plan.keep(target);
-  let given: { readonly targets: Float32Array; readonly count: number } | undefined;
   let views: { logProbabilities: Float32Array; target: Float32Array } | undefined;
   const ready = () => {
     views ??= { logProbabilities: plan.view(logProbabilities), target: plan.view(target) };
     return views;
   };
+  return { gradient, ...hostSide(classes, ready) };
+}
+
+/** The part of the loss that JavaScript computes: scaled targets before the steps, the mean after them. */
+function hostSide(
+  classes: number,
+  ready: () => { readonly logProbabilities: Float32Array; readonly target: Float32Array },
+): Omit<LossSteps, "gradient"> {
+  let given: { readonly targets: Float32Array; readonly count: number } | undefined;
   return {
-    gradient,
     setTargets(targets, count) {
       const length = count * classes;
       if (targets.length < length) {

@@ -1,6 +1,6 @@
 /** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine } from "../engine.ts";
+import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
@@ -8,15 +8,15 @@ import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 
-/** How the engine is made. */
+/** Options of the engine. */
 export interface OneDnnOptions {
   /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
 }
 
 /**
- * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads behind it, one call at a time;
- * a call blocks the event loop while it runs.
+ * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads, one call at a time;
+ * a call blocks the event loop until its work is done.
  *
  * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1 or above what the
  * environment allows.
@@ -27,7 +27,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     throw new ConfigError(`threads: expected a whole number of at least 1, got ${wanted}`);
   }
   const loaded = loadOneDnn();
-  const { threadLimit, setThreads } = closingOnFailure(loaded, () => loadOpenMp(loaded.path));
+  const { threadLimit, setThreads } = closeOnFailure(loaded, () => loadOpenMp(loaded.path));
   if (options.threads !== undefined && wanted > threadLimit) {
     loaded.close();
     throw new ConfigError(`threads: expected at most ${threadLimit}, got ${wanted}; unset OMP_THREAD_LIMIT for more`);
@@ -41,20 +41,27 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    nativeBf16: library.nativeBf16,
+    precisions: precisionsOf(library),
+    trains: true,
     async compile(request) {
       useThreads();
-      return explainingPrecision(request, library, () => compileInference(library, libc, request));
+      return explainPrecision(request, library, () => compileInference(library, libc, request));
     },
     async compileTraining(request) {
       useThreads();
-      return explainingPrecision(request, library, () => compileTraining(library, libc, request));
+      return explainPrecision(request, library, () => compileTraining(library, libc, request));
     },
     close: library.close,
   };
 }
 
-function closingOnFailure<T>(library: OneDnn, action: () => T): T {
+function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
+  const f32 = { name: "f32", native: true } as const;
+  const bf16 = { name: "bf16", native: nativeBf16 } as const;
+  return nativeBf16 ? [bf16, f32] : [f32, bf16];
+}
+
+function closeOnFailure<T>(library: OneDnn, action: () => T): T {
   try {
     return action();
   } catch (error) {
@@ -63,12 +70,8 @@ function closingOnFailure<T>(library: OneDnn, action: () => T): T {
   }
 }
 
-/** The library says `unimplemented` where it has none of a number format on this processor. */
-function explainingPrecision<T>(
-  { precision }: CompileRequest,
-  { version, instructionSet }: OneDnn,
-  compile: () => T,
-): T {
+/** The library answers `unimplemented` for a number format that it lacks on this processor. */
+function explainPrecision<T>({ precision }: CompileRequest, { version, instructionSet }: OneDnn, compile: () => T): T {
   try {
     return compile();
   } catch (cause) {
@@ -84,8 +87,8 @@ function withThreads(loaded: OneDnn, useThreads: () => void): OneDnn {
     ...loaded,
     session() {
       const session = loaded.session();
-      // What is made and run outside of compile.
-      const telling =
+      // For what is made and run outside of compile.
+      const withThreadCount =
         <A extends readonly unknown[], R>(action: (...args: A) => R) =>
         (...args: A): R => {
           useThreads();
@@ -93,10 +96,10 @@ function withThreads(loaded: OneDnn, useThreads: () => void): OneDnn {
         };
       return {
         ...session,
-        reorder: telling(session.reorder),
-        sum: telling(session.sum),
-        reduceSum: telling(session.reduceSum),
-        primitive: telling(session.primitive),
+        reorder: withThreadCount(session.reorder),
+        sum: withThreadCount(session.sum),
+        reduceSum: withThreadCount(session.reduceSum),
+        primitive: withThreadCount(session.primitive),
         execute(primitive, args) {
           useThreads();
           session.execute(primitive, args);

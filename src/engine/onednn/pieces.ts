@@ -9,7 +9,7 @@ const PIECE_BYTES = 768 * 1024;
 /** Pieces begin where cache lines and vectors do. */
 const PIECE_MULTIPLE = 1024;
 
-/** Tensors of one length as pieces, one behind the other; the last one may be shorter. */
+/** Tensors of one length as pieces, one after the other; the last one may be shorter. */
 export interface Pieces {
   /** Values of a piece. */
   readonly length: number;
@@ -18,12 +18,12 @@ export interface Pieces {
   readonly lengths: readonly [piece: number, last: number];
 }
 
-/** The most values of a piece of so many tensors. */
+/** Largest number of values of a piece of n tensors. */
 export function mostInPiece(tensors: number, threads: number): number {
   return Math.floor(PIECE_BYTES / 4 / tensors / PIECE_MULTIPLE) * PIECE_MULTIPLE * threads;
 }
 
-/** Cuts `tensors` tensors of `length` values each into pieces for so many threads. */
+/** Cuts `tensors` tensors of `length` values each into pieces for n threads. */
 export function cutIntoPieces(session: Session, length: number, tensors: number, threads: number): Pieces {
   const piece = Math.min(length, mostInPiece(tensors, threads));
   const count = Math.ceil(length / piece);

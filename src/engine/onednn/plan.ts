@@ -1,6 +1,5 @@
-/** Primitives in the order they run, and one arena for their memory. */
+/** Primitives in the order they run, and one arena for their memory: buffers that are not needed at the same time share it. */
 import type { Direction } from "../engine.ts";
-import { type Buffer, newBuffer, placeBuffers } from "./arena.ts";
 import type { MappedMemory } from "./native/libc.ts";
 import type {
   Desc,
@@ -13,6 +12,16 @@ import type {
   Session,
 } from "./native/oneDnn.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
+
+/** Memory that a plan will provide. Its address is known once the plan is finished. */
+export interface Buffer {
+  readonly bytes: number;
+  /** Fixed from outside, for parameters and gradients; otherwise the plan places it in its arena. */
+  address: bigint | undefined;
+  /** Steps between which the contents matter. */
+  firstStep: number;
+  lastStep: number;
+}
 
 /** A tensor in a layout, in some buffer. */
 export interface Value {
@@ -40,13 +49,13 @@ export interface Phase {
 /** A plan with its memory. */
 export interface FinishedPlan {
   readonly arena: MappedMemory;
-  /** What holds nothing between two passes. */
+  /** The part that holds nothing between two passes. */
   readonly spare: { readonly address: bigint; readonly bytes: number };
   /** Cuts a phase out of the steps. */
   phase(from: number, to: number): Phase;
 }
 
-/** Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena (arena.ts). */
+/** Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena. */
 export class Plan {
   readonly session: Session;
   readonly #steps: Step[] = [];
@@ -61,7 +70,7 @@ export class Plan {
     this.#account = account;
   }
 
-  /** What the steps added from here on are entered under in the account. */
+  /** Sets the layer and direction that the steps added from here on have in the profile. */
   enter(layer: string, direction: Direction): void {
     this.#layer = layer;
     this.#direction = direction;
@@ -74,7 +83,7 @@ export class Plan {
     return value;
   }
 
-  /** Adds a primitive, entered in the account as that `work`; its scratchpad, if it wants one, is provided. */
+  /** Adds a primitive, profiled as `work`; its scratchpad, if it needs one, is provided. */
   add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[]): void {
     const scratchpad = this.session.query(primitiveDesc, "scratchpad");
     const all = scratchpad ? [...args, ["scratchpad", this.value([], scratchpad)] as const] : args;
@@ -97,7 +106,7 @@ export class Plan {
     return desc;
   }
 
-  /** A new workspace as an argument, for primitives whose backward needs what forward noted; none where there is none. */
+  /** A new workspace as an argument, for primitives whose backward needs it; none for others. */
   workspace(primitiveDesc: PrimitiveDesc): readonly (readonly [Role, Value])[] {
     const desc = this.session.query(primitiveDesc, "workspace");
     return desc ? [["workspace", this.value([], desc)]] : [];
@@ -197,4 +206,61 @@ function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
       }
     },
   };
+}
+
+const ALIGNMENT = 4096;
+
+export function newBuffer(bytes: number): Buffer {
+  return { bytes, address: undefined, firstStep: Infinity, lastStep: -1 };
+}
+
+/** A buffer to place: its size and its steps. */
+type Lifetime = Pick<Buffer, "bytes" | "firstStep" | "lastStep">;
+
+interface Placement {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
+
+/** Orders to place buffers in: no order is best for every chain. Large ones first, or those first that others have to lie around. */
+const orders: readonly ((buffer: Lifetime) => number)[] = [
+  ({ bytes }) => bytes,
+  ({ firstStep, lastStep }) => lastStep - firstStep,
+  ({ bytes, firstStep, lastStep }) => bytes * (1 + lastStep - firstStep),
+  ({ firstStep }) => -firstStep,
+  ({ lastStep }) => lastStep,
+];
+
+/** Places buffers in several orders and takes the smallest arena. Those that stay to the end come first. */
+export function placeBuffers(buffers: readonly Lifetime[]): Placement {
+  const placements = orders.map((priority) => placeInOrder(buffers, priority));
+  return placements.reduce((best, next) => (next.bytes < best.bytes ? next : best));
+}
+
+/** Each buffer at the lowest offset that is free for its whole life. */
+function placeInOrder(buffers: readonly Lifetime[], priority: (buffer: Lifetime) => number): Placement {
+  const offsets = new Array<number>(buffers.length).fill(0);
+  const keys = buffers.map((buffer) => ({ stays: Number(buffer.lastStep === Infinity), key: priority(buffer) }));
+  const order = buffers
+    .map((_, i) => i)
+    .sort((a, b) => {
+      const [first, second] = [keys[a], keys[b]] as [(typeof keys)[number], (typeof keys)[number]];
+      return second.stays - first.stays || (first.stays ? 0 : second.key - first.key) || a - b;
+    });
+  const placed: { start: number; end: number; firstStep: number; lastStep: number }[] = [];
+  for (const i of order) {
+    const { bytes, firstStep, lastStep } = buffers[i] as Lifetime;
+    const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const alive = placed
+      .filter((other) => other.firstStep <= lastStep && firstStep <= other.lastStep)
+      .sort((a, b) => a.start - b.start);
+    let start = 0;
+    for (const other of alive) {
+      if (start + size <= other.start) break;
+      start = Math.max(start, other.end);
+    }
+    offsets[i] = start;
+    placed.push({ start, end: start + size, firstStep, lastStep });
+  }
+  return { offsets, bytes: Math.max(0, ...placed.map((p) => p.end)) };
 }

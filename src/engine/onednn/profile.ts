@@ -2,7 +2,7 @@
 import type { Direction, KernelProfile } from "../engine.ts";
 import type { PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
 
-/** Where the time of one primitive is added up. */
+/** Total time of one primitive. */
 export interface Entry {
   readonly layer: string;
   readonly direction: Direction;
@@ -12,10 +12,10 @@ export interface Entry {
   seconds: number;
 }
 
-/** What a program's primitives cost. Two readings of the clock a primitive, tens of nanoseconds each. */
+/** Collects the times of a program's primitives. It reads the clock twice a primitive, tens of nanoseconds each. */
 export interface Account {
   open(layer: string, direction: Direction, work: string, implementation: string): Entry;
-  /** What ran since it was last taken. */
+  /** Returns the work since the last call. */
   take(): readonly KernelProfile[];
 }
 

@@ -1,10 +1,10 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../engine.ts";
+import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgram } from "../engine.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { addSoftmaxCrossEntropy } from "./loss.ts";
+import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
@@ -13,16 +13,29 @@ import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
-  return releasingOnFailure(library, libc, (session, tensors, account, map) => {
+  return releaseOnFailure(library, libc, (session, tensors, account, map) => {
     const forward = addForward(session, tensors, request, account, false, libc.share);
     const end = forward.plan.length;
     const memory = forward.plan.finish(map);
-    return inferenceProgram(forward, request, memory, memory.phase(0, end), account);
+    const run = forwardPass(forward, request, memory.phase(0, end));
+    return {
+      ...commonMembers(forward, request, memory, account),
+      parameters: [...forward.parameters.values()],
+      scratch: scratchOf(forward, memory),
+      forward: async (images, count, draws) => run(images, count, draws),
+    };
   });
 }
 
-/** What was made before memory ran out, or the library refused, is freed. */
-function releasingOnFailure<T>(
+/** Compiles a chain of operations for training: forward, loss if the chain ends in class scores, and backward. */
+export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
+  return releaseOnFailure(library, libc, (session, tensors, account, map) =>
+    trainingProgram(addForward(session, tensors, request, account, true, libc.share), map, request, account),
+  );
+}
+
+/** Frees what was made if memory runs out or the library refuses. */
+function releaseOnFailure<T>(
   library: ThreadedOneDnn,
   libc: LibC,
   compile: (session: Session, tensors: TensorMemory, account: Account, map: LibC["map"]) => T,
@@ -46,11 +59,68 @@ function releasingOnFailure<T>(
   }
 }
 
-/** Compiles a chain of operations for training: forward, loss where the chain ends in class scores, and backward. */
-export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
-  return releasingOnFailure(library, libc, (session, tensors, account, map) => {
-    return trainingProgram(addForward(session, tensors, request, account, true, libc.share), map, request, account);
-  });
+/** The members that do not depend on the mode. */
+function commonMembers(
+  { plan, tensors, parameters, images, output }: Forward,
+  { batchSize, precision }: CompileRequest,
+  { arena }: FinishedPlan,
+  account: Account,
+) {
+  const stored = [...parameters.values()];
+  const bytes = (list: readonly (EngineTensor | undefined)[]) => list.reduce((sum, t) => sum + (t?.bytes ?? 0), 0);
+  return {
+    batchSize,
+    precision,
+    input: images,
+    // Calls block, so that none still reads the one buffer.
+    nextInput: async () => images,
+    outputShape: output.dims.slice(1),
+    memory: {
+      parameters: bytes(stored.map(({ value }) => value)),
+      gradients: bytes(stored.map(({ gradient }) => gradient)),
+      activations: arena.bytes + images.byteLength,
+    },
+    write: async (tensor, values) => void tensors.transfer("write", tensors.own(tensor), values),
+    takeProfile: account.take,
+    close() {
+      if (!tensors.isOpen) return;
+      tensors.close();
+      plan.session.close();
+      arena.unmap();
+    },
+  } satisfies Partial<Program>;
+}
+
+/** Staging memory: the arena's part that holds nothing between two passes, if that is large enough. */
+function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
+  return (length) => {
+    tensors.requireOpen();
+    return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
+  };
+}
+
+type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) => Float32Array;
+
+/** The forward pass as one blocking call. */
+function forwardPass(forward: Forward, request: CompileRequest, steps: Phase): ForwardPass {
+  const { plan, tensors, run, images: input } = forward;
+  const { batchSize, inputShape } = request;
+  const output = plan.view(forward.output);
+  const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
+  return (images, count, draws) => {
+    tensors.requireOpen();
+    if (count < 1 || count > batchSize || images.length < count * imageSize) {
+      const got = `${count} images in ${images.length} values`;
+      throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
+    }
+    const isInPlace = images.buffer === input.buffer && images.byteOffset === input.byteOffset;
+    if (!isInPlace) input.set(images.subarray(0, count * imageSize));
+    input.fill(0, count * imageSize);
+    run.draws = draws;
+    tensors.releaseScratch();
+    steps.run();
+    return output.subarray(0, count * outputSize);
+  };
 }
 
 function trainingProgram(
@@ -59,69 +129,109 @@ function trainingProgram(
   request: CompileRequest,
   account: Account,
 ): TrainingProgram {
-  const { plan, tensors, output, run, parameters } = forward;
+  const { plan, tensors, output } = forward;
   const lossStart = plan.length;
   const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
   const outputGradient = loss?.gradient ?? plan.value(output.dims, output.desc);
   plan.keep(outputGradient);
   const backwardStart = plan.length;
-  const inputGradientValue = addBackward(forward, outputGradient, request.inputGradient === true);
+  const inputGradient = addBackward(forward, outputGradient, request.inputGradient === true);
   const end = plan.length;
   const memory = plan.finish(map);
-  const base = inferenceProgram(forward, request, memory, memory.phase(0, lossStart), account);
-  const lossPhase = memory.phase(lossStart, backwardStart);
-  const backwardPhase = memory.phase(backwardStart, end);
-  const gradientView = plan.view(outputGradient);
-  const inputGradient = inputGradientValue && tensors.adopt("input gradient", inputGradientValue);
-  const stored = [...parameters.values()];
-  const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
+  const spare = scratchOf(forward, memory);
+  const { isInStep, ...passes } = trainingPasses(forward, {
+    forward: forwardPass(forward, request, memory.phase(0, lossStart)),
+    loss: loss && { ...loss, phase: memory.phase(lossStart, backwardStart) },
+    backward: memory.phase(backwardStart, end),
+    outputGradient: plan.view(outputGradient),
+  });
+  return {
+    ...commonMembers(forward, request, memory, account),
+    ...passes,
+    ...trainingTensors(forward),
+    inputGradient: inputGradient && tensors.adopt("input gradient", inputGradient),
+    // The numbers lie in shared memory once a call returns.
+    readback: { everySteps: 1 },
+    // Between the halves of a step the arena holds activations.
+    scratch: (length) => (isInStep() ? tensors.scratch(length) : spare(length)),
+  };
+}
 
-  /** Images of the training step whose activations the arena holds: until `backward`, which writes over them. */
+/** The parts of a training step. */
+interface StepParts {
+  readonly forward: ForwardPass;
+  readonly loss: (LossSteps & { readonly phase: Phase }) | undefined;
+  readonly backward: Phase;
+  /** [batchSize, …outputShape], where backward reads it. */
+  readonly outputGradient: Float32Array;
+}
+
+/** The passes of a training program as blocking calls. */
+function blockingPasses({ run, tensors, output }: Forward, { forward, loss, backward, outputGradient }: StepParts) {
+  const outputShape = output.dims.slice(1);
+  /** Images of the training step whose activations the arena holds: until `backward`, which overwrites them. */
   let stepCount: number | undefined;
-  function runBackward(): void {
+  const runBackward = () => {
     stepCount = undefined;
-    backwardPhase.run();
-  }
-  async function forwardTraining(images: Float32Array, count: number, draws: DropoutDraws) {
+    backward.run();
+  };
+  const forwardTraining: ForwardPass = (images, count, draws) => {
     run.dropoutActive = true;
     try {
-      const result = await base.forward(images, count, draws);
+      const result = forward(images, count, draws);
       stepCount = count;
       return result;
     } finally {
       run.dropoutActive = false;
     }
-  }
+  };
   return {
-    ...base,
-    forward(images, count, draws) {
+    isInStep: () => stepCount !== undefined,
+    forward(...args: Parameters<ForwardPass>) {
       stepCount = undefined;
-      return base.forward(images, count, draws);
+      return forward(...args);
     },
-    parameters: trained,
-    frozen: stored.filter(({ gradient }) => !gradient),
-    inputGradient,
-    // Between the halves of a step the arena holds activations.
-    scratch: (length) => (stepCount === undefined ? base.scratch(length) : tensors.scratch(length)),
     forwardTraining,
-    async backward(gradient) {
+    backward(gradient: Float32Array) {
       tensors.requireOpen();
       if (stepCount === undefined) throw new Error("backward: expected a forwardTraining just before it");
-      const expected = stepCount * sizeOf(base.outputShape);
+      const expected = stepCount * sizeOf(outputShape);
       if (gradient.length !== expected) {
         throw new ShapeError(`backward: expected ${expected} values of gradient, got ${gradient.length}`);
       }
-      gradientView.fill(0).set(gradient);
+      outputGradient.fill(0).set(gradient);
       runBackward();
     },
-    async forwardBackward(images, targets, count, draws) {
-      if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${base.outputShape.join(", ")}]`);
-      const logits = await forwardTraining(images, count, draws);
+    forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws): StepReading {
+      if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${outputShape.join(", ")}]`);
+      const logits = forwardTraining(images, count, draws);
       loss.setTargets(targets, count);
-      lossPhase.run();
+      loss.phase.run();
       runBackward();
       return { loss: loss.loss(), logits };
     },
+  };
+}
+
+/** The passes of a training program. Each does all its work before the call returns, so that the work is in the order of the calls. */
+function trainingPasses(chain: Forward, parts: StepParts) {
+  const { isInStep, forward, forwardTraining, backward, forwardBackward } = blockingPasses(chain, parts);
+  return {
+    isInStep,
+    forward: async (images, count, draws) => forward(images, count, draws),
+    forwardTraining: async (images, count, draws) => forwardTraining(images, count, draws),
+    backward: async (outputGradient) => backward(outputGradient),
+    forwardBackward: async (images, targets, count, draws) => forwardBackward(images, targets, count, draws),
+  } satisfies Partial<TrainingProgram> & { readonly isInStep: () => boolean };
+}
+
+/** Parameters, and the members that compute on tensors. */
+function trainingTensors({ parameters, tensors }: Forward) {
+  const stored = [...parameters.values()];
+  const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
+  return {
+    parameters: trained,
+    frozen: stored.filter(({ gradient }) => !gradient),
     async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
       return tensors.transfer("read", tensors.own(tensor), into);
     },
@@ -130,66 +240,8 @@ function trainingProgram(
       return tensors.create({ ...layout, name: `tensor like ${name}` });
     },
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
-    sumOfSquares: (tensor) => tensors.sumOfSquares(tensors.own(tensor)),
-    firstNonFinite: (of) =>
+    sumOfSquares: async (given) => given.reduce((sum, tensor) => sum + tensors.sumOfSquares(tensors.own(tensor)), 0),
+    firstNonFinite: async (of) =>
       trained.find(({ value, gradient }) => !tensors.isFinite(of === "values" ? value : gradient))?.name,
-  };
-}
-
-function inferenceProgram(
-  forward: Forward,
-  request: CompileRequest,
-  memory: FinishedPlan,
-  steps: Phase,
-  account: Account,
-): Program {
-  const { plan, tensors, parameters, run } = forward;
-  const { batchSize, precision } = request;
-  const { arena, spare } = memory;
-  const inputView = forward.images;
-  const outputView = plan.view(forward.output);
-  const outputShape = forward.output.dims.slice(1);
-  const [imageSize, outputSize] = [sizeOf(request.inputShape), sizeOf(outputShape)];
-  const stored = [...parameters.values()];
-  const bytes = (list: readonly (EngineTensor | undefined)[]) => list.reduce((sum, t) => sum + (t?.bytes ?? 0), 0);
-  return {
-    batchSize,
-    precision,
-    input: inputView,
-    outputShape,
-    parameters: stored,
-    memory: {
-      parameters: bytes(stored.map(({ value }) => value)),
-      gradients: bytes(stored.map(({ gradient }) => gradient)),
-      activations: arena.bytes + inputView.byteLength,
-    },
-    async forward(images, count, draws) {
-      tensors.requireOpen();
-      if (count < 1 || count > batchSize || images.length < count * imageSize) {
-        const got = `${count} images in ${images.length} values`;
-        throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
-      }
-      const isInPlace = images.buffer === inputView.buffer && images.byteOffset === inputView.byteOffset;
-      if (!isInPlace) inputView.set(images.subarray(0, count * imageSize));
-      inputView.fill(0, count * imageSize);
-      run.draws = draws;
-      tensors.releaseScratch();
-      steps.run();
-      return outputView.subarray(0, count * outputSize);
-    },
-    scratch(length) {
-      tensors.requireOpen();
-      return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
-    },
-    async write(tensor, values) {
-      tensors.transfer("write", tensors.own(tensor), values);
-    },
-    takeProfile: account.take,
-    close() {
-      if (!tensors.isOpen) return;
-      tensors.close();
-      plan.session.close();
-      arena.unmap();
-    },
-  };
+  } satisfies Partial<TrainingProgram>;
 }

@@ -5,7 +5,7 @@ import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, Thr
 import { cutIntoPieces, mostInPiece } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 
-/** The library's threads share out sums, not what is in one. A power of 2. */
+/** The library divides sums among its threads, not the terms of one sum. A power of 2. */
 export const MAX_SUMS = 64;
 
 /** The most sums, all of the same number of values, that more values than `MAX_SUMS` can be shared out to. */
@@ -24,7 +24,7 @@ export type Scratchpad = (
 /** A piece and its squares. */
 const TENSORS = 2;
 
-/** How a piece of some length is done. */
+/** Primitives for a piece of one length. */
 interface Form {
   readonly data: Desc;
   readonly square: Primitive;
@@ -53,7 +53,7 @@ export class SumsOfSquares {
   readonly #session: Session;
   readonly #scratchpad: Scratchpad;
   readonly #known = new Map<EngineTensor, Squares>();
-  /** The sums, and behind them the squares of a piece. */
+  /** The sums, and after them the squares of a piece. */
   #buffer: MappedMemory | undefined;
 
   constructor(library: ThreadedOneDnn, libc: LibC, account: Account, scratchpad: Scratchpad) {

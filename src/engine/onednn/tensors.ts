@@ -10,10 +10,10 @@ import { type Account, type Entry, execute } from "./profile.ts";
 import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
 import { Updates } from "./updates.ts";
 
-/** How to see whether a tensor's values are finite: sums of them are not if one of them is not. */
+/** Check that a tensor's values are finite: a sum is not finite if one of its terms is not. */
 interface Check {
   readonly sums: Float32Array;
-  /** What makes the sums; absent where the values themselves take their place. */
+  /** Computes the sums; absent if the values themselves are checked. */
   readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
 
@@ -90,8 +90,8 @@ export class TensorMemory {
   }
 
   /**
-   * Copies between a tensor and plain values of the same number. Returns the values: a use behind the copy, which has nothing but their
-   * address, keeps them alive.
+   * Copies between a tensor and plain values of the same number. Returns the values: a use after the copy, which holds only their address,
+   * keeps them alive.
    */
   transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): Float32Array {
     if (values.length !== sizeOf(tensor.shape)) {
@@ -129,7 +129,7 @@ export class TensorMemory {
     return this.#squares.of(tensor);
   }
 
-  /** Whether all values are finite. */
+  /** True if all values are finite. */
   isFinite(tensor: EngineTensor): boolean {
     this.requireOpen();
     const check = this.#checks.get(tensor) ?? this.#makeCheck(tensor);

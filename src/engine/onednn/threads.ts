@@ -1,6 +1,6 @@
 /**
- * How many threads to compute on: the physical cores that this process may use, since a second hardware thread of a core has no
- * multipliers of its own and a thread beyond a container's share of time makes all others wait.
+ * Number of compute threads: the physical cores that this process may use, since a second hardware thread of a core has no
+ * multipliers of its own and a thread beyond a container's quota makes all others wait.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -13,7 +13,7 @@ export interface SystemFiles {
   list(folder: string): readonly string[];
 }
 
-/** What of the machine this process may use. */
+/** The part of the machine that this process may use. */
 export interface ProcessorShare {
   /** Processors as the system counts them: a core with two hardware threads is two. */
   readonly processors: number;
@@ -106,7 +106,7 @@ function cpuQuota(files: SystemFiles): number | undefined {
 }
 
 interface Mount {
-  /** What of the file system is mounted. */
+  /** The mounted part of the file system. */
   readonly root: string;
   readonly folder: string;
   readonly type: string;

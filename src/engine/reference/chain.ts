@@ -13,10 +13,10 @@ export interface ChainParameter {
   readonly values: Float64Array;
 }
 
-/** A network's parameters and activations in f64, and the way up through it. */
+/** A network's parameters and activations in f64, and its forward pass. */
 export class Chain {
   readonly ops: readonly AnyOp[];
-  /** Of each operation, weight and bias; empty for those that learn nothing. */
+  /** Weight and bias of each operation; empty for those that learn nothing. */
   readonly parameters: readonly (readonly ChainParameter[])[];
   /** activations[row][i] is the input of operation i; the last is the network's output. */
   readonly activations: readonly (readonly Float64Array[])[];
@@ -38,7 +38,7 @@ export class Chain {
     return activations[this.ops.length] as Float64Array;
   }
 
-  /** What operation i reads and writes for one image. */
+  /** Input and output of operation i for one image. */
   pass(row: number, i: number, draw: Draw): Forward {
     const activations = this.activations[row] as readonly Float64Array[];
     const [weight = none, bias = none] = this.parameters[i]?.map((parameter) => parameter.values) ?? [];
@@ -46,7 +46,7 @@ export class Chain {
   }
 }
 
-/** The gradients of a chain, and the way down through it. */
+/** The gradients of a chain, and its backward pass. */
 export class GradientChain {
   readonly #chain: Chain;
   /** Gradients of the parameters, in the chain's order: sums over the images since `clear`. Frozen operations have none. */

@@ -1,18 +1,18 @@
 /** Members that every kind has in the reference engine. */
 import type { Op, OpKind } from "../engine.ts";
 
-/** One image's way up through an operation, in f64: [C, H, W] row by row, or [features]. */
+/** Forward pass of one image, in f64: [C, H, W] row by row, or [features]. */
 export interface Forward {
   readonly input: Float64Array;
   readonly output: Float64Array;
   /** Empty for kinds that learn nothing. */
   readonly weight: Float64Array;
   readonly bias: Float64Array;
-  /** Whether this is a training step or an evaluation, and which random numbers the image draws. */
+  /** Training or evaluation, and the random numbers of the image. */
   readonly draw: Draw;
 }
 
-/** The image's way down again. The output's gradient is given; the rest is to be computed. */
+/** Backward pass of one image. The output's gradient is given; the rest is computed. */
 export interface Backward extends Forward {
   readonly outputGradient: Float64Array;
   readonly inputGradient: Float64Array;
@@ -27,7 +27,7 @@ export interface Draw {
 }
 
 /**
- * How one kind of operation is computed for one image. In the formulas of each file dX is the derivative of the loss by X.
+ * The arithmetic of one kind of operation on one image. In the formulas dX is the derivative of the loss by X.
  */
 export interface Operation<K extends OpKind> {
   /** output ← f(input). */

@@ -57,6 +57,11 @@ export class ReferenceProgram implements Program {
     return output;
   }
 
+  /** One buffer: calls block, so that none still reads it. */
+  async nextInput(): Promise<Float32Array> {
+    return this.input;
+  }
+
   scratch(length: number): Float32Array {
     return new Float32Array(length);
   }

@@ -5,11 +5,11 @@ import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
 
 /** Changes with any number that the engine computes. */
-const version = "1";
+const version = "2";
 
 /**
- * The engine to read and to compare with: plain loops in f64, one thread, f32 only at its border. Its steps allocate small
- * scratch arrays where that makes the formulas plainer.
+ * The engine to read and to compare with: plain loops in f64, one thread; f32 at its border and for the results of updates, so that a run resumes to
+ * the bit. Its steps allocate small scratch arrays where that makes the formulas plainer.
  */
 export function createReferenceEngine(): Engine {
   return {
@@ -17,7 +17,8 @@ export function createReferenceEngine(): Engine {
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
     threads: 1,
     version,
-    nativeBf16: false,
+    precisions: [{ name: "f32", native: true }],
+    trains: true,
     async compile(request) {
       requireF32(request);
       return new ReferenceProgram(request);

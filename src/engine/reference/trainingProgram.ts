@@ -7,6 +7,7 @@ import type {
   DropoutDraws,
   KernelProfile,
   Parameter,
+  StepReading,
   Tensor,
   TrainableParameter,
   TrainingProgram,
@@ -18,13 +19,13 @@ import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
 import { Tensors } from "./tensors.ts";
 import { compileUpdate } from "./update.ts";
 
-/** What `backward` needs to know of the `forwardTraining` before it. */
+/** The `forwardTraining` that the next `backward` belongs to. */
 interface Step {
   readonly count: number;
   readonly draws: DropoutDraws;
 }
 
-/** A network compiled for training: the activations of all images are kept for the way down. */
+/** A network compiled for training: the activations of all images are kept for backward. */
 export class ReferenceTrainingProgram implements TrainingProgram {
   readonly batchSize;
   readonly precision;
@@ -34,6 +35,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly frozen: readonly Parameter[];
   readonly memory;
   readonly inputGradient: Tensor | undefined;
+  readonly readback = { everySteps: 1 };
   readonly #program: ReferenceProgram;
   readonly #tensors: Tensors;
   readonly #inputGradient: Float64Array;
@@ -65,15 +67,17 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.memory = { ...program.memory, gradients: bytesOf([...trained.values()]), activations };
   }
 
+  nextInput(): Promise<Float32Array> {
+    return this.#program.nextInput();
+  }
+
   async forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
     this.#step = undefined;
     return this.#program.forward(images, count, draws);
   }
 
   async forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
-    const output = this.#program.run(images, count, (r) => drawOf(draws, r, true));
-    this.#step = { count, draws };
-    return output;
+    return this.#forwardTraining(images, count, draws);
   }
 
   async backward(outputGradient: Float32Array): Promise<void> {
@@ -87,7 +91,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#backward(gradients, this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
   }
 
-  async forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws) {
+  async forwardBackward(
+    images: Float32Array,
+    targets: Float32Array,
+    count: number,
+    draws: DropoutDraws,
+  ): Promise<StepReading> {
     const [classes] = this.outputShape;
     if (this.outputShape.length !== 1 || classes === undefined) {
       throw new ShapeError(`loss: expected an output [classes], got [${this.outputShape.join(", ")}]`);
@@ -95,7 +104,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     if (targets.length < count * classes) {
       throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
     }
-    const logits = await this.forwardTraining(images, count, draws);
+    const logits = this.#forwardTraining(images, count, draws);
     const gradient = new Float64Array(classes);
     let loss = 0;
     this.#backward(this.#openGradients(), { count, draws }, (r) => {
@@ -104,6 +113,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
       return gradient;
     });
     return { loss: loss / count, logits };
+  }
+
+  #forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Float32Array {
+    const output = this.#program.run(images, count, (r) => drawOf(draws, r, true));
+    this.#step = { count, draws };
+    return output;
   }
 
   #outputOf(row: number): Float64Array {
@@ -133,11 +148,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return compileUpdate(assignments, this.#tensors);
   }
 
-  sumOfSquares(tensor: Tensor): number {
-    return this.#tensors.values(tensor).reduce((sum, x) => sum + x * x, 0);
+  async sumOfSquares(tensors: readonly Tensor[]): Promise<number> {
+    const squaresOf = (tensor: Tensor) => this.#tensors.values(tensor).reduce((sum, x) => sum + x * x, 0);
+    return tensors.reduce((sum, tensor) => sum + squaresOf(tensor), 0);
   }
 
-  firstNonFinite(of: "values" | "gradients"): string | undefined {
+  async firstNonFinite(of: "values" | "gradients"): Promise<string | undefined> {
     const isFinite32 = (x: number) => Number.isFinite(Math.fround(x));
     const tensorOf = ({ value, gradient }: TrainableParameter) => (of === "values" ? value : gradient);
     return this.parameters.find((parameter) => !this.#tensors.values(tensorOf(parameter)).every(isFinite32))?.name;

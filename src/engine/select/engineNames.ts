@@ -1,4 +1,4 @@
-/** What `--engine` takes. `auto` takes oneDNN where it is found, otherwise the reference engine. */
+/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise the reference engine. */
 export const engineNames = ["auto", "onednn", "reference"] as const;
 
 export type EngineName = (typeof engineNames)[number];

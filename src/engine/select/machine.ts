@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
 
-/** What a run was computed with and on. */
+/** Software and hardware of a run. */
 export interface Machine {
   readonly alexnet: string;
   readonly node: string;

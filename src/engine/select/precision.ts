@@ -1,30 +1,43 @@
 /** Choice of f32 or bf16, with the reason. */
 import type { Engine, Precision } from "../engine.ts";
 
-/** What `--precision` takes. */
+/** Values of `--precision`. */
 export const precisionNames = ["auto", "f32", "bf16"] as const;
 
 export type PrecisionName = (typeof precisionNames)[number];
 
-/** A number format, and why it was taken if it was left to us. */
+/** A number format, and why it was chosen if the choice was left to us. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;
 }
 
-/** `auto` takes bf16 where the processor has instructions for it: elsewhere it is no faster than f32, or much slower. */
-export function choosePrecision(name: PrecisionName, { nativeBf16, description }: Engine): ChosenPrecision {
-  if (name === "bf16" && !nativeBf16) {
-    return {
-      precision: name,
-      reason: `precision: bf16 is slower than f32 here: ${description} has no instructions for it`,
-    };
+/** True if the hardware has instructions for a number format. */
+export function isNative({ precisions }: Pick<Engine, "precisions">, precision: Precision): boolean {
+  return precisions.some(({ name, native }) => name === precision && native);
+}
+
+/** The number formats that the hardware has instructions for, in the order of `precisionNames`. */
+export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly Precision[] {
+  return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
+}
+
+/** `auto` is the engine's fastest: bf16 where the hardware has instructions for it. */
+export function choosePrecision(
+  name: PrecisionName,
+  engine: Pick<Engine, "precisions" | "description">,
+): ChosenPrecision {
+  const { precisions, description } = engine;
+  if (name !== "auto") {
+    const slow = `precision: ${name} is slower than f32 here: ${description} has no instructions for it`;
+    return { precision: name, reason: isNative(engine, name) ? undefined : slow };
   }
-  if (name !== "auto") return { precision: name, reason: undefined };
-  return nativeBf16
-    ? {
-        precision: "bf16",
-        reason: `precision: bf16, which this processor multiplies natively; --precision f32 for f32`,
-      }
-    : { precision: "f32", reason: `precision: f32, since there are no instructions for bf16 in ${description}` };
+  const precision = precisions[0]?.name ?? "f32";
+  return {
+    precision,
+    reason:
+      precision === "f32"
+        ? `precision: f32, since there are no instructions for bf16 in ${description}`
+        : `precision: ${precision}, which this processor multiplies natively; --precision f32 for f32`,
+  };
 }

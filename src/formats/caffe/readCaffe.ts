@@ -151,16 +151,17 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
   }
 }
 
-/** The first layer's weights, for channels the other way round. */
+/** The weights with those of the first layer for channels in the opposite order. */
 function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string) {
   const [first] = place(network);
   const weight = first && tensors.get(`${first.layer.name}.weight`);
-  if (first?.layer.kind !== "conv2d" || first.layer.groups !== 1 || !weight) {
+  const [, channels, ...window] = first?.parameters[0]?.shape ?? [];
+  if (!first || !weight || channels !== network.input[0] || window.length !== 2) {
     throw new UnsupportedError(
-      `${origin}: colours in the order blue, green, red, but no convolution of all at the beginning`,
+      `${origin}: channels in the order blue, green, red, but the first layer is no convolution over all of them`,
     );
   }
-  const plane = first.layer.kernelSize ** 2;
+  const plane = sizeOf(window);
   const turned = new Float32Array(weight.length);
   for (let i = 0; i < weight.length / plane; i++) {
     const to = i - (i % 3) + 2 - (i % 3);

@@ -3,7 +3,7 @@
 import type { AnyOp, Op } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../../image/image.ts";
-import { frameSizeOf, placementOf } from "../../image/prepare/fit.ts";
+import { frameSizeOf, leavesBorder, placementOf } from "../../image/prepare/fit.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import type { RoundedParameter } from "../../int8.ts";
 import type { LrnForm } from "../../layers/onnxGraph.ts";
@@ -102,9 +102,9 @@ function writePreprocessing(
   graph: OnnxGraphBuilder,
 ): string {
   const { channels, mean, deviation, fit } = preprocessing;
-  if (fit.kind === "pad") {
+  if (leavesBorder(fit)) {
     throw new ConfigError(
-      'preprocessing: the fit "pad" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing',
+      `preprocessing: the fit "${fit.kind}" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing`,
     );
   }
   graph.enter("preprocessing");

@@ -2,7 +2,7 @@
 import { ConfigError, ShapeError } from "../../errors.ts";
 import { roundParameter } from "../../int8.ts";
 import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
-import { type Network, operations } from "../../network/network.ts";
+import { isStochastic, type Network } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import {
   bytes,
@@ -94,8 +94,9 @@ function encodeModel(network: Network, model: OnnxModel, read: ReadParameter, op
 }
 
 function docString(network: Network): string {
-  const active = operations(network).some((op) => op.kind === "dropout" && op.options.activeAtEvaluation);
-  const note = active ? " Dropout, which this network keeps active at evaluation, is off in this file." : "";
+  const note = isStochastic(network)
+    ? " Dropout, which this network keeps active at evaluation, is off in this file."
+    : "";
   return `${network.name}. ${network.source}.${note}`;
 }
 

@@ -1,4 +1,5 @@
 /** On files of PyTorch's own, and on files that attack their reader: scripts/golden/interop.py makes both. */
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";

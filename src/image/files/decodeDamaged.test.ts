@@ -1,3 +1,4 @@
+// Runs beside others: the memory that it measures is its own.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";

@@ -1,3 +1,4 @@
+// Runs alone: it holds limits of time.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";

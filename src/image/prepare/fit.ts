@@ -68,6 +68,8 @@ interface FitKind<F extends Fit> {
   readonly keepsAll: boolean;
   /** All that `frame` depends on, besides the image. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
+  /** True if the image may not cover the input, so that a border in the mean colour remains. */
+  readonly leavesBorder: boolean;
   /** True if the input must be square. */
   readonly isSquare: boolean;
 }
@@ -93,6 +95,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: false,
   },
   crop: {
@@ -107,6 +110,7 @@ const kinds: FitKinds = {
     keepsMore: ({ shorterSide }, { width }) => shorterSide > width,
     frameNumbers: ({ shorterSide }) => [shorterSide],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: true,
   },
   pad: {
@@ -126,6 +130,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: (_fit, { width, height }) => [width, height],
     keepsAll: false,
+    leavesBorder: true,
     isSquare: false,
   },
   "random-resized-crop": {
@@ -147,6 +152,7 @@ const kinds: FitKinds = {
     keepsMore: () => true,
     frameNumbers: ({ shorterSide }) => [shorterSide, LONGEST],
     keepsAll: false,
+    leavesBorder: false,
     isSquare: true,
   },
   native: {
@@ -164,6 +170,7 @@ const kinds: FitKinds = {
     keepsMore: () => false,
     frameNumbers: () => [],
     keepsAll: true,
+    leavesBorder: false,
     isSquare: false,
   },
 };
@@ -212,6 +219,11 @@ export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
 /** True if the first step keeps every image unchanged, whatever its size. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
+}
+
+/** True if a border in the mean colour may remain around the image. */
+export function leavesBorder(fit: Fit): boolean {
+  return kindOf(fit).leavesBorder;
 }
 
 /** Equal for fits whose first step does the same to every image. */

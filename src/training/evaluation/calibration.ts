@@ -1,4 +1,4 @@
-/** Whether probabilities mean what they say: of the pictures that are predicted with 80 %, are 80 % right? */
+/** Calibration of probabilities: of the images predicted with 80 %, are 80 % right? */
 
 /** Predictions of about the same probability. */
 export interface CalibrationBin {

@@ -1,6 +1,6 @@
-/** Which classes are taken for which. */
+/** Confusions between classes. */
 
-/** How well one class is recognised. */
+/** Recognition of one class. */
 export interface ClassFigures {
   readonly className: string;
   readonly images: number;

@@ -4,12 +4,12 @@ import { ConfigError } from "../../errors.ts";
 import { countCorrect, type Scores } from "./metrics.ts";
 import { averageSoftmax, type ScoredBatch } from "./scores.ts";
 
-/** One network's scores of the same pictures, in batches of the same size; labels are those of the ensemble. */
+/** One network's scores of the same images, in batches of the same size; labels are those of the ensemble. */
 export interface Member {
   readonly scored: AsyncGenerator<ScoredBatch>;
   /** For each class of the ensemble, its number among this network's. */
   readonly columns: readonly number[];
-  /** Is told how many pictures of each batch this network alone has right. */
+  /** Called with the number of images of each batch that this network alone has right. */
   readonly onCorrect: (correct: number) => void;
 }
 
@@ -58,7 +58,7 @@ export function columnsOf(classNames: readonly string[], others: readonly string
   );
 }
 
-/** Throws ConfigError, which begins with `name`, if the pictures of two splits are not the same in the same order. */
+/** Throws ConfigError, which begins with `name`, if the images of two splits are not the same in the same order. */
 export function checkSamePictures(split: Split, other: Split, name: string): void {
   let same = split.length === other.length;
   for (let i = 0; same && i < split.length; i++) {

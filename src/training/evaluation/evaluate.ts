@@ -3,17 +3,17 @@ import type { Split } from "../../dataset/dataset.ts";
 import { countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
-/** How scores become an evaluation. */
+/** Options of turning scores into an evaluation. */
 export interface CountOptions {
   readonly split: Split;
   readonly classNames: readonly string[];
   readonly onProgress?: ((images: number) => void) | undefined;
-  /** Is told what became of each picture, in order. */
+  /** Called with each image's prediction, in order. */
   readonly onPrediction?: ((prediction: Prediction) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a network is evaluated on. */
+/** Data and options of an evaluation. */
 export interface EvaluateOptions extends ScoreOptions, CountOptions {}
 
 /**
@@ -67,7 +67,7 @@ type Key = "loss" | "probability";
 
 interface Kept {
   readonly list: readonly Prediction[];
-  /** Whether `add` has a place for it. */
+  /** True if `add` would keep it. */
   takes(found: Pick<Prediction, Key>): boolean;
   add(prediction: Prediction): void;
 }

@@ -1,4 +1,4 @@
-/** What a classifier's scores say about it. */
+/** Metrics from a classifier's scores. */
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassFigures, countConfusion } from "./confusion.ts";
 
@@ -11,7 +11,7 @@ export interface Figures {
   readonly loss: number;
   readonly images: number;
   readonly top1Accuracy: number;
-  /** The share of images whose class is among the k best; k is 5, or the number of classes if that is less. */
+  /** The fraction of images whose class is among the k best; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
   readonly perClass: readonly ClassFigures[];
   /** Images of each class (row) by the class that was predicted (column). */
@@ -19,17 +19,17 @@ export interface Figures {
   readonly calibration: Calibration;
 }
 
-/** What became of one image. */
+/** The prediction for one image. */
 export interface Prediction {
   /** Its position in the split. */
   readonly index: number;
-  /** Where each has one of its own. */
+  /** Present if each image has a file of its own. */
   readonly file?: string;
   readonly className: string;
   readonly predicted: string;
-  /** Of the class predicted. */
+  /** Probability of the predicted class. */
   readonly probability: number;
-  /** Of its own class. */
+  /** Probability of the image's own class. */
   readonly classProbability: number;
   /** −log of that. */
   readonly loss: number;
@@ -43,7 +43,7 @@ export interface Evaluation extends Figures {
   readonly bestPredictions: readonly Prediction[];
 }
 
-/** What an image's scores say. Classes are numbers; `rank` is how many come before its own. */
+/** Metrics of one image. Classes are numbers; `rank` is the number of classes before its own. */
 export interface Judgement {
   readonly label: number;
   readonly predicted: number;
@@ -100,18 +100,18 @@ function judge(scores: Scores, label: number): Judgement {
   const predicted = bestOf(scores);
   const [max, own] = [maxOf(scores), scores[label] as number];
   const sum = sumOfExponentials(scores, max);
-  const share = (score: number) => Math.exp(score - max) / sum;
+  const probabilityOf = (score: number) => Math.exp(score - max) / sum;
   return {
     label,
     predicted,
     rank: rankOf(scores, label),
-    probability: share(scores[predicted] as number),
-    labelProbability: share(own),
+    probability: probabilityOf(scores[predicted] as number),
+    labelProbability: probabilityOf(own),
     loss: Math.log(sum) + max - own,
   };
 }
 
-/** How many classes come before the label: a higher score, or the same score and a lower number. */
+/** Number of classes before the label: a higher score, or the same score and a lower number. */
 function rankOf(scores: Scores, label: number): number {
   const own = scores[label] as number;
   let rank = 0;
@@ -148,7 +148,7 @@ export function softmax(scores: Scores): Float64Array {
   return Float64Array.from(scores, (score) => Math.exp(score - max) / sum);
 }
 
-/** How many rows have their label's score highest; the first of equal scores counts. Shapes: scores [count, classes]. */
+/** Number of rows whose label has the highest score; the first of equal scores counts. Shapes: scores [count, classes]. */
 export function countCorrect(scores: Scores, labels: ArrayLike<number>, count: number): number {
   const classes = scores.length / count;
   let correct = 0;

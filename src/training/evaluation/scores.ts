@@ -1,13 +1,12 @@
 /** A network's scores over a split, batch by batch. */
-
 import type { Split } from "../../dataset/dataset.ts";
-import { batches } from "../../dataset/prepare/batches.ts";
+import { type Batch, batches, computing } from "../../dataset/prepare/batches.ts";
 import type { Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Program } from "../../engine/engine.ts";
 import { centreView, type View } from "../../image/prepare/views.ts";
 import { type Scores, softmax } from "./metrics.ts";
 
-/** Scores of pictures. Valid until the next batch is asked for. */
+/** Scores of images. Valid until the next batch is asked for. */
 export interface ScoredBatch {
   /** [count, classes]. */
   readonly scores: Scores;
@@ -18,15 +17,15 @@ export interface ScoredBatch {
   readonly count: number;
 }
 
-/** What gives scores, as far as they are its. */
-export type ScoringProgram = Pick<Program, "batchSize" | "input" | "forward">;
+/** The part of a program that computes scores. */
+export type ScoringProgram = Pick<Program, "batchSize" | "nextInput" | "forward">;
 
 export interface ScoreOptions {
   readonly split: Split;
   readonly preparation: Preparation;
-  /** For networks whose dropout is active at evaluation: a picture's masks follow from this, its position in the split and the view. */
+  /** For networks whose dropout is active at evaluation: an image's masks follow from this, its position in the split and the view. */
   readonly seed: number;
-  /** The softmax is averaged over these views of each picture. Default: the one that its fit has in evaluation, and the logits as they are. */
+  /** The softmax is averaged over these views of each image. Default: the fit's one view in evaluation, and the logits as they are. */
   readonly views?: readonly View[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,23 +33,22 @@ export interface ScoreOptions {
 /**
  * Runs a network over a split, in order; it ends early if it is aborted.
  *
- * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each picture
+ * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each image
  * is read once.
  */
 export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
   const { split, preparation, seed, views = [centreView], signal } = options;
-  const { batchSize, input: into } = program;
+  const { batchSize } = program;
   const mean = averageSoftmax();
   let scored = 0;
-  for await (const { images, labels, indices, count, view } of batches({
-    split,
-    preparation,
-    batchSize,
-    views,
-    into,
-  })) {
+  const source = batches({ split, preparation, batchSize, views, into: () => program.nextInput() });
+  const start = ({ images, count, view }: Batch) => {
     const first = (view * split.length + scored) >>> 0;
-    const logits = await program.forward(images, count, { seed, first });
+    return program.forward(images, count, { seed, first });
+  };
+  for await (const { batch, result } of computing(source, start)) {
+    const { labels, indices, count, view } = batch;
+    const logits = await result;
     await new Promise(setImmediate);
     if (signal?.aborted) return;
     if (views.length > 1) mean.add(logits, count);
@@ -60,11 +58,11 @@ export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions
   }
 }
 
-/** Averages the softmax of scores of the same pictures. */
+/** Averages the softmax of scores of the same images. */
 export interface SoftmaxAverage {
   /** Shapes: scores [count, classes], the same for all that are averaged. */
   add(scores: Scores, count: number): void;
-  /** The logarithm of the mean, and a fresh start. */
+  /** Returns the logarithm of the mean and starts again. */
   take(): Float64Array;
 }
 

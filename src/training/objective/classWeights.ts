@@ -1,4 +1,4 @@
-/** How much each class counts in the loss. */
+/** Weights of classes in the loss. */
 import { z } from "zod";
 import type { Split } from "../../dataset/dataset.ts";
 import { ConfigError } from "../../errors.ts";

@@ -1,21 +1,20 @@
 /**
- * Mixup: x ← λ x + (1 − λ) x′, and likewise the targets, with x′ another picture of the batch and one λ of Beta(α, α) a batch.
+ * Mixup: x ← λ x + (1 − λ) x′, and likewise the targets, with x′ another image of the batch and one λ of Beta(α, α) a batch.
  *
  * Source: Zhang, Cissé, Dauphin, Lopez-Paz 2018, “mixup: Beyond empirical risk minimization”, §2 and its figure 1a.
  */
-import { fillPermutation, randomStream } from "../../random.ts";
-import { createBeta } from "./beta.ts";
+import { fillPermutation, fillWords, randomStream } from "../../random.ts";
 
-/** How the pictures of one batch are mixed. */
+/** Mixing coefficient and partners of one batch. */
 export interface Mix {
-  /** The share of a picture's own pixels and label. */
+  /** Fraction of an image's own pixels and label. */
   readonly lambda: number;
-  /** [count]: position in the batch of the picture that each is mixed with; a permutation. Valid until the next is drawn. */
+  /** [count]: position in the batch of each image's partner; a permutation. Valid until the next is drawn. */
   readonly partners: Uint32Array;
 }
 
 /**
- * Draws mixes for batches of up to `batchSize` pictures: λ and partners are a function of (seed, counter), where the counter is one that no two batches
+ * Draws mixes for batches of up to `batchSize` images: λ and partners are a function of (seed, counter), where the counter is one that no two batches
  * share.
  */
 export function createMixes(seed: number, alpha: number, batchSize: number): (counter: number, count: number) => Mix {
@@ -29,12 +28,12 @@ export function createMixes(seed: number, alpha: number, batchSize: number): (co
   };
 }
 
-/** Numbers mixed at a time: a block that was read as a partner's is still in the first cache when its own turn comes. */
+/** Values mixed at a time: a block that was read as a partner's is still in the first-level cache when its own turn comes. */
 const BLOCK = 2048;
 
 /**
- * Mixes the pictures of a batch where they lie, block by block of their numbers: along each cycle of the permutation, for whose last picture the first
- * one's block is kept.
+ * Mixes the images of a batch in place, block by block of their values: along each cycle of the permutation, keeping the first image's block for the
+ * last one.
  *
  * Shapes: images [≥ count, size].
  */
@@ -59,18 +58,18 @@ export function mixImages(images: Float32Array, count: number, size: number, mix
   }
 }
 
-/** Memory that `mixImages` works in. */
+/** Scratch memory of `mixImages`. */
 export interface MixScratch {
   readonly first: Float32Array;
   readonly done: Uint8Array;
 }
 
-/** For batches of up to `batchSize` pictures. */
+/** For batches of up to `batchSize` images. */
 export function createMixScratch(batchSize: number): MixScratch {
   return { first: new Float32Array(BLOCK), done: new Uint8Array(batchSize) };
 }
 
-/** The one hot loop: λ x + (1 − λ) x′ as x′ + λ (x − x′), four at a time, which takes two thirds of the time of one by one. */
+/** The hot loop: λ x + (1 − λ) x′ as x′ + λ (x − x′); four at a time takes two thirds of the time of one by one. */
 function mixInto(x: Float32Array, at: number, y: Float32Array, from: number, lambda: number, length: number): void {
   const whole = length & ~3;
   for (let i = 0; i < whole; i += 4) {
@@ -89,4 +88,44 @@ function mixInto(x: Float32Array, at: number, y: Float32Array, from: number, lam
     const last = y[from + i] as number;
     x[at + i] = last + lambda * ((x[at + i] as number) - last);
   }
+}
+
+/** Words drawn at a time: an attempt uses three, and more than nine of ten succeed. */
+const WORDS = 16;
+
+/**
+ * A sample of Beta(α, α) for each counter, a function of (seed, purpose, counter). It may round to 0 or 1.
+ *
+ *     λ = g / (g + g′), g and g′ of Gamma(α), as 1 / (1 + exp(ln g′ − ln g)), which does not underflow for small α.
+ *
+ * Sources: Marsaglia, Tsang 2000, “A simple method for generating gamma variables”: Gamma(α + 1) by rejection, and Gamma(α) as that times U^(1/α).
+ */
+export function createBeta(seed: number, purpose: string, alpha: number): (counter: number) => number {
+  const stream = randomStream(seed, purpose);
+  const words = new Uint32Array(WORDS);
+  let counter = 0;
+  let drawn = 0;
+  /** In (0, 1). */
+  const uniform = () => {
+    if (drawn % WORDS === 0) fillWords(stream, counter, words, { first: drawn });
+    return ((words[drawn++ % WORDS] as number) + 0.5) / 0x100000000;
+  };
+  const d = alpha + 1 - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  const logGamma = (): number => {
+    for (;;) {
+      const x = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+      const u = uniform();
+      const v = (1 + c * x) ** 3;
+      if (v > 0 && Math.log(u) < (x * x) / 2 + d * (1 - v + Math.log(v))) {
+        return Math.log(d * v) + Math.log(uniform()) / alpha;
+      }
+    }
+  };
+  return (at) => {
+    counter = at;
+    drawn = 0;
+    const log = logGamma();
+    return 1 / (1 + Math.exp(logGamma() - log));
+  };
 }

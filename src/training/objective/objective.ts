@@ -1,5 +1,4 @@
-/** From a batch to what its loss is measured against, as a recipe says. */
-
+/** Training targets of a batch, as a recipe defines them. */
 import type { Split } from "../../dataset/dataset.ts";
 import type { Batch } from "../../dataset/prepare/batches.ts";
 import { countCorrect, type Scores } from "../evaluation/metrics.ts";
@@ -8,60 +7,96 @@ import { weightsOfClasses } from "./classWeights.ts";
 import { createMixes, createMixScratch, mixImages } from "./mixup.ts";
 import { type MixedLabels, writeTargets } from "./targets.ts";
 
-/** A batch as it is trained on. */
-export interface Objective {
+/** The targets of one batch, and its labels to compare answers with. */
+export interface BatchTargets {
+  /** [batchSize, classes]; rows past the batch's count are undefined. Valid until the next batch is prepared. */
+  readonly targets: Float32Array;
   /**
-   * Mixes the batch's pictures where they lie, if the recipe does that, and returns its targets, valid until the next batch. What is random in it is a
-   * function of the recipe's seed and `counter`, which no two batches of a run share.
-   *
-   * Shapes: [batchSize, classes]; rows past the batch's count mean nothing. Throws DataError for a label that is no class.
-   */
-  prepare(batch: Batch, counter: number): Float32Array;
-  /**
-   * How many answers to the batch prepared last are right. Of mixed pictures, λ for the one class and 1 − λ for the other.
+   * Number of correct answers to the batch. For mixed images, λ for the one class and 1 − λ for the other. Valid until `unread` more batches are
+   * prepared.
    *
    * Source: the program of Zhang et al. 2018.
    */
-  countCorrect(scores: Scores, batch: Batch): number;
+  countCorrect(scores: Scores): number;
 }
 
-/** Mixes batches, and says what the second labels are. */
-type Mixer = (batch: Batch, counter: number) => MixedLabels | undefined;
+/** Makes targets batch by batch. */
+export interface Objective {
+  /**
+   * Mixes the batch's images in place, if the recipe does that, and returns its targets. All that is random is a function of the recipe's seed and
+   * `counter`, which no two batches of a run share.
+   *
+   * Throws DataError for a label that is no class.
+   */
+  prepare(batch: Batch, counter: number): BatchTargets;
+}
 
-/** Makes the objective of a recipe, for batches of up to `batchSize`. Throws ConfigError for weights of classes that are none. */
+/** The labels of a batch whose answers have not been read yet. */
+interface LabelMemory {
+  readonly labels: Int32Array;
+  readonly second: Int32Array;
+  count: number;
+  /** Fraction of the first label; 1 where images are not mixed. */
+  lambda: number;
+}
+
+/** Mixes a batch and returns λ; writes the second labels to `second`. */
+type Mixer = (batch: Batch, counter: number, second: Int32Array) => number;
+
+/**
+ * Makes the objective of a recipe, for batches of up to `batchSize`. `unread` is how many batches may be prepared before the answers to the first are
+ * counted. Throws ConfigError for weights of unknown classes.
+ */
 export function createObjective(
   recipe: Pick<Recipe, "labelSmoothing" | "classWeights" | "mixup" | "seed">,
   batchSize: number,
   split: Pick<Split, "length" | "label">,
   classNames: readonly string[],
+  unread = 1,
 ): Objective {
   const { labelSmoothing } = recipe;
   const rule = { labelSmoothing, classWeights: weightsOfClasses(recipe.classWeights, classNames, split) };
   const targets = new Float32Array(batchSize * classNames.length);
-  const mix = recipe.mixup > 0 ? createMixer(recipe.seed, recipe.mixup, batchSize) : () => undefined;
-  let mixed: MixedLabels | undefined;
+  const mix: Mixer = recipe.mixup > 0 ? createMixer(recipe.seed, recipe.mixup, batchSize) : () => 1;
+  const memories = Array.from({ length: unread }, () => labelMemory(batchSize, targets));
+  let prepared = 0;
   return {
     prepare(batch, counter) {
-      mixed = mix(batch, counter);
-      writeTargets(rule, batch.labels, batch.count, mixed, targets);
-      return targets;
-    },
-    countCorrect(scores, { labels, count }) {
-      const first = countCorrect(scores, labels, count);
-      if (!mixed) return first;
-      return mixed.lambda * first + (1 - mixed.lambda) * countCorrect(scores, mixed.labels, count);
+      const { memory, batchTargets } = memories[prepared++ % unread] as (typeof memories)[number];
+      memory.labels.set(batch.labels);
+      memory.count = batch.count;
+      memory.lambda = mix(batch, counter, memory.second);
+      writeTargets(rule, batch.labels, batch.count, mixedLabels(memory), targets);
+      return batchTargets;
     },
   };
+}
+
+function labelMemory(batchSize: number, targets: Float32Array) {
+  const [labels, second] = [new Int32Array(batchSize), new Int32Array(batchSize)];
+  const memory: LabelMemory = { labels, second, count: 0, lambda: 1 };
+  const batchTargets: BatchTargets = {
+    targets,
+    countCorrect(scores) {
+      const { count, lambda } = memory;
+      const first = countCorrect(scores, labels, count);
+      return lambda === 1 ? first : lambda * first + (1 - lambda) * countCorrect(scores, second, count);
+    },
+  };
+  return { memory, batchTargets };
+}
+
+function mixedLabels({ lambda, second }: LabelMemory): MixedLabels | undefined {
+  return lambda === 1 ? undefined : { lambda, labels: second };
 }
 
 function createMixer(seed: number, alpha: number, batchSize: number): Mixer {
   const draw = createMixes(seed, alpha, batchSize);
   const scratch = createMixScratch(batchSize);
-  const second = new Int32Array(batchSize);
-  return ({ images, labels, count }, counter) => {
+  return ({ images, labels, count }, counter, second) => {
     const mix = draw(counter, count);
     mixImages(images, count, images.length / batchSize, mix, scratch);
     for (let row = 0; row < count; row++) second[row] = labels[mix.partners[row] as number] as number;
-    return { lambda: mix.lambda, labels: second };
+    return mix.lambda;
   };
 }

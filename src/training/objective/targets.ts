@@ -1,15 +1,15 @@
-/** What the loss compares a network's answers with: a distribution over the classes for each image. */
+/** Targets of the loss: a distribution over the classes for each image. */
 import { DataError } from "../../errors.ts";
 
-/** How targets are made of labels. */
+/** Rule that turns labels into targets. */
 export interface TargetRule {
-  /** ε, the share of every target that is spread over all classes alike, 0 ≤ ε < 1. */
+  /** ε, the fraction of every target that is spread evenly over all classes, 0 ≤ ε < 1. */
   readonly labelSmoothing: number;
   /** [classes]. */
   readonly classWeights: ArrayLike<number>;
 }
 
-/** The second label of each image, and the share λ of the first, where pictures are mixed in pairs. */
+/** The second label of each image, and the fraction λ of the first, if images are mixed in pairs. */
 export interface MixedLabels {
   readonly lambda: number;
   readonly labels: ArrayLike<number>;

@@ -29,10 +29,10 @@ export const adam: OptimizerKind<Adam> = {
   describe: ({ beta1, beta2, weightDecay }) => `Adam, β ${beta1} and ${beta2}, decay ${weightDecay}`,
 };
 
-/** What Adam and AdamW keep. */
+/** State of Adam and AdamW. */
 export const momentNames: readonly string[] = ["firstMoment", "secondMoment"];
 
-/** Adam's step, with decay in the gradient, or with weights of which a share is kept: as k · (w + step / k), so that they are read and written once. */
+/** Adam's step, with decay in the gradient, or with weights multiplied by `kept`: as k · (w + step / k), so that they are read and written once. */
 export function momentStep(
   { beta1, beta2, epsilon }: Pick<Adam, "beta1" | "beta2" | "epsilon">,
   { value, gradient, state: [first, second] }: OptimizerTensors,

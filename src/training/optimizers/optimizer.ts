@@ -2,7 +2,6 @@
 import type { Assignment, Scalar, Tensor, TrainableParameter, TrainingProgram, Update } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Recipe } from "../recipe.ts";
-import { averageDecay, averaging, towards } from "./average.ts";
 import { optimizerKind } from "./optimizers.ts";
 
 /** A tensor that belongs in a checkpoint: `velocity` of the parameter `conv1.weight`. */
@@ -15,33 +14,36 @@ export interface StateTensor {
 /** A step of all parameters. */
 export interface OptimizerStep {
   readonly learningRate: number;
-  /** Which step of the run it is, from 1 on. */
+  /** Number of the step in the run, from 1. */
   readonly step: number;
-  /** Of all batches that it is for. */
+  /** Total of its batches. */
   readonly images: number;
 }
 
-/** Changes a program's weights by its gradients. Nothing is allocated in a step. */
+/** Updates a program's weights from its gradients. A step allocates no tensors. */
 export interface Optimizer {
-  /** All that must be saved to go on as if nothing had been; zeros at first. */
+  /** All tensors that a resumed run needs besides the weights; zeros at first. */
   readonly state: readonly StateTensor[];
-  /** The averaged weights by parameter, which the network is evaluated with; undefined if the recipe averages none. */
+  /** The averaged weights by parameter, with which the network is evaluated; undefined if the recipe averages none. */
   readonly averaged: ReadonlyMap<string, Tensor> | undefined;
-  /** To be called once the initial weights are there: their average begins with them. */
+  /** Starts the average from the initial weights: to be called once those are written. */
   start(): void;
-  /** Takes in the gradients of a batch of so many images, the first of its step or a later one. */
+  /** Adds the gradients of a batch of `images` images, the first of its step or a later one. */
   addBatch(images: number, isFirst: boolean): void;
-  /** Changes the weights by the batches taken in. Returns the gradient's norm where the recipe clips it. */
-  step(step: OptimizerStep): number | undefined;
-  /** Does something while the program has the averaged weights; the gradients are lost. */
+  /**
+   * Updates the weights from the batches added. Returns the gradient's norm if the recipe clips it; otherwise no number is read, and the update is
+   * begun before the call returns.
+   */
+  step(step: OptimizerStep): Promise<number | undefined>;
+  /** Runs an action while the program has the averaged weights; the gradients are lost. */
   withAverage<T>(action: () => Promise<T>): Promise<T>;
 }
 
-/** What an optimizer takes from a recipe. */
+/** The part of a recipe that an optimizer reads. */
 export type OptimizerRecipe = Pick<Recipe, "optimizer"> &
   Partial<Pick<Recipe, "name" | "multipliers" | "clipNorm" | "accumulate" | "average">>;
 
-/** As torch.nn.utils.clip_grad_norm_ has it, against division by 0. */
+/** Avoids division by 0, as in torch.nn.utils.clip_grad_norm_. */
 const CLIP_EPSILON = 1e-6;
 
 /**
@@ -49,14 +51,15 @@ const CLIP_EPSILON = 1e-6;
  *
  * - `clipNorm`: gradients are scaled by min(1, `clipNorm` / (their norm over all parameters + 10⁻⁶)). Source: Pascanu et al. 2013, algorithm 1;
  *   torch.nn.utils.clip_grad_norm_.
- * - `accumulate`: a step is made of several batches, by the mean gradient over all of their images.
+ * - `accumulate`: a step uses the mean gradient over all images of several batches.
  * - `average`: see `averageDecay`.
  *
- * Throws ConfigError if the recipe has a multiplier for a tensor that is not there.
+ * Throws ConfigError if the recipe has a multiplier for an unknown tensor.
  */
 export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecipe): Optimizer {
   checkMultipliers(program, recipe);
   const parameters = program.parameters.map((parameter) => compileParameter(program, parameter, recipe));
+  const gradients = parameters.map(({ gradient }) => gradient);
   const { clipNorm, accumulate = 1, average } = recipe;
   const updates = (name: keyof ParameterUpdates) => parameters.flatMap((parameter) => parameter.updates[name] ?? []);
   const [begin, add, start, enter, leave] = [
@@ -74,9 +77,9 @@ export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecip
       for (const { images: count } of parameters) count.value = images;
       runAll(isFirst ? begin : add);
     },
-    step({ learningRate, step, images }) {
+    async step({ learningRate, step, images }) {
       const mean = accumulate === 1 ? 1 : 1 / images;
-      const norm = clipNorm === undefined ? undefined : mean * normOf(program, parameters);
+      const norm = clipNorm === undefined ? undefined : mean * Math.sqrt(await program.sumOfSquares(gradients));
       const clipped = norm === undefined || clipNorm === undefined ? 1 : Math.min(1, clipNorm / (norm + CLIP_EPSILON));
       for (const parameter of parameters) parameter.step(learningRate, step, mean * clipped);
       return norm;
@@ -106,12 +109,6 @@ function runAll(updates: readonly Update[]): void {
   for (const update of updates) update.run();
 }
 
-function normOf(program: TrainingProgram, parameters: readonly CompiledParameter[]): number {
-  let sum = 0;
-  for (const { gradient } of parameters) sum += program.sumOfSquares(gradient);
-  return Math.sqrt(sum);
-}
-
 function checkMultipliers(
   { parameters }: TrainingProgram,
   { name: recipe = "", multipliers = {} }: OptimizerRecipe,
@@ -122,7 +119,7 @@ function checkMultipliers(
   throw new ConfigError(`recipe ${recipe}: multipliers: no tensor "${unknown}"; expected one of ${names.join(", ")}`);
 }
 
-/** What is done to one parameter besides its step: only where the recipe accumulates, and where it averages. */
+/** Updates of one parameter besides its step, if the recipe accumulates or averages. */
 interface ParameterUpdates {
   readonly begin?: Update;
   readonly add?: Update;
@@ -134,9 +131,9 @@ interface ParameterUpdates {
 interface CompiledParameter {
   readonly state: readonly StateTensor[];
   readonly averaged: readonly (readonly [parameter: string, Tensor])[];
-  /** Of a step: the batch's, or that of the batches' sum. */
+  /** Gradient of a step: the batch's, or the sum of its batches'. */
   readonly gradient: Tensor;
-  /** Of the batch that is taken in. */
+  /** Images of the batch that is added. */
   readonly images: Scalar;
   readonly updates: ParameterUpdates;
   step(learningRate: number, step: number, scale: number): void;
@@ -164,12 +161,12 @@ function compileParameter(
     { value, gradient, state: kept },
     optimizer.weightDecay * (factors?.weightDecay ?? 1),
   );
-  const [scale, images, share]: [Scalar, Scalar, Scalar] = [{ value: 1 }, { value: 0 }, { value: 0 }];
+  const [scale, images, fraction]: [Scalar, Scalar, Scalar] = [{ value: 1 }, { value: 0 }, { value: 0 }];
   const scaling: Assignment = { target: gradient, from: gradient, operations: [["multiply", scale]] };
   const update = program.compileUpdate([
     ...(sum || clipNorm !== undefined ? [scaling] : []),
     ...own.assignments,
-    ...(averaged ? [towards(averaged, value, share)] : []),
+    ...(averaged ? [towards(averaged, value, fraction)] : []),
   ]);
   return {
     state,
@@ -183,13 +180,13 @@ function compileParameter(
     step(learningRate, step, by) {
       scale.value = by;
       own.set({ learningRate: learningRate * (factors?.learningRate ?? 1), step });
-      if (average !== undefined) share.value = 1 - averageDecay(average, step);
+      if (average !== undefined) fraction.value = 1 - averageDecay(average, step);
       update.run();
     },
   };
 }
 
-/** Sums of gradients, each times its images, since a batch's gradient is that of its mean loss. */
+/** Sums of gradients, each times its number of images, since a batch's gradient is that of its mean loss. */
 function accumulation(program: TrainingProgram, sum: Tensor, gradient: Tensor, images: Scalar) {
   const begin = program.compileUpdate([{ target: sum, from: gradient, operations: [["multiply", images]] }]);
   const operations = [
@@ -197,4 +194,45 @@ function accumulation(program: TrainingProgram, sum: Tensor, gradient: Tensor, i
     ["add", sum],
   ] as const;
   return { begin, add: program.compileUpdate([{ target: sum, from: gradient, operations }]) };
+}
+
+/**
+ * Decay of the exponential moving average at a step, from 1: e ← d·e + (1 − d)·w after each step, with
+ * d = min(`decay`, n / (n + 9)) if n weights were averaged before, so that the average of a short run does not keep too much of its first weights.
+ *
+ * Source: Polyak and Juditsky 1992; the growing decay as in TensorFlow's `ExponentialMovingAverage` with `num_updates`, the first weights taken as
+ * they are as in torch.optim.swa_utils.AveragedModel.
+ */
+function averageDecay(decay: number, step: number): number {
+  return Math.min(decay, (step - 1) / (step + 8));
+}
+
+/** average ← average + fraction·(value − average). */
+function towards(average: Tensor, value: Tensor, fraction: Scalar): Assignment {
+  return {
+    target: average,
+    from: value,
+    operations: [
+      ["subtract", average],
+      ["multiply", fraction],
+      ["add", average],
+    ],
+  };
+}
+
+/**
+ * Updates of one parameter's average: `start` copies the value to it; `enter` puts the average in the value's place, and `leave` restores the value
+ * bit for bit. Between the two the gradient's memory holds the value.
+ */
+function averaging(program: TrainingProgram, average: Tensor, value: Tensor, gradient: Tensor) {
+  const copy = (target: Tensor, from: Tensor): Assignment => ({
+    target,
+    from,
+    operations: [["multiply", { value: 1 }]],
+  });
+  return {
+    start: program.compileUpdate([copy(average, value)]),
+    enter: program.compileUpdate([copy(gradient, value), copy(value, average)]),
+    leave: program.compileUpdate([copy(value, gradient)]),
+  };
 }

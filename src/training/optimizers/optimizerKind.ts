@@ -1,4 +1,4 @@
-/** What shared code must know of an optimizer. Types only; each optimizer is one file, `optimizers.ts` lists them. */
+/** Interface between an optimizer and shared code. Types only; each optimizer is one file, `optimizers.ts` lists them. */
 import type { z } from "zod";
 import type { Assignment, Tensor } from "../../engine/engine.ts";
 
@@ -11,11 +11,11 @@ export interface OptimizerTensors {
   readonly state: readonly Tensor[];
 }
 
-/** What a step's scalars follow from. */
+/** Arguments of a step's scalars. */
 export interface StepPlace {
   /** With the parameter's factor. */
   readonly learningRate: number;
-  /** Which step of the run it is, from 1 on. */
+  /** Number of the step in the run, from 1. */
   readonly step: number;
 }
 
@@ -29,10 +29,10 @@ export interface ParameterStep {
 export interface OptimizerKind<O> {
   /** Strict, with the defaults; `kind` names it. */
   readonly schema: z.ZodType<O>;
-  /** What it keeps for each parameter: names in a checkpoint of tensors that are zero at first. */
+  /** State of each parameter: names in a checkpoint of tensors that are zero at first. */
   state(options: O): readonly string[];
   /** `weightDecay` is that of the options with the parameter's factor. */
   step(options: O, tensors: OptimizerTensors, weightDecay: number): ParameterStep;
-  /** In a line, for people. */
+  /** One line for people. */
   describe(options: O): string;
 }

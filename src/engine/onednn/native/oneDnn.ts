@@ -27,7 +27,7 @@ export interface Memory {
   readonly [kind]: "memory";
 }
 
-/** What a primitive is executed on, prepared once. */
+/** The arguments of a primitive, prepared once. */
 export interface PreparedArgs {
   readonly [kind]: "args";
 }
@@ -55,7 +55,11 @@ export type QueryRole = Exclude<Role, "bias" | "diffBias" | `operand${number}` |
 /** Format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
 
-export type Activation = "relu" | "tanh" | "sigmoid";
+/** An element-wise function; `alpha` is the slope of `relu` below 0, at least 0, and means nothing to the others. */
+export interface Activation {
+  readonly name: "relu" | "tanh" | "sigmoid";
+  readonly alpha: number;
+}
 
 /** x ← x ∘ operand; the operand is like x, or one number. */
 export interface BinaryOperation {
@@ -175,7 +179,7 @@ export interface OneDnn {
   readonly version: string;
   /** The widest instruction set that the library will use here, such as `AVX-512 BF16`. */
   readonly instructionSet: string;
-  /** Whether that instruction set multiplies bf16 numbers natively. */
+  /** True if that instruction set multiplies bf16 numbers natively. */
   readonly nativeBf16: boolean;
   readonly path: string;
   session(): Session;

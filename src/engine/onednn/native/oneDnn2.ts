@@ -49,7 +49,7 @@ import type {
 const MEMORY_DESC_BYTES = 696;
 /** Largest operation descriptor is the convolution's, 5,976 bytes. */
 const OP_DESC_BYTES = 8192;
-const eltwise: Record<Activation, { plain: number; useDst: number }> = {
+const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   relu: { plain: 31, useDst: 256 },
   tanh: { plain: 47, useDst: 257 },
   sigmoid: { plain: 175, useDst: 260 },
@@ -109,8 +109,8 @@ function createSession(library: Library): Session {
         `${P}, float, int, float, float`,
         postOps,
         1,
-        eltwise[activation].plain,
-        0,
+        eltwise[activation.name].plain,
+        activation.alpha,
         0,
       ),
     );
@@ -161,20 +161,20 @@ function createSession(library: Library): Session {
       return primitiveDesc(`${weighted(window)}_backward_weights`, signature, args, forward);
     },
     activationForward(activation, data, training) {
-      const kind = training ? eltwise[activation].useDst : eltwise[activation].plain;
+      const kind = training ? eltwise[activation.name].useDst : eltwise[activation.name].plain;
       return primitiveDesc("eltwise_forward", `int, int, ${P}, float, float`, [
         propagation(training),
         kind,
         data,
-        0,
+        activation.alpha,
         0,
       ]);
     },
     activationBackward(activation, gradient, output) {
-      const { useDst } = eltwise[activation];
-      const hintArgs = [FORWARD_TRAINING, useDst, output, 0, 0];
+      const { useDst } = eltwise[activation.name];
+      const hintArgs = [FORWARD_TRAINING, useDst, output, activation.alpha, 0];
       const hint = primitiveDesc("eltwise_forward", `int, int, ${P}, float, float`, hintArgs);
-      const args = [useDst, gradient, output, 0, 0];
+      const args = [useDst, gradient, output, activation.alpha, 0];
       return primitiveDesc("eltwise_backward", `int, ${P}, ${P}, float, float`, args, hint);
     },
     lrnForward(data, options, training) {

@@ -45,7 +45,7 @@ import type {
 } from "./oneDnn.ts";
 
 const SOFTMAX_LOG = 196609;
-const eltwise: Record<Activation, { plain: number; useDst: number }> = {
+const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   relu: { plain: 32, useDst: 256 },
   tanh: { plain: 33, useDst: 257 },
   sigmoid: { plain: 41, useDst: 260 },
@@ -88,8 +88,9 @@ function createSession(library: Library): Session {
   }
   function withActivation(activation: Activation | undefined): bigint {
     if (!activation) return attr;
+    const { name, alpha } = activation;
     return attributesWith(library, scope, (postOps) =>
-      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[activation].plain, 0, 0),
+      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0),
     );
   }
 
@@ -136,21 +137,21 @@ function createSession(library: Library): Session {
       return primitiveDesc(`${weighted(window)}_backward_weights`, signature, args);
     },
     activationForward(activation, data, training) {
-      const kind = training ? eltwise[activation].useDst : eltwise[activation].plain;
+      const kind = training ? eltwise[activation.name].useDst : eltwise[activation.name].plain;
       return primitiveDesc("eltwise_forward", `int, int, ${P}, ${P}, float, float`, [
         propagation(training),
         kind,
         data,
         data,
-        0,
+        activation.alpha,
         0,
       ]);
     },
     activationBackward(activation, gradient, output) {
-      const { useDst } = eltwise[activation];
-      const hintArgs = [FORWARD_TRAINING, useDst, output, output, 0, 0];
+      const { useDst } = eltwise[activation.name];
+      const hintArgs = [FORWARD_TRAINING, useDst, output, output, activation.alpha, 0];
       const hint = primitiveDesc("eltwise_forward", `int, int, ${P}, ${P}, float, float`, hintArgs);
-      const args = [useDst, gradient, gradient, output, 0, 0, hint];
+      const args = [useDst, gradient, gradient, output, activation.alpha, 0, hint];
       return primitiveDesc("eltwise_backward", `int, ${types([P, 3])}, float, float, ${P}`, args);
     },
     lrnForward(data, options, training) {

@@ -1,7 +1,7 @@
 /** Forward and backward steps of a convolution or linear layer. */
 import type { WeightedOp } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
-import { addActivationBackward, fusable } from "./activation.ts";
+import { addActivationBackward, fusable } from "./activations.ts";
 import { fastest, forwardOf, orDirect, type Weighted } from "./convOrLinear.ts";
 import type { BuildContext, Built } from "./op.ts";
 import { addWeightGradient, weightGradientOf } from "./weightGradient.ts";

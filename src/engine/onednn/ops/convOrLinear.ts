@@ -3,10 +3,10 @@ import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
 import type { ConvolutionWindow, Desc, NumberFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
-import { fusable } from "./activation.ts";
+import { fusable } from "./activations.ts";
 import type { BuildContext, Part } from "./op.ts";
 
-/** A convolution (with window) or inner product (without), with the activation behind it fused. */
+/** A convolution (with window) or inner product (without), with the activation after it fused. */
 export interface Weighted {
   readonly op: Op<"conv2d"> | Op<"linear">;
   readonly next: AnyOp | undefined;
@@ -18,7 +18,7 @@ export interface Weighted {
   readonly weightDims: readonly number[];
   readonly outputDims: readonly number[];
   readonly window: ConvolutionWindow;
-  /** Which part of the operation's parameters it has. */
+  /** Its part of the operation's parameters. */
   readonly part: Part;
 }
 
@@ -30,13 +30,13 @@ export function forwardOf({ plan, training, format }: BuildContext, weighted: We
     src,
     weights,
     bias: session.plain(outputDims.slice(1, 2), "f32"),
-    // What ends the chain is read by the loss: in f32, whatever it was multiplied in.
+    // The loss reads the end of the chain in f32, whatever the format of the products.
     dst: outputLayout(plan.session, weighted, next ? format : "f32"),
   };
   return session.weightedForward(descs, window, training, fusable(next));
 }
 
-/** Whether the library has the forward primitive. */
+/** True if the library has the forward primitive. */
 export function hasForward(context: BuildContext, weighted: Weighted): boolean {
   return orUnimplemented(() => forwardOf(context, weighted)) !== undefined;
 }
@@ -69,7 +69,7 @@ export function outputLayout(session: Session, { window, outputDims }: Weighted,
   return window ? session.any(outputDims, format) : session.plain(outputDims, format);
 }
 
-/** What the library has of a convolution in one direction: by the algorithm asked for, or else direct. */
+/** The library's convolution in one direction: by the requested algorithm if it has that, else direct. */
 export function orDirect(window: ConvolutionWindow, make: (window: ConvolutionWindow) => PrimitiveDesc): PrimitiveDesc {
   if (window?.algorithm !== "winograd") return make(window);
   return orUnimplemented(() => make(window)) ?? make({ ...window, algorithm: "direct" });

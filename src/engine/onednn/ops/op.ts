@@ -11,16 +11,16 @@ export interface Part {
 
 export const whole: Part = { index: 0, count: 1 };
 
-/** What an operation is built in. */
+/** Shared surroundings of all operations of a program. */
 export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  /** Of activations, their gradients, and weights as they are multiplied. */
+  /** Number format of activations, their gradients, and weights as they are multiplied. */
   readonly format: NumberFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
-  /** Whether training leaves the parameters of the operation of this name as they are. */
+  /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
    * A part of an operation's parameter, which is made of `count` parts of that layout, and the same of its gradient in training, unless it is
@@ -33,14 +33,14 @@ export interface BuildContext {
     desc: Desc,
     part: Part,
   ): { value: Value; gradient: Value | undefined };
-  /** Which dropout masks the run in progress draws. */
+  /** Dropout masks of the run in progress. */
   readonly run: { draws: DropoutDraws; dropoutActive: boolean };
 }
 
 /** An operation's forward steps, added to the plan, and how to add its backward steps. */
 export interface Built {
   readonly output: Value;
-  /** How many operations of the chain this covers: 2 where the next one is fused into it. */
+  /** Number of operations of the chain that this covers: 2 if the next one is fused into it. */
   readonly covers: number;
   /**
    * Adds the backward steps, from the gradient of `output`, whose memory may be overwritten. Returns the gradient of the input, or
@@ -49,7 +49,7 @@ export interface Built {
   backward(outputGradient: Value, needsInputGradient: boolean): Value | undefined;
 }
 
-/** Adds an operation to a plan. `next` is the operation behind it, for fusing. */
+/** Adds an operation to a plan. `next` is the operation after it, for fusing. */
 export type Builder<K extends OpKind> = (
   context: BuildContext,
   op: Op<K>,
@@ -57,7 +57,7 @@ export type Builder<K extends OpKind> = (
   next: AnyOp | undefined,
 ) => Built;
 
-/** An operation that does nothing here. */
+/** An operation that does nothing. */
 export function passThrough(input: Value): Built {
   return { output: input, covers: 1, backward: (gradient) => gradient };
 }

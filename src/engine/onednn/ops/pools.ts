@@ -1,15 +1,22 @@
-/** Adaptive average pooling from primitives. */
+/** Pooling from primitives: max, average, and average to a given size. */
 import { featureMap } from "../../../shape.ts";
-import type { NumberFormat } from "../native/oneDnn.ts";
+import type { NumberFormat, PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 import { type BuildContext, type Builder, type Built, passThrough } from "./op.ts";
-import { buildPool } from "./pool.ts";
+
+const buildMaxPool2d: Builder<"maxPool2d"> = (context, op, input) =>
+  buildPool(context, "max", input, [context.batchSize, ...op.outputShape], op.options);
+
+const buildAveragePool2d: Builder<"averagePool2d"> = (context, op, input) => {
+  const algorithm = op.options.countIncludePad ? "averageWithPadding" : "average";
+  return buildPool(context, algorithm, input, [context.batchSize, ...op.outputShape], op.options);
+};
 
 /**
  * Nothing if the map has the size already, average pooling if all windows are alike, otherwise a matrix product: each output is a
  * fixed weighting of the map's pixels.
  */
-export const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (context, op, input) => {
+const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (context, op, input) => {
   const [, height, width] = featureMap(op.name, op.inputShape);
   const { outputSize } = op.options;
   if (height === outputSize && width === outputSize) return passThrough(input);
@@ -20,6 +27,39 @@ export const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (con
     ? buildPool(context, "average", input, outputDims, { kernelSize: size, stride: size, padding: 0 })
     : unevenWindows(context, input, outputDims, weighting(height, width, outputSize));
 };
+
+export const poolBuilders = {
+  maxPool2d: buildMaxPool2d,
+  averagePool2d: buildAveragePool2d,
+  adaptiveAveragePool2d: buildAdaptiveAveragePool2d,
+};
+
+/** Pooling over windows that are all alike. Training of max pooling remembers where each maximum was. */
+function buildPool(
+  { plan, training, format }: BuildContext,
+  algorithm: PoolAlgorithm,
+  input: Value,
+  outputDims: readonly number[],
+  window: Window2d,
+): Built {
+  const { session } = plan;
+  const forward = session.poolForward(algorithm, input.desc, session.any(outputDims, format), window, training);
+  const output = plan.value(outputDims, plan.layout(forward, "dst"));
+  const workspace = plan.workspace(forward);
+  plan.add("pooling", forward, [["src", input], ["dst", output], ...workspace]);
+  return {
+    output,
+    covers: 1,
+    backward(outputGradient, needed) {
+      if (!needed) return undefined;
+      const gradient = plan.inLayout(outputGradient, output.desc);
+      const inputGradient = plan.value(input.dims, input.desc);
+      const backward = session.poolBackward(algorithm, input.desc, output.desc, window, forward);
+      plan.add("pooling", backward, [["diffDst", gradient], ["diffSrc", inputGradient], ...workspace]);
+      return inputGradient;
+    },
+  };
+}
 
 /** The same memory, in row order, seen as [maps, pixels]. */
 function asMatrix(plan: Plan, value: Value, format: NumberFormat): Value {
@@ -86,8 +126,8 @@ function weighting(height: number, width: number, size: number): Float32Array {
       const [top, bottom] = window(oy, height);
       const [left, right] = window(ox, width);
       const row = (oy * size + ox) * height * width;
-      const share = 1 / ((bottom - top) * (right - left));
-      for (let y = top; y < bottom; y++) table.fill(share, row + y * width + left, row + y * width + right);
+      const fraction = 1 / ((bottom - top) * (right - left));
+      for (let y = top; y < bottom; y++) table.fill(fraction, row + y * width + left, row + y * width + right);
     }
   }
   return table;

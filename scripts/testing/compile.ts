@@ -1,0 +1,43 @@
+/** Compiles the checkout once for many processes: tests load what is compiled here, and start the command built from it. */
+import { execFile } from "node:child_process";
+import { cp, mkdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** The environment variable that tells the processes of one run of the tests where the compiled checkout is. */
+export const COMPILED_FOLDER = "ALEXNET_COMPILED";
+
+/** A compiled checkout. */
+export interface Compiled {
+  /** Arguments of Node.js under which every TypeScript module of the checkout is loaded as it was compiled. */
+  readonly importArguments: readonly string[];
+  /** Path of the command, in a package as an installation has it. */
+  readonly command: string;
+}
+
+/** Compiles to a folder, which may exist. Types are not checked: `npm run check` does that. */
+export async function compileCheckout(folder: string): Promise<Compiled> {
+  const modules = join(folder, "modules");
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const output = ["--noEmit", "false", "--noCheck", "--inlineSourceMap", "--rootDir", root, "--outDir", modules];
+  await promisify(execFile)(process.execPath, [compiler, "-p", join(root, "tsconfig.json"), ...output]);
+  await makePackage(modules, join(folder, "package"));
+  return compiledIn(folder);
+}
+
+/** What `compileCheckout` made in a folder before. */
+export function compiledIn(folder: string): Compiled {
+  const hook = pathToFileURL(join(folder, "modules/scripts/testing/importCompiled.js"));
+  hook.searchParams.set("checkout", pathToFileURL(root).href);
+  return { importArguments: ["--import", hook.href], command: join(folder, "package/bin/alexnet.js") };
+}
+
+async function makePackage(modules: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of ["bin", "package.json"]) await cp(join(root, name), join(folder, name), { recursive: true });
+  await cp(join(modules, "src"), join(folder, "dist"), { recursive: true });
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+}

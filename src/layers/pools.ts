@@ -1,0 +1,182 @@
+/** Pooling: max, average, and average to a given size. */
+import { z } from "zod";
+import type { OpKind, PoolWindow } from "../engine/engine.ts";
+import { ShapeError } from "../errors.ts";
+import { featureMap, outputExtent, type Shape, type Window } from "../shape.ts";
+import {
+  computedInInt8,
+  keptInInt8,
+  type LayerKind,
+  neverRandom,
+  noParameters,
+  outputsFollowInput,
+  reachesWindow,
+  sameOptions,
+  windowFormulas,
+} from "./layer.ts";
+import type { OnnxAttributes } from "./onnxGraph.ts";
+
+/** The members that all pools share. */
+const pool = {
+  parameters: noParameters,
+  randomness: neverRandom,
+  deterministic: sameOptions,
+  withOutputs: outputsFollowInput,
+} satisfies Partial<LayerKind<OpKind>>;
+
+/** The options of a pooling window. */
+const windowOptions = {
+  kernelSize: z.int().positive(),
+  stride: z.int().positive(),
+  padding: z.int().nonnegative().default(0),
+  endPadding: z.int().nonnegative().optional(),
+};
+
+/**
+ * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
+ *
+ * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input or the padding exceeds half the window.
+ * Source: Krizhevsky et al. 2012, §3.4: window 3, stride 2, so that windows overlap.
+ */
+export const maxPool2dKind: LayerKind<"maxPool2d"> = {
+  ...pool,
+  kind: "maxPool2d",
+  options: z.strictObject(windowOptions),
+  order: "largest",
+  outputShape: poolShape,
+  describe: (options, input) => ({
+    label: "max pooling",
+    kernel: `max of ${options.kernelSize}×${options.kernelSize}`,
+    stride: options.stride,
+    padding: options.padding,
+    sizeFormulas: windowFormulas(input, options),
+  }),
+  reach: reachesWindow,
+  // The position of the largest value in its window.
+  keeps: { reads: "neither", noteBytes: 1, memory: "new" },
+  inInt8: keptInInt8,
+  onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
+};
+
+/**
+ * The mean of each window: of its pixels inside the map, or with `countIncludePad` of all its pixels, padding being 0.
+ *
+ * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input or the padding exceeds half the window.
+ * Source: LeCun et al. 1998, the subsampling that §3.4 of Krizhevsky et al. 2012 pools in place of; PyTorch's `nn.AvgPool2d`.
+ */
+export const averagePool2dKind: LayerKind<"averagePool2d"> = {
+  ...pool,
+  kind: "averagePool2d",
+  options: z.strictObject({ ...windowOptions, countIncludePad: z.boolean().default(false) }),
+  order: "other",
+  outputShape: poolShape,
+  describe: (options, input) => ({
+    label: "average pooling",
+    kernel: `mean of ${options.kernelSize}×${options.kernelSize}`,
+    stride: options.stride,
+    padding: options.padding,
+    sizeFormulas: windowFormulas(input, options),
+  }),
+  reach: reachesWindow,
+  keeps: { reads: "neither", noteBytes: 0, memory: "new" },
+  inInt8: computedInInt8,
+  onnx({ options }, input, graph) {
+    const include = { count_include_pad: { int: Number(options.countIncludePad) } };
+    return graph.node("AveragePool", [input], { ...poolAttributes(options), ...include });
+  },
+};
+
+/**
+ * output[c, y, x] = mean of input[c, ⌊y·H/S⌋ … ⌈(y+1)·H/S⌉ − 1, ⌊x·W/S⌋ … ⌈(x+1)·W/S⌉ − 1] with S the output size. Windows have the size that
+ * gives S×S: uneven if H or W is no multiple of S, repeating pixels if it is smaller.
+ *
+ * Shapes: [N, C, H, W] → [N, C, outputSize, outputSize]. Source: torchvision's AlexNet, `nn.AdaptiveAvgPool2d((6, 6))`.
+ */
+export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
+  ...pool,
+  kind: "adaptiveAveragePool2d",
+  options: z.strictObject({ outputSize: z.int().positive() }),
+  order: "other",
+  outputShape(name, { outputSize }, input) {
+    const [channels] = featureMap(name, input);
+    return [channels, outputSize, outputSize];
+  },
+  describe: ({ outputSize }) => ({
+    label: "average pooling",
+    kernel: `mean to ${outputSize}×${outputSize}`,
+    sizeFormulas: [`${outputSize}, whatever comes in`],
+  }),
+  reach: ({ outputSize }, [, height = 1, width = 1]) => [
+    largestWindow(height, outputSize),
+    largestWindow(width, outputSize),
+  ],
+  keeps: { reads: "neither", noteBytes: 0, memory: "new" },
+  inInt8: ({ outputSize }, [, height, width]) => (height === outputSize && width === outputSize ? "kept" : "computed"),
+  onnx({ name, options: { outputSize }, inputShape }, input, graph) {
+    const [, height, width] = featureMap(name, inputShape);
+    if (height === outputSize && width === outputSize) return input;
+    if (height % outputSize === 0 && width % outputSize === 0) {
+      const window = { ints: [height / outputSize, width / outputSize] };
+      return graph.node("AveragePool", [input], { kernel_shape: window, strides: window });
+    }
+    // Uneven windows: the mean over rows, then the mean over columns, each a product with a constant matrix.
+    const rows = graph.constant("rows", [outputSize, height], () => windowWeights(height, outputSize));
+    const columns = graph.constant("columns", [width, outputSize], () =>
+      transposed(windowWeights(width, outputSize), width),
+    );
+    return graph.node("MatMul", [graph.node("MatMul", [rows, input]), columns]);
+  },
+};
+
+/**
+ * Throws ShapeError if the window exceeds the padded input, the padding exceeds half the window, or a window could begin in the padding after
+ * the map.
+ */
+function poolShape(name: string, options: PoolWindow, input: Shape): Shape {
+  const [channels] = featureMap(name, input);
+  const { kernelSize, padding, endPadding = padding } = options;
+  if (padding * 2 > kernelSize) {
+    throw new ShapeError(`${name}: padding ${padding} exceeds half of window ${kernelSize}`);
+  }
+  if (endPadding >= kernelSize) throw new ShapeError(`${name}: end padding ${endPadding} fills window ${kernelSize}`);
+  return [channels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
+}
+
+/** A pooling window as attributes of an ONNX node. */
+function poolAttributes({ kernelSize, stride, padding, endPadding = padding }: PoolWindow): OnnxAttributes {
+  return {
+    kernel_shape: { ints: [kernelSize, kernelSize] },
+    strides: { ints: [stride, stride] },
+    pads: { ints: [padding, padding, endPadding, endPadding] },
+  };
+}
+
+/** Start and end of adaptive window i along an axis of `extent` pixels. */
+function adaptiveWindow(i: number, extent: number, outputSize: number): readonly [start: number, end: number] {
+  return [Math.floor((i * extent) / outputSize), Math.ceil(((i + 1) * extent) / outputSize)];
+}
+
+/** Windows may differ by a pixel or two; an output sees at most the largest. Their distance is the extent divided by the output size, rounded. */
+function largestWindow(extent: number, outputSize: number): Window {
+  let kernelSize = 0;
+  for (let i = 0; i < outputSize; i++) {
+    const [start, end] = adaptiveWindow(i, extent, outputSize);
+    kernelSize = Math.max(kernelSize, end - start);
+  }
+  return { kernelSize, stride: Math.max(1, Math.round(extent / outputSize)), padding: 0 };
+}
+
+/** [outputSize, extent]: each pixel's weight in the mean of each window along one axis. */
+function windowWeights(extent: number, outputSize: number): Float32Array {
+  const matrix = new Float32Array(outputSize * extent);
+  for (let i = 0; i < outputSize; i++) {
+    const [start, end] = adaptiveWindow(i, extent, outputSize);
+    matrix.fill(1 / (end - start), i * extent + start, i * extent + end);
+  }
+  return matrix;
+}
+
+function transposed(matrix: Float32Array, columns: number): Float32Array {
+  const rows = matrix.length / columns;
+  return matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)] as number);
+}
