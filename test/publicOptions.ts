@@ -18,6 +18,7 @@ import type {
   Quantization,
   QuantizeOptions,
   RateFinderOptions,
+  RawImage,
   Recipe,
   SaliencyOptions,
   SimilarOptions,
@@ -141,6 +142,7 @@ export type Options = [
   >,
   Accepts<OpenOptions, Open & { batchSize?: number }>,
   Accepts<PredictOptions, { samples?: number; seed?: number }>,
+  Accepts<RawImage, { width: number; height: number; channels?: number; data: Uint8Array | Uint8ClampedArray }>,
   Accepts<
     EvaluateRunOptions,
     EvaluationData & {

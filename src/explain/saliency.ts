@@ -1,9 +1,9 @@
 /** Which parts of an image a prediction depends on: those that change it when they are hidden. */
 import { ConfigError } from "../errors.ts";
-import { decodeImage } from "../image/files/decode.ts";
+import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type OpenModel, type OpenOptions, openModel } from "../model/openModel.ts";
+import { createPredictionInput } from "../model/predictionInput.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
@@ -48,11 +48,11 @@ const BATCH = 32;
  */
 export async function measureSaliency(
   path: string,
-  imageFile: string,
+  asked: ImageInput,
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
   const { className, window, stride, onProgress, ...openOptions } = options;
-  const picture = await decodeImage(imageFile);
+  const picture = await readImageInput(asked);
   const opened = await openModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
@@ -61,7 +61,7 @@ export async function measureSaliency(
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
-    createPreprocessor(preprocessing)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
     const [plain = new Float64Array()] = await probabilities(opened, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
@@ -78,7 +78,7 @@ export async function measureSaliency(
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
     const seen = createInputImage(preprocessing)(picture);
-    return { ...made, svg: await drawSaliency(network.name, imageFile, seen, made) };
+    return { ...made, svg: await drawSaliency(network.name, nameOfInput(asked), seen, made) };
   } finally {
     opened.close();
   }

@@ -1,13 +1,13 @@
 /** A trained classifier, opened from a run or a weights file. */
 import type { Model } from "../checkpoint/metadata.ts";
-import { decodeImage } from "../image/files/decode.ts";
-import type { Image } from "../image/image.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import { ConfigError } from "../errors.ts";
+import { type ImageInput, readImageInput } from "../image/files/imageInput.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { type OpenModel, type OpenOptions, openModel } from "./openModel.ts";
+import { createPredictionInput } from "./predictionInput.ts";
 
 /** A class with its probability. */
 export interface ClassScore {
@@ -46,8 +46,11 @@ export interface Classifier {
   readonly engine: string;
   /** Whether an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
-  /** Every class, the most probable first. Accepts a path or a decoded image. Throws DataError for a file that is no image. */
-  predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
+  /**
+   * Every class, the most probable first. Accepts a path or `file:` URL, the bytes of an image file, or pixels of 1 to 4 channels. Throws DataError for
+   * anything else, and for what cannot be read.
+   */
+  predict(image: ImageInput, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /** Over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's. */
   evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
   close(): void;
@@ -61,14 +64,14 @@ export interface Classifier {
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const opened = await openModel(path, options);
   const { file, model, engine, program, isRandom, close } = opened;
-  const prepare = createPreprocessor(model.preprocessing);
+  const prepare = createPredictionInput(model.preprocessing, options.onMessage);
   return {
     file,
     model,
     engine,
     isRandom,
     async predict(image, given = {}) {
-      prepare(typeof image === "string" ? await decodeImage(image) : image, program.input, 0);
+      prepare(await readImageInput(image), program.input, 0);
       const [scores] = await predictRows(opened, 1, given);
       return scores as readonly ClassScore[];
     },
@@ -116,6 +119,9 @@ export async function predictRows(
   count: number,
   { samples = 1, seed = 0 }: PredictOptions,
 ): Promise<readonly (readonly ClassScore[])[]> {
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new ConfigError(`samples: expected a positive whole number, got ${samples}`);
+  }
   if (!isRandom) return rankedRows(await program.forward(program.input, count, { seed, first: 0 }), count, model);
   if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
   // The input is the program's to write over.

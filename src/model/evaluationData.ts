@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
 import type { SplitName } from "../settings/splitNames.ts";
+import { resizeNote } from "./predictionInput.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {
@@ -94,6 +95,8 @@ async function openDataset(
     onMessage,
     signal,
   });
+  const note = resizeNote(fitting, loaded.imageSize);
+  if (note !== undefined) onMessage?.(`${loaded.source}: ${note}`);
   const doubt = doubtOf(loaded, own, run);
   if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
   return loaded;

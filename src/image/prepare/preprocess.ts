@@ -54,8 +54,7 @@ export type Preprocessor = (image: Image, target: Float32Array, offset: number, 
  * in training (`changes`, which is told before each image what it is for); scale.
  *
  * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
- * another size; the function itself, if the image's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
- * that its fit takes.
+ * another size; the function itself, if the image's bytes do not fit its size or `target` has no room.
  */
 export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
   const { channels, mean, deviation } = preprocessing;
