@@ -1,5 +1,6 @@
 /** Writes a network as an ONNX model. */
 import { ConfigError, ShapeError } from "../../errors.ts";
+import { statisticsProblem } from "../../image/prepare/statistics.ts";
 import { roundParameter } from "../../int8.ts";
 import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
 import { isStochastic, type Network } from "../../network/network.ts";
@@ -58,6 +59,8 @@ export interface OnnxFile {
  * if a parameter has another size than the network says.
  */
 export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
+  const problem = options.preprocessing && statisticsProblem(options.preprocessing);
+  if (problem !== undefined) throw new ConfigError(`${network.name}: preprocessing: ${problem}`);
   const model = describeOnnx(network, options);
   const encoded = encodeModel(network, model, read, options);
   if (encoded.byteLength > MAX_BYTES) {

@@ -8,6 +8,7 @@ import { filters } from "../resize/taps.ts";
 import { type Draw, fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
 import { createFitter, type Fitting, growing, imageOf } from "./fitter.ts";
 import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
+import { statisticsProblem } from "./statistics.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
@@ -41,6 +42,8 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     error: "expected one number a channel",
   })
   .superRefine((preprocessing, context) => {
+    const problem = statisticsProblem(preprocessing);
+    if (problem !== undefined) context.addIssue({ code: "custom", path: ["mean"], message: problem });
     const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
     if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
