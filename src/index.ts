@@ -33,6 +33,7 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
+export type { ImageInput, RawImage } from "./image/files/imageInput.ts";
 export type { Image } from "./image/image.ts";
 export {
   adaptiveAveragePool2d,

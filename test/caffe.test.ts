@@ -83,6 +83,15 @@ describe("a .caffemodel", () => {
     });
   });
 
+  it("refuses a mean that is not on the scale of 0 to 1, or not one number a channel", () => {
+    for (const mean of [[122.68, 116.67, 104.01], [0.5, 0.5], [-0.1], [Number.NaN], []]) {
+      assert.throws(
+        () => readCaffe(modelOf("published"), "net", { mean }),
+        /^ConfigError: net: mean: expected 1 .*scale of 0 to 1, got/,
+      );
+    }
+  });
+
   it("prepares pictures as Caffe does: levels less the mean that the file tells, red first", () => {
     const { preprocessing } = readCaffe(modelOf("published"), "published").metadata;
     assert.ok(preprocessing);

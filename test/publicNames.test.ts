@@ -17,10 +17,10 @@ const values = (
 
 const types = (
   "ActivationOptions ActivationSheet CaffeOptions ClassScore Classifier DescribeOptions EnsembleEvaluation EnsembleRun " +
-  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet HeadName Image ImportOptions Imported ImportedModel " +
+  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet HeadName Image ImageInput ImportOptions Imported ImportedModel " +
   "LayerActivity LayerOutputs LayerSummary MapMethod MapOptions MapPoint Neighbour Network NetworkSummary OnnxFile OnnxOptions " +
   "OpenOptions PaperFigure PictureMap PredictFilesOptions PredictOptions Prediction Quantization QuantizationReport " +
-  "QuantizeOptions RateFinderOptions RateFinding ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +
+  "QuantizeOptions RateFinderOptions RateFinding RawImage ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +
   "SweepOptions SweepPlan SweepResult Theme TrainObserver TrainOptions TrainProgress TrainResult TrialResult Verification " +
   "VerifyOptions WrittenFeatures"
 ).split(" ");

@@ -19,6 +19,7 @@ import type {
   Quantization,
   QuantizeOptions,
   RateFinderOptions,
+  RawImage,
   Recipe,
   SaliencyOptions,
   SimilarOptions,
@@ -145,6 +146,7 @@ export type Options = [
   Accepts<OpenOptions, Open & { batchSize?: number }>,
   Accepts<PredictOptions, { samples?: number; seed?: number; threshold?: number }>,
   Accepts<HeadName, Head>,
+  Accepts<RawImage, { width: number; height: number; channels?: number; data: Uint8Array | Uint8ClampedArray }>,
   Accepts<
     EvaluateRunOptions,
     EvaluationData & {

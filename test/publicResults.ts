@@ -14,6 +14,7 @@ import type {
   FilePrediction,
   FilterSheet,
   Image,
+  ImageInput,
   Imported,
   ImportedModel,
   LayerActivity,
@@ -183,6 +184,11 @@ export type Results = [
       accuracy: number;
       examplesPerSecond: number;
     }
+  >,
+  Returns<
+    ImageInput,
+    | (string | URL | Uint8Array | ArrayBuffer | Blob)
+    | { width: number; height: number; channels?: number | undefined; data: Uint8Array | Uint8ClampedArray }
   >,
   Returns<
     Classifier,

@@ -7,6 +7,7 @@ import type { ModelFile } from "../formats/format.ts";
 import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
+import { unitStatistics } from "../image/prepare/statistics.ts";
 import type { Filter } from "../image/resize/taps.ts";
 import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../network/head.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
@@ -31,7 +32,7 @@ export interface DescribeOptions {
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
-  /** One number a channel, on the scale of 0 (black) to 1 (white). */
+  /** One number a channel, on the scale of 0 (black) to 1 (white); on that of 0 to 255 too where the numbers say so, see `unitStatistics`. */
   readonly mean?: readonly number[];
   readonly deviation?: readonly number[];
 }
@@ -44,6 +45,8 @@ export interface DescribedImport {
   readonly model: Model;
   /** Assumptions made in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
+  /** How what was said was read, where that is not as it stands. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -67,11 +70,18 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
     );
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
-  const { names: classNames, notes } = distinctNames(names ?? Array.from({ length: count }, (_, i) => `class ${i}`));
-  assumptions.push(...(listed?.notes ?? []), ...notes);
-  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, options, assumptions);
+  const { names: classNames, notes: repeats } = distinctNames(
+    names ?? Array.from({ length: count }, (_, i) => `class ${i}`),
+  );
+  const { notes, ...statistics } = unitStatistics(options);
+  const said = { ...options, ...statistics };
+  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, said, assumptions);
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
-  return { model: { ...described, ...(head === "softmax" ? {} : { head }) }, assumptions };
+  return {
+    model: { ...described, ...(head === "softmax" ? {} : { head }) },
+    assumptions,
+    notes: [...(listed?.notes ?? []), ...repeats, ...notes],
+  };
 }
 
 /** With one name for the two classes of one output, the other is that it is not. */
@@ -159,13 +169,24 @@ function choosePreprocessing(
     ...(deviation ? { deviation } : {}),
   };
   if (!known) {
-    const scale = `mean ${chosen.mean.join(",")}, deviation ${chosen.deviation.join(",")}`;
-    assumptions.push(
-      `preprocessing: fit ${chosen.fit.kind}, ${chosen.resize}, ${scale}; --fit, --filter, --mean and --deviation set it`,
-    );
+    const all = [
+      ["--fit", fit, `fit ${chosen.fit.kind}`],
+      ["--filter", filter, chosen.resize],
+      ["--mean", mean, `mean ${chosen.mean.join(",")}`],
+      ["--deviation", deviation, `deviation ${chosen.deviation.join(",")}`],
+    ] as const;
+    const unsaid = all.filter(([, given]) => given === undefined);
+    const flags = inWords(unsaid.map(([flag]) => flag));
+    const taken = unsaid.map(([, , value]) => value).join(", ");
+    if (taken) assumptions.push(`preprocessing: ${taken}; ${flags} ${unsaid.length > 1 ? "set" : "sets"} it`);
   }
   const parsed = preprocessingSchema.safeParse(chosen);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   throw new ConfigError(`preprocessing: ${problems.join("; ")}`);
+}
+
+/** a, b and c. */
+function inWords(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

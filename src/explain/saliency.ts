@@ -1,9 +1,9 @@
 /** Which parts of an image a prediction depends on: those that change it when they are hidden. */
 import { ConfigError } from "../errors.ts";
-import { decodeImage } from "../image/files/decode.ts";
+import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "../model/openModel.ts";
+import { createPredictionInput } from "../model/predictionInput.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
@@ -54,21 +54,21 @@ const BATCH = 32;
  */
 export async function measureSaliency(
   path: string,
-  imageFile: string,
+  image: ImageInput,
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
   const { className, window, stride, onProgress, ...openOptions } = options;
-  const picture = await decodeImage(imageFile);
+  const picture = await readImageInput(image);
   const opened = await openClassModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
-    const asked = { opened, file: imageFile };
+    const asked = { opened, file: nameOfInput(image) };
     const [, height, width] = network.input;
     const side = window ?? Math.max(1, Math.round(Math.min(height, width) / 8));
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
-    createPreprocessor(preprocessing)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
     const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
@@ -85,7 +85,7 @@ export async function measureSaliency(
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
     const seen = createInputImage(preprocessing)(picture);
-    return { ...made, svg: await drawSaliency(network.name, imageFile, seen, made) };
+    return { ...made, svg: await drawSaliency(network.name, nameOfInput(image), seen, made) };
   } finally {
     opened.close();
   }

@@ -1,9 +1,7 @@
 /** A trained classifier, opened from a run or a weights file. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { ConfigError, NonFiniteError } from "../errors.ts";
-import { decodeImage } from "../image/files/decode.ts";
-import type { Image } from "../image/image.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import { copyOfInput, type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import type { HeadName } from "../network/head.ts";
 import { sizeOf } from "../shape.ts";
@@ -15,6 +13,7 @@ import type { ScoringProgram } from "../training/evaluation/scores.ts";
 import { type CallQueue, createCallQueue } from "./callQueue.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
+import { createPredictionInput } from "./predictionInput.ts";
 
 /** A class with its probability. */
 export interface ClassScore {
@@ -69,10 +68,11 @@ export interface Classifier {
   /** True if an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
   /**
-   * Every class, the most probable first. Accepts a path, which is read when its turn comes, or a decoded image, which is read before the call returns.
-   * Throws DataError for a file that is no image, and if the network's outputs for it are not finite.
+   * Every class, the most probable first. Accepts a path or `file:` URL, which is read when its turn comes, or the bytes of an image file or pixels of
+   * 1 to 4 channels, which are read before the call returns. Throws DataError for anything else, for what cannot be read, and if the network's outputs
+   * are not finite.
    */
-  predict(image: string | Image, options?: PredictOptions): Promise<readonly ClassScore[]>;
+  predict(image: ImageInput, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
    * Figures over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's, DataError
    * naming the image if the network's outputs are not finite.
@@ -92,7 +92,7 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
   const opened = await openClassModel(path, options);
   const { file, model, engine, isRandom } = opened;
   const calls = createCallQueue(`classifier ${path}`, opened.close);
-  const prepare = createPreprocessor(model.preprocessing);
+  const prepare = createPredictionInput(model.preprocessing, options.onMessage);
   return {
     file,
     model,
@@ -104,14 +104,14 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
       calls.call(async () => {
         const own = { ...given };
         const input = new Float32Array(sizeOf(model.network.input));
-        // The caller may change options and pixels once the call has returned.
-        if (typeof image !== "string") prepare(image, input, 0);
+        // The caller may change options, bytes and pixels once the call has returned.
+        const asked = copyOfInput(image);
         const work = async () => {
-          if (typeof image === "string") prepare(await decodeImage(image), input, 0);
+          prepare(await readImageInput(asked), input, 0);
           own.signal?.throwIfAborted();
           const [row] = await predictRows(opened, input, 1, own);
           if (row && "classes" in row) return row.classes;
-          throw new NonFiniteError(`${typeof image === "string" ? image : "image"}: ${row?.error}`);
+          throw new NonFiniteError(`${nameOfInput(asked)}: ${row?.error}`);
         };
         return calls.turn(work, own.signal);
       }),

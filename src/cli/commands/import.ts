@@ -41,10 +41,14 @@ export const importCommand: CommandSpec = {
     { flags: "--filter <name>", help: "resampling filter", choices: filters },
     {
       flags: "--mean <list>",
-      help: "mean of each channel, on a scale from 0 (black) to 1 (white): 0.485,0.456,0.406",
+      help: "mean of each channel, on a scale from 0 (black) to 1 (white): 0.485,0.456,0.406; or to 255",
       parse: numbers,
     },
-    { flags: "--deviation <list>", help: "standard deviation of each channel: 0.229,0.224,0.225", parse: numbers },
+    {
+      flags: "--deviation <list>",
+      help: "standard deviation of each channel, on the same scale: 0.229,0.224,0.225",
+      parse: numbers,
+    },
     jsonOption,
   ],
   examples: [
@@ -75,15 +79,26 @@ async function importFile(file: string, { run, json, ...options }: ImportFlags):
   await stoppable(
     () => printError("\nStopping."),
     async (signal) => {
-      const { format, weights, model, assumptions } = await importModel(file, run, { ...options, signal });
+      const { format, weights, model, assumptions, notes } = await importModel(file, run, { ...options, signal });
       const { network, classNames, preprocessing } = model;
       const { head = "softmax" } = model;
       if (json)
-        printJson({ file, format, weights, network: network.name, head, classNames, preprocessing, assumptions });
+        printJson({
+          file,
+          format,
+          weights,
+          network: network.name,
+          head,
+          classNames,
+          preprocessing,
+          assumptions,
+          notes,
+        });
       else {
         const shown = head === "softmax" ? "" : `, head ${head}`;
         print(`${file}: ${format}, ${network.name}, ${classNames.length} classes${shown}\n${weights}`);
       }
+      for (const note of notes) printError(note);
       for (const assumption of assumptions) printError(`Assumed: ${assumption}`);
     },
   );

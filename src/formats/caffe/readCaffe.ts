@@ -1,6 +1,6 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of layers that networks here have. */
 import { readFile, stat } from "node:fs/promises";
-import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
@@ -48,7 +48,8 @@ export async function readCaffeFile(path: string, options?: CaffeOptions): Promi
  * Reads a .caffemodel. The network takes red, green, blue here: the first convolution's weights are put in that order. The preprocessing is that of
  * Caffe's programs: levels of 0 to 255 less the mean.
  *
- * Throws CheckpointError if it is damaged, UnsupportedError naming layer and parameter if it has something that networks here do not.
+ * Throws CheckpointError if it is damaged, UnsupportedError naming layer and parameter if it has something that networks here do not, ConfigError for a
+ * mean that is not on the scale of 0 to 1.
  */
 export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptions = {}): ImportedModel {
   const net = readMessage(netTable, bytes, origin);
@@ -172,6 +173,15 @@ function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, o
   return new Map([...tensors, [`${first.layer.name}.weight`, turned]]);
 }
 
+/** Caffe's programs state means of 0 to 255, blue first. */
+function checkMean(mean: readonly number[], channels: number, origin: string): void {
+  const isCount = mean.length === 1 || mean.length === channels;
+  if (isCount && mean.every((value) => value >= 0 && value <= 1)) return;
+  throw new ConfigError(
+    `${origin}: mean: expected ${channels === 1 ? "1 number" : `1 or ${channels} numbers, red first,`} on the scale of 0 to 1, got ${mean.join(", ")}; divide levels by 255`,
+  );
+}
+
 /** That of Caffe's programs; undefined if the input is no image. */
 function preprocessingOf(
   { input: [channels, height, width] }: Network,
@@ -188,6 +198,7 @@ function preprocessingOf(
   const problem = nonFiniteProblem(stated);
   if (problem !== undefined) throw new CheckpointError(`${origin}: mean_value: ${problem}`);
   const inOrder = isBgr ? stated.toReversed() : stated;
+  if (given) checkMean(given, channels, origin);
   const mean = given ?? (inOrder.length > 0 ? inOrder : channels === 3 ? IMAGENET_MEAN : [0]);
   const each = Array.from({ length: channels }, (_, c) => mean[c % mean.length] as number);
   return {

@@ -2,6 +2,7 @@
 import { encodeHead } from "../../checkpoint/metadata.ts";
 import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
+import { statisticsProblem } from "../../image/prepare/statistics.ts";
 import { roundParameter } from "../../int8.ts";
 import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
 import { isStochastic, type Network } from "../../network/network.ts";
@@ -60,6 +61,8 @@ export interface OnnxFile {
  * if a parameter has another size than the network says, CheckpointError if one is not finite.
  */
 export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
+  const problem = options.preprocessing && statisticsProblem(options.preprocessing);
+  if (problem !== undefined) throw new ConfigError(`${network.name}: preprocessing: ${problem}`);
   const model = describeOnnx(network, options);
   const encoded = encodeModel(network, model, read, options);
   if (encoded.byteLength > MAX_BYTES) {
