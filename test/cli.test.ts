@@ -294,7 +294,7 @@ test("a test image written to a file is predicted as the evaluation sees it, to 
   await readWeights(file, weightSink(program, network));
   let i = 0;
   const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split: limitSplit(dataset.test, 2), preparation, batchSize: 1 })) {
+  for await (const batch of batches({ split: limitSplit(dataset.test, { inOrder: 2 }), preparation, batchSize: 1 })) {
     const expected = softmax(await program.forward(batch.images, 1, { seed: 0, first: i }));
     const got = new Map(
       (await classifier.predict(join(folder, `image-${i++}.png`))).map((c) => [c.className, c.probability]),

@@ -210,6 +210,33 @@ test("with parts on top: watched by val, measured by test", async () => {
   classifier.close();
 });
 
+test("Training/ and val/ alone: val is the validation set, and measured by; of limits, each class gets some", async () => {
+  const parts = join(base, "two-parts");
+  const counts = { blue: 12, green: 3, red: 2 } as const;
+  for (const name of Object.keys(colours) as ColourName[]) {
+    for (let i = 0; i < counts[name]; i++) await writePhoto(join(parts, "Training"), name, i);
+    for (let i = 0; i < 3; i++) await writePhoto(join(parts, "val"), name, i);
+  }
+  await trainOn("two-parts-run", { dataset: parts, epochs: 1, trainLimit: 6, testLimit: 4 });
+  const { dataset } = (await readRunConfig(join(base, "two-parts-run"))) ?? assert.fail();
+  assert.deepEqual(dataset.trainImagesPerClass, [4, 1, 1]);
+  assert.deepEqual([dataset.watched, dataset.testImages, dataset.classNames.length], ["validation", 4, 3]);
+  const resumed = await trainClassifier({ run: join(base, "two-parts-run"), resume: true });
+  assert.equal(resumed.end, "already finished");
+  for (const run of ["two-parts-run", "crop"]) {
+    const classifier = await openClassifier(join(base, run), { threads: 1 });
+    const imagesOf = async (split: "train" | "validation" | "test", limit?: number) =>
+      (await classifier.evaluate({ split, dataset: parts, ...(limit === undefined ? {} : { limit }) }))?.images;
+    assert.deepEqual([await imagesOf("validation"), await imagesOf("test"), await imagesOf("train")], [9, 9, 17]);
+    assert.equal(await imagesOf("validation", 4), 4);
+    for (const limit of [0, -1, 1.5, 2]) await assert.rejects(imagesOf("validation", limit), ConfigError);
+    classifier.close();
+  }
+  for (const limits of [{ trainLimit: 0 }, { testLimit: -3 }, { trainLimit: 2.5 }, { trainLimit: 2 }]) {
+    await assert.rejects(trainOn("refused", { dataset: parts, ...limits }), ConfigError);
+  }
+});
+
 test("native takes pictures of one size, and builds the network for it", async () => {
   await assert.rejects(
     trainOn("native", { fit: "native" }),

@@ -182,7 +182,7 @@ test("a run is started again to the bit: network, optimizer, schedule, loss and 
     rollbackFactor: 0.5,
     maxRollbacks: 2,
   });
-  await trainTwice("slow", { ...data, engine: "reference", trainLimit: 16, testLimit: 4, epochs: 1 });
+  await trainTwice("slow", { ...data, engine: "reference", trainLimit: 16, testLimit: 10, epochs: 1 });
 });
 
 test("… of a folder, at the images' own size, and with weights to begin with, their scale or another", async () => {

@@ -55,8 +55,9 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/rateFigure.ts",
     "src/report/charts/sweepFigure.ts",
   ],
-  "@resvg/resvg-js": ["src/report/figures/png.ts"],
-  "dejavu-fonts-ttf": [], // files for src/report/figures/png.ts, nothing to import
+  "@resvg/resvg-js": ["src/report/figures/png.ts", "src/report/figures/fonts.ts"],
+  "dejavu-fonts-ttf": [], // files for src/report/figures/fonts.ts, nothing to import
+  "@fontsource/unifont": [], // likewise
   koffi: [
     "src/engine/onednn/native/library.ts", // oneDNN
     "src/engine/onednn/native/openMp.ts", // the OpenMP behind it

@@ -26,7 +26,7 @@ export async function fillStore(reader: SafetensorsReader, store: TensorSink): P
   await streamFinite(reader, (name, values) => store.write(name, values), scratchFor(store));
 }
 
-/** As `reader.stream`. Throws CheckpointError, after the last tensor, naming the first with a value that is not finite. */
+/** Streams the tensors of a file as `reader.stream` does. Throws CheckpointError, after the last tensor, naming the first with a value that is not finite. */
 export async function streamFinite(
   reader: SafetensorsReader,
   consume: (name: string, values: Float32Array) => Promise<void>,

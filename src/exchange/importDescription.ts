@@ -1,9 +1,8 @@
 /** The description of imported weights: network, head, classes and preprocessing, by the file, the options and defaults. */
-import { readFile } from "node:fs/promises";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { ModelFile } from "../formats/format.ts";
 import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
@@ -13,8 +12,9 @@ import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { loadNetwork } from "../settings/load.ts";
+import { distinctNames, readClassList } from "./classList.ts";
 
-/** Descriptions of weights that a file may leave out. */
+/** Facts that a weights file lacks. */
 export interface DescribeOptions {
   /** A name, a JSON file, or a network; it gets as many classes as the file has. Default: what the file says, or `like`. */
   readonly network?: string | Network;
@@ -25,8 +25,8 @@ export interface DescribeOptions {
   /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
   readonly like?: string;
   /**
-   * A file with a class name per line, in the order of the outputs. For one output with the head `sigmoid`: the two classes, or the one that the output
-   * is the probability of.
+   * A text file with a class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`: the two classes,
+   * or the one that the output is the probability of.
    */
   readonly classes?: string;
   readonly fit?: FitName;
@@ -36,13 +36,13 @@ export interface DescribeOptions {
   readonly deviation?: readonly number[];
 }
 
-/** What photos are scaled by for networks of torchvision's. Source: torchvision, transforms/_presets.py, ImageClassification. */
+/** Pixel statistics of torchvision's networks. Source: torchvision, transforms/_presets.py, ImageClassification. */
 export const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
 
 /** A model without its weights. */
 export interface DescribedImport {
   readonly model: Model;
-  /** What nobody said, and what was taken for it. */
+  /** Assumptions made in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
 }
 
@@ -58,8 +58,8 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   const { network, head } = chooseHead(file, like, chosen, options, assumptions);
   const outputs = classesOf(network);
   const count = classCount(head, outputs);
-  const known = options.classes === undefined ? undefined : await readClasses(options.classes);
-  const names = bothClasses(known ?? like?.classNames ?? file.classNames, count);
+  const listed = options.classes === undefined ? undefined : await readClassList(options.classes);
+  const names = bothClasses(listed?.names ?? like?.classNames ?? file.classNames, count);
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
     throw new ConfigError(
@@ -67,7 +67,8 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
     );
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
-  const classNames = names ?? Array.from({ length: count }, (_, i) => `class ${i}`);
+  const { names: classNames, notes } = distinctNames(names ?? Array.from({ length: count }, (_, i) => `class ${i}`));
+  assumptions.push(...(listed?.notes ?? []), ...notes);
   const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, options, assumptions);
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
   return { model: { ...described, ...(head === "softmax" ? {} : { head }) }, assumptions };
@@ -128,7 +129,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   return outputs === undefined ? sized : withClasses(sized, outputs);
 }
 
-/** How many classes a file's weights are for: the outputs of the last layer that has some. */
+/** Number of classes of a weights file: the outputs of the last layer with parameters. */
 function outputsOf({ weights }: ModelFile, network: Network): number | undefined {
   const last = place(network).findLast(({ parameters }) => parameters.length > 0);
   const name = tensorNames(network).get(`${last?.layer.name}.${last?.parameters[0]?.name}`) ?? "";
@@ -167,13 +168,4 @@ function choosePreprocessing(
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   throw new ConfigError(`preprocessing: ${problems.join("; ")}`);
-}
-
-async function readClasses(path: string): Promise<readonly string[]> {
-  try {
-    const lines = (await readFile(path, "utf8")).split(/\r?\n/);
-    return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-  } catch (cause) {
-    throw new ConfigError(`${path}: expected a file with a class name a line: ${messageOf(cause)}`, { cause });
-  }
 }

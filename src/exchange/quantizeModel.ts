@@ -2,6 +2,7 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split, SplitName } from "../dataset/dataset.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -19,21 +20,21 @@ import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.t
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training images whose ranges are those of the file. Default 256. */
+  /** Training images whose ranges are those of the file, some of each class. Default 256, or the number of classes if that is more. */
   readonly calibrationImages?: number;
-  /** Test images that it is measured on. Default 1000. */
+  /** Test images to measure on, some of each class. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** What 8 bits cost: measured on the same test images, in f32 and rounded as the file says. */
+/** Cost of 8 bits, measured on the same test images in f32 and rounded as the file says. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
     readonly images: number;
     readonly f32: Accuracy;
     readonly int8: Accuracy;
-    /** Of which both say the same class. */
+    /** Number of images that both give the same class. */
     readonly sameClass: number;
   };
 }
@@ -59,17 +60,24 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
+  requireLimit("calibration images", options.calibrationImages);
+  requireLimit("test limit", options.testLimit);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
-  const load = (split: SplitName, limit: number) =>
-    loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
+  const load = (split: SplitName, limit: number | undefined, usual: number) =>
+    loadEvaluationData(path, file, model, {
+      ...options,
+      split,
+      limit: limit ?? Math.max(usual, model.classNames.length),
+      divided: true,
+    });
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
     const head = classHeadOf(model.head, classesOf(model.network), file);
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
-    const train = await load("train", options.calibrationImages ?? 256);
+    const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
       await seeRanges(network, train.split, preparation, options);
@@ -79,7 +87,7 @@ export async function quantizeModel(
     const ranges = network.takeRanges();
     tellDead(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
-    const { split } = closing(scope, await load("test", options.testLimit ?? 1000));
+    const { split } = closing(scope, await load("test", options.testLimit, 1000));
     const judge = () => judgeAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
@@ -120,7 +128,7 @@ function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOpt
   }
 }
 
-/** How a network does on test images, and the class that it says of each. */
+/** Accuracy of a network on test images, and its prediction for each. */
 async function judgeAll(
   network: Int8Network,
   split: Split,

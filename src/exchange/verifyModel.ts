@@ -149,7 +149,7 @@ async function compare({ own, other, network, head, names }: Compared, options: 
   return { images, largestDifference, largestOutput, relativeDifference, sameClass };
 }
 
-/** What one image's outputs say: the class with the largest, or with the head `sigmoid` all classes at 50 % or above. */
+/** The answer of one image's outputs: the class with the largest, or with the head `sigmoid` all classes at 50 % or above. */
 function answerOf(outputs: Float32Array, head: HeadName): string {
   return head === "sigmoid" ? outputs.map((output) => Number(output >= 0)).join("") : String(bestOf(outputs));
 }

@@ -1,6 +1,8 @@
 /** Images of a map, and the features computed for them. */
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import type { Model } from "../checkpoint/metadata.ts";
+import { limitedIndices } from "../dataset/limit.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
@@ -93,9 +95,10 @@ async function below(
   );
   if (!isFolder) throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
   const found = await findPictures([folder], onMessage);
-  const length = Math.min(limit, found.length);
-  // Spread over all of them, so that every folder has its share.
-  const files = Array.from({ length }, (_, i) => found[Math.floor((i * found.length) / length)] as ImageJob);
+  const labels = found.map(({ path }) => labelOf(path, model));
+  const labelled = { length: found.length, label: (index: number) => labels[index] as number };
+  const files = Array.from(limitedIndices(labelled, limit, "sorted", "given"), (index) => found[index] as ImageJob);
+  const { length } = files;
   return {
     length,
     name: `pictures of ${basename(resolve(folder))}`,
@@ -107,7 +110,7 @@ async function below(
             onMessage?.(`${picture.path}: ${picture.error}`);
             return [];
           }
-          const label = model.classNames.indexOf(basename(dirname(picture.path)));
+          const label = labelOf(picture.path, model);
           const known = label < 0 ? {} : { label };
           return { index: index++, file: picture.path, ...known, image: () => picture.image };
         });
@@ -115,6 +118,11 @@ async function below(
     },
     close() {},
   };
+}
+
+/** The class that the folder of an image is named after; -1 if there is none. */
+function labelOf(path: string, { classNames }: Model): number {
+  return classNames.indexOf(basename(dirname(path)).normalize("NFC"));
 }
 
 /** An image with its class and the one predicted. */

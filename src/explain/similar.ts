@@ -5,6 +5,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { sortedByPath } from "../dataset/folder/codePoints.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { DataError } from "../errors.ts";
 import { decodeImage } from "../image/files/decode.ts";
 import { createPreprocessor } from "../image/prepare/preprocess.ts";
@@ -59,6 +60,7 @@ export async function findSimilar(
   queries: readonly string[],
   { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
 ): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
+  requireLimit("top", top);
   const files = await picturesBelow(folder);
   const opened = await openLayerOutputs(path, (network) => [layer ?? lastHiddenLayer(network)], {
     ...options,

@@ -13,7 +13,7 @@ export interface ImportedModel {
   readonly metadata: ImportedMetadata;
 }
 
-/** What else the file says. */
+/** Everything that a file says besides its network and weights. */
 export interface ImportedMetadata {
   /** True if the file's network ends in a softmax, which is no layer here: probabilities are the softmax of the output. */
   readonly endsInSoftmax: boolean;

@@ -102,20 +102,29 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     isRandom,
     predict: (image, given = {}) =>
       calls.call(async () => {
-        const { signal } = given;
+        const own = { ...given };
         const input = new Float32Array(sizeOf(model.network.input));
-        // The caller may change an image's pixels once the call has returned.
+        // The caller may change options and pixels once the call has returned.
         if (typeof image !== "string") prepare(image, input, 0);
         const work = async () => {
           if (typeof image === "string") prepare(await decodeImage(image), input, 0);
-          signal?.throwIfAborted();
-          const [row] = await predictRows(opened, input, 1, given);
+          own.signal?.throwIfAborted();
+          const [row] = await predictRows(opened, input, 1, own);
           if (row && "classes" in row) return row.classes;
           throw new NonFiniteError(`${typeof image === "string" ? image : "image"}: ${row?.error}`);
         };
-        return calls.turn(work, signal);
+        return calls.turn(work, own.signal);
       }),
-    evaluate: (given = {}) => calls.call(() => evaluateModel(opened, calls, given)),
+    evaluate: (given = {}) =>
+      calls.call(async () => {
+        try {
+          return await evaluateModel(opened, calls, given);
+        } catch (error) {
+          // Aborted while images were read or a turn was waited for.
+          if (given.signal?.aborted && error === given.signal.reason) return undefined;
+          throw error;
+        }
+      }),
     close: calls.close,
   };
 }
@@ -182,10 +191,6 @@ async function evaluateModel(
       onPrediction,
       signal,
     });
-  } catch (error) {
-    // Aborted while it waited for its turn.
-    if (signal?.aborted && error === signal.reason) return undefined;
-    throw error;
   } finally {
     preparation.close();
     close();

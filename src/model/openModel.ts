@@ -54,7 +54,7 @@ export interface ClassModel extends OpenModel {
   readonly head: ClassHead;
 }
 
-/** As `openModel`. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
+/** Opens a classifier as `openModel` does. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
 export async function openClassModel(path: string, options: OpenOptions): Promise<ClassModel> {
   const opened = await openModel(path, options);
   try {

@@ -59,6 +59,6 @@ export function requireProbabilities(head: HeadName, origin: string): void {
 export function requireClasses(head: HeadName, outputs: number, origin: string): void {
   if (head !== "softmax" || outputs > 1) return;
   throw new ConfigError(
-    `${origin}: expected at least 2 outputs for the head softmax, got ${outputs}, whose softmax is always 1; import it with --head sigmoid if the output is a logit`,
+    `${origin}: expected at least 2 outputs for the head softmax, got ${outputs}, whose softmax is always 1; export the network without its softmax and import it with --head sigmoid`,
   );
 }

@@ -26,7 +26,11 @@ const lookups: {
     table: SettingTable,
   ) => Promise<Compared>;
 } = {
-  dataset: async (name, { dataset }) => [(await findDataset(name)).name, dataset.name],
+  // The stored name stands for the stored data set, even if there is a folder of this name by now.
+  dataset: async (name, { dataset }, { dataDir }) => [
+    name === dataset.name ? name : (await findDataset(name, { dataDir })).name,
+    dataset.name,
+  ],
   network: async (network, config) => [await givenNetwork(network, config), config.network.name],
   recipe: async (recipe, config, given, table) => [await givenRecipe(recipe, config, given, table), config.recipe.name],
   from: async (path, { fineTuning }) => [absoluteFrom(path), fineTuning?.from],

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { resolve as absolute, join } from "node:path";
 import type { DatasetSource } from "../dataset/dataset.ts";
-import { findDataset } from "../dataset/sources/datasets.ts";
+import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
@@ -86,10 +86,13 @@ export async function resolve(
   const settings = checkedSettings(table, given);
   const stored = run === undefined ? undefined : await readRunConfig(run);
   if (run === undefined || !stored) {
-    const plan = await newPlan(settings, places, run);
-    const absent = resume ? [`${plan.directory}: no run to resume; starting a new one`] : [];
+    const messages: string[] = [];
+    const source = await sourceOf(settings, repeats, (message) => messages.push(message));
+    const plan = await newPlan(settings, source, places, run);
+    if (resume) messages.unshift(`${plan.directory}: no run to resume; starting a new one`);
     const warning = lowRateWarning(plan.recipe);
-    return { ...plan, repeats, messages: warning === undefined ? absent : [...absent, warning] };
+    if (warning !== undefined) messages.push(warning);
+    return { ...plan, repeats, messages };
   }
   if (!resume) throw directoryTaken(run);
   await refuseChanges(settings, stored);
@@ -110,7 +113,7 @@ export async function storedPlan(directory: string, stored: RunConfig, settings:
   const replacing = Object.fromEntries(Object.entries(settings).filter(([key]) => rows[key]?.onResume === "replace"));
   return {
     directory,
-    source: await findDataset(stored.dataset.name),
+    source: await storedDataset(stored.dataset.name),
     loading: absoluteLoading(loadingOf({ ...stored.dataset, ...replacing })),
     initFrom: undefined,
     recipe,
@@ -129,9 +132,23 @@ export async function storedPlan(directory: string, stored: RunConfig, settings:
 
 type NewPlan = Omit<RunPlan, "repeats" | "messages">;
 
-async function newPlan(given: RunSettings, places: Members, run: string | undefined): Promise<NewPlan> {
+/** A run that is repeated keeps its data set, as does the default one, whatever folders have their names. */
+function sourceOf(
+  { dataset, dataDir }: RunSettings,
+  repeats: ResolveOptions["repeats"],
+  onMessage: (message: string) => void,
+): Promise<DatasetSource> {
+  const isKept = dataset === undefined || dataset === repeats?.name;
+  return isKept ? storedDataset(dataset ?? table.dataset.default) : findDataset(dataset, { dataDir, onMessage });
+}
+
+async function newPlan(
+  given: RunSettings,
+  source: DatasetSource,
+  places: Members,
+  run: string | undefined,
+): Promise<NewPlan> {
   refuseMeaningless(given);
-  const source = await findDataset(given.dataset ?? table.dataset.default);
   const weights = given.from === undefined ? undefined : await readInitFrom(given.from);
   const settings = weights ? withInitFrom(given, weights) : given;
   const base = await loadRecipe(settings.recipe ?? defaultRecipe(source, settings.fit));

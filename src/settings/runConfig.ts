@@ -1,6 +1,7 @@
 /** Config.json: the complete configuration of a run. */
 import { z } from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
+import type { ImageLimit } from "../dataset/limit.ts";
 import { at, type Members, replaced, type SettingTable } from "./setting.ts";
 import { type LoadSettings, settings } from "./settings.ts";
 import { storedDatasetSchema, storedRunSchema } from "./storedRun.ts";
@@ -34,6 +35,15 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 /** The configuration of a run directory, undefined if it contains no run. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {
   return readConfig(directory, runConfigSchema);
+}
+
+/** The limits of a run's data set, which choose the images that the run was started with. */
+export function storedLimits({ trainLimit, testLimit, trainImagesPerClass }: RunConfig["dataset"]): {
+  readonly trainLimit: ImageLimit | undefined;
+  readonly testLimit: ImageLimit | undefined;
+} {
+  const limitOf = (n: number | undefined) => (n === undefined || trainImagesPerClass ? n : { inOrder: n });
+  return { trainLimit: limitOf(trainLimit), testLimit: limitOf(testLimit) };
 }
 
 /** A part of the configuration, such as `divergence`, with the given settings that are stored in it. */

@@ -150,20 +150,20 @@ export const settings = {
     report: false,
     onResume: "replace",
   }),
-  /** Train on the first n images only. */
+  /** Train on n images only: some of each class, so no fewer than classes. */
   trainLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "train on the first n images only; from a folder, some of each class",
+    help: "train on n images only: some of each class, so no fewer than classes",
     section: "Data",
     commands: rates,
     place: "dataset.trainLimit",
   }),
-  /** Evaluate on the first n images only. */
+  /** Evaluate on n images only: some of each class, so no fewer than classes. */
   testLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "evaluate on the first n test images only",
+    help: "evaluate on n test images only, some of each class",
     section: "Data",
     commands: runs,
     place: "dataset.testLimit",

@@ -17,6 +17,8 @@ export const storedDatasetSchema = z.object({
   /** Folder where its files were found. */
   source: z.string(),
   trainImages: z.int(),
+  /** Training images of each class, in the order of `classNames`. Absent in runs of versions whose limits chose images whatever their classes. */
+  trainImagesPerClass: z.array(z.int()).optional(),
   /** Images of the validation set, and the part of the data set that this is. */
   testImages: z.int(),
   watched: z.enum(["test", "validation"]).default("test"),

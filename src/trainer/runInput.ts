@@ -25,7 +25,9 @@ export interface RunInput {
 }
 
 /** What of a plan decides on the input. */
-export type InputPlan = Pick<RunPlan, "source" | "loading" | "initFrom" | "recipe" | "network" | "inputSize">;
+export type InputPlan = Pick<RunPlan, "source" | "initFrom" | "recipe" | "network" | "inputSize"> & {
+  readonly loading: Pick<LoadOptions, keyof RunPlan["loading"]>;
+};
 
 /** Observer and signal as options of loading. */
 export function loadObserver(

@@ -1,5 +1,5 @@
 /** From the plan of a run to a run ready to train: a new one, or a stored one that is resumed. */
-import { type Dataset, validationSplit } from "../dataset/dataset.ts";
+import { countsByLabel, type Dataset, validationSplit } from "../dataset/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { choosePrecision } from "../engine/select/precision.ts";
@@ -9,7 +9,7 @@ import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { RunPlan } from "../settings/resolve.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
+import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
 import { checkClassWeights } from "../training/objective/classWeights.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
@@ -46,7 +46,8 @@ async function startRun(
   signal: AbortSignal | undefined,
 ): Promise<PreparedRun> {
   const { network, dataset, preprocessing, colours } = await prepareInput(plan, observer, signal);
-  if (plan.repeats && !hasImagesOf(plan.repeats, dataset)) {
+  noteMissing(dataset, observer);
+  if (plan.repeats && (!hasImagesOf(plan.repeats, dataset) || isChosenOtherwise(plan.repeats))) {
     observer.onMessage?.(
       `${dataset.source}: other images than those of the run that is repeated; the weights will differ`,
     );
@@ -90,6 +91,7 @@ async function resumeRun(
 ): Promise<PreparedRun> {
   const dataset = await plan.source.load({
     ...plan.loading,
+    ...storedLimits(config.dataset),
     fitting: config.preprocessing,
     seed: config.recipe.seed,
     ...loadObserver(observer, signal),
@@ -105,6 +107,14 @@ async function resumeRun(
   return { config, dataset, engine };
 }
 
+/** Says which classes have no training image that can be read. */
+function noteMissing({ train, classNames, listed, source }: Dataset, { onMessage }: TrainObserver): void {
+  if (listed === undefined) return;
+  const counts = countsByLabel(train, classNames.length);
+  const missing = classNames.filter((_, label) => counts[label] === 0);
+  if (missing.length > 0) onMessage?.(`${source}: no readable training image of ${missing.join(", ")}`);
+}
+
 function describeDataset(dataset: Dataset, { loading }: RunPlan): RunConfig["dataset"] {
   return {
     name: dataset.name,
@@ -112,6 +122,7 @@ function describeDataset(dataset: Dataset, { loading }: RunPlan): RunConfig["dat
     source: dataset.source,
     ...loading,
     trainImages: dataset.train.length,
+    trainImagesPerClass: [...countsByLabel(dataset.train, dataset.classNames.length)],
     testImages: validationSplit(dataset).length,
     watched: dataset.validation ? "validation" : "test",
     ...(dataset.listed === undefined ? {} : { listed: dataset.listed }),
@@ -125,6 +136,12 @@ function hasCountsOf({ trainImages, testImages }: RunConfig["dataset"], dataset:
 
 function hasImagesOf(stored: RunConfig["dataset"], dataset: Dataset): boolean {
   return hasCountsOf(stored, dataset) && (stored.listed === undefined || stored.listed === dataset.listed);
+}
+
+/** True for a run on a folder under limits of an earlier version, which chose images whatever their classes. */
+function isChosenOtherwise(stored: RunConfig["dataset"]): boolean {
+  const { trainLimit, testLimit } = storedLimits(stored);
+  return stored.listed !== undefined && [trainLimit, testLimit].some((limit) => typeof limit === "object");
 }
 
 /** Throws ConfigError if the images are not those that the run was started with: their order or their classes would be others. */

@@ -43,7 +43,7 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
   const plan = await resolve(options);
   // The scale is undone below, so it must be a colour that fills what no image covers: the mean.
   const recipe: Recipe = { ...plan.recipe, normalization: "standard" };
-  const loading = { ...plan.loading, trainLimit: READ_IMAGES, testLimit: 1 };
+  const loading = { ...plan.loading, trainLimit: { inOrder: READ_IMAGES }, testLimit: { inOrder: 1 } };
   const initFrom = plan.initFrom && { ...plan.initFrom, keepsScale: false };
   const input = await prepareInput({ ...plan, recipe, loading, initFrom }, observer, signal);
   const { dataset, preprocessing, colours } = input;

@@ -5,7 +5,7 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { jsonOption, positiveInteger, properFraction, runArgument, seed } from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import {
   print,
   printError,
@@ -34,7 +34,7 @@ export const evaluate: CommandSpec = {
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
-      help: "only the first n images; from a folder, some of each class",
+      help: "evaluate on n images only: some of each class, so no fewer than classes",
       parse: positiveInteger,
     },
     settingOption("maxBad"),
@@ -45,11 +45,7 @@ export const evaluate: CommandSpec = {
       parse: seed,
       default: 0,
     },
-    {
-      flags: "--threshold <p>",
-      help: "least probability of a class that is present (multi-label networks; default: 0.5)",
-      parse: properFraction,
-    },
+    thresholdOption,
     { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
     { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },

@@ -20,7 +20,11 @@ export const map: CommandSpec = {
     { flags: "--pictures <file>", help: "second figure to write, with the images at their positions" },
     { flags: "--method <name>", help: "projection method", choices: mapMethods, default: "tsne" },
     { flags: "--perplexity <x>", help: "perplexity of t-SNE, above 1 (default: 30)", parse: numberAboveOne },
-    { flags: "--limit <n>", help: "maximum number of images (default: 2000)", parse: positiveInteger },
+    {
+      flags: "--limit <n>",
+      help: "maximum number of images, some of each class (default: 2000)",
+      parse: positiveInteger,
+    },
     { flags: "--layer <name>", help: "layer whose outputs are compared (default: the last hidden layer)" },
     settingOption("dataDir"),
     settingOption("engine"),

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/classifier.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { jsonOption, positiveInteger, properFraction, runArgument, seed } from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
@@ -23,11 +23,7 @@ export const predict: CommandSpec = {
       default: 1,
     },
     { flags: "--seed <n>", help: "random seed of those predictions", parse: seed, default: 0 },
-    {
-      flags: "--threshold <p>",
-      help: "least probability of a class that is present (multi-label networks; default: 0.5)",
-      parse: properFraction,
-    },
+    thresholdOption,
     {
       flags: "--csv <file>",
       help: "write file, class, probability, next class, … of every image; - prints them",

@@ -41,9 +41,11 @@ export interface Place {
   readonly offset: number;
 }
 
-/** Reads an image's pixels. Throws DataError if they are not there. */
+/** Reads an image's pixels. Throws DataError if they are not there or the pack is closed. */
 export function readImage({ paths, descriptors }: PackPixels, { part, offset }: Place, target: Uint8Array): void {
   const [path, descriptor] = [paths[part], descriptors[part] ?? CLOSED];
+  if (path !== undefined && descriptors.length === 0)
+    throw new DataError(`${path}: used after close(); open the data set again`);
   let done = 0;
   try {
     while (done < target.length) {

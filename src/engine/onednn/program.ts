@@ -113,7 +113,7 @@ function forwardPass(forward: Forward, request: CompileRequest, steps: Phase): F
   const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
   return (images, count, draws) => {
     tensors.requireOpen();
-    if (count < 1 || count > batchSize || images.length < count * imageSize) {
+    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < count * imageSize) {
       const got = `${count} images in ${images.length} values`;
       throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
     }

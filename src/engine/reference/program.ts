@@ -43,7 +43,7 @@ export class ReferenceProgram implements Program {
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
     const chain = this.chain();
     const inputSize = sizeOf(this.#request.inputShape);
-    if (count < 1 || count > this.batchSize || images.length < count * inputSize) {
+    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < count * inputSize) {
       throw new ShapeError(
         `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
       );

@@ -75,7 +75,7 @@ export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxM
   };
 }
 
-/** Writes the head behind the outputs; returns the probabilities. */
+/** Writes the head after the outputs; returns the probabilities. */
 function writeHead({ name }: Network, { head = "softmax" }: OnnxOptions, logits: string, graph: OnnxGraphBuilder) {
   requireProbabilities(head, name);
   graph.enter(head);

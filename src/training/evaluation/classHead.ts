@@ -15,7 +15,7 @@ export interface Judged {
   readonly loss: number;
 }
 
-/** How outputs become scores, and scores probabilities. Rows are images. */
+/** The steps from outputs to scores and from scores to probabilities. Rows are images. */
 export interface ClassHead {
   /** True if every class has a probability of its own, and more or fewer than one may be present. */
   readonly isMultiLabel: boolean;
