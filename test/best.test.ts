@@ -73,7 +73,8 @@ test("report, evaluate and predict use the best weights, and each says so with b
   });
   try {
     const evaluation = await classifier.evaluate({ dataDir: folder });
-    assert.equal(evaluation?.loss, best.testLoss);
+    // The file has the weights in f32; this engine trains in f64.
+    assert.ok(Math.abs((evaluation?.loss ?? 0) - best.testLoss) < 1e-6);
   } finally {
     classifier.close();
   }
