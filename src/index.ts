@@ -3,6 +3,7 @@
 export {
   AlexNetError,
   CheckpointError,
+  ClosedError,
   ConfigError,
   DataError,
   DivergenceError,
@@ -32,6 +33,7 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
+export type { ImageInput, RawImage } from "./image/files/imageInput.ts";
 export type { Image } from "./image/image.ts";
 export {
   adaptiveAveragePool2d,
@@ -65,6 +67,7 @@ export {
   writeFeatures,
 } from "./model/predictFiles.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
+export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";

@@ -25,7 +25,7 @@ import { networks } from "../src/network/alexnet.ts";
 import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { softmax } from "../src/training/evaluation/metrics.ts";
+import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
 import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { root } from "./sourceFiles.ts";
@@ -207,7 +207,7 @@ test("weights files that are damaged, foreign, or of another shape: one message,
     ["flipped-values", /damaged, .*its checksum differs/],
     ["flipped-header", /damaged, .*its checksum differs/],
     ["cut", /damaged, .*expected \d+ bytes|its header claims/],
-    ["foreign", /expected a weights file of format version 1, got none: it was not written by this program/],
+    ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [
       "misshapen",
       /4 tensors do not fit:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,

@@ -11,7 +11,8 @@ import sharp from "sharp";
 import { batches } from "../src/dataset/prepare/batches.ts";
 import { createPreparation } from "../src/dataset/prepare/preparation.ts";
 import { findDataset } from "../src/dataset/sources/datasets.ts";
-import { ConfigError, DataError } from "../src/errors.ts";
+import { ConfigError } from "../src/errors.ts";
+import { importModel } from "../src/exchange/importModel.ts";
 import { decodeImage } from "../src/image/files/decode.ts";
 import { fitNames } from "../src/image/prepare/fit.ts";
 import { createPreprocessor } from "../src/image/prepare/preprocess.ts";
@@ -293,14 +294,24 @@ test("native takes pictures of one size, and builds the network for it", async (
   await trainOn("native", { dataset: small, fit: "native", epochs: 1 });
   const config = await readRunConfig(join(base, "native"));
   assert.deepEqual(config?.network.input, [3, 28, 30]);
-  const classifier = await openClassifier(join(base, "native"), { threads: 1 });
-  await assert.rejects(
-    classifier.predict(join(photos, "red", "0.jpg")),
-    new DataError(
-      "fit native: expected an image of 30×28 pixels, got 20×20; give it that size, or train with another --fit",
-    ),
-  );
+  // Images of another size are stretched to it, as by the fit resize, with a note once.
+  const messages: string[] = [];
+  const onMessage = (message: string) => messages.push(message);
+  const note = "fit native: images of another size than the network's 30×28 are resized to it";
+  const classifier = await openClassifier(join(base, "native"), { threads: 1, onMessage });
+  await importModel(classifier.file, join(base, "stretched"), { fit: "resize" });
+  const resizing = await openClassifier(join(base, "stretched"), { threads: 1 });
+  for (const file of [join(photos, "red", "0.jpg"), join(photos, "green", "1.png"), join(small, "red", "1.png")]) {
+    assert.deepEqual(await classifier.predict(file), await resizing.predict(file), file);
+  }
+  assert.deepEqual(messages, [`${note} (got 20×20)`]);
+  const measured = await classifier.evaluate({ dataset: photos, onMessage });
+  const expected = await resizing.evaluate({ dataset: photos });
+  assert.ok(measured && measured.images > 0);
+  assert.deepEqual(measured, expected);
+  assert.equal(messages.filter((message) => message.includes(note)).length, 2, "predict and evaluate");
   classifier.close();
+  resizing.close();
 });
 
 test("native with a network that was asked for: it keeps its channels; grey pictures are packed once", async () => {

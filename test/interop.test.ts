@@ -141,7 +141,10 @@ test("weights alone: the network gets their classes, and what was assumed is sai
     [model.preprocessing.fit.kind, model.preprocessing.mean, model.preprocessing.deviation],
     ["resize", [0], [1]],
   );
-  assert.equal(assumptions.length, 2);
+  assert.deepEqual(
+    assumptions.map((assumption) => assumption.split(":")[0]),
+    ["head", "class names", "preprocessing"],
+  );
   await writeFile(at("names.txt"), "a\r\nb\n");
   await assert.rejects(
     importModel(at("weights.pth"), at("never"), { network, classes: at("names.txt") }),
@@ -152,6 +155,34 @@ test("weights alone: the network gets their classes, and what was assumed is sai
     /mean: expected one number/,
   );
   await assert.rejects(importModel(at("weights.pth"), at("never"), { network, deviation: [0] }), ConfigError);
+});
+
+test("pixel statistics of 0 to 255 are those of 0 to 1, which is said; what was said is not among the assumptions", async () => {
+  const network = tinyNetwork;
+  const said = { network, classes: at("ten.txt"), fit: "resize", filter: "bilinear" } as const;
+  await writeFile(at("ten.txt"), Array.from({ length: 10 }, (_, i) => `name ${i}\n`).join(""));
+  const levels = { mean: [63.75], deviation: [127.5] };
+  const found = await importModel(at("weights.pth"), at("levels"), { ...said, ...levels });
+  assert.deepEqual([found.model.preprocessing.mean, found.model.preprocessing.deviation], [[0.25], [0.5]]);
+  assert.deepEqual(found.assumptions, []);
+  assert.deepEqual(found.notes, [
+    "on the scale of 0 to 255: mean 63.75, deviation 127.5; as mean 0.25, deviation 0.5 of 0 to 1",
+  ]);
+  const unit = await importModel(at("weights.pth"), at("unit"), { ...said, mean: [0.25], deviation: [0.5] });
+  assert.deepEqual([unit.model.preprocessing, unit.notes], [found.model.preprocessing, []]);
+  const { fit: _, ...withoutFit } = { ...said, ...levels };
+  const part = await importModel(at("weights.pth"), at("part"), withoutFit);
+  assert.deepEqual(part.assumptions, ["preprocessing: fit resize; --fit sets it"]);
+  const none = await importModel(at("weights.pth"), at("none"), { network, classes: said.classes });
+  assert.deepEqual(none.assumptions, [
+    "preprocessing: fit resize, bilinear, mean 0, deviation 1; --fit, --filter, --mean and --deviation set it",
+  ]);
+  const mixed = { ...said, mean: [63.75], deviation: [0.5] };
+  await assert.rejects(importModel(at("weights.pth"), at("never"), mixed), /^ConfigError: .*expected one scale/);
+  const args = ["--run", at("levels-cli"), "--like", at("run"), "--mean", "63.75", "--deviation", "127.5"];
+  const { exit, stdout } = await runMain("import", at("weights.pth"), ...args, "--json");
+  const printed = JSON.parse(stdout);
+  assert.deepEqual([exit, printed.notes, printed.preprocessing.mean], [0, found.notes, [0.25]]);
 });
 
 test("what does not fit is listed whole, and no directory is left behind", async () => {

@@ -30,6 +30,8 @@ export interface PictureFolder {
   readonly cacheDir: string;
   /** Packs these files, or all. */
   pack(paths?: readonly string[], options?: Partial<PackOptions>): Promise<PackTrial>;
+  /** Packs all, and reads no image yet. */
+  open(options?: Partial<PackOptions>): Promise<Packed>;
   /** The digest of a pack where there was none before. */
   fresh(paths?: readonly string[]): Promise<string>;
   /** The folder of the one pack. */
@@ -53,6 +55,7 @@ export async function makePictureFolder(): Promise<PictureFolder> {
     root,
     cacheDir,
     pack,
+    open: (options = {}) => packListing(listingOf(root, names), { fitting, threads: 1, cacheDir, ...options }),
     async fresh(paths) {
       const other = join(folder, "fresh");
       const { packed, digest } = await pack(paths, { cacheDir: other });

@@ -14,6 +14,7 @@ import type {
   FilePrediction,
   FilterSheet,
   Image,
+  ImageInput,
   Imported,
   ImportedModel,
   LayerActivity,
@@ -68,8 +69,11 @@ export interface Preprocessing {
   meanImage?: string | undefined;
 }
 
+type Head = "softmax" | "sigmoid" | "none";
+
 interface Model {
   network: Network;
+  head?: Head | undefined;
   classNames: readonly string[];
   preprocessing: Preprocessing;
   metrics: Readonly<Record<string, number>>;
@@ -153,7 +157,7 @@ type Optimizer =
 
 type Schedule =
   | { kind: "constant" }
-  | { kind: "step"; everyEpochs: number; factor: number }
+  | { kind: "step"; everyEpochs?: number; everyFraction?: number; factor: number }
   | { kind: "plateau"; factor: number; patience: number; reductions: number }
   | { kind: "cosine"; floor: number };
 
@@ -182,10 +186,17 @@ export type Results = [
     }
   >,
   Returns<
+    ImageInput,
+    | (string | URL | Uint8Array | ArrayBuffer | Blob)
+    | { width: number; height: number; channels?: number | undefined; data: Uint8Array | Uint8ClampedArray }
+  >,
+  Returns<
     Classifier,
     {
       file: string;
       model: Model;
+      head: Head;
+      isMultiLabel: boolean;
       engine: string;
       isRandom: boolean;
       predict(
@@ -196,7 +207,7 @@ export type Results = [
       close(): void;
     }
   >,
-  Returns<ClassScore, { className: string; probability: number }>,
+  Returns<ClassScore, { className: string; probability: number; isPresent?: boolean }>,
   Returns<Evaluation, Figures>,
   Returns<
     Prediction,
@@ -223,6 +234,7 @@ export type Results = [
       bytes: number;
       classNames: readonly string[];
       preprocessing: Preprocessing;
+      head: Head;
       int8?: QuantizationReport & { f32Bytes: number };
     }
   >,
@@ -249,6 +261,7 @@ export type Results = [
       tensors: ReadonlyMap<string, Float32Array>;
       metadata: {
         endsInSoftmax: boolean;
+        head?: Head;
         classNames?: readonly string[];
         preprocessing?: Preprocessing;
         producer: string;
@@ -480,6 +493,7 @@ export type Results = [
       classWeights: "none" | "balanced" | Record<string, number>;
       sampler: "shuffle" | "balanced";
       earlyStopping?: { patience: number; minDelta: number } | undefined;
+      monitor?: "accuracy" | "loss" | undefined;
       seed: number;
     }
   >,

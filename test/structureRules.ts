@@ -98,7 +98,7 @@ const entryPoints = ["index.ts"];
 function partOf(path: string): string {
   const inside = path.replace(/^src\//, "");
   if (!inside.includes("/")) return entryPoints.includes(inside) ? "entry" : "base";
-  if (inside === "engine/engine.ts") return "engine";
+  if (/^engine\/[^/]+$/.test(inside)) return "engine";
   const [folder = "", sub = ""] = inside.split("/");
   return folder === "engine" ? `engine/${sub}` : folder;
 }
@@ -141,7 +141,7 @@ export function packageProblems(files: readonly SourceFile[]): readonly string[]
       if (own || target.startsWith("node:")) return [];
       const users = packageUsers[target];
       if (!users)
-        return `${file.path} imports ${target}: enter it in packageUsers and give its reason in CONTRIBUTING.md`;
+        return `${file.path} imports ${target}: enter it in packageUsers and give its reason in docs/packages.md`;
       if (users.some((user) => file.path === user || (user.endsWith("/") && file.path.startsWith(user)))) return [];
       return `${file.path} imports ${target}: only ${users.join(", ")} may`;
     }),

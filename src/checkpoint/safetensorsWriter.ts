@@ -106,6 +106,6 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
 }
 
 /** The same memory as bytes, in the machine's order: little-endian, as the format wants it, wherever oneDNN's binaries run. */
-export function bytesOf(values: Float32Array): Uint8Array {
+export function bytesOf(values: Float32Array | Uint32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -16,6 +16,7 @@ export const positiveInteger = number("a whole number above 0", (value) => Numbe
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);
+const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
 export const portNumber = number(
   "a port from 0 to 65535",
   (value) => Number.isInteger(value) && value >= 0 && value <= 65535,
@@ -39,6 +40,12 @@ export const runArgument: ArgumentSpec = {
 export const imageArgument: ArgumentSpec = { name: "<image>", help: "JPEG, PNG, WebP or GIF file" };
 
 export const jsonOption: OptionSpec = { flags: "--json", help: "print the result as JSON" };
+
+export const thresholdOption: OptionSpec = {
+  flags: "--threshold <p>",
+  help: "least probability of a class that is present (multi-label networks; default: 0.5)",
+  parse: properFraction,
+};
 
 /** The file that a command draws its figure to. */
 export function figureOption(file: string): OptionSpec {

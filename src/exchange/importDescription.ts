@@ -1,4 +1,4 @@
-/** Description of an imported network: facts that a weights file lacks, and their sources. */
+/** The description of imported weights: network, head, classes and preprocessing, by the file, the options and defaults. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
@@ -7,7 +7,9 @@ import type { ModelFile } from "../formats/format.ts";
 import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
+import { unitStatistics } from "../image/prepare/statistics.ts";
 import type { Filter } from "../image/resize/taps.ts";
+import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../network/head.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { loadNetwork } from "../settings/load.ts";
@@ -19,13 +21,18 @@ export interface DescribeOptions {
   readonly network?: string | Network;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
+  /** The step from outputs to probabilities. Default: what the file or `like` says; softmax for two outputs or more. */
+  readonly head?: HeadName;
   /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
   readonly like?: string;
-  /** A text file with a class name per line, in the order of the outputs (see `readClassList`). */
+  /**
+   * A text file with a class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`: the two classes,
+   * or the one that the output is the probability of.
+   */
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
-  /** One number a channel, on the scale of 0 (black) to 1 (white). */
+  /** One number a channel, on the scale of 0 (black) to 1 (white); on that of 0 to 255 too where the numbers say so, see `unitStatistics`. */
   readonly mean?: readonly number[];
   readonly deviation?: readonly number[];
 }
@@ -38,6 +45,8 @@ export interface DescribedImport {
   readonly model: Model;
   /** Assumptions made in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
+  /** How what was said was read, where that is not as it stands. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -48,19 +57,72 @@ export interface DescribedImport {
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
   const assumptions: string[] = [];
-  const network = await chooseNetwork(file, like, options);
-  const count = classesOf(network);
+  const chosen = await chooseNetwork(file, like, options);
+  const { network, head } = chooseHead(file, like, chosen, options, assumptions);
+  const outputs = classesOf(network);
+  const count = classCount(head, outputs);
   const listed = options.classes === undefined ? undefined : await readClassList(options.classes);
-  const names = listed?.names ?? like?.classNames ?? file.classNames;
+  const names = bothClasses(listed?.names ?? like?.classNames ?? file.classNames, count);
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
-    throw new ConfigError(`${from}: expected ${count} class names, as ${file.path} has outputs, got ${names.length}`);
+    throw new ConfigError(
+      `${from}: expected ${count} class names, as ${file.path} has ${outputs} outputs and the head ${head}, got ${names.length}`,
+    );
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
-  const { names: classNames, notes } = distinctNames(names ?? Array.from({ length: count }, (_, i) => `class ${i}`));
-  assumptions.push(...(listed?.notes ?? []), ...notes);
-  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, options, assumptions);
-  return { model: { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true }, assumptions };
+  const { names: classNames, notes: repeats } = distinctNames(
+    names ?? Array.from({ length: count }, (_, i) => `class ${i}`),
+  );
+  const { notes, ...statistics } = unitStatistics(options);
+  const said = { ...options, ...statistics };
+  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, said, assumptions);
+  const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
+  return {
+    model: { ...described, ...(head === "softmax" ? {} : { head }) },
+    assumptions,
+    notes: [...(listed?.notes ?? []), ...repeats, ...notes],
+  };
+}
+
+/** With one name for the two classes of one output, the other is that it is not. */
+function bothClasses(names: readonly string[] | undefined, count: number): readonly string[] | undefined {
+  const [only] = names ?? [];
+  return names?.length === 1 && count === 2 ? [`not ${only}`, only as string] : names;
+}
+
+/**
+ * The head, and the network without a layer that is one.
+ *
+ * Throws ConfigError if nothing says which head one output has, or `--head` is not the one that the file says.
+ */
+function chooseHead(
+  file: ModelFile,
+  like: Model | undefined,
+  chosen: Network,
+  { head: given, network: described }: DescribeOptions,
+  assumptions: string[],
+): { readonly network: Network; readonly head: HeadName } {
+  // A network of this program's files ends in a layer because it was trained so.
+  const parted = described === undefined ? undefined : withoutHeadLayer(chosen);
+  const network = parted?.network ?? chosen;
+  const stated = parted?.head ?? file.head;
+  if (given !== undefined && stated !== undefined && given !== stated) {
+    const from = parted ? chosen.name : file.path;
+    throw new ConfigError(`--head: expected ${stated}, which ${from} ends in, got ${given}; leave it out`);
+  }
+  const known = given ?? stated ?? (like && (like.head ?? "softmax"));
+  const outputs = classesOf(network);
+  if (known !== undefined) {
+    requireClasses(known, outputs, file.path);
+    return { network, head: known };
+  }
+  if (outputs === 1) {
+    throw new ConfigError(
+      `${file.path}: one output, and nothing says what it is; give --head sigmoid if it is the logit of two classes, --head none if it is another number`,
+    );
+  }
+  assumptions.push(`head: softmax, so the ${outputs} outputs are logits of one class per image; --head sets it`);
+  return { network, head: "softmax" };
 }
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {
@@ -107,13 +169,24 @@ function choosePreprocessing(
     ...(deviation ? { deviation } : {}),
   };
   if (!known) {
-    const scale = `mean ${chosen.mean.join(",")}, deviation ${chosen.deviation.join(",")}`;
-    assumptions.push(
-      `preprocessing: fit ${chosen.fit.kind}, ${chosen.resize}, ${scale}; --fit, --filter, --mean and --deviation set it`,
-    );
+    const all = [
+      ["--fit", fit, `fit ${chosen.fit.kind}`],
+      ["--filter", filter, chosen.resize],
+      ["--mean", mean, `mean ${chosen.mean.join(",")}`],
+      ["--deviation", deviation, `deviation ${chosen.deviation.join(",")}`],
+    ] as const;
+    const unsaid = all.filter(([, given]) => given === undefined);
+    const flags = inWords(unsaid.map(([flag]) => flag));
+    const taken = unsaid.map(([, , value]) => value).join(", ");
+    if (taken) assumptions.push(`preprocessing: ${taken}; ${flags} ${unsaid.length > 1 ? "set" : "sets"} it`);
   }
   const parsed = preprocessingSchema.safeParse(chosen);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   throw new ConfigError(`preprocessing: ${problems.join("; ")}`);
+}
+
+/** a, b and c. */
+function inWords(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

@@ -28,6 +28,8 @@ export interface Imported {
   readonly model: Model;
   /** What nobody said, and what was taken for it. */
   readonly assumptions: readonly string[];
+  /** How what was said was read, where that is not as it stands. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -40,7 +42,7 @@ export async function importModel(path: string, directory: string, options: Impo
   const format = findFormat("read", path, options.format);
   const file = await format.read(path);
   try {
-    const { model, assumptions } = await describeImport(file, options);
+    const { model, assumptions, notes } = await describeImport(file, options);
     const weights = checkedWeights(path, file.weights, model.network);
     const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
     const run = await openRun(directory);
@@ -49,7 +51,7 @@ export async function importModel(path: string, directory: string, options: Impo
       // Not as the best: training that goes on from here would replace that without a word.
       const { last } = checkpointFiles(directory);
       await writeModel(last, model, weights, { signal: options.signal });
-      return { file: path, format: format.name, weights: last, model, assumptions };
+      return { file: path, format: format.name, weights: last, model, assumptions, notes };
     } finally {
       await run.close();
       await removeEmptyFolders(directory, created);

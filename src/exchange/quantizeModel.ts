@@ -6,12 +6,13 @@ import { requireLimit } from "../dataset/limit.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
+import { checkedRange, IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
 import type { OpenOptions } from "../model/openModel.ts";
-import { deterministic, type Network, operations } from "../network/network.ts";
+import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 
@@ -49,7 +50,8 @@ const BATCH = 32;
 /**
  * The rounding of a trained network, from the ranges of its activations on training images. `weights` are by their names in the network.
  *
- * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
+ * Throws as `loadEvaluationData` if there are no images, ConfigError for a head without probabilities, CheckpointError if weights or activations are not
+ * finite; the signal's reason if that is aborted.
  */
 export async function quantizeModel(
   path: string,
@@ -72,6 +74,7 @@ export async function quantizeModel(
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
+    const head = classHeadOf(model.head, classesOf(model.network), file);
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
     const train = await load("train", options.calibrationImages, 256);
@@ -85,7 +88,7 @@ export async function quantizeModel(
     tellDead(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
     const { split } = closing(scope, await load("test", options.testLimit, 1000));
-    const judge = () => judgeAll(network, split, preparation, model, options);
+    const judge = () => judgeAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
     const int8 = await judge();
@@ -130,12 +133,12 @@ async function judgeAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
-  { classNames }: Model,
+  { model: { classNames }, head }: { readonly model: Model; readonly head: ClassHead },
   { onProgress, signal }: QuantizeOptions,
 ): Promise<{ readonly accuracy: Accuracy; readonly predicted: readonly string[] }> {
-  const counter = countEvaluation(classNames);
+  const counter = countEvaluation(classNames, { head });
   const predicted: string[] = [];
-  for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0 })) {
+  for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0, head })) {
     signal?.throwIfAborted();
     for (const judgement of counter.add(scores, labels, count))
       predicted.push(classNames[judgement.predicted] as string);
@@ -198,7 +201,7 @@ export async function openInt8Network(
       for (const [i, program] of programs.entries()) {
         const name = names[i] as string;
         const rounding = quantization?.activations.get(name);
-        if (isWatched) ranges.set(name, widened(ranges.get(name), values));
+        if (isWatched) ranges.set(name, checkedRange(name, widened(ranges.get(name), values)));
         if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
         values = await program.forward(values, count, draws);
       }
@@ -228,7 +231,7 @@ async function writeWeights(
   }
 }
 
-/** Not finite once a value is not. */
+/** The range with the values in it; not finite once a value is not. */
 function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
   let [low, high] = [min, max];
   for (const value of values) {

@@ -1,9 +1,9 @@
 /** What an image becomes in a network, layer by layer. */
-import { decodeImage } from "../image/files/decode.ts";
+import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
+import { createPredictionInput } from "../model/predictionInput.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawImageRows, type ImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
@@ -44,15 +44,15 @@ const SHOWN_SIDE = 64;
  */
 export async function drawActivations(
   path: string,
-  imageFile: string,
+  asked: ImageInput,
   { maps = 2 * COLUMNS, ...options }: ActivationOptions = {},
 ): Promise<ActivationSheet> {
-  const picture = await decodeImage(imageFile);
+  const picture = await readImageInput(asked);
   const opened = await openLayerOutputs(path, (network) => network.layers.map(({ name }) => name), options);
   try {
     const { preprocessing, network } = opened.model;
     const input = new Float32Array(sizeOf(network.input));
-    createPreprocessor(preprocessing)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
     const outputs = await opened.forward(input, 1);
     const changed = opened.layers.flatMap((placed, i) => {
       const values = outputs[i] as Float32Array;
@@ -68,10 +68,10 @@ export async function drawActivations(
         pictures: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
       })),
     ];
-    const svg = await drawImageRows({ title: `${network.name}: what ${imageFile} becomes`, rows });
+    const svg = await drawImageRows({ title: `${network.name}: what ${nameOfInput(asked)} becomes`, rows });
     return { svg, layers: changed.map(({ activity }) => activity) };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

@@ -90,7 +90,7 @@ export async function mapPictures(path: string, options: MapOptions = {}): Promi
     });
     return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

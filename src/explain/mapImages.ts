@@ -11,8 +11,10 @@ import type { Image } from "../image/image.ts";
 import { loadEvaluationData } from "../model/evaluationData.ts";
 import type { LayerOutputs } from "../model/layerOutputs.ts";
 import { findPictures, preparedBatches } from "../model/predictFiles.ts";
-import type { PlacedLayer } from "../network/network.ts";
+import { classesOf, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { classHeadOf } from "../training/evaluation/classHead.ts";
+import { bestOf } from "../training/evaluation/metrics.ts";
 
 /** Where images are looked for, and how many are taken. */
 export interface MapImagesOptions {
@@ -152,6 +154,8 @@ export async function computeFeatures(
 ): Promise<MapFeatures> {
   const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
   const length = sizeOf(outputShape);
+  const { model, file } = opened;
+  const head = classHeadOf(model.head, classesOf(model.network), file);
   if (source.length * length > MOST_NUMBERS) {
     throw new ConfigError(
       `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} pictures with ${length} each; ` +
@@ -162,19 +166,16 @@ export async function computeFeatures(
   const pictures: SeenImage[] = [];
   for await (const batch of source.batches()) {
     if (batch.length > 0) {
-      const outputs = await opened.forward(opened.input, batch.length, { seed: 0, first: pictures.length });
+      const draws = { seed: 0, first: pictures.length };
+      const nameOf = (row: number) => batch[row]?.file ?? `image ${batch[row]?.index}`;
+      const outputs = await opened.forward(opened.input, batch.length, draws, nameOf);
       const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
-      if (!features.every(Number.isFinite)) {
-        throw new DataError(
-          `layer "${layer.name}": expected finite features, got NaN or infinity; these weights have diverged`,
-        );
-      }
       values.set(features, pictures.length * length);
-      const scores = outputs.at(-1) as Float32Array;
+      const scores = head.scores(outputs.at(-1) as Float32Array, batch.length);
       const classes = scores.length / batch.length;
       for (const [row, { image, ...picture }] of batch.entries()) {
         onImage(image());
-        pictures.push({ ...picture, predicted: indexOfLargest(scores.subarray(row * classes, (row + 1) * classes)) });
+        pictures.push({ ...picture, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
       }
     }
     onProgress?.(pictures.length, source.length);
@@ -182,8 +183,4 @@ export async function computeFeatures(
     signal?.throwIfAborted();
   }
   return { pictures, length, values: values.subarray(0, pictures.length * length) };
-}
-
-function indexOfLargest(scores: Float32Array): number {
-  return scores.reduce((best, score, c) => (score > (scores[best] as number) ? c : best), 0);
 }

@@ -7,10 +7,10 @@ import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
 import { requireLimit } from "../dataset/limit.ts";
 import { DataError } from "../errors.ts";
-import { decodeImage } from "../image/files/decode.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
+import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
 import type { OpenOptions } from "../model/openModel.ts";
+import { createPredictionInput } from "../model/predictionInput.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawImageRows, type ImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
@@ -57,7 +57,7 @@ const BATCH = 32;
 export async function findSimilar(
   path: string,
   folder: string,
-  queries: readonly string[],
+  queries: readonly ImageInput[],
   { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
 ): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
   requireLimit("top", top);
@@ -67,13 +67,14 @@ export async function findSimilar(
     batchSize: BATCH,
   });
   try {
-    const featuresOf = createExtractor(opened);
+    const featuresOf = createExtractor(opened, options.onMessage);
     const asked = await featuresOfQueries(featuresOf, queries);
     const search = await createSearch(folder, queries, asked, top);
     let bad = 0;
     for (let start = 0; start < files.length; start += BATCH) {
       if (signal?.aborted) return undefined;
-      const found = await featuresOf(folder, files.slice(start, start + BATCH), (error) => {
+      const some = files.slice(start, start + BATCH).map((file) => ({ file, input: join(folder, file) }));
+      const found = await featuresOf(some, (error) => {
         bad++;
         onBad?.(error.message);
       });
@@ -87,18 +88,21 @@ export async function findSimilar(
       features: sizeOf(outputShape),
       pictures: files.length - bad,
       bad,
-      queries: queries.map((query, q) => ({ query, nearest: search.nearest[q] as readonly Neighbour[] })),
+      queries: queries.map((query, q) => ({
+        query: nameOfInput(query),
+        nearest: search.nearest[q] as readonly Neighbour[],
+      })),
     };
-    return { ...made, svg: await drawSimilar(opened.model, folder, made) };
+    return { ...made, svg: await drawSimilar(opened.model, folder, queries, made) };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 
-async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>, queries: readonly string[]) {
+async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>, queries: readonly ImageInput[]) {
   const asked: Float32Array[] = [];
   for (const query of queries) {
-    const found = await featuresOf("", [query], (error) => {
+    const found = await featuresOf([{ file: nameOfInput(query), input: query }], (error) => {
       throw error;
     });
     asked.push(...found.map(({ values }) => values));
@@ -107,8 +111,13 @@ async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>,
 }
 
 /** Keeps the nearest of each query among those that it is told of; a query's own file does not count. */
-async function createSearch(folder: string, queries: readonly string[], asked: readonly Float32Array[], top: number) {
-  const own = await Promise.all(queries.map((query) => realpath(query)));
+async function createSearch(
+  folder: string,
+  queries: readonly ImageInput[],
+  asked: readonly Float32Array[],
+  top: number,
+) {
+  const own = await Promise.all(queries.map(fileOf));
   const root = await realpath(folder);
   const nearest = queries.map((): Neighbour[] => []);
   return {
@@ -120,6 +129,12 @@ async function createSearch(folder: string, queries: readonly string[], asked: r
       });
     },
   };
+}
+
+/** The real path of a query that is a file. */
+async function fileOf(query: ImageInput): Promise<string | undefined> {
+  const isFile = typeof query === "string" || query instanceof URL;
+  return isFile ? realpath(query) : undefined;
 }
 
 /** Paths from the folder, in order. Throws DataError if there are none. */
@@ -140,34 +155,36 @@ interface Features {
 }
 
 /** Makes the function that reads images and gives their features; images that cannot be read are told to `onBad`. */
-function createExtractor({ model, forward }: LayerOutputs) {
-  const prepare = createPreprocessor(model.preprocessing);
+function createExtractor({ model, forward }: LayerOutputs, onMessage: OpenOptions["onMessage"]) {
+  const prepare = createPredictionInput(model.preprocessing, onMessage);
   const imageSize = sizeOf(model.network.input);
   const input = new Float32Array(BATCH * imageSize);
   return async (
-    folder: string,
-    files: readonly string[],
+    files: readonly { readonly file: string; readonly input: ImageInput }[],
     onBad: (error: DataError) => void,
   ): Promise<readonly Features[]> => {
-    const images = await Promise.all(files.map((file) => decodeOrError(join(folder, file))));
+    const images = await Promise.all(files.map(({ input }) => readOrError(input)));
     const good: string[] = [];
+    const names: string[] = [];
     images.forEach((image, i) => {
       if (image instanceof DataError) onBad(image);
       else {
         prepare(image, input, good.length * imageSize);
-        good.push(files[i] as string);
+        good.push((files[i] as { readonly file: string }).file);
+        names.push(nameOfInput((files[i] as { readonly input: ImageInput }).input));
       }
     });
     if (good.length === 0) return [];
-    const outputs = (await forward(input, good.length))[0] as Float32Array;
+    const nameOf = (row: number) => names[row] as string;
+    const outputs = (await forward(input, good.length, undefined, nameOf))[0] as Float32Array;
     const size = outputs.length / good.length;
     return good.map((file, i) => ({ file, values: outputs.slice(i * size, (i + 1) * size) }));
   };
 }
 
-async function decodeOrError(file: string) {
+async function readOrError(input: ImageInput) {
   try {
-    return await decodeImage(file);
+    return await readImageInput(input);
   } catch (error) {
     if (error instanceof DataError) return error;
     throw error;
@@ -203,17 +220,23 @@ interface ShownImages {
 const SHOWN_SIDE = 192;
 
 /** A row for each query: itself, then what was found. */
-async function drawSimilar({ network, preprocessing }: Model, folder: string, found: ShownImages): Promise<string> {
+async function drawSimilar(
+  { network, preprocessing }: Model,
+  folder: string,
+  queries: readonly ImageInput[],
+  found: ShownImages,
+): Promise<string> {
   const seen = createInputImage(preprocessing);
-  const shown = async (file: string, line: string) => {
-    const picture = seen(await decodeImage(file));
+  const shown = async (asked: ImageInput, line: string) => {
+    const file = nameOfInput(asked);
+    const picture = seen(await readImageInput(asked));
     const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
     const image = zoom(picture, factor);
     return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
   };
   const rows: ImageRows["rows"][number][] = [];
-  for (const { query, nearest } of found.queries) {
-    const pictures = [await shown(query, "asked for")];
+  for (const [q, { query, nearest }] of found.queries.entries()) {
+    const pictures = [await shown(queries[q] as ImageInput, "asked for")];
     for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
     rows.push({ heading: query, pictures });
   }

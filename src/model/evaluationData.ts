@@ -8,6 +8,7 @@ import { requireLimit } from "../dataset/limit.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
+import { resizeNote } from "./predictionInput.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {
@@ -99,6 +100,8 @@ async function openDataset(
     onMessage,
     signal,
   });
+  const note = resizeNote(fitting, loaded.imageSize);
+  if (note !== undefined) onMessage?.(`${loaded.source}: ${note}`);
   const doubt = doubtOf(loaded, own, run);
   if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
   return loaded;

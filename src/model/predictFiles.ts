@@ -10,13 +10,13 @@ import { type SkippedFile, skippedNotes } from "../dataset/folder/skippedFile.ts
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.ts";
 import { DataError } from "../errors.ts";
-import { createPreprocessor } from "../image/prepare/preprocess.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { type ClassScore, type PredictOptions, predictRows } from "./classifier.ts";
+import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./classifier.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
-import { type OpenOptions, openModel } from "./openModel.ts";
+import { type OpenOptions, openClassModel } from "./openModel.ts";
+import { createPredictionInput } from "./predictionInput.ts";
 
 /** How files are classified. */
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {
@@ -31,14 +31,32 @@ export type FilePrediction =
   | { readonly file: string; readonly classes: readonly ClassScore[] }
   | { readonly file: string; readonly error: string };
 
-/** The files that paths stand for: files themselves, of folders all images in them and below, in order. Throws DataError for a folder without any. */
+/** Image files: paths, or jobs with them. */
+export type ImageFiles = string | readonly (string | ImageJob)[];
+
+/** Throws DataError for anything else. */
+function jobsOf(files: ImageFiles): readonly ImageJob[] {
+  const list: readonly unknown[] = Array.isArray(files) ? files : [files];
+  return list.map((file) => {
+    if (typeof file === "string") return { path: file };
+    if (typeof file === "object" && file !== null && "path" in file && typeof file.path === "string") {
+      return file as ImageJob;
+    }
+    throw new DataError(`files: expected paths of image files, got ${file === null ? "null" : typeof file}`);
+  });
+}
+
+/**
+ * The files that paths stand for: files themselves, and all images in folders, recursively, in order. Throws DataError for a folder without any, and
+ * for what is no path.
+ */
 export async function findPictures(
-  paths: readonly string[],
+  paths: ImageFiles,
   onMessage?: (message: string) => void,
 ): Promise<readonly ImageJob[]> {
   const jobs: ImageJob[] = [];
-  for (const path of paths) {
-    // What is not there is told when it is read, as of other files that are none.
+  for (const { path } of jobsOf(paths)) {
+    // A missing file is reported when it is read, like any other that is no image.
     const isFolder = await stat(path).then(
       (stats) => stats.isDirectory(),
       () => false,
@@ -65,20 +83,21 @@ export async function findPictures(
  */
 export async function* predictFiles(
   path: string,
-  files: readonly ImageJob[],
+  files: ImageFiles,
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
   const model = await loadModel(await resolveModelFile(path));
   // Answers that are draws follow from the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
-  const opened = await openModel(path, { ...options, batchSize });
+  const opened = await openClassModel(path, { ...options, batchSize });
   try {
-    for await (const { pictures, count } of preparedBatches(model, opened.program.input, files, options)) {
-      const scores = count > 0 ? (await predictRows(opened, count, options)).values() : [].values();
+    const { input } = opened.program;
+    for await (const { pictures, count } of preparedBatches(model, input, jobsOf(files), options)) {
+      const rows = count > 0 ? (await predictRows(opened, input, count, options)).values() : [].values();
       yield pictures.map((picture) =>
         "error" in picture
           ? { file: picture.path, error: picture.error }
-          : { file: picture.path, classes: scores.next().value as readonly ClassScore[] },
+          : { file: picture.path, ...(rows.next().value as RowPrediction) },
       );
     }
   } finally {
@@ -102,7 +121,7 @@ export interface WrittenFeatures {
  */
 export async function writeFeatures(
   path: string,
-  files: readonly ImageJob[],
+  files: ImageFiles,
   {
     layer,
     output,
@@ -116,6 +135,7 @@ export async function writeFeatures(
   },
 ): Promise<WrittenFeatures> {
   rowFormatOf(output);
+  const jobs = jobsOf(files);
   const opened = await openLayerOutputs(path, () => [layer], {
     ...options,
     batchSize: options.batchSize ?? BATCH_SIZE,
@@ -126,10 +146,11 @@ export async function writeFeatures(
     const writer = await createFeatureWriter(output, layer, outputShape);
     let [written, failed] = [0, 0];
     try {
-      for await (const { pictures, count } of preparedBatches(model, input, files, options)) {
+      for await (const { pictures, count } of preparedBatches(model, input, jobs, options)) {
         const good = pictures.filter((picture) => "image" in picture).map((picture) => picture.path);
         if (count > 0) {
-          const [features] = await opened.forward(input, count, { seed, first: written });
+          const draws = { seed, first: written };
+          const [features] = await opened.forward(input, count, draws, (row) => good[row] ?? `image ${row}`);
           await writer.add(good, features as Float32Array);
         }
         for (const picture of pictures) if ("error" in picture) onBad?.(picture.path, picture.error);
@@ -142,7 +163,7 @@ export async function writeFeatures(
     }
     return { shape: outputShape, written, failed };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 
@@ -159,9 +180,9 @@ export async function* preparedBatches(
   { preprocessing, network }: Model,
   input: Float32Array,
   files: readonly ImageJob[],
-  { decodingThreads, onProgress, signal }: PredictFilesOptions,
+  { decodingThreads, onMessage, onProgress, signal }: PredictFilesOptions,
 ): AsyncGenerator<PreparedBatch> {
-  const prepare = createPreprocessor(preprocessing);
+  const prepare = createPredictionInput(preprocessing, onMessage);
   const length = sizeOf(network.input);
   let done = 0;
   for await (const decoded of streamImages(files, {
@@ -173,15 +194,9 @@ export async function* preparedBatches(
     let count = 0;
     const pictures = decoded.map((picture): StreamedImage => {
       if ("error" in picture) return picture;
-      try {
-        prepare(picture.image, input, count * length);
-        count++;
-        return picture;
-      } catch (error) {
-        // Of another size than the fit takes.
-        if (!(error instanceof DataError)) throw error;
-        return { path: picture.path, error: error.message };
-      }
+      prepare(picture.image, input, count * length);
+      count++;
+      return picture;
     });
     yield { pictures, count };
     done += pictures.length;

@@ -7,7 +7,7 @@ import type { FitName } from "../image/prepare/fit.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
-import { type Members, replaced, type SettingTable } from "./setting.ts";
+import { type Members, type SettingTable, withPlace } from "./setting.ts";
 import { type RecipeOverrides, settings } from "./settings.ts";
 
 /** Throws ConfigError if there is no network of this name or the file does not contain one. */
@@ -35,7 +35,7 @@ export function withOverrides(
   table: SettingTable = settings,
 ): Recipe {
   const placed = Object.entries(places).reduce<Members>(
-    (recipe, [place, value]) => replaced(recipe, place, value),
+    (recipe, [place, value]) => withPlace(recipe, place, value),
     written(base, given, table),
   );
   return parseRecipe(placed, `recipe ${base.name}`);
@@ -46,7 +46,7 @@ export function written(base: Recipe, given: object, table: SettingTable): Membe
   return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
     const value = (given as Members)[key];
     if (value === undefined || !place.startsWith("recipe.")) return recipe;
-    return write ? write(recipe, value) : replaced(recipe, place.slice("recipe.".length), value);
+    return write ? write(recipe, value) : withPlace(recipe, place.slice("recipe.".length), value);
   }, base);
 }
 

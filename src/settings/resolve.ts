@@ -8,6 +8,7 @@ import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
@@ -89,6 +90,8 @@ export async function resolve(
     const source = await sourceOf(settings, repeats, (message) => messages.push(message));
     const plan = await newPlan(settings, source, places, run);
     if (resume) messages.unshift(`${plan.directory}: no run to resume; starting a new one`);
+    const warning = lowRateWarning(plan.recipe);
+    if (warning !== undefined) messages.push(warning);
     return { ...plan, repeats, messages };
   }
   if (!resume) throw directoryTaken(run);
@@ -149,7 +152,8 @@ async function newPlan(
   const weights = given.from === undefined ? undefined : await readInitFrom(given.from);
   const settings = weights ? withInitFrom(given, weights) : given;
   const base = await loadRecipe(settings.recipe ?? defaultRecipe(source, settings.fit));
-  const recipe = withOverrides(base, settings, places);
+  const { monitor = table.monitor.default, ...overridden } = withOverrides(base, settings, places);
+  const recipe = { ...overridden, monitor };
   const named = settings.network ?? recipe.network;
   const isOpen = named === undefined && recipe.fit === "native";
   const network = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));

@@ -154,6 +154,18 @@ export function replaced(json: unknown, place: string, value: unknown): Members 
   return inner === undefined ? others : { ...members, [key]: inner };
 }
 
+/** Places that say the same in two ways: a value given for one replaces the other. */
+const alternatives: Readonly<Record<string, string>> = {
+  "schedule.everyEpochs": "schedule.everyFraction",
+  "schedule.everyFraction": "schedule.everyEpochs",
+};
+
+/** A recipe with a value at a place, in place of its alternative. */
+export function withPlace(recipe: Members, place: string, value: unknown): Members {
+  const alternative = Object.hasOwn(alternatives, place) ? alternatives[place] : undefined;
+  return replaced(alternative === undefined ? recipe : replaced(recipe, alternative, undefined), place, value);
+}
+
 function membersOf(json: unknown): Members {
   return typeof json === "object" && json !== null ? (json as Members) : {};
 }

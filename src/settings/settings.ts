@@ -13,6 +13,7 @@ import { fitDescriptions } from "../image/prepare/fit.ts";
 import { networks } from "../network/alexnet.ts";
 import type { Network } from "../network/network.ts";
 import { earlyStoppingSchema } from "../training/earlyStopping.ts";
+import { monitorNames } from "../training/monitor.ts";
 import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { optimizerNames, optimizerSchema } from "../training/optimizers/optimizers.ts";
@@ -20,7 +21,7 @@ import { sgdSchema } from "../training/optimizers/sgd.ts";
 import { recipeSchema, recipes } from "../training/recipe.ts";
 import { scheduleNames, scheduleSchema } from "../training/schedule.ts";
 import { divergencePolicySchema } from "./divergencePolicy.ts";
-import { at, type Members, nameOr, type SettingsOf, setting } from "./setting.ts";
+import { at, type Members, nameOr, type SettingsOf, setting, withPlace } from "./setting.ts";
 import type { StoredRun } from "./storedRun.ts";
 
 const { shape } = recipeSchema;
@@ -251,6 +252,26 @@ export const settings = {
     compare: compareKind("schedule"),
     report: false,
   }),
+  everyEpochs: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "epochs between two reductions of a step schedule, whatever the number of epochs (default: the recipe's, or a third of the run)",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.schedule.everyEpochs",
+    write: (recipe, value) => withPlace(recipe, "schedule.everyEpochs", value),
+    report: false,
+  }),
+  everyFraction: setting({
+    schema: z.number().positive().max(1),
+    value: "<x>",
+    help: "fraction of the run between two reductions of a step schedule, such as 0.25",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.schedule.everyFraction",
+    write: (recipe, value) => withPlace(recipe, "schedule.everyFraction", value),
+    report: false,
+  }),
   warmup: setting({
     schema: shape.warmup.unwrap(),
     value: "<n>",
@@ -260,12 +281,22 @@ export const settings = {
     place: "recipe.warmup",
     report: false,
   }),
-  /** Evaluations without a better accuracy after which a run ends. */
+  /** Stored by every new run; an earlier version's run keeps the first of equal accuracies. */
+  monitor: setting({
+    schema: z.enum(monitorNames),
+    value: "<name>",
+    help: "figure that chooses the best weights, and that early stopping and the plateau schedule follow; on a tie the other figure decides",
+    section: "Schedule",
+    default: "accuracy",
+    commands: runs,
+    place: "recipe.monitor",
+  }),
+  /** Evaluations without a better monitored figure after which a run ends. */
   earlyStopping: setting({
     schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
     text: earlyStoppingSchema.shape.patience,
     value: "<n>",
-    help: "stop after n epochs without a better test accuracy",
+    help: "stop after n epochs without a better test accuracy, or test loss (--monitor)",
     section: "Schedule",
     commands: runs,
     place: "recipe.earlyStopping",

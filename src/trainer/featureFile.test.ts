@@ -55,7 +55,7 @@ test("rows are computed once", async () => {
   assert.equal(second.computed, 0);
   await check(second);
   assert.deepEqual(begun, [0]);
-  assert.deepEqual((await readdir(folder())).sort(), ["rows.bin", "rows.jsonl", "used"]);
+  assert.deepEqual((await readdir(folder())).sort(), ["rows.bin", "rows.jsonl", "rows.sums", "used"]);
   await check(await keepRows(request({ key: "abd" })));
   assert.deepEqual(begun, [0, 0], "another key, other rows");
 });
@@ -68,6 +68,38 @@ test("a computation that is stopped goes on where it was; what is behind the cou
   const kept = await keepRows(request());
   assert.deepEqual([begun, kept.computed], [[0, 8], rows - 8]);
   await check(kept);
+});
+
+test("a byte changed anywhere in the rows or their checksums is an error, and the next run computes them again", async () => {
+  for (const file of ["rows.bin", "rows.sums"]) {
+    for (const at of [0, 41, 4 * rows - 1]) {
+      await check(await keepRows(request()));
+      const bytes = await readFile(join(folder(), file));
+      bytes[at] = (bytes[at] as number) ^ 64;
+      await writeFile(join(folder(), file), bytes);
+      const messages: string[] = [];
+      const damaged = await keepRows(request({ onMessage: (message) => messages.push(message) }));
+      await assert.rejects(check(damaged), (error: unknown) => {
+        assert.ok(error instanceof DataError);
+        assert.match(error.message, /rows\.bin: expected checksum \d+ of the 20 bytes at \d+, got \d+: .*; run again/);
+        return true;
+      });
+      await damaged.close();
+      const again = await keepRows(request());
+      assert.equal(again.computed, rows, `${file}, byte ${at}`);
+      await check(again);
+    }
+  }
+});
+
+test("rows kept by an earlier version are computed again, which is said", async () => {
+  await check(await keepRows(request()));
+  await writeFile(join(folder(), "rows.jsonl"), `${JSON.stringify({ format: 1, rows, length, done: rows })}\n`);
+  const messages: string[] = [];
+  const again = await keepRows(request({ onMessage: (message) => messages.push(message) }));
+  assert.equal(again.computed, rows);
+  assert.match(messages.join("\n"), /^rows: what is kept in .*features-abc cannot be used; computing it again$/);
+  await check(again);
 });
 
 test("a computation that fails leaves what was kept before", async () => {

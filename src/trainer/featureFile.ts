@@ -1,7 +1,7 @@
 /**
- * Rows of numbers that are computed once and kept on the disk, as a pack among the packed images: within one limit, the least recently used go
- * first, and they can be removed at any time. `rows.bin` has the rows, `rows.jsonl` one line: how many of them are there for
- * good. Two processes that do not see each other write the same numbers to the same places.
+ * Rows of numbers that are computed once and kept on the disk. They lie where packed pictures lie, as a pack: in one bound with those, the ones used
+ * longest ago go first, and they can be removed at any time. `rows.bin` has the rows, `rows.sums` a checksum of each, `rows.jsonl` one line: how
+ * many of them are there for good. Two processes that do not see each other write the same numbers to the same places.
  */
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,10 +9,10 @@ import { z } from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { cacheFolder } from "../dataset/download/cacheFolder.ts";
+import { checksumOf } from "../dataset/pack/checksum.ts";
 import { writing } from "../dataset/pack/files.ts";
 import { lockPack } from "../dataset/pack/lock.ts";
-import { indexEnd, pixelsEnd } from "../dataset/pack/part.ts";
-import { closePixels, noPixels, openPixels } from "../dataset/pack/pixels.ts";
+import { closePixels, indexEnd, noPixels, openPixels, pixelsEnd } from "../dataset/pack/pixels.ts";
 import { createPackRoom, markUsed, packLimit } from "../dataset/pack/room.ts";
 import { packSplit } from "../dataset/pack/split.ts";
 import { DataError, messageOf } from "../errors.ts";
@@ -58,46 +58,64 @@ export async function keepRows(request: RowsRequest): Promise<Rows> {
   const unlock = await lockPack(folder, what, request);
   try {
     await markUsed(folder);
-    const done = await storedRows(folder, request);
+    const { done, sums } = await storedRows(folder, request);
     onProgress?.(done, rows);
-    if (done < rows) await fill(folder, done, request);
-    return openRows(rowsFile(folder), rows, length, rows - done);
+    if (done < rows) await fill(folder, done, sums, request);
+    return openRows(rowsFile(folder), sums, length, rows - done);
   } finally {
     await unlock();
   }
 }
 
 const rowsFile = (folder: string) => join(folder, `rows${pixelsEnd}`);
+const sumsFile = (folder: string) => join(folder, "rows.sums");
 const doneFile = (folder: string) => join(folder, `rows${indexEnd}`);
 
 const SYNC_MS = 2000;
-const lineSchema = z.object({ format: z.literal(1), rows: z.int(), length: z.int(), done: z.int().nonnegative() });
+const lineSchema = z.object({ format: z.literal(2), rows: z.int(), length: z.int(), done: z.int().nonnegative() });
 
-/** Number of rows that are stored durably: 0 if the file is unusable. */
-async function storedRows(folder: string, { rows, length }: RowsRequest): Promise<number> {
-  try {
-    const line = lineSchema.parse(JSON.parse(await readFile(doneFile(folder), "utf8")));
-    const { size } = await stat(rowsFile(folder));
-    return line.rows === rows && line.length === length && size >= 4 * length * line.done ? line.done : 0;
-  } catch {
-    return 0;
-  }
+interface StoredRows {
+  /** Rows that are there for good. */
+  readonly done: number;
+  /** Checksums of all rows; 0 of those that are not there. */
+  readonly sums: Uint32Array;
 }
 
-async function fill(folder: string, from: number, request: RowsRequest): Promise<void> {
+/** None if what is there cannot be used, which is said. */
+async function storedRows(folder: string, { rows, length, what, onMessage }: RowsRequest): Promise<StoredRows> {
+  const sums = new Uint32Array(rows);
+  const text = await readFile(doneFile(folder), "utf8").catch(() => undefined);
+  if (text === undefined) return { done: 0, sums };
+  try {
+    const line = lineSchema.parse(JSON.parse(text));
+    const [{ size }, bytes] = await Promise.all([stat(rowsFile(folder)), readFile(sumsFile(folder))]);
+    if (line.rows === rows && line.length === length && size >= 4 * length * line.done && bytes.length === 4 * rows) {
+      bytesOf(sums).set(bytes);
+      return { done: line.done, sums };
+    }
+  } catch {
+    // Of an earlier version, or damaged.
+  }
+  onMessage?.(`${what}: what is kept in ${folder} cannot be used; computing it again`);
+  return { done: 0, sums };
+}
+
+async function fill(folder: string, from: number, sums: Uint32Array, request: RowsRequest): Promise<void> {
   const { rows, length, compute, onProgress, signal } = request;
   await makeRoom(folder, from, request);
   const handle = await writing(folder, () => open(rowsFile(folder), from === 0 ? "w" : "r+"));
   let done = from;
   let keptAt = performance.now();
   const keep = async () => {
-    await keepDone(folder, handle, { rows, length, done });
+    await keepDone(folder, handle, sums, { rows, length, done });
     keptAt = performance.now();
   };
   try {
     for await (const values of compute(from)) {
       await writing(folder, () => writeAll(handle, bytesOf(values), 4 * length * done));
-      done += values.length / length;
+      for (let start = 0; start < values.length; start += length) {
+        sums[done++] = checksumOf(bytesOf(values.subarray(start, start + length)));
+      }
       onProgress?.(done, rows);
       if (signal?.aborted || performance.now() - keptAt > SYNC_MS) await keep();
       signal?.throwIfAborted();
@@ -108,14 +126,16 @@ async function fill(folder: string, from: number, request: RowsRequest): Promise
   }
 }
 
-/** The rows are on the disk before the line that counts them. */
+/** The rows and their checksums are on the disk before the line that counts them. */
 async function keepDone(
   folder: string,
   handle: FileHandle,
+  sums: Uint32Array,
   line: { readonly rows: number; readonly length: number; readonly done: number },
 ): Promise<void> {
   await writing(folder, () => handle.datasync());
-  await writeFileDurably(doneFile(folder), `${JSON.stringify({ format: 1, ...line })}\n`);
+  await writeFileDurably(sumsFile(folder), bytesOf(sums));
+  await writeFileDurably(doneFile(folder), `${JSON.stringify({ format: 2, ...line })}\n`);
 }
 
 /** All at once: how many bytes there will be is known. */
@@ -141,18 +161,18 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** To the reader of packs, which reads ahead, a row is an image of n bytes and height 1. */
-function openRows(path: string, rows: number, length: number, computed: number): Rows {
+/** Read as a pack: a row is an image of its bytes, one high. */
+function openRows(path: string, sums: Uint32Array, length: number, computed: number): Rows {
   const pixels = noPixels();
   openPixels(pixels, path);
   const bytes = 4 * length;
   function* images() {
-    for (let i = 0; i < rows; i++) {
-      const size = { part: 0, offset: i * bytes, width: bytes, height: 1, channels: 1 } as const;
+    for (const [i, checksum] of sums.entries()) {
+      const size = { part: 0, offset: i * bytes, width: bytes, height: 1, channels: 1, checksum } as const;
       yield { path: "", label: 0, picture: { ...size, moments: { mean: [], products: [] } } };
     }
   }
-  const split = packSplit({ pixels, root: "", length: rows, images: images() });
+  const split = packSplit({ pixels, root: "", length: sums.length, images: images() });
   return {
     computed,
     prefetch: async (wanted) => split.prefetch?.(wanted),

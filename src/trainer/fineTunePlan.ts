@@ -91,8 +91,7 @@ export function matchLayers(network: Network, classNames: readonly string[], ini
   for (const [i, placed] of learning.entries()) {
     const isHead = i === learning.length - 1;
     const { name } = placed.layer;
-    const reason =
-      whyNew(placed, initFrom) ?? (isHead ? otherClasses(classNames, initFrom.model.classNames) : undefined);
+    const reason = whyNew(placed, initFrom) ?? (isHead ? otherAnswers(classNames, initFrom.model) : undefined);
     if (reason === undefined) taken.push(name);
     else fresh.push({ layer: name, reason });
   }
@@ -113,6 +112,11 @@ function whyNew({ layer, parameters }: PlacedLayer, { shapes }: InitFrom): strin
   return reasons.length > 0 ? reasons.join("; ") : undefined;
 }
 
-function otherClasses(here: readonly string[], there: readonly string[]): string | undefined {
-  return here.every((name, i) => name === there[i]) ? undefined : "other classes";
+/** Training uses a softmax. */
+function otherAnswers(
+  here: readonly string[],
+  { classNames, head = "softmax" }: InitFrom["model"],
+): string | undefined {
+  if (head !== "softmax") return `its head is ${head}, not softmax`;
+  return here.every((name, i) => name === classNames[i]) ? undefined : "other classes";
 }

@@ -1,6 +1,6 @@
 /** Initial weights of a run: random, or those of a file. */
 import { withReader } from "../checkpoint/safetensorsReader.ts";
-import type { TensorSink } from "../checkpoint/tensorStore.ts";
+import { streamFinite, type TensorSink } from "../checkpoint/tensorStore.ts";
 import { initialValues } from "../network/initialize.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { readSameWeights } from "../settings/initFrom.ts";
@@ -30,7 +30,7 @@ export async function writeInitialWeights(
       .map(([name, stored]) => [stored, names.get(name) as string]),
   );
   await withReader(file, (reader) =>
-    reader.stream(async (stored, values) => {
+    streamFinite(reader, async (stored, values) => {
       const name = wanted.get(stored);
       if (name !== undefined) await weights.write(name, values);
     }),

@@ -104,20 +104,20 @@ function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): S
   );
 }
 
-function finish(
+async function finish(
   plan: InputPlan,
   network: Network,
   dataset: Dataset,
   fitting: Fitting,
   observer: TrainObserver,
-): RunInput {
+): Promise<RunInput> {
   const { recipe } = plan;
   const note = channelNote(network, dataset);
   if (note) observer.onMessage?.(note);
   return {
     network: forClasses(network, dataset.classNames.length),
     dataset,
-    preprocessing: { ...fitting, ...(scaleOfWeights(plan, fitting) ?? scaleOf(dataset, fitting, recipe)) },
+    preprocessing: { ...fitting, ...(scaleOfWeights(plan, fitting) ?? (await scaleOf(dataset, fitting, recipe))) },
     colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
   };
 }
@@ -152,16 +152,20 @@ const levelScale = 1 / 255;
  *
  * Throws ConfigError for a mean image where the fit keeps no one size.
  */
-export function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Scale {
+export async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Promise<Scale> {
   const { channels } = fitting;
   const all = (value: number) => Array<number>(channels).fill(value);
   const mean = forChannels(dataset.mean, channels);
-  const scales: { readonly [N in Recipe["normalization"]]: () => Scale } = {
+  const scales: { readonly [N in Recipe["normalization"]]: () => Scale | Promise<Scale> } = {
     unit: () => ({ mean: all(0), deviation: all(1) }),
     symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
     standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
     mean: () => ({ mean, deviation: all(levelScale) }),
-    "mean-image": () => ({ mean: all(0), deviation: all(levelScale), meanImage: meanImage(dataset, fitting) }),
+    "mean-image": async () => ({
+      mean: all(0),
+      deviation: all(levelScale),
+      meanImage: await meanImage(dataset, fitting),
+    }),
   };
   return scales[normalization]();
 }
@@ -192,7 +196,7 @@ export function coloursOf(dataset: Dataset, channels: number): PrincipalColours 
 const MEAN_IMAGES = 10_000;
 
 /** Mean of the part of each training image that the fit keeps, over evenly spaced images, rounded to levels: planes of bytes, base64. */
-function meanImage({ train, name }: Dataset, fitting: Fitting): string {
+async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<string> {
   const [height, width] = fitting.size;
   const frame = frameSizeOf(fitting.fit, { width, height });
   if (!frame) {
@@ -204,7 +208,11 @@ function meanImage({ train, name }: Dataset, fitting: Fitting): string {
   const plane = frame.width * frame.height;
   const sums = new Float64Array(fitting.channels * plane);
   const count = Math.min(train.length, MEAN_IMAGES);
-  for (let i = 0; i < count; i++) addPlanes(sums, fit(train.image(Math.floor((i * train.length) / count))), plane);
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * train.length) / count);
+    await train.prefetch?.(Uint32Array.of(index));
+    addPlanes(sums, fit(train.image(index)), plane);
+  }
   return Buffer.from(Uint8Array.from(sums, (sum) => Math.round(sum / count))).toString("base64");
 }
 

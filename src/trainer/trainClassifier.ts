@@ -1,12 +1,15 @@
 /** Trains a classifier in a run directory. */
 import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
 import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
-import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
-import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
+import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import { CheckpointError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, writeReport } from "../runs/runReport.ts";
@@ -15,6 +18,7 @@ import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import type { RunSettings } from "../settings/settings.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { bestOf } from "../training/monitor.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { initialPosition, isFinished } from "../training/state.ts";
 import type { Training, TrainingEnd } from "../training/train.ts";
@@ -47,6 +51,8 @@ export interface TrainResult {
   readonly end: TrainingEnd | "already finished";
   /** The log's last line with an evaluation; undefined if there was none yet. */
   readonly last: LogEntry | undefined;
+  /** The log's line with the evaluation of the best weights, those that `evaluate`, `predict` and the report use. */
+  readonly best: LogEntry | undefined;
   /** Its evaluation, if this call made it. */
   readonly evaluation: Evaluation | undefined;
   /** Engine and processor. */
@@ -191,40 +197,67 @@ async function trainAndReport(
   };
   const { position, end, recorder } = await recordingDivergence(directory, () => trainGuarded(guarded, { start, log }));
   await recorder.save(position);
-  const evaluation = recorder.evaluation();
-  if (end !== "interrupt") {
-    await training.optimizer.withAverage(() => writeRunReport(run, recorder.log, evaluation));
-  }
-  return resultOf(run, end, recorder.log, evaluation);
+  if (end !== "interrupt") await reportBest({ ...run, log: recorder.log }, recorder.bestEvaluation(), { observer });
+  return resultOf(run, end, recorder.log, recorder.evaluation());
 }
 
 /** Evaluates and reports a finished run that has no report. */
-async function reportAgain(run: LoadedRun, { signal }: TrainCall): Promise<TrainResult> {
-  const { config, log, training } = run;
-  const { program, optimizer, test: split, preparation, classNames } = training;
-  const { seed } = config.recipe;
-  return optimizer.withAverage(async () => {
-    const evaluation = await evaluate(program, { split, preparation, classNames, seed, signal });
-    if (!evaluation) return resultOf(run, "interrupt", log, undefined);
-    await writeRunReport(run, log, evaluation);
-    return resultOf(run, "already finished", log, evaluation);
-  });
+async function reportAgain(run: LoadedRun, call: TrainCall): Promise<TrainResult> {
+  const reported = await reportBest(run, undefined, call);
+  if (!reported) return resultOf(run, "interrupt", run.log, undefined);
+  const isLast = reported.iteration === evaluationsOf(run.log).at(-1)?.iteration;
+  return resultOf(run, "already finished", run.log, isLast ? reported.evaluation : undefined);
 }
 
-function writeRunReport(
-  { training, ...run }: LoadedRun,
-  log: readonly LogEntry[],
-  evaluation: Evaluation | undefined,
-): Promise<void> {
-  return writeReport({ ...run, program: training.program, log, evaluation });
+/** Evaluation of weights that were saved after an iteration. */
+interface ReportedEvaluation {
+  readonly iteration: number | undefined;
+  readonly evaluation: Evaluation;
+}
+
+/**
+ * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those cannot be read. The program has them
+ * afterwards. `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
+ */
+async function reportBest(
+  run: LoadedRun,
+  known: Evaluation | undefined,
+  { observer, signal }: TrainCall,
+): Promise<ReportedEvaluation | undefined> {
+  const { config, training, weights } = run;
+  const { program, test: split, preparation, classNames } = training;
+  const { best, last } = checkpointFiles(run.directory);
+  const isBest = await hasRead(best, weights, observer);
+  const file = isBest ? best : last;
+  if (!isBest) await readWeights(last, weights);
+  const { iteration } = (await loadModel(file)).metrics;
+  const { seed } = config.recipe;
+  const made = isBest ? known : undefined;
+  const evaluation = made ?? (await evaluate(program, { split, preparation, classNames, seed, signal }));
+  if (!evaluation) return undefined;
+  await writeReport({ ...run, program, file: basename(file), iteration, evaluation });
+  return { iteration, evaluation };
+}
+
+/** Fills a store with the best weights. False if there are none that can be read. */
+async function hasRead(best: string, weights: TensorStore, observer: TrainObserver | undefined): Promise<boolean> {
+  if (!(await fileExists(best))) return false;
+  try {
+    await readWeights(best, weights);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    observer?.onMessage?.(`${error.message}; the report shows the last weights`);
+    return false;
+  }
 }
 
 function resultOf(
-  { directory, device }: RunStart,
+  { directory, config, device }: RunStart,
   end: TrainResult["end"],
   log: readonly LogEntry[],
   evaluation: Evaluation | undefined,
 ): TrainResult {
   const last = log.findLast((entry) => entry.testAccuracy !== undefined);
-  return { run: directory, end, last, evaluation, device };
+  return { run: directory, end, last, best: bestOf(config.recipe.monitor, evaluationsOf(log)), evaluation, device };
 }

@@ -5,7 +5,7 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { jsonOption, positiveInteger, runArgument, seed } from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import {
   print,
   printError,
@@ -45,6 +45,7 @@ export const evaluate: CommandSpec = {
       parse: seed,
       default: 0,
     },
+    thresholdOption,
     { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
     { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
@@ -77,6 +78,7 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly threshold?: number;
   readonly tenCrop?: boolean;
   readonly csv?: string;
   readonly plots?: string;
@@ -170,6 +172,6 @@ async function measure(
     const named = { file, network, ...evaluation };
     return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }

@@ -101,8 +101,10 @@ async function exportRun(run: string, given: ExportFlags, invocation: Invocation
         ...(int8 && { int8 }),
       }).finally(progress.clear);
       if (json) return printJson(exported);
-      const { source, network, tensors, bytes } = exported;
-      print(`${source}: ${network}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`);
+      const { source, network, head, tensors, bytes } = exported;
+      print(
+        `${source}: ${network}${head === "softmax" ? "" : `, head ${head}`}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`,
+      );
       if (exported.int8) print(formatInt8(exported.int8, bytes));
     },
   );

@@ -162,12 +162,18 @@ function quoted(argument: string): string {
 }
 
 /** The closing lines of Dive into Deep Learning's training function. */
-function printResult({ run, end, last, device }: TrainResult): void {
+function printResult({ run, end, last, best, device }: TrainResult): void {
   if (end === "already finished") printError(`${run}: already finished; nothing to do`);
   if (last) {
     const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
     print(`loss ${formatLoss(trainLoss)}, train acc ${trainAccuracy.toFixed(3)}, test acc ${testAccuracy.toFixed(3)}`);
     print(`${last.examplesPerSecond.toFixed(1)} examples/sec on ${device}`);
+    if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
+      const epoch = Number(best.epoch.toFixed(2));
+      printError(
+        `best test acc ${best.testAccuracy.toFixed(3)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+      );
+    }
     printError(`${iteration} iterations in ${formatDuration(seconds)}`);
   }
   if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);

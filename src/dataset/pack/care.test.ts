@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-test("torn ends count for nothing; a damaged pack is made anew, and says so", async () => {
+test("torn ends count for nothing; a damaged pack is made again, and says so", async () => {
   const { packed, digest } = await folder.pack();
   const pack = await folder.packFolder();
   const only = async (end: ".bin" | ".jsonl") => (await folder.packFiles(end))[0] ?? assert.fail();
@@ -36,7 +36,7 @@ test("torn ends count for nothing; a damaged pack is made anew, and says so", as
     await damage();
     const renewed = await folder.pack();
     assert.deepEqual([renewed.read, renewed.digest, renewed.messages.length], [count, digest, 1]);
-    assert.match(renewed.messages[0] as string, /the pack cannot be used \(.*\); making it anew$/);
+    assert.match(renewed.messages[0] as string, /the pack cannot be used \(.*\); making it again$/);
     await renewed.packed.close();
   }
   // All of it, as a user may do at any time.

@@ -2,12 +2,15 @@
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
+import { checksumOf } from "./checksum.ts";
 
 const imageSchema = z.strictObject({
   offset: z.int().nonnegative(),
   width: z.int().positive(),
   height: z.int().positive(),
   channels: z.union([z.literal(1), z.literal(3)]),
+  /** Of its pixels, see `checksumOf`. */
+  checksum: z.int().nonnegative(),
   moments: z.strictObject({ mean: z.array(z.number()).readonly(), products: z.array(z.number()).readonly() }),
 });
 
@@ -26,6 +29,16 @@ const lineSchema = z.strictObject({
 });
 /** A line of the index: of an image, or of a file that cannot be read. */
 export type PackLine = z.infer<typeof lineSchema>;
+
+/** A line of the index as text: the checksum of its JSON in eight hexadecimal digits, and the JSON. */
+export function encodeLine(line: PackLine): string {
+  const json = JSON.stringify(line);
+  return `${hexChecksum(json)} ${json}\n`;
+}
+
+function hexChecksum(text: string): string {
+  return checksumOf(Buffer.from(text)).toString(16).padStart(8, "0");
+}
 
 const READ_BYTES = 1024 * 1024;
 
@@ -56,6 +69,7 @@ export async function readIndex(index: FileHandle, title: string, onLine: (line:
 }
 
 function checkTitle(line: string, title: string): void {
+  if (/^\{"format":[12],/.test(line)) throw new DataError("it is of an earlier version, without checksums");
   if (line !== title) throw new DataError(`its index begins with ${line.slice(0, 80)}, not ${title}`);
 }
 
@@ -63,7 +77,9 @@ function checkTitle(line: string, title: string): void {
 function readLine(text: string, onLine: (line: PackLine) => void): number {
   let line: PackLine;
   try {
-    line = lineSchema.parse(JSON.parse(text));
+    const [sum, json] = [text.slice(0, 8), text.slice(9)];
+    if (sum !== hexChecksum(json)) throw new DataError(`expected checksum ${sum}, got ${hexChecksum(json)}`);
+    line = lineSchema.parse(JSON.parse(json));
   } catch (cause) {
     throw new DataError(`a line of its index cannot be read: ${text.slice(0, 80)}`, { cause });
   }

@@ -1,16 +1,16 @@
 /**
  * The files of a pack. It has parts: `NAME.bin`, images after each other, and `NAME.jsonl`, a line for what the pack is of and then one for each image
- * file. Every process that adds something makes a part of its own, and nobody else writes to that: so whichever processes write at once, without seeing each
+ * file. Images and lines have checksums. Every process that adds something makes a part of its own, and nobody else writes to that: so whichever processes write at once, without seeing each
  * other's lock (from two containers, say), a line points to nothing but what its own process wrote. Pixels are on the disk before their lines are; what a
- * process that dies leaves behind them counts for nothing.
+ * process that dies leaves after them counts for nothing.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../../errors.ts";
-import { type PackLine, readIndex } from "./entries.ts";
-import { createPart, indexEnd, type OwnPart, pixelsEnd } from "./part.ts";
-import { closePixels, noPixels, openPixels, type PackPixels } from "./pixels.ts";
+import { encodeLine, type PackLine, readIndex } from "./entries.ts";
+import { createPart, type OwnPart } from "./part.ts";
+import { closePixels, indexEnd, noPixels, openPixels, type PackPixels, pixelsEnd } from "./pixels.ts";
 
 /** A pack that is being written. */
 export interface PackFiles {
@@ -119,7 +119,7 @@ function packFiles(folder: string, name: string, title: string, pixels: PackPixe
     async appendLine(line) {
       await writing(folder, async () => {
         const { lines } = await own();
-        lines.add(`${JSON.stringify(line)}\n`);
+        lines.add(encodeLine(line));
         if (lines.areDue(end)) await lines.beginSync(end);
       });
     },

@@ -7,6 +7,7 @@ import { readImageFile } from "../../image/files/readImageFile.ts";
 import type { Image, PixelSize } from "../../image/image.ts";
 import { createFitter, type Fitting } from "../../image/prepare/fitter.ts";
 import { type ColourMoments, momentsOf } from "../../image/prepare/moments.ts";
+import { checksumOf } from "./checksum.ts";
 
 /** A file to be read. */
 export interface ImageJob {
@@ -27,9 +28,10 @@ export interface WorkedImage {
   readonly pixels?: string;
 }
 
-/** The smaller of an image and the fitted image, in memory of its own, and its moments. */
+/** The smaller of an image and the fitted image, in memory of its own, with the checksum of its bytes and its moments. */
 export interface KeptImage {
   readonly image: Image;
+  readonly checksum: number;
   readonly moments: ColourMoments;
 }
 
@@ -70,7 +72,8 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
       if (!smaller) return { sha256, decoded: { source, pixels: pixelHash(decoded) } };
       const fitted = smaller(decoded);
       const image = { ...fitted, data: fitted.data.slice() };
-      return { sha256, decoded: { source, kept: { image, moments: momentsOf(image) } } };
+      const kept = { image, checksum: checksumOf(image.data), moments: momentsOf(image) };
+      return { sha256, decoded: { source, kept } };
     } catch (error) {
       const outcome = { error: messageOf(error), isLasting: sha256 !== undefined && error instanceof DataError };
       return sha256 === undefined ? outcome : { sha256, ...outcome };

@@ -17,6 +17,7 @@ import { removePackFiles } from "./files.ts";
 import type { ImageOutcome } from "./imageJob.ts";
 import { createImageWorkers } from "./imageWorkers.ts";
 import { lockPack } from "./lock.ts";
+import { createMender, type Mender } from "./mend.ts";
 import { closePixels, type PackPixels } from "./pixels.ts";
 import { createPackRoom, markUsed, type PackProgress, packLimit } from "./room.ts";
 import { type PackedImage, packSplit } from "./split.ts";
@@ -64,7 +65,9 @@ export interface Packed {
   close(): Promise<void>;
 }
 
-const FORMAT = 2;
+const FORMAT = 3;
+/** A pack of an earlier version lies in the same folder, and makes room for this one. */
+const FOLDER_FORMAT = 2;
 
 /**
  * Packs a listing's images, as far as that has not been done before: only files that are new or have changed are read.
@@ -76,8 +79,9 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     throw new DataError(`${listing.root}: the folder cannot be read: ${messageOf(cause)}`, { cause });
   });
   const fitting = keepingOf(options.fitting);
-  const title = JSON.stringify({ format: FORMAT, root, fitting: storageKey(fitting) });
-  const key = createHash("sha256").update(title).digest("hex").slice(0, 16);
+  const titleOf = (format: number) => JSON.stringify({ format, root, fitting: storageKey(fitting) });
+  const title = titleOf(FORMAT);
+  const key = createHash("sha256").update(titleOf(FOLDER_FORMAT)).digest("hex").slice(0, 16);
   const folder = join(cacheFolder("packs", options), key);
   const unlock = await lockPack(folder, listing.root, options);
   try {
@@ -88,7 +92,8 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
       await fillPack(state, listed, { ...options, fitting, makeRoom });
       const bad = badImages(listed, state, options.maxBad ?? loadDefaults.maxBad);
-      return packedOf(listing, listed, state, bad);
+      const mend = createMender(state.files.pixels, root, fitting, options.onMessage);
+      return packedOf(listing, listed, state, bad, mend);
     } catch (error) {
       await closePixels(state.files.pixels);
       throw error;
@@ -109,9 +114,9 @@ async function openOrRenew(
   try {
     return await openState(folder, title, listed);
   } catch (error) {
-    // If it cannot be written, it cannot be made anew either.
+    // If it cannot be written, it cannot be made again either.
     if (!(error instanceof DataError) || codeOf(error.cause) !== "") throw error;
-    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it anew`);
+    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it again`);
     await removePackFiles(folder);
     return openState(folder, title, listed);
   }
@@ -132,13 +137,19 @@ function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxShare
   );
 }
 
-function packedOf(listing: ImageListing, listed: ListedFiles, state: PackState, bad: readonly BadImage[]): Packed {
+function packedOf(
+  listing: ImageListing,
+  listed: ListedFiles,
+  state: PackState,
+  bad: readonly BadImage[],
+  mend: Mender,
+): Packed {
   const { pixels } = state.files;
   const idOf = ({ path }: ListedImage) => state.contents[listed.positions.get(path) as number] as number;
   const splitOf = (images: readonly ListedImage[]) => {
     const good = images.filter((image) => idOf(image) >= 0);
     const packed = packedImages(good, idOf, state);
-    return packSplit({ pixels, root: listing.root, length: good.length, images: packed });
+    return packSplit({ pixels, root: listing.root, length: good.length, images: packed, mend });
   };
   const { train, validation, test } = listing;
   const stored = state.contents.filter((id) => id >= 0);
@@ -243,11 +254,11 @@ async function take(
     return files.appendLine({ ...stamp, sha256 });
   }
   if (!decoded?.kept) return;
-  const { image, moments } = decoded.kept;
+  const { image, checksum, moments } = decoded.kept;
   const { data, width, height, channels } = image;
   await makeRoom(data.length);
   const { part, offset } = await files.appendPixels(data);
-  const picture = { offset, width, height, channels, moments };
+  const picture = { offset, width, height, channels, checksum, moments };
   contents[position] = table.add(sha256, stamp.size, { ...picture, part });
   await files.appendLine({ ...stamp, sha256, picture });
 }

@@ -1,10 +1,6 @@
 /** The part of a pack that this process writes. */
 import { type FileHandle, open } from "node:fs/promises";
-import { openPixels, type PackPixels } from "./pixels.ts";
-
-/** Suffixes of a part's two files: the pixels', and the lines'. */
-export const pixelsEnd = ".bin";
-export const indexEnd = ".jsonl";
+import { indexEnd, openPixels, type PackPixels, pixelsEnd } from "./pixels.ts";
 
 /** Pixels or milliseconds after which what was appended is made to stay. */
 const SYNC_BYTES = 64e6;

@@ -1,6 +1,11 @@
 /** The pixels of a pack, as they are read. */
-import { closeSync, openSync, read, readSync } from "node:fs";
+import { closeSync, openSync, read, readSync, rmSync } from "node:fs";
 import { DataError, messageOf } from "../../errors.ts";
+import { checksumOf } from "./checksum.ts";
+
+/** Suffixes of a part's two files: the pixels', and the lines'. */
+export const pixelsEnd = ".bin";
+export const indexEnd = ".jsonl";
 
 /** The pixels of a pack, part by part, open for reading: they can be read even if their files are removed. */
 export interface PackPixels {
@@ -25,13 +30,13 @@ export function openPixels({ paths, descriptors }: PackPixels, path: string): vo
     descriptors.push(openSync(path, "r"));
     paths.push(path);
   } catch (cause) {
-    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it anew`, { cause });
+    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it again`, { cause });
   }
 }
 
-/** Waits for what is being read. */
+/** Waits for the reads under way. */
 export async function closePixels({ reads, descriptors }: PackPixels): Promise<void> {
-  await Promise.all(reads);
+  while (reads.size > 0) await Promise.all(reads);
   for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
 }
 
@@ -41,9 +46,25 @@ export interface Place {
   readonly offset: number;
 }
 
-/** Reads an image's pixels. Throws DataError if they are not there. */
-export function readImage({ paths, descriptors }: PackPixels, { part, offset }: Place, target: Uint8Array): void {
-  const [path, descriptor] = [paths[part], descriptors[part] ?? CLOSED];
+/** The file of an image's pixels. */
+export function pathOf({ paths }: PackPixels, { part }: Place): string {
+  return paths[part] ?? "";
+}
+
+/** True until they are closed. */
+export function areOpen({ descriptors }: PackPixels): boolean {
+  return descriptors.length > 0;
+}
+
+/** Reads an image's pixels. Throws DataError if they are not there, or not those of the checksum: then the next run makes them again. */
+export function readImage(
+  { paths, descriptors }: PackPixels,
+  { part, offset }: Place,
+  checksum: number,
+  target: Uint8Array,
+): void {
+  const [path = "", descriptor] = [paths[part], descriptors[part] ?? CLOSED];
+  if (descriptors.length === 0) throw new DataError(`${path}: used after close(); open the data set again`);
   let done = 0;
   try {
     while (done < target.length) {
@@ -52,23 +73,34 @@ export function readImage({ paths, descriptors }: PackPixels, { part, offset }: 
       done += bytes;
     }
   } catch (cause) {
-    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it anew`, { cause });
+    if (descriptor !== CLOSED) forgetPart(path);
+    throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it again`, { cause });
   }
-  if (done === target.length) return;
+  if (done === target.length && checksumOf(target) === checksum) return;
+  forgetPart(path);
   throw new DataError(
-    `${path}: expected ${target.length} bytes of a picture at ${offset}, got ${done}: the pack was cut short; run again to make it anew`,
+    done === target.length
+      ? `${path}: expected checksum ${checksum} of the ${done} bytes at ${offset}, got ${checksumOf(target)}: the file is damaged; run again to make it again`
+      : `${path}: expected ${target.length} bytes of an image at ${offset}, got ${done}: the file was cut short; run again to make it again`,
   );
 }
 
-/** Begins to read an image's pixels; whether all bytes came, and in one go. */
+/** Removes a part, so that its images are packed again. What is open stays open. */
+function forgetPart(path: string): void {
+  const name = path.slice(0, -pixelsEnd.length);
+  for (const end of [indexEnd, pixelsEnd]) rmSync(name + end, { force: true });
+}
+
+/** Begins to read an image's pixels; true if all bytes came in one go, and are those of the checksum. */
 export function startReading(
   { descriptors }: PackPixels,
   { part, offset }: Place,
+  checksum: number,
   target: Uint8Array,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     read(descriptors[part] ?? CLOSED, target, 0, target.length, offset, (error, bytes) =>
-      resolve(!error && bytes === target.length),
+      resolve(!error && bytes === target.length && checksumOf(target) === checksum),
     );
   });
 }

@@ -10,6 +10,7 @@ import { permutation, randomStream } from "../../random.ts";
 import { limitSplit, type Split } from "../dataset.ts";
 import { batches } from "../prepare/batches.ts";
 import { createPreparation } from "../prepare/preparation.ts";
+import { checksumOf } from "./checksum.ts";
 import { closePixels, noPixels, openPixels, type PackPixels } from "./pixels.ts";
 import { packSplit } from "./split.ts";
 
@@ -34,7 +35,7 @@ function splitOf(): Split {
     // The later half lies in both parts: every second one of it is read from the other.
     if (i === 25) half = offset;
     const place = i >= 25 && i % 2 ? { part: 1, offset: offset - half } : { part: 0, offset };
-    const picture = { ...image, ...place, moments: { mean: [], products: [] } };
+    const picture = { ...image, ...place, checksum: checksumOf(data), moments: { mean: [], products: [] } };
     offset += data.length;
     return { path: `${i}.png`, label: i % 3, picture };
   });
@@ -115,7 +116,7 @@ test("pixels that are gone are a DataError, read ahead or not", async () => {
       assert.ok(error instanceof DataError);
       assert.match(
         error.message,
-        /short\.bin: expected \d+ bytes of a picture at \d+, got 0: the pack was cut short; run again/,
+        /short\.bin: expected \d+ bytes of an image at \d+, got 0: the file was cut short; run again/,
       );
       return true;
     },

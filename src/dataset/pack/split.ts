@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import type { Image } from "../../image/image.ts";
 import type { Split } from "../dataset.ts";
-import { type PackPixels, type Place, readImage, startReading } from "./pixels.ts";
+import type { Mender } from "./mend.ts";
+import { areOpen, type PackPixels, type Place, readImage, startReading } from "./pixels.ts";
 import type { StoredImage } from "./state.ts";
 
 /** An image of a split. */
@@ -20,6 +21,7 @@ interface Columns {
   readonly width: Uint32Array;
   readonly height: Uint32Array;
   readonly channels: Uint8Array;
+  readonly checksum: Uint32Array;
   readonly label: Int32Array;
   readonly path: string[];
 }
@@ -32,18 +34,20 @@ export interface PackSplitOptions {
   readonly length: number;
   /** Read once, at the beginning. */
   readonly images: Iterable<PackedImage>;
+  /** Called for images that are read ahead and damaged. Default: they stay damaged. */
+  readonly mend?: Mender | undefined;
 }
 
-/** `image` of the split throws DataError if the pixels are not there. */
-export function packSplit({ pixels, root, length, images }: PackSplitOptions): Split {
+/** `image` of the split throws DataError if the pixels are not there, or damaged. */
+export function packSplit({ pixels, root, length, images, mend }: PackSplitOptions): Split {
   const columns = columnsOf(length, images);
-  const ahead = [createReadAhead(pixels, columns), createReadAhead(pixels, columns)] as const;
+  const ahead = [createReadAhead(pixels, columns, mend), createReadAhead(pixels, columns, mend)] as const;
   let turn = 0;
   let memory = new Uint8Array(0);
   const readNow = (index: number) => {
     const bytes = byteLength(columns, index);
     if (memory.length < bytes) memory = new Uint8Array(bytes);
-    readImage(pixels, placeOf(columns, index), memory.subarray(0, bytes));
+    readImage(pixels, placeOf(columns, index), columns.checksum[index] as number, memory.subarray(0, bytes));
     return memory.subarray(0, bytes);
   };
   return {
@@ -73,6 +77,7 @@ function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
     width: new Uint32Array(length),
     height: new Uint32Array(length),
     channels: new Uint8Array(length),
+    checksum: new Uint32Array(length),
     label: new Int32Array(length),
     path: [],
   };
@@ -83,6 +88,7 @@ function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
     columns.width[i] = picture.width;
     columns.height[i] = picture.height;
     columns.channels[i] = picture.channels;
+    columns.checksum[i] = picture.checksum;
     columns.label[i] = label;
     columns.path.push(path);
     i++;
@@ -100,23 +106,31 @@ function placeOf({ part, offset }: Columns, index: number): Place {
 
 /** Memory that images are read into while something else goes on. */
 interface ReadAhead {
-  /** Resolves when these are there, or could not be read: then `find` has them not, and who reads them now learns why. */
+  /** Resolves when these are there, or cannot be read: `find` does not have them, and reading them now throws the reason. */
   start(indices: Uint32Array): Promise<void>;
   find(index: number): Uint8Array | undefined;
 }
 
-function createReadAhead(pixels: PackPixels, columns: Columns): ReadAhead {
+function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | undefined): ReadAhead {
   const places = new Map<number, number>();
   // Shared, so that the threads of a preparation can read it.
   let memory = new Uint8Array(new SharedArrayBuffer(0));
   let last: Promise<void> = Promise.resolve();
+  const readOrMend = async (index: number, target: Uint8Array) => {
+    const [place, checksum] = [placeOf(columns, index), columns.checksum[index] as number];
+    if (await startReading(pixels, place, checksum, target)) return true;
+    const file = columns.path[index] as string;
+    const mended = areOpen(pixels) ? await mend?.({ ...place, file, checksum }) : undefined;
+    if (mended) target.set(mended);
+    return mended !== undefined;
+  };
   /** Beside each other: the system's threads take them one by one, whatever this one is doing. */
   const readAll = async (indices: Uint32Array) => {
     const { starts, bytes } = sideBySide(columns, indices);
     if (memory.length < bytes) memory = new Uint8Array(new SharedArrayBuffer(bytes));
     const reads = Array.from(starts, async ([index, start]) => {
       const target = memory.subarray(start, start + byteLength(columns, index));
-      if (await startReading(pixels, placeOf(columns, index), target)) places.set(index, start);
+      if (await readOrMend(index, target)) places.set(index, start);
     });
     await Promise.all(reads);
   };
@@ -147,7 +161,8 @@ function sideBySide(columns: Columns, indices: Uint32Array) {
   for (const index of indices) {
     if (starts.has(index)) continue;
     starts.set(index, bytes);
-    bytes += byteLength(columns, index);
+    // In whole words, of which checksums are.
+    bytes += Math.ceil(byteLength(columns, index) / 4) * 4;
   }
   return { starts, bytes };
 }

@@ -124,6 +124,8 @@ export interface StoredImage {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
+  /** Of its pixels, see `checksumOf`. */
+  readonly checksum: number;
   /** Moments of its pixels. */
   readonly moments: ColourMoments;
 }
@@ -138,9 +140,9 @@ interface PackTable {
   contentsBySize(sizes: ReadonlySet<number>): ReadonlyMap<number, readonly string[]>;
 }
 
-/** Size of the file, part, offset, width, height, channels, three means, nine products. */
-const ROW = 18;
-const MOMENTS = 6;
+/** Size of the file, part, offset, width, height, channels, checksum, three means, nine products. */
+const ROW = 19;
+const MOMENTS = 7;
 /** More contents of one size than these are not worth comparing with. */
 const MAX_SAME_SIZE = 32;
 
@@ -150,7 +152,7 @@ function createPackTable(): PackTable {
   let rows = new Float64Array(ROW * 1024);
   return {
     idOf: (sha256) => ids.get(sha256),
-    add(sha256, fileBytes, { part, offset, width, height, channels, moments }) {
+    add(sha256, fileBytes, { part, offset, width, height, channels, checksum, moments }) {
       const id = ids.size;
       const at = id * ROW;
       if (at === rows.length) {
@@ -158,7 +160,7 @@ function createPackTable(): PackTable {
         larger.set(rows);
         rows = larger;
       }
-      rows.set([fileBytes, part, offset, width, height, channels], at);
+      rows.set([fileBytes, part, offset, width, height, channels, checksum], at);
       rows.set(moments.mean, at + MOMENTS);
       rows.set(moments.products, at + MOMENTS + channels);
       ids.set(sha256, id);
@@ -180,7 +182,7 @@ function createPackTable(): PackTable {
 }
 
 function storedImageOf(row: Float64Array): StoredImage {
-  const [, part = 0, offset = 0, width = 0, height = 0, ofThree] = row;
+  const [, part = 0, offset = 0, width = 0, height = 0, ofThree, checksum = 0] = row;
   const channels = ofThree === 3 ? 3 : 1;
   const products = MOMENTS + channels;
   const mean = Array.from(row.subarray(MOMENTS, products));
@@ -190,6 +192,7 @@ function storedImageOf(row: Float64Array): StoredImage {
     width,
     height,
     channels,
+    checksum,
     moments: { mean, products: Array.from(row.subarray(products, products + channels ** 2)) },
   };
 }

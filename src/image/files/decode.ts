@@ -10,8 +10,8 @@ import { inspectImage, readImageFile } from "./readImageFile.ts";
 /**
  * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
  * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving image. Grey
- * files keep one channel. Other colour profiles are not applied: the numbers are used as stored, as Pillow and so torchvision
- * do.
+ * files keep one channel. Colour profiles are not applied: the numbers are used as stored, and inks become RGB without a profile,
+ * as in Pillow and so torchvision.
  *
  * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced) or
  * 536 MB, or incomplete or damaged. What its first 64 KB tell is refused without reading on.
@@ -32,6 +32,21 @@ export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: 
   return { image, format: header.format };
 }
 
+/** Pixels with alpha on white, as of a file. */
+export async function onWhite({
+  width,
+  height,
+  channels,
+  data,
+}: Pick<Image, "width" | "height" | "data"> & { readonly channels: 2 | 4 }): Promise<Image> {
+  const decoder = sharp(data, { raw: { width, height, channels } })
+    .flatten({ background: "white" })
+    .toColourspace("srgb");
+  if (channels === 2) decoder.extractChannel(0);
+  const flat = await decoder.raw().toBuffer();
+  return { width, height, channels: channels === 2 ? 1 : 3, data: plain(flat) };
+}
+
 /** For where many images are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
 export function decodeOnOneThread(): void {
   sharp.concurrency(1);
@@ -41,10 +56,12 @@ export function decodeOnOneThread(): void {
 /** The decoder is held to the size that was checked: it must not read another from the same file. */
 async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   const { format, isProgressive } = header;
-  const channels = frame.palette ? 1 : header.channels;
+  const channels = frame.isCmyk ? 4 : frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
   const decoder = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
   decoder.flatten({ background: "white" }).toColourspace("srgb");
+  // The inks themselves: a conversion here would be by a profile of libvips's own.
+  if (frame.isCmyk) decoder.pipelineColourspace("cmyk").toColourspace("cmyk");
   // Grey by way of sRGB: the direct way rounds 16 bits, this one cuts them.
   if (channels === 1) decoder.extractChannel(0);
   const decoded = await decoder
@@ -60,8 +77,25 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
       `its headers say ${frame.width}×${frame.height}×${channels}, its content ${width}×${height}×${decoded.info.channels}`,
     );
   }
+  if (channels === 4) return { width, height, channels: 3, data: colourOfInks(decoded.data) };
   const image = { width, height, channels, data: plain(decoded.data) };
   return frame.palette ? coloured(header, image, frame.palette) : image;
+}
+
+/**
+ * Red, green and blue of cyan, magenta, yellow and black: (255 − ink) · (255 − black) / 255, as close as 8-bit arithmetic comes. Source: Pillow,
+ * src/libImaging/Convert.c, cmyk2rgb.
+ */
+function colourOfInks(inks: Uint8Array): Uint8Array {
+  const data = new Uint8Array((inks.length / 4) * 3);
+  for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
+    const white = 255 - (inks[from + 3] as number);
+    for (let c = 0; c < 3; c++) {
+      const product = white * (inks[from + c] as number) + 128;
+      data[to + c] = white - ((product + (product >> 8)) >> 8);
+    }
+  }
+  return data;
 }
 
 function plain(buffer: Buffer): Uint8Array {

@@ -32,6 +32,8 @@ export interface Frame {
   readonly height: number;
   /** The colours, if the file says grey and means their numbers. */
   readonly palette?: Palette;
+  /** Four inks a pixel. */
+  readonly isCmyk?: boolean;
 }
 
 /** An image file that is whole as far as its structure tells. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import sharp, { type Sharp } from "sharp";
 import { assertRefused, decodeAsFile } from "../../../test/decoded.ts";
+import { readGolden } from "../../../test/golden.ts";
 import { adobe, exif, flatJpeg, jpegSegment } from "../../../test/otherImageFiles.ts";
 import { inspectImage } from "./readImageFile.ts";
 
@@ -38,16 +39,30 @@ test("JPEG: grey, YCC, and RGB by Adobe's mark", async () => {
   assertColour(await colourOf(flatJpeg([200, 100, 50], adobe(0))), [200, 100, 50]);
 });
 
+test("JPEG: CMYK as Pillow converts it", async (t) => {
+  interface Golden {
+    readonly cases: readonly { readonly name: string; readonly file: string; readonly rgb: string }[];
+  }
+  for (const { name, file, rgb } of (await readGolden<Golden>("inks")).cases) {
+    await t.test(name, async () => {
+      const { width, height, channels, data } = await decodeAsFile(Buffer.from(file, "base64"));
+      assert.deepEqual([width, height, channels], [24, 16, 3]);
+      assert.deepEqual(data, new Uint8Array(Buffer.from(rgb, "base64")));
+    });
+  }
+});
+
 test("JPEG: CMYK and YCCK of the same inks are the same colour; no ink is white, all black", async () => {
-  const cmyk = await colourOf(flatJpeg([200, 100, 50, 255], adobe(0)));
-  // YCCK stores the inks' complements, and CMYK of Adobe the complements of inks: both of 55, 155 and 205 of 255.
-  const ycck = await colourOf(flatJpeg([...ycc([55, 155, 205]), 255], adobe(2)));
-  assertColour(ycck, cmyk, 3);
-  // Ink on paper is not light on a screen: the profile of the inks makes a strong orange of it, not (200, 100, 50).
-  assertColour(cmyk, [200, 100, 50], 45);
-  assertColour(await colourOf(flatJpeg([255, 255, 255, 255], adobe(0))), [255, 255, 255], 5);
-  // All inks are the black of print, which is dark grey at most.
-  assertColour(await colourOf(flatJpeg([0, 0, 0, 0], adobe(0))), [0, 0, 0], 45);
+  // Stored are complements: no black is 255, and the other three then are the colour itself.
+  for (const mark of [[], [adobe(0)]]) {
+    assert.deepEqual(await colourOf(flatJpeg([200, 100, 50, 255], ...mark)), [200, 100, 50]);
+    assert.deepEqual(await colourOf(flatJpeg([255, 255, 255, 255], ...mark)), [255, 255, 255]);
+    assert.deepEqual(await colourOf(flatJpeg([0, 0, 0, 0], ...mark)), [0, 0, 0]);
+    // 40 % of each: 200 · 102 / 255 = 80.
+    assert.deepEqual(await colourOf(flatJpeg([200, 100, 50, 102], ...mark)), [80, 40, 20]);
+  }
+  // YCCK has the luminance and chrominances of the inks.
+  assertColour(await colourOf(flatJpeg([...ycc([55, 155, 205]), 255], adobe(2))), [200, 100, 50]);
 });
 
 test("JPEG: sizes and kinds are read from the header", async () => {

@@ -1,7 +1,7 @@
 /** Structure of a JPEG file: size, scans, completeness. */
 import { bigEndian, checkSize, damaged, type ImageFile, latin1, truncated, unread } from "./imageFile.ts";
 import { addHuffmanCodes, codingUnits, type HuffmanCodes, type HuffmanScan, scanProblem } from "./jpegScan.ts";
-import { exifOrientation } from "./orientation.ts";
+import { exifPrefix, orientationOf } from "./orientation.ts";
 
 /** Markers, the byte behind 0xFF. Source: ITU-T T.81, table B.1. */
 const TEM = 0x01;
@@ -40,13 +40,14 @@ interface Coding {
 /** Walks a JPEG file from segment to segment up to its end mark. Throws DataError if it is damaged, not whole or too large. */
 export function inspectJpeg(bytes: Uint8Array): ImageFile {
   let frame: FrameHeader | undefined;
-  let orientation: number | undefined;
+  const application: ApplicationData = { exif: [], xmp: [] };
   let end = bytes.length;
   const coding: Coding = { codes: new Map(), restartInterval: 0 };
   const scans: HuffmanScan[] = [];
+  let hasScans = false;
   for (const { marker, data, next } of segments(bytes)) {
     if (marker === EOI) end = next;
-    if (marker === APP1 && latin1(data, 0, 6) === "Exif\0\0") orientation ??= exifOrientation(data);
+    if (!hasScans) noteApplication(marker, data, application);
     if (marker === DHT) addHuffmanCodes(data, coding.codes);
     if (marker === DRI) coding.restartInterval = bigEndian(data, 0, 2);
     if (isFrameMarker(marker)) {
@@ -54,6 +55,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
       frame = frameHeader(marker, data);
     }
     if (marker === SOS) {
+      hasScans = true;
       if (!frame) throw damaged("JPEG", "a scan without a frame header in front of it");
       noteScan(frame, data);
       const scan = huffmanScan(frame, data, coding, next);
@@ -71,10 +73,29 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
   }
   const channels = lacking.size === 1 ? 1 : 3;
   return {
-    header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientation ?? 1 },
+    header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientationIn(application) },
     // The bytes after the end may be a gain map, by which decoders change the image.
-    frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height },
+    frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height, isCmyk: lacking.size === 4 },
   };
+}
+
+/** What application segments in front of the first scan say; decoders look no further. */
+interface ApplicationData {
+  readonly exif: Uint8Array[];
+  readonly xmp: Uint8Array[];
+}
+
+const xmpPrefix = "http://ns.adobe.com/xap/1.0/\0";
+
+function noteApplication(marker: number, data: Uint8Array, application: ApplicationData): void {
+  if (marker !== APP1) return;
+  if (latin1(data, 0, exifPrefix.length) === exifPrefix) application.exif.push(data.subarray(exifPrefix.length));
+  else if (latin1(data, 0, xmpPrefix.length) === xmpPrefix) application.xmp.push(data.subarray(xmpPrefix.length));
+}
+
+/** EXIF that is longer than a segment goes on in the next. */
+function orientationIn({ exif, xmp }: ApplicationData): number {
+  return orientationOf({ exif: Buffer.concat(exif), xmp: Buffer.concat(xmp) });
 }
 
 interface Segment {

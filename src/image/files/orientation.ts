@@ -1,28 +1,151 @@
-/** EXIF orientation. */
-import { bigEndian, littleEndian } from "./imageFile.ts";
+/** Orientation of an image by its EXIF data, or by its XMP where EXIF says nothing. */
+import { inflateSync } from "node:zlib";
+import { bigEndian, latin1, littleEndian } from "./imageFile.ts";
+
+/** Metadata of a file that can say which side of the image is up. */
+export interface Metadata {
+  /** As it lies in the file, with or without `Exif\0\0` in front. */
+  readonly exif?: Uint8Array | undefined;
+  /** XML, as text or bytes. */
+  readonly xmp?: Uint8Array | undefined;
+}
 
 /**
- * EXIF's orientation of an image, 1 to 8, from EXIF data as it lies in a file, with or without `Exif\0\0` in front. 1,
- * which is upright, if nothing else can be read: damaged EXIF is common, and no reason to refuse an image.
+ * EXIF's orientation of an image, 1 to 8. 1, which is upright, if none can be read: damaged EXIF is common, and no reason to refuse an image.
+ *
+ * All encodings that sharp (libexif) or Pillow's `exif_transpose` applies are applied: any type of number, more values than one, EXIF in several
+ * segments, and `tiff:Orientation` of XMP if EXIF has no orientation. `scripts/golden/orientation.py` records what both do.
+ */
+export function orientationOf({ exif, xmp }: Metadata): number {
+  return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(xmp)) ?? 1;
+}
+
+/** Position of the first of a directory entry's values, and its kind of number. */
+interface Value {
+  readonly tiff: Uint8Array;
+  readonly at: number;
+  readonly isBigEndian: boolean;
+}
+
+type ReadNumber = (view: DataView, at: number, isLittleEndian: boolean) => number;
+
+/** Bytes of one number, and its reader, by type. Source: TIFF 6.0, section 2; 13 and 16 from its supplements. */
+const types: ReadonlyMap<number, readonly [bytes: number, read: ReadNumber]> = new Map([
+  [1, [1, (view, at) => view.getUint8(at)]],
+  [3, [2, (view, at, little) => view.getUint16(at, little)]],
+  [4, [4, (view, at, little) => view.getUint32(at, little)]],
+  [5, [8, (view, at, little) => view.getUint32(at, little) / (view.getUint32(at + 4, little) || 1)]],
+  [6, [1, (view, at) => view.getInt8(at)]],
+  [8, [2, (view, at, little) => view.getInt16(at, little)]],
+  [9, [4, (view, at, little) => view.getInt32(at, little)]],
+  [10, [8, (view, at, little) => view.getInt32(at, little) / (view.getInt32(at + 4, little) || 1)]],
+  [11, [4, (view, at, little) => view.getFloat32(at, little)]],
+  [12, [8, (view, at, little) => view.getFloat64(at, little)]],
+  [13, [4, (view, at, little) => view.getUint32(at, little)]],
+  [16, [8, (view, at, little) => Number(view.getBigUint64(at, little))]],
+]);
+
+const ORIENTATION = 0x112;
+const isOrientation = (value: number) => Number.isInteger(value) && value >= 1 && value <= 8;
+
+/**
+ * The first orientation of the first directory that is 1 to 8; 1 if there are only others; undefined if there is no such entry.
  *
  * Source: EXIF 2.32 (JEITA CP-3451E), 4.5.2 and 4.6.4 A: a TIFF header, then a directory of entries of 12 bytes: tag, type,
- * count, value.
+ * count, and the values, or their offset if they take more than 4 bytes.
  */
-export function exifOrientation(exif: Uint8Array): number {
-  const tiff = exif[0] === 0x45 && exif[1] === 0x78 ? exif.subarray(6) : exif;
+export function exifOrientation(exif: Uint8Array): number | undefined {
+  const tiff = withoutPrefix(exif);
   const order = bigEndian(tiff, 0, 2);
-  if (order !== 0x4949 && order !== 0x4d4d) return 1;
-  const number = order === 0x4949 ? littleEndian : bigEndian;
+  if (order !== 0x4949 && order !== 0x4d4d) return undefined;
+  const isBigEndian = order === 0x4d4d;
+  const number = isBigEndian ? bigEndian : littleEndian;
   const directory = number(tiff, 4, 4);
-  if (number(tiff, 2, 2) !== 42 || directory + 2 > tiff.length) return 1;
+  if (number(tiff, 2, 2) !== 42 || directory + 2 > tiff.length) return undefined;
   const entries = number(tiff, directory, 2);
+  let found: number | undefined;
   for (let i = 0; i < entries; i++) {
     const entry = directory + 2 + 12 * i;
     if (entry + 12 > tiff.length) break;
-    const isShort = number(tiff, entry + 2, 2) === 3 && number(tiff, entry + 4, 4) === 1;
-    if (number(tiff, entry, 2) !== 0x112 || !isShort) continue;
-    const value = number(tiff, entry + 8, 2);
-    return value >= 1 && value <= 8 ? value : 1;
+    if (number(tiff, entry, 2) !== ORIENTATION) continue;
+    const [type, count] = [number(tiff, entry + 2, 2), number(tiff, entry + 4, 4)];
+    const bytes = types.get(type)?.[0] ?? 0;
+    const at = count * bytes > 4 ? number(tiff, entry + 8, 4) : entry + 8;
+    const value = count > 0 ? readValue(type, { tiff, at, isBigEndian }) : undefined;
+    if (value !== undefined && isOrientation(value)) return value;
+    found ??= value === undefined ? undefined : 1;
   }
-  return 1;
+  return found;
+}
+
+/** Undefined if the type is no number, or the value lies beyond the end. */
+function readValue(type: number, { tiff, at, isBigEndian }: Value): number | undefined {
+  const [bytes, read] = types.get(type) ?? [];
+  if (bytes === undefined || read === undefined || at + bytes > tiff.length) return undefined;
+  return read(new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength), at, !isBigEndian);
+}
+
+/** Some writers put the prefix there twice. */
+function withoutPrefix(exif: Uint8Array): Uint8Array {
+  let rest = exif;
+  while (latin1(rest, 0, 6) === exifPrefix) rest = rest.subarray(6);
+  return rest;
+}
+
+/** Prefix of EXIF in a JPEG segment. */
+export const exifPrefix = "Exif\0\0";
+
+/** As Pillow finds it, by the usual prefix of the namespace. Undefined if there is none. */
+export function xmpOrientation(xmp: Uint8Array): number | undefined {
+  const bytes = asBuffer(xmp);
+  const at = bytes.indexOf("tiff:Orientation");
+  if (at < 0) return undefined;
+  const digit = /tiff:Orientation(?:="|>)([0-9])/.exec(bytes.toString("latin1", at))?.[1];
+  return digit === undefined ? undefined : isOrientation(Number(digit)) ? Number(digit) : 1;
+}
+
+/** More than any camera writes; Pillow's limit for a text too. */
+const MAX_TEXT = 2 ** 20;
+
+/** A keyword of a PNG text chunk, and its text, which is metadata. */
+const textKinds = new Map<string, (text: Uint8Array) => Metadata>([
+  ["Raw profile type exif", (text) => ({ exif: rawProfile(text) })],
+  ["XML:com.adobe.xmp", (text) => ({ xmp: text })],
+]);
+
+/** Metadata in the data of a text chunk of a PNG file, tEXt, zTXt or iTXt; nothing if it has none or cannot be read. Source: W3C PNG, 11.3.3. */
+export function pngTextMetadata(type: string, data: Uint8Array): Metadata {
+  const end = data.indexOf(0);
+  const read = end < 1 || end > 79 ? undefined : textKinds.get(latin1(data, 0, end));
+  const text = read && textOf(type, data.subarray(end + 1));
+  return text && read ? read(text) : {};
+}
+
+function textOf(type: string, rest: Uint8Array): Uint8Array | undefined {
+  if (type === "tEXt") return rest;
+  if (type === "zTXt") return rest[0] === 0 ? inflated(rest.subarray(1)) : undefined;
+  // iTXt: a flag for compression, the method, then a language and a translated keyword, which end in 0.
+  const language = rest.indexOf(0, 2);
+  const keyword = language < 0 ? -1 : rest.indexOf(0, language + 1);
+  if (keyword < 0) return undefined;
+  const text = rest.subarray(keyword + 1);
+  return rest[0] === 0 ? text : inflated(text);
+}
+
+function inflated(data: Uint8Array): Uint8Array | undefined {
+  try {
+    return inflateSync(data, { maxOutputLength: MAX_TEXT });
+  } catch {
+    return undefined;
+  }
+}
+
+/** ImageMagick's form of data in a text: an empty line, a name, a length, then hexadecimal digits in lines. */
+function rawProfile(text: Uint8Array): Uint8Array {
+  const lines = asBuffer(text).toString("latin1").split("\n").slice(3);
+  return Buffer.from(lines.join(""), "hex");
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

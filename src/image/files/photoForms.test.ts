@@ -64,13 +64,9 @@ test("the grey photo is one channel of the same photo as RGB", async () => {
   assert.ok((await difference(await asSharp(threefold).jpeg(quality).toBuffer(), threefold)).most <= 2);
 });
 
-test("the photo as JPEG of YCC, RGB and CMYK", async () => {
+test("the photo as JPEG of YCC", async () => {
   const quality = { quality: 100, chromaSubsampling: "4:4:4" } as const;
   // Rounded coefficients as above, of three components that are mixed, blue with 1.77 of one of them.
   const ycc = await difference(await asSharp(plain).jpeg(quality).toBuffer(), plain);
   assert.ok(ycc.most <= 4 && ycc.mean < 0.5, JSON.stringify(ycc));
-  // Inks cannot print bright and saturated colours, and their black is no black: profiles of inks move them, here by 43 at
-  // most and 6.5 on average. Inverted inks are off by 255 and 97, red and blue swapped by 97 and 11.
-  const cmyk = await difference(await asSharp(plain).toColourspace("cmyk").jpeg(quality).toBuffer(), plain);
-  assert.ok(cmyk.most <= 50 && cmyk.mean < 8, JSON.stringify(cmyk));
 });

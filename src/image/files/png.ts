@@ -13,7 +13,7 @@ import {
   type Palette,
   truncated,
 } from "./imageFile.ts";
-import { exifOrientation } from "./orientation.ts";
+import { type Metadata, orientationOf, pngTextMetadata } from "./orientation.ts";
 
 /** Bit depths allowed for each colour type. Source: W3C PNG, table 11.1. */
 const bitDepths: ReadonlyMap<number, readonly number[]> = new Map([
@@ -47,14 +47,16 @@ interface Ihdr {
 /** Walks a PNG file from chunk to chunk up to IEND. Throws DataError if it is damaged, not whole or too large. */
 export function inspectPng(bytes: Uint8Array): ImageFile {
   let header: Ihdr | undefined;
-  let orientation: number | undefined;
+  const exif: Uint8Array[] = [];
+  let text: Metadata = {};
   const before: Before = { types: new Set(), last: "" };
   const needed: Chunk[] = [];
   for (const chunk of chunks(bytes)) {
     if (chunk.type === "IHDR" && before.last === "") header = ihdr(chunk.data);
     else if (!header) throw damaged("PNG", `it begins with ${chunk.type}, not with IHDR`);
     else checkChunk(header, chunk, before);
-    if (chunk.type === "eXIf") orientation ??= exifOrientation(chunk.data);
+    if (chunk.type === "eXIf") exif.push(chunk.data);
+    if (/^(?:tEXt|zTXt|iTXt)$/.test(chunk.type)) text = { ...pngTextMetadata(chunk.type, chunk.data), ...text };
     if (/^(?:IHDR|PLTE|tRNS|IDAT|IEND)$/.test(chunk.type)) needed.push(chunk);
     before.types.add(chunk.type);
     before.last = chunk.type;
@@ -63,8 +65,9 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
   if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT, which holds the pixels");
   const { width, height, colourType, isInterlaced } = header;
   const channels = colourType === GREY || colourType === GREY_ALPHA ? 1 : 3;
+  const orientation = orientationOf({ ...text, ...(exif[0] && { exif: exif[0] }) });
   return {
-    header: { format: "PNG", width, height, channels, isProgressive: isInterlaced, orientation: orientation ?? 1 },
+    header: { format: "PNG", width, height, channels, isProgressive: isInterlaced, orientation },
     frame: { left: 0, top: 0, width, height, ...(colourType === PALETTE ? numbers(header, needed) : png(needed)) },
   };
 }

@@ -9,7 +9,7 @@ import {
   littleEndian,
   truncated,
 } from "./imageFile.ts";
-import { exifOrientation } from "./orientation.ts";
+import { type Metadata, orientationOf } from "./orientation.ts";
 
 interface Chunk {
   readonly type: string;
@@ -42,8 +42,7 @@ export function inspectWebp(bytes: Uint8Array): ImageFile {
   if (frame.left + frame.width > width || frame.top + frame.height > height) {
     throw damaged("WebP", `its first frame reaches out of the canvas of ${width}×${height}`);
   }
-  const exif = all.find(({ type }) => type === "EXIF")?.data;
-  const orientation = exif ? exifOrientation(exif) : 1;
+  const orientation = orientationOf(canvas ? metadataOf(all) : {});
   return { header: { format: "WebP", width, height, channels: 3, isProgressive: false, orientation }, frame };
 }
 
@@ -68,6 +67,17 @@ function canvasSize(data: Uint8Array): Size {
 function canvasOf([vp8x]: readonly Chunk[]): Size {
   if (!vp8x || vp8x.data.length < 10) throw damaged("WebP", "its VP8X chunk is too short");
   return canvasSize(vp8x.data);
+}
+
+/** Bits of the flags of VP8X. Source: RFC 9649, 2.7.1. */
+const [XMP_FLAG, EXIF_FLAG] = [0x04, 0x08];
+
+/** EXIF and XMP that the flags announce: others are not looked at by libwebp. */
+function metadataOf(all: readonly Chunk[]): Metadata {
+  const flags = all[0]?.data[0] ?? 0;
+  const find = (flag: number, wanted: string) =>
+    (flags & flag) === 0 ? undefined : all.find(({ type }) => type === wanted)?.data;
+  return { exif: find(EXIF_FLAG, "EXIF"), xmp: find(XMP_FLAG, "XMP ") };
 }
 
 function moving(all: readonly Chunk[]): Uint8Array | undefined {

@@ -6,8 +6,7 @@
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  */
 import { z } from "zod";
-import { DataError } from "../../errors.ts";
-import { isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
+import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 
 const shorterSide = z.int().positive();
 const range = z
@@ -25,7 +24,7 @@ export const fitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("pad") }),
   /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
-  /** Unchanged: the network is built for the images' own size. */
+  /** Unchanged: the network is built for the images' own size. In evaluation, others are stretched to it. */
   z.strictObject({ kind: z.literal("native") }),
 ]);
 
@@ -159,13 +158,8 @@ const kinds: FitKinds = {
     description: "as it is: the network is built for the images' own size",
     create: () => ({ kind: "native" }),
     frame: (_fit, _size, image) => ({ scaled: image, kept: wholeOf(image) }),
-    place(_fit, size, kept) {
-      if (isSameSize(kept, size)) return stretched(wholeOf(kept), size);
-      throw new DataError(
-        `fit native: expected an image of ${size.width}×${size.height} pixels, got ${kept.width}×${kept.height}; ` +
-          "give it that size, or train with another --fit",
-      );
-    },
+    // All training images have the size of the input. Others are stretched, as by the fit `resize`.
+    place: (_fit, size, kept) => stretched(wholeOf(kept), size),
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
     frameNumbers: () => [],

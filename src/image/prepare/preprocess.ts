@@ -8,6 +8,7 @@ import { filters } from "../resize/taps.ts";
 import { type Draw, fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
 import { createFitter, type Fitting, growing, imageOf } from "./fitter.ts";
 import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
+import { statisticsProblem } from "./statistics.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
@@ -41,6 +42,8 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     error: "expected one number a channel",
   })
   .superRefine((preprocessing, context) => {
+    const problem = statisticsProblem(preprocessing);
+    if (problem !== undefined) context.addIssue({ code: "custom", path: ["mean"], message: problem });
     const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
     if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
@@ -53,9 +56,8 @@ export type Preprocessor = (image: Image, target: Float32Array, offset: number, 
  * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
  * in training (`changes`, which is told before each image what it is for); scale.
  *
- * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
- * another size; the function itself, if the image's bytes do not fit its size or `target` has no room, DataError if it is not of the one size
- * that its fit takes.
+ * Throws ConfigError if the fit does not go with the size or a pixel's value is not finite, ShapeError if there is not one mean and one deviation a
+ * channel or the mean image has another size; the function itself, if the image's bytes do not fit its size or `target` has no room.
  */
 export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
   const { channels, mean, deviation } = preprocessing;
@@ -67,6 +69,7 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
       `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
     );
   }
+  checkScale(preprocessing);
   const fit = createFitter(preprocessing);
   const cut = createCutter(preprocessing);
   const normalize = createNormalizer(mean, deviation, meanPlanes(preprocessing));
@@ -101,6 +104,18 @@ function patchOf({ data, channels, width }: Image, window: Rectangle, toLeft: nu
 
 function sizeOf({ size: [height, width] }: Fitting): PixelSize {
   return { width, height };
+}
+
+/** The values of black and white must be f32: with a deviation of 0 or next to it they are not. */
+function checkScale({ mean, deviation }: Preprocessing): void {
+  const allFinite = mean.every((m, c) => {
+    const d = deviation[c] as number;
+    return d > 0 && [0, 1].every((level) => Number.isFinite(Math.fround((level - m) / d)));
+  });
+  if (allFinite) return;
+  throw new ConfigError(
+    `preprocess: expected means and deviations that give finite numbers, got mean ${mean.join(", ")} and deviation ${deviation.join(", ")}`,
+  );
 }
 
 /** The mean image on the scale of the values. */
