@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DataError } from "../../errors.ts";
 import { createRandomNumbers } from "../augment/randomChanges.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { createFit, type Fit, fitNames, fitProblem, fitSchema, frameOf, frameSizeOf, placementOf } from "./fit.ts";
@@ -188,11 +187,6 @@ describe("what does not fit is refused", () => {
     const problem = "fit crop: expected a shorter side of at least the input's 24, got 23";
     assert.equal(fitProblem(fit, large), problem);
     assert.equal(fitProblem({ kind: "pad" }, { width: 20, height: 19 }), undefined);
-  });
-
-  test("images, by native", () => {
-    const size = { width: 28, height: 27 };
-    assert.throws(() => placementOf({ kind: "native" }, size, { width: 27, height: 28 }), DataError);
   });
 
   test("numbers, by the schema", () => {

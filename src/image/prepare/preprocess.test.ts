@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { ConfigError, DataError, ShapeError } from "../../errors.ts";
+import { ConfigError, ShapeError } from "../../errors.ts";
 import { decodeImage, encodePng } from "../files/decode.ts";
 import type { Image } from "../image.ts";
 import { createFit, fitNames } from "./fit.ts";
@@ -167,10 +167,14 @@ describe("createPreprocessor: fits and mean images", () => {
     );
   });
 
-  test("fits that do not go with the size, and images that do not go with the fit", () => {
+  test("native resizes images of another size, as resize does", () => {
+    const native = preprocess(photo, { ...unscaled(3, 64, 64), fit: { kind: "native" } });
+    assert.deepEqual(native, preprocess(photo, { ...unscaled(3, 64, 64), fit: { kind: "resize" } }));
+  });
+
+  test("fits that do not go with the size", () => {
     const fit = { kind: "crop", shorterSide: 70 } as const;
     assert.throws(() => createPreprocessor({ ...unscaled(3, 64, 63), fit }), ConfigError);
     assert.throws(() => createPreprocessor({ ...unscaled(3, 71, 71), fit }), ConfigError);
-    assert.throws(() => preprocess(photo, { ...unscaled(3, 64, 64), fit: { kind: "native" } }), DataError);
   });
 });
