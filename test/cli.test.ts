@@ -411,7 +411,7 @@ test("train --json: the result, and nothing else on standard output", async () =
   );
   assert.equal(exit, 0);
   const result = JSON.parse(stdout);
-  assert.deepEqual(Object.keys(result), ["run", "end", "last", "evaluation", "device"]);
+  assert.deepEqual(Object.keys(result), ["run", "end", "last", "best", "evaluation", "device"]);
   assert.deepEqual([result.run, result.end, result.last.epoch, result.evaluation.images], ["json", "finished", 1, 40]);
   assert.match(stderr, /^epoch 1: train loss \d\.\d{3}, train acc \d+\.\d %, test acc \d+\.\d %$/m);
 });
