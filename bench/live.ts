@@ -13,7 +13,7 @@ import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
 import { spread } from "../src/report/tables/benchmarkReport.ts";
-import { resolveNetwork, resolveRecipe } from "../src/settings/settings.ts";
+import { loadNetwork, loadRecipe } from "../src/settings/load.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -55,7 +55,7 @@ try {
 }
 
 async function measure(): Promise<void> {
-  const network = await resolveNetwork(values.network);
+  const network = await loadNetwork(values.network);
   const { engine } = await selectEngine("onednn", undefined);
   const program = await engine.compileTraining({
     ops: operations(network),
@@ -64,7 +64,10 @@ async function measure(): Promise<void> {
     precision: values.precision === "bf16" ? "bf16" : "f32",
   });
   await initialize(program, network);
-  const step = await trainingStep(program, program.input, await resolveRecipe("fashion", { learningRate: 1e-6 }));
+  const step = await trainingStep(program, program.input, {
+    ...(await loadRecipe("fashion")),
+    learningRate: 1e-6,
+  });
   console.log(
     `${engine.description}; ${network.name}, ${values.precision}, ${rounds} rounds of ${steps} steps each way`,
   );

@@ -9,7 +9,9 @@ import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
 import { spread } from "../src/report/tables/benchmarkReport.ts";
-import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../src/settings/settings.ts";
+import { loadNetwork, withOverrides } from "../src/settings/load.ts";
+import type { RecipeOverrides } from "../src/settings/settings.ts";
+import { findRecipe } from "../src/training/recipe.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,7 +34,7 @@ const variants: Readonly<Record<string, RecipeOverrides>> = {
   "AdamW, clipped, averaged": { optimizer: "adamw", clipNorm: 1, average: 0.999 },
 };
 
-const network = await resolveNetwork(values.network);
+const network = await loadNetwork(values.network);
 const { engine } = await selectEngine("onednn", values.threads === undefined ? undefined : Number(values.threads));
 const batchSize = Number(values["batch-size"]);
 const program = await engine.compileTraining({
@@ -46,7 +48,9 @@ const learningRate = 1e-6;
 const entries = Object.entries(variants);
 const steps: (() => Promise<void>)[] = [];
 for (const [, overrides] of entries) {
-  steps.push(trainingStep(program, program.input, await resolveRecipe("fashion", { learningRate, ...overrides })));
+  steps.push(
+    trainingStep(program, program.input, withOverrides(findRecipe("fashion"), { learningRate, ...overrides })),
+  );
 }
 const [seconds, updates] = [entries.map((): number[] => []), entries.map((): number[] => [])];
 for (let round = -1; round < Number(values.rounds); round++) {

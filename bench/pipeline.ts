@@ -14,7 +14,8 @@ import { fitNames } from "../src/image/prepare/fit.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
-import { type PreparedRun, startRun } from "../src/trainer/runSetup.ts";
+import { resolve } from "../src/settings/resolve.ts";
+import { type PreparedRun, prepareRun } from "../src/trainer/runSetup.ts";
 import { createObjective } from "../src/training/objective/objective.ts";
 import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
 
@@ -49,7 +50,7 @@ const settings = {
   ...(network === undefined ? {} : { network }),
   ...(fit === undefined ? {} : { fit }),
 };
-const run = await startRun(settings, "bench/pipeline.ts", { onMessage: console.log });
+const run = await prepareRun(await resolve(settings), "bench/pipeline.ts", { onMessage: console.log });
 const program = await compile(run);
 try {
   report(await measure(run, program), program.batchSize);

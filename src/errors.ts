@@ -19,11 +19,19 @@ export class ShapeError extends AlexNetError {}
 /** A network, recipe, flag or other setting is not valid. */
 export class ConfigError extends AlexNetError {}
 
+/** A command line, or a file that stands for a part of one, is not valid. */
+export class UsageError extends ConfigError {
+  override readonly exitCode = 2;
+}
+
 /** A data set or an image cannot be used. */
 export class DataError extends AlexNetError {}
 
 /** An image file ends before its picture does. */
 export class TruncatedImageError extends DataError {}
+
+/** A network's outputs for an image are NaN or infinite. */
+export class NonFiniteError extends DataError {}
 
 /** A checkpoint, a run directory or a model file cannot be read or written. */
 export class CheckpointError extends AlexNetError {}
@@ -33,6 +41,14 @@ export class UnsupportedError extends AlexNetError {}
 
 /** A native library is missing, too old, or reported a failure. */
 export class NativeError extends AlexNetError {}
+
+/** A classifier, program, engine or other owner of native memory was used after it was closed. */
+export class ClosedError extends NativeError {
+  /** `thing` is what was closed. */
+  constructor(thing: string) {
+    super(`${thing}: used after close(); open it again`);
+  }
+}
 
 /** A native library does not have what was asked of it. */
 export class UnimplementedError extends NativeError {}

@@ -3,6 +3,7 @@
 export {
   AlexNetError,
   CheckpointError,
+  ClosedError,
   ConfigError,
   DataError,
   DivergenceError,
@@ -66,6 +67,7 @@ export {
   writeFeatures,
 } from "./model/predictFiles.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
+export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";

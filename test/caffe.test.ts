@@ -50,6 +50,20 @@ describe("a .caffemodel", () => {
     });
   }
 
+  it("has the head sigmoid where a SigmoidCrossEntropyLoss or a Sigmoid ends it", async () => {
+    const softmax = readCaffe(modelOf("published"), "published");
+    const model = modelOf("deployed");
+    const at = model.lastIndexOf("Softmax");
+    assert.ok(at > 0 && softmax.metadata.head === "softmax");
+    // The same length, so that the messages around it stay whole: the name of a type has one byte of length before it.
+    const renamed = Buffer.from(model);
+    renamed.write("Sigmoid", at);
+    const read = readCaffe(renamed, "sigmoid");
+    assert.deepEqual([read.metadata.head, read.metadata.endsInSoftmax], ["sigmoid", false]);
+    assert.deepEqual(read.network.layers, readCaffe(model, "deployed").network.layers);
+    assert.deepEqual(read.tensors, readCaffe(model, "deployed").tensors);
+  });
+
   it("has its layers' names and order, and k = 1", () => {
     const named = (name: string) =>
       readCaffe(modelOf(name), name)

@@ -31,10 +31,14 @@ export function memoryStore(tensors: readonly NamedShape[]): MemoryStore {
   };
 }
 
-/** Fills a store with any 32-bit patterns, NaNs included: other ones for each tensor and iteration. */
+/** Fills a store with any 32-bit patterns of finite numbers: other ones for each tensor and iteration. */
 export function fillStoreAt(store: MemoryStore, iteration: number): void {
-  for (const [name, values] of store.values)
-    fillWords(randomStream(7, name), iteration, new Uint32Array(values.buffer));
+  for (const [name, values] of store.values) {
+    const words = new Uint32Array(values.buffer);
+    fillWords(randomStream(7, name), iteration, words);
+    // The highest bit of the exponent is 1 in NaN and the infinities.
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & 0xbfffffff;
+  }
 }
 
 /** The bits of all tensors of a store. */

@@ -25,7 +25,7 @@ import { networks } from "../src/network/alexnet.ts";
 import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { softmax } from "../src/training/evaluation/metrics.ts";
+import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
 import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { root } from "./sourceFiles.ts";
@@ -207,7 +207,7 @@ test("weights files that are damaged, foreign, or of another shape: one message,
     ["flipped-values", /damaged, .*its checksum differs/],
     ["flipped-header", /damaged, .*its checksum differs/],
     ["cut", /damaged, .*expected \d+ bytes|its header claims/],
-    ["foreign", /expected a weights file of format version 1, got none: it was not written by this program/],
+    ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [
       "misshapen",
       /4 tensors do not fit:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
@@ -294,7 +294,7 @@ test("a test image written to a file is predicted as the evaluation sees it, to 
   await readWeights(file, weightSink(program, network));
   let i = 0;
   const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split: limitSplit(dataset.test, 2), preparation, batchSize: 1 })) {
+  for await (const batch of batches({ split: limitSplit(dataset.test, { inOrder: 2 }), preparation, batchSize: 1 })) {
     const expected = softmax(await program.forward(batch.images, 1, { seed: 0, first: i }));
     const got = new Map(
       (await classifier.predict(join(folder, `image-${i++}.png`))).map((c) => [c.className, c.probability]),

@@ -139,7 +139,7 @@ export const steps: readonly Step[] = [
   command("exact", "evaluate", "@/older", "--data-dir", "@/data", ...reference),
   command("exact", "evaluate", "@/first", "@/tuned", "--data-dir", "@/data", ...reference),
   command("exact", "evaluate", "@/folder", "--split", "train", "--ten-crop", ...reference),
-  lines("evaluate", "@/first", "--data-dir", "@/data", "--limit", "10", "--csv", "-", ...reference),
+  lines("evaluate", "@/first", "--data-dir", "@/data", "--limit", "40", "--csv", "-", ...reference),
   command("exact", "predict", "@/first", ...pictures, ...reference),
   command("close", "predict", "@/first", ...pictures, ...oneDnn),
   command("exact", "predict", "@/imported", ...pictures, ...reference),

@@ -11,6 +11,12 @@ import { root } from "./sourceFiles.ts";
 
 const earlierVersions = join(root, "test/earlierVersions");
 
+/** Differences that are meant, by the step's name. */
+const meant: Readonly<Record<string, RegExp>> = {
+  // Accuracy is 1 in every epoch: the best weights of a new run are those with the lowest loss, no longer the first.
+  "make folder": /^best\.safetensors\.(norm|sha256): /,
+};
+
 test("a key that is gone and a figure that has changed are found; a new key, and what depends on the clock, are not", () => {
   const then = { loss: 0.5, seconds: 1, runs: [{ name: "a", sha256: "0" }] };
   const run = { name: "a", sha256: "0" };
@@ -55,7 +61,11 @@ for (const version of readdirSync(earlierVersions)) {
     for (const { name, comparison, measure } of steps.filter((step) => Object.hasOwn(figures, step.name))) {
       test(name, async () => {
         const now = await measure(join(folder, "restored"));
-        assert.deepEqual(differences(figures[name], JSON.parse(JSON.stringify(now)), comparison), []);
+        const found = differences(figures[name], JSON.parse(JSON.stringify(now)), comparison);
+        assert.deepEqual(
+          found.filter((difference) => !meant[name]?.test(difference)),
+          [],
+        );
       });
     }
   });

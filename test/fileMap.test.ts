@@ -1,6 +1,6 @@
 /** CONTRIBUTING.md names every folder of src/, every file says what it is, and src/index.ts re-exports only. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -17,6 +17,28 @@ test("CONTRIBUTING.md has a line for every folder of src/, and no other", () => 
   const gone = mapped.filter((path) => !folders.has(path));
   assert.deepEqual(missing, [], "CONTRIBUTING.md: the table of folders lacks these");
   assert.deepEqual(gone, [], "CONTRIBUTING.md: the table has folders that do not exist");
+});
+
+test("CONTRIBUTING.md is a guide that can be read at once, and every file it names exists", () => {
+  const text = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+  assert.ok(Buffer.byteLength(text) < 15_000, `${Buffer.byteLength(text)} bytes`);
+  const named = [...text.matchAll(/`((?:src|test|scripts|docs)\/[^`*…<]+)`|node --import tsx (scripts\/[^ `]+)/g)];
+  const paths = named.map(([, path, script]) => path ?? script ?? "");
+  assert.ok(paths.length > 40);
+  assert.deepEqual(
+    paths.filter((path) => !existsSync(join(root, path))),
+    [],
+  );
+});
+
+test("docs/packages.md gives a reason for every package of package.json", () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const page = readFileSync(join(root, "docs/packages.md"), "utf8");
+  const names = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith("@types/"));
+  assert.deepEqual(
+    names.filter((name) => !page.includes(`[${name.replace("@biomejs/", "")}](`)),
+    [],
+  );
 });
 
 test("every source file begins with a sentence that says what it is", () => {

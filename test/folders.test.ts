@@ -21,8 +21,8 @@ import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import type { Network } from "../src/network/network.ts";
 import { fillWords, randomStream } from "../src/random.ts";
+import { resolve } from "../src/settings/resolve.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
-import { newRunDirectory } from "../src/trainer/runSetup.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { previewAugmentation } from "../src/tuning/augmentPreview.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
@@ -211,10 +211,37 @@ test("with parts on top: watched by val, measured by test", async () => {
   classifier.close();
 });
 
+test("Training/ and val/ alone: val is the validation set, and measured by; of limits, each class gets some", async () => {
+  const parts = join(base, "two-parts");
+  const counts = { blue: 12, green: 3, red: 2 } as const;
+  for (const name of Object.keys(colours) as ColourName[]) {
+    for (let i = 0; i < counts[name]; i++) await writePhoto(join(parts, "Training"), name, i);
+    for (let i = 0; i < 3; i++) await writePhoto(join(parts, "val"), name, i);
+  }
+  await trainOn("two-parts-run", { dataset: parts, epochs: 1, trainLimit: 6, testLimit: 4 });
+  const { dataset } = (await readRunConfig(join(base, "two-parts-run"))) ?? assert.fail();
+  assert.deepEqual(dataset.trainImagesPerClass, [4, 1, 1]);
+  assert.deepEqual([dataset.watched, dataset.testImages, dataset.classNames.length], ["validation", 4, 3]);
+  const resumed = await trainClassifier({ run: join(base, "two-parts-run"), resume: true });
+  assert.equal(resumed.end, "already finished");
+  for (const run of ["two-parts-run", "crop"]) {
+    const classifier = await openClassifier(join(base, run), { threads: 1 });
+    const imagesOf = async (split: "train" | "validation" | "test", limit?: number) =>
+      (await classifier.evaluate({ split, dataset: parts, ...(limit === undefined ? {} : { limit }) }))?.images;
+    assert.deepEqual([await imagesOf("validation"), await imagesOf("test"), await imagesOf("train")], [9, 9, 17]);
+    assert.equal(await imagesOf("validation", 4), 4);
+    for (const limit of [0, -1, 1.5, 2]) await assert.rejects(imagesOf("validation", limit), ConfigError);
+    classifier.close();
+  }
+  for (const limits of [{ trainLimit: 0 }, { testLimit: -3 }, { trainLimit: 2.5 }, { trainLimit: 2 }]) {
+    await assert.rejects(trainOn("refused", { dataset: parts, ...limits }), ConfigError);
+  }
+});
+
 test("native takes pictures of one size, and builds the network for it", async () => {
   await assert.rejects(
     trainOn("native", { fit: "native" }),
-    /^ConfigError: .*expected pictures of one size for --fit native/,
+    /^ConfigError: .*expected images of one size for --fit native/,
   );
   const small = join(base, "small");
   for (const name of Object.keys(colours) as ColourName[]) {
@@ -288,7 +315,7 @@ test("a new run is named after its network, or native where that follows from th
     [{ dataset: "cifar10" }, "alexnet-owt"],
     [{ dataset: "fashion-mnist" }, "alexnet-fashion"],
   ] as const) {
-    assert.match(await newRunDirectory(settings), new RegExp(`^runs/${name}-\\d+$`));
+    assert.match((await resolve(settings)).directory, new RegExp(`^runs/${name}-\\d+$`));
   }
 });
 
@@ -334,7 +361,7 @@ test("the mean image is the mean of what the fit keeps, and travels with the wei
   for (const [p, level] of levels.entries()) assert.ok(Math.abs(level - (sum[p] as number)) <= 0.5001, `${p}`);
   await assert.rejects(
     trainOn("mean-pad", { fit: "pad", normalization: "mean-image" }),
-    /^ConfigError: .*a mean image needs pictures of one size/,
+    /^ConfigError: .*a mean image needs images of one size/,
   );
 });
 

@@ -112,14 +112,14 @@ test("pictures of a folder are calibrated on: those that training would take, gr
   }
 });
 
-/** The run with all biases of its hidden linear layer changed, as another run. */
-async function runWithBias(name: string, bias: number): Promise<string> {
+/** The run with a tensor of its hidden linear layer filled with a number, as another run. */
+async function runWith(name: string, role: "weight" | "bias", value: number): Promise<string> {
   await withReader(at("run/best.safetensors"), (reader) =>
     writePytorch(at(`${name}.pth`), {
       tensors: reader.tensors,
       async read(tensor, into) {
         const values = await reader.read(tensor, into);
-        return tensor === "classifier.0.bias" ? values.fill(bias) : values;
+        return tensor === `classifier.0.${role}` ? values.fill(value) : values;
       },
     }),
   );
@@ -135,10 +135,10 @@ test("a layer that gives nothing but 0 is named, and one that is not finite is r
     testLimit: 50,
     onMessage: (text: string) => messages.push(text),
   };
-  const dead = await exportModel(await runWithBias("dead", -1e4), at("dead.onnx"), { int8 });
+  const dead = await exportModel(await runWith("dead", "bias", -1e4), at("dead.onnx"), { int8 });
   assert.deepEqual(messages, ["relu2: all 0 on the calibration images, and therefore always 0 in 8 bits"]);
   assert.equal(dead.int8?.test.sameClass, 50);
-  const refused = exportModel(await runWithBias("broken", Infinity), at("broken.onnx"), { int8 });
+  const refused = exportModel(await runWith("broken", "weight", 3e38), at("broken.onnx"), { int8 });
   await assert.rejects(
     refused,
     (e) => e instanceof CheckpointError && /^relu2: its outputs: not all finite/.test(e.message),

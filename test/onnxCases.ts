@@ -39,6 +39,11 @@ export async function onnxCases(): Promise<readonly OnnxCase[]> {
   }));
 }
 
+/** True if the recorded output is the logarithm of the probabilities that the network here has. */
+export function endsInLogarithm({ name }: OnnxCase): boolean {
+  return /logsoftmax/i.test(name);
+}
+
 /** The network of a case, or why there is none. Throws what is not an UnsupportedError. */
 export function readCase({ model, name }: OnnxCase): ImportedModel | UnsupportedError {
   try {
@@ -49,7 +54,7 @@ export function readCase({ model, name }: OnnxCase): ImportedModel | Unsupported
   }
 }
 
-/** What an imported model gives, with the softmax that ends it. */
+/** The output of an imported model, with the softmax or sigmoid that ends it. */
 export async function computeImported(
   engine: Engine,
   { network, tensors, metadata }: ImportedModel,
@@ -67,6 +72,7 @@ export async function computeImported(
     for (const { name, value } of program.parameters)
       await program.write(value, tensors.get(name) ?? new Float32Array());
     const output = (await program.forward(images, count, noDraws)).slice();
+    if (metadata.head === "sigmoid") return output.map((x) => 1 / (1 + Math.exp(-x)));
     return metadata.endsInSoftmax ? softmax(output, count) : output;
   } finally {
     program.close();

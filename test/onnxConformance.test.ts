@@ -6,7 +6,7 @@ import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { AlexNetError } from "../src/errors.ts";
 import { assertClose } from "./assertClose.ts";
-import { computeImported, onnxCases, readCase } from "./onnxCases.ts";
+import { computeImported, endsInLogarithm, onnxCases, readCase } from "./onnxCases.ts";
 import { caseTable } from "./onnxCaseTable.ts";
 
 /** Those that the ONNX project compares with. */
@@ -23,7 +23,8 @@ describe("the ONNX project's models of one operator", async () => {
         const { input, output } = each;
         assert.ok(input && output, "a model that is read needs its tensors in the golden");
         const actual = await computeImported(create(), model, input.floats(), input.shape[0] ?? 1);
-        assertClose(actual, output.floats(), TOLERANCE, each.name);
+        const recorded = output.floats();
+        assertClose(actual, endsInLogarithm(each) ? recorded.map(Math.exp) : recorded, TOLERANCE, each.name);
       });
     }
   }

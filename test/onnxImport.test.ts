@@ -82,6 +82,7 @@ describe("what this program writes", () => {
       assert.deepEqual(new Map(tensors), values);
       assert.deepEqual(metadata, {
         endsInSoftmax: options.output === "probabilities",
+        head: "softmax",
         producer: "alexnet",
         ...(options.classNames && { classNames: options.classNames }),
         ...(options.preprocessing && { preprocessing: options.preprocessing }),

@@ -109,17 +109,6 @@ test("stopped between the batches of one step, whichever batch is the last, it g
   }
 });
 
-test("the reference engine, which computes in f64, resumes to the bit as well", async () => {
-  const options = { engine: "reference", optimizer: "adam", accumulate: 3, average: 0.9, clipNorm: 0.5 } as const;
-  const whole = await trainTiny("reference", options);
-  for (const stopAt of [8, 15]) {
-    const stopped = await trainTiny(`reference-${stopAt}`, options, stopAt);
-    await trainClassifier({ run: stopped, resume: true });
-    assert.ok((await lastWeights(stopped)).equals(await lastWeights(whole)), `${stopAt}`);
-    assert.deepEqual(await timelessLog(stopped), await timelessLog(whole));
-  }
-});
-
 test("stopped in the evaluation of an epoch, its line of the log has the rate of its last step", async () => {
   const options = { schedule: "cosine", warmup: 0.5, accumulate: 3 } as const;
   const whole = await trainTiny("evaluated", options);

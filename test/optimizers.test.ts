@@ -137,7 +137,12 @@ for (const { rates, ...options } of golden.schedules) {
         actual.push(learningRateAt(recipe, steps, { steps: step, schedule, rollbacks: { factor: 1 } }));
       const epoch = (step + 1) / golden.perEpoch;
       if (Number.isInteger(epoch)) {
-        schedule = advance(recipe.schedule, schedule, epoch, golden.accuracies[epoch - 1] as number);
+        schedule = advance(
+          recipe.schedule,
+          schedule,
+          { done: epoch, total: golden.accuracies.length },
+          { testAccuracy: golden.accuracies[epoch - 1] as number },
+        );
       }
     }
     // PyTorch multiplies step by step: some hundred roundings of f64.

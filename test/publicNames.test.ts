@@ -7,7 +7,7 @@ import * as api from "../src/index.ts";
 import { root } from "./sourceFiles.ts";
 
 const values = (
-  "AlexNetError CheckpointError ConfigError DataError DivergenceError NativeError ShapeError UnsupportedError " +
+  "AlexNetError CheckpointError ClosedError ConfigError DataError DivergenceError NativeError ShapeError UnsupportedError " +
   "adaptiveAveragePool2d averagePool2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
@@ -17,7 +17,7 @@ const values = (
 
 const types = (
   "ActivationOptions ActivationSheet CaffeOptions ClassScore Classifier DescribeOptions EnsembleEvaluation EnsembleRun " +
-  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet Image ImageInput ImportOptions Imported ImportedModel " +
+  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet HeadName Image ImageInput ImportOptions Imported ImportedModel " +
   "LayerActivity LayerOutputs LayerSummary MapMethod MapOptions MapPoint Neighbour Network NetworkSummary OnnxFile OnnxOptions " +
   "OpenOptions PaperFigure PictureMap PredictFilesOptions PredictOptions Prediction Quantization QuantizationReport " +
   "QuantizeOptions RateFinderOptions RateFinding RawImage ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +

@@ -16,6 +16,7 @@ export type Values = [
   Returns<typeof api.AlexNetError, ErrorClass<Error>>,
   Returns<typeof api.averagePool2d, LayerMaker<Window & { countIncludePad?: boolean }, "averagePool2d">>,
   Returns<typeof api.CheckpointError, ErrorClass<api.AlexNetError>>,
+  Returns<typeof api.ClosedError, new (thing: string) => api.NativeError>,
   Returns<typeof api.ConfigError, ErrorClass<api.AlexNetError>>,
   Returns<typeof api.conv2d, LayerMaker<Window & { outChannels?: number; groups?: number }, "conv2d">>,
   Returns<typeof api.DataError, ErrorClass<api.AlexNetError>>,

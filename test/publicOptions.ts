@@ -8,6 +8,7 @@ import type {
   DescribeOptions,
   EvaluateRunOptions,
   ExportOptions,
+  HeadName,
   ImportOptions,
   MapOptions,
   Network,
@@ -34,6 +35,7 @@ import type { Preprocessing } from "./publicResults.ts";
 export type Accepts<Now, Then extends { readonly [K in keyof Then]: K extends keyof Now ? Now[K] : never }> = Then;
 
 type Engine = "auto" | "onednn" | "reference";
+type Head = "softmax" | "sigmoid" | "none";
 type Filter = "bilinear" | "bicubic";
 type FitName = "resize" | "crop" | "pad" | "random-resized-crop" | "native";
 type Progress = (done: number, of: number) => void;
@@ -100,6 +102,7 @@ interface EvaluationData {
 }
 
 interface Describe {
+  head?: Head;
   network?: string | Network;
   inputSize?: number;
   like?: string;
@@ -141,7 +144,8 @@ export type Options = [
     }
   >,
   Accepts<OpenOptions, Open & { batchSize?: number }>,
-  Accepts<PredictOptions, { samples?: number; seed?: number }>,
+  Accepts<PredictOptions, { samples?: number; seed?: number; threshold?: number }>,
+  Accepts<HeadName, Head>,
   Accepts<RawImage, { width: number; height: number; channels?: number; data: Uint8Array | Uint8ClampedArray }>,
   Accepts<
     EvaluateRunOptions,
@@ -150,6 +154,7 @@ export type Options = [
       limit?: number;
       divided?: boolean;
       seed?: number;
+      threshold?: number;
       tenCrop?: boolean;
       onProgress?: Progress;
       onPrediction?: (prediction: { index: number; className: string; predicted: string; loss: number }) => void;
@@ -161,6 +166,7 @@ export type Options = [
       batchSize?: number;
       samples?: number;
       seed?: number;
+      threshold?: number;
       decodingThreads?: number;
       onProgress?: Progress;
       signal?: AbortSignal;
@@ -277,6 +283,7 @@ export type Options = [
       lrn?: "native" | "decomposed";
       batchSize?: number;
       output?: "logits" | "probabilities";
+      head?: Head;
       pixels?: "nhwc" | "nchw";
       quantization?: Quantization;
       preprocessing?: Preprocessing;

@@ -69,8 +69,11 @@ export interface Preprocessing {
   meanImage?: string | undefined;
 }
 
+type Head = "softmax" | "sigmoid" | "none";
+
 interface Model {
   network: Network;
+  head?: Head | undefined;
   classNames: readonly string[];
   preprocessing: Preprocessing;
   metrics: Readonly<Record<string, number>>;
@@ -154,7 +157,7 @@ type Optimizer =
 
 type Schedule =
   | { kind: "constant" }
-  | { kind: "step"; everyEpochs: number; factor: number }
+  | { kind: "step"; everyEpochs?: number; everyFraction?: number; factor: number }
   | { kind: "plateau"; factor: number; patience: number; reductions: number }
   | { kind: "cosine"; floor: number };
 
@@ -192,6 +195,8 @@ export type Results = [
     {
       file: string;
       model: Model;
+      head: Head;
+      isMultiLabel: boolean;
       engine: string;
       isRandom: boolean;
       predict(
@@ -202,7 +207,7 @@ export type Results = [
       close(): void;
     }
   >,
-  Returns<ClassScore, { className: string; probability: number }>,
+  Returns<ClassScore, { className: string; probability: number; isPresent?: boolean }>,
   Returns<Evaluation, Figures>,
   Returns<
     Prediction,
@@ -229,6 +234,7 @@ export type Results = [
       bytes: number;
       classNames: readonly string[];
       preprocessing: Preprocessing;
+      head: Head;
       int8?: QuantizationReport & { f32Bytes: number };
     }
   >,
@@ -255,6 +261,7 @@ export type Results = [
       tensors: ReadonlyMap<string, Float32Array>;
       metadata: {
         endsInSoftmax: boolean;
+        head?: Head;
         classNames?: readonly string[];
         preprocessing?: Preprocessing;
         producer: string;
@@ -486,6 +493,7 @@ export type Results = [
       classWeights: "none" | "balanced" | Record<string, number>;
       sampler: "shuffle" | "balanced";
       earlyStopping?: { patience: number; minDelta: number } | undefined;
+      monitor?: "accuracy" | "loss" | undefined;
       seed: number;
     }
   >,

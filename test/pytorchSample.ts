@@ -1,5 +1,6 @@
 /** Tensors of any bits, and the digest of their .pth file. */
-import { fillStoreAt, type MemoryStore, memoryStore } from "./checkpoints.ts";
+import { fillWords, randomStream } from "../src/random.ts";
+import { type MemoryStore, memoryStore } from "./checkpoints.ts";
 
 /** Tensors of any bits, with shapes and names that are unusual. */
 export function pytorchSample(): MemoryStore {
@@ -11,7 +12,8 @@ export function pytorchSample(): MemoryStore {
     { name: "empty", shape: [0, 4] },
     { name: "long", shape: [70_000, 5] },
   ]);
-  fillStoreAt(store, 1);
+  // NaN and the infinities included: a file of tensors may hold any numbers.
+  for (const [name, values] of store.values) fillWords(randomStream(7, name), 1, new Uint32Array(values.buffer));
   return store;
 }
 

@@ -9,6 +9,7 @@ import { readLog } from "../src/checkpoint/runLog.ts";
 import { type Dataset, limitSplit } from "../src/dataset/dataset.ts";
 import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
 import type { Engine } from "../src/engine/engine.ts";
+import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { ConfigError, DivergenceError } from "../src/errors.ts";
 import { optimizerStore } from "../src/model/tensorStores.ts";
@@ -34,7 +35,8 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-readback-"));
   await writeTinyDataset(folder, { train: images, test: 10 });
   dataset = await loadFashionMnist({ dataDir: folder });
-  options = { network: tinyNetwork, dataDir: folder, engine: "reference", batchSize: 8, epochs: 3, learningRate: 0.01 };
+  const compute = { engine: "onednn", precision: "f32", threads: 1 } as const;
+  options = { network: tinyNetwork, dataDir: folder, ...compute, batchSize: 8, epochs: 3, learningRate: 0.01 };
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -51,6 +53,10 @@ async function stoppedRun(name: string, given: TrainOptions = {}, iterations = 1
   assert.ok(config);
   return config;
 }
+
+/** Weights and optimizer state in f32, as a device keeps them. */
+const inner = createOneDnnEngine({ threads: 1 });
+after(() => inner.close());
 
 /** A run compiled on an engine, with its first weights. */
 async function compiled(config: RunConfig, engine: Engine) {
@@ -105,11 +111,11 @@ for (const given of [
   test(`late numbers, ${JSON.stringify(given)}: weights, figures and evaluations are the same to the bit`, async () => {
     const config = await stoppedRun(`late-${JSON.stringify(given).length}`, given);
     const expected = recording();
-    const plain = await compiled(config, createReferenceEngine());
+    const plain = await compiled(config, inner);
     await train(plain.training, initialPosition, expected.listener);
     for (const everySteps of [1, 3, 20]) {
       const log: DeviceLog = { overlapped: 0, checks: 0 };
-      const { training, model } = await compiled(config, createDeviceEngine(createReferenceEngine(), everySteps, log));
+      const { training, model } = await compiled(config, createDeviceEngine(inner, everySteps, log));
       const { told, listener } = recording();
       await train(training, initialPosition, listener);
       assert.deepEqual(told, expected.told);
@@ -127,7 +133,7 @@ test("a divergence is found, with its iteration, before the listener may save", 
   const config = await stoppedRun("due");
   const messages: string[] = [];
   const places: (readonly [number, boolean])[] = [];
-  for (const engine of [createReferenceEngine(), createDeviceEngine(createReferenceEngine(), 20)]) {
+  for (const engine of [inner, createDeviceEngine(inner, 20)]) {
     const { training, model } = await compiled(config, engine);
     let begun = 0;
     const rateOf = (iteration: number) => {
@@ -149,8 +155,8 @@ test("a divergence is found, with its iteration, before the listener may save", 
     });
     await model.close();
   }
-  assert.match(messages[0] ?? "", /^training: conv1\.weight is not finite after iteration 4;/);
-  assert.match(messages[1] ?? "", /^training: the loss is NaN, and conv1\.weight .* is not finite after iteration 5;/);
+  assert.match(messages[0] ?? "", /^training: .*conv1\.weight .*is not finite after iteration 4;/);
+  assert.match(messages[1] ?? "", /^training: the loss is NaN, and conv1\.weight .* is not finite after iteration 4;/);
   // Only where every step is read was there anything to save: the device is first read when something is due.
   assert.deepEqual(places, [
     [1, true],
@@ -175,7 +181,7 @@ async function resumeOnDevice(name: string, { policy, rateFactor, rateOf, signal
   assert.ok(stored && checkpoint);
   const recipe = { ...stored.recipe, learningRate: rateFactor * stored.recipe.learningRate };
   const config: RunConfig = { ...stored, recipe };
-  const { model, training, ...stores } = await compiled(config, createDeviceEngine(createReferenceEngine(), 20));
+  const { model, training, ...stores } = await compiled(config, createDeviceEngine(inner, 20));
   await restoreCheckpoint(checkpoint, stores.weights, stores.optimizer);
   const from = { start: readPosition(checkpoint), log: await readLog(directory) };
   const common = { ...stores, directory, observer: undefined };

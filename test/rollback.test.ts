@@ -168,3 +168,23 @@ test("by default a run that diverges stops, and its directory is as it was; it c
   await resume("stopping", rescue);
   await assertAsUndisturbed("stopping");
 });
+
+test("weights that are finite while their evaluation is not are divergence: nothing of it is logged, and rollback cures it", async () => {
+  // One step an epoch: no later loss of training finds the weights too large.
+  const given = { ...options, trainLimit: 16, epochs: 2, learningRate: 1e30, rollbackFactor: 1e-32 };
+  const diverged = trainFor(Infinity, "evaluated", given);
+  await assert.rejects(diverged, (error: unknown) => {
+    assert.ok(error instanceof DivergenceError);
+    assert.match(error.message, /evaluation|test loss/);
+    return true;
+  });
+  assert.deepEqual((await logOf("evaluated").catch(() => ({ entries: [] }))).entries, []);
+  const { result } = await resume("evaluated", { onDivergence: "rollback" });
+  assert.equal(result.end, "finished");
+  const { rollbacks, entries } = await logOf("evaluated");
+  assert.match(rollbacks[0]?.reason ?? "", /evaluation|test loss/);
+  assert.equal(entries.length, 2);
+  for (const entry of entries) {
+    for (const value of Object.values(entry)) assert.ok(Number.isFinite(value), JSON.stringify(entry));
+  }
+});

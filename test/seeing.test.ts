@@ -22,7 +22,7 @@ import { drawNetwork } from "../src/report/figures/drawing.ts";
 import { toPng } from "../src/report/figures/png.ts";
 import { inPage } from "../src/report/theme.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { softmax } from "../src/training/evaluation/metrics.ts";
+import { softmax } from "../src/training/evaluation/classHead.ts";
 import { assertClose } from "./assertClose.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
 import { drawingNetwork, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";

@@ -103,7 +103,7 @@ test("wrong keys and values are named before anything is trained", async () => {
     [{ grid: { seed: [1] }, random: { trials: 1, space: {} } }, /expected either grid or random/],
     [{ grid: { seed: [] } }, /grid\.seed/],
     [{ random: { trials: 1, space: { learningRate: { min: 0, max: 1, scale: "log" } } } }, /above 0 for scale log/],
-    [{ grid: { lerningRate: [1] } }, /sweep: there is no setting "lerningRate"; expected one of .*learningRate/],
+    [{ grid: { lerningRate: [1] } }, /sweep: unknown setting "lerningRate"; expected one of .*learningRate/],
     [{ grid: { "optimizer.momentun": [1] } }, /trial 1 \(optimizer\.momentun 1\): .*momentun/s],
     [{ grid: { learningRate: [0.1, -1] } }, /trial 2 \(learningRate -1\): .*learningRate/s],
     [{ grid: { optimizer: ["adamm"] } }, /trial 1 \(optimizer adamm\): .*optimizer/s],

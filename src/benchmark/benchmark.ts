@@ -19,9 +19,10 @@ import {
   type NetworkFigures,
   spread,
 } from "../report/tables/benchmarkReport.ts";
-import { type RecipeOverrides, resolveNetwork, resolveRecipe } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
 import { sizeOf } from "../shape.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
+import type { Recipe } from "../training/recipe.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";
 
@@ -31,15 +32,16 @@ export interface BenchmarkCase {
   readonly precision: Precision;
 }
 
-export interface BenchmarkSettings extends RecipeOverrides {
+/** How each case is measured. */
+export interface BenchmarkSettings {
   readonly batchSize: number;
   readonly threads?: number;
   /** Keep to direct convolution. Default false. */
   readonly exact?: boolean;
   /** Report every layer. Default false. */
   readonly layers?: boolean;
-  /** By which steps are made: a name or JSON file. Default `fashion`. */
-  readonly recipe?: string;
+  /** Recipe of the training steps. */
+  readonly recipe: Recipe;
 }
 
 /** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is called before each. */
@@ -73,7 +75,7 @@ export async function benchmarkCases(
   networks: readonly string[] = benchmarkedNetworks,
   precisions?: readonly Precision[],
 ): Promise<readonly BenchmarkCase[]> {
-  for (const network of networks) await resolveNetwork(network);
+  for (const network of networks) await loadNetwork(network);
   const { engine } = await selectEngine("onednn");
   engine.close();
   const wanted = new Set(precisions ?? nativePrecisions(engine));
@@ -85,7 +87,7 @@ export async function measureOnce(
   { network: name, precision }: BenchmarkCase,
   settings: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
-  const network = await resolveNetwork(name);
+  const network = await loadNetwork(name);
   const { engine } = await selectEngine("onednn", settings.threads);
   try {
     return await measureOn(engine, network, precision, settings);
@@ -98,11 +100,9 @@ async function measureOn(
   engine: Engine,
   network: Network,
   precision: Precision,
-  { exact = false, layers = false, recipe: recipeName = "fashion", ...settings }: BenchmarkSettings,
+  { batchSize, exact = false, layers = false, recipe }: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const { name, version, description, threads } = engine;
-  const recipe = await resolveRecipe(recipeName, settings);
-  const { batchSize } = settings;
   const compile = { precision, batchSize, exact };
   const { training, inference, layers: all } = await measureNetwork(engine, network, compile, recipe);
   const ceiling = await measureCeiling(engine, precision);

@@ -52,6 +52,14 @@ async function weightsIn(file: string): Promise<string> {
   return bitsOf(weights);
 }
 
+/** Saves as `save`, with a NaN among the weights or the optimizer's state. */
+async function saveWithNaN(iteration: number, where: "weights" | "optimizer"): Promise<void> {
+  const stores = tinyStores(iteration);
+  const [values] = stores[where].values.values();
+  values?.fill(Number.NaN, 2, 3);
+  await saveCheckpoint(folder, { model: tinyModel, iteration, position: { iteration }, best: false, ...stores });
+}
+
 /** Changes one bit near the end of a file, without making a new one. */
 async function damage(file: string): Promise<void> {
   const bytes = await readFile(file);
@@ -152,6 +160,30 @@ test("missing, extra and mis-shaped tensors are all listed, and nothing is writt
   assert.equal(bitsOf(store), before);
 });
 
+test("a checkpoint with a NaN: the one before is restored, and the file and its tensor are named", async () => {
+  for (const where of ["weights", "optimizer"] as const) {
+    await save(1);
+    await saveWithNaN(2, where);
+    const { warnings = [] } = (await loadCheckpoint(folder)) ?? {};
+    assert.match(
+      warnings.join(),
+      /last\.(optimizer\.)?safetensors: \S+: expected finite numbers, got NaN at index 2 \(1 of \d+ are/,
+    );
+    assert.equal(await restored(), 1);
+  }
+});
+
+test("weights with a NaN: file and tensor are named, after damage is looked for", async () => {
+  await saveWithNaN(1, "weights");
+  const { last } = checkpointFiles(folder);
+  await assert.rejects(weightsIn(last), {
+    name: "CheckpointError",
+    message: /last\.safetensors: classifier\.0\.weight: expected finite numbers, got NaN at index 2/,
+  });
+  await damage(last);
+  await assert.rejects(weightsIn(last), /its checksum differs/);
+});
+
 test("files that are no weights files of this program", async () => {
   const file = join(folder, "foreign.safetensors");
   const { weights } = tinyStores(1);
@@ -164,8 +196,8 @@ test("files that are no weights files of this program", async () => {
     precision: "f32",
   };
   const cases: readonly [RegExp, Readonly<Record<string, string>>][] = [
-    [/expected a weights file of format version 1, got none: it was not written by this program/, {}],
-    [/got "2"/, { ...good, formatVersion: "2" }],
+    [/expected a weights file of format version 1 or 2, got none: it was not written by this program/, {}],
+    [/got "3"/, { ...good, formatVersion: "3" }],
     [/not a weights file: .*not JSON.*network/s, { ...good, network: "{" }],
     [/network: fc: unknown kind "linaer"/, { ...good, network: good.network.replace('"linear"', '"linaer"') }],
     [

@@ -7,7 +7,7 @@ import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model 
 import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
-import { fillStore, type TensorStore } from "./tensorStore.ts";
+import { fillStore, streamFinite, type TensorStore } from "./tensorStore.ts";
 
 /** The saved state of a training run. */
 export interface Checkpoint {
@@ -91,7 +91,7 @@ export interface StoredCheckpoint {
 }
 
 /**
- * The newest undamaged checkpoint of a directory, read from end to end; undefined if there is none yet. With `before`, the newest of an earlier
+ * The newest checkpoint of a directory that is undamaged and has finite values, read from end to end; undefined if there is none yet. With `before`, the newest of an earlier
  * iteration; undefined if there is none of those.
  *
  * Throws CheckpointError if there are checkpoint files but none can be used.
@@ -146,8 +146,9 @@ async function readHeaders<T>(
   return found;
 }
 
+/** True if the file is undamaged and its values are finite. */
 async function isWhole(file: string, warnings: string[]): Promise<boolean> {
-  return collecting(warnings, () => withReader(file, (reader) => reader.verify()));
+  return collecting(warnings, () => withReader(file, (reader) => streamFinite(reader, async () => {})));
 }
 
 /** Returns true if the action succeeded; a CheckpointError becomes a warning. */

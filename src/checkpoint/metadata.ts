@@ -3,12 +3,15 @@ import { z } from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
+import { classCount, type HeadName, headNames, isMultiLabel } from "../network/head.ts";
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 
 /** Everything but the weights that a prediction needs; it travels in the metadata of a weights file. */
 export interface Model {
   readonly network: Network;
+  /** Default: softmax, the head of every network that is trained here. */
+  readonly head?: HeadName | undefined;
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
@@ -18,13 +21,20 @@ export interface Model {
   readonly exact: boolean;
 }
 
-/** Raised when a reader of the earlier version would misread a file. */
-export const formatVersion = "1";
+/** Raised when a reader of the earlier version would misread a file: that version reads every file's outputs as logits of a softmax. */
+export const formatVersions = { softmax: "1", otherHeads: "2" } as const;
+
+/** The entries that a model's head has in the metadata of a file. */
+export function encodeHead({ head = "softmax" }: Pick<Model, "head">): Readonly<Record<string, string>> {
+  return head === "softmax"
+    ? { formatVersion: formatVersions.softmax }
+    : { formatVersion: formatVersions.otherHeads, head };
+}
 
 /** The metadata of a weights file. */
 export function encodeModel(model: Model, iteration: number): Readonly<Record<string, string>> {
   return {
-    formatVersion,
+    ...encodeHead(model),
     iteration: String(iteration),
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
@@ -35,6 +45,12 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     precision: model.precision,
     exact: String(model.exact),
   };
+}
+
+/** A model's head in words. */
+export function describeHead({ head = "softmax", network }: Pick<Model, "head" | "network">): string {
+  if (head !== "sigmoid") return head;
+  return isMultiLabel(head, classesOf(network)) ? "sigmoid (multi-label)" : "sigmoid (binary)";
 }
 
 /** A text that is JSON, read. */
@@ -52,6 +68,7 @@ const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P
 
 const modelSchema = z.object({
   network: jsonText,
+  head: z.enum(headNames).optional(),
   classNames: jsonText.pipe(z.array(z.string())),
   preprocessing: jsonText.pipe(preprocessingSchema),
   metrics: jsonText.pipe(z.record(z.string(), z.number())),
@@ -74,7 +91,7 @@ export function decodeModel(reader: SafetensorsReader): Model {
   const { network: networkJson, ...fields } = decode(reader, modelSchema, "weights file");
   try {
     const network = parseNetwork(networkJson, `${reader.path}: network`);
-    const classes = classesOf(network);
+    const classes = classCount(fields.head ?? "softmax", classesOf(network));
     if (classes !== fields.classNames.length) {
       throw new CheckpointError(
         `${reader.path}: expected ${classes} class names for its network, got ${fields.classNames.length}`,
@@ -97,7 +114,7 @@ export interface OptimizerMetadata {
 /** The metadata of an optimizer file. */
 export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<string, string>> {
   return {
-    formatVersion,
+    formatVersion: formatVersions.softmax,
     iteration: String(metadata.iteration),
     weights: metadata.weights,
     position: JSON.stringify(metadata.position ?? null),
@@ -112,9 +129,10 @@ export function decodeOptimizer(reader: SafetensorsReader): OptimizerMetadata {
 function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string): T {
   const { metadata } = reader.header;
   const { formatVersion: version } = metadata;
-  if (version !== formatVersion) {
+  const known: readonly (string | undefined)[] = Object.values(formatVersions);
+  if (!known.includes(version)) {
     const got = version === undefined ? "none: it was not written by this program" : `"${version}"`;
-    throw new CheckpointError(`${reader.path}: expected a ${what} of format version ${formatVersion}, got ${got}`);
+    throw new CheckpointError(`${reader.path}: expected a ${what} of format version 1 or 2, got ${got}`);
   }
   const parsed = schema.safeParse(metadata);
   if (parsed.success) return parsed.data;

@@ -48,7 +48,7 @@ export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Pr
   try {
     return schema.parse(JSON.parse(await readFile(file, "utf8")));
   } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause))) return undefined;
     const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
     throw new CheckpointError(`${file}: not the configuration of a run: ${detail}`, { cause });
   }

@@ -22,16 +22,22 @@ export interface LogEntry {
   readonly seconds: number;
 }
 
+/** A number of the log. JSON writes one that is not finite as null, which is read as NaN. */
+export const loggedNumber = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
 /** Checks a log entry read from a file. */
 export const logEntrySchema: z.ZodType<LogEntry> = z.object({
   epoch: z.number().nonnegative(),
   iteration: z.int().nonnegative(),
-  trainLoss: z.number(),
-  trainAccuracy: z.number(),
-  testLoss: z.number().exactOptional(),
-  testAccuracy: z.number().exactOptional(),
-  learningRate: z.number(),
-  examplesPerSecond: z.number(),
+  trainLoss: loggedNumber,
+  trainAccuracy: loggedNumber,
+  testLoss: loggedNumber.exactOptional(),
+  testAccuracy: loggedNumber.exactOptional(),
+  learningRate: loggedNumber,
+  examplesPerSecond: loggedNumber,
   seconds: z.number(),
 });
 
@@ -66,6 +72,11 @@ function logFile(directory: string): string {
  */
 export async function readLog(directory: string): Promise<readonly LogEntry[]> {
   return (await readLines(directory)).flatMap(({ entry }) => ("rollback" in entry ? [] : [entry]));
+}
+
+/** The lines of a log that have an evaluation. */
+export function evaluationsOf(log: readonly LogEntry[]): readonly (LogEntry & { readonly testAccuracy: number })[] {
+  return log.filter((entry): entry is LogEntry & { readonly testAccuracy: number } => entry.testAccuracy !== undefined);
 }
 
 /** Adds a line to the log of a run directory. Throws CheckpointError if it cannot be written; then nothing is added. */

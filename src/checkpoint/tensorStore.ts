@@ -1,5 +1,6 @@
 /** Tensors saved and restored by name. */
 import { CheckpointError } from "../errors.ts";
+import { nonFiniteProblem } from "../finite.ts";
 import { equalShapes } from "../shape.ts";
 import type { NamedShape } from "./safetensorsHeader.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
@@ -18,11 +19,45 @@ export interface TensorStore extends TensorSource, TensorSink {}
  * Fills a store from a file.
  *
  * Throws CheckpointError if they do not have the same tensors, before anything is written; after all is written, if the
- * file's checksum differs.
+ * file's checksum differs or a value is not finite.
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
   checkTensors(reader.path, reader.tensors, store.tensors);
-  await reader.stream((name, values) => store.write(name, values), scratchFor(store));
+  await streamFinite(reader, (name, values) => store.write(name, values), scratchFor(store));
+}
+
+/** Streams the tensors of a file as `reader.stream` does. Throws CheckpointError, after the last tensor, naming the first with a value that is not finite. */
+export async function streamFinite(
+  reader: SafetensorsReader,
+  consume: (name: string, values: Float32Array) => Promise<void>,
+  scratch?: Float32Array,
+): Promise<void> {
+  let problem: string | undefined;
+  await reader.stream(async (name, values) => {
+    if (problem === undefined) {
+      const found = nonFiniteProblem(values);
+      if (found !== undefined) problem = `${name}: ${found}`;
+    }
+    await consume(name, values);
+  }, scratch);
+  // A file that was changed since it was written has said so before.
+  if (problem !== undefined) throw new CheckpointError(`${reader.path}: ${problem}; ${nonFiniteRemedy}`);
+}
+
+/** The remedy for weights that are not finite. */
+export const nonFiniteRemedy = "these weights have diverged: use an earlier checkpoint, or other weights";
+
+/** The same tensors. Reading one throws CheckpointError, beginning with `path` and its name in the file, if a value is not finite. */
+export function finiteSource(path: string, source: TensorSource, nameOf = (name: string) => name): TensorSource {
+  return {
+    ...source,
+    async read(name, into) {
+      const values = await source.read(name, into);
+      const problem = nonFiniteProblem(values);
+      if (problem !== undefined) throw new CheckpointError(`${path}: ${nameOf(name)}: ${problem}; ${nonFiniteRemedy}`);
+      return values;
+    },
+  };
 }
 
 /** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../errors.ts";
-import { fraction, heldOutFraction, nonNegative, positiveInteger, positiveNumber, seed } from "./options.ts";
+import { nonNegative, positiveInteger, positiveNumber, seed } from "./options.ts";
 
 test("numbers of options: what is within bounds is taken, all else is refused with what was expected", () => {
   const cases = [
     [positiveInteger, ["1", "128", "1e3"], ["0", "-1", "1.5", "", " ", "x", "1x", "Infinity", "NaN"]],
     [positiveNumber, ["0.25", "1e-9", "3"], ["0", "-0.5", "many", "", "Infinity", "1,5"]],
     [nonNegative, ["0", "0.0005"], ["-1e-9", "", "none", "Infinity"]],
-    [fraction, ["0", "0.9"], ["1", "-0.1", "", "nan"]],
-    [heldOutFraction, ["0.01", "0.9"], ["0", "1", "-0.1", "", "nan"]],
     [seed, ["0", "4294967295"], ["-1", "4294967296", "0.5", ""]],
   ] as const;
   for (const [parse, taken, refused] of cases) {

@@ -1,6 +1,5 @@
 /** Options and arguments shared by several commands, and the parsers of their values. */
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
-import { engineNames } from "../engine/select/engineNames.ts";
 import { ConfigError } from "../errors.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
@@ -14,18 +13,10 @@ function number(expected: string, accepts: (value: number) => boolean): (text: s
 }
 
 export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
-export const wholeNumber = number("a whole number of 0 or more", (value) => Number.isInteger(value) && value >= 0);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);
-/** 0 ≤ x < 1. */
-export const fraction = number("a number from 0 up to, not including, 1", (value) => value >= 0 && value < 1);
-/** 0 < x < 1. */
-export const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
-export const heldOutFraction = number(
-  "a number above 0 and below 1, because held-out images are needed for evaluation (a folder's val/ or test/ is used as it is)",
-  (value) => value > 0 && value < 1,
-);
+const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
 export const portNumber = number(
   "a port from 0 to 65535",
   (value) => Number.isInteger(value) && value >= 0 && value <= 65535,
@@ -48,30 +39,13 @@ export const runArgument: ArgumentSpec = {
 
 export const imageArgument: ArgumentSpec = { name: "<image>", help: "JPEG, PNG, WebP or GIF file" };
 
-export const engineOption: OptionSpec = {
-  flags: "--engine <name>",
-  help: "compute engine; auto uses oneDNN if it is installed",
-  choices: engineNames,
-};
-
-export const threadsOption: OptionSpec = {
-  flags: "--threads <n>",
-  help: "compute threads (default: the cores available to this process)",
-  parse: positiveInteger,
-};
-
-export const dataDirOption: OptionSpec = {
-  flags: "--data-dir <dir>",
-  help: "directory containing the data set (default: the system package or the download cache)",
-};
-
-export const maxBadOption: OptionSpec = {
-  flags: "--max-bad <x>",
-  help: "maximum fraction of unreadable images to tolerate (default: 0.01)",
-  parse: fraction,
-};
-
 export const jsonOption: OptionSpec = { flags: "--json", help: "print the result as JSON" };
+
+export const thresholdOption: OptionSpec = {
+  flags: "--threshold <p>",
+  help: "least probability of a class that is present (multi-label networks; default: 0.5)",
+  parse: properFraction,
+};
 
 /** The file that a command draws its figure to. */
 export function figureOption(file: string): OptionSpec {

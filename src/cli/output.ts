@@ -1,6 +1,6 @@
 /** Standard output and standard error of commands: text for people, JSON for programs. */
 import { extname } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { showsUnicode } from "../report/tables/terminal.ts";
 import type { Invocation } from "./spec.ts";
 
@@ -15,7 +15,16 @@ export function print(text: string): void {
 }
 
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, undefined, 2));
+  print(jsonOf(value, 2));
+}
+
+/** A value as JSON. Throws DataError for a number that JSON does not have, where `JSON.stringify` alone writes null. */
+export function jsonOf(value: unknown, indent?: number): string {
+  const finite = (key: string, each: unknown) => {
+    if (typeof each !== "number" || Number.isFinite(each)) return each;
+    throw new DataError(`${key}: expected a finite number, got ${each}, which JSON does not have`);
+  };
+  return JSON.stringify(value, finite, indent);
 }
 
 /** The value of `--csv` for standard output. */

@@ -6,7 +6,7 @@ import { filesOf } from "../model/featureWriter.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
-import { print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
+import { jsonOf, print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
@@ -15,6 +15,7 @@ export interface PredictFlags {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
+  readonly threshold?: number;
   readonly batchSize: number;
   readonly csv?: string;
   readonly features?: string;
@@ -31,10 +32,11 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
     line.clear();
     printError(message);
   };
-  const { engine, threads, batchSize, samples, seed } = flags;
+  const { engine, threads, batchSize, samples, seed, threshold } = flags;
   const settings = {
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
+    ...(threshold === undefined ? {} : { threshold }),
     ...{ batchSize, samples, seed, onMessage: say, onProgress: line.update },
   };
   const onBad = (file: string, error: string) => {
@@ -77,8 +79,7 @@ async function classify(
       if (good.length > 0) {
         clear();
         await table?.append(good.map(rowOf).join(""));
-        for (const prediction of json || !table ? good : [])
-          print(json ? JSON.stringify(prediction) : shown(prediction));
+        for (const prediction of json || !table ? good : []) print(json ? jsonOf(prediction) : shown(prediction));
       }
       done += good.length;
       failed += predictions.length - good.length;

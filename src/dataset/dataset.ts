@@ -2,6 +2,7 @@
 import type { Image, PixelSize } from "../image/image.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
 import { averageMoments, type ColourMoments, momentsOf } from "../image/prepare/moments.ts";
+import { type ImageLimit, limitedIndices } from "./limit.ts";
 
 /** The training or the test part of a data set: images, each with a class. */
 export interface Split {
@@ -70,12 +71,21 @@ export interface DatasetOptions {
   readonly download?: boolean | undefined;
   /** Bytes downloaded so far, out of `total`. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
-  /** So many training or test images only: the first of those that come in no order, else some of each class. */
-  readonly trainLimit?: number | undefined;
-  readonly testLimit?: number | undefined;
+  /** At most n training images, or test and validation images each (see `limitedIndices`). */
+  readonly trainLimit?: ImageLimit | undefined;
+  readonly testLimit?: ImageLimit | undefined;
   /** Aborted, it ends looking, downloading and packing: `load` throws its reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Parts of a data set. */
+export const splitNames = ["test", "validation", "train"] as const;
+
+/** One of the parts, as `--split` names it. */
+export type SplitName = (typeof splitNames)[number];
+
+/** Defaults of `LoadOptions`. */
+export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
 
 /** Further options of a data set of image files. */
 export interface LoadOptions extends DatasetOptions {
@@ -87,6 +97,8 @@ export interface LoadOptions extends DatasetOptions {
   readonly seed?: number | undefined;
   /** All images as test images, where no folder says which. Default false. */
   readonly allAsTest?: boolean | undefined;
+  /** Part to load with `allAsTest` from a folder with folders for parts; the others may be left out. Default `test`. */
+  readonly part?: "train" | "validation" | "test" | undefined;
   /** Except where that listing, divided by share and seed, is this one (see `Dataset`): then it stays divided. */
   readonly trainedOn?: string | undefined;
   /** Share of images that may be damaged. Default 0.01. */
@@ -109,9 +121,27 @@ export interface DatasetSource {
   locate(options: DatasetOptions): Promise<string | undefined>;
 }
 
-/** The first `limit` images of a split, or all of them if there are fewer or there is no limit. */
-export function limitSplit(split: Split, limit: number | undefined): Split {
-  return limit === undefined || limit >= split.length ? split : { ...split, length: limit };
+/** The images of a split in random order that are within a limit. Throws as `limitedIndices`. */
+export function limitSplit(split: Split, limit: ImageLimit | undefined, what = "training"): Split {
+  const indices = limitedIndices(split, limit, "random", what);
+  const { length } = indices;
+  if (length === 0 || indices[length - 1] === length - 1) return { ...split, length };
+  const at = (index: number) => indices[index] as number;
+  const { path, prefetch } = split;
+  return {
+    length,
+    label: (index) => split.label(at(index)),
+    image: (index) => split.image(at(index)),
+    ...(path ? { path: (index) => path(at(index)) } : {}),
+    ...(prefetch ? { prefetch: (wanted) => prefetch(wanted.map(at)) } : {}),
+  };
+}
+
+/** Numbers of images by label. */
+export function countsByLabel({ length, label }: Pick<Split, "length" | "label">, classes: number): readonly number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (let i = 0; i < length; i++) counts[label(i)] = (counts[label(i)] as number) + 1;
+  return counts;
 }
 
 /** The moments of a split that is in memory. */

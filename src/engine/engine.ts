@@ -167,7 +167,7 @@ export interface KernelProfile {
  * A network compiled for inference.
  *
  * Calls may be made before the promises of earlier ones resolve; their work runs in the order of the calls. Arrays passed to a call are read before it
- * returns, except the program's own input buffers, see `nextInput`. Results are valid until the next pass through the network, or `close`.
+ * returns, except the program's own input buffers, see `nextInput`.
  */
 export interface Program {
   readonly batchSize: number;
@@ -190,7 +190,7 @@ export interface Program {
   nextInput(): Promise<Float32Array>;
   /**
    * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off, except where
-   * a layer says `activeAtEvaluation`. Returns [count, …outputShape].
+   * a layer says `activeAtEvaluation`. Returns [count, …outputShape], memory of the caller's own.
    */
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
@@ -202,7 +202,7 @@ export interface Program {
   write(tensor: Tensor, values: Float32Array): Promise<void>;
   /** The native work since compilation or the last call, in the order of its first run; empty if the engine keeps no profile. */
   takeProfile(): readonly KernelProfile[];
-  /** Frees all memory. Using the program afterwards throws; closing it again does nothing. */
+  /** Frees all memory, after calls in flight. Using the program afterwards throws ClosedError; closing it again does nothing. */
   close(): void;
 }
 
@@ -232,7 +232,7 @@ export interface TrainingProgram extends Program {
    * form that can only be multiplied.
    */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
-  /** As `forward`, but with dropout active: the first half of a step. */
+  /** As `forward`, but with dropout active: the first half of a step. The result is valid until another pass. */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /** From the gradient of the output of the `forwardTraining` just before ([count, …outputShape]) to every gradient; once for each. */
   backward(outputGradient: Float32Array): Promise<void>;
@@ -285,5 +285,6 @@ export interface Engine {
   readonly trains: boolean;
   compile(request: CompileRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
+  /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;
 }

@@ -12,6 +12,7 @@ import type { ModelFormat } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../formats/tensorNaming.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import type { HeadName } from "../network/head.ts";
 import type { QuantizationReport, QuantizeOptions } from "./quantizeModel.ts";
 
 /** How a trained network is written for other programs. */
@@ -40,6 +41,8 @@ export interface Exported {
   /** What the reader of the file must know besides: the names of its outputs in order, and how images become its input. */
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
+  /** The step from the outputs to probabilities. */
+  readonly head: HeadName;
   /** Of 8 bits: on what they were calibrated, what they cost, and how large the same file is in f32. */
   readonly int8?: QuantizationReport & { readonly f32Bytes: number };
 }
@@ -86,6 +89,7 @@ export async function exportModel(path: string, output: string, options: ExportO
       bytes,
       classNames,
       preprocessing,
+      head: model.head ?? "softmax",
     };
     if (!quantized || !format.f32Bytes) return written;
     return { ...written, int8: { ...quantized.report, f32Bytes: await format.f32Bytes(model, flags) } };

@@ -1,28 +1,34 @@
-/** What a file of weights does not say of its network, and where that is taken from. */
-import { readFile } from "node:fs/promises";
+/** The description of imported weights: network, head, classes and preprocessing, by the file, the options and defaults. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { ModelFile } from "../formats/format.ts";
 import { matchNames } from "../formats/tensorNaming.ts";
 import { createFit, type FitName } from "../image/prepare/fit.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { unitStatistics } from "../image/prepare/statistics.ts";
 import type { Filter } from "../image/resize/taps.ts";
+import { classCount, type HeadName, requireClasses, withoutHeadLayer } from "../network/head.ts";
 import { classesOf, type Network, place, withClasses, withInput } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import { resolveNetwork } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
+import { distinctNames, readClassList } from "./classList.ts";
 
-/** What a file of weights does not say. */
+/** Facts that a weights file lacks. */
 export interface DescribeOptions {
   /** A name, a JSON file, or a network; it gets as many classes as the file has. Default: what the file says, or `like`. */
   readonly network?: string | Network;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
+  /** The step from outputs to probabilities. Default: what the file or `like` says; softmax for two outputs or more. */
+  readonly head?: HeadName;
   /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
   readonly like?: string;
-  /** A file with a class name a line, in the order of the outputs. */
+  /**
+   * A text file with a class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`: the two classes,
+   * or the one that the output is the probability of.
+   */
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
@@ -31,13 +37,13 @@ export interface DescribeOptions {
   readonly deviation?: readonly number[];
 }
 
-/** What photos are scaled by for networks of torchvision's. Source: torchvision, transforms/_presets.py, ImageClassification. */
+/** Pixel statistics of torchvision's networks. Source: torchvision, transforms/_presets.py, ImageClassification. */
 export const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
 
 /** A model without its weights. */
 export interface DescribedImport {
   readonly model: Model;
-  /** What nobody said, and what was taken for it. */
+  /** Assumptions made in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
   /** How what was said was read, where that is not as it stands. */
   readonly notes: readonly string[];
@@ -51,26 +57,77 @@ export interface DescribedImport {
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
   const assumptions: string[] = [];
-  const network = await chooseNetwork(file, like, options);
-  const count = classesOf(network);
-  const known = options.classes === undefined ? undefined : await readClasses(options.classes);
-  const names = known ?? like?.classNames ?? file.classNames;
+  const chosen = await chooseNetwork(file, like, options);
+  const { network, head } = chooseHead(file, like, chosen, options, assumptions);
+  const outputs = classesOf(network);
+  const count = classCount(head, outputs);
+  const listed = options.classes === undefined ? undefined : await readClassList(options.classes);
+  const names = bothClasses(listed?.names ?? like?.classNames ?? file.classNames, count);
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
-    throw new ConfigError(`${from}: expected ${count} class names, as ${file.path} has outputs, got ${names.length}`);
+    throw new ConfigError(
+      `${from}: expected ${count} class names, as ${file.path} has ${outputs} outputs and the head ${head}, got ${names.length}`,
+    );
   }
   if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
-  const classNames = names ?? Array.from({ length: count }, (_, i) => `class ${i}`);
+  const { names: classNames, notes: repeats } = distinctNames(
+    names ?? Array.from({ length: count }, (_, i) => `class ${i}`),
+  );
   const { notes, ...statistics } = unitStatistics(options);
   const said = { ...options, ...statistics };
   const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, said, assumptions);
-  const model: Model = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true };
-  return { model, assumptions, notes };
+  const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
+  return {
+    model: { ...described, ...(head === "softmax" ? {} : { head }) },
+    assumptions,
+    notes: [...(listed?.notes ?? []), ...repeats, ...notes],
+  };
+}
+
+/** With one name for the two classes of one output, the other is that it is not. */
+function bothClasses(names: readonly string[] | undefined, count: number): readonly string[] | undefined {
+  const [only] = names ?? [];
+  return names?.length === 1 && count === 2 ? [`not ${only}`, only as string] : names;
+}
+
+/**
+ * The head, and the network without a layer that is one.
+ *
+ * Throws ConfigError if nothing says which head one output has, or `--head` is not the one that the file says.
+ */
+function chooseHead(
+  file: ModelFile,
+  like: Model | undefined,
+  chosen: Network,
+  { head: given, network: described }: DescribeOptions,
+  assumptions: string[],
+): { readonly network: Network; readonly head: HeadName } {
+  // A network of this program's files ends in a layer because it was trained so.
+  const parted = described === undefined ? undefined : withoutHeadLayer(chosen);
+  const network = parted?.network ?? chosen;
+  const stated = parted?.head ?? file.head;
+  if (given !== undefined && stated !== undefined && given !== stated) {
+    const from = parted ? chosen.name : file.path;
+    throw new ConfigError(`--head: expected ${stated}, which ${from} ends in, got ${given}; leave it out`);
+  }
+  const known = given ?? stated ?? (like && (like.head ?? "softmax"));
+  const outputs = classesOf(network);
+  if (known !== undefined) {
+    requireClasses(known, outputs, file.path);
+    return { network, head: known };
+  }
+  if (outputs === 1) {
+    throw new ConfigError(
+      `${file.path}: one output, and nothing says what it is; give --head sigmoid if it is the logit of two classes, --head none if it is another number`,
+    );
+  }
+  assumptions.push(`head: softmax, so the ${outputs} outputs are logits of one class per image; --head sets it`);
+  return { network, head: "softmax" };
 }
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {
   const { network: given, inputSize } = options;
-  const base = given === undefined ? (like?.network ?? file.network) : await resolveNetwork(given);
+  const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
     throw new ConfigError(
       `${file.path}: does not say which network its weights are of; give one with --network or --like`,
@@ -82,7 +139,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   return outputs === undefined ? sized : withClasses(sized, outputs);
 }
 
-/** How many classes a file's weights are for: the outputs of the last layer that has some. */
+/** Number of classes of a weights file: the outputs of the last layer with parameters. */
 function outputsOf({ weights }: ModelFile, network: Network): number | undefined {
   const last = place(network).findLast(({ parameters }) => parameters.length > 0);
   const name = tensorNames(network).get(`${last?.layer.name}.${last?.parameters[0]?.name}`) ?? "";
@@ -132,13 +189,4 @@ function choosePreprocessing(
 /** a, b and c. */
 function inWords(names: readonly string[]): string {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-
-async function readClasses(path: string): Promise<readonly string[]> {
-  try {
-    const lines = (await readFile(path, "utf8")).split(/\r?\n/);
-    return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-  } catch (cause) {
-    throw new ConfigError(`${path}: expected a file with a class name a line: ${messageOf(cause)}`, { cause });
-  }
 }

@@ -1,17 +1,18 @@
 /** Calibrates a trained network for 8 bits, and measures what these cost. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Split } from "../dataset/dataset.ts";
+import type { Split, SplitName } from "../dataset/dataset.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
+import { checkedRange, IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
 import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
 import type { OpenOptions } from "../model/openModel.ts";
-import { deterministic, type Network, operations } from "../network/network.ts";
-import type { SplitName } from "../settings/splitNames.ts";
+import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 
@@ -19,21 +20,21 @@ import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.t
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training images whose ranges are those of the file. Default 256. */
+  /** Training images whose ranges are those of the file, some of each class. Default 256, or the number of classes if that is more. */
   readonly calibrationImages?: number;
-  /** Test images that it is measured on. Default 1000. */
+  /** Test images to measure on, some of each class. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** What 8 bits cost: measured on the same test images, in f32 and rounded as the file says. */
+/** Cost of 8 bits, measured on the same test images in f32 and rounded as the file says. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
     readonly images: number;
     readonly f32: Accuracy;
     readonly int8: Accuracy;
-    /** Of which both say the same class. */
+    /** Number of images that both give the same class. */
     readonly sameClass: number;
   };
 }
@@ -49,7 +50,8 @@ const BATCH = 32;
 /**
  * The rounding of a trained network, from the ranges of its activations on training images. `weights` are by their names in the network.
  *
- * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are not finite; the signal's reason if that is aborted.
+ * Throws as `loadEvaluationData` if there are no images, ConfigError for a head without probabilities, CheckpointError if weights or activations are not
+ * finite; the signal's reason if that is aborted.
  */
 export async function quantizeModel(
   path: string,
@@ -58,16 +60,24 @@ export async function quantizeModel(
   weights: TensorSource,
   options: QuantizeOptions,
 ): Promise<{ quantization: Quantization; report: QuantizationReport }> {
+  requireLimit("calibration images", options.calibrationImages);
+  requireLimit("test limit", options.testLimit);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
-  const load = (split: SplitName, limit: number) =>
-    loadEvaluationData(path, file, model, { ...options, split, limit, divided: true });
+  const load = (split: SplitName, limit: number | undefined, usual: number) =>
+    loadEvaluationData(path, file, model, {
+      ...options,
+      split,
+      limit: limit ?? Math.max(usual, model.classNames.length),
+      divided: true,
+    });
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
+    const head = classHeadOf(model.head, classesOf(model.network), file);
     const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
-    const train = await load("train", options.calibrationImages ?? 256);
+    const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
       await seeRanges(network, train.split, preparation, options);
@@ -77,8 +87,8 @@ export async function quantizeModel(
     const ranges = network.takeRanges();
     tellDead(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
-    const { split } = closing(scope, await load("test", options.testLimit ?? 1000));
-    const judge = () => judgeAll(network, split, preparation, model, options);
+    const { split } = closing(scope, await load("test", options.testLimit, 1000));
+    const judge = () => judgeAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
     const int8 = await judge();
@@ -118,17 +128,17 @@ function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOpt
   }
 }
 
-/** How a network does on test images, and the class that it says of each. */
+/** Accuracy of a network on test images, and its prediction for each. */
 async function judgeAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
-  { classNames }: Model,
+  { model: { classNames }, head }: { readonly model: Model; readonly head: ClassHead },
   { onProgress, signal }: QuantizeOptions,
 ): Promise<{ readonly accuracy: Accuracy; readonly predicted: readonly string[] }> {
-  const counter = countEvaluation(classNames);
+  const counter = countEvaluation(classNames, { head });
   const predicted: string[] = [];
-  for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0 })) {
+  for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0, head })) {
     signal?.throwIfAborted();
     for (const judgement of counter.add(scores, labels, count))
       predicted.push(classNames[judgement.predicted] as string);
@@ -191,7 +201,7 @@ export async function openInt8Network(
       for (const [i, program] of programs.entries()) {
         const name = names[i] as string;
         const rounding = quantization?.activations.get(name);
-        if (isWatched) ranges.set(name, widened(ranges.get(name), values));
+        if (isWatched) ranges.set(name, checkedRange(name, widened(ranges.get(name), values)));
         if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
         values = await program.forward(values, count, draws);
       }
@@ -221,7 +231,7 @@ async function writeWeights(
   }
 }
 
-/** Not finite once a value is not. */
+/** The range with the values in it; not finite once a value is not. */
 function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
   let [low, high] = [min, max];
   for (const value of values) {

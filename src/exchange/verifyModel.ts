@@ -1,4 +1,4 @@
-/** Whether a file of another format computes what a run does. */
+/** Comparison of a run with a file of another format: the same images through both. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
@@ -9,9 +9,12 @@ import { ConfigError } from "../errors.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
 import { weightSink } from "../model/tensorStores.ts";
+import type { HeadName } from "../network/head.ts";
 import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
 import { fillGaussian, randomStream } from "../random.ts";
 import { equalShapes, sizeOf } from "../shape.ts";
+import { checkOutputs } from "../training/evaluation/classHead.ts";
+import { bestOf } from "../training/evaluation/metrics.ts";
 
 /** How the two are compared. */
 export interface VerifyOptions {
@@ -25,7 +28,7 @@ export interface VerifyOptions {
   readonly onMessage?: (message: string) => void;
 }
 
-/** The outputs before softmax of both, on the same images. */
+/** The outputs of both, before their head, on the same images. */
 export interface Verification {
   /** The run's weights file. */
   readonly run: string;
@@ -37,7 +40,7 @@ export interface Verification {
   readonly largestOutput: number;
   /** The quotient of the two. */
   readonly relativeDifference: number;
-  /** Images of which both say the same class. */
+  /** Images for which both say the same: the most probable class; with the head `sigmoid`, the same classes at 50 % or above. */
   readonly sameClass: number;
 }
 
@@ -46,12 +49,13 @@ const BATCH = 8;
 /**
  * Computes the same images with the weights of a run directory (its best, or a weights file) and with a file's: f32, direct convolution, no dropout.
  *
- * Throws CheckpointError listing the tensors that do not fit, ConfigError if the file's network takes other images or tells other classes apart.
+ * Throws CheckpointError listing the tensors that do not fit or naming one that is not finite, ConfigError if the file's network takes other images, tells
+ * other classes apart or has another head, DataError naming the file if an output is not finite.
  */
 export async function verifyModel(path: string, file: string, options: VerifyOptions = {}): Promise<Verification> {
   const format = findFormat("read", file, options.format);
   const run = await resolveModelFile(path);
-  const { network } = await loadModel(run);
+  const { network, head = "softmax" } = await loadModel(run);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
@@ -64,9 +68,17 @@ export async function verifyModel(path: string, file: string, options: VerifyOpt
       if (!equalShapes(theirs.input, network.input) || classesOf(theirs) !== classesOf(network)) {
         throw new ConfigError(`${file}: expected ${describe(network)}, as ${run} has, got ${describe(theirs)}`);
       }
+      if (other.head !== undefined && other.head !== head) {
+        throw new ConfigError(`${file}: expected the head ${head}, as ${run} has, got ${other.head}`);
+      }
       const program = await compile(engine, theirs, programs);
       await fill(program, theirs, checkedWeights(file, other.weights, theirs));
-      return { run, file, format: format.name, ...(await compare(own, program, network, options)) };
+      return {
+        run,
+        file,
+        format: format.name,
+        ...(await compare({ own, other: program, network, head, names: [run, file] }, options)),
+      };
     } finally {
       await other.close();
     }
@@ -97,34 +109,47 @@ async function fill(program: Program, network: Network, weights: TensorSource): 
 
 type Comparison = Omit<Verification, "run" | "file" | "format">;
 
-async function compare(own: Program, other: Program, network: Network, options: VerifyOptions): Promise<Comparison> {
+/** Two programs of the same network, and the files that their weights are from. */
+interface Compared {
+  readonly own: Program;
+  readonly other: Program;
+  readonly network: Network;
+  readonly head: HeadName;
+  readonly names: readonly [own: string, other: string];
+}
+
+async function compare({ own, other, network, head, names }: Compared, options: VerifyOptions): Promise<Comparison> {
   const { images = 16, seed = 0 } = options;
   const classes = classesOf(network);
   const pixels = sizeOf(network.input);
   const input = new Float32Array(BATCH * pixels);
-  let [largestDifference, largestOutput, sameClass] = [0, 0, 0];
+  let [largestDifference, largestOutput, largestTheirs, sameClass] = [0, 0, 0, 0];
   for (let first = 0; first < images; first += BATCH) {
     const count = Math.min(BATCH, images - first);
     fillGaussian(randomStream(seed, "verify"), first, input, 1);
     const draws = { seed, first };
     const expected = Float32Array.from(await own.forward(input, count, draws));
     const actual = await other.forward(input, count, draws);
+    for (const [outputs, name] of [[expected, names[0]] as const, [actual, names[1]] as const]) {
+      checkOutputs(outputs, count, (row) => `${name}: image ${first + row}`);
+    }
     for (let i = 0; i < count * classes; i++) {
       const [a, b] = [expected[i] as number, actual[i] as number];
-      // Not-a-numbers of both are the same; of one, infinitely far from anything.
-      const difference = Object.is(a, b) ? 0 : Math.abs(a - b);
-      largestDifference = Math.max(largestDifference, Number.isNaN(difference) ? Infinity : difference);
-      largestOutput = Math.max(largestOutput, Math.abs(a) || 0);
+      largestDifference = Math.max(largestDifference, Math.abs(a - b));
+      largestOutput = Math.max(largestOutput, Math.abs(a));
+      largestTheirs = Math.max(largestTheirs, Math.abs(b));
     }
     for (let row = 0; row < count; row++) {
-      const of = (outputs: Float32Array) => bestOf(outputs.subarray(row * classes, (row + 1) * classes));
-      if (of(expected) === of(actual)) sameClass++;
+      const answer = (outputs: Float32Array) => answerOf(outputs.subarray(row * classes, (row + 1) * classes), head);
+      if (answer(expected) === answer(actual)) sameClass++;
     }
   }
-  const relativeDifference = largestDifference === 0 ? 0 : largestDifference / largestOutput;
+  // Where the run's outputs are all 0, to the largest of the file's.
+  const relativeDifference = largestDifference === 0 ? 0 : largestDifference / (largestOutput || largestTheirs);
   return { images, largestDifference, largestOutput, relativeDifference, sameClass };
 }
 
-function bestOf(outputs: Float32Array): number {
-  return outputs.indexOf(Math.max(...outputs));
+/** The answer of one image's outputs: the class with the largest, or with the head `sigmoid` all classes at 50 % or above. */
+function answerOf(outputs: Float32Array, head: HeadName): string {
+  return head === "sigmoid" ? outputs.map((output) => Number(output >= 0)).join("") : String(bestOf(outputs));
 }

@@ -71,7 +71,7 @@ export async function drawActivations(
     const svg = await drawImageRows({ title: `${network.name}: what ${nameOfInput(asked)} becomes`, rows });
     return { svg, layers: changed.map(({ activity }) => activity) };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

@@ -2,6 +2,7 @@
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsReader.ts";
+import { finiteSource } from "../checkpoint/tensorStore.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
@@ -96,9 +97,10 @@ export function findFirstKernels(network: Network): FirstKernels | undefined {
   };
 }
 
-/** Reads kernels, and nothing else, as images. Throws CheckpointError if there are none of this name. */
+/** Reads kernels, and nothing else, as images. Throws CheckpointError if there are none of this name, or a weight is not finite. */
 export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
-  return kernelImages(first, await reader.read(first.tensor));
+  const source = finiteSource(reader.path, { tensors: [], read: (name, into) => reader.read(name, into) });
+  return kernelImages(first, await source.read(first.tensor, new Float32Array(sizeOf(first.shape))));
 }
 
 /** Kernels as images: a pixel for each weight, in its own contrast; middle grey is 0. */

@@ -1,4 +1,6 @@
 /** Images in the plane: those whose features are alike lie near each other. */
+
+import { requireLimit } from "../dataset/limit.ts";
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
 import { coordinatesIn } from "../embedding/points.ts";
 import { principalComponents } from "../embedding/principalComponents.ts";
@@ -62,6 +64,8 @@ export interface PictureMap {
 type MapFigure = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
 
 const BATCH = 64;
+/** Default limit, or the number of classes if that is more. */
+const IMAGES = 2000;
 /** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
 const COMPONENTS = 50;
 
@@ -72,17 +76,21 @@ const COMPONENTS = 50;
  * signal's reason if that is aborted.
  */
 export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
-  const { layer, limit = 2000 } = options;
+  const { layer, limit } = options;
+  requireLimit("limit", limit);
   const opened = await openLayerOutputs(
     path,
     (network) => [...new Set([layer ?? lastHiddenLayer(network), (network.layers.at(-1) as { name: string }).name])],
     { ...options, batchSize: BATCH },
   );
   try {
-    const source = await openMapImages(path, opened, { ...options, limit });
+    const source = await openMapImages(path, opened, {
+      ...options,
+      limit: limit ?? Math.max(IMAGES, opened.model.classNames.length),
+    });
     return await mapSource(opened, source, options).finally(() => source.close());
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

@@ -1,6 +1,8 @@
 /** Images of a map, and the features computed for them. */
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import type { Model } from "../checkpoint/metadata.ts";
+import { limitedIndices } from "../dataset/limit.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
@@ -9,8 +11,10 @@ import type { Image } from "../image/image.ts";
 import { loadEvaluationData } from "../model/evaluationData.ts";
 import type { LayerOutputs } from "../model/layerOutputs.ts";
 import { findPictures, preparedBatches } from "../model/predictFiles.ts";
-import type { PlacedLayer } from "../network/network.ts";
+import { classesOf, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
+import { classHeadOf } from "../training/evaluation/classHead.ts";
+import { bestOf } from "../training/evaluation/metrics.ts";
 
 /** Where images are looked for, and how many are taken. */
 export interface MapImagesOptions {
@@ -91,9 +95,10 @@ async function below(
   );
   if (!isFolder) throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
   const found = await findPictures([folder], onMessage);
-  const length = Math.min(limit, found.length);
-  // Spread over all of them, so that every folder has its share.
-  const files = Array.from({ length }, (_, i) => found[Math.floor((i * found.length) / length)] as ImageJob);
+  const labels = found.map(({ path }) => labelOf(path, model));
+  const labelled = { length: found.length, label: (index: number) => labels[index] as number };
+  const files = Array.from(limitedIndices(labelled, limit, "sorted", "given"), (index) => found[index] as ImageJob);
+  const { length } = files;
   return {
     length,
     name: `pictures of ${basename(resolve(folder))}`,
@@ -105,7 +110,7 @@ async function below(
             onMessage?.(`${picture.path}: ${picture.error}`);
             return [];
           }
-          const label = model.classNames.indexOf(basename(dirname(picture.path)));
+          const label = labelOf(picture.path, model);
           const known = label < 0 ? {} : { label };
           return { index: index++, file: picture.path, ...known, image: () => picture.image };
         });
@@ -113,6 +118,11 @@ async function below(
     },
     close() {},
   };
+}
+
+/** The class that the folder of an image is named after; -1 if there is none. */
+function labelOf(path: string, { classNames }: Model): number {
+  return classNames.indexOf(basename(dirname(path)).normalize("NFC"));
 }
 
 /** An image with its class and the one predicted. */
@@ -144,6 +154,8 @@ export async function computeFeatures(
 ): Promise<MapFeatures> {
   const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
   const length = sizeOf(outputShape);
+  const { model, file } = opened;
+  const head = classHeadOf(model.head, classesOf(model.network), file);
   if (source.length * length > MOST_NUMBERS) {
     throw new ConfigError(
       `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} pictures with ${length} each; ` +
@@ -154,19 +166,16 @@ export async function computeFeatures(
   const pictures: SeenImage[] = [];
   for await (const batch of source.batches()) {
     if (batch.length > 0) {
-      const outputs = await opened.forward(opened.input, batch.length, { seed: 0, first: pictures.length });
+      const draws = { seed: 0, first: pictures.length };
+      const nameOf = (row: number) => batch[row]?.file ?? `image ${batch[row]?.index}`;
+      const outputs = await opened.forward(opened.input, batch.length, draws, nameOf);
       const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
-      if (!features.every(Number.isFinite)) {
-        throw new DataError(
-          `layer "${layer.name}": expected finite features, got NaN or infinity; these weights have diverged`,
-        );
-      }
       values.set(features, pictures.length * length);
-      const scores = outputs.at(-1) as Float32Array;
+      const scores = head.scores(outputs.at(-1) as Float32Array, batch.length);
       const classes = scores.length / batch.length;
       for (const [row, { image, ...picture }] of batch.entries()) {
         onImage(image());
-        pictures.push({ ...picture, predicted: indexOfLargest(scores.subarray(row * classes, (row + 1) * classes)) });
+        pictures.push({ ...picture, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
       }
     }
     onProgress?.(pictures.length, source.length);
@@ -174,8 +183,4 @@ export async function computeFeatures(
     signal?.throwIfAborted();
   }
   return { pictures, length, values: values.subarray(0, pictures.length * length) };
-}
-
-function indexOfLargest(scores: Float32Array): number {
-  return scores.reduce((best, score, c) => (score > (scores[best] as number) ? c : best), 0);
 }

@@ -2,13 +2,13 @@
 import { ConfigError } from "../errors.ts";
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
-import { type OpenModel, type OpenOptions, openModel } from "../model/openModel.ts";
+import { type ClassModel, type OpenOptions, openClassModel } from "../model/openModel.ts";
 import { createPredictionInput } from "../model/predictionInput.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
-import { softmax } from "../training/evaluation/metrics.ts";
+import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
 
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
@@ -33,6 +33,12 @@ export interface Saliency {
   readonly drops: readonly (readonly number[])[];
 }
 
+/** A network, and the file of the image that it is asked about. */
+interface AskedImage {
+  readonly opened: ClassModel;
+  readonly file: string;
+}
+
 interface Square {
   readonly left: number;
   readonly top: number;
@@ -48,21 +54,22 @@ const BATCH = 32;
  */
 export async function measureSaliency(
   path: string,
-  asked: ImageInput,
+  image: ImageInput,
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
   const { className, window, stride, onProgress, ...openOptions } = options;
-  const picture = await readImageInput(asked);
-  const opened = await openModel(path, { ...openOptions, batchSize: BATCH });
+  const picture = await readImageInput(image);
+  const opened = await openClassModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
+    const asked = { opened, file: nameOfInput(image) };
     const [, height, width] = network.input;
     const side = window ?? Math.max(1, Math.round(Math.min(height, width) / 8));
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
     createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
-    const [plain = new Float64Array()] = await probabilities(opened, input, [undefined], side);
+    const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
       throw new ConfigError(`class "${className}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
@@ -71,14 +78,14 @@ export async function measureSaliency(
       starts(width, side, step).map((left) => ({ left, top })),
     );
     const probability = plain[index] as number;
-    const hidden = await probabilitiesHidden(opened, input, squares, side, index, onProgress);
+    const hidden = await probabilitiesHidden(asked, input, squares, side, index, onProgress);
     const dropped = hidden.map((lower) => probability - lower);
     const drops = spread(squares, dropped, side, [height, width]);
     const drop = Math.max(...dropped);
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
     const seen = createInputImage(preprocessing)(picture);
-    return { ...made, svg: await drawSaliency(network.name, nameOfInput(asked), seen, made) };
+    return { ...made, svg: await drawSaliency(network.name, nameOfInput(image), seen, made) };
   } finally {
     opened.close();
   }
@@ -86,7 +93,7 @@ export async function measureSaliency(
 
 /** Of one class, with each square hidden. */
 async function probabilitiesHidden(
-  opened: OpenModel,
+  asked: AskedImage,
   input: Float32Array,
   squares: readonly Square[],
   side: number,
@@ -94,10 +101,10 @@ async function probabilitiesHidden(
   onProgress: SaliencyOptions["onProgress"],
 ): Promise<readonly number[]> {
   // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the image.
-  const together = opened.isRandom ? 1 : BATCH;
+  const together = asked.opened.isRandom ? 1 : BATCH;
   const found: number[] = [];
   for (let first = 0; first < squares.length; first += together) {
-    const some = await probabilities(opened, input, squares.slice(first, first + together), side);
+    const some = await probabilities(asked, input, squares.slice(first, first + together), side);
     found.push(...some.map((classes) => classes[index] as number));
     onProgress?.(found.length, squares.length);
   }
@@ -119,7 +126,7 @@ function starts(extent: number, side: number, step: number): readonly number[] {
 
 /** Of the classes, with each square hidden: 0 is the mean colour there. */
 async function probabilities(
-  { program, model }: OpenModel,
+  { opened: { program, model, head }, file }: AskedImage,
   input: Float32Array,
   squares: readonly (Square | undefined)[],
   side: number,
@@ -137,8 +144,10 @@ async function probabilities(
     }
   });
   const outputs = await program.forward(images, squares.length, { seed: 0, first: 0 });
-  const classes = outputs.length / squares.length;
-  return squares.map((_, i) => softmax(outputs.subarray(i * classes, (i + 1) * classes)));
+  checkOutputs(outputs, squares.length, () => file);
+  const scores = head.scores(outputs, squares.length);
+  const classes = scores.length / squares.length;
+  return squares.map((_, i) => head.probabilities(scores.subarray(i * classes, (i + 1) * classes)));
 }
 
 /** The mean of what was measured of the squares over each pixel. */

@@ -5,6 +5,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { sortedByPath } from "../dataset/folder/codePoints.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { ancestorsOf, searchFolder } from "../dataset/folder/folderSearch.ts";
+import { requireLimit } from "../dataset/limit.ts";
 import { DataError } from "../errors.ts";
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import { type LayerOutputs, lastHiddenLayer, openLayerOutputs } from "../model/layerOutputs.ts";
@@ -59,6 +60,7 @@ export async function findSimilar(
   queries: readonly ImageInput[],
   { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
 ): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
+  requireLimit("top", top);
   const files = await picturesBelow(folder);
   const opened = await openLayerOutputs(path, (network) => [layer ?? lastHiddenLayer(network)], {
     ...options,
@@ -93,7 +95,7 @@ export async function findSimilar(
     };
     return { ...made, svg: await drawSimilar(opened.model, folder, queries, made) };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 
@@ -163,15 +165,18 @@ function createExtractor({ model, forward }: LayerOutputs, onMessage: OpenOption
   ): Promise<readonly Features[]> => {
     const images = await Promise.all(files.map(({ input }) => readOrError(input)));
     const good: string[] = [];
+    const names: string[] = [];
     images.forEach((image, i) => {
       if (image instanceof DataError) onBad(image);
       else {
         prepare(image, input, good.length * imageSize);
         good.push((files[i] as { readonly file: string }).file);
+        names.push(nameOfInput((files[i] as { readonly input: ImageInput }).input));
       }
     });
     if (good.length === 0) return [];
-    const outputs = (await forward(input, good.length))[0] as Float32Array;
+    const nameOf = (row: number) => names[row] as string;
+    const outputs = (await forward(input, good.length, undefined, nameOf))[0] as Float32Array;
     const size = outputs.length / good.length;
     return good.map((file, i) => ({ file, values: outputs.slice(i * size, (i + 1) * size) }));
   };

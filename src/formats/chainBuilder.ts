@@ -1,7 +1,10 @@
 /** Builds a network layer by layer from a file of another program, with its tensors. */
-import { UnsupportedError } from "../errors.ts";
+import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
+import { CheckpointError, UnsupportedError } from "../errors.ts";
+import { nonFiniteProblem } from "../finite.ts";
 import { conv2d, flatten, linear } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
+import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
 
@@ -14,18 +17,21 @@ export interface ChainBuilder {
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
   /** output ← scale[o] · output + shift[o], by a layer's parameters: the last one's if it has any, else those of a convolution of its own. */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void;
-  /** Nothing may follow but the output. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */
-  endInSoftmax(what: string): void;
-  readonly endsInSoftmax: boolean;
+  /** Ends the chain: nothing may follow but the output. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */
+  endIn(head: HeadName, what: string): void;
   /** A name that no layer has. */
   unusedName(wanted: string): string;
   /** Says what is written in another way than in the file. */
   note(text: string): void;
-  /** Throws UnsupportedError if there is no layer, ShapeError if one does not fit. */
-  finish(
-    name: string,
-    source: string,
-  ): { readonly network: Network; readonly tensors: ReadonlyMap<string, Float32Array> };
+  /** Throws UnsupportedError if there is no layer, ShapeError if one does not fit, CheckpointError if a weight is not finite. */
+  finish(name: string, source: string): FinishedChain;
+}
+
+/** A network with its tensors. `head` is the one that the file ends in: a sigmoid at the end is no layer. */
+export interface FinishedChain {
+  readonly network: Network;
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+  readonly head: HeadName | undefined;
 }
 
 /** `imageShape` may have up to three axes. Throws UnsupportedError, beginning with `origin`, if it has more. */
@@ -41,12 +47,12 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
   const notes: string[] = [];
   const names = new Set<string>();
   let shape = imageShape;
-  let endsInSoftmax = false;
-  const refuseAfterSoftmax = (name: string) => {
-    if (endsInSoftmax) throw new UnsupportedError(`${origin}: ${name}: a softmax stands before it, not at the end`);
+  let head: HeadName | undefined;
+  const refuseAfterHead = (name: string) => {
+    if (head) throw new UnsupportedError(`${origin}: ${name}: a ${head} stands before it, not at the end`);
   };
   const add = (layer: AnyLayer, next: Shape = shape) => {
-    refuseAfterSoftmax(layer.name);
+    refuseAfterHead(layer.name);
     names.add(layer.name);
     layers.push(layer);
     shape = next;
@@ -61,16 +67,13 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
       tensors.set(`${layer.name}.weight`, weight);
       tensors.set(`${layer.name}.bias`, bias ?? new Float32Array(next[0] as number));
     },
-    endInSoftmax(what) {
-      refuseAfterSoftmax(what);
+    endIn(kind, what) {
+      refuseAfterHead(what);
       if (shape.length !== 1) throw new UnsupportedError(`${what}: not supported: over [N, ${shape.join(", ")}]`);
-      endsInSoftmax = true;
-    },
-    get endsInSoftmax() {
-      return endsInSoftmax;
+      head = kind;
     },
     scaleAndShift(name, scale, shift) {
-      refuseAfterSoftmax(name);
+      refuseAfterHead(name);
       const last = layers.at(-1);
       const bias = last && tensors.get(`${last.name}.bias`);
       if (last && bias) return scaleParameters(tensors, last.name, scale, shift);
@@ -91,8 +94,9 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
     },
     finish(name, source) {
       if (layers.length === 0) throw new UnsupportedError(`${origin}: the model has no layer of any kind`);
-      const network: Network = { name, source, deviations: notes, input: [channels, height, width], layers };
-      return { network, tensors: checked(network, tensors, origin) };
+      const whole: Network = { name, source, deviations: notes, input: [channels, height, width], layers };
+      checkTensors(whole, tensors, origin);
+      return { network: whole, head, ...(head ? undefined : withoutHeadLayer(whole)), tensors };
     },
   };
   // What has one axis here must be flat for the layers too.
@@ -120,16 +124,19 @@ function scaleParameters(
   );
 }
 
-/** Throws UnsupportedError naming a parameter whose size is not that of the network's. */
-function checked(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string) {
+/** Throws UnsupportedError naming a parameter whose size is not that of the network's, CheckpointError for one that is not finite. */
+function checkTensors(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string): void {
   for (const { layer, parameters } of place(network)) {
     for (const { name, shape } of parameters) {
-      const got = tensors.get(`${layer.name}.${name}`)?.length;
-      if (got === sizeOf(shape)) continue;
-      throw new UnsupportedError(`${origin}: ${layer.name}.${name}: expected [${shape.join(", ")}], got ${got} values`);
+      const what = `${origin}: ${layer.name}.${name}`;
+      const values = tensors.get(`${layer.name}.${name}`);
+      if (values?.length !== sizeOf(shape)) {
+        throw new UnsupportedError(`${what}: expected [${shape.join(", ")}], got ${values?.length} values`);
+      }
+      const problem = nonFiniteProblem(values);
+      if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}; ${nonFiniteRemedy}`);
     }
   }
-  return tensors;
 }
 
 /** Adds a linear layer; `weight` is [outFeatures, inFeatures]. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */

@@ -2,6 +2,7 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import type { HeadName } from "../network/head.ts";
 import type { Network } from "../network/network.ts";
 import type { Quantization } from "./quantization.ts";
 
@@ -11,6 +12,7 @@ export interface ModelFile {
   /** By the file's own names. Values are f32, rounded where the file has wider ones; they are read when they are asked for. */
   readonly weights: TensorSource;
   readonly network?: Network | undefined;
+  readonly head?: HeadName | undefined;
   readonly classNames?: readonly string[] | undefined;
   readonly preprocessing?: Preprocessing | undefined;
   close(): Promise<void>;

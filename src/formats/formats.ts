@@ -30,7 +30,8 @@ const safetensorsFormat: ModelFormat = {
       const isOwn = reader.header.metadata["formatVersion"] !== undefined;
       const { tensors } = reader;
       const weights = { tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
-      return { path, weights, ...(isOwn ? decodeModel(reader) : {}), close: () => reader.close() };
+      const said = isOwn ? { head: "softmax" as const, ...decodeModel(reader) } : {};
+      return { path, weights, ...said, close: () => reader.close() };
     } catch (error) {
       await reader.close();
       throw error;
@@ -71,7 +72,7 @@ const onnxFormat: ModelFormat = {
   names: "layers",
   flags: [
     { name: "decompose-lrn", description: "onnx: LRN from other operators, for runtimes without it" },
-    { name: "probabilities", description: "onnx: end in softmax" },
+    { name: "probabilities", description: "onnx: end in the model's head, softmax or sigmoid" },
     { name: "pixels", description: "onnx: take 8-bit pixels [N, H, W, C] of the input's size, and scale them inside" },
   ],
   async write(path, model, weights, { flags, quantization }) {
@@ -97,8 +98,9 @@ const onnxFormat: ModelFormat = {
   },
 };
 
-function optionsFor({ classNames, preprocessing }: Model, flags: ReadonlySet<string>): OnnxOptions {
+function optionsFor({ classNames, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
   return {
+    head,
     classNames,
     preprocessing,
     lrn: flags.has("decompose-lrn") ? "decomposed" : "native",

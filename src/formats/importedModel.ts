@@ -1,6 +1,8 @@
 /** A network read from another program's file, and that file as a file of weights. */
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import type { HeadName } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
+import type { FinishedChain } from "./chainBuilder.ts";
 import type { ModelFile } from "./format.ts";
 
 export interface ImportedModel {
@@ -11,14 +13,24 @@ export interface ImportedModel {
   readonly metadata: ImportedMetadata;
 }
 
-/** What else the file told. */
+/** Everything that a file says besides its network and weights. */
 export interface ImportedMetadata {
-  /** Whether the file's network ends in a softmax, which networks here leave to the loss: probabilities are the softmax of the output. */
+  /** True if the file's network ends in a softmax, which is no layer here: probabilities are the softmax of the output. */
   readonly endsInSoftmax: boolean;
+  /** The head that the file says: a softmax or sigmoid at its end, which is no layer here. Undefined if the file ends in a layer. */
+  readonly head?: HeadName;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
   /** Which program wrote the file, in its own words. */
   readonly producer: string;
+}
+
+/** A finished chain, and what else its file says, as an imported model. */
+export function importedModel(
+  { network, tensors, head }: FinishedChain,
+  metadata: Omit<ImportedMetadata, "endsInSoftmax" | "head">,
+): ImportedModel {
+  return { network, tensors, metadata: { endsInSoftmax: head === "softmax", ...(head && { head }), ...metadata } };
 }
 
 /** Its tensors have the names that they have here, such as `conv1.weight`. */
@@ -26,10 +38,11 @@ export function importedFile(path: string, { network, tensors, metadata }: Impor
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
   );
-  const { classNames, preprocessing } = metadata;
+  const { classNames, preprocessing, head } = metadata;
   return {
     path,
     network,
+    head,
     classNames,
     preprocessing,
     weights: {

@@ -69,7 +69,7 @@ export async function planQuantization(
   read: (name: string) => Float32Array | Promise<Float32Array>,
   calibration: Calibration,
 ): Promise<Quantization> {
-  const activations = new Map([...ranges].map(([name, range]) => [name, roundingFor(checked(name, range))]));
+  const activations = new Map([...ranges].map(([name, range]) => [name, roundingFor(checkedRange(name, range))]));
   const parameters = new Map<string, RoundedParameter>();
   let inputScale = activations.get(IMAGES)?.scale;
   for (const { layer, parameters: own } of place(network)) {
@@ -90,7 +90,8 @@ export async function planQuantization(
   return { activations, parameters, calibration };
 }
 
-function checked(name: string, range: Range): Range {
+/** The range itself. Throws CheckpointError if it is not finite. */
+export function checkedRange(name: string, range: Range): Range {
   if (Number.isFinite(range.min) && Number.isFinite(range.max)) return range;
   const what = name === IMAGES ? "images" : `${name}: its outputs`;
   throw new CheckpointError(

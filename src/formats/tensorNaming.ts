@@ -2,7 +2,7 @@
 
 import type { NamedShape } from "../checkpoint/safetensorsHeader.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import { checkTensors } from "../checkpoint/tensorStore.ts";
+import { checkTensors, finiteSource } from "../checkpoint/tensorStore.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 
@@ -101,6 +101,7 @@ function plainNames(names: readonly string[]): ReadonlyMap<string, string> {
  * A file's tensors under the checkpoint's names.
  *
  * Throws CheckpointError listing, by the file's names, every tensor that is missing, extra, or has another shape. Nothing is read before that.
+ * Reading a tensor throws CheckpointError if a value is not finite.
  */
 export function checkedWeights(path: string, weights: TensorSource, network: Network): TensorSource {
   const { names } = matchNames(network, weights.tensors);
@@ -114,5 +115,6 @@ export function checkedWeights(path: string, weights: TensorSource, network: Net
     weights.tensors,
     expected.map(({ name, shape }) => ({ name: theirs(name), shape })),
   );
-  return { tensors: expected, read: (name, into) => weights.read(theirs(name), into) };
+  const source = { tensors: expected, read: (name: string, into: Float32Array) => weights.read(theirs(name), into) };
+  return finiteSource(path, source, theirs);
 }

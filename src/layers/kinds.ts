@@ -43,3 +43,6 @@ export const adaptiveAveragePool2d: LayerMaker<"adaptiveAveragePool2d"> = maker(
 export const flatten: LayerMaker<"flatten"> = maker("flatten");
 export const linear: LayerMaker<"linear"> = maker("linear");
 export const dropout: LayerMaker<"dropout"> = maker("dropout");
+
+/** Kinds that are the head of a classifier, and no layer of it, where they end a network of another program. */
+export const headKinds: ReadonlyMap<OpKind, "sigmoid"> = new Map([["sigmoid", "sigmoid"]]);

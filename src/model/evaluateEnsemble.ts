@@ -1,13 +1,15 @@
 /** Several trained networks measured as one. */
+import { describeHead } from "../checkpoint/metadata.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
+import { ConfigError } from "../errors.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
-import type { EvaluateRunOptions } from "./classifier.ts";
+import { type EvaluateRunOptions, multiLabelNote, requireThreshold } from "./classifier.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
-import { type OpenModel, type OpenOptions, openModel } from "./openModel.ts";
+import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
 
 /** One of the networks alone. */
 export interface EnsembleRun {
@@ -24,19 +26,20 @@ export interface EnsembleEvaluation extends Evaluation {
 }
 
 /**
- * Averages the softmax of several runs (their best weights) or weights files over the same images, each prepared by its run's own
+ * Averages the probabilities of several runs (their best weights) or weights files over the same images, each prepared by its run's own
  * preprocessing. All networks are in memory together; what else it takes does not grow with the images. Undefined if it was aborted.
  *
- * Throws ConfigError if they have not the same classes, or their images are not the same, or a fit has no ten views where they are asked for.
+ * Throws ConfigError if they do not have the same head and classes, or their images are not the same, or a fit has no ten views where they are asked for.
  */
 export async function evaluateEnsemble(
   paths: readonly string[],
   options: OpenOptions & EvaluateRunOptions = {},
 ): Promise<EnsembleEvaluation | undefined> {
-  const opened: OpenModel[] = [];
+  const opened: ClassModel[] = [];
   const data: EvaluationData[] = [];
   try {
-    for (const path of paths) opened.push(await openModel(path, options));
+    for (const path of paths) opened.push(await openClassModel(path, options));
+    checkSameHead(opened, options);
     const members = await membersOf(opened, data, options);
     return await evaluateMembers(opened, members, data, options);
   } finally {
@@ -44,11 +47,23 @@ export async function evaluateEnsemble(
   }
 }
 
+/** Throws ConfigError if the heads of the networks differ, or a threshold is given that they do not have. */
+function checkSameHead([first, ...others]: readonly ClassModel[], options: OpenOptions & EvaluateRunOptions): void {
+  if (!first) return;
+  const other = others.find(({ head }) => head !== first.head);
+  if (other) {
+    const [expected, got] = [first, other].map(({ model }) => describeHead(model));
+    throw new ConfigError(`${other.file}: expected the head of the first run, ${expected}, got ${got}`);
+  }
+  requireThreshold(first, options.threshold);
+  if (first.head.isMultiLabel) options.onMessage?.(multiLabelNote);
+}
+
 /** A member without what it is told. `data` receives what must be closed. */
 type Prepared = Omit<Member, "onCorrect">;
 
 async function membersOf(
-  opened: readonly OpenModel[],
+  opened: readonly ClassModel[],
   data: EvaluationData[],
   { tenCrop, seed = 0, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
@@ -58,7 +73,7 @@ async function membersOf(
     views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
   }));
   const members: Prepared[] = [];
-  for (const [i, { path, file, model, program, threads }] of opened.entries()) {
+  for (const [i, { path, file, model, head, program, threads }] of opened.entries()) {
     const own = await loadEvaluationData(path, file, { ...model, classNames }, options);
     const preparation = createPreparation({ preprocessing: model.preprocessing, threads });
     const { split } = own;
@@ -71,21 +86,23 @@ async function membersOf(
     const { columns, views } = ways[i] as (typeof ways)[number];
     members.push({
       columns,
-      scored: scoreSplit(program, { split, preparation, seed, views, signal: options.signal }),
+      scored: scoreSplit(program, { split, preparation, seed, views, head, signal: options.signal }),
     });
   }
   return members;
 }
 
 async function evaluateMembers(
-  opened: readonly OpenModel[],
+  opened: readonly ClassModel[],
   members: readonly Prepared[],
   data: readonly EvaluationData[],
-  { onProgress, onPrediction, signal }: EvaluateRunOptions,
+  { onProgress, onPrediction, signal, threshold }: EvaluateRunOptions,
 ): Promise<EnsembleEvaluation | undefined> {
   const [first] = data;
-  if (!first) return undefined;
+  const [model] = opened;
+  if (!first || !model) return undefined;
   const { split } = first;
+  const { head } = model;
   const right = members.map(() => 0);
   const scored = scoreEnsemble(
     members.map((member, i) => ({
@@ -94,10 +111,13 @@ async function evaluateMembers(
         right[i] = (right[i] as number) + correct;
       },
     })),
+    head,
   );
   const evaluation = await evaluateScores(scored, {
     split,
     classNames: classesOf(opened),
+    head,
+    threshold,
     onProgress: (images) => onProgress?.(images, split.length),
     onPrediction,
     signal,
@@ -110,6 +130,6 @@ async function evaluateMembers(
 }
 
 /** Those of the first, in its order. */
-function classesOf([first]: readonly OpenModel[]): readonly string[] {
+function classesOf([first]: readonly ClassModel[]): readonly string[] {
   return first?.model.classNames ?? [];
 }

@@ -1,13 +1,13 @@
-/** What a trained network is evaluated on. */
+/** Images to evaluate a trained network on. */
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import { type Dataset, limitSplit, type Split } from "../dataset/dataset.ts";
-import { findDataset } from "../dataset/sources/datasets.ts";
+import type { Dataset, Split, SplitName } from "../dataset/dataset.ts";
+import { visibleName } from "../dataset/folder/classNames.ts";
+import { requireLimit } from "../dataset/limit.ts";
+import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
-import { readRunConfig } from "../settings/runConfig.ts";
-import type { SplitName } from "../settings/splitNames.ts";
+import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
 import { resizeNote } from "./predictionInput.ts";
 
 /** On what a trained network is measured. */
@@ -17,11 +17,11 @@ export interface EvaluationDataOptions {
   readonly dataDir?: string;
   /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
   readonly split?: SplitName;
-  /** The first so many images only; of a folder, some of each class. */
+  /** At most n images: some of each class, so no fewer than there are classes. */
   readonly limit?: number;
   /** Share of the images that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
   readonly maxBad?: number;
-  /** Whether a folder without parts is divided as for training, where it is not the run's own. Default false: all of it is for testing. */
+  /** Split a folder without parts as for training, if it is not the run's own. Default false: all of it is for testing. */
   readonly divided?: boolean;
   readonly onPacking?: (images: number, of: number) => void;
   readonly onMessage?: (message: string) => void;
@@ -30,7 +30,7 @@ export interface EvaluationDataOptions {
 
 /** Images with the model's own labels. */
 export interface EvaluationData {
-  /** Of the data set, or its folder. */
+  /** Name of the data set, or its folder. */
   readonly name: string;
   readonly split: Split;
   close(): void;
@@ -47,7 +47,8 @@ export async function loadEvaluationData(
   model: Model,
   options: EvaluationDataOptions,
 ): Promise<EvaluationData> {
-  const { split: part = "test", limit } = options;
+  const { split: part = "test" } = options;
+  requireLimit("limit", options.limit);
   const dataset = await openDataset(path, file, model, options);
   try {
     const split = dataset[part];
@@ -57,7 +58,7 @@ export async function loadEvaluationData(
     }
     // Not a member of the data set is kept but this: what else is in memory can go.
     const { close = () => {} } = dataset;
-    return { name: dataset.name, split: relabelled(limitSplit(split, limit), dataset, model), close };
+    return { name: dataset.name, split: relabelled(split, dataset, model), close };
   } catch (error) {
     dataset.close?.();
     throw error;
@@ -77,10 +78,13 @@ async function openDataset(
       `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
     );
   }
-  const source = await findDataset(run && (await isFolderOf(run, name)) ? run.dataset.name : name);
+  const isStored = run && (dataset === undefined || (await isFolderOf(run, dataset)));
+  const source = isStored ? await storedDataset(run.dataset.name) : await findDataset(name, { dataDir, onMessage });
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
-  const { trainLimit, testLimit } = own?.dataset ?? { trainLimit: 0, testLimit: 0 };
+  const { trainLimit, testLimit } = own
+    ? storedLimits(own.dataset)
+    : { trainLimit: { inOrder: 0 }, testLimit: { inOrder: 0 } };
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
@@ -88,6 +92,7 @@ async function openDataset(
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
+    part: split,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
@@ -102,14 +107,14 @@ async function openDataset(
   return loaded;
 }
 
-/** Whether a path leads to the folder of the run's images, through whichever links. */
+/** True if a path leads to the folder of the run's images, through any links. */
 async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
   const real = (folder: string) => realpath(folder).catch(() => undefined);
   const [given, own] = await Promise.all([real(path), real(run.dataset.source)]);
   return given !== undefined && given === own;
 }
 
-/** What people should know of images some of which may have been trained on; undefined if there is no such doubt. */
+/** Message for people about images that may have been trained on; undefined if there is no such doubt. */
 function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
   if (listed === undefined) return undefined;
   if (!run) {
@@ -131,11 +136,13 @@ function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig
 }
 
 function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {
-  const labels = Int32Array.from(dataset.classNames, (name) => classNames.indexOf(name));
+  const known = classNames.map((name) => name.normalize("NFC"));
+  const labels = Int32Array.from(dataset.classNames, (name) => known.indexOf(name.normalize("NFC")));
   if (labels.every((label, i) => label === i)) return split;
   const unknown = dataset.classNames.filter((_, i) => labels[i] === -1);
   if (unknown.length === 0) return { ...split, label: (index) => labels[split.label(index)] as number };
-  const list = (names: readonly string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
+  const list = (names: readonly string[]) =>
+    names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
   throw new ConfigError(
     `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(unknown)} besides`,
   );

@@ -1,11 +1,15 @@
 /** A trained network in pieces, so that what comes out of its layers can be seen. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { firstNonFinite } from "../finite.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { checkOutputs } from "../training/evaluation/classHead.ts";
+import { createCallQueue } from "./callQueue.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
 
-/** A trained network that gives the outputs of some of its layers. Calls must not overlap. */
+/** A trained network that gives the outputs of some of its layers. Calls may overlap: each gets its own answer, in the order of the calls. */
 export interface LayerOutputs {
   /** The weights file that it was read from. */
   readonly file: string;
@@ -14,14 +18,21 @@ export interface LayerOutputs {
   readonly engine: string;
   readonly threads: number;
   readonly layers: readonly PlacedLayer[];
-  /** Memory for images, [batchSize, …input]: those that are prepared here are not copied. */
+  /** Memory for a batch of images, [batchSize, …input], for callers that await each call before they write the next images. */
   readonly input: Float32Array;
   /**
-   * The outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation; valid until the next call. Dropout that stays active is
-   * drawn by `draws`; default: seed 0, first 0.
+   * The outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation, in memory of the caller's own. The images are read before
+   * the call returns. Dropout that stays active is drawn by `draws`; default: seed 0, first 0. Throws DataError for inputs or outputs that are not
+   * finite; `nameOf` names images in it by their rows.
    */
-  forward(images: Float32Array, count: number, draws?: DropoutDraws): Promise<readonly Float32Array[]>;
-  close(): void;
+  forward(
+    images: Float32Array,
+    count: number,
+    draws?: DropoutDraws,
+    nameOf?: (row: number) => string,
+  ): Promise<readonly Float32Array[]>;
+  /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
+  close(): Promise<void>;
 }
 
 /**
@@ -38,16 +49,44 @@ export async function openLayerOutputs(
   const endsOf = (network: Network) => positionsOf(network, choose(network));
   const { file, model, engine, ends, programs, close } = await openPieces(path, endsOf, options);
   const placed = place(model.network);
+  const calls = createCallQueue(`layer outputs of ${path}`, close);
+  const imageSize = sizeOf(model.network.input);
+  let input: Float32Array | undefined;
   return {
     file,
     model,
     engine: engine.description,
     threads: engine.threads,
     layers: ends.map((end) => placed[end] as PlacedLayer),
-    input: (programs[0] as Program).input,
-    forward: (images, count, draws = { seed: 0, first: 0 }) => runThrough(programs, images, count, draws),
-    close,
+    // Not a program's input, which other calls are copied to. Threads that prepare batches write to it.
+    get input() {
+      input ??= new Float32Array(new SharedArrayBuffer(4 * imageSize * (programs[0] as Program).batchSize));
+      return input;
+    },
+    forward: (images, count, { seed, first } = { seed: 0, first: 0 }, nameOf = (row) => `image ${row}`) =>
+      calls.call(() => {
+        checkInputs(images, count, imageSize, nameOf);
+        // The caller may write other images once the call has returned.
+        const own = calls.isIdle ? images : images.slice(0, count * imageSize);
+        return calls.turn(async () => {
+          const outputs = await runThrough(programs, own, count, { seed, first });
+          for (const [i, values] of outputs.entries()) {
+            const layer = placed[ends[i] as number]?.layer.name;
+            checkOutputs(values, count, (row) => `${nameOf(row)}: layer "${layer}"`);
+          }
+          return outputs;
+        });
+      }),
+    close: calls.close,
   };
+}
+
+function checkInputs(images: Float32Array, count: number, length: number, nameOf: (row: number) => string): void {
+  const at = firstNonFinite(images.subarray(0, count * length));
+  if (at < 0) return;
+  throw new DataError(
+    `${nameOf(Math.floor(at / length))}: expected finite inputs, got ${images[at]} at index ${at % length}`,
+  );
 }
 
 function positionsOf({ name: of, layers }: Network, names: readonly string[]): readonly number[] {

@@ -5,7 +5,7 @@ import { loadModel } from "../checkpoint/model.ts";
 import { pretrainedOf } from "../checkpoint/pretrainedFiles.ts";
 import { networks } from "../network/alexnet.ts";
 import { type Network, withClasses, withInput } from "../network/network.ts";
-import { resolveNetwork } from "../settings/settings.ts";
+import { loadNetwork } from "../settings/load.ts";
 
 /**
  * A network to be looked at: by name, from a JSON file, or that of a run directory, a weights file or published weights; with another square input or number of classes
@@ -17,9 +17,7 @@ export async function findNetworkOrRun(
   name: string,
   { inputSize, classes }: { readonly inputSize?: number; readonly classes?: number } = {},
 ): Promise<Network> {
-  const network = isTrained(name)
-    ? (await loadModel(await resolveModelFile(name))).network
-    : await resolveNetwork(name);
+  const network = isTrained(name) ? (await loadModel(await resolveModelFile(name))).network : await loadNetwork(name);
   const [channels] = network.input;
   const sized = inputSize === undefined ? network : withInput(network, [channels, inputSize, inputSize]);
   return classes === undefined ? sized : withClasses(sized, classes);

@@ -1,5 +1,5 @@
 /** A trained network, read from its file and compiled on an engine. */
-import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
@@ -7,8 +7,10 @@ import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UnimplementedError } from "../errors.ts";
-import { isStochastic, type Network, operations, place } from "../network/network.ts";
+import { withoutHeadLayer } from "../network/head.ts";
+import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { weightSink } from "./tensorStores.ts";
 
 /** How a trained network is opened. */
@@ -47,6 +49,33 @@ export async function openModel(path: string, options: OpenOptions): Promise<Ope
   return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
 }
 
+/** A trained network whose outputs are scores of classes. */
+export interface ClassModel extends OpenModel {
+  readonly head: ClassHead;
+}
+
+/** Opens a classifier as `openModel` does. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
+export async function openClassModel(path: string, options: OpenOptions): Promise<ClassModel> {
+  const opened = await openModel(path, options);
+  try {
+    const { file, model } = opened;
+    if (isDoubtful(model)) {
+      options.onMessage?.(
+        `${file}: its network ends in a sigmoid and its head is softmax; if it was imported by an earlier version, import it again`,
+      );
+    }
+    return { ...opened, head: classHeadOf(model.head, classesOf(model.network), file) };
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+}
+
+/** True for a softmax of sigmoids: earlier versions imported every network that ends in a sigmoid as such. */
+function isDoubtful({ head = "softmax", network }: Model): boolean {
+  return head === "softmax" && withoutHeadLayer(network) !== undefined;
+}
+
 /** A trained network as programs that are run one after the other. */
 export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "close"> {
   readonly engine: Engine;
@@ -63,12 +92,17 @@ export async function openPieces(
 ): Promise<OpenPieces> {
   const file = await resolveModelFile(path);
   const model = await loadModel(file);
+  const note = await weightsNote(path, file, model);
+  if (note !== undefined) options.onMessage?.(note);
   const { network, precision, exact } = model;
   const ends = endsOf(network);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
+  let isOpen = true;
   const close = () => {
+    if (!isOpen) return;
+    isOpen = false;
     for (const program of programs) program.close();
     engine.close();
   };
@@ -86,6 +120,17 @@ export async function openPieces(
     throw error;
   }
   return { file, model, engine, ends, programs, close };
+}
+
+/** Says which weights of a run are used where they are not the last ones. */
+async function weightsNote(path: string, file: string, { metrics }: Model): Promise<string | undefined> {
+  const { best, last } = checkpointFiles(path);
+  if (file !== best || !(await fileExists(last))) return undefined;
+  // Damage to a file that is not used is no error here.
+  const newest = (await loadModel(last).catch(() => undefined))?.metrics;
+  if (!newest || metrics["iteration"] === undefined || metrics["iteration"] === newest["iteration"]) return undefined;
+  const epoch = (of: Model["metrics"]) => Number((of["epoch"] ?? 0).toFixed(2));
+  return `${path}: best.safetensors, the weights of epoch ${epoch(metrics)}; last.safetensors has those of epoch ${epoch(newest)}`;
 }
 
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */

@@ -12,10 +12,10 @@ import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.t
 import { DataError } from "../errors.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { type ClassScore, type PredictOptions, predictRows } from "./classifier.ts";
+import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./classifier.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
-import { type OpenOptions, openModel } from "./openModel.ts";
+import { type OpenOptions, openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 
 /** How files are classified. */
@@ -89,14 +89,15 @@ export async function* predictFiles(
   const model = await loadModel(await resolveModelFile(path));
   // Answers that are draws follow from the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
-  const opened = await openModel(path, { ...options, batchSize });
+  const opened = await openClassModel(path, { ...options, batchSize });
   try {
-    for await (const { pictures, count } of preparedBatches(model, opened.program.input, jobsOf(files), options)) {
-      const scores = count > 0 ? (await predictRows(opened, count, options)).values() : [].values();
+    const { input } = opened.program;
+    for await (const { pictures, count } of preparedBatches(model, input, jobsOf(files), options)) {
+      const rows = count > 0 ? (await predictRows(opened, input, count, options)).values() : [].values();
       yield pictures.map((picture) =>
         "error" in picture
           ? { file: picture.path, error: picture.error }
-          : { file: picture.path, classes: scores.next().value as readonly ClassScore[] },
+          : { file: picture.path, ...(rows.next().value as RowPrediction) },
       );
     }
   } finally {
@@ -148,7 +149,8 @@ export async function writeFeatures(
       for await (const { pictures, count } of preparedBatches(model, input, jobs, options)) {
         const good = pictures.filter((picture) => "image" in picture).map((picture) => picture.path);
         if (count > 0) {
-          const [features] = await opened.forward(input, count, { seed, first: written });
+          const draws = { seed, first: written };
+          const [features] = await opened.forward(input, count, draws, (row) => good[row] ?? `image ${row}`);
           await writer.add(good, features as Float32Array);
         }
         for (const picture of pictures) if ("error" in picture) onBad?.(picture.path, picture.error);
@@ -161,7 +163,7 @@ export async function writeFeatures(
     }
     return { shape: outputShape, written, failed };
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

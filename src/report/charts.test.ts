@@ -4,6 +4,7 @@ import sharp from "sharp";
 import { countCalibration } from "../training/evaluation/calibration.ts";
 import { countConfusion } from "../training/evaluation/confusion.ts";
 import { drawCalibration, drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
+import { drawMap } from "./charts/mapChart.ts";
 import { drawPace } from "./charts/paceChart.ts";
 import { toPng } from "./figures/png.ts";
 
@@ -55,6 +56,31 @@ test("classes: two bars each, none where there is no figure; of many those with 
   const many = textsOf(await drawClasses(confusionOf(100), "t"));
   assert.ok(many.includes("40 classes of 100 with the lowest recall: t"));
   assert.equal(many.filter((text) => text.startsWith("class & ")).length, 40);
+});
+
+test("class names that are members of every object, or read like code, stand as they are", async () => {
+  const names = ["constructor", "__proto__", "toString", "hasOwnProperty", "datum", "a[0]", '"; x', "猫"];
+  const counter = countConfusion(names);
+  for (const [c] of names.entries()) counter.add(c, c);
+  const svgs = [
+    await drawConfusion(counter.result(), "t"),
+    await drawClasses(counter.result(), "t"),
+    await drawMap(
+      {
+        layer: "fc7",
+        features: 2,
+        method: "pca",
+        explainedVariance: [0.6, 0.4],
+        points: names.map((name, i) => ({ x: i, y: i % 3, className: name, predicted: name })),
+      },
+      names,
+      "t",
+    ),
+  ];
+  for (const svg of svgs) {
+    const texts = textsOf(svg).map((text) => text.replaceAll("&quot;", '"'));
+    for (const name of names) assert.ok(texts.includes(name), name);
+  }
 });
 
 test("calibration: a point for each bin with images, and the error", async () => {

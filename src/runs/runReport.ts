@@ -1,7 +1,7 @@
 /** Curves and report of a run directory. */
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
-import type { LogEntry } from "../checkpoint/runLog.ts";
+import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
@@ -21,11 +21,10 @@ import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
+import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import { type Evaluation, type Prediction, softmax } from "../training/evaluation/metrics.ts";
-import { describeClassWeights } from "../training/objective/classWeights.ts";
-import { describeOptimizer } from "../training/optimizers/optimizer.ts";
+import { softmax } from "../training/evaluation/classHead.ts";
+import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { writeChart } from "./chartFiles.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
@@ -49,21 +48,27 @@ export interface RunReport {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
-  /** Of the whole network, as they are in the program. */
+  /** Weights of the whole network, as they are in the program. */
   readonly weights: TensorSource;
   readonly log: readonly LogEntry[];
-  readonly evaluation: Evaluation | undefined;
+  /** Evaluation of these weights. */
+  readonly evaluation: Evaluation;
+  /** Name of the weights file that they are read from, and the iteration that it was saved after. */
+  readonly file: string;
+  readonly iteration: number | undefined;
   readonly device: string;
 }
 
 /** Writes report.html of a run directory, and each of its figures as a file. */
 export async function writeReport(run: RunReport): Promise<void> {
-  const { directory, config, log, evaluation, device } = run;
+  const { directory, config, log, evaluation, device, file } = run;
   const title = titleOf(config);
-  const last = log.findLast((entry) => entry.testAccuracy !== undefined) ?? log.at(-1);
+  const evaluations = evaluationsOf(log);
+  const last = evaluations.at(-1) ?? log.at(-1);
+  const shown = evaluations.find(({ iteration }) => iteration === run.iteration);
   const { network } = config;
   const { source, name, deviations } = network;
-  const charts = [...(evaluation ? await evaluationCharts(evaluation, title) : []), ...(await logCharts(log, title))];
+  const charts = [...(await evaluationCharts(evaluation, title)), ...(await logCharts(log, title))];
   for (const chart of charts) await writeChart(directory, chart);
   const filters = await filterChart(run);
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
@@ -82,13 +87,15 @@ export async function writeReport(run: RunReport): Promise<void> {
       ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),
       ...(last ? { examplesPerSecond: last.examplesPerSecond } : {}),
       device,
+      weights: { file, ...(shown ? { epoch: shown.epoch } : {}) },
+      ...(last?.testAccuracy === undefined ? {} : { last: { epoch: last.epoch, accuracy: last.testAccuracy } }),
     },
     curves: {
       wide: await writeCurves(directory, config, log),
       narrow: await drawCurves(log, { title, format: "narrow" }),
     },
     charts: filters ? [...charts, filters] : charts,
-    ...(evaluation ? { evaluation } : {}),
+    evaluation,
     galleries,
     configuration: configurationOf(config),
     command: config.command,
@@ -122,18 +129,9 @@ function shortened(value: number): number {
   return Number(value.toPrecision(5));
 }
 
-function configurationOf({
-  dataset,
-  network,
-  recipe,
-  preprocessing,
-  engine,
-  precision,
-  machine,
-  started,
-  fineTuning,
-}: RunConfig) {
-  const { schedule, initializer, earlyStopping: stopping } = recipe;
+function configurationOf(config: RunConfig) {
+  const { dataset, network, recipe, preprocessing, engine, precision, machine, started, fineTuning } = config;
+  const { initializer } = recipe;
   const sections: readonly ReportSection[] = [
     {
       heading: "Data",
@@ -145,6 +143,7 @@ function configurationOf({
         ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
         ["mean", preprocessing.mean.map(shortened).join(", ")],
         ["deviation", preprocessing.deviation.map(shortened).join(", ")],
+        ...settingRows(config, "dataset"),
       ],
     },
     {
@@ -152,20 +151,8 @@ function configurationOf({
       rows: [
         ["source", recipe.source],
         ["deviations", recipe.deviations.join("; ") || "none"],
-        ["epochs", String(recipe.epochs)],
-        ["batch size", String(recipe.batchSize)],
-        [
-          "learning rate",
-          `${recipe.learningRate}, ${schedule.kind}${recipe.warmup > 0 ? `, ${recipe.warmup} epochs of warm-up` : ""}`,
-        ],
-        ["augmentation", Object.keys(recipe.augmentation).join(", ") || "none"],
-        ["optimizer", describeOptimizer(recipe)],
-        ["loss", `cross-entropy, label smoothing ${recipe.labelSmoothing}, mixup ${recipe.mixup}`],
-        ["class weights", describeClassWeights(recipe.classWeights)],
-        ["sampler", recipe.sampler],
-        ["early stopping", stopping ? `after ${stopping.patience} evaluations, above ${stopping.minDelta}` : "none"],
+        ...settingRows(config, "recipe"),
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
-        ["seed", String(recipe.seed)],
       ],
     },
     {
@@ -197,7 +184,7 @@ export interface GallerySource {
 /** The galleries of a report that have images, each as it is called and said. */
 async function galleriesOf(
   source: GallerySource,
-  evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions"> | undefined,
+  evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions">,
 ): Promise<readonly ReportGallery[]> {
   const some = await shownPredictions(source);
   const galleries: readonly ReportGallery[] = [
@@ -205,13 +192,13 @@ async function galleriesOf(
       name: "mistakes",
       heading: "The worst mistakes",
       description: "Their own class was given the least probability.",
-      predictions: await shownImages(source, evaluation?.worstMistakes),
+      predictions: await shownImages(source, evaluation.worstMistakes),
     },
     {
       name: "best",
       heading: "The best predictions",
       description: "Right, with the highest probability.",
-      predictions: await shownImages(source, evaluation?.bestPredictions),
+      predictions: await shownImages(source, evaluation.bestPredictions),
     },
     { name: "images", heading: "Some test images", description: shareRight(some), predictions: some },
   ];

@@ -4,12 +4,13 @@ import { basename, join } from "node:path";
 import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { readDivergence } from "../checkpoint/divergence.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { type LogEntry, readLog } from "../checkpoint/runLog.ts";
+import { evaluationsOf, type LogEntry, readLog } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import type { ImportedRun, RunFigures, RunState } from "../report/tables/runTable.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
+import { bestOf } from "../training/monitor.ts";
 import { reportFile } from "./runReport.ts";
 
 /** A run as it stands in its directory. */
@@ -45,12 +46,11 @@ export async function readRun(directory: string): Promise<StoredRun> {
 }
 
 /** Whether the last epoch is done, or no better one was waited for. */
-function isTrained({ recipe: { epochs, earlyStopping } }: RunConfig, log: readonly LogEntry[]): boolean {
+function isTrained({ recipe: { epochs, earlyStopping, monitor } }: RunConfig, log: readonly LogEntry[]): boolean {
   if ((log.at(-1)?.epoch ?? 0) >= epochs) return true;
-  const state = log.reduce(
+  const state = evaluationsOf(log).reduce(
     // Evaluations within an epoch are those of --max-minutes, which patience does not count.
-    (seen, { epoch, testAccuracy }) =>
-      testAccuracy !== undefined && Number.isInteger(epoch) ? watch(earlyStopping, seen, testAccuracy) : seen,
+    (seen, entry) => (Number.isInteger(entry.epoch) ? watch(earlyStopping, seen, entry, monitor) : seen),
     initialEarlyStopping,
   );
   return stopsEarly(earlyStopping, state);
@@ -59,13 +59,8 @@ function isTrained({ recipe: { epochs, earlyStopping } }: RunConfig, log: readon
 /** What there is to say of a run in figures. */
 export function figuresOf({ directory, state, config, log, divergence }: StoredRun): RunFigures {
   const { network, dataset, recipe, started } = config;
-  const evaluations = log.flatMap(({ epoch, testLoss, testAccuracy }) =>
-    testAccuracy === undefined ? [] : [{ epoch, testAccuracy, testLoss }],
-  );
-  const best = evaluations.reduce<(typeof evaluations)[number] | undefined>(
-    (top, entry) => (top && top.testAccuracy >= entry.testAccuracy ? top : entry),
-    undefined,
-  );
+  const evaluations = evaluationsOf(log);
+  const best = bestOf(recipe.monitor, evaluations);
   const [last, lastTest] = [log.at(-1), evaluations.at(-1)];
   const { epoch = 0, iteration = 0, seconds = 0 } = last ?? {};
   return {
@@ -77,6 +72,7 @@ export function figuresOf({ directory, state, config, log, divergence }: StoredR
     epochs: recipe.epochs,
     iteration,
     ...(best ? { bestAccuracy: best.testAccuracy, bestEpoch: best.epoch } : {}),
+    ...(best?.testLoss === undefined ? {} : { bestLoss: best.testLoss }),
     ...(lastTest ? { lastAccuracy: lastTest.testAccuracy } : {}),
     ...(lastTest?.testLoss === undefined ? {} : { lastLoss: lastTest.testLoss }),
     ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),

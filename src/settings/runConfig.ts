@@ -1,53 +1,33 @@
 /** Config.json: the complete configuration of a run. */
 import { z } from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
-import type { Precision } from "../engine/engine.ts";
-import { preprocessingSchema } from "../image/prepare/preprocess.ts";
-import { type Network, parseNetwork } from "../network/network.ts";
-import { recipeSchema } from "../training/recipe.ts";
-import { divergencePolicySchema } from "./divergencePolicy.ts";
-import { fineTuningSchema } from "./fineTuning.ts";
+import type { ImageLimit } from "../dataset/limit.ts";
+import { at, type Members, replaced, type SettingTable } from "./setting.ts";
+import { type LoadSettings, settings } from "./settings.ts";
+import { storedDatasetSchema, storedRunSchema } from "./storedRun.ts";
 
-const networkSchema: z.ZodType<Network> = z.unknown().transform((json) => parseNetwork(json, "network"));
+/** Keys of the settings that are options of loading. */
+export function loadKeys(table: SettingTable): readonly string[] {
+  return Object.entries(table).flatMap(([key, { place }]) => (place === `dataset.${key}` ? [key] : []));
+}
+
+/** The schema of config.json with the options of loading that a table has. */
+export function runConfigSchemaOf(table: SettingTable) {
+  const shape = loadKeys(table).map((key) => {
+    const { stored, schema } = table[key] as SettingTable[string];
+    return [key, z.exactOptional(stored ?? schema)] as const;
+  });
+  const options = Object.fromEntries(shape);
+  // The types of the options are those of the project's own table.
+  const { name, channels, source, ...counts } = storedDatasetSchema.shape;
+  const dataset = z.object({ name, channels, source, ...options, ...counts }) as unknown as z.ZodType<
+    z.infer<typeof storedDatasetSchema> & LoadSettings
+  >;
+  return z.object({ ...storedRunSchema.shape, dataset });
+}
 
 /** Everything that a run was started with: config.json of its directory. */
-export const runConfigSchema = z.object({
-  dataset: z.object({
-    name: z.string(),
-    /** Of its images; where the network has others, they are fitted (see `preprocessing`). */
-    channels: z.union([z.literal(1), z.literal(3)]),
-    /** Where its files were found. */
-    source: z.string(),
-    dataDir: z.string().optional(),
-    trainLimit: z.int().optional(),
-    testLimit: z.int().optional(),
-    validationShare: z.number().optional(),
-    maxBad: z.number().optional(),
-    trainImages: z.int(),
-    /** Pictures that training is watched by, and of which part they are. */
-    testImages: z.int(),
-    watched: z.enum(["test", "validation"]).default("test"),
-    /** Of picture files: which there were, see `Dataset`. */
-    listed: z.string().optional(),
-    classNames: z.array(z.string()),
-  }),
-  network: networkSchema,
-  recipe: recipeSchema,
-  preprocessing: preprocessingSchema,
-  /** Principal components of the training pictures' colours, where the recipe adds noise along them. */
-  colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
-  divergence: divergencePolicySchema.prefault({}),
-  /** What it took from a weights file, if it began with one. */
-  fineTuning: fineTuningSchema.optional(),
-  precision: z.enum(["f32", "bf16"] satisfies Precision[]),
-  /** Direct convolution only; as it was before there was a choice. */
-  exact: z.boolean().default(true),
-  engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
-  machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
-  /** What was typed. */
-  command: z.string(),
-  started: z.string(),
-});
+export const runConfigSchema = runConfigSchemaOf(settings);
 
 /** Plain JSON. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
@@ -55,4 +35,42 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 /** The configuration of a run directory, undefined if it contains no run. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {
   return readConfig(directory, runConfigSchema);
+}
+
+/** The limits of a run's data set, which choose the images that the run was started with. */
+export function storedLimits({ trainLimit, testLimit, trainImagesPerClass }: RunConfig["dataset"]): {
+  readonly trainLimit: ImageLimit | undefined;
+  readonly testLimit: ImageLimit | undefined;
+} {
+  const limitOf = (n: number | undefined) => (n === undefined || trainImagesPerClass ? n : { inOrder: n });
+  return { trainLimit: limitOf(trainLimit), testLimit: limitOf(testLimit) };
+}
+
+/** A part of the configuration, such as `divergence`, with the given settings that are stored in it. */
+export function withGiven(part: string, stored: Members, given: Members, table: SettingTable = settings): Members {
+  return Object.entries(table).reduce((made, [key, { place }]) => {
+    const isThere = given[key] !== undefined && place.startsWith(`${part}.`);
+    return isThere ? replaced(made, place.slice(part.length + 1), given[key]) : made;
+  }, stored);
+}
+
+/** The options of loading among settings, or in config.json. */
+export function loadingOf(given: Members, table: SettingTable = settings): LoadSettings {
+  const entries = loadKeys(table).map((key) => [key, given[key]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** Rows of the report for the settings in a part of config.json that it has values for. */
+export function settingRows(
+  config: RunConfig,
+  part: "dataset" | "recipe",
+  table: SettingTable = settings,
+): readonly (readonly [name: string, value: string])[] {
+  return Object.values(table).flatMap(({ place, report }) => {
+    if (!place.startsWith(`${part}.`) || report === false) return [];
+    const stored = at(config, place);
+    const value = report ? report(config) : typeof stored === "object" ? JSON.stringify(stored) : stored;
+    const name = place.slice(place.lastIndexOf(".") + 1).replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+    return value === undefined ? [] : [[name, String(value)] as const];
+  });
 }

@@ -1,114 +1,549 @@
-/** Network and recipe from names, files and overrides. */
-import { readFile } from "node:fs/promises";
-import { ConfigError, messageOf } from "../errors.ts";
-import { type Augmentation, type AugmentationName, usualAugmentation } from "../image/augment/augmentation.ts";
-import type { FitName } from "../image/prepare/fit.ts";
-import type { Filter } from "../image/resize/taps.ts";
-import { findNetwork } from "../network/alexnet.ts";
-import { type Network, parseNetwork } from "../network/network.ts";
-import type { OptimizerName } from "../training/optimizers/optimizers.ts";
-import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
-import type { ScheduleName } from "../training/schedule.ts";
+/**
+ * The settings of a run: every one is declared here, once. Flags, help, sweeps, `--config`, config.json, what resume compares and what the
+ * report shows are derived from these rows. Longer than other files: it is the one table.
+ */
+import { z } from "zod";
+import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
+import { loadDefaults } from "../dataset/dataset.ts";
+import { datasetNames } from "../dataset/sources/datasetNames.ts";
+import { engineNames } from "../engine/select/engineNames.ts";
+import { precisionNames } from "../engine/select/precision.ts";
+import { type Augmentation, augmentationNames, usualAugmentation } from "../image/augment/augmentation.ts";
+import { fitDescriptions } from "../image/prepare/fit.ts";
+import { networks } from "../network/alexnet.ts";
+import type { Network } from "../network/network.ts";
+import { earlyStoppingSchema } from "../training/earlyStopping.ts";
+import { monitorNames } from "../training/monitor.ts";
+import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
+import { describeOptimizer } from "../training/optimizers/optimizer.ts";
+import { optimizerNames, optimizerSchema } from "../training/optimizers/optimizers.ts";
+import { sgdSchema } from "../training/optimizers/sgd.ts";
+import { recipeSchema, recipes } from "../training/recipe.ts";
+import { scheduleNames, scheduleSchema } from "../training/schedule.ts";
+import { divergencePolicySchema } from "./divergencePolicy.ts";
+import { at, type Members, nameOr, type SettingsOf, setting, withPlace } from "./setting.ts";
+import type { StoredRun } from "./storedRun.ts";
 
-/** Single values of a recipe that can be set beside it. */
-export interface RecipeOverrides {
-  readonly epochs?: number;
-  readonly batchSize?: number;
-  readonly learningRate?: number;
-  /** Of another kind than the recipe's, it has the defaults of its kind. */
-  readonly optimizer?: OptimizerName;
-  /** SGD's. */
-  readonly momentum?: number;
-  /** SGD in Nesterov's form. */
-  readonly nesterov?: boolean;
-  readonly weightDecay?: number;
-  readonly clipNorm?: number;
-  readonly accumulate?: number;
-  readonly average?: number;
-  /** Of another kind than the recipe's, it has the defaults of its kind. */
-  readonly schedule?: ScheduleName;
-  readonly warmup?: number;
-  readonly seed?: number;
-  readonly fit?: FitName;
-  readonly filter?: Filter;
-  readonly normalization?: Recipe["normalization"];
-  readonly labelSmoothing?: number;
-  readonly mixup?: number;
-  readonly classWeights?: Recipe["classWeights"];
-  readonly sampler?: Recipe["sampler"];
-  /** Evaluations without a better accuracy after which a run ends. */
-  readonly earlyStopping?: number;
-  /** What is done to training pictures: these and no others, as strong as in the recipe, or else as usual. */
-  readonly augment?: readonly AugmentationName[];
-}
+const { shape } = recipeSchema;
+const divergence = divergencePolicySchema.shape;
 
-/** A network by name, by JSON file, or as it is. Throws ConfigError if there is none or the file does not hold one. */
-export async function resolveNetwork(network: string | Network): Promise<Network> {
-  if (typeof network !== "string") return network;
-  return isFile(network) ? parseNetwork(await readJson(network), network) : findNetwork(network);
-}
+const runs = ["train", "sweep"] as const;
+const rates = [...runs, "lr-find"] as const;
+const inputs = [...rates, "augment"] as const;
+const steps = [...rates, "bench"] as const;
 
-/** A recipe by name, by JSON file, or as it is, with single values replaced. Throws ConfigError naming what does not fit. */
-export async function resolveRecipe(recipe: string | Recipe, overrides: RecipeOverrides): Promise<Recipe> {
-  const base = await baseRecipe(recipe);
-  const { augment, earlyStopping: patience, ...values } = overrides;
-  const { epochs, batchSize, learningRate, seed, fit, filter, normalization } = values;
-  const { clipNorm, accumulate, average, warmup } = values;
-  const augmentation = augment ? chosenAugmentation(augment, base.augmentation) : base.augmentation;
-  const { labelSmoothing, mixup, classWeights, sampler } = values;
-  const input = defined({ epochs, batchSize, learningRate, seed, fit, filter, normalization });
-  const objective = defined({ labelSmoothing, mixup, classWeights, sampler });
-  const steps = defined({ clipNorm, accumulate, average, warmup });
-  const stopping = patience === undefined ? {} : { earlyStopping: { ...base.earlyStopping, patience } };
-  return parseRecipe(
-    {
-      ...base,
-      ...input,
-      ...objective,
-      ...steps,
-      ...stopping,
-      optimizer: chosenOptimizer(base, overrides),
-      schedule: chosenSchedule(base, overrides),
-      augmentation,
-    },
-    typeof recipe === "string" ? `recipe ${recipe}` : "recipe",
-  );
-}
+const name = z.string().min(1);
+const pixels = z.int().positive();
 
-function chosenOptimizer(base: Recipe, overrides: RecipeOverrides): unknown {
-  const { optimizer: kind = base.optimizer.kind, momentum, nesterov, weightDecay } = overrides;
-  const own = kind === base.optimizer.kind ? base.optimizer : { kind };
-  return { ...own, ...defined({ momentum, weightDecay, form: nesterov ? "nesterov" : undefined }) };
-}
-
-function chosenSchedule(base: Recipe, { schedule: kind = base.schedule.kind }: RecipeOverrides): unknown {
-  return kind === base.schedule.kind ? base.schedule : { kind };
-}
-
-function chosenAugmentation(names: readonly AugmentationName[], own: Augmentation): Augmentation {
-  return Object.fromEntries(names.map((name) => [name, own[name] ?? usualAugmentation[name]]));
-}
-
-async function baseRecipe(recipe: string | Recipe): Promise<Recipe> {
-  if (typeof recipe !== "string") return recipe;
-  return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
-}
-
-function isFile(name: string): boolean {
-  return name.endsWith(".json");
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new ConfigError(`${path}: expected a JSON file: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** An object without its undefined members. */
-export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
+/** Writes the name of a kind, which keeps the recipe's options if it is of that kind, or a kind with its options. */
+function writeKind(key: "optimizer" | "schedule") {
+  return (recipe: Members, value: string | object): Members => {
+    if (typeof value !== "string") return { ...recipe, [key]: value };
+    return at(recipe, `${key}.kind`) === value ? recipe : { ...recipe, [key]: { kind: value } };
   };
 }
+
+/** Compares a kind by its name, or with its options if they are given. */
+function compareKind(key: "optimizer" | "schedule") {
+  return (value: string | object, { recipe }: StoredRun) =>
+    typeof value === "string"
+      ? ([value, recipe[key].kind] as const)
+      : ([JSON.stringify(value), JSON.stringify(recipe[key])] as const);
+}
+
+/** Names in an order of their own, for comparison. */
+function listed(names: readonly string[]): string {
+  return names.toSorted().join(",") || "none";
+}
+
+/** `auto` stands for whatever the run has. */
+function unlessAuto(value: string, stored: string) {
+  return value === "auto" ? undefined : ([value, stored] as const);
+}
+
+/** Every setting, in the order of help and of config.json. */
+export const settings = {
+  /** A name, or a folder with a folder of images for each class. */
+  dataset: setting({
+    schema: name,
+    value: "[dataset]",
+    help: `${datasetNames.join(", ")}, or a folder containing a folder per class`,
+    suggestions: datasetNames,
+    default: "fashion-mnist",
+    commands: inputs,
+    place: "dataset.name",
+    report: false,
+  }),
+  /** A name, a JSON file, or a network. */
+  network: setting({
+    schema: nameOr(
+      name,
+      z.custom<Network>((value) => typeof value === "object" && value !== null),
+    ),
+    text: name,
+    value: "<network>",
+    help: "name (see alexnet summary) or JSON file (default: alexnet-fashion for grey images, alexnet-owt for colour)",
+    suggestions: networks.map((network) => network.name),
+    commands: inputs,
+    place: "network",
+    report: false,
+  }),
+  /** A name, a JSON file, or a recipe. */
+  recipe: setting({
+    schema: nameOr(name, recipeSchema),
+    text: name,
+    value: "<recipe>",
+    help: `training recipe: ${recipes.map((recipe) => recipe.name).join(", ")}, or a JSON file (default: fashion for grey images, photos for colour)`,
+    suggestions: recipes.map((recipe) => recipe.name),
+    commands: inputs,
+    place: "recipe",
+    report: false,
+  }),
+  epochs: setting({
+    schema: shape.epochs,
+    value: "<n>",
+    help: "passes over the training images; may be fractional",
+    commands: runs,
+    place: "recipe.epochs",
+  }),
+  batchSize: setting({
+    schema: shape.batchSize,
+    value: "<n>",
+    help: "images per batch (default: the recipe's)",
+    commands: rates,
+    place: "recipe.batchSize",
+  }),
+  learningRate: setting({
+    schema: shape.learningRate,
+    value: "<x>",
+    help: "learning rate of the optimizer",
+    commands: runs,
+    place: "recipe.learningRate",
+    report: ({ recipe: { learningRate, schedule, warmup } }) =>
+      `${learningRate}, ${schedule.kind}${warmup > 0 ? `, ${warmup} epochs of warm-up` : ""}`,
+  }),
+  /** Height and width of the network's input, in pixels. */
+  inputSize: setting({
+    schema: pixels,
+    value: "<n>",
+    help: "height and width of the network's input, in pixels",
+    commands: inputs,
+    place: "preprocessing.size.0",
+    // The stored network has its input; weights of another size would change it.
+    read: ({ fineTuning, recipe, preprocessing: { size } }) =>
+      fineTuning && recipe.fit !== "native" && size[0] === size[1] ? size[0] : undefined,
+  }),
+  seed: setting({
+    schema: shape.seed.unwrap(),
+    value: "<n>",
+    help: "random seed (default: the recipe's)",
+    commands: inputs,
+    place: "recipe.seed",
+  }),
+  dataDir: setting({
+    schema: name,
+    value: "<dir>",
+    help: "directory containing the data set (default: the system package or the download cache)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.dataDir",
+    report: false,
+    onResume: "replace",
+  }),
+  /** Train on n images only: some of each class, so no fewer than classes. */
+  trainLimit: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "train on n images only: some of each class, so no fewer than classes",
+    section: "Data",
+    commands: rates,
+    place: "dataset.trainLimit",
+  }),
+  /** Evaluate on n images only: some of each class, so no fewer than classes. */
+  testLimit: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "evaluate on n test images only, some of each class",
+    section: "Data",
+    commands: runs,
+    place: "dataset.testLimit",
+  }),
+  /** Fraction of images that is held out of a folder without val/ or test/. */
+  validationShare: setting({
+    schema: z.number().gt(0).lt(1),
+    value: "<x>",
+    help: "fraction of images to hold out if the folder has no val/ or test/",
+    section: "Data",
+    because: "because held-out images are needed for evaluation (a folder's val/ or test/ is used as it is)",
+    default: loadDefaults.validationShare,
+    commands: inputs,
+    place: "dataset.validationShare",
+    // Sweeps took 0.
+    stored: z.number(),
+  }),
+  /** Fraction of images that may be unreadable; they are left out. */
+  maxBad: setting({
+    schema: z.number().min(0).lt(1),
+    value: "<x>",
+    help: "maximum fraction of unreadable images to tolerate",
+    section: "Data",
+    default: loadDefaults.maxBad,
+    commands: inputs,
+    place: "dataset.maxBad",
+  }),
+  fit: setting({
+    schema: shape.fit.unwrap(),
+    value: "<name>",
+    help: `how images are fitted to the input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
+    section: "Input",
+    commands: inputs,
+    place: "recipe.fit",
+    read: ({ fineTuning, recipe }) => fineTuning && recipe.fit,
+    report: false,
+  }),
+  filter: setting({
+    schema: shape.filter.unwrap(),
+    value: "<name>",
+    help: "resampling filter",
+    section: "Input",
+    commands: inputs,
+    place: "recipe.filter",
+    read: ({ fineTuning, recipe }) => fineTuning && recipe.filter,
+    report: false,
+  }),
+  normalization: setting({
+    schema: shape.normalization,
+    value: "<name>",
+    help: "normalization of pixel values",
+    section: "Input",
+    commands: inputs,
+    place: "recipe.normalization",
+  }),
+  /** Changes of training images: these and no others, as strong as in the recipe, or else as usual. */
+  augment: setting({
+    schema: z.array(z.enum(augmentationNames)).readonly(),
+    value: "<list>",
+    help: `augmentations of training images, comma-separated: ${augmentationNames.join(",")}; or none`,
+    suggestions: [...augmentationNames, "none"],
+    section: "Input",
+    commands: inputs,
+    place: "recipe.augmentation",
+    write: (recipe, names) => {
+      const own = recipe["augmentation"] as Augmentation;
+      return {
+        ...recipe,
+        augmentation: Object.fromEntries(names.map((each) => [each, own[each] ?? usualAugmentation[each]])),
+      };
+    },
+    compare: (names, { recipe }) => [listed(names), listed(Object.keys(recipe.augmentation))],
+    report: ({ recipe }) => Object.keys(recipe.augmentation).join(", ") || "none",
+  }),
+  /** A kind other than the recipe's has the defaults of its kind. */
+  schedule: setting({
+    schema: nameOr(z.enum(scheduleNames), scheduleSchema),
+    text: z.enum(scheduleNames),
+    value: "<name>",
+    help: "learning rate schedule",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.schedule",
+    isKind: true,
+    write: writeKind("schedule"),
+    compare: compareKind("schedule"),
+    report: false,
+  }),
+  everyEpochs: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "epochs between two reductions of a step schedule, whatever the number of epochs (default: the recipe's, or a third of the run)",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.schedule.everyEpochs",
+    write: (recipe, value) => withPlace(recipe, "schedule.everyEpochs", value),
+    report: false,
+  }),
+  everyFraction: setting({
+    schema: z.number().positive().max(1),
+    value: "<x>",
+    help: "fraction of the run between two reductions of a step schedule, such as 0.25",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.schedule.everyFraction",
+    write: (recipe, value) => withPlace(recipe, "schedule.everyFraction", value),
+    report: false,
+  }),
+  warmup: setting({
+    schema: shape.warmup.unwrap(),
+    value: "<n>",
+    help: "epochs of linear warm-up of the learning rate from 0",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.warmup",
+    report: false,
+  }),
+  /** Stored by every new run; an earlier version's run keeps the first of equal accuracies. */
+  monitor: setting({
+    schema: z.enum(monitorNames),
+    value: "<name>",
+    help: "figure that chooses the best weights, and that early stopping and the plateau schedule follow; on a tie the other figure decides",
+    section: "Schedule",
+    default: "accuracy",
+    commands: runs,
+    place: "recipe.monitor",
+  }),
+  /** Evaluations without a better monitored figure after which a run ends. */
+  earlyStopping: setting({
+    schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
+    text: earlyStoppingSchema.shape.patience,
+    value: "<n>",
+    help: "stop after n epochs without a better test accuracy, or test loss (--monitor)",
+    section: "Schedule",
+    commands: runs,
+    place: "recipe.earlyStopping",
+    write: (recipe, value) => ({
+      ...recipe,
+      earlyStopping:
+        typeof value === "number" ? { ...(recipe["earlyStopping"] as Members | undefined), patience: value } : value,
+    }),
+    compare: (value, { recipe: { earlyStopping } }) =>
+      typeof value === "number"
+        ? [value, earlyStopping?.patience]
+        : [JSON.stringify(value), JSON.stringify(earlyStopping)],
+    report: ({ recipe: { earlyStopping } }) =>
+      earlyStopping ? `after ${earlyStopping.patience} evaluations, above ${earlyStopping.minDelta}` : "none",
+  }),
+  labelSmoothing: setting({
+    schema: shape.labelSmoothing.unwrap(),
+    value: "<x>",
+    help: "fraction of every target to spread over all classes, such as 0.1",
+    section: "Loss and sampling",
+    commands: runs,
+    place: "recipe.labelSmoothing",
+  }),
+  mixup: setting({
+    schema: shape.mixup.unwrap(),
+    value: "<alpha>",
+    help: "mix pairs of images and labels with weights from Beta(alpha, alpha), such as 0.2",
+    section: "Loss and sampling",
+    commands: runs,
+    place: "recipe.mixup",
+  }),
+  classWeights: setting({
+    schema: nameOr(z.enum(["none", "balanced"]), shape.classWeights.unwrap()) as z.ZodType<ClassWeights>,
+    text: z.enum(["none", "balanced"]),
+    value: "<name>",
+    help: "balanced: weight the loss inversely to class frequency",
+    section: "Loss and sampling",
+    commands: runs,
+    place: "recipe.classWeights",
+    compare: (value, { recipe }) => [describeClassWeights(value), describeClassWeights(recipe.classWeights)],
+    report: ({ recipe }) => describeClassWeights(recipe.classWeights),
+  }),
+  sampler: setting({
+    schema: shape.sampler.unwrap(),
+    value: "<name>",
+    help: "balanced: draw all classes equally often",
+    section: "Loss and sampling",
+    commands: runs,
+    place: "recipe.sampler",
+  }),
+  /** A kind other than the recipe's has the defaults of its kind. */
+  optimizer: setting({
+    schema: nameOr(z.enum(optimizerNames), optimizerSchema),
+    text: z.enum(optimizerNames),
+    value: "<name>",
+    help: "optimizer; uses PyTorch's defaults unless the recipe's own is chosen",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.optimizer",
+    isKind: true,
+    write: writeKind("optimizer"),
+    compare: compareKind("optimizer"),
+    report: ({ recipe }) => describeOptimizer(recipe),
+  }),
+  momentum: setting({
+    schema: sgdSchema.shape.momentum.unwrap(),
+    value: "<x>",
+    help: "SGD momentum",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.optimizer.momentum",
+    report: false,
+  }),
+  nesterov: setting({
+    schema: z.boolean(),
+    help: "Nesterov momentum, for SGD",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.optimizer.form",
+    isKind: true,
+    write: (recipe, value) =>
+      value ? { ...recipe, optimizer: { ...(recipe["optimizer"] as Members), form: "nesterov" } } : recipe,
+    compare: (value, { recipe: { optimizer } }) => [value, "form" in optimizer && optimizer.form === "nesterov"],
+    report: false,
+  }),
+  weightDecay: setting({
+    schema: sgdSchema.shape.weightDecay.unwrap(),
+    value: "<x>",
+    help: "weight decay (L2 penalty; decoupled in AdamW)",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.optimizer.weightDecay",
+    report: false,
+  }),
+  clipNorm: setting({
+    schema: shape.clipNorm.unwrap(),
+    value: "<x>",
+    help: "clip gradients to this global L2 norm",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.clipNorm",
+    report: false,
+  }),
+  accumulate: setting({
+    schema: shape.accumulate.unwrap(),
+    value: "<n>",
+    help: "accumulate gradients over n batches per optimizer step",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.accumulate",
+    report: false,
+  }),
+  average: setting({
+    schema: shape.average.unwrap(),
+    value: "<x>",
+    help: "evaluate an exponential moving average of the weights with this decay, such as 0.999",
+    section: "Optimizer",
+    commands: steps,
+    place: "recipe.average",
+    report: false,
+  }),
+  /** A run directory (its best weights) or a weights file to begin with. Network and preprocessing are the file's unless set. */
+  from: setting({
+    schema: name,
+    value: "<run>",
+    help: "initial weights: run directory (its best), .safetensors file, or torchvision",
+    suggestions: pretrainedNames,
+    section: "Fine-tuning",
+    commands: rates,
+    place: "fineTuning.from",
+  }),
+  /** Layers that are not trained: names, `conv` for all that learn before the first fully connected one, `none`. */
+  freeze: setting({
+    schema: z.array(name).readonly(),
+    value: "<layers>",
+    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names",
+    suggestions: ["conv", "none"],
+    section: "Fine-tuning",
+    commands: rates,
+    place: "fineTuning.frozen",
+    needs: "from",
+  }),
+  /** Factor on the learning rate of layers that begin with weights of the file. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
+  oldLayersRate: setting({
+    schema: z.number().nonnegative(),
+    value: "<x>",
+    help: "learning rate factor of layers initialised by --from",
+    section: "Fine-tuning",
+    default: 0.1,
+    commands: rates,
+    place: "fineTuning.oldLayersRate",
+    needs: "from",
+  }),
+  /**
+   * Views of each training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random ones, 0 to compute it in
+   * every step. Default 1; 0 where `augment` names changes.
+   */
+  keptViews: setting({
+    schema: z.int().nonnegative(),
+    value: "<n>",
+    help: "number of augmented views per image to cache the frozen layers' output for (default: 1)",
+    section: "Fine-tuning",
+    commands: rates,
+    place: "fineTuning.keptViews",
+    needs: "from",
+  }),
+  onDivergence: setting({
+    schema: divergence.action.unwrap(),
+    value: "<name>",
+    help: "what to do if the loss becomes NaN or infinite: stop, or roll back to the last checkpoint with a lower learning rate",
+    section: "Divergence",
+    default: divergence.action.parse(undefined),
+    commands: runs,
+    place: "divergence.action",
+    onResume: "replace",
+  }),
+  /** Factor on the learning rate at each rollback. */
+  rollbackFactor: setting({
+    schema: divergence.factor.unwrap(),
+    value: "<x>",
+    help: "learning rate factor at each rollback",
+    section: "Divergence",
+    default: divergence.factor.parse(undefined),
+    commands: runs,
+    place: "divergence.factor",
+    onResume: "replace",
+  }),
+  /** Rollbacks of a run before it stops. */
+  maxRollbacks: setting({
+    schema: divergence.times.unwrap(),
+    value: "<n>",
+    help: "maximum number of rollbacks in a run",
+    section: "Divergence",
+    default: divergence.times.parse(undefined),
+    commands: runs,
+    place: "divergence.times",
+    onResume: "replace",
+  }),
+  engine: setting({
+    schema: z.enum(engineNames),
+    value: "<name>",
+    help: "compute engine; auto uses oneDNN if it is installed",
+    section: "Compute",
+    default: "auto",
+    commands: rates,
+    place: "engine.name",
+    compare: (value, { engine }) => unlessAuto(value, engine.name),
+  }),
+  precision: setting({
+    schema: z.enum(precisionNames),
+    value: "<name>",
+    help: "number format",
+    section: "Compute",
+    default: "auto",
+    commands: rates,
+    place: "precision",
+    compare: (value, { precision }) => unlessAuto(value, precision),
+  }),
+  /** Direct convolution only. Default false: Winograd's algorithm where it is faster. */
+  exact: setting({
+    schema: z.boolean(),
+    help: "direct convolution only: slower, without Winograd's rounding",
+    section: "Compute",
+    commands: steps,
+    place: "exact",
+  }),
+  threads: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "compute threads (default: the cores available to this process)",
+    section: "Compute",
+    commands: steps,
+    place: "engine.threads",
+    compare: (value, { engine }) => (engine.name === "onednn" ? [value, engine.threads] : undefined),
+    read: ({ engine }) => (engine.name === "onednn" ? engine.threads : undefined),
+  }),
+};
+
+/** Settings of a run; everything has a default. */
+export type RunSettings = SettingsOf<typeof settings>;
+
+type KeysAt<Prefix extends string> = {
+  [K in keyof typeof settings]: (typeof settings)[K]["place"] extends `${Prefix}.${string}` ? K : never;
+}[keyof typeof settings];
+
+/** Single values of a recipe. */
+export type RecipeOverrides = Pick<RunSettings, KeysAt<"recipe">>;
+
+/** Options of loading as they are given, and stored. */
+export type LoadSettings = Omit<Pick<RunSettings, KeysAt<"dataset">>, "dataset">;

@@ -14,7 +14,7 @@ import type { Optimizer } from "../training/optimizers/optimizer.ts";
 import type { Training } from "../training/train.ts";
 import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
 import { keptLayers } from "./fineTunePlan.ts";
-import { loadObserver, type PreparedRun } from "./runSetup.ts";
+import type { PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** Owns the program, and cached features. */
@@ -107,7 +107,7 @@ async function keptInputs(
   });
   const { what } = part;
   const { onMessage } = observer;
-  const options = { config, onProgress: observer.onFeatures, onMessage, signal: loadObserver(observer, signal).signal };
+  const options = { config, onProgress: observer.onFeatures, onMessage, signal };
   try {
     const keep = async (split: Dataset["test"], views: number) => {
       const features = await withFeatures(split, part, { ...options, views });

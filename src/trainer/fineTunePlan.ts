@@ -1,75 +1,28 @@
-/** From settings to what of a network is taken, frozen and trained. */
+/** From the plan of a run to the layers of its network that are initialized from a file, frozen and trained. */
 import { ConfigError } from "../errors.ts";
-import { type Network, place } from "../network/network.ts";
+import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
+import { frozenLayers, type InitFrom } from "../settings/initFrom.ts";
+import type { TuningPlan } from "../settings/resolve.ts";
+import { equalShapes, type Shape } from "../shape.ts";
 import type { Recipe } from "../training/recipe.ts";
-import { matchLayers, type Origin } from "./initFrom.ts";
-
-/** What is said about fine-tuning. */
-export interface FineTuneSettings {
-  /** A run directory (its best weights) or a weights file to begin with. Network and preprocessing are the file's unless told otherwise. */
-  readonly from?: string;
-  /** Layers that are not trained: names, `conv` for all that learn before the first fully connected one, `none`. Default `none`. */
-  readonly freeze?: readonly string[];
-  /** Factor on the learning rate of layers that are taken and trained. Default 0.1. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
-  readonly oldLayersRate?: number;
-  /**
-   * Of how many views of each training picture the output of frozen layers is kept: 1 for that of evaluation, more for random ones, 0 to compute
-   * it in every step. Default 1; 0 where `augment` names changes.
-   */
-  readonly keptViews?: number;
-}
-
-const OLD_LAYERS_RATE = 0.1;
-
-/** Throws ConfigError for settings that mean nothing without weights to begin with. */
-export function refuseWithoutOrigin({ from, freeze, oldLayersRate, keptViews }: FineTuneSettings): void {
-  if (from !== undefined) return;
-  const given = Object.entries({ "--freeze": freeze, "--old-layers-rate": oldLayersRate, "--kept-views": keptViews });
-  const [flag] = given.find(([, value]) => value !== undefined) ?? [];
-  if (flag) throw new ConfigError(`${flag}: expected weights to begin with; give them with --from`);
-}
 
 /** Throws ConfigError if no layer fits, or layers to be frozen are not there, have new weights, or are all there are. */
-export function planFineTuning(
-  origin: Origin,
-  network: Network,
-  classNames: readonly string[],
-  settings: FineTuneSettings & { readonly augment?: readonly string[] },
-): FineTuning {
-  const { taken, fresh } = matchLayers(network, classNames, origin);
-  const frozen = frozenLayers(network, settings.freeze ?? []);
+export function planFineTuning(plan: TuningPlan, network: Network, classNames: readonly string[]): FineTuning {
+  const { oldLayersRate } = plan;
+  const { from, file, checksum } = plan.from;
+  const { taken, fresh } = matchLayers(network, classNames, plan.from);
+  const frozen = frozenLayers(network, plan.freeze);
   refuseToFreeze(network, frozen, taken);
-  const oldLayersRate = settings.oldLayersRate ?? OLD_LAYERS_RATE;
-  const keptViews = viewsOf(network, frozen, settings);
-  const { from, file, checksum } = origin;
+  const keptViews = viewsOf(network, frozen, plan);
   return { from, file, checksum, taken: [...taken], fresh: [...fresh], frozen, oldLayersRate, keptViews };
-}
-
-/** The layers with weights that are meant. Throws ConfigError for a name that no layer has. */
-export function frozenLayers(network: Network, names: readonly string[]): string[] {
-  const placed = place(network);
-  const learning = placed.filter(({ parameters }) => parameters.length > 0).map(({ layer }) => layer.name);
-  const firstFlat = placed.findIndex(({ outputShape }) => outputShape.length === 1);
-  const convolutional = placed.slice(0, firstFlat).map(({ layer }) => layer.name);
-  const wanted = names.flatMap((name) => {
-    if (name === "none") return [];
-    return name === "conv" && !learning.includes(name) ? convolutional : [name];
-  });
-  const unknown = wanted.find((name) => !placed.some(({ layer }) => layer.name === name));
-  if (unknown !== undefined) {
-    throw new ConfigError(
-      `--freeze: no layer "${unknown}" in ${network.name}; expected conv, none or some of ${learning.join(", ")}`,
-    );
-  }
-  return learning.filter((name) => wanted.includes(name));
 }
 
 function refuseToFreeze(network: Network, frozen: readonly string[], taken: readonly string[]): void {
   const fresh = frozen.filter((name) => !taken.includes(name));
   if (fresh.length > 0) {
     throw new ConfigError(
-      `--freeze: ${fresh.join(", ")}: expected weights of the file, but it has none that fit; leave out what begins anew`,
+      `--freeze: ${fresh.join(", ")}: expected weights of the file, but it has none that fit; leave them out`,
     );
   }
   const learning = place(network).filter(({ parameters }) => parameters.length > 0);
@@ -78,11 +31,7 @@ function refuseToFreeze(network: Network, frozen: readonly string[], taken: read
   }
 }
 
-function viewsOf(
-  network: Network,
-  frozen: readonly string[],
-  { keptViews, augment = [] }: { readonly keptViews?: number; readonly augment?: readonly string[] },
-): number {
+function viewsOf(network: Network, frozen: readonly string[], { keptViews, augment }: TuningPlan): number {
   if (keptViews === 1 && augment.length > 0) {
     throw new ConfigError(
       `--augment ${augment.join(",")}: expected --kept-views 0 or more than 1, got 1, the view of evaluation, in which nothing is random`,
@@ -108,7 +57,7 @@ export function keptLayers(network: Network, frozen: readonly string[]): number 
   return placed.slice(0, end).some(learns) ? end : 0;
 }
 
-/** The recipe as the optimizer needs it: old layers with their factors, and none for layers that are not trained. */
+/** The recipe as the optimizer needs it: with the factors of layers initialized from the file, and none of layers that are not trained. */
 export function trainedRecipe(recipe: Recipe, network: Network, tuning: FineTuning | undefined): Recipe {
   if (!tuning) return recipe;
   const { taken, frozen, oldLayersRate } = tuning;
@@ -122,4 +71,52 @@ export function trainedRecipe(recipe: Recipe, network: Network, tuning: FineTuni
     });
   const all = { ...recipe.multipliers, ...Object.fromEntries(old) };
   return { ...recipe, multipliers: Object.fromEntries(Object.entries(all).filter(([key]) => !isOf(frozen, key))) };
+}
+
+/** Layers of a network that a file has weights for, and the others. */
+export interface LayerMatch {
+  readonly taken: readonly string[];
+  readonly fresh: readonly { readonly layer: string; readonly reason: string }[];
+}
+
+/**
+ * A layer is taken if the file has all its tensors, by name and shape. The last one only if the classes are the same, too: what it knows are those.
+ *
+ * Throws ConfigError, with the reasons, if no layer can be taken.
+ */
+export function matchLayers(network: Network, classNames: readonly string[], initFrom: InitFrom): LayerMatch {
+  const learning = place(network).filter(({ parameters }) => parameters.length > 0);
+  const taken: string[] = [];
+  const fresh: { layer: string; reason: string }[] = [];
+  for (const [i, placed] of learning.entries()) {
+    const isHead = i === learning.length - 1;
+    const { name } = placed.layer;
+    const reason = whyNew(placed, initFrom) ?? (isHead ? otherAnswers(classNames, initFrom.model) : undefined);
+    if (reason === undefined) taken.push(name);
+    else fresh.push({ layer: name, reason });
+  }
+  if (taken.length > 0) return { taken, fresh };
+  const reasons = fresh.map(({ layer, reason }) => `\n  ${layer}: ${reason}`).join("");
+  throw new ConfigError(
+    `${initFrom.file}: expected weights for some layers of ${network.name}, but none fits; choose the network that they are of (${initFrom.model.network.name}), or other weights:${reasons}`,
+  );
+}
+
+function whyNew({ layer, parameters }: PlacedLayer, { shapes }: InitFrom): string | undefined {
+  const reasons = parameters.flatMap(({ name, shape }) => {
+    const stored = shapes.get(`${layer.name}.${name}`);
+    if (!stored) return [`no ${name} in the file`];
+    const list = (extents: Shape) => `[${extents.join(", ")}]`;
+    return equalShapes(stored, shape) ? [] : [`${name} ${list(shape)} here, ${list(stored)} in the file`];
+  });
+  return reasons.length > 0 ? reasons.join("; ") : undefined;
+}
+
+/** Training uses a softmax. */
+function otherAnswers(
+  here: readonly string[],
+  { classNames, head = "softmax" }: InitFrom["model"],
+): string | undefined {
+  if (head !== "softmax") return `its head is ${head}, not softmax`;
+  return here.every((name, i) => name === classNames[i]) ? undefined : "other classes";
 }

@@ -1,16 +1,15 @@
-/** The weights that a run begins with: drawn, or those of a file. */
+/** Initial weights of a run: random, or those of a file. */
 import { withReader } from "../checkpoint/safetensorsReader.ts";
-import type { TensorSink } from "../checkpoint/tensorStore.ts";
-import { CheckpointError } from "../errors.ts";
+import { streamFinite, type TensorSink } from "../checkpoint/tensorStore.ts";
 import { initialValues } from "../network/initialize.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { readSameWeights } from "../settings/initFrom.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
-import { readOrigin } from "./initFrom.ts";
 
 /**
  * Writes the initial weights of a run.
  *
- * Throws CheckpointError if the file that it takes weights from is no longer what it was, or is damaged.
+ * Throws CheckpointError if the file that it is initialized from has other weights by now, or is unreadable.
  */
 export async function writeInitialWeights(
   weights: TensorSink,
@@ -22,21 +21,16 @@ export async function writeInitialWeights(
     await weights.write(names.get(name) as string, values);
   }
   if (!fineTuning) return;
-  const { file, checksum, taken } = fineTuning;
-  const origin = await readOrigin(file);
-  if (origin.checksum !== checksum) {
-    throw new CheckpointError(
-      `${file}: expected the weights that the run was started with (SHA-256 ${checksum}), got others (${origin.checksum}); start another run`,
-    );
-  }
+  const { file, taken } = fineTuning;
+  const { model } = await readSameWeights(fineTuning);
   // The name in this network's file, by the name in that one's.
   const wanted = new Map(
-    [...tensorNames(origin.model.network)]
+    [...tensorNames(model.network)]
       .filter(([name]) => taken.includes(name.slice(0, name.lastIndexOf("."))))
       .map(([name, stored]) => [stored, names.get(name) as string]),
   );
   await withReader(file, (reader) =>
-    reader.stream(async (stored, values) => {
+    streamFinite(reader, async (stored, values) => {
       const name = wanted.get(stored);
       if (name !== undefined) await weights.write(name, values);
     }),

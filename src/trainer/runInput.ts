@@ -1,50 +1,40 @@
-/** How a data set's pictures come into a network: which network, of which input size, and what becomes of a picture on the way. */
-import type { Dataset, DatasetSource, LoadOptions } from "../dataset/dataset.ts";
+/** The input of a run: data set and network fitted to each other, and the scale of pixel values. */
+import type { Dataset, LoadOptions } from "../dataset/dataset.ts";
+import { eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import type { PrincipalColours } from "../image/augment/lighting.ts";
-import type { PixelSize } from "../image/image.ts";
-import { createFit } from "../image/prepare/fit.ts";
-import type { Fitting } from "../image/prepare/fitter.ts";
+import { type Image, lumaWeights, type PixelSize } from "../image/image.ts";
+import { createFit, frameSizeOf } from "../image/prepare/fit.ts";
+import { createFitter, type Fitting } from "../image/prepare/fitter.ts";
+import { covarianceOf } from "../image/prepare/moments.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import { findNetwork } from "../network/alexnet.ts";
 import { classesOf, type Network, withClasses, withInput } from "../network/network.ts";
-import { resolveNetwork } from "../settings/settings.ts";
+import { defaultNetwork } from "../settings/load.ts";
+import type { RunPlan } from "../settings/resolve.ts";
 import type { Recipe } from "../training/recipe.ts";
-import { coloursOf, scaleOf } from "./pixelScale.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** A network with the pictures that it is trained on. */
+/** A network with the images that it is trained on. */
 export interface RunInput {
   readonly network: Network;
   readonly dataset: Dataset;
   readonly preprocessing: Preprocessing;
-  /** For colour noise, where the recipe has it. */
+  /** Principal components for colour noise, if the recipe has it. */
   readonly colours: PrincipalColours | undefined;
 }
 
-/** What of a run's settings decides on its input. */
-export interface InputSettings {
-  /** Default: by the data set, see `defaultNetwork`. */
-  readonly network?: string | Network | undefined;
-  /** Height and width of the network's input, in pixels. */
-  readonly inputSize?: number | undefined;
-  /** Of weights to begin with, which are bound to it: its fit where the size is the same, and its scale unless `normalization` says another. */
-  readonly origin?: Preprocessing | undefined;
-  readonly normalization?: string | undefined;
-}
+/** What of a plan decides on the input. */
+export type InputPlan = Pick<RunPlan, "source" | "initFrom" | "recipe" | "network" | "inputSize"> & {
+  readonly loading: Pick<LoadOptions, keyof RunPlan["loading"]>;
+};
 
-/** Sides of pictures that `alexnet-small` is for. */
-const small = { least: 28, most: 64 } as const;
-
-/**
- * Where neither settings nor recipe name one. For grey pictures the network of the Fashion-MNIST build, for colour torchvision's AlexNet. Where it is built for the pictures' own
- * size, `size`, that of 28 to 64 pixels is `alexnet-small`.
- */
-export function defaultNetwork(source: DatasetSource, size?: PixelSize): string {
-  if (size) {
-    const isSmall = [size.width, size.height].every((side) => side >= small.least && side <= small.most);
-    return isSmall ? "alexnet-small" : "alexnet-owt";
-  }
-  return source.channels === 1 ? "alexnet-fashion" : "alexnet-owt";
+/** Observer and signal as options of loading. */
+export function loadObserver(
+  { onDownload, onPacking, onMessage }: TrainObserver,
+  signal: AbortSignal | undefined,
+): Pick<LoadOptions, "onProgress" | "onPacking" | "onMessage" | "signal"> {
+  return { onProgress: onDownload, onPacking, onMessage, signal };
 }
 
 /**
@@ -53,53 +43,35 @@ export function defaultNetwork(source: DatasetSource, size?: PixelSize): string 
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */
 export async function prepareInput(
-  source: DatasetSource,
-  recipe: Recipe,
-  settings: InputSettings,
-  options: LoadOptions,
-  observer: TrainObserver,
+  plan: InputPlan,
+  observer: TrainObserver = {},
+  signal?: AbortSignal,
 ): Promise<RunInput> {
-  const { network: given = recipe.network, inputSize } = settings;
-  if (recipe.fit === "native") {
-    if (inputSize !== undefined)
-      throw new ConfigError("--input-size: with --fit native it is that of the pictures; leave one out");
-    return prepareNative(source, recipe, settings, options, observer);
-  }
-  const chosen = await resolveNetwork(given ?? defaultNetwork(source));
-  const [channels, height, width] = inputOf(chosen);
-  const fitting = fittingOf(recipe, channels, { width: inputSize ?? width, height: inputSize ?? height }, settings);
+  const { source, recipe, network, inputSize } = plan;
+  const options = { ...plan.loading, seed: recipe.seed, ...loadObserver(observer, signal) };
+  if (recipe.fit === "native" && inputSize !== undefined)
+    throw new ConfigError("--input-size: with --fit native it is that of the images; leave one out");
+  if (!network || recipe.fit === "native") return prepareNative(plan, options, observer);
+  const [channels, height, width] = inputOf(network);
+  const fitting = fittingOf(plan, channels, { width: inputSize ?? width, height: inputSize ?? height });
   const dataset = await source.load({ ...options, fitting });
-  return finish(withInput(chosen, [channels, ...fitting.size]), dataset, fitting, recipe, settings, observer);
+  return finish(plan, withInput(network, [channels, ...fitting.size]), dataset, fitting, observer);
 }
 
-async function prepareNative(
-  source: DatasetSource,
-  recipe: Recipe,
-  settings: InputSettings,
-  options: LoadOptions,
-  observer: TrainObserver,
-): Promise<RunInput> {
-  const wanted = settings.network === undefined ? undefined : await resolveNetwork(settings.network);
-  // The size counts only where pictures are prepared: as they are loaded, they are kept as they are.
-  const dataset = await source.load({
-    ...options,
-    fitting: fittingOf(recipe, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 }, settings),
-  });
+async function prepareNative(plan: InputPlan, options: LoadOptions, observer: TrainObserver): Promise<RunInput> {
+  const { source, network: wanted } = plan;
+  // The size counts only where images are prepared: as they are loaded, they are kept as they are.
+  const fitting = fittingOf(plan, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 });
+  const dataset = await source.load({ ...options, fitting });
   const { imageSize: size } = dataset;
   if (!size) {
-    throw new ConfigError(`${dataset.name}: expected pictures of one size for --fit native; choose another --fit`);
+    throw new ConfigError(`${dataset.name}: expected images of one size for --fit native; choose another --fit`);
   }
-  const network = wanted ?? (await resolveNetwork(defaultNetwork(source, size)));
+  const network = wanted ?? findNetwork(defaultNetwork(source, size));
   // A network that was asked for keeps its channels, as with any other fit.
   const channels = wanted ? inputOf(wanted)[0] : dataset.channels;
-  return finish(
-    withInput(network, [channels, size.height, size.width]),
-    dataset,
-    fittingOf(recipe, channels, size, settings),
-    recipe,
-    settings,
-    observer,
-  );
+  const sized = withInput(network, [channels, size.height, size.width]);
+  return finish(plan, sized, dataset, fittingOf(plan, channels, size), observer);
 }
 
 function inputOf({
@@ -111,41 +83,41 @@ function inputOf({
 }
 
 function fittingOf(
-  { fit, filter }: Recipe,
+  { recipe: { fit, filter }, initFrom }: InputPlan,
   channels: 1 | 3,
   { width, height }: PixelSize,
-  { origin }: InputSettings,
 ): Fitting {
-  const isSame = origin?.fit.kind === fit && origin.size[0] === height && origin.size[1] === width;
-  const own = isSame ? origin.fit : createFit(fit, { width, height });
-  return { size: [height, width], channels, fit: own, resize: filter };
+  const own = initFrom?.from.model.preprocessing;
+  const isSame = own?.fit.kind === fit && own.size[0] === height && own.size[1] === width;
+  return { size: [height, width], channels, fit: isSame ? own.fit : createFit(fit, { width, height }), resize: filter };
 }
 
-/** Undefined where the numbers are to be those of the data set. */
-function originScale({ size, channels }: Fitting, { origin, normalization }: InputSettings) {
-  if (!origin || normalization !== undefined || origin.channels !== channels) return undefined;
-  const { mean, deviation, meanImage } = origin;
+/** The scale of the weights to begin with; undefined if it is to be that of the data set. */
+function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): Scale | undefined {
+  const own = initFrom?.from.model.preprocessing;
+  if (!own || !initFrom.keepsScale || own.channels !== channels) return undefined;
+  const { mean, deviation, meanImage } = own;
   if (meanImage === undefined) return { mean, deviation };
-  if (origin.size[0] === size[0] && origin.size[1] === size[1]) return { mean, deviation, meanImage };
+  if (own.size[0] === size[0] && own.size[1] === size[1]) return { mean, deviation, meanImage };
   throw new ConfigError(
-    `normalization: expected the input of ${origin.size.join("×")} that the mean image of the weights is of, got ${size.join("×")}; choose a --normalization`,
+    `normalization: expected the input of ${own.size.join("×")} that the mean image of the weights is of, got ${size.join("×")}; choose a --normalization`,
   );
 }
 
 async function finish(
+  plan: InputPlan,
   network: Network,
   dataset: Dataset,
   fitting: Fitting,
-  recipe: Recipe,
-  settings: InputSettings,
   observer: TrainObserver,
 ): Promise<RunInput> {
+  const { recipe } = plan;
   const note = channelNote(network, dataset);
   if (note) observer.onMessage?.(note);
   return {
     network: forClasses(network, dataset.classNames.length),
     dataset,
-    preprocessing: { ...fitting, ...(originScale(fitting, settings) ?? (await scaleOf(dataset, fitting, recipe))) },
+    preprocessing: { ...fitting, ...(scaleOfWeights(plan, fitting) ?? (await scaleOf(dataset, fitting, recipe))) },
     colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
   };
 }
@@ -160,11 +132,96 @@ function forClasses(network: Network, classes: number): Network {
   );
 }
 
-/** What is done to the images' channels, in words; undefined if nothing. */
+/** Message about a change of the images' channels; undefined if there is none. */
 function channelNote(network: Network, dataset: Dataset): string | undefined {
   const [channels] = network.input;
   if (channels === dataset.channels) return undefined;
   return channels === 3
     ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
     : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
+}
+
+/** Scale of pixel values after fitting. */
+type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
+
+/** Scales to pixel values from 0 to 255, as the paper's network has them. */
+const levelScale = 1 / 255;
+
+/**
+ * The numbers of a recipe's normalization, from a data set's training images.
+ *
+ * Throws ConfigError for a mean image where the fit keeps no one size.
+ */
+export async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Promise<Scale> {
+  const { channels } = fitting;
+  const all = (value: number) => Array<number>(channels).fill(value);
+  const mean = forChannels(dataset.mean, channels);
+  const scales: { readonly [N in Recipe["normalization"]]: () => Scale | Promise<Scale> } = {
+    unit: () => ({ mean: all(0), deviation: all(1) }),
+    symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
+    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
+    mean: () => ({ mean, deviation: all(levelScale) }),
+    "mean-image": async () => ({
+      mean: all(0),
+      deviation: all(levelScale),
+      meanImage: await meanImage(dataset, fitting),
+    }),
+  };
+  return scales[normalization]();
+}
+
+/** One number per channel: grey's for all, or the luma of a colour's. */
+function forChannels(values: readonly number[], channels: number): number[] {
+  if (values.length === channels) return [...values];
+  const [red = 0, green = red, blue = red] = values;
+  const [r, g, b] = lumaWeights;
+  return Array<number>(channels).fill(r * red + g * green + b * blue);
+}
+
+/** The principal components of the training images' colours, as the network's channels see them. */
+export function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
+  const covariance = covarianceOf(dataset.moments());
+  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
+  if (dataset.channels === channels) return eigenOf(covariance);
+  const weights = dataset.channels === 1 ? [1] : lumaWeights;
+  const variance = weights.reduce(
+    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
+    0,
+  );
+  const entry = 1 / Math.sqrt(channels);
+  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
+}
+
+/** Training images that a mean image is computed of, at most. */
+const MEAN_IMAGES = 10_000;
+
+/** Mean of the part of each training image that the fit keeps, over evenly spaced images, rounded to levels: planes of bytes, base64. */
+async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<string> {
+  const [height, width] = fitting.size;
+  const frame = frameSizeOf(fitting.fit, { width, height });
+  if (!frame) {
+    throw new ConfigError(
+      `${name}: fit ${fitting.fit.kind}: a mean image needs images of one size; choose --fit crop or resize, or another --normalization`,
+    );
+  }
+  const fit = createFitter(fitting);
+  const plane = frame.width * frame.height;
+  const sums = new Float64Array(fitting.channels * plane);
+  const count = Math.min(train.length, MEAN_IMAGES);
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * train.length) / count);
+    await train.prefetch?.(Uint32Array.of(index));
+    addPlanes(sums, fit(train.image(index)), plane);
+  }
+  return Buffer.from(Uint8Array.from(sums, (sum) => Math.round(sum / count))).toString("base64");
+}
+
+function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
+  for (let start = 0; start < sums.length; start += plane) {
+    let from = (start / plane) % channels;
+    for (let i = start; i < start + plane; i++) {
+      sums[i] = (sums[i] as number) + (data[from] as number);
+      from += channels;
+    }
+  }
 }

@@ -2,13 +2,14 @@
 import { saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { appendLog, type LogEntry } from "../checkpoint/runLog.ts";
+import { appendLog, evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import { CheckpointError } from "../errors.ts";
-import { formatPercent } from "../report/numbers.ts";
+import { formatLoss, formatPercent } from "../report/numbers.ts";
 import { writeCurves } from "../runs/runReport.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { bestOf, type Evaluated, isBetter } from "../training/monitor.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { means, type Position, type Tally } from "../training/state.ts";
 import type { TrainingListener } from "../training/train.ts";
@@ -38,6 +39,8 @@ export interface Recorder {
   readonly log: readonly LogEntry[];
   /** The newest evaluation of this call. */
   evaluation(): Evaluation | undefined;
+  /** The evaluation of the weights in best.safetensors, if this call made it. */
+  bestEvaluation(): Evaluation | undefined;
   /** Saves this position, unless it is saved already. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
   save(position: Position): Promise<void>;
 }
@@ -50,8 +53,11 @@ interface Recording extends RecorderOptions {
   /** The things that could not be written when last tried. */
   readonly failing: Set<string>;
   readonly speed: Speed;
-  bestAccuracy: number;
+  /** Evaluation of the best weights that are saved; undefined if there are none. */
+  best: Evaluated | undefined;
   evaluation: Evaluation | undefined;
+  /** The whole evaluation of the best weights, if this call made it. */
+  bestEvaluation: Evaluation | undefined;
   /** The position of the newest evaluation, and whether that was the best so far. */
   evaluated: { readonly position: Position; readonly best: boolean } | undefined;
   saved: Position | undefined;
@@ -70,8 +76,9 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     unwritten: [],
     failing: new Set(),
     speed: { last: options.start, images: 0, seconds: 0 },
-    bestAccuracy: await storedBest(options),
+    best: await storedBest(options),
     evaluation: undefined,
+    bestEvaluation: undefined,
     evaluated: undefined,
     saved: undefined,
     nextSave: after(SAVE_EVERY_SECONDS),
@@ -80,6 +87,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     listener: listenerOf(recording),
     log: recording.log,
     evaluation: () => recording.evaluation,
+    bestEvaluation: () => recording.bestEvaluation,
     async save(position) {
       const { saved, evaluated } = recording;
       if (saved !== position) await save(recording, position, evaluated?.position === position && evaluated.best);
@@ -117,9 +125,12 @@ async function recordEvaluation(
   const entry = { ...trained, testLoss: evaluation.loss, testAccuracy: evaluation.top1Accuracy };
   recording.evaluation = evaluation;
   await write(recording, entry);
-  const best = evaluation.top1Accuracy > recording.bestAccuracy;
+  const best = !recording.best || isBetter(config.recipe.monitor, entry, recording.best);
   recording.evaluated = { position, best };
-  if ((await trySave(recording, position, best)) && best) recording.bestAccuracy = evaluation.top1Accuracy;
+  if ((await trySave(recording, position, best)) && best) {
+    recording.best = entry;
+    recording.bestEvaluation = evaluation;
+  }
   await attempt(recording, "curves", async () => void (await writeCurves(directory, config, log)));
   observer?.onEpoch?.(entry);
 }
@@ -227,20 +238,21 @@ function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
 }
 
 /**
- * The accuracy that the next best weights must exceed; −1 if there are none. After a rollback the stored best may come from an evaluation that is no
- * longer in the log; then it is that of the log's best evaluation.
+ * The evaluation that the next best weights must beat; undefined if there is none. After a rollback the stored best may come from an evaluation that is
+ * no longer in the log; then it is the log's best evaluation.
  */
-async function storedBest({ directory, log, observer }: RecorderOptions): Promise<number> {
+async function storedBest({ directory, config, log, observer }: RecorderOptions): Promise<Evaluated | undefined> {
   const { best } = checkpointFiles(directory);
-  if (!(await fileExists(best))) return -1;
+  if (!(await fileExists(best))) return undefined;
   try {
-    const { testAccuracy = -1, iteration } = (await loadModel(best)).metrics;
+    const { testAccuracy, testLoss, iteration } = (await loadModel(best)).metrics;
     const isLogged = log.some((entry) => entry.iteration === iteration && entry.testAccuracy === testAccuracy);
-    return isLogged ? testAccuracy : Math.max(-1, ...log.map((entry) => entry.testAccuracy ?? -1));
+    if (isLogged && testAccuracy !== undefined) return { testAccuracy, testLoss };
+    return bestOf(config.recipe.monitor, evaluationsOf(log));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     observer?.onMessage?.(`${error.message}; the next best weights replace it`);
-    return -1;
+    return undefined;
   }
 }
 
@@ -254,9 +266,13 @@ function stuckWarning({ iteration }: Position, { initializer, learningRate }: Re
 
 /** Message of a run that ends before its last epoch. */
 function earlyStopMessage({ epoch, earlyStopping }: Position, { epochs }: Recipe): string {
-  const { bestAccuracy, evaluationsSinceBest } = earlyStopping;
+  const { bestAccuracy, bestLoss, evaluationsSinceBest } = earlyStopping;
+  const best =
+    bestLoss === undefined
+      ? `better test accuracy than ${formatPercent(bestAccuracy)}`
+      : `lower test loss than ${formatLoss(bestLoss)}`;
   return (
-    `stopped early, after epoch ${epoch} of ${epochs}: no better test accuracy than ${formatPercent(bestAccuracy)} ` +
+    `stopped early, after epoch ${epoch} of ${epochs}: no ${best} ` +
     `in the last ${evaluationsSinceBest} evaluations; best.safetensors has the weights that had it`
   );
 }

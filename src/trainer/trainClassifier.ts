@@ -1,39 +1,38 @@
 /** Trains a classifier in a run directory. */
 import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
 import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
-import { fileExists } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
-import { type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
+import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import { ConfigError } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, writeReport } from "../runs/runReport.ts";
-import { divergencePolicy } from "../settings/divergencePolicy.ts";
+import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { bestOf } from "../training/monitor.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { initialPosition, isFinished } from "../training/state.ts";
 import type { Training, TrainingEnd } from "../training/train.ts";
 import { type CompiledModel, compileModel, runPreparation, runTraining } from "./compiledModel.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
-import { resumeRun } from "./resumeRun.ts";
 import { readPosition, type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
-import { newRunDirectory, type PreparedRun, type RunSettings, startRun } from "./runSetup.ts";
+import { type PreparedRun, prepareRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** Settings of a run, its directory, and callbacks; everything has a default. */
-export interface TrainOptions extends RunSettings {
-  /** The run's directory. Default: a new one under `runs/`. */
-  readonly run?: string;
-  /** Resume the run in the directory. */
-  readonly resume?: boolean;
-  /** Stop after this many minutes of this call's training, with an evaluation; the run can be resumed. */
+/** One call of training: its limits and callbacks. */
+export interface TrainCall {
+  /** Stop after n minutes of this call's training, with an evaluation; the run can be resumed. */
   readonly maxMinutes?: number;
   /** Aborting saves and ends within an iteration. */
   readonly signal?: AbortSignal;
@@ -42,6 +41,9 @@ export interface TrainOptions extends RunSettings {
   readonly command?: string;
 }
 
+/** Settings of a run, its directory, and callbacks; everything has a default. */
+export interface TrainOptions extends RunSettings, RunLocation, TrainCall {}
+
 /** Result of `trainClassifier`. Accuracies are fractions. */
 export interface TrainResult {
   /** The run's directory. */
@@ -49,6 +51,8 @@ export interface TrainResult {
   readonly end: TrainingEnd | "already finished";
   /** The log's last line with an evaluation; undefined if there was none yet. */
   readonly last: LogEntry | undefined;
+  /** The log's line with the evaluation of the best weights, those that `evaluate`, `predict` and the report use. */
+  readonly best: LogEntry | undefined;
   /** Its evaluation, if this call made it. */
   readonly evaluation: Evaluation | undefined;
   /** Engine and processor. */
@@ -62,13 +66,21 @@ export interface TrainResult {
  * training diverges; whatever was saved before stays.
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
-  const directory = options.run ?? (await newRunDirectory(options));
+  return trainRun(await resolve(options), options);
+}
+
+/** Trains a run that is resolved; otherwise as `trainClassifier`. */
+export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<TrainResult> {
+  const { directory } = plan;
+  const { observer, command = "trainClassifier", signal } = call;
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
-    const prepared = await prepareRun(directory, options);
+    // Another process may have started one since the plan was made.
+    if (!plan.stored && (await readRunConfig(directory))) throw directoryTaken(directory);
+    const prepared = await prepareRun(plan, command, observer, signal);
     try {
-      return await trainPrepared(directory, prepared, options);
+      return await trainPrepared(plan, prepared, call);
     } finally {
       prepared.engine.close();
       prepared.dataset.close?.();
@@ -77,17 +89,6 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
     await run.close();
     await removeEmptyFolders(directory, created);
   }
-}
-
-async function prepareRun(directory: string, options: TrainOptions): Promise<PreparedRun> {
-  const { observer = {}, command = "trainClassifier" } = options;
-  const stored = await readRunConfig(directory);
-  if (!stored && options.resume) observer.onMessage?.(`${directory}: no run to resume; starting a new one`);
-  if (!stored) return startRun(options, command, observer, options.signal);
-  if (options.resume) return resumeRun(stored, options, observer, options.signal);
-  throw new ConfigError(
-    `${directory} already contains a run; add --resume to continue it, or choose another directory with --run`,
-  );
 }
 
 /** A run in its directory, and where this call begins. */
@@ -110,8 +111,12 @@ interface LoadedRun extends RunStart {
   readonly dataset: PreparedRun["dataset"];
 }
 
-async function trainPrepared(directory: string, prepared: PreparedRun, options: TrainOptions): Promise<TrainResult> {
-  const run = await readStart(directory, prepared, options);
+async function trainPrepared(
+  { directory, divergence }: RunPlan,
+  prepared: PreparedRun,
+  call: TrainCall,
+): Promise<TrainResult> {
+  const run = await readStart(directory, prepared, call);
   // A process that died at the very end leaves a run without its report.
   if (run.isFinished && (await fileExists(reportFile(directory)))) {
     return resultOf(run, "already finished", run.log, undefined);
@@ -119,8 +124,8 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
   const model = await compileModel(prepared);
   const preparation = runPreparation(prepared);
   try {
-    const loaded = await loadRun(run, prepared, model, preparation, options);
-    return await (run.isFinished ? reportAgain(loaded, options) : trainAndReport(loaded, options));
+    const loaded = await loadRun(run, prepared, model, preparation, call);
+    return await (run.isFinished ? reportAgain(loaded, call) : trainAndReport(loaded, divergence, call));
   } finally {
     preparation.close();
     await model.close();
@@ -130,7 +135,7 @@ async function trainPrepared(directory: string, prepared: PreparedRun, options: 
 async function readStart(
   directory: string,
   { config, engine }: PreparedRun,
-  { observer }: TrainOptions,
+  { observer }: TrainCall,
 ): Promise<RunStart> {
   const checkpoint = await loadCheckpoint(directory);
   for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
@@ -152,7 +157,7 @@ async function loadRun(
   prepared: PreparedRun,
   model: CompiledModel,
   preparation: Training["preparation"],
-  { observer = {}, signal }: TrainOptions,
+  { observer = {}, signal }: TrainCall,
 ): Promise<LoadedRun> {
   const { directory, config, checkpoint, start } = run;
   const { network, recipe } = config;
@@ -175,54 +180,84 @@ async function loadRun(
   return { ...run, training, weights, optimizer: state, average, dataset };
 }
 
-async function trainAndReport(run: LoadedRun, options: TrainOptions): Promise<TrainResult> {
+async function trainAndReport(
+  run: LoadedRun,
+  policy: RunPlan["divergence"],
+  { observer = {}, signal, maxMinutes = Infinity }: TrainCall,
+): Promise<TrainResult> {
   const { directory, config, start, log, training } = run;
-  const { observer = {}, signal, maxMinutes = Infinity } = options;
   const epoch = start.epoch + start.images / training.train.length;
   observer.onStart?.({ directory, config, epoch, iteration: start.iteration });
   const deadline = performance.now() + maxMinutes * 60_000;
   const guarded = {
     ...run,
     observer,
-    policy: divergencePolicy(options, config.divergence),
+    policy,
     record: (from: Stretch) => createRecorder({ ...run, ...from, observer, signal, deadline }),
   };
   const { position, end, recorder } = await recordingDivergence(directory, () => trainGuarded(guarded, { start, log }));
   await recorder.save(position);
-  const evaluation = recorder.evaluation();
-  if (end !== "interrupt") {
-    await training.optimizer.withAverage(() => writeRunReport(run, recorder.log, evaluation));
-  }
-  return resultOf(run, end, recorder.log, evaluation);
+  if (end !== "interrupt") await reportBest({ ...run, log: recorder.log }, recorder.bestEvaluation(), { observer });
+  return resultOf(run, end, recorder.log, recorder.evaluation());
 }
 
 /** Evaluates and reports a finished run that has no report. */
-async function reportAgain(run: LoadedRun, { signal }: TrainOptions): Promise<TrainResult> {
-  const { config, log, training } = run;
-  const { program, optimizer, test: split, preparation, classNames } = training;
-  const { seed } = config.recipe;
-  return optimizer.withAverage(async () => {
-    const evaluation = await evaluate(program, { split, preparation, classNames, seed, signal });
-    if (!evaluation) return resultOf(run, "interrupt", log, undefined);
-    await writeRunReport(run, log, evaluation);
-    return resultOf(run, "already finished", log, evaluation);
-  });
+async function reportAgain(run: LoadedRun, call: TrainCall): Promise<TrainResult> {
+  const reported = await reportBest(run, undefined, call);
+  if (!reported) return resultOf(run, "interrupt", run.log, undefined);
+  const isLast = reported.iteration === evaluationsOf(run.log).at(-1)?.iteration;
+  return resultOf(run, "already finished", run.log, isLast ? reported.evaluation : undefined);
 }
 
-function writeRunReport(
-  { training, ...run }: LoadedRun,
-  log: readonly LogEntry[],
-  evaluation: Evaluation | undefined,
-): Promise<void> {
-  return writeReport({ ...run, program: training.program, log, evaluation });
+/** Evaluation of weights that were saved after an iteration. */
+interface ReportedEvaluation {
+  readonly iteration: number | undefined;
+  readonly evaluation: Evaluation;
+}
+
+/**
+ * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those cannot be read. The program has them
+ * afterwards. `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
+ */
+async function reportBest(
+  run: LoadedRun,
+  known: Evaluation | undefined,
+  { observer, signal }: TrainCall,
+): Promise<ReportedEvaluation | undefined> {
+  const { config, training, weights } = run;
+  const { program, test: split, preparation, classNames } = training;
+  const { best, last } = checkpointFiles(run.directory);
+  const isBest = await hasRead(best, weights, observer);
+  const file = isBest ? best : last;
+  if (!isBest) await readWeights(last, weights);
+  const { iteration } = (await loadModel(file)).metrics;
+  const { seed } = config.recipe;
+  const made = isBest ? known : undefined;
+  const evaluation = made ?? (await evaluate(program, { split, preparation, classNames, seed, signal }));
+  if (!evaluation) return undefined;
+  await writeReport({ ...run, program, file: basename(file), iteration, evaluation });
+  return { iteration, evaluation };
+}
+
+/** Fills a store with the best weights. False if there are none that can be read. */
+async function hasRead(best: string, weights: TensorStore, observer: TrainObserver | undefined): Promise<boolean> {
+  if (!(await fileExists(best))) return false;
+  try {
+    await readWeights(best, weights);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    observer?.onMessage?.(`${error.message}; the report shows the last weights`);
+    return false;
+  }
 }
 
 function resultOf(
-  { directory, device }: RunStart,
+  { directory, config, device }: RunStart,
   end: TrainResult["end"],
   log: readonly LogEntry[],
   evaluation: Evaluation | undefined,
 ): TrainResult {
   const last = log.findLast((entry) => entry.testAccuracy !== undefined);
-  return { run: directory, end, last, evaluation, device };
+  return { run: directory, end, last, best: bestOf(config.recipe.monitor, evaluationsOf(log)), evaluation, device };
 }

@@ -6,7 +6,7 @@ import { type EarlyStopping, earlyStoppingSchema, initialEarlyStopping, stopsEar
 function endOf(rule: EarlyStopping | undefined, accuracies: readonly number[]): number | undefined {
   let state = initialEarlyStopping;
   for (const [i, accuracy] of accuracies.entries()) {
-    state = watch(rule, state, accuracy);
+    state = watch(rule, state, { testAccuracy: accuracy });
     if (stopsEarly(rule, state)) return i + 1;
   }
   return undefined;
@@ -37,4 +37,22 @@ test("patience is 1 or more, minDelta 0 unless it is given", () => {
   for (const rule of [{}, { patience: 0 }, { patience: 1.5 }, { patience: 2, minDelta: -0.1 }]) {
     assert.equal(earlyStoppingSchema.safeParse(rule).success, false);
   }
+});
+
+test("with the loss monitored, accuracies do not count", () => {
+  const rule = { patience: 2, minDelta: 0 };
+  const evaluated = [
+    { testAccuracy: 0.5, testLoss: 2 },
+    { testAccuracy: 0.6, testLoss: 1 },
+    { testAccuracy: 0.7, testLoss: 1 },
+    { testAccuracy: 0.8, testLoss: 1.5 },
+  ];
+  const states = evaluated.map((_, i) =>
+    evaluated.slice(0, i + 1).reduce((state, one) => watch(rule, state, one, "loss"), initialEarlyStopping),
+  );
+  assert.deepEqual(
+    states.map((state) => stopsEarly(rule, state)),
+    [false, false, false, true],
+  );
+  assert.deepEqual(states[1], { bestAccuracy: 0.6, bestLoss: 1, evaluationsSinceBest: 0 });
 });

@@ -1,34 +1,41 @@
-/** Ends a run whose test accuracy has stopped rising. */
+/** Ends a run whose monitored figure, test accuracy or test loss, has stopped improving. */
 import { z } from "zod";
+import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 /**
- * A run ends when the test accuracy has not risen by more than `minDelta` above the best for `patience` evaluations, those at the end of an epoch.
+ * A run ends when the monitored figure has not improved on the best by more than `minDelta` for `patience` evaluations, those at the end of an
+ * epoch: the test accuracy rises, or with `monitor: "loss"` the test loss falls.
  *
  * Source: Prechelt 1998, “Early stopping, but when?”, its third class of criteria; the names are those of Keras.
  */
 export const earlyStoppingSchema = z.strictObject({
   patience: z.int().positive(),
-  /** A fraction: 0.001 is a tenth of a percent. */
+  /** In units of the monitored figure; of accuracy, 0.001 is a tenth of a percent. */
   minDelta: z.number().nonnegative().lt(1).default(0),
 });
 
 export type EarlyStopping = z.infer<typeof earlyStoppingSchema>;
 
 /** State between epochs; stored in checkpoints. */
-export const earlyStoppingStateSchema = z.object({ bestAccuracy: z.number(), evaluationsSinceBest: z.int() });
+export const earlyStoppingStateSchema = z.object({
+  bestAccuracy: z.number(),
+  bestLoss: z.number().optional(),
+  evaluationsSinceBest: z.int(),
+});
 
 export type EarlyStoppingState = z.infer<typeof earlyStoppingStateSchema>;
 
 export const initialEarlyStopping: EarlyStoppingState = { bestAccuracy: -1, evaluationsSinceBest: 0 };
 
-/** The state after an epoch that ended with this test accuracy. */
+/** The state after an epoch that ended with this evaluation. */
 export function watch(
   rule: EarlyStopping | undefined,
   state: EarlyStoppingState,
-  testAccuracy: number,
+  evaluated: Evaluated,
+  monitor?: Monitor,
 ): EarlyStoppingState {
-  if (testAccuracy > state.bestAccuracy + (rule?.minDelta ?? 0)) {
-    return { bestAccuracy: testAccuracy, evaluationsSinceBest: 0 };
+  if (improves(monitor, evaluated, state, rule?.minDelta)) {
+    return { ...bestFigures(monitor, evaluated), evaluationsSinceBest: 0 };
   }
   return { ...state, evaluationsSinceBest: state.evaluationsSinceBest + 1 };
 }

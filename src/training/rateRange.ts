@@ -83,7 +83,7 @@ function forSweep(training: Training, iterations: number, rateOf: (iterations: n
   return {
     ...training,
     recipe: { ...recipe, epochs, schedule: { kind: "constant" } },
-    test: limitSplit(test, 1),
+    test: limitSplit(test, { inOrder: 1 }, "test"),
     rateOf,
   };
 }

@@ -6,6 +6,7 @@ import { fitNames } from "../image/prepare/fit.ts";
 import { filters } from "../image/resize/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
 import { earlyStoppingSchema } from "./earlyStopping.ts";
+import { monitorNames } from "./monitor.ts";
 import { classWeightsSchema } from "./objective/classWeights.ts";
 import { optimizerSchema } from "./optimizers/optimizers.ts";
 import { samplerNames } from "./sampler.ts";
@@ -59,6 +60,8 @@ export const recipeSchema = z.strictObject({
   classWeights: classWeightsSchema.default("none"),
   sampler: z.enum(samplerNames).default("shuffle"),
   earlyStopping: earlyStoppingSchema.optional(),
+  /** Figure that chooses the best weights, see `isBetter`. Every new run stores it; runs of versions without a choice have none. */
+  monitor: z.enum(monitorNames).optional(),
   seed: z.int().min(0).max(0xffffffff).default(0),
 });
 
@@ -133,7 +136,7 @@ const photos: Recipe = recipeSchema.parse({
   batchSize: 64,
   learningRate: 0.01,
   optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
-  schedule: { kind: "step", everyEpochs: 10, factor: 0.1 },
+  schedule: { kind: "step", everyEpochs: 10, everyFraction: 1 / 3, factor: 0.1 },
   initializer: { weight: { kind: "xavierUniform" } },
   fit: "crop",
   augmentation: { flip: 0.5, lighting: 0.1 },
@@ -152,7 +155,7 @@ const small: Recipe = recipeSchema.parse({
   batchSize: 128,
   learningRate: 0.01,
   optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
-  schedule: { kind: "step", everyEpochs: 8, factor: 0.1 },
+  schedule: { kind: "step", everyEpochs: 8, everyFraction: 0.4, factor: 0.1 },
   initializer: { weight: { kind: "xavierUniform" } },
   fit: "native",
   augmentation: { flip: 0.5, shift: 0.125 },

@@ -1,17 +1,29 @@
 /** Learning-rate schedules. */
 import { z } from "zod";
+import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 const constant = z.strictObject({ kind: z.literal("constant") });
 
-/** × factor after every `everyEpochs` epochs. */
-const step = z.strictObject({
-  kind: z.literal("step"),
-  everyEpochs: z.int().positive(),
-  factor: z.number().positive().lt(1).default(0.1),
-});
+/** Fraction of the run between two reductions of a step schedule that names no interval. */
+const usualFraction = 1 / 3;
 
 /**
- * × factor when the test error has not improved for `patience` evaluations, at most `reductions` times. Source: Krizhevsky et al.
+ * × factor after every `everyEpochs` epochs, or after every `everyFraction` of the run's epochs; with both, after the longer of the two, so that a
+ * recipe's own interval stretches with a longer run. The rate changes at the end of the epoch in which the interval ends.
+ */
+const step = z
+  .strictObject({
+    kind: z.literal("step"),
+    everyEpochs: z.int().positive().exactOptional(),
+    everyFraction: z.number().positive().max(1).exactOptional(),
+    factor: z.number().positive().lt(1).default(0.1),
+  })
+  .transform((schedule) =>
+    schedule.everyEpochs === undefined ? { everyFraction: usualFraction, ...schedule } : schedule,
+  );
+
+/**
+ * × factor when the monitored figure has not improved for `patience` evaluations, at most `reductions` times. Source: Krizhevsky et al.
  * 2012, §5: divided by 10 when the validation error stopped improving, three times in all.
  */
 const plateau = z.strictObject({
@@ -37,6 +49,8 @@ export type ScheduleName = Schedule["kind"];
 export interface ScheduleState {
   readonly factor: number;
   readonly bestAccuracy: number;
+  /** Only where the loss is monitored. */
+  readonly bestLoss?: number | undefined;
   readonly evaluationsSinceBest: number;
   readonly reductions: number;
 }
@@ -48,10 +62,16 @@ export const initialScheduleState: ScheduleState = {
   reductions: 0,
 };
 
+/** Epochs of a run: those that are done, and all. */
+export interface EpochCount {
+  readonly done: number;
+  readonly total: number;
+}
+
 /** A kind of schedule: its state after an epoch, and its factor by the fraction of the run that is done before a step. */
 interface ScheduleKind<S> {
   /** `state` counts the epoch just done already. */
-  afterEpoch(schedule: S, state: ScheduleState, epochs: number): ScheduleState;
+  afterEpoch(schedule: S, state: ScheduleState, epochs: EpochCount): ScheduleState;
   /** From 0 to 1, the warm-up left out. */
   factorAt(schedule: S, fraction: number): number;
 }
@@ -62,9 +82,10 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
   constant: unchanged,
   step: {
     ...unchanged,
-    afterEpoch: ({ factor, everyEpochs }, state, epochs) => ({
+    afterEpoch: ({ factor, everyEpochs = 0, everyFraction = 0 }, state, { done, total }) => ({
       ...state,
-      factor: factor ** Math.floor(epochs / everyEpochs),
+      // The third interval of a third of 31 epochs ends after 31, whatever rounding makes of the division.
+      factor: factor ** Math.floor(done / Math.max(everyEpochs, everyFraction * total) + 1e-9),
     }),
   },
   plateau: {
@@ -86,14 +107,17 @@ function kindOf<S extends Schedule>(schedule: S): ScheduleKind<S> {
   return kinds[schedule.kind] as unknown as ScheduleKind<S>;
 }
 
-/** The state after an epoch: `epochs` are done, the last with this test accuracy. */
-export function advance(schedule: Schedule, state: ScheduleState, epochs: number, testAccuracy: number): ScheduleState {
-  const improved = testAccuracy > state.bestAccuracy;
-  const counted = {
-    ...state,
-    bestAccuracy: improved ? testAccuracy : state.bestAccuracy,
-    evaluationsSinceBest: improved ? 0 : state.evaluationsSinceBest + 1,
-  };
+/** The state after an epoch that ended with this evaluation. */
+export function advance(
+  schedule: Schedule,
+  state: ScheduleState,
+  epochs: EpochCount,
+  evaluated: Evaluated,
+  monitor?: Monitor,
+): ScheduleState {
+  const counted = improves(monitor, evaluated, state)
+    ? { ...state, ...bestFigures(monitor, evaluated), evaluationsSinceBest: 0 }
+    : { ...state, evaluationsSinceBest: state.evaluationsSinceBest + 1 };
   return kindOf(schedule).afterEpoch(schedule, counted, epochs);
 }
 
@@ -151,5 +175,28 @@ export function learningRateAt(
     position.schedule.factor *
     kindOf(schedule).factorAt(schedule, fraction) *
     warming
+  );
+}
+
+/** Fraction of the initial learning rate below which weights hardly change. */
+const USELESS_RATE = 1e-6;
+
+/** Warning for a schedule that leaves more than a third of a run a learning rate too low to train with; undefined if it does not. */
+export function lowRateWarning(recipe: RateRecipe & { readonly epochs: number }): string | undefined {
+  const { epochs: total, schedule, learningRate } = recipe;
+  const epochs = Math.ceil(total);
+  const steps = { perEpoch: 1, total: epochs };
+  let state = initialScheduleState;
+  let low = 0;
+  for (let done = 0; done < epochs; done++) {
+    const rate = learningRateAt(recipe, steps, { steps: done, schedule: state, rollbacks: { factor: 1 } });
+    if (rate < USELESS_RATE * learningRate) low++;
+    // Every evaluation is better than the one before: a plateau depends on the data.
+    state = advance(schedule, state, { done: done + 1, total }, { testAccuracy: done + 1 });
+  }
+  if (low <= epochs / 3) return undefined;
+  return (
+    `schedule ${schedule.kind}: the learning rate is below ${USELESS_RATE} of its initial value in ${low} of ${epochs} epochs; ` +
+    "use fewer epochs, a longer everyEpochs, or everyFraction, which stretches with the run"
   );
 }

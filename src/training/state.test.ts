@@ -19,15 +19,15 @@ test("a new window keeps the epoch's sums, a new epoch the window's", () => {
   const once = record(initialPosition, step);
   const twice = record(startWindow(once), step);
   assert.deepEqual([twice.windowTally.images, twice.epochTally.images], [16, 32]);
-  const next = finishEpoch(twice, { epochs: 2, schedule: { kind: "constant" } }, 0.5);
+  const next = finishEpoch(twice, { epochs: 2, schedule: { kind: "constant" } }, { testAccuracy: 0.5 });
   assert.deepEqual([next.windowTally.images, next.epochTally.images, next.images], [16, 0, 0]);
   assert.deepEqual([next.epoch, next.totalImages, next.iteration], [1, 32, 2]);
 });
 
 test("a last epoch that is cut short ends where the recipe ends", () => {
   const recipe = { epochs: 1.25, schedule: { kind: "constant" } } as const;
-  const first = finishEpoch(initialPosition, recipe, 0.5);
-  assert.equal(finishEpoch(first, recipe, 0.5).epoch, 1.25);
+  const first = finishEpoch(initialPosition, recipe, { testAccuracy: 0.5 });
+  assert.equal(finishEpoch(first, recipe, { testAccuracy: 0.5 }).epoch, 1.25);
 });
 
 test("iterations at the loss of guessing count while they are in a row", () => {
@@ -42,7 +42,7 @@ test("a position survives JSON; one with a hole in it is refused", () => {
   const position = finishEpoch(
     record(initialPosition, step),
     { epochs: 3, schedule: { kind: "plateau", factor: 0.1, patience: 1, reductions: 3 } },
-    0.5,
+    { testAccuracy: 0.5 },
   );
   const json = JSON.parse(JSON.stringify(position));
   assert.deepEqual(positionSchema.parse(json), position);

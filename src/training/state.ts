@@ -1,6 +1,7 @@
 /** Training state outside tensors: position, schedule, early stopping. */
 import { z } from "zod";
 import { earlyStoppingStateSchema, initialEarlyStopping, stopsEarly, watch } from "./earlyStopping.ts";
+import type { Evaluated } from "./monitor.ts";
 import type { Recipe } from "./recipe.ts";
 import { advance, initialScheduleState } from "./schedule.ts";
 
@@ -51,6 +52,7 @@ export const positionSchema = z.object({
   schedule: z.object({
     factor: z.number(),
     bestAccuracy: z.number(),
+    bestLoss: z.number().optional(),
     evaluationsSinceBest: z.int(),
     reductions: z.int(),
   }),
@@ -142,12 +144,13 @@ export function startWindow(position: Position): Position {
 /** The position at the start of the next epoch; after the recipe's last epoch, the end of training. */
 export function finishEpoch(
   position: Position,
-  recipe: Pick<Recipe, "epochs" | "schedule" | "earlyStopping">,
-  testAccuracy: number,
+  recipe: Pick<Recipe, "epochs" | "schedule" | "earlyStopping" | "monitor">,
+  evaluated: Evaluated,
 ): Position {
-  const epoch = Math.min(position.epoch + 1, recipe.epochs);
-  const schedule = advance(recipe.schedule, position.schedule, epoch, testAccuracy);
-  const earlyStopping = watch(recipe.earlyStopping, position.earlyStopping, testAccuracy);
+  const { epochs: total, monitor } = recipe;
+  const epoch = Math.min(position.epoch + 1, total);
+  const schedule = advance(recipe.schedule, position.schedule, { done: epoch, total }, evaluated, monitor);
+  const earlyStopping = watch(recipe.earlyStopping, position.earlyStopping, evaluated, monitor);
   return { ...position, epoch, images: 0, epochTally: nothing, schedule, earlyStopping };
 }
 

@@ -3,7 +3,7 @@ import type { Split } from "../dataset/dataset.ts";
 import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { DivergenceError } from "../errors.ts";
+import { DivergenceError, NonFiniteError } from "../errors.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import type { Evaluation } from "./evaluation/metrics.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
@@ -72,7 +72,7 @@ const STUCK_ITERATIONS = 200;
  * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
  * a run resumed from a saved position ends with the same weights to the bit as one that never stopped.
  *
- * Throws DivergenceError if the loss or a weight is no longer finite; the weights are then of no use.
+ * Throws DivergenceError if the loss, a weight, an output of the evaluation or the test loss is no longer finite; the weights are then of no use.
  */
 export async function train(
   training: Training,
@@ -90,10 +90,15 @@ export async function train(
     const ran = await runEpoch(context, position, order);
     position = ran.position;
     if (ran.end === "interrupt") return { position, end: ran.end };
-    const evaluation = await evaluateAverage(training, listener);
+    const evaluation = await evaluateAverage(training, listener).catch((error: unknown) => {
+      if (!(error instanceof NonFiniteError)) throw error;
+      throw diverged("the outputs of the evaluation are not finite", position.iteration, training.recipe);
+    });
     if (!evaluation) return { position, end: "interrupt" };
+    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
-    if (ran.end === "finished") position = finishEpoch(position, recipe, evaluation.top1Accuracy);
+    if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
     await listener.onEvaluation(position, epochTally, evaluation, ran.learningRate);
     if (ran.end === "time") return { position, end: ran.end };
     const stop = isFinished(position, recipe) ? undefined : await listener.betweenIterations(position);

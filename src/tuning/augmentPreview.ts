@@ -1,22 +1,21 @@
-/** What training makes of pictures, to be looked at. */
+/** Preview of data augmentation as a contact sheet. */
 import { basename } from "node:path";
 import type { Dataset } from "../dataset/dataset.ts";
-import { findDataset } from "../dataset/sources/datasets.ts";
 import { createRandomChanges } from "../image/augment/randomChanges.ts";
 import { decodeImage, encodePng } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
 import { type ContactSheet, drawContactSheet, type SheetImage } from "../report/figures/imageRows.ts";
 import { toPng } from "../report/figures/png.ts";
-import { resolveRecipe } from "../settings/settings.ts";
+import { resolve } from "../settings/resolve.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { prepareInput } from "../trainer/runInput.ts";
-import { defaultRecipe, loadObserver, type RunSettings } from "../trainer/runSetup.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import type { Recipe } from "../training/recipe.ts";
 
-/** As `RunSettings`, of which those of training do not count. */
+/** Settings of a run, of which those of training have no effect. */
 export interface PreviewOptions extends RunSettings {
-  /** Pictures to show. Default 6, or one of each class if that is more, up to 10. */
+  /** Images to show. Default 6, or one of each class if that is more, up to 10. */
   readonly images?: number;
   /** Uses of each in training, one an epoch. Default 8. */
   readonly uses?: number;
@@ -31,23 +30,23 @@ export interface Preview {
   readonly preprocessing: Preprocessing;
 }
 
-/** Statistics of colours need no more training pictures, and a preview should not take long. */
-const READ_PICTURES = 500;
+/** Training images that are read: enough for the statistics of colours, and few enough for a quick preview. */
+const READ_IMAGES = 500;
 
 /**
- * Draws a contact sheet: pictures as they are, as in evaluation, and as in so many epochs of training.
+ * Draws a contact sheet: images as they are, as in evaluation, and as in `uses` epochs of training.
  *
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */
 export async function previewAugmentation(options: PreviewOptions): Promise<Preview> {
   const { observer = {}, signal, uses = 8 } = options;
-  const source = await findDataset(options.dataset ?? "fashion-mnist");
-  const given = await resolveRecipe(options.recipe ?? defaultRecipe(source, options), options);
-  // What is taken away and put back below must be a colour, so that fillings are the mean colour.
-  const recipe: Recipe = { ...given, normalization: "standard" };
-  const limits = { trainLimit: READ_PICTURES, testLimit: 1, seed: recipe.seed };
-  const loading = { ...options, ...limits, ...loadObserver(observer, signal) };
-  const { dataset, preprocessing, colours } = await prepareInput(source, recipe, options, loading, observer);
+  const plan = await resolve(options);
+  // The scale is undone below, so it must be a colour that fills what no image covers: the mean.
+  const recipe: Recipe = { ...plan.recipe, normalization: "standard" };
+  const loading = { ...plan.loading, trainLimit: { inOrder: READ_IMAGES }, testLimit: { inOrder: 1 } };
+  const initFrom = plan.initFrom && { ...plan.initFrom, keepsScale: false };
+  const input = await prepareInput({ ...plan, recipe, loading, initFrom }, observer, signal);
+  const { dataset, preprocessing, colours } = input;
   try {
     const changes = createRandomChanges(recipe.augmentation, recipe.seed, colours);
     const evaluate = createPreprocessor(preprocessing);

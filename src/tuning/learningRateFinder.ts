@@ -1,9 +1,11 @@
-/** The sweep of the learning rate that `lr-find` does. */
+/** Learning-rate range test of `lr-find`. */
 import { ConfigError } from "../errors.ts";
+import { resolve } from "../settings/resolve.ts";
+import type { RunSettings } from "../settings/settings.ts";
 import { type CompiledModel, compileModel, runPreparation, runTraining } from "../trainer/compiledModel.ts";
 import { trainedRecipe } from "../trainer/fineTunePlan.ts";
 import { writeInitialWeights } from "../trainer/initialWeights.ts";
-import { type PreparedRun, type RunSettings, startRun } from "../trainer/runSetup.ts";
+import { type PreparedRun, prepareRun } from "../trainer/runSetup.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { type RateRange, type SweepEnd, sweepRates } from "../training/rateRange.ts";
@@ -15,7 +17,7 @@ import {
   suggestRates,
 } from "../training/rateSuggestion.ts";
 
-/** What would be trained, and over which rates. */
+/** Settings of the training, and the range of learning rates. */
 export interface RateFinderOptions extends RunSettings {
   /** Default 1e-6. */
   readonly minRate?: number;
@@ -34,7 +36,7 @@ export interface RateFinding {
   readonly network: string;
   readonly dataset: string;
   readonly recipe: string;
-  /** The recipe's own. */
+  /** Learning rate of the recipe. */
   readonly learningRate: number;
   readonly range: RateRange;
   readonly end: SweepEnd;
@@ -44,14 +46,14 @@ export interface RateFinding {
 }
 
 /**
- * Sweeps the learning rate on the network, pictures and recipe that training would have, from the weights that it would begin with. Nothing is kept but features.
+ * Sweeps the learning rate on the network, images and recipe that training would have, from its initial weights. Only cached features are kept.
  *
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */
 export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
   const { observer = {}, signal } = options;
   const range = rangeOf(options);
-  const prepared = await startRun(options, "findLearningRate", observer, signal);
+  const prepared = await prepareRun(await resolve(options), "findLearningRate", observer, signal);
   const { config, dataset, engine } = prepared;
   const { network, recipe } = config;
   try {

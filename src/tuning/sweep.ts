@@ -5,13 +5,15 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
-import { readLog } from "../checkpoint/runLog.ts";
+import { evaluationsOf, loggedNumber, readLog } from "../checkpoint/runLog.ts";
 import { AlexNetError, CheckpointError, ConfigError, codeOf, DivergenceError, messageOf } from "../errors.ts";
 import { drawSweepFigure } from "../report/charts/sweepFigure.ts";
 import { toPng } from "../report/figures/png.ts";
+import { storedPlan } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
-import { type TrainOptions, trainClassifier } from "../trainer/trainClassifier.ts";
+import { type TrainCall, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
+import { bestOf, isBetter, type Monitor } from "../training/monitor.ts";
 import { type SweepPlan, sweepPlanSchema, type Trial, trialsOf } from "./sweepPlan.ts";
 
 /** What came of a trial. Accuracies are fractions. */
@@ -23,10 +25,12 @@ const trialResultSchema = z.object({
   /** `failed`: an error that may be another the next time, such as a full disk; it is tried again by the next call. */
   status: z.enum(["finished", "diverged", "failed"]),
   error: z.string().optional(),
-  /** Of all evaluations, and of the last one. */
-  bestAccuracy: z.number().optional(),
-  lastAccuracy: z.number().optional(),
-  trainLoss: z.number().optional(),
+  /** Best evaluation by the monitored figure, and the last one. */
+  bestAccuracy: loggedNumber.optional(),
+  /** Test loss of the best evaluation. */
+  bestLoss: loggedNumber.optional(),
+  lastAccuracy: loggedNumber.optional(),
+  trainLoss: loggedNumber.optional(),
   epochs: z.number().optional(),
 });
 
@@ -70,8 +74,10 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   try {
     await keepPlan(directory, plan);
     const results = new Map((await readResults(directory)).map((result) => [result.number, result]));
+    // Trials that monitor different figures are ranked by accuracy.
+    const monitor = trials.every(({ plan: { recipe } }) => recipe.monitor === "loss") ? "loss" : "accuracy";
     const finish = (end: SweepResult["end"], figure?: string): SweepResult => {
-      return { directory, end, trials: trials.length, results: ranked([...results.values()]), figure };
+      return { directory, end, trials: trials.length, results: ranked([...results.values()], monitor), figure };
     };
     for (const trial of trials) {
       const known = results.get(trial.number);
@@ -96,45 +102,54 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
 /** The result; undefined if it was stopped before there is one. */
 async function runTrial(
   directory: string,
-  { number, values, settings }: Trial,
-  options: Pick<TrainOptions, "observer"> & { readonly signal: AbortSignal },
+  { number, values, plan }: Trial,
+  options: Pick<TrainCall, "observer"> & { readonly signal: AbortSignal },
 ): Promise<TrialResult | undefined> {
   const name = `trial-${String(number).padStart(3, "0")}`;
   const run = join(directory, name);
   const command = `alexnet sweep, trial ${number} of ${directory}`;
   try {
-    const isThere = (await readRunConfig(run)) !== undefined;
-    // A run that is there has its settings in its own config.json.
-    const { end } = await trainClassifier({ ...(isThere ? { resume: true } : settings), ...options, run, command });
+    const stored = await readRunConfig(run);
+    // A run that has begun has its settings in its own config.json.
+    const { end } = await trainRun(stored ? await storedPlan(run, stored) : { ...plan, directory: run }, {
+      ...options,
+      command,
+    });
     if (end === "interrupt") return undefined;
-    return { number, run: name, values, status: "finished", ...(await figuresOf(run)) };
+    return { number, run: name, values, status: "finished", ...(await figuresOf(run, plan.recipe.monitor)) };
   } catch (error) {
     if (options.signal.aborted && error === options.signal.reason) return undefined;
     if (!(error instanceof AlexNetError)) throw error;
     const [status, reason] =
       error instanceof DivergenceError ? (["diverged", error.reason] as const) : (["failed", error.message] as const);
-    return { number, run: name, values, status, error: reason, ...(await figuresOf(run)) };
+    return { number, run: name, values, status, error: reason, ...(await figuresOf(run, plan.recipe.monitor)) };
   }
 }
 
-async function figuresOf(run: string): Promise<Partial<TrialResult>> {
-  const evaluations = (await readLog(run)).flatMap((entry) =>
-    entry.testAccuracy === undefined ? [] : [{ ...entry, testAccuracy: entry.testAccuracy }],
-  );
-  const last = evaluations.at(-1);
-  if (!last) return {};
+async function figuresOf(run: string, monitor: Monitor | undefined): Promise<Partial<TrialResult>> {
+  const evaluations = evaluationsOf(await readLog(run));
+  const [best, last] = [bestOf(monitor, evaluations), evaluations.at(-1)];
+  if (!best || !last) return {};
   return {
-    bestAccuracy: Math.max(...evaluations.map((entry) => entry.testAccuracy)),
+    bestAccuracy: best.testAccuracy,
+    ...(best.testLoss === undefined ? {} : { bestLoss: best.testLoss }),
     lastAccuracy: last.testAccuracy,
     trainLoss: last.trainLoss,
     epochs: last.epoch,
   };
 }
 
-function ranked(results: readonly TrialResult[]): readonly TrialResult[] {
-  const score = ({ status, bestAccuracy = -1 }: TrialResult) =>
-    status === "finished" ? bestAccuracy : bestAccuracy - 2;
-  return results.toSorted((a, b) => score(b) - score(a) || a.number - b.number);
+/** Finished trials first, the best by the monitored figure in front. */
+function ranked(results: readonly TrialResult[], monitor: Monitor): readonly TrialResult[] {
+  const evaluated = ({ bestAccuracy = -1, bestLoss }: TrialResult) => ({
+    testAccuracy: bestAccuracy,
+    testLoss: bestLoss,
+  });
+  const isFinished = ({ status }: TrialResult) => Number(status === "finished");
+  const better = (a: TrialResult, b: TrialResult) => Number(isBetter(monitor, evaluated(a), evaluated(b)));
+  return results.toSorted(
+    (a, b) => isFinished(b) - isFinished(a) || better(b, a) - better(a, b) || a.number - b.number,
+  );
 }
 
 /** Writes the plan of a new sweep. Throws ConfigError if the directory holds another one. */

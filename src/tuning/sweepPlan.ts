@@ -1,74 +1,38 @@
-/** A sweep over settings as data: which trials there are, and which settings each has. */
+/** A sweep over settings as data: its trials, and the plan of each. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { findDataset } from "../dataset/sources/datasets.ts";
-import { engineNames } from "../engine/select/engineNames.ts";
-import { precisionNames } from "../engine/select/precision.ts";
 import { ConfigError, messageOf } from "../errors.ts";
-import { augmentationNames } from "../image/augment/augmentation.ts";
-import { fitNames } from "../image/prepare/fit.ts";
-import { filters } from "../image/resize/taps.ts";
+import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/tables/sweepTable.ts";
-import { divergenceActions } from "../settings/divergencePolicy.ts";
-import { resolveNetwork, resolveRecipe } from "../settings/settings.ts";
-import { defaultRecipe, type RunSettings } from "../trainer/runSetup.ts";
-import { classWeightsSchema } from "../training/objective/classWeights.ts";
-import { optimizerNames } from "../training/optimizers/optimizers.ts";
-import { normalizationNames, parseRecipe, recipeSchema } from "../training/recipe.ts";
-import { samplerNames } from "../training/sampler.ts";
-import { scheduleNames } from "../training/schedule.ts";
-import { gridValues, intervalSchema, randomValues, type TrialValues, valuesSchema } from "./sweepValues.ts";
+import { type RunPlan, resolve } from "../settings/resolve.ts";
+import { type SettingTable, settingsSchema } from "../settings/setting.ts";
+import { type RecipeOverrides, type RunSettings, settings } from "../settings/settings.ts";
+import { recipeSchema } from "../training/recipe.ts";
 
-/** Settings of `train` beside the recipe, by the names that its options have in the library. */
-const settingsSchema = z.object({
-  dataset: z.string().exactOptional(),
-  dataDir: z.string().exactOptional(),
-  network: z.string().exactOptional(),
-  recipe: z.string().exactOptional(),
-  inputSize: z.int().positive().exactOptional(),
-  trainLimit: z.int().positive().exactOptional(),
-  testLimit: z.int().positive().exactOptional(),
-  validationShare: z.number().min(0).lt(1).exactOptional(),
-  maxBad: z.number().min(0).lt(1).exactOptional(),
-  engine: z.enum(engineNames).exactOptional(),
-  precision: z.enum(precisionNames).exactOptional(),
-  exact: z.boolean().exactOptional(),
-  threads: z.int().positive().exactOptional(),
-  onDivergence: z.enum(divergenceActions).exactOptional(),
-  rollbackFactor: z.number().positive().lt(1).exactOptional(),
-  maxRollbacks: z.int().positive().exactOptional(),
-});
+/** The settings of a table that a sweep takes, as JSON. */
+export function sweepBaseSchema<T extends SettingTable>(table: T) {
+  const rows = Object.entries(table).filter(([, { commands }]) => commands.includes("sweep"));
+  return settingsSchema(Object.fromEntries(rows) as T);
+}
 
-/** Single values of the recipe, by the same. */
-const overridesSchema = z.object({
-  epochs: z.number().positive().exactOptional(),
-  batchSize: z.int().positive().exactOptional(),
-  learningRate: z.number().positive().exactOptional(),
-  momentum: z.number().min(0).lt(1).exactOptional(),
-  weightDecay: z.number().min(0).exactOptional(),
-  optimizer: z.enum(optimizerNames).exactOptional(),
-  nesterov: z.boolean().exactOptional(),
-  clipNorm: z.number().positive().exactOptional(),
-  accumulate: z.int().positive().exactOptional(),
-  average: z.number().positive().lt(1).exactOptional(),
-  schedule: z.enum(scheduleNames).exactOptional(),
-  warmup: z.number().min(0).exactOptional(),
-  labelSmoothing: z.number().min(0).lt(1).exactOptional(),
-  mixup: z.number().min(0).exactOptional(),
-  classWeights: classWeightsSchema.exactOptional(),
-  sampler: z.enum(samplerNames).exactOptional(),
-  earlyStopping: z.int().positive().exactOptional(),
-  seed: z.int().min(0).max(0xffffffff).exactOptional(),
-  fit: z.enum(fitNames).exactOptional(),
-  filter: z.enum(filters).exactOptional(),
-  normalization: z.enum(normalizationNames).exactOptional(),
-  augment: z.array(z.enum(augmentationNames)).exactOptional(),
-});
+const baseSchema = sweepBaseSchema(settings);
 
-/** What all trials have in common. */
-const baseSchema = z.strictObject({ ...settingsSchema.shape, ...overridesSchema.shape });
+/** Values to choose from. */
+const valuesSchema = z.array(z.json()).min(1);
 
-/** Either every combination of the values of `grid`, the last key's changing first; or so many draws from `random.space`. */
+/** Numbers to draw from, on a linear or a logarithmic scale. */
+const intervalSchema = z
+  .strictObject({
+    min: z.number(),
+    max: z.number(),
+    scale: z.enum(["linear", "log"]).default("linear"),
+    /** Whole numbers only. */
+    integer: z.boolean().default(false),
+  })
+  .refine(({ min, max }) => min < max, "expected min below max")
+  .refine(({ min, scale }) => scale === "linear" || min > 0, "expected min above 0 for scale log");
+
+/** Either every combination of the values of `grid`, the last key's changing first; or draws from `random.space`. */
 export const sweepPlanSchema = z
   .strictObject({
     base: baseSchema.prefault({}),
@@ -85,12 +49,24 @@ export const sweepPlanSchema = z
 
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
 
+/** The settings in which a trial differs, by their keys in the plan. */
+export type TrialValues = Readonly<Record<string, z.infer<ReturnType<typeof z.json>>>>;
+
+/** What trials are drawn from. */
+interface RandomSpace {
+  readonly trials: number;
+  readonly seed: number;
+  readonly space: Readonly<Record<string, z.infer<typeof valuesSchema> | z.infer<typeof intervalSchema>>>;
+}
+
 /** A run of a sweep. */
 export interface Trial {
   /** From 1 on. */
   readonly number: number;
   readonly values: TrialValues;
+  /** All settings; single values of the recipe are in the recipe. */
   readonly settings: RunSettings;
+  readonly plan: RunPlan;
 }
 
 /** Reads a plan from a JSON file. Throws ConfigError naming every key and value that does not fit. */
@@ -103,7 +79,7 @@ export async function readSweepPlan(path: string): Promise<SweepPlan> {
   }
 }
 
-/** The trials of a plan, each checked. Throws ConfigError naming the trial and the key or value that does not fit. */
+/** The trials of a plan, each resolved. Throws ConfigError naming the trial and the key or value that does not fit. */
 export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   const space = plan.grid ?? plan.random?.space ?? {};
   const keys = Object.keys(space);
@@ -112,7 +88,7 @@ export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   return Promise.all(
     all.map(async (values, i) => {
       try {
-        return { number: i + 1, values, settings: await settingsOf(plan.base, values) };
+        return { number: i + 1, values, ...(await resolveTrial(plan.base, values)) };
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
         throw new ConfigError(`trial ${i + 1} (${describeValues(values)}): ${error.message}`, { cause: error });
@@ -121,43 +97,65 @@ export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   );
 }
 
-const recipeKeys: ReadonlySet<string> = new Set(Object.keys(recipeSchema.shape));
-const settingKeys: ReadonlySet<string> = new Set(Object.keys(baseSchema.shape));
+const recipeKeys: readonly string[] = Object.keys(recipeSchema.shape);
+const settingKeys = Object.entries(settings).flatMap(([key, { commands }]) => (isSwept(commands) ? [key] : []));
+
+function isSwept(commands: readonly string[]): boolean {
+  return commands.includes("sweep");
+}
 
 function refuseUnknown(key: string): void {
   const [first = ""] = key.split(".");
-  if (recipeKeys.has(first) || settingKeys.has(key)) return;
+  if (recipeKeys.includes(first) || settingKeys.includes(key)) return;
   const known = [...new Set([...settingKeys, ...recipeKeys])].sort().join(", ");
   throw new ConfigError(
-    `sweep: there is no setting "${key}"; expected one of ${known}, or a place in a recipe such as optimizer.momentum`,
+    `sweep: unknown setting "${key}"; expected one of ${known}, or a place in a recipe such as optimizer.momentum`,
   );
 }
 
-/** What a recipe has an object for, or has for lack of anything else, and a setting a name or a number. */
-const besideRecipe: ReadonlySet<string> = new Set(["network", "optimizer", "schedule", "earlyStopping"]);
-
-async function settingsOf(base: SweepPlan["base"], values: TrialValues): Promise<RunSettings> {
-  const isOfRecipe = ([key, value]: readonly [string, unknown]) =>
-    recipeKeys.has(key.split(".")[0] as string) && !(besideRecipe.has(key) && typeof value !== "object");
+/** A trial's own values replace those of the base; what is no setting is a place in the recipe. */
+async function resolveTrial(base: RunSettings, values: TrialValues): Promise<Pick<Trial, "settings" | "plan">> {
+  const isSetting = ([key]: readonly [string, unknown]) => settingKeys.includes(key);
   const entries = Object.entries(values);
-  const own = Object.fromEntries(entries.filter((entry) => !isOfRecipe(entry)));
-  const parsed = baseSchema.safeParse({ ...base, ...own });
+  const parsed = baseSchema.safeParse({ ...base, ...Object.fromEntries(entries.filter(isSetting)) });
   if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error));
-  const given = parsed.data;
-  if (given.network !== undefined) await resolveNetwork(given.network);
-  const source = await findDataset(given.dataset ?? "fashion-mnist");
-  const common = await resolveRecipe(given.recipe ?? defaultRecipe(source, given), given);
-  const places = entries.filter(isOfRecipe);
-  // Checked when all are in their places: one value may fit with another only.
-  const changed = places.reduce<unknown>((made, [key, value]) => replaced(made, key.split("."), value), common);
-  const recipe = parseRecipe(changed, "recipe");
-  // What was set beside the recipe is in it now, and must not be set once more over a trial's own.
-  return { ...settingsSchema.parse(given), recipe };
+  const places = Object.fromEntries(entries.filter((entry) => !isSetting(entry)));
+  const plan = await resolve(parsed.data, { places });
+  return { settings: { ...withoutOverrides(parsed.data), recipe: plan.recipe }, plan };
 }
 
-/** A copy of JSON with a value at a place in it. */
-function replaced(object: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
-  if (key === undefined) return value;
-  const members: Readonly<Record<string, unknown>> = z.record(z.string(), z.unknown()).catch({}).parse(object);
-  return { ...members, [key]: replaced(members[key], rest, value) };
+function withoutOverrides(given: RunSettings): Omit<RunSettings, keyof RecipeOverrides> {
+  const rows: SettingTable = settings;
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !rows[key]?.place.startsWith("recipe.")));
+}
+
+/** Every combination of the values, the last key's changing first. */
+function gridValues(grid: Readonly<Record<string, z.infer<typeof valuesSchema>>>): readonly TrialValues[] {
+  return Object.entries(grid).reduce<readonly TrialValues[]>(
+    (made, [key, values]) => made.flatMap((trial) => values.map((value) => ({ ...trial, [key]: value }))),
+    [{}],
+  );
+}
+
+/** A value is a function of (seed, key, trial): more trials, or another key, leave the others as they are. */
+function randomValues({ trials, seed, space }: RandomSpace): readonly TrialValues[] {
+  const draw = new Float64Array(1);
+  return Array.from({ length: trials }, (_, trial) =>
+    Object.fromEntries(
+      Object.entries(space).map(([key, of]) => {
+        fillUniform(randomStream(seed, `sweep:${key}`), trial, draw);
+        return [
+          key,
+          Array.isArray(of) ? (of[Math.floor((draw[0] as number) * of.length)] ?? null) : within(of, draw[0] as number),
+        ];
+      }),
+    ),
+  );
+}
+
+/** The value at a fraction of an interval, to four digits: what is shown is what is trained. */
+function within({ min, max, scale, integer }: z.infer<typeof intervalSchema>, fraction: number): number {
+  const top = integer ? max + 1 : max;
+  const value = scale === "log" ? min * (top / min) ** fraction : min + fraction * (top - min);
+  return integer ? Math.min(Math.floor(value), max) : Math.min(Math.max(Number(value.toPrecision(4)), min), max);
 }

@@ -12,7 +12,7 @@ import { stacks, stackTolerance } from "./stacks.ts";
 describeEngines("smaller batches", (engine) => {
   const { input, layers } = need(
     new Map(Object.entries(stacks)),
-    "flatten → dropout → linear behind a pool, as in alexnet-owt",
+    "flatten → dropout → linear after a pool, as in alexnet-owt",
   );
   const tolerance = stackTolerance(engine, { layers });
   const images = uniform("images", 4 * sizeOf(input));

@@ -1,24 +1,17 @@
 /** `alexnet activations`. */
 import type { EngineName } from "../../engine/select/engineNames.ts";
-import {
-  engineOption,
-  figureOption,
-  imageArgument,
-  jsonOption,
-  positiveInteger,
-  runArgument,
-  threadsOption,
-} from "../options.ts";
+import { figureOption, imageArgument, jsonOption, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import type { CommandSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const activations: CommandSpec = {
   arguments: [runArgument, imageArgument],
   options: [
     figureOption("activations.png"),
     { flags: "--maps <n>", help: "maps to show of each layer (default: 32)", parse: positiveInteger },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

@@ -5,15 +5,7 @@ import { print, printError, printJson } from "../output.ts";
 import { imageProgress, progressLine } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
-import {
-  dataOptions,
-  datasetArgument,
-  inputOptions,
-  inputSizeOption,
-  networkOption,
-  recipeOption,
-  seedOption,
-} from "../trainingOptions.ts";
+import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 
 export const augment: CommandSpec = {
   arguments: [{ ...datasetArgument, name: "<dataset>", help: "data set, or a folder containing a folder per class" }],
@@ -25,13 +17,8 @@ export const augment: CommandSpec = {
       parse: positiveInteger,
     },
     { flags: "--uses <n>", help: "training inputs to show of each image", parse: positiveInteger, default: 8 },
-    networkOption,
-    recipeOption,
-    inputSizeOption,
-    seedOption,
     jsonOption,
-    ...dataOptions,
-    ...inputOptions,
+    ...settingOptions("augment"),
   ],
   examples: [
     ["alexnet augment photos/", "the recipe's augmentation"],

@@ -7,12 +7,13 @@ import { AlexNetError } from "../../errors.ts";
 import { networks } from "../../network/alexnet.ts";
 import { formatDuration } from "../../report/numbers.ts";
 import type { BenchmarkReport } from "../../report/tables/benchmarkReport.ts";
-import { jsonOption, positiveInteger, threadsOption } from "../options.ts";
+import type { RecipeOverrides } from "../../settings/settings.ts";
+import { jsonOption, positiveInteger } from "../options.ts";
 import { print, printJson } from "../output.ts";
 import { progressLine } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
-import { optimizerOptions, recipeOption } from "../trainingOptions.ts";
+import { settingOption, settingOptions } from "../trainingOptions.ts";
 
 export const bench: CommandSpec = {
   options: [
@@ -32,13 +33,11 @@ export const bench: CommandSpec = {
       parse: positiveInteger,
       default: 128,
     },
-    { ...recipeOption, help: "recipe of the training steps, a name or a JSON file (default: fashion)" },
+    { ...settingOption("recipe"), help: "recipe of the training steps, a name or a JSON file (default: fashion)" },
     { flags: "--rounds <n>", help: "number of times to measure everything", parse: positiveInteger, default: 3 },
     { flags: "--layers", help: "report the time of every layer, forward and backward" },
-    { flags: "--exact", help: "direct convolution only" },
-    threadsOption,
     jsonOption,
-    ...optimizerOptions,
+    ...settingOptions("bench"),
   ],
   examples: [
     ["alexnet bench", "three networks, f32 and bf16"],
@@ -55,7 +54,9 @@ process of its own; figures are medians over rounds. Keep the machine idle.`,
   run: measure,
 };
 
-interface BenchFlags extends BenchmarkSettings {
+interface BenchFlags extends Omit<BenchmarkSettings, "recipe">, RecipeOverrides {
+  readonly batchSize: number;
+  readonly recipe?: string;
   readonly network?: readonly string[];
   readonly precision?: readonly Precision[];
   readonly rounds: number;
@@ -64,11 +65,13 @@ interface BenchFlags extends BenchmarkSettings {
 
 async function measure(flags: BenchFlags): Promise<void> {
   const { benchmarkCases, measureOnce } = await import("../../benchmark/benchmark.ts");
+  const { loadRecipe, withOverrides } = await import("../../settings/load.ts");
   const cases = await benchmarkCases(flags.network, flags.precision);
   const [only] = cases;
+  const recipe = withOverrides(await loadRecipe(flags.recipe ?? "fashion"), flags);
   const report =
     only && cases.length === 1 && flags.rounds === 1
-      ? await measureOnce(only, flags)
+      ? await measureOnce(only, { ...flags, recipe })
       : await measureInProcesses(cases, flags);
   if (!report) return;
   if (flags.json) printJson(report);

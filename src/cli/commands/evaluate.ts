@@ -1,19 +1,11 @@
 /** `alexnet evaluate`. */
+
+import { type SplitName, splitNames } from "../../dataset/dataset.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
-import { type SplitName, splitNames } from "../../settings/splitNames.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import {
-  dataDirOption,
-  engineOption,
-  jsonOption,
-  maxBadOption,
-  positiveInteger,
-  runArgument,
-  seed,
-  threadsOption,
-} from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import {
   print,
   printError,
@@ -26,6 +18,7 @@ import {
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const evaluate: CommandSpec = {
   arguments: [
@@ -37,14 +30,14 @@ export const evaluate: CommandSpec = {
   ],
   options: [
     { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
-    dataDirOption,
+    settingOption("dataDir"),
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
-      help: "only the first n images; from a folder, some of each class",
+      help: "evaluate on n images only: some of each class, so no fewer than classes",
       parse: positiveInteger,
     },
-    maxBadOption,
+    settingOption("maxBad"),
     { flags: "--batch-size <n>", help: "images per batch", parse: positiveInteger, default: 128 },
     {
       flags: "--seed <n>",
@@ -52,11 +45,12 @@ export const evaluate: CommandSpec = {
       parse: seed,
       default: 0,
     },
+    thresholdOption,
     { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
     { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [
@@ -84,6 +78,7 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly threshold?: number;
   readonly tenCrop?: boolean;
   readonly csv?: string;
   readonly plots?: string;
@@ -177,6 +172,6 @@ async function measure(
     const named = { file, network, ...evaluation };
     return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }

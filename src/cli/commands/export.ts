@@ -6,19 +6,12 @@ import { formatsThat } from "../../formats/formats.ts";
 import { tensorNamings } from "../../formats/tensorNaming.ts";
 import { formatBytes, formatCount, formatPercent } from "../../report/numbers.ts";
 import { type Column, formatTable } from "../../report/tables/terminal.ts";
-import {
-  dataDirOption,
-  engineOption,
-  inSection,
-  jsonOption,
-  positiveInteger,
-  runArgument,
-  threadsOption,
-} from "../options.ts";
+import { inSection, jsonOption, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import { stoppable } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 const writable = formatsThat("write");
 const switches = writable.flatMap((format) => format.flags ?? []);
@@ -39,9 +32,9 @@ const int8OptionSpecs: readonly OptionSpec[] = inSection({ heading: "Quantizatio
     help: "number of test images to evaluate on (default: 1000)",
     parse: positiveInteger,
   },
-  dataDirOption,
-  engineOption,
-  threadsOption,
+  settingOption("dataDir"),
+  settingOption("engine"),
+  settingOption("threads"),
 ]);
 
 export const exportCommand: CommandSpec = {
@@ -108,8 +101,10 @@ async function exportRun(run: string, given: ExportFlags, invocation: Invocation
         ...(int8 && { int8 }),
       }).finally(progress.clear);
       if (json) return printJson(exported);
-      const { source, network, tensors, bytes } = exported;
-      print(`${source}: ${network}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`);
+      const { source, network, head, tensors, bytes } = exported;
+      print(
+        `${source}: ${network}${head === "softmax" ? "" : `, head ${head}`}\n${output}: ${exported.format}, ${tensors} tensors, ${formatBytes(bytes)}`,
+      );
       if (exported.int8) print(formatInt8(exported.int8, bytes));
     },
   );

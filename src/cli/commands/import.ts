@@ -5,6 +5,7 @@ import { formatsThat } from "../../formats/formats.ts";
 import { fitNames } from "../../image/prepare/fit.ts";
 import { filters } from "../../image/resize/taps.ts";
 import { networks } from "../../network/alexnet.ts";
+import { headNames } from "../../network/head.ts";
 import { jsonOption, positiveInteger } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { stoppable } from "../signals.ts";
@@ -29,6 +30,11 @@ export const importCommand: CommandSpec = {
       help: "height and width of the network's input, in pixels",
       parse: positiveInteger,
     },
+    {
+      flags: "--head <name>",
+      help: "from outputs to probabilities (default: as the file says; softmax for 2 outputs or more)",
+      choices: headNames,
+    },
     { flags: "--like <run>", help: "use the network, class names and preprocessing of this run" },
     { flags: "--classes <file>", help: "class names, one per line, in the order of the outputs" },
     { flags: "--fit <name>", help: "how images are fitted to the input", choices: fitNames },
@@ -51,6 +57,7 @@ export const importCommand: CommandSpec = {
     ],
     ["alexnet import tuned.pth --like runs/photos --run runs/tuned"],
     ["alexnet import photos.safetensors --run runs/copy", "written by export"],
+    ["alexnet import two.pth --network net.json --head sigmoid --run runs/two"],
   ],
   run: importFile,
 };
@@ -74,9 +81,23 @@ async function importFile(file: string, { run, json, ...options }: ImportFlags):
     async (signal) => {
       const { format, weights, model, assumptions, notes } = await importModel(file, run, { ...options, signal });
       const { network, classNames, preprocessing } = model;
+      const { head = "softmax" } = model;
       if (json)
-        printJson({ file, format, weights, network: network.name, classNames, preprocessing, assumptions, notes });
-      else print(`${file}: ${format}, ${network.name}, ${classNames.length} classes\n${weights}`);
+        printJson({
+          file,
+          format,
+          weights,
+          network: network.name,
+          head,
+          classNames,
+          preprocessing,
+          assumptions,
+          notes,
+        });
+      else {
+        const shown = head === "softmax" ? "" : `, head ${head}`;
+        print(`${file}: ${format}, ${network.name}, ${classNames.length} classes${shown}\n${weights}`);
+      }
       for (const note of notes) printError(note);
       for (const assumption of assumptions) printError(`Assumed: ${assumption}`);
     },

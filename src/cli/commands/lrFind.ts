@@ -5,20 +5,7 @@ import { print, printError, printJson, requireEnding, unicodeOutput, writeFigure
 import { imageProgress, progressLine } from "../progress.ts";
 import { stoppable } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
-import {
-  batchSizeOption,
-  computeOptions,
-  dataOptions,
-  datasetArgument,
-  fineTuningOptions,
-  inputOptions,
-  inputSizeOption,
-  networkOption,
-  optimizerOptions,
-  recipeOption,
-  seedOption,
-  trainLimitOptions,
-} from "../trainingOptions.ts";
+import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 
 export const lrFind: CommandSpec = {
   arguments: [datasetArgument],
@@ -27,18 +14,8 @@ export const lrFind: CommandSpec = {
     { flags: "--max-rate <x>", help: "last learning rate (default: 10)", parse: positiveNumber },
     { flags: "--iterations <n>", help: "steps from the first to the last (default: 200)", parse: positiveInteger },
     { flags: "--output <file>", help: "figure of the curve to write; the name ends in .png or .svg" },
-    networkOption,
-    recipeOption,
-    batchSizeOption,
-    inputSizeOption,
-    seedOption,
     jsonOption,
-    ...dataOptions,
-    ...trainLimitOptions,
-    ...inputOptions,
-    ...optimizerOptions,
-    ...fineTuningOptions,
-    ...computeOptions,
+    ...settingOptions("lr-find"),
   ],
   examples: [
     ["alexnet lr-find", "defaults, on Fashion-MNIST"],

@@ -3,20 +3,12 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { PictureMap } from "../../explain/map.ts";
 import { type MapMethod, mapMethods } from "../../explain/mapMethods.ts";
 import { formatPercent } from "../../report/numbers.ts";
-import {
-  dataDirOption,
-  engineOption,
-  figureOption,
-  jsonOption,
-  numberAboveOne,
-  positiveInteger,
-  runArgument,
-  threadsOption,
-} from "../options.ts";
+import { figureOption, jsonOption, numberAboveOne, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress, progressLine } from "../progress.ts";
 import { stoppable } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const map: CommandSpec = {
   arguments: [
@@ -28,11 +20,15 @@ export const map: CommandSpec = {
     { flags: "--pictures <file>", help: "second figure to write, with the images at their positions" },
     { flags: "--method <name>", help: "projection method", choices: mapMethods, default: "tsne" },
     { flags: "--perplexity <x>", help: "perplexity of t-SNE, above 1 (default: 30)", parse: numberAboveOne },
-    { flags: "--limit <n>", help: "maximum number of images (default: 2000)", parse: positiveInteger },
+    {
+      flags: "--limit <n>",
+      help: "maximum number of images, some of each class (default: 2000)",
+      parse: positiveInteger,
+    },
     { flags: "--layer <name>", help: "layer whose outputs are compared (default: the last hidden layer)" },
-    dataDirOption,
-    engineOption,
-    threadsOption,
+    settingOption("dataDir"),
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

@@ -3,10 +3,11 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/classifier.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { engineOption, jsonOption, positiveInteger, runArgument, seed, threadsOption } from "../options.ts";
+import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
@@ -22,6 +23,7 @@ export const predict: CommandSpec = {
       default: 1,
     },
     { flags: "--seed <n>", help: "random seed of those predictions", parse: seed, default: 0 },
+    thresholdOption,
     {
       flags: "--csv <file>",
       help: "write file, class, probability, next class, … of every image; - prints them",
@@ -34,8 +36,8 @@ export const predict: CommandSpec = {
       parse: positiveInteger,
       default: 128,
     },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [
@@ -61,7 +63,8 @@ async function predictImages(
   flags: PredictFlags,
   invocation: Invocation,
 ): Promise<void> {
-  const { engine, threads, json, top, samples, seed: drawSeed, csv, features, output } = flags;
+  const { engine, threads, json, top, samples, seed: drawSeed, threshold, csv, features, output } = flags;
+  const options = { samples, seed: drawSeed, ...(threshold === undefined ? {} : { threshold }) };
   if ((features === undefined) !== (output === undefined)) {
     invocation.fail("--features LAYER and --output FILE go together: what to write, and where");
   }
@@ -83,7 +86,7 @@ async function predictImages(
   try {
     for (const file of images) {
       try {
-        const classes = (await classifier.predict(file, { samples, seed: drawSeed })).slice(0, top);
+        const classes = (await classifier.predict(file, options)).slice(0, top);
         results.push({ file, classes });
         if (!json) print(`${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
       } catch (error) {
@@ -98,7 +101,7 @@ async function predictImages(
       printError(`Dropout is active at evaluation in this network: each answer is ${draws} (--samples, --seed).`);
     }
   } finally {
-    classifier.close();
+    await classifier.close();
   }
 }
 

@@ -1,18 +1,11 @@
 /** `alexnet saliency`. */
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import { formatPercent } from "../../report/numbers.ts";
-import {
-  engineOption,
-  figureOption,
-  imageArgument,
-  jsonOption,
-  positiveInteger,
-  runArgument,
-  threadsOption,
-} from "../options.ts";
+import { figureOption, imageArgument, jsonOption, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import type { CommandSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const saliency: CommandSpec = {
   arguments: [runArgument, imageArgument],
@@ -29,8 +22,8 @@ export const saliency: CommandSpec = {
       help: "pixels between neighbouring squares (default: half a square)",
       parse: positiveInteger,
     },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

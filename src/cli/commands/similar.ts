@@ -2,11 +2,12 @@
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { SimilarPictures } from "../../explain/similar.ts";
 import { formatTable } from "../../report/tables/terminal.ts";
-import { engineOption, figureOption, jsonOption, positiveInteger, runArgument, threadsOption } from "../options.ts";
+import { figureOption, jsonOption, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const similar: CommandSpec = {
   arguments: [runArgument, { name: "<dir>", help: "folder of images, searched recursively" }],
@@ -15,8 +16,8 @@ export const similar: CommandSpec = {
     figureOption("similar.png"),
     { flags: "--top <n>", help: "images to find for each (default: 6)", parse: positiveInteger },
     { flags: "--layer <name>", help: "layer whose outputs are compared (default: the last hidden layer)" },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

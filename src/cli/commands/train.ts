@@ -1,82 +1,18 @@
 /** `alexnet train`. */
 import { formatDuration, formatLoss } from "../../report/numbers.ts";
-import { divergenceActions } from "../../settings/divergencePolicy.ts";
-import type { TrainOptions, TrainResult } from "../../trainer/trainClassifier.ts";
+import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
+import type { RunSettings } from "../../settings/settings.ts";
+import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../../trainer/trainObserver.ts";
-import { samplerNames } from "../../training/sampler.ts";
-import { scheduleNames } from "../../training/schedule.ts";
 import type { LiveAddress } from "../liveServer.ts";
-import {
-  fraction,
-  inSection,
-  jsonOption,
-  liveAddressOptions,
-  nonNegative,
-  positiveInteger,
-  positiveNumber,
-  properFraction,
-} from "../options.ts";
+import { inSection, jsonOption, liveAddressOptions, positiveNumber } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import type { EventObserver } from "../tensorboard.ts";
-import {
-  batchSizeOption,
-  computeOptions,
-  dataOptions,
-  datasetArgument,
-  fineTuningOptions,
-  inputOptions,
-  inputSizeOption,
-  networkOption,
-  optimizerOptions,
-  recipeOption,
-  seedOption,
-  testLimitOptions,
-  trainLimitOptions,
-} from "../trainingOptions.ts";
+import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
 
-const scheduleOptions: readonly OptionSpec[] = inSection({ heading: "Schedule", command: "train" }, [
-  { flags: "--schedule <name>", help: "learning rate schedule", choices: scheduleNames },
-  { flags: "--warmup <n>", help: "epochs of linear warm-up of the learning rate from 0", parse: nonNegative },
-  { flags: "--early-stopping <n>", help: "stop after n epochs without a better test accuracy", parse: positiveInteger },
-  { flags: "--max-minutes <n>", help: "evaluate and stop after n minutes", parse: positiveNumber },
-]);
-
-const lossOptions: readonly OptionSpec[] = inSection({ heading: "Loss and sampling", command: "train" }, [
-  {
-    flags: "--label-smoothing <x>",
-    help: "fraction of every target to spread over all classes, such as 0.1",
-    parse: fraction,
-  },
-  {
-    flags: "--mixup <alpha>",
-    help: "mix pairs of images and labels with weights from Beta(alpha, alpha), such as 0.2",
-    parse: nonNegative,
-  },
-  {
-    flags: "--class-weights <name>",
-    help: "balanced: weight the loss inversely to class frequency",
-    choices: ["none", "balanced"],
-  },
-  { flags: "--sampler <name>", help: "balanced: draw all classes equally often", choices: samplerNames },
-]);
-
-const divergenceOptions: readonly OptionSpec[] = inSection({ heading: "Divergence", command: "train" }, [
-  {
-    flags: "--on-divergence <name>",
-    help: "what to do if the loss becomes NaN or infinite: stop, or roll back to the last checkpoint with a lower learning rate",
-    choices: divergenceActions,
-  },
-  {
-    flags: "--rollback-factor <x>",
-    help: "learning rate factor at each rollback (default: 0.1)",
-    parse: properFraction,
-  },
-  { flags: "--max-rollbacks <n>", help: "maximum number of rollbacks in a run (default: 3)", parse: positiveInteger },
-]);
-
-const monitoringOptions: readonly OptionSpec[] = inSection({ heading: "Monitoring", command: "train" }, [
+const monitoringOptions: readonly OptionSpec[] = inSection(trainSection("Monitoring"), [
   { flags: "--live", help: "serve a page on this machine that shows the run while it trains" },
   ...liveAddressOptions("--live-port", "--live-host"),
   { flags: "--tensorboard <dir>", help: "write TensorBoard events to a folder of the run's name in this directory" },
@@ -85,30 +21,24 @@ const monitoringOptions: readonly OptionSpec[] = inSection({ heading: "Monitorin
 export const train: CommandSpec = {
   arguments: [datasetArgument],
   options: [
-    networkOption,
-    recipeOption,
-    { flags: "--epochs <n>", help: "passes over the training images; may be fractional", parse: positiveNumber },
-    batchSizeOption,
-    { flags: "--learning-rate <x>", help: "learning rate of the optimizer", parse: positiveNumber },
-    inputSizeOption,
-    seedOption,
+    ...settingOptions("train"),
+    {
+      flags: "--config <file>",
+      help: "settings from a JSON file: by their names, as in the base of a sweep, or a run's config.json to start the same run again; flags override it",
+    },
     {
       flags: "--run <dir>",
       help: "run directory (default: a new one, runs/<network>-<n>, or runs/native-<n> with --fit native)",
     },
     { flags: "--resume", help: "resume the run in --run" },
-    jsonOption,
-    ...dataOptions,
-    ...trainLimitOptions,
-    ...testLimitOptions,
-    ...inputOptions,
-    ...scheduleOptions,
-    ...lossOptions,
-    ...optimizerOptions,
-    ...fineTuningOptions,
-    ...divergenceOptions,
-    ...computeOptions,
+    {
+      flags: "--max-minutes <n>",
+      help: "evaluate and stop after n minutes",
+      parse: positiveNumber,
+      section: trainSection("Schedule"),
+    },
     ...monitoringOptions,
+    jsonOption,
   ],
   examples: [
     ["alexnet train", "defaults, on Fashion-MNIST"],
@@ -124,6 +54,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --from runs/big", "fine-tune its weights"],
     ["alexnet train photos/ --from torchvision", "fine-tune ImageNet's"],
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
+    ["alexnet train --config runs/big/config.json", "the same run again"],
     ["alexnet train --live", "watch it in the browser"],
   ],
   notes: `
@@ -133,7 +64,8 @@ Ctrl-C saves and stops; a second one stops at once.`,
   run: trainNetwork,
 };
 
-interface TrainFlags extends Omit<TrainOptions, "dataset" | "signal" | "observer" | "command"> {
+interface TrainFlags extends Omit<RunSettings, "dataset">, RunLocation, Pick<TrainCall, "maxMinutes"> {
+  readonly config?: string;
   readonly live?: boolean;
   readonly livePort: number;
   readonly liveHost: string;
@@ -143,23 +75,22 @@ interface TrainFlags extends Omit<TrainOptions, "dataset" | "signal" | "observer
 
 async function trainNetwork(
   dataset: string | undefined,
-  { json, live, livePort: port, liveHost: host, tensorboard, ...flags }: TrainFlags,
+  { json, live, livePort: port, liveHost: host, tensorboard, maxMinutes, ...flags }: TrainFlags,
   invocation: Invocation,
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) {
     invocation.fail("--resume needs --run DIR, the run to resume");
   }
   const { showing, trainProgress } = await import("../trainProgress.ts");
+  const { trainRun } = await import("../../trainer/trainClassifier.ts");
+  const plan = await planOf({ ...flags, ...(dataset === undefined ? {} : { dataset }) });
   const lines = trainProgress();
   const events = tensorboard === undefined ? undefined : await eventsIn(tensorboard);
-  const page = live ? await showLive(dataset, flags, { host, port }) : undefined;
+  const page = live ? await showLive(plan.directory, { host, port }) : undefined;
   const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
   try {
-    const { trainClassifier } = await import("../../trainer/trainClassifier.ts");
-    const result = await trainClassifier({
-      ...flags,
-      ...(dataset === undefined ? {} : { dataset }),
-      ...(page ? { run: page.run } : {}),
+    const result = await trainRun(plan, {
+      ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: events ? observedTwice(showing(lines), events) : showing(lines),
       command: ["alexnet", ...invocation.argv].map(quoted).join(" "),
@@ -184,6 +115,22 @@ async function trainNetwork(
   }
 }
 
+/** Resolves the flags, with the file of --config if there is one. */
+async function planOf({
+  config,
+  run,
+  resume,
+  ...flags
+}: RunSettings & RunLocation & Pick<TrainFlags, "config">): Promise<RunPlan> {
+  const { resolve } = await import("../../settings/resolve.ts");
+  const { readSettingsFile } = await import("../../settings/settingsFile.ts");
+  const none = { settings: flags, repeats: undefined, messages: [] };
+  const { settings, repeats, messages } = config === undefined ? none : await readSettingsFile(config, flags);
+  for (const message of messages) printError(message);
+  const location = { ...(run === undefined ? {} : { run }), ...(resume === undefined ? {} : { resume }) };
+  return resolve({ ...settings, ...location }, { repeats });
+}
+
 async function eventsIn(folder: string): Promise<EventObserver> {
   const { tensorboardObserver } = await import("../tensorboard.ts");
   return tensorboardObserver(folder);
@@ -201,14 +148,12 @@ function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserv
   };
 }
 
-/** Serves a run's page from another process, which needs the run directory: it is chosen here. */
-async function showLive(dataset: string | undefined, flags: TrainOptions, address: LiveAddress) {
-  const { newRunDirectory } = await import("../../trainer/runSetup.ts");
-  const run = flags.run ?? (await newRunDirectory({ ...flags, ...(dataset === undefined ? {} : { dataset }) }));
+/** Serves a run's page from another process. */
+async function showLive(run: string, address: LiveAddress) {
   const { startLive } = await import("../liveChild.ts");
   const { url, end } = await startLive(run, address);
   printError(`live at ${url}`);
-  return { run, end };
+  return { end };
 }
 
 /** The argument, quoted for a shell if necessary. */
@@ -217,12 +162,18 @@ function quoted(argument: string): string {
 }
 
 /** The closing lines of Dive into Deep Learning's training function. */
-function printResult({ run, end, last, device }: TrainResult): void {
+function printResult({ run, end, last, best, device }: TrainResult): void {
   if (end === "already finished") printError(`${run}: already finished; nothing to do`);
   if (last) {
     const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
     print(`loss ${formatLoss(trainLoss)}, train acc ${trainAccuracy.toFixed(3)}, test acc ${testAccuracy.toFixed(3)}`);
     print(`${last.examplesPerSecond.toFixed(1)} examples/sec on ${device}`);
+    if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
+      const epoch = Number(best.epoch.toFixed(2));
+      printError(
+        `best test acc ${best.testAccuracy.toFixed(3)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+      );
+    }
     printError(`${iteration} iterations in ${formatDuration(seconds)}`);
   }
   if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);

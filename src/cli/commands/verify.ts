@@ -1,17 +1,10 @@
 /** `alexnet verify`. */
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import { formatsThat } from "../../formats/formats.ts";
-import {
-  engineOption,
-  jsonOption,
-  nonNegative,
-  positiveInteger,
-  runArgument,
-  seed,
-  threadsOption,
-} from "../options.ts";
+import { jsonOption, nonNegative, positiveInteger, runArgument, seed } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import type { CommandSpec } from "../spec.ts";
+import { settingOption } from "../trainingOptions.ts";
 
 export const verify: CommandSpec = {
   arguments: [runArgument, { name: "<file>", help: "file of another format, such as alexnet export writes" }],
@@ -29,8 +22,8 @@ export const verify: CommandSpec = {
       parse: nonNegative,
       default: 5e-6,
     },
-    engineOption,
-    threadsOption,
+    settingOption("engine"),
+    settingOption("threads"),
     jsonOption,
   ],
   examples: [

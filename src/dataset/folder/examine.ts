@@ -16,13 +16,13 @@ export async function* examine(paths: readonly string[]): AsyncGenerator<Examine
 }
 
 /** The examination in the outcome of a job without a fitting. */
-export function examinationOf({ sha256 = "", decoded, error = "" }: ImageOutcome): Examination {
-  return decoded ? { hash: sha256, ...decoded.source } : { error };
+export function examinationOf({ decoded, error = "" }: ImageOutcome): Examination {
+  return decoded ? { hash: decoded.pixels ?? "", ...decoded.source } : { error };
 }
 
 /** An image that can be trained with. */
 export interface ImageFacts {
-  /** SHA-256 of the file's bytes, in hexadecimal. */
+  /** SHA-256 of size and pixels, in hexadecimal: the same whatever format and metadata the file has. */
   readonly hash: string;
   /** By its content, whatever its name says. */
   readonly format: ImageFormat;

@@ -1,8 +1,10 @@
 /** Everything that can be wrong with an image folder: the kinds of finding, and the checks that find them. */
 
+import { alikeNames, isOddName, quotedName } from "./classNames.ts";
 import type { ImageFacts } from "./examine.ts";
-import type { FolderScan, PartName, ScannedPart } from "./folderScan.ts";
+import type { FolderScan, ScannedPart } from "./folderScan.ts";
 import { extensionOf, formatOfName } from "./imageNames.ts";
+import { type PartName, partsInside } from "./partFolders.ts";
 import { type SkipReason, skipTitles } from "./skippedFile.ts";
 
 /** A kind of finding, as it is said of all of that kind. */
@@ -35,6 +37,11 @@ export const findingKinds = {
     "Add pictures of them: what is not trained is not known, what is not tested is not measured.",
   ),
   caseOnlyNames: harmful("class names that differ in case only", "Put them together, or tell them apart by more."),
+  alikeNames: harmful("class names that look alike", "Put them together, or tell them apart by more."),
+  partInsideClass: harmful(
+    "folders for parts inside classes, whose pictures are all used alike",
+    "Put the parts above the classes, as in train/cat, not cat/train.",
+  ),
   emptyFile: harmful("empty files", getAgain),
   damaged: harmful("damaged or incomplete pictures", getAgain),
   refusedFormat: harmful("pictures in formats that are not read", "Convert them to JPEG or PNG, or take them away."),
@@ -60,6 +67,11 @@ export const findingKinds = {
   unbalanced: harmless("unbalanced classes", "Rare classes are learnt less well: add pictures of them."),
   tiny: harmless(`pictures with a side below ${tinySide} pixels`, "There is little to see in them: look at them."),
   wrongExtension: harmless("names that promise another format", "They are read by their content all the same."),
+  oddName: harmless(
+    "class names with spaces at an end or in a row, or invisible characters",
+    "Rename them: people will write the name without.",
+  ),
+  partNamedClass: harmless(skipTitles.partNamedClass, "If it is a part, add a folder train beside it."),
   pictureNamedFolder: harmless(skipTitles.pictureNamedFolder),
   outsideClass: harmless(skipTitles.outsideClass, "Put pictures into the folder of their class."),
   special: harmless(skipTitles.special),
@@ -97,7 +109,7 @@ export function layoutFindings(scan: FolderScan): readonly Finding[] {
     ...parts.filter((part) => !hasImages(part)).flatMap(emptyPart),
     ...filled.flatMap(emptyClasses),
     ...missingClasses(filled),
-    ...caseOnlyNames(parts),
+    ...classFindings(parts),
     ...parts.slice(0, 1).flatMap(imbalance),
     ...skipped.map(({ path, reason, detail }) => finding(reason, [path], detail)),
   ];
@@ -140,20 +152,27 @@ function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
   });
 }
 
-function caseOnlyNames(parts: readonly ScannedPart[]): readonly Finding[] {
-  const groups = new Map<string, { readonly name: string; readonly path: string }[]>();
-  for (const part of parts) {
-    for (const { name } of part.classes) {
-      const group = groups.get(name.toLowerCase()) ?? [];
-      group.push({ name, path: classFolder(part, name) });
-      groups.set(name.toLowerCase(), group);
-    }
-  }
-  return [...groups.values()].flatMap((group) => {
-    const names = [...new Set(group.map(({ name }) => name))];
-    const paths = group.map(({ path }) => path);
-    return names.length < 2 ? [] : [finding("caseOnlyNames", paths, `classes ${names.join(", ")}`)];
+/** Findings about classes that training would keep apart, or put together, otherwise than people expect. */
+export function classFindings(parts: readonly ScannedPart[]): readonly Finding[] {
+  const placed = parts.flatMap((part) =>
+    part.classes.map(({ name, images }) => ({ name, images, path: classFolder(part, name) })),
+  );
+  const pathsOf = (names: readonly string[]) =>
+    placed.filter(({ name }) => names.includes(name)).map(({ path }) => path);
+  const alike = alikeNames(placed.map(({ name }) => name)).map((names) => {
+    const isCase = new Set(names.map((name) => name.toLowerCase())).size === 1;
+    return isCase
+      ? finding("caseOnlyNames", pathsOf(names), `classes ${names.join(", ")}`)
+      : finding("alikeNames", pathsOf(names), `classes ${names.map(quotedName).join(", ")}`);
   });
+  const odd = [...new Set(placed.map(({ name }) => name))]
+    .filter((name) => isOddName(name) && !alike.some(({ paths }) => paths.includes(pathsOf([name])[0] as string)))
+    .map((name) => finding("oddName", pathsOf([name]), `class ${quotedName(name)}`));
+  const inside = placed.flatMap(({ images, path }) => {
+    const folders = partsInside(images, path);
+    return folders.length < 2 ? [] : [finding("partInsideClass", [path], `${folders.join(", ")} in it`)];
+  });
+  return [...alike, ...inside, ...odd];
 }
 
 function imbalance(part: ScannedPart): readonly Finding[] {
@@ -203,7 +222,7 @@ export function soundImage({ path }: PlacedImage, { format, width, height }: Ima
   return findings;
 }
 
-/** Images whose files have the same content, set by set, in the order of the first of each. */
+/** Images with the same pixels, whatever the bytes of their files, set by set, in the order of the first of each. */
 export function duplicates(images: Iterable<readonly [PlacedImage, ImageFacts]>): readonly Finding[] {
   const sets = new Map<string, PlacedImage[]>();
   for (const [image, { hash }] of images) {

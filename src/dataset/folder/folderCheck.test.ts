@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import sharp from "sharp";
 import { gifFile } from "../../../test/otherImageFiles.ts";
 import { type Files, picture, withFolder } from "../../../test/pictureFolders.ts";
 import { root as project } from "../../../test/sourceFiles.ts";
@@ -133,6 +134,17 @@ describe("checkFolder: the same content", () => {
     await assertFinds(parts, false);
     const within = ["duplicateInClass", "train/a/1.png", "train/a/x/1.png"] as const;
     await assertFinds({ ...parts, "train/a/x/1.png": p1 } as Files, false, within);
+    const commented = Buffer.concat([
+      raccoon.subarray(0, 2),
+      Buffer.from([0xff, 0xfe, 0, 5]),
+      Buffer.from("new"),
+      raccoon.subarray(2),
+    ]);
+    const png = await sharp(raccoon).png().toBuffer();
+    const copies = { ...parts, "train/a/r.jpg": raccoon, "train/b/s.jpg": commented, "train/b/t.png": png } as Files;
+    await assertFinds(copies, true, ["duplicateAcrossClasses", "train/a/r.jpg", "train/b/s.jpg", "train/b/t.png"]);
+    const across = { ...parts, "train/a/r.jpg": raccoon, "val/a/t.png": png } as Files;
+    await assertFinds(across, true, ["duplicateAcrossParts", "train/a/r.jpg", "val/a/t.png"]);
     const leak = ["duplicateAcrossParts", "train/a/1.png", "val/a/1.png"] as const;
     await assertFinds({ ...parts, "val/a/1.png": p1 } as Files, true, leak);
     const both = ["train/a/1.png", "val/b/1.png"];
@@ -207,6 +219,32 @@ describe("checkFolder: parts and classes", () => {
       ["missingClass", "val/b"],
       ["caseOnlyNames", "train/b", "val/B"],
     );
+  });
+
+  test("names that look alike: spaces, invisible characters, forms of letters", async () => {
+    for (const [name, shown] of [
+      ["a ", "a "],
+      [" a", " a"],
+      ["a\u00a0", "a\\u{a0}"],
+      ["\u200ba", "\\u{200b}a"],
+      ["\ufeffa", "\\u{feff}a"],
+      ["\uff41", "\uff41"],
+      ["A ", "A "],
+    ] as const) {
+      const result = await check({ ...sound, [`${name}/5.png`]: p5 as Uint8Array });
+      const [alike, ...others] = result.findings;
+      assert.deepEqual([alike?.kind, others, result.affectsTraining], ["alikeNames", [], true], JSON.stringify(name));
+      assert.ok(alike?.message.includes(`"${shown}"`), alike?.message);
+      assert.deepEqual([...(alike?.paths ?? [])].sort(), ["a", name].sort());
+    }
+    const spaced = { ...sound, "big dog/5.png": p5, "big  dog/6.png": p6 } as Files;
+    await assertFinds(spaced, true, ["alikeNames", "big  dog", "big dog"]);
+    await assertFinds({ ...sound, "c /5.png": p5 } as Files, false, ["oddName", "c "]);
+  });
+
+  test("parts below classes", async () => {
+    const files = { ...sound, "a/train/5.png": p5, "a/test/6.png": p6 } as Files;
+    await assertFinds(files, true, ["partInsideClass", "a"]);
   });
 
   test("classes are unbalanced above 10 to 1", async () => {

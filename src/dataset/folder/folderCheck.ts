@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { ImageFormat } from "../../image/files/format.ts";
 import type { Examination, Examine, ImageFacts } from "./examine.ts";
 import { duplicates, type Finding, layoutFindings, type PlacedImage, soundImage, unreadableImage } from "./findings.ts";
-import type { FolderScan, PartName } from "./folderScan.ts";
+import type { FolderScan } from "./folderScan.ts";
+import type { PartName } from "./partFolders.ts";
 import { defaultSplit, splitFolder } from "./splitFolder.ts";
 
 /** Width and height in pixels. */

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
 import { scanFolder } from "./folderScan.ts";
+import { partOf } from "./partFolders.ts";
 
 async function assertRefused(files: Files, message: RegExp): Promise<void> {
   await withFolder(files, async (root) => {
@@ -34,7 +35,7 @@ describe("scanFolder: parts and classes", () => {
   });
 
   test("folders for parts, in any case and by their other names; all else at the top is outside", async () => {
-    for (const validation of ["val", "Valid", "VALIDATION"]) {
+    for (const validation of ["val", "Valid", "VALIDATION", "dev", "Eval_Set", "validation-images"]) {
       const files = { "TEST/a/1.jpg": "", [`${validation}/a/1.jpg`]: "", "Train/a/1.jpg": "", "Train/1.jpg": "" };
       await withFolder({ ...files, "other/1.jpg": "", "top.jpg": "" }, async (root) => {
         const scan = await scanFolder(root);
@@ -51,6 +52,62 @@ describe("scanFolder: parts and classes", () => {
           ["Train/1.jpg", "other", "top.jpg"].map((path) => [path, "outsideClass"]),
         );
       });
+    }
+  });
+
+  test("Training/ and Testing/, as Kaggle has them, are parts", async () => {
+    for (const [train, testing] of [
+      ["Training", "Testing"],
+      ["train_set", "test_set"],
+      ["Training Data", "Test Data"],
+      ["TrainingImages", "test"],
+    ] as const) {
+      await withFolder({ [`${train}/a/1.jpg`]: "", [`${testing}/a/2.jpg`]: "" }, async (root) => {
+        const scan = await scanFolder(root);
+        assert.deepEqual(
+          scan.parts.map(({ name, folder }) => [name, folder]),
+          [
+            ["train", train],
+            ["test", testing],
+          ],
+        );
+      });
+    }
+  });
+
+  test("a folder with the name of a part, without folders and next to others, is a class", async () => {
+    for (const [name, other] of [
+      ["valid", "invalid"],
+      ["test", "control"],
+      ["dev", "prod"],
+      ["training", "racing"],
+    ] as const) {
+      await withFolder({ [`${name}/1.jpg`]: "", [`${other}/2.jpg`]: "" }, async (root) => {
+        const { parts, skipped } = await scanFolder(root);
+        assert.deepEqual(parts[0]?.classes.map((found) => found.name).sort(), [name, other].sort());
+        assert.deepEqual(
+          skipped.map(({ path, reason }) => [path, reason]),
+          [[name, "partNamedClass"]],
+        );
+      });
+    }
+  });
+
+  test("no classes: names that only contain the name of a part", () => {
+    for (const name of [
+      "trainer",
+      "retrain",
+      "train station",
+      "contest",
+      "testament",
+      "valley",
+      "device",
+      "evaluate",
+      "set",
+      "data",
+      "images",
+    ]) {
+      assert.equal(partOf(name), undefined, name);
     }
   });
 

@@ -5,10 +5,8 @@ import { DataError } from "../../errors.ts";
 import { byCodePoint, sortedByPath } from "./codePoints.ts";
 import { type FileEntry, type FolderEntries, listEntries, systemReason } from "./folderEntries.ts";
 import { ancestorsOf, enter, type Search, searchFolder } from "./folderSearch.ts";
+import { findParts, type PartName } from "./partFolders.ts";
 import type { SkippedFile } from "./skippedFile.ts";
-
-/** A part of a data set; `whole` where there are no folders for parts. */
-export type PartName = "whole" | "train" | "validation" | "test";
 
 /** A class: a folder, with all images below it. */
 export interface ScannedClass {
@@ -37,22 +35,14 @@ export interface FolderScan {
   readonly skipped: readonly SkippedFile[];
 }
 
-/** Names of folders for parts, in lower case. */
-const partNames: ReadonlyMap<string, PartName> = new Map([
-  ["train", "train"],
-  ["val", "validation"],
-  ["valid", "validation"],
-  ["validation", "validation"],
-  ["test", "test"],
-]);
 const partOrder: readonly PartName[] = ["train", "validation", "test"];
 
 /** Layout of an image folder, for messages. */
 export const expectedLayout = "a folder for each class, directly in it or in its folders train, val and test";
 
 /**
- * Looks through a folder of images: a folder for each class, directly in it, or in its folders `train`, `val` (`valid`, `validation`) and
- * `test`, in upper or lower case. Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
+ * Looks through a folder of images: a folder for each class, directly in it, or in its folders for training,
+ * validation and test (see `partOf`). Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
  * folder twice. Nothing is opened but folders, and files whose name is not that of an image.
  *
  * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training; the signal's
@@ -65,11 +55,9 @@ export async function scanFolder(folder: string, signal?: AbortSignal): Promise<
   const top = await listEntries(root, "", signal);
   const unreadable = top.skipped.find(({ path }) => path === ".");
   if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
-  const partFolders = findParts(folder, top.folders);
-  const skipped =
-    partFolders.size === 0
-      ? [...top.skipped]
-      : [...top.skipped, ...outsideFiles(top), ...outsideFolders(top, partFolders)];
+  const { parts: partFolders, classes } = await findParts(folder, root, top.folders);
+  const skipped = [...top.skipped, ...classes.map(partNamed)];
+  if (partFolders.size > 0) skipped.push(...outsideFiles(top), ...outsideFolders(top, partFolders));
   const parts: ScannedPart[] = [];
   if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, skipped, signal }, "whole", "", top));
   for (const name of partOrder) {
@@ -97,23 +85,8 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
-/** Folders for parts, by part; none if the folders are classes. */
-function findParts(folder: string, folders: readonly string[]): ReadonlyMap<PartName, string> {
-  const found = new Map<PartName, string>();
-  for (const path of folders) {
-    const name = partNames.get(path.toLowerCase());
-    if (name === undefined) continue;
-    const other = found.get(name);
-    if (other !== undefined)
-      throw new DataError(`${folder}: expected one folder for ${name}, got ${other} and ${path}; put them together`);
-    found.set(name, path);
-  }
-  if (found.size === 0 || found.has("train")) return found;
-  const names = [...found.values()].join(" and ");
-  throw new DataError(
-    `${folder}: expected a folder train beside ${names}, got none; name the folder of the training pictures train, or, ` +
-      "if what is there are classes, give them other names",
-  );
+function partNamed(path: string): SkippedFile {
+  return { path, reason: "partNamedClass", detail: "no folders in it, and other folders next to it" };
 }
 
 function outsideFolders({ folders }: FolderEntries, parts: ReadonlyMap<PartName, string>): readonly SkippedFile[] {

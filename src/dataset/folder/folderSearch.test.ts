@@ -21,6 +21,16 @@ describe("searchFolder: what is no picture", () => {
       "a/__MACOSX/1.jpg": "",
       "a/@eaDir/1.jpg": "",
       "a/Thumbs.db": "",
+      "$RECYCLE.BIN/1.jpg": "",
+      ".Trashes/1.jpg": "",
+      ".ipynb_checkpoints/1.jpg": "",
+      "System Volume Information/1.jpg": "",
+      "lost+found/1.jpg": "",
+      "FOUND.000/1.jpg": "",
+      "recup_dir.12/1.jpg": "",
+      "Thumbnails/1.jpg": "",
+      "a/thumbs/1.jpg": "",
+      "#recycle/1.jpg": "",
       "a/desktop.ini": "",
       "a/notes.txt": "BMW", // the first bytes of a BMP file
       "a/image": png,
@@ -35,7 +45,12 @@ describe("searchFolder: what is no picture", () => {
         "whole:a": ["a/image", "a/image.backup", "a/scan.TIFF", "a/x.jpg/1.png"],
         "whole:b": [],
       });
-      const hidden = [".git", "a/.hidden.jpg", "a/@eaDir", "a/Thumbs.db", "a/__MACOSX", "a/desktop.ini"];
+      const hidden = [
+        ...["#recycle", "$RECYCLE.BIN", ".Trashes", ".git", ".ipynb_checkpoints", "FOUND.000"],
+        ...["System Volume Information", "Thumbnails"],
+        ...["a/.hidden.jpg", "a/@eaDir", "a/Thumbs.db", "a/__MACOSX", "a/desktop.ini", "a/thumbs"],
+        ...["lost+found", "recup_dir.12"],
+      ];
       assert.deepEqual(
         scan.skipped.filter(({ reason }) => reason === "hidden").map(({ path }) => path),
         hidden,

@@ -50,12 +50,40 @@ describe("listImageFolder with folders for parts", () => {
     assert.deepEqual(listing.notes, []);
   });
 
-  test("one part beside the training part is `test`, whatever its name", async () => {
+  test("one part beside the training part is `test`, whatever its name; one for validation is `validation` as well", async () => {
     for (const part of ["val", "test"]) {
       const listing = await list({ ...train, ...named(`${part}/a`, 1) });
-      assert.equal(listing.validation, undefined);
+      assert.equal(listing.validation, part === "val" ? listing.test : undefined);
       assert.deepEqual([listing.train.length, paths(listing.test)], [6, [`${part}/a/0.jpg`]]);
     }
+  });
+
+  test("class names that look alike, and parts below classes, are said", async () => {
+    const files = { ...named("train/cat", 2), ...named("train/cat ", 2), ...named("train/big\u00a0dog", 2) };
+    const { notes } = await list({ ...files, ...named("train/Ox", 1), ...named("train/ox", 1) });
+    assert.deepEqual(notes, [
+      "class names that differ in case only: classes Ox, ox",
+      'class names that look alike: classes "cat", "cat "',
+      'class names with spaces at an end or in a row, or invisible characters: class "big\\u{a0}dog"',
+    ]);
+    const below = {
+      ...named("cat/train", 2),
+      ...named("cat/test", 2),
+      ...named("dog/train", 2),
+      ...named("dog/test", 1),
+    };
+    assert.deepEqual((await list(below)).notes, [
+      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
+      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
+    ]);
+  });
+
+  test("an archive's outer folder is not taken for a class", async () => {
+    const files = { ...named("archive/Training/a", 1), ...named("archive/Testing/a", 1) };
+    await assertRefused(
+      list(files),
+      /got pictures of archive only; archive contains Testing, Training: give that folder, /,
+    );
   });
 
   test("a part whose pictures are in no class is left out, and said", async () => {
@@ -183,6 +211,24 @@ describe("listTestFolder", () => {
     await withFolder({ "a/": "" }, (root) =>
       assertRefused(listTestFolder(root), /at least one; got no class with pictures$/),
     );
+  });
+});
+
+test("listTestFolder: another part if it is asked for", async () => {
+  const files = { ...named("train/a", 3), ...named("val/a", 2), ...named("val/b", 1), ...named("test/a", 1) };
+  await withFolder(files, async (root) => {
+    const sizes = async (part?: "train" | "validation" | "test") => {
+      const { train, validation, test: last, classNames } = await listTestFolder(root, { part });
+      return [train.length, validation?.length, last.length, classNames.join()];
+    };
+    assert.deepEqual(await sizes(), [0, undefined, 1, "a"]);
+    assert.deepEqual(await sizes("test"), [0, undefined, 1, "a"]);
+    assert.deepEqual(await sizes("validation"), [0, 3, 0, "a,b"]);
+    assert.deepEqual(await sizes("train"), [3, undefined, 0, "a"]);
+  });
+  await withFolder(named("a", 2), async (root) => {
+    assert.deepEqual((await listTestFolder(root, { part: "validation" })).validation, []);
+    assert.deepEqual((await listTestFolder(root, { part: "train" })).train, []);
   });
 });
 

@@ -3,9 +3,12 @@
 import { resolve } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
+import { visibleName } from "./classNames.ts";
+import { classFindings, findingKinds } from "./findings.ts";
 import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { loadListing } from "./listedDataset.ts";
+import { partsInside } from "./partFolders.ts";
 import { firstNames, skippedNotes } from "./skippedFile.ts";
 import { type SplitOptions, splitFolder, splitOptionsOf } from "./splitFolder.ts";
 
@@ -18,6 +21,8 @@ export type ImageFolderOptions = { readonly [Key in keyof SplitOptions]?: SplitO
 export interface FolderPurpose extends ImageFolderOptions {
   /** To measure a network by that was trained on something else: all as test images, where no folder says which. */
   readonly allAsTest?: boolean | undefined;
+  /** The part to measure by. Default `test`. */
+  readonly part?: "train" | "validation" | "test" | undefined;
   /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
   readonly trainedOn?: string | undefined;
 }
@@ -25,14 +30,14 @@ export interface FolderPurpose extends ImageFolderOptions {
 /** Lists a folder of images for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
 export async function listFolder(
   root: string,
-  { allAsTest, trainedOn, ...division }: FolderPurpose,
+  { allAsTest, part, trainedOn, ...division }: FolderPurpose,
 ): Promise<ImageListing> {
   if (!allAsTest) return listImageFolder(root, division);
   if (trainedOn !== undefined) {
     const listing = await listImageFolder(root, division).catch(unlessData);
     if (listing && listingDigest(listing) === trainedOn) return listing;
   }
-  return listTestFolder(root, division);
+  return listTestFolder(root, { ...division, part });
 }
 
 /** A folder that cannot be trained on was not trained on. */
@@ -42,7 +47,7 @@ function unlessData(error: unknown): undefined {
 
 /**
  * Lists a folder of images for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
- * is the validation part. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
+ * is the same list as `validation`. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
  * A class or part without images is left out, with a note.
  *
  * Throws DataError if there is no such folder, there are fewer than two classes, or a class of another part is missing from `train`;
@@ -64,8 +69,8 @@ export async function listImageFolder(
   const listing = { name: scan.root, root: scan.root, classNames, notes };
   const train = listPart(training, classNames);
   if (validation && test) return { ...listing, train, validation, test };
-  const only = test ?? validation;
-  if (only) return { ...listing, train, test: only };
+  if (validation) return { ...listing, train, validation, test: validation };
+  if (test) return { ...listing, train, test };
   const divided = splitFolder(train, classNames, split);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
@@ -74,20 +79,24 @@ export async function listImageFolder(
 }
 
 /**
- * Lists a folder of images to measure a trained network by, as `test`; `train` is empty. With folders for parts, it is the one for testing,
- * else that for validation; otherwise every image there is.
+ * Lists a folder of images to measure a trained network by. With folders for parts, `test` is the one for testing, else that for validation; otherwise every
+ * image there is. If another part is asked for, that part alone; without such a folder, no images. The classes are those of the part.
  *
  * Throws DataError if there is no such folder, or no image in the folder of a class.
  */
 export async function listTestFolder(
   root: string,
-  { signal }: Pick<ImageFolderOptions, "signal"> = {},
+  { part: wanted = "test", signal }: Pick<FolderPurpose, "part" | "signal"> = {},
 ): Promise<ImageListing> {
   const { scan, parts, notes } = await filledParts(root, signal);
-  const part = parts.at(-1); // In the order of scanFolder the one for testing comes last.
-  if (part === undefined) throw tooFewClasses(root, "at least one", scan);
-  const classNames = namesOf(part);
-  return { name: scan.root, root: scan.root, classNames, train: [], test: listPart(part, classNames), notes };
+  const last = parts.at(-1); // In the order of scanFolder the one for testing comes last.
+  if (last === undefined) throw tooFewClasses(root, "at least one", scan);
+  const part = wanted === "test" ? last : parts.find(({ name }) => name === wanted);
+  const classNames = namesOf(part ?? last);
+  const images = part ? listPart(part, classNames) : [];
+  const listing = { name: scan.root, root: scan.root, classNames, train: [], test: [], notes };
+  if (wanted === "validation") return { ...listing, validation: images };
+  return { ...listing, [wanted]: images };
 }
 
 interface FilledParts {
@@ -113,6 +122,7 @@ async function filledParts(root: string, signal: AbortSignal | undefined): Promi
       "folders without pictures in classes, left out",
       emptyParts.map(({ folder }) => folder),
     ),
+    ...classFindings(scan.parts).map(({ kind, message }) => `${findingKinds[kind].title}: ${message}`),
     ...skippedNotes(scan.skipped),
   ];
   return { scan, parts: parts.filter(({ classes }) => classes.length > 0), notes };
@@ -145,7 +155,7 @@ function listOther(
   const unknown = namesOf(part).filter((name) => !classNames.includes(name));
   if (unknown.length === 0) return listPart(part, classNames);
   throw new DataError(
-    `${root}: expected in ${part.folder} no classes but those of ${training.folder}, got ${firstNames(unknown)}; ` +
+    `${root}: expected in ${part.folder} no classes but those of ${training.folder}, got ${firstNames(unknown.map(visibleName))}; ` +
       `put training pictures of ${unknown.length === 1 ? "it" : "them"} into ${training.folder}, or take ${
         unknown.length === 1 ? "it" : "them"
       } out of ${part.folder}`,
@@ -157,6 +167,10 @@ function tooFewClasses(root: string, expected: string, { parts, skipped }: Folde
   const filled = found.filter(({ images }) => images.length > 0).map(({ name }) => name);
   const count = filled.length === 0 ? "no class with pictures" : `pictures of ${firstNames([...new Set(filled)])} only`;
   const others = skippedNotes(skipped).map((line) => `; ${line}`);
+  const [only] = found;
+  const inside = found.length === 1 && only ? partsInside(only.images, only.name) : [];
+  if (inside.length > 0)
+    others.push(`; ${only?.name} contains ${firstNames(inside)}: give that folder, ${root}/${only?.name}`);
   const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, give its folder another name" : "";
   return new DataError(
     `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,

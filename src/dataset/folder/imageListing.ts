@@ -1,5 +1,6 @@
 /** Listing of image files and labels, before any file is opened. */
 import { createHash } from "node:crypto";
+import { type ImageLimit, limitedIndices } from "../limit.ts";
 
 /** An image file with its class. */
 export interface ListedImage {
@@ -25,20 +26,28 @@ export interface ImageListing {
   readonly notes: readonly string[];
 }
 
-/** A listing with at most so many training and other images, evenly taken, so that each class keeps its share. */
+/** A listing within limits of its training images and of its test and validation images. Throws as `limitedIndices`. */
 export function limitListing(
   listing: ImageListing,
-  trainLimit: number | undefined,
-  testLimit: number | undefined,
+  trainLimit: ImageLimit | undefined,
+  testLimit: ImageLimit | undefined,
 ): ImageListing {
   const { train, validation, test } = listing;
-  const fewerTest = evenly(test, testLimit);
+  const fewerTest = limited(test, testLimit, "test");
   return {
     ...listing,
-    train: evenly(train, trainLimit),
-    ...(validation ? { validation: validation === test ? fewerTest : evenly(validation, testLimit) } : {}),
+    train: limited(train, trainLimit, "training"),
+    ...(validation
+      ? { validation: validation === test ? fewerTest : limited(validation, testLimit, "validation") }
+      : {}),
     test: fewerTest,
   };
+}
+
+function limited(images: readonly ListedImage[], limit: ImageLimit | undefined, what: string): readonly ListedImage[] {
+  if (limit === undefined) return images;
+  const labelled = { length: images.length, label: (index: number) => (images[index] as ListedImage).label };
+  return Array.from(limitedIndices(labelled, limit, "sorted", what), (index) => images[index] as ListedImage);
 }
 
 /** SHA-256 of the paths and labels of what is trained on and watched by, in their order; paths in Unicode's form NFC, as systems differ. */
@@ -49,9 +58,4 @@ export function listingDigest({ train, validation, test }: ImageListing): string
     for (const { path, label } of images) hash.update(`${label} ${path.normalize("NFC")}\n`);
   }
   return hash.digest("hex");
-}
-
-function evenly(images: readonly ListedImage[], limit: number | undefined): readonly ListedImage[] {
-  if (limit === undefined || limit >= images.length) return images;
-  return Array.from({ length: limit }, (_, i) => images[Math.floor((i * images.length) / limit)] as ListedImage);
 }

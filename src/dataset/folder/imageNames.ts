@@ -37,10 +37,32 @@ export function hasImageName(path: string): boolean {
   return formats.has(extension) || refused.has(extension);
 }
 
-/** Files and folders that operating systems leave behind, in lower case. */
-const systemNames: ReadonlySet<string> = new Set(["__macosx", "@eadir", "thumbs.db", "desktop.ini"]);
+/**
+ * Files and folders that systems and tools make for themselves, in lower case: thumbnails, trash, recovery, snapshots, caches. Those of names that
+ * data sets have as classes, such as `trash`, are not among them.
+ */
+const systemNames: ReadonlySet<string> = new Set([
+  ...[
+    "desktop.ini",
+    "thumbs.db",
+    "ehthumbs.db",
+    "icon\r",
+    "thumbs",
+    "thumbnails",
+    "thumbnail",
+    "_thumbs",
+    "_thumbnails",
+  ],
+  ...["__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder"],
+  ...["$recycle.bin", "recycler", "recycled", "system volume information", "$windows.~bt", "msocache", "config.msi"],
+  ...["@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharebin"],
+  ...["lost+found", "lost.dir", "__pycache__", "node_modules"],
+]);
+/** Folders of recovered files: `FOUND.000` of chkdsk, `recup_dir.1` of PhotoRec. */
+const recovered = /^(?:found\.\d{3}|recup_dir\.\d+)$/;
 
 /** True if an entry is hidden, or made by a system for itself. */
 export function isHidden(name: string): boolean {
-  return name.startsWith(".") || systemNames.has(name.toLowerCase());
+  const plain = name.normalize("NFC").toLowerCase();
+  return name.startsWith(".") || systemNames.has(plain) || recovered.test(plain);
 }

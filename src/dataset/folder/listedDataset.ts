@@ -29,7 +29,7 @@ export async function loadListing(listing: ImageListing, options: LoadOptions): 
     name,
     classNames,
     train,
-    validation: validation === test ? undefined : validation,
+    validation,
     test,
     channels,
     imageSize,

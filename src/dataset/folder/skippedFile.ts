@@ -8,7 +8,8 @@ export type SkipReason =
   | "unreadableEntry"
   | "repeatedFolder"
   | "outsideClass"
-  | "pictureNamedFolder";
+  | "pictureNamedFolder"
+  | "partNamedClass";
 
 /** An entry that is no image in a class. */
 export interface SkippedFile {
@@ -28,6 +29,7 @@ export const skipTitles: Readonly<Record<SkipReason, string>> = {
   repeatedFolder: "links to folders already searched, not followed",
   outsideClass: "entries outside of any class, passed over",
   pictureNamedFolder: "folders with the name of a picture, searched",
+  partNamedClass: "folders with the name of a part, taken as classes",
 };
 
 const namesInNote = 3;

@@ -1,6 +1,7 @@
 /** Stratified split of a listing, the same on every machine. */
 import { ConfigError } from "../../errors.ts";
 import { permutation, randomStream } from "../../random.ts";
+import { loadDefaults } from "../dataset.ts";
 import type { ListedImage } from "./imageListing.ts";
 
 /** Fraction and seed of the images to hold out. */
@@ -11,7 +12,7 @@ export interface SplitOptions {
 }
 
 /** Default fraction and seed. */
-export const defaultSplit: SplitOptions = { validationShare: 0.2, seed: 0 };
+export const defaultSplit: SplitOptions = loadDefaults;
 
 /** With defaults for what is not said. Throws ConfigError with the remedy if the share is not between 0 and 1. */
 export function splitOptionsOf(

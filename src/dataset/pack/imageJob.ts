@@ -24,6 +24,8 @@ export interface WorkedImage {
   readonly kept?: KeptImage;
   /** Size, format and channels of the file: upright, before any fitting. */
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
+  /** SHA-256 of size and pixels in hexadecimal, if no fitting is given. */
+  readonly pixels?: string;
 }
 
 /** The smaller of an image and the fitted image, in memory of its own, with the checksum of its bytes and its moments. */
@@ -67,7 +69,7 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
       const { image: decoded, format } = await decodeBytes(bytes);
       const { width, height, channels } = decoded;
       const source = { format, width, height, channels };
-      if (!smaller) return { sha256, decoded: { source } };
+      if (!smaller) return { sha256, decoded: { source, pixels: pixelHash(decoded) } };
       const fitted = smaller(decoded);
       const image = { ...fitted, data: fitted.data.slice() };
       const kept = { image, checksum: checksumOf(image.data), moments: momentsOf(image) };
@@ -77,6 +79,21 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
       return sha256 === undefined ? outcome : { sha256, ...outcome };
     }
   };
+}
+
+/** The same for grey images with one channel and with three equal ones. */
+function pixelHash({ width, height, channels, data }: Image): string {
+  const length = width * height * channels;
+  const pixels = data.subarray(0, length);
+  const grey = channels === 3 && isGrey(pixels) ? pixels.filter((_, i) => i % 3 === 0) : pixels;
+  return createHash("sha256").update(`${width} ${height} ${grey.length}\n`).update(grey).digest("hex");
+}
+
+function isGrey(pixels: Uint8Array): boolean {
+  for (let i = 0; i < pixels.length; i += 3) {
+    if (pixels[i] !== pixels[i + 1] || pixels[i] !== pixels[i + 2]) return false;
+  }
+  return true;
 }
 
 /** The fitter does nothing to what has been through it: the image, once its colours are right, and the fitted one become the same input. */

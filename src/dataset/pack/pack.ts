@@ -10,7 +10,7 @@ import { codeOf, DataError, messageOf } from "../../errors.ts";
 import { isSameSize, type PixelSize } from "../../image/image.ts";
 import { type Fitting, keepingOf, storageKey } from "../../image/prepare/fitter.ts";
 import { averageMoments, type ColourMoments } from "../../image/prepare/moments.ts";
-import type { Split } from "../dataset.ts";
+import { loadDefaults, type Split } from "../dataset.ts";
 import { cacheFolder } from "../download/cacheFolder.ts";
 import type { ImageListing, ListedImage } from "../folder/imageListing.ts";
 import { removePackFiles } from "./files.ts";
@@ -68,8 +68,6 @@ export interface Packed {
 const FORMAT = 3;
 /** A pack of an earlier version lies in the same folder, and makes room for this one. */
 const FOLDER_FORMAT = 2;
-/** The share of all files that may be unreadable, unless something else is said. */
-export const defaultMaxBad = 0.01;
 
 /**
  * Packs a listing's images, as far as that has not been done before: only files that are new or have changed are read.
@@ -93,7 +91,7 @@ export async function packListing(listing: ImageListing, options: PackOptions): 
     try {
       const makeRoom = createPackRoom(folder, options.limitBytes ?? packLimit());
       await fillPack(state, listed, { ...options, fitting, makeRoom });
-      const bad = badImages(listed, state, options.maxBad ?? defaultMaxBad);
+      const bad = badImages(listed, state, options.maxBad ?? loadDefaults.maxBad);
       const mend = createMender(state.files.pixels, root, fitting, options.onMessage);
       return packedOf(listing, listed, state, bad, mend);
     } catch (error) {

@@ -36,7 +36,7 @@ export function openPixels({ paths, descriptors }: PackPixels, path: string): vo
 
 /** Waits for the reads under way. */
 export async function closePixels({ reads, descriptors }: PackPixels): Promise<void> {
-  await Promise.all(reads);
+  while (reads.size > 0) await Promise.all(reads);
   for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
 }
 
@@ -69,6 +69,7 @@ export function readImage(
   target: Uint8Array,
 ): void {
   const [path = "", descriptor] = [paths[part], descriptors[part] ?? CLOSED];
+  if (descriptors.length === 0) throw new DataError(`${path}: used after close(); open the data set again`);
   let done = 0;
   try {
     while (done < target.length) {

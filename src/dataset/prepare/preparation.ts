@@ -1,4 +1,5 @@
 /** Batch preparation, on several threads where it pays. */
+import { ClosedError } from "../../errors.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { createHelpers, type Helpers } from "./helpers.ts";
 import { createRowPreparer, type PreparationJob, type RowOptions, type RowPreparer } from "./rows.ts";
@@ -19,7 +20,7 @@ export interface PreparationOptions extends RowOptions {
  */
 export interface Preparation {
   readonly preprocessing: Preprocessing;
-  /** Throws what the preprocessor throws. */
+  /** Throws what the preprocessor throws; ClosedError after `close`. */
   prepare(job: PreparationJob): void;
   /** Ends the threads. */
   close(): void;
@@ -41,12 +42,13 @@ export function createPreparation(options: PreparationOptions): Preparation {
   return {
     preprocessing,
     prepare(job) {
+      if (isClosed) throw new ClosedError("preparation");
       if (helpers?.prepare(job)) return;
       const start = performance.now();
       prepareAlone(job, prepareRow);
       spent += performance.now() - start;
       const isWorth = wanted > 0 && spent >= patience && job.images.buffer instanceof SharedArrayBuffer;
-      if (isWorth && !helpers && !isClosed) helpers = createHelpers(options, prepareRow, wanted, job.indices.length);
+      if (isWorth && !helpers) helpers = createHelpers(options, prepareRow, wanted, job.indices.length);
     },
     close() {
       isClosed = true;

@@ -54,12 +54,12 @@ export async function loadCifar10(options: Cifar10Options = {}): Promise<Dataset
   const files = await obtainFiles(options);
   const { train, test } = await files.read();
   const { name } = cifar10;
-  const training = limitSplit(splitOf(train), options.trainLimit);
+  const training = limitSplit(splitOf(train), options.trainLimit, "training");
   return {
     name,
     classNames,
     train: training,
-    test: limitSplit(splitOf([test]), options.testLimit),
+    test: limitSplit(splitOf([test]), options.testLimit, "test"),
     channels: 3,
     imageSize: { width: extent, height: extent },
     mean,

@@ -6,9 +6,9 @@ import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { pixelStatistics } from "../../../test/pixelStatistics.ts";
 import { ConfigError, DataError } from "../../errors.ts";
-import { type Dataset, limitSplit } from "../dataset.ts";
+import { countsByLabel, type Dataset, limitSplit, type Split } from "../dataset.ts";
 import { datasetNames } from "./datasetNames.ts";
-import { datasets, findDataset } from "./datasets.ts";
+import { datasets, findDataset, storedDataset } from "./datasets.ts";
 import { fashionMnist, loadFashionMnist } from "./fashionMnist.ts";
 
 const system = "/usr/share/datasets/fashion-mnist";
@@ -75,12 +75,22 @@ describe("loadFashionMnist on the real files", () => {
     assert.ok(Math.abs((dataset.deviation[0] as number) - (deviation[0] as number)) < 1e-15);
   });
 
-  test("limitSplit keeps the first", () => {
-    const limited = limitSplit(dataset.train, 7);
-    assert.equal(limited.length, 7);
-    assert.equal(limited.label(6), dataset.train.label(6));
-    assert.deepEqual(limited.image(6), dataset.train.image(6));
+  test("limitSplit keeps the first, or some of each class where the first lack one", () => {
+    const limited = limitSplit(dataset.train, 50);
+    assert.equal(limited.length, 50);
+    assert.equal(limited.label(49), dataset.train.label(49));
+    assert.deepEqual(limited.image(49), dataset.train.image(49));
     assert.equal(limitSplit(dataset.test, 20000).length, 10000);
+    const ten = limitSplit(dataset.train, 10);
+    assert.deepEqual(countsByLabel(ten, 10), new Array(10).fill(1));
+    const indexOf = (split: Split, label: number) => {
+      for (let i = 0; i < split.length; i++) if (split.label(i) === label) return i;
+      return assert.fail();
+    };
+    for (let c = 0; c < 10; c++) {
+      assert.deepEqual(ten.image(indexOf(ten, c)), dataset.train.image(indexOf(dataset.train, c)));
+    }
+    assert.throws(() => limitSplit(dataset.train, 7), ConfigError);
   });
 });
 
@@ -155,6 +165,21 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   assert.equal(new Set(datasetNames).size, datasets.length);
   assert.equal((await findDataset("src/image")).name, resolve("src/image"));
   assert.equal((await findDataset("src")).name, resolve("src"));
+  const before = process.cwd();
+  process.chdir(await mkdtemp(join(folder, "cwd-")));
+  try {
+    await mkdir("flowers");
+    const messages: string[] = [];
+    const onMessage = (message: string) => messages.push(message);
+    assert.equal((await findDataset("flowers", { onMessage })).name, resolve("flowers"));
+    assert.match(messages.join("\n"), /^flowers: using the folder .*flowers, not the data set of this name; [^\n]*$/);
+    assert.equal((await findDataset("flowers", { dataDir: "elsewhere", onMessage })).name, "flowers");
+    assert.equal((await storedDataset("flowers")).name, "flowers");
+    assert.equal((await findDataset("cifar10", { onMessage })).name, "cifar10");
+    assert.equal(messages.length, 1);
+  } finally {
+    process.chdir(before);
+  }
   await assert.rejects(
     findDataset("mnist"),
     new ConfigError(

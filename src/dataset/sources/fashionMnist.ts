@@ -57,12 +57,12 @@ export async function loadFashionMnist(options: FashionMnistOptions = {}): Promi
     readSplit(paths.trainImages, paths.trainLabels),
     readSplit(paths.testImages, paths.testLabels),
   ]);
-  const training = limitSplit(train, options.trainLimit);
+  const training = limitSplit(train, options.trainLimit, "training");
   return {
     name: fashionMnist.name,
     classNames,
     train: training,
-    test: limitSplit(test, options.testLimit),
+    test: limitSplit(test, options.testLimit, "test"),
     channels: 1,
     imageSize: { width: extent, height: extent },
     mean: [mean],

@@ -1,6 +1,7 @@
 /** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
+import { engineLifetime } from "../lifetime.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
@@ -36,6 +37,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const useThreads = () => setThreads(threads);
   const library = { ...withThreads(loaded, useThreads), threads };
   const libc = loadLibC();
+  const lifetime = engineLifetime("onednn", library.close);
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
@@ -44,14 +46,16 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     precisions: precisionsOf(library),
     trains: true,
     async compile(request) {
+      lifetime.requireOpen();
       useThreads();
-      return explainPrecision(request, library, () => compileInference(library, libc, request));
+      return lifetime.own(explainPrecision(request, library, () => compileInference(library, libc, request)));
     },
     async compileTraining(request) {
+      lifetime.requireOpen();
       useThreads();
-      return explainPrecision(request, library, () => compileTraining(library, libc, request));
+      return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },
-    close: library.close,
+    close: lifetime.close,
   };
 }
 

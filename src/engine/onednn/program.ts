@@ -22,7 +22,7 @@ export function compileInference(library: ThreadedOneDnn, libc: LibC, request: C
       ...commonMembers(forward, request, memory, account),
       parameters: [...forward.parameters.values()],
       scratch: scratchOf(forward, memory),
-      forward: async (images, count, draws) => run(images, count, draws),
+      forward: async (images, count, draws) => run(images, count, draws).slice(),
     };
   });
 }
@@ -73,7 +73,10 @@ function commonMembers(
     precision,
     input: images,
     // Calls block, so that none still reads the one buffer.
-    nextInput: async () => images,
+    async nextInput() {
+      tensors.requireOpen();
+      return images;
+    },
     outputShape: output.dims.slice(1),
     memory: {
       parameters: bytes(stored.map(({ value }) => value)),
@@ -99,6 +102,7 @@ function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Progra
   };
 }
 
+/** Returns a view of the program's memory, which the next pass overwrites. */
 type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) => Float32Array;
 
 /** The forward pass as one blocking call. */
@@ -109,7 +113,7 @@ function forwardPass(forward: Forward, request: CompileRequest, steps: Phase): F
   const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
   return (images, count, draws) => {
     tensors.requireOpen();
-    if (count < 1 || count > batchSize || images.length < count * imageSize) {
+    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < count * imageSize) {
       const got = `${count} images in ${images.length} values`;
       throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
     }
@@ -169,6 +173,8 @@ interface StepParts {
 /** The passes of a training program as blocking calls. */
 function blockingPasses({ run, tensors, output }: Forward, { forward, loss, backward, outputGradient }: StepParts) {
   const outputShape = output.dims.slice(1);
+  /** Memory of JavaScript's own, so that logits can still be read after `close`. */
+  const logitsOfStep = new Float32Array(sizeOf(output.dims));
   /** Images of the training step whose activations the arena holds: until `backward`, which overwrites them. */
   let stepCount: number | undefined;
   const runBackward = () => {
@@ -180,7 +186,8 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
     try {
       const result = forward(images, count, draws);
       stepCount = count;
-      return result;
+      logitsOfStep.set(result);
+      return logitsOfStep.subarray(0, result.length);
     } finally {
       run.dropoutActive = false;
     }
@@ -189,7 +196,7 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
     isInStep: () => stepCount !== undefined,
     forward(...args: Parameters<ForwardPass>) {
       stepCount = undefined;
-      return forward(...args);
+      return forward(...args).slice();
     },
     forwardTraining,
     backward(gradient: Float32Array) {

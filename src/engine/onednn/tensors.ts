@@ -1,5 +1,5 @@
 /** Tensors in the engine's layouts. */
-import { NativeError, ShapeError } from "../../errors.ts";
+import { ClosedError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Assignment, Tensor, Update } from "../engine.ts";
 import type { EngineTensor } from "./engineTensor.ts";
@@ -73,10 +73,10 @@ export class TensorMemory {
 
   /** Native memory is gone after `close`: whatever touches it asks first. */
   requireOpen(): void {
-    if (!this.isOpen) throw new NativeError("program: used after close()");
+    if (!this.isOpen) throw new ClosedError("program");
   }
 
-  /** Throws ShapeError if the tensor is not one of this program's, NativeError if the program is closed. */
+  /** Throws ShapeError if the tensor is not one of this program's, ClosedError if the program is closed. */
   own(tensor: Tensor): EngineTensor {
     this.requireOpen();
     const owned = this.#tensors.get(tensor);
@@ -159,6 +159,7 @@ export class TensorMemory {
   }
 
   close(): void {
+    if (!this.isOpen) return;
     this.isOpen = false;
     this.#updates.close();
     this.#squares.close();

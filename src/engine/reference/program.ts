@@ -1,5 +1,5 @@
 /** A network compiled for inference. */
-import { ShapeError } from "../../errors.ts";
+import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
 import { Chain } from "./chain.ts";
@@ -43,7 +43,7 @@ export class ReferenceProgram implements Program {
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
     const chain = this.chain();
     const inputSize = sizeOf(this.#request.inputShape);
-    if (count < 1 || count > this.batchSize || images.length < count * inputSize) {
+    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < count * inputSize) {
       throw new ShapeError(
         `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
       );
@@ -59,10 +59,12 @@ export class ReferenceProgram implements Program {
 
   /** One buffer: calls block, so that none still reads it. */
   async nextInput(): Promise<Float32Array> {
+    this.chain();
     return this.input;
   }
 
   scratch(length: number): Float32Array {
+    this.chain();
     return new Float32Array(length);
   }
 
@@ -81,7 +83,7 @@ export class ReferenceProgram implements Program {
 
   /** Throws if the program is closed. */
   chain(): Chain {
-    if (!this.#chain) throw new Error("program: used after close");
+    if (!this.#chain) throw new ClosedError("program");
     return this.#chain;
   }
 }

@@ -1,17 +1,19 @@
 /** The reference engine: plain loops in f64. */
 import { UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine } from "../engine.ts";
+import { engineLifetime } from "../lifetime.ts";
 import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
 
 /** Changes with any number that the engine computes. */
-const version = "2";
+const version = "1";
 
 /**
- * The engine to read and to compare with: plain loops in f64, one thread; f32 at its border and for the results of updates, so that a run resumes to
- * the bit. Its steps allocate small scratch arrays where that makes the formulas plainer.
+ * The engine to read and to compare with: plain loops in f64, one thread, f32 only at its border. A run resumed on it differs by the rounding of its
+ * checkpoint to f32. Its steps allocate small scratch arrays where that makes the formulas plainer.
  */
 export function createReferenceEngine(): Engine {
+  const lifetime = engineLifetime("reference", () => {});
   return {
     name: "reference",
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
@@ -20,14 +22,16 @@ export function createReferenceEngine(): Engine {
     precisions: [{ name: "f32", native: true }],
     trains: true,
     async compile(request) {
+      lifetime.requireOpen();
       requireF32(request);
-      return new ReferenceProgram(request);
+      return lifetime.own(new ReferenceProgram(request));
     },
     async compileTraining(request) {
+      lifetime.requireOpen();
       requireF32(request);
-      return new ReferenceTrainingProgram(request);
+      return lifetime.own(new ReferenceTrainingProgram(request));
     },
-    close() {},
+    close: lifetime.close,
   };
 }
 

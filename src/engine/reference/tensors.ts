@@ -1,5 +1,5 @@
 /** Tensors of a program: f64 inside, f32 at the border. */
-import { ShapeError } from "../../errors.ts";
+import { ClosedError, ShapeError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../engine.ts";
 
@@ -38,7 +38,7 @@ export class Tensors {
   }
 
   #open(): Map<Tensor, Float64Array> {
-    if (!this.#values) throw new Error("program: used after close");
+    if (!this.#values) throw new ClosedError("program");
     return this.#values;
   }
 }

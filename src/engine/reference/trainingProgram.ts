@@ -1,5 +1,5 @@
 /** A network compiled for training. */
-import { ShapeError } from "../../errors.ts";
+import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
   Assignment,
@@ -126,7 +126,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   #openGradients(): GradientChain {
-    if (!this.#gradients) throw new Error("program: used after close");
+    if (!this.#gradients) throw new ClosedError("program");
     return this.#gradients;
   }
 

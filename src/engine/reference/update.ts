@@ -1,4 +1,4 @@
-/** Element-wise assignments in loops, rounded to f32. */
+/** Element-wise assignments in loops. */
 import { ShapeError } from "../../errors.ts";
 import type { Assignment, BinaryOperation, Scalar, Tensor, UnaryOperation, Update } from "../engine.ts";
 import type { Tensors } from "./tensors.ts";
@@ -14,10 +14,7 @@ const unary: { readonly [O in UnaryOperation[0]]: (x: number) => number } = {
   reciprocal: (x) => 1 / x,
 };
 
-/**
- * Assignments in loops, one after the other: each is computed in f64, and its result rounded to f32, so that weights and optimizer state are the numbers
- * that a checkpoint keeps. Throws ShapeError if the tensors differ in shape.
- */
+/** Assignments in loops, one after the other, in f64. Throws ShapeError if the tensors differ in shape. */
 export function compileUpdate(assignments: readonly Assignment[], tensors: Tensors): Update {
   const steps = assignments.map((assignment) => compile(assignment, tensors));
   return {
@@ -47,7 +44,7 @@ function compile({ target, from, operations }: Assignment, tensors: Tensors): ()
   return () => {
     const [result, source] = [tensors.values(target), tensors.values(from)];
     for (let i = 0; i < result.length; i++) {
-      result[i] = Math.fround(steps.reduce((x, step) => step(x, i), source[i] as number));
+      result[i] = steps.reduce((x, step) => step(x, i), source[i] as number);
     }
   };
 }

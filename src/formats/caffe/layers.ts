@@ -45,9 +45,10 @@ export const caffeReaders: Readonly<Record<string, CaffeReader>> = {
   Softmax(layer, context) {
     const { axis = 1 } = known(layer.softmax, context) ?? {};
     if (axis !== 1) throw context.unsupported(`axis ${axis}`);
-    context.chain.endInSoftmax(context.what);
+    context.chain.endIn("softmax", context.what);
   },
-  SoftmaxWithLoss: (_layer, context) => context.chain.endInSoftmax(context.what),
+  SoftmaxWithLoss: (_layer, context) => context.chain.endIn("softmax", context.what),
+  SigmoidCrossEntropyLoss: (_layer, context) => context.chain.endIn("sigmoid", context.what),
 };
 
 /** Parameters of which nothing is overlooked. */
@@ -168,7 +169,8 @@ function readNorm(layer: CaffeLayer, context: CaffeContext): void {
   const { localSize: size = 5, alpha = 1, beta = 0.75, region = 0, k = 1 } = known(layer.norm, context) ?? {};
   if (region !== 0) throw context.unsupported("norm_region WITHIN_CHANNEL");
   if (size < 1 || size % 2 === 0) throw context.unsupported(`local_size ${size}, expected an odd number`);
-  if (!(alpha > 0 && beta > 0 && k > 0)) throw context.unsupported(`alpha ${alpha}, beta ${beta}, k ${k}`);
+  if (![alpha, beta, k].every((value) => value > 0 && value < Infinity))
+    throw context.unsupported(`alpha ${alpha}, beta ${beta}, k ${k}`);
   if (context.chain.shape.length !== 3) throw context.unsupported("an input that is no map");
   context.chain.add(localResponseNorm(nameOf(layer, context), { size, alpha, beta, k }) as AnyLayer);
 }

@@ -155,6 +155,7 @@ export const v1Types: Readonly<Record<number, string>> = {
   22: "Split",
   23: "TanH",
   24: "WindowData",
+  27: "SigmoidCrossEntropyLoss",
   29: "MemoryData",
 };
 

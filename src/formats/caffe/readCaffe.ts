@@ -1,12 +1,13 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of layers that networks here have. */
 import { readFile, stat } from "node:fs/promises";
 import { CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
-import type { ImportedModel } from "../importedModel.ts";
+import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { asFloats } from "../values.ts";
 import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
 import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./messages.ts";
@@ -25,6 +26,8 @@ export interface CaffeOptions {
 const IMAGENET_MEAN = [122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255];
 /** Layers that give images, and layers that only measure. */
 const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData", "HDF5Data", "DummyData"]);
+/** Layers that take labels beside outputs. */
+const losses = new Set(["SoftmaxWithLoss", "SigmoidCrossEntropyLoss"]);
 const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
 const MAX_BYTES = 2 ** 31 - 1;
@@ -55,18 +58,15 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
   const image = options.input ?? imageShape(net, layers, origin);
   const chain = createChainBuilder(image, origin);
   walk(net, layers, chain, origin);
-  const { network, tensors } = chain.finish(net.name || "caffe", "Caffe model");
+  const finished = chain.finish(net.name || "caffe", "Caffe model");
+  const { network, tensors } = finished;
   const isBgr = network.input[0] === 3 && options.colours !== "rgb";
   const preprocessing = preprocessingOf(network, layers, isBgr, options.mean, origin);
-  return {
-    network,
-    tensors: isBgr ? withRgb(network, tensors, origin) : tensors,
-    metadata: {
-      endsInSoftmax: chain.endsInSoftmax,
-      producer: "Caffe",
-      ...(preprocessing && { preprocessing }),
-    },
-  };
+  const turned = isBgr ? withRgb(network, tensors, origin) : tensors;
+  return importedModel(
+    { ...finished, tensors: turned },
+    { producer: "Caffe", ...(preprocessing && { preprocessing }) },
+  );
 }
 
 /** The mean of each colour of a mean file (.binaryproto), red first, on the scale of 0 to 1. Throws CheckpointError if it is none. */
@@ -79,6 +79,8 @@ export function readCaffeMean(bytes: Uint8Array, origin: string): readonly numbe
       `${origin}: no mean of Caffe: [${extentsOf(blob).join(", ")}] with ${values.length} values`,
     );
   }
+  const problem = nonFiniteProblem(values);
+  if (problem !== undefined) throw new CheckpointError(`${origin}: mean image: ${problem}`);
   const plane = values.length / channels;
   const means = Array.from({ length: channels }, (_, c) => {
     return values.subarray(c * plane, (c + 1) * plane).reduce((sum, value) => sum + value, 0) / plane / 255;
@@ -145,7 +147,7 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
       throw new UnsupportedError(`${what}: layers of type ${type} are not supported; these are: ${known}`);
     }
     const unsupported = (why: string) => new UnsupportedError(`${what}: not supported: ${why}`);
-    if (bottom.length > 1 && type !== "SoftmaxWithLoss") throw unsupported(`${bottom.length} inputs`);
+    if (bottom.length > 1 && !losses.has(type)) throw unsupported(`${bottom.length} inputs`);
     const context: CaffeContext = { chain, what, unsupported };
     read(layer, context);
     tips = new Set(top);
@@ -191,8 +193,10 @@ function preprocessingOf(
   if (channels !== 1 && channels !== 3) return undefined;
   const transform = layers.find(({ type }) => sources.has(type))?.transform;
   const scale = transform?.scale ?? 1;
-  if (!(scale > 0)) throw new UnsupportedError(`${origin}: pixels scaled by ${scale}`);
+  if (!(scale > 0 && scale < Infinity)) throw new UnsupportedError(`${origin}: pixels scaled by ${scale}`);
   const stated = transform?.meanValue.map((value) => value / 255) ?? [];
+  const problem = nonFiniteProblem(stated);
+  if (problem !== undefined) throw new CheckpointError(`${origin}: mean_value: ${problem}`);
   const inOrder = isBgr ? stated.toReversed() : stated;
   if (given) checkMean(given, channels, origin);
   const mean = given ?? (inOrder.length > 0 ? inOrder : channels === 3 ? IMAGENET_MEAN : [0]);

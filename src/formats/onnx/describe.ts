@@ -7,6 +7,7 @@ import { frameSizeOf, leavesBorder, placementOf } from "../../image/prepare/fit.
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import type { RoundedParameter } from "../../int8.ts";
 import type { LrnForm } from "../../layers/onnxGraph.ts";
+import { type HeadName, requireProbabilities } from "../../network/head.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { Shape } from "../../shape.ts";
 import { IMAGES, int8Layers, type Quantization } from "../quantization.ts";
@@ -24,7 +25,9 @@ export interface OnnxOptions {
   readonly lrn?: LrnForm | undefined;
   /** Images of one call; left out, any number. */
   readonly batchSize?: number | undefined;
-  /** Default logits. */
+  /** The step from outputs to probabilities; kept in the metadata. Default softmax. */
+  readonly head?: HeadName | undefined;
+  /** Default logits: the network's outputs without their head. */
   readonly output?: "logits" | "probabilities" | undefined;
   /** Take 8-bit pixels of the input's size, and prepare them inside; needs `preprocessing`. */
   readonly pixels?: PixelLayout | undefined;
@@ -45,7 +48,7 @@ export interface OnnxModel extends OnnxDescription {
 /**
  * The graph of a network as at evaluation. Dropout is left out, where it would stay active too.
  *
- * Throws ConfigError if pixels are asked for without a preprocessing that fits the network.
+ * Throws ConfigError if pixels are asked for without a preprocessing that fits the network, or probabilities without a head that gives them.
  */
 export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxModel {
   const { lrn = "native", output: outputName = "logits", pixels, quantization } = options;
@@ -59,8 +62,7 @@ export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxM
   const logits = quantization
     ? writeQuantizedLayers(network, images, graph, quantization)
     : writeLayers(network, images, graph);
-  graph.enter("softmax");
-  const last = outputName === "probabilities" ? graph.node("Softmax", [logits], { axis: { int: 1 } }) : logits;
+  const last = outputName === "probabilities" ? writeHead(network, options, logits, graph) : logits;
   return {
     ...graph.finish(last, outputName),
     parameters,
@@ -71,6 +73,13 @@ export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxM
     },
     output: { name: outputName, shape: ops.at(-1)?.outputShape ?? network.input },
   };
+}
+
+/** Writes the head after the outputs; returns the probabilities. */
+function writeHead({ name }: Network, { head = "softmax" }: OnnxOptions, logits: string, graph: OnnxGraphBuilder) {
+  requireProbabilities(head, name);
+  graph.enter(head);
+  return head === "softmax" ? graph.node("Softmax", [logits], { axis: { int: 1 } }) : graph.node("Sigmoid", [logits]);
 }
 
 function checkedFor({ name, input }: Network, { preprocessing }: OnnxOptions): Preprocessing {

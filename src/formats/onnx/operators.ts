@@ -36,12 +36,16 @@ export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
   Dropout: readDropout,
   BatchNormalization: readBatchNormalization,
   Identity() {},
-  Softmax(node, chain) {
-    const axis = node.int("axis", node.opset < 13 ? 1 : -1);
-    if (axis !== 1 && axis !== -1) throw node.unsupported(`attribute axis ${axis}`);
-    chain.endInSoftmax(node.what);
-  },
+  Softmax: readSoftmax,
+  // softmax (log softmax x) = softmax x.
+  LogSoftmax: readSoftmax,
 };
+
+function readSoftmax(node: NodeView, chain: ChainBuilder): void {
+  const axis = node.int("axis", node.opset < 13 ? 1 : -1);
+  if (axis !== 1 && axis !== -1) throw node.unsupported(`attribute axis ${axis}`);
+  chain.endIn("softmax", node.what);
+}
 
 /** The layer's name: that of its weights (`features.0.weight`), else the node's. */
 function layerName(node: NodeView, chain: ChainBuilder, kind: string): string {
@@ -87,7 +91,8 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
   const size = node.int("size", 0);
   if (size < 1 || size % 2 === 0) throw node.unsupported(`attribute size ${size}, expected an odd number`);
   const [alpha, beta, k] = [node.float("alpha", 1e-4), node.float("beta", 0.75), node.float("bias", 1)];
-  if (!(alpha > 0 && beta > 0 && k > 0)) throw node.unsupported(`attributes alpha ${alpha}, beta ${beta}, bias ${k}`);
+  if (![alpha, beta, k].every((value) => value > 0 && value < Infinity))
+    throw node.unsupported(`attributes alpha ${alpha}, beta ${beta}, bias ${k}`);
   chain.add(localResponseNorm(layerName(node, chain, "norm"), { size, alpha, beta, k }) as AnyLayer);
 }
 

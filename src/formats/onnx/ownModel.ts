@@ -4,10 +4,11 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { jsonText } from "../../checkpoint/metadata.ts";
+import { formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
 import type { OnnxAttributes } from "../../layers/onnxGraph.ts";
+import { headNames } from "../../network/head.ts";
 import { type Network, parseNetwork } from "../../network/network.ts";
 import { equalShapes } from "../../shape.ts";
 import type { ImportedModel } from "../importedModel.ts";
@@ -17,7 +18,8 @@ import { type ExternalBytes, tensorOf } from "./tensors.ts";
 import { OPSET } from "./writeOnnx.ts";
 
 const metadataSchema = z.object({
-  formatVersion: z.literal("1"),
+  formatVersion: z.enum(formatVersions),
+  head: z.enum(headNames).default("softmax"),
   network: jsonText,
   graph: jsonText.pipe(
     z.strictObject({
@@ -45,14 +47,14 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, classNames, preprocessing } = parsed.data;
+  const { network: networkJson, head, classNames, preprocessing } = parsed.data;
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
       `${origin}: its weights and activations have 8 bits (export --int8), which are not read back; export the run again without --int8`,
     );
   }
-  const options = { ...form, classNames, preprocessing };
+  const options = { ...form, head, classNames, preprocessing };
   const described = describe(networkJson, options, origin);
   if (!described) return undefined;
   const { network, expected } = described;
@@ -67,7 +69,8 @@ export function readOwnModel(
     network,
     tensors,
     metadata: {
-      endsInSoftmax: form.output === "probabilities",
+      endsInSoftmax: head === "softmax" && form.output === "probabilities",
+      head,
       producer: "",
       ...(classNames && { classNames }),
       ...(preprocessing && { preprocessing }),

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
 import { createChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
-import type { ImportedModel } from "../importedModel.ts";
+import { type ImportedModel, importedModel } from "../importedModel.ts";
 import {
   dataTypes,
   type GraphMessage,
@@ -139,7 +139,7 @@ function readGraph(
   if (stepOf(values, output) !== step) {
     throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
   }
-  return { ...chain.finish(name, source), metadata: { endsInSoftmax: chain.endsInSoftmax, producer: "" } };
+  return importedModel(chain.finish(name, source), { producer: "" });
 }
 
 function readNode(

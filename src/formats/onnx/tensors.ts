@@ -3,6 +3,7 @@
 import { lstat, open, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { CheckpointError, codeOf, UnsupportedError } from "../../errors.ts";
+import { nonFiniteProblem } from "../../finite.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { asFloats } from "../values.ts";
 import { dataLocations, dataTypes, type TensorMessage } from "./messages.ts";
@@ -12,7 +13,9 @@ export type ExternalBytes = ReadonlyMap<TensorMessage, Uint8Array>;
 
 export interface OnnxTensor {
   readonly shape: Shape;
-  /** In f32: a view of the file if it can be. Throws UnsupportedError if the tensor is of another type. */
+  /**
+   * In f32: a view of the file if it can be. Throws UnsupportedError if the tensor is of another type, CheckpointError if a value is not finite.
+   */
   floats(): Float32Array;
   /** Whole numbers, at most as many as a shape has. */
   integers(): readonly number[];
@@ -32,7 +35,10 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
     floats() {
       requireType(message, ["FLOAT"], what);
       if (sizeOf(shape) === 0) throw new UnsupportedError(`${what}: it is empty`);
-      return asFloats(bytesOf(message, external, 4 * sizeOf(shape), message.floatData, what));
+      const values = asFloats(bytesOf(message, external, 4 * sizeOf(shape), message.floatData, what));
+      const problem = nonFiniteProblem(values);
+      if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}`);
+      return values;
     },
     integers() {
       requireType(message, ["INT64", "BOOL"], what);

@@ -1,5 +1,7 @@
 /** Writes a network as an ONNX model. */
-import { ConfigError, ShapeError } from "../../errors.ts";
+import { encodeHead } from "../../checkpoint/metadata.ts";
+import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
+import { nonFiniteProblem } from "../../finite.ts";
 import { statisticsProblem } from "../../image/prepare/statistics.ts";
 import { roundParameter } from "../../int8.ts";
 import type { OnnxAttribute, OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
@@ -56,7 +58,7 @@ export interface OnnxFile {
  * The metadata has network, preprocessing and class names as JSON, under the keys of this program's weights files.
  *
  * Throws ConfigError if the options do not fit the network or the file were larger than protobuf allows; while `chunks` is read, ShapeError
- * if a parameter has another size than the network says.
+ * if a parameter has another size than the network says, CheckpointError if one is not finite.
  */
 export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
   const problem = options.preprocessing && statisticsProblem(options.preprocessing);
@@ -71,10 +73,10 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
 
 /** What an ONNX file tells besides its graph; `options` are those that the graph depends on. */
 export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
-  const { lrn = "native", output = "logits", pixels, quantization, preprocessing, classNames } = options;
+  const { lrn = "native", output = "logits", head, pixels, quantization, preprocessing, classNames } = options;
   const int8 = quantization && { calibration: quantization.calibration };
   return {
-    formatVersion: "1",
+    ...encodeHead({ head }),
     network: JSON.stringify(network),
     graph: JSON.stringify({ lrn, output, ...(pixels && { pixels }), ...(int8 && { int8 }) }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
@@ -129,8 +131,12 @@ function encodeGraph(network: Network, model: OnnxModel, read: ReadParameter, op
 }
 
 function parameterBytes({ name, shape, rounded }: OnnxParameter, values: Float32Array): Uint8Array {
-  if (values.length === sizeOf(shape)) return littleEndian(rounded ? roundParameter(values, rounded) : values);
-  throw new ShapeError(`${name}: expected ${sizeOf(shape)} values for [${shape.join(", ")}], got ${values.length}`);
+  if (values.length !== sizeOf(shape)) {
+    throw new ShapeError(`${name}: expected ${sizeOf(shape)} values for [${shape.join(", ")}], got ${values.length}`);
+  }
+  const problem = nonFiniteProblem(values);
+  if (problem !== undefined) throw new CheckpointError(`${name}: ${problem}`);
+  return littleEndian(rounded ? roundParameter(values, rounded) : values);
 }
 
 /** A view. Every platform that oneDNN runs on has this order of bytes. */

@@ -41,6 +41,16 @@ export async function readImageInput(input: ImageInput): Promise<Image> {
   }
 }
 
+/** A copy of what the caller may change later: bytes and pixels. What is no image stays as it is, to be refused when it is read. */
+export function copyOfInput(input: ImageInput): ImageInput {
+  if (typeof input !== "object" || input === null || input instanceof URL || input instanceof Blob) return input;
+  if (types.isUint8Array(input) || types.isAnyArrayBuffer(input)) return input.slice(0);
+  const { data } = input as Partial<RawImage>;
+  if (types.isUint8Array(data) || types.isUint8ClampedArray(data))
+    return { ...(input as RawImage), data: data.slice() };
+  return input;
+}
+
 function pathOf(url: URL): string {
   if (url.protocol === "file:") return fileURLToPath(url);
   throw new DataError(`${url.href}: expected a file: URL, got ${url.protocol}; fetch it and pass its bytes`);

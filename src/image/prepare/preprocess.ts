@@ -56,8 +56,8 @@ export type Preprocessor = (image: Image, target: Float32Array, offset: number, 
  * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
  * in training (`changes`, which is told before each image what it is for); scale.
  *
- * Throws ConfigError if the fit does not go with the size, ShapeError if there is not one mean and one deviation a channel or the mean image has
- * another size; the function itself, if the image's bytes do not fit its size or `target` has no room.
+ * Throws ConfigError if the fit does not go with the size or a pixel's value is not finite, ShapeError if there is not one mean and one deviation a
+ * channel or the mean image has another size; the function itself, if the image's bytes do not fit its size or `target` has no room.
  */
 export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
   const { channels, mean, deviation } = preprocessing;
@@ -69,6 +69,7 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
       `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
     );
   }
+  checkScale(preprocessing);
   const fit = createFitter(preprocessing);
   const cut = createCutter(preprocessing);
   const normalize = createNormalizer(mean, deviation, meanPlanes(preprocessing));
@@ -103,6 +104,18 @@ function patchOf({ data, channels, width }: Image, window: Rectangle, toLeft: nu
 
 function sizeOf({ size: [height, width] }: Fitting): PixelSize {
   return { width, height };
+}
+
+/** The values of black and white must be f32: with a deviation of 0 or next to it they are not. */
+function checkScale({ mean, deviation }: Preprocessing): void {
+  const allFinite = mean.every((m, c) => {
+    const d = deviation[c] as number;
+    return d > 0 && [0, 1].every((level) => Number.isFinite(Math.fround((level - m) / d)));
+  });
+  if (allFinite) return;
+  throw new ConfigError(
+    `preprocess: expected means and deviations that give finite numbers, got mean ${mean.join(", ")} and deviation ${deviation.join(", ")}`,
+  );
 }
 
 /** The mean image on the scale of the values. */

@@ -1,4 +1,4 @@
-/** What all charts share: how they look, and how vega draws them. */
+/** Common parts of all charts: their look, and drawing by vega. */
 import type { Axis, Mark, Spec } from "vega";
 import { printable, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
@@ -36,11 +36,29 @@ export function drawChart(frame: ChartFrame, parts: Omit<Spec, "width" | "height
   return drawSpec(spec);
 }
 
-/** Draws what is described in vega's terms. */
+/** Draws a specification of vega's. */
 export async function drawSpec(spec: Spec): Promise<string> {
   // Loading vega takes a third of a second, which commands that draw nothing should not pay.
   const { parse, View } = await import("vega");
-  return new View(parse(spec), { renderer: "none" }).toSVG();
+  return new View(parse(withTextsAsData(spec)), { renderer: "none" }).toSVG();
+}
+
+/**
+ * The same specification with the texts of its marks in a data set: vega compiles constants into expressions, in which it takes a text such as
+ * `constructor` for a name of its own.
+ */
+function withTextsAsData(spec: Spec): Spec {
+  const texts: { readonly text: unknown }[] = [];
+  const replaced = (mark: Mark): Mark => {
+    if (mark.type === "group") return { ...mark, marks: (mark.marks ?? []).map(replaced) };
+    if (mark.type !== "text") return mark;
+    const enter = mark.encode?.enter;
+    if (!enter?.text || !("value" in enter.text)) return mark;
+    const signal = `data('texts')[${texts.push({ text: enter.text.value }) - 1}].text`;
+    return { ...mark, encode: { ...mark.encode, enter: { ...enter, text: { signal } } } };
+  };
+  const marks = (spec.marks ?? []).map(replaced);
+  return { ...spec, data: [...[spec.data ?? []].flat(), { name: "texts", values: texts }], marks };
 }
 
 /** In bold, from the figure's left edge on. */
@@ -65,7 +83,7 @@ function titleMark({ title, width, left, right }: ChartFrame, above: number): Ma
   };
 }
 
-/** How every axis looks, with text of this size. */
+/** Style of every axis, with text of this size. */
 export function axisStyleAt(size: number) {
   return {
     titleFont: chartFont,

@@ -74,19 +74,19 @@ export function drawConfusion(
       bottom: 0.87 * labels + 38,
     },
     {
-      data: [{ name: "cells", values }],
+      data: [{ name: "cells", values }, namesData(names)],
       scales: [
         { name: "row", type: "band", range: "height", domain: names.map((_, i) => i) },
         { name: "column", type: "band", range: "width", domain: names.map((_, i) => i) },
       ],
       axes: [
-        { ...axisStyle, orient: "left", scale: "row", title: "class", ...labelled(names), titleX: -labels - 14 },
+        { ...axisStyle, orient: "left", scale: "row", title: "class", ...labelled, titleX: -labels - 14 },
         {
           ...axisStyle,
           orient: "bottom",
           scale: "column",
           title: "predicted",
-          ...labelled(names),
+          ...labelled,
           labelAngle: -60,
           labelAlign: "right",
           labelBaseline: "middle",
@@ -132,11 +132,13 @@ export function drawConfusion(
   );
 }
 
-/** Numbers on a scale, shown as names. */
-function labelled(names: readonly string[]) {
-  const list = JSON.stringify(names);
-  return { encode: { labels: { update: { text: { signal: `${list}[datum.value]` } } } } };
+/** Class names as a data set: within an expression, vega would read names such as `constructor` as its own. */
+function namesData(names: readonly string[]) {
+  return { name: "names", values: names.map((label) => ({ label })) };
 }
+
+/** Axis labels: the name at each number of the scale. */
+const labelled = { encode: { labels: { update: { text: { signal: "data('names')[datum.value].label" } } } } };
 
 /** The classes to show, in their order. */
 function shownClasses(confusion: readonly (readonly number[])[]): readonly number[] {
@@ -173,7 +175,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
   return drawChart(
     { title: `${what}: ${title}`, width: 460, height: BAR * shown.length, left: 170, right: 60, bottom: 60, top: 20 },
     {
-      data: [{ name: "bars", values }],
+      data: [{ name: "bars", values }, namesData(names)],
       scales: [
         { name: "row", type: "band", range: "height", domain: names.map((_, i) => i), paddingInner: 0.25 },
         { name: "measure", type: "band", range: [0, 0.75 * BAR], domain: ["recall", "precision"] },
@@ -181,7 +183,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
         { name: "colour", type: "ordinal", domain: ["recall", "precision"], range: [colours.blue, colours.orange] },
       ],
       axes: [
-        { ...axisStyle, orient: "left", scale: "row", ...labelled(names) },
+        { ...axisStyle, orient: "left", scale: "row", ...labelled },
         { ...axisStyle, orient: "bottom", scale: "value", title: "share", format: ".0%", grid: true },
       ],
       legends: [

@@ -1,13 +1,11 @@
 /** SVG to PNG. */
-import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
+import { withFonts } from "./fonts.ts";
 
 const scale = 2;
 
-/** Renders an SVG as PNG at twice its size, with fonts of a package: text looks the same on machines without any. */
+/** Renders an SVG as PNG at twice its size, with fonts for every character in it (see `withFonts`). */
 export function toPng(svg: string): Uint8Array {
-  const { resolve } = createRequire(import.meta.url);
-  const fontFiles = ["DejaVuSans", "DejaVuSans-Bold"].map((name) => resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`));
-  const font = { loadSystemFonts: false, fontFiles, defaultFontFamily: "DejaVu Sans" };
-  return new Resvg(svg, { font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
+  const figure = withFonts(svg);
+  return new Resvg(figure.svg, { font: figure.font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
 }

@@ -17,7 +17,7 @@ export interface ReportData {
   readonly curves: { readonly wide: string; readonly narrow: string };
   /** Further figures, drawn by this program. */
   readonly charts: readonly ReportChart[];
-  /** The last evaluation; absent if the run ended before one. */
+  /** Evaluation of `results.weights`. */
   readonly evaluation?: EvaluationReport;
   readonly galleries: readonly ReportGallery[];
   /** Tables of names and values: network, data set, recipe, engine, versions, … */
@@ -36,6 +36,10 @@ export interface ReportResults {
   readonly trainLoss?: number;
   readonly trainAccuracy?: number;
   readonly examplesPerSecond?: number;
+  /** Weights that the evaluation, the charts of it and the images are of, and the epoch that they were saved after. */
+  readonly weights?: { readonly file: string; readonly epoch?: number };
+  /** Last evaluation of the run. */
+  readonly last?: { readonly epoch: number; readonly accuracy: number };
   /** What the run computed on: `2 threads of AMD EPYC 9B45, oneDNN 2.6.3`. */
   readonly device: string;
 }
@@ -53,6 +57,7 @@ export function renderReport(data: ReportData): string {
 <main>
 <h1>${title}</h1>
 <p class="lead">${leadOf(results)}</p>
+${weightsNote(results)}
 ${figures(results, evaluation)}
 <section>
 <h2>Curves</h2>
@@ -75,13 +80,34 @@ function leadOf({ epochs, iterations, device }: ReportResults): string {
   return `${passes} ${passes === 1 ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
 }
 
+/** Weights that the page is about. */
+function weightsNote({ weights, last }: ReportResults): Content {
+  if (!weights || weights.epoch === undefined) return [];
+  const other =
+    last && last.epoch !== weights.epoch ? `; last.safetensors has those of epoch ${epochOf(last.epoch)}` : "";
+  return html`<p>Test figures, charts, filters and images are of the weights of epoch ${epochOf(weights.epoch)} in ${weights.file}, which alexnet evaluate and predict use as well${other}.</p>`;
+}
+
+function epochOf(epoch: number): string {
+  return String(Number(epoch.toFixed(2)));
+}
+
 function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
-  const { trainLoss, trainAccuracy, examplesPerSecond, seconds } = results;
+  const { trainLoss, trainAccuracy, examplesPerSecond, seconds, weights, last } = results;
+  const shownEpoch = weights?.epoch;
+  const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
+  const lasts: readonly (readonly [name: string, value: string])[] = isOther
+    ? [[`test accuracy, last (epoch ${epochOf(last.epoch)})`, percent(last.accuracy)]]
+    : [];
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
-    ["test accuracy", evaluation && percent(evaluation.top1Accuracy)],
+    [
+      isOther ? `test accuracy, best (epoch ${epochOf(shownEpoch)})` : "test accuracy",
+      evaluation && percent(evaluation.top1Accuracy),
+    ],
+    ...lasts,
     ["train accuracy, epoch", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
     ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
-    ["test loss", evaluation && formatLoss(evaluation.loss)],
+    [isOther ? "test loss, best" : "test loss", evaluation && formatLoss(evaluation.loss)],
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["training time", formatDuration(seconds)],
   ];

@@ -44,7 +44,16 @@ export const differenceMark = "≠";
 
 /** The figures of a run with their names, as people read them. */
 function comparedFigures(run: ComparedRun): readonly (readonly [name: string, value: string])[] {
-  const { bestAccuracy, bestEpoch = 0, lastAccuracy, lastLoss, trainLoss, trainAccuracy, examplesPerSecond } = run;
+  const {
+    bestAccuracy,
+    bestEpoch = 0,
+    bestLoss,
+    lastAccuracy,
+    lastLoss,
+    trainLoss,
+    trainAccuracy,
+    examplesPerSecond,
+  } = run;
   const percent = (fraction: number | undefined) => (fraction === undefined ? "–" : formatPercent(fraction));
   const loss = (value: number | undefined) => (value === undefined ? "–" : formatLoss(value));
   return [
@@ -55,6 +64,7 @@ function comparedFigures(run: ComparedRun): readonly (readonly [name: string, va
     ["iterations", formatCount(run.iteration)],
     ["best acc", percent(bestAccuracy)],
     ["at epoch", bestAccuracy === undefined ? "–" : String(Number(bestEpoch.toFixed(2)))],
+    ["loss there", loss(bestLoss)],
     ["last acc", percent(lastAccuracy)],
     ["last loss", loss(lastLoss)],
     ["train acc", percent(trainAccuracy)],
@@ -87,8 +97,8 @@ export function formatComparison(comparison: Comparison): string {
       "Accuracy on images not trained on, by epoch",
       runs.map(({ letter, log }) => ({
         letter,
-        points: log.flatMap(({ epoch, testAccuracy }) =>
-          testAccuracy === undefined ? [] : [{ x: epoch, y: testAccuracy }],
+        points: log.flatMap(({ epoch, testAccuracy = Number.NaN }) =>
+          Number.isFinite(testAccuracy) ? [{ x: epoch, y: testAccuracy }] : [],
         ),
       })),
     ),

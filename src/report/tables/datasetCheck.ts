@@ -1,7 +1,7 @@
-/** What `check` prints for people. */
+/** Text output of `check`. */
 import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
 import type { CheckedPart, FolderCheck, ImageSize } from "../../dataset/folder/folderCheck.ts";
-import type { PartName } from "../../dataset/folder/folderScan.ts";
+import type { PartName } from "../../dataset/folder/partFolders.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";

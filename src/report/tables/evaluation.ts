@@ -1,6 +1,7 @@
 /** Text output of `evaluate`. */
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import type { MultiLabelFigures } from "../../training/evaluation/multiLabel.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
 import { printable, truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
@@ -46,21 +47,23 @@ export function formatEvaluation(report: Evaluation, options: BarOptions): strin
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-function formatClasses({ perClass }: Evaluation, options: BarOptions): string {
+function formatClasses({ perClass, multiLabel }: Evaluation, options: BarOptions): string {
   const columns: readonly Column[] = [
     { heading: "Class", align: "left", shrinks: true },
     { heading: "Images", align: "right" },
     { heading: "Correct", align: "right" },
     { heading: "Precision", align: "right" },
     { heading: "Recall", align: "right" },
+    ...(multiLabel ? [{ heading: "F1", align: "right" } as const] : []),
     { heading: "", align: "left" },
   ];
-  const rows = perClass.map(({ className, images, correct, precision, recall }) => [
+  const rows = perClass.map(({ className, images, correct, precision, recall, f1 = null }) => [
     className,
     formatCount(images),
     formatCount(correct),
     percentOrNone(precision),
     percentOrNone(recall),
+    ...(multiLabel ? [percentOrNone(f1)] : []),
     recall === null ? "" : formatBar(recall, barCells, options),
   ]);
   return formatTable(columns, rows);
@@ -130,7 +133,16 @@ function formatFigures(report: Evaluation): string {
     ["top-1 error", formatPercent(1 - report.top1Accuracy)],
     [topKName(report), formatPercent(report.topK.accuracy)],
     [`top-${report.topK.k} error`, formatPercent(1 - report.topK.accuracy)],
+    ...(report.multiLabel ? formatMultiLabel(report.multiLabel) : []),
     ["mean confidence", formatPercent(report.calibration.confidence)],
     ["calibration error", formatPercent(report.calibration.error)],
   ]);
+}
+
+function formatMultiLabel({ threshold, exactMatch, macroF1 }: MultiLabelFigures): readonly (readonly string[])[] {
+  const at = `at ${formatPercent(threshold)}`;
+  return [
+    [`exact match ${at}`, formatPercent(exactMatch)],
+    [`mean F1 ${at}`, formatPercent(macroF1)],
+  ];
 }

@@ -63,9 +63,11 @@ export interface RunFigures {
   readonly epoch: number;
   readonly epochs: number;
   readonly iteration: number;
-  /** On the images that training is watched by. */
+  /** Evaluation of the best weights, on the validation set. */
   readonly bestAccuracy?: number;
   readonly bestEpoch?: number;
+  /** Test loss of the same evaluation. */
+  readonly bestLoss?: number;
   readonly lastAccuracy?: number;
   readonly lastLoss?: number;
   /** Over the last line of the log. */

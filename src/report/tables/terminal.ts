@@ -80,21 +80,26 @@ export function showsUnicode(isTerminal: boolean, { LC_ALL, LC_CTYPE, LANG }: Lo
 export interface ClassProbability {
   readonly className: string;
   readonly probability: number;
+  /** For a multi-label network: true if the class is present. */
+  readonly isPresent?: boolean;
 }
 
 const predictionBarCells = 32;
 
-/** A line for each class, in the order given: name, bar, per cent. */
+/** A line for each class, in the order given: name, bar, per cent; for a multi-label network, whether it is present. */
 export function formatPredictions(predictions: readonly ClassProbability[], options: BarOptions): string {
+  const isMultiLabel = predictions.some(({ isPresent }) => isPresent !== undefined);
   const columns: readonly Column[] = [
     { heading: "", align: "left", shrinks: true },
     { heading: "", align: "left" },
     { heading: "", align: "right" },
+    ...(isMultiLabel ? [{ heading: "", align: "left" } as const] : []),
   ];
-  const rows = predictions.map(({ className, probability }) => [
+  const rows = predictions.map(({ className, probability, isPresent }) => [
     className,
     pad(formatBar(probability, predictionBarCells, options), predictionBarCells, "left"),
     formatPercent(probability),
+    ...(isMultiLabel ? [isPresent ? "present" : ""] : []),
   ]);
   return formatTable(columns, rows);
 }

@@ -1,4 +1,5 @@
 /** Calibration of probabilities: of the images predicted with 80 %, are 80 % right? */
+import { DataError } from "../../errors.ts";
 
 /** Predictions of about the same probability. */
 export interface CalibrationBin {
@@ -8,7 +9,7 @@ export interface CalibrationBin {
   readonly images: number;
   /** Mean probability of the class predicted; null without images. */
   readonly confidence: number | null;
-  /** Share of them that are right; null without images. */
+  /** Fraction of them that are right; null without images. */
   readonly accuracy: number | null;
 }
 
@@ -21,7 +22,7 @@ export interface Calibration {
 }
 
 export interface CalibrationCounter {
-  /** `probability` is that of the class predicted. */
+  /** `probability` is that of the class predicted. Throws DataError if it is none. */
   add(probability: number, isCorrect: boolean): void;
   result(): Calibration;
 }
@@ -36,6 +37,9 @@ export function countCalibration(): CalibrationCounter {
   const sums = new Float64Array(BINS);
   return {
     add(probability, isCorrect) {
+      if (!(probability >= 0 && probability <= 1)) {
+        throw new DataError(`calibration: expected a probability from 0 to 1, got ${probability}`);
+      }
       const bin = Math.min(Math.max(Math.ceil(probability * BINS) - 1, 0), BINS - 1);
       images[bin] = (images[bin] as number) + 1;
       correct[bin] = (correct[bin] as number) + (isCorrect ? 1 : 0);

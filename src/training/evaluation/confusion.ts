@@ -1,4 +1,5 @@
 /** Confusions between classes. */
+import { DataError } from "../../errors.ts";
 
 /** Recognition of one class. */
 export interface ClassFigures {
@@ -10,6 +11,8 @@ export interface ClassFigures {
   readonly precision: number | null;
   /** correct / images; null if there are no images of it. */
   readonly recall: number | null;
+  /** Harmonic mean of the two, for a multi-label network; null if there are no images of it and it never was predicted. */
+  readonly f1?: number | null;
 }
 
 /** Images of one class for which another was predicted. */
@@ -28,8 +31,12 @@ export interface ConfusionCounter {
 export function countConfusion(classNames: readonly string[]): ConfusionCounter {
   const classes = classNames.length;
   const counts = new Uint32Array(classes * classes);
+  const isClass = (c: number) => Number.isInteger(c) && c >= 0 && c < classes;
   return {
     add(label, predicted) {
+      if (!isClass(label) || !isClass(predicted)) {
+        throw new DataError(`confusion: expected classes from 0 to ${classes - 1}, got ${label} and ${predicted}`);
+      }
       const cell = label * classes + predicted;
       counts[cell] = (counts[cell] as number) + 1;
     },

@@ -1,8 +1,9 @@
 /** Several networks that answer as one: the mean of their probabilities. Source: Krizhevsky et al. 2012, §6.1. */
 import type { Split } from "../../dataset/dataset.ts";
 import { ConfigError } from "../../errors.ts";
-import { countCorrect, type Scores } from "./metrics.ts";
-import { averageSoftmax, type ScoredBatch } from "./scores.ts";
+import type { ClassHead, Scores } from "./classHead.ts";
+import { countCorrect } from "./metrics.ts";
+import { averageScores, type ScoredBatch } from "./scores.ts";
 
 /** One network's scores of the same images, in batches of the same size; labels are those of the ensemble. */
 export interface Member {
@@ -14,11 +15,11 @@ export interface Member {
 }
 
 /**
- * The logarithm of the mean of the members' probabilities. All members do one batch before any does the next, so that memory is needed for
+ * Scores whose probabilities are the mean of the members'; all have the same head. All members do one batch before any does the next, so that memory is needed for
  * the probabilities of one batch, whatever the length of the split. It ends when a member does.
  */
-export async function* scoreEnsemble(members: readonly Member[]): AsyncGenerator<ScoredBatch> {
-  const mean = averageSoftmax();
+export async function* scoreEnsemble(members: readonly Member[], head: ClassHead): AsyncGenerator<ScoredBatch> {
+  const mean = averageScores(head);
   try {
     for (;;) {
       let last: ScoredBatch | undefined;

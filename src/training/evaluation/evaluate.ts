@@ -1,10 +1,10 @@
 /** Evaluation of a program on a split. */
 import type { Split } from "../../dataset/dataset.ts";
-import { countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
+import { type CountedHead, countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
 /** Options of turning scores into an evaluation. */
-export interface CountOptions {
+export interface CountOptions extends CountedHead {
   readonly split: Split;
   readonly classNames: readonly string[];
   readonly onProgress?: ((images: number) => void) | undefined;
@@ -14,10 +14,11 @@ export interface CountOptions {
 }
 
 /** Data and options of an evaluation. */
-export interface EvaluateOptions extends ScoreOptions, CountOptions {}
+export interface EvaluateOptions extends Omit<ScoreOptions, keyof CountOptions>, CountOptions {}
 
 /**
- * Runs a network over a split, in order. The last, smaller batch counts for the images it has. Undefined if it was aborted.
+ * Runs a network over a split, in order. The last, smaller batch counts for the images it has. Undefined if it was aborted. Throws NonFiniteError naming the image if
+ * an output is not finite.
  */
 export function evaluate(program: ScoringProgram, options: EvaluateOptions): Promise<Evaluation | undefined> {
   return evaluateScores(scoreSplit(program, options), options);
@@ -26,9 +27,9 @@ export function evaluate(program: ScoringProgram, options: EvaluateOptions): Pro
 /** The evaluation that scores amount to. Undefined if it was aborted. */
 export async function evaluateScores(
   scored: AsyncIterable<ScoredBatch>,
-  { split, classNames, onProgress, onPrediction, signal }: CountOptions,
+  { split, classNames, head, threshold, onProgress, onPrediction, signal }: CountOptions,
 ): Promise<Evaluation | undefined> {
-  const counter = countEvaluation(classNames);
+  const counter = countEvaluation(classNames, { head, threshold });
   const worst = keepHighest("loss");
   const best = keepHighest("probability");
   const nameOf = (c: number) => classNames[c] as string;

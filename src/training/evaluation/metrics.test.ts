@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillGaussian, fillWords, randomStream } from "../../random.ts";
 import { formatEvaluation } from "../../report/tables/evaluation.ts";
-import { countCorrect, countEvaluation, softmax } from "./metrics.ts";
+import { softmax } from "./classHead.ts";
+import { countCorrect, countEvaluation } from "./metrics.ts";
 
 /** A row of scores for each image, from numbers in rows. */
 const rows = (...scores: readonly (readonly number[])[]) => Float32Array.from(scores.flat());

@@ -1,20 +1,24 @@
 /** Metrics from a classifier's scores. */
+import { NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
+import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
 import { type ClassFigures, countConfusion } from "./confusion.ts";
-
-/** A number for each class, the higher the more probable: logits, or logarithms of probabilities. */
-export type Scores = Float32Array | Float64Array;
+import { countLabels, DEFAULT_THRESHOLD, type MultiLabelFigures } from "./multiLabel.ts";
 
 /** Results over a set of images. Accuracies are fractions. */
 export interface Figures {
-  /** Mean cross-entropy, natural logarithm. */
+  /** Mean cross-entropy, natural logarithm; of a multi-label network, the mean binary cross-entropy of its classes. */
   readonly loss: number;
   readonly images: number;
+  /** Fraction of images whose most probable class is their own. */
   readonly top1Accuracy: number;
   /** The fraction of images whose class is among the k best; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
+  /** For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
-  /** Images of each class (row) by the class that was predicted (column). */
+  /** For a multi-label network only. */
+  readonly multiLabel?: MultiLabelFigures;
+  /** Images of each class (row) by the most probable class (column). */
   readonly confusion: readonly (readonly number[])[];
   readonly calibration: Calibration;
 }
@@ -44,25 +48,32 @@ export interface Evaluation extends Figures {
 }
 
 /** Metrics of one image. Classes are numbers; `rank` is the number of classes before its own. */
-export interface Judgement {
+export interface Judgement extends Judged {
   readonly label: number;
   readonly predicted: number;
   readonly rank: number;
-  readonly probability: number;
-  readonly labelProbability: number;
-  readonly loss: number;
 }
 
 /** Accumulates scores batch by batch. */
 export interface EvaluationCounter {
-  /** Shapes: scores [count, classes], labels [count]. Returns what was found, row by row. */
+  /** Shapes: scores [count, classes], labels [count]. Returns the judgements, row by row. Throws NonFiniteError for scores that are not finite. */
   add(scores: Scores, labels: ArrayLike<number>, count: number): readonly Judgement[];
   result(): Figures;
 }
 
+/** The reading of scores: their head, and the least probability of a class that is present in an image of a multi-label network. */
+export interface CountedHead {
+  /** Default: softmax. */
+  readonly head?: ClassHead | undefined;
+  /** Default 0.5. */
+  readonly threshold?: number | undefined;
+}
+
 /** Starts counting; the number of class names is the number of scores a row. */
-export function countEvaluation(classNames: readonly string[]): EvaluationCounter {
+export function countEvaluation(classNames: readonly string[], reading: CountedHead = {}): EvaluationCounter {
+  const { head = softmaxHead, threshold = DEFAULT_THRESHOLD } = reading;
   const classes = classNames.length;
+  const labelCounter = head.isMultiLabel ? countLabels(classNames, threshold) : undefined;
   const k = Math.min(5, classes);
   const confusion = countConfusion(classNames);
   const calibration = countCalibration();
@@ -73,11 +84,13 @@ export function countEvaluation(classNames: readonly string[]): EvaluationCounte
   return {
     add(scores, labels, count) {
       return Array.from({ length: count }, (_, row) => {
-        const judgement = judge(scores.subarray(row * classes, (row + 1) * classes), labels[row] as number);
+        const own = scores.subarray(row * classes, (row + 1) * classes);
+        const judgement = judge(own, labels[row] as number, head);
         const { label, predicted, rank, loss, probability } = judgement;
         images++;
         lossSum += loss;
         confusion.add(label, predicted);
+        labelCounter?.add(head.probabilities(own), label);
         calibration.add(probability, predicted === label);
         if (predicted === label) correct++;
         if (rank < k) inTopK++;
@@ -90,25 +103,16 @@ export function countEvaluation(classNames: readonly string[]): EvaluationCounte
       top1Accuracy: correct / images,
       topK: { k, accuracy: inTopK / images },
       ...confusion.result(),
+      ...labelCounter?.result(),
       calibration: calibration.result(),
     }),
   };
 }
 
-/** loss = log Σ exp(score) − score[label]. */
-function judge(scores: Scores, label: number): Judgement {
+function judge(scores: Scores, label: number, head: ClassHead): Judgement {
+  checkScores(scores);
   const predicted = bestOf(scores);
-  const [max, own] = [maxOf(scores), scores[label] as number];
-  const sum = sumOfExponentials(scores, max);
-  const probabilityOf = (score: number) => Math.exp(score - max) / sum;
-  return {
-    label,
-    predicted,
-    rank: rankOf(scores, label),
-    probability: probabilityOf(scores[predicted] as number),
-    labelProbability: probabilityOf(own),
-    loss: Math.log(sum) + max - own,
-  };
+  return { label, predicted, rank: rankOf(scores, label), ...head.judge(scores, predicted, label) };
 }
 
 /** Number of classes before the label: a higher score, or the same score and a lower number. */
@@ -122,35 +126,20 @@ function rankOf(scores: Scores, label: number): number {
   return rank;
 }
 
-/** The class with the highest score; the first of equal ones. */
-function bestOf(scores: Scores): number {
+/** The class with the highest score; the first of equal ones. Scores are finite. */
+export function bestOf(scores: Scores): number {
   let best = 0;
   for (let c = 1; c < scores.length; c++) if ((scores[c] as number) > (scores[best] as number)) best = c;
   return best;
 }
 
-function maxOf(scores: Scores): number {
-  let max = -Infinity;
-  for (const score of scores) max = Math.max(max, score);
-  return max;
-}
-
-function sumOfExponentials(scores: Scores, max: number): number {
-  let sum = 0;
-  for (const score of scores) sum += Math.exp(score - max);
-  return sum;
-}
-
-/** exp(score) / Σ exp(score). Shapes: [classes], kept. */
-export function softmax(scores: Scores): Float64Array {
-  const max = maxOf(scores);
-  const sum = sumOfExponentials(scores, max);
-  return Float64Array.from(scores, (score) => Math.exp(score - max) / sum);
-}
-
-/** Number of rows whose label has the highest score; the first of equal scores counts. Shapes: scores [count, classes]. */
+/**
+ * Number of rows whose label's score is the highest; the first of equal scores counts. Shapes: scores [count, classes]. Throws NonFiniteError
+ * for a NaN.
+ */
 export function countCorrect(scores: Scores, labels: ArrayLike<number>, count: number): number {
   const classes = scores.length / count;
+  if (scores.some(Number.isNaN)) throw new NonFiniteError("scores: expected numbers, got NaN");
   let correct = 0;
   for (let row = 0; row < count; row++) {
     if (bestOf(scores.subarray(row * classes, (row + 1) * classes)) === labels[row]) correct++;

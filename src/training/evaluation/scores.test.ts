@@ -12,10 +12,11 @@ import { tenCropViews, type View } from "../../image/prepare/views.ts";
 import { dropout, flatten, linear } from "../../layers/kinds.ts";
 import type { AnyLayer } from "../../layers/layer.ts";
 import { operations } from "../../network/network.ts";
+import { softmaxHead } from "./classHead.ts";
 import { columnsOf, scoreEnsemble } from "./ensemble.ts";
 import { evaluate, evaluateScores } from "./evaluate.ts";
 import type { Prediction } from "./metrics.ts";
-import { averageSoftmax, scoreSplit } from "./scores.ts";
+import { averageScores, scoreSplit } from "./scores.ts";
 
 const classNames = ["a", "b", "c"];
 const preprocessing: Preprocessing = {
@@ -116,7 +117,7 @@ test("two networks, classes in another order, one view and ten: the mean of what
       },
     }));
     const predictions = await predictionsOf((onPrediction) =>
-      evaluateScores(scoreEnsemble(members), { split, classNames, onPrediction }),
+      evaluateScores(scoreEnsemble(members, softmaxHead), { split, classNames, onPrediction }),
     );
     assert.equal(predictions.length, split.length);
     for (const [i, { className, classProbability, predicted, probability }] of predictions.entries()) {
@@ -193,7 +194,7 @@ test("aborted, there is no evaluation", async () => {
 });
 
 test("a mean of probabilities: exact where f64 is; too small for f64, it is still above 0", () => {
-  const mean = averageSoftmax();
+  const mean = averageScores(softmaxHead);
   mean.add(new Float32Array([0, 0, 2000, 0]), 2);
   mean.add(new Float32Array([2000, 0, 2000, 0]), 2);
   assert.deepEqual([...mean.take()], [Math.log(0.75), Math.log(0.25), 0, Math.log(Number.MIN_VALUE)]);

@@ -4,7 +4,7 @@ import { type Batch, batches, computing } from "../../dataset/prepare/batches.ts
 import type { Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Program } from "../../engine/engine.ts";
 import { centreView, type View } from "../../image/prepare/views.ts";
-import { type Scores, softmax } from "./metrics.ts";
+import { type ClassHead, checkOutputs, type Scores, softmaxHead } from "./classHead.ts";
 
 /** Scores of images. Valid until the next batch is asked for. */
 export interface ScoredBatch {
@@ -25,8 +25,10 @@ export interface ScoreOptions {
   readonly preparation: Preparation;
   /** For networks whose dropout is active at evaluation: an image's masks follow from this, its position in the split and the view. */
   readonly seed: number;
-  /** The softmax is averaged over these views of each image. Default: the fit's one view in evaluation, and the logits as they are. */
+  /** Probabilities are averaged over these views of each image. Default: the fit's one view in evaluation, and the scores as they are. */
   readonly views?: readonly View[] | undefined;
+  /** Default: softmax. */
+  readonly head?: ClassHead | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,11 +37,13 @@ export interface ScoreOptions {
  *
  * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each image
  * is read once.
+ *
+ * Throws NonFiniteError naming the image if an output is not finite.
  */
 export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
-  const { split, preparation, seed, views = [centreView], signal } = options;
+  const { split, preparation, seed, views = [centreView], head = softmaxHead, signal } = options;
   const { batchSize } = program;
-  const mean = averageSoftmax();
+  const mean = averageScores(head);
   let scored = 0;
   const source = batches({ split, preparation, batchSize, views, into: () => program.nextInput() });
   const start = ({ images, count, view }: Batch) => {
@@ -48,26 +52,33 @@ export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions
   };
   for await (const { batch, result } of computing(source, start)) {
     const { labels, indices, count, view } = batch;
-    const logits = await result;
+    const outputs = await result;
+    checkOutputs(outputs, count, (row) => nameOf(split, indices[row] as number));
+    const own = head.scores(outputs, count);
     await new Promise(setImmediate);
     if (signal?.aborted) return;
-    if (views.length > 1) mean.add(logits, count);
+    if (views.length > 1) mean.add(own, count);
     if (view < views.length - 1) continue;
     scored += count;
-    yield { scores: views.length > 1 ? mean.take() : logits, labels, indices, count };
+    yield { scores: views.length > 1 ? mean.take() : own, labels, indices, count };
   }
 }
 
-/** Averages the softmax of scores of the same images. */
-export interface SoftmaxAverage {
+/** The image's file, or its position. */
+function nameOf(split: Split, index: number): string {
+  return split.path?.(index) ?? `image ${index}`;
+}
+
+/** Averages the probabilities of scores of the same images. */
+export interface ScoreAverage {
   /** Shapes: scores [count, classes], the same for all that are averaged. */
   add(scores: Scores, count: number): void;
-  /** Returns the logarithm of the mean and starts again. */
+  /** Returns scores with the mean probabilities, and starts again. */
   take(): Float64Array;
 }
 
-/** log (Σ softmax(scores) / n), in f64. A mean too small for f64 counts as the smallest number above 0, so that losses are finite. */
-export function averageSoftmax(): SoftmaxAverage {
+/** The head's scores of Σ probabilities / n, in f64. */
+export function averageScores(head: ClassHead): ScoreAverage {
   let sums = new Float64Array(0);
   let terms = 0;
   return {
@@ -75,15 +86,15 @@ export function averageSoftmax(): SoftmaxAverage {
       const classes = scores.length / count;
       if (terms++ === 0) sums = new Float64Array(scores.length);
       for (let row = 0; row < count; row++) {
-        const shares = softmax(scores.subarray(row * classes, (row + 1) * classes));
+        const shares = head.probabilities(scores.subarray(row * classes, (row + 1) * classes));
         for (const [c, share] of shares.entries())
           sums[row * classes + c] = (sums[row * classes + c] as number) + share;
       }
     },
     take() {
-      const logarithms = sums.map((sum) => Math.log(Math.max(sum / terms, Number.MIN_VALUE)));
+      const means = sums.map((sum) => head.scoreOf(sum / terms));
       terms = 0;
-      return logarithms;
+      return means;
     },
   };
 }

@@ -28,3 +28,12 @@ test("names that are no class, and weights that are none, are refused", () => {
     assert.equal(classWeightsSchema.safeParse(weights).success, false, String(weights));
   }
 });
+
+test("classes named like members of every object have their own weights, or 1", () => {
+  const inherited = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+  assert.deepEqual([...weightsOfClasses({ driver: 2 }, ["driver", ...inherited], split)], [2, 1, 1, 1, 1]);
+  const json = '{"__proto__": 3, "constructor": 4}';
+  const weights = classWeightsSchema.parse(JSON.parse(json));
+  assert.deepEqual([...weightsOfClasses(weights, inherited, split)], [4, 1, 3, 1]);
+  assert.equal(JSON.stringify(structuredClone(weights)), json.replaceAll(" ", ""));
+});

@@ -9,14 +9,21 @@ import { ConfigError } from "../../errors.ts";
  *
  * Source of `balanced`: King and Zeng 2001, “Logistic regression in rare events data”, as scikit-learn's `class_weight="balanced"` has it.
  */
-export const classWeightsSchema = z.union([
-  z.enum(["none", "balanced"]),
-  z.record(z.string(), z.number().positive().finite()),
-]);
+export const classWeightsSchema = z.union([z.enum(["none", "balanced"]), z.custom<Record<string, number>>(isWeights)]);
+
+/** True for an object of positive numbers. It is kept as it is: a record of zod's would lose a class named `__proto__`. */
+function isWeights(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((weight) => Number.isFinite(weight) && weight > 0)
+  );
+}
 
 export type ClassWeights = z.infer<typeof classWeightsSchema>;
 
-/** For people, and to compare: `balanced`, or weights as JSON. */
+/** Description and comparison key: `balanced`, or the weights as JSON. */
 export function describeClassWeights(weights: ClassWeights): string {
   return typeof weights === "string" ? weights : JSON.stringify(weights);
 }
@@ -40,7 +47,8 @@ export function weightsOfClasses(
   if (weights === "none") return new Float64Array(classNames.length).fill(1);
   if (weights === "balanced") return balancedWeights(split, classNames.length);
   checkClassWeights(weights, classNames);
-  return Float64Array.from(classNames, (name) => weights[name] ?? 1);
+  // Own properties only: every object inherits a `constructor`.
+  return Float64Array.from(classNames, (name) => (Object.hasOwn(weights, name) ? (weights[name] as number) : 1));
 }
 
 function balancedWeights(split: Pick<Split, "length" | "label">, classes: number): Float64Array {

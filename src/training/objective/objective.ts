@@ -1,7 +1,8 @@
 /** Training targets of a batch, as a recipe defines them. */
 import type { Split } from "../../dataset/dataset.ts";
 import type { Batch } from "../../dataset/prepare/batches.ts";
-import { countCorrect, type Scores } from "../evaluation/metrics.ts";
+import type { Scores } from "../evaluation/classHead.ts";
+import { countCorrect } from "../evaluation/metrics.ts";
 import type { Recipe } from "../recipe.ts";
 import { weightsOfClasses } from "./classWeights.ts";
 import { createMixes, createMixScratch, mixImages } from "./mixup.ts";

@@ -36,6 +36,7 @@ export function writeTargets(
   let sum = 0;
   for (let row = 0; row < count; row++) sum += classWeights[classOf(labels, row, classes)] as number;
   const scale = count / sum;
+  if (!Number.isFinite(scale)) throw new DataError(`class weights: expected a positive sum over a batch, got ${sum}`);
   const everywhere = (scale * labelSmoothing) / classes;
   const lambda = mixed ? mixed.lambda : 1;
   for (let row = 0; row < count; row++) {

@@ -11,6 +11,7 @@ const RTLD_NODELETE = onLinux ? 0x1000 : 0x80;
 const RTLD_NOLOAD = onLinux ? 0x4 : 0x10;
 /** `Dl_info`: four pointers, the first one to the name of the file. */
 const DL_INFO_POINTERS = 4;
+const MAP_FIXED = 0x10;
 const HUGE_PAGE = 2 ** 21;
 const CACHE_LINE = 64;
 
@@ -20,11 +21,12 @@ export interface MappedMemory {
   readonly address: bigint;
   readonly bytes: number;
   /**
-   * Part of the memory as JavaScript sees it, for lengths up to 2^30 numbers. Not to be touched after `unmap`.
+   * Part of the memory as JavaScript sees it, for lengths up to 2^30 numbers. After `unmap` it reads as zeros or what was last written to it.
    *
    * Throws NativeError if it is longer: the runtime takes no more.
    */
   view(address: bigint, length: number): Float32Array;
+  /** Gives the memory back; its addresses once no view of it is left. Doing so again does nothing. */
   unmap(): void;
 }
 
@@ -55,6 +57,9 @@ function view(address: bigint, length: number): Float32Array {
   return new Float32Array(koffi.view(address, length * 4));
 }
 
+/** Runs an action once a view has been collected. */
+const collected = new FinalizationRegistry<() => void>((action) => action());
+
 export function loadLibC(): LibC {
   const library = koffi.load(onLinux ? "libc.so.6" : "/usr/lib/libSystem.B.dylib");
   const mmap = library.func("mmap", "void *", ["void *", "size_t", "int", "int", "int", "int64"]);
@@ -75,8 +80,29 @@ export function loadLibC(): LibC {
       }
       const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
       if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
-      const unmap = () => void munmap(start, whole);
-      return { address, bytes, view, unmap };
+      const free = () => void munmap(start, whole);
+      let views = 0;
+      let isMapped = true;
+      return {
+        address,
+        bytes,
+        view(from, length) {
+          const array = view(from, length);
+          views++;
+          collected.register(array.buffer, () => {
+            views--;
+            if (views === 0 && !isMapped) free();
+          });
+          return array;
+        },
+        unmap() {
+          if (!isMapped) return;
+          isMapped = false;
+          // A view cannot be taken back: fresh pages in place of the old ones, which take no memory until they are touched.
+          if (views === 0) free();
+          else mmap(start, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_FIXED, -1, 0);
+        },
+      };
     },
     share(length) {
       const alignment = 4 * length >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;

@@ -5,7 +5,7 @@
  * Longer than other files by its tables of values. Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
  */
 import koffi from "koffi";
-import { NativeError, UnimplementedError } from "../../../errors.ts";
+import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts";
 import type { ConvolutionWindow, LrnOptions, NumberFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;
@@ -138,6 +138,8 @@ export function loadLibrary(path: string, version: string, createSession: (libra
   const stream = out((slot) => call("dnnl_stream_create", "void *, void *, uint", slot, engine, IN_ORDER));
   const attr = out((slot) => call("dnnl_primitive_attr_create", POINTER, slot));
   call("dnnl_primitive_attr_set_scratchpad_mode", "void *, int", attr, SCRATCHPAD_USER);
+  const sessions = new Set<Session>();
+  let isOpen = true;
   const library: Library = {
     call,
     engine,
@@ -155,11 +157,47 @@ export function loadLibrary(path: string, version: string, createSession: (libra
     path,
     nativeBf16: (effectiveIsa & BF16_BIT) !== 0,
     instructionSet: instructionSets.get(effectiveIsa) ?? `instruction set 0x${effectiveIsa.toString(16)}`,
-    session: () => createSession(library),
+    session() {
+      if (!isOpen) throw new ClosedError("oneDNN");
+      const session = refusingAfterClose(createSession(library), () => sessions.delete(session));
+      sessions.add(session);
+      return session;
+    },
     close() {
+      if (!isOpen) return;
+      isOpen = false;
+      for (const session of sessions) session.close();
       call("dnnl_primitive_attr_destroy", POINTER, attr);
       call("dnnl_stream_destroy", POINTER, stream);
       call("dnnl_engine_destroy", POINTER, engine);
+    },
+  };
+}
+
+/** A session that closes once, and throws ClosedError instead of passing freed handles to the library. */
+function refusingAfterClose(session: Session, onClose: () => void): Session {
+  let isOpen = true;
+  const requireOpen = () => {
+    if (!isOpen) throw new ClosedError("oneDNN session");
+  };
+  const guard = ([name, member]: readonly [string, (...args: readonly unknown[]) => unknown]) => {
+    const guarded = (...args: readonly unknown[]) => {
+      requireOpen();
+      return member(...args);
+    };
+    return [name, guarded] as const;
+  };
+  return {
+    ...(Object.fromEntries(Object.entries(session).map(guard)) as unknown as Session),
+    execute(primitive, args) {
+      requireOpen();
+      session.execute(primitive, args);
+    },
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      onClose();
+      session.close();
     },
   };
 }

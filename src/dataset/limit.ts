@@ -1,0 +1,93 @@
+/** Limits on the number of images: some of each class. */
+import { ConfigError } from "../errors.ts";
+
+/**
+ * At most n images with at least one of each class, in proportion to the classes; or n of the order that they come in, whatever their classes: for
+ * parts that nobody measures by, and for runs of versions that chose so.
+ */
+export type ImageLimit = number | { readonly inOrder: number };
+
+/** Throws ConfigError unless a limit, where there is one, is a whole number above 0. `name` begins the message. */
+export function requireLimit(name: string, limit: number | undefined): void {
+  if (limit === undefined || (Number.isInteger(limit) && limit > 0)) return;
+  throw new ConfigError(`${name}: expected a whole number above 0, got ${String(limit)}`);
+}
+
+/** `random`: images of all classes come mixed, as in the files of CIFAR-10. `sorted`: by class, neighbours in a class being alike, as in a folder. */
+export type ImageOrder = "random" | "sorted";
+
+/** Images by their labels. */
+export interface Labelled {
+  readonly length: number;
+  label(index: number): number;
+}
+
+/**
+ * The indices of the images within a limit, ascending. In random order the first n, if every class is among them; otherwise largest remainder with at least one
+ * of each class, from a class the first or, sorted, evenly spaced ones. `what` names the images in errors.
+ *
+ * Throws ConfigError if the limit is no whole number above 0, or below the number of classes.
+ */
+export function limitedIndices(
+  images: Labelled,
+  limit: ImageLimit | undefined,
+  order: ImageOrder,
+  what: string,
+): Uint32Array {
+  const { length } = images;
+  if (typeof limit === "object") return chosen(Math.min(limit.inOrder, length), length, order);
+  requireLimit(`limit of ${what} images`, limit);
+  if (limit === undefined || limit >= length) return chosen(length, length, order);
+  const classes = new Map<number, number[]>();
+  for (let i = 0; i < length; i++) {
+    const label = images.label(i);
+    const members = classes.get(label);
+    if (members) members.push(i);
+    else classes.set(label, [i]);
+  }
+  if (limit < classes.size) {
+    throw new ConfigError(
+      `limit of ${what} images: expected at least ${classes.size}, one for each class, got ${limit}; raise it`,
+    );
+  }
+  if (order === "random" && [...classes.values()].every(([first]) => (first as number) < limit)) {
+    return chosen(limit, length, order);
+  }
+  const members = [...classes.values()];
+  const counts = countsWithin(
+    members.map((each) => each.length),
+    limit,
+  );
+  const indices = members.flatMap((each, c) =>
+    Array.from(chosen(counts[c] as number, each.length, order), (i) => each[i] as number),
+  );
+  return Uint32Array.from(indices).sort();
+}
+
+/** `count` of `length` numbers: the first of a random order, evenly spaced ones of a sorted one. */
+function chosen(count: number, length: number, order: ImageOrder): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => (order === "random" ? i : Math.floor((i * length) / count)));
+}
+
+/**
+ * Divides `limit` among classes of these sizes in proportion, by largest remainder; of equal remainders the first class's counts. A class whose
+ * quota is below 1 gets 1, and the others share the rest. `limit` is at least the number of classes, and below the sum of their sizes.
+ */
+export function countsWithin(sizes: readonly number[], limit: number): readonly number[] {
+  const single = new Set<number>();
+  let [quota, isSettled] = [0, false];
+  while (!isSettled) {
+    const left = sizes.reduce((sum, size, c) => (single.has(c) ? sum : sum + size), 0);
+    quota = (limit - single.size) / left;
+    const small = [...sizes.keys()].filter((c) => !single.has(c) && quota * (sizes[c] as number) < 1);
+    for (const c of small) single.add(c);
+    isSettled = small.length === 0;
+  }
+  const counts = sizes.map((size, c) => (single.has(c) ? 1 : Math.floor(quota * size)));
+  const remainders = sizes
+    .map((size, c) => ({ c, remainder: single.has(c) ? -1 : quota * size - Math.floor(quota * size) }))
+    .sort((a, b) => b.remainder - a.remainder || a.c - b.c);
+  const rest = limit - counts.reduce((sum, count) => sum + count, 0);
+  for (const { c } of remainders.slice(0, rest)) counts[c] = (counts[c] as number) + 1;
+  return counts;
+}

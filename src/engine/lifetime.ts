@@ -1,0 +1,38 @@
+/** Lifetime of an engine: it owns its programs, closes once, and refuses work afterwards. */
+import { ClosedError } from "../errors.ts";
+import type { Program } from "./engine.ts";
+
+export interface EngineLifetime {
+  /** Throws ClosedError if the engine is closed. */
+  requireOpen(): void;
+  /** Makes the engine's close that of the program too. */
+  own<P extends Program>(program: P): P;
+  /** Closes the programs that are still open, then frees what they share. Closing again does nothing. */
+  close(): void;
+}
+
+/** Tracks the open programs of the engine `name`; `free` releases what all of them share. */
+export function engineLifetime(name: string, free: () => void): EngineLifetime {
+  const programs = new Set<Program>();
+  let isOpen = true;
+  return {
+    requireOpen() {
+      if (!isOpen) throw new ClosedError(`engine ${name}`);
+    },
+    own(program) {
+      const close = program.close.bind(program);
+      program.close = () => {
+        programs.delete(program);
+        close();
+      };
+      programs.add(program);
+      return program;
+    },
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      for (const program of programs) program.close();
+      free();
+    },
+  };
+}

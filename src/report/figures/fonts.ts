@@ -1,0 +1,163 @@
+/** Fonts for figures: DejaVu Sans, and for characters that it lacks the system's fonts and GNU Unifont. */
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inflateSync } from "node:zlib";
+import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
+import { cacheFolder } from "../../dataset/download/cacheFolder.ts";
+
+type Fonts = NonNullable<ResvgRenderOptions["font"]>;
+
+const { resolve } = createRequire(import.meta.url);
+
+/** Fonts of a package: text looks the same on machines without any. */
+const usualFiles = ["DejaVuSans", "DejaVuSans-Bold"].map((name) => resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`));
+const usualFonts: Fonts = { loadSystemFonts: false, fontFiles: usualFiles, defaultFontFamily: "DejaVu Sans" };
+
+/**
+ * Sets of fonts, each created when a text first needs it: looking through a system's fonts takes up to a second. The renderer prefers listed
+ * files to the system's fonts, so Unifont, whose glyphs are bitmaps, has a set of its own.
+ */
+const fontSets = {
+  usual: () => usualFonts,
+  system: () => ({ ...usualFonts, loadSystemFonts: true }),
+  all: once(() => ({ ...usualFonts, loadSystemFonts: true, fontFiles: [...usualFiles, ...unifontFiles()] })),
+} as const satisfies Readonly<Record<string, () => Fonts>>;
+type FontSet = keyof typeof fontSets;
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** A figure with the fonts that draw its text. */
+export interface SetFigure {
+  readonly svg: string;
+  readonly font: Fonts;
+}
+
+/**
+ * Chooses the fonts for an SVG by the characters in it. A character that no font draws becomes its code point, such as `[U+1F436]`, with a
+ * warning the first time.
+ */
+export function withFonts(svg: string): SetFigure {
+  // Letters of European languages need no look.
+  const rare = [...new Set(svg.match(/(?![\p{M}\p{Cf}\p{Z}])[\u0250-\u{10ffff}]/gu))];
+  const lacking = undrawn(rare, "usual");
+  if (lacking.length === 0) return { svg, font: usualFonts };
+  const strange = undrawn(lacking, "system");
+  const missing = undrawn(strange, "all");
+  warnOnce(missing);
+  const set = missing.reduce((text, character) => text.replaceAll(character, `[${codePoint(character)}]`), svg);
+  return { svg: set, font: fontSets[missing.length < strange.length ? "all" : "system"]() };
+}
+
+/** Results of looks at characters, for each set of fonts. */
+const looks: Readonly<Record<FontSet, Map<string, boolean>>> = { usual: new Map(), system: new Map(), all: new Map() };
+
+/** The characters that a set of fonts has no glyph for. */
+function undrawn(characters: readonly string[], fonts: FontSet): readonly string[] {
+  const known = looks[fonts];
+  const unknown = characters.filter((character) => !known.has(character));
+  if (unknown.length > 0) {
+    for (const [i, isDrawn] of look(unknown, fontSets[fonts]()).entries()) known.set(unknown[i] as string, isDrawn);
+  }
+  return characters.filter((character) => !known.get(character));
+}
+
+/** Unassigned in Unicode: drawn as a missing glyph. */
+const unassigned = "\u{efffd}";
+const cell = 32;
+
+/** Draws each character in a cell of its own: one without a glyph looks like an unassigned one, or is blank. */
+function look(characters: readonly string[], font: Fonts): readonly boolean[] {
+  const texts = [unassigned, ...characters].map((character, i) => {
+    const escaped = character.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
+    return `<text x="4" y="${i * cell + 22}">${escaped}</text>`;
+  });
+  const height = texts.length * cell;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${cell}" height="${height}" font-family="DejaVu Sans" font-size="16">${texts.join("")}</svg>`;
+  const { pixels } = new Resvg(svg, { font }).render();
+  const cellAt = (i: number) => pixels.subarray(i * 4 * cell * cell, (i + 1) * 4 * cell * cell);
+  const missing = cellAt(0);
+  return characters.map((_, i) => {
+    const pixelsOfCell = cellAt(i + 1);
+    return !pixelsOfCell.equals(missing) && pixelsOfCell.some((value) => value !== 0);
+  });
+}
+
+const warned = new Set<string>();
+
+function warnOnce(characters: readonly string[]): void {
+  const fresh = characters.filter((character) => !warned.has(character));
+  if (fresh.length === 0) return;
+  for (const character of fresh) warned.add(character);
+  const list = fresh.map((character) => `${character} (${codePoint(character)})`).join(", ");
+  process.emitWarning(
+    `PNG figures: no font draws ${list}; the code point stands in its place; install a font that contains it`,
+    { code: "ALEXNET_GLYPH" },
+  );
+}
+
+function codePoint(character: string): string {
+  return `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** Unifont as a TrueType file, written once to the cache or, where that is read-only, to the system's temporary folder; none if neither works. */
+function unifontFiles(): readonly string[] {
+  const woff = readFileSync(resolve("@fontsource/unifont/files/unifont-latin-400-normal.woff"));
+  const length = woff.readUInt32BE(16);
+  for (const folder of [cacheFolder("fonts", {}), join(tmpdir(), "alexnet-fonts")]) {
+    const file = join(folder, `unifont-${length}.ttf`);
+    try {
+      if (statSync(file, { throwIfNoEntry: false })?.size === length) return [file];
+      mkdirSync(folder, { recursive: true });
+      const unfinished = `${file}.${randomUUID()}`;
+      writeFileSync(unfinished, unpackWoff(woff));
+      renameSync(unfinished, file);
+      return [file];
+    } catch {
+      // The next folder.
+    }
+  }
+  return [];
+}
+
+/**
+ * A WOFF file as TrueType: the same tables, inflated, behind a directory of another form.
+ *
+ * Source: W3C, “WOFF File Format 1.0”, §3 to §5.
+ */
+export function unpackWoff(woff: Buffer): Buffer {
+  const tables = woff.readUInt16BE(12);
+  const font = Buffer.alloc(woff.readUInt32BE(16));
+  const power = Math.floor(Math.log2(tables));
+  font.writeUInt32BE(woff.readUInt32BE(4), 0);
+  font.writeUInt16BE(tables, 4);
+  font.writeUInt16BE(16 * 2 ** power, 6);
+  font.writeUInt16BE(power, 8);
+  font.writeUInt16BE(16 * (tables - 2 ** power), 10);
+  let at = 12 + 16 * tables;
+  for (let i = 0; i < tables; i++) {
+    const entry = 44 + 20 * i;
+    const [offset, packed, length] = [4, 8, 12].map((field) => woff.readUInt32BE(entry + field)) as [
+      number,
+      number,
+      number,
+    ];
+    const data = woff.subarray(offset, offset + packed);
+    const record = 12 + 16 * i;
+    woff.copy(font, record, entry, entry + 4);
+    woff.copy(font, record + 4, entry + 16, entry + 20);
+    font.writeUInt32BE(at, record + 8);
+    font.writeUInt32BE(length, record + 12);
+    (packed < length ? inflateSync(data) : data).copy(font, at);
+    at += 4 * Math.ceil(length / 4);
+  }
+  return font;
+}

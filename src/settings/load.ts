@@ -1,0 +1,85 @@
+/** Networks and recipes by name, from JSON files, or as they are; recipes with single values replaced. */
+import { readFile } from "node:fs/promises";
+import type { DatasetSource } from "../dataset/dataset.ts";
+import { ConfigError, messageOf } from "../errors.ts";
+import type { PixelSize } from "../image/image.ts";
+import type { FitName } from "../image/prepare/fit.ts";
+import { findNetwork } from "../network/alexnet.ts";
+import { type Network, parseNetwork } from "../network/network.ts";
+import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import { type Members, type SettingTable, withPlace } from "./setting.ts";
+import { type RecipeOverrides, settings } from "./settings.ts";
+
+/** Throws ConfigError if there is no network of this name or the file does not contain one. */
+export async function loadNetwork(network: string | Network): Promise<Network> {
+  if (typeof network !== "string") return parseNetwork(network, "network");
+  return isFile(network) ? parseNetwork(await readJson(network), network) : findNetwork(network);
+}
+
+/** Throws ConfigError if there is no recipe of this name or the file does not contain one. */
+export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
+  if (typeof recipe !== "string") return parseRecipe(recipe, "recipe");
+  return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
+}
+
+/**
+ * A recipe with the settings that are values of one, then with values at places such as `augmentation.flip`, checked together: one may fit with
+ * another only.
+ *
+ * Throws ConfigError naming what does not fit.
+ */
+export function withOverrides(
+  base: Recipe,
+  given: RecipeOverrides | Members,
+  places: Members = {},
+  table: SettingTable = settings,
+): Recipe {
+  const placed = Object.entries(places).reduce<Members>(
+    (recipe, [place, value]) => withPlace(recipe, place, value),
+    written(base, given, table),
+  );
+  return parseRecipe(placed, `recipe ${base.name}`);
+}
+
+/** A recipe with the settings that are values of one, not checked. */
+export function written(base: Recipe, given: object, table: SettingTable): Members {
+  return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
+    const value = (given as Members)[key];
+    if (value === undefined || !place.startsWith("recipe.")) return recipe;
+    return write ? write(recipe, value) : withPlace(recipe, place.slice("recipe.".length), value);
+  }, base);
+}
+
+/** The recipe of a run that names none. */
+export function defaultRecipe({ channels }: DatasetSource, fit: FitName | undefined): string {
+  if (channels === 1) return "fashion";
+  return fit === "native" ? "small" : "photos";
+}
+
+/** Sides of images that `alexnet-small` is for. */
+const small = { least: 28, most: 64 } as const;
+
+/**
+ * The network of a run whose settings and recipe name none. For grey images the network of the Fashion-MNIST build, for colour torchvision's
+ * AlexNet. Built for the images' own size, `size`, `alexnet-small` for 28 to 64 pixels.
+ */
+export function defaultNetwork({ channels }: DatasetSource, size?: PixelSize): string {
+  if (size) {
+    const isSmall = [size.width, size.height].every((side) => side >= small.least && side <= small.most);
+    return isSmall ? "alexnet-small" : "alexnet-owt";
+  }
+  return channels === 1 ? "alexnet-fashion" : "alexnet-owt";
+}
+
+function isFile(name: string): boolean {
+  return name.endsWith(".json");
+}
+
+/** Throws ConfigError if the file cannot be read or is not JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new ConfigError(`${path}: expected a JSON file: ${messageOf(cause)}`, { cause });
+  }
+}

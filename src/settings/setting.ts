@@ -1,0 +1,194 @@
+/** A setting: one row of the table in settings.ts, and what is derived from a row alone. */
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import type { StoredRun } from "./storedRun.ts";
+
+/** Commands that offer settings. */
+export type SettingCommand = "train" | "sweep" | "lr-find" | "augment" | "bench";
+
+/** JSON with members. */
+export type Members = Readonly<Record<string, unknown>>;
+
+/** A given value and the stored one, in a form in which they are equal if they mean the same. */
+export type Compared = readonly [given: unknown, stored: unknown];
+
+/** One setting of a run. Its key is its name in the library and in JSON; its flag is that in kebab case. */
+export interface Setting<T = unknown> {
+  /** Type and bounds in JSON and in the library. */
+  readonly schema: z.ZodType<T>;
+  /** Type and bounds of what the flag takes, where JSON takes more. Default: `schema`. */
+  readonly text?: z.ZodType;
+  /** Placeholder of the flag's value, such as `<n>`; in square brackets it is an argument; left out, the flag is a switch. */
+  readonly value?: string;
+  readonly help: string;
+  /** Heading in the help of `train`; left out, the setting is among the first. */
+  readonly section?: string;
+  /** Values for completion, where others are valid too. */
+  readonly suggestions?: readonly string[];
+  /** Reason of the bounds, for the message about a value that is out of them. */
+  readonly because?: string;
+  /** Shown in the help, and what a run has whose configuration does not say. */
+  readonly default?: string | number | boolean | undefined;
+  readonly commands: readonly SettingCommand[];
+  /** Where config.json has it: dots between names. What begins with `recipe.` is a value of the recipe, and with `dataset.` an option of loading. */
+  readonly place: string;
+  /** Schema of the stored value, where earlier versions stored more than `schema` takes. */
+  readonly stored?: z.ZodType<T>;
+  /** On resume, a differing value replaces the stored one. Default: it is refused. */
+  readonly onResume?: "replace";
+  /** The setting without which this one means nothing. */
+  readonly needs?: string;
+  /** Chooses a kind that has options of its own: a recipe given on resume is compared with this choice, not with the stored one. */
+  readonly isKind?: true;
+  /** The recipe with a value; default: the value at `place`. */
+  write?(recipe: Members, value: T): Members;
+  /** The value as config.json has it, to start the same run again; default: what is at `place`. */
+  read?(config: StoredRun): unknown;
+  /** What resume compares, undefined for nothing; default: the value with what is at `place`. */
+  compare?(value: T, config: StoredRun): Compared | undefined;
+  /** The row of the report, `false` for none; default: its name, and what is at `place`. */
+  readonly report?: false | ((config: StoredRun) => string);
+}
+
+/** Settings by their keys. */
+export type SettingTable = Readonly<Record<string, Setting>>;
+
+/** The type of a setting's value. */
+export type SettingValue<S> = S extends { readonly schema: z.ZodType<infer T> } ? T : never;
+
+/** A row, its types inferred. */
+export function setting<T, const P extends string, const D extends string | number | boolean | undefined = undefined>(
+  row: Setting<T> & { readonly place: P; readonly default?: D },
+): Setting<T> & { readonly place: P; readonly default: D } {
+  return row as Setting<T> & { readonly place: P; readonly default: D };
+}
+
+/** A name or a number for a thing, or the thing itself as an object: each by its own schema, so that a message names the member that does not fit. */
+export function nameOr<N extends string | number, T>(name: z.ZodType<N>, thing: z.ZodType<T>): z.ZodType<N | T> {
+  return z.unknown().transform((value, context): N | T => {
+    const parsed = (typeof value === "object" ? thing : name).safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const { path, message } of parsed.error.issues) {
+      context.issues.push({ code: "custom", path, message, input: value });
+    }
+    return z.NEVER;
+  });
+}
+
+/** `--learning-rate` of `learningRate`; an argument as help names it. */
+export function flagOf(key: string, { value = "" }: Setting): string {
+  if (value.startsWith("[")) return value.slice(1, -1).toUpperCase();
+  return `--${key.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
+}
+
+/** Whether a setting is an argument of its command, not a flag. */
+export function isArgument({ value = "" }: Setting): boolean {
+  return value.startsWith("[");
+}
+
+/** The names that a flag takes, if it takes one of a few. */
+export function choicesOf({ text, schema }: Setting): readonly string[] | undefined {
+  return jsonOf(text ?? schema).enum?.map(String);
+}
+
+/** Reads the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
+export function readText(setting: Setting, given: string): unknown {
+  const schema = setting.text ?? setting.schema;
+  const parsed = schema.safeParse(fromText(schema, given));
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(`${expectation(setting)}, got "${given}"`);
+}
+
+function fromText(schema: z.ZodType, given: string): unknown {
+  const { type } = jsonOf(schema);
+  if (type === "number" || type === "integer") return given.trim() === "" ? Number.NaN : Number(given);
+  if (type !== "array") return given;
+  return given === "none" ? [] : given.split(",").map((name) => name.trim());
+}
+
+/** The part of a schema that JSON Schema can say. */
+function jsonOf(schema: z.ZodType): z.core.JSONSchema.JSONSchema {
+  return z.toJSONSchema(schema, { unrepresentable: "any" });
+}
+
+/** `expected a number above 0`, with the reason. */
+function expectation({ text, schema, because }: Setting): string {
+  return `expected ${expected(jsonOf(text ?? schema))}${because === undefined ? "" : `, ${because}`}`;
+}
+
+function expected(json: z.core.JSONSchema.JSONSchema): string {
+  if (json.enum) return `one of ${json.enum.join(", ")}`;
+  if (json.type === "array") {
+    const { enum: names } = json.items as z.core.JSONSchema.JSONSchema;
+    return names ? `some of ${names.join(",")}, or none` : "comma-separated names";
+  }
+  if (json.type === "number" || json.type === "integer") {
+    return `a ${json.type === "integer" ? "whole number" : "number"} ${bounds(json)}`.trim();
+  }
+  return json.type === "boolean" ? "true or false" : "a text";
+}
+
+function bounds({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: z.core.JSONSchema.JSONSchema): string {
+  const top = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  if (minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER) {
+    if (exclusiveMaximum !== undefined) return `from ${minimum} up to, not including, ${exclusiveMaximum}`;
+    return top === undefined ? `of ${minimum} or more` : `from ${minimum} to ${top}`;
+  }
+  const lower = exclusiveMinimum === undefined ? [] : [`above ${exclusiveMinimum}`];
+  const upper =
+    exclusiveMaximum === undefined ? (top === undefined ? [] : [`at most ${top}`]) : [`below ${exclusiveMaximum}`];
+  return [...lower, ...upper].join(" and ");
+}
+
+/** What is at a place in JSON, such as `optimizer.momentum`; undefined if there is nothing. */
+export function at(json: unknown, place: string): unknown {
+  return place.split(".").reduce<unknown>((part, key) => membersOf(part)[key], json);
+}
+
+/** A copy of JSON with a value at a place; an undefined one is taken out. */
+export function replaced(json: unknown, place: string, value: unknown): Members {
+  const [key = "", ...rest] = place.split(".");
+  const members = membersOf(json);
+  const inner = rest.length === 0 ? value : replaced(members[key], rest.join("."), value);
+  const { [key]: _, ...others } = members;
+  return inner === undefined ? others : { ...members, [key]: inner };
+}
+
+/** Places that say the same in two ways: a value given for one replaces the other. */
+const alternatives: Readonly<Record<string, string>> = {
+  "schedule.everyEpochs": "schedule.everyFraction",
+  "schedule.everyFraction": "schedule.everyEpochs",
+};
+
+/** A recipe with a value at a place, in place of its alternative. */
+export function withPlace(recipe: Members, place: string, value: unknown): Members {
+  const alternative = Object.hasOwn(alternatives, place) ? alternatives[place] : undefined;
+  return replaced(alternative === undefined ? recipe : replaced(recipe, alternative, undefined), place, value);
+}
+
+function membersOf(json: unknown): Members {
+  return typeof json === "object" && json !== null ? (json as Members) : {};
+}
+
+/** Settings as JSON, each optional, no other key: the base of a sweep, and a file for `train --config`. */
+export function settingsSchema<T extends SettingTable>(table: T) {
+  const shape = Object.entries(table).map(([key, { schema }]) => [key, z.exactOptional(schema)]);
+  return z.strictObject(Object.fromEntries(shape)) as unknown as z.ZodType<SettingsOf<T>>;
+}
+
+/** What may be said of a run: every setting of a table, each optional. */
+export type SettingsOf<T extends SettingTable> = { readonly [K in keyof T]?: SettingValue<T[K]> };
+
+/** The settings of a table among other options, checked. Throws ConfigError naming the one that does not fit. */
+export function checkedSettings<T extends SettingTable>(table: T, given: object): SettingsOf<T> {
+  const entries = Object.entries(table).flatMap(([key, row]) => {
+    const value = (given as Members)[key];
+    if (value === undefined) return [];
+    const parsed = row.schema.safeParse(value);
+    if (parsed.success) return [[key, parsed.data]];
+    const problem =
+      typeof value === "object" ? z.prettifyError(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;
+    throw new ConfigError(`${key}: ${problem}`);
+  });
+  return Object.fromEntries(entries) as SettingsOf<T>;
+}

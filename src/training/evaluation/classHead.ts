@@ -1,0 +1,136 @@
+/** From a network's outputs to scores and probabilities of classes, for each head. */
+import { NonFiniteError } from "../../errors.ts";
+import { firstNonFinite } from "../../finite.ts";
+import { type HeadName, isMultiLabel, requireClasses, requireProbabilities } from "../../network/head.ts";
+
+/** Numbers of an image's classes, the higher the more probable: logits, or logarithms of probabilities. */
+export type Scores = Float32Array | Float64Array;
+
+/** The probabilities of two classes of an image, and the loss. */
+export interface Judged {
+  /** Probability of the class predicted. */
+  readonly probability: number;
+  /** Probability of the image's own class. */
+  readonly labelProbability: number;
+  readonly loss: number;
+}
+
+/** The steps from outputs to scores and from scores to probabilities. Rows are images. */
+export interface ClassHead {
+  /** True if every class has a probability of its own, and more or fewer than one may be present. */
+  readonly isMultiLabel: boolean;
+  /** Shapes: outputs [count, outputs] → [count, classes]. */
+  scores(outputs: Float32Array, count: number): Scores;
+  /** Shapes: one row of scores, [classes], kept. */
+  probabilities(scores: Scores): Float64Array;
+  /** A score with this probability: where all classes of a row have theirs, `probabilities` gives them back. */
+  scoreOf(probability: number): number;
+  /** Probabilities and loss of one row of scores. */
+  judge(scores: Scores, predicted: number, label: number): Judged;
+}
+
+/** p = exp(score) / Σ exp(score); loss = −log p[label] = log Σ exp(score) − score[label]. */
+export const softmaxHead: ClassHead = {
+  isMultiLabel: false,
+  scores: (outputs) => outputs,
+  probabilities: softmax,
+  scoreOf: logarithm,
+  judge(scores, predicted, label) {
+    const max = maxOf(scores);
+    const sum = sumOfExponentials(scores, max);
+    const shareOf = (c: number) => Math.exp((scores[c] as number) - max) / sum;
+    const loss = Math.log(sum) + max - (scores[label] as number);
+    return { probability: shareOf(predicted), labelProbability: shareOf(label), loss };
+  },
+};
+
+/**
+ * Two classes from one logit z: the softmax of [0, z] is [1 − σ(z), σ(z)], and its loss is the binary cross-entropy, so the rest is as with two logits.
+ */
+const binaryHead: ClassHead = {
+  ...softmaxHead,
+  scores: (outputs, count) => Float64Array.from({ length: 2 * count }, (_, i) => (i % 2) * (outputs[i >> 1] as number)),
+};
+
+/** p = σ(score) for each class; loss = −Σ (y log p + (1 − y) log (1 − p)) / classes, with y 1 for the label and 0 for the others. */
+const multiLabelHead: ClassHead = {
+  isMultiLabel: true,
+  scores: (outputs) => outputs,
+  probabilities: (scores) => Float64Array.from(scores, sigmoid),
+  // log p − log (1 − p), of which both exist.
+  scoreOf: (probability) => logarithm(probability) - logarithm(1 - probability),
+  judge(scores, predicted, label) {
+    let sum = 0;
+    // −log (1 − σ(z)) = log (1 + e^z); −log σ(z) = log (1 + e^z) − z.
+    for (const score of scores) sum += Math.max(score, 0) + Math.log1p(Math.exp(-Math.abs(score)));
+    const own = scores[label] as number;
+    const loss = (sum - own) / scores.length;
+    return { probability: sigmoid(scores[predicted] as number), labelProbability: sigmoid(own), loss };
+  },
+};
+
+/** The head of a network with `outputs` outputs. Throws ConfigError, beginning with `origin`, for outputs that are no scores of classes. */
+export function classHeadOf(head: HeadName | undefined, outputs: number, origin: string): ClassHead {
+  const name = head ?? "softmax";
+  requireProbabilities(name, origin);
+  requireClasses(name, outputs, origin);
+  if (name === "softmax") return softmaxHead;
+  return isMultiLabel(name, outputs) ? multiLabelHead : binaryHead;
+}
+
+/** exp(score) / Σ exp(score). Shapes: [classes], kept. Throws NonFiniteError for scores that are not finite. */
+export function softmax(scores: Scores): Float64Array {
+  checkScores(scores);
+  const max = maxOf(scores);
+  const sum = sumOfExponentials(scores, max);
+  return Float64Array.from(scores, (score) => Math.exp(score - max) / sum);
+}
+
+/** Throws NonFiniteError for scores that are not finite: no order and no probability follows from them. */
+export function checkScores(scores: Scores): void {
+  const at = firstNonFinite(scores);
+  if (at >= 0) throw new NonFiniteError(`scores: expected finite numbers, got ${scores[at]} for class ${at}`);
+}
+
+/**
+ * Throws NonFiniteError, beginning with the image's name, if an output is not finite. Shapes: outputs [count, …].
+ */
+export function checkOutputs(outputs: Float32Array, count: number, nameOf: (row: number) => string): void {
+  const at = firstNonFinite(outputs);
+  if (at < 0) return;
+  const length = outputs.length / count;
+  const row = Math.floor(at / length);
+  throw new NonFiniteError(`${nameOf(row)}: ${outputProblem(outputs.subarray(row * length, (row + 1) * length))}`);
+}
+
+/** The complaint about one image's outputs; undefined if all are finite. */
+export function outputProblem(outputs: Float32Array): string | undefined {
+  const at = firstNonFinite(outputs);
+  if (at < 0) return undefined;
+  return (
+    `expected finite outputs, got ${outputs[at]} for output ${at} of ${outputs.length}: ` +
+    "activations overflow on this image; use weights of an earlier checkpoint"
+  );
+}
+
+/** 1 / (1 + e^−x). */
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+/** A probability too small for f64 counts as the smallest number above 0, so that losses are finite. */
+function logarithm(probability: number): number {
+  return Math.log(Math.max(probability, Number.MIN_VALUE));
+}
+
+function maxOf(scores: Scores): number {
+  let max = -Infinity;
+  for (const score of scores) max = Math.max(max, score);
+  return max;
+}
+
+function sumOfExponentials(scores: Scores, max: number): number {
+  let sum = 0;
+  for (const score of scores) sum += Math.exp(score - max);
+  return sum;
+}

@@ -1,0 +1,47 @@
+/** Owners of native memory closed twice, in flight, early and from several threads: errors, and never the end of the process by a signal. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { importTypeScript, run } from "./command.ts";
+import { modelOf, writeDrawn } from "./drawnModel.ts";
+import { root } from "./sourceFiles.ts";
+import { tinyNetwork } from "./tinyRuns.ts";
+
+let folder: string;
+let file: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-closing-"));
+  file = join(folder, "tiny.safetensors");
+  await writeDrawn(modelOf(tinyNetwork), file);
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Names of the cases in `closingProcess.ts`. */
+const cases = [
+  "engine",
+  "program",
+  "training program",
+  "update",
+  "tensors of other programs",
+  "memory after close",
+  "native session",
+  "preparation",
+  "classifier",
+  "layer outputs",
+  "threads that close",
+  "threads that are terminated",
+] as const;
+
+for (const engine of ["onednn", "reference"]) {
+  for (const name of cases) {
+    if (engine === "reference" && name === "native session") continue;
+    test(`${engine}: ${name}`, async () => {
+      const child = [...importTypeScript, join(root, "test/closingProcess.ts"), name, engine, file];
+      const { exit, stderr } = await run(child, { cwd: folder, env: { OMP_WAIT_POLICY: "passive" } });
+      assert.equal(exit, 0, stderr);
+    });
+  }
+}
