@@ -56,11 +56,16 @@ export function areOpen({ descriptors }: PackPixels): boolean {
   return descriptors.length > 0;
 }
 
+/** Without a checksum, nothing is verified. */
+function isIntact(bytes: Uint8Array, checksum: number | undefined): boolean {
+  return checksum === undefined || checksumOf(bytes) === checksum;
+}
+
 /** Reads an image's pixels. Throws DataError if they are not there, or not those of the checksum: then the next run makes them again. */
 export function readImage(
   { paths, descriptors }: PackPixels,
   { part, offset }: Place,
-  checksum: number,
+  checksum: number | undefined,
   target: Uint8Array,
 ): void {
   const [path = "", descriptor] = [paths[part], descriptors[part] ?? CLOSED];
@@ -76,7 +81,7 @@ export function readImage(
     if (descriptor !== CLOSED) forgetPart(path);
     throw new DataError(`${path}: the pack cannot be read: ${messageOf(cause)}; run again to make it again`, { cause });
   }
-  if (done === target.length && checksumOf(target) === checksum) return;
+  if (done === target.length && isIntact(target, checksum)) return;
   forgetPart(path);
   throw new DataError(
     done === target.length
@@ -88,19 +93,23 @@ export function readImage(
 /** Removes a part, so that its images are packed again. What is open stays open. */
 function forgetPart(path: string): void {
   const name = path.slice(0, -pixelsEnd.length);
-  for (const end of [indexEnd, pixelsEnd]) rmSync(name + end, { force: true });
+  try {
+    for (const end of [indexEnd, pixelsEnd]) rmSync(name + end, { force: true });
+  } catch {
+    // A folder that cannot be written to: the error that follows says what is wrong.
+  }
 }
 
 /** Begins to read an image's pixels; true if all bytes came in one go, and are those of the checksum. */
 export function startReading(
   { descriptors }: PackPixels,
   { part, offset }: Place,
-  checksum: number,
+  checksum: number | undefined,
   target: Uint8Array,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     read(descriptors[part] ?? CLOSED, target, 0, target.length, offset, (error, bytes) =>
-      resolve(!error && bytes === target.length && checksumOf(target) === checksum),
+      resolve(!error && bytes === target.length && isIntact(target, checksum)),
     );
   });
 }

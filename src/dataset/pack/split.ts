@@ -22,6 +22,8 @@ interface Columns {
   readonly height: Uint32Array;
   readonly channels: Uint8Array;
   readonly checksum: Uint32Array;
+  /** 1 once its pixels were those of its checksum: later epochs read what was verified, and do without. */
+  readonly isVerified: Uint8Array;
   readonly label: Int32Array;
   readonly path: string[];
 }
@@ -47,7 +49,8 @@ export function packSplit({ pixels, root, length, images, mend }: PackSplitOptio
   const readNow = (index: number) => {
     const bytes = byteLength(columns, index);
     if (memory.length < bytes) memory = new Uint8Array(bytes);
-    readImage(pixels, placeOf(columns, index), columns.checksum[index] as number, memory.subarray(0, bytes));
+    readImage(pixels, placeOf(columns, index), checksumToVerify(columns, index), memory.subarray(0, bytes));
+    columns.isVerified[index] = 1;
     return memory.subarray(0, bytes);
   };
   return {
@@ -78,6 +81,7 @@ function columnsOf(length: number, images: Iterable<PackedImage>): Columns {
     height: new Uint32Array(length),
     channels: new Uint8Array(length),
     checksum: new Uint32Array(length),
+    isVerified: new Uint8Array(length),
     label: new Int32Array(length),
     path: [],
   };
@@ -100,6 +104,10 @@ function byteLength({ width, height, channels }: Columns, index: number): number
   return (width[index] as number) * (height[index] as number) * (channels[index] as number);
 }
 
+function checksumToVerify({ checksum, isVerified }: Columns, index: number): number | undefined {
+  return isVerified[index] === 1 ? undefined : checksum[index];
+}
+
 function placeOf({ part, offset }: Columns, index: number): Place {
   return { part: part[index] as number, offset: offset[index] as number };
 }
@@ -117,9 +125,12 @@ function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | un
   let memory = new Uint8Array(new SharedArrayBuffer(0));
   let last: Promise<void> = Promise.resolve();
   const readOrMend = async (index: number, target: Uint8Array) => {
-    const [place, checksum] = [placeOf(columns, index), columns.checksum[index] as number];
-    if (await startReading(pixels, place, checksum, target)) return true;
-    const file = columns.path[index] as string;
+    const place = placeOf(columns, index);
+    if (await startReading(pixels, place, checksumToVerify(columns, index), target)) {
+      columns.isVerified[index] = 1;
+      return true;
+    }
+    const [file, checksum] = [columns.path[index] as string, columns.checksum[index] as number];
     const mended = areOpen(pixels) ? await mend?.({ ...place, file, checksum }) : undefined;
     if (mended) target.set(mended);
     return mended !== undefined;
