@@ -159,7 +159,7 @@ test("weights alone: the network gets their classes, and what was assumed is sai
 
 test("pixel statistics of 0 to 255 are those of 0 to 1, which is said; what was said is not among the assumptions", async () => {
   const network = tinyNetwork;
-  const said = { network, classes: at("ten.txt"), fit: "resize", filter: "bilinear" } as const;
+  const said = { network, head: "softmax", classes: at("ten.txt"), fit: "resize", filter: "bilinear" } as const;
   await writeFile(at("ten.txt"), Array.from({ length: 10 }, (_, i) => `name ${i}\n`).join(""));
   const levels = { mean: [63.75], deviation: [127.5] };
   const found = await importModel(at("weights.pth"), at("levels"), { ...said, ...levels });
@@ -173,7 +173,7 @@ test("pixel statistics of 0 to 255 are those of 0 to 1, which is said; what was 
   const { fit: _, ...withoutFit } = { ...said, ...levels };
   const part = await importModel(at("weights.pth"), at("part"), withoutFit);
   assert.deepEqual(part.assumptions, ["preprocessing: fit resize; --fit sets it"]);
-  const none = await importModel(at("weights.pth"), at("none"), { network, classes: said.classes });
+  const none = await importModel(at("weights.pth"), at("none"), { network, head: "softmax", classes: said.classes });
   assert.deepEqual(none.assumptions, [
     "preprocessing: fit resize, bilinear, mean 0, deviation 1; --fit, --filter, --mean and --deviation set it",
   ]);

@@ -196,7 +196,7 @@ export function kindBranches(files: readonly SourceFile[], options: readonly str
     { pattern: /\bswitch\s*\([^)]*\bkind\b/, remedy: member },
     { pattern: /\.(?:includes|has)\([\w.?]*\bkind\)/, remedy: member },
     { pattern: new RegExp(`["'](?:${options.join("|")})["'] in \\w`), remedy: member },
-    { pattern: /\binstanceof\s+(?![\w.]*(?:Error|Array|Map|SharedArrayBuffer)\b)\w+/, remedy: member },
+    { pattern: /\binstanceof\s+(?![\w.]*(?:Error|Array|Map|SharedArrayBuffer|URL|Blob)\b)\w+/, remedy: member },
   ];
   const lists = {
     pattern: /\bin OpKind\]|\bRecord<OpKind\b/,

@@ -1,5 +1,6 @@
 /** Preparation of images for predictions, which may be of any size. */
 import type { PixelSize } from "../image/image.ts";
+import { isOneSize } from "../image/prepare/fit.ts";
 import { createPreprocessor, type Preprocessing, type Preprocessor } from "../image/prepare/preprocess.ts";
 
 type InputSize = Pick<Preprocessing, "fit" | "size">;
@@ -12,9 +13,9 @@ export function resizeNote(
   { fit, size: [height, width] }: InputSize,
   image: PixelSize | undefined,
 ): string | undefined {
-  if (fit.kind !== "native" || (image?.width === width && image.height === height)) return undefined;
+  if (!isOneSize(fit) || (image?.width === width && image.height === height)) return undefined;
   const got = image ? ` (got ${image.width}×${image.height})` : "";
-  return `fit native: images of another size than the network's ${width}×${height} are resized to it${got}`;
+  return `fit ${fit.kind}: images of another size than the network's ${width}×${height} are resized to it${got}`;
 }
 
 /** As `createPreprocessor`; the first time that an image is resized for the fit `native`, `onMessage` is told. */

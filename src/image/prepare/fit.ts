@@ -4,6 +4,7 @@
  * time in training.
  *
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
+ * Longer than other files: the kinds of fits stand in one table.
  */
 import { z } from "zod";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
@@ -71,6 +72,8 @@ interface FitKind<F extends Fit> {
   readonly leavesBorder: boolean;
   /** True if the input must be square. */
   readonly isSquare: boolean;
+  /** True if training images have the size of the input, so that the network has learnt no other. */
+  readonly isOneSize: boolean;
 }
 
 /** An image longer than this many times its shorter side is cropped to its middle, so that the kept part is bounded. */
@@ -96,6 +99,7 @@ const kinds: FitKinds = {
     keepsAll: false,
     leavesBorder: false,
     isSquare: false,
+    isOneSize: false,
   },
   crop: {
     description: "shorter side to 256, central square, a crop of that: the paper's",
@@ -111,6 +115,7 @@ const kinds: FitKinds = {
     keepsAll: false,
     leavesBorder: false,
     isSquare: true,
+    isOneSize: false,
   },
   pad: {
     description: "whole and undistorted, the rest in the mean colour (letterbox)",
@@ -131,6 +136,7 @@ const kinds: FitKinds = {
     keepsAll: false,
     leavesBorder: true,
     isSquare: false,
+    isOneSize: false,
   },
   "random-resized-crop": {
     description: "training: a random part of any size, stretched; evaluation: a centre crop",
@@ -153,6 +159,7 @@ const kinds: FitKinds = {
     keepsAll: false,
     leavesBorder: false,
     isSquare: true,
+    isOneSize: false,
   },
   native: {
     description: "as it is: the network is built for the images' own size",
@@ -166,6 +173,7 @@ const kinds: FitKinds = {
     keepsAll: true,
     leavesBorder: false,
     isSquare: false,
+    isOneSize: true,
   },
 };
 
@@ -213,6 +221,11 @@ export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
 /** True if the first step keeps every image unchanged, whatever its size. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
+}
+
+/** See `FitKind.isOneSize`. */
+export function isOneSize(fit: Fit): boolean {
+  return kindOf(fit).isOneSize;
 }
 
 /** True if a border in the mean colour may remain around the image. */
