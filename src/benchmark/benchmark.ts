@@ -32,7 +32,7 @@ export interface BenchmarkCase {
   readonly precision: Precision;
 }
 
-/** How each case is measured. */
+/** Options of a measurement. */
 export interface BenchmarkSettings {
   readonly batchSize: number;
   readonly threads?: number;

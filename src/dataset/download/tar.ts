@@ -155,7 +155,7 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
 export interface UnpackOptions {
   /** Target path of a file of the archive, relative to the folder and inside it; undefined: it is left out. */
   readonly placeOf: (name: string) => string | undefined;
-  /** A file may have so many bytes. */
+  /** Largest size of a file, in bytes. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
 }

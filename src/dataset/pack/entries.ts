@@ -9,7 +9,7 @@ const imageSchema = z.strictObject({
   width: z.int().positive(),
   height: z.int().positive(),
   channels: z.union([z.literal(1), z.literal(3)]),
-  /** Of its pixels, see `checksumOf`. */
+  /** Checksum of its pixels, see `checksumOf`. */
   checksum: z.int().nonnegative(),
   moments: z.strictObject({ mean: z.array(z.number()).readonly(), products: z.array(z.number()).readonly() }),
 });

@@ -28,7 +28,7 @@ export interface PackFiles {
   close(): Promise<void>;
 }
 
-/** With more parts than these a pack is made anew: one for each time that images were added. */
+/** Largest number of parts, one for each time that images were added; a pack with more is made again. */
 const MAX_PARTS = 100;
 
 /** Removes all parts. Who has them open can go on reading, and writing what nobody will find. */

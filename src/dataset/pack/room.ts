@@ -11,7 +11,7 @@ const FREE_SHARE = 0.05;
 const FREE_BYTES = 1e9;
 /** Bytes after which the disk is looked at again: others write to it too. */
 const STEP_BYTES = 64e6;
-/** An estimate counts from so many images on, and if it is over by this. */
+/** An estimate counts from this many images, and if it is over by this. */
 const ESTIMATE_PICTURES = 200;
 const ESTIMATE_MARGIN = 1.25;
 

@@ -112,7 +112,7 @@ function placeOf({ part, offset }: Columns, index: number): Place {
   return { part: part[index] as number, offset: offset[index] as number };
 }
 
-/** Memory that images are read into while something else goes on. */
+/** Buffer that images are read into in the background. */
 interface ReadAhead {
   /** Resolves when these are there, or cannot be read: `find` does not have them, and reading them now throws the reason. */
   start(indices: Uint32Array): Promise<void>;

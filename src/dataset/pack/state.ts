@@ -124,7 +124,7 @@ export interface StoredImage {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** Of its pixels, see `checksumOf`. */
+  /** Checksum of its pixels, see `checksumOf`. */
   readonly checksum: number;
   /** Moments of its pixels. */
   readonly moments: ColourMoments;

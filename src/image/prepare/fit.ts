@@ -4,7 +4,7 @@
  * time in training.
  *
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
- * Longer than other files: the kinds of fits stand in one table.
+ * Longer than other files: one table holds every kind of fit.
  */
 import { z } from "zod";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
