@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { resolve as absolute, join } from "node:path";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
-import type { EngineName } from "../engine/select/engineNames.ts";
+import { type EngineName, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
@@ -120,7 +120,7 @@ export async function storedPlan(directory: string, stored: RunConfig, settings:
     network,
     inputSize: undefined,
     divergence: divergencePolicySchema.parse(withGiven("divergence", stored.divergence, replacing)),
-    engine: engine.name === "onednn" ? "onednn" : "reference",
+    engine: storedEngine(engine.name),
     threads: engine.threads,
     precision,
     exact,

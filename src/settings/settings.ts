@@ -6,7 +6,7 @@ import { z } from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
-import { engineNames } from "../engine/select/engineNames.ts";
+import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
 import { precisionNames } from "../engine/select/precision.ts";
 import { type Augmentation, augmentationNames, usualAugmentation } from "../image/augment/augmentation.ts";
 import { fitDescriptions } from "../image/prepare/fit.ts";
@@ -530,8 +530,8 @@ export const settings = {
     section: "Compute",
     commands: steps,
     place: "engine.threads",
-    compare: (value, { engine }) => (engine.name === "onednn" ? [value, engine.threads] : undefined),
-    read: ({ engine }) => (engine.name === "onednn" ? engine.threads : undefined),
+    compare: (value, { engine }) => (engineFacts(engine.name)?.takesThreads ? [value, engine.threads] : undefined),
+    read: ({ engine }) => (engineFacts(engine.name)?.takesThreads ? engine.threads : undefined),
   }),
 };
 

@@ -1,17 +1,16 @@
 /** From the plan of a run to a run ready to train: a new one, or a stored one that is resumed. */
 import { countsByLabel, type Dataset, validationSplit } from "../dataset/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
+import { engineFacts } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { choosePrecision } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
-import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
 import { checkClassWeights } from "../training/objective/classWeights.ts";
-import type { Recipe } from "../training/recipe.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -24,9 +23,7 @@ export interface PreparedRun {
 }
 
 /** A slow engine that was not asked for is refused beyond this. */
-const REFERENCE_MINUTES = 10;
-/** Speed of the reference engine: conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025. */
-const REFERENCE_MACS_PER_SECOND = 6e8;
+const SLOW_MINUTES = 10;
 
 /** Loads a run's data set and selects its engine. `command` is what a new run is recorded with. Throws ConfigError for settings that do not fit. */
 export function prepareRun(
@@ -59,8 +56,12 @@ async function startRun(
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);
   const { precision, reason } = choosePrecision(plan.precision, engine);
   for (const message of [warning, reason]) if (message) observer.onMessage?.(message);
-  if (engine.name === "reference") {
-    observer.onMessage?.(referenceEstimate(network, recipe, dataset, plan.engine === "reference"));
+  const { name } = engine;
+  const macsPerSecond = engineFacts(name)?.macsPerSecond;
+  if (macsPerSecond !== undefined) {
+    observer.onMessage?.(
+      slowEstimate({ network, recipe }, dataset, { name, macsPerSecond, isAsked: plan.engine === name }),
+    );
   }
   const config: RunConfig = {
     dataset: describeDataset(dataset, plan),
@@ -165,17 +166,23 @@ function describeEngine({ name, version, description, threads }: Engine): RunCon
 }
 
 /** Estimated duration of the run. Throws ConfigError if that is too long for an engine that was not asked for. */
-function referenceEstimate(network: Network, recipe: Recipe, dataset: Dataset, isAsked: boolean): string {
+function slowEstimate(
+  { network, recipe }: Pick<RunConfig, "network" | "recipe">,
+  dataset: Dataset,
+  {
+    name,
+    macsPerSecond,
+    isAsked,
+  }: { readonly name: string; readonly macsPerSecond: number; readonly isAsked: boolean },
+): string {
   const { macs } = summarize(network).totals;
   // Forward and backward are about three times the forward pass's arithmetic.
   const images = 3 * recipe.epochs * dataset.train.length + Math.ceil(recipe.epochs) * validationSplit(dataset).length;
-  const seconds = (images * macs) / REFERENCE_MACS_PER_SECOND;
+  const seconds = (images * macs) / macsPerSecond;
   const estimate = `about ${formatDuration(seconds)}`;
-  if (isAsked || seconds <= REFERENCE_MINUTES * 60) {
-    return `engine: the reference engine will take ${estimate}`;
-  }
+  if (isAsked || seconds <= SLOW_MINUTES * 60) return `engine: the ${name} engine will take ${estimate}`;
   throw new ConfigError(
-    `engine: the reference engine would take ${estimate}; ` +
-      "install oneDNN (see alexnet doctor), or insist with --engine reference",
+    `engine: the ${name} engine would take ${estimate}; ` +
+      `install oneDNN (see alexnet doctor), or insist with --engine ${name}`,
   );
 }
