@@ -195,8 +195,8 @@ test("two runs with one seed are equal to the bit; another seed makes another ne
 });
 
 const fast = createOneDnnEngine();
-fast.close();
 const noBf16 = !isNative(fast, "bf16") && "this processor has no instructions for bf16";
+fast.close();
 
 test("bf16 learns as f32 does, repeats itself to the bit, and goes on to the bit where it was stopped", {
   skip: noBf16,

@@ -6,6 +6,7 @@ import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
+import { measuredPrecisions } from "./precisions.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 
@@ -38,12 +39,19 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const library = { ...withThreads(loaded, useThreads), threads };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
+  let precisions: readonly PrecisionSupport[] | undefined;
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    precisions: precisionsOf(library),
+    get precisions() {
+      if (!precisions) {
+        lifetime.requireOpen();
+        precisions = measuredPrecisions(library, libc);
+      }
+      return precisions;
+    },
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
@@ -57,12 +65,6 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     },
     close: lifetime.close,
   };
-}
-
-function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
-  const f32 = { name: "f32", native: true } as const;
-  const bf16 = { name: "bf16", native: nativeBf16 } as const;
-  return nativeBf16 ? [bf16, f32] : [f32, bf16];
 }
 
 function closeOnFailure<T>(library: OneDnn, action: () => T): T {

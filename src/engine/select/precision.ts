@@ -22,7 +22,7 @@ export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly P
   return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
 }
 
-/** `auto` is the engine's fastest: bf16 where the hardware has instructions for it. */
+/** `auto` is the engine's fastest: bf16 where the hardware has instructions for it, and they are faster than those for f32. */
 export function choosePrecision(
   name: PrecisionName,
   engine: Pick<Engine, "precisions" | "description">,
@@ -33,11 +33,13 @@ export function choosePrecision(
     return { precision: name, reason: isNative(engine, name) ? undefined : slow };
   }
   const precision = precisions[0]?.name ?? "f32";
-  return {
-    precision,
-    reason:
-      precision === "f32"
-        ? `precision: f32, since there are no instructions for bf16 in ${description}`
-        : `precision: ${precision}, which this processor multiplies natively; --precision f32 for f32`,
-  };
+  return { precision, reason: reasonFor(precision, isNative(engine, "bf16"), description) };
+}
+
+function reasonFor(precision: Precision, hasBf16: boolean, description: string): string {
+  if (precision !== "f32")
+    return `precision: ${precision}, which was measured to be faster here; --precision f32 for f32`;
+  return hasBf16
+    ? "precision: f32, which was measured to be faster here than bf16; --precision bf16 for less memory"
+    : `precision: f32, since there are no instructions for bf16 in ${description}`;
 }
