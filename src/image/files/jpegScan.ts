@@ -1,8 +1,15 @@
-/** Huffman codes as a file has them: how many of 1 to 16 bits there are, then their symbols. Source: T.81, B.2.4.2. */
+/** Huffman codes as stored: the numbers of codes of 1 to 16 bits, then their symbols. Source: T.81, B.2.4.2. */
 export type HuffmanCodes = Uint8Array;
 
-/** For the next 16 bits of coded data, the length of the code they begin with, times 256, and its symbol. 0: no code. */
-type HuffmanTable = Uint16Array;
+/**
+ * The code that begins with the next bits: its length × 256 + its symbol, 0 if there is none. `short` is indexed by the next 9 bits, which
+ * hold most codes and stay in a core's first cache; `long` by the next 16.
+ */
+interface HuffmanTable {
+  readonly short: Uint16Array;
+  readonly long: Uint16Array;
+}
+const SHORT_BITS = 9;
 
 /** One component of a scan. */
 interface ScanComponent {
@@ -32,31 +39,65 @@ export function addHuffmanCodes(data: Uint8Array, codes: Map<number, HuffmanCode
   }
 }
 
-/** Source: T.81, C: codes of a length are numbers in a row, which go on with a 0 at the end for the next length. */
-function tableOf(codes: HuffmanCodes): HuffmanTable {
-  const table = new Uint16Array(0x10000);
+/** Source: T.81, C: the codes of one length are consecutive numbers; the next length continues with a 0 appended. Symbols above the largest count as no code. */
+function tableOf(codes: HuffmanCodes, largestSymbol: number): HuffmanTable {
+  const short = new Uint16Array(1 << SHORT_BITS);
+  const long = new Uint16Array(0x10000);
   let [code, symbol] = [0, 16];
   for (let length = 1; length <= 16; length++) {
     const step = 2 ** (16 - length);
     for (let i = 0; i < (codes[length - 1] as number); i++, symbol++, code += step) {
-      table.fill((length << 8) | (codes[symbol] ?? 0), code, code + step);
+      const value = codes[symbol] ?? 0;
+      const entry = value > largestSymbol ? 0 : (length << 8) | value;
+      long.fill(entry, code, code + step);
+      if (length <= SHORT_BITS) short.fill(entry, code >> (16 - SHORT_BITS), (code + step) >> (16 - SHORT_BITS));
     }
   }
-  return table;
+  return { short, long };
 }
 
+/** The largest size of a difference between first coefficients, which is the symbol of its code. */
+const LARGEST_DC_SYMBOL = 15;
+/** The symbol of 16 zeros, after which the block continues. */
+const SIXTEEN_ZEROS = 0xf0;
+
 interface BitReader {
-  readonly bytes: Uint8Array;
+  readonly data: Uint8Array;
+  /** Offset of the next byte. */
   at: number;
-  /** The bits read and not used, the next one highest of `count`; the last `padding` of them do not exist. */
+  /** The bits read and not consumed are the lowest `count`; a negative number counts bits to skip. */
   buffer: number;
   count: number;
-  padding: number;
+}
+
+const consumed = ({ at, count }: BitReader): number => 8 * at - count;
+
+/** Coded data between two marks, without the 0 that follows each 0xFF. */
+interface CodedData {
+  readonly data: Uint8Array;
+  /** Offset of the mark after it. */
+  readonly end: number;
+}
+
+/** Source: T.81, B.1.1.5: 0xFF in coded data is followed by 0; any other byte there ends them. */
+function codedData(bytes: Uint8Array, start: number): CodedData {
+  const data = new Uint8Array(bytes.length - start);
+  let length = 0;
+  for (let from = start; ; ) {
+    const found = bytes.indexOf(0xff, from);
+    const end = found < 0 ? bytes.length : found;
+    const isData = bytes[end + 1] === 0;
+    const run = bytes.subarray(from, isData ? end + 1 : end);
+    data.set(run, length);
+    length += run.length;
+    if (!isData) return { data: data.subarray(0, length), end };
+    from = end + 2;
+  }
 }
 
 /**
- * The error in the coded data of a scan, if any. Nothing is decoded but the codes. Decoders fill up what is missing,
- * and libvips does not look for their warnings behind the last 8 rows.
+ * The error in the coded data of a scan, if any. Only codes are read, no coefficients. Decoders invent missing data, and libvips
+ * ignores their warnings in the last 8 rows.
  *
  * Source: T.81, F.2.2 and B.1.1.5.
  */
@@ -64,74 +105,68 @@ export function scanProblem(bytes: Uint8Array, scan: HuffmanScan): string | unde
   const { units, restartInterval, start } = scan;
   const components = scan.components.map(({ across, down, dc, ac }) => ({
     blocks: across * down,
-    dc: tableOf(dc),
-    ac: tableOf(ac),
+    dc: tableOf(dc, LARGEST_DC_SYMBOL),
+    ac: tableOf(ac, 255),
   }));
-  const reader: BitReader = { bytes, at: start, buffer: 0, count: 0, padding: 0 };
+  let coded = codedData(bytes, start);
+  let reader: BitReader = { data: coded.data, at: 0, buffer: 0, count: 0 };
   for (let unit = 0; unit < units; unit++) {
     if (restartInterval > 0 && unit > 0 && unit % restartInterval === 0) {
-      if (!restart(reader, unit / restartInterval - 1)) return "a restart mark is missing from its coded data";
+      const next = afterRestart(bytes, coded, consumed(reader), unit / restartInterval - 1);
+      if (next === undefined) return "a restart mark is missing from its coded data";
+      coded = codedData(bytes, next);
+      reader = { data: coded.data, at: 0, buffer: 0, count: 0 };
     }
     for (const { blocks, dc, ac } of components) {
       for (let block = 0; block < blocks; block++) {
         if (!passBlock(reader, dc, ac)) return "its coded data have a code that does not exist";
       }
     }
-    if (reader.count < reader.padding) return "its coded data end too early";
+    if (consumed(reader) > 8 * coded.data.length) return "its coded data end too early";
   }
   return undefined;
 }
 
-/** Passes the mark RST0 … RST7 that comes as number `index`, after bits that fill a byte. */
-function restart(reader: BitReader, index: number): boolean {
-  const { bytes } = reader;
-  let { at } = reader;
+/** The offset after the mark RST0 … RST7 that is number `index`, if it follows the bits that complete the last byte. */
+function afterRestart(
+  bytes: Uint8Array,
+  { data, end }: CodedData,
+  position: number,
+  index: number,
+): number | undefined {
+  let at = end;
   while (bytes[at + 1] === 0xff) at++;
-  if (reader.count - reader.padding > 7 || bytes[at + 1] !== 0xd0 + (index & 7)) return false;
-  [reader.at, reader.buffer, reader.count, reader.padding] = [at + 2, 0, 0, 0];
-  return true;
+  return 8 * data.length - position > 7 || bytes[at + 1] !== 0xd0 + (index & 7) ? undefined : at + 2;
 }
 
-/** Passes the codes of 64 coefficients: one for the first, each of the others with a number of zeros in front of it. */
+/**
+ * Passes the codes of 64 coefficients: one for the first, each of the others with a number of zeros before it. Returns false if a code does not
+ * exist. Bits after the end count as 0.
+ */
 function passBlock(reader: BitReader, dc: HuffmanTable, ac: HuffmanTable): boolean {
-  const size = nextSymbol(reader, dc);
-  if (size < 0 || size > 15) return false;
-  passBits(reader, size);
-  let coefficient = 1;
-  while (coefficient < 64) {
-    const symbol = nextSymbol(reader, ac);
-    if (symbol < 0) return false;
-    const bits = symbol & 15;
-    if (bits === 0 && symbol !== 0xf0) return true;
-    coefficient += (symbol >> 4) + 1;
-    passBits(reader, bits);
+  const { data } = reader;
+  let { at, buffer, count } = reader;
+  let coefficient = 0;
+  for (let table = dc; coefficient < 64; table = ac) {
+    while (count < 16) {
+      // Beyond the end an element is undefined, which counts as 0.
+      buffer = (buffer << 16) | ((data[at] as number) << 8) | (data[at + 1] as number);
+      at += 2;
+      count += 16;
+    }
+    const bits = (buffer >>> (count - 16)) & 0xffff;
+    const entry = (table.short[bits >> (16 - SHORT_BITS)] as number) || (table.long[bits] as number);
+    if (entry === 0) return false;
+    const size = entry & 15;
+    count -= (entry >> 8) + size;
+    const isEnd = size === 0 && coefficient > 0 && (entry & 255) !== SIXTEEN_ZEROS;
+    if (isEnd) break;
+    coefficient += ((entry >> 4) & 15) + 1;
   }
-  return coefficient === 64;
-}
-
-function nextSymbol(reader: BitReader, table: HuffmanTable): number {
-  if (reader.count < 16) readBits(reader);
-  const entry = table[(reader.buffer >>> (reader.count - 16)) & 0xffff] as number;
-  reader.count -= entry >> 8;
-  return entry === 0 ? -1 : entry & 255;
-}
-
-function passBits(reader: BitReader, bits: number): void {
-  if (reader.count < bits) readBits(reader);
-  reader.count -= bits;
-}
-
-/** Fills the buffer up to 17 bits at least. 0xFF in coded data is followed by 0; any other byte there ends them. */
-function readBits(reader: BitReader): void {
-  const { bytes } = reader;
-  while (reader.count <= 16) {
-    const byte = bytes[reader.at] ?? 0xff;
-    const isEnd = byte === 0xff && bytes[reader.at + 1] !== 0;
-    reader.buffer = (reader.buffer << 8) | (isEnd ? 0 : byte);
-    reader.count += 8;
-    if (isEnd) reader.padding += 8;
-    else reader.at += byte === 0xff ? 2 : 1;
-  }
+  reader.at = at;
+  reader.buffer = buffer;
+  reader.count = count;
+  return coefficient <= 64;
 }
 
 /** The number of coding units of a scan: blocks of its one component, else units of all. Source: T.81, A.2. */
