@@ -1,6 +1,8 @@
 /** Bilinear and bicubic resizing, bit-identical to Pillow's. */
 import { ShapeError } from "../../errors.ts";
 import type { Image, PixelSize, Rectangle } from "../image.ts";
+import { blendAcross, blendDown } from "./blend.ts";
+import type { SourceRows, Strip } from "./rows.ts";
 import { type Filter, precisionBits, rememberTaps, type Taps } from "./taps.ts";
 
 /**
@@ -26,21 +28,18 @@ export function createResizer(filter: Filter): Resizer {
   let between = new Uint8ClampedArray(0);
   return (image, window, scaled, kept, target) => {
     check(image, window, scaled, kept, target);
-    const { channels } = image;
     const across = taps(window.width, scaled.width);
     const down = taps(window.height, scaled.height);
     const firstRow = down.starts[kept.top] as number;
     const rows = (down.starts[kept.top + kept.height - 1] as number) + down.count - firstRow;
-    if (between.length < rows * kept.width) between = new Uint8ClampedArray(rows * kept.width);
+    const length = kept.width * image.channels;
+    if (between.length < rows * length) between = new Uint8ClampedArray(rows * length);
     const source = { image, left: window.left, top: window.top + firstRow, rows };
-    const strip = { data: between, firstRow, width: kept.width };
-    for (let c = 0; c < channels; c++) {
-      if (across.areBlends) blendAcross(source, c, across, kept.left, strip);
-      else resizeAcross(source, c, across, kept.left, strip);
-      const to = { data: target, channel: c, channels };
-      if (down.areBlends) blendDown(strip, down, kept.top, kept.height, to);
-      else resizeDown(strip, down, kept.top, kept.height, to);
-    }
+    const strip = { data: between, firstRow, rows, length, channels: image.channels };
+    if (across.areBlends) blendAcross(source, across, kept.left, strip);
+    else resizeAcross(source, across, kept.left, strip);
+    if (down.areBlends) blendDown(strip, down, kept.top, kept.height, target);
+    else resizeDown(strip, down, kept.top, kept.height, target);
   };
 }
 
@@ -77,192 +76,112 @@ const bits = precisionBits;
 /** Rounds a sum whose fraction is cut off. */
 const half = 1 << (bits - 1);
 
-/** Rows of an image, from a column on. */
-export interface SourceRows {
-  readonly image: Image;
-  readonly left: number;
-  readonly top: number;
-  readonly rows: number;
+/** The source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
+function resizeAcross(source: SourceRows, taps: Taps, first: number, strip: Strip): void {
+  if (strip.channels === 3) resizeColours(source, taps, first, strip);
+  else for (let channel = 0; channel < strip.channels; channel++) resizeChannel(source, channel, taps, first, strip);
 }
 
-/** Rows of one channel that have their width already, and the number of the first of them in the window. */
-export interface Strip {
-  readonly data: Uint8ClampedArray;
-  readonly firstRow: number;
-  readonly width: number;
-}
-
-/** One channel of the pixels that are written. */
-export interface Target {
-  readonly data: Uint8ClampedArray;
-  readonly channel: number;
-  readonly channels: number;
-}
-
-/** A channel of the source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
-function resizeAcross(
+function resizeChannel(
   { image, left, top, rows }: SourceRows,
   channel: number,
   { count, starts, weights }: Taps,
   first: number,
-  strip: Strip,
+  { data: target, length, channels }: Strip,
 ): void {
-  const { data: source, channels: stride } = image;
-  const { data: target, width } = strip;
-  const sourceRow = image.width * stride;
+  const { data: source, width } = image;
+  const columns = length / channels;
   for (let y = 0; y < rows; y++) {
-    const from = (top + y) * sourceRow + left * stride + channel;
-    for (let x = 0; x < width; x++) {
-      let position = from + (starts[first + x] as number) * stride;
+    const from = ((top + y) * width + left) * channels + channel;
+    let to = y * length + channel;
+    for (let x = 0; x < columns; x++) {
+      let position = from + (starts[first + x] as number) * channels;
       const end = (first + x + 1) * count;
       let sum = half;
       for (let w = (first + x) * count; w < end; w++) {
         sum += Math.imul(source[position] as number, weights[w] as number);
-        position += stride;
+        position += channels;
       }
-      target[y * width + x] = sum >> bits;
+      target[to] = sum >> bits;
+      to += channels;
+    }
+  }
+}
+
+/** `resizeChannel` of three channels at once: each weight is read once. */
+function resizeColours(
+  { image, left, top, rows }: SourceRows,
+  { count, starts, weights }: Taps,
+  first: number,
+  { data: target, length }: Strip,
+): void {
+  const { data: source, width } = image;
+  const columns = length / 3;
+  for (let y = 0; y < rows; y++) {
+    const from = ((top + y) * width + left) * 3;
+    let to = y * length;
+    for (let x = 0; x < columns; x++) {
+      let position = from + (starts[first + x] as number) * 3;
+      const end = (first + x + 1) * count;
+      let [red, green, blue] = [half, half, half];
+      for (let w = (first + x) * count; w < end; w++) {
+        const weight = weights[w] as number;
+        red += Math.imul(source[position] as number, weight);
+        green += Math.imul(source[position + 1] as number, weight);
+        blue += Math.imul(source[position + 2] as number, weight);
+        position += 3;
+      }
+      target[to] = red >> bits;
+      target[to + 1] = green >> bits;
+      target[to + 2] = blue >> bits;
+      to += 3;
     }
   }
 }
 
 /** The strip's rows to `height` rows, the first of which is output `first` of the taps. */
 function resizeDown(
-  { data: source, firstRow, width }: Strip,
+  strip: Strip,
   { count, starts, weights }: Taps,
   first: number,
   height: number,
-  { data: target, channel, channels }: Target,
+  target: Uint8ClampedArray,
 ): void {
-  const sums = new Int32Array(width);
+  const { firstRow, length } = strip;
+  const sums = new Int32Array(length);
   for (let y = 0; y < height; y++) {
+    const start = (starts[first + y] as number) - firstRow;
     sums.fill(half);
-    for (let t = 0; t < count; t++) {
-      const weight = weights[(first + y) * count + t] as number;
-      const from = ((starts[first + y] as number) - firstRow + t) * width;
-      for (let x = 0; x < width; x++) sums[x] = (sums[x] as number) + Math.imul(source[from + x] as number, weight);
-    }
-    let to = y * width * channels + channel;
-    for (let x = 0; x < width; x++) {
-      target[to] = (sums[x] as number) >> bits;
-      to += channels;
-    }
+    for (let t = 0; t < count; t += 4) addFourRows(strip, start + t, weights, (first + y) * count + t, count - t, sums);
+    const to = y * length;
+    for (let i = 0; i < length; i++) target[to + i] = (sums[i] as number) >> bits;
   }
 }
 
-/** `resizeAcross` where each pixel is a blend of two, as in enlarging. */
-function blendAcross(
-  { image, left, top, rows }: SourceRows,
-  channel: number,
-  { starts, weights }: Taps,
-  first: number,
-  strip: Strip,
-): void {
-  const { data: source, channels: stride } = image;
-  const { data: target, width } = strip;
-  const sourceRow = image.width * stride;
-  const origin = top * sourceRow + left * stride + channel;
-  // Column by column, since all rows share a column's weights.
-  for (let x = 0; x < width; x++) {
-    const weight = weights[2 * (first + x) + 1] as number;
-    let from = origin + (starts[first + x] as number) * stride;
-    const end = rows * width;
-    for (let to = x; to < end; to += width) {
-      const pixel = source[from] as number;
-      const step = (source[from + stride] as number) - pixel;
-      target[to] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
-      from += sourceRow;
-    }
-  }
-}
-
-/** Two neighbouring rows of the strip, and the columns between which they are not background. */
-interface RowPair {
-  readonly upper: number;
-  readonly lower: number;
-  readonly left: number;
-  readonly right: number;
-}
-
-/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small images for a large network. */
-function blendDown(
-  { data: source, firstRow, width }: Strip,
-  { starts, weights }: Taps,
-  first: number,
-  height: number,
-  target: Target,
-): void {
-  // Between equal pixels nothing changes: margins in the colour of the first pixel, half of Fashion-MNIST, are filled at once.
-  const background = source[0] as number;
-  fill(target, background, height * width);
-  const end = first + height;
-  let y = first;
-  while (y < end) {
-    const start = starts[y] as number;
-    const pair = findContent(source, (start - firstRow) * width, width, background);
-    for (; y + 3 < end && starts[y + 3] === start; y += 4) {
-      blendFourRows(source, pair, weights, y, target, (y - first) * width, width);
-    }
-    for (; y < end && starts[y] === start; y++) blendRow(source, pair, weights, y, target, (y - first) * width);
-  }
-}
-
-function fill({ data, channel, channels }: Target, value: number, pixels: number): void {
-  if (channels === 1) data.fill(value, 0, pixels);
-  else for (let i = channel; i < pixels * channels; i += channels) data[i] = value;
-}
-
-function findContent(source: Uint8ClampedArray, upper: number, width: number, background: number): RowPair {
-  const lower = upper + width;
-  let left = 0;
-  while (left < width && source[upper + left] === background && source[lower + left] === background) left++;
-  let right = width;
-  while (right > left && source[upper + right - 1] === background && source[lower + right - 1] === background) right--;
-  return { upper, lower, left, right };
-}
-
-/** Row `y` of the taps, which begins at pixel `to` of the target. */
-function blendRow(
-  source: Uint8ClampedArray,
-  { upper, lower, left, right }: RowPair,
+/** Adds rows `row` to `row + 3` times their weights, from `weights[at]` on, of which only `left` are there. */
+function addFourRows(
+  { data: source, rows, length }: Strip,
+  row: number,
   weights: Int32Array,
-  y: number,
-  { data: target, channel, channels }: Target,
-  to: number,
+  at: number,
+  left: number,
+  sums: Int32Array,
 ): void {
-  const weight = weights[2 * y + 1] as number;
-  let i = (to + left) * channels + channel;
-  for (let x = left; x < right; x++) {
-    const pixel = source[upper + x] as number;
-    const step = (source[lower + x] as number) - pixel;
-    target[i] = ((pixel << bits) + half + Math.imul(step, weight)) >> bits;
-    i += channels;
-  }
-}
-
-/** Rows `y` to `y + 3`: each pair of pixels is read once for four results. */
-function blendFourRows(
-  source: Uint8ClampedArray,
-  { upper, lower, left, right }: RowPair,
-  weights: Int32Array,
-  y: number,
-  { data: target, channel, channels }: Target,
-  to: number,
-  width: number,
-): void {
-  const weight0 = weights[2 * y + 1] as number;
-  const weight1 = weights[2 * y + 3] as number;
-  const weight2 = weights[2 * y + 5] as number;
-  const weight3 = weights[2 * y + 7] as number;
-  const row = width * channels;
-  let i = (to + left) * channels + channel;
-  for (let x = left; x < right; x++) {
-    const pixel = source[upper + x] as number;
-    const step = (source[lower + x] as number) - pixel;
-    const sum = (pixel << bits) + half;
-    target[i] = (sum + Math.imul(step, weight0)) >> bits;
-    target[i + row] = (sum + Math.imul(step, weight1)) >> bits;
-    target[i + 2 * row] = (sum + Math.imul(step, weight2)) >> bits;
-    target[i + 3 * row] = (sum + Math.imul(step, weight3)) >> bits;
-    i += channels;
+  const weight0 = weights[at] as number;
+  const weight1 = left > 1 ? (weights[at + 1] as number) : 0;
+  const weight2 = left > 2 ? (weights[at + 2] as number) : 0;
+  const weight3 = left > 3 ? (weights[at + 3] as number) : 0;
+  // A row without a weight counts nothing, but must exist.
+  const row0 = row * length;
+  const row1 = Math.min(row + 1, rows - 1) * length;
+  const row2 = Math.min(row + 2, rows - 1) * length;
+  const row3 = Math.min(row + 3, rows - 1) * length;
+  for (let i = 0; i < length; i++) {
+    sums[i] =
+      (sums[i] as number) +
+      Math.imul(source[row0 + i] as number, weight0) +
+      Math.imul(source[row1 + i] as number, weight1) +
+      Math.imul(source[row2 + i] as number, weight2) +
+      Math.imul(source[row3 + i] as number, weight3);
   }
 }
