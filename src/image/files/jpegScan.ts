@@ -2,12 +2,17 @@
 export type HuffmanCodes = Uint8Array;
 
 /**
- * The code that begins with the next bits: its length × 256 + its symbol, 0 if there is none. `short` is indexed by the next 9 bits, which
- * hold most codes and stay in a core's first cache; `long` by the next 16.
+ * A table of codes, each an entry: its length × 256 + its symbol; 0 is no code. `short` is indexed by the next 9 bits, which hold most codes. Longer
+ * codes are found by their length: as numbers of 16 bits, those of a length lie between `starts` and `ends`, from `symbols[offsets]` on.
  */
 interface HuffmanTable {
   readonly short: Uint16Array;
-  readonly long: Uint16Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly offsets: Int32Array;
+  readonly symbols: Uint8Array;
+  /** Symbols above count as no code. */
+  readonly largestSymbol: number;
 }
 const SHORT_BITS = 9;
 
@@ -39,21 +44,36 @@ export function addHuffmanCodes(data: Uint8Array, codes: Map<number, HuffmanCode
   }
 }
 
-/** Source: T.81, C: the codes of one length are consecutive numbers; the next length continues with a 0 appended. Symbols above the largest count as no code. */
-function tableOf(codes: HuffmanCodes, largestSymbol: number): HuffmanTable {
+/** Source: T.81, C: the codes of one length are consecutive numbers; the next length continues with a 0 appended. */
+function tableOf(symbols: HuffmanCodes, largestSymbol: number): HuffmanTable {
   const short = new Uint16Array(1 << SHORT_BITS);
-  const long = new Uint16Array(0x10000);
-  let [code, symbol] = [0, 16];
+  const [starts, ends, offsets] = [new Int32Array(17), new Int32Array(17), new Int32Array(17)];
+  let [code, offset] = [0, 16];
   for (let length = 1; length <= 16; length++) {
+    const count = symbols[length - 1] as number;
+    starts[length] = code;
+    offsets[length] = offset;
     const step = 2 ** (16 - length);
-    for (let i = 0; i < (codes[length - 1] as number); i++, symbol++, code += step) {
-      const value = codes[symbol] ?? 0;
-      const entry = value > largestSymbol ? 0 : (length << 8) | value;
-      long.fill(entry, code, code + step);
-      if (length <= SHORT_BITS) short.fill(entry, code >> (16 - SHORT_BITS), (code + step) >> (16 - SHORT_BITS));
+    for (let i = 0; i < count; i++, code += step) {
+      const symbol = symbols[offset + i] ?? 0;
+      if (length > SHORT_BITS || symbol > largestSymbol) continue;
+      short.fill((length << 8) | symbol, code >> (16 - SHORT_BITS), (code + step) >> (16 - SHORT_BITS));
     }
+    offset += count;
+    ends[length] = code;
   }
-  return { short, long };
+  return { short, starts, ends, offsets, symbols, largestSymbol };
+}
+
+/** The entry of a code of more than 9 bits with which 16 bits begin. */
+function longEntry({ starts, ends, offsets, symbols, largestSymbol }: HuffmanTable, bits: number): number {
+  for (let length = SHORT_BITS + 1; length <= 16; length++) {
+    if (bits >= (ends[length] as number)) continue;
+    const number = (bits - (starts[length] as number)) >> (16 - length);
+    const symbol = symbols[(offsets[length] as number) + number] ?? 0;
+    return number < 0 || symbol > largestSymbol ? 0 : (length << 8) | symbol;
+  }
+  return 0;
 }
 
 /** The largest size of a difference between first coefficients, which is the symbol of its code. */
@@ -155,7 +175,7 @@ function passBlock(reader: BitReader, dc: HuffmanTable, ac: HuffmanTable): boole
       count += 16;
     }
     const bits = (buffer >>> (count - 16)) & 0xffff;
-    const entry = (table.short[bits >> (16 - SHORT_BITS)] as number) || (table.long[bits] as number);
+    const entry = (table.short[bits >> (16 - SHORT_BITS)] as number) || longEntry(table, bits);
     if (entry === 0) return false;
     const size = entry & 15;
     count -= (entry >> 8) + size;
