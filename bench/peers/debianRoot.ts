@@ -6,6 +6,13 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { AlexNetError } from "../../src/errors.ts";
 
+/** The functions in use of `scripts/setup/apt.mjs`. */
+interface Apt {
+  hasApt(): boolean;
+  update(prefix: readonly string[]): string | undefined;
+  install(prefix: readonly string[], packages: readonly string[]): string | undefined;
+}
+
 const SUITE = "unstable";
 /** For torch.compile, which writes C++ with the headers of PyTorch and Python. */
 const COMPILER = ["g++", "libtorch-dev", "libpython3-dev"];
@@ -31,7 +38,7 @@ export function enterRoot(root: string, folder: string, inside: string): readonl
 
 /** The folder of the Debian system, which is made if it is not there: a download of about 400 MB. Throws AlexNetError if it cannot be. */
 export async function debianRoot(say: (line: string) => void): Promise<string> {
-  requireTools();
+  await requireTools(say);
   const root = join(cacheFolder(), "peers-root");
   if (existsSync(root)) return root;
   const partial = `${root}.partial`;
@@ -65,21 +72,31 @@ export async function debianRoot(say: (line: string) => void): Promise<string> {
   return root;
 }
 
-function requireTools(): void {
+/** Installs what is missing: only root comes this far. */
+async function requireTools(say: (line: string) => void): Promise<void> {
   const remedy = "install PyTorch 2 or later and name its Python in ALEXNET_PYTHON";
   if (process.getuid?.() !== 0) {
     throw new AlexNetError(
       `PyTorch: python3 has none, and only root can make or enter a Debian system with it; ${remedy}`,
     );
   }
-  const missing = ["debootstrap", "unshare", "chroot"].filter((tool) => spawnSync(tool, ["--help"]).error);
-  if (!existsSync(KEYRING)) missing.push("debian-archive-keyring");
-  if (missing.length > 0) {
-    const what = missing.join(", ");
-    throw new AlexNetError(
-      `PyTorch: python3 has none, and to make a Debian system with it ${what} is missing; install it, or ${remedy}`,
-    );
-  }
+  const missing = [
+    ...(hasProgram("debootstrap") ? [] : ["debootstrap"]),
+    ...(existsSync(KEYRING) ? [] : ["debian-archive-keyring"]),
+    ...(hasProgram("unshare") ? [] : ["util-linux"]),
+  ];
+  if (missing.length === 0) return;
+  const what = missing.join(" and ");
+  const problem = `PyTorch: python3 has none, and ${what} is needed to make a Debian system with it`;
+  const apt: Apt = await import(new URL("../../scripts/setup/apt.mjs", import.meta.url).href);
+  if (!apt.hasApt()) throw new AlexNetError(`${problem}; install it, or ${remedy}`);
+  say(`installing ${what} by apt-get`);
+  const failure = apt.update([]) ?? apt.install([], missing);
+  if (failure !== undefined) throw new AlexNetError(`${problem}, but apt-get failed: ${failure}; ${remedy}`);
+}
+
+function hasProgram(name: string): boolean {
+  return !spawnSync(name, ["--help"]).error;
 }
 
 /** The mirror that this machine's apt uses for Debian, if it does; debootstrap has one of its own. */

@@ -8,7 +8,7 @@ import { writeOnnx } from "../../src/formats/onnx/writeOnnx.ts";
 import { isStochastic } from "../../src/network/network.ts";
 import { sizeOf } from "../../src/shape.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
-import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
+import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
 /** The part of onnxruntime-node in use. It is no dependency of this project and so brings no types. */
 interface OnnxRuntime {
@@ -57,7 +57,10 @@ async function compute({ folder, batchSize, threads }: WorkerRequest): Promise<C
       await run();
     },
     async check() {
-      return (await run()).subarray(0, Math.min(CHECKED_IMAGES, batchSize) * classes);
+      readFreshImages(folder, pixels);
+      const logits = Array.from((await run()).subarray(0, Math.min(CHECKED_IMAGES, batchSize) * classes));
+      readImages(folder, pixels);
+      return { logits };
     },
   };
 }

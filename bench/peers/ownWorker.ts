@@ -4,8 +4,16 @@ import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
 import type { Sgd } from "../../src/training/optimizers/sgd.ts";
-import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
-import { type Chain, readChain, readImages, readParameters } from "./workload.ts";
+import {
+  CHECKED_IMAGES,
+  type Checked,
+  type Computation,
+  gradientSample,
+  serve,
+  type WorkerRequest,
+} from "./protocol.ts";
+import { CHECK_DRAWS, checkTargets } from "./reference.ts";
+import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
 const SGD: Sgd = { kind: "sgd", form: "pytorch", momentum: 0.9, weightDecay: 5e-4 };
 /** Low, so that hundreds of steps on random labels stay finite. */
@@ -15,7 +23,7 @@ async function compute({ folder, mode, threads, batchSize, precision }: WorkerRe
   const chain = readChain(folder);
   const engine = createOneDnnEngine({ threads });
   const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize, precision };
-  const { program, step } =
+  const { program, step, gradients } =
     mode === "train"
       ? training(await engine.compileTraining(request), chain)
       : inference(await engine.compile(request));
@@ -26,8 +34,12 @@ async function compute({ folder, mode, threads, batchSize, precision }: WorkerRe
     step,
     async check() {
       await loadParameters(program, folder, chain);
-      const logits = await program.forward(program.input, batchSize, { seed: 0, first: 0 });
-      return logits.subarray(0, Math.min(CHECKED_IMAGES, batchSize) * chain.classes);
+      readFreshImages(folder, program.input);
+      const count = Math.min(CHECKED_IMAGES, batchSize);
+      const logits = await program.forward(program.input, batchSize, CHECK_DRAWS);
+      const checked = { logits: Array.from(logits.subarray(0, count * chain.classes)), ...(await gradients()) };
+      readImages(folder, program.input);
+      return checked;
     },
   };
 }
@@ -35,6 +47,8 @@ async function compute({ folder, mode, threads, batchSize, precision }: WorkerRe
 interface Steps {
   readonly program: Program;
   readonly step: () => Promise<void>;
+  /** Samples of the gradients of the first images: the others of the batch have no targets. */
+  readonly gradients: () => Promise<Checked>;
 }
 
 function training(program: TrainingProgram, { classes }: Chain): Steps {
@@ -51,6 +65,16 @@ function training(program: TrainingProgram, { classes }: Chain): Steps {
       await optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
       if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);
     },
+    async gradients() {
+      // The gradients of the mean over the batch, most of which has no targets.
+      const scale = batchSize / CHECKED_IMAGES;
+      const few = new Float32Array(targets.length);
+      few.set(checkTargets(CHECKED_IMAGES, classes).map((target) => target * scale));
+      await program.forwardBackward(program.input, few, batchSize, CHECK_DRAWS);
+      const samples: Record<string, readonly number[]> = {};
+      for (const { name, gradient } of program.parameters) samples[name] = gradientSample(await program.read(gradient));
+      return samples;
+    },
   };
 }
 
@@ -60,6 +84,7 @@ function inference(program: Program): Steps {
     async step() {
       await program.forward(program.input, program.batchSize, { seed: 0, first: 0 });
     },
+    gradients: async () => ({}),
   };
 }
 

@@ -1,20 +1,21 @@
 /** From the times of interleaved rounds to rates and ratios. */
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
+import type { Checked, Timing } from "./protocol.ts";
 
 /** What was measured of one variant. */
 export interface Measured {
   readonly precision: string;
   readonly variant: string;
   readonly description: string;
-  /** For each round, seconds of each step. */
-  readonly rounds: readonly (readonly number[])[];
+  /** For each round, the seconds of each step, and CPU time. */
+  readonly rounds: readonly Timing[];
   readonly firstStepSeconds: number;
   readonly peakBytes: number | undefined;
 }
 
 /** Images per second of each round, by its median step. */
 export function ratesOf({ rounds }: Measured, batchSize: number): readonly number[] {
-  return rounds.map((steps) => batchSize / spread(steps).median);
+  return rounds.map(({ seconds }) => batchSize / spread(seconds).median);
 }
 
 /** How much faster ours is than a peer: the ratio of the median rates, and the range of the ratios within a round. */
@@ -37,9 +38,28 @@ export function stepsFor(seconds: number, stepSeconds: number): number {
   return Math.max(1, Math.round(seconds / stepSeconds));
 }
 
-/** The greatest difference between two lists of logits, relative to the greatest magnitude of the second. */
+/** Median CPU seconds of a step, of all threads together. */
+export function cpuSecondsOf({ rounds }: Measured): number {
+  return spread(rounds.map(({ seconds, cpuSeconds }) => cpuSeconds / seconds.length)).median;
+}
+
+/**
+ * The numbers that differ most from those expected: their name, and the largest difference relative to the largest magnitude expected. A batch of
+ * one image has the first image's logits only.
+ */
+export function largestDifference(actual: Checked, expected: Checked): readonly [name: string, difference: number] {
+  let largest: readonly [string, number] = ["", 0];
+  for (const [name, numbers] of Object.entries(expected)) {
+    const own = actual[name] ?? [];
+    const difference = relativeDifference(own, name === "logits" ? numbers.slice(0, own.length) : numbers);
+    if (!(difference <= largest[1])) largest = [name, difference];
+  }
+  return largest;
+}
+
+/** The largest difference between two lists, relative to the largest magnitude of the second. */
 export function relativeDifference(actual: readonly number[], expected: readonly number[]): number {
-  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  if (actual.length !== expected.length || actual.length === 0) return Number.POSITIVE_INFINITY;
   const magnitude = Math.max(...expected.map(Math.abs));
   return Math.max(...actual.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN)))) / magnitude;
 }

@@ -4,7 +4,7 @@ import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/n
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 import { formatTable } from "../../src/report/tables/terminal.ts";
 import type { Comparison } from "./compare.ts";
-import { fastest, type Measured, ratesOf, speedup } from "./results.ts";
+import { cpuSecondsOf, fastest, type Measured, ratesOf, speedup } from "./results.ts";
 
 function formatRange({ min, max }: Spread, digits: (value: number) => string): string {
   return `${digits(min)}–${digits(max)}`;
@@ -36,11 +36,12 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
       formatMagnitude(range.median),
       formatRange(range, formatMagnitude),
       one === first ? "" : ratio(speedup(ours, rates).median),
+      `${formatMagnitude(1000 * cpuSecondsOf(one))} ms`,
       formatDuration(one.firstStepSeconds),
       one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
     ];
   });
-  const columns = ["variant", "images/s", "rounds", "ours ÷ it", "1st step", "peak"].map((heading, i) => ({
+  const columns = ["variant", "images/s", "rounds", "ours ÷ it", "CPU/step", "1st step", "peak"].map((heading, i) => ({
     heading,
     align: i === 0 ? ("left" as const) : ("right" as const),
     shrinks: i === 0,

@@ -12,6 +12,7 @@ import contextlib
 import json
 import math
 import os
+import resource
 import sys
 import time
 
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 
 CHECKED_IMAGES = 2
+SAMPLES = 64
 LEARNING_RATE = 1e-3
 
 
@@ -50,14 +52,18 @@ class Workload:
             self.chain = json.load(file)
         self.layout = torch.channels_last if request["channelsLast"] else torch.contiguous_format
         shape = [request["batchSize"], *self.chain["inputShape"]]
-        images = np.fromfile(os.path.join(self.folder, "images.f32"), np.float32, math.prod(shape))
-        self.images = torch.from_numpy(images.reshape(shape)).contiguous(memory_format=self.layout)
+        self.images = self.read("images.f32", shape)
+        self.fresh = self.read("fresh.f32", [CHECKED_IMAGES, *shape[1:]])
         self.labels = torch.arange(request["batchSize"]) % self.chain["classes"]
         self.bf16 = request["precision"] == "bf16"
         with torch.device("meta"):
             model = nn.Sequential(*map(module, self.chain["ops"]))
         self.model = model.to_empty(device="cpu").to(memory_format=self.layout)
         self.load()
+
+    def read(self, name, shape):
+        values = np.fromfile(os.path.join(self.folder, name), np.float32, math.prod(shape))
+        return torch.from_numpy(values.reshape(shape)).contiguous(memory_format=self.layout)
 
     def load(self):
         with open(os.path.join(self.folder, "parameters.f32"), "rb") as file, torch.no_grad():
@@ -86,10 +92,21 @@ class Training(Workload):
             raise ValueError(f"training: the loss is {loss.item()}")
 
     def check(self):
+        """Without dropout: its masks here are not those of others. The batch is as large as the timed one."""
         self.load()
         self.model.eval()
-        with torch.no_grad(), self.autocast():
-            return self.model(self.images[:CHECKED_IMAGES])
+        self.optimizer.zero_grad(set_to_none=True)
+        images = self.images.clone(memory_format=torch.preserve_format)
+        images[:CHECKED_IMAGES] = self.fresh
+        with self.autocast():
+            logits = self.model(images)[:CHECKED_IMAGES]
+            loss = nn.functional.cross_entropy(logits, self.labels[:CHECKED_IMAGES])
+        loss.backward()
+        checked = {"logits": logits.detach().float().flatten().tolist()}
+        parameters = (op for op in self.chain["ops"] for op in op["parameters"])
+        for parameter, values in zip(parameters, self.model.parameters()):
+            checked[parameter["name"]] = sample(values.grad.float().flatten())
+        return checked
 
 
 class Inference(Workload):
@@ -107,6 +124,8 @@ class Inference(Workload):
             with torch.inference_mode(), context():
                 return compiled(self.images)
 
+        if form != "eager" and self.bf16:
+            self.fresh = self.fresh.bfloat16()
         self.step = forward
 
     def build(self, form):
@@ -123,7 +142,18 @@ class Inference(Workload):
             return torch.jit.optimize_for_inference(frozen) if form == "optimized" else frozen
 
     def check(self):
-        return self.step()[:CHECKED_IMAGES]
+        count = min(CHECKED_IMAGES, len(self.images))
+        kept = self.images[:count].clone()
+        self.images[:count] = self.fresh[:count]
+        logits = self.step()[:count].float().flatten().tolist()
+        self.images[:count] = kept
+        return {"logits": logits}
+
+
+def sample(gradient):
+    """As `gradientSample` of protocol.ts."""
+    step = max(1, len(gradient) // SAMPLES)
+    return [*gradient[::step][:SAMPLES].tolist(), gradient.double().norm().item()]
 
 
 def answer(line):
@@ -137,6 +167,12 @@ def seconds(step, steps):
         yield time.perf_counter() - before
 
 
+def cpu_seconds():
+    """Of all threads."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main():
     request = json.loads(sys.argv[-1])
     torch.set_num_threads(request["threads"])
@@ -146,9 +182,11 @@ def main():
     for line in sys.stdin:
         command = json.loads(line)
         if command["command"] == "check":
-            answer({"logits": computation.check().float().flatten().tolist()})
+            answer({"checked": computation.check()})
         else:
-            answer({"seconds": list(seconds(computation.step, command["steps"]))})
+            before = cpu_seconds()
+            times = list(seconds(computation.step, command["steps"]))
+            answer({"seconds": times, "cpuSeconds": cpu_seconds() - before})
 
 
 if __name__ == "__main__":

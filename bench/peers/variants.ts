@@ -13,6 +13,8 @@ import type { Environment, Torch } from "./python.ts";
 export interface Variant {
   readonly name: string;
   readonly precision: Precision;
+  /** Dropout in the step that is checked: with the masks that our engines draw, or none. */
+  readonly dropout: "our masks" | "none";
   /** What starts its worker. */
   command(request: WorkerRequest): readonly string[];
 }
@@ -28,6 +30,7 @@ export function ownVariant(precision: Precision): Variant {
   return {
     name: "alexnet",
     precision,
+    dropout: "our masks",
     command: (request) => [...node, script("ownWorker.ts"), JSON.stringify(request)],
   };
 }
@@ -71,6 +74,7 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
   return torchUses(mode, torch).map((use) => ({
     name: use.name,
     precision,
+    dropout: "none",
     command({ folder, ...request }) {
       copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
       const inside = torch.folderInside(folder);
@@ -98,5 +102,5 @@ export function onnxRuntimeVariants(say: (line: string) => void): readonly Varia
     if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm ended with ${status}: ${stderr.trim()}`);
   }
   const command = (request: WorkerRequest) => [...node, script("onnxWorker.ts"), prefix, JSON.stringify(request)];
-  return [{ name: "ONNX Runtime", precision: "f32", command }];
+  return [{ name: "ONNX Runtime", precision: "f32", dropout: "none", command }];
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Command } from "./protocol.ts";
+import type { Checked, Command, Timing } from "./protocol.ts";
 
 /** A worker that has made its first step and is stopped. */
 export interface Worker {
@@ -10,10 +10,9 @@ export interface Worker {
   readonly description: string;
   /** From the start of the process to the end of its first step. */
   readonly firstStepSeconds: number;
-  /** Seconds of each of a number of steps. */
-  run(steps: number): Promise<readonly number[]>;
-  /** Logits of the first images. */
-  check(): Promise<readonly number[]>;
+  /** Times a number of steps. */
+  run(steps: number): Promise<Timing>;
+  check(): Promise<Checked>;
   /** Largest resident memory so far; undefined where the system does not tell. */
   peakBytes(): number | undefined;
   close(): void;
@@ -46,8 +45,8 @@ export async function startWorker(command: readonly string[]): Promise<Worker> {
   return {
     description: ready,
     firstStepSeconds,
-    run: async (steps) => ((await ask({ command: "run", steps })) as { readonly seconds: readonly number[] }).seconds,
-    check: async () => ((await ask({ command: "check" })) as { readonly logits: readonly number[] }).logits,
+    run: async (steps) => (await ask({ command: "run", steps })) as Timing,
+    check: async () => ((await ask({ command: "check" })) as { readonly checked: Checked }).checked,
     peakBytes: () => peakBytes(child.pid),
     close() {
       child.kill("SIGKILL");

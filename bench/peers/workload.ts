@@ -8,6 +8,7 @@ import { type Initializer, initialValues } from "../../src/network/initialize.ts
 import { classesOf, type Network, operations } from "../../src/network/network.ts";
 import { fillGaussian, randomStream } from "../../src/random.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
+import { CHECKED_IMAGES } from "./protocol.ts";
 
 /** The network, and the chain of operations that it is, in `network.json`. Labels are i mod `classes`. */
 export interface Chain {
@@ -21,6 +22,8 @@ export interface Chain {
 const PARAMETERS_FILE = "parameters.f32";
 const CHAIN_FILE = "network.json";
 const IMAGES_FILE = "images.f32";
+/** Images that no timed step sees. */
+const FRESH_FILE = "fresh.f32";
 const SEED = 1;
 const INITIALIZER: Initializer = { weight: { kind: "pytorch" }, bias: "pytorch", ones: [] };
 
@@ -29,9 +32,13 @@ export async function writeWorkload(folder: string, network: Network, batchSize:
   const { input } = network;
   const chain: Chain = { network, inputShape: input, classes: classesOf(network), ops: operations(network) };
   await writeFile(join(folder, CHAIN_FILE), JSON.stringify(chain));
-  const images = new Float32Array(batchSize * sizeOf(network.input));
-  fillGaussian(randomStream(SEED, "images"), 0, images, 1);
-  await writeFile(join(folder, IMAGES_FILE), images);
+  const writeImages = async (file: string, count: number) => {
+    const images = new Float32Array(count * sizeOf(network.input));
+    fillGaussian(randomStream(SEED, file), 0, images, 1);
+    await writeFile(join(folder, file), images);
+  };
+  await writeImages(IMAGES_FILE, batchSize);
+  await writeImages(FRESH_FILE, CHECKED_IMAGES);
   const values = initialValues(network, INITIALIZER, SEED);
   await pipeline(
     function* () {
@@ -48,6 +55,11 @@ export function readChain(folder: string): Chain {
 /** Fills `images` from the workload's. */
 export function readImages(folder: string, images: Float32Array): void {
   readSync(openSync(join(folder, IMAGES_FILE), "r"), images);
+}
+
+/** Fills `images`, or their start, from the images that no timed step sees. */
+export function readFreshImages(folder: string, images: Float32Array): void {
+  readSync(openSync(join(folder, FRESH_FILE), "r"), images);
 }
 
 /** All parameters of a chain in its order, each in memory from `allocate`. */
