@@ -30,8 +30,7 @@ function sorted(found: readonly string[] | null): readonly string[] {
 }
 
 test("headings, paragraphs, blocks, lists, tables and images come in the same order", () => {
-  const kinds = (text: string) =>
-    parts(text).map((part) => /^(#+ | {4}|```|\||!\[|\*\*|- )/.exec(part)?.[0] ?? "text");
+  const kinds = (text: string) => parts(text).map((part) => /^(#+ | {4}|```|\||!\[|\*\*|- )/.exec(part)?.[0] ?? "text");
   assertSame("parts", kinds, 30);
 });
 
