@@ -1,6 +1,6 @@
 /**
- * What the pages show of commands is what these print and draw now, their links lead somewhere, and the commands that they name exist. Over 200 lines: all of it
- * reads the same pages.
+ * Tables, quotations and drawings of the pages are the current output of their commands; links, commands and flags exist. Over 200 lines: all tests
+ * read the same pages.
  */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -9,14 +9,14 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, posix } from "node:path";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { findNetwork } from "../src/network/alexnet.ts";
+import { findNetwork, networks } from "../src/network/alexnet.ts";
 import { type Network, parseNetwork } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readSweepPlan, trialsOf } from "../src/tuning/sweepPlan.ts";
 import { builtCommand, run } from "./command.ts";
 import { runMain } from "./mainOutput.ts";
-import { root } from "./sourceFiles.ts";
+import { root, sourceFiles } from "./sourceFiles.ts";
 
 const paths = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
@@ -119,7 +119,7 @@ test("the drawings are those that `draw` makes", async () => {
   }
 });
 
-test("every link and picture of the pages is there, and every heading that is linked to", () => {
+test("every relative link and image of the pages exists, with its heading", () => {
   for (const [path, text] of pages) {
     for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
@@ -132,14 +132,28 @@ test("every link and picture of the pages is there, and every heading that is li
   }
 });
 
+test("pages that the source names exist", () => {
+  const named = sourceFiles("src", "scripts", "bench", "test").flatMap(({ path, text }) =>
+    [...text.matchAll(/(?<![\w/])docs\/[\w-]+\.md/g)].map(([page]) => ({ path, page })),
+  );
+  assert.ok(named.length > 20);
+  assert.deepEqual(
+    named.filter(({ page }) => !pages.has(page)),
+    [],
+  );
+});
+
 test("the figures that docs/alexnet.md repeats of docs/results.md stand there", () => {
-  const part = pages.get("docs/alexnet.md")?.split("\n## Ten views")[1]?.split("\n## ")[0] ?? "";
-  const rows = part.split("\n").filter((line) => line.startsWith("|"));
+  const part = pages.get("docs/alexnet.md")?.split("\n## Ten crops")[1]?.split("\n## ")[0] ?? "";
+  const rows = part
+    .slice(part.indexOf("\n| network |"))
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
   assert.equal(rows.length, 6);
   for (const row of rows) assert.ok(pages.get("docs/results.md")?.includes(`\n${row}\n`), row);
 });
 
-test("what docs/alexnet.md reckons from summaries is what they give", async () => {
+test("figures that docs/alexnet.md computes from summaries are current", async () => {
   const page = (pages.get("docs/alexnet.md") ?? "").replaceAll("\n", " ");
   const network = findNetwork("alexnet");
   const { layers, totals, input, trainingMemory } = summarize(network);
@@ -182,6 +196,18 @@ function headings(text: string): readonly string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+test("docs/networks.md lists every network with its numbers", () => {
+  const rows = [...(pages.get("docs/networks.md") ?? "").matchAll(/^\| `([^`]+)` \|[^|]*\| (.*) \|$/gm)];
+  const count = (value: number) => value.toLocaleString("en-US");
+  assert.deepEqual(
+    rows.map(([, name, numbers]) => `${name} ${numbers}`),
+    networks.map((network) => {
+      const { parameters, neurons, macs } = summarize(network).totals;
+      return `${network.name} ${network.input.join("×")} | ${count(parameters)} | ${count(neurons)} | ${count(macs)}`;
+    }),
+  );
+});
 
 test("every command and flag that the pages name exists", async () => {
   const help = new Map<string, string>();
