@@ -84,7 +84,7 @@ describe("drawNetwork", () => {
     const labels = textsOf(drawNetwork(findNetwork("alexnet"), "light")).map(({ text }) => text);
     const expected = `
       alexnet: 60,965,224 parameters, 724,406,816 MACs
-      picture|maps of learned kernels|made without weights|linear units|what one output sees|towers exchange data
+      image|feature maps of a convolution|feature maps without weights|linear units|receptive field of one output|towers exchange data
       input|3×227×227
       conv1|2 × (48×55×55)|96 of 11×11×3|stride 4|ReLU|LRN
       pool1|2 × (48×27×27)|max of 3×3|stride 2

@@ -1,9 +1,9 @@
-/** Images side by side, and enlarged. */
+/** Tiling and enlarging images. */
 import type { Image } from "../../image/image.ts";
 
 const paper = 255;
 
-/** Images of one size and number of channels side by side in so many columns, a white gap between them. */
+/** Arranges images of equal size and channel count in `columns` columns, separated by a white gap. */
 export function tile(pictures: readonly Image[], columns: number, gap: number): Image {
   const [first] = pictures;
   if (!first) return { channels: 1, width: 1, height: 1, data: Uint8Array.of(paper) };
@@ -22,7 +22,7 @@ export function tile(pictures: readonly Image[], columns: number, gap: number): 
   return { ...size, channels, data };
 }
 
-/** An image so many times as large, each pixel a square. */
+/** Enlarges an image by a whole factor; each pixel becomes a square. */
 export function zoom({ width, height, channels, data }: Image, factor: number): Image {
   const size = { width: width * factor, height: height * factor };
   const zoomed = new Uint8Array(size.width * size.height * channels);
