@@ -1,4 +1,4 @@
-/** What an image becomes in a network, layer by layer. */
+/** Feature maps of an image, layer by layer. */
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
 import { openLayerOutputs } from "../model/layerOutputs.ts";
@@ -12,11 +12,11 @@ import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
 export interface ActivationOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Maps shown of a layer, the first ones. Default 32. */
+  /** Number of maps to show per layer, the first ones. Default 32. */
   readonly maps?: number;
 }
 
-/** What is said of a layer's outputs. */
+/** Statistics of a layer's outputs. */
 export interface LayerActivity {
   readonly layer: string;
   readonly kind: string;
@@ -37,10 +37,11 @@ const COLUMNS = 16;
 const SHOWN_SIDE = 64;
 
 /**
- * Draws the feature maps of every layer for an image. A layer's maps share one scale: black is 0 and white the layer's largest output, or, where some
- * are below 0, middle grey is 0. Layers that change nothing at evaluation, such as dropout, are left out.
+ * Draws the feature maps of every layer for one image. All maps of a layer share one scale. Black is 0 and white is the layer's largest
+ * output;
+ * if some outputs are negative, middle grey is 0. Layers without effect at evaluation, such as dropout, are omitted.
  *
- * Throws as `openClassifier`; DataError for a file that is no image.
+ * Throws the errors of `openClassifier`, and DataError for a file that is not an image.
  */
 export async function drawActivations(
   path: string,
@@ -99,7 +100,7 @@ function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActiv
   return `${layer} (${kind}): ${what}; ${range}, ${Math.round(100 * positive)} % above 0`;
 }
 
-/** Maps side by side; units as one image, row by row. */
+/** Tiles maps, or draws a vector as one image, row by row. */
 function mapsImage(
   shape: PlacedLayer["outputShape"],
   values: Float32Array,

@@ -1,4 +1,4 @@
-/** Images in the plane: those whose features are alike lie near each other. */
+/** Maps of images: images with similar features are close to each other. */
 
 import { requireLimit } from "../dataset/limit.ts";
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
@@ -19,29 +19,29 @@ import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, 
 import type { MapMethod } from "./mapMethods.ts";
 
 export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
-  /** Images at most. Default 2000. */
+  /** Maximum number of images. Default 2000. */
   readonly limit?: number;
-  /** Whose outputs are the features. Default: the last hidden layer's. */
+  /** Layer whose outputs are the features. Default: the last hidden layer. */
   readonly layer?: string;
-  /** Default: t-SNE. */
+  /** Projection method. Default: t-SNE. */
   readonly method?: MapMethod;
-  /** Of t-SNE: about so many neighbours of each image count. Default 30. */
+  /** Perplexity of t-SNE: roughly the number of effective neighbours. Default 30. */
   readonly perplexity?: number;
-  /** Whether the images themselves are drawn too, as `picturesSvg`. */
+  /** Draws the images themselves too, as `picturesSvg`. */
   readonly withPictures?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
-  /** Of the principal components: their number is not known before, only the most that there can be. */
+  /** Progress of principal components. Their number is not known in advance, so `of` is an upper bound. */
   readonly onComponentStep?: (steps: number, most: number) => void;
-  /** Of t-SNE. */
+  /** Progress of t-SNE. */
   readonly onIteration?: (iterations: number, of: number) => void;
 }
 
-/** An image at its place. */
+/** An image and its position on the map. */
 export interface MapPoint {
-  /** Its position in the split; of a folder, among the images that could be read. */
+  /** Index in the split; for a folder, index among its readable images. */
   readonly index: number;
   readonly file?: string;
-  /** Where it is known. */
+  /** Absent if unknown. */
   readonly className?: string;
   readonly predicted: string;
   readonly x: number;
@@ -53,27 +53,29 @@ export interface PictureMap {
   readonly features: number;
   readonly method: MapMethod;
   readonly perplexity?: number;
-  /** Of t-SNE: the Kullback–Leibler divergence that was left. */
+  /** Final Kullback–Leibler divergence of t-SNE. */
   readonly divergence?: number;
-  /** Share of the variance of each principal component; t-SNE begins with these. */
+  /** Fraction of the variance explained by each principal component; t-SNE starts from these components. */
   readonly explainedVariance: readonly number[];
   readonly points: readonly MapPoint[];
 }
 
-/** A map with its drawings. */
+/** A map and its drawings. */
 type MapFigure = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
 
 const BATCH = 64;
-/** Default limit, or the number of classes if that is more. */
+/** Default limit, raised to the number of classes if that is greater. */
 const IMAGES = 2000;
-/** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
+/** Number of principal components t-SNE starts from. Source: van der Maaten and Hinton 2008, §4.1, uses 30. */
 const COMPONENTS = 50;
 
 /**
- * Computes what a layer makes of images, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
+ * Computes a layer's outputs for images and projects them to two dimensions, by the first two principal components or by t-SNE of the first
+ * 50.
  *
- * Throws as `openLayerOutputs` and `openMapImages`; ConfigError for too few images; DataError for features that are all the same or not finite; the
- * signal's reason if that is aborted.
+ * Throws the errors of `openLayerOutputs` and `openMapImages`, ConfigError for too few images, DataError for features that are constant or
+ * not
+ * finite, and the signal's reason on abort.
  */
 export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
   const { layer, limit } = options;
@@ -111,17 +113,17 @@ async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOp
   return {
     ...made,
     svg: await drawMap(made, classNames, what),
-    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their places`) } : {}),
+    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their positions`) } : {}),
   };
 }
 
-/** Throws ConfigError if there are too few. */
+/** Throws ConfigError for too few images. */
 function checkCount(pictures: number, method: MapMethod, perplexity: number): void {
   const least = method === "tsne" ? Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity) + 1 : 3;
   if (pictures >= least) return;
-  const remedy = method === "tsne" ? "; give more pictures, a lower --perplexity, or --method pca" : "";
+  const remedy = method === "tsne" ? "; give more images, a lower --perplexity, or --method pca" : "";
   const why = method === "tsne" ? ` for a perplexity of ${perplexity}` : "";
-  throw new ConfigError(`map: expected at least ${least} pictures${why}, got ${pictures}${remedy}`);
+  throw new ConfigError(`map: expected at least ${least} images${why}, got ${pictures}${remedy}`);
 }
 
 async function placesOf(
@@ -136,7 +138,7 @@ async function placesOf(
   });
   if (explainedVariance[0] === 0) {
     throw new DataError(
-      `layer "${layer}": expected features that differ from picture to picture, got the same for all`,
+      `layer "${layer}": expected features that differ between images, got the same for all`,
     );
   }
   if (method === "tsne") {
@@ -163,18 +165,18 @@ function pointOf(
 }
 
 export interface ImageGrid {
-  /** Takes the next image, of which a small copy is kept. */
+  /** Adds the next image; keeps a small copy. */
   add(image: Image): void;
-  /** Draws them as SVG; the plane has a place for each, in order. */
+  /** Draws the images as SVG at their positions in the plane, which are in the order of the images. */
   draw(plane: Plane, title: string): Promise<string>;
 }
 
-/** Pixels of a cell's side. */
+/** Side of a cell in pixels. */
 const CELL = 36;
-/** Cells of a side of the grid: about one for each image, within these. */
+/** Bounds of the grid's side in cells; within them, the grid has about one cell per image. */
 const [FEWEST, MOST] = [8, 44];
 
-/** Makes one for images as a network sees them. */
+/** Creates a grid of images as the network receives them. */
 function createImageGrid(preprocessing: Preprocessing): ImageGrid {
   const seen = createInputImage(preprocessing);
   const resize = createResizer("bilinear");
@@ -193,13 +195,15 @@ function createImageGrid(preprocessing: Preprocessing): ImageGrid {
       const side = Math.min(Math.max(Math.ceil(Math.sqrt(pictures.length)), FEWEST), MOST);
       const chosen = nearestToCentres(plane, side);
       const image = laidOut(pictures, chosen, side);
-      const heading = `${chosen.size.toLocaleString("en")} of them: in each cell the one nearest to its centre`;
+      const heading = `${chosen.size.toLocaleString("en")} of them: the one nearest to the centre of each cell`;
       return drawImageRows({ title, rows: [{ heading, pictures: [{ image }] }] });
     },
   };
 }
 
-/** By cell, rows from the top: the number of the place nearest to its centre among those in it. Both axes have one scale. */
+/**
+ * For each cell, row by row from the top: index of the point nearest to its centre among the points in it. Both axes have the same scale.
+ */
 export function nearestToCentres({ x, y }: Plane, side: number): ReadonlyMap<number, number> {
   const [left, right, low, high] = [x.reduce(min), x.reduce(max), y.reduce(min), y.reduce(max)];
   const extent = Math.max(right - left, high - low) || 1;
