@@ -15,9 +15,8 @@ export type DirectoryLock = { readonly unlock: () => Promise<void> } | { readonl
  * Tries to lock a directory for this process; at most one process on this machine holds the lock.
  *
  * Every process writes a file named by its id and start time (ids are reused), then looks for files of other processes. Files of dead
- * processes
- * are ignored and removed, so no file that a living process relies on is ever removed. If several processes try at once, the one with the
- * lowest id wins.
+ * processes are ignored and removed, so no file that a living process relies on is ever removed. If several processes try at once, the one
+ * with the lowest id wins.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const began = beginningOf(process.pid) ?? "";

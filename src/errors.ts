@@ -1,7 +1,6 @@
 /**
  * Errors that a user can cause. A message names the thing, what was expected, what was found, and a remedy if there is one. The command
- * line
- * prints only the message (exit code 1), and a stack trace for any other error.
+ * line prints only the message (exit code 1), and a stack trace for any other error.
  */
 export class AlexNetError extends Error {
   /** Exit code of the command line. */

@@ -16,12 +16,10 @@ interface Ordered {
 
 /**
  * Moves each `largest` operation before the `increasing` ones that precede it: max f(x) = f(max x). The activation then runs on the smaller
- * map,
- * and training does not store the larger one: 233 MB less in `alexnet-fashion` at batch 128.
+ * map, and training does not store the larger one: 233 MB less in `alexnet-fashion` at batch 128.
  *
  * ReLU gives bit-identical results, forward and backward: where nothing is above 0, no gradient passes either way. A saturating function
- * can
- * round different inputs to one output. The tie then exists only after it, so its gradient may go to another position of the window.
+ * can round different inputs to one output. The tie then exists only after it, so its gradient may go to another position of the window.
  */
 export function hoistMaxPool<S extends Ordered>(chain: readonly S[]): readonly S[] {
   const ordered = [...chain];

@@ -27,8 +27,7 @@ export interface Range {
 const SMALLEST_SCALE = 2 ** -60;
 /**
  * Limit of quantized weights. x86 processors without VNNI add two 8-bit products in 16 bits, and 2 · 255 · 64 is the largest sum that fits.
- * With
- * 7-bit weights every processor gives the same result. Source: ONNX Runtime, "Quantize ONNX models", on `reduce_range`.
+ * With 7-bit weights every processor gives the same result. Source: ONNX Runtime, "Quantize ONNX models", on `reduce_range`.
  */
 const LARGEST_WEIGHT = 64;
 /** Limit of quantized biases: leaves room in an int32 for a sum of 9,216 8-bit products. */
@@ -70,8 +69,7 @@ export function largestOfRows(values: Float32Array, rows: number): Float32Array 
 
 /**
  * Scales of a layer's weight, from the largest magnitudes of its rows, and of its bias, whose integers are added to products of weight and
- * input.
- * If weights are so small that the bias would overflow, their scale is increased.
+ * input. If weights are so small that the bias would overflow, their scale is increased.
  */
 export function parameterScales(
   largest: Float32Array,

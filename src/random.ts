@@ -1,7 +1,6 @@
 /**
  * Random numbers as a function of (seed, purpose, counter): no state to carry or to restore on resume, and the same numbers in any order
- * and on
- * any machine. The generator is Threefry-2x32 with 20 rounds, in 32-bit arithmetic.
+ * and on any machine. The generator is Threefry-2x32 with 20 rounds, in 32-bit arithmetic.
  *
  * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
  */
@@ -21,8 +20,7 @@ export function randomStream(seed: number, purpose: string): RandomStream {
 
 /**
  * Fills the first `length` elements of `out` with 32-bit words, starting at the even word `first`. Words 2i and 2i + 1 are Threefry-2x32-20
- * of the
- * counter (i, counter).
+ * of the counter (i, counter).
  *
  * This is the hot loop of random numbers: dropout draws over a million words per step.
  */
@@ -169,12 +167,10 @@ export function fillPermutation(
 
 /**
  * Fills `mask` with 1 / (1 − probability) for kept and 0 for dropped elements, so that the expectation of the product is the input
- * (inverted
- * dropout).
+ * (inverted dropout).
  *
  * Element j uses b bits of the words, lowest first. b is the power of two, at most 16, for which the probability is a multiple of 2^-b (1
- * for
- * 0.5); other probabilities are rounded to 16 bits. `words` is scratch space of at least half the mask's length, rounded up.
+ * for 0.5); other probabilities are rounded to 16 bits. `words` is scratch space of at least half the mask's length, rounded up.
  */
 export function fillDropoutMask(
   stream: RandomStream,

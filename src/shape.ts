@@ -21,8 +21,7 @@ export function equalShapes(a: Shape, b: Shape): boolean {
 
 /**
  * The feature-map formula: ⌊(W − K + 2P) / S⌋ + 1, with input extent W, window K, padding P on each side (2P is the sum if the sides
- * differ) and
- * stride S.
+ * differ) and stride S.
  *
  * Throws ShapeError if the window exceeds the padded input.
  */

@@ -12,8 +12,7 @@ export interface ClassList {
 
 /**
  * Reads one class name per line from a file in UTF-8, or UTF-16 with or without byte order mark, with any line ending. Trims names, skips
- * empty
- * lines and normalizes names to Unicode form NFC, like folder names.
+ * empty lines and normalizes names to Unicode form NFC, like folder names.
  *
  * Throws ConfigError if the file cannot be read or is not such text.
  */
@@ -58,8 +57,7 @@ function encodingOf(bytes: Buffer): "utf-8" | "utf-16le" | "utf-16be" {
 
 /**
  * Makes names distinct. A repeated name gets the number of its output as suffix, or, in a list of ImageNet's 1000 classes, the WNID used by
- * the
- * data set `imagenet`.
+ * the data set `imagenet`.
  */
 export function distinctNames(names: readonly string[]): ClassList {
   const outputs = new Map<string, number[]>();

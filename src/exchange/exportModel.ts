@@ -51,8 +51,7 @@ export interface Exported {
  * Writes the best weights of a run directory, or a weights file, in another format. The file is written atomically.
  *
  * Throws CheckpointError if the weights are unreadable or the file cannot be written. Throws ConfigError for an unknown format, naming or
- * flag,
- * an output that already exists, or a folder that does not. Throws the signal's reason on abort.
+ * flag, an output that already exists, or a folder that does not. Throws the signal's reason on abort.
  */
 export async function exportModel(path: string, output: string, options: ExportOptions = {}): Promise<Exported> {
   const { flags = new Set(), signal } = options;
@@ -60,8 +59,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   const naming = findNaming(format, options.names);
   const known = new Set(format.flags?.map(({ name }) => name));
   const foreign = [...flags].find((flag) => !known.has(flag));
-  if (foreign !== undefined)
-    throw new ConfigError(`--${foreign}: format ${format.name} has no such flag; remove it`);
+  if (foreign !== undefined) throw new ConfigError(`--${foreign}: format ${format.name} has no such flag; remove it`);
   if (options.int8 && !format.f32Bytes) {
     throw new ConfigError(`--int8: format ${format.name} has no 8-bit form; write a file that ends in .onnx`);
   }
@@ -114,8 +112,7 @@ function findNaming(format: ModelFormat, name: string = format.names ?? tensorNa
 /** Refuses to overwrite, since the file may be the user's only copy, and reports a missing folder before any computation. */
 async function refuseOutput(output: string): Promise<void> {
   const found = await lstat(output).catch(() => undefined);
-  if (found)
-    throw new ConfigError(`${output}: already exists; remove it, or choose another name`);
+  if (found) throw new ConfigError(`${output}: already exists; remove it, or choose another name`);
   const folder = dirname(output);
   const isFolder = await stat(folder).then(
     (stats) => stats.isDirectory(),

@@ -27,8 +27,7 @@ export interface DescribeOptions {
   readonly like?: string;
   /**
    * A text file with one class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`:
-   * both
-   * classes, or only the class whose probability the output is.
+   * both classes, or only the class whose probability the output is.
    */
   readonly classes?: string;
   readonly fit?: FitName;
@@ -133,9 +132,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   const { network: given, inputSize } = options;
   const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
-    throw new ConfigError(
-      `${file.path}: does not name its network; name it with --network or --like`,
-    );
+    throw new ConfigError(`${file.path}: does not name its network; name it with --network or --like`);
   }
   const [channels] = base.input;
   const sized = inputSize === undefined ? base : withInput(base, [channels, inputSize, inputSize]);

@@ -36,10 +36,8 @@ export interface Imported {
  * Creates a run directory with a file's weights, for `predict`, `evaluate` and `export`. The file itself is never changed.
  *
  * Throws CheckpointError with a list of all tensors that are missing, extra or of another shape, or if the directory already contains a
- * run.
- * Throws DataError if the file cannot be read, ConfigError if the network is unknown or file and options contradict each other, and the
- * signal's
- * reason on abort. On error no directory is left.
+ * run. Throws DataError if the file cannot be read, ConfigError if the network is unknown or file and options contradict each other, and
+ * the signal's reason on abort. On error no directory is left.
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
   const format = findFormat("read", path, options.format);

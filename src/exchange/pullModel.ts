@@ -33,8 +33,7 @@ export interface Pulled {
 
 /**
  * Downloads published weights once and converts them to a weights file in the cache, where `resolveModelFile` finds them by name. An intact
- * file
- * in the cache is kept. An interrupted download is resumed.
+ * file in the cache is kept. An interrupted download is resumed.
  *
  * Throws DataError, with download instructions, if the file is unavailable or differs from the published one. Throws CheckpointError if its
  * tensors do not fit the network or the weights file cannot be written, and the signal's reason on abort.

@@ -52,8 +52,7 @@ const BATCH = 32;
  * names.
  *
  * Throws the errors of `loadEvaluationData`, ConfigError for a head without probabilities, CheckpointError if weights or activations are
- * not
- * finite, and the signal's reason on abort.
+ * not finite, and the signal's reason on abort.
  */
 export async function quantizeModel(
   path: string,
@@ -125,8 +124,7 @@ async function seeRanges(
 
 function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
   for (const [name, { min, max }] of ranges) {
-    if (min === 0 && max === 0)
-      onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
+    if (min === 0 && max === 0) onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
   }
 }
 

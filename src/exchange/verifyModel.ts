@@ -54,8 +54,7 @@ const BATCH = 8;
  * dropout.
  *
  * Throws CheckpointError for tensors that do not fit or are not finite. Throws ConfigError if the file's network has other inputs, classes
- * or
- * another head, and DataError with the file's name if an output is not finite.
+ * or another head, and DataError with the file's name if an output is not finite.
  */
 export async function verifyModel(path: string, file: string, options: VerifyOptions = {}): Promise<Verification> {
   const format = findFormat("read", file, options.format);

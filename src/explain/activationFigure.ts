@@ -38,8 +38,7 @@ const SHOWN_SIDE = 64;
 
 /**
  * Draws the feature maps of every layer for one image. All maps of a layer share one scale. Black is 0 and white is the layer's largest
- * output;
- * if some outputs are negative, middle grey is 0. Layers without effect at evaluation, such as dropout, are omitted.
+ * output; if some outputs are negative, middle grey is 0. Layers without effect at evaluation, such as dropout, are omitted.
  *
  * Throws the errors of `openClassifier`, and DataError for a file that is not an image.
  */

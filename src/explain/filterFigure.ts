@@ -29,12 +29,10 @@ const SHOWN_SIDE = 64;
 
 /**
  * Draws the first layer's kernels of a run's best weights, in the order of its outputs: in colour for three input channels, grey for one.
- * Each
- * kernel is scaled by its own largest weight, and middle grey is 0. Needs no engine.
+ * Each kernel is scaled by its own largest weight, and middle grey is 0. Needs no engine.
  *
  * Throws CheckpointError if there are no weights, and ConfigError if the first layer does not have kernels of one or three channels.
- * Source:
- * Krizhevsky et al. 2012, figure 3.
+ * Source: Krizhevsky et al. 2012, figure 3.
  */
 export async function drawFilters(path: string): Promise<FilterSheet> {
   const file = await resolveModelFile(path);
@@ -53,9 +51,7 @@ export async function drawFilters(path: string): Promise<FilterSheet> {
 function refuse(network: Network): never {
   const first = place(network).find(({ parameters }) => parameters.length > 0);
   const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none with weights";
-  throw new ConfigError(
-    `${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`,
-  );
+  throw new ConfigError(`${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`);
 }
 
 /** Caption of the kernels. */

@@ -74,8 +74,7 @@ const COMPONENTS = 50;
  * 50.
  *
  * Throws the errors of `openLayerOutputs` and `openMapImages`, ConfigError for too few images, DataError for features that are constant or
- * not
- * finite, and the signal's reason on abort.
+ * not finite, and the signal's reason on abort.
  */
 export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
   const { layer, limit } = options;
@@ -137,9 +136,7 @@ async function placesOf(
     onProgress: onComponentStep,
   });
   if (explainedVariance[0] === 0) {
-    throw new DataError(
-      `layer "${layer}": expected features that differ between images, got the same for all`,
-    );
+    throw new DataError(`layer "${layer}": expected features that differ between images, got the same for all`);
   }
   if (method === "tsne") {
     const made = await tsne(points, { perplexity, signal, onProgress: onIteration });

@@ -51,9 +51,8 @@ const BATCH = 32;
  * probability.
  *
  * Throws the errors of `openClassifier`, DataError for a file that is not an image, and ConfigError for an unknown class, a square larger
- * than
- * the input, or a stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional networks”,
- * §4.2.
+ * than the input, or a stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional
+ * networks”, §4.2.
  */
 export async function measureSaliency(
   path: string,

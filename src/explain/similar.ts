@@ -49,8 +49,7 @@ const BATCH = 32;
 
 /**
  * Finds the images below a folder whose features have the smallest Euclidean distance from those of each query, nearest first; ties are in
- * order
- * of name. A query inside the folder is not its own result. Returns undefined if the signal is aborted.
+ * order of name. A query inside the folder is not its own result. Returns undefined if the signal is aborted.
  *
  * Throws the errors of `openClassifier`, DataError for an unreadable query or a folder without images, and ConfigError for an unknown
  * layer.
@@ -145,8 +144,7 @@ async function picturesBelow(folder: string): Promise<readonly string[]> {
   const pictures: FileEntry[] = [];
   const search = { root, seen: new Set(await ancestorsOf(dirname(root))), skipped: [] };
   await searchFolder(search, "", pictures);
-  if (pictures.length === 0)
-    throw new DataError(`${folder}: expected a folder that contains images, found none`);
+  if (pictures.length === 0) throw new DataError(`${folder}: expected a folder that contains images, found none`);
   return sortedByPath(pictures).map(({ path }) => path);
 }
 

@@ -49,7 +49,10 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
   let shape = imageShape;
   let head: HeadName | undefined;
   const refuseAfterHead = (name: string) => {
-    if (head) throw new UnsupportedError(`${origin}: ${name}: expected ${head} as the last operation, found this layer after it`);
+    if (head)
+      throw new UnsupportedError(
+        `${origin}: ${name}: expected ${head} as the last operation, found this layer after it`,
+      );
   };
   const add = (layer: AnyLayer, next: Shape = shape) => {
     refuseAfterHead(layer.name);
@@ -77,8 +80,7 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
       const last = layers.at(-1);
       const bias = last && tensors.get(`${last.name}.bias`);
       if (last && bias) return scaleParameters(tensors, last.name, scale, shift);
-      if (shape.length !== 3)
-        throw new UnsupportedError(`${origin}: ${name}: expected a layer with weights before it`);
+      if (shape.length !== 3) throw new UnsupportedError(`${origin}: ${name}: expected a layer with weights before it`);
       const ones = scale ?? new Float64Array(shift.length).fill(1);
       const layer = conv2d(name, { outChannels: shift.length, kernelSize: 1, groups: shift.length });
       notes.push(`${name}: converted to a 1×1 depthwise convolution`);

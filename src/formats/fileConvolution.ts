@@ -25,8 +25,7 @@ const MOST_GROWTH = 16;
 
 /**
  * Adds a convolution. If its kernel is not square, dilated or unevenly padded, adds an equivalent one with a larger square kernel that has
- * zeros
- * around or between the weights.
+ * zeros around or between the weights.
  *
  * Throws UnsupportedError, beginning with `what`, if there is no such kernel.
  */
@@ -40,7 +39,8 @@ export function addConvolution(
 ): void {
   const { outChannels, kernel, stride, dilation, padBefore, padAfter, groups } = convolution;
   const [, height = 0, width = 0] = builder.shape;
-  if (stride[0] !== stride[1]) throw new UnsupportedError(`${what}: expected equal strides, got ${stride.join(" and ")}`);
+  if (stride[0] !== stride[1])
+    throw new UnsupportedError(`${what}: expected equal strides, got ${stride.join(" and ")}`);
   const padding = Math.max(...padBefore, ...padAfter);
   const [tall, wide] = ([0, 1] as const).map(
     (axis) => (kernel[axis] - 1) * dilation[axis] + 1 + 2 * padding - padBefore[axis] - padAfter[axis],

@@ -9,8 +9,7 @@ import type { OnnxOptions } from "./onnx/describe.ts";
 
 /**
  * Weights for other programs, readable by `safetensors.torch.load_file`. Network, classes and preprocessing are in the metadata, so this
- * program
- * reads its own files without further options.
+ * program reads its own files without further options.
  */
 const safetensorsFormat: ModelFormat = {
   name: "safetensors",
@@ -72,7 +71,10 @@ const onnxFormat: ModelFormat = {
   flags: [
     { name: "decompose-lrn", description: "onnx: build LRN from other operators, for runtimes without it" },
     { name: "probabilities", description: "onnx: include the model's head, softmax or sigmoid" },
-    { name: "pixels", description: "onnx: accept 8-bit pixels [N, H, W, C] of the input's size and normalize them in the graph" },
+    {
+      name: "pixels",
+      description: "onnx: accept 8-bit pixels [N, H, W, C] of the input's size and normalize them in the graph",
+    },
   ],
   async write(path, model, weights, { flags, quantization }) {
     const { writeOnnx } = await import("./onnx/writeOnnx.ts");

@@ -45,8 +45,7 @@ function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effec
 
 /**
  * Indices of the layers whose outputs are quantized, preceded by −1 for the images: every computed output except the network's. Pooling and
- * the
- * like pass quantized values through; a layer followed by a ReLU is quantized after it.
+ * the like pass quantized values through; a layer followed by a ReLU is quantized after it.
  *
  * Throws ConfigError if no layer computes anything.
  */
@@ -81,7 +80,9 @@ export async function planQuantization(
       const largest = largestOfRows(await read(weight), rows);
       const biases = await read(bias);
       if (![...largest, ...biases].every(Number.isFinite)) {
-        throw new CheckpointError(`${layer.name}: expected finite weights, got NaN or infinity; export an earlier checkpoint`);
+        throw new CheckpointError(
+          `${layer.name}: expected finite weights, got NaN or infinity; export an earlier checkpoint`,
+        );
       }
       const [weightScales, biasScales] = parameterScales(largest, biases, inputScale);
       parameters.set(weight, weightScales).set(bias, biasScales);

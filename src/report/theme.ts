@@ -2,8 +2,7 @@
  * Colours of all drawings, named by use.
  *
  * A drawing uses one palette and is complete by itself. In a page it follows the reader's colour scheme: `inPage` replaces each colour of
- * the
- * light palette by a CSS variable, and `themeVariables` defines these variables.
+ * the light palette by a CSS variable, and `themeVariables` defines these variables.
  */
 export const themes = ["light", "dark"] as const;
 export type Theme = (typeof themes)[number];

@@ -26,8 +26,7 @@ export async function writeEvaluationCharts(directory: string, evaluation: Evalu
 
 /**
  * Writes a comparison into a folder, which is created if missing: compare.html, and each chart as SVG and PNG. Returns the path of the
- * page.
- * Throws CheckpointError if they cannot be written.
+ * page. Throws CheckpointError if they cannot be written.
  */
 export async function writeComparison(folder: string, comparison: Comparison): Promise<string> {
   await explainingWrites(folder, () => mkdir(folder, { recursive: true }));

@@ -41,8 +41,7 @@ const LONGEST_WAIT = 60_000;
  * Opens a live view of a run directory, which may not contain a run yet.
  *
  * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `shareOfTime` of
- * one
- * core, because training on all cores waits for the slowest of them.
+ * one core, because training on all cores waits for the slowest of them.
  */
 export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
   // Load the drawing code first: it takes longer than drawing and would delay the next view.

@@ -4,8 +4,7 @@ import { dirname, resolve } from "node:path";
 
 /**
  * Removes a run's empty directory and the empty directories created for it, after a run that failed to start. `created` is the outermost
- * created
- * directory, undefined if there was none.
+ * created directory, undefined if there was none.
  */
 export async function removeEmptyFolders(directory: string, created: string | undefined): Promise<void> {
   if (created !== undefined) await removeEmpty(resolve(directory), resolve(created));

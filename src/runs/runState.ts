@@ -94,7 +94,8 @@ export type ListedRun = RunFigures | ImportedRun | { readonly run: string; reado
 export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
   if (await isRun(folder)) return [await listed(folder)];
   const names = await readdir(folder).catch((cause: unknown) => {
-    const what = codeOf(cause) === "ENOENT" ? "no such folder; give the folder that contains the runs" : messageOf(cause);
+    const what =
+      codeOf(cause) === "ENOENT" ? "no such folder; give the folder that contains the runs" : messageOf(cause);
     throw new CheckpointError(`${folder}: ${what}`, { cause });
   });
   const runs: ListedRun[] = [];

@@ -104,7 +104,8 @@ function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported, what } = context;
   const parameters = known(layer.convolution, context);
   const [channels = 0] = chain.shape;
-  if (!parameters || chain.shape.length !== 3) throw unsupported("missing parameters, or an input that is not a feature map");
+  if (!parameters || chain.shape.length !== 3)
+    throw unsupported("missing parameters, or an input that is not a feature map");
   const { padH, padW, kernelH, kernelW, strideH, strideW, axis = 1, biasTerm = 1 } = parameters;
   if (axis !== 1) throw unsupported(`axis ${axis}`);
   const outChannels = positive(parameters.numOutput, "num_output", context);
@@ -143,7 +144,8 @@ function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
 function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported } = context;
   const parameters = known(layer.pooling, context);
-  if (!parameters || chain.shape.length !== 3) throw unsupported("missing parameters, or an input that is not a feature map");
+  if (!parameters || chain.shape.length !== 3)
+    throw unsupported("missing parameters, or an input that is not a feature map");
   const { pool = 0, kernelSize, stride, pad, globalPooling = 0, roundMode = 0 } = parameters;
   if (pool !== 0 && pool !== 1) throw unsupported(`pool ${pool}, expected MAX or AVE`);
   const name = nameOf(layer, context);

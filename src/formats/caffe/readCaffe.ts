@@ -46,12 +46,10 @@ export async function readCaffeFile(path: string, options?: CaffeOptions): Promi
 
 /**
  * Reads a .caffemodel. The first convolution's weights are reordered to red, green, blue. The preprocessing is that of Caffe's programs:
- * levels
- * from 0 to 255 minus the mean.
+ * levels from 0 to 255 minus the mean.
  *
  * Throws CheckpointError if the file is damaged, UnsupportedError with layer and parameter for an unsupported feature, and ConfigError for
- * a
- * mean that is not on the scale of 0 to 1.
+ * a mean that is not on the scale of 0 to 1.
  */
 export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptions = {}): ImportedModel {
   const net = readMessage(netTable, bytes, origin);

@@ -1,7 +1,6 @@
 /**
  * Protobuf messages, read by tables and written as lists of pieces, both without copying large contents. The reader is strict and skips
- * fields that
- * are not in a table; `limits` and the file size bound its memory. Longer than other files: one wire format, one file.
+ * fields that are not in a table; `limits` and the file size bound its memory. Longer than other files: one wire format, one file.
  *
  * Source: https://protobuf.dev/programming-guides/encoding/.
  */

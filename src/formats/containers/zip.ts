@@ -183,7 +183,9 @@ function readName(source: ByteSource, bytes: Uint8Array): string {
   const parts = name.split("/");
   const plain = !name.includes("\\") && !name.includes("\0") && !name.includes(":");
   if (plain && parts.every((part) => part !== "" && part !== "." && part !== "..")) return name;
-  throw new DataError(`${source.path}: refused the name ${JSON.stringify(name)}, which could refer to a file outside the archive`);
+  throw new DataError(
+    `${source.path}: refused the name ${JSON.stringify(name)}, which could refer to a file outside the archive`,
+  );
 }
 
 function safe(source: ByteSource, value: bigint): number {

@@ -1,7 +1,6 @@
 /**
  * ONNX files of this program. If the graph is exactly the one this program writes for the network in the metadata, that network is used,
- * which
- * restores dropout, preprocessing and names. Otherwise the network is read from the graph.
+ * which restores dropout, preprocessing and names. Otherwise the network is read from the graph.
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -36,8 +35,7 @@ const metadataSchema = z.object({
 
 /**
  * Returns undefined if the file is not of this program or was changed. Throws CheckpointError for a damaged parameter, UnsupportedError for
- * 8-bit
- * weights and activations.
+ * 8-bit weights and activations.
  */
 export function readOwnModel(
   model: ModelMessage,

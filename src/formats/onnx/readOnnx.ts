@@ -27,8 +27,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * Reads an ONNX file, and external data in its folder.
  *
  * Throws CheckpointError if the file is unreadable, damaged, or refers to files elsewhere, and UnsupportedError with operator and attribute
- * for
- * an unsupported feature.
+ * for an unsupported feature.
  */
 export async function readOnnxFile(path: string): Promise<ImportedModel> {
   const model = parseModel(await readWhole(path), path);
@@ -81,7 +80,8 @@ function isTelling(name: string | undefined): name is string {
 function opsetOf({ opsetImport }: ModelMessage, origin: string): number {
   const versions = opsetImport.filter(({ domain = "" }) => isOnnxDomain(domain));
   const [first] = versions;
-  if (!first || versions.length > 1) throw new CheckpointError(`${origin}: expected one version of ONNX's operator set`);
+  if (!first || versions.length > 1)
+    throw new CheckpointError(`${origin}: expected one version of ONNX's operator set`);
   const { version = 0 } = first;
   if (version >= OLDEST_OPSET && version <= NEWEST_OPSET) return version;
   throw new UnsupportedError(`${origin}: opset ${version}, expected ${OLDEST_OPSET} to ${NEWEST_OPSET}`);

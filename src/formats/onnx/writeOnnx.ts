@@ -55,12 +55,10 @@ export interface OnnxFile {
 
 /**
  * Encodes a network in evaluation mode as an ONNX model (opset 13) with its parameters. Parameters are read one at a time, while `chunks`
- * is read.
- * The metadata contains network, preprocessing and class names as JSON, with the keys of this program's weights files.
+ * is read. The metadata contains network, preprocessing and class names as JSON, with the keys of this program's weights files.
  *
  * Throws ConfigError if the options do not fit the network or the file would exceed protobuf's limit. Reading `chunks` throws ShapeError
- * for a
- * parameter of another size, CheckpointError for one that is not finite.
+ * for a parameter of another size, CheckpointError for one that is not finite.
  */
 export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
   const problem = options.preprocessing && statisticsProblem(options.preprocessing);
@@ -101,9 +99,7 @@ function encodeModel(network: Network, model: OnnxModel, read: ReadParameter, op
 }
 
 function docString(network: Network): string {
-  const note = isStochastic(network)
-    ? " Dropout, active at evaluation in this network, is off in this file."
-    : "";
+  const note = isStochastic(network) ? " Dropout, active at evaluation in this network, is off in this file." : "";
   return `${network.name}. ${network.source}.${note}`;
 }
 

@@ -1,7 +1,6 @@
 /**
  * Reads Python pickles as data. A pickle is a program for a stack machine; this reader implements the instructions that build data, and a
- * list of
- * allowed names. It never calls Python code, and refuses everything else by name.
+ * list of allowed names. It never calls Python code, and refuses everything else by name.
  *
  * Source: CPython, Lib/pickletools.py. Longer than other files: one table of all instructions.
  */

@@ -2,8 +2,7 @@
  * Reads `.pth` and `.pt` files: a state dict, or a checkpoint that contains one, as written by `torch.save`. No Python code is run.
  *
  * Source: PyTorch, torch/serialization.py. The format since 1.6 is a zip file with the pickle `data.pkl` and one file per storage. The
- * older one
- * is five pickles (a magic number, a version, the system's sizes, the data, the storages' keys), then the storages.
+ * older one is five pickles (a magic number, a version, the system's sizes, the data, the storages' keys), then the storages.
  */
 import type { StoredValues } from "../../checkpoint/dtypes.ts";
 import type { NamedShape } from "../../checkpoint/safetensorsHeader.ts";

@@ -20,8 +20,7 @@ const MAX_DEPTH = 4;
 
 /**
  * Returns the tensors of a state dict: the value itself, or a dict inside it. Among several, such as an optimizer's state, a usual name
- * wins, then
- * the only one closest to the root.
+ * wins, then the only one closest to the root.
  *
  * Throws Error with what it found instead.
  */

@@ -1,12 +1,12 @@
-/** Huffman codes as a file has them: how many of 1 to 16 bits there are, then their symbols. Source: T.81, B.2.4.2. */
+/** Huffman codes in file order: number of codes of 1 to 16 bits, then their symbols. Source: T.81, B.2.4.2. */
 export type HuffmanCodes = Uint8Array;
 
-/** For the next 16 bits of coded data, the length of the code they begin with, times 256, and its symbol. 0: no code. */
+/** For each value of the next 16 bits: length of the code times 256, plus its symbol. 0: no code. */
 type HuffmanTable = Uint16Array;
 
 /** One component of a scan. */
 interface ScanComponent {
-  /** Blocks of 8×8 in a coding unit, across and down, if several components share it; from the frame header. */
+  /** Blocks of 8×8 per coding unit, horizontally and vertically, if several components are interleaved; from the frame header. */
   readonly across: number;
   readonly down: number;
   readonly dc: HuffmanCodes;
@@ -16,14 +16,14 @@ interface ScanComponent {
 /** A sequential scan with Huffman codes. */
 export interface HuffmanScan {
   readonly components: readonly ScanComponent[];
-  /** Units of coding, and how many of them lie between two restart marks; 0: there are none. */
+  /** Number of coding units, and of units between restart markers (0: no markers). */
   readonly units: number;
   readonly restartInterval: number;
   /** Offset of the coded data. */
   readonly start: number;
 }
 
-/** Adds what a DHT segment has to the codes by class and number, which are one byte. */
+/** Adds the codes of a DHT segment, keyed by the byte of class and number. */
 export function addHuffmanCodes(data: Uint8Array, codes: Map<number, HuffmanCodes>): void {
   for (let at = 0; at + 17 <= data.length; ) {
     const end = data.subarray(at + 1, at + 17).reduce((sum, count) => sum + count, at + 17);
@@ -32,7 +32,7 @@ export function addHuffmanCodes(data: Uint8Array, codes: Map<number, HuffmanCode
   }
 }
 
-/** Source: T.81, C: codes of a length are numbers in a row, which go on with a 0 at the end for the next length. */
+/** Source: T.81, C: codes of one length are consecutive numbers; the next length continues after appending a 0. */
 function tableOf(codes: HuffmanCodes): HuffmanTable {
   const table = new Uint16Array(0x10000);
   let [code, symbol] = [0, 16];
@@ -48,15 +48,15 @@ function tableOf(codes: HuffmanCodes): HuffmanTable {
 interface BitReader {
   readonly bytes: Uint8Array;
   at: number;
-  /** The bits read and not used, the next one highest of `count`; the last `padding` of them do not exist. */
+  /** Unread bits, `count` of them, the next one highest; the last `padding` of them lie past the end. */
   buffer: number;
   count: number;
   padding: number;
 }
 
 /**
- * The error in the coded data of a scan, if any. Nothing is decoded but the codes. Decoders fill up what is missing,
- * and libvips does not look for their warnings behind the last 8 rows.
+ * Finds an error in a scan's coded data by reading its codes, without decoding pixels. Decoders fill in missing data, and libvips ignores
+ * their warnings in the last 8 rows.
  *
  * Source: T.81, F.2.2 and B.1.1.5.
  */
@@ -82,7 +82,7 @@ export function scanProblem(bytes: Uint8Array, scan: HuffmanScan): string | unde
   return undefined;
 }
 
-/** Passes the mark RST0 … RST7 that comes as number `index`, after bits that fill a byte. */
+/** Skips padding bits and the restart marker RST0 … RST7 of the given index. */
 function restart(reader: BitReader, index: number): boolean {
   const { bytes } = reader;
   let { at } = reader;
@@ -92,7 +92,7 @@ function restart(reader: BitReader, index: number): boolean {
   return true;
 }
 
-/** Passes the codes of 64 coefficients: one for the first, each of the others with a number of zeros in front of it. */
+/** Skips the codes of 64 coefficients: one for the first, then each nonzero one with the number of zeros before it. */
 function passBlock(reader: BitReader, dc: HuffmanTable, ac: HuffmanTable): boolean {
   const size = nextSymbol(reader, dc);
   if (size < 0 || size > 15) return false;
@@ -121,7 +121,7 @@ function passBits(reader: BitReader, bits: number): void {
   reader.count -= bits;
 }
 
-/** Fills the buffer up to 17 bits at least. 0xFF in coded data is followed by 0; any other byte there ends them. */
+/** Fills the buffer to at least 17 bits. In coded data 0xFF is followed by 0; any other byte ends the data. */
 function readBits(reader: BitReader): void {
   const { bytes } = reader;
   while (reader.count <= 16) {
@@ -134,7 +134,7 @@ function readBits(reader: BitReader): void {
   }
 }
 
-/** The number of coding units of a scan: blocks of its one component, else units of all. Source: T.81, A.2. */
+/** Number of coding units of a scan: blocks of a single component, else interleaved units. Source: T.81, A.2. */
 export function codingUnits(
   frame: { readonly width: number; readonly height: number; readonly across: number; readonly down: number },
   { across, down }: { readonly across: number; readonly down: number },

@@ -4,10 +4,10 @@ import type { Image, PixelSize, Rectangle } from "../image.ts";
 import { type Filter, precisionBits, rememberTaps, type Taps } from "./taps.ts";
 
 /**
- * Resizes the `window` of an image to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
- * the image's own. Nothing outside the window counts.
+ * Resizes the `window` of an image to the size `scaled` and writes the part `kept` of the result to `target`, with interleaved channels.
+ * Pixels outside the window have no effect.
  *
- * Throws ShapeError if the image's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
+ * Throws ShapeError if the image's bytes do not match its size, a rectangle is out of bounds, or the target is too small.
  */
 export type Resizer = (
   image: Image,
@@ -18,8 +18,8 @@ export type Resizer = (
 ) => void;
 
 /**
- * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when shrinking (so
- * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all images of a size.
+ * Creates a resizer that is bit-identical to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when
+ * shrinking (antialiasing), first rows, then columns, each rounded to 8 bits. Weights are computed once per image size.
  */
 export function createResizer(filter: Filter): Resizer {
   const taps = rememberTaps(filter);
@@ -71,13 +71,13 @@ function checkPart(what: string, { left, top, width, height }: Rectangle, whole:
   );
 }
 
-// Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights need.
-// In inner loops a constant of another module costs a load, and a fifth of the time.
+// Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights require.
+// Copied, because a constant of another module costs a load in inner loops, a fifth of the time.
 const bits = precisionBits;
-/** Rounds a sum whose fraction is cut off. */
+/** Added before the shift to round to nearest. */
 const half = 1 << (bits - 1);
 
-/** Rows of an image, from a column on. */
+/** Rows of an image from a column on. */
 export interface SourceRows {
   readonly image: Image;
   readonly left: number;
@@ -85,21 +85,21 @@ export interface SourceRows {
   readonly rows: number;
 }
 
-/** Rows of one channel that have their width already, and the number of the first of them in the window. */
+/** Rows of one channel, already resized horizontally, and the index of the first of them in the window. */
 export interface Strip {
   readonly data: Uint8ClampedArray;
   readonly firstRow: number;
   readonly width: number;
 }
 
-/** One channel of the pixels that are written. */
+/** One channel of the output. */
 export interface Target {
   readonly data: Uint8ClampedArray;
   readonly channel: number;
   readonly channels: number;
 }
 
-/** A channel of the source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
+/** Resizes a channel horizontally to the width of the strip, whose first column is output `first` of the taps. */
 function resizeAcross(
   { image, left, top, rows }: SourceRows,
   channel: number,
@@ -125,7 +125,7 @@ function resizeAcross(
   }
 }
 
-/** The strip's rows to `height` rows, the first of which is output `first` of the taps. */
+/** Resizes the strip vertically to `height` rows, the first of which is output `first` of the taps. */
 function resizeDown(
   { data: source, firstRow, width }: Strip,
   { count, starts, weights }: Taps,
@@ -149,7 +149,7 @@ function resizeDown(
   }
 }
 
-/** `resizeAcross` where each pixel is a blend of two, as in enlarging. */
+/** `resizeAcross` for enlarging, where each pixel is a blend of two. */
 function blendAcross(
   { image, left, top, rows }: SourceRows,
   channel: number,
@@ -161,7 +161,7 @@ function blendAcross(
   const { data: target, width } = strip;
   const sourceRow = image.width * stride;
   const origin = top * sourceRow + left * stride + channel;
-  // Column by column, since all rows share a column's weights.
+  // Column by column, because all rows share a column's weights.
   for (let x = 0; x < width; x++) {
     const weight = weights[2 * (first + x) + 1] as number;
     let from = origin + (starts[first + x] as number) * stride;
@@ -175,7 +175,7 @@ function blendAcross(
   }
 }
 
-/** Two neighbouring rows of the strip, and the columns between which they are not background. */
+/** Two adjacent rows of the strip, and the range of columns that are not background. */
 interface RowPair {
   readonly upper: number;
   readonly lower: number;
@@ -183,7 +183,9 @@ interface RowPair {
   readonly right: number;
 }
 
-/** `resizeDown` where each row is a blend of two, as in enlarging: most of the time of preparing small images for a large network. */
+/**
+ * `resizeDown` for enlarging, where each row is a blend of two. It takes most of the time of preparing small images for a large network.
+ */
 function blendDown(
   { data: source, firstRow, width }: Strip,
   { starts, weights }: Taps,
@@ -191,7 +193,7 @@ function blendDown(
   height: number,
   target: Target,
 ): void {
-  // Between equal pixels nothing changes: margins in the colour of the first pixel, half of Fashion-MNIST, are filled at once.
+  // Fast path: margins in the colour of the first pixel, half of Fashion-MNIST, are filled, because blending equal pixels changes nothing.
   const background = source[0] as number;
   fill(target, background, height * width);
   const end = first + height;
@@ -220,7 +222,7 @@ function findContent(source: Uint8ClampedArray, upper: number, width: number, ba
   return { upper, lower, left, right };
 }
 
-/** Row `y` of the taps, which begins at pixel `to` of the target. */
+/** Row `y` of the taps, written from pixel `to` of the target. */
 function blendRow(
   source: Uint8ClampedArray,
   { upper, lower, left, right }: RowPair,
@@ -239,7 +241,7 @@ function blendRow(
   }
 }
 
-/** Rows `y` to `y + 3`: each pair of pixels is read once for four results. */
+/** Rows `y` to `y + 3`, which share each pair of loaded pixels. */
 function blendFourRows(
   source: Uint8ClampedArray,
   { upper, lower, left, right }: RowPair,

@@ -45,8 +45,7 @@ export async function drawSpec(spec: Spec): Promise<string> {
 
 /**
  * Moves the texts of marks into a data set. Vega compiles constants into expressions, where it would read a text such as `constructor` as
- * an
- * identifier.
+ * an identifier.
  */
 function withTextsAsData(spec: Spec): Spec {
   const texts: { readonly text: unknown }[] = [];

@@ -3,8 +3,7 @@
  *
  * Loss uses the left axis and accuracy the right one. On a shared axis, a first loss of 2.3 (6.9 with 1000 classes) would compress accuracy
  * into the lower part of the figure. Both axes have five intervals, so one grid serves both. Hues are of Okabe and Ito's palette; dashes
- * and
- * markers distinguish the lines without colour.
+ * and markers distinguish the lines without colour.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable, truncate } from "../text.ts";

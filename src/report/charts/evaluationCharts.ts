@@ -223,8 +223,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
 
 /**
  * Draws accuracy against confidence as SVG. On the dashed line they are equal; below it the network is overconfident. The area of a point
- * is
- * its fraction of the images.
+ * is its fraction of the images.
  */
 export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
   const all = bins.reduce((sum, { images }) => sum + images, 0);

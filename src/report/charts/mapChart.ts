@@ -1,7 +1,6 @@
 /**
  * A map of images as a scatter plot. Each class has a colour, and from the eleventh on also another shape; beyond twenty classes, the rest
- * are
- * grey. Class names are drawn at the middle of their points too, so that no reader depends on the legend's colours.
+ * are grey. Class names are drawn at the middle of their points too, so that no reader depends on the legend's colours.
  */
 import type { Mark, Spec } from "vega";
 import { formatPercent } from "../numbers.ts";

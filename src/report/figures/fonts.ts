@@ -18,8 +18,7 @@ const usualFonts: Fonts = { loadSystemFonts: false, fontFiles: usualFiles, defau
 
 /**
  * Font sets, each created on first use: scanning a system's fonts takes up to a second. The renderer prefers listed files to system fonts,
- * so
- * Unifont, whose glyphs are bitmaps, has a set of its own.
+ * so Unifont, whose glyphs are bitmaps, has a set of its own.
  */
 const fontSets = {
   usual: () => usualFonts,
@@ -111,8 +110,7 @@ function codePoint(character: string): string {
 
 /**
  * Path of Unifont as a TrueType file, written once to the cache, or to the temporary folder if the cache is read-only; undefined if neither
- * is
- * writable.
+ * is writable.
  */
 function unifontFiles(): readonly string[] {
   const woff = readFileSync(resolve("@fontsource/unifont/files/unifont-latin-400-normal.woff"));
