@@ -142,7 +142,7 @@ describe("a .caffemodel that networks here cannot be", () => {
     [
       "another type",
       layer("Deconvolution"),
-      /^net: Deconvolution "it": layers of type Deconvolution are not supported/,
+      /^net: Deconvolution "it": unsupported layer type Deconvolution/,
     ],
     [
       "a leaky ReLU",

@@ -58,7 +58,7 @@ test("class names of one output: the one that it is for, or none", async () => {
   const three = await namesFile("a", "b", "c");
   await assert.rejects(
     imported(1, [["Sigmoid"]], { classes: three }),
-    /expected 2 class names.* 1 outputs and the head sigmoid, got 3/,
+    /expected 2 class names \(.*: 1 outputs, head sigmoid\), got 3/,
   );
 });
 
@@ -144,7 +144,7 @@ test("one output and nothing after it is refused until --head says what it is", 
 
 test("bare outputs of several classes are logits of a softmax, which is said", async () => {
   const { model, run, assumptions } = await imported(4, []);
-  assert.ok(assumptions.some((assumption) => /^head: softmax, so the 4 outputs are logits/.test(assumption)));
+  assert.ok(assumptions.some((assumption) => /^head: softmax \(one class per image, from 4 logits\)/.test(assumption)));
   await withClassifier(run, async (classifier) => {
     const exponentials = (await outputsOf(model, images[1] as Image)).map(Math.exp);
     const sum = exponentials.reduce((a, b) => a + b);
@@ -158,11 +158,11 @@ test("bare outputs of several classes are logits of a softmax, which is said", a
 test("--head against what the file ends in is refused", async () => {
   await assert.rejects(
     imported(3, [["Sigmoid"]], { head: "softmax" }),
-    /--head: expected sigmoid, which .*onnx ends in, got softmax/,
+    /--head: expected sigmoid, the head of .*onnx, got softmax/,
   );
   await assert.rejects(
     imported(3, [["Softmax"]], { head: "none" }),
-    /--head: expected softmax, which .*onnx ends in, got none/,
+    /--head: expected softmax, the head of .*onnx, got none/,
   );
 });
 

@@ -136,7 +136,7 @@ test("a layer that gives nothing but 0 is named, and one that is not finite is r
     onMessage: (text: string) => messages.push(text),
   };
   const dead = await exportModel(await runWith("dead", "bias", -1e4), at("dead.onnx"), { int8 });
-  assert.deepEqual(messages, ["relu2: all 0 on the calibration images, and therefore always 0 in 8 bits"]);
+  assert.deepEqual(messages, ["relu2: all 0 on the calibration images, so always 0 in 8 bits"]);
   assert.equal(dead.int8?.test.sameClass, 50);
   const refused = exportModel(await runWith("broken", "weight", 3e38), at("broken.onnx"), { int8 });
   await assert.rejects(
@@ -175,7 +175,7 @@ test("what cannot be is refused, and nothing is written", async () => {
   const onProgress = () => assert.fail("computed before the output was looked at");
   await assert.rejects(
     write("run", "none/x.onnx", { ...given(), onProgress }),
-    (e) => e instanceof ConfigError && /none\/x\.onnx: there is no folder .*none; make it first/.test(e.message),
+    (e) => e instanceof ConfigError && /none\/x\.onnx: folder .*none does not exist; create it/.test(e.message),
   );
   await symlink(at("elsewhere.onnx"), at("link.onnx"));
   await assert.rejects(write("run", "link.onnx"), /link\.onnx: there is something of this name already/);

@@ -100,7 +100,7 @@ test("runs: the figures are those of the log", async () => {
   const missing = await alexnet("runs nowhere");
   assert.deepEqual(
     [missing.exit, missing.stderr],
-    [1, "alexnet: nowhere: no such folder; give the one that holds the runs\n"],
+    [1, "alexnet: nowhere: no such folder; give the folder that contains the runs\n"],
   );
 });
 

@@ -366,7 +366,7 @@ test("summary: text without oneDNN and colours, Markdown, one form at a time, an
   await mkdir(join(folder, "alexnet"));
   const plain = await alexnet("summary alexnet", noOneDnn);
   assert.equal(plain.exit, 0, plain.stderr);
-  for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Against the paper", "253,440"]) {
+  for (const says of ["(227 − 11 + 2×0) ÷ 4 + 1 = 55", "11×11×3×96 + 96", "Comparison with the paper", "253,440"]) {
     assert.ok(plain.stdout.includes(says), says);
   }
   assert.ok(!plain.stdout.includes("\u001b"), "colours where there is no terminal");

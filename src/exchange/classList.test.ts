@@ -44,7 +44,7 @@ test("readClassList: every encoding, line ending and Unicode form gives the same
 test("readClassList: empty lines between names are left out, with a note", async () => {
   const { names, notes } = await read("a\n\n \nb\n\n");
   assert.deepEqual(names, ["a", "b"]);
-  assert.match(notes.join(), /empty lines left out: 2$/);
+  assert.match(notes.join(), /skipped empty lines: 2$/);
 });
 
 test("readClassList: other encodings are refused with a remedy", async () => {

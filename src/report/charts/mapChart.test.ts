@@ -80,7 +80,7 @@ test("classes past twenty are grey together, and names do not cover each other",
 test("pictures of unknown classes have the colour of what is predicted", async () => {
   const points = [0, 1, 2].map((i) => ({ predicted: i === 0 ? "cat" : "dog", x: i, y: 0 }));
   const svg = await drawMap({ ...drawn, points }, ["dog", "cat"], "unknown");
-  assert.ok(svg.includes("colour: the class predicted, where its own is not known"));
+  assert.ok(svg.includes("colour: the predicted class if the true one is unknown"));
   assert.deepEqual([marksOf(svg, "right-points"), marksOf(svg, "wrong-points")], [3, 0]);
   assert.ok(!svg.includes("NaN"));
 });

@@ -41,7 +41,7 @@ test("counts of every class and part, with bars; formats, colours and sizes", ()
   const text = formatCheck(sound, { unicode: true });
   assertNarrow(text);
   for (const says of [
-    /^\/data\/animals: 1,511 pictures in 3 classes, 12\.3 MB$/m,
+    /^\/data\/animals: 1,511 images in 3 classes, 12\.3 MB$/m,
     /^Class +Train +Validation +Test$/m,
     /^cat +1,200 +10 +0 {2}█{20}$/m,
     /^a class whose.*… +300 +0 +0 {2}█{5}$/m,
@@ -89,6 +89,6 @@ test("names cannot act on the terminal, nor leave its width; a folder without an
   const empty = formatCheck({ ...nothing, findings, affectsTraining: true }, { unicode: false });
   assert.match(
     empty,
-    /^\/data\/animals: 0 pictures in 0 classes, 0 B\n\n! fewer than two classes with pictures: 1\n {4}no class/,
+    /^\/data\/animals: 0 images in 0 classes, 0 B\n\n! fewer than two classes with pictures: 1\n {4}no class/,
   );
 });

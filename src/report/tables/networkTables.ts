@@ -141,7 +141,7 @@ function memorySection({ layers, input, batchSize, trainingMemory, totals }: Net
       return [layer.name, seen(layer), every, formatBytes(layer.activationBytes), formatBytes(layer.gradientBytes)];
     }),
     notes: [
-      `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included; the step is the distance to the next output's.`,
+      `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included. Every: distance in pixels to the next output's.`,
       `Parameters: ${formatMillions(totals.parameters)}, ${formatBytes(parameters)} as 32-bit floats.`,
       `Training takes at least ${formatBytes(total)} in 32-bit floats: parameters, their gradients and their velocities ${formatBytes(parameters)} each, ` +
         `activations with their gradients ${formatBytes(activations)}, because memory is reused once its contents are no longer needed. The ` +
