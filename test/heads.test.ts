@@ -129,7 +129,7 @@ test("a sigmoid within the chain stays a layer; one before a softmax too", async
 });
 
 test("one output and nothing after it is refused until --head says what it is", async () => {
-  await assert.rejects(imported(1, []), /one output, and nothing says what it is; give --head sigmoid .*--head none/);
+  await assert.rejects(imported(1, []), /the meaning of its single output is unknown; give --head sigmoid .*--head none/);
   await assert.rejects(imported(1, [], { head: "softmax" }), /expected at least 2 outputs for the head softmax, got 1/);
   await assert.rejects(imported(1, [["Softmax"]]), /expected at least 2 outputs for the head softmax, got 1/);
   const { model, run } = await imported(1, [], { head: "sigmoid" });
@@ -193,7 +193,7 @@ test("files without a network: --head, or the layer that ends the network given"
   );
   const importFile = (run: string, options: DescribeOptions) =>
     importModel(file, join(folder, run), { ...scale, ...options });
-  await assert.rejects(importFile("f0", { network: network(1) }), /one output, and nothing says what it is/);
+  await assert.rejects(importFile("f0", { network: network(1) }), /the meaning of its single output is unknown/);
   await assert.rejects(
     importFile("f0", { network: network(1, sigmoid("s")), head: "none" }),
     /--head: expected sigmoid, which chain ends in/,
@@ -238,7 +238,7 @@ test("exported again as it came: ONNX with its sigmoid, and safetensors", async 
 test("verify: another head is refused", async () => {
   const { run } = await imported(3, [["Sigmoid"]]);
   const { file } = await imported(3, [["Softmax"]]);
-  await assert.rejects(verifyModel(run, file), /expected the head sigmoid, as .* has, got softmax/);
+  await assert.rejects(verifyModel(run, file), /expected the head sigmoid of .*, got softmax/);
 });
 
 test("head none: features come out, classes do not", async () => {

@@ -132,7 +132,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   const { network: given, inputSize } = options;
   const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
-    throw new ConfigError(`${file.path}: does not name its network; name it with --network or --like`);
+    throw new ConfigError(`${file.path}: unknown network; give one with --network or --like`);
   }
   const [channels] = base.input;
   const sized = inputSize === undefined ? base : withInput(base, [channels, inputSize, inputSize]);

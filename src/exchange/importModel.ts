@@ -85,6 +85,6 @@ export async function writeModel(
 async function refuseRun(directory: string): Promise<void> {
   for (const file of Object.values(checkpointFiles(directory))) {
     if (await fileExists(file))
-      throw new CheckpointError(`${file}: already contains a run; choose another directory with --run`);
+      throw new CheckpointError(`${file}: already exists, so the directory contains a run; choose another with --run`);
   }
 }

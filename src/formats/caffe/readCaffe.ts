@@ -144,7 +144,7 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
     const read = Object.hasOwn(caffeReaders, type) ? caffeReaders[type] : undefined;
     if (!read) {
       const known = Object.keys(caffeReaders).join(", ");
-      throw new UnsupportedError(`${what}: unsupported layer type ${type}; supported are ${known}`);
+      throw new UnsupportedError(`${what}: unsupported layer type ${type}; expected one of ${known}`);
     }
     const unsupported = (why: string) => new UnsupportedError(`${what}: not supported: ${why}`);
     if (bottom.length > 1 && !losses.has(type)) throw unsupported(`${bottom.length} inputs`);

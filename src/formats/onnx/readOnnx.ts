@@ -155,7 +155,7 @@ function readNode(
   const read = known && Object.hasOwn(operatorReaders, opType) ? operatorReaders[opType] : undefined;
   if (!read) {
     throw new UnsupportedError(
-      `${what}: operator ${known ? "" : `${domain}.`}${opType} is not supported; supported are ${Object.keys(operatorReaders).join(", ")}`,
+      `${what}: operator ${known ? "" : `${domain}.`}${opType} is not supported; expected one of ${Object.keys(operatorReaders).join(", ")}`,
     );
   }
   const { view, checkAttributes } = viewNode(node, context);

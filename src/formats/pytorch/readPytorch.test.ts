@@ -83,7 +83,7 @@ const says: Readonly<Record<string, RegExp>> = {
   POP: /POP is not an instruction/,
   wide: /expected a state dict/,
   overlapping: /archive\/data\/0 overlaps the file before it/,
-  "two files of one name": /contains archive\/data\/0 twice/,
+  "two files of one name": /contains archive\/data\.pkl twice/,
   "named ../data.pkl": /refused the name "\.\.\/data\.pkl"/,
   "named archive\\..\\x": /refused the name/,
   "older, other length": /expected 4 values, got 4611686018427387904/,
