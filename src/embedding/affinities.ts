@@ -36,13 +36,13 @@ export async function affinitiesOf(
   const { count } = points;
   const neighbours = Math.min(Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity), count - 1);
   const rows = Array.from({ length: count }, () => new Map<number, number>());
-  const add = (i: number, j: number, share: number) => rows[i]?.set(j, (rows[i]?.get(j) ?? 0) + share);
+  const add = (i: number, j: number, probability: number) => rows[i]?.set(j, (rows[i]?.get(j) ?? 0) + probability);
   for (let i = 0; i < count; i++) {
     const { indices, distances } = nearest(points, i, neighbours);
-    const shares = conditional(distances, perplexity);
-    for (const [k, share] of shares.entries()) {
-      add(i, indices[k] as number, share / (2 * count));
-      add(indices[k] as number, i, share / (2 * count));
+    const probabilities = conditional(distances, perplexity);
+    for (const [k, probability] of probabilities.entries()) {
+      add(i, indices[k] as number, probability / (2 * count));
+      add(indices[k] as number, i, probability / (2 * count));
     }
     if (i % 32 === 0) await pause(watching);
   }
@@ -76,31 +76,31 @@ function nearest({ count, dimensions, values }: Points, i: number, wanted: numbe
 export function conditional(distances: Float64Array, perplexity: number): Float64Array {
   const least = distances.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const target = Math.log(perplexity);
-  const shares = new Float64Array(distances.length);
+  const probabilities = new Float64Array(distances.length);
   // Start β at the scale of the distances.
   const mean = distances.reduce((sum, distance) => sum + (distance - least) / distances.length, 0);
   let [low, high, beta] = [0, Number.POSITIVE_INFINITY, mean > 0 ? 1 / mean : 1];
   for (let halving = 0; halving < HALVINGS; halving++) {
-    const entropy = fillShares(shares, distances, least, beta);
+    const entropy = fillProbabilities(probabilities, distances, least, beta);
     if (entropy === target) break;
     if (entropy > target) low = beta;
     else high = beta;
     beta = high === Number.POSITIVE_INFINITY ? 2 * beta : (low + high) / 2;
   }
-  return shares;
+  return probabilities;
 }
 
 /** Computes the probabilities for a β and returns their entropy, ln Σ e − Σ e ln e / Σ e. */
-function fillShares(shares: Float64Array, distances: Float64Array, least: number, beta: number): number {
+function fillProbabilities(probabilities: Float64Array, distances: Float64Array, least: number, beta: number): number {
   let [sum, weighted] = [0, 0];
-  for (let k = 0; k < shares.length; k++) {
+  for (let k = 0; k < probabilities.length; k++) {
     const exponent = beta * ((distances[k] as number) - least);
-    const share = Math.exp(-exponent);
-    shares[k] = share;
-    sum += share;
-    if (share > 0) weighted += share * exponent;
+    const probability = Math.exp(-exponent);
+    probabilities[k] = probability;
+    sum += probability;
+    if (probability > 0) weighted += probability * exponent;
   }
-  for (let k = 0; k < shares.length; k++) shares[k] = (shares[k] as number) / sum;
+  for (let k = 0; k < probabilities.length; k++) probabilities[k] = (probabilities[k] as number) / sum;
   return Math.log(sum) + weighted / sum;
 }
 

@@ -194,9 +194,9 @@ function turned(
   const covariance = new Array<number>(rows * rows).fill(0);
   for (let i = 0; i < count; i++) {
     for (let p = 0; p < rows; p++) {
-      const share = (coordinates[i * rows + p] as number) / (count - 1);
+      const scaled = (coordinates[i * rows + p] as number) / (count - 1);
       for (let q = 0; q < rows; q++)
-        covariance[p * rows + q] = (covariance[p * rows + q] as number) + share * (coordinates[i * rows + q] as number);
+        covariance[p * rows + q] = (covariance[p * rows + q] as number) + scaled * (coordinates[i * rows + q] as number);
     }
   }
   const { eigenvalues, eigenvectors } = eigenOf(covariance);
@@ -218,7 +218,7 @@ function signOf(vector: readonly number[], directions: Float64Array, dimensions:
   let largest = 0;
   for (let k = 0; k < dimensions; k++) {
     let entry = 0;
-    for (const [r, share] of vector.entries()) entry += share * (directions[r * dimensions + k] as number);
+    for (const [r, weight] of vector.entries()) entry += weight * (directions[r * dimensions + k] as number);
     if (Math.abs(entry) > Math.abs(largest)) largest = entry;
   }
   return largest < 0 ? -1 : 1;

@@ -47,12 +47,12 @@ export async function drawActivations(
   asked: ImageInput,
   { maps = 2 * COLUMNS, ...options }: ActivationOptions = {},
 ): Promise<ActivationSheet> {
-  const picture = await readImageInput(asked);
+  const image = await readImageInput(asked);
   const opened = await openLayerOutputs(path, (network) => network.layers.map(({ name }) => name), options);
   try {
     const { preprocessing, network } = opened.model;
     const input = new Float32Array(sizeOf(network.input));
-    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(image, input, 0);
     const outputs = await opened.forward(input, 1);
     const changed = opened.layers.flatMap((placed, i) => {
       const values = outputs[i] as Float32Array;
@@ -61,11 +61,11 @@ export async function drawActivations(
     const rows: ImageRows["rows"][number][] = [
       {
         heading: `input: ${formatShape(network.input)}`,
-        pictures: [{ image: enlarged(createInputImage(preprocessing)(picture), 2 * SHOWN_SIDE) }],
+        images: [{ image: enlarged(createInputImage(preprocessing)(image), 2 * SHOWN_SIDE) }],
       },
       ...changed.map(({ placed, values, activity }) => ({
         heading: headingOf(activity, maps),
-        pictures: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
+        images: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
       })),
     ];
     const svg = await drawImageRows({ title: `${network.name}: what ${nameOfInput(asked)} becomes`, rows });
@@ -87,8 +87,8 @@ function activityOf({ layer, outputShape }: PlacedLayer, values: Float32Array): 
     sum += value;
     if (value > 0) positive++;
   }
-  const [mean, share] = [sum / values.length, positive / values.length];
-  return { layer: layer.name, kind: layer.kind, shape: outputShape, least, greatest, mean, positive: share };
+  const [mean, fraction] = [sum / values.length, positive / values.length];
+  return { layer: layer.name, kind: layer.kind, shape: outputShape, least, greatest, mean, positive: fraction };
 }
 
 function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActivity, maps: number): string {
@@ -117,11 +117,11 @@ function mapsImage(
     return zoom(imageOfPlanes(padded, { channels: 1, width: across, height: rows }, level), 8);
   }
   const plane = height * width;
-  const pictures = Array.from({ length: Math.min(count, maps) }, (_, c) => {
+  const images = Array.from({ length: Math.min(count, maps) }, (_, c) => {
     const own = values.subarray(c * plane, (c + 1) * plane);
     return enlarged(imageOfPlanes(own, { channels: 1, width, height }, level), SHOWN_SIDE);
   });
-  return tile(pictures, COLUMNS, 6);
+  return tile(images, COLUMNS, 6);
 }
 
 function enlarged(image: Image, side: number): Image {

@@ -68,7 +68,7 @@ export async function drawKernels(network: Network, first: FirstKernels, kernels
     COLUMNS,
     6,
   );
-  const row = { heading: describeKernels(first), pictures: [{ image }] };
+  const row = { heading: describeKernels(first), images: [{ image }] };
   return drawImageRows({ title: `${network.name}: filters`, rows: [row] });
 }
 

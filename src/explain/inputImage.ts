@@ -3,14 +3,14 @@ import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
 
 /** Returns a function that fits an image to a network's input in colour and size, without normalization. Padding is black. */
-export function createInputImage(preprocessing: Preprocessing): (picture: Image) => Image {
+export function createInputImage(preprocessing: Preprocessing): (image: Image) => Image {
   const { channels, size } = preprocessing;
   const [height, width] = size;
   const plain = { mean: Array<number>(channels).fill(0), deviation: Array<number>(channels).fill(1) };
   const prepare = createPreprocessor({ ...preprocessing, ...plain, meanImage: undefined });
   const values = new Float32Array(channels * height * width);
-  return (picture) => {
-    prepare(picture, values, 0);
+  return (image) => {
+    prepare(image, values, 0);
     return imageOfPlanes(values, { channels, width, height }, (value) => 255 * value);
   };
 }

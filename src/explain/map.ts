@@ -101,14 +101,14 @@ async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOp
   const { network, classNames, preprocessing } = opened.model;
   const grid = withPictures ? createImageGrid(preprocessing) : undefined;
   const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-  const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
-  checkCount(pictures.length, method, perplexity);
-  const features = { count: pictures.length, dimensions: length, values };
+  const { images, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
+  checkCount(images.length, method, perplexity);
+  const features = { count: images.length, dimensions: length, values };
   const name = (opened.layers[0] as PlacedLayer).layer.name;
   const { plane, ...found } = await placesOf(features, name, method, { ...options, perplexity });
-  const points = pictures.map((picture, i) => pointOf(picture, classNames, plane, i));
+  const points = images.map((image, i) => pointOf(image, classNames, plane, i));
   const made: PictureMap = { layer: name, features: length, method, ...found, points };
-  const what = `${network.name}: ${pictures.length.toLocaleString("en")} ${source.name}`;
+  const what = `${network.name}: ${images.length.toLocaleString("en")} ${source.name}`;
   return {
     ...made,
     svg: await drawMap(made, classNames, what),
@@ -117,12 +117,12 @@ async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOp
 }
 
 /** Throws ConfigError for too few images. */
-function checkCount(pictures: number, method: MapMethod, perplexity: number): void {
+function checkCount(images: number, method: MapMethod, perplexity: number): void {
   const least = method === "tsne" ? Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity) + 1 : 3;
-  if (pictures >= least) return;
+  if (images >= least) return;
   const remedy = method === "tsne" ? "; give more images, a lower --perplexity, or --method pca" : "";
   const why = method === "tsne" ? ` for a perplexity of ${perplexity}` : "";
-  throw new ConfigError(`map: expected at least ${least} images${why}, got ${pictures}${remedy}`);
+  throw new ConfigError(`map: expected at least ${least} images${why}, got ${images}${remedy}`);
 }
 
 async function placesOf(
@@ -177,23 +177,23 @@ const [FEWEST, MOST] = [8, 44];
 function createImageGrid(preprocessing: Preprocessing): ImageGrid {
   const seen = createInputImage(preprocessing);
   const resize = createResizer("bilinear");
-  const pictures: Image[] = [];
+  const images: Image[] = [];
   return {
     add(image) {
-      const picture = seen(image);
-      const scale = CELL / Math.max(picture.width, picture.height);
-      const size = { width: Math.round(picture.width * scale) || 1, height: Math.round(picture.height * scale) || 1 };
-      const data = new Uint8ClampedArray(size.width * size.height * picture.channels);
+      const fitted = seen(image);
+      const scale = CELL / Math.max(fitted.width, fitted.height);
+      const size = { width: Math.round(fitted.width * scale) || 1, height: Math.round(fitted.height * scale) || 1 };
+      const data = new Uint8ClampedArray(size.width * size.height * fitted.channels);
       const whole = { left: 0, top: 0, ...size };
-      resize(picture, { left: 0, top: 0, width: picture.width, height: picture.height }, size, whole, data);
-      pictures.push({ ...size, channels: picture.channels, data: new Uint8Array(data.buffer) });
+      resize(fitted, { left: 0, top: 0, width: fitted.width, height: fitted.height }, size, whole, data);
+      images.push({ ...size, channels: fitted.channels, data: new Uint8Array(data.buffer) });
     },
     draw(plane, title) {
-      const side = Math.min(Math.max(Math.ceil(Math.sqrt(pictures.length)), FEWEST), MOST);
+      const side = Math.min(Math.max(Math.ceil(Math.sqrt(images.length)), FEWEST), MOST);
       const chosen = nearestToCentres(plane, side);
-      const image = laidOut(pictures, chosen, side);
+      const image = laidOut(images, chosen, side);
       const heading = `${chosen.size.toLocaleString("en")} of them: the one nearest to the centre of each cell`;
-      return drawImageRows({ title, rows: [{ heading, pictures: [{ image }] }] });
+      return drawImageRows({ title, rows: [{ heading, images: [{ image }] }] });
     },
   };
 }
@@ -219,17 +219,17 @@ export function nearestToCentres({ x, y }: Plane, side: number): ReadonlyMap<num
 const min = (a: number, b: number) => Math.min(a, b);
 const max = (a: number, b: number) => Math.max(a, b);
 
-function laidOut(pictures: readonly Image[], chosen: ReadonlyMap<number, number>, side: number): Image {
-  const channels = pictures[0]?.channels ?? 1;
+function laidOut(images: readonly Image[], chosen: ReadonlyMap<number, number>, side: number): Image {
+  const channels = images[0]?.channels ?? 1;
   const width = side * CELL;
   const data = new Uint8Array(width * width * channels).fill(255);
   for (const [cell, i] of chosen) {
-    const picture = pictures[i] as Image;
-    const left = (cell % side) * CELL + Math.floor((CELL - picture.width) / 2);
-    const top = Math.floor(cell / side) * CELL + Math.floor((CELL - picture.height) / 2);
-    for (let row = 0; row < picture.height; row++) {
-      const length = picture.width * channels;
-      data.set(picture.data.subarray(row * length, (row + 1) * length), ((top + row) * width + left) * channels);
+    const image = images[i] as Image;
+    const left = (cell % side) * CELL + Math.floor((CELL - image.width) / 2);
+    const top = Math.floor(cell / side) * CELL + Math.floor((CELL - image.height) / 2);
+    for (let row = 0; row < image.height; row++) {
+      const length = image.width * channels;
+      data.set(image.data.subarray(row * length, (row + 1) * length), ((top + row) * width + left) * channels);
     }
   }
   return { width, height: width, channels, data };

@@ -132,7 +132,7 @@ export interface SeenImage extends Omit<MapImage, "image"> {
 
 /** Images and their features, one row per image. */
 export interface MapFeatures {
-  readonly pictures: readonly SeenImage[];
+  readonly images: readonly SeenImage[];
   readonly length: number;
   /** [images, length]. */
   readonly values: Float32Array;
@@ -163,24 +163,24 @@ export async function computeFeatures(
     );
   }
   const values = new Float32Array(source.length * length);
-  const pictures: SeenImage[] = [];
+  const images: SeenImage[] = [];
   for await (const batch of source.batches()) {
     if (batch.length > 0) {
-      const draws = { seed: 0, first: pictures.length };
+      const draws = { seed: 0, first: images.length };
       const nameOf = (row: number) => batch[row]?.file ?? `image ${batch[row]?.index}`;
       const outputs = await opened.forward(opened.input, batch.length, draws, nameOf);
       const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
-      values.set(features, pictures.length * length);
+      values.set(features, images.length * length);
       const scores = head.scores(outputs.at(-1) as Float32Array, batch.length);
       const classes = scores.length / batch.length;
-      for (const [row, { image, ...picture }] of batch.entries()) {
+      for (const [row, { image, ...known }] of batch.entries()) {
         onImage(image());
-        pictures.push({ ...picture, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
+        images.push({ ...known, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
       }
     }
-    onProgress?.(pictures.length, source.length);
+    onProgress?.(images.length, source.length);
     await new Promise(setImmediate);
     signal?.throwIfAborted();
   }
-  return { pictures, length, values: values.subarray(0, pictures.length * length) };
+  return { images, length, values: values.subarray(0, images.length * length) };
 }

@@ -60,7 +60,7 @@ export async function measureSaliency(
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
   const { className, window, stride, onProgress, ...openOptions } = options;
-  const picture = await readImageInput(image);
+  const decoded = await readImageInput(image);
   const opened = await openClassModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
@@ -70,7 +70,7 @@ export async function measureSaliency(
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
-    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(decoded, input, 0);
     const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
@@ -86,7 +86,7 @@ export async function measureSaliency(
     const drop = Math.max(...dropped);
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
-    const seen = createInputImage(preprocessing)(picture);
+    const seen = createInputImage(preprocessing)(decoded);
     return { ...made, svg: await drawSaliency(network.name, nameOfInput(image), seen, made) };
   } finally {
     opened.close();
@@ -192,14 +192,14 @@ async function drawSaliency(network: string, file: string, seen: Image, made: Sh
   const { className, probability, window, most, drops } = made;
   const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
   const greatest = Math.max(...drops.map((row) => Math.max(...row.map(Math.abs)))) || 1;
-  const blended = (picture: number) => zoom(heat(seen, drops, greatest, picture), factor);
+  const blended = (fraction: number) => zoom(heat(seen, drops, greatest, fraction), factor);
   const lines = [`orange: hiding it lowers the probability`, `blue: hiding it raises it`];
   return drawImageRows({
     title: `${network}: parts of ${file} that support ${className}`,
     rows: [
       {
         heading: `${formatPercent(probability)} with nothing hidden; ${window}×${window} hidden lowers it by at most ${(100 * most.drop).toFixed(1)} points`,
-        pictures: [
+        images: [
           { image: zoom(inColour(seen), factor), lines: ["network input"] },
           { image: blended(0), lines },
           { image: blended(0.65), lines: ["both"] },
@@ -220,14 +220,14 @@ function inColour({ width, height, channels, data }: Image): Image {
 }
 
 /** Colour in proportion to the effect, white without one, multiplied by a fraction of the image's brightness. */
-function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, share: number): Image {
+function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, fraction: number): Image {
   const { data, width, height } = inColour(seen);
   const mixed = new Uint8ClampedArray(data.length);
   for (let p = 0; p < width * height; p++) {
     const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / greatest;
     const hue = drop > 0 ? needed : disturbing;
     const brightness = ((data[3 * p] as number) + (data[3 * p + 1] as number) + (data[3 * p + 2] as number)) / 3;
-    const ground = 255 * (1 - share) + brightness * share;
+    const ground = 255 * (1 - fraction) + brightness * fraction;
     for (const [c, level] of hue.entries()) mixed[3 * p + c] = ground + Math.abs(drop) * (level - ground);
   }
   return { width, height, channels: 3, data: new Uint8Array(mixed.buffer) };

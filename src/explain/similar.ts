@@ -62,7 +62,7 @@ export async function findSimilar(
   { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
 ): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
   requireLimit("top", top);
-  const files = await picturesBelow(folder);
+  const files = await imagesBelow(folder);
   const opened = await openLayerOutputs(path, (network) => [layer ?? lastHiddenLayer(network)], {
     ...options,
     batchSize: BATCH,
@@ -139,13 +139,13 @@ async function fileOf(query: ImageInput): Promise<string | undefined> {
 }
 
 /** Image paths relative to the folder, sorted. Throws DataError if there are none. */
-async function picturesBelow(folder: string): Promise<readonly string[]> {
+async function imagesBelow(folder: string): Promise<readonly string[]> {
   const root = resolve(folder);
-  const pictures: FileEntry[] = [];
+  const images: FileEntry[] = [];
   const search = { root, seen: new Set(await ancestorsOf(dirname(root))), skipped: [] };
-  await searchFolder(search, "", pictures);
-  if (pictures.length === 0) throw new DataError(`${folder}: expected a folder that contains images, found none`);
-  return sortedByPath(pictures).map(({ path }) => path);
+  await searchFolder(search, "", images);
+  if (images.length === 0) throw new DataError(`${folder}: expected a folder that contains images, found none`);
+  return sortedByPath(images).map(({ path }) => path);
 }
 
 interface Features {
@@ -229,16 +229,16 @@ async function drawSimilar(
   const seen = createInputImage(preprocessing);
   const shown = async (asked: ImageInput, line: string) => {
     const file = nameOfInput(asked);
-    const picture = seen(await readImageInput(asked));
-    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
-    const image = zoom(picture, factor);
+    const fitted = seen(await readImageInput(asked));
+    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(fitted.width, fitted.height)));
+    const image = zoom(fitted, factor);
     return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
   };
   const rows: ImageRows["rows"][number][] = [];
   for (const [q, { query, nearest }] of found.queries.entries()) {
-    const pictures = [await shown(queries[q] as ImageInput, "query")];
-    for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
-    rows.push({ heading: query, pictures });
+    const images = [await shown(queries[q] as ImageInput, "query")];
+    for (const { file, distance } of nearest) images.push(await shown(file, `distance ${distance.toPrecision(3)}`));
+    rows.push({ heading: query, images });
   }
   const what = `nearest of ${found.pictures} images in ${folder} by the ${found.features} outputs of ${found.layer}`;
   return drawImageRows({ title: `${network.name}: ${what}`, rows });

@@ -16,7 +16,7 @@ import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
 import { drawNetwork } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
-import { drawGallery, type ReportGallery, type ReportPrediction, shareRight } from "../report/pages/gallery.ts";
+import { drawGallery, type ReportGallery, type ReportPrediction, describeCorrect } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
@@ -200,7 +200,7 @@ async function galleriesOf(
       description: "Correct predictions with the highest probability.",
       predictions: await shownImages(source, evaluation.bestPredictions),
     },
-    { name: "images", heading: "Sample of test images", description: shareRight(some), predictions: some },
+    { name: "images", heading: "Sample of test images", description: describeCorrect(some), predictions: some },
   ];
   return galleries.filter(({ predictions }) => predictions.length > 0);
 }

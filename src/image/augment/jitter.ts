@@ -178,17 +178,17 @@ function createTables(): Tables {
       saturations[(range << 8) | value] = Math.trunc(Math.fround(range / value) * 255) / 255;
     }
     for (let third = 0; third <= range; third++) {
-      const share = Math.fround(third / range);
-      for (let sixth = 0; sixth < 6; sixth++) hues[(sixth << 16) | (range << 8) | third] = hueOf(sixth, share);
+      const distance = Math.fround(third / range);
+      for (let sixth = 0; sixth < 6; sixth++) hues[(sixth << 16) | (range << 8) | third] = hueOf(sixth, distance);
     }
   }
   return { hues, saturations, sixths, ways };
 }
 
-/** Hue 0 … 255; `share` is the third channel's relative distance from the largest. Pillow's terms that are 0 or 1 here are left out. */
-function hueOf(sixth: number, share: number): number {
+/** Hue 0 … 255; `distance` is the third channel's relative distance from the largest. Pillow's terms that are 0 or 1 here are left out. */
+function hueOf(sixth: number, distance: number): number {
   const start = sixth === 5 ? -1 : sixth;
-  const position = Math.fround(sixth % 2 === 0 ? start + 1 - share : start + share);
+  const position = Math.fround(sixth % 2 === 0 ? start + 1 - distance : start + distance);
   const turns = position / 6 + 1;
   return Math.trunc(Math.fround(turns >= 1 ? turns - 1 : turns) * 255);
 }

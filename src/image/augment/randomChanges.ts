@@ -72,9 +72,9 @@ export function createRandomChanges(
 }
 
 /** Shifts a patch by whole pixels, up to a fraction of the input's sides; what leaves the input is cut off. */
-function moved(patch: Patch, size: PixelSize, share: number, draw: Draw): Patch {
-  const across = slide(patch.left, patch.width, patch.toLeft, size.width, share, draw);
-  const down = slide(patch.top, patch.height, patch.toTop, size.height, share, draw);
+function moved(patch: Patch, size: PixelSize, fraction: number, draw: Draw): Patch {
+  const across = slide(patch.left, patch.width, patch.toLeft, size.width, fraction, draw);
+  const down = slide(patch.top, patch.height, patch.toTop, size.height, fraction, draw);
   return {
     ...patch,
     left: across.from,
@@ -86,8 +86,8 @@ function moved(patch: Patch, size: PixelSize, share: number, draw: Draw): Patch 
   };
 }
 
-function slide(from: number, extent: number, to: number, limit: number, share: number, draw: Draw) {
-  const reach = Math.round(share * limit);
+function slide(from: number, extent: number, to: number, limit: number, fraction: number, draw: Draw) {
+  const reach = Math.round(fraction * limit);
   const moved = to + Math.floor(draw() * (2 * reach + 1)) - reach;
   const start = Math.max(moved, 0);
   const end = Math.max(Math.min(moved + extent, limit), start);

@@ -75,8 +75,8 @@ function createTaps(filter: Filter, inputExtent: number, outputExtent: number): 
     const start = Math.min(first, inputExtent - count);
     starts[i] = start;
     for (let t = 0; t < length; t++) {
-      const share = ((heights[t] as number) / total) * (1 << precisionBits);
-      weights[i * count + first - start + t] = Math.trunc(share < 0 ? share - 0.5 : share + 0.5);
+      const weight = ((heights[t] as number) / total) * (1 << precisionBits);
+      weights[i * count + first - start + t] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
   return { count, starts, weights, areBlends: areBlends(count, weights) };

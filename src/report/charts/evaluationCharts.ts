@@ -56,8 +56,8 @@ export function drawConfusion(
     const images = (confusion[c] ?? []).reduce((sum, count) => sum + count, 0);
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
-      const share = images > 0 ? count / images : 0;
-      return { row, column, count, share, label: count > 0 ? String(count) : "", isStrong: share > strongCell };
+      const fraction = images > 0 ? count / images : 0;
+      return { row, column, count, fraction, label: count > 0 ? String(count) : "", isStrong: fraction > strongCell };
     });
   });
   const rest = confusion.length - shown.length;
@@ -96,7 +96,7 @@ export function drawConfusion(
       marks: [
         {
           type: "rect",
-          name: "shares",
+          name: "fractions",
           from: { data: "cells" },
           encode: {
             enter: {
@@ -105,7 +105,7 @@ export function drawConfusion(
               width: { scale: "column", band: 1 },
               height: { scale: "row", band: 1 },
               fill: { value: colours.cell },
-              fillOpacity: { field: "share" },
+              fillOpacity: { field: "fraction" },
               stroke: { value: colours.grid },
             },
           },
@@ -186,7 +186,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
       ],
       axes: [
         { ...axisStyle, orient: "left", scale: "row", ...labelled },
-        { ...axisStyle, orient: "bottom", scale: "value", title: "share", format: ".0%", grid: true },
+        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", format: ".0%", grid: true },
       ],
       legends: [
         {
@@ -228,7 +228,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
 export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
   const all = bins.reduce((sum, { images }) => sum + images, 0);
   const values = bins.flatMap(({ images, confidence, accuracy }) =>
-    confidence === null ? [] : [{ confidence, accuracy, share: images / all }],
+    confidence === null ? [] : [{ confidence, accuracy, fraction: images / all }],
   );
   const position = { x: { scale: "x", field: "confidence" }, y: { scale: "y", field: "accuracy" } };
   return drawChart(
@@ -288,7 +288,7 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
           encode: {
             enter: {
               ...position,
-              size: { scale: "size", field: "share" },
+              size: { scale: "size", field: "fraction" },
               fill: { value: colours.blue },
               fillOpacity: { value: 0.6 },
               stroke: { value: colours.blue },

@@ -134,13 +134,13 @@ function axesOf({ method, explainedVariance }: DrawnMap): NonNullable<Spec["axes
     const orient = scale === "x" ? "bottom" : "left";
     // t-SNE distances have no unit and its axes no meaning.
     if (method === "tsne") return { ...axisStyle, orient, scale, ticks: false, labels: false, title: `t-SNE ${i + 1}` };
-    const share = explainedVariance[i] ?? 0;
+    const fraction = explainedVariance[i] ?? 0;
     return {
       ...axisStyle,
       orient,
       scale,
       tickCount: 6,
-      title: `component ${i + 1} (${formatPercent(share)} of the variance)`,
+      title: `component ${i + 1} (${formatPercent(fraction)} of the variance)`,
     };
   });
 }

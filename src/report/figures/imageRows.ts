@@ -10,7 +10,7 @@ export interface ImageRows {
   readonly title: string;
   readonly rows: readonly {
     readonly heading: string;
-    readonly pictures: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
+    readonly images: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
   }[];
 }
 
@@ -28,13 +28,13 @@ export async function drawImageRows({ title, rows }: ImageRows): Promise<string>
   const parts: Markup[] = [];
   let top = margin + 2 * lineHeight;
   let width = margin + textWidth(title) * 1.2;
-  for (const { heading, pictures } of rows) {
+  for (const { heading, images } of rows) {
     width = Math.max(width, margin + textWidth(heading));
     parts.push(html`<text x="${margin}" y="${top}" font-weight="bold">${heading}</text>`);
     top += lineHeight / 2;
     let left = margin;
     let bottom = top;
-    for (const { image, lines = [] } of pictures) {
+    for (const { image, lines = [] } of images) {
       const [w, h] = [image.width * unitsPerPixel, image.height * unitsPerPixel];
       const href = `data:image/png;base64,${Buffer.from(await encodePng(image)).toString("base64")}`;
       parts.push(

@@ -4,18 +4,18 @@ import type { Image } from "../../image/image.ts";
 const paper = 255;
 
 /** Arranges images of equal size and channel count in `columns` columns, separated by a white gap. */
-export function tile(pictures: readonly Image[], columns: number, gap: number): Image {
-  const [first] = pictures;
+export function tile(images: readonly Image[], columns: number, gap: number): Image {
+  const [first] = images;
   if (!first) return { channels: 1, width: 1, height: 1, data: Uint8Array.of(paper) };
   const { channels, width, height } = first;
-  const across = Math.min(columns, pictures.length);
-  const rows = Math.ceil(pictures.length / across);
+  const across = Math.min(columns, images.length);
+  const rows = Math.ceil(images.length / across);
   const size = { width: across * (width + gap) - gap, height: rows * (height + gap) - gap };
   const data = new Uint8Array(size.width * size.height * channels).fill(paper);
-  pictures.forEach((picture, i) => {
+  images.forEach((image, i) => {
     const [left, top] = [(i % across) * (width + gap), Math.floor(i / across) * (height + gap)];
     for (let y = 0; y < height; y++) {
-      const row = picture.data.subarray(y * width * channels, (y + 1) * width * channels);
+      const row = image.data.subarray(y * width * channels, (y + 1) * width * channels);
       data.set(row, ((top + y) * size.width + left) * channels);
     }
   });

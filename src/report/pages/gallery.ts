@@ -23,7 +23,7 @@ export interface ReportGallery {
 }
 
 /** Sentence with the number of correct predictions. */
-export function shareRight(predictions: readonly ReportPrediction[]): string {
+export function describeCorrect(predictions: readonly ReportPrediction[]): string {
   const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
   return `${right} of these ${predictions.length} are right.`;
 }

@@ -8,7 +8,7 @@ import { drawCurves } from "../charts/curves.ts";
 import { drawNetwork } from "../figures/drawing.ts";
 import { layerOverview } from "../tables/networkTables.ts";
 import type { Section } from "../tables/sections.ts";
-import { shareRight } from "./gallery.ts";
+import { describeCorrect } from "./gallery.ts";
 import { type ReportData, renderReport } from "./reportPage.ts";
 
 const entries = [
@@ -67,7 +67,7 @@ const data: ReportData = {
       description: "Correct predictions with the highest probability.",
       predictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
     },
-    { name: "images", heading: "Sample of test images", description: shareRight(someImages), predictions: someImages },
+    { name: "images", heading: "Sample of test images", description: describeCorrect(someImages), predictions: someImages },
   ],
   configuration: [
     {

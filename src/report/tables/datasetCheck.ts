@@ -25,7 +25,7 @@ export function formatCheck(check: FolderCheck, options: BarOptions): string {
   return [
     wrap(`${check.root}: ${total}, ${formatBytes(check.bytes)}`),
     ...(classNames.length > 0 ? [formatClasses(check.parts, classNames, options)] : []),
-    ...(check.sizes ? [formatPictures(check)] : []),
+    ...(check.sizes ? [formatImages(check)] : []),
     ...formatFindings(check.findings),
     formatVerdict(check),
   ].join("\n\n");
@@ -54,16 +54,16 @@ function formatClasses(parts: readonly CheckedPart[], classNames: readonly strin
     ...counts.map((part) => formatCount(part.get(name) ?? 0)),
     formatBar((counts[0]?.get(name) ?? 0) / largest, barCells, options),
   ]);
-  const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, pictures) => sum + pictures, 0)));
+  const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, images) => sum + images, 0)));
   return formatTable(columns, rows, { footer: [["total", ...totals]] });
 }
 
-function formatPictures({ formats, channels, sizes }: FolderCheck): string {
+function formatImages({ formats, channels, sizes }: FolderCheck): string {
   const columns: readonly Column[] = [
     { heading: "", align: "left" },
     { heading: "", align: "left", shrinks: true },
   ];
-  const byFormat = Object.entries(formats).map(([format, pictures]) => `${formatCount(pictures)} ${format}`);
+  const byFormat = Object.entries(formats).map(([format, images]) => `${formatCount(images)} ${format}`);
   const rows = [
     ["formats", byFormat.join(", ")],
     ["colours", `${formatCount(channels.colour)} in colour, ${formatCount(channels.grey)} grey`],

@@ -17,7 +17,7 @@ export function summarySections(summary: NetworkSummary): readonly Section[] {
   return [
     layerSection(summary),
     sizeSection(summary),
-    shareSection(summary),
+    distributionSection(summary),
     memorySection(summary),
     ...paperSection(summary),
     ...sourceSection(summary),
@@ -26,7 +26,7 @@ export function summarySections(summary: NetworkSummary): readonly Section[] {
 
 /** Table of a network's layers: output, kernel, parameters and MACs with their fractions, receptive field. */
 export function layerOverview({ layers, totals, input }: NetworkSummary): Section {
-  const share = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
+  const percentOf = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
   return {
     title: "Layers",
     columns: [
@@ -42,8 +42,8 @@ export function layerOverview({ layers, totals, input }: NetworkSummary): Sectio
     rows: layers.map((layer) => {
       const { name, outputShape, kernel, parameters, parameterShare, macs, macShare } = layer;
       const [parameterCount = "", , macCount = ""] = numbers(layer);
-      const shares = [share(parameters, parameterShare), share(macs, macShare)] as const;
-      return [name, formatShape(outputShape), kernel, parameterCount, shares[0], macCount, shares[1], seen(layer)];
+      const fractions = [percentOf(parameters, parameterShare), percentOf(macs, macShare)] as const;
+      return [name, formatShape(outputShape), kernel, parameterCount, fractions[0], macCount, fractions[1], seen(layer)];
     }),
     footer: [["total", "", "", formatCount(totals.parameters), "", formatCount(totals.macs), "", ""]],
     notes: [
@@ -93,7 +93,7 @@ function sizeSection({ layers }: NetworkSummary): Section {
   };
 }
 
-function shareSection({ layers, totals }: NetworkSummary): Section {
+function distributionSection({ layers, totals }: NetworkSummary): Section {
   const weighted = layers.filter(({ parameters }) => parameters > 0);
   return {
     title: "Parameters and arithmetic by layer",
@@ -115,18 +115,18 @@ function shareSection({ layers, totals }: NetworkSummary): Section {
     ]),
     footer: [["total", "", formatCount(totals.parameters), "", formatCount(totals.flops), ""]],
     notes: [
-      sharesByKind(weighted),
+      fractionsByKind(weighted),
       `Operations: ${formatMillions(totals.macs)} MACs, ${formatMillions(totals.flops)} FLOPs. ` +
         "MACs = weights × output height × output width; FLOPs = 2 × MACs: a multiplication and an addition.",
     ],
   };
 }
 
-function sharesByKind(weighted: readonly LayerSummary[]): string {
-  const share = (kind: string, key: "parameterShare" | "macShare") =>
+function fractionsByKind(weighted: readonly LayerSummary[]): string {
+  const percentOf = (kind: string, key: "parameterShare" | "macShare") =>
     formatPercent(weighted.reduce((sum, layer) => (layer.kind === kind ? sum + layer[key] : sum), 0));
   const kinds = [...new Set(weighted.map(({ kind }) => kind))];
-  const parts = kinds.map((kind) => `${kind} ${share(kind, "parameterShare")} and ${share(kind, "macShare")}`);
+  const parts = kinds.map((kind) => `${kind} ${percentOf(kind, "parameterShare")} and ${percentOf(kind, "macShare")}`);
   return `Parameters and arithmetic by kind: ${parts.join("; ")}.`;
 }
 
