@@ -129,7 +129,10 @@ test("a sigmoid within the chain stays a layer; one before a softmax too", async
 });
 
 test("one output and nothing after it is refused until --head says what it is", async () => {
-  await assert.rejects(imported(1, []), /the meaning of its single output is unknown; give --head sigmoid .*--head none/);
+  await assert.rejects(
+    imported(1, []),
+    /the meaning of its single output is unknown; give --head sigmoid .*--head none/,
+  );
   await assert.rejects(imported(1, [], { head: "softmax" }), /expected at least 2 outputs for the head softmax, got 1/);
   await assert.rejects(imported(1, [["Softmax"]]), /expected at least 2 outputs for the head softmax, got 1/);
   const { model, run } = await imported(1, [], { head: "sigmoid" });

@@ -67,7 +67,10 @@ test("the accuracy that it says is that of ONNX Runtime on the same pictures", a
   near(correct(small), int8.test.int8.top1Accuracy * images);
   near(whole.filter((c, i) => c === small[i]).length, sameClass);
   assert.deepEqual(messages, []);
-  await assert.rejects(verifyModel(at("run"), at("small.onnx"), { threads: 1 }), /^UnsupportedError: .*cannot import 8-bit weights/);
+  await assert.rejects(
+    verifyModel(at("run"), at("small.onnx"), { threads: 1 }),
+    /^UnsupportedError: .*cannot import 8-bit weights/,
+  );
 });
 
 test("the command prints sizes and accuracies, as a table or as JSON", async () => {

@@ -208,10 +208,7 @@ test("what does not fit is listed whole, and no directory is left behind", async
 
 test("neither a run nor a file is replaced", async () => {
   const weights = await readFile(at("run/last.safetensors"));
-  await assert.rejects(
-    importModel(at("weights.pth"), at("run"), { like: at("run") }),
-    /the directory contains a run/,
-  );
+  await assert.rejects(importModel(at("weights.pth"), at("run"), { like: at("run") }), /the directory contains a run/);
   await assert.rejects(
     exportModel(at("run"), at("weights.pth")),
     /weights\.pth: there is something of this name already/,

@@ -140,7 +140,7 @@ test("torchvision's: address, checksum, network, classes and preprocessing go to
   });
   assert.throws(
     () => findPretrained("caffe"),
-    new ConfigError("unknown published weights \"caffe\"; expected one of torchvision"),
+    new ConfigError('unknown published weights "caffe"; expected one of torchvision'),
   );
 });
 

@@ -196,7 +196,8 @@ function turned(
     for (let p = 0; p < rows; p++) {
       const scaled = (coordinates[i * rows + p] as number) / (count - 1);
       for (let q = 0; q < rows; q++)
-        covariance[p * rows + q] = (covariance[p * rows + q] as number) + scaled * (coordinates[i * rows + q] as number);
+        covariance[p * rows + q] =
+          (covariance[p * rows + q] as number) + scaled * (coordinates[i * rows + q] as number);
     }
   }
   const { eigenvalues, eigenvectors } = eigenOf(covariance);

@@ -22,7 +22,7 @@ export interface FilterSheet {
   readonly shape: readonly number[];
 }
 
-/** As in the paper's figure 3: 6 rows of 16. */
+/** Number of columns, from the paper's figure 3: 6 rows of 16. */
 const COLUMNS = 16;
 /** Minimum size of a drawn kernel, in pixels. */
 const SHOWN_SIDE = 64;

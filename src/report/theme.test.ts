@@ -33,7 +33,7 @@ for (const theme of themes) {
     }
   });
 
-  test(`${theme}: hues and ink are told apart by people of every colour vision`, () => {
+  test(`${theme}: hues and ink are distinguishable with any colour vision`, () => {
     const all = [...hues, "ink" as const];
     for (const [name, vision] of Object.entries(visions)) {
       all.forEach((a, i) => {

@@ -16,7 +16,7 @@ import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
 import { drawNetwork } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
-import { drawGallery, type ReportGallery, type ReportPrediction, describeCorrect } from "../report/pages/gallery.ts";
+import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";

@@ -52,9 +52,10 @@ function floatsOf(hex: string): number[] {
 
 const LIMIT_MS = 5000;
 
-/** What each refusal must say, besides the file's name; the others are damaged in some way. */
+/** Required text of refusals; all other files are damaged in some way. */
 const says: Readonly<Record<string, RegExp>> = {
-  "os.system, protocol 2": /refused "posix\.system".*none of its code was run.*torch\.save\(model\.state_dict\(\), FILE\)/,
+  "os.system, protocol 2":
+    /refused "posix\.system".*none of its code was run.*torch\.save\(model\.state_dict\(\), FILE\)/,
   "builtins.eval, protocol 4": /refused "builtins\.eval"/,
   "nested pickle, protocol 2": /refused "pickle\.loads"/,
   "class, protocol 2": /refused "torch\.nn\.modules\.linear\.Linear"/,

@@ -62,7 +62,7 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
     before.last = chunk.type;
   }
   if (!header) throw damaged("PNG", "it has no IHDR");
-  if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT, which holds the pixels");
+  if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT (pixels)");
   const { width, height, colourType, isInterlaced } = header;
   const channels = colourType === GREY || colourType === GREY_ALPHA ? 1 : 3;
   const orientation = orientationOf({ ...text, ...(exif[0] && { exif: exif[0] }) });
@@ -109,7 +109,7 @@ function ihdr(data: Uint8Array): Ihdr {
   const [width, height] = [bigEndian(data, 0, 4), bigEndian(data, 4, 4)];
   const [bitDepth = 0, colourType = 0, compression, filter, interlace = 0] = data.subarray(8);
   const depths = bitDepths.get(colourType);
-  if (!depths) throw damaged("PNG", `there is no colour type ${colourType}`);
+  if (!depths) throw damaged("PNG", `unknown colour type ${colourType}`);
   if (!depths.includes(bitDepth)) {
     throw damaged("PNG", `bit depth ${bitDepth}, but colour type ${colourType} has ${depths.join(", ")}`);
   }
@@ -129,13 +129,13 @@ function checkChunk({ colourType }: Ihdr, { type, data }: Chunk, before: Before)
     if (data.length === 0 || data.length % 3 !== 0 || data.length > 768) {
       throw damaged("PNG", `a PLTE of ${data.length} bytes, which is not 1 to 256 colours of 3`);
     }
-    if (before.types.has("PLTE") || before.types.has("IDAT"))
-      throw damaged("PNG", "PLTE is there twice or behind IDAT");
+    if (before.types.has("PLTE") || before.types.has("IDAT")) throw damaged("PNG", "PLTE occurs twice or after IDAT");
   } else if (type === "IDAT") {
     if (colourType === PALETTE && !before.types.has("PLTE")) {
-      throw damaged("PNG", "it has no PLTE, the palette, in front of IDAT");
+      throw damaged("PNG", "it has no PLTE (palette) before IDAT");
     }
-    if (before.types.has("IDAT") && before.last !== "IDAT") throw damaged("PNG", "other chunks stand between its IDAT");
+    if (before.types.has("IDAT") && before.last !== "IDAT")
+      throw damaged("PNG", "other chunks separate its IDAT chunks");
   } else if (type === "tRNS") checkTransparency(colourType, data, before);
   else if (type !== "IEND" && /^[A-Z]/.test(type)) throw damaged("PNG", `an unknown or second critical chunk ${type}`);
 }
@@ -143,7 +143,7 @@ function checkChunk({ colourType }: Ihdr, { type, data }: Chunk, before: Before)
 /** Source: W3C PNG, 11.3.1.1: one transparent grey or RGB sample, or an alpha value for each palette colour. */
 function checkTransparency(colourType: number, data: Uint8Array, before: Before): void {
   const isPlaced = !before.types.has("IDAT") && (colourType !== PALETTE || before.types.has("PLTE"));
-  if (before.types.has("tRNS") || !isPlaced) throw damaged("PNG", "tRNS is there twice or in the wrong place");
+  if (before.types.has("tRNS") || !isPlaced) throw damaged("PNG", "tRNS occurs twice or in the wrong place");
   const length = new Map([
     [GREY, 2],
     [RGB, 6],

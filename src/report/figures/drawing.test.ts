@@ -11,7 +11,7 @@ import { stagesOf } from "./drawingStages.ts";
 
 const custom = parseNetwork(
   {
-    name: "four towers <&> a name that goes on",
+    name: "four towers <&> a name of some length",
     input: [4, 64, 400],
     layers: [
       {
@@ -65,7 +65,7 @@ function textsOf(svg: string) {
 
 const widths = new Map<string, number>();
 
-/** As resvg sets it with the font that is shipped. */
+/** Box of a text as resvg sets it with the packaged font. */
 function widthOf(text: string, attributes: string): number {
   const key = `${attributes} ${text}`;
   const known = widths.get(key);

@@ -93,7 +93,7 @@ function towersOf(parts: readonly number[], [channels = 0]: Shape): number {
   return Math.max(1, ...parts.filter((towers) => towers <= MOST_TOWERS && channels % towers === 0));
 }
 
-/** Towers of the stage before that a tower sees: those that share a group with it. */
+/** Towers of the stage before that a tower sees, by having a group in common. */
 export function towersSeen({ groups, towers }: Stage, tower: number, before: Stage): readonly number[] {
   const range = (index: number, of: number) => [
     Math.floor((index * groups) / of),

@@ -13,7 +13,7 @@ const someImages: readonly ReportPrediction[] = [
   { png: await pngOf(227, 50), trueClass: "Dress", predictedClass: "Coat", probability: 0.612 },
 ];
 
-test("a gallery as a picture says what the page says of each image, and marks what is wrong", async () => {
+test("a gallery as SVG says what the page says of each image, and marks what is wrong", async () => {
   const gallery = { name: "images", heading: "Sample of test images", description: "1 of 2.", predictions: someImages };
   const svg = drawGallery("net on data", gallery);
   const texts = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);

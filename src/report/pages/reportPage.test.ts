@@ -67,7 +67,12 @@ const data: ReportData = {
       description: "Correct predictions with the highest probability.",
       predictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
     },
-    { name: "images", heading: "Sample of test images", description: describeCorrect(someImages), predictions: someImages },
+    {
+      name: "images",
+      heading: "Sample of test images",
+      description: describeCorrect(someImages),
+      predictions: someImages,
+    },
   ],
   configuration: [
     {
@@ -224,7 +229,7 @@ test("headings go down one level at a time, from the title; what can scroll has 
   for (const [figure] of page.matchAll(/<figure[^>]*>/g)) assert.match(figure, /role="img" aria-label="[^"]+"/);
 });
 
-test("the layers are a table: each with its share, and the pixels that it sees", () => {
+test("the layers are a table: each with its fraction and receptive field", () => {
   const [table = ""] = renderReport(data).match(/<div class="scroll".*?<\/div>/s) ?? [];
   const rows = [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>
     [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/g)].map(([, cell]) => cell),
@@ -263,5 +268,8 @@ test("a run that ended early has a report without what it does not know", () => 
     network: mine,
   });
   assertBalanced(page);
-  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Sample of test images|worst mistakes|best predictions/);
+  assert.doesNotMatch(
+    page,
+    /NaN|undefined|Accuracy of each class|Sample of test images|worst mistakes|best predictions/,
+  );
 });

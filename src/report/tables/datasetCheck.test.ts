@@ -78,14 +78,14 @@ test("findings by kind: those that affect training first, five of each, three pa
   assert.match(withFindings(same), /\n1 finding that affects training, marked with "!"\.$/);
 });
 
-test("names cannot act on the terminal, nor leave its width; a folder without anything is told, too", () => {
+test("names cannot act on the terminal, nor leave its width; an empty folder is reported too", () => {
   const long = `cat/${"long".repeat(40)}.jpg`;
   const text = withFindings(finding("damaged", [`cat/\u001b[2J\n.jpg`], "m"), finding("emptyFile", [long], "m"));
   assertNarrow(text);
   assert.ok(!text.includes("\u001b"));
   const { sizes: _, ...rest } = sound;
   const nothing = { ...rest, parts: [{ name: "whole", folder: "", classes: [] }], pictures: 0, bytes: 0 } as const;
-  const findings = [finding("tooFewClasses", [], "no class with pictures")];
+  const findings = [finding("tooFewClasses", [], "no class with images")];
   const empty = formatCheck({ ...nothing, findings, affectsTraining: true }, { unicode: false });
   assert.match(
     empty,

@@ -43,7 +43,16 @@ export function layerOverview({ layers, totals, input }: NetworkSummary): Sectio
       const { name, outputShape, kernel, parameters, parameterShare, macs, macShare } = layer;
       const [parameterCount = "", , macCount = ""] = numbers(layer);
       const fractions = [percentOf(parameters, parameterShare), percentOf(macs, macShare)] as const;
-      return [name, formatShape(outputShape), kernel, parameterCount, fractions[0], macCount, fractions[1], seen(layer)];
+      return [
+        name,
+        formatShape(outputShape),
+        kernel,
+        parameterCount,
+        fractions[0],
+        macCount,
+        fractions[1],
+        seen(layer),
+      ];
     }),
     footer: [["total", "", "", formatCount(totals.parameters), "", formatCount(totals.macs), "", ""]],
     notes: [
