@@ -199,7 +199,7 @@ test("files without a network: --head, or the layer that ends the network given"
   await assert.rejects(importFile("f0", { network: network(1) }), /the meaning of its single output is unknown/);
   await assert.rejects(
     importFile("f0", { network: network(1, sigmoid("s")), head: "none" }),
-    /--head: expected sigmoid, which chain ends in/,
+    /--head: expected sigmoid, the head of chain/,
   );
   const said = await importFile("f1", { network: network(1), head: "sigmoid" });
   const ended = await importFile("f2", { network: network(1, sigmoid("s")) });

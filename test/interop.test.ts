@@ -211,7 +211,7 @@ test("neither a run nor a file is replaced", async () => {
   await assert.rejects(importModel(at("weights.pth"), at("run"), { like: at("run") }), /the directory contains a run/);
   await assert.rejects(
     exportModel(at("run"), at("weights.pth")),
-    /weights\.pth: there is something of this name already/,
+    /weights\.pth: already exists/,
   );
   await assert.rejects(
     exportModel(at("run"), at("nowhere/x.pth")),

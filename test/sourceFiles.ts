@@ -61,7 +61,7 @@ function joinLines(block: string): string {
 export function stringsOf(file: SourceFile): readonly Piece[] {
   return piecesOf(file, (piece) => /^["'`]/.test(piece)).map((piece) => ({
     ...piece,
-    text: piece.text.replace(/\$\{[^{}]*\}/g, "${}"),
+    text: piece.text.replace(/\$\{[^{}]*\}/g, "…"),
   }));
 }
 

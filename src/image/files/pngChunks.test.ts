@@ -37,7 +37,7 @@ describe("PNG: broken files", () => {
     "tRNS after IDAT": [pngFile(ihdr(grey), pixelsOf(grey), pngChunk("tRNS", [0, 0])), /tRNS occurs twice or/],
     "other chunk between": [
       pngFile(ihdr(grey), pixelsOf(grey), pngChunk("tEXt", [65, 0, 66]), pixelsOf(grey)),
-      /between its IDAT/,
+      /separate its IDAT/,
     ],
     "critical unknown": [pngFile(ihdr(grey), pngChunk("ABCD"), pixelsOf(grey)), /critical chunk ABCD/],
     "no IEND": [Buffer.concat([signature, ihdr(grey), pixelsOf(grey)]), /complete PNG image, got a truncated one/],
