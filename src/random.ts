@@ -169,8 +169,9 @@ export function fillPermutation(
  * Fills `mask` with 1 / (1 − probability) for kept and 0 for dropped elements, so that the expectation of the product is the input
  * (inverted dropout).
  *
- * Element j uses b bits of the words, lowest first. b is the power of two, at most 16, for which the probability is a multiple of 2^-b (1
- * for 0.5); other probabilities are rounded to 16 bits. `words` is scratch space of at least half the mask's length, rounded up.
+ * Element j uses b bits of the words, lowest first. b is the smallest power of two for which the probability is a multiple of 2^-b: 1 for
+ * 0.5. b is at most 16, and other probabilities are rounded to 16 bits. `words` is scratch space of at least half the mask's length, rounded
+ * up.
  */
 export function fillDropoutMask(
   stream: RandomStream,

@@ -81,15 +81,15 @@ export async function quantizeModel(
     const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
-      await seeRanges(network, train.split, preparation, options);
+      await recordRanges(network, train.split, preparation, options);
     } finally {
       train.close();
     }
     const ranges = network.takeRanges();
-    tellDead(ranges, options);
+    reportDeadLayers(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
     const { split } = closing(scope, await load("test", options.testLimit, 1000));
-    const judge = () => judgeAll(network, split, preparation, { model, head }, options);
+    const judge = () => evaluateAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
     const int8 = await judge();
@@ -108,7 +108,7 @@ function closing<T extends { close(): void }>(scope: { close(): void }[], thing:
 }
 
 /** Runs training images through a network that records its ranges. */
-async function seeRanges(
+async function recordRanges(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
@@ -122,14 +122,14 @@ async function seeRanges(
   }
 }
 
-function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
+function reportDeadLayers(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
   for (const [name, { min, max }] of ranges) {
     if (min === 0 && max === 0) onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
   }
 }
 
 /** Computes a network's accuracy on test images, and its prediction for each. */
-async function judgeAll(
+async function evaluateAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,

@@ -56,7 +56,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
     }
     if (marker === SOS) {
       hasScans = true;
-      if (!frame) throw damaged("JPEG", "a scan without a frame header in front of it");
+      if (!frame) throw damaged("JPEG", "a scan without a frame header before it");
       noteScan(frame, data);
       const scan = huffmanScan(frame, data, coding, next);
       if (scan) scans.push(scan);

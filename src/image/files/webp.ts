@@ -52,7 +52,7 @@ function chunks(bytes: Uint8Array): readonly Chunk[] {
   for (let at = 0; at < bytes.length; ) {
     const [type, length] = [latin1(bytes, at, 4), littleEndian(bytes, at + 4, 4)];
     const end = at + 8 + length;
-    if (end > bytes.length) throw damaged("WebP", `the chunk ${JSON.stringify(type)} is longer than what it lies in`);
+    if (end > bytes.length) throw damaged("WebP", `the chunk ${JSON.stringify(type)} exceeds its container`);
     found.push({ type, data: bytes.subarray(at + 8, end) });
     at = end + (length % 2);
   }

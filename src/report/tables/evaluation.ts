@@ -78,7 +78,7 @@ function formatConfusions(report: Evaluation): string {
   if (confusions.length === 0) return "";
   const columns: readonly Column[] = [
     { heading: "Class", align: "left", shrinks: true },
-    { heading: "predicted as", align: "left", shrinks: true },
+    { heading: "Predicted as", align: "left", shrinks: true },
     { heading: "Images", align: "right" },
   ];
   const rows = confusions.map(({ className, predicted, images }) => [className, predicted, formatCount(images)]);
@@ -93,7 +93,7 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   const columns: readonly Column[] = [
     { heading: "Image", align: "left" },
     { heading: "Class", align: "left", shrinks: true },
-    { heading: "predicted as", align: "left", shrinks: true },
+    { heading: "Predicted as", align: "left", shrinks: true },
     { heading: "with", align: "right" },
     { heading: "Loss", align: "right" },
   ];
