@@ -209,10 +209,7 @@ test("what does not fit is listed whole, and no directory is left behind", async
 test("neither a run nor a file is replaced", async () => {
   const weights = await readFile(at("run/last.safetensors"));
   await assert.rejects(importModel(at("weights.pth"), at("run"), { like: at("run") }), /the directory contains a run/);
-  await assert.rejects(
-    exportModel(at("run"), at("weights.pth")),
-    /weights\.pth: already exists/,
-  );
+  await assert.rejects(exportModel(at("run"), at("weights.pth")), /weights\.pth: already exists/);
   await assert.rejects(
     exportModel(at("run"), at("nowhere/x.pth")),
     /nowhere\/x\.pth: folder \S+nowhere does not exist; create it/,
@@ -225,7 +222,7 @@ test("neither a run nor a file is replaced", async () => {
   );
   await assert.rejects(
     exportModel(at("run"), at("x.pth"), { flags: new Set(["y"]) }),
-    /--y: format pytorch has no such switch/,
+    /--y: format pytorch has no such flag/,
   );
   assert.deepEqual(await readFile(at("run/last.safetensors")), weights);
   assert.ok(!(await readdir(folder)).some((name) => name.startsWith("x.") || name.includes("tmp")));
