@@ -280,7 +280,7 @@ test("the command: names, files that are not the published one, and no file at a
   assert.equal(exit, 1);
   assert.match(
     stderr,
-    /^alexnet: published\.pth: expected the SHA-256 checksum 7be5be79[0-9a-f]{56}, got [0-9a-f]{64}; torchvision is made of https:\/\/download\.pytorch\.org\/models\/alexnet-owt-7be5be79\.pth; /,
+    /^alexnet: published\.pth: expected the SHA-256 checksum 7be5be79[0-9a-f]{56}, got [0-9a-f]{64}; torchvision is converted from https:\/\/download\.pytorch\.org\/models\/alexnet-owt-7be5be79\.pth; /,
   );
   await assert.rejects(resolveModelFile(at("torchvision")), /no such file or folder/);
 });
