@@ -22,7 +22,7 @@ async function demo(): Promise<number> {
   const trained = await main(["train", "--epochs", String(EPOCHS), "--engine", "onednn", "--run", directory, ...begun]);
   if (trained !== 0) return trained;
   const files = await saveTestImages(join(directory, "examples"));
-  print("\nSome test images, saved as PNG files and classified from these:\n");
+  print("\nSample of test images, saved as PNG files and classified from these:\n");
   const predicted = await main(["predict", directory, ...files, "--top", "3"]);
   if (predicted !== 0) return predicted;
   const accuracy = (await readLog(directory)).findLast((entry) => entry.testAccuracy !== undefined)?.testAccuracy ?? 0;

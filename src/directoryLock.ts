@@ -1,22 +1,22 @@
-/** A lock on a directory that a dead process does not hold. */
+/** Directory lock that is released when its process dies. */
 import { readFileSync, rmSync } from "node:fs";
 import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { codeOf } from "./errors.ts";
 
-/** Milliseconds: more than a process needs to give up its attempt. */
+/** Time to wait for a competing attempt to be withdrawn, in milliseconds. */
 const patience = 1000;
 
-/** What became of an attempt to lock a directory: it is this process's until it unlocks it, or another's. */
+/** Result of an attempt to lock a directory: acquired until unlocked, or held by another process. */
 export type DirectoryLock = { readonly unlock: () => Promise<void> } | { readonly holder: number };
 
 /**
- * Tries to lock a directory for this process: at most one that runs on this machine has it.
+ * Tries to lock a directory for this process; at most one process on this machine holds the lock.
  *
- * Every process puts down a file named by its number and when it began (numbers are used again), then looks for those of
- * others; files of dead processes do not count and are removed. So nothing is ever removed that a living process relies
- * on. If several try at once, the one with the lowest number gets it.
+ * Every process writes a file named by its id and start time (ids are reused), then looks for files of other processes. Files of dead
+ * processes are ignored and removed, so no file that a living process relies on is ever removed. If several processes try at once, the one
+ * with the lowest id wins.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const began = beginningOf(process.pid) ?? "";
@@ -46,7 +46,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
-/** Whether this process did not have the lock already. */
+/** Returns true if this process did not already hold the lock. */
 async function claim(own: string): Promise<boolean> {
   try {
     await (await open(own, "wx")).close();
@@ -57,13 +57,13 @@ async function claim(own: string): Promise<boolean> {
   }
 }
 
-/** The living process that has a directory's lock, or tries to get it; undefined if there is none. Changes nothing. */
+/** The living process that holds or requests a directory's lock; undefined if there is none. Changes nothing. */
 export async function directoryHolder(directory: string): Promise<number | undefined> {
   const living = (await claimsOn(directory)).flatMap(({ pid, isAlive }) => (isAlive ? [pid] : []));
   return living.length > 0 ? Math.min(...living) : undefined;
 }
 
-/** The other processes that hold the lock or try to. Removes the files of dead ones. */
+/** Other processes that hold or request the lock. Removes the files of dead ones. */
 async function livingHolders(directory: string, own: string): Promise<number[]> {
   const living: number[] = [];
   for (const { file, pid, isAlive } of await claimsOn(directory)) {
@@ -74,7 +74,7 @@ async function livingHolders(directory: string, own: string): Promise<number[]> 
   return living;
 }
 
-/** The files that processes put down to lock a directory. */
+/** Lock files in a directory. */
 async function claimsOn(directory: string) {
   return (await readdir(directory)).flatMap((name) => {
     const [, pid, began] = /^lock-(\d+)-(.*)$/.exec(name) ?? [];
@@ -84,15 +84,14 @@ async function claimsOn(directory: string) {
 }
 
 /**
- * When a living process began, on this boot of this machine; undefined if there is none of this number. Where there is no
- * /proc, all living processes look as if they began at once.
+ * Start time of a living process since boot; undefined if no process has this id. Without /proc, all living processes get the same time.
  */
 function beginningOf(pid: number): string | undefined {
   if (process.platform !== "linux") return isAlive(pid) ? "" : undefined;
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
     const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Fields 3 (state) and 22 (start, in ticks since boot), counted after the name, which may hold anything.
+    // Fields 3 (state) and 22 (start, in ticks since boot), counted after the name, which may contain any character.
     const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
     const [state] = fields;
     return state === "Z" || state === "X" ? undefined : `${boot}-${fields[19]}`;

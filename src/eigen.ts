@@ -1,14 +1,14 @@
 /** Eigenvalues and eigenvectors of a symmetric matrix. */
 export interface Eigen {
-  /** The largest first. */
+  /** Eigenvalues in descending order. */
   readonly eigenvalues: readonly number[];
-  /** By eigenvalue; each of length 1, its largest entry positive. */
+  /** Eigenvectors in the order of the eigenvalues, of length 1, with their largest entry positive. */
   readonly eigenvectors: readonly (readonly number[])[];
 }
 
 const SWEEPS = 30;
 
-/** Of a symmetric matrix of any size, rows after each other, by Jacobi's rotations. */
+/** Computes the eigenvalues and eigenvectors of a symmetric matrix, given row by row, by Jacobi rotations. */
 export function eigenOf(symmetric: readonly number[]): Eigen {
   const n = Math.sqrt(symmetric.length);
   const matrix = Float64Array.from(symmetric);
@@ -24,7 +24,7 @@ export function eigenOf(symmetric: readonly number[]): Eigen {
   return { eigenvalues: components.map(({ value }) => value), eigenvectors: components.map(({ vector }) => vector) };
 }
 
-/** Turns rows and columns p and q so that the matrix has a zero at (p, q). */
+/** Rotates rows and columns p and q to zero the entry (p, q). */
 function rotate(matrix: Float64Array, vectors: Float64Array, n: number, p: number, q: number): void {
   const off = matrix[p * n + q] as number;
   if (off === 0) return;

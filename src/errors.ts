@@ -1,10 +1,9 @@
 /**
- * Every error that a user can cause. The message begins with the thing it is about, gives what was expected and
- * what was found, and the remedy if there is one. The command line prints these messages alone (exit code 1) and a
- * stack for anything else.
+ * Errors that a user can cause. A message names the thing, what was expected, what was found, and a remedy if there is one. The command
+ * line prints only the message (exit code 1), and a stack trace for any other error.
  */
 export class AlexNetError extends Error {
-  /** The exit code of the command line tool for this error. */
+  /** Exit code of the command line. */
   readonly exitCode: number = 1;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -13,50 +12,50 @@ export class AlexNetError extends Error {
   }
 }
 
-/** A layer, tensor or image has a shape that does not fit. */
+/** Shape of a layer, tensor or image does not fit. */
 export class ShapeError extends AlexNetError {}
 
-/** A network, recipe, flag or other setting is not valid. */
+/** Invalid network, recipe, flag or other setting. */
 export class ConfigError extends AlexNetError {}
 
-/** A command line, or a file that stands for a part of one, is not valid. */
+/** Invalid command line, or a file that stands for part of one. */
 export class UsageError extends ConfigError {
   override readonly exitCode = 2;
 }
 
-/** A data set or an image cannot be used. */
+/** Unusable data set or image. */
 export class DataError extends AlexNetError {}
 
-/** An image file ends before its picture does. */
+/** Truncated image file. */
 export class TruncatedImageError extends DataError {}
 
-/** A network's outputs for an image are NaN or infinite. */
+/** Network outputs of an image are NaN or infinite. */
 export class NonFiniteError extends DataError {}
 
-/** A checkpoint, a run directory or a model file cannot be read or written. */
+/** Checkpoint, run directory or model file that cannot be read or written. */
 export class CheckpointError extends AlexNetError {}
 
-/** A model file is sound, but has something that networks here do not; the message names it. */
+/** Model file with a feature that is not supported; the message names it. */
 export class UnsupportedError extends AlexNetError {}
 
-/** A native library is missing, too old, or reported a failure. */
+/** Native library missing, too old, or reporting a failure. */
 export class NativeError extends AlexNetError {}
 
-/** A classifier, program, engine or other owner of native memory was used after it was closed. */
+/** Use of a classifier, program, engine or other owner of native memory after it was closed. */
 export class ClosedError extends NativeError {
-  /** `thing` is what was closed. */
+  /** `thing` names the closed object. */
   constructor(thing: string) {
     super(`${thing}: used after close(); open it again`);
   }
 }
 
-/** A native library does not have what was asked of it. */
+/** Operation that the native library does not support. */
 export class UnimplementedError extends NativeError {}
 
-/** Training produced a loss or a weight that is not finite. */
+/** Loss or weight that is not finite during training. */
 export class DivergenceError extends AlexNetError {
   override readonly exitCode = 3;
-  /** What is not finite, and since when: the message without the remedy. */
+  /** Description of the divergence, without a remedy. */
   readonly reason: string;
 
   constructor(reason: string, remedy: string) {
@@ -65,12 +64,12 @@ export class DivergenceError extends AlexNetError {
   }
 }
 
-/** The text of anything thrown. */
+/** Message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The system's code of an error, such as `ENOENT`; empty if it has none. */
+/** System error code, such as `ENOENT`; empty if there is none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }

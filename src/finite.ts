@@ -1,12 +1,12 @@
-/** Search for numbers that are not finite: NaN and the infinities. */
+/** Search for non-finite numbers: NaN and the infinities. */
 
-/** Values of any number type. */
+/** Array of any number type. */
 type Numbers = Float32Array | Float64Array | readonly number[];
 
 /**
- * Index of the first value that is not finite; -1 if all are.
+ * Returns the index of the first non-finite value, or -1.
  *
- * A finite x gives x · 0 = 0, any other NaN, so four sums tell of all values at once: half the time of a comparison for each.
+ * x · 0 is 0 for a finite x and NaN otherwise, so four sums check all values: half the time of one comparison per value.
  */
 export function firstNonFinite(values: Numbers): number {
   const fours = values.length - (values.length % 4);

@@ -1,13 +1,13 @@
-/** Moves max pooling before increasing activations: the same values from fewer numbers. */
+/** Moves max pooling before monotonic activations, which then compute the same values from fewer inputs. */
 import type { Shape } from "./shape.ts";
 
 /**
- * An operation's effect on the order of its inputs. `increasing`: f(a) ≥ f(b) for a ≥ b, element by element, with f one function for all elements.
- * `largest`: each output is the largest value of a window. `other`: neither.
+ * Effect of an operation on the order of its inputs. `increasing`: one function f for all elements, with f(a) ≥ f(b) for a ≥ b. `largest`:
+ * each output is the maximum of a window. `other`: neither.
  */
 export type Order = "increasing" | "largest" | "other";
 
-/** A member of a chain. */
+/** An operation of a chain. */
 interface Ordered {
   readonly order: Order;
   readonly inputShape: Shape;
@@ -15,11 +15,11 @@ interface Ordered {
 }
 
 /**
- * Moves each `largest` operation before the `increasing` ones that precede it: max f(x) = f(max x). The activation then runs on the small map, and
- * training keeps nothing of the large one: 233 MB less in `alexnet-fashion` at batch 128.
+ * Moves each `largest` operation before the `increasing` ones that precede it: max f(x) = f(max x). The activation then runs on the smaller
+ * map, and training does not store the larger one: 233 MB less in `alexnet-fashion` at batch 128.
  *
- * ReLU gives the same bits, forward and backward: where nothing is above 0, no gradient passes either way. A saturating function that rounds
- * different inputs to one output leaves a tie after it, not before it, so its gradient may go to another place of the window.
+ * ReLU gives bit-identical results, forward and backward: where nothing is above 0, no gradient passes either way. A saturating function
+ * can round different inputs to one output. The tie then exists only after it, so its gradient may go to another position of the window.
  */
 export function hoistMaxPool<S extends Ordered>(chain: readonly S[]): readonly S[] {
   const ordered = [...chain];

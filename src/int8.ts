@@ -1,48 +1,48 @@
 /**
- * Numbers of 8 bits in place of f32: q = round(x / scale) + zeroPoint, to even in the middle, cut off at the ends of the range; x ≈ scale · (q − zeroPoint).
+ * 8-bit quantization: q = round(x / scale) + zeroPoint, rounding ties to even and clamping to the range; x ≈ scale · (q − zeroPoint).
  *
  * Source: ONNX, operators QuantizeLinear and DequantizeLinear.
  */
 
-/** How activations become whole numbers from 0 to 255: all those of a layer alike. */
+/** Quantization of activations to integers from 0 to 255, with one scale per layer. */
 export interface Rounding {
   readonly scale: number;
-  /** What 0 becomes, which is exact. */
+  /** Quantized value of 0, which is exact. */
   readonly zeroPoint: number;
 }
 
-/** How a learned tensor becomes whole numbers around 0: one scale for each output channel, its first axis. */
+/** Quantization of a learned tensor to signed integers, with one scale per output channel (first axis). */
 export interface RoundedParameter {
   readonly type: "INT8" | "INT32";
   readonly scales: Float32Array;
 }
 
-/** Least and largest of some values. */
+/** Minimum and maximum of a set of values. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** The product of two such scales is still a normal f32. */
+/** Lower bound of scales: the product of two is still a normal f32. */
 const SMALLEST_SCALE = 2 ** -60;
 /**
- * x86 processors without VNNI add two products of 8 bits in 16: 2 · 255 · 64 is the most that fits, so that with weights of 7 bits every processor
- * gives the same. Source: ONNX Runtime, "Quantize ONNX models", on `reduce_range`.
+ * Limit of quantized weights. x86 processors without VNNI add two 8-bit products in 16 bits, and 2 · 255 · 64 is the largest sum that fits.
+ * With 7-bit weights every processor gives the same result. Source: ONNX Runtime, "Quantize ONNX models", on `reduce_range`.
  */
 const LARGEST_WEIGHT = 64;
-/** A sum of 9,216 products of 8 bits has room beside it in an int32. */
+/** Limit of quantized biases: leaves room in an int32 for a sum of 9,216 8-bit products. */
 const LARGEST_BIAS = 2 ** 30;
-/** Added and taken away, it leaves a whole number, to even in the middle: an f64 of this size has no digits behind the point. */
+/** Adding and subtracting this rounds to an integer, ties to even: an f64 of this magnitude has no fractional bits. */
 const WHOLE = 1.5 * 2 ** 52;
 
-/** The rounding whose numbers span a range, and 0. */
+/** Quantization whose range covers the given range and 0. */
 export function roundingFor({ min, max }: Range): Rounding {
   const [low, high] = [Math.min(min, 0), Math.max(max, 0)];
   const scale = Math.fround(Math.max((high - low) / 255, SMALLEST_SCALE));
   return { scale, zeroPoint: Math.min(Math.max(Math.round(-low / scale), 0), 255) };
 }
 
-/** What is left of values once they are rounded, in other memory, or in their own. */
+/** Quantizes and dequantizes values into `into`, which may be `values` itself. */
 export function roundActivations(
   values: Float32Array,
   { scale, zeroPoint }: Rounding,
@@ -55,7 +55,7 @@ export function roundActivations(
   return into;
 }
 
-/** Largest magnitude of each output channel, the rows of a tensor's first axis; not finite if one of its values is not. */
+/** Largest magnitude of each output channel (first axis); not finite if one of its values is not. */
 export function largestOfRows(values: Float32Array, rows: number): Float32Array {
   const length = values.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
@@ -68,8 +68,8 @@ export function largestOfRows(values: Float32Array, rows: number): Float32Array 
 }
 
 /**
- * Scales of a layer's weight, from the largest magnitudes of its rows, and of its bias, whose whole numbers are added to products of those of
- * weight and input. Where weights are so small that the bias would not fit, their scale is larger.
+ * Scales of a layer's weight, from the largest magnitudes of its rows, and of its bias, whose integers are added to products of weight and
+ * input. If weights are so small that the bias would overflow, their scale is increased.
  */
 export function parameterScales(
   largest: Float32Array,
@@ -86,7 +86,7 @@ export function parameterScales(
   ];
 }
 
-/** The whole numbers of a learned tensor. */
+/** Quantizes a learned tensor. */
 export function roundParameter(values: Float32Array, { type, scales }: RoundedParameter): Int8Array | Int32Array {
   const limit = type === "INT8" ? LARGEST_WEIGHT : 2 ** 31 - 1;
   const rounded = type === "INT8" ? new Int8Array(values.length) : new Int32Array(values.length);
@@ -100,7 +100,7 @@ export function roundParameter(values: Float32Array, { type, scales }: RoundedPa
   return rounded;
 }
 
-/** What is left of a learned tensor once it is rounded, in its own memory. */
+/** Quantizes and dequantizes a learned tensor in place. */
 export function dequantizeParameter(values: Float32Array, parameter: RoundedParameter): void {
   const length = values.length / parameter.scales.length;
   const rounded = roundParameter(values, parameter);

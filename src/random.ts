@@ -1,28 +1,28 @@
 /**
- * Random numbers as a function of (seed, purpose, counter): nothing to carry along, nothing to restore on resume, the
- * same numbers in any order and on any machine. The generator is Threefry-2x32 with 20 rounds, 32-bit arithmetic only.
+ * Random numbers as a function of (seed, purpose, counter): no state to carry or to restore on resume, and the same numbers in any order
+ * and on any machine. The generator is Threefry-2x32 with 20 rounds, in 32-bit arithmetic.
  *
  * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
  */
 
-/** A family of random numbers: one key for each (seed, purpose). */
+/** A random stream: one key per (seed, purpose). */
 export interface RandomStream {
   readonly key0: number;
   readonly key1: number;
 }
 
-/** The stream of a seed (0 … 2^32 − 1) for a purpose such as `"shuffle"` or `"dropout:drop6"`. */
+/** Creates the stream of a seed (0 … 2^32 − 1) for a purpose such as `"shuffle"` or `"dropout:drop6"`. */
 export function randomStream(seed: number, purpose: string): RandomStream {
-  let hash = 0x811c9dc5; // FNV-1a, 32 bit
+  let hash = 0x811c9dc5; // FNV-1a, 32 bits
   for (let i = 0; i < purpose.length; i++) hash = Math.imul(hash ^ purpose.charCodeAt(i), 0x01000193);
   return { key0: seed >>> 0, key1: hash >>> 0 };
 }
 
 /**
- * Fills the first `length` places of `out` with 32-bit words, from word `first` on, which is even: words 2i and 2i + 1 are Threefry-2x32-20
+ * Fills the first `length` elements of `out` with 32-bit words, starting at the even word `first`. Words 2i and 2i + 1 are Threefry-2x32-20
  * of the counter (i, counter).
  *
- * The one hot loop of random numbers: dropout draws over a million words a step from it.
+ * This is the hot loop of random numbers: dropout draws over a million words per step.
  */
 export function fillWords(
   stream: RandomStream,
@@ -92,10 +92,10 @@ export function fillWords(
   }
 }
 
-/** So many words at a time stay in the processor's cache. Even: words come in pairs. */
+/** Words per chunk: fits the processor's cache. Even, because words come in pairs. */
 const CHUNK = 1 << 13;
 
-/** Draws `length` words chunk by chunk; the last chunk's array has a word more than `length` where that is odd. */
+/** Draws `length` words in chunks. If `length` is odd, the last chunk's array has one word more. */
 function eachWords(
   stream: RandomStream,
   counter: number,
@@ -140,14 +140,14 @@ export function fillGaussian(
   });
 }
 
-/** A random order of 0 … length − 1, one for each counter. */
+/** Returns a random permutation of 0 … length − 1, one per counter. */
 export function permutation(stream: RandomStream, counter: number, length: number): Uint32Array {
   const order = new Uint32Array(length);
   fillPermutation(stream, counter, order, new Uint32Array(length));
   return order;
 }
 
-/** As `permutation` (Fisher–Yates), into the first `length` places of `order`. `words` is scratch space of as many. */
+/** Writes `permutation` (Fisher–Yates) into the first `length` elements of `order`. `words` is scratch space of the same length. */
 export function fillPermutation(
   stream: RandomStream,
   counter: number,
@@ -166,11 +166,12 @@ export function fillPermutation(
 }
 
 /**
- * Fills `mask` with 1 / (1 − probability) where an element is kept and 0 where it is dropped, so that the expectation of
- * the product is the input (inverted dropout). Element j takes b bits of the words, the lowest first: as many as the probability needs to be a
- * whole number of 2^b-ths (1 for 0.5), a power of two up to 16, to which other probabilities are rounded.
+ * Fills `mask` with 1 / (1 − probability) for kept and 0 for dropped elements, so that the expectation of the product is the input
+ * (inverted dropout).
  *
- * `words` is scratch space of at least half the mask's length, rounded up.
+ * Element j uses b bits of the words, lowest first. b is the smallest power of two for which the probability is a multiple of 2^-b: 1 for
+ * 0.5. b is at most 16, and other probabilities are rounded to 16 bits. `words` is scratch space of at least half the mask's length, rounded
+ * up.
  */
 export function fillDropoutMask(
   stream: RandomStream,
@@ -188,7 +189,7 @@ export function fillDropoutMask(
   let word = 0;
   for (let j = 0, at = 0; j < mask.length; j++, at += bits) {
     if ((at & 31) === 0) word = words[at >>> 5] as number;
-    // The sign of a difference, not a comparison: half of all branches on random bits are mispredicted.
+    // Uses the sign of a difference, because half of all branches on random bits would be mispredicted.
     mask[j] = kept * ((threshold - 1 - ((word >>> (at & 31)) & lowest)) >>> 31);
   }
 }

@@ -1,7 +1,7 @@
-/** Tensor shapes, and the feature-map formula. */
+/** Tensor shapes and the feature-map formula. */
 import { ShapeError } from "./errors.ts";
 
-/** Extents without the batch: `[channels, height, width]` of a feature map or `[features]` of a vector. */
+/** Shape without the batch axis: `[channels, height, width]` of a feature map, or `[features]` of a vector. */
 export type Shape = readonly number[];
 
 /** Number of elements; 1 for the empty shape. */
@@ -9,19 +9,19 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
-/** `96×55×55`. */
+/** Formats a shape: `96×55×55`. */
 export function formatShape(shape: Shape): string {
   return shape.join("×");
 }
 
-/** Whether two shapes have the same axes. */
+/** True if two shapes have the same axes. */
 export function equalShapes(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, i) => extent === b[i]);
 }
 
 /**
- * The feature-map formula: ⌊(W − K + 2P) / S⌋ + 1, with W the input's extent, K the window, P the padding on each
- * side (2P is the sum of both where they differ), S the stride.
+ * The feature-map formula: ⌊(W − K + 2P) / S⌋ + 1, with input extent W, window K, padding P on each side (2P is the sum if the sides
+ * differ) and stride S.
  *
  * Throws ShapeError if the window exceeds the padded input.
  */
@@ -35,7 +35,7 @@ export function outputExtent(name: string, input: Shape, axis: number, window: W
   return Math.floor((padded - window.kernelSize) / window.stride) + 1;
 }
 
-/** A square sliding window, in pixels; `endPadding` is that at the bottom and on the right, if it differs. */
+/** A square sliding window in pixels; `endPadding` is the bottom and right padding if different. */
 export interface Window {
   readonly kernelSize: number;
   readonly stride: number;
@@ -46,7 +46,7 @@ export interface Window {
 /**
  * Reads a shape as a feature map.
  *
- * Throws ShapeError if it has other than three axes.
+ * Throws ShapeError unless it has three axes.
  */
 export function featureMap(name: string, shape: Shape): readonly [channels: number, height: number, width: number] {
   const [channels, height, width] = shape;

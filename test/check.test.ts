@@ -48,7 +48,7 @@ test("a sound folder: exit 0", async () => {
   const { exit, stdout, stderr } = await alexnet("check", "sound");
   assert.equal(exit, 0, stderr);
   assert.equal(stderr, "");
-  assert.match(stdout, /sound: 3 pictures in 2 classes, /);
+  assert.match(stdout, /sound: 3 images in 2 classes, /);
   assert.match(stdout, /^cat +2 {2}#{20}\ndog +1 {2}#{10}$/m);
   assert.match(stdout, /^- files that are no pictures, passed over: 1\n {4}dog\/2\.txt: /m);
   assert.match(stdout, /\nNothing found that affects training\.\n$/);

@@ -125,7 +125,7 @@ test("--ten-crop gives other figures of the same images; where the fit keeps no 
   }
   const { exit, stderr, stdout } = await alexnet("evaluate resize --ten-crop");
   assert.deepEqual([exit, stdout], [1, ""]);
-  assert.match(stderr, /ten-crop: expected a fit that keeps more of an image than the input's 28×28, got resize/);
+  assert.match(stderr, /ten-crop: expected a fit that keeps more than the input's 28×28, got resize/);
 });
 
 test("several runs as one, each with its own preprocessing, and each one's own accuracy beside it", async () => {

@@ -58,7 +58,7 @@ test("class names of one output: the one that it is for, or none", async () => {
   const three = await namesFile("a", "b", "c");
   await assert.rejects(
     imported(1, [["Sigmoid"]], { classes: three }),
-    /expected 2 class names.* 1 outputs and the head sigmoid, got 3/,
+    /expected 2 class names \(.*: 1 outputs, head sigmoid\), got 3/,
   );
 });
 
@@ -129,7 +129,10 @@ test("a sigmoid within the chain stays a layer; one before a softmax too", async
 });
 
 test("one output and nothing after it is refused until --head says what it is", async () => {
-  await assert.rejects(imported(1, []), /one output, and nothing says what it is; give --head sigmoid .*--head none/);
+  await assert.rejects(
+    imported(1, []),
+    /the meaning of its single output is unknown; give --head sigmoid .*--head none/,
+  );
   await assert.rejects(imported(1, [], { head: "softmax" }), /expected at least 2 outputs for the head softmax, got 1/);
   await assert.rejects(imported(1, [["Softmax"]]), /expected at least 2 outputs for the head softmax, got 1/);
   const { model, run } = await imported(1, [], { head: "sigmoid" });
@@ -144,7 +147,7 @@ test("one output and nothing after it is refused until --head says what it is", 
 
 test("bare outputs of several classes are logits of a softmax, which is said", async () => {
   const { model, run, assumptions } = await imported(4, []);
-  assert.ok(assumptions.some((assumption) => /^head: softmax, so the 4 outputs are logits/.test(assumption)));
+  assert.ok(assumptions.some((assumption) => /^head: softmax \(one class per image, from 4 logits\)/.test(assumption)));
   await withClassifier(run, async (classifier) => {
     const exponentials = (await outputsOf(model, images[1] as Image)).map(Math.exp);
     const sum = exponentials.reduce((a, b) => a + b);
@@ -158,11 +161,11 @@ test("bare outputs of several classes are logits of a softmax, which is said", a
 test("--head against what the file ends in is refused", async () => {
   await assert.rejects(
     imported(3, [["Sigmoid"]], { head: "softmax" }),
-    /--head: expected sigmoid, which .*onnx ends in, got softmax/,
+    /--head: expected sigmoid, the head of .*onnx, got softmax/,
   );
   await assert.rejects(
     imported(3, [["Softmax"]], { head: "none" }),
-    /--head: expected softmax, which .*onnx ends in, got none/,
+    /--head: expected softmax, the head of .*onnx, got none/,
   );
 });
 
@@ -193,10 +196,10 @@ test("files without a network: --head, or the layer that ends the network given"
   );
   const importFile = (run: string, options: DescribeOptions) =>
     importModel(file, join(folder, run), { ...scale, ...options });
-  await assert.rejects(importFile("f0", { network: network(1) }), /one output, and nothing says what it is/);
+  await assert.rejects(importFile("f0", { network: network(1) }), /the meaning of its single output is unknown/);
   await assert.rejects(
     importFile("f0", { network: network(1, sigmoid("s")), head: "none" }),
-    /--head: expected sigmoid, which chain ends in/,
+    /--head: expected sigmoid, the head of chain/,
   );
   const said = await importFile("f1", { network: network(1), head: "sigmoid" });
   const ended = await importFile("f2", { network: network(1, sigmoid("s")) });
@@ -238,7 +241,7 @@ test("exported again as it came: ONNX with its sigmoid, and safetensors", async 
 test("verify: another head is refused", async () => {
   const { run } = await imported(3, [["Sigmoid"]]);
   const { file } = await imported(3, [["Softmax"]]);
-  await assert.rejects(verifyModel(run, file), /expected the head sigmoid, as .* has, got softmax/);
+  await assert.rejects(verifyModel(run, file), /expected the head sigmoid of .*, got softmax/);
 });
 
 test("head none: features come out, classes do not", async () => {

@@ -113,7 +113,7 @@ test("Caffe: a .caffemodel becomes a run, and is not written", async () => {
   assert.equal(model.preprocessing.deviation[0], 1 / 255);
   const classifier = await openClassifier(at("zoo"), { threads: 1 });
   classifier.close();
-  await assert.rejects(exportModel(at("run"), at("x.caffemodel")), /^ConfigError: .*its ending names no format/);
+  await assert.rejects(exportModel(at("run"), at("x.caffemodel")), /^ConfigError: .*unknown file extension/);
 });
 
 test("a file written by export as safetensors needs nothing else to be imported", async () => {
@@ -148,7 +148,7 @@ test("weights alone: the network gets their classes, and what was assumed is sai
   await writeFile(at("names.txt"), "a\r\nb\n");
   await assert.rejects(
     importModel(at("weights.pth"), at("never"), { network, classes: at("names.txt") }),
-    /names\.txt: expected 10 class names, .* got 2/,
+    /names\.txt: expected 10 class names .*, got 2/,
   );
   await assert.rejects(
     importModel(at("weights.pth"), at("never"), { network, mean: [0.5, 0.5] }),
@@ -166,7 +166,7 @@ test("pixel statistics of 0 to 255 are those of 0 to 1, which is said; what was 
   assert.deepEqual([found.model.preprocessing.mean, found.model.preprocessing.deviation], [[0.25], [0.5]]);
   assert.deepEqual(found.assumptions, []);
   assert.deepEqual(found.notes, [
-    "on the scale of 0 to 255: mean 63.75, deviation 127.5; as mean 0.25, deviation 0.5 of 0 to 1",
+    "converted from the scale of 0 to 255: mean 63.75, deviation 127.5 to mean 0.25, deviation 0.5",
   ]);
   const unit = await importModel(at("weights.pth"), at("unit"), { ...said, mean: [0.25], deviation: [0.5] });
   assert.deepEqual([unit.model.preprocessing, unit.notes], [found.model.preprocessing, []]);
@@ -196,8 +196,8 @@ test("what does not fit is listed whole, and no directory is left behind", async
     );
     return true;
   });
-  await assert.rejects(importModel(at("weights.pth"), at("c"), {}), /does not say which network/);
-  await assert.rejects(importModel(at("names.txt"), at("c"), {}), /its ending names no format.*--format/);
+  await assert.rejects(importModel(at("weights.pth"), at("c"), {}), /unknown network/);
+  await assert.rejects(importModel(at("names.txt"), at("c"), {}), /unknown file extension.*--format/);
   await assert.rejects(importModel(at("names.txt"), at("c"), { format: "pytorch" }), DataError);
   await assert.rejects(
     importModel(at("gone.pth"), at("c"), { network: "alexnet" }),
@@ -208,19 +208,13 @@ test("what does not fit is listed whole, and no directory is left behind", async
 
 test("neither a run nor a file is replaced", async () => {
   const weights = await readFile(at("run/last.safetensors"));
-  await assert.rejects(
-    importModel(at("weights.pth"), at("run"), { like: at("run") }),
-    /there is a run in this directory/,
-  );
-  await assert.rejects(
-    exportModel(at("run"), at("weights.pth")),
-    /weights\.pth: there is something of this name already/,
-  );
+  await assert.rejects(importModel(at("weights.pth"), at("run"), { like: at("run") }), /the directory contains a run/);
+  await assert.rejects(exportModel(at("run"), at("weights.pth")), /weights\.pth: already exists/);
   await assert.rejects(
     exportModel(at("run"), at("nowhere/x.pth")),
-    /nowhere\/x\.pth: there is no folder \S+nowhere; make it first/,
+    /nowhere\/x\.pth: folder \S+nowhere does not exist; create it/,
   );
-  await assert.rejects(exportModel(at("run"), at("x.xyz")), /its ending names no format/);
+  await assert.rejects(exportModel(at("run"), at("x.xyz")), /unknown file extension/);
   await assert.rejects(exportModel(at("run"), at("x.pth"), { names: "mine" }), /expected one of torchvision, layers/);
   await assert.rejects(
     exportModel(at("run"), at("x.onnx"), { names: "torchvision" }),
@@ -228,7 +222,7 @@ test("neither a run nor a file is replaced", async () => {
   );
   await assert.rejects(
     exportModel(at("run"), at("x.pth"), { flags: new Set(["y"]) }),
-    /--y: format pytorch has no such switch/,
+    /--y: format pytorch has no such flag/,
   );
   assert.deepEqual(await readFile(at("run/last.safetensors")), weights);
   assert.ok(!(await readdir(folder)).some((name) => name.startsWith("x.") || name.includes("tmp")));

@@ -88,8 +88,8 @@ test("a run that has not begun, then goes on: the page and its pieces follow the
   await withServer(directory, async ({ url }) => {
     const waiting = await ask(url);
     assert.equal(waiting.status, 200);
-    assert.match(waiting.text, /Getting ready/);
-    assert.match(waiting.text, /Nothing to draw yet/);
+    assert.match(waiting.text, /Preparing/);
+    assert.match(waiting.text, /No data yet/);
 
     await cp(join(folder, "trained"), directory, { recursive: true });
     const { text } = await ask(url);
@@ -240,7 +240,7 @@ test("train --live: a page that follows the run is shown its end; then the addre
       await setTimeout(500);
     }
   } catch {
-    assert.match(seen[0] ?? "", /^(Getting ready|Training)/);
+    assert.match(seen[0] ?? "", /^(Preparing|Training)/);
     assert.match(seen.at(-1) ?? "", /^Finished: /);
   }
   assert.equal((await training.outcome).exit, 0, training.stderr());

@@ -88,7 +88,7 @@ test("the chart keeps to 80 columns, and marks what it suggests, as the figure d
     const chart = formatRateChart(finding, { unicode });
     for (const line of chart.split("\n")) assert.ok([...line].length <= 80, line);
     assert.match(chart, /learning rate \S+ +steepest fall/);
-    assert.match(chart, /learning rate \S+ +a tenth of the rate with the least loss/);
+    assert.match(chart, /learning rate \S+ +a tenth of the rate with the lowest loss/);
     assert.ok(chart.includes(unicode ? "┊" : ":"));
   }
   const svg = await drawRateFigure(finding);

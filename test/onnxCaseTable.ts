@@ -18,7 +18,7 @@ function outcome(each: OnnxCase): string {
 function reason({ name }: OnnxCase, message: string): string {
   const text = message
     .replace(`${name}: `, "")
-    .replace(/; these are: .*/, "")
+    .replace(/; expected one of .*/, "")
     .replaceAll("|", "\\|");
   return `refused: ${text}`;
 }

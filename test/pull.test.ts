@@ -140,7 +140,7 @@ test("torchvision's: address, checksum, network, classes and preprocessing go to
   });
   assert.throws(
     () => findPretrained("caffe"),
-    new ConfigError("caffe: no published weights of this name; there are torchvision"),
+    new ConfigError('unknown published weights "caffe"; expected one of torchvision'),
   );
 });
 
@@ -163,7 +163,7 @@ test("cut: what came is kept, the remedy is said, and the rest alone is asked fo
     assert.match(error.message, /^torchvision: not downloaded \(http.*\/cut\.pth: .*\(1000 bytes are kept; /);
     assert.match(
       error.message,
-      /; try again, or get http\S+ on another machine, .* alexnet pull torchvision --file cut\.pth$/,
+      /; try again, or download http\S+ on another machine, .* alexnet pull torchvision --file cut\.pth$/,
     );
     return true;
   });
@@ -195,7 +195,7 @@ test("from a file: it is read only; another file is refused", async () => {
   const { options, place } = cache("file");
   await writeFile(at("other.pth"), bytes.subarray(1));
   const refused =
-    /other\.pth: expected the SHA-256 checksum .*; torchvision is made of http\S+; weights of your own: alexnet import$/;
+    /other\.pth: expected the SHA-256 checksum .*; torchvision is converted from http\S+; to convert weights of your own, use alexnet import$/;
   await assert.rejects(pullModel(published(), { ...options, file: at("other.pth") }), refused);
   await assert.rejects(
     pullModel(published(), { ...options, file: at("none.pth") }),
@@ -280,7 +280,7 @@ test("the command: names, files that are not the published one, and no file at a
   assert.equal(exit, 1);
   assert.match(
     stderr,
-    /^alexnet: published\.pth: expected the SHA-256 checksum 7be5be79[0-9a-f]{56}, got [0-9a-f]{64}; torchvision is made of https:\/\/download\.pytorch\.org\/models\/alexnet-owt-7be5be79\.pth; /,
+    /^alexnet: published\.pth: expected the SHA-256 checksum 7be5be79[0-9a-f]{56}, got [0-9a-f]{64}; torchvision is converted from https:\/\/download\.pytorch\.org\/models\/alexnet-owt-7be5be79\.pth; /,
   );
   await assert.rejects(resolveModelFile(at("torchvision")), /no such file or folder/);
 });

@@ -100,7 +100,7 @@ test("runs: the figures are those of the log", async () => {
   const missing = await alexnet("runs nowhere");
   assert.deepEqual(
     [missing.exit, missing.stderr],
-    [1, "alexnet: nowhere: no such folder; give the one that holds the runs\n"],
+    [1, "alexnet: nowhere: no such folder; give the folder that contains the runs\n"],
   );
 });
 
@@ -123,8 +123,8 @@ test("runs: imported weights are listed with what is known of them; compare says
     [
       1,
       "",
-      "alexnet: mixed/b-imported: weights without a training run, as import makes them: no settings, no log; " +
-        "alexnet summary and evaluate tell of them\n",
+      "alexnet: mixed/b-imported: contains imported weights, not a training run (no settings, no log); " +
+        "use alexnet summary or evaluate\n",
     ],
   );
 });
@@ -161,7 +161,7 @@ test("a run that went back after divergence is listed and compared like any othe
   assert.match((await alexnet("runs back")).stdout, /^back +finished +tiny .* 2\/2 /m);
   const { exit, stdout } = await alexnet("compare back runs/finished");
   assert.equal(exit, 0);
-  assert.match(stdout, /^Settings: the same in all of them/m);
+  assert.match(stdout, /^Settings: the same in all runs/m);
 });
 
 test("settings: the order of layers counts, and long values that begin alike are told apart", async () => {
@@ -216,5 +216,5 @@ test("compare: one run, or a folder that is none, is refused", async () => {
   assert.deepEqual([one.exit, one.stderr], [1, "alexnet: compare: expected 2 to 26 runs, got 1\n"]);
   const none = await alexnet("compare runs/finished data");
   assert.equal(none.exit, 1);
-  assert.match(none.stderr, /^alexnet: data: no run in it: expected config\.json/);
+  assert.match(none.stderr, /^alexnet: data: contains no run \(expected config\.json/);
 });

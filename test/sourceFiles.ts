@@ -34,6 +34,43 @@ export function sourceFiles(...folders: readonly string[]): readonly SourceFile[
 const COMMENT_OR_STRING =
   /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/(?=[dgimsuvy]*[.,;)\s])/g;
 
+/** A comment or a text of a program. */
+export interface Piece {
+  readonly path: string;
+  /** Line of its beginning, from 1. */
+  readonly line: number;
+  /** With its delimiters, except that successive line comments are one piece. */
+  readonly text: string;
+}
+
+/** The comments of a program. Line comments below each other are one comment. */
+export function commentsOf({ path, text }: SourceFile): readonly Piece[] {
+  return piecesOf({ path, text: text.replace(/(^ *\/\/[^\n]*)(?:\n *\/\/[^\n]*)+/gm, joinLines) }, (piece) =>
+    /^\/[/*]/.test(piece),
+  );
+}
+
+/** Joins line comments, with their line breaks after them, so that later lines keep their numbers. */
+function joinLines(block: string): string {
+  const lines = block.split("\n");
+  const [first = "", ...rest] = lines;
+  return [first, ...rest.map((line) => line.replace(/^ *\/\/ */, ""))].join(" ") + "\n".repeat(lines.length - 1);
+}
+
+/** String literals and templates of a program, without the values inserted into templates. */
+export function stringsOf(file: SourceFile): readonly Piece[] {
+  return piecesOf(file, (piece) => /^["'`]/.test(piece)).map((piece) => ({
+    ...piece,
+    text: piece.text.replace(/\$\{[^{}]*\}/g, "…"),
+  }));
+}
+
+function piecesOf({ path, text }: SourceFile, isWanted: (piece: string) => boolean): readonly Piece[] {
+  return [...text.matchAll(COMMENT_OR_STRING)]
+    .filter(([piece]) => isWanted(piece))
+    .map(({ 0: piece, index }) => ({ path, line: text.slice(0, index).split("\n").length, text: piece }));
+}
+
 /** The program without its comments; the lines stay where they are. */
 export function withoutComments(text: string): string {
   return text.replace(COMMENT_OR_STRING, (piece) =>

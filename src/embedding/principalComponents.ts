@@ -1,10 +1,10 @@
 /**
- * Principal components by subspace iteration. With X the points, their mean taken off, and V a few orthonormal rows:
+ * Principal components by subspace iteration. With X the centred points, and V a few orthonormal rows:
  *
  *     Y = X Vᵀ;  V ← orthonormal rows of Yᵀ X
  *
- * until the variance within the rows of V, the trace of Yᵀ Y / (n − 1), no longer grows. Its eigenvectors E then turn V into the components Eᵀ V, and Y
- * into the points' coordinates Y E. The covariance itself, which has 16 million entries for 4,096 features, is never made.
+ * until the variance captured by V, the trace of Yᵀ Y / (n − 1), stops growing. Its eigenvectors E then turn V into the components Eᵀ V,
+ * and Y into the points' coordinates Y E. The covariance matrix, with 16 million entries for 4,096 features, is never computed.
  *
  * Source: Halko, Martinsson, Tropp 2011, “Finding structure with randomness”, algorithm 4.4.
  */
@@ -12,28 +12,28 @@ import { eigenOf } from "../eigen.ts";
 import { fillGaussian, randomStream } from "../random.ts";
 import { type Points, pause, type Watching } from "./points.ts";
 
-/** Points seen along their principal components. */
+/** Points in the coordinates of their principal components. */
 export interface PrincipalComponents {
-  /** The points in these coordinates, the component of the largest variance first; the mean is the origin. */
+  /** Coordinates, with components in descending order of variance and the mean as origin. */
   readonly points: Points & { readonly values: Float64Array };
-  /** For each component, the fraction of the variance along it. */
+  /** Fraction of the variance explained by each component. */
   readonly explainedVariance: readonly number[];
 }
 
-/** Rows more than the components that are wanted: the last of those then converge sooner. */
+/** Oversampling: additional rows, which speed up the convergence of the last components. */
 const OVERSAMPLING = 10;
-/** The variance grows by less than this share of it. */
+/** Relative growth of the variance at which iteration stops. */
 const TOLERANCE = 1e-5;
 const MOST_STEPS = 50;
-/** Block sizes of `project` and `gather`: eight products for six numbers read. */
+/** Block sizes of `project` and `gather`: eight products for six loaded numbers. */
 const PIECE_POINTS = 4;
 const PIECE_DIMENSIONS = 1024;
 
 /**
- * The coordinates of points along their first components, as many as wanted or as there can be: fewer than points, at most their dimensions. Each
- * component's largest entry is positive.
+ * Projects points onto their first components, at most `wanted`, fewer than the points, and at most their dimensions. Each component's
+ * largest entry is positive.
  *
- * Throws the signal's reason if that is aborted.
+ * Throws the signal's reason on abort.
  */
 export async function principalComponents(
   points: Points,
@@ -42,7 +42,7 @@ export async function principalComponents(
 ): Promise<PrincipalComponents> {
   const { count, dimensions } = points;
   const most = Math.min(count - 1, dimensions);
-  // Even: one more than there can be becomes 0.
+  // Rounded up to even; a surplus row becomes 0.
   const rows = 2 * Math.ceil(Math.min(wanted + OVERSAMPLING, most) / 2);
   const [mean, total] = momentsOf(points);
   let directions = new Float64Array(rows * dimensions);
@@ -54,7 +54,7 @@ export async function principalComponents(
     await pause(watching);
     coordinates = project(points, mean, directions, rows);
     const within = sumOfSquares(coordinates) / (count - 1);
-    // Coordinates and directions belong together.
+    // Stop before updating the directions, so that they match the coordinates.
     if (step === MOST_STEPS || within <= variance * (1 + TOLERANCE)) break;
     variance = within;
     await pause(watching);
@@ -65,13 +65,13 @@ export async function principalComponents(
   return turned(coordinates, directions, { count, dimensions, rows, kept: Math.min(wanted, most), total });
 }
 
-/** The mean, and the variance along all dimensions together. */
+/** The mean, and the total variance. */
 function momentsOf({ count, dimensions, values }: Points): readonly [mean: Float64Array, total: number] {
   const mean = new Float64Array(dimensions);
   for (let i = 0, at = 0; i < count; i++) {
     for (let d = 0; d < dimensions; d++) mean[d] = (mean[d] as number) + (values[at++] as number);
   }
-  // Divided last, so that the mean of equal numbers is that number.
+  // Divided last, so that the mean of equal numbers is exact.
   for (let d = 0; d < dimensions; d++) mean[d] = (mean[d] as number) / count;
   let sum = 0;
   for (let i = 0, at = 0; i < count; i++) {
@@ -81,8 +81,8 @@ function momentsOf({ count, dimensions, values }: Points): readonly [mean: Float
 }
 
 /**
- * X in pieces that stay in the processor's caches with what they are multiplied by: four points, the mean taken off, some dimensions from `from` on.
- * The last piece may have fewer points, and zeros for the others.
+ * Iterates over blocks of the centred X that fit the processor's caches together with their factors: four points, some dimensions from
+ * `from` on. The last block is padded with zeros.
  */
 function eachPiece(
   { count, dimensions, values }: Points,
@@ -105,7 +105,7 @@ function eachPiece(
   }
 }
 
-/** Y = X Vᵀ, [count, rows], with zeros below it up to whole pieces; `rows` is even. */
+/** Y = X Vᵀ, [count, rows], padded with zeros to whole blocks; `rows` is even. */
 function project(points: Points, mean: Float64Array, directions: Float64Array, rows: number) {
   const { count, dimensions } = points;
   const projected = new Float64Array(Math.ceil(count / PIECE_POINTS) * PIECE_POINTS * rows);
@@ -185,7 +185,7 @@ interface Turning {
   readonly total: number;
 }
 
-/** The coordinates along the components that lie in the subspace. */
+/** Coordinates along the principal components of the subspace. */
 function turned(
   coordinates: Float64Array,
   directions: Float64Array,
@@ -194,9 +194,10 @@ function turned(
   const covariance = new Array<number>(rows * rows).fill(0);
   for (let i = 0; i < count; i++) {
     for (let p = 0; p < rows; p++) {
-      const share = (coordinates[i * rows + p] as number) / (count - 1);
+      const scaled = (coordinates[i * rows + p] as number) / (count - 1);
       for (let q = 0; q < rows; q++)
-        covariance[p * rows + q] = (covariance[p * rows + q] as number) + share * (coordinates[i * rows + q] as number);
+        covariance[p * rows + q] =
+          (covariance[p * rows + q] as number) + scaled * (coordinates[i * rows + q] as number);
     }
   }
   const { eigenvalues, eigenvectors } = eigenOf(covariance);
@@ -213,18 +214,18 @@ function turned(
   return { points: { count, dimensions: kept, values }, explainedVariance };
 }
 
-/** −1 if the component, a mixture of the directions, has a negative largest entry; else 1. */
+/** −1 if the component, a combination of the directions, has a negative largest entry; else 1. */
 function signOf(vector: readonly number[], directions: Float64Array, dimensions: number): number {
   let largest = 0;
   for (let k = 0; k < dimensions; k++) {
     let entry = 0;
-    for (const [r, share] of vector.entries()) entry += share * (directions[r * dimensions + k] as number);
+    for (const [r, weight] of vector.entries()) entry += weight * (directions[r * dimensions + k] as number);
     if (Math.abs(entry) > Math.abs(largest)) largest = entry;
   }
   return largest < 0 ? -1 : 1;
 }
 
-/** Makes rows of this length orthogonal and of norm 1: Gram and Schmidt's method, each row twice, which keeps it exact; a row that depends on those before it becomes 0. */
+/** Orthonormalizes rows by the Gram–Schmidt method, applied twice for accuracy; a linearly dependent row becomes 0. */
 function orthonormalize(rows: Float64Array, length: number): void {
   for (let at = 0; at < rows.length; at += length) {
     const row = rows.subarray(at, at + length);

@@ -1,20 +1,23 @@
 /**
- * t-SNE: places in the plane that have the neighbours of points in a space of more dimensions. With y the places and p(i,j) the affinities of the points,
+ * t-SNE: an embedding in the plane that preserves neighbourhoods. With y the embedded points and p(i,j) the affinities of the original
+ * points,
  *
  *     w(i,j) = 1 / (1 + ‖yᵢ − yⱼ‖²);  Z = Σ w;  q(i,j) = w(i,j) / Z
  *     C = Σ p(i,j) ln (p(i,j) / q(i,j))
  *     ∂C/∂yᵢ = 4 Σⱼ (p(i,j) − q(i,j)) w(i,j) (yᵢ − yⱼ)
  *
- * C, the Kullback–Leibler divergence, is brought down by gradient descent with momentum and a gain for each coordinate. Every pair of places is looked at
- * in every iteration, so that time grows with the square of their number. Nothing is random: the places begin as the points' principal components.
+ * C, the Kullback–Leibler divergence, is minimized by gradient descent with momentum and a gain per coordinate. Every iteration computes
+ * all pairs, so the time is quadratic in the number of points. The result is deterministic: the embedding starts from the principal
+ * components.
  *
- * Sources: van der Maaten and Hinton 2008, “Visualizing data using t-SNE”, §3 (momentum and gains); Belkina et al. 2019, “Automated optimized parameters
- * for t-SNE” (exaggeration and learning rate); Kobak and Berens 2019, “The art of using t-SNE for single-cell transcriptomics” (where places begin).
+ * Sources: van der Maaten and Hinton 2008, “Visualizing data using t-SNE”, §3 (momentum and gains); Belkina et al. 2019, “Automated
+ * optimized parameters for t-SNE” (exaggeration and learning rate); Kobak and Berens 2019, “The art of using t-SNE for single-cell
+ * transcriptomics” (initialization).
  */
 import { type Affinities, affinitiesOf } from "./affinities.ts";
 import { coordinatesIn, type Points, pause, type Watching } from "./points.ts";
 
-/** Places of points in the plane. */
+/** Points in the plane. */
 export interface Plane {
   readonly x: Float64Array;
   readonly y: Float64Array;
@@ -22,39 +25,39 @@ export interface Plane {
 
 /** Options of the embedding. */
 export interface TsneOptions extends Watching {
-  /** About so many neighbours of each point count. */
+  /** Roughly the number of effective neighbours per point. */
   readonly perplexity: number;
-  /** Default 1000. */
+  /** Number of iterations. Default 1000. */
   readonly iterations?: number | undefined;
 }
 
 /** Result of the embedding. */
 export interface Tsne {
   readonly plane: Plane;
-  /** C at the end. */
+  /** Final value of C. */
   readonly divergence: number;
 }
 
-/** In the first iterations the affinities count so many times as much: groups form before they spread. */
+/** Early exaggeration: affinities are multiplied by this in the first iterations, so that clusters form before they spread. */
 const EXAGGERATION = 12;
 const EXAGGERATED_ITERATIONS = 250;
 const MOMENTUM = { exaggerated: 0.5, plain: 0.8 } as const;
 const LEAST_LEARNING_RATE = 50;
 const LEAST_GAIN = 0.01;
-/** Standard deviation of the places along the first component at the start. */
+/** Initial standard deviation along the first component. */
 const FIRST_DEVIATION = 1e-4;
 
 /**
- * Places for points whose first two coordinates are their principal components; they must be more than 3·perplexity.
+ * Embeds more than 3·perplexity points, whose first two coordinates are their principal components.
  *
- * Throws the signal's reason if that is aborted.
+ * Throws the signal's reason on abort.
  */
 export async function tsne(points: Points, options: TsneOptions): Promise<Tsne> {
   const { perplexity, iterations = 1000, onProgress } = options;
   const affinities = await affinitiesOf(points, perplexity, { signal: options.signal });
   const plane = firstPlaces(points);
   const gradient = { x: new Float64Array(points.count), y: new Float64Array(points.count) };
-  // The formula of the gradient has a 4 that theirs is without.
+  // The gradient formula has a factor 4 that theirs omits.
   const learningRate = Math.max(points.count / EXAGGERATION / 4, LEAST_LEARNING_RATE);
   const descents = [createDescent(plane.x, gradient.x), createDescent(plane.y, gradient.y)];
   for (let iteration = 1; iteration <= iterations; iteration++) {
@@ -76,7 +79,7 @@ function firstPlaces(points: Points): Plane {
 }
 
 /**
- * Makes the function that takes a step along one coordinate: gain ← gain + 0.2 where the gradient goes on against the last step, else 0.8 gain;
+ * Returns a function that updates one coordinate of all points: gain ← gain + 0.2 if the gradient opposes the last step, else 0.8 gain;
  * step ← momentum · step − rate · gain · gradient.
  */
 function createDescent(places: Float64Array, gradient: Float64Array) {
@@ -93,7 +96,7 @@ function createDescent(places: Float64Array, gradient: Float64Array) {
   };
 }
 
-/** ∂C/∂y, with all p(i,j) `exaggeration` times as large. */
+/** Computes ∂C/∂y with affinities multiplied by `exaggeration`. */
 export function fillGradient(
   { starts, columns, values }: Affinities,
   { x, y }: Plane,
@@ -117,7 +120,7 @@ export function fillGradient(
   }
 }
 
-/** Fills in Σⱼ w(i,j)² (yᵢ − yⱼ) and returns Z. Each pair once. */
+/** Computes Σⱼ w(i,j)² (yᵢ − yⱼ) and returns Z. Visits each pair once. */
 function fillRepulsion({ x, y }: Plane, forces: Plane): number {
   const [forceX, forceY, count] = [forces.x.fill(0), forces.y.fill(0), x.length];
   let sum = 0;

@@ -44,7 +44,7 @@ test("readClassList: every encoding, line ending and Unicode form gives the same
 test("readClassList: empty lines between names are left out, with a note", async () => {
   const { names, notes } = await read("a\n\n \nb\n\n");
   assert.deepEqual(names, ["a", "b"]);
-  assert.match(notes.join(), /empty lines left out: 2$/);
+  assert.match(notes.join(), /skipped empty lines: 2$/);
 });
 
 test("readClassList: other encodings are refused with a remedy", async () => {
@@ -60,7 +60,7 @@ test("distinctNames: names that repeat are followed by their outputs", () => {
   assert.deepEqual(distinctNames(["a", "__proto__", "b"]), { names: ["a", "__proto__", "b"], notes: [] });
   const { names, notes } = distinctNames(["crane", "crane (2)", "crane", "hen"]);
   assert.deepEqual(names, ["crane (0)", "crane (2)", "crane (2)′", "hen"]);
-  assert.deepEqual(notes, ["class names: crane stands 2 times (outputs 0, 2); called crane (0), crane (2)′"]);
+  assert.deepEqual(notes, ["class names: crane occurs 2 times (outputs 0, 2); renamed to crane (0), crane (2)′"]);
 });
 
 test("distinctNames: ImageNet's own repeats get the WNIDs that its data set has", () => {

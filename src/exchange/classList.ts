@@ -1,28 +1,28 @@
-/** Lists of class names: text files in the encodings that editors save, and names that repeat. */
+/** Lists of class names: text files in common encodings, and repeated names. */
 import { readFile } from "node:fs/promises";
 import { ConfigError, messageOf } from "../errors.ts";
 import { imagenetClasses } from "./imagenetClasses.ts";
 
-/** Class names in the order of the outputs, and what was changed to get them. */
+/** Class names in the order of the outputs, and notes on what was changed. */
 export interface ClassList {
   readonly names: readonly string[];
-  /** One line each. */
+  /** One line per change. */
   readonly notes: readonly string[];
 }
 
 /**
- * Reads a class name per line: UTF-8, or UTF-16 with or without a byte order mark, with any line ending. White space around a name and
- * empty lines are left out; names are in Unicode's form NFC, as those of folders.
+ * Reads one class name per line from a file in UTF-8, or UTF-16 with or without byte order mark, with any line ending. Trims names, skips
+ * empty lines and normalizes names to Unicode form NFC, like folder names.
  *
- * Throws ConfigError if the file cannot be read, or is no such text.
+ * Throws ConfigError if the file cannot be read or is not such text.
  */
 export async function readClassList(path: string): Promise<ClassList> {
   const lines = (await readText(path)).split(/\r\n|[\r\n\u0085\u2028\u2029]/);
-  // Files that were put together have marks inside.
+  // Concatenated files contain byte order marks inside.
   const names = lines.map((line) => line.replaceAll("\ufeff", "").trim().normalize("NFC"));
   const filled = names.filter((name) => name !== "");
   const inside = names.slice(0, names.findLastIndex((name) => name !== "") + 1).length - filled.length;
-  const notes = inside === 0 ? [] : [`${path}: empty lines left out: ${inside}`];
+  const notes = inside === 0 ? [] : [`${path}: skipped empty lines: ${inside}`];
   return { names: filled, notes };
 }
 
@@ -31,7 +31,7 @@ async function readText(path: string): Promise<string> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new ConfigError(`${path}: expected a file with a class name per line: ${messageOf(cause)}`, { cause });
+    throw new ConfigError(`${path}: expected a file with one class name per line: ${messageOf(cause)}`, { cause });
   }
   const encoding = encodingOf(bytes);
   try {
@@ -44,7 +44,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** By the byte order mark; without one, text with zero bytes is UTF-16, whose line breaks have them in one half. */
+/** Detects the encoding by the byte order mark. Without one, text with zero bytes is UTF-16, and line breaks show its byte order. */
 function encodingOf(bytes: Buffer): "utf-8" | "utf-16le" | "utf-16be" {
   const mark = bytes.subarray(0, 2).toString("hex");
   if (mark === "fffe") return "utf-16le";
@@ -56,8 +56,8 @@ function encodingOf(bytes: Buffer): "utf-8" | "utf-16le" | "utf-16be" {
 }
 
 /**
- * The same list with distinct names: those that repeat are followed by the number of their output, or, in a list of ImageNet's 1000 classes, by
- * their WNID, as in the data set `imagenet`.
+ * Makes names distinct. A repeated name gets the number of its output as suffix, or, in a list of ImageNet's 1000 classes, the WNID used by
+ * the data set `imagenet`.
  */
 export function distinctNames(names: readonly string[]): ClassList {
   const outputs = new Map<string, number[]>();
@@ -69,12 +69,12 @@ export function distinctNames(names: readonly string[]): ClassList {
     if (same.length === 1) continue;
     for (const output of same) distinct[output] = distinctName(name, output, names.length, taken);
     const called = same.map((output) => distinct[output]).join(", ");
-    notes.push(`class names: ${name} stands ${same.length} times (outputs ${same.join(", ")}); called ${called}`);
+    notes.push(`class names: ${name} occurs ${same.length} times (outputs ${same.join(", ")}); renamed to ${called}`);
   }
   return { names: distinct, notes };
 }
 
-/** A name that is not taken yet; it is from now on. */
+/** Reserves a name that is not in use yet. */
 function distinctName(name: string, output: number, classes: number, taken: Set<string>): string {
   const known = imagenetClasses[output];
   const isImagenet = classes === imagenetClasses.length && known?.replace(/ \(n\d{8}\)$/, "") === name;

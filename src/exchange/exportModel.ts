@@ -1,4 +1,4 @@
-/** Writes a trained network for other programs. */
+/** Export of a trained network to other formats. */
 import { lstat, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
@@ -15,43 +15,43 @@ import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { HeadName } from "../network/head.ts";
 import type { QuantizationReport, QuantizeOptions } from "./quantizeModel.ts";
 
-/** How a trained network is written for other programs. */
+/** Options of an export. */
 export interface ExportOptions {
-  /** Default: by the ending of the output's name. */
+  /** Default: by the output's extension. */
   readonly format?: string;
-  /** How tensors are named, see `tensorNamings`. Default: as torchvision does; ONNX has names of layers only. */
+  /** Naming of tensors, see `tensorNamings`. Default: torchvision's; ONNX uses layer names only. */
   readonly names?: string;
-  /** Switches of the format's own. */
+  /** Flags of the format. */
   readonly flags?: ReadonlySet<string>;
-  /** Weights and activations of 8 bits, calibrated and measured on these images; for formats that have them. */
+  /** Quantizes weights and activations to 8 bits, calibrated and measured on these images. Only for formats with an 8-bit form. */
   readonly int8?: QuantizeOptions;
-  /** Aborted, it ends the export; nothing is left behind. */
+  /** Aborts the export and leaves no file. */
   readonly signal?: AbortSignal;
 }
 
-/** What was written. */
+/** Result of an export. */
 export interface Exported {
-  /** The weights file that it was made from. */
+  /** Path of the weights file that was exported. */
   readonly source: string;
   readonly output: string;
   readonly format: string;
   readonly network: string;
   readonly tensors: number;
   readonly bytes: number;
-  /** What the reader of the file must know besides: the names of its outputs in order, and how images become its input. */
+  /** Information a user of the file needs: class names in output order, and preprocessing. */
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** The step from the outputs to probabilities. */
+  /** Function from outputs to probabilities. */
   readonly head: HeadName;
-  /** Of 8 bits: on what they were calibrated, what they cost, and how large the same file is in f32. */
+  /** 8-bit export: calibration, accuracy, and the file's size in f32. */
   readonly int8?: QuantizationReport & { readonly f32Bytes: number };
 }
 
 /**
- * Writes the best weights of a run directory, or a weights file, in a format of other programs. The file is whole or not there.
+ * Writes the best weights of a run directory, or a weights file, in another format. The file is written atomically.
  *
- * Throws CheckpointError if the weights are damaged or the file cannot be written, ConfigError for a format, a naming or a switch that does not
- * exist, a file that does already, or a folder that does not; the signal's reason if that is aborted.
+ * Throws CheckpointError if the weights are unreadable or the file cannot be written. Throws ConfigError for an unknown format, naming or
+ * flag, an output that already exists, or a folder that does not. Throws the signal's reason on abort.
  */
 export async function exportModel(path: string, output: string, options: ExportOptions = {}): Promise<Exported> {
   const { flags = new Set(), signal } = options;
@@ -59,8 +59,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   const naming = findNaming(format, options.names);
   const known = new Set(format.flags?.map(({ name }) => name));
   const foreign = [...flags].find((flag) => !known.has(flag));
-  if (foreign !== undefined)
-    throw new ConfigError(`--${foreign}: format ${format.name} has no such switch; leave it out`);
+  if (foreign !== undefined) throw new ConfigError(`--${foreign}: format ${format.name} has no such flag; remove it`);
   if (options.int8 && !format.f32Bytes) {
     throw new ConfigError(`--int8: format ${format.name} has no 8-bit form; write a file that ends in .onnx`);
   }
@@ -96,7 +95,7 @@ export async function exportModel(path: string, output: string, options: ExportO
   });
 }
 
-/** What calibrates and measures is loaded only here. */
+/** Loads calibration code on demand. */
 async function quantize(path: string, source: string, model: Model, weights: TensorSource, options: QuantizeOptions) {
   const { quantizeModel } = await import("./quantizeModel.ts");
   return quantizeModel(path, source, model, weights, options);
@@ -110,15 +109,14 @@ function findNaming(format: ModelFormat, name: string = format.names ?? tensorNa
   throw new ConfigError(`names "${name}": expected one of ${known} for format ${format.name}`);
 }
 
-/** What is there may be the user's only copy of something. A folder that is missing is said before anything is computed. */
+/** Refuses to overwrite, since the file may be the user's only copy, and reports a missing folder before any computation. */
 async function refuseOutput(output: string): Promise<void> {
   const found = await lstat(output).catch(() => undefined);
-  if (found)
-    throw new ConfigError(`${output}: there is something of this name already; remove it, or choose another name`);
+  if (found) throw new ConfigError(`${output}: already exists; remove it, or choose another name`);
   const folder = dirname(output);
   const isFolder = await stat(folder).then(
     (stats) => stats.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new ConfigError(`${output}: there is no folder ${folder}; make it first, or choose another`);
+  if (!isFolder) throw new ConfigError(`${output}: folder ${folder} does not exist; create it, or choose another`);
 }

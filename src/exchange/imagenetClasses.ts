@@ -1,8 +1,8 @@
 /**
  * Names of ImageNet's 1000 classes (ILSVRC 2012), in the order of their WNIDs.
  *
- * Source: torchvision 0.14.1a0, models/_meta.py, which has them for its weights. The four names that are two classes' are here as the data set `imagenet`
- * has them, with the WNID. Made by scripts/golden/imagenetClasses.py.
+ * Source: torchvision 0.14.1a0, models/_meta.py. Four names that occur twice there carry the WNID, as in the data set `imagenet`. Generated
+ * by scripts/golden/imagenetClasses.py.
  */
 export const imagenetClasses: readonly string[] = `
 tench, goldfish, great white shark, tiger shark, hammerhead, electric ray, stingray, cock, hen, ostrich, brambling, goldfinch, house finch, junco,

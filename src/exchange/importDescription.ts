@@ -1,4 +1,4 @@
-/** The description of imported weights: network, head, classes and preprocessing, by the file, the options and defaults. */
+/** Description of imported weights (network, head, classes, preprocessing) from the file, the options and defaults. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
@@ -15,24 +15,27 @@ import { tensorNames } from "../network/tensorNames.ts";
 import { loadNetwork } from "../settings/load.ts";
 import { distinctNames, readClassList } from "./classList.ts";
 
-/** Facts that a weights file lacks. */
+/** Facts that a weights file does not contain. */
 export interface DescribeOptions {
-  /** A name, a JSON file, or a network; it gets as many classes as the file has. Default: what the file says, or `like`. */
+  /** A name, a JSON file or a network; its number of classes is adapted to the file. Default: the network of the file or of `like`. */
   readonly network?: string | Network;
   /** Height and width of the network's input, in pixels. */
   readonly inputSize?: number;
-  /** The step from outputs to probabilities. Default: what the file or `like` says; softmax for two outputs or more. */
+  /** Function from outputs to probabilities. Default: the head of the file or of `like`, else softmax for two or more outputs. */
   readonly head?: HeadName;
-  /** A run directory or weights file: its network, class names and preprocessing, where nothing else says otherwise. */
+  /** A run directory or weights file: default for network, class names and preprocessing. */
   readonly like?: string;
   /**
-   * A text file with a class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`: the two classes,
-   * or the one that the output is the probability of.
+   * A text file with one class name per line, in the order of the outputs (see `readClassList`). For one output with the head `sigmoid`:
+   * both classes, or only the class whose probability the output is.
    */
   readonly classes?: string;
   readonly fit?: FitName;
   readonly filter?: Filter;
-  /** One number a channel, on the scale of 0 (black) to 1 (white); on that of 0 to 255 too where the numbers say so, see `unitStatistics`. */
+  /**
+   * One number per channel on the scale 0 (black) to 1 (white). Numbers that only fit the scale 0 to 255 are converted, see
+   * `unitStatistics`.
+   */
   readonly mean?: readonly number[];
   readonly deviation?: readonly number[];
 }
@@ -43,16 +46,16 @@ export const imagenetScale = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0
 /** A model without its weights. */
 export interface DescribedImport {
   readonly model: Model;
-  /** Assumptions made in place of missing facts, one line each. */
+  /** Assumptions in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
-  /** How what was said was read, where that is not as it stands. */
+  /** Notes on values that were converted or renamed. */
   readonly notes: readonly string[];
 }
 
 /**
- * Puts together what the file says and what is said of it.
+ * Combines the file's description with the options.
  *
- * Throws ConfigError if nothing says which network it is, or what is said does not go together.
+ * Throws ConfigError if the network is unknown, or if file and options contradict each other.
  */
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
@@ -66,10 +69,10 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   if (names && names.length !== count) {
     const from = options.classes ?? options.like ?? file.path;
     throw new ConfigError(
-      `${from}: expected ${count} class names, as ${file.path} has ${outputs} outputs and the head ${head}, got ${names.length}`,
+      `${from}: expected ${count} class names (${file.path}: ${outputs} outputs, head ${head}), got ${names.length}`,
     );
   }
-  if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; give a file of names with --classes`);
+  if (!names) assumptions.push(`class names: class 0 to class ${count - 1}; --classes reads names from a file`);
   const { names: classNames, notes: repeats } = distinctNames(
     names ?? Array.from({ length: count }, (_, i) => `class ${i}`),
   );
@@ -84,16 +87,16 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   };
 }
 
-/** With one name for the two classes of one output, the other is that it is not. */
+/** For one output, derives the negative class from the name of the positive one. */
 function bothClasses(names: readonly string[] | undefined, count: number): readonly string[] | undefined {
   const [only] = names ?? [];
   return names?.length === 1 && count === 2 ? [`not ${only}`, only as string] : names;
 }
 
 /**
- * The head, and the network without a layer that is one.
+ * Determines the head, and removes a head layer from the network.
  *
- * Throws ConfigError if nothing says which head one output has, or `--head` is not the one that the file says.
+ * Throws ConfigError if a single output has no known head, or if `--head` contradicts the file.
  */
 function chooseHead(
   file: ModelFile,
@@ -102,13 +105,13 @@ function chooseHead(
   { head: given, network: described }: DescribeOptions,
   assumptions: string[],
 ): { readonly network: Network; readonly head: HeadName } {
-  // A network of this program's files ends in a layer because it was trained so.
+  // A network from this program's own files keeps its last layer, because it was trained with it.
   const parted = described === undefined ? undefined : withoutHeadLayer(chosen);
   const network = parted?.network ?? chosen;
   const stated = parted?.head ?? file.head;
   if (given !== undefined && stated !== undefined && given !== stated) {
     const from = parted ? chosen.name : file.path;
-    throw new ConfigError(`--head: expected ${stated}, which ${from} ends in, got ${given}; leave it out`);
+    throw new ConfigError(`--head: expected ${stated}, the head of ${from}, got ${given}; remove the flag`);
   }
   const known = given ?? stated ?? (like && (like.head ?? "softmax"));
   const outputs = classesOf(network);
@@ -118,10 +121,10 @@ function chooseHead(
   }
   if (outputs === 1) {
     throw new ConfigError(
-      `${file.path}: one output, and nothing says what it is; give --head sigmoid if it is the logit of two classes, --head none if it is another number`,
+      `${file.path}: the meaning of its single output is unknown; give --head sigmoid for the logit of two classes, --head none for any other number`,
     );
   }
-  assumptions.push(`head: softmax, so the ${outputs} outputs are logits of one class per image; --head sets it`);
+  assumptions.push(`head: softmax (one class per image, from ${outputs} logits); --head changes it`);
   return { network, head: "softmax" };
 }
 
@@ -129,9 +132,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   const { network: given, inputSize } = options;
   const base = given === undefined ? (like?.network ?? file.network) : await loadNetwork(given);
   if (!base) {
-    throw new ConfigError(
-      `${file.path}: does not say which network its weights are of; give one with --network or --like`,
-    );
+    throw new ConfigError(`${file.path}: unknown network; give one with --network or --like`);
   }
   const [channels] = base.input;
   const sized = inputSize === undefined ? base : withInput(base, [channels, inputSize, inputSize]);
@@ -139,7 +140,7 @@ async function chooseNetwork(file: ModelFile, like: Model | undefined, options: 
   return outputs === undefined ? sized : withClasses(sized, outputs);
 }
 
-/** Number of classes of a weights file: the outputs of the last layer with parameters. */
+/** Number of classes of a weights file, from the outputs of the last layer with parameters. */
 function outputsOf({ weights }: ModelFile, network: Network): number | undefined {
   const last = place(network).findLast(({ parameters }) => parameters.length > 0);
   const name = tensorNames(network).get(`${last?.layer.name}.${last?.parameters[0]?.name}`) ?? "";
@@ -186,7 +187,7 @@ function choosePreprocessing(
   throw new ConfigError(`preprocessing: ${problems.join("; ")}`);
 }
 
-/** a, b and c. */
+/** Joins a list: `a, b and c`. */
 function inWords(names: readonly string[]): string {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

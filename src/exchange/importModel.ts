@@ -1,4 +1,4 @@
-/** Takes weights of other programs into a run directory. */
+/** Import of other programs' weights into a run directory. */
 import { mkdir } from "node:fs/promises";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { explainingWrites, writeThrough } from "../checkpoint/durable.ts";
@@ -11,32 +11,33 @@ import { checkedWeights } from "../formats/tensorNaming.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { type DescribeOptions, describeImport } from "./importDescription.ts";
 
-/** How a file is read, and what it does not say. */
+/** Options of an import: how to read the file, and facts it does not contain. */
 export interface ImportOptions extends DescribeOptions {
-  /** Default: by the ending of the file's name. */
+  /** Default: by the file's extension. */
   readonly format?: string;
-  /** Aborting ends it, and leaves nothing. */
+  /** Aborts the import and removes what it wrote. */
   readonly signal?: AbortSignal;
 }
 
-/** What was made of a file. */
+/** Result of an import. */
 export interface Imported {
   readonly file: string;
   readonly format: string;
-  /** The weights file in the run directory. */
+  /** Path of the weights file in the run directory. */
   readonly weights: string;
   readonly model: Model;
-  /** What nobody said, and what was taken for it. */
+  /** Assumptions in place of missing facts. */
   readonly assumptions: readonly string[];
-  /** How what was said was read, where that is not as it stands. */
+  /** Notes on values that were converted or renamed. */
   readonly notes: readonly string[];
 }
 
 /**
- * Makes a run directory with a file's weights, for `predict`, `evaluate` and `export`. The file is only read.
+ * Creates a run directory with a file's weights, for `predict`, `evaluate` and `export`. The file itself is never changed.
  *
- * Throws CheckpointError listing every tensor that is missing, extra, or has another shape, or if there is a run in the directory; DataError if the file
- * cannot be read; ConfigError if nothing says which network it is, or what is said does not go together; the signal's reason if that is aborted. Then no directory is left behind.
+ * Throws CheckpointError with a list of all tensors that are missing, extra or of another shape, or if the directory already contains a
+ * run. Throws DataError if the file cannot be read, ConfigError if the network is unknown or file and options contradict each other, and
+ * the signal's reason on abort. On error no directory is left.
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
   const format = findFormat("read", path, options.format);
@@ -48,7 +49,7 @@ export async function importModel(path: string, directory: string, options: Impo
     const run = await openRun(directory);
     try {
       await refuseRun(directory);
-      // Not as the best: training that goes on from here would replace that without a word.
+      // Saved as last, not best: resumed training would overwrite the best weights silently.
       const { last } = checkpointFiles(directory);
       await writeModel(last, model, weights, { signal: options.signal });
       return { file: path, format: format.name, weights: last, model, assumptions, notes };
@@ -62,9 +63,9 @@ export async function importModel(path: string, directory: string, options: Impo
 }
 
 /**
- * Writes a weights file, whole or not at all; `notes` are entries of its metadata besides the model.
+ * Writes a weights file atomically; `notes` are metadata entries besides the model.
  *
- * Throws CheckpointError if it cannot be written, the signal's reason if that is aborted; what was there stays.
+ * Throws CheckpointError if the file cannot be written, and the signal's reason on abort; an existing file then stays unchanged.
  */
 export async function writeModel(
   path: string,
@@ -84,6 +85,6 @@ export async function writeModel(
 async function refuseRun(directory: string): Promise<void> {
   for (const file of Object.values(checkpointFiles(directory))) {
     if (await fileExists(file))
-      throw new CheckpointError(`${file}: there is a run in this directory; choose another --run`);
+      throw new CheckpointError(`${file}: already exists, so the directory contains a run; choose another with --run`);
   }
 }

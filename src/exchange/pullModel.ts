@@ -1,4 +1,4 @@
-/** Published weights: their address, network and classes, and their conversion into the user's cache. */
+/** Published weights: address, network, classes, and conversion into the user's cache. */
 import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileExists } from "../checkpoint/checkpointFiles.ts";
@@ -17,9 +17,9 @@ import { imagenetClasses } from "./imagenetClasses.ts";
 import { imagenetScale } from "./importDescription.ts";
 import { writeModel } from "./importModel.ts";
 
-/** Where published weights come from and go to. */
+/** Options of a pull. */
 export interface PullOptions extends Pick<DatasetOptions, "cacheDir" | "onProgress" | "signal"> {
-  /** The published file, if it is on this machine already. It is only read. Default: it is downloaded. */
+  /** Path of the published file if already on this machine; it is never changed. Default: download it. */
   readonly file?: string | undefined;
 }
 
@@ -27,16 +27,16 @@ export interface PullOptions extends Pick<DatasetOptions, "cacheDir" | "onProgre
 export interface Pulled {
   /** The weights file. */
   readonly weights: string;
-  /** Whether it was there before. */
+  /** True if the cache already contained the file. */
   readonly wasThere: boolean;
 }
 
 /**
- * Downloads published weights and converts them, once: into a weights file in the cache, which `resolveModelFile` finds by their name. One that is
- * there and undamaged stays. A download that was cut goes on where it ended.
+ * Downloads published weights once and converts them to a weights file in the cache, where `resolveModelFile` finds them by name. An intact
+ * file in the cache is kept. An interrupted download is resumed.
  *
- * Throws DataError, with what to fetch and how to give it, if the file cannot be had or is not the published one; CheckpointError if its tensors are not
- * the network's or the weights file cannot be written; the signal's reason if that is aborted.
+ * Throws DataError, with download instructions, if the file is unavailable or differs from the published one. Throws CheckpointError if its
+ * tensors do not fit the network or the weights file cannot be written, and the signal's reason on abort.
  */
 export async function pullModel(pretrained: Pretrained, options: PullOptions = {}): Promise<Pulled> {
   const weights = pretrainedFile(pretrained.name, options);
@@ -54,7 +54,7 @@ export async function pullModel(pretrained: Pretrained, options: PullOptions = {
   return { weights, wasThere: false };
 }
 
-/** Whether there is a weights file without damage. */
+/** True if an intact weights file exists. */
 async function isWhole(file: string): Promise<boolean> {
   if (!(await fileExists(file))) return false;
   try {
@@ -70,12 +70,12 @@ async function checkGiven(file: string, { name, archive }: Pretrained): Promise<
   try {
     await checkFile(file, archive);
   } catch (cause) {
-    const remedy = `${name} is made of ${archive.url}; weights of your own: alexnet import`;
+    const remedy = `${name} is converted from ${archive.url}; to convert weights of your own, use alexnet import`;
     throw new DataError(`${messageOf(cause)}; ${remedy}`, { cause });
   }
 }
 
-/** What an earlier pull has downloaded, but not converted, is taken if it is the published file. */
+/** Reuses an earlier download that was not converted, if its checksum matches. */
 async function download(path: string, { name, archive }: Pretrained, options: PullOptions): Promise<void> {
   const isThere = await checkFile(path, archive).then(
     () => true,
@@ -87,8 +87,8 @@ async function download(path: string, { name, archive }: Pretrained, options: Pu
   } catch (cause) {
     options.signal?.throwIfAborted();
     throw new DataError(
-      `${name}: not downloaded (${messageOf(cause)}); try again, or get ${archive.url} on another machine, ` +
-        `bring it here and give it: alexnet pull ${name} --file ${basename(archive.url)}`,
+      `${name}: not downloaded (${messageOf(cause)}); try again, or download ${archive.url} on another machine, ` +
+        `copy it here and run alexnet pull ${name} --file ${basename(archive.url)}`,
       { cause },
     );
   }
@@ -115,11 +115,11 @@ async function convert(file: string, weights: string, pretrained: Pretrained, { 
 /** Published weights. */
 export interface Pretrained {
   readonly name: PretrainedName;
-  /** The file as it is published; its name in the URL is that under which it is downloaded. */
+  /** The published file. The download keeps the file name of the URL. */
   readonly archive: Archive;
-  /** What reads it, see `formats.ts`. */
+  /** Format of the file, see `formats.ts`. */
   readonly format: string;
-  /** As published: accuracies are fractions. */
+  /** Published accuracies, as fractions. */
   readonly published: { readonly top1Accuracy: number; readonly top5Accuracy: number };
   readonly source: string;
   readonly model: Pick<Model, "network" | "classNames" | "preprocessing">;
@@ -128,8 +128,9 @@ export interface Pretrained {
 const size = { width: 224, height: 224 };
 
 /**
- * By name. Sources of torchvision's: its models/alexnet.py, AlexNet_Weights, for address, accuracy, class names and preprocessing (transforms/_presets.py,
- * ImageClassification); the SHA-256 begins as the file's name says, and is whole as Hugging Face's copies of the file give it.
+ * Published weights by name. Source: torchvision, models/alexnet.py, AlexNet_Weights (address, accuracy, class names) and
+ * transforms/_presets.py, ImageClassification (preprocessing). The file name contains the first digits of the SHA-256; the full hash is
+ * from Hugging Face's copies of the file.
  */
 const published: { readonly [Name in PretrainedName]: Pretrained & { readonly name: Name } } = {
   torchvision: {
@@ -137,7 +138,7 @@ const published: { readonly [Name in PretrainedName]: Pretrained & { readonly na
     archive: {
       url: "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
       sha256: "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-      // 233.087 MB, as torchvision has it.
+      // 233.087 MB according to torchvision.
       bytes: Math.round(233.087 * 2 ** 20),
     },
     format: "pytorch",
@@ -157,9 +158,9 @@ const published: { readonly [Name in PretrainedName]: Pretrained & { readonly na
   },
 };
 
-/** Published weights by name. Throws ConfigError listing the names if there are none of this one. */
+/** Finds published weights by name. Throws ConfigError with the known names for an unknown one. */
 export function findPretrained(name: string): Pretrained {
   const known = pretrainedNames.find((each) => each === name);
   if (known !== undefined) return published[known];
-  throw new ConfigError(`${name}: no published weights of this name; there are ${pretrainedNames.join(", ")}`);
+  throw new ConfigError(`unknown published weights "${name}"; expected one of ${pretrainedNames.join(", ")}`);
 }

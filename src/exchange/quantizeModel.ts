@@ -1,4 +1,4 @@
-/** Calibrates a trained network for 8 bits, and measures what these cost. */
+/** Post-training quantization to 8 bits: calibration, and measurement of the accuracy lost. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split, SplitName } from "../dataset/dataset.ts";
@@ -16,25 +16,25 @@ import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 
-/** On what a network is calibrated and measured. */
+/** Options of calibration and measurement. */
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
     Omit<OpenOptions, "batchSize"> {
-  /** Training images whose ranges are those of the file, some of each class. Default 256, or the number of classes if that is more. */
+  /** Number of training images, balanced over classes, that determine the ranges. Default 256, or the number of classes if greater. */
   readonly calibrationImages?: number;
-  /** Test images to measure on, some of each class. Default 1000. */
+  /** Number of test images, balanced over classes, to measure on. Default 1000. */
   readonly testLimit?: number;
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
-/** Cost of 8 bits, measured on the same test images in f32 and rounded as the file says. */
+/** Accuracy on the same test images in f32 and in 8 bits, rounded like the file. */
 export interface QuantizationReport {
   readonly calibration: Quantization["calibration"];
   readonly test: {
     readonly images: number;
     readonly f32: Accuracy;
     readonly int8: Accuracy;
-    /** Number of images that both give the same class. */
+    /** Number of images with the same prediction in both. */
     readonly sameClass: number;
   };
 }
@@ -44,14 +44,15 @@ export interface Accuracy {
   readonly topK: Figures["topK"];
 }
 
-/** Images computed at a time. */
+/** Batch size. */
 const BATCH = 32;
 
 /**
- * The rounding of a trained network, from the ranges of its activations on training images. `weights` are by their names in the network.
+ * Computes the quantization of a trained network from the ranges of its activations on training images. `weights` uses the network's tensor
+ * names.
  *
- * Throws as `loadEvaluationData` if there are no images, ConfigError for a head without probabilities, CheckpointError if weights or activations are not
- * finite; the signal's reason if that is aborted.
+ * Throws the errors of `loadEvaluationData`, ConfigError for a head without probabilities, CheckpointError if weights or activations are
+ * not finite, and the signal's reason on abort.
  */
 export async function quantizeModel(
   path: string,
@@ -80,15 +81,15 @@ export async function quantizeModel(
     const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };
     try {
-      await seeRanges(network, train.split, preparation, options);
+      await recordRanges(network, train.split, preparation, options);
     } finally {
       train.close();
     }
     const ranges = network.takeRanges();
-    tellDead(ranges, options);
+    reportDeadLayers(ranges, options);
     const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
     const { split } = closing(scope, await load("test", options.testLimit, 1000));
-    const judge = () => judgeAll(network, split, preparation, { model, head }, options);
+    const judge = () => evaluateAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
     const int8 = await judge();
@@ -100,14 +101,14 @@ export async function quantizeModel(
   }
 }
 
-/** The thing itself, which is closed with the others. */
+/** Registers a resource for closing and returns it. */
 function closing<T extends { close(): void }>(scope: { close(): void }[], thing: T): T {
   scope.push(thing);
   return thing;
 }
 
-/** Runs training images through a network that keeps its ranges. */
-async function seeRanges(
+/** Runs training images through a network that records its ranges. */
+async function recordRanges(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
@@ -121,15 +122,14 @@ async function seeRanges(
   }
 }
 
-function tellDead(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
+function reportDeadLayers(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
   for (const [name, { min, max }] of ranges) {
-    if (min === 0 && max === 0)
-      onMessage?.(`${name}: all 0 on the calibration images, and therefore always 0 in 8 bits`);
+    if (min === 0 && max === 0) onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
   }
 }
 
-/** Accuracy of a network on test images, and its prediction for each. */
-async function judgeAll(
+/** Computes a network's accuracy on test images, and its prediction for each. */
+async function evaluateAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
@@ -148,19 +148,19 @@ async function judgeAll(
   return { accuracy: { top1Accuracy, topK }, predicted };
 }
 
-/** Computes in f32, without dropout. Calls must not overlap. */
+/** A network in f32 arithmetic, without dropout, that can simulate 8 bits. Calls must not overlap. */
 interface Int8Network extends ScoringProgram {
   /**
-   * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
-   * so far. From now on they are no longer looked at.
+   * Returns the ranges of the input images and of each quantizable output over all previous calls of `forward`, by the names of
+   * `Quantization.activations`, and stops recording.
    */
   takeRanges(): ReadonlyMap<string, Range>;
-  /** From now on weights and activations are rounded, as in a file with this quantization. */
+  /** Rounds weights and activations in later calls, like a file with this quantization. */
   round(quantization: Quantization): Promise<void>;
   close(): void;
 }
 
-/** `weights` are by their names in the network. The engine stays the caller's. */
+/** Compiles a network for calibration. `weights` uses the network's tensor names. The caller closes the engine. */
 export async function openInt8Network(
   network: Network,
   weights: TensorSource,
@@ -215,7 +215,7 @@ export async function openInt8Network(
   };
 }
 
-/** As they are, or as they are once they are rounded. */
+/** Writes the weights, rounded if a quantization is given. */
 async function writeWeights(
   programs: readonly Program[],
   weights: TensorSource,
@@ -231,7 +231,7 @@ async function writeWeights(
   }
 }
 
-/** The range with the values in it; not finite once a value is not. */
+/** Extends a range to include the values; not finite if a value is not. */
 function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
   let [low, high] = [min, max];
   for (const value of values) {

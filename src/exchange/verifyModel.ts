@@ -1,4 +1,4 @@
-/** Comparison of a run with a file of another format: the same images through both. */
+/** Comparison of a run with an exported file on the same images. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
@@ -16,11 +16,11 @@ import { equalShapes, sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { bestOf } from "../training/evaluation/metrics.ts";
 
-/** How the two are compared. */
+/** Options of a comparison. */
 export interface VerifyOptions {
-  /** Default: by the ending of the file's name. */
+  /** Default: by the file's extension. */
   readonly format?: string;
-  /** Images drawn from the seed, normally distributed as scaled pixels are. Default 16. */
+  /** Number of random images, normally distributed like scaled pixels. Default 16. */
   readonly images?: number;
   readonly seed?: number;
   readonly engine?: EngineName;
@@ -28,29 +28,33 @@ export interface VerifyOptions {
   readonly onMessage?: (message: string) => void;
 }
 
-/** The outputs of both, before their head, on the same images. */
+/** Outputs of both networks before the head, on the same images. */
 export interface Verification {
-  /** The run's weights file. */
+  /** Path of the run's weights file. */
   readonly run: string;
   readonly file: string;
   readonly format: string;
   readonly images: number;
   readonly largestDifference: number;
-  /** The largest output of the run. */
+  /** Largest magnitude of the run's outputs. */
   readonly largestOutput: number;
-  /** The quotient of the two. */
+  /** `largestDifference` ÷ `largestOutput`. */
   readonly relativeDifference: number;
-  /** Images for which both say the same: the most probable class; with the head `sigmoid`, the same classes at 50 % or above. */
+  /**
+   * Number of images with the same prediction: the same most probable class, or with the head `sigmoid` the same set of classes at 50 % or
+   * above.
+   */
   readonly sameClass: number;
 }
 
 const BATCH = 8;
 
 /**
- * Computes the same images with the weights of a run directory (its best, or a weights file) and with a file's: f32, direct convolution, no dropout.
+ * Computes the outputs of a run (its best weights, or a weights file) and of another file on the same images: f32, direct convolution, no
+ * dropout.
  *
- * Throws CheckpointError listing the tensors that do not fit or naming one that is not finite, ConfigError if the file's network takes other images, tells
- * other classes apart or has another head, DataError naming the file if an output is not finite.
+ * Throws CheckpointError for tensors that do not fit or are not finite. Throws ConfigError if the file's network has other inputs, classes
+ * or another head, and DataError with the file's name if an output is not finite.
  */
 export async function verifyModel(path: string, file: string, options: VerifyOptions = {}): Promise<Verification> {
   const format = findFormat("read", file, options.format);
@@ -69,7 +73,7 @@ export async function verifyModel(path: string, file: string, options: VerifyOpt
         throw new ConfigError(`${file}: expected ${describe(network)}, as ${run} has, got ${describe(theirs)}`);
       }
       if (other.head !== undefined && other.head !== head) {
-        throw new ConfigError(`${file}: expected the head ${head}, as ${run} has, got ${other.head}`);
+        throw new ConfigError(`${file}: expected the head ${head} of ${run}, got ${other.head}`);
       }
       const program = await compile(engine, theirs, programs);
       await fill(program, theirs, checkedWeights(file, other.weights, theirs));
@@ -109,7 +113,7 @@ async function fill(program: Program, network: Network, weights: TensorSource): 
 
 type Comparison = Omit<Verification, "run" | "file" | "format">;
 
-/** Two programs of the same network, and the files that their weights are from. */
+/** Two programs of the same network, and the paths of their weights. */
 interface Compared {
   readonly own: Program;
   readonly other: Program;
@@ -144,12 +148,12 @@ async function compare({ own, other, network, head, names }: Compared, options: 
       if (answer(expected) === answer(actual)) sameClass++;
     }
   }
-  // Where the run's outputs are all 0, to the largest of the file's.
+  // If all of the run's outputs are 0, relative to the file's largest.
   const relativeDifference = largestDifference === 0 ? 0 : largestDifference / (largestOutput || largestTheirs);
   return { images, largestDifference, largestOutput, relativeDifference, sameClass };
 }
 
-/** The answer of one image's outputs: the class with the largest, or with the head `sigmoid` all classes at 50 % or above. */
+/** Prediction of one image: the class with the largest output, or with the head `sigmoid` all classes at 50 % or above. */
 function answerOf(outputs: Float32Array, head: HeadName): string {
   return head === "sigmoid" ? outputs.map((output) => Number(output >= 0)).join("") : String(bestOf(outputs));
 }

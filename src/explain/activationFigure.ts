@@ -1,4 +1,4 @@
-/** What an image becomes in a network, layer by layer. */
+/** Feature maps of an image, layer by layer. */
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
 import { openLayerOutputs } from "../model/layerOutputs.ts";
@@ -12,11 +12,11 @@ import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
 export interface ActivationOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Maps shown of a layer, the first ones. Default 32. */
+  /** Number of maps to show per layer, the first ones. Default 32. */
   readonly maps?: number;
 }
 
-/** What is said of a layer's outputs. */
+/** Statistics of a layer's outputs. */
 export interface LayerActivity {
   readonly layer: string;
   readonly kind: string;
@@ -37,22 +37,22 @@ const COLUMNS = 16;
 const SHOWN_SIDE = 64;
 
 /**
- * Draws the feature maps of every layer for an image. A layer's maps share one scale: black is 0 and white the layer's largest output, or, where some
- * are below 0, middle grey is 0. Layers that change nothing at evaluation, such as dropout, are left out.
+ * Draws the feature maps of every layer for one image. All maps of a layer share one scale. Black is 0 and white is the layer's largest
+ * output; if some outputs are negative, middle grey is 0. Layers without effect at evaluation, such as dropout, are omitted.
  *
- * Throws as `openClassifier`; DataError for a file that is no image.
+ * Throws the errors of `openClassifier`, and DataError for a file that is not an image.
  */
 export async function drawActivations(
   path: string,
   asked: ImageInput,
   { maps = 2 * COLUMNS, ...options }: ActivationOptions = {},
 ): Promise<ActivationSheet> {
-  const picture = await readImageInput(asked);
+  const image = await readImageInput(asked);
   const opened = await openLayerOutputs(path, (network) => network.layers.map(({ name }) => name), options);
   try {
     const { preprocessing, network } = opened.model;
     const input = new Float32Array(sizeOf(network.input));
-    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(image, input, 0);
     const outputs = await opened.forward(input, 1);
     const changed = opened.layers.flatMap((placed, i) => {
       const values = outputs[i] as Float32Array;
@@ -61,11 +61,11 @@ export async function drawActivations(
     const rows: ImageRows["rows"][number][] = [
       {
         heading: `input: ${formatShape(network.input)}`,
-        pictures: [{ image: enlarged(createInputImage(preprocessing)(picture), 2 * SHOWN_SIDE) }],
+        images: [{ image: enlarged(createInputImage(preprocessing)(image), 2 * SHOWN_SIDE) }],
       },
       ...changed.map(({ placed, values, activity }) => ({
         heading: headingOf(activity, maps),
-        pictures: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
+        images: [{ image: mapsImage(placed.outputShape, values, activity, maps) }],
       })),
     ];
     const svg = await drawImageRows({ title: `${network.name}: what ${nameOfInput(asked)} becomes`, rows });
@@ -87,8 +87,8 @@ function activityOf({ layer, outputShape }: PlacedLayer, values: Float32Array): 
     sum += value;
     if (value > 0) positive++;
   }
-  const [mean, share] = [sum / values.length, positive / values.length];
-  return { layer: layer.name, kind: layer.kind, shape: outputShape, least, greatest, mean, positive: share };
+  const [mean, fraction] = [sum / values.length, positive / values.length];
+  return { layer: layer.name, kind: layer.kind, shape: outputShape, least, greatest, mean, positive: fraction };
 }
 
 function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActivity, maps: number): string {
@@ -99,7 +99,7 @@ function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActiv
   return `${layer} (${kind}): ${what}; ${range}, ${Math.round(100 * positive)} % above 0`;
 }
 
-/** Maps side by side; units as one image, row by row. */
+/** Tiles maps, or draws a vector as one image, row by row. */
 function mapsImage(
   shape: PlacedLayer["outputShape"],
   values: Float32Array,
@@ -117,11 +117,11 @@ function mapsImage(
     return zoom(imageOfPlanes(padded, { channels: 1, width: across, height: rows }, level), 8);
   }
   const plane = height * width;
-  const pictures = Array.from({ length: Math.min(count, maps) }, (_, c) => {
+  const images = Array.from({ length: Math.min(count, maps) }, (_, c) => {
     const own = values.subarray(c * plane, (c + 1) * plane);
     return enlarged(imageOfPlanes(own, { channels: 1, width, height }, level), SHOWN_SIDE);
   });
-  return tile(pictures, COLUMNS, 6);
+  return tile(images, COLUMNS, 6);
 }
 
 function enlarged(image: Image, side: number): Image {

@@ -1,4 +1,4 @@
-/** The first convolution's kernels as an image. */
+/** Kernels of the first convolution as an image. */
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsReader.ts";
@@ -12,27 +12,27 @@ import { tile, zoom } from "../report/figures/tiles.ts";
 import { sizeOf } from "../shape.ts";
 import { imageOfPlanes } from "./inputImage.ts";
 
-/** A figure of the first layer's filters. */
+/** Figure of the first layer's filters. */
 export interface FilterSheet {
   readonly svg: string;
   readonly file: string;
   readonly layer: string;
   readonly kernels: number;
-  /** [channels, height, width] of each. */
+  /** [channels, height, width] of each kernel. */
   readonly shape: readonly number[];
 }
 
-/** The paper's figure 3: 6 rows of 16. */
+/** Number of columns, from the paper's figure 3: 6 rows of 16. */
 const COLUMNS = 16;
-/** Pixels that a kernel takes at least. */
+/** Minimum size of a drawn kernel, in pixels. */
 const SHOWN_SIDE = 64;
 
 /**
- * Draws the kernels of the first layer of a run's best weights, in the order of its outputs: in colour if it sees three channels, grey if one. Each is
- * scaled by its own largest weight; middle grey is 0. No engine is needed.
+ * Draws the first layer's kernels of a run's best weights, in the order of its outputs: in colour for three input channels, grey for one.
+ * Each kernel is scaled by its own largest weight, and middle grey is 0. Needs no engine.
  *
- * Throws CheckpointError if there are no weights, ConfigError if the network does not begin with kernels that see one or three channels. Source:
- * Krizhevsky et al. 2012, figure 3.
+ * Throws CheckpointError if there are no weights, and ConfigError if the first layer does not have kernels of one or three channels.
+ * Source: Krizhevsky et al. 2012, figure 3.
  */
 export async function drawFilters(path: string): Promise<FilterSheet> {
   const file = await resolveModelFile(path);
@@ -50,18 +50,16 @@ export async function drawFilters(path: string): Promise<FilterSheet> {
 
 function refuse(network: Network): never {
   const first = place(network).find(({ parameters }) => parameters.length > 0);
-  const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none that learns";
-  throw new ConfigError(
-    `${network.name}: expected a first layer with kernels of 1 or 3 channels, which can be seen; got ${got}`,
-  );
+  const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none with weights";
+  throw new ConfigError(`${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`);
 }
 
-/** What is drawn of kernels, in words. */
+/** Caption of the kernels. */
 export function describeKernels({ layer, shape: [count, channels, height, width] }: FirstKernels): string {
   return `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
 }
 
-/** Draws kernels, 16 in a row, as SVG. */
+/** Draws kernels as SVG, 16 per row. */
 export async function drawKernels(network: Network, first: FirstKernels, kernels: readonly Image[]): Promise<string> {
   const [, , , width] = first.shape;
   const factor = Math.max(1, Math.ceil(SHOWN_SIDE / width));
@@ -70,20 +68,20 @@ export async function drawKernels(network: Network, first: FirstKernels, kernels
     COLUMNS,
     6,
   );
-  const row = { heading: describeKernels(first), pictures: [{ image }] };
+  const row = { heading: describeKernels(first), images: [{ image }] };
   return drawImageRows({ title: `${network.name}: filters`, rows: [row] });
 }
 
-/** Where the kernels of a network's first layer are. */
+/** Location of the first layer's kernels in a weights file. */
 interface FirstKernels {
   readonly layer: string;
-  /** The name of the weights in a file. */
+  /** Name of the tensor. */
   readonly tensor: string;
   /** [outChannels, channels, height, width]. */
   readonly shape: readonly [number, 1 | 3, number, number];
 }
 
-/** The first layer that learns, if it has kernels that can be seen: of one or three channels. */
+/** Finds the first layer with weights; undefined unless it has kernels of one or three channels. */
 export function findFirstKernels(network: Network): FirstKernels | undefined {
   const first = place(network).find(({ parameters }) => parameters.length > 0);
   const weight = first?.parameters[0];
@@ -97,13 +95,13 @@ export function findFirstKernels(network: Network): FirstKernels | undefined {
   };
 }
 
-/** Reads kernels, and nothing else, as images. Throws CheckpointError if there are none of this name, or a weight is not finite. */
+/** Reads only the kernels, as images. Throws CheckpointError if the tensor is missing or has a non-finite weight. */
 export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
   const source = finiteSource(reader.path, { tensors: [], read: (name, into) => reader.read(name, into) });
   return kernelImages(first, await source.read(first.tensor, new Float32Array(sizeOf(first.shape))));
 }
 
-/** Kernels as images: a pixel for each weight, in its own contrast; middle grey is 0. */
+/** Kernels as images: one pixel per weight, scaled by each kernel's largest weight; middle grey is 0. */
 export function kernelImages({ shape }: FirstKernels, weights: Float32Array): Image[] {
   const [count, channels, height, width] = shape;
   const size = sizeOf([channels, height, width]);

@@ -1,21 +1,21 @@
-/** Image as the network's input sees it; planes of numbers as images. */
+/** Images as a network receives them, and planes of numbers as images. */
 import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
 
-/** Makes the function that gives an image as the network gets it, before numbers are taken from it: fitted in colour and size; black where nothing is. */
-export function createInputImage(preprocessing: Preprocessing): (picture: Image) => Image {
+/** Returns a function that fits an image to a network's input in colour and size, without normalization. Padding is black. */
+export function createInputImage(preprocessing: Preprocessing): (image: Image) => Image {
   const { channels, size } = preprocessing;
   const [height, width] = size;
   const plain = { mean: Array<number>(channels).fill(0), deviation: Array<number>(channels).fill(1) };
   const prepare = createPreprocessor({ ...preprocessing, ...plain, meanImage: undefined });
   const values = new Float32Array(channels * height * width);
-  return (picture) => {
-    prepare(picture, values, 0);
+  return (image) => {
+    prepare(image, values, 0);
     return imageOfPlanes(values, { channels, width, height }, (value) => 255 * value);
   };
 }
 
-/** Planes of numbers as an image of one channel or three, each number turned into a level by `levelOf` and kept within 0 to 255. */
+/** Converts planes of numbers to an image of one or three channels. `levelOf` maps each number to a level, clamped to 0 … 255. */
 export function imageOfPlanes(
   values: ArrayLike<number>,
   { channels, width, height }: Omit<Image, "data">,

@@ -1,4 +1,4 @@
-/** Images in the plane: those whose features are alike lie near each other. */
+/** Maps of images: images with similar features are close to each other. */
 
 import { requireLimit } from "../dataset/limit.ts";
 import { NEIGHBOURS_PER_PERPLEXITY } from "../embedding/affinities.ts";
@@ -19,29 +19,29 @@ import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, 
 import type { MapMethod } from "./mapMethods.ts";
 
 export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
-  /** Images at most. Default 2000. */
+  /** Maximum number of images. Default 2000. */
   readonly limit?: number;
-  /** Whose outputs are the features. Default: the last hidden layer's. */
+  /** Layer whose outputs are the features. Default: the last hidden layer. */
   readonly layer?: string;
-  /** Default: t-SNE. */
+  /** Projection method. Default: t-SNE. */
   readonly method?: MapMethod;
-  /** Of t-SNE: about so many neighbours of each image count. Default 30. */
+  /** Perplexity of t-SNE: roughly the number of effective neighbours. Default 30. */
   readonly perplexity?: number;
-  /** Whether the images themselves are drawn too, as `picturesSvg`. */
+  /** Draws the images themselves too, as `picturesSvg`. */
   readonly withPictures?: boolean;
   readonly onProgress?: (images: number, of: number) => void;
-  /** Of the principal components: their number is not known before, only the most that there can be. */
+  /** Progress of principal components. Their number is not known in advance, so `of` is an upper bound. */
   readonly onComponentStep?: (steps: number, most: number) => void;
-  /** Of t-SNE. */
+  /** Progress of t-SNE. */
   readonly onIteration?: (iterations: number, of: number) => void;
 }
 
-/** An image at its place. */
+/** An image and its position on the map. */
 export interface MapPoint {
-  /** Its position in the split; of a folder, among the images that could be read. */
+  /** Index in the split; for a folder, index among its readable images. */
   readonly index: number;
   readonly file?: string;
-  /** Where it is known. */
+  /** Absent if unknown. */
   readonly className?: string;
   readonly predicted: string;
   readonly x: number;
@@ -53,27 +53,28 @@ export interface PictureMap {
   readonly features: number;
   readonly method: MapMethod;
   readonly perplexity?: number;
-  /** Of t-SNE: the Kullback–Leibler divergence that was left. */
+  /** Final Kullback–Leibler divergence of t-SNE. */
   readonly divergence?: number;
-  /** Share of the variance of each principal component; t-SNE begins with these. */
+  /** Fraction of the variance explained by each principal component; t-SNE starts from these components. */
   readonly explainedVariance: readonly number[];
   readonly points: readonly MapPoint[];
 }
 
-/** A map with its drawings. */
+/** A map and its drawings. */
 type MapFigure = PictureMap & { readonly svg: string; readonly picturesSvg?: string };
 
 const BATCH = 64;
-/** Default limit, or the number of classes if that is more. */
+/** Default limit, raised to the number of classes if that is greater. */
 const IMAGES = 2000;
-/** Principal components that t-SNE begins with. Source: van der Maaten and Hinton 2008, §4.1, which has 30. */
+/** Number of principal components t-SNE starts from. Source: van der Maaten and Hinton 2008, §4.1, uses 30. */
 const COMPONENTS = 50;
 
 /**
- * Computes what a layer makes of images, and puts them on the plane: along the first two principal components, or by t-SNE of the first 50.
+ * Computes a layer's outputs for images and projects them to two dimensions, by the first two principal components or by t-SNE of the first
+ * 50.
  *
- * Throws as `openLayerOutputs` and `openMapImages`; ConfigError for too few images; DataError for features that are all the same or not finite; the
- * signal's reason if that is aborted.
+ * Throws the errors of `openLayerOutputs` and `openMapImages`, ConfigError for too few images, DataError for features that are constant or
+ * not finite, and the signal's reason on abort.
  */
 export async function mapPictures(path: string, options: MapOptions = {}): Promise<MapFigure> {
   const { layer, limit } = options;
@@ -100,28 +101,28 @@ async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOp
   const { network, classNames, preprocessing } = opened.model;
   const grid = withPictures ? createImageGrid(preprocessing) : undefined;
   const watching = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-  const { pictures, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
-  checkCount(pictures.length, method, perplexity);
-  const features = { count: pictures.length, dimensions: length, values };
+  const { images, length, values } = await computeFeatures(opened, source, (image) => grid?.add(image), watching);
+  checkCount(images.length, method, perplexity);
+  const features = { count: images.length, dimensions: length, values };
   const name = (opened.layers[0] as PlacedLayer).layer.name;
   const { plane, ...found } = await placesOf(features, name, method, { ...options, perplexity });
-  const points = pictures.map((picture, i) => pointOf(picture, classNames, plane, i));
+  const points = images.map((image, i) => pointOf(image, classNames, plane, i));
   const made: PictureMap = { layer: name, features: length, method, ...found, points };
-  const what = `${network.name}: ${pictures.length.toLocaleString("en")} ${source.name}`;
+  const what = `${network.name}: ${images.length.toLocaleString("en")} ${source.name}`;
   return {
     ...made,
     svg: await drawMap(made, classNames, what),
-    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their places`) } : {}),
+    ...(grid ? { picturesSvg: await grid.draw(plane, `${what} at their positions`) } : {}),
   };
 }
 
-/** Throws ConfigError if there are too few. */
-function checkCount(pictures: number, method: MapMethod, perplexity: number): void {
+/** Throws ConfigError for too few images. */
+function checkCount(images: number, method: MapMethod, perplexity: number): void {
   const least = method === "tsne" ? Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity) + 1 : 3;
-  if (pictures >= least) return;
-  const remedy = method === "tsne" ? "; give more pictures, a lower --perplexity, or --method pca" : "";
+  if (images >= least) return;
+  const remedy = method === "tsne" ? "; give more images, a lower --perplexity, or --method pca" : "";
   const why = method === "tsne" ? ` for a perplexity of ${perplexity}` : "";
-  throw new ConfigError(`map: expected at least ${least} pictures${why}, got ${pictures}${remedy}`);
+  throw new ConfigError(`map: expected at least ${least} images${why}, got ${images}${remedy}`);
 }
 
 async function placesOf(
@@ -135,9 +136,7 @@ async function placesOf(
     onProgress: onComponentStep,
   });
   if (explainedVariance[0] === 0) {
-    throw new DataError(
-      `layer "${layer}": expected features that differ from picture to picture, got the same for all`,
-    );
+    throw new DataError(`layer "${layer}": expected features that differ between images, got the same for all`);
   }
   if (method === "tsne") {
     const made = await tsne(points, { perplexity, signal, onProgress: onIteration });
@@ -163,43 +162,45 @@ function pointOf(
 }
 
 export interface ImageGrid {
-  /** Takes the next image, of which a small copy is kept. */
+  /** Adds the next image; keeps a small copy. */
   add(image: Image): void;
-  /** Draws them as SVG; the plane has a place for each, in order. */
+  /** Draws the images as SVG at their positions in the plane, which are in the order of the images. */
   draw(plane: Plane, title: string): Promise<string>;
 }
 
-/** Pixels of a cell's side. */
+/** Side of a cell in pixels. */
 const CELL = 36;
-/** Cells of a side of the grid: about one for each image, within these. */
+/** Bounds of the grid's side in cells; within them, the grid has about one cell per image. */
 const [FEWEST, MOST] = [8, 44];
 
-/** Makes one for images as a network sees them. */
+/** Creates a grid of images as the network receives them. */
 function createImageGrid(preprocessing: Preprocessing): ImageGrid {
   const seen = createInputImage(preprocessing);
   const resize = createResizer("bilinear");
-  const pictures: Image[] = [];
+  const images: Image[] = [];
   return {
     add(image) {
-      const picture = seen(image);
-      const scale = CELL / Math.max(picture.width, picture.height);
-      const size = { width: Math.round(picture.width * scale) || 1, height: Math.round(picture.height * scale) || 1 };
-      const data = new Uint8ClampedArray(size.width * size.height * picture.channels);
+      const fitted = seen(image);
+      const scale = CELL / Math.max(fitted.width, fitted.height);
+      const size = { width: Math.round(fitted.width * scale) || 1, height: Math.round(fitted.height * scale) || 1 };
+      const data = new Uint8ClampedArray(size.width * size.height * fitted.channels);
       const whole = { left: 0, top: 0, ...size };
-      resize(picture, { left: 0, top: 0, width: picture.width, height: picture.height }, size, whole, data);
-      pictures.push({ ...size, channels: picture.channels, data: new Uint8Array(data.buffer) });
+      resize(fitted, { left: 0, top: 0, width: fitted.width, height: fitted.height }, size, whole, data);
+      images.push({ ...size, channels: fitted.channels, data: new Uint8Array(data.buffer) });
     },
     draw(plane, title) {
-      const side = Math.min(Math.max(Math.ceil(Math.sqrt(pictures.length)), FEWEST), MOST);
+      const side = Math.min(Math.max(Math.ceil(Math.sqrt(images.length)), FEWEST), MOST);
       const chosen = nearestToCentres(plane, side);
-      const image = laidOut(pictures, chosen, side);
-      const heading = `${chosen.size.toLocaleString("en")} of them: in each cell the one nearest to its centre`;
-      return drawImageRows({ title, rows: [{ heading, pictures: [{ image }] }] });
+      const image = laidOut(images, chosen, side);
+      const heading = `${chosen.size.toLocaleString("en")} of them: the one nearest to the centre of each cell`;
+      return drawImageRows({ title, rows: [{ heading, images: [{ image }] }] });
     },
   };
 }
 
-/** By cell, rows from the top: the number of the place nearest to its centre among those in it. Both axes have one scale. */
+/**
+ * For each cell, row by row from the top: index of the point nearest to its centre among the points in it. Both axes have the same scale.
+ */
 export function nearestToCentres({ x, y }: Plane, side: number): ReadonlyMap<number, number> {
   const [left, right, low, high] = [x.reduce(min), x.reduce(max), y.reduce(min), y.reduce(max)];
   const extent = Math.max(right - left, high - low) || 1;
@@ -218,17 +219,17 @@ export function nearestToCentres({ x, y }: Plane, side: number): ReadonlyMap<num
 const min = (a: number, b: number) => Math.min(a, b);
 const max = (a: number, b: number) => Math.max(a, b);
 
-function laidOut(pictures: readonly Image[], chosen: ReadonlyMap<number, number>, side: number): Image {
-  const channels = pictures[0]?.channels ?? 1;
+function laidOut(images: readonly Image[], chosen: ReadonlyMap<number, number>, side: number): Image {
+  const channels = images[0]?.channels ?? 1;
   const width = side * CELL;
   const data = new Uint8Array(width * width * channels).fill(255);
   for (const [cell, i] of chosen) {
-    const picture = pictures[i] as Image;
-    const left = (cell % side) * CELL + Math.floor((CELL - picture.width) / 2);
-    const top = Math.floor(cell / side) * CELL + Math.floor((CELL - picture.height) / 2);
-    for (let row = 0; row < picture.height; row++) {
-      const length = picture.width * channels;
-      data.set(picture.data.subarray(row * length, (row + 1) * length), ((top + row) * width + left) * channels);
+    const image = images[i] as Image;
+    const left = (cell % side) * CELL + Math.floor((CELL - image.width) / 2);
+    const top = Math.floor(cell / side) * CELL + Math.floor((CELL - image.height) / 2);
+    for (let row = 0; row < image.height; row++) {
+      const length = image.width * channels;
+      data.set(image.data.subarray(row * length, (row + 1) * length), ((top + row) * width + left) * channels);
     }
   }
   return { width, height: width, channels, data };

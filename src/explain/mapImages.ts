@@ -16,9 +16,9 @@ import { sizeOf } from "../shape.ts";
 import { classHeadOf } from "../training/evaluation/classHead.ts";
 import { bestOf } from "../training/evaluation/metrics.ts";
 
-/** Where images are looked for, and how many are taken. */
+/** Source and number of the images. */
 export interface MapImagesOptions {
-  /** A folder. Default: what the run held out. */
+  /** Folder of images. Default: the run's held-out images. */
   readonly folder?: string;
   readonly dataDir?: string;
   readonly limit: number;
@@ -27,29 +27,29 @@ export interface MapImagesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** An image of a map, before anything is computed of it. */
+/** An image of a map before its features are computed. */
 interface MapImage {
-  /** Its position in the split; of a folder, among the images that could be read. */
+  /** Index in the split; for a folder, index among its readable images. */
   readonly index: number;
   readonly file?: string;
-  /** Number of its class, where that is known. */
+  /** Index of its class, if known. */
   readonly label?: number;
-  /** As it was decoded; valid until the next call. */
+  /** Decoded pixels; valid until the next call. */
   image(): Image;
 }
 
-/** Images, prepared in the network's input. */
+/** Images that are prepared batch by batch in the network's input. */
 export interface MapSource {
-  /** At most so many. */
+  /** Maximum number of images. */
   readonly length: number;
-  /** Where they are from, in words. */
+  /** Description of the source. */
   readonly name: string;
-  /** The images of each batch that is in the input. */
+  /** Images of the batch that is in the input. */
   batches(): AsyncIterable<readonly MapImage[]>;
   close(): void;
 }
 
-/** Finds them. Throws as `loadEvaluationData`, or DataError for a folder without images. */
+/** Opens the images. Throws the errors of `loadEvaluationData`, and DataError for a folder without images. */
 export function openMapImages(path: string, opened: LayerOutputs, options: MapImagesOptions): Promise<MapSource> {
   const { folder } = options;
   return folder === undefined ? heldOut(path, opened, options) : below(folder, opened, options);
@@ -66,7 +66,7 @@ async function heldOut(
   const batchSize = input.length / sizeOf(network.input);
   return {
     length: split.length,
-    name: "test pictures",
+    name: "test images",
     async *batches() {
       for await (const { indices, count } of batches({ split, preparation, batchSize, into: input })) {
         yield Array.from(indices.subarray(0, count), (index) => {
@@ -83,7 +83,7 @@ async function heldOut(
   };
 }
 
-/** The class of an image is the folder that it lies in, if the model has a class of that name. */
+/** Opens a folder. An image's class is the name of the folder that contains it, if the model has a class of that name. */
 async function below(
   folder: string,
   { model, input }: LayerOutputs,
@@ -93,7 +93,7 @@ async function below(
     (stats) => stats.isDirectory(),
     () => false,
   );
-  if (!isFolder) throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
+  if (!isFolder) throw new DataError(`${folder}: expected a folder that contains images, found none`);
   const found = await findPictures([folder], onMessage);
   const labels = found.map(({ path }) => labelOf(path, model));
   const labelled = { length: found.length, label: (index: number) => labels[index] as number };
@@ -101,7 +101,7 @@ async function below(
   const { length } = files;
   return {
     length,
-    name: `pictures of ${basename(resolve(folder))}`,
+    name: `images of ${basename(resolve(folder))}`,
     async *batches() {
       let index = 0;
       for await (const { pictures } of preparedBatches(model, input, files, signal ? { signal } : {})) {
@@ -120,31 +120,31 @@ async function below(
   };
 }
 
-/** The class that the folder of an image is named after; -1 if there is none. */
+/** Index of the class that the image's folder is named after; -1 if there is none. */
 function labelOf(path: string, { classNames }: Model): number {
   return classNames.indexOf(basename(dirname(path)).normalize("NFC"));
 }
 
-/** An image with its class and the one predicted. */
+/** An image with its true and predicted class. */
 export interface SeenImage extends Omit<MapImage, "image"> {
   readonly predicted: number;
 }
 
-/** Images with a row of features for each. */
+/** Images and their features, one row per image. */
 export interface MapFeatures {
-  readonly pictures: readonly SeenImage[];
+  readonly images: readonly SeenImage[];
   readonly length: number;
   /** [images, length]. */
   readonly values: Float32Array;
 }
 
-/** 2 GB. */
+/** Limit of the features' memory: 2 GB. */
 const MOST_NUMBERS = 2 ** 29;
 
 /**
- * Runs the network over the images; `onImage` is given each of them as it was decoded. The layers that were opened are the one looked at, and the last.
+ * Runs the network over the images and calls `onImage` with each decoded image. The opened layers are the feature layer and the last layer.
  *
- * Throws ConfigError if their features do not fit in 2 GB, DataError if one is not finite; the signal's reason if that is aborted.
+ * Throws ConfigError if the features exceed 2 GB, DataError if one is not finite, and the signal's reason on abort.
  */
 export async function computeFeatures(
   opened: LayerOutputs,
@@ -158,29 +158,29 @@ export async function computeFeatures(
   const head = classHeadOf(model.head, classesOf(model.network), file);
   if (source.length * length > MOST_NUMBERS) {
     throw new ConfigError(
-      `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} pictures with ${length} each; ` +
-        "give fewer with --limit, or a layer further on",
+      `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} images with ${length} each; ` +
+        "give fewer with --limit, or choose a later layer",
     );
   }
   const values = new Float32Array(source.length * length);
-  const pictures: SeenImage[] = [];
+  const images: SeenImage[] = [];
   for await (const batch of source.batches()) {
     if (batch.length > 0) {
-      const draws = { seed: 0, first: pictures.length };
+      const draws = { seed: 0, first: images.length };
       const nameOf = (row: number) => batch[row]?.file ?? `image ${batch[row]?.index}`;
       const outputs = await opened.forward(opened.input, batch.length, draws, nameOf);
       const features = (outputs[0] as Float32Array).subarray(0, batch.length * length);
-      values.set(features, pictures.length * length);
+      values.set(features, images.length * length);
       const scores = head.scores(outputs.at(-1) as Float32Array, batch.length);
       const classes = scores.length / batch.length;
-      for (const [row, { image, ...picture }] of batch.entries()) {
+      for (const [row, { image, ...known }] of batch.entries()) {
         onImage(image());
-        pictures.push({ ...picture, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
+        images.push({ ...known, predicted: bestOf(scores.subarray(row * classes, (row + 1) * classes)) });
       }
     }
-    onProgress?.(pictures.length, source.length);
+    onProgress?.(images.length, source.length);
     await new Promise(setImmediate);
     signal?.throwIfAborted();
   }
-  return { pictures, length, values: values.subarray(0, pictures.length * length) };
+  return { images, length, values: values.subarray(0, images.length * length) };
 }

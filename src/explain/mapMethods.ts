@@ -1,4 +1,4 @@
-/** How images are brought into the plane. */
+/** Projection methods of maps. */
 export const mapMethods = ["tsne", "pca"] as const;
 
 export type MapMethod = (typeof mapMethods)[number];

@@ -1,4 +1,4 @@
-/** Which parts of an image a prediction depends on: those that change it when they are hidden. */
+/** Occlusion saliency: the parts of an image whose hiding changes a prediction. */
 import { ConfigError } from "../errors.ts";
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { Image } from "../image/image.ts";
@@ -12,28 +12,28 @@ import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
 
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
-  /** The class asked about. Default: the predicted one. */
+  /** Class to explain. Default: the predicted one. */
   readonly className?: string;
-  /** Side of the hidden square, in pixels of the input. Default: an eighth of the input. */
+  /** Side of the hidden square in input pixels. Default: an eighth of the input. */
   readonly window?: number;
-  /** Pixels from one square to the next. Default: half the window. */
+  /** Distance between squares in pixels. Default: half the window. */
   readonly stride?: number;
   readonly onProgress?: (squares: number, of: number) => void;
 }
 
 export interface Saliency {
   readonly className: string;
-  /** Of that class, with nothing hidden. */
+  /** Probability of the class with nothing hidden. */
   readonly probability: number;
   readonly window: number;
   readonly stride: number;
-  /** The square that lowers the probability most, and by how much. */
+  /** The square whose hiding lowers the probability most, and the drop. */
   readonly most: { readonly left: number; readonly top: number; readonly drop: number };
-  /** Of each pixel, rows from the top: the mean drop of the squares that hide it. Negative where hiding it helps. */
+  /** Mean drop over the squares that hide each pixel, row by row from the top. Negative if hiding raises the probability. */
   readonly drops: readonly (readonly number[])[];
 }
 
-/** A network, and the file of the image that it is asked about. */
+/** A network and the image file to explain. */
 interface AskedImage {
   readonly opened: ClassModel;
   readonly file: string;
@@ -47,10 +47,12 @@ interface Square {
 const BATCH = 32;
 
 /**
- * Hides a square of the image behind the mean colour, in every place, and measures how far the class's probability drops: occlusion.
+ * Measures occlusion saliency: fills a square of the image with the mean colour at every position and records the drop of the class's
+ * probability.
  *
- * Throws as `openClassifier`; DataError for a file that is no image; ConfigError for a class that there is not, a square larger than the input, or a
- * stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional networks”, §4.2.
+ * Throws the errors of `openClassifier`, DataError for a file that is not an image, and ConfigError for an unknown class, a square larger
+ * than the input, or a stride larger than the square. Source: Zeiler and Fergus 2014, “Visualizing and understanding convolutional
+ * networks”, §4.2.
  */
 export async function measureSaliency(
   path: string,
@@ -58,7 +60,7 @@ export async function measureSaliency(
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
   const { className, window, stride, onProgress, ...openOptions } = options;
-  const picture = await readImageInput(image);
+  const decoded = await readImageInput(image);
   const opened = await openClassModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
@@ -68,7 +70,7 @@ export async function measureSaliency(
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
-    createPredictionInput(preprocessing, options.onMessage)(picture, input, 0);
+    createPredictionInput(preprocessing, options.onMessage)(decoded, input, 0);
     const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
@@ -84,14 +86,14 @@ export async function measureSaliency(
     const drop = Math.max(...dropped);
     const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
     const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
-    const seen = createInputImage(preprocessing)(picture);
+    const seen = createInputImage(preprocessing)(decoded);
     return { ...made, svg: await drawSaliency(network.name, nameOfInput(image), seen, made) };
   } finally {
     opened.close();
   }
 }
 
-/** Of one class, with each square hidden. */
+/** Probability of one class with each square hidden. */
 async function probabilitiesHidden(
   asked: AskedImage,
   input: Float32Array,
@@ -100,7 +102,7 @@ async function probabilitiesHidden(
   index: number,
   onProgress: SaliencyOptions["onProgress"],
 ): Promise<readonly number[]> {
-  // Where dropout stays active, each place in a batch has draws of its own: one place for all, so that what differs is the image.
+  // With dropout active, each row of a batch has its own random mask. One row at a time gives all squares the same mask.
   const together = asked.opened.isRandom ? 1 : BATCH;
   const found: number[] = [];
   for (let first = 0; first < squares.length; first += together) {
@@ -117,14 +119,14 @@ function checkSquare(side: number, step: number, extent: number): void {
     throw new ConfigError(`stride: expected at most ${side}, the window, got ${step}: pixels would be left out`);
 }
 
-/** From one edge to the other, the last at the edge. */
+/** Start positions from edge to edge; the last square touches the edge. */
 function starts(extent: number, side: number, step: number): readonly number[] {
   const last = extent - side;
   const regular = Array.from({ length: Math.ceil(last / step) }, (_, i) => i * step);
   return [...regular, last];
 }
 
-/** Of the classes, with each square hidden: 0 is the mean colour there. */
+/** Probabilities of all classes with each square hidden. In the normalized input, 0 is the mean colour. */
 async function probabilities(
   { opened: { program, model, head }, file }: AskedImage,
   input: Float32Array,
@@ -150,7 +152,7 @@ async function probabilities(
   return squares.map((_, i) => head.probabilities(scores.subarray(i * classes, (i + 1) * classes)));
 }
 
-/** The mean of what was measured of the squares over each pixel. */
+/** Averages over each pixel the drops of the squares that cover it. */
 function spread(
   squares: readonly Square[],
   drops: readonly number[],
@@ -171,7 +173,7 @@ function spread(
   return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
 }
 
-/** What is drawn of a measurement. */
+/** Content of the figure. */
 interface ShownSaliency {
   readonly className: string;
   readonly probability: number;
@@ -181,24 +183,24 @@ interface ShownSaliency {
 }
 
 const SHOWN_SIDE = 448;
-/** Of Okabe and Ito's palette: what lowers the probability when hidden, and what raises it. */
+/** Colours of Okabe and Ito's palette: hiding lowers the probability, hiding raises it. */
 const needed = [213, 94, 0] as const;
 const disturbing = [0, 114, 178] as const;
 
-/** The image as the network gets it, where hiding changes the probability, and both over one another. */
+/** The network's input, the saliency, and both blended. */
 async function drawSaliency(network: string, file: string, seen: Image, made: ShownSaliency): Promise<string> {
   const { className, probability, window, most, drops } = made;
   const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
   const greatest = Math.max(...drops.map((row) => Math.max(...row.map(Math.abs)))) || 1;
-  const blended = (picture: number) => zoom(heat(seen, drops, greatest, picture), factor);
+  const blended = (fraction: number) => zoom(heat(seen, drops, greatest, fraction), factor);
   const lines = [`orange: hiding it lowers the probability`, `blue: hiding it raises it`];
   return drawImageRows({
-    title: `${network}: which parts of ${file} tell ${className}`,
+    title: `${network}: parts of ${file} that support ${className}`,
     rows: [
       {
         heading: `${formatPercent(probability)} with nothing hidden; ${window}×${window} hidden lowers it by at most ${(100 * most.drop).toFixed(1)} points`,
-        pictures: [
-          { image: zoom(inColour(seen), factor), lines: ["as the network gets it"] },
+        images: [
+          { image: zoom(inColour(seen), factor), lines: ["network input"] },
           { image: blended(0), lines },
           { image: blended(0.65), lines: ["both"] },
         ],
@@ -217,15 +219,15 @@ function inColour({ width, height, channels, data }: Image): Image {
   };
 }
 
-/** Colour where it matters, white elsewhere; with a share of the image's brightness. */
-function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, share: number): Image {
+/** Colour in proportion to the effect, white without one, multiplied by a fraction of the image's brightness. */
+function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, fraction: number): Image {
   const { data, width, height } = inColour(seen);
   const mixed = new Uint8ClampedArray(data.length);
   for (let p = 0; p < width * height; p++) {
     const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / greatest;
     const hue = drop > 0 ? needed : disturbing;
     const brightness = ((data[3 * p] as number) + (data[3 * p + 1] as number) + (data[3 * p + 2] as number)) / 3;
-    const ground = 255 * (1 - share) + brightness * share;
+    const ground = 255 * (1 - fraction) + brightness * fraction;
     for (const [c, level] of hue.entries()) mixed[3 * p + c] = ground + Math.abs(drop) * (level - ground);
   }
   return { width, height, channels: 3, data: new Uint8Array(mixed.buffer) };

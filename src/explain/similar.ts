@@ -1,4 +1,4 @@
-/** The images of a folder that a network finds most like others. */
+/** Search for the images of a folder that are most similar to others. */
 import { realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -19,27 +19,27 @@ import { sizeOf } from "../shape.ts";
 import { createInputImage } from "./inputImage.ts";
 
 export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Images found for each. Default 6, as in the paper. */
+  /** Number of results per query. Default 6, as in the paper. */
   readonly top?: number;
-  /** Whose outputs are compared. Default: the last hidden layer's. */
+  /** Layer whose outputs are compared. Default: the last hidden layer. */
   readonly layer?: string;
   readonly onProgress?: (images: number, of: number) => void;
-  /** Is told of each file that is no image. */
+  /** Called for each unreadable file. */
   readonly onBad?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** An image with its distance from the one asked for. */
+/** An image and its distance from the query. */
 export interface Neighbour {
   readonly file: string;
-  /** Euclidean, between the layer's outputs. */
+  /** Euclidean distance between the layer's outputs. */
   readonly distance: number;
 }
 
 export interface SimilarPictures {
   readonly layer: string;
   readonly features: number;
-  /** Images compared with. */
+  /** Number of images searched. */
   readonly pictures: number;
   readonly bad: number;
   readonly queries: readonly { readonly query: string; readonly nearest: readonly Neighbour[] }[];
@@ -48,11 +48,12 @@ export interface SimilarPictures {
 const BATCH = 32;
 
 /**
- * Finds the images below a folder whose features have the smallest Euclidean distance from those of each query, the nearest first; equal ones by name.
- * A query that lies in the folder does not find itself. Undefined if the signal was aborted.
+ * Finds the images below a folder whose features have the smallest Euclidean distance from those of each query, nearest first; ties are in
+ * order of name. A query inside the folder is not its own result. Returns undefined if the signal is aborted.
  *
- * Throws as `openClassifier`; DataError for a query that is no image, or a folder without images; ConfigError for a layer that there is not. Source:
- * Krizhevsky et al. 2012, §6.1, figure 4.
+ * Throws the errors of `openClassifier`, DataError for an unreadable query or a folder without images, and ConfigError for an unknown
+ * layer.
+ * Source: Krizhevsky et al. 2012, §6.1, figure 4.
  */
 export async function findSimilar(
   path: string,
@@ -61,7 +62,7 @@ export async function findSimilar(
   { top = 6, layer, onProgress, onBad, signal, ...options }: SimilarOptions = {},
 ): Promise<(SimilarPictures & { readonly svg: string }) | undefined> {
   requireLimit("top", top);
-  const files = await picturesBelow(folder);
+  const files = await imagesBelow(folder);
   const opened = await openLayerOutputs(path, (network) => [layer ?? lastHiddenLayer(network)], {
     ...options,
     batchSize: BATCH,
@@ -81,7 +82,7 @@ export async function findSimilar(
       for (const features of found) search.add(features);
       onProgress?.(Math.min(start + BATCH, files.length), files.length);
     }
-    if (bad === files.length) throw new DataError(`${folder}: none of its ${bad} pictures can be read`);
+    if (bad === files.length) throw new DataError(`${folder}: none of its ${bad} images can be read`);
     const [{ layer: compared, outputShape }] = opened.layers as readonly [PlacedLayer];
     const made = {
       layer: compared.name,
@@ -110,7 +111,7 @@ async function featuresOfQueries(featuresOf: ReturnType<typeof createExtractor>,
   return asked;
 }
 
-/** Keeps the nearest of each query among those that it is told of; a query's own file does not count. */
+/** Collects the nearest images of each query, without the query's own file. */
 async function createSearch(
   folder: string,
   queries: readonly ImageInput[],
@@ -131,30 +132,29 @@ async function createSearch(
   };
 }
 
-/** The real path of a query that is a file. */
+/** Real path of a query given as a file. */
 async function fileOf(query: ImageInput): Promise<string | undefined> {
   const isFile = typeof query === "string" || query instanceof URL;
   return isFile ? realpath(query) : undefined;
 }
 
-/** Paths from the folder, in order. Throws DataError if there are none. */
-async function picturesBelow(folder: string): Promise<readonly string[]> {
+/** Image paths relative to the folder, sorted. Throws DataError if there are none. */
+async function imagesBelow(folder: string): Promise<readonly string[]> {
   const root = resolve(folder);
-  const pictures: FileEntry[] = [];
+  const images: FileEntry[] = [];
   const search = { root, seen: new Set(await ancestorsOf(dirname(root))), skipped: [] };
-  await searchFolder(search, "", pictures);
-  if (pictures.length === 0)
-    throw new DataError(`${folder}: expected a folder with pictures in it or below, found none`);
-  return sortedByPath(pictures).map(({ path }) => path);
+  await searchFolder(search, "", images);
+  if (images.length === 0) throw new DataError(`${folder}: expected a folder that contains images, found none`);
+  return sortedByPath(images).map(({ path }) => path);
 }
 
 interface Features {
   readonly file: string;
-  /** Its own memory. */
+  /** In memory of its own. */
   readonly values: Float32Array;
 }
 
-/** Makes the function that reads images and gives their features; images that cannot be read are told to `onBad`. */
+/** Returns a function that reads images and computes their features; it reports unreadable images to `onBad`. */
 function createExtractor({ model, forward }: LayerOutputs, onMessage: OpenOptions["onMessage"]) {
   const prepare = createPredictionInput(model.preprocessing, onMessage);
   const imageSize = sizeOf(model.network.input);
@@ -191,14 +191,14 @@ async function readOrError(input: ImageInput) {
   }
 }
 
-/** Σ (a − b)², its square root. */
+/** Euclidean distance: √Σ (a − b)². */
 function distanceOf(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
   return Math.sqrt(sum);
 }
 
-/** Keeps the `top` nearest in order; of equal ones those that came first. */
+/** Inserts into the `top` nearest, in order; ties keep their order of arrival. */
 function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
   const before = nearest.findIndex(({ distance }) => candidate.distance < distance);
   if (before < 0) nearest.push(candidate);
@@ -206,7 +206,7 @@ function insert(nearest: Neighbour[], candidate: Neighbour, top: number): void {
   nearest.length = Math.min(nearest.length, top);
 }
 
-/** What is drawn of a search. */
+/** Content of the figure. */
 interface ShownImages {
   readonly layer: string;
   readonly features: number;
@@ -219,7 +219,7 @@ interface ShownImages {
 
 const SHOWN_SIDE = 192;
 
-/** A row for each query: itself, then what was found. */
+/** Draws one row per query: the query, then the results. */
 async function drawSimilar(
   { network, preprocessing }: Model,
   folder: string,
@@ -229,17 +229,17 @@ async function drawSimilar(
   const seen = createInputImage(preprocessing);
   const shown = async (asked: ImageInput, line: string) => {
     const file = nameOfInput(asked);
-    const picture = seen(await readImageInput(asked));
-    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(picture.width, picture.height)));
-    const image = zoom(picture, factor);
+    const fitted = seen(await readImageInput(asked));
+    const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(fitted.width, fitted.height)));
+    const image = zoom(fitted, factor);
     return { image, lines: [line, truncateStart(file, Math.floor(image.width / 11.2))] };
   };
   const rows: ImageRows["rows"][number][] = [];
   for (const [q, { query, nearest }] of found.queries.entries()) {
-    const pictures = [await shown(queries[q] as ImageInput, "asked for")];
-    for (const { file, distance } of nearest) pictures.push(await shown(file, `distance ${distance.toPrecision(3)}`));
-    rows.push({ heading: query, pictures });
+    const images = [await shown(queries[q] as ImageInput, "query")];
+    for (const { file, distance } of nearest) images.push(await shown(file, `distance ${distance.toPrecision(3)}`));
+    rows.push({ heading: query, images });
   }
-  const what = `nearest of ${found.pictures} pictures in ${folder} by the ${found.features} outputs of ${found.layer}`;
+  const what = `nearest of ${found.pictures} images in ${folder} by the ${found.features} outputs of ${found.layer}`;
   return drawImageRows({ title: `${network.name}: ${what}`, rows });
 }

@@ -1,4 +1,4 @@
-/** Builds a network layer by layer from a file of another program, with its tensors. */
+/** Builds a network layer by layer, with its tensors, from another program's file. */
 import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
 import { CheckpointError, UnsupportedError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
@@ -8,37 +8,37 @@ import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
 
-/** The chain so far. `shape` is that of one image, in the file's own terms: it may have any number of axes. */
+/** A chain of layers under construction. `shape` is the output shape of one image in the file's terms, with any number of axes. */
 export interface ChainBuilder {
   readonly shape: Shape;
-  /** Adds a layer that keeps the shape, or gives `shape`. */
+  /** Adds a layer whose output has the given shape, by default the input's. */
   add(layer: AnyLayer, shape?: Shape): void;
-  /** Adds a layer with its weight and bias; a bias of zeros if there is none. */
+  /** Adds a layer with weight and bias; a missing bias is filled with zeros. */
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
-  /** output ← scale[o] · output + shift[o], by a layer's parameters: the last one's if it has any, else those of a convolution of its own. */
+  /** output ← scale[o] · output + shift[o]. Folded into the last layer if it has parameters, else added as a convolution. */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void;
-  /** Ends the chain: nothing may follow but the output. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */
+  /** Ends the chain with a head. Throws UnsupportedError, beginning with `what`, if the output has more than one axis. */
   endIn(head: HeadName, what: string): void;
-  /** A name that no layer has. */
+  /** Returns a layer name that is not in use. */
   unusedName(wanted: string): string;
-  /** Says what is written in another way than in the file. */
+  /** Records a deviation from the file. */
   note(text: string): void;
-  /** Throws UnsupportedError if there is no layer, ShapeError if one does not fit, CheckpointError if a weight is not finite. */
+  /** Throws UnsupportedError without layers, ShapeError for a layer that does not fit, CheckpointError for a non-finite weight. */
   finish(name: string, source: string): FinishedChain;
 }
 
-/** A network with its tensors. `head` is the one that the file ends in: a sigmoid at the end is no layer. */
+/** A network with its tensors. `head` is the softmax or sigmoid at the file's end, which is not a layer. */
 export interface FinishedChain {
   readonly network: Network;
   readonly tensors: ReadonlyMap<string, Float32Array>;
   readonly head: HeadName | undefined;
 }
 
-/** `imageShape` may have up to three axes. Throws UnsupportedError, beginning with `origin`, if it has more. */
+/** `imageShape` has at most three axes; otherwise throws UnsupportedError, beginning with `origin`. */
 export function createChainBuilder(imageShape: Shape, origin: string): ChainBuilder {
   if (imageShape.length > 3) {
     throw new UnsupportedError(
-      `${origin}: the input has ${imageShape.length + 1} axes, batch included; networks here take up to 4`,
+      `${origin}: the input has ${imageShape.length + 1} axes, batch included; expected at most 4`,
     );
   }
   const [channels = 1, height = 1, width = 1] = imageShape;
@@ -49,7 +49,10 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
   let shape = imageShape;
   let head: HeadName | undefined;
   const refuseAfterHead = (name: string) => {
-    if (head) throw new UnsupportedError(`${origin}: ${name}: a ${head} stands before it, not at the end`);
+    if (head)
+      throw new UnsupportedError(
+        `${origin}: ${name}: expected ${head} as the last operation, found this layer after it`,
+      );
   };
   const add = (layer: AnyLayer, next: Shape = shape) => {
     refuseAfterHead(layer.name);
@@ -77,11 +80,10 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
       const last = layers.at(-1);
       const bias = last && tensors.get(`${last.name}.bias`);
       if (last && bias) return scaleParameters(tensors, last.name, scale, shift);
-      if (shape.length !== 3)
-        throw new UnsupportedError(`${origin}: ${name}: no layer with weights before it to scale`);
+      if (shape.length !== 3) throw new UnsupportedError(`${origin}: ${name}: expected a layer with weights before it`);
       const ones = scale ?? new Float64Array(shift.length).fill(1);
       const layer = conv2d(name, { outChannels: shift.length, kernelSize: 1, groups: shift.length });
-      notes.push(`${name}: written as a 1×1 convolution of each channel by itself`);
+      notes.push(`${name}: converted to a 1×1 depthwise convolution`);
       builder.addWeighted(layer as AnyLayer, Float32Array.from(ones), Float32Array.from(shift), shape);
     },
     unusedName(wanted) {
@@ -93,13 +95,13 @@ export function createChainBuilder(imageShape: Shape, origin: string): ChainBuil
       notes.push(text);
     },
     finish(name, source) {
-      if (layers.length === 0) throw new UnsupportedError(`${origin}: the model has no layer of any kind`);
+      if (layers.length === 0) throw new UnsupportedError(`${origin}: expected a model with layers, got none`);
       const whole: Network = { name, source, deviations: notes, input: [channels, height, width], layers };
       checkTensors(whole, tensors, origin);
       return { network: whole, head, ...(head ? undefined : withoutHeadLayer(whole)), tensors };
     },
   };
-  // What has one axis here must be flat for the layers too.
+  // The layers' own shape must be flat too if the file's has one axis.
   if (imageShape.length === 1) add(flatten("flatten") as AnyLayer);
   return builder;
 }
@@ -124,7 +126,7 @@ function scaleParameters(
   );
 }
 
-/** Throws UnsupportedError naming a parameter whose size is not that of the network's, CheckpointError for one that is not finite. */
+/** Throws UnsupportedError for a parameter of the wrong size, CheckpointError for one that is not finite. */
 function checkTensors(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string): void {
   for (const { layer, parameters } of place(network)) {
     for (const { name, shape } of parameters) {
@@ -139,7 +141,7 @@ function checkTensors(network: Network, tensors: ReadonlyMap<string, Float32Arra
   }
 }
 
-/** Adds a linear layer; `weight` is [outFeatures, inFeatures]. Throws UnsupportedError, beginning with `what`, if the chain is not flat. */
+/** Adds a linear layer; `weight` is [outFeatures, inFeatures]. Throws UnsupportedError, beginning with `what`, if the input is not flat. */
 export function addLinear(
   builder: ChainBuilder,
   name: string,

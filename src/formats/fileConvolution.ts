@@ -1,10 +1,10 @@
-/** Convolutions as files have them, written as those that there are here. */
+/** Converts other programs' convolutions to the supported ones. */
 import { UnsupportedError } from "../errors.ts";
 import { conv2d } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import type { ChainBuilder } from "./chainBuilder.ts";
 
-/** A window that moves over a map as a file may have it; pairs are along height and width. */
+/** Window of a convolution or pool in a file; pairs are height and width. */
 export interface FileWindow {
   readonly kernel: Pair;
   readonly stride: Pair;
@@ -20,12 +20,12 @@ export interface FileConvolution extends FileWindow {
 
 export type Pair = readonly [height: number, width: number];
 
-/** How much larger a kernel may become by zeros. */
+/** Maximum growth of a kernel by zero padding, as a factor of its area. */
 const MOST_GROWTH = 16;
 
 /**
- * Adds a convolution. One whose kernel is not square, or that is dilated or padded unevenly, is written as one with a larger kernel that has
- * zeros around or between its weights, which computes the same.
+ * Adds a convolution. If its kernel is not square, dilated or unevenly padded, adds an equivalent one with a larger square kernel that has
+ * zeros around or between the weights.
  *
  * Throws UnsupportedError, beginning with `what`, if there is no such kernel.
  */
@@ -39,14 +39,15 @@ export function addConvolution(
 ): void {
   const { outChannels, kernel, stride, dilation, padBefore, padAfter, groups } = convolution;
   const [, height = 0, width = 0] = builder.shape;
-  if (stride[0] !== stride[1]) throw new UnsupportedError(`${what}: strides ${stride.join(" and ")} are not the same`);
+  if (stride[0] !== stride[1])
+    throw new UnsupportedError(`${what}: expected equal strides, got ${stride.join(" and ")}`);
   const padding = Math.max(...padBefore, ...padAfter);
   const [tall, wide] = ([0, 1] as const).map(
     (axis) => (kernel[axis] - 1) * dilation[axis] + 1 + 2 * padding - padBefore[axis] - padAfter[axis],
   ) as [number, number];
   if (tall !== wide) {
     throw new UnsupportedError(
-      `${what}: kernel_shape ${kernel.join("×")} with pads ${[...padBefore, ...padAfter].join(", ")} is no square window`,
+      `${what}: kernel_shape ${kernel.join("×")} with pads ${[...padBefore, ...padAfter].join(", ")} has no equivalent square window`,
     );
   }
   const isSame = kernel[0] === tall && kernel[1] === tall;
@@ -58,13 +59,13 @@ export function addConvolution(
   if (out.some((extent) => extent < 1)) {
     throw new UnsupportedError(`${what}: window ${tall} exceeds padded input (${height}×${width})`);
   }
-  if (!isSame) builder.note(`${name}: its kernel of ${kernel.join("×")} is one of ${tall}×${tall} with zeros`);
+  if (!isSame) builder.note(`${name}: kernel ${kernel.join("×")} converted to ${tall}×${tall} with zeros`);
   const at = (axis: 0 | 1, k: number) => padding - padBefore[axis] + k * dilation[axis];
   const values = isSame ? weight : spread(weight, kernel, tall, at);
   builder.addWeighted(layer as AnyLayer, values, bias, [outChannels, ...out]);
 }
 
-/** The kernels with zeros: element (y, x) goes to row at(0, y), column at(1, x). */
+/** Spreads kernels with zeros: element (y, x) moves to row at(0, y), column at(1, x). */
 function spread(
   weight: Float32Array,
   [height, width]: Pair,

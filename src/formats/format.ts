@@ -1,4 +1,4 @@
-/** Members of a file format of trained networks. */
+/** Interface of a file format of trained networks. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
@@ -6,10 +6,10 @@ import type { HeadName } from "../network/head.ts";
 import type { Network } from "../network/network.ts";
 import type { Quantization } from "./quantization.ts";
 
-/** A file of another program, open. What it does not say is undefined. */
+/** An open file of another program. Facts that it does not state are undefined. */
 export interface ModelFile {
   readonly path: string;
-  /** By the file's own names. Values are f32, rounded where the file has wider ones; they are read when they are asked for. */
+  /** Tensors by the file's own names, read on demand as f32; wider types are rounded. */
   readonly weights: TensorSource;
   readonly network?: Network | undefined;
   readonly head?: HeadName | undefined;
@@ -18,39 +18,38 @@ export interface ModelFile {
   close(): Promise<void>;
 }
 
-/** A switch of `alexnet export` that a format has: `--<name>`. */
+/** A flag `--<name>` that the format adds to `alexnet export`. */
 export interface FormatFlag {
   readonly name: string;
   readonly description: string;
 }
 
-/** What a file is to be, besides its format. */
+/** Options of writing a file. */
 export interface WrittenForm {
-  /** Those of the format's that were given. */
+  /** Flags of the format that were given. */
   readonly flags: ReadonlySet<string>;
-  /** In 8 bits, by a format that has them. */
+  /** Writes 8-bit values; only for formats that support them. */
   readonly quantization?: Quantization | undefined;
 }
 
-/** A file format of trained networks: one entry in `formats.ts`, and `export`, `import` and `verify` have it. */
+/** A file format of trained networks. An entry in `formats.ts` makes it available to `export`, `import` and `verify`. */
 export interface ModelFormat {
-  /** What `--format` takes. */
+  /** Value of `--format`. */
   readonly name: string;
   /** One line, for help. */
   readonly description: string;
-  /** How its files' names end, in lower case and with the dot. */
+  /** File extensions, in lower case with the dot. */
   readonly endings: readonly string[];
-  /** The only way that it names tensors, of `tensorNamings`. Default: any. */
+  /** Required tensor naming (one of `tensorNamings`). Default: any. */
   readonly names?: string;
-  /** What `write` takes besides. */
+  /** Additional flags of `write`. */
   readonly flags?: readonly FormatFlag[];
-  /** Bytes of what `write` writes without quantization; only of formats that take one. */
+  /** File size without quantization; only in formats that support quantization. */
   f32Bytes?(model: Model, flags: ReadonlySet<string>): Promise<number>;
   /**
-   * Writes and syncs a file at `path`, which is that of a temporary file. `weights` are by the names that the file is to have. Formats that other
-   * programs alone can write have none.
+   * Writes and syncs a file at `path`, a temporary path. `weights` uses the file's tensor names. Absent in formats that cannot be written.
    */
   write?(path: string, model: Model, weights: TensorSource, form: WrittenForm): Promise<void>;
-  /** Opens a file. Throws DataError, CheckpointError or UnsupportedError naming the file and what cannot be read. */
+  /** Opens a file. Throws DataError, CheckpointError or UnsupportedError with the file's name and the cause. */
   read?(path: string): Promise<ModelFile>;
 }

@@ -1,4 +1,4 @@
-/** The file formats. The code that reads and writes a format is loaded on first use. */
+/** List of file formats. The code of each is loaded on first use. */
 
 import { open } from "node:fs/promises";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -8,8 +8,8 @@ import type { ModelFile, ModelFormat } from "./format.ts";
 import type { OnnxOptions } from "./onnx/describe.ts";
 
 /**
- * Weights as other programs take them, by `safetensors.torch.load_file`. What this program adds (network, classes, preprocessing) stands in the metadata, so a
- * file that it wrote needs nothing else to be read again.
+ * Weights for other programs, readable by `safetensors.torch.load_file`. Network, classes and preprocessing are in the metadata, so this
+ * program reads its own files without further options.
  */
 const safetensorsFormat: ModelFormat = {
   name: "safetensors",
@@ -18,7 +18,7 @@ const safetensorsFormat: ModelFormat = {
   async write(path, model, weights) {
     const { encodeModel } = await import("../checkpoint/metadata.ts");
     const { writeSafetensors } = await import("../checkpoint/safetensorsWriter.ts");
-    // Some programs of Python's want to be told whose tensors these are: PyTorch's.
+    // Some Python programs require this entry.
     await writeSafetensors(path, { format: "pt", ...encodeModel(model, 0) }, weights);
   },
   async read(path): Promise<ModelFile> {
@@ -39,7 +39,7 @@ const safetensorsFormat: ModelFormat = {
   },
 };
 
-/** A state dict, as `torch.load(FILE, weights_only=True)` reads it; read from any checkpoint with one in it. */
+/** A state dict, readable by `torch.load(FILE, weights_only=True)`. Reads any checkpoint that contains one. */
 const pytorchFormat: ModelFormat = {
   name: "pytorch",
   description: "a state dict, f32, for torch.load and load_state_dict",
@@ -62,18 +62,19 @@ const pytorchFormat: ModelFormat = {
   },
 };
 
-/**
- * ONNX, for ONNX Runtime in any language and in the browser. What this program adds (network, classes, preprocessing) stands in the metadata.
- */
+/** ONNX, for ONNX Runtime in any language and in browsers. Network, classes and preprocessing are in the metadata. */
 const onnxFormat: ModelFormat = {
   name: "onnx",
   description: "the network as a graph, opset 13, any number of images, logits; for ONNX Runtime",
   endings: [".onnx"],
   names: "layers",
   flags: [
-    { name: "decompose-lrn", description: "onnx: LRN from other operators, for runtimes without it" },
-    { name: "probabilities", description: "onnx: end in the model's head, softmax or sigmoid" },
-    { name: "pixels", description: "onnx: take 8-bit pixels [N, H, W, C] of the input's size, and scale them inside" },
+    { name: "decompose-lrn", description: "onnx: build LRN from other operators, for runtimes without it" },
+    { name: "probabilities", description: "onnx: include the model's head, softmax or sigmoid" },
+    {
+      name: "pixels",
+      description: "onnx: accept 8-bit pixels [N, H, W, C] of the input's size and normalize them in the graph",
+    },
   ],
   async write(path, model, weights, { flags, quantization }) {
     const { writeOnnx } = await import("./onnx/writeOnnx.ts");
@@ -109,7 +110,7 @@ function optionsFor({ classNames, preprocessing, head }: Model, flags: ReadonlyS
   };
 }
 
-/** Caffe's trained networks, such as those of its model zoo: read only. Images are prepared as Caffe's own programs do it. */
+/** Caffe's trained networks, such as those of its model zoo; read only. Images are preprocessed like in Caffe's own programs. */
 const caffeFormat: ModelFormat = {
   name: "caffe",
   description: "a .caffemodel of BVLC Caffe",
@@ -121,18 +122,18 @@ const caffeFormat: ModelFormat = {
   },
 };
 
-/** Every format: the one list. What reads and writes them is loaded when it is needed. */
+/** All formats. */
 export const formats: readonly ModelFormat[] = [safetensorsFormat, pytorchFormat, onnxFormat, caffeFormat];
 
-/** A format that has what is wanted of it. */
+/** A format with the requested ability. */
 export type FormatWith<K extends "read" | "write"> = ModelFormat & Required<Pick<ModelFormat, K>>;
 
-/** The formats that can be written, or read. */
+/** Formats that can be written, or read. */
 export function formatsThat<K extends "read" | "write">(action: K): readonly FormatWith<K>[] {
   return formats.filter((format): format is FormatWith<K> => format[action] !== undefined);
 }
 
-/** The format of that name, or of the file's ending where none is given. Throws ConfigError listing those that there are. */
+/** Finds a format by name, or by the file's extension if no name is given. Throws ConfigError with the known formats. */
 export function findFormat<K extends "read" | "write">(action: K, file: string, name?: string): FormatWith<K> {
   const able = formatsThat(action);
   const found = able.find((format) =>
@@ -142,7 +143,7 @@ export function findFormat<K extends "read" | "write">(action: K, file: string, 
   const known = able.map((format) => `${format.name} (${format.endings.join(", ")})`).join(", ");
   throw new ConfigError(
     name === undefined
-      ? `${file}: its ending names no format; the formats are ${known}: rename it, or give --format`
-      : `format "${name}": there is none of this name; the formats are ${known}`,
+      ? `${file}: unknown file extension; choose a format with --format (one of ${known})`
+      : `unknown format "${name}"; expected one of ${known}`,
   );
 }

@@ -1,4 +1,4 @@
-/** A network read from another program's file, and that file as a file of weights. */
+/** A network read from another program's file, and its view as a weights file. */
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { HeadName } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
@@ -6,26 +6,26 @@ import type { FinishedChain } from "./chainBuilder.ts";
 import type { ModelFile } from "./format.ts";
 
 export interface ImportedModel {
-  /** `deviations` says what was written in another way here than in the file. */
+  /** `deviations` records every difference from the file. */
   readonly network: Network;
-  /** Plain values of every parameter of the network, by its name, such as `conv1.weight`; views of the file where they can be. */
+  /** Values of every parameter by its name in the network, such as `conv1.weight`; views of the file if possible. */
   readonly tensors: ReadonlyMap<string, Float32Array>;
   readonly metadata: ImportedMetadata;
 }
 
-/** Everything that a file says besides its network and weights. */
+/** Facts of a file besides its network and weights. */
 export interface ImportedMetadata {
   /** True if the file's network ends in a softmax, which is no layer here: probabilities are the softmax of the output. */
   readonly endsInSoftmax: boolean;
-  /** The head that the file says: a softmax or sigmoid at its end, which is no layer here. Undefined if the file ends in a layer. */
+  /** The softmax or sigmoid at the file's end, which is not a layer. Undefined if the file ends in a layer. */
   readonly head?: HeadName;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
-  /** Which program wrote the file, in its own words. */
+  /** Program that wrote the file, as stated in it. */
   readonly producer: string;
 }
 
-/** A finished chain, and what else its file says, as an imported model. */
+/** Combines a finished chain and the file's other facts into an imported model. */
 export function importedModel(
   { network, tensors, head }: FinishedChain,
   metadata: Omit<ImportedMetadata, "endsInSoftmax" | "head">,
@@ -33,7 +33,7 @@ export function importedModel(
   return { network, tensors, metadata: { endsInSoftmax: head === "softmax", ...(head && { head }), ...metadata } };
 }
 
-/** Its tensors have the names that they have here, such as `conv1.weight`. */
+/** The model as a file with the network's tensor names, such as `conv1.weight`. */
 export function importedFile(path: string, { network, tensors, metadata }: ImportedModel): ModelFile {
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),

@@ -1,4 +1,4 @@
-/** Pooling as files have it, as far as there is a layer that does the same. */
+/** Converts other programs' pooling to the supported layers. */
 import type { PoolWindow } from "../engine/engine.ts";
 import { adaptiveAveragePool2d, averagePool2d, maxPool2d } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
@@ -7,23 +7,23 @@ import type { ChainBuilder } from "./chainBuilder.ts";
 import type { FileWindow } from "./fileConvolution.ts";
 
 export interface FilePool extends FileWindow {
-  /** Whether a window may begin within the map and end behind it. */
+  /** True if a window may begin inside the map and end outside. */
   readonly isCeil: boolean;
 }
 
-/** A pool as layers here have it. */
+/** Options of a pooling layer. */
 export interface Pool {
   readonly options: PoolWindow;
   readonly shape: Shape;
-  /** Whether a window reaches behind the padding, where nothing is counted in a mean. */
+  /** True if a window extends beyond the padding, where means count nothing. */
   readonly overhangs: boolean;
 }
 
 type Unsupported = (why: string) => Error;
 
 /**
- * A window that is square, moves alike along both axes, begins in the same padding on both, and needs no padding at the end that differs.
- * Padding at the end is as much as gives the file's number of windows.
+ * Converts a window that is square, has equal strides, and begins in the same padding on both axes; the padding at the end may differ.
+ * End padding is chosen to give the file's number of windows.
  */
 export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, unsupported: Unsupported): Pool {
   const { kernel, stride, dilation, padBefore, padAfter, isCeil } = pool;
@@ -40,7 +40,7 @@ export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, un
     const extent = extents[axis] as number;
     const steps = (extent + padBefore[axis] + padAfter[axis] - kernel[axis]) / stride[axis];
     const count = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-    // Of a window that lies in the padding altogether programs make different things.
+    // Programs differ in the value of a window that lies entirely in the padding.
     if (steps < 0 || (count - 1) * stride[axis] >= extent + padding) throw refused();
     return {
       count,
@@ -65,7 +65,7 @@ export function addMaxPool(chain: ChainBuilder, name: string, { options, shape }
   chain.add(maxPool2d(name, options) as AnyLayer, shape);
 }
 
-/** `countsPadding`: whether the mean is of the window's padding too, as of zeros, though not of what is behind it. */
+/** `countsPadding`: true if means include the padding as zeros (but nothing beyond it). */
 export function addAveragePool(
   chain: ChainBuilder,
   name: string,
@@ -77,7 +77,7 @@ export function addAveragePool(
   chain.add(averagePool2d(name, { ...options, countIncludePad: countsPadding }) as AnyLayer, shape);
 }
 
-/** Of each whole map. */
+/** Adds global average pooling. */
 export function addGlobalAverage(chain: ChainBuilder, name: string): void {
   const [channels = 0] = chain.shape;
   chain.add(adaptiveAveragePool2d(name, { outputSize: 1 }) as AnyLayer, [channels, 1, 1]);

@@ -1,4 +1,4 @@
-/** Which values of a network have 8 bits, and how they are rounded: what a file of it and its simulation both follow. */
+/** Quantization plan of a network, shared by exported files and their simulation. */
 
 import type { OpKind } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
@@ -15,13 +15,13 @@ import type { Int8Effect, Layer } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
 import type { Shape } from "../shape.ts";
 
-/** A network's rounding to 8 bits. */
+/** 8-bit quantization of a network. */
 export interface Quantization {
-  /** Of activations, by the layer that they come out of; `IMAGES` is what goes into the first. */
+  /** Quantization of activations by the layer that outputs them; `IMAGES` is the network's input. */
   readonly activations: ReadonlyMap<string, Rounding>;
-  /** By their full names. */
+  /** Quantization of parameters by full name. */
   readonly parameters: ReadonlyMap<string, RoundedParameter>;
-  /** On what the ranges of activations were seen. */
+  /** Images that determined the ranges of activations. */
   readonly calibration: Calibration;
 }
 
@@ -31,7 +31,7 @@ export interface Calibration {
   readonly images: number;
 }
 
-/** The name that images have among outputs of layers, none of which is empty. */
+/** Name of the input among the layers' outputs; layer names are never empty. */
 export const IMAGES = "";
 
 /** Effect of each layer on 8-bit activations. */
@@ -44,21 +44,21 @@ function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effec
 }
 
 /**
- * Places of the layers whose outputs are rounded, −1, which comes first, for the images: every number that a layer computes, once, but what the last
- * gives. Pooling and the like pass on what was rounded; a ReLU takes its input before it is.
+ * Indices of the layers whose outputs are quantized, preceded by −1 for the images: every computed output except the network's. Pooling and
+ * the like pass quantized values through; a layer followed by a ReLU is quantized after it.
  *
  * Throws ConfigError if no layer computes anything.
  */
 export function roundedPlaces(network: Network): readonly number[] {
   const effects = int8Layers(network);
   const last = effects.findLastIndex((effect) => effect !== "kept");
-  if (last < 0) throw new ConfigError(`${network.name}: no layer of it computes anything that could have 8 bits`);
+  if (last < 0) throw new ConfigError(`${network.name}: has no layer that could be quantized to 8 bits`);
   const computed = Array.from({ length: last }, (_, i) => i).filter((i) => effects[i] !== "kept");
   return [-1, ...computed.filter((i) => effects[i + 1] !== "clamped")];
 }
 
 /**
- * The rounding of a network, from the ranges that its activations were seen in, by the names that `Quantization.activations` has. Parameters are read one at a
+ * Plans the quantization of a network from the ranges of its activations, named like `Quantization.activations`. Reads one parameter at a
  * time.
  *
  * Throws CheckpointError if a range or a parameter is not finite.
@@ -75,12 +75,14 @@ export async function planQuantization(
   for (const { layer, parameters: own } of place(network)) {
     const [weight, bias] = own.map(({ name }) => `${layer.name}.${name}`);
     if (weight !== undefined && bias !== undefined) {
-      if (inputScale === undefined) throw new Error(`${layer.name}: nothing says how its input is rounded`);
+      if (inputScale === undefined) throw new Error(`${layer.name}: its input has no quantization`);
       const rows = own[0]?.shape[0] as number;
       const largest = largestOfRows(await read(weight), rows);
       const biases = await read(bias);
       if (![...largest, ...biases].every(Number.isFinite)) {
-        throw new CheckpointError(`${layer.name}: its weights are not all finite; export an earlier checkpoint`);
+        throw new CheckpointError(
+          `${layer.name}: expected finite weights, got NaN or infinity; export an earlier checkpoint`,
+        );
       }
       const [weightScales, biasScales] = parameterScales(largest, biases, inputScale);
       parameters.set(weight, weightScales).set(bias, biasScales);
@@ -90,11 +92,11 @@ export async function planQuantization(
   return { activations, parameters, calibration };
 }
 
-/** The range itself. Throws CheckpointError if it is not finite. */
+/** Returns the range. Throws CheckpointError if it is not finite. */
 export function checkedRange(name: string, range: Range): Range {
   if (Number.isFinite(range.min) && Number.isFinite(range.max)) return range;
   const what = name === IMAGES ? "images" : `${name}: its outputs`;
   throw new CheckpointError(
-    `${what}: not all finite on the calibration images, and 8 bits need a range; export an earlier checkpoint`,
+    `${what}: expected finite values on the calibration images, got NaN or infinity; export an earlier checkpoint`,
   );
 }

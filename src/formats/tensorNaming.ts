@@ -1,4 +1,4 @@
-/** What a network's tensors are called in files of other programs: the names are translated here and nowhere else. */
+/** Tensor names in other programs' files. All translation of names is here. */
 
 import type { NamedShape } from "../checkpoint/safetensorsHeader.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
@@ -6,30 +6,30 @@ import { checkTensors, finiteSource } from "../checkpoint/tensorStore.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 
-/** A way to name tensors. */
+/** A naming of tensors. */
 export interface TensorNaming {
-  /** What `--names` takes. */
+  /** Value of `--names`. */
   readonly name: string;
   readonly description: string;
-  /** Names by those that the tensors have in a program, such as `conv1.weight`. */
+  /** File names by the names in a program, such as `conv1.weight`. */
   of(network: Network): ReadonlyMap<string, string>;
 }
 
-/** Every way, the checkpoints' own first. */
+/** All namings, the checkpoints' own first. */
 export const tensorNamings: readonly [TensorNaming, ...TensorNaming[]] = [
   {
     name: "torchvision",
-    description: "features.0.weight, classifier.1.weight: as torchvision's AlexNet and the checkpoints here",
+    description: "features.0.weight, classifier.1.weight: like torchvision's AlexNet and this program's checkpoints",
     of: tensorNames,
   },
   {
     name: "layers",
-    description: "conv1.weight: by the layers' names",
+    description: "conv1.weight: by layer name",
     of: (network) => namesBy(network, (layer) => layer),
   },
   {
     name: "sequential",
-    description: "0.weight: by the layers' places in one nn.Sequential",
+    description: "0.weight: by layer index in one nn.Sequential",
     of: (network) => namesBy(network, (_layer, place) => String(place)),
   },
 ];
@@ -53,19 +53,19 @@ export function renamed(weights: TensorSource, network: Network, naming: TensorN
   };
 }
 
-/** How a file names a network's tensors. */
+/** Naming of a file's tensors. */
 export interface NameMatch {
   readonly naming: TensorNaming;
-  /** The file's names by the checkpoint's. Of names that the file lacks, what they would be. */
+  /** File names by checkpoint names. Tensors missing in the file have their expected name. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** Put before names by PyTorch's wrappers for several devices and for compiling. */
+/** Prefixes added by PyTorch's wrappers for data parallelism and compilation. */
 const wrappers = /(^|\.)(?:module|_orig_mod)\./g;
 
 /**
- * The naming that most of a file's names follow, whatever all of them begin with (`net.`, `model.`) and whatever wrappers they went through. Other
- * tensors that a name could mean are not guessed at: what is missing or too much is for `checkedWeights` to say.
+ * Finds the naming that fits most of a file's names, ignoring a common prefix (`net.`, `model.`) and wrappers. Ambiguous tensors are not
+ * guessed; `checkedWeights` reports missing and extra ones.
  */
 export function matchNames(network: Network, tensors: readonly NamedShape[]): NameMatch {
   const own = tensorNames(network);
@@ -80,7 +80,7 @@ export function matchNames(network: Network, tensors: readonly NamedShape[]): Na
   return { naming: best.naming, names };
 }
 
-/** The file's names by what is left of them without wrappers and without what all begin with; as they are if two would be one. */
+/** Maps names without wrappers and common prefix to the file's names. Names stay unchanged if two would become equal. */
 function plainNames(names: readonly string[]): ReadonlyMap<string, string> {
   const unwrapped = names.map((name) => name.replaceAll(wrappers, "$1"));
   const distinct = new Set(unwrapped).size === names.length ? unwrapped : names;
@@ -88,7 +88,7 @@ function plainNames(names: readonly string[]): ReadonlyMap<string, string> {
   for (;;) {
     const [first = ""] = distinct;
     const end = first.indexOf(".", start) + 1;
-    // A layer of its own has `weight` and `bias` behind its first point: those two are no one's common beginning.
+    // The first part of a name such as `fc.weight` is the layer, not a common prefix.
     const isShared =
       end > 0 && first.indexOf(".", end) > 0 && distinct.every((name) => name.startsWith(first.slice(0, end)));
     if (!isShared) break;
@@ -100,7 +100,7 @@ function plainNames(names: readonly string[]): ReadonlyMap<string, string> {
 /**
  * A file's tensors under the checkpoint's names.
  *
- * Throws CheckpointError listing, by the file's names, every tensor that is missing, extra, or has another shape. Nothing is read before that.
+ * Throws CheckpointError with a list, by the file's names, of every tensor that is missing, extra, or of another shape, before reading any.
  * Reading a tensor throws CheckpointError if a value is not finite.
  */
 export function checkedWeights(path: string, weights: TensorSource, network: Network): TensorSource {

@@ -1,6 +1,6 @@
-/** Values of tensors as they lie in files. */
+/** Tensor values as stored in files. */
 
-/** Values of four bytes; a view of them if they lie where one can be. */
+/** Reads four-byte values; returns a view if they are aligned. */
 export function asFloats(content: Uint8Array): Float32Array {
   const aligned = content.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? content : new Uint8Array(content);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / Float32Array.BYTES_PER_ELEMENT);

@@ -1,25 +1,25 @@
-/** Images of 8 bits a channel, parts of them, and the luma of a pixel. */
+/** 8-bit images, rectangles, and the luma of a pixel. */
 
-/** An image: 8 bits a channel, rows from the top, channels of a pixel side by side (height × width × channels). */
+/** An image with 8 bits per channel, in row-major order from the top with interleaved channels (height × width × channels). */
 export interface Image extends PixelSize {
   /** 1: grey. 3: red, green, blue. */
   readonly channels: 1 | 3;
   readonly data: Uint8Array;
 }
 
-/** Extent of an image in pixels. */
+/** Size of an image in pixels. */
 export interface PixelSize {
   readonly width: number;
   readonly height: number;
 }
 
-/** A part of an image, in its pixels. */
+/** A rectangle in an image, in pixels. */
 export interface Rectangle extends PixelSize {
   readonly left: number;
   readonly top: number;
 }
 
-/** All of an image. */
+/** The rectangle of a whole image. */
 export function wholeOf({ width, height }: PixelSize): Rectangle {
   return { left: 0, top: 0, width, height };
 }
@@ -29,7 +29,7 @@ export function isSameSize(a: PixelSize, b: PixelSize): boolean {
   return a.width === b.width && a.height === b.height;
 }
 
-/** Shares of red, green and blue. Source: ITU-R BT.601. */
+/** Luma weights of red, green and blue. Source: ITU-R BT.601. */
 export const lumaWeights = [0.299, 0.587, 0.114] as const;
 
 /** Luma of 8-bit levels: `lumaWeights` in 16-bit fixed point. Source: Pillow, src/libImaging/Convert.c, L24. */

@@ -28,10 +28,10 @@ test("confusion: every class on both axes, every count in its cell, what is righ
   assert.deepEqual(counts, ["40", "39", "1", "38", "2", "37", "3", "4", "36"]);
   for (const text of ["class", "predicted", "Confusion: a title"]) assert.ok(texts.includes(text), text);
   // 40 of 40 have all of the colour, none have nothing of it.
-  const shares = (svg.split("role-mark shares")[1]?.split("</g>")[0] ?? "").match(/<path[^>]*>/g) ?? [];
-  assert.equal(shares.length, 25);
-  assert.match(shares[0] ?? "", /fill="#00446b" fill-opacity="1"/);
-  assert.match(shares[1] ?? "", /fill-opacity="0"/);
+  const fractions = (svg.split("role-mark fractions")[1]?.split("</g>")[0] ?? "").match(/<path[^>]*>/g) ?? [];
+  assert.equal(fractions.length, 25);
+  assert.match(fractions[0] ?? "", /fill="#00446b" fill-opacity="1"/);
+  assert.match(fractions[1] ?? "", /fill-opacity="0"/);
 });
 
 test("confusion of many classes: those with most mistakes, which it says", async () => {
@@ -113,7 +113,7 @@ test("pace: both lines; one entry, or rates of 0, are no error", async () => {
   }
 });
 
-test("they are pictures with something on them", async () => {
+test("the rendered charts are not blank", async () => {
   const { channels } = await sharp(toPng(await drawConfusion(confusionOf(3), "t"))).stats();
   for (const { stdev } of channels.slice(0, 3)) assert.ok(stdev > 10);
 });

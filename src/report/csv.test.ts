@@ -8,7 +8,7 @@ test("fields with commas, quotes and line breaks are quoted, quotes doubled; lin
   assert.equal(csvLine(fields), expected);
 });
 
-test("a prediction has a field for each heading; a picture without a file has an empty one", () => {
+test("a prediction has a field for each heading; an image without a file has an empty one", () => {
   const prediction = {
     index: 7,
     className: "T-shirt/top",

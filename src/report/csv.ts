@@ -1,7 +1,7 @@
 /** Predictions as comma-separated values. Source: RFC 4180. */
 import type { Prediction } from "../training/evaluation/metrics.ts";
 
-/** The first line. `file` is empty where images have none of their own. */
+/** Header line. `file` is empty for images without a file name. */
 export const predictionHeadings = ["index", "file", "class", "predicted", "probability", "class_probability"] as const;
 
 export function predictionRow(prediction: Prediction): readonly string[] {
@@ -9,7 +9,7 @@ export function predictionRow(prediction: Prediction): readonly string[] {
   return [String(index), file, className, predicted, String(probability), String(classProbability)];
 }
 
-/** One line with its end: a field with a comma, a quote or a line break is quoted, quotes in it are doubled. */
+/** Formats one line, with its line end. A field with a comma, quote or line break is quoted, and its quotes are doubled. */
 export function csvLine(fields: readonly string[]): string {
   return `${fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",")}\r\n`;
 }

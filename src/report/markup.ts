@@ -1,20 +1,20 @@
-/** HTML markup in which nothing stays unescaped. */
+/** HTML templates that escape every value. */
 import { printable } from "./text.ts";
 
-/** HTML that is safe to put into a page as it is. */
+/** HTML that needs no escaping. */
 export interface Markup {
   readonly markup: string;
 }
 
-/** What a template can hold: markup goes in as it is, anything else is escaped. */
+/** Values a template accepts: markup is inserted unchanged, everything else is escaped. */
 export type Content = string | number | Markup | readonly Markup[];
 
-/** A template of HTML: `` html`<td>${className}</td>` `` escapes the name, as text and as a quoted attribute alike. */
+/** An HTML template: `` html`<td>${className}</td>` `` escapes the name, both as text and inside quoted attributes. */
 export function html(literals: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return { markup: String.raw({ raw: literals }, ...contents.map(markupOf)) };
 }
 
-/** Text from this program that is HTML already: a figure or a style sheet, never anything a user wrote. */
+/** Marks HTML produced by this program (a figure, a style sheet) as safe. Never pass text that comes from a user. */
 export function trusted(markup: string): Markup {
   return { markup };
 }

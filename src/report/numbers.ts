@@ -1,4 +1,4 @@
-/** Numbers as people read them: in the terminal and in the report alike. */
+/** Number formatting for the terminal and the report. */
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -28,7 +28,7 @@ export function formatRate(perSecond: number, unit: string): string {
   return `${formatMagnitude(perSecond)} ${unit}/s`;
 }
 
-/** `61.0 million`; of less than a tenth of one, `44,426`. */
+/** `61.0 million`; below 100,000 the plain number: `44,426`. */
 export function formatMillions(value: number): string {
   return value < 1e5 ? formatCount(value) : `${oneDecimal.format(value / 1e6)} million`;
 }
@@ -43,7 +43,7 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 ? formatCount(bytes) : formatMagnitude(scaled)} ${byteUnits[power]}`;
 }
 
-/** `4.2 s`, `42 s`, `3 min 12 s`, `1 h 2 min`, `5 d 3 h`; `–` if the time is not known (not finite). */
+/** `4.2 s`, `42 s`, `3 min 12 s`, `1 h 2 min`, `5 d 3 h`; `–` for an unknown (non-finite) time. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;

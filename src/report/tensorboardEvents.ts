@@ -8,24 +8,24 @@
  * Source: tensorflow/core/lib/io/record_writer.cc, core/util/event.proto, core/framework/summary.proto.
  */
 
-/** When something was, and at which iteration. */
+/** Time and iteration of an event. */
 export interface EventTime {
   /** Seconds since 1970. */
   readonly wallTime: number;
   readonly step: number;
 }
 
-/** The record that a file begins with. */
+/** First record of every file. */
 export function versionRecord(time: EventTime): Buffer {
   return record(event(time, bytesField(3, Buffer.from("brain.Event:2"))));
 }
 
-/** The record that makes TensorBoard drop what was said before, in older files too, of this step and later ones. */
+/** A record that makes TensorBoard discard earlier values, also of older files, at this step and later. */
 export function startRecord(time: EventTime): Buffer {
   return record(event(time, bytesField(7, Buffer.from([key(1, "varint"), 1]))));
 }
 
-/** A record with values by their tags. */
+/** A record of scalar values by tag. */
 export function scalarsRecord(time: EventTime, values: Readonly<Record<string, number>>): Buffer {
   const parts = Object.entries(values).map(([tag, value]) =>
     bytesField(1, Buffer.concat([bytesField(1, Buffer.from(tag)), floatField(2, value)])),
@@ -42,7 +42,7 @@ function event({ wallTime, step }: EventTime, content: Buffer): Buffer {
 
 const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** Of fields up to 15, all that there are here, a single byte. */
+/** Key of a protocol buffer field. All field numbers here are below 16, so a key takes one byte. */
 function key(field: number, type: keyof typeof wireTypes): number {
   return field * 8 + wireTypes[type];
 }
@@ -58,7 +58,7 @@ function floatField(field: number, value: number): Buffer {
   return bytes;
 }
 
-/** Seven bits a byte, the lowest first; the highest bit says that more follow. */
+/** Variable-length integer: seven bits a byte, lowest first; the highest bit marks a continuation. */
 function varint(value: number): readonly number[] {
   const bytes: number[] = [];
   let rest = value;
@@ -72,7 +72,7 @@ function record(content: Buffer): Buffer {
   return Buffer.concat([length, maskedChecksum(length), content, maskedChecksum(content)]);
 }
 
-/** Checksums of data that holds checksums are weak: so they are turned and shifted. */
+/** Masked CRC: rotated and offset, because a CRC over data that contains its own CRC is weak. */
 function maskedChecksum(bytes: Uint8Array): Buffer {
   const checksum = crc32c(bytes);
   const masked = Buffer.alloc(4);

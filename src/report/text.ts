@@ -1,20 +1,20 @@
-/** Lines of plain text that keep to a width, whatever characters the names of classes and files are made of. */
+/** Plain text within a given width, for names in any script. */
 
-/** Columns of a terminal that output keeps to. */
+/** Maximum number of columns of terminal output. */
 export const terminalWidth = 80;
 
-/** Control characters (escape sequences among them), halves of surrogate pairs and overrides of the writing direction. */
+/** Control characters (including escape sequences), lone surrogates and overrides of the writing direction. */
 const unprintable = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
 const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}]/u;
 const doubleWidth =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u;
 
-/** The text with each character that could act on a terminal or break an XML document replaced by `�`. */
+/** Replaces by `�` each character that could control a terminal or break an XML document. */
 export function printable(text: string): string {
   return text.replace(unprintable, "\ufffd");
 }
 
-/** Columns that a text takes in a terminal: 2 for East Asian and emoji characters, 0 for combining marks. */
+/** Number of terminal columns of a text: East Asian and emoji characters take 2, combining marks 0. */
 export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) width += characterWidth(character);
@@ -27,7 +27,7 @@ function characterWidth(character: string): number {
   return doubleWidth.test(character) ? 2 : 1;
 }
 
-/** The longest start of a text that takes at most `width` columns. */
+/** The longest prefix of at most `width` columns. */
 function startOf(text: string, width: number): string {
   let start = "";
   let used = 0;
@@ -39,12 +39,12 @@ function startOf(text: string, width: number): string {
   return start;
 }
 
-/** Cuts a text that is wider than `width` and ends it in `…`. */
+/** Truncates a text wider than `width` at its end and appends `…`. */
 export function truncate(text: string, width: number): string {
   return displayWidth(text) <= width ? text : `${startOf(text, width - 1)}…`;
 }
 
-/** Cuts the start of a text that is wider than `width`, and begins it with `…`. */
+/** Truncates a text wider than `width` at its start and prepends `…`. */
 export function truncateStart(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   const characters = [...text];
@@ -56,15 +56,15 @@ export function truncateStart(text: string, width: number): string {
   return `…${characters.slice(from).join("")}`;
 }
 
-/** Fills a text with spaces to `width` columns. */
+/** Pads a text with spaces to `width` columns. */
 export function pad(text: string, width: number, align: "left" | "right"): string {
   const spaces = " ".repeat(Math.max(0, width - displayWidth(text)));
   return align === "left" ? text + spaces : spaces + text;
 }
 
 /**
- * A paragraph broken at spaces into lines of at most `width` columns: the first begins with `label`, the others with as
- * many spaces. A word longer than a line is cut.
+ * Wraps a paragraph into lines of at most `width` columns. The first line begins with `label`, the others with an equal indent.
+ * A word longer than a line is cut.
  */
 export function wrap(text: string, label = "", width = terminalWidth): string {
   const room = width - label.length;

@@ -26,14 +26,14 @@ for (const theme of themes) {
       const found = contrast(parseColour(palette[name]), background);
       assert.ok(found >= 3, `${name}: ${found}`);
     }
-    for (let share = 0; share <= 1; share += 1 / 1024) {
-      const text = share > strongCell ? palette.onStrongCell : palette.onPaleCell;
-      const found = contrast(parseColour(text), blend(parseColour(palette.cell), background, share));
-      assert.ok(found >= 4.5, `text on a cell of share ${share}: ${found}`);
+    for (let fraction = 0; fraction <= 1; fraction += 1 / 1024) {
+      const text = fraction > strongCell ? palette.onStrongCell : palette.onPaleCell;
+      const found = contrast(parseColour(text), blend(parseColour(palette.cell), background, fraction));
+      assert.ok(found >= 4.5, `text on a cell of fraction ${fraction}: ${found}`);
     }
   });
 
-  test(`${theme}: hues and ink are told apart by people of every colour vision`, () => {
+  test(`${theme}: hues and ink are distinguishable with any colour vision`, () => {
     const all = [...hues, "ink" as const];
     for (const [name, vision] of Object.entries(visions)) {
       all.forEach((a, i) => {

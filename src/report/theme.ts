@@ -1,20 +1,20 @@
 /**
- * The colours of everything that is drawn, by what they are for.
+ * Colours of all drawings, named by use.
  *
- * A drawing is made in one palette and stands alone with it. In a page the same drawing follows the reader's scheme: `inPage` puts a CSS
- * variable in place of each colour of the light palette, and `themeVariables` gives these their values.
+ * A drawing uses one palette and is complete by itself. In a page it follows the reader's colour scheme: `inPage` replaces each colour of
+ * the light palette by a CSS variable, and `themeVariables` defines these variables.
  */
 export const themes = ["light", "dark"] as const;
 export type Theme = (typeof themes)[number];
 
 /**
- * Hues are of Okabe and Ito's palette or near them: six that people with any kind of colour vision tell apart, each with a contrast of at least
- * 3 : 1 against the background. Source: Okabe and Ito 2008, “Color Universal Design”. `ink` and what stands on cells are for text, 4.5 : 1.
+ * Six hues from or near Okabe and Ito's palette, distinguishable with any colour vision, at a contrast of at least 3 : 1 to the background.
+ * Text colours (`ink`, text on cells) have at least 4.5 : 1. Source: Okabe and Ito 2008, “Color Universal Design”.
  */
 const light = {
   background: "#ffffff",
   ink: "#222222",
-  /** Of axes, and what is drawn thinly. */
+  /** Axes and thin lines. */
   rule: "#888888",
   grid: "#dddddd",
   blue: "#0072b2",
@@ -23,13 +23,13 @@ const light = {
   purple: "#c56da1",
   petrol: "#255160",
   ochre: "#7d5208",
-  /** A cell of share 1; one of share 0 is the background. */
+  /** A cell of fraction 1; a cell of fraction 0 has the background colour. */
   cell: "#00446b",
-  /** Text on cells with a share up to `strongCell`, and on those above it. Not quite white, which is the background. */
+  /** Text on cells up to `strongCell`, and on cells above it. Slightly off white, because white is the background. */
   onPaleCell: "#000000",
   onStrongCell: "#fefefe",
-  // What blocks are filled with, inside of lines.
-  picture: "#bbbbbb",
+  // Fills of blocks.
+  image: "#bbbbbb",
   learned: "#56b4e9",
   derived: "#57c9a5",
   units: "#cc79a7",
@@ -52,7 +52,7 @@ const dark: Palette = {
   cell: "#4aa3d8",
   onPaleCell: "#ffffff",
   onStrongCell: "#000000",
-  picture: "#8a8a8a",
+  image: "#8a8a8a",
   learned: "#3b8fc4",
   derived: "#159a76",
   units: "#b5638f",
@@ -61,18 +61,18 @@ const dark: Palette = {
 
 export const palettes: Readonly<Record<Theme, Palette>> = { light, dark };
 
-/** What files are drawn in. */
+/** Palette of files. */
 export const colours: Palette = light;
 
-/** Above this share text on a cell is `onStrongCell`: where both have the same contrast, in both palettes. */
+/** Above this fraction, text on a cell is `onStrongCell`. At the threshold both text colours have equal contrast, in both palettes. */
 export const strongCell = 0.708;
 
 const roles = Object.keys(light) as readonly (keyof Palette)[];
 const roleOf: ReadonlyMap<string, keyof Palette> = new Map(roles.map((role) => [light[role], role]));
 
-/** A drawing in the light palette, as it goes into a page, which says in words what it shows: screen readers pass over it. */
+/** Prepares a drawing in the light palette for a page. Screen readers skip it, because the page describes it in words. */
 export function inPage(svg: string): string {
-  // In tags only: a class may have the name of an attribute.
+  // Replaces inside tags only: a class may be named like an attribute.
   return svg.replace("<svg ", '<svg aria-hidden="true" ').replace(/<[^<>]*>/g, (tag) =>
     tag.replace(/\b(fill|stroke)="(#\w{6})"/g, (attribute, name: string, colour: string) => {
       const role = roleOf.get(colour);
@@ -81,7 +81,7 @@ export function inPage(svg: string): string {
   );
 }
 
-/** The variables of `inPage` as CSS declarations. */
+/** CSS declarations of the variables of `inPage`. */
 export function themeVariables(theme: Theme): string {
   return roles.map((role) => `--chart-${role}: ${palettes[theme][role]};`).join(" ");
 }

@@ -1,4 +1,4 @@
-/** Charts as files: those of an evaluation, and a comparison with its page. */
+/** Chart files: those of an evaluation, and a comparison with its page. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { explainingWrites, writeFileDurably } from "../checkpoint/durable.ts";
@@ -18,15 +18,15 @@ export async function writeChart(
   await writeFileDurably(join(directory, `${name}.png`), toPng(svg));
 }
 
-/** Writes the charts of an evaluation into a directory, which is made if there is none. `title`: what was measured. */
+/** Writes the charts of an evaluation into a directory, which is created if missing. `title` names the network and the data set. */
 export async function writeEvaluationCharts(directory: string, evaluation: Evaluation, title: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const chart of await evaluationCharts(evaluation, title)) await writeChart(directory, chart);
 }
 
 /**
- * Writes a comparison into a folder, which is made if there is none: compare.html, and each of its charts as SVG and PNG. Returns the
- * path of the page. Throws CheckpointError if they cannot be written.
+ * Writes a comparison into a folder, which is created if missing: compare.html, and each chart as SVG and PNG. Returns the path of the
+ * page. Throws CheckpointError if they cannot be written.
  */
 export async function writeComparison(folder: string, comparison: Comparison): Promise<string> {
   await explainingWrites(folder, () => mkdir(folder, { recursive: true }));
@@ -34,7 +34,7 @@ export async function writeComparison(folder: string, comparison: Comparison): P
   for (const [name, measure] of Object.entries(comparedMeasures)) {
     const svg = await drawComparison(comparison.runs, measure);
     await writeChart(folder, { name: `compare-${name}`, svg });
-    charts.push({ heading: measure.title, description: "Against epoch, a line for each run.", svg });
+    charts.push({ heading: measure.title, description: "Against epoch, one line per run.", svg });
   }
   const page = join(folder, "compare.html");
   await writeFileDurably(page, renderComparison(comparison, charts));

@@ -1,4 +1,4 @@
-/** Several runs side by side: their figures, and everything in which they were started differently. */
+/** Comparison of several runs: their figures and settings. */
 import { createHash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
@@ -8,7 +8,7 @@ import type { RunConfig } from "../settings/runConfig.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { figuresOf, readRun } from "./runState.ts";
 
-/** One letter a run names it in tables and charts. */
+/** Letters that name runs in tables and charts. */
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /**
@@ -28,14 +28,14 @@ export async function compareRuns(directories: readonly string[]): Promise<Compa
   return { runs, settings: settingRows(stored.map(({ config }) => config)) };
 }
 
-/** Every setting of every run, in the order of the files. */
+/** All settings of all runs, in the order of the files. */
 export function settingRows(configs: readonly RunConfig[]): readonly SettingRow[] {
   const flat = configs.map((config) => new Map(flatten("", withoutOccasion(config))));
   const names = new Set(flat.flatMap((settings) => [...settings.keys()]));
   return [...names].map((name) => ({ name, values: flat.map((settings) => settings.get(name) ?? "–") }));
 }
 
-/** Without what is different in each run, whatever its settings: when it was started, and by which command line; and without prose. */
+/** Removes what differs between runs regardless of their settings (start time, command line) and prose. */
 function withoutOccasion({ command: _command, started: _started, network, recipe, ...settings }: RunConfig): unknown {
   return { ...settings, network: withoutProse(network), recipe: withoutProse(recipe) };
 }
@@ -44,12 +44,14 @@ function withoutProse({ source: _source, deviations: _deviations, ...settings }:
   return settings;
 }
 
-/** Names such as `network.conv1.stride`, with values as text. Lists of named things go by those names, other lists are one value. */
+/**
+ * Flattens to names such as `network.conv1.stride` with values as text. Lists of named items use their names; other lists are one value.
+ */
 function flatten(name: string, value: unknown): readonly (readonly [name: string, value: string])[] {
   const within = (key: string) => (name === "" ? key : `${name}.${key}`);
   if (value === undefined) return [];
   if (Array.isArray(value)) {
-    // The names of layers say what they are.
+    // Layers are compared by name.
     if (name === "network.layers") {
       const layers: readonly { readonly name: string }[] = value;
       return [
@@ -67,10 +69,10 @@ function withoutName({ name: _name, ...layer }: { readonly name: string }): unkn
   return layer;
 }
 
-/** Values are shown whole up to this; such as a mean image, or a thousand names of classes, are not. */
+/** Values up to this length are shown in full; longer ones, such as a mean image or a thousand class names, are shortened. */
 const LONGEST = 300;
 
-/** Long ones by their beginning, and by a digest, so that two that are not the same do not look alike. */
+/** Shortens a long value to its beginning and a digest, so that different values stay distinguishable. */
 function shortened(text: string): string {
   if (text.length <= LONGEST) return text;
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 8);

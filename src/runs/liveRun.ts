@@ -1,4 +1,4 @@
-/** What is to be seen of a run that another process trains. Only reads, and computes little: see `createLiveRun`. */
+/** Live view of a run that another process trains. Read-only and cheap, see `createLiveRun`. */
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
@@ -19,32 +19,32 @@ import {
 } from "../report/pages/livePage.ts";
 import { figuresOf, readRun, type StoredRun } from "./runState.ts";
 
-/** What is shown at some moment, and what it is called. */
+/** One state of the view, and its version. */
 export interface LiveView {
   readonly version: string;
   readonly page: string;
   readonly pieces: LivePieces;
 }
 
-/** A run as it is looked at. */
+/** A live view. */
 export interface LiveRun {
-  /** What is to be seen now. Throws CheckpointError if the run's files cannot be read. */
+  /** Returns the current view. Throws CheckpointError if the run's files cannot be read. */
   view(): Promise<LiveView>;
 }
 
-/** What this process may take of one core: a page that takes 0.1 s is not drawn again for 10 s. */
+/** Maximum fraction of one core used: a page that takes 0.1 s is redrawn after 10 s at the earliest. */
 const SHARE_OF_TIME = 0.01;
-/** Milliseconds, however many readers there are to answer. */
+/** Minimum time between updates in milliseconds, for any number of readers. */
 const LONGEST_WAIT = 60_000;
 
 /**
- * Looks at a run directory, in which there need not be a run yet.
+ * Opens a live view of a run directory, which may not contain a run yet.
  *
- * It is drawn when somebody looks and something has changed since; and so seldom that this process, drawing and answering, takes at most
- * `shareOfTime` of one core, since a training on all cores waits for the slowest of them.
+ * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `shareOfTime` of
+ * one core, because training on all cores waits for the slowest of them.
  */
 export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
-  // What drawing needs is loaded first: that takes longer than drawing, and would put off the next one.
+  // Load the drawing code first: it takes longer than drawing and would delay the next view.
   await bothCurves([], "");
   let drawn: Promise<LiveView> | undefined;
   let shown: RunStamp = { version: "", isTrained: false };
@@ -58,7 +58,7 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   return {
     async view() {
       const stamp = await stampOf(directory);
-      // The last view of a run that has ended takes nothing from it.
+      // A finished run needs no throttling.
       const hasEnded = shown.isTrained && !stamp.isTrained;
       if (drawn && (stamp.version === shown.version || !(hasEnded || isTime()))) return drawn;
       shown = stamp;
@@ -76,9 +76,9 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
 }
 
 interface RunStamp {
-  /** Differs whenever there is something new: sizes and times of files, and the process that trains. */
+  /** Version of the files: changes with their sizes and times, and with the training process. */
   readonly version: string;
-  /** Whether a process trains it. */
+  /** True if a process trains the run. */
   readonly isTrained: boolean;
 }
 
@@ -102,13 +102,13 @@ async function draw(directory: string, version: string): Promise<LiveView> {
   return { version, pieces, page: renderLivePage(data, pieces, version) };
 }
 
-/** Before a run has begun, while a data set is downloaded or packed. */
+/** View before the run starts, while a data set is downloaded or packed. */
 async function waitingData(directory: string): Promise<LiveData> {
   const title = basename(directory);
   return {
     title,
     directory,
-    status: "Getting ready: data are loaded, downloaded or packed, and the network is compiled.",
+    status: "Preparing: downloading or loading the data set, compiling the network.",
     figures: { epoch: 0, epochs: 0, iteration: 0, seconds: 0, watched: "test" },
     curves: await bothCurves([], title),
     command: "",
@@ -131,7 +131,7 @@ async function dataOf(run: StoredRun): Promise<LiveData> {
   };
 }
 
-/** Those of the first layer in the newest checkpoint, a pixel for each weight; undefined if there are none to be seen. */
+/** Kernels of the first layer in the newest checkpoint, one pixel per weight; undefined if they cannot be drawn. */
 async function newestFilters({ directory, config }: StoredRun): Promise<LiveData["filters"]> {
   const { last } = checkpointFiles(directory);
   const first = findFirstKernels(config.network);
@@ -148,13 +148,13 @@ async function bothCurves(log: StoredRun["log"], title: string): Promise<LiveDat
   return { wide: await wide, narrow: await narrow };
 }
 
-/** Changes with the state and with each evaluation only: a screen reader reads it out. */
+/** Status sentence. Changes only with the state and with evaluations, because screen readers announce it. */
 function statusOf(run: StoredRun): string {
   const { lastAccuracy, bestAccuracy = 0, bestEpoch = 0 } = figuresOf(run);
   const states: Readonly<Record<StoredRun["state"], string>> = {
     running: "Training.",
-    finished: "Finished: report.html in its directory has more.",
-    interrupted: "Stopped before its end; go on with --resume.",
+    finished: "Finished: see report.html in its directory.",
+    interrupted: "Interrupted; add --resume to continue.",
     diverged: `Diverged. ${run.divergence ?? ""}`,
   };
   const { watched } = run.config.dataset;

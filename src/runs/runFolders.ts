@@ -3,8 +3,8 @@ import { rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
 /**
- * Removes a run's directory and those around it that were made for it, while they are empty: those of a run that could not even be started. `created` is
- * the outermost that was made, undefined if none was.
+ * Removes a run's empty directory and the empty directories created for it, after a run that failed to start. `created` is the outermost
+ * created directory, undefined if there was none.
  */
 export async function removeEmptyFolders(directory: string, created: string | undefined): Promise<void> {
   if (created !== undefined) await removeEmpty(resolve(directory), resolve(created));

@@ -16,7 +16,7 @@ import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
 import { drawNetwork } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
-import { drawGallery, type ReportGallery, type ReportPrediction, shareRight } from "../report/pages/gallery.ts";
+import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
@@ -38,7 +38,7 @@ export async function writeCurves(directory: string, config: RunConfig, log: rea
   return svg;
 }
 
-/** The path of a run directory's report. */
+/** Path of a run directory's report. */
 export function reportFile(directory: string): string {
   return join(directory, "report.html");
 }
@@ -48,12 +48,12 @@ export interface RunReport {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
-  /** Weights of the whole network, as they are in the program. */
+  /** Weights of the whole network, equal to those in the program. */
   readonly weights: TensorSource;
   readonly log: readonly LogEntry[];
   /** Evaluation of these weights. */
   readonly evaluation: Evaluation;
-  /** Name of the weights file that they are read from, and the iteration that it was saved after. */
+  /** Name of the weights file, and the iteration it was saved after. */
   readonly file: string;
   readonly iteration: number | undefined;
   readonly device: string;
@@ -104,7 +104,7 @@ export async function writeReport(run: RunReport): Promise<void> {
   await writeFileDurably(reportFile(directory), page);
 }
 
-/** The kernels that see the image; undefined where there are none that can be seen. */
+/** Figure of the first layer's kernels; undefined if they cannot be drawn. */
 async function filterChart({ config: { network }, weights }: RunReport): Promise<ReportChart | undefined> {
   const first = findFirstKernels(network);
   if (!first) return undefined;
@@ -119,12 +119,12 @@ async function filterChart({ config: { network }, weights }: RunReport): Promise
 function networkDrawing(network: Network): ReportChart {
   return {
     heading: "Drawing",
-    description: "From the picture on the left to the classes on the right; below each block its size.",
+    description: "From the image on the left to the classes on the right, with sizes below each block.",
     svg: drawNetwork(network, "light"),
   };
 }
 
-/** To five digits: config.json has all of them. */
+/** Rounds to five digits; config.json has all of them. */
 function shortened(value: number): number {
   return Number(value.toPrecision(5));
 }
@@ -137,7 +137,7 @@ function configurationOf(config: RunConfig) {
       heading: "Data",
       rows: [
         ["data set", dataset.name],
-        ["found in", dataset.source],
+        ["directory", dataset.source],
         ["training images", String(dataset.trainImages)],
         [`${dataset.watched} images`, String(dataset.testImages)],
         ["input", `${network.input.join("×")}, ${preprocessing.fit.kind}, ${preprocessing.resize}`],
@@ -171,17 +171,17 @@ function configurationOf(config: RunConfig) {
   return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
 }
 
-/** Test images that a report shows. */
+/** Number of test images in the report. */
 const SHOWN_IMAGES = 24;
 
-/** Where the images are, and what says what they show. */
+/** Data set, configuration and program for the galleries. */
 export interface GallerySource {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
 }
 
-/** The galleries of a report that have images, each as it is called and said. */
+/** Non-empty galleries of a report, with heading and description. */
 async function galleriesOf(
   source: GallerySource,
   evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions">,
@@ -190,22 +190,22 @@ async function galleriesOf(
   const galleries: readonly ReportGallery[] = [
     {
       name: "mistakes",
-      heading: "The worst mistakes",
-      description: "Their own class was given the least probability.",
+      heading: "Worst mistakes",
+      description: "Images whose true class has the lowest probability.",
       predictions: await shownImages(source, evaluation.worstMistakes),
     },
     {
       name: "best",
-      heading: "The best predictions",
-      description: "Right, with the highest probability.",
+      heading: "Best predictions",
+      description: "Correct predictions with the highest probability.",
       predictions: await shownImages(source, evaluation.bestPredictions),
     },
-    { name: "images", heading: "Some test images", description: shareRight(some), predictions: some },
+    { name: "images", heading: "Sample of test images", description: describeCorrect(some), predictions: some },
   ];
   return galleries.filter(({ predictions }) => predictions.length > 0);
 }
 
-/** Test images of predictions that an evaluation kept. */
+/** Test images of the predictions that an evaluation kept. */
 async function shownImages(
   { dataset }: GallerySource,
   predictions: readonly Prediction[] = [],
@@ -219,7 +219,7 @@ async function shownImages(
   return shown;
 }
 
-/** What the network says of test images from all over the set: where they lie class by class, of every class. */
+/** Predictions for test images spread evenly over the set, so that sets sorted by class contribute every class. */
 async function shownPredictions({ config, dataset, program }: GallerySource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;

@@ -1,4 +1,4 @@
-/** What a run directory says of its run, from outside: nothing is locked or written, so the run may go on meanwhile. */
+/** State of a run, read from its directory. Locks and writes nothing, so the run may continue meanwhile. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
@@ -13,27 +13,27 @@ import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStoppi
 import { bestOf } from "../training/monitor.ts";
 import { reportFile } from "./runReport.ts";
 
-/** A run as it stands in its directory. */
+/** A run as stored in its directory. */
 export interface StoredRun {
   readonly directory: string;
   readonly state: RunState;
   readonly config: RunConfig;
   readonly log: readonly LogEntry[];
-  /** Why it diverged. */
+  /** Reason of divergence. */
   readonly divergence: string | undefined;
 }
 
 /**
  * Reads a run directory.
  *
- * Throws CheckpointError if there is no run in it, or its files cannot be read.
+ * Throws CheckpointError if it contains no run or its files cannot be read.
  */
 export async function readRun(directory: string): Promise<StoredRun> {
   const config = await readRunConfig(directory);
   if (!config) {
     const problem = (await holdsWeights(directory))
-      ? "weights without a training run, as import makes them: no settings, no log; alexnet summary and evaluate tell of them"
-      : "no run in it: expected config.json; alexnet runs lists runs";
+      ? "contains imported weights, not a training run (no settings, no log); use alexnet summary or evaluate"
+      : "contains no run (expected config.json); alexnet runs lists runs";
     throw new CheckpointError(`${directory}: ${problem}`);
   }
   const log = await readLog(directory);
@@ -45,18 +45,18 @@ export async function readRun(directory: string): Promise<StoredRun> {
   return { directory, state, config, log, divergence };
 }
 
-/** Whether the last epoch is done, or no better one was waited for. */
+/** True if the last epoch is done, or early stopping ended the run. */
 function isTrained({ recipe: { epochs, earlyStopping, monitor } }: RunConfig, log: readonly LogEntry[]): boolean {
   if ((log.at(-1)?.epoch ?? 0) >= epochs) return true;
   const state = evaluationsOf(log).reduce(
-    // Evaluations within an epoch are those of --max-minutes, which patience does not count.
+    // Evaluations within an epoch come from --max-minutes, and patience does not count them.
     (seen, entry) => (Number.isInteger(entry.epoch) ? watch(earlyStopping, seen, entry, monitor) : seen),
     initialEarlyStopping,
   );
   return stopsEarly(earlyStopping, state);
 }
 
-/** What there is to say of a run in figures. */
+/** Figures of a run. */
 export function figuresOf({ directory, state, config, log, divergence }: StoredRun): RunFigures {
   const { network, dataset, recipe, started } = config;
   const evaluations = evaluationsOf(log);
@@ -83,19 +83,19 @@ export function figuresOf({ directory, state, config, log, divergence }: StoredR
   };
 }
 
-/** A run that `listRuns` found, or why it cannot be read. */
+/** A run found by `listRuns`, or the reason it is unreadable. */
 export type ListedRun = RunFigures | ImportedRun | { readonly run: string; readonly problem: string };
 
 /**
- * The runs in the folders of a folder, those that were imported before the others, which are in the order in which they were started; of a run
- * directory, itself.
+ * Lists the runs directly inside a folder: imported weights first, then runs by start time. A run directory lists itself.
  *
- * Throws CheckpointError if there is no such folder.
+ * Throws CheckpointError if the folder does not exist.
  */
 export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
   if (await isRun(folder)) return [await listed(folder)];
   const names = await readdir(folder).catch((cause: unknown) => {
-    const what = codeOf(cause) === "ENOENT" ? "no such folder; give the one that holds the runs" : messageOf(cause);
+    const what =
+      codeOf(cause) === "ENOENT" ? "no such folder; give the folder that contains the runs" : messageOf(cause);
     throw new CheckpointError(`${folder}: ${what}`, { cause });
   });
   const runs: ListedRun[] = [];

@@ -1,4 +1,4 @@
-/** What each type of Caffe's layers is here. Source of the arithmetic: the layers of BVLC Caffe, src/caffe/layers/. */
+/** Conversion of each Caffe layer type. Source of the arithmetic: BVLC Caffe, src/caffe/layers/. */
 import { CheckpointError, type UnsupportedError } from "../../errors.ts";
 import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../layers/kinds.ts";
 import type { AnyLayer } from "../../layers/layer.ts";
@@ -9,10 +9,10 @@ import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../poo
 import { asFloats, transposed } from "../values.ts";
 import type { Blob, CaffeLayer } from "./messages.ts";
 
-/** A layer in a chain. */
+/** Context of a layer in a chain. */
 export interface CaffeContext {
   readonly chain: ChainBuilder;
-  /** `model.caffemodel: Convolution "conv1"`, to begin messages with. */
+  /** Beginning of messages: `model.caffemodel: Convolution "conv1"`. */
   readonly what: string;
   unsupported(why: string): UnsupportedError;
 }
@@ -51,14 +51,14 @@ export const caffeReaders: Readonly<Record<string, CaffeReader>> = {
   SigmoidCrossEntropyLoss: (_layer, context) => context.chain.endIn("sigmoid", context.what),
 };
 
-/** Parameters of which nothing is overlooked. */
+/** Returns a layer's parameters. Throws UnsupportedError for an unknown field. */
 function known<P extends { readonly unknown: readonly number[] }>(
   parameters: P | undefined,
   context: CaffeContext,
 ): P | undefined {
   const [field] = parameters?.unknown ?? [];
   if (field === undefined) return parameters;
-  throw context.unsupported(`field ${field} of its parameters, which BVLC Caffe does not have`);
+  throw context.unsupported(`parameter field ${field}, unknown to BVLC Caffe`);
 }
 
 function nameOf({ name }: CaffeLayer, { chain }: CaffeContext): string {
@@ -69,10 +69,10 @@ function flattenTo(name: string, { chain }: CaffeContext): void {
   if (chain.shape.length > 1) chain.add(flatten(name) as AnyLayer, [sizeOf(chain.shape)]);
 }
 
-/** The values of blob `place`, which has as many as the shape; extents of 1 are not looked at. */
+/** Values of blob `place`, which must match the shape up to axes of size 1. */
 function blobOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsupported }: CaffeContext): Float32Array {
   const blob = blobs[place];
-  if (!blob) throw new CheckpointError(`${what}: no blob ${place + 1}: a file of weights is needed`);
+  if (!blob) throw new CheckpointError(`${what}: blob ${place + 1} is missing; give a file with weights`);
   if (blob.doubleData.length > 0) throw unsupported("weights in double precision");
   const extents = extentsOf(blob).filter((extent) => extent !== 1);
   const expected = shape.filter((extent) => extent !== 1);
@@ -84,7 +84,7 @@ function blobOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsu
   return asFloats(bytes);
 }
 
-/** In the old form, four extents. */
+/** Shape of a blob; the old form has four extents. */
 export function extentsOf({ shape, num, channels, height, width }: Blob): Shape {
   return shape?.dim ?? [num ?? 1, channels ?? 1, height ?? 1, width ?? 1];
 }
@@ -94,7 +94,7 @@ function positive(value: number | undefined, name: string, { what }: CaffeContex
   throw new CheckpointError(`${what}: ${name} ${value ?? "is missing"}`);
 }
 
-/** One number for both axes, or one each. */
+/** A pair from one number for both axes, or one each. */
 function pairOf(both: readonly number[], each: readonly (number | undefined)[], missing: number): Pair {
   const [height = missing, width = height] = both;
   return [each[0] ?? height, each[1] ?? width];
@@ -104,7 +104,8 @@ function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported, what } = context;
   const parameters = known(layer.convolution, context);
   const [channels = 0] = chain.shape;
-  if (!parameters || chain.shape.length !== 3) throw unsupported("no parameters, or an input that is no map");
+  if (!parameters || chain.shape.length !== 3)
+    throw unsupported("missing parameters, or an input that is not a feature map");
   const { padH, padW, kernelH, kernelW, strideH, strideW, axis = 1, biasTerm = 1 } = parameters;
   if (axis !== 1) throw unsupported(`axis ${axis}`);
   const outChannels = positive(parameters.numOutput, "num_output", context);
@@ -128,7 +129,7 @@ const MOST_PADDING = 4096;
 function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported, what } = context;
   const parameters = known(layer.linear, context);
-  if (!parameters) throw unsupported("no parameters");
+  if (!parameters) throw unsupported("missing parameters");
   const { axis = 1, biasTerm = 1, transpose = 0 } = parameters;
   if (axis !== 1) throw unsupported(`axis ${axis}`);
   const outFeatures = positive(parameters.numOutput, "num_output", context);
@@ -143,7 +144,8 @@ function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
 function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported } = context;
   const parameters = known(layer.pooling, context);
-  if (!parameters || chain.shape.length !== 3) throw unsupported("no parameters, or an input that is no map");
+  if (!parameters || chain.shape.length !== 3)
+    throw unsupported("missing parameters, or an input that is not a feature map");
   const { pool = 0, kernelSize, stride, pad, globalPooling = 0, roundMode = 0 } = parameters;
   if (pool !== 0 && pool !== 1) throw unsupported(`pool ${pool}, expected MAX or AVE`);
   const name = nameOf(layer, context);
@@ -158,7 +160,7 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const padBefore = pairOf(both(pad), [parameters.padH, parameters.padW], 0);
   for (const size of [...kernel, ...strides]) positive(size, "kernel_size or stride", context);
   if (padBefore.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
-  // Caffe rounds up, unless it is told otherwise.
+  // Caffe rounds up by default.
   const window = { kernel, stride: strides, dilation: [1, 1] as const, padBefore, padAfter: padBefore };
   const square = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);
   if (pool === 0) addMaxPool(chain, name, square);
@@ -171,6 +173,6 @@ function readNorm(layer: CaffeLayer, context: CaffeContext): void {
   if (size < 1 || size % 2 === 0) throw context.unsupported(`local_size ${size}, expected an odd number`);
   if (![alpha, beta, k].every((value) => value > 0 && value < Infinity))
     throw context.unsupported(`alpha ${alpha}, beta ${beta}, k ${k}`);
-  if (context.chain.shape.length !== 3) throw context.unsupported("an input that is no map");
+  if (context.chain.shape.length !== 3) throw context.unsupported("an input that is not a feature map");
   context.chain.add(localResponseNorm(nameOf(layer, context), { size, alpha, beta, k }) as AnyLayer);
 }

@@ -1,6 +1,6 @@
 /**
- * The messages of Caffe that this program reads, with their field numbers. Those of layers' parameters are complete, so that a field of another
- * program's Caffe is noticed.
+ * Caffe's messages that this program reads, with field numbers. Tables of layer parameters are complete, so that unknown fields are
+ * detected.
  *
  * Source: src/caffe/proto/caffe.proto of BVLC Caffe, https://github.com/BVLC/caffe.
  */
@@ -87,7 +87,7 @@ export const flattenTable = { axis: one(1, "int"), endAxis: one(2, "int"), unkno
 export const inputTable = { shape: manyMessages(1, () => shapeTable) };
 export const transformTable = { scale: one(1, "float"), cropSize: one(3, "int"), meanValue: many(5, "float") };
 
-/** A layer since 2014. */
+/** Layer format since 2014. */
 export const layerTable = {
   name: one(1, "text"),
   type: one(2, "text"),
@@ -108,7 +108,7 @@ export const layerTable = {
   input: oneMessage(143, () => inputTable),
 };
 
-/** A layer before that, which the published models are made of. */
+/** Layer format before 2014, used by the published models. */
 export const v1LayerTable = {
   older: one(1, "bytes"),
   bottom: many(2, "text"),
@@ -137,7 +137,7 @@ export const netTable = {
   layers: manyMessages(100, () => layerTable),
 };
 
-/** V1LayerParameter.LayerType by the names that layers have since. */
+/** V1LayerParameter.LayerType by the later layer names. */
 export const v1Types: Readonly<Record<number, string>> = {
   1: "Accuracy",
   4: "Convolution",
@@ -160,6 +160,6 @@ export const v1Types: Readonly<Record<number, string>> = {
 };
 
 export type Blob = Message<typeof blobTable>;
-/** A layer of either form. */
+/** A layer in either format. */
 export type CaffeLayer = Omit<Message<typeof layerTable>, "type"> & { readonly type: string };
 export type CaffeNet = Message<typeof netTable>;

@@ -1,4 +1,4 @@
-/** Reads Caffe's .caffemodel files whose network is a chain of layers that networks here have. */
+/** Reads Caffe's .caffemodel files whose network is a chain of supported layers. */
 import { readFile, stat } from "node:fs/promises";
 import { CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
@@ -12,27 +12,27 @@ import { asFloats } from "../values.ts";
 import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
 import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./messages.ts";
 
-/** What the file does not tell. */
+/** Facts that the file may not contain. */
 export interface CaffeOptions {
-  /** Shape of one image, where the file has neither its input's nor a crop size. */
+  /** Shape of one image, if the file has neither an input shape nor a crop size. */
   readonly input?: Network["input"] | undefined;
-  /** Order of the colours that the network was trained on; Caffe's own programs give it BGR. Default bgr. */
+  /** Channel order the network was trained on. Default bgr, which Caffe's own programs use. */
   readonly colours?: "bgr" | "rgb" | undefined;
-  /** Mean of each colour, red first, on the scale of 0 to 1; by default what the file says, else ImageNet's. */
+  /** Mean of each channel, red first, on the scale of 0 to 1. Default: the file's, else ImageNet's. */
   readonly mean?: readonly number[] | undefined;
 }
 
 /** Mean colour of ImageNet's training images, red first. Source: BVLC Caffe, examples/00-classification.ipynb. */
 const IMAGENET_MEAN = [122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255];
-/** Layers that give images, and layers that only measure. */
+/** Layers that provide images, and layers that only measure. */
 const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData", "HDF5Data", "DummyData"]);
-/** Layers that take labels beside outputs. */
+/** Layers with labels as a second input. */
 const losses = new Set(["SoftmaxWithLoss", "SigmoidCrossEntropyLoss"]);
 const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** The same of a file. Throws CheckpointError if it cannot be read. */
+/** Reads a .caffemodel file. Throws CheckpointError if it cannot be read. */
 export async function readCaffeFile(path: string, options?: CaffeOptions): Promise<ImportedModel> {
   try {
     const file = await stat(path);
@@ -45,16 +45,16 @@ export async function readCaffeFile(path: string, options?: CaffeOptions): Promi
 }
 
 /**
- * Reads a .caffemodel. The network takes red, green, blue here: the first convolution's weights are put in that order. The preprocessing is that of
- * Caffe's programs: levels of 0 to 255 less the mean.
+ * Reads a .caffemodel. The first convolution's weights are reordered to red, green, blue. The preprocessing is that of Caffe's programs:
+ * levels from 0 to 255 minus the mean.
  *
- * Throws CheckpointError if it is damaged, UnsupportedError naming layer and parameter if it has something that networks here do not, ConfigError for a
- * mean that is not on the scale of 0 to 1.
+ * Throws CheckpointError if the file is damaged, UnsupportedError with layer and parameter for an unsupported feature, and ConfigError for
+ * a mean that is not on the scale of 0 to 1.
  */
 export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptions = {}): ImportedModel {
   const net = readMessage(netTable, bytes, origin);
   const layers = layersOf(net, origin).filter((layer) => isInTest(layer, origin));
-  if (layers.length === 0) throw new CheckpointError(`${origin}: no .caffemodel: it has no layers`);
+  if (layers.length === 0) throw new CheckpointError(`${origin}: not a .caffemodel (expected layers, got none)`);
   const image = options.input ?? imageShape(net, layers, origin);
   const chain = createChainBuilder(image, origin);
   walk(net, layers, chain, origin);
@@ -69,14 +69,14 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
   );
 }
 
-/** The mean of each colour of a mean file (.binaryproto), red first, on the scale of 0 to 1. Throws CheckpointError if it is none. */
+/** Mean of each channel of a mean file (.binaryproto), red first, on the scale of 0 to 1. Throws CheckpointError for any other file. */
 export function readCaffeMean(bytes: Uint8Array, origin: string): readonly number[] {
   const blob = readMessage(blobTable, bytes, origin);
   const [channels = 0] = extentsOf(blob).slice(-3);
   const values = asFloats(Buffer.concat(blob.data));
   if (values.length === 0 || values.length !== sizeOf(extentsOf(blob)) || channels < 1) {
     throw new CheckpointError(
-      `${origin}: no mean of Caffe: [${extentsOf(blob).join(", ")}] with ${values.length} values`,
+      `${origin}: not a Caffe mean file: [${extentsOf(blob).join(", ")}] with ${values.length} values`,
     );
   }
   const problem = nonFiniteProblem(values);
@@ -90,12 +90,12 @@ export function readCaffeMean(bytes: Uint8Array, origin: string): readonly numbe
 
 function layersOf({ layers, layersV1 }: CaffeNet, origin: string): readonly CaffeLayer[] {
   if (layers.length > 0 && layersV1.length > 0)
-    throw new UnsupportedError(`${origin}: layers of two forms of the format`);
+    throw new UnsupportedError(`${origin}: expected layers of one format version, got both`);
   const newer = layers.map((layer) => ({ ...layer, type: layer.type ?? "" }));
   const older = layersV1.map(({ older, type = 0, ...layer }) => {
     if (older)
       throw new UnsupportedError(
-        `${origin}: layers in the form of before 2013; convert it with upgrade_net_proto_binary`,
+        `${origin}: layers in the format before 2013; convert it with upgrade_net_proto_binary`,
       );
     return { ...layer, type: v1Types[type] ?? `type ${type}`, flatten: undefined, input: undefined };
   });
@@ -111,19 +111,19 @@ function isInTest({ name, include, exclude }: CaffeLayer, origin: string): boole
   return !excluded && (include.length === 0 || include.some(({ phase }) => phase !== TRAIN));
 }
 
-/** From the net, its input layer, or the crop of its data layer. */
+/** Input shape, from the net, its input layer, or the crop of its data layer. */
 function imageShape({ inputShape, inputDim }: CaffeNet, layers: readonly CaffeLayer[], origin: string): Shape {
   const source = layers.find(({ type }) => sources.has(type));
   const dims = inputShape[0]?.dim ?? source?.input?.shape[0]?.dim ?? inputDim.slice(0, 4);
   const shape = dims.slice(1);
   const crop = source?.transform?.cropSize ?? 0;
   const found = shape.length > 0 ? shape : crop > 0 ? [3, crop, crop] : undefined;
-  if (!found) throw new UnsupportedError(`${origin}: it does not tell the size of its input; give it (input)`);
+  if (!found) throw new UnsupportedError(`${origin}: the input size is missing; set the option input`);
   if (found.every((extent) => extent >= 1 && extent <= 2 ** 31)) return found;
   throw new CheckpointError(`${origin}: input [${found.join(", ")}]`);
 }
 
-/** Adds the layers one after the other: each must take what the one before gave, be it under a new name or the old. */
+/** Adds the layers in order. Each must consume the output of the one before, under a new name or the same. */
 function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder, origin: string): void {
   let tips = new Set(net.input.slice(0, 1));
   for (const layer of layers) {
@@ -135,7 +135,7 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
     }
     if (measures.has(type)) continue;
     if (!tips.has(bottom[0] ?? "")) {
-      throw new UnsupportedError(`${what}: not supported: a net with branches: it takes "${bottom[0] ?? ""}"`);
+      throw new UnsupportedError(`${what}: not supported: a net with branches (input "${bottom[0] ?? ""}")`);
     }
     if (type === "Split") {
       tips = new Set([...tips, ...top]);
@@ -144,7 +144,7 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
     const read = Object.hasOwn(caffeReaders, type) ? caffeReaders[type] : undefined;
     if (!read) {
       const known = Object.keys(caffeReaders).join(", ");
-      throw new UnsupportedError(`${what}: layers of type ${type} are not supported; these are: ${known}`);
+      throw new UnsupportedError(`${what}: unsupported layer type ${type}; expected one of ${known}`);
     }
     const unsupported = (why: string) => new UnsupportedError(`${what}: not supported: ${why}`);
     if (bottom.length > 1 && !losses.has(type)) throw unsupported(`${bottom.length} inputs`);
@@ -154,14 +154,14 @@ function walk(net: CaffeNet, layers: readonly CaffeLayer[], chain: ChainBuilder,
   }
 }
 
-/** The weights with those of the first layer for channels in the opposite order. */
+/** The weights with the first layer's input channels reversed. */
 function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string) {
   const [first] = place(network);
   const weight = first && tensors.get(`${first.layer.name}.weight`);
   const [, channels, ...window] = first?.parameters[0]?.shape ?? [];
   if (!first || !weight || channels !== network.input[0] || window.length !== 2) {
     throw new UnsupportedError(
-      `${origin}: channels in the order blue, green, red, but the first layer is no convolution over all of them`,
+      `${origin}: cannot convert blue-green-red input: the first layer is not a convolution over all channels`,
     );
   }
   const plane = sizeOf(window);
@@ -173,7 +173,7 @@ function withRgb(network: Network, tensors: ReadonlyMap<string, Float32Array>, o
   return new Map([...tensors, [`${first.layer.name}.weight`, turned]]);
 }
 
-/** Caffe's programs state means of 0 to 255, blue first. */
+/** Converts Caffe's means, which are on the scale of 0 to 255 with blue first. */
 function checkMean(mean: readonly number[], channels: number, origin: string): void {
   const isCount = mean.length === 1 || mean.length === channels;
   if (isCount && mean.every((value) => value >= 0 && value <= 1)) return;
@@ -182,7 +182,7 @@ function checkMean(mean: readonly number[], channels: number, origin: string): v
   );
 }
 
-/** That of Caffe's programs; undefined if the input is no image. */
+/** Preprocessing of Caffe's programs; undefined if the input is not an image. */
 function preprocessingOf(
   { input: [channels, height, width] }: Network,
   layers: readonly CaffeLayer[],

@@ -2,17 +2,17 @@
 import { open } from "node:fs/promises";
 import { DataError, messageOf } from "../../errors.ts";
 
-/** Bytes that are read where they are wanted: a file, or memory. */
+/** Random-access bytes: a file, or memory. */
 export interface ByteSource {
-  /** For messages. */
+  /** Name for messages. */
   readonly path: string;
   readonly size: number;
-  /** Fills `into` from a position. Throws DataError if the bytes end before that. */
+  /** Fills `into` from a position. Throws DataError if the bytes end earlier. */
   read(position: number, into: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens a file. Throws DataError if there is none, or it cannot be read. */
+/** Opens a file. Throws DataError if it is missing or unreadable. */
 export async function openBytes(path: string): Promise<ByteSource> {
   const explaining = async <T>(action: () => Promise<T>): Promise<T> => {
     try {
@@ -44,7 +44,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
   }
 }
 
-/** Bytes in memory, under a name for messages. */
+/** Bytes in memory, with a name for messages. */
 export function bytesInMemory(path: string, bytes: Uint8Array): ByteSource {
   return {
     path,
@@ -57,7 +57,7 @@ export function bytesInMemory(path: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-/** A piece of a source. Throws DataError, before memory is taken, if the source ends before it does. */
+/** Reads a part of a source. Throws DataError, before allocating memory, if the source ends earlier. */
 export async function readPiece(source: ByteSource, position: number, length: number): Promise<Buffer> {
   checkRange(source.path, source.size, position, length);
   const piece = Buffer.alloc(length);
@@ -70,5 +70,5 @@ function checkRange(path: string, size: number, position: number, length: number
 }
 
 function endedAt(path: string, end: number): DataError {
-  return new DataError(`${path}: damaged: it ends at byte ${end}, before what it says is in it`);
+  return new DataError(`${path}: damaged: it ends at byte ${end}, before the end of its declared contents`);
 }

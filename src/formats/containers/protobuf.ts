@@ -1,6 +1,6 @@
 /**
- * Protobuf messages, read by tables and written as lists of pieces, both without copying large contents. The reader is strict and skips fields that
- * a table does not name; `limits` and the size of the file bound its memory. Longer than other files: one wire format, one file.
+ * Protobuf messages, read by tables and written as lists of pieces, both without copying large contents. The reader is strict and skips
+ * fields that are not in a table; `limits` and the file size bound its memory. Longer than other files: one wire format, one file.
  *
  * Source: https://protobuf.dev/programming-guides/encoding/.
  */
@@ -8,23 +8,23 @@ import { CheckpointError } from "../../errors.ts";
 
 const wireTypes = { varint: 0, eight: 1, bytes: 2, four: 5 } as const;
 
-/** Limits on what a file may declare: a few bytes can stand for an object, and networks have some thousands. */
+/** Limits on declared contents: a few bytes can declare an object, and a network has a few thousand. */
 const limits = { messages: 200_000, numbers: 4_000_000, depth: 16 } as const;
 
 type Scalar = "int" | "float" | "double" | "text" | "bytes";
 
-/** A field: its number, what it holds, and whether it may occur more than once. */
+/** A field: number, type, and true for `many` if it is repeated. */
 export interface Field<V, Many extends boolean = boolean> {
   readonly number: number;
   readonly type: Scalar | (() => Table);
   readonly many: Many;
-  /** For the type only: what the field is read as. */
+  /** Type-level only: the type of the value. */
   readonly value?: V;
 }
 
 export type Table = Readonly<Record<string, Field<unknown>>>;
 
-/** What a table reads: undefined where a field was left out, a list where it may occur more than once. */
+/** Values read by a table: undefined for an absent field, a list for a repeated one. */
 export type Message<T extends Table> = {
   readonly [K in keyof T]: T[K] extends Field<infer V, infer Many>
     ? Many extends true
@@ -35,22 +35,22 @@ export type Message<T extends Table> = {
 
 type Values = { int: number; float: number; double: number; text: string; bytes: Uint8Array };
 
-/** At most once. */
+/** Optional field. */
 export function one<S extends Scalar>(number: number, type: S): Field<Values[S], false> {
   return { number, type, many: false };
 }
 
-/** Any number of times; numbers packed or not. */
+/** Repeated field; numbers may be packed. */
 export function many<S extends Scalar>(number: number, type: S): Field<Values[S], true> {
   return { number, type, many: true };
 }
 
-/** The numbers of fields that the table does not name, for messages of which nothing may be overlooked. */
+/** Collects the numbers of fields that are not in the table, for messages whose unknown fields must be reported. */
 export function unknownFields(): Field<number, true> {
   return { number: 0, type: "int", many: true };
 }
 
-/** At most one message. The table is given as a function, since tables may hold one another. */
+/** Optional message. The table is passed as a function, because tables can be recursive. */
 export function oneMessage<T extends Table>(number: number, table: () => T): Field<Message<T>, false> {
   return { number, type: table, many: false };
 }
@@ -59,12 +59,12 @@ export function manyMessages<T extends Table>(number: number, table: () => T): F
   return { number, type: table, many: true };
 }
 
-/** Throws CheckpointError, beginning with `origin`, if the bytes are no such message or too large a one. */
+/** Reads a message. Throws CheckpointError, beginning with `origin`, if the bytes are malformed or exceed a limit. */
 export function readMessage<T extends Table>(table: T, bytes: Uint8Array, origin: string): Message<T> {
   return new Reader(bytes, origin).message(table, bytes.byteLength, 0) as Message<T>;
 }
 
-/** Where a reading stands in a file, and how much it has made. */
+/** Position in a file, and counts for the limits. */
 class Reader {
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
@@ -98,7 +98,7 @@ class Reader {
       }
       const { name, many, type } = field;
       if (many) this.append(result[name] as unknown[], type, wireType, end, depth);
-      else if (result[name] !== undefined) throw this.error(`${name}: a second value, where one may stand`);
+      else if (result[name] !== undefined) throw this.error(`${name}: expected one value, got a second`);
       else result[name] = this.value(type, wireType, end, depth);
     }
     return result;
@@ -123,7 +123,7 @@ class Reader {
 
   private value(type: Scalar | (() => Table), wireType: number, end: number, depth: number): unknown {
     if (wireType !== (typeof type === "string" ? scalarTypes[type] : wireTypes.bytes)) {
-      throw this.error(`wire type ${wireType}, where another was expected`);
+      throw this.error(`unexpected wire type ${wireType}`);
     }
     if (type === "int") return this.int64(end);
     if (type === "float") return this.view.getFloat32(this.take(4, end), true);
@@ -148,31 +148,31 @@ class Reader {
     else if (wireType === wireTypes.eight) this.take(8, end);
     else if (wireType === wireTypes.four) this.take(4, end);
     else if (wireType === wireTypes.bytes) this.take(this.lengthUpTo(end) - this.position, end);
-    else throw this.error(`wire type ${wireType}, which there is none of`);
+    else throw this.error(`unknown wire type ${wireType}`);
   }
 
-  /** Reads a length; returns where what it counts ends. */
+  /** Reads a length; returns the end position of its contents. */
   private lengthUpTo(end: number): number {
     const length = this.varint(end);
-    if (length > end - this.position) throw this.error(`${length} bytes announced, ${end - this.position} left`);
+    if (length > end - this.position) throw this.error(`expected ${length} bytes, got ${end - this.position}`);
     return this.position + length;
   }
 
   private take(length: number, end: number): number {
-    if (length > end - this.position) throw this.error(`${length} bytes expected, ${end - this.position} left`);
+    if (length > end - this.position) throw this.error(`expected ${length} bytes, got ${end - this.position}`);
     const start = this.position;
     this.position += length;
     return start;
   }
 
-  /** A tag or a length: at most 32 bits. */
+  /** Reads a tag or length of at most 32 bits. */
   private varint(end: number): number {
     const value = this.int64(end);
-    if (value < 0 || value > 0xffff_ffff) throw this.error(`${value}, where 32 bits were expected`);
+    if (value < 0 || value > 0xffff_ffff) throw this.error(`expected a number of 32 bits, got ${value}`);
     return value;
   }
 
-  /** Signed; beyond 2^53 the nearest that a number can be. */
+  /** Signed integer; beyond 2^53 the nearest representable number. */
   private int64(end: number): number {
     let low = 0;
     let factor = 1;
@@ -186,7 +186,7 @@ class Reader {
     throw this.error("a number of more than 64 bits");
   }
 
-  /** The ten bytes before the position as a number with the sign in its last bit. */
+  /** The ten bytes before the position as a number with the sign in the last bit. */
   private negative(end: number): number {
     let value = 0n;
     const start = this.position - 10;
@@ -213,16 +213,16 @@ const scalarTypes: Readonly<Record<Scalar, number>> = {
 
 const packedType = { int: wireTypes.varint, float: wireTypes.four, double: wireTypes.eight } as const;
 
-/** Bytes that are there, or that will be: how many, and how they are got. */
+/** Bytes available now, or a length and a function that reads them later. */
 type Piece = Uint8Array | { readonly byteLength: number; readonly read: () => Promise<Uint8Array> };
 
-/** Part of a message, encoded. */
+/** Encoded part of a message. */
 export interface Encoded {
   readonly byteLength: number;
   readonly pieces: readonly Piece[];
 }
 
-/** A message, in order. Throws RangeError if something is read with another length than was said. */
+/** An encoded message as pieces in order. Throws RangeError if a piece's length differs from the declared one. */
 export async function* chunksOf({ pieces }: Encoded): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
     if (piece instanceof Uint8Array) {
@@ -237,7 +237,7 @@ export async function* chunksOf({ pieces }: Encoded): AsyncGenerator<Uint8Array>
   }
 }
 
-/** Several parts in a row. Small pieces side by side become one. */
+/** Concatenates parts; adjacent small pieces are merged. */
 export function concatenated(...parts: readonly Encoded[]): Encoded {
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
   const pieces: Piece[] = [];
@@ -261,7 +261,7 @@ function encoded(bytes: Uint8Array): Encoded {
   return { byteLength: bytes.byteLength, pieces: [bytes] };
 }
 
-/** 64 bits in two's complement, seven at a time from the lowest. */
+/** 64-bit two's complement, seven bits at a time, lowest first. */
 function varint(value: number | bigint): readonly number[] {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
@@ -273,7 +273,7 @@ function tag(field: number, type: keyof typeof wireTypes): readonly number[] {
   return varint(field * 8 + wireTypes[type]);
 }
 
-/** An int32, int64, enum or bool. */
+/** Encodes an int32, int64, enum or bool. */
 export function int(field: number, value: number): Encoded {
   return encoded(Uint8Array.from([...tag(field, "varint"), ...varint(value)]));
 }
@@ -288,7 +288,7 @@ export function text(field: number, value: string): Encoded {
   return message(field, encoded(Buffer.from(value)));
 }
 
-/** Whole numbers one after the other, in the unpacked form of proto2. */
+/** Encodes repeated integers in proto2's unpacked form. */
 export function ints(field: number, values: readonly number[]): Encoded {
   return concatenated(...values.map((value) => int(field, value)));
 }
@@ -302,7 +302,7 @@ export function laterBytes(field: number, byteLength: number, read: () => Promis
   return message(field, { byteLength, pieces: [{ byteLength, read }] });
 }
 
-/** A message within a message. */
+/** Encodes a nested message. */
 export function message(field: number, ...parts: readonly Encoded[]): Encoded {
   const content = concatenated(...parts);
   const head = encoded(Uint8Array.from([...tag(field, "bytes"), ...varint(content.byteLength)]));

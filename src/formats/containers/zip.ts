@@ -1,16 +1,16 @@
-/** Zip files of stored bytes, as PyTorch writes them; nothing is compressed. Source: PKWARE, APPNOTE.TXT, sections 4.3 and 4.5 (zip64). */
+/** Zip files of uncompressed entries, as written by PyTorch. Source: PKWARE, APPNOTE.TXT, sections 4.3 and 4.5 (zip64). */
 import type { FileHandle } from "node:fs/promises";
 import { chunkBytes, writeAll } from "../../checkpoint/safetensorsWriter.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { crc32 } from "../../image/files/crc32.ts";
 import { type ByteSource, readPiece } from "./byteSource.ts";
 
-/** A file in a zip file. */
+/** An entry of a zip file. */
 export interface ZipEntry {
   readonly name: string;
   readonly size: number;
   readonly crc: number;
-  /** Of its bytes in the zip file. */
+  /** Offset of its bytes in the zip file. */
   readonly position: number;
 }
 
@@ -18,7 +18,7 @@ interface Directory {
   readonly entries: number;
   readonly size: number;
   readonly position: number;
-  /** Where it must have ended. */
+  /** Latest possible end of the entry. */
   readonly limit: number;
 }
 
@@ -29,19 +29,20 @@ interface ListedEntry {
   readonly header: number;
 }
 
-/** Bytes of the local header, the directory entry and the end record, without names, extra fields and comments. */
+/** Sizes of the local header, the directory entry and the end record, without names, extra fields and comments. */
 const [headerLength, entryLength, endLength] = [30, 46, 22];
 const [end64Length, locatorLength] = [56, 20];
 const MAX_COMMENT = 0xffff;
-/** A network has some dozen tensors, and an optimizer's state a few times that. */
+/** Maximum number of entries. A network has a few dozen tensors, and an optimizer's state a few times as many. */
 const MAX_ENTRIES = 10_000;
-/** Bit 3: sizes and checksum stand behind the data; 11: the name is UTF-8. 1 and 2 say nothing of stored data. */
+/** Allowed flags. Bit 3: sizes and checksum follow the data; 11: UTF-8 name. Bits 1 and 2 are irrelevant to stored data. */
 const allowedFlags = 0b1000_0000_1110;
 
 /**
- * Lists the files, by name.
+ * Lists the entries by name.
  *
- * Throws DataError unless each is stored, not encrypted, with a name that stays below the top, and lies in a place of its own before the directory.
+ * Throws DataError unless each entry is stored, not encrypted, inside the archive's root folder, and in a range of its own before the
+ * directory.
  */
 export async function readZip(source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
   const directory = await findDirectory(source);
@@ -49,17 +50,17 @@ export async function readZip(source: ByteSource): Promise<ReadonlyMap<string, Z
   const found = new Map<string, ZipEntry>();
   let end = 0;
   for (const entry of listed.toSorted((a, b) => a.header - b.header)) {
-    if (entry.header < end) throw damagedZip(source, `${entry.name} lies over the file before it`);
+    if (entry.header < end) throw damagedZip(source, `${entry.name} overlaps the file before it`);
     const position = await dataPosition(source, entry);
     end = position + entry.size;
-    if (end > directory.position) throw damagedZip(source, `${entry.name} goes on into the directory`);
-    if (found.has(entry.name)) throw damagedZip(source, `${entry.name} is in it twice`);
+    if (end > directory.position) throw damagedZip(source, `${entry.name} extends into the directory`);
+    if (found.has(entry.name)) throw damagedZip(source, `it contains ${entry.name} twice`);
     found.set(entry.name, { name: entry.name, size: entry.size, crc: entry.crc, position });
   }
   return found;
 }
 
-/** Reads a file whole. Throws DataError if its checksum differs. */
+/** Reads an entry. Throws DataError if its checksum differs. */
 export async function readEntry(source: ByteSource, entry: ZipEntry, into?: Uint8Array): Promise<Uint8Array> {
   const bytes = into ?? (await readPiece(source, entry.position, entry.size));
   if (into) await source.read(entry.position, into);
@@ -71,7 +72,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const length = Math.min(source.size, endLength + MAX_COMMENT);
   const tail = await readPiece(source, source.size - length, length);
   let at = tail.length - endLength;
-  // A comment of just the length that is left stands behind it.
+  // The end record is followed by a comment that fills the rest exactly.
   while (
     at >= 0 &&
     !(tail.readUInt32LE(at) === 0x06054b50 && tail.readUInt16LE(at + 20) === tail.length - at - endLength)
@@ -87,13 +88,13 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
     position: tail.readUInt32LE(at + 16),
   };
   const directory = (await findDirectory64(source, limit)) ?? { ...small, limit };
-  if (directory.entries > MAX_ENTRIES) throw damagedZip(source, `more than ${MAX_ENTRIES} files in it`);
+  if (directory.entries > MAX_ENTRIES) throw damagedZip(source, `it contains more than ${MAX_ENTRIES} files`);
   if (directory.position + directory.size > directory.limit)
-    throw damagedZip(source, "its directory goes beyond its end");
+    throw damagedZip(source, "its directory extends beyond its end");
   return directory;
 }
 
-/** The directory as zip64 has it; undefined in small files that do without. */
+/** The zip64 directory; undefined in small files without one. */
 async function findDirectory64(source: ByteSource, end: number): Promise<Directory | undefined> {
   if (end < locatorLength) return undefined;
   const locator = await readPiece(source, end - locatorLength, locatorLength);
@@ -137,11 +138,11 @@ function readListed(source: ByteSource, name: string, entry: Buffer, extra: Buff
   }
   const large = [24, 20, 42].map((at) => entry.readUInt32LE(at));
   const [size, packed, header] = resolve64(source, name, large, extra);
-  if (size !== packed) throw damagedZip(source, `${name} is stored, but of two sizes`);
+  if (size !== packed) throw damagedZip(source, `${name} is stored with two different sizes`);
   return { name, size: size as number, crc: entry.readUInt32LE(16), header: header as number };
 }
 
-/** Fields that are all ones stand in the zip64 part of what is extra, in this order. */
+/** Replaces fields of all ones by the entry's zip64 extra field, in this order. */
 function resolve64(source: ByteSource, name: string, fields: readonly number[], extra: Buffer): readonly number[] {
   if (!fields.includes(0xffffffff)) return fields;
   for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
@@ -150,15 +151,15 @@ function resolve64(source: ByteSource, name: string, fields: readonly number[], 
     let used = 0;
     return fields.map((field) => {
       if (field !== 0xffffffff) return field;
-      if (used + 8 > wide.length) throw damagedZip(source, `${name} lacks its sizes`);
+      if (used + 8 > wide.length) throw damagedZip(source, `the sizes of ${name} are missing`);
       used += 8;
       return safe(source, wide.readBigUInt64LE(used - 8));
     });
   }
-  throw damagedZip(source, `${name} lacks its sizes`);
+  throw damagedZip(source, `the sizes of ${name} are missing`);
 }
 
-/** Where the bytes of an entry begin: behind its own header, which must say the same as the directory. */
+/** Offset of an entry's bytes, after its local header, which must agree with the directory. */
 async function dataPosition(source: ByteSource, { name, header }: ListedEntry): Promise<number> {
   const nameLength = Buffer.byteLength(name);
   const bytes = await readPiece(source, header, headerLength + nameLength);
@@ -177,28 +178,30 @@ function readName(source: ByteSource, bytes: Uint8Array): string {
   try {
     name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new DataError(`${source.path}: damaged: a name in it is not UTF-8`, { cause });
+    throw new DataError(`${source.path}: damaged: it contains a name that is not UTF-8`, { cause });
   }
   const parts = name.split("/");
   const plain = !name.includes("\\") && !name.includes("\0") && !name.includes(":");
   if (plain && parts.every((part) => part !== "" && part !== "." && part !== "..")) return name;
-  throw new DataError(`${source.path}: the name ${JSON.stringify(name)} in it could lead out of a folder; refused`);
+  throw new DataError(
+    `${source.path}: refused the name ${JSON.stringify(name)}, which could refer to a file outside the archive`,
+  );
 }
 
 function safe(source: ByteSource, value: bigint): number {
   if (value <= BigInt(source.size)) return Number(value);
-  throw damagedZip(source, `a size or place of ${value} is beyond its end`);
+  throw damagedZip(source, `a size or offset of ${value} exceeds its end`);
 }
 
 function damagedZip({ path }: ByteSource, detail: string): DataError {
   return new DataError(`${path}: damaged, or not a zip file as PyTorch writes it: ${detail}`);
 }
 
-/** A file to be put into a zip file. */
+/** A file to add to a zip file. */
 export interface ZipContent {
   readonly name: string;
   readonly size: number;
-  /** Is asked for once, when its turn has come; the memory may be used again for the next. */
+  /** Called once, when the file is written; the memory may be reused for the next one. */
   bytes(): Promise<Uint8Array>;
 }
 
@@ -210,12 +213,12 @@ interface Written {
 }
 
 const ALIGNMENT = 64;
-/** What 32 bits count; larger files would need zip64, and no network here comes near. */
+/** 32-bit limit; larger files would need zip64, which no supported network reaches. */
 const MAX_BYTES = 0xffffffff;
-/** 1980-01-01, the first day that the format knows: a file's bytes do not depend on the clock. */
+/** 1980-01-01, the format's first day, so that files do not depend on the clock. */
 const DATE = 0x21;
 
-/** Throws ConfigError if the files come to more than 4 GiB. */
+/** Writes a zip file. Throws ConfigError if it would exceed 4 GiB. */
 export async function writeZip(handle: FileHandle, contents: readonly ZipContent[]): Promise<void> {
   const written: Written[] = [];
   let position = 0;
@@ -224,11 +227,11 @@ export async function writeZip(handle: FileHandle, contents: readonly ZipContent
     const padding = paddingAt(position + headerLength + name.length);
     const start = position + headerLength + name.length + padding;
     if (start + content.size > MAX_BYTES)
-      throw new ConfigError(`${content.name}: a file of more than 4 GiB; use another format`);
+      throw new ConfigError(`${content.name}: expected a file of at most 4 GiB; use another format`);
     const bytes = await content.bytes();
-    // Of what was to come `size` bytes were announced, and the next file begins behind those.
+    // The local header already declares `size` bytes, and the next entry follows them.
     if (bytes.length !== content.size)
-      throw new Error(`${content.name}: ${bytes.length} bytes, announced as ${content.size}`);
+      throw new Error(`${content.name}: expected ${content.size} bytes, got ${bytes.length}`);
     const entry = { name, size: bytes.length, crc: await writeCounted(handle, bytes, start), position };
     await writeAll(handle, localHeader(entry, padding), position);
     written.push(entry);
@@ -237,12 +240,12 @@ export async function writeZip(handle: FileHandle, contents: readonly ZipContent
   await writeAll(handle, directory(written, position), position);
 }
 
-/** At least the four bytes that extra data begin with. */
+/** Smallest extra field: its four-byte header. */
 function paddingAt(end: number): number {
   return 4 + ((ALIGNMENT - ((end + 4) % ALIGNMENT)) % ALIGNMENT);
 }
 
-/** The system writes a chunk while this thread counts it. Returns the checksum. */
+/** Writes a chunk and computes its checksum concurrently. */
 async function writeCounted(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
   let crc = 0;
   for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
@@ -254,7 +257,7 @@ async function writeCounted(handle: FileHandle, bytes: Uint8Array, position: num
   return crc;
 }
 
-/** What an entry's own header and the directory say alike: versions, flags, method, date, checksum, sizes, lengths. */
+/** Fields common to the local header and the directory: versions, flags, method, date, checksum, sizes, lengths. */
 function common({ name, size, crc }: Written, extraLength: number): Buffer {
   const bytes = Buffer.alloc(26);
   bytes.writeUInt16LE(20, 0);
@@ -268,7 +271,7 @@ function common({ name, size, crc }: Written, extraLength: number): Buffer {
 }
 
 function localHeader(entry: Written, padding: number): Buffer {
-  // "FB" is what PyTorch calls its padding.
+  // "FB" is PyTorch's identifier of padding.
   const extra = Buffer.alloc(padding, "Z");
   extra.write("FB");
   extra.writeUInt16LE(padding - 4, 2);

@@ -1,4 +1,4 @@
-/** A network as an ONNX graph, preprocessing and quantization included: everything except the values of its parameters. */
+/** A network as an ONNX graph, with preprocessing and quantization, without parameter values. */
 
 import type { AnyOp, Op } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
@@ -19,23 +19,23 @@ import {
   writeLayers,
 } from "./graphBuilder.ts";
 
-/** What an ONNX file is to take, compute and tell. */
+/** Options of an ONNX file. */
 export interface OnnxOptions {
-  /** The operator LRN, or the same from others for runtimes without it. Default native. */
+  /** Operator LRN, or an equivalent of other operators for runtimes without it. Default native. */
   readonly lrn?: LrnForm | undefined;
-  /** Images of one call; left out, any number. */
+  /** Fixed batch size; absent for any. */
   readonly batchSize?: number | undefined;
-  /** The step from outputs to probabilities; kept in the metadata. Default softmax. */
+  /** Function from outputs to probabilities; stored in the metadata. Default softmax. */
   readonly head?: HeadName | undefined;
-  /** Default logits: the network's outputs without their head. */
+  /** Default logits: the outputs before the head. */
   readonly output?: "logits" | "probabilities" | undefined;
-  /** Take 8-bit pixels of the input's size, and prepare them inside; needs `preprocessing`. */
+  /** Accepts 8-bit pixels of the input's size and preprocesses them in the graph; requires `preprocessing`. */
   readonly pixels?: PixelLayout | undefined;
-  /** Weights and activations of 8 bits. */
+  /** Quantizes weights and activations to 8 bits. */
   readonly quantization?: Quantization | undefined;
-  /** Kept in the metadata. */
+  /** Stored in the metadata. */
   readonly preprocessing?: Preprocessing | undefined;
-  /** Kept in the metadata. */
+  /** Stored in the metadata. */
   readonly classNames?: readonly string[] | undefined;
 }
 
@@ -46,9 +46,9 @@ export interface OnnxModel extends OnnxDescription {
 }
 
 /**
- * The graph of a network as at evaluation. Dropout is left out, where it would stay active too.
+ * Builds a network's graph in evaluation mode. Dropout is omitted, even in networks that keep it active.
  *
- * Throws ConfigError if pixels are asked for without a preprocessing that fits the network, or probabilities without a head that gives them.
+ * Throws ConfigError for pixel input without a fitting preprocessing, or probabilities of a head without them.
  */
 export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxModel {
   const { lrn = "native", output: outputName = "logits", pixels, quantization } = options;
@@ -88,19 +88,19 @@ function checkedFor({ name, input }: Network, { preprocessing }: OnnxOptions): P
     return preprocessing;
   }
   const got = preprocessing ? `${preprocessing.channels}×${preprocessing.size.join("×")}` : "none";
-  throw new ConfigError(`${name}: pixels inside the graph need a preprocessing to ${input.join("×")}, got ${got}`);
+  throw new ConfigError(`${name}: expected a preprocessing to ${input.join("×")} for pixel input, got ${got}`);
 }
 
-/** How pixels lie in the input: channels side by side, as in image files, or plane after plane. */
+/** Layout of input pixels: interleaved channels, as in image files, or planes. */
 type PixelLayout = "nhwc" | "nchw";
 
-/** Shape of one image of that layout. */
+/** Shape of one image in that layout. */
 function pixelShape([channels, height, width]: readonly [number, number, number], layout: PixelLayout): Shape {
   return layout === "nhwc" ? [height, width, channels] : [channels, height, width];
 }
 
 /**
- * value = (level − 255 · mean − mean image) · 1 / (255 · deviation), with the pixels that the fit takes in evaluation.
+ * value = (level − 255 · mean − mean image) · 1 / (255 · deviation), for the pixels that the fit keeps at evaluation.
  *
  * Throws ConfigError if the fit leaves a border, whose values no 8-bit pixel has.
  */
@@ -113,7 +113,7 @@ function writePreprocessing(
   const { channels, mean, deviation, fit } = preprocessing;
   if (leavesBorder(fit)) {
     throw new ConfigError(
-      `preprocessing: the fit "${fit.kind}" leaves a border in the mean colour, which 8-bit pixels do not have exactly; export without preprocessing`,
+      `preprocessing: the fit "${fit.kind}" leaves a border in the mean colour, which 8-bit pixels cannot represent; export without preprocessing`,
     );
   }
   graph.enter("preprocessing");
@@ -125,7 +125,7 @@ function writePreprocessing(
   return graph.node("Mul", [centred, graph.constant("scale", [channels, 1, 1], scales)]);
 }
 
-/** What is subtracted of each level: one number a channel, or one a pixel. */
+/** The subtrahend of each level: one number per channel, or one per pixel. */
 function meanLevels(preprocessing: Preprocessing): Float32Array {
   const { mean, meanImage, fit } = preprocessing;
   const colours = mean.map((m) => 255 * m);
@@ -134,7 +134,7 @@ function meanLevels(preprocessing: Preprocessing): Float32Array {
   const frame = frameSizeOf(fit, { height, width });
   const levels = Buffer.from(meanImage, "base64");
   if (!frame || levels.length !== colours.length * frame.height * frame.width) {
-    throw new ConfigError("preprocessing: the mean image has another size than what the fit keeps");
+    throw new ConfigError("preprocessing: the mean image and the fit's output differ in size");
   }
   return Float32Array.from(colours.flatMap((colour, c) => centrePlane(levels, c, colour, frame, preprocessing)));
 }
@@ -150,10 +150,10 @@ function centrePlane(levels: Buffer, channel: number, added: number, frame: Pixe
   return values;
 }
 
-/** Names of the constants of a rounding. */
+/** Names of a quantization's constants. */
 type Scale = readonly [scale: string, zeroPoint: string];
 
-/** Writes every layer of a network, from `input` on; returns the last value, which is f32. Pooling and flattening work on 8 bits. */
+/** Writes every layer of a network, from `input` on; returns the last value, in f32. Pooling and flattening operate on 8 bits. */
 function writeQuantizedLayers(
   network: Network,
   input: string,
@@ -175,7 +175,7 @@ function writeQuantizedLayers(
   return value;
 }
 
-/** The value as it is if it stays f32. */
+/** Quantizes a value, unless it stays f32. */
 function rounded(
   name: string,
   value: string,
@@ -189,7 +189,7 @@ function rounded(
   return [graph.node("QuantizeLinear", [value, scale, zeroPoint], {}, "rounded"), [scale, zeroPoint]];
 }
 
-/** The same operation on what its parameters are once they are f32 again. */
+/** The operation with dequantized parameters. */
 function withParameters(op: AnyOp, graph: OnnxGraphBuilder, { parameters }: Quantization): AnyOp {
   const names = op.parameters.map(({ name, shape }) => {
     const parameter = parameters.get(name);

@@ -1,4 +1,4 @@
-/** Collects the nodes and constants of an ONNX graph, as data, before any of it is encoded. */
+/** Collects nodes and constants of an ONNX graph before encoding. */
 import type { Op, OpKind } from "../../engine/engine.ts";
 import type { RoundedParameter } from "../../int8.ts";
 import { layerKinds } from "../../layers/kinds.ts";
@@ -14,37 +14,37 @@ export interface OnnxNode {
   readonly attributes: OnnxAttributes;
 }
 
-/** A tensor that follows from the network. */
+/** A constant that follows from the network. */
 export interface OnnxConstant {
   readonly name: string;
   readonly shape: Shape;
   readonly values: () => OnnxValues;
 }
 
-/** A learned tensor: its values are read when it is written. */
+/** A learned tensor, whose values are read on writing. */
 export interface OnnxParameter {
   readonly name: string;
   readonly shape: Shape;
-  /** Left out, f32 as they are. */
+  /** Absent for unquantized f32. */
   readonly rounded?: RoundedParameter | undefined;
 }
 
-/** A whole graph with one input and one output; parameters are known by name and shape. */
+/** A graph with one input and one output; parameters have names and shapes only. */
 export interface OnnxDescription {
   readonly nodes: readonly OnnxNode[];
   readonly constants: readonly OnnxConstant[];
   readonly parameters: readonly OnnxParameter[];
 }
 
-/** Writes nodes in the name of one layer after the other; no name is given twice. */
+/** Builds nodes layer by layer, with unique names. */
 export interface OnnxGraphBuilder extends OnnxGraph {
-  /** What is written from now on is this layer's. */
+  /** Starts a layer: later nodes get its name. */
   enter(layer: string): void;
-  /** What was written so far, its last value renamed to `output`. */
+  /** Returns the nodes and constants, with the last value renamed to `output`. */
   finish(last: string, output: string): Pick<OnnxDescription, "nodes" | "constants">;
 }
 
-/** `taken` are names that values may not have. */
+/** `taken`: names that values must not use. */
 export function createGraphBuilder(lrn: LrnForm, taken: readonly string[]): OnnxGraphBuilder {
   const names = new Set(taken);
   const nodes: OnnxNode[] = [];

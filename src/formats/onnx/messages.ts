@@ -1,11 +1,11 @@
 /**
- * The messages of ONNX that this program reads and writes, with their field numbers.
+ * ONNX messages that this program reads and writes, with field numbers.
  *
  * Source: onnx.proto of the ONNX project, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
  */
 import { type Message, many, manyMessages, one, oneMessage } from "../containers/protobuf.ts";
 
-/** TensorProto.DataType, as far as it is read or written. */
+/** TensorProto.DataType, supported values only. */
 export const dataTypes = {
   FLOAT: 1,
   UINT8: 2,
@@ -25,7 +25,7 @@ export const dataTypes = {
   BFLOAT16: 16,
 } as const;
 
-/** AttributeProto.AttributeType, as far as it is written. */
+/** AttributeProto.AttributeType, written values only. */
 export const attributeTypes = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 
 /** TensorProto.DataLocation. */

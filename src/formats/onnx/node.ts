@@ -5,30 +5,30 @@ import { transposed } from "../values.ts";
 import type { AttributeMessage, NodeMessage } from "./messages.ts";
 import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
 
-/** A node whose first input is the chain so far; the other inputs are constants. */
+/** A node whose first input is the chain; the other inputs are constants. */
 export interface NodeView {
-  /** `model.onnx: Conv "conv1"`, to begin messages with. */
+  /** Beginning of messages: `model.onnx: Conv "conv1"`. */
   readonly what: string;
   readonly operator: string;
   readonly name: string;
-  /** Version of the operators. */
+  /** Version of the operator set. */
   readonly opset: number;
-  /** Number of images, if the graph's input says one. */
+  /** Batch size, if the graph's input fixes it. */
   readonly batchSize: number | undefined;
-  /** The constant input of a place, undefined if it was left out. Throws UnsupportedError if it is no constant. */
+  /** The constant at an input, or undefined if omitted. Throws UnsupportedError if the input is not constant. */
   constant(place: number): OnnxTensor | undefined;
-  /** The same of one that must be there. */
+  /** The constant at a required input. */
   need(place: number): OnnxTensor;
   isConstant(place: number): boolean;
   has(attribute: string): boolean;
-  /** Name of an input; empty if it was left out. */
+  /** Name of an input; empty if omitted. */
   inputName(place: number): string;
   int(name: string, missing: number): number;
   float(name: string, missing: number): number;
   text(name: string, missing: string): string;
   ints(name: string): readonly number[] | undefined;
   tensor(name: string): OnnxTensor | undefined;
-  /** An attribute that must have one value, if it is there at all. */
+  /** Requires an attribute, if present, to have one value. */
   only(name: string, value: number): void;
   unsupported(why: string): UnsupportedError;
 }
@@ -46,13 +46,13 @@ export function describeNode({ name = "", opType = "" }: NodeMessage, origin: st
   return `${origin}: ${opType}${name === "" ? "" : ` "${name}"`}`;
 }
 
-/** The view, and a check that every attribute was asked for, which throws UnsupportedError naming one that was not. */
+/** A view of a node, and a check that throws UnsupportedError for an attribute that was not read. */
 export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeView; checkAttributes(): void } {
   const what = describeNode(node, context.origin);
   const attributes = new Map<string, AttributeMessage>();
   for (const attribute of node.attribute) {
     const { name = "" } = attribute;
-    if (attributes.has(name)) throw new CheckpointError(`${what}: attribute ${name} stands there twice`);
+    if (attributes.has(name)) throw new CheckpointError(`${what}: attribute ${name} occurs twice`);
     attributes.set(name, attribute);
   }
   const asked = new Set<string>();
@@ -61,7 +61,7 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
     const attribute = attributes.get(name);
     if (!attribute) return undefined;
     const value = read(attribute);
-    if (value === undefined) throw new CheckpointError(`${what}: attribute ${name} is of another type`);
+    if (value === undefined) throw new CheckpointError(`${what}: attribute ${name} has an unexpected type`);
     return value;
   };
   const view: NodeView = {
@@ -82,7 +82,7 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
     isConstant: (place) => context.isConstant(node.input[place] ?? ""),
     has: (name) => attributes.has(name),
     inputName: (place) => node.input[place] ?? "",
-    // Proto3 writers leave out zeros.
+    // Proto3 writers omit zeros.
     int: (name, missing) => get(name, ({ i = 0 }) => i) ?? missing,
     float: (name, missing) => get(name, ({ f = 0 }) => f) ?? missing,
     text: (name, missing) => get(name, ({ s }) => s && Buffer.from(s).toString()) ?? missing,
@@ -100,7 +100,7 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
   return { view, checkAttributes };
 }
 
-/** Reads the attributes of a window; `kernel` is what it is if no attribute says it. Throws UnsupportedError if it has not two axes. */
+/** Reads the window attributes; `kernel` is the default size. Throws UnsupportedError unless the window has two axes. */
 export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
   if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");
   const pair = (name: string, otherwise: Pair): Pair => {
@@ -129,7 +129,9 @@ export function windowOf(node: NodeView, [, height, width]: readonly number[], m
 
 const MOST_PADDING = 4096;
 
-/** ⌈extent / stride⌉ windows; an odd pixel goes to the end or to the beginning. Source: ONNX, operator Conv, `auto_pad`. */
+/**
+ * Gives ⌈extent / stride⌉ windows; an odd pixel of padding goes to the end or to the beginning. Source: ONNX, operator Conv, `auto_pad`.
+ */
 function samePadding({ kernel, stride, dilation }: FileWindow, extents: Pair, toEnd: boolean) {
   const pads = ([0, 1] as const).map((axis) => {
     const reach = (kernel[axis] - 1) * dilation[axis] + 1;
@@ -141,13 +143,13 @@ function samePadding({ kernel, stride, dilation }: FileWindow, extents: Pair, to
   return { padBefore: [rows[0], columns[0]], padAfter: [rows[1], columns[1]] } as const;
 }
 
-/** A value of the graph: a constant, or the chain after so many nodes, or something that makes an error of its use. */
+/** A value of the graph: a constant, the chain after a number of nodes, or an error on use. */
 export type Value =
   | { readonly constant: OnnxTensor }
   | { readonly step: number }
   | { readonly refused: (use: string) => UnsupportedError };
 
-/** What a node of constants gives: a constant, or an error once it is used. */
+/** Output of a node of constants: a constant, or an error on use. */
 export function foldConstant(
   node: NodeMessage,
   context: NodeContext,
@@ -166,7 +168,7 @@ export function foldConstant(
   return constant ? { constant } : { refused };
 }
 
-/** Of a matrix; it is transposed when its values are asked for. */
+/** Transposes a matrix, lazily. */
 function foldTranspose(node: NodeMessage, context: NodeContext, refused: (use: string) => UnsupportedError): Value {
   const name = node.input[0] ?? "";
   if (!context.isConstant(name)) return { refused };

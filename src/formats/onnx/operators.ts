@@ -1,5 +1,5 @@
 /**
- * What each operator of ONNX is here. Longer than other files: all operators stand side by side.
+ * Conversion of each ONNX operator. Longer than other files: one table of all operators.
  *
  * Source: https://github.com/onnx/onnx/blob/main/docs/Operators.md and Changelog.md, versions 6 to 25.
  */
@@ -13,7 +13,7 @@ import { transposed } from "../values.ts";
 import { type NodeView, windowOf } from "./node.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
-/** Adds a node's layers to the chain. Throws UnsupportedError naming operator and attribute if there are none that do the same. */
+/** Adds a node's layers to the chain. Throws UnsupportedError with operator and attribute if no layers are equivalent. */
 export type OperatorReader = (node: NodeView, chain: ChainBuilder) => void;
 
 export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
@@ -47,7 +47,7 @@ function readSoftmax(node: NodeView, chain: ChainBuilder): void {
   chain.endIn("softmax", node.what);
 }
 
-/** The layer's name: that of its weights (`features.0.weight`), else the node's. */
+/** Name of a layer: that of its weights (`features.0.weight`), else the node's. */
 function layerName(node: NodeView, chain: ChainBuilder, kind: string): string {
   const ofWeight = /^(.+)\.weight$/.exec(node.inputName(1))?.[1];
   return chain.unusedName(ofWeight ?? (node.name || kind));
@@ -99,7 +99,7 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
 function readMaxPool(node: NodeView, chain: ChainBuilder): void {
   requireMaps(node, chain);
   const { pool } = poolOf(node, chain);
-  node.int("storage_order", 0); // of the second output, which no network here has
+  node.int("storage_order", 0); // concerns the second output, which must be unused
   addMaxPool(chain, layerName(node, chain, "pool"), pool);
 }
 
@@ -145,18 +145,18 @@ function matrixOf(node: NodeView, isTransposed: boolean) {
   return { weight: transposed(values, rows, columns), inFeatures: rows, outFeatures: columns };
 }
 
-/** What is added to every row: one number for each output. */
+/** The vector added to every row: one number per output. */
 function rowOf(node: NodeView, { shape, floats }: OnnxTensor, outputs: number): Float32Array {
   const isRow = shape.slice(0, -1).every((extent) => extent === 1);
   const last = shape.at(-1) ?? 1;
   if (!isRow || shape.length > 2 || (last !== outputs && last !== 1)) {
-    throw node.unsupported(`an addend [${shape.join(", ")}] to ${outputs} outputs`);
+    throw node.unsupported(`a summand [${shape.join(", ")}] to ${outputs} outputs`);
   }
   const values = floats();
   return last === outputs ? values : new Float32Array(outputs).fill(values[0] as number);
 }
 
-/** A bias of a layer of its own, as some programs write it. */
+/** An Add of a constant, such as a separate bias. */
 function readAdd(node: NodeView, chain: ChainBuilder): void {
   const place = node.isConstant(1) ? 1 : 0;
   const addend = node.need(place);
@@ -164,14 +164,14 @@ function readAdd(node: NodeView, chain: ChainBuilder): void {
   const axis = node.opset < 7 ? addendAxis(node, addend, chain) : chain.shape.length + 1 - addend.shape.length;
   const extents = addend.shape.map((extent, i) => ({ extent, isChannel: axis + i === 1 }));
   if (axis < 0 || extents.some(({ extent, isChannel }) => extent !== 1 && !(isChannel && extent === outputs))) {
-    throw node.unsupported(`an addend [${addend.shape.join(", ")}] to [N, ${chain.shape.join(", ")}]`);
+    throw node.unsupported(`a summand [${addend.shape.join(", ")}] to [N, ${chain.shape.join(", ")}]`);
   }
   const values = addend.floats();
   const shift = Float64Array.from({ length: outputs }, (_, o) => values[values.length === 1 ? 0 : o] as number);
   chain.scaleAndShift(layerName(node, chain, "add"), undefined, shift);
 }
 
-/** Before opset 7 the second input's axes begin at `axis`, or end with the first input's. */
+/** First axis of the second input. Before opset 7 it is `axis`, or follows from aligning the last axes. */
 function addendAxis(node: NodeView, { shape }: OnnxTensor, chain: ChainBuilder): number {
   const last = chain.shape.length + 1 - shape.length;
   const axis = node.int("axis", last);
@@ -191,7 +191,7 @@ function addFlatten(node: NodeView, chain: ChainBuilder): void {
   chain.add(flatten(layerName(node, chain, "flatten")) as AnyLayer, [sizeOf(chain.shape)]);
 }
 
-/** To [batch, features]; or to what it is already. */
+/** Reshape to [batch, features], or to the current shape. */
 function readReshape(node: NodeView, chain: ChainBuilder): void {
   const target = node.need(1).integers();
   node.only("allowzero", 0);
@@ -199,7 +199,7 @@ function readReshape(node: NodeView, chain: ChainBuilder): void {
   const [batch = 1, ...rest] = target;
   const keepsBatch = batch === 0 || batch === -1 || batch === node.batchSize;
   const known = rest.map((extent, i) => (extent === 0 ? (chain.shape[i] ?? Number.NaN) : extent));
-  // With the batch at -1 the other extents must be known; else one of them may follow from the rest.
+  // With the batch at -1 all other extents must be known; otherwise one of them may be inferred.
   const open = known.filter((extent) => extent === -1).length;
   const product = sizeOf(known.filter((extent) => extent !== -1));
   const fits = open === 0 ? product === features : open === 1 && batch !== -1 && features % product === 0;
@@ -217,7 +217,7 @@ function readDropout(node: NodeView, chain: ChainBuilder): void {
   if (node.opset < 7) node.int("is_test", 0);
   node.int("seed", 0);
   if (node.constant(2)?.integers()[0]) throw node.unsupported("training_mode true");
-  // At evaluation dropout does nothing, whatever its probability.
+  // Dropout is the identity at evaluation, regardless of its probability.
   if (!(probability >= 0 && probability < 1)) throw node.unsupported(`ratio ${probability}`);
   chain.add(dropout(chain.unusedName(node.name || "dropout"), { probability }) as AnyLayer);
 }
@@ -232,7 +232,7 @@ function readBatchNormalization(node: NodeView, chain: ChainBuilder): void {
   if (node.opset >= 14) node.only("training_mode", 0);
   const [channels = 1] = chain.shape;
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((place) => biasOf(node, place, channels));
-  if (!scale || !bias || !mean || !variance) throw node.unsupported("an input left out");
+  if (!scale || !bias || !mean || !variance) throw node.unsupported("an omitted input");
   const factors = Float64Array.from(scale, (s, c) => s / Math.sqrt((variance[c] as number) + epsilon));
   const shift = Float64Array.from(bias, (b, c) => b - (mean[c] as number) * (factors[c] as number));
   chain.scaleAndShift(chain.unusedName(node.name || "norm"), factors, shift);

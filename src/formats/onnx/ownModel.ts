@@ -1,6 +1,6 @@
 /**
- * ONNX files of this program: the network that the metadata tells is taken if the graph is exactly what this program writes for it, so that
- * dropout, preprocessing and names come back. Otherwise the graph says what the network is.
+ * ONNX files of this program. If the graph is exactly the one this program writes for the network in the metadata, that network is used,
+ * which restores dropout, preprocessing and names. Otherwise the network is read from the graph.
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -34,8 +34,8 @@ const metadataSchema = z.object({
 });
 
 /**
- * Undefined if it is no file of this program, or was changed since. Throws CheckpointError if a parameter is damaged, UnsupportedError if
- * weights and activations have 8 bits.
+ * Returns undefined if the file is not of this program or was changed. Throws CheckpointError for a damaged parameter, UnsupportedError for
+ * 8-bit weights and activations.
  */
 export function readOwnModel(
   model: ModelMessage,
@@ -51,7 +51,7 @@ export function readOwnModel(
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
-      `${origin}: its weights and activations have 8 bits (export --int8), which are not read back; export the run again without --int8`,
+      `${origin}: cannot import 8-bit weights and activations; export the run again without --int8`,
     );
   }
   const options = { ...form, head, classNames, preprocessing };
@@ -92,7 +92,7 @@ function describe(
   }
 }
 
-/** The parameters' values, undefined if the tensors are not those that are expected, constants to the bit. */
+/** Values of the parameters; undefined unless the tensors are the expected ones and the constants are bit-identical. */
 function parametersOf(
   { initializer }: GraphMessage,
   { constants, parameters }: OnnxModel,
@@ -114,7 +114,7 @@ function parametersOf(
   return result;
 }
 
-/** A node as plain data, to be compared. */
+/** A node as plain data for comparison. */
 function nodeData({ opType, input, output, domain = "", attribute }: NodeMessage): unknown {
   const attributes = attribute.map(({ name, type, f, i, ints, s, t, floats }) => {
     const isOdd = s !== undefined || t !== undefined || floats.length > 0;

@@ -1,4 +1,4 @@
-/** Reads ONNX models whose graph is a chain of layers that networks here have. */
+/** Reads ONNX models whose graph is a chain of supported layers. */
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
@@ -18,16 +18,16 @@ import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
 import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 
-/** Operators are known as they were in these versions. */
+/** Supported operator set versions. */
 const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
-/** What protobuf allows a message. */
+/** Maximum size of a protobuf message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
 /**
- * Reads an ONNX file, with what lies beside it in its own folder.
+ * Reads an ONNX file, and external data in its folder.
  *
- * Throws CheckpointError if it cannot be read, is damaged, or refers to a file elsewhere; UnsupportedError naming operator and attribute if it
- * has something that networks here do not.
+ * Throws CheckpointError if the file is unreadable, damaged, or refers to files elsewhere, and UnsupportedError with operator and attribute
+ * for an unsupported feature.
  */
 export async function readOnnxFile(path: string): Promise<ImportedModel> {
   const model = parseModel(await readWhole(path), path);
@@ -36,7 +36,7 @@ export async function readOnnxFile(path: string): Promise<ImportedModel> {
   return readModel(model, path, external);
 }
 
-/** The same of a model in memory; one with data elsewhere is refused. Messages begin with `origin`. */
+/** Reads a model from memory; refuses external data. Messages begin with `origin`. */
 export function readOnnx(bytes: Uint8Array, origin: string): ImportedModel {
   return readModel(parseModel(bytes, origin), origin, new Map());
 }
@@ -46,7 +46,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
     const file = await stat(path);
     const { size } = file;
     if (!file.isFile()) throw new CheckpointError(`${path}: expected a file`);
-    if (size > MAX_BYTES) throw new CheckpointError(`${path}: an ONNX file has at most 2 GiB, this has ${size} bytes`);
+    if (size > MAX_BYTES) throw new CheckpointError(`${path}: expected at most 2 GiB, got ${size} bytes`);
     return await readFile(path);
   } catch (error) {
     if (codeOf(error) === "") throw error;
@@ -60,7 +60,7 @@ function parseModel(bytes: Uint8Array, origin: string): ModelMessage {
 
 function readModel(model: ModelMessage, origin: string, external: ExternalBytes): ImportedModel {
   const { graph } = model;
-  if (!graph) throw new CheckpointError(`${origin}: no ONNX model: it has no graph`);
+  if (!graph) throw new CheckpointError(`${origin}: not an ONNX model (expected a graph, got none)`);
   const opset = opsetOf(model, origin);
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(" ") || "an unknown program";
   const own = readOwnModel(model, graph, opset, external, origin);
@@ -70,7 +70,7 @@ function readModel(model: ModelMessage, origin: string, external: ExternalBytes)
   return { ...read, metadata: { ...read.metadata, producer } };
 }
 
-/** What PyTorch calls every graph: to 1.10, to 2.0, since. Source: pytorch/pytorch, pull requests 71961 and 107408. */
+/** Graph names that PyTorch gives every model: to 1.10, to 2.0, since. Source: pytorch/pytorch, pull requests 71961 and 107408. */
 const anyGraph: ReadonlySet<string> = new Set(["torch-jit-export", "torch_jit", "main_graph"]);
 
 function isTelling(name: string | undefined): name is string {
@@ -80,7 +80,8 @@ function isTelling(name: string | undefined): name is string {
 function opsetOf({ opsetImport }: ModelMessage, origin: string): number {
   const versions = opsetImport.filter(({ domain = "" }) => isOnnxDomain(domain));
   const [first] = versions;
-  if (!first || versions.length > 1) throw new CheckpointError(`${origin}: expected one version of ONNX's operators`);
+  if (!first || versions.length > 1)
+    throw new CheckpointError(`${origin}: expected one version of ONNX's operator set`);
   const { version = 0 } = first;
   if (version >= OLDEST_OPSET && version <= NEWEST_OPSET) return version;
   throw new UnsupportedError(`${origin}: opset ${version}, expected ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
@@ -90,13 +91,13 @@ function isOnnxDomain(domain: string): boolean {
   return domain === "" || domain === "ai.onnx";
 }
 
-/** The name and source of a network. */
+/** Name and source of a network. */
 interface Origin {
   readonly name: string;
   readonly source: string;
 }
 
-/** Throws UnsupportedError naming operator and attribute if the graph is no chain of layers that networks here have. */
+/** Throws UnsupportedError with operator and attribute if the graph is not a chain of supported layers. */
 function readGraph(
   graph: GraphMessage,
   opset: number,
@@ -129,7 +130,7 @@ function readGraph(
     }
     if (onChain.length > 1 || stepOf(values, onChain[0] as string) !== step) {
       throw new UnsupportedError(
-        `${what}: not supported: a graph with branches: "${onChain[0]}" is used more than once`,
+        `${what}: not supported: a graph with branches ("${onChain[0]}" is used more than once)`,
       );
     }
     readNode(node, onChain[0] as string, context, chain);
@@ -154,12 +155,12 @@ function readNode(
   const read = known && Object.hasOwn(operatorReaders, opType) ? operatorReaders[opType] : undefined;
   if (!read) {
     throw new UnsupportedError(
-      `${what}: operator ${known ? "" : `${domain}.`}${opType} is not supported; these are: ${Object.keys(operatorReaders).join(", ")}`,
+      `${what}: operator ${known ? "" : `${domain}.`}${opType} is not supported; expected one of ${Object.keys(operatorReaders).join(", ")}`,
     );
   }
   const { view, checkAttributes } = viewNode(node, context);
   if (node.input[0] !== chainInput && opType !== "Add") {
-    throw view.unsupported(`its input "${node.input[0]}" is a constant, and what the layers give is not its first`);
+    throw view.unsupported(`its first input "${node.input[0]}" is a constant (expected the output of a layer)`);
   }
   read(view, chain);
   checkAttributes();
@@ -204,12 +205,12 @@ function contextFor(
       const value = values.get(name);
       if (value && "constant" in value) return value.constant;
       if (value && "refused" in value) throw value.refused(what);
-      throw new UnsupportedError(`${what}: not supported: its input "${name}" is no constant`);
+      throw new UnsupportedError(`${what}: not supported: its input "${name}" is not a constant`);
     },
   };
 }
 
-/** The nodes that the output depends on, in order. */
+/** Nodes that the output depends on, in order. */
 function neededNodes({ node }: GraphMessage, output: string, origin: string): readonly NodeMessage[] {
   const needed = new Set([output]);
   const nodes: NodeMessage[] = [];
@@ -218,16 +219,16 @@ function neededNodes({ node }: GraphMessage, output: string, origin: string): re
     nodes.push(each);
     for (const name of each.input) needed.add(name);
   }
-  if (nodes.length === 0) throw new UnsupportedError(`${origin}: output "${output}" is computed by no node`);
+  if (nodes.length === 0) throw new UnsupportedError(`${origin}: output "${output}" is not computed by any node`);
   return nodes.reverse();
 }
 
-/** Files of before version 4 of the format list initializers among the inputs. */
+/** Finds the input. Files before IR version 4 also list initializers among the inputs. */
 function onlyInput({ input }: GraphMessage, values: ReadonlyMap<string, Value>, origin: string): ValueInfoMessage {
   const [first, ...others] = input.filter(({ name = "" }) => !values.has(name));
   if (!first || others.length > 0) {
     const names = input.map(({ name }) => name).join(", ");
-    throw new UnsupportedError(`${origin}: expected one input that is no constant, got ${first ? names : "none"}`);
+    throw new UnsupportedError(`${origin}: expected one input that is not a constant, got ${first ? names : "none"}`);
   }
   return first;
 }
@@ -243,7 +244,7 @@ function onlyOutput({ output }: GraphMessage, origin: string): string {
 function imageShape({ name = "", type }: ValueInfoMessage, origin: string) {
   const tensor = type?.tensorType;
   if (tensor?.elemType !== dataTypes.FLOAT) {
-    throw new UnsupportedError(`${origin}: input "${name}" is no tensor of float32`);
+    throw new UnsupportedError(`${origin}: input "${name}" is not a float32 tensor`);
   }
   const dims = tensor.shape?.dim ?? [];
   const [batch, ...rest] = dims;
@@ -251,7 +252,7 @@ function imageShape({ name = "", type }: ValueInfoMessage, origin: string) {
   const shape = rest.map(({ value, parameter }) => {
     if (value !== undefined && value > 0 && Number.isSafeInteger(value)) return value;
     throw new UnsupportedError(
-      `${origin}: input "${name}": an extent is ${parameter ? `"${parameter}"` : (value ?? "open")}; all but the batch's must be fixed`,
+      `${origin}: input "${name}": an extent is ${parameter ? `"${parameter}"` : (value ?? "open")}; expected fixed extents, except the batch's`,
     );
   });
   return { batchSize: batch.value, shape };

@@ -1,4 +1,4 @@
-/** Tensors of an ONNX model: their types and values, in the model or in external files of its own folder. */
+/** Tensors of an ONNX model, with values in the model or in external files in its folder. */
 
 import { lstat, open, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
@@ -8,22 +8,20 @@ import { type Shape, sizeOf } from "../../shape.ts";
 import { asFloats } from "../values.ts";
 import { dataLocations, dataTypes, type TensorMessage } from "./messages.ts";
 
-/** The bytes of a tensor that lie in a file beside the model. */
+/** Tensor bytes in an external file. */
 export type ExternalBytes = ReadonlyMap<TensorMessage, Uint8Array>;
 
 export interface OnnxTensor {
   readonly shape: Shape;
-  /**
-   * In f32: a view of the file if it can be. Throws UnsupportedError if the tensor is of another type, CheckpointError if a value is not finite.
-   */
+  /** Values as f32; a view of the file if possible. Throws UnsupportedError for another type, CheckpointError for a non-finite value. */
   floats(): Float32Array;
-  /** Whole numbers, at most as many as a shape has. */
+  /** Integer values, at most as many as a shape can have. */
   integers(): readonly number[];
 }
 
 const MOST_INTEGERS = 16;
 
-/** Throws CheckpointError if the extents are none. Values are checked when they are asked for. */
+/** Wraps a tensor. Throws CheckpointError for invalid extents; values are checked on access. */
 export function tensorOf(message: TensorMessage, external: ExternalBytes, origin: string): OnnxTensor {
   const what = `${origin}: tensor "${message.name ?? ""}"`;
   const shape = message.dims;
@@ -34,7 +32,7 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
     shape,
     floats() {
       requireType(message, ["FLOAT"], what);
-      if (sizeOf(shape) === 0) throw new UnsupportedError(`${what}: it is empty`);
+      if (sizeOf(shape) === 0) throw new UnsupportedError(`${what}: expected values, got none`);
       const values = asFloats(bytesOf(message, external, 4 * sizeOf(shape), message.floatData, what));
       const problem = nonFiniteProblem(values);
       if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}`);
@@ -54,7 +52,7 @@ function requireType({ dataType }: TensorMessage, allowed: readonly (keyof typeo
   throw new UnsupportedError(`${what}: data type ${got}, expected ${allowed[0]}; convert the model to float32`);
 }
 
-/** The one place that the values lie in. */
+/** The tensor's bytes, which must be stored in exactly one field. */
 function bytesOf(
   message: TensorMessage,
   external: ExternalBytes,
@@ -62,7 +60,7 @@ function bytesOf(
   packed: readonly Uint8Array[],
   what: string,
 ): Uint8Array {
-  if (message.segment !== undefined) throw new UnsupportedError(`${what}: it is in segments`);
+  if (message.segment !== undefined) throw new UnsupportedError(`${what}: segmented tensors are not supported`);
   const outside = message.dataLocation === dataLocations.EXTERNAL;
   const content = outside ? external.get(message) : (message.rawData ?? joined(packed));
   const length = content?.byteLength ?? 0;
@@ -96,10 +94,9 @@ interface Place {
 }
 
 /**
- * Reads what tensors have outside the model. The places of all tensors of a file may not be larger together than the file, so that no file is
- * read many times over.
+ * Reads external data. The total size of a file's tensors must not exceed the file, so no file is read many times.
  *
- * Throws CheckpointError if a place is not in the folder of the model, by name or through links, or not in its file.
+ * Throws CheckpointError if a location is outside the model's folder, by name or through links, or outside its file.
  */
 export async function readExternal(
   modelPath: string,
@@ -116,7 +113,7 @@ export async function readExternal(
     const rest = (left.get(path) ?? size) - place.length;
     if (place.offset + place.length > size || rest < 0) {
       throw new CheckpointError(
-        `${what}: expected ${place.length} bytes from ${place.offset} on in ${place.location}, which has ${size} for all tensors`,
+        `${what}: expected ${place.length} bytes at offset ${place.offset} in ${place.location}, got a file of ${size} bytes for all tensors`,
       );
     }
     left.set(path, rest);
@@ -132,7 +129,7 @@ function placeOf({ externalData, dims, dataType }: TensorMessage, what: string):
     const text = entries.get(key);
     if (text === undefined) return missing;
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isNaN(value)) throw new CheckpointError(`${what}: external data: ${key} "${text}" is no number`);
+    if (Number.isNaN(value)) throw new CheckpointError(`${what}: external data: ${key} "${text}" is not a number`);
     return value;
   };
   if (dataType !== dataTypes.FLOAT) throw new UnsupportedError(`${what}: external data of a type other than FLOAT`);
@@ -146,21 +143,21 @@ function placeOf({ externalData, dims, dataType }: TensorMessage, what: string):
   return { location, offset: number("offset", 0), length };
 }
 
-/** The real path of a plain file in the folder. */
+/** Real path of a regular file in the folder. */
 async function insideFolder(folder: string, location: string, what: string): Promise<string> {
   const refused = (why: string) => new CheckpointError(`${what}: external data in "${location}" is not read: ${why}`);
   const parts = location.split(/[\\/]/);
   if (location === "" || location.includes("\0") || isAbsolute(location) || /^([\\/]|[a-zA-Z]:)/.test(location)) {
     throw refused("expected a path within the model's folder");
   }
-  if (parts.includes("..")) throw refused("it leads out of the model's folder");
+  if (parts.includes("..")) throw refused("it is outside the model's folder");
   try {
     const root = await realpath(folder);
     const path = await realpath(join(root, location));
     const fromRoot = relative(root, path);
     if (fromRoot.split(sep)[0] === ".." || isAbsolute(fromRoot))
-      throw refused("a link leads out of the model's folder");
-    if (!(await lstat(path)).isFile()) throw refused("it is no plain file");
+      throw refused("a link points outside the model's folder");
+    if (!(await lstat(path)).isFile()) throw refused("it is not a regular file");
     return path;
   } catch (error) {
     if (codeOf(error) === "") throw error;

@@ -38,27 +38,27 @@ import {
   valueInfoTable,
 } from "./messages.ts";
 
-/** The set of operators that graphs are written in, and the version of the file format that came with it. */
+/** Operator set version of written graphs, and the matching file format version. */
 export const OPSET = 13;
 const IR_VERSION = 7;
-/** What protobuf allows a message. */
+/** Maximum size of a protobuf message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** The plain values of a parameter by its name, such as `conv1.weight`; they may be overwritten when the next one is asked for. */
+/** Reads the values of a parameter by name, such as `conv1.weight`; they are valid until the next call. */
 export type ReadParameter = (name: string) => Float32Array | Promise<Float32Array>;
 
-/** A file that is to be written. `chunks` gives it piece by piece, once; a piece is valid until the next. */
+/** A file to be written. `chunks` yields its pieces once; each is valid until the next. */
 export interface OnnxFile {
   readonly byteLength: number;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 /**
- * A network as an ONNX model (opset 13) with its parameters inside, as at evaluation. Parameters are read one at a time, as the file is.
- * The metadata has network, preprocessing and class names as JSON, under the keys of this program's weights files.
+ * Encodes a network in evaluation mode as an ONNX model (opset 13) with its parameters. Parameters are read one at a time, while `chunks`
+ * is read. The metadata contains network, preprocessing and class names as JSON, with the keys of this program's weights files.
  *
- * Throws ConfigError if the options do not fit the network or the file were larger than protobuf allows; while `chunks` is read, ShapeError
- * if a parameter has another size than the network says, CheckpointError if one is not finite.
+ * Throws ConfigError if the options do not fit the network or the file would exceed protobuf's limit. Reading `chunks` throws ShapeError
+ * for a parameter of another size, CheckpointError for one that is not finite.
  */
 export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOptions = {}): OnnxFile {
   const problem = options.preprocessing && statisticsProblem(options.preprocessing);
@@ -66,12 +66,12 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
   const model = describeOnnx(network, options);
   const encoded = encodeModel(network, model, read, options);
   if (encoded.byteLength > MAX_BYTES) {
-    throw new ConfigError(`${network.name}: an ONNX file holds 2 GiB, this network has ${encoded.byteLength} bytes`);
+    throw new ConfigError(`${network.name}: expected at most 2 GiB for an ONNX file, got ${encoded.byteLength} bytes`);
   }
   return { byteLength: encoded.byteLength, chunks: chunksOf(encoded) };
 }
 
-/** What an ONNX file tells besides its graph; `options` are those that the graph depends on. */
+/** Description and metadata of an ONNX file; `options` are those that the graph depends on. */
 export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
   const { lrn = "native", output = "logits", head, pixels, quantization, preprocessing, classNames } = options;
   const int8 = quantization && { calibration: quantization.calibration };
@@ -99,9 +99,7 @@ function encodeModel(network: Network, model: OnnxModel, read: ReadParameter, op
 }
 
 function docString(network: Network): string {
-  const note = isStochastic(network)
-    ? " Dropout, which this network keeps active at evaluation, is off in this file."
-    : "";
+  const note = isStochastic(network) ? " Dropout, active at evaluation in this network, is off in this file." : "";
   return `${network.name}. ${network.source}.${note}`;
 }
 
@@ -139,7 +137,7 @@ function parameterBytes({ name, shape, rounded }: OnnxParameter, values: Float32
   return littleEndian(rounded ? roundParameter(values, rounded) : values);
 }
 
-/** A view. Every platform that oneDNN runs on has this order of bytes. */
+/** Bytes of f32 values, as a view. All platforms that oneDNN supports are little-endian. */
 function littleEndian({ buffer, byteOffset, byteLength }: OnnxValues): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

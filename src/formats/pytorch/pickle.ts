@@ -1,8 +1,8 @@
 /**
- * Reads Python's pickles as data. A pickle is a program for a machine with a stack; this machine knows the instructions that put data together, and a
- * list of names that stand for data. It calls nothing of Python's, and everything else is refused by name.
+ * Reads Python pickles as data. A pickle is a program for a stack machine; this reader implements the instructions that build data, and a
+ * list of allowed names. It never calls Python code, and refuses everything else by name.
  *
- * Source: CPython, Lib/pickletools.py. Longer than other files: the instructions stand side by side.
+ * Source: CPython, Lib/pickletools.py. Longer than other files: one table of all instructions.
  */
 import { DataError, messageOf } from "../../errors.ts";
 import {
@@ -14,25 +14,25 @@ import {
   type PickleValue,
 } from "./pickleFormat.ts";
 
-/** What a pickle may name, and what its references to outside are. */
+/** Names that a pickle may use, and resolution of its persistent references. */
 export interface PickleHost {
   readonly globals: ReadonlyMap<string, PickleGlobal>;
-  /** Throws Error saying what it expected. */
+  /** Throws Error with what it expected. */
   persistent(id: PickleValue): PickleValue;
 }
 
 export interface Unpickled {
   readonly value: PickleValue;
-  /** Where it ends. */
+  /** End offset of the pickle. */
   readonly end: number;
 }
 
-/** The checkpoints of a network of 16 tensors have some thousands; each makes at most an empty dict, some 200 bytes. */
+/** Maximum number of instructions. A checkpoint of 16 tensors has a few thousand; each allocates at most an empty dict, about 200 bytes. */
 const MAX_INSTRUCTIONS = 250_000;
 const MAX_STACK = 100_000;
-/** How far what is begun and not finished may nest. */
+/** Maximum nesting of open marks. */
 const MAX_MARKS = 1000;
-/** Of a whole number; PyTorch's own magic number has 10. */
+/** Maximum bytes of an integer; PyTorch's magic number has 10. */
 const MAX_INTEGER_BYTES = 16;
 const MAX_NAME = 256;
 const HIGHEST_PROTOCOL = 5;
@@ -40,7 +40,7 @@ const HIGHEST_PROTOCOL = 5;
 /**
  * Reads the pickle that begins at `start`.
  *
- * Throws DataError naming the instruction or the name that is not for data, the limit that is exceeded, or where the pickle makes no sense.
+ * Throws DataError with the forbidden instruction or name, the exceeded limit, or the position of malformed data.
  */
 export function unpickle(path: string, bytes: Uint8Array, host: PickleHost, start = 0): Unpickled {
   const machine = new Machine(bytes, host, start);
@@ -54,13 +54,13 @@ export function unpickle(path: string, bytes: Uint8Array, host: PickleHost, star
     }
     throw new Error(`more than ${MAX_INSTRUCTIONS} instructions`);
   } catch (cause) {
-    throw new DataError(`${path}: its pickle is not read: ${messageOf(cause)} (at byte ${machine.at})`, { cause });
+    throw new DataError(`${path}: unreadable pickle: ${messageOf(cause)} (at byte ${machine.at})`, { cause });
   }
 }
 
 function refusal(code: number): string {
   const name = opcodeNames.get(code);
-  return name ? `${name} is not an instruction for tensors; refused` : `no instruction has the code ${code}`;
+  return name ? `${name} is not an instruction for tensors; refused` : `unknown instruction ${code}`;
 }
 
 class Machine {
@@ -78,7 +78,7 @@ class Machine {
   }
 
   take(length: number): Buffer {
-    if (length > this.#bytes.length - this.at) throw new Error("it ends in the middle");
+    if (length > this.#bytes.length - this.at) throw new Error("it ends early");
     this.at += length;
     return this.#bytes.subarray(this.at - length, this.at);
   }
@@ -90,7 +90,7 @@ class Machine {
   }
   line(): string {
     const end = this.#bytes.subarray(0, this.at + MAX_NAME).indexOf(0x0a, this.at);
-    if (end < 0) throw new Error(`a name of more than ${MAX_NAME} bytes, or without an end`);
+    if (end < 0) throw new Error(`a name of more than ${MAX_NAME} bytes, or unterminated`);
     const text = this.text(end - this.at);
     this.at++;
     return text;
@@ -117,15 +117,15 @@ class Machine {
   }
   popToMark(): PickleValue[] {
     const mark = this.#marks.pop();
-    if (mark === undefined) throw new Error("an end without a beginning");
+    if (mark === undefined) throw new Error("an end without a mark");
     return this.#stack.splice(mark);
   }
   finish(): PickleValue {
     const value = this.pop();
-    if (this.#stack.length > 0 || this.#marks.length > 0) throw new Error("it stops in the middle");
+    if (this.#stack.length > 0 || this.#marks.length > 0) throw new Error("it stops early");
     return value;
   }
-  /** Values below the last mark are not for what comes after it. */
+  /** Requires a value above the last mark; values below it are not accessible. */
   #checkDepth(): void {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw new Error("a value is missing");
   }
@@ -153,7 +153,7 @@ function remember(machine: Machine, place: number): void {
 
 function recall(machine: Machine, place: number): PickleValue {
   const value = machine.memo.get(place);
-  if (value === undefined) throw new Error(`nothing is remembered at ${place}`);
+  if (value === undefined) throw new Error(`memo ${place} is empty`);
   return value;
 }
 
@@ -163,7 +163,7 @@ function findGlobal(machine: Machine, module: string, member: string): PickleGlo
   if (found) return found;
   const known = [...machine.host.globals.keys()].filter((each) => !each.endsWith("Storage"));
   throw new Error(
-    `it wants ${JSON.stringify(name)}, and only ${known.join(", ")} and storages are read; nothing of it was run. ` +
+    `refused ${JSON.stringify(name)} (allowed: ${known.join(", ")} and storages); none of its code was run. ` +
       "In Python, save the weights alone: torch.save(model.state_dict(), FILE)",
   );
 }
@@ -196,7 +196,7 @@ function asDict(value: PickleValue): PickleDict {
   throw new Error(`expected a dict, got ${describeValue(value)}`);
 }
 
-/** Python's other keys, such as tuples, no dict of tensors has. */
+/** Dict keys are text or numbers. Dicts of tensors never have other keys, such as tuples. */
 export function asKey(value: PickleValue | undefined): PickleKey {
   if (value === null || (value !== undefined && typeof value !== "object")) return value;
   throw new Error(`expected text or a number as a dict's key, got ${describeValue(value)}`);
@@ -220,7 +220,7 @@ function globalByName(machine: Machine): PickleGlobal {
   throw new Error("expected two names");
 }
 
-/** Attributes, such as a state dict's version numbers or whether a parameter wants a gradient: not data of ours. */
+/** Ignores attributes, such as a state dict's version numbers or a parameter's requires_grad. */
 function build(machine: Machine): void {
   const state = machine.pop();
   const owner = machine.top();

@@ -1,7 +1,7 @@
-/** Values that the pickle reader produces, and names of the opcodes it refuses. */
+/** Values that the pickle reader produces, and names of refused opcodes. */
 import type { Dtype } from "../../checkpoint/dtypes.ts";
 
-/** What a pickle can be here: data and nothing else. Whole numbers beyond 2^53 are bigints. */
+/** A pickled value: data only. Integers beyond 2^53 are bigints. */
 export type PickleValue =
   | null
   | boolean
@@ -26,17 +26,17 @@ export interface PickleDict {
   readonly items: Map<PickleKey, PickleValue>;
 }
 
-/** A name of Python's that is on the list of those allowed, and what stands for it. */
+/** An allowed Python name and its meaning. */
 export interface PickleGlobal {
   readonly type: "global";
   readonly name: string;
-  /** Makes data of arguments. Throws Error saying what it expected. */
+  /** Builds data from arguments. Throws Error with what it expected. */
   readonly call?: (args: readonly PickleValue[]) => PickleValue;
-  /** Of a kind of storage. */
+  /** Element type, for a storage class. */
   readonly dtype?: Dtype;
 }
 
-/** Values in a row, which lie somewhere else in the file. */
+/** A contiguous array of values elsewhere in the file. */
 export interface PickledStorage {
   readonly type: "storage";
   readonly key: string;
@@ -54,13 +54,13 @@ export interface PickledTensor {
   readonly strides: readonly number[];
 }
 
-/** A storage's bytes, wherever they lie. */
+/** Returns a storage's bytes. */
 export interface StorageReader {
   /** Throws DataError if they are damaged. */
   read(into?: Uint8Array): Promise<Uint8Array>;
 }
 
-/** For messages: what a value is, in Python's words. */
+/** Describes a value in Python's terms, for messages. */
 export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "None";
@@ -68,7 +68,7 @@ export function describeValue(value: PickleValue | undefined): string {
   return value.type === "global" ? value.name : `a ${value.type}`;
 }
 
-/** Python's pickle instructions that are not read, by their codes: a refusal says which it was. Source: CPython, Lib/pickletools.py. */
+/** Names of pickle instructions that are not read, by opcode, for messages. Source: CPython, Lib/pickletools.py. */
 export const opcodeNames: ReadonlyMap<number, string> = new Map([
   [0x30, "POP"],
   [0x31, "POP_MARK"],

@@ -1,7 +1,7 @@
 /**
- * Reads `.pth` and `.pt` files: a state dict, or a checkpoint with one in it, as `torch.save` writes it. Nothing of Python's is run.
+ * Reads `.pth` and `.pt` files: a state dict, or a checkpoint that contains one, as written by `torch.save`. No Python code is run.
  *
- * Source: PyTorch, torch/serialization.py. The newer format (from 1.6 on) is a zip file with the pickle `data.pkl` and a file for each storage; the
+ * Source: PyTorch, torch/serialization.py. The format since 1.6 is a zip file with the pickle `data.pkl` and one file per storage. The
  * older one is five pickles (a magic number, a version, the system's sizes, the data, the storages' keys), then the storages.
  */
 import type { StoredValues } from "../../checkpoint/dtypes.ts";
@@ -15,22 +15,22 @@ import { type PickleHost, unpickle } from "./pickle.ts";
 import type { PickleDict, PickledStorage, PickledTensor, PickleValue, StorageReader } from "./pickleFormat.ts";
 import { findStateDict, gather, isContiguous, pytorchGlobals, storageOf } from "./stateDict.ts";
 
-/** A state dict, its values still in the file. */
+/** A state dict whose values are still in the file. */
 export interface PytorchFile {
   readonly tensors: readonly NamedShape[];
-  /** A tensor's values as f32, in `into` if given. Throws DataError if there is no such tensor or it is damaged. */
+  /** Reads a tensor as f32, into `into` if given. Throws DataError if the tensor is missing or damaged. */
   read(name: string, into?: Float32Array): Promise<Float32Array>;
-  /** A tensor's values as they are stored, in order. */
+  /** Reads a tensor's values in their stored type, in order. */
   readStored(name: string): Promise<StoredValues>;
 }
 
-/** A pickle holds names and places, not values. */
+/** Maximum pickle size: it holds names and offsets, not values. */
 const MAX_PICKLE_BYTES = 1 << 24;
 
 /**
- * Reads what tensors there are.
+ * Opens a file and reads its list of tensors.
  *
- * Throws DataError naming what is damaged, what is no data, or what a state dict would be expected to be.
+ * Throws DataError for damaged data, forbidden pickle contents, or a file without a state dict.
  */
 export async function readPytorch(source: ByteSource): Promise<PytorchFile> {
   const start = await readPiece(source, 0, Math.min(4, source.size));
@@ -44,14 +44,14 @@ interface Content {
   readonly storages: ReadonlyMap<string, StorageReader>;
 }
 
-/** Remembers every storage that is named, and that it is always the same. */
+/** Records the storages a pickle refers to, and checks that references agree. */
 function collectingHost(): { readonly host: PickleHost; readonly named: ReadonlyMap<string, PickledStorage> } {
   const named = new Map<string, PickledStorage>();
   const persistent = (id: PickleValue): PickledStorage => {
     const storage = storageOf(id);
     const before = named.get(storage.key) ?? storage;
     const same = before.dtype === storage.dtype && before.length === storage.length;
-    if (!same) throw new Error(`storage ${storage.key} is of two kinds`);
+    if (!same) throw new Error(`storage ${storage.key} has two types`);
     named.set(storage.key, before);
     return before;
   };
@@ -80,7 +80,7 @@ async function readZipFormat(source: ByteSource): Promise<Content> {
   const storages = new Map<string, StorageReader>();
   for (const { key, dtype, length } of named.values()) {
     const data = entries.get(`${folder}data/${key}`);
-    if (!data) throw new DataError(`${path}: damaged: storage ${key} is not in it`);
+    if (!data) throw new DataError(`${path}: damaged: storage ${key} is missing`);
     if (data.size !== length * dtype.byteLength) {
       throw new DataError(
         `${path}: damaged: storage ${key}: expected ${length} values of ${dtype.name}, got ${data.size} bytes`,
@@ -107,7 +107,7 @@ async function readOlderFormat(source: ByteSource): Promise<Content> {
 function checkPickleLength(path: string, length: number): void {
   if (length <= MAX_PICKLE_BYTES) return;
   throw new DataError(
-    `${path}: its pickle has ${length} bytes, expected up to ${MAX_PICKLE_BYTES}: names of tensors, not values`,
+    `${path}: expected a pickle of at most ${MAX_PICKLE_BYTES} bytes (names, not values), got ${length}`,
   );
 }
 
@@ -119,7 +119,7 @@ function stateDictFile(
   const { path } = source;
   const tensors = explaining(path, () => findStateDict(root));
   for (const [name, { shape }] of tensors) checkCount(source, name, shape);
-  // Of tensors that share a storage, one usually comes after the other.
+  // Tensors that share a storage usually follow each other.
   let last: { readonly key: string; readonly bytes: Uint8Array } | undefined;
   const bytesOfStorage = async (key: string): Promise<Uint8Array> => {
     if (last?.key !== key) last = { key, bytes: await find(path, storages, key).read() };
@@ -145,13 +145,13 @@ function stateDictFile(
   };
 }
 
-/** Such a tensor's storage is read straight to where its values are wanted. */
+/** True for a contiguous f32 tensor that fills its storage, which is then read directly into the destination. */
 function isWholeF32(tensor: PickledTensor): boolean {
   const { storage, shape } = tensor;
   return storage.dtype.name === "F32" && sizeOf(shape) === storage.length && isContiguous(tensor);
 }
 
-/** A stride of 0 repeats values: not more often than the file could pay for. */
+/** Rejects views that repeat values (stride 0) beyond the size of the file. */
 function checkCount({ path, size }: ByteSource, name: string, shape: readonly number[]): void {
   if (shape.includes(0) || sizeOf(shape) <= size) return;
   throw new DataError(
@@ -161,7 +161,7 @@ function checkCount({ path, size }: ByteSource, name: string, shape: readonly nu
 
 function find<T>(path: string, among: ReadonlyMap<string, T>, name: string): T {
   const found = among.get(name);
-  if (found === undefined) throw new DataError(`${path}: no tensor "${name}" in it`);
+  if (found === undefined) throw new DataError(`${path}: tensor "${name}" is missing`);
   return found;
 }
 
@@ -176,27 +176,27 @@ function explaining<T>(path: string, action: () => T): T {
 /** Source: PyTorch, torch/serialization.py, MAGIC_NUMBER and PROTOCOL_VERSION. */
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
-/** Before each storage: how many values it has. */
+/** Size of the value count before each storage. */
 const lengthBytes = 8;
 
-/** What a file of the format before PyTorch 1.6 holds. */
+/** Contents of a file in the format before PyTorch 1.6. */
 export interface LegacyContent {
   readonly root: PickleValue;
   readonly storages: ReadonlyMap<string, StorageReader>;
 }
 
-/** No data: it names nothing, and refers to nothing. */
+/** Resolver of the surrounding pickles, which must not contain names or references. */
 const plain: PickleHost = {
   globals: new Map(),
   persistent() {
-    throw new Error("a reference where none belongs");
+    throw new Error("an unexpected reference");
   },
 };
 
 /**
- * Reads a file whose first bytes, the pickles at least, are `bytes`. `named` are the storages that `host` was asked for.
+ * Reads a file whose first bytes, at least all pickles, are `bytes`. `named` is filled by `host` with the storages.
  *
- * Throws DataError unless the pickles are those of the format, and the storages that they name fill the rest of the file.
+ * Throws DataError unless the pickles are those of the format and their storages fill the rest of the file.
  */
 async function readLegacy(
   source: ByteSource,
@@ -205,7 +205,7 @@ async function readLegacy(
   named: ReadonlyMap<string, PickledStorage>,
 ): Promise<LegacyContent> {
   const { path } = source;
-  // A pickle begins so; this keeps an image or a text from being called a damaged pickle.
+  // Check the first bytes of a pickle, so that an image or a text is not reported as a damaged pickle.
   if (bytes[0] !== 0x80) throw notPytorch(path);
   const magic = unpickle(path, bytes, plain);
   if (magic.value !== magicNumber) throw notPytorch(path);
@@ -214,14 +214,14 @@ async function readLegacy(
     throw new DataError(`${path}: expected format ${protocolVersion} of torch.save`);
   const system = unpickle(path, bytes, plain, version.end);
   if (asDict(system.value)?.items.get("little_endian") !== true) {
-    throw new DataError(`${path}: expected values with the lowest byte first; save it on another machine`);
+    throw new DataError(`${path}: expected little-endian values; save it on another machine`);
   }
   const data = unpickle(path, bytes, host, system.end);
   const keys = unpickle(path, bytes, plain, data.end);
   return { root: data.value, storages: await placeStorages(source, keysOf(path, keys.value, named), keys.end) };
 }
 
-/** Each storage follows the one before. */
+/** Locates each storage; they are consecutive. */
 async function placeStorages(
   source: ByteSource,
   storages: readonly PickledStorage[],
@@ -237,7 +237,7 @@ async function placeStorages(
       throw new DataError(`${path}: damaged: storage ${key}: expected ${length} values, got ${claimed}`);
     }
     end = position + length * dtype.byteLength;
-    if (end > size) throw new DataError(`${path}: damaged: it ends at byte ${size}, before storage ${key} does`);
+    if (end > size) throw new DataError(`${path}: damaged: it ends at byte ${size}, inside storage ${key}`);
     placed.set(key, {
       async read(into) {
         if (!into) return readPiece(source, position, length * dtype.byteLength);
@@ -250,13 +250,13 @@ async function placeStorages(
   return placed;
 }
 
-/** The storages in the order of the file: each one that is named, once. */
+/** Storages in file order, each exactly once. */
 function keysOf(path: string, keys: PickleValue, named: ReadonlyMap<string, PickledStorage>): PickledStorage[] {
   const items = typeof keys === "object" && keys?.type === "list" ? keys.items : [];
   const storages = items.map((key) => (typeof key === "string" ? named.get(key) : undefined));
   const known = storages.filter((storage) => storage !== undefined);
   if (known.length === items.length && new Set(known).size === named.size && items.length === named.size) return known;
-  throw new DataError(`${path}: damaged: its list of storages is not that of its tensors`);
+  throw new DataError(`${path}: damaged: its list of storages does not match its tensors`);
 }
 
 function asDict(value: PickleValue): PickleDict | undefined {
@@ -265,6 +265,6 @@ function asDict(value: PickleValue): PickleDict | undefined {
 
 function notPytorch(path: string): DataError {
   return new DataError(
-    `${path}: not a file of torch.save: expected a zip file, or the pickles of a version before 1.6`,
+    `${path}: expected a file written by torch.save: a zip file, or the pickles of a version before 1.6`,
   );
 }

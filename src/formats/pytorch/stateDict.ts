@@ -1,4 +1,4 @@
-/** State dicts: how pickles build their tensors, where a checkpoint keeps them, and their values in order. */
+/** State dicts: building tensors from pickles, finding them in a checkpoint, and reading their values. */
 
 import { type Dtype, dtypes } from "../../checkpoint/dtypes.ts";
 import { sizeOf } from "../../shape.ts";
@@ -13,16 +13,16 @@ import {
   type PickleValue,
 } from "./pickleFormat.ts";
 
-/** What a checkpoint's weights are called, the most telling name first. */
+/** Usual keys of a checkpoint's weights, the most specific first. */
 const usualNames: readonly string[] = ["state_dict", "model_state_dict", "model", "net", "network", "weights"];
-/** A state dict lies at the top of a checkpoint, or little below. */
+/** Maximum depth of a state dict in a checkpoint. */
 const MAX_DEPTH = 4;
 
 /**
- * The tensors of a state dict: of the value itself, or of a dict in it. Where there are several, such as the state of an optimizer, the one with a
- * usual name counts, else the only one that is nearest to the top.
+ * Returns the tensors of a state dict: the value itself, or a dict inside it. Among several, such as an optimizer's state, a usual name
+ * wins, then the only one closest to the root.
  *
- * Throws Error saying what was found instead.
+ * Throws Error with what it found instead.
  */
 export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTensor> {
   const seen = new Set<PickleDict>();
@@ -37,11 +37,11 @@ export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTen
     if (chosen) return chosen.tensors;
     if (candidates.length > 1) {
       const names = candidates.map(({ path }) => path.join("."));
-      throw new Error(`several dicts of tensors: ${names.join(", ")}; save the one that is meant`);
+      throw new Error(`several dicts of tensors: ${names.join(", ")}; save only the wanted one`);
     }
     level = fresh.flatMap(nested).toSorted((a, b) => (rankOf(a.path) ?? Infinity) - (rankOf(b.path) ?? Infinity));
   }
-  throw new Error("no state dict in it: expected a dict of tensors by name, or one that holds such a dict");
+  throw new Error("expected a state dict (tensors by name), or a dict that contains one");
 }
 
 interface Found {
@@ -91,7 +91,7 @@ const MAX_AXES = 64;
 
 type Arguments = readonly PickleValue[];
 
-/** `OrderedDict()`, or of a list of pairs, as older versions of Python wrote it. */
+/** `OrderedDict()`, optionally with a list of pairs, as written by older Python versions. */
 function orderedDict([pairs, ...rest]: Arguments): PickleValue {
   const items = new Map<PickleKey, PickleValue>();
   if (rest.length > 0) throw new Error("collections.OrderedDict: expected a list of pairs");
@@ -112,24 +112,24 @@ function rebuildTensor([storage, offset, size, stride]: Arguments): PickledTenso
   const strides = extents("stride", stride);
   const [start = 0] = extents("storage_offset", { type: "tuple", items: [offset ?? null] });
   if (shape.length !== strides.length) {
-    throw new Error(`a tensor: ${shape.length} sizes and ${strides.length} strides, expected as many`);
+    throw new Error(`a tensor: expected ${shape.length} strides, got ${strides.length}`);
   }
   const tensor: PickledTensor = { type: "tensor", storage, offset: start, shape, strides };
   checkWithin(tensor);
   return tensor;
 }
 
-/** Nothing of a tensor may lie outside its storage. Numbers that round are far outside. */
+/** Checks that a tensor lies inside its storage. Numbers too large to be exact are far outside. */
 function checkWithin({ storage, offset, shape, strides }: PickledTensor): void {
   const last = shape.reduce((place, extent, axis) => place + (extent - 1) * (strides[axis] as number), offset);
   const count = sizeOf(shape);
   if (!Number.isSafeInteger(count)) throw new Error(`a tensor of size [${shape.join(", ")}]: more than 2^53 values`);
   if (count === 0 ? offset <= storage.length : last < storage.length) return;
   const view = `size [${shape.join(", ")}], stride [${strides.join(", ")}] from ${offset}`;
-  throw new Error(`a tensor of ${view} reaches beyond the ${storage.length} values of its storage ${storage.key}`);
+  throw new Error(`a tensor of ${view} exceeds the ${storage.length} values of its storage ${storage.key}`);
 }
 
-/** `_rebuild_parameter(data, requires_grad, backward_hooks)`, and `Parameter(data)`, as PyTorch before 0.4 wrote it. */
+/** `_rebuild_parameter(data, requires_grad, backward_hooks)`, and `Parameter(data)`, as written by PyTorch before 0.4. */
 function rebuildParameter([tensor]: Arguments): PickledTensor {
   if (isObject(tensor) && tensor.type === "tensor") return tensor;
   throw new Error(`a parameter: expected a tensor, got ${describeValue(tensor)}`);
@@ -155,7 +155,7 @@ function isObject(value: PickleValue | undefined): value is Extract<PickleValue,
   return typeof value === "object" && value !== null;
 }
 
-/** Everything that is read; a test compares it with what PyTorch writes. */
+/** All allowed names; a test compares them with PyTorch's output. */
 export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
   (
     [
@@ -174,25 +174,26 @@ export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
 );
 
 /**
- * The storage that a reference names: `("storage", type, key, location, length)`, and in the older format a view, which has been None since 2018.
+ * Resolves a storage reference: `("storage", type, key, location, length)`. In the older format a view follows, which has been None since
+ * 2018.
  *
- * Throws Error saying what it expected.
+ * Throws Error with what it expected.
  */
 export function storageOf(id: PickleValue): PickledStorage {
   const [what, type, key, location, length, view, ...rest] = sequence("a reference", id);
   if (what !== "storage") throw new Error(`a reference to ${describeValue(what)}, expected one to a storage`);
   if (!isObject(type) || type.type !== "global" || !type.dtype) {
-    throw new Error(`a storage of ${describeValue(type)}, expected one of the kinds of storage`);
+    throw new Error(`a storage of ${describeValue(type)}, expected a storage class`);
   }
   const isLength = Number.isSafeInteger(length) && (length as number) >= 0;
   if (typeof key !== "string" || typeof location !== "string" || !isLength || rest.length > 0) {
-    throw new Error("a storage: expected its kind, key, place and length");
+    throw new Error("a storage: expected its type, key, location and length");
   }
   if (view !== undefined && view !== null) throw new Error("a view of a storage, as PyTorch before 0.4 wrote it");
   return { type: "storage", key, dtype: type.dtype, length: length as number };
 }
 
-/** Whether the values lie in a row, in order. */
+/** True if the values are contiguous and in order. */
 export function isContiguous({ shape, strides }: PickledTensor): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -203,7 +204,7 @@ export function isContiguous({ shape, strides }: PickledTensor): boolean {
   return true;
 }
 
-/** The values of a tensor in order, from all bytes of its storage: a view where they lie so. */
+/** Values of a tensor in order, from all bytes of its storage; a view if contiguous. */
 export function gather(tensor: PickledTensor, storage: Uint8Array): Uint8Array {
   const { offset, shape } = tensor;
   const { byteLength } = tensor.storage.dtype;
@@ -212,7 +213,7 @@ export function gather(tensor: PickledTensor, storage: Uint8Array): Uint8Array {
     return storage.subarray(offset * byteLength, (offset + count) * byteLength);
   }
   const bytes = new Uint8Array(count * byteLength);
-  // As whole numbers of their size, which are copied as they are, not-a-numbers too.
+  // Copied as unsigned integers, so that NaN payloads are preserved.
   const word = words[byteLength] ?? Uint8Array;
   const aligned = storage.byteOffset % byteLength === 0 ? storage : new Uint8Array(storage);
   const from = new word(aligned.buffer as ArrayBuffer, aligned.byteOffset, storage.length / byteLength);
@@ -228,7 +229,7 @@ const words: Readonly<Record<number, new (buffer: ArrayBuffer, offset?: number, 
   8: BigUint64Array,
 };
 
-/** Counts through the indices, the last axis fastest, and keeps the place that they stand for. */
+/** Copies by iterating over the indices, last axis fastest, while tracking the source offset. */
 function copyStrided({ offset, shape, strides }: PickledTensor, from: Words, to: Words): void {
   const index = shape.map(() => 0);
   let place = offset;

@@ -1,4 +1,4 @@
-/** Writes state dicts as `torch.save` does, so that `torch.load(FILE, weights_only=True)` takes them. */
+/** Writes state dicts like `torch.save`, readable by `torch.load(FILE, weights_only=True)`. */
 import { open } from "node:fs/promises";
 import type { NamedShape } from "../../checkpoint/safetensorsHeader.ts";
 import { bytesOf, scratchFor, type TensorSource } from "../../checkpoint/safetensorsWriter.ts";
@@ -6,12 +6,12 @@ import { ShapeError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { writeZip, type ZipContent } from "../containers/zip.ts";
 
-/** The only version that there has been of data.pkl in a zip file. Source: PyTorch, caffe2/serialize/versions.h. */
+/** The only version of data.pkl in a zip file. Source: PyTorch, caffe2/serialize/versions.h. */
 const formatVersion = "3\n";
 const folder = "archive";
 
 /**
- * Writes and syncs a file, tensor by tensor: no more than one is in memory. `path` is that of a temporary file, which the caller puts in place.
+ * Writes and syncs a file with one tensor at a time in memory. `path` is temporary; the caller renames it.
  *
  * Throws the system's error if the file cannot be written.
  */
@@ -48,7 +48,7 @@ export async function writePytorch(path: string, source: TensorSource): Promise<
   }
 }
 
-/** The pickle of an OrderedDict of tensors, each with a storage of its own, by PyTorch's own instructions for it. */
+/** Pickle of an OrderedDict of tensors, each with a storage of its own, in PyTorch's instructions. */
 export function pickleStateDict(tensors: readonly NamedShape[]): Buffer {
   const items = tensors.flatMap(({ name, shape }, i) => [text(name), tensor(shape, String(i))]);
   return Buffer.concat([protocol2, emptyOrderedDict, mark, ...items, setItems, stop]);

@@ -1,30 +1,34 @@
-/** Augmentation of training images as data, apart from the random crop that belongs to their fit. */
+/** Data augmentation as data, apart from the random crop, which is part of the fit. */
 import { z } from "zod";
 
 const factor = z.number().min(0).max(1);
 
-/** Checks an `Augmentation` read from a file; what is left out is not done. */
+/** Schema of an `Augmentation` in a file; absent entries are off. */
 export const augmentationSchema = z.strictObject({
-  /** Probability of a left-right reflection. Source: Krizhevsky et al. 2012, §4.1: 0.5. */
+  /** Probability of a horizontal flip. Source: Krizhevsky et al. 2012, §4.1: 0.5. */
   flip: factor.optional(),
-  /** Moved by up to so much of its height and width, each way; what comes in is the mean colour. Source: He et al. 2015, §4.2: 4 pixels of 32. */
+  /** Maximum random shift as a fraction of height and width; the gap has the mean colour. Source: He et al. 2015, §4.2: 4 pixels of 32. */
   shift: z.number().min(0).max(0.5).optional(),
-  /** Deviation of the noise along the principal components of the training set's colours. Source: Krizhevsky et al. 2012, §4.1: 0.1. */
+  /** Standard deviation of the noise along the training set's principal colours. Source: Krizhevsky et al. 2012, §4.1: 0.1. */
   lighting: z.number().positive().optional(),
-  /** Brightness, contrast and saturation times a factor in 1 ± x, hue turned by up to ± x of the circle, in random order. Source: torchvision, ColorJitter. */
+  /**
+   * Brightness, contrast and saturation are multiplied by a factor in 1 ± x; the hue is rotated by up to ± x of the circle; in random
+   * order.
+   * Source: torchvision, ColorJitter.
+   */
   jitter: z
     .strictObject({ brightness: factor, contrast: factor, saturation: factor, hue: z.number().min(0).max(0.5) })
     .optional(),
-  /** With this probability a rectangle becomes the mean colour. Source: Zhong et al. 2017, “Random erasing data augmentation”. */
+  /** Probability that a rectangle is filled with the mean colour. Source: Zhong et al. 2017, “Random erasing data augmentation”. */
   erase: factor.optional(),
 });
 
-/** The strength of each change. */
+/** Strength of each augmentation. */
 export type Augmentation = z.infer<typeof augmentationSchema>;
-/** The values of `--augment`. */
+/** Values of `--augment`. */
 export type AugmentationName = keyof Augmentation;
 
-/** The usual strengths, by the names that `--augment` takes. */
+/** Default strengths by the names of `--augment`. */
 export const usualAugmentation: Required<Augmentation> = {
   flip: 0.5,
   shift: 0.125,
@@ -33,5 +37,5 @@ export const usualAugmentation: Required<Augmentation> = {
   erase: 0.25,
 };
 
-/** All of them, in the order in which they are listed. */
+/** All names, in display order. */
 export const augmentationNames = Object.keys(usualAugmentation) as readonly AugmentationName[];

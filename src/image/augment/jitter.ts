@@ -3,20 +3,20 @@ import { lumaOf } from "../image.ts";
 import type { Draw } from "../prepare/fit.ts";
 import type { Augmentation } from "./augmentation.ts";
 
-/** Recolours pixels in place. */
+/** Adjusts the colours of pixels in place. */
 export type Jitter = (data: Uint8Array, channels: 1 | 3, draw: Draw) => void;
 
 type Strength = NonNullable<Augmentation["jitter"]>;
 
-/** One kind of recolouring, in place. `amount`: the factor, or for hue the part of the circle. */
+/** One colour adjustment in place. `amount`: the factor, or for hue the fraction of the circle. */
 type Adjustment = (data: Uint8Array, channels: 1 | 3, amount: number) => void;
 
-/** In the order in which their amounts are drawn. */
+/** Names in the order in which amounts are drawn. */
 const names = ["brightness", "contrast", "saturation", "hue"] as const satisfies readonly (keyof Strength)[];
 
 /**
- * Makes a recolouring by random amounts in random order: factors uniform in 1 ± x, the hue's turn in ± x. It takes seven
- * draws whatever the strength: the four amounts, then the order (Fisher–Yates).
+ * Creates colour jitter with random amounts in random order: factors uniform in 1 ± x, hue rotation in ± x. Always uses seven random
+ * numbers: the four amounts, then the order (Fisher–Yates).
  *
  * Source: torchvision, ColorJitter.
  */
@@ -43,9 +43,9 @@ export function createJitter(strength: Strength): Jitter {
 }
 
 /**
- * The four recolourings, each equal to Pillow's to the bit: by ImageEnhance a blend of the image with black, with its mean
- * luma, with its luma: from + factor · (to − from) in float32, cut to a whole number and to 0 … 255. Grey has no saturation
- * or hue to change. Source: Pillow, src/libImaging/Blend.c.
+ * The four adjustments, each bit-identical to Pillow's. ImageEnhance blends the image with black, its mean luma, or its luma: from + factor
+ * · (to − from) in float32, truncated and clamped to 0 … 255. Grey images have no saturation or hue to change. Source: Pillow,
+ * src/libImaging/Blend.c.
  */
 export function createAdjustments(): Readonly<Record<keyof Strength, Adjustment>> {
   const scaled = new Float32Array(511);
@@ -83,7 +83,7 @@ function lookUp(data: Uint8Array, table: Uint8ClampedArray): void {
   for (let i = 0; i < length; i++) data[i] = table[data[i] as number] as number;
 }
 
-/** `scaled[d + 255]`: the factor times the difference d of two levels. */
+/** `scaled[d + 255]` is the factor times the difference d of two levels. */
 function saturate(rgb: Uint8ClampedArray, scaled: Float32Array): void {
   const { length } = rgb;
   for (let i = 0; i < length; i += 3) {
@@ -98,7 +98,7 @@ function saturate(rgb: Uint8ClampedArray, scaled: Float32Array): void {
   }
 }
 
-/** Rounded, a half up. Source: Pillow, ImageEnhance.Contrast. */
+/** Mean luma, with halves rounded up. Source: Pillow, ImageEnhance.Contrast. */
 function meanLuma(data: Uint8Array, channels: 1 | 3): number {
   let sum = 0;
   if (channels === 1) for (let i = 0; i < data.length; i++) sum += data[i] as number;
@@ -111,28 +111,28 @@ function meanLuma(data: Uint8Array, channels: 1 | 3): number {
   return Math.floor(sum / (data.length / channels) + 0.5);
 }
 
-/** Turns the hue of pixels in place: to 8-bit HSV, `turn` of 256 steps further round, and back. `turn` may be negative. */
+/** Rotates the hue of pixels in place: converts to 8-bit HSV, adds `turn` (of 256 steps, possibly negative), and converts back. */
 export type HueTurner = (rgb: Uint8Array, turn: number) => void;
 
-/** The circle's sixths, each with an order of red, green and blue: which has the most, which the least. */
+/** Index of the largest and smallest channel (red, green, blue) in each sixth of the hue circle. */
 const most = Uint8Array.of(0, 1, 1, 2, 2, 0);
 const least = Uint8Array.of(2, 2, 0, 0, 1, 1);
 
-/** All that arithmetic on levels gives, computed once: a division a pixel is slow. */
+/** Precomputed arithmetic on levels, because a division per pixel is slow. */
 interface Tables {
-  /** `hues[sixth << 16 | range << 8 | third]`: of pixels whose levels range over so much, the third so far from the most. */
+  /** `hues[sixth << 16 | range << 8 | third]`, with the range of the three levels and the third channel's distance from the largest. */
   readonly hues: Uint8Array;
-  /** `saturations[range << 8 | value]`, on the scale of 0 to 1: of pixels with that largest level. */
+  /** `saturations[range << 8 | value]` on the scale of 0 to 1, with the largest level as value. */
   readonly saturations: Float32Array;
-  /** By hue: its sixth. */
+  /** Sixth of each hue. */
   readonly sixths: Uint8Array;
-  /** By hue: how far the third channel is from the most, on the way to the least. */
+  /** For each hue, distance of the third channel from the largest, relative to the range. */
   readonly ways: Float64Array;
 }
 
 /**
- * Makes a turner equal to Pillow and torchvision to the bit, the float32 steps of the one and the wrap at 256 of the other
- * included. As there, even a turn by 0 moves colours a little: hue has 8 bits.
+ * Creates a hue rotation that is bit-identical to Pillow and torchvision, including Pillow's float32 steps and torchvision's wrap at 256.
+ * Even a rotation by 0 changes colours slightly, because hue has 8 bits.
  *
  * Source: Pillow, src/libImaging/Convert.c, rgb2hsv_row and hsv2rgb; torchvision, functional_pil.adjust_hue.
  */
@@ -178,17 +178,17 @@ function createTables(): Tables {
       saturations[(range << 8) | value] = Math.trunc(Math.fround(range / value) * 255) / 255;
     }
     for (let third = 0; third <= range; third++) {
-      const share = Math.fround(third / range);
-      for (let sixth = 0; sixth < 6; sixth++) hues[(sixth << 16) | (range << 8) | third] = hueOf(sixth, share);
+      const distance = Math.fround(third / range);
+      for (let sixth = 0; sixth < 6; sixth++) hues[(sixth << 16) | (range << 8) | third] = hueOf(sixth, distance);
     }
   }
   return { hues, saturations, sixths, ways };
 }
 
-/** 0 … 255. `share` is how far the third channel is from the most. Pillow's terms, those written out that are 0 or 1 because of the order. */
-function hueOf(sixth: number, share: number): number {
+/** Hue 0 … 255; `distance` is the third channel's relative distance from the largest. Pillow's terms that are 0 or 1 here are left out. */
+function hueOf(sixth: number, distance: number): number {
   const start = sixth === 5 ? -1 : sixth;
-  const position = Math.fround(sixth % 2 === 0 ? start + 1 - share : start + share);
+  const position = Math.fround(sixth % 2 === 0 ? start + 1 - distance : start + distance);
   const turns = position / 6 + 1;
   return Math.trunc(Math.fround(turns >= 1 ? turns - 1 : turns) * 255);
 }

@@ -38,7 +38,7 @@ describe("eigenOf", () => {
   test("numpy's eigenvalues and eigenvectors", () => {
     for (const { matrix, eigenvalues, eigenvectors } of golden.components) {
       const found = eigenOf(matrix);
-      // Of matrices with entries up to 30, each algorithm to some 2^-52 of that; vectors lose by how close two values are.
+      // Matrix entries reach 30, and each algorithm is accurate to some 2^-52 of that; vectors lose accuracy by how close two values are.
       assertClose(found.eigenvalues, eigenvalues, { absolute: 1e-13 }, "eigenvalues");
       assertClose(found.eigenvectors.flat(), eigenvectors.flat(), { absolute: 1e-12 }, "eigenvectors");
     }

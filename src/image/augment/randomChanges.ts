@@ -9,24 +9,24 @@ import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
 
-/** The random changes of one use of a training image: a function of (seed, epoch, index) and nothing else. */
+/** Random augmentation of one use of a training image, as a function of (seed, epoch, index) only. */
 export interface RandomChanges {
-  /** Starts use `index` of an image in an epoch: later calls are for that use. */
+  /** Selects use `index` of an image in an epoch for the following calls. */
   begin(epoch: number, index: number): void;
-  /** For the window that the fit takes. */
+  /** Random numbers of the fit's crop window. */
   readonly crop: Draw;
-  /** Recoloured, moved and reflected, for an input of a size; valid until the next call. */
+  /** Jitters, shifts and flips a patch for an input of the given size; valid until the next call. */
   change(patch: Patch, size: PixelSize): Patch;
-  /** The noise added to each channel, on the scale of 0 to 1; undefined for none. */
+  /** Noise of each channel on the scale of 0 to 1; undefined for none. */
   noise(): readonly number[] | undefined;
-  /** Makes a rectangle of a finished input the mean colour, or nothing. */
+  /** Fills a random rectangle of a finished input with the mean colour, or does nothing. */
   erase(planes: Planes): void;
 }
 
 /**
- * Makes what a recipe's augmentation says, with draws of a seed.
+ * Creates the augmentation of a recipe from a seed.
  *
- * `colours` are the principal components of the training set's colours; without them there is no noise along them.
+ * `colours` are the principal components of the training set's colours; without them, there is no colour noise.
  */
 export function createRandomChanges(
   augmentation: Augmentation,
@@ -71,10 +71,10 @@ export function createRandomChanges(
   };
 }
 
-/** Moved within the input by a whole number of pixels each way, up to a share of its sides; what leaves it is cut off. */
-function moved(patch: Patch, size: PixelSize, share: number, draw: Draw): Patch {
-  const across = slide(patch.left, patch.width, patch.toLeft, size.width, share, draw);
-  const down = slide(patch.top, patch.height, patch.toTop, size.height, share, draw);
+/** Shifts a patch by whole pixels, up to a fraction of the input's sides; what leaves the input is cut off. */
+function moved(patch: Patch, size: PixelSize, fraction: number, draw: Draw): Patch {
+  const across = slide(patch.left, patch.width, patch.toLeft, size.width, fraction, draw);
+  const down = slide(patch.top, patch.height, patch.toTop, size.height, fraction, draw);
   return {
     ...patch,
     left: across.from,
@@ -86,15 +86,15 @@ function moved(patch: Patch, size: PixelSize, share: number, draw: Draw): Patch 
   };
 }
 
-function slide(from: number, extent: number, to: number, limit: number, share: number, draw: Draw) {
-  const reach = Math.round(share * limit);
+function slide(from: number, extent: number, to: number, limit: number, fraction: number, draw: Draw) {
+  const reach = Math.round(fraction * limit);
   const moved = to + Math.floor(draw() * (2 * reach + 1)) - reach;
   const start = Math.max(moved, 0);
   const end = Math.max(Math.min(moved + extent, limit), start);
   return { from: from + start - moved, extent: end - start, to: start };
 }
 
-/** The same patch of an image that has no other pixels, in `memory`. */
+/** Copies a patch to `memory`, without the image's other pixels. */
 function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
   const { data, rowBytes, channels, left, top, width, height, dataLeft, dataTop } = patch;
   for (let y = 0; y < height; y++) {
@@ -105,12 +105,14 @@ function copyOf(patch: Patch, memory: Uint8ClampedArray): Patch {
   return { ...patch, ...own, dataLeft: dataLeft + left, dataTop: dataTop + top };
 }
 
-/** Share of the area, and shape, that a rectangle has. Source: Zhong et al. 2017, §5.2, as torchvision's RandomErasing has it. */
+/**
+ * Area fraction and logarithmic aspect ratio of an erased rectangle. Source: Zhong et al. 2017, §5.2, in torchvision's RandomErasing form.
+ */
 const area = { low: 0.02, high: 0.33 } as const;
 const shape = { low: Math.log(0.3), high: Math.log(3.3) } as const;
 const ATTEMPTS = 10;
 
-/** A random rectangle to erase, or undefined if none fits. */
+/** Returns a random rectangle to erase, or undefined if none fits. */
 export function eraseRectangle(size: PixelSize, draw: Draw): Rectangle | undefined {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const pixels = size.width * size.height * (area.low + draw() * (area.high - area.low));
@@ -125,22 +127,22 @@ export function eraseRectangle(size: PixelSize, draw: Draw): Rectangle | undefin
   return undefined;
 }
 
-/** Numbers for one use of an image: a function of (seed, purpose, epoch, index) and of how many were drawn before. */
+/** Random numbers of one use of an image: a function of (seed, purpose, epoch, index) and the number of earlier draws. */
 export interface RandomNumbers {
-  /** Starts one use of an image: later calls are for that use. */
+  /** Selects a use of an image for the following calls. */
   begin(epoch: number, index: number): void;
-  /** In [0, 1). */
+  /** Uniform in [0, 1). */
   uniform(): number;
-  /** From N(0, 1), by Box and Muller. */
+  /** Standard normal, by Box and Muller. */
   gaussian(): number;
 }
 
-/** Words of one use; from there on they repeat. */
+/** Number of random words per use; further draws repeat them. */
 const WORDS = 64;
-/** Most uses need few words: so many are made at a time. */
+/** Words generated at a time; most uses need few. */
 const CHUNK = 8;
 
-/** The draws for a purpose such as `"flip"`: the same whatever is drawn for others. */
+/** Creates the random numbers of a purpose such as `"flip"`, independent of other purposes. */
 export function createRandomNumbers(seed: number, purpose: string): RandomNumbers {
   const stream = randomStream(seed, `augment:${purpose}`);
   const words = new Uint32Array(CHUNK);

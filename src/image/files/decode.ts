@@ -8,13 +8,13 @@ import { coloured } from "./png.ts";
 import { inspectImage, readImageFile } from "./readImageFile.ts";
 
 /**
- * Reads a JPEG, PNG, WebP or GIF file, whichever its content says: upright by its EXIF orientation, 16 bits cut to 8,
- * palettes and CMYK as RGB, transparent parts on white as a viewer shows them, the first frame of a moving image. Grey
- * files keep one channel. Colour profiles are not applied: the numbers are used as stored, and inks become RGB without a profile,
- * as in Pillow and so torchvision.
+ * Reads a JPEG, PNG, WebP or GIF file, detected by content. The image is upright by its EXIF orientation; 16 bits are truncated to 8;
+ * palettes and CMYK become RGB; transparent parts are composited on white; of animations, the first frame is read. Grey files keep one
+ * channel. Colour profiles are not applied: values are used as stored, and CMYK is converted without a profile, as in Pillow and
+ * torchvision.
  *
- * Throws DataError if the file is missing, of another format, larger than 50 megapixels (25 if progressive or interlaced) or
- * 536 MB, or incomplete or damaged. What its first 64 KB tell is refused without reading on.
+ * Throws DataError if the file is missing, of another format, above 50 megapixels (25 if progressive or interlaced) or 536 MB, incomplete
+ * or damaged. A file that its first 64 KB disqualify is not read further.
  */
 export async function decodeImage(path: string): Promise<Image> {
   try {
@@ -25,14 +25,14 @@ export async function decodeImage(path: string): Promise<Image> {
   }
 }
 
-/** The same as `decodeImage` for a file already read, with its format. The message of a DataError lacks the file's name. */
+/** `decodeImage` for a file already in memory, with its format. The message of a DataError lacks the file's name. */
 export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: Image; readonly format: ImageFormat }> {
   const { header, frame } = inspectImage(bytes);
   const image = await upright(header, onCanvas(header, frame, await decodeFrame(header, frame)));
   return { image, format: header.format };
 }
 
-/** Pixels with alpha on white, as of a file. */
+/** Composites pixels with alpha on white. */
 export async function onWhite({
   width,
   height,
@@ -47,22 +47,22 @@ export async function onWhite({
   return { width, height, channels: channels === 2 ? 1 : 3, data: plain(flat) };
 }
 
-/** For where many images are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
+/** Configures libvips for parallel decoding: one thread per image, no cache. Applies to the whole process. */
 export function decodeOnOneThread(): void {
   sharp.concurrency(1);
   sharp.cache(false);
 }
 
-/** The decoder is held to the size that was checked: it must not read another from the same file. */
+/** Decodes a frame. The result must have the size that was checked, since a decoder could find another in the same file. */
 async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   const { format, isProgressive } = header;
   const channels = frame.isCmyk ? 4 : frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
   const decoder = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
   decoder.flatten({ background: "white" }).toColourspace("srgb");
-  // The inks themselves: a conversion here would be by a profile of libvips's own.
+  // Keep the CMYK channels: libvips would convert them with a profile of its own.
   if (frame.isCmyk) decoder.pipelineColourspace("cmyk").toColourspace("cmyk");
-  // Grey by way of sRGB: the direct way rounds 16 bits, this one cuts them.
+  // Via sRGB, because the direct conversion to grey rounds 16 bits instead of truncating.
   if (channels === 1) decoder.extractChannel(0);
   const decoded = await decoder
     .raw()
@@ -82,10 +82,7 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   return frame.palette ? coloured(header, image, frame.palette) : image;
 }
 
-/**
- * Red, green and blue of cyan, magenta, yellow and black: (255 − ink) · (255 − black) / 255, as close as 8-bit arithmetic comes. Source: Pillow,
- * src/libImaging/Convert.c, cmyk2rgb.
- */
+/** Converts CMYK to RGB: (255 − ink) · (255 − black) / 255, in 8-bit arithmetic. Source: Pillow, src/libImaging/Convert.c, cmyk2rgb. */
 function colourOfInks(inks: Uint8Array): Uint8Array {
   const data = new Uint8Array((inks.length / 4) * 3);
   for (let from = 0, to = 0; from < inks.length; from += 4, to += 3) {
@@ -102,7 +99,7 @@ function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
-/** A frame at its place on a white canvas, which is what shows where no frame lies. */
+/** Places a frame on a white canvas. */
 function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: Image): Image {
   if (image.width === width && image.height === height) return image;
   const { channels } = image;
@@ -114,7 +111,7 @@ function onCanvas({ width, height }: ImageHeader, { left, top }: Frame, image: I
   return { width, height, channels, data };
 }
 
-/** Turns an image of EXIF orientation 1 to 8 upright: first mirrored left to right, then turned clockwise. */
+/** Rotates an image of EXIF orientation 1 to 8 upright: first a horizontal flip, then a clockwise rotation. */
 const turns: readonly (readonly [mirrored: boolean, degrees: number])[] = [
   [false, 0],
   [true, 0],
@@ -141,7 +138,7 @@ function asSharp({ width, height, channels, data }: Image): Sharp {
   return sharp(data, { raw: { width, height, channels } }).toColourspace(channels === 1 ? "b-w" : "srgb");
 }
 
-/** An image as the bytes of a PNG file: grey if it has one channel, without loss. */
+/** Encodes an image losslessly as PNG, grey if it has one channel. */
 export async function encodePng(image: Image): Promise<Uint8Array> {
   return asSharp(image).png().toBuffer();
 }

@@ -51,7 +51,7 @@ async function files(): Promise<Readonly<Record<string, Buffer>>> {
   };
 }
 
-/** What is left of a file, made to look whole. */
+/** The rest of a file, made to look whole. */
 function mended(cut: Buffer): Buffer {
   if (cut.length < 33) return cut;
   if (cut.toString("latin1", 1, 4) === "PNG") return pngFile(cut.subarray(8, 33), pngChunk("IDAT", cut.subarray(41)));
@@ -86,7 +86,7 @@ describe("decodeImage: files that are not an intact image", () => {
     await assert.rejects(decodeImage("test"), DataError);
   });
 
-  test("cut anywhere, bytes behind the end allowed", async () => {
+  test("truncated anywhere; bytes after the end are allowed", async () => {
     for (const [name, bytes] of Object.entries(await files())) {
       const whole = await decodeAsFile(bytes);
       assert.deepEqual(await decodeAsFile(Buffer.concat([bytes, Buffer.from("trailing \xff bytes")])), whole, name);

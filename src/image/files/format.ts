@@ -1,10 +1,10 @@
-/** The image file formats that are read. */
+/** Supported image file formats. */
 export type ImageFormat = "JPEG" | "PNG" | "WebP" | "GIF";
 
-/** The formats in words, for messages. */
+/** Names of the formats for messages. */
 export const readFormats = "JPEG, PNG, WebP or GIF";
 
-/** The first bytes of other formats, one character a byte. */
+/** Signatures of unsupported formats, one character per byte. */
 const signatures: readonly (readonly [start: string, other: string])[] = [
   ["\x89PNG", "a PNG file whose signature is damaged, as by a transfer as text"],
   ["RIFF", "a RIFF file that is not WebP, such as sound or video"],
@@ -33,7 +33,7 @@ const brands: readonly (readonly [brand: RegExp, other: string])[] = [
   [/^(?:hei[cxms]|hev[cxms]|mif1|msf1)$/, "a HEIC image"],
 ];
 
-/** The format of a file by its first bytes, or else, as `other`, words for what it seems to be. */
+/** Detects a file's format by its first bytes; `other` describes an unsupported one. */
 export function recogniseFormat(bytes: Uint8Array): ImageFormat | { readonly other: string } {
   if (bytes.length === 0) return { other: "an empty file" };
   const start = String.fromCharCode(...bytes.subarray(0, 1024));
@@ -45,7 +45,7 @@ export function recogniseFormat(bytes: Uint8Array): ImageFormat | { readonly oth
   return { other: other ?? mediaFile(start) ?? markup(start) ?? beginning(start) };
 }
 
-/** An ISO-BMFF file begins with a box `ftyp` of its length: a major brand, a version, and the brands it is compatible with. */
+/** Detects an ISO-BMFF file by its first box `ftyp`: length, major brand, version, compatible brands. */
 function mediaFile(start: string): string | undefined {
   if (!start.startsWith("ftyp", 4)) return undefined;
   const length = start.charCodeAt(2) * 0x100 + start.charCodeAt(3);
@@ -54,7 +54,7 @@ function mediaFile(start: string): string | undefined {
   return found ?? `a video or other media file (brand ${JSON.stringify(printable(listed[0] ?? ""))})`;
 }
 
-/** Text of any encoding whose first visible character is `<`. */
+/** Detects text of any encoding whose first visible character is `<`. */
 function markup(start: string): string | undefined {
   const text = start
     .replaceAll("\0", "")

@@ -65,7 +65,7 @@ function mutated(file: Buffer, words: Uint32Array): Buffer {
   return bytes;
 }
 
-/** A PNG whose checksums are made right, as far as its chunks can be told: else no change would get beyond them. */
+/** A PNG with corrected checksums, as far as its chunks can be parsed; otherwise no mutation would get past them. */
 function withChecksums(png: Buffer): Buffer {
   const bytes = Buffer.from(png);
   for (let at = 8; at + 12 <= bytes.length; ) {

@@ -29,7 +29,7 @@ test("GIF: the first frame lies at its place on its canvas, white where it does 
   const none = undefined;
   const { width, height, data } = await decodeAsFile(gifFile([3, 2], dot, square, { ...square, pixels: [3, 3, 3, 3] }));
   assert.deepEqual([width, height, ...data], [3, 2, ...pixelsOf(none, none, none, none, 2, none)]);
-  // Of these sizes, which old programs wrote without meaning them, some decoders make something else.
+  // Some decoders interpret these sizes, which old programs wrote by mistake, differently.
   const screen = await decodeAsFile(gifFile([640, 480], dot));
   assert.deepEqual([screen.width, screen.height], [640, 480]);
   assert.deepEqual([...screen.data.subarray(3 * 641, 3 * 643)], pixelsOf(2, none));
@@ -54,7 +54,7 @@ test("GIF: moving ones that libvips writes give their first frame", async () => 
   assert.deepEqual([width, height, ...data], [4, 3, ...new Array(12).fill(gifColours[0]).flat()]);
 });
 
-test("GIF: extensions are passed over, also an empty one in front of the trailer, and bytes behind it", async () => {
+test("GIF: extensions are skipped, also an empty one before the trailer, and bytes after it", async () => {
   const plain = gifFile([2, 2], square);
   const comment = Buffer.of(0x21, 0xfe, 2, 0x3b, 0x2c, 0);
   const parts = [plain.subarray(0, 25), comment, plain.subarray(25, -1), comment, Buffer.of(0x21, 0xfe, 0, 0x3b)];

@@ -1,22 +1,22 @@
 /** Structure of a GIF file: size, first frame, completeness. */
 import { checkSize, damaged, type ImageFile, littleEndian, truncated } from "./imageFile.ts";
 
-/** The first byte of a block. Source: GIF89a specification, appendix A. */
+/** First byte of each kind of block. Source: GIF89a specification, appendix A. */
 const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b];
 const GRAPHIC_CONTROL = 0xf9;
 const HEADER_BYTES = 13;
 
-/** The blocks of the first image. */
+/** Blocks of the first image. */
 interface FirstImage {
   readonly control: Uint8Array;
   readonly descriptor: Uint8Array;
-  /** Colour table of its own, code size, and sub-blocks. */
+  /** Local colour table, code size, and sub-blocks. */
   readonly content: Uint8Array;
 }
 
 /**
- * Walks a GIF file from block to block up to its trailer. Throws DataError if it is damaged, not whole or too large. The
- * canvas is the screen of its header, and grows where the first image reaches out of it, as viewers do it.
+ * Parses a GIF file block by block up to its trailer. Throws DataError if it is damaged, incomplete or too large. Like in viewers, the
+ * canvas is the logical screen, enlarged if the first image extends beyond it.
  */
 export function inspectGif(bytes: Uint8Array): ImageFile {
   if (bytes.length < HEADER_BYTES) throw truncated("GIF", bytes);
@@ -39,12 +39,12 @@ const isInterlaced = (descriptor: Uint8Array) => ((descriptor[8] as number) & 0x
 
 type Four = [number, number, number, number];
 
-/** A flag says whether there is a table, three bits how many colours: 2 to the power of one more. */
+/** Size of a colour table: a flag marks its presence, and three bits give log₂ of the number of colours, minus 1. */
 function colourTableBytes(flags: number): number {
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }
 
-/** Source: GIF89a, 20, 22 and 23: extensions and images up to the trailer; the control in front of an image belongs to it. */
+/** Source: GIF89a, 20, 22 and 23: extensions and images up to the trailer; a control block belongs to the image after it. */
 function firstImage(bytes: Uint8Array, start: number): FirstImage {
   let first: FirstImage | undefined;
   let control: Uint8Array = new Uint8Array();
@@ -68,7 +68,7 @@ function firstImage(bytes: Uint8Array, start: number): FirstImage {
   return first;
 }
 
-/** Sub-blocks carry their length in a byte; one of length 0 is the last. */
+/** Skips sub-blocks. Each begins with its length in one byte; a length of 0 ends the sequence. */
 function afterSubBlocks(bytes: Uint8Array, start: number): number {
   let at = start;
   while (at < bytes.length && bytes[at] !== 0) at += 1 + (bytes[at] as number);
@@ -76,7 +76,7 @@ function afterSubBlocks(bytes: Uint8Array, start: number): number {
   return at + 1;
 }
 
-/** Throws unless the compressed data have all pixels, and all of these a colour. */
+/** Throws unless the compressed data contain all pixels, with valid colours. */
 function checkPixels({ descriptor, content }: FirstImage, globalColours: number, expected: number): void {
   const table = colourTableBytes(descriptor[8] as number);
   const colours = table > 0 ? table / 3 : globalColours;
@@ -86,7 +86,7 @@ function checkPixels({ descriptor, content }: FirstImage, globalColours: number,
   if (highest >= colours) throw damaged("GIF", `colour ${highest} of ${colours} in its first image`);
 }
 
-/** The data of sub-blocks without their lengths. */
+/** Concatenates sub-blocks without their lengths. */
 function joined(blocks: Uint8Array): Uint8Array {
   const data = new Uint8Array(blocks.length);
   let length = 0;
@@ -98,8 +98,8 @@ function joined(blocks: Uint8Array): Uint8Array {
 }
 
 /**
- * The first image as a GIF file whose screen it fills: decoders differ in what they make of a screen that an image does not
- * fill, and need not look at the other images.
+ * Rewrites the first image as a GIF file with a matching screen. Decoders treat images smaller than the screen differently, and need not
+ * read the other images.
  */
 function alone(start: Uint8Array, { control, descriptor, content }: FirstImage): Uint8Array {
   const header = Uint8Array.from(start);
@@ -109,16 +109,15 @@ function alone(start: Uint8Array, { control, descriptor, content }: FirstImage):
   return Buffer.concat([header, control, Uint8Array.of(IMAGE), placed, content, Uint8Array.of(TRAILER)]);
 }
 
-/** The most codes that GIF's compression has: 12 bits. */
+/** Maximum number of LZW codes: 12 bits. */
 const MAX_CODES = 4096;
 
 /**
- * The number of pixels in LZW data, at most `limit`, and the highest colour among them, without decoding: a decoder that
- * runs out of data leaves the rest black and says nothing. Counting ends at the end code, at a code that does not exist yet,
- * at the end of the data, or at `limit`.
+ * Counts the pixels in LZW data, at most `limit`, and finds the highest colour, without decoding. Decoders that run out of data silently
+ * leave the rest black. Counting stops at the end code, at an undefined code, at the end of the data, or at `limit`.
  *
- * Source: GIF89a specification, appendix F. Below the clear code a code is a colour; each further code stands for the pixels
- * of the code before it and one more.
+ * Source: GIF89a specification, appendix F. A code below the clear code is a colour; a later code stands for the pixels of the code before
+ * it plus one.
  */
 export function lzwPixels(
   colourBits: number,
@@ -138,7 +137,7 @@ export function lzwPixels(
       [known, previous, width] = [clear + 2, 0, colourBits + 1];
       continue;
     }
-    // The code that is about to be known may be used at once, except behind a clear code.
+    // The code being defined may be used at once, except right after a clear code.
     if (code === clear + 1 || code > known || (code === known && (previous === 0 || known === MAX_CODES))) break;
     if (previous > 0 && known < MAX_CODES) {
       lengths[known++] = previous + 1;

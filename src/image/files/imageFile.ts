@@ -1,59 +1,59 @@
-/** Structure of an image file, read without decoding, and the errors it can have. */
+/** Structure of an image file, read without decoding, and its errors. */
 import { DataError, TruncatedImageError } from "../../errors.ts";
 import type { ImageFormat } from "./format.ts";
 
-/** The contents of an image file's headers. Sizes are those stored, before `orientation` is applied. */
+/** Header fields of an image file. Sizes are as stored, before `orientation` is applied. */
 export interface ImageHeader {
   readonly format: ImageFormat;
   readonly width: number;
   readonly height: number;
-  /** 1: grey. 3: colour, be it RGB, CMYK or a palette. */
+  /** 1: grey. 3: colour (RGB, CMYK or palette). */
   readonly channels: 1 | 3;
-  /** Progressive JPEG, interlaced PNG or GIF: a decoder must hold the whole image, and passes over it many times. */
+  /** Progressive JPEG, interlaced PNG or GIF: the decoder holds the whole image and makes many passes over it. */
   readonly isProgressive: boolean;
-  /** EXIF's orientation, 1 to 8. 1: upright. */
+  /** EXIF orientation, 1 to 8. 1: upright. */
   readonly orientation: number;
 }
 
-/** Turns decoded samples into colours, if the decoder takes colour numbers for grey. */
+/** Maps decoded samples to colours, for decoders that return palette indices as grey. */
 export interface Palette {
-  /** 3 bytes a colour, transparent ones on white. */
+  /** 3 bytes per colour, with transparency composited on white. */
   readonly colours: Uint8Array;
-  /** A sample is a number times this: decoders stretch samples of few bits to 0 … 255. */
+  /** A sample is the index times this, because decoders stretch samples of few bits to 0 … 255. */
   readonly step: number;
 }
 
-/** The image to decode: a whole file of one of the formats, and where its pixels lie on the canvas of the header's size. */
+/** Image to decode: a complete file in one of the formats, and the position of its pixels on the header's canvas. */
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly left: number;
   readonly top: number;
   readonly width: number;
   readonly height: number;
-  /** The colours, if the file says grey and means their numbers. */
+  /** Palette, if the file's grey samples are indices. */
   readonly palette?: Palette;
-  /** Four inks a pixel. */
+  /** Four ink channels per pixel. */
   readonly isCmyk?: boolean;
 }
 
-/** An image file that is whole as far as its structure tells. */
+/** An image file whose structure is complete. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** For JPEG, the file up to its end; for PNG, the chunks its pixels depend on; for GIF and WebP, the first frame alone. */
+  /** For JPEG, the file up to its end marker; for PNG, the chunks that determine pixels; for GIF and WebP, only the first frame. */
   readonly frame: Frame;
 }
 
-/** The most pixels that are decoded: 150 MB as RGB; more than common cameras make, and far from what harms a machine. */
+/** Maximum number of pixels: 150 MB as RGB, above common cameras and harmless to a machine. */
 const MAX_PIXELS = 50e6;
-/** Half of it where the decoder holds the coefficients too (2 bytes each), or must see all before the first row is done. */
+/** Half of that if the decoder also holds coefficients (2 bytes each) or needs all data before the first row. */
 const MAX_PROGRESSIVE_PIXELS = 25e6;
 
-/** The most pixels that are decoded of such an image. */
+/** Maximum number of pixels of an image. */
 export function pixelLimit(isProgressive: boolean): number {
   return isProgressive ? MAX_PROGRESSIVE_PIXELS : MAX_PIXELS;
 }
 
-/** Throws if an image has no pixels or too many: to be called as soon as a header is read. */
+/** Throws for an image without pixels, or with too many. Call it right after reading a header. */
 export function checkSize(format: ImageFormat, width: number, height: number, isProgressive: boolean): void {
   if (width === 0 || height === 0) {
     throw new DataError(
@@ -69,14 +69,14 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
   );
 }
 
-/** The error for a file that ends too early. All of these messages lack the file's name, which stands in front. */
+/** Error for a truncated file. The file's name is prepended by the caller, as in all of these messages. */
 export function truncated(format: ImageFormat, bytes: Uint8Array): TruncatedImageError {
   return new TruncatedImageError(
     `expected a complete ${format} image, got a truncated one (${bytes.length} bytes without its end); get the file again`,
   );
 }
 
-/** The error for a file that contradicts its format. */
+/** Error for a file that violates its format. */
 export function damaged(format: ImageFormat, problem: string, options?: ErrorOptions): DataError {
   return new DataError(
     `expected an intact ${format} image, got a damaged one (${problem}); get the file again`,
@@ -84,26 +84,26 @@ export function damaged(format: ImageFormat, problem: string, options?: ErrorOpt
   );
 }
 
-/** The error for a file of a rare kind that is not read. */
+/** Error for an unsupported kind of a format. */
 export function unread(format: ImageFormat, kind: string): DataError {
   return new DataError(`expected a common kind of ${format} image, got ${kind}; save it again as JPEG or PNG`);
 }
 
-/** The unsigned number of `size` bytes, highest byte first. Bytes behind the end count as 0: whoever reads checks first. */
+/** Reads an unsigned big-endian number of `size` bytes. Bytes past the end count as 0; callers check the length. */
 export function bigEndian(bytes: Uint8Array, at: number, size: number): number {
   let value = 0;
   for (let i = 0; i < size; i++) value = value * 0x100 + (bytes[at + i] ?? 0);
   return value;
 }
 
-/** The unsigned number of `size` bytes, lowest byte first. */
+/** Reads an unsigned little-endian number of `size` bytes. */
 export function littleEndian(bytes: Uint8Array, at: number, size: number): number {
   let value = 0;
   for (let i = size - 1; i >= 0; i--) value = value * 0x100 + (bytes[at + i] ?? 0);
   return value;
 }
 
-/** Bytes as text, one character each. */
+/** Converts bytes to text, one character each. */
 export function latin1(bytes: Uint8Array, at: number, size: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + size));
 }

@@ -30,7 +30,7 @@ test("a file by its path, its URL and its bytes of any kind", async () => {
     shared,
     new DataView(buffer, byteOffset, length),
     new Blob([alone]),
-    // Of another realm, as in test runners that have one.
+    // An object of another realm, like in some test runners.
     runInNewContext("new Uint8Array(bytes)", { bytes: [...bytes] }),
   ];
   for (const [i, input] of inputs.entries()) {

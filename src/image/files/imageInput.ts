@@ -1,15 +1,15 @@
-/** Images as callers of the library give them: a file, its bytes, or pixels. */
+/** Images passed to the library: a file, its bytes, or pixels. */
 import { fileURLToPath } from "node:url";
 import { types } from "node:util";
 import { DataError } from "../../errors.ts";
 import type { Image } from "../image.ts";
 import { decodeBytes, decodeImage, onWhite } from "./decode.ts";
 
-/** Pixels in memory: 8 bits a channel, rows from the top, channels of a pixel side by side. An `ImageData` is one. */
+/** Pixels in memory: 8 bits per channel, row by row from the top, channels interleaved. `ImageData` qualifies. */
 export interface RawImage {
   readonly width: number;
   readonly height: number;
-  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Alpha is put on white, as in files. Default: what the length of `data` says. */
+  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Alpha is composited on white. Default: derived from the length of `data`. */
   readonly channels?: number | undefined;
   readonly data: Uint8Array | Uint8ClampedArray;
 }
@@ -24,9 +24,9 @@ export function nameOfInput(input: ImageInput): string {
 }
 
 /**
- * The image of any input. Files and their bytes as `decodeImage` reads them.
+ * Reads any image input. Files and their bytes are decoded like in `decodeImage`.
  *
- * Throws DataError if it is none of these, or cannot be read; the message begins with `nameOfInput`.
+ * Throws DataError if the input is of another type or unreadable; the message begins with `nameOfInput`.
  */
 export async function readImageInput(input: ImageInput): Promise<Image> {
   if (typeof input === "string") return decodeImage(input);
@@ -41,7 +41,7 @@ export async function readImageInput(input: ImageInput): Promise<Image> {
   }
 }
 
-/** A copy of what the caller may change later: bytes and pixels. What is no image stays as it is, to be refused when it is read. */
+/** Copies bytes and pixels that the caller may change later. Invalid input is returned unchanged, to be refused on reading. */
 export function copyOfInput(input: ImageInput): ImageInput {
   if (typeof input !== "object" || input === null || input instanceof URL || input instanceof Blob) return input;
   if (types.isUint8Array(input) || types.isAnyArrayBuffer(input)) return input.slice(0);
@@ -56,7 +56,7 @@ function pathOf(url: URL): string {
   throw new DataError(`${url.href}: expected a file: URL, got ${url.protocol}; fetch it and pass its bytes`);
 }
 
-/** Not by instanceof: what comes from another realm, such as a test runner's, counts too. */
+/** Detects by tag, not instanceof, to accept objects from other realms such as a test runner's. */
 async function bytesOf(input: unknown): Promise<Uint8Array | undefined> {
   if (types.isUint8Array(input) || types.isUint8ClampedArray(input) || types.isDataView(input)) {
     return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
@@ -65,7 +65,7 @@ async function bytesOf(input: unknown): Promise<Uint8Array | undefined> {
   return input instanceof Blob ? new Uint8Array(await input.arrayBuffer()) : undefined;
 }
 
-/** Checks everything: callers of JavaScript have no types. */
+/** Validates pixels completely, because JavaScript callers have no types. */
 async function imageOfPixels(input: unknown): Promise<Image> {
   const isObject = typeof input === "object" && input !== null;
   if (!isObject || !("width" in input && "height" in input && "data" in input)) {

@@ -102,7 +102,7 @@ test("JPEG: segments, coded data, restart marks and fill bytes are passed over, 
   }
 });
 
-test("JPEG: a map of gains behind the image, as telephones write it, changes nothing", async () => {
+test("JPEG: a gain map after the image, as phones write it, changes nothing", async () => {
   // A method that sharp 0.35 does not declare.
   const picture = sharp(photo).resize(40, 30) as Sharp & { withGainMap(): Sharp };
   const mapped = await picture.withGainMap().jpeg().toBuffer();
@@ -155,7 +155,7 @@ test("JPEG: all orientations, from the corner where each begins", async () => {
     .toColourspace("b-w")
     .jpeg({ quality: 100 })
     .toBuffer();
-  // What a viewer shows, by EXIF 2.32, 4.6.4 A: where row 0 and column 0 of the file are.
+  // Expected display by EXIF 2.32, 4.6.4 A: positions of row 0 and column 0 of the file.
   const shown = [
     [0, 40, 80, 120, 160, 200], // top, left
     [80, 40, 0, 200, 160, 120], // top, right

@@ -3,10 +3,10 @@ import { bigEndian, checkSize, damaged, type ImageFile, latin1, truncated, unrea
 import { addHuffmanCodes, codingUnits, type HuffmanCodes, type HuffmanScan, scanProblem } from "./jpegScan.ts";
 import { exifPrefix, orientationOf } from "./orientation.ts";
 
-/** Markers, the byte behind 0xFF. Source: ITU-T T.81, table B.1. */
+/** Markers: the byte after 0xFF. Source: ITU-T T.81, table B.1. */
 const TEM = 0x01;
 const [DHT, RST0, RST7, SOI, EOI, SOS, DRI, APP1] = [0xc4, 0xd0, 0xd7, 0xd8, 0xd9, 0xda, 0xdd, 0xe1];
-/** Start of frame, 0xC0 to 0xCF, less DHT, JPG and DAC. */
+/** Start of frame, 0xC0 to 0xCF, except DHT, JPG and DAC. */
 const isFrameMarker = (marker: number) => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 /** Sequential and progressive, with Huffman or arithmetic codes. The others are lossless or hierarchical. */
 const [sequentialFrames, progressiveFrames, arithmeticFrames] = [
@@ -20,10 +20,10 @@ interface FrameHeader {
   readonly height: number;
   readonly isProgressive: boolean;
   readonly isArithmetic: boolean;
-  /** The number of samples of each component in a square of pixels, and the largest of them. */
+  /** Sampling factors of each component, and their maximum. */
   readonly sampling: ReadonlyMap<number, Sampling>;
   readonly most: Sampling;
-  /** For each component, how many low bits each of its 64 coefficients still lacks. */
+  /** For each component and each of its 64 coefficients: number of low bits not received yet. */
   readonly lacking: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -31,13 +31,13 @@ interface Sampling {
   readonly across: number;
   readonly down: number;
 }
-/** The state that segments set for the scans after them. */
+/** State that segments set for later scans. */
 interface Coding {
   readonly codes: Map<number, HuffmanCodes>;
   restartInterval: number;
 }
 
-/** Walks a JPEG file from segment to segment up to its end mark. Throws DataError if it is damaged, not whole or too large. */
+/** Parses a JPEG file segment by segment up to its end marker. Throws DataError if it is damaged, incomplete or too large. */
 export function inspectJpeg(bytes: Uint8Array): ImageFile {
   let frame: FrameHeader | undefined;
   const application: ApplicationData = { exif: [], xmp: [] };
@@ -56,7 +56,7 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
     }
     if (marker === SOS) {
       hasScans = true;
-      if (!frame) throw damaged("JPEG", "a scan without a frame header in front of it");
+      if (!frame) throw damaged("JPEG", "a scan without a frame header before it");
       noteScan(frame, data);
       const scan = huffmanScan(frame, data, coding, next);
       if (scan) scans.push(scan);
@@ -74,12 +74,12 @@ export function inspectJpeg(bytes: Uint8Array): ImageFile {
   const channels = lacking.size === 1 ? 1 : 3;
   return {
     header: { format: "JPEG", width, height, channels, isProgressive, orientation: orientationIn(application) },
-    // The bytes after the end may be a gain map, by which decoders change the image.
+    // Bytes after the end may be a gain map, which some decoders apply.
     frame: { bytes: bytes.subarray(0, end), left: 0, top: 0, width, height, isCmyk: lacking.size === 4 },
   };
 }
 
-/** What application segments in front of the first scan say; decoders look no further. */
+/** Application segments before the first scan; decoders ignore later ones. */
 interface ApplicationData {
   readonly exif: Uint8Array[];
   readonly xmp: Uint8Array[];
@@ -93,7 +93,7 @@ function noteApplication(marker: number, data: Uint8Array, application: Applicat
   else if (latin1(data, 0, xmpPrefix.length) === xmpPrefix) application.xmp.push(data.subarray(xmpPrefix.length));
 }
 
-/** EXIF that is longer than a segment goes on in the next. */
+/** Concatenates EXIF data that spans several segments. */
 function orientationIn({ exif, xmp }: ApplicationData): number {
   return orientationOf({ exif: Buffer.concat(exif), xmp: Buffer.concat(xmp) });
 }
@@ -101,11 +101,11 @@ function orientationIn({ exif, xmp }: ApplicationData): number {
 interface Segment {
   readonly marker: number;
   readonly data: Uint8Array;
-  /** Offset of the bytes after it. */
+  /** Offset of the bytes after the segment. */
   readonly next: number;
 }
 
-/** Source: T.81, B.1.1.4: segments between start and end mark carry their length. The end mark comes as the last. */
+/** Source: T.81, B.1.1.4: segments between start and end marker carry their length. The end marker is returned last. */
 function* segments(bytes: Uint8Array): Generator<Segment> {
   for (let at = markerFrom(bytes, 2); ; ) {
     const marker = bytes[at] as number;
@@ -121,7 +121,7 @@ function* segments(bytes: Uint8Array): Generator<Segment> {
   }
 }
 
-/** The next marker that has a segment or ends the file. In coded data 0xFF is followed by 0, a restart mark or a fill byte. */
+/** Finds the next marker that has a segment or ends the file. In coded data, 0xFF precedes 0, a restart marker or a fill byte. */
 function markerFrom(bytes: Uint8Array, from: number): number {
   for (let at = from; ; at++) {
     at = bytes.indexOf(0xff, at);
@@ -132,7 +132,7 @@ function markerFrom(bytes: Uint8Array, from: number): number {
   }
 }
 
-/** Source: T.81, B.2.2: precision, height, width, then 3 bytes for each component. */
+/** Source: T.81, B.2.2: precision, height, width, then 3 bytes per component. */
 function frameHeader(marker: number, data: Uint8Array): FrameHeader {
   const isProgressive = progressiveFrames.includes(marker);
   if (!isProgressive && !sequentialFrames.includes(marker)) throw unread("JPEG", "a lossless or hierarchical one");
@@ -159,9 +159,9 @@ function frameHeader(marker: number, data: Uint8Array): FrameHeader {
 }
 
 /**
- * Source: T.81, B.2.3 and G.1.1.1: the number of components, 2 bytes for each, then which coefficients the scan has (first,
- * last) and down to which bit. T.81 lets a file end without the last bits, but encoders write them all: what lacks some
- * was cut and given an end mark.
+ * Parses a scan header: number of components, 2 bytes each, then the range of coefficients and the lowest bit. T.81 allows a file to end
+ * without the last bits, but encoders write them all; a file without them was truncated and given an end marker. Source: T.81, B.2.3 and
+ * G.1.1.1.
  */
 function noteScan({ isProgressive, lacking }: FrameHeader, data: Uint8Array): void {
   const components = data[0] ?? 0;
@@ -175,9 +175,9 @@ function noteScan({ isProgressive, lacking }: FrameHeader, data: Uint8Array): vo
 }
 
 /**
- * A scan whose coded data can be checked. Of progressive ones the decoder sees all before it gives the first row. Arithmetic
- * codes may end in zeros that are not written, so that nothing tells where they were cut. What lacks a table or contradicts its
- * frame the decoder refuses.
+ * Returns a scan whose coded data can be checked, else undefined. Decoders read progressive scans completely before the first row.
+ * Arithmetic codes may end in omitted zeros, so truncation is undetectable. Missing tables and contradictions to the frame are left to the
+ * decoder.
  */
 function huffmanScan(
   { width, height, isProgressive, isArithmetic, sampling, most }: FrameHeader,

@@ -18,7 +18,7 @@ const SHORT_BITS = 9;
 
 /** One component of a scan. */
 interface ScanComponent {
-  /** Blocks of 8×8 in a coding unit, across and down, if several components share it; from the frame header. */
+  /** Blocks of 8×8 per coding unit, horizontally and vertically, if several components are interleaved; from the frame header. */
   readonly across: number;
   readonly down: number;
   readonly dc: HuffmanCodes;
@@ -28,14 +28,14 @@ interface ScanComponent {
 /** A sequential scan with Huffman codes. */
 export interface HuffmanScan {
   readonly components: readonly ScanComponent[];
-  /** Units of coding, and how many of them lie between two restart marks; 0: there are none. */
+  /** Number of coding units, and of units between restart markers (0: no markers). */
   readonly units: number;
   readonly restartInterval: number;
   /** Offset of the coded data. */
   readonly start: number;
 }
 
-/** Adds what a DHT segment has to the codes by class and number, which are one byte. */
+/** Adds the codes of a DHT segment, keyed by the byte of class and number. */
 export function addHuffmanCodes(data: Uint8Array, codes: Map<number, HuffmanCodes>): void {
   for (let at = 0; at + 17 <= data.length; ) {
     const end = data.subarray(at + 1, at + 17).reduce((sum, count) => sum + count, at + 17);
@@ -189,7 +189,7 @@ function passBlock(reader: BitReader, dc: HuffmanTable, ac: HuffmanTable): boole
   return coefficient <= 64;
 }
 
-/** The number of coding units of a scan: blocks of its one component, else units of all. Source: T.81, A.2. */
+/** Number of coding units of a scan: blocks of a single component, else interleaved units. Source: T.81, A.2. */
 export function codingUnits(
   frame: { readonly width: number; readonly height: number; readonly across: number; readonly down: number },
   { across, down }: { readonly across: number; readonly down: number },

@@ -1,26 +1,27 @@
-/** Orientation of an image by its EXIF data, or by its XMP where EXIF says nothing. */
+/** Orientation of an image from its EXIF data, or else from its XMP. */
 import { inflateSync } from "node:zlib";
 import { bigEndian, latin1, littleEndian } from "./imageFile.ts";
 
-/** Metadata of a file that can say which side of the image is up. */
+/** Metadata that may contain the orientation. */
 export interface Metadata {
-  /** As it lies in the file, with or without `Exif\0\0` in front. */
+  /** EXIF data, with or without the prefix `Exif\0\0`. */
   readonly exif?: Uint8Array | undefined;
   /** XML, as text or bytes. */
   readonly xmp?: Uint8Array | undefined;
 }
 
 /**
- * EXIF's orientation of an image, 1 to 8. 1, which is upright, if none can be read: damaged EXIF is common, and no reason to refuse an image.
+ * Returns the EXIF orientation of an image, 1 to 8, or 1 (upright) if none can be read. Damaged EXIF is common and no reason to refuse an
+ * image.
  *
- * All encodings that sharp (libexif) or Pillow's `exif_transpose` applies are applied: any type of number, more values than one, EXIF in several
- * segments, and `tiff:Orientation` of XMP if EXIF has no orientation. `scripts/golden/orientation.py` records what both do.
+ * Accepts every encoding that sharp (libexif) or Pillow's `exif_transpose` accepts: any number type, several values, EXIF in several
+ * segments, and `tiff:Orientation` of XMP if EXIF has no orientation. `scripts/golden/orientation.py` records the results of both.
  */
 export function orientationOf({ exif, xmp }: Metadata): number {
   return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(xmp)) ?? 1;
 }
 
-/** Position of the first of a directory entry's values, and its kind of number. */
+/** Position of a directory entry's first value, and its byte order. */
 interface Value {
   readonly tiff: Uint8Array;
   readonly at: number;
@@ -29,7 +30,7 @@ interface Value {
 
 type ReadNumber = (view: DataView, at: number, isLittleEndian: boolean) => number;
 
-/** Bytes of one number, and its reader, by type. Source: TIFF 6.0, section 2; 13 and 16 from its supplements. */
+/** Size and reader of each number type. Source: TIFF 6.0, section 2; 13 and 16 from its supplements. */
 const types: ReadonlyMap<number, readonly [bytes: number, read: ReadNumber]> = new Map([
   [1, [1, (view, at) => view.getUint8(at)]],
   [3, [2, (view, at, little) => view.getUint16(at, little)]],
@@ -49,10 +50,10 @@ const ORIENTATION = 0x112;
 const isOrientation = (value: number) => Number.isInteger(value) && value >= 1 && value <= 8;
 
 /**
- * The first orientation of the first directory that is 1 to 8; 1 if there are only others; undefined if there is no such entry.
+ * Returns the first valid orientation (1 to 8) of the first directory, 1 if all are invalid, or undefined if there is no such entry.
  *
- * Source: EXIF 2.32 (JEITA CP-3451E), 4.5.2 and 4.6.4 A: a TIFF header, then a directory of entries of 12 bytes: tag, type,
- * count, and the values, or their offset if they take more than 4 bytes.
+ * Source: EXIF 2.32 (JEITA CP-3451E), 4.5.2 and 4.6.4 A: a TIFF header, then a directory of 12-byte entries: tag, type, count, and the
+ * values, or their offset if they exceed 4 bytes.
  */
 export function exifOrientation(exif: Uint8Array): number | undefined {
   const tiff = withoutPrefix(exif);
@@ -78,24 +79,24 @@ export function exifOrientation(exif: Uint8Array): number | undefined {
   return found;
 }
 
-/** Undefined if the type is no number, or the value lies beyond the end. */
+/** Reads a number; undefined if the type is not numeric or the value lies past the end. */
 function readValue(type: number, { tiff, at, isBigEndian }: Value): number | undefined {
   const [bytes, read] = types.get(type) ?? [];
   if (bytes === undefined || read === undefined || at + bytes > tiff.length) return undefined;
   return read(new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength), at, !isBigEndian);
 }
 
-/** Some writers put the prefix there twice. */
+/** Removes the EXIF prefix, which some programs write twice. */
 function withoutPrefix(exif: Uint8Array): Uint8Array {
   let rest = exif;
   while (latin1(rest, 0, 6) === exifPrefix) rest = rest.subarray(6);
   return rest;
 }
 
-/** Prefix of EXIF in a JPEG segment. */
+/** EXIF prefix in a JPEG segment. */
 export const exifPrefix = "Exif\0\0";
 
-/** As Pillow finds it, by the usual prefix of the namespace. Undefined if there is none. */
+/** Searches XMP by the usual namespace prefix, as Pillow does. Undefined if not found. */
 export function xmpOrientation(xmp: Uint8Array): number | undefined {
   const bytes = asBuffer(xmp);
   const at = bytes.indexOf("tiff:Orientation");
@@ -104,16 +105,16 @@ export function xmpOrientation(xmp: Uint8Array): number | undefined {
   return digit === undefined ? undefined : isOrientation(Number(digit)) ? Number(digit) : 1;
 }
 
-/** More than any camera writes; Pillow's limit for a text too. */
+/** Maximum size of metadata: above any camera's, and Pillow's limit for text chunks. */
 const MAX_TEXT = 2 ** 20;
 
-/** A keyword of a PNG text chunk, and its text, which is metadata. */
+/** Keyword and text of a PNG text chunk. */
 const textKinds = new Map<string, (text: Uint8Array) => Metadata>([
   ["Raw profile type exif", (text) => ({ exif: rawProfile(text) })],
   ["XML:com.adobe.xmp", (text) => ({ xmp: text })],
 ]);
 
-/** Metadata in the data of a text chunk of a PNG file, tEXt, zTXt or iTXt; nothing if it has none or cannot be read. Source: W3C PNG, 11.3.3. */
+/** Metadata in a PNG text chunk (tEXt, zTXt or iTXt); empty if there is none or it is unreadable. Source: W3C PNG, 11.3.3. */
 export function pngTextMetadata(type: string, data: Uint8Array): Metadata {
   const end = data.indexOf(0);
   const read = end < 1 || end > 79 ? undefined : textKinds.get(latin1(data, 0, end));
@@ -124,7 +125,7 @@ export function pngTextMetadata(type: string, data: Uint8Array): Metadata {
 function textOf(type: string, rest: Uint8Array): Uint8Array | undefined {
   if (type === "tEXt") return rest;
   if (type === "zTXt") return rest[0] === 0 ? inflated(rest.subarray(1)) : undefined;
-  // iTXt: a flag for compression, the method, then a language and a translated keyword, which end in 0.
+  // iTXt: compression flag and method, then a language tag and a translated keyword, both null-terminated.
   const language = rest.indexOf(0, 2);
   const keyword = language < 0 ? -1 : rest.indexOf(0, language + 1);
   if (keyword < 0) return undefined;
@@ -140,7 +141,7 @@ function inflated(data: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** ImageMagick's form of data in a text: an empty line, a name, a length, then hexadecimal digits in lines. */
+/** Decodes ImageMagick's raw profile: an empty line, a name, a length, then lines of hexadecimal digits. */
 function rawProfile(text: Uint8Array): Uint8Array {
   const lines = asBuffer(text).toString("latin1").split("\n").slice(3);
   return Buffer.from(lines.join(""), "hex");

@@ -32,7 +32,7 @@ const nameOf = ({ colourType, bitDepth, isInterlaced }: PngForm) =>
 const eightBits = (sample: number, bitDepth: number) =>
   bitDepth === 16 ? sample >> 8 : Math.round((sample * 255) / (2 ** bitDepth - 1));
 
-/** What a pixel of the file must come out as, by the specification. `clear` says which pixels are transparent. */
+/** Expected value of a file's pixel by the specification. `clear` marks transparent pixels. */
 function expected(form: PngForm, clear: (samples: readonly number[]) => boolean): number[] {
   const { width, height, bitDepth, colourType } = form;
   const pixels: number[] = [];

@@ -28,10 +28,10 @@ const [GREY, RGB, PALETTE, GREY_ALPHA] = [0, 2, 3, 4];
 interface Chunk {
   readonly type: string;
   readonly data: Uint8Array;
-  /** The data with length, type and checksum. */
+  /** The whole chunk: length, type, data and checksum. */
   readonly whole: Uint8Array;
 }
-/** The chunks in front of another. */
+/** Chunks before the current one. */
 interface Before {
   readonly types: Set<string>;
   last: string;
@@ -44,7 +44,7 @@ interface Ihdr {
   readonly isInterlaced: boolean;
 }
 
-/** Walks a PNG file from chunk to chunk up to IEND. Throws DataError if it is damaged, not whole or too large. */
+/** Parses a PNG file chunk by chunk up to IEND. Throws DataError if it is damaged, incomplete or too large. */
 export function inspectPng(bytes: Uint8Array): ImageFile {
   let header: Ihdr | undefined;
   const exif: Uint8Array[] = [];
@@ -62,7 +62,7 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
     before.last = chunk.type;
   }
   if (!header) throw damaged("PNG", "it has no IHDR");
-  if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT, which holds the pixels");
+  if (!before.types.has("IDAT")) throw damaged("PNG", "it has no IDAT (pixels)");
   const { width, height, colourType, isInterlaced } = header;
   const channels = colourType === GREY || colourType === GREY_ALPHA ? 1 : 3;
   const orientation = orientationOf({ ...text, ...(exif[0] && { exif: exif[0] }) });
@@ -72,12 +72,12 @@ export function inspectPng(bytes: Uint8Array): ImageFile {
   };
 }
 
-/** A file of these chunks: what a decoder makes of others, such as a broken colour profile, does not matter then. */
+/** Builds a file of the given chunks, so that other chunks, such as a broken colour profile, cannot affect decoding. */
 function png(chunks: readonly { readonly whole: Uint8Array }[]): Pick<Frame, "bytes"> {
   return { bytes: Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...chunks.map(({ whole }) => whole)]) };
 }
 
-/** An image of a palette as a grey one, whose samples are the same bits, so that numbers without a colour can be seen. */
+/** Rewrites a palette image as grey with the same samples, so that indices without a colour can be detected. */
 function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick<Frame, "bytes" | "palette"> {
   const ihdr = Buffer.from((first as Chunk).whole);
   ihdr[8 + 9] = GREY as number;
@@ -87,7 +87,7 @@ function numbers({ bitDepth }: Ihdr, [first, ...chunks]: readonly Chunk[]): Pick
   return { ...png([{ whole: ihdr }, ...chunks.filter(({ type }) => /^I/.test(type))]), palette };
 }
 
-/** Source: W3C PNG, 5.3: a chunk is the length of its data, its type, the data, and the checksum of type and data. */
+/** Source: W3C PNG, 5.3: a chunk has the length of its data, its type, the data, and a checksum of type and data. */
 function* chunks(bytes: Uint8Array): Generator<Chunk> {
   for (let at = 8, type = ""; type !== "IEND"; ) {
     if (at + 12 > bytes.length) throw truncated("PNG", bytes);
@@ -109,7 +109,7 @@ function ihdr(data: Uint8Array): Ihdr {
   const [width, height] = [bigEndian(data, 0, 4), bigEndian(data, 4, 4)];
   const [bitDepth = 0, colourType = 0, compression, filter, interlace = 0] = data.subarray(8);
   const depths = bitDepths.get(colourType);
-  if (!depths) throw damaged("PNG", `there is no colour type ${colourType}`);
+  if (!depths) throw damaged("PNG", `unknown colour type ${colourType}`);
   if (!depths.includes(bitDepth)) {
     throw damaged("PNG", `bit depth ${bitDepth}, but colour type ${colourType} has ${depths.join(", ")}`);
   }
@@ -123,27 +123,27 @@ function ihdr(data: Uint8Array): Ihdr {
   return { width, height, bitDepth, colourType, isInterlaced: interlace === 1 };
 }
 
-/** Source: W3C PNG, 5.6: what chunks there may be, in which order. Ancillary ones that do not change pixels are passed over. */
+/** Source: W3C PNG, 5.6: allowed chunks and their order. Skips ancillary chunks that do not affect pixels. */
 function checkChunk({ colourType }: Ihdr, { type, data }: Chunk, before: Before): void {
   if (type === "PLTE") {
     if (data.length === 0 || data.length % 3 !== 0 || data.length > 768) {
       throw damaged("PNG", `a PLTE of ${data.length} bytes, which is not 1 to 256 colours of 3`);
     }
-    if (before.types.has("PLTE") || before.types.has("IDAT"))
-      throw damaged("PNG", "PLTE is there twice or behind IDAT");
+    if (before.types.has("PLTE") || before.types.has("IDAT")) throw damaged("PNG", "PLTE occurs twice or after IDAT");
   } else if (type === "IDAT") {
     if (colourType === PALETTE && !before.types.has("PLTE")) {
-      throw damaged("PNG", "it has no PLTE, the palette, in front of IDAT");
+      throw damaged("PNG", "it has no PLTE (palette) before IDAT");
     }
-    if (before.types.has("IDAT") && before.last !== "IDAT") throw damaged("PNG", "other chunks stand between its IDAT");
+    if (before.types.has("IDAT") && before.last !== "IDAT")
+      throw damaged("PNG", "other chunks separate its IDAT chunks");
   } else if (type === "tRNS") checkTransparency(colourType, data, before);
   else if (type !== "IEND" && /^[A-Z]/.test(type)) throw damaged("PNG", `an unknown or second critical chunk ${type}`);
 }
 
-/** Source: W3C PNG, 11.3.1.1: one grey or RGB sample of 16 bits a channel, or an alpha for each colour of the palette. */
+/** Source: W3C PNG, 11.3.1.1: one transparent grey or RGB sample, or an alpha value for each palette colour. */
 function checkTransparency(colourType: number, data: Uint8Array, before: Before): void {
   const isPlaced = !before.types.has("IDAT") && (colourType !== PALETTE || before.types.has("PLTE"));
-  if (before.types.has("tRNS") || !isPlaced) throw damaged("PNG", "tRNS is there twice or in the wrong place");
+  if (before.types.has("tRNS") || !isPlaced) throw damaged("PNG", "tRNS occurs twice or in the wrong place");
   const length = new Map([
     [GREY, 2],
     [RGB, 6],
@@ -152,7 +152,7 @@ function checkTransparency(colourType: number, data: Uint8Array, before: Before)
   if (data.length !== length) throw damaged("PNG", `a tRNS of ${data.length} bytes with colour type ${colourType}`);
 }
 
-/** Colours of 3 bytes with an alpha each, as far as these go, on white: alpha · colour + (1 − alpha) · 255. */
+/** Composites palette colours on white: alpha · colour + (1 − alpha) · 255. Colours without an alpha value are opaque. */
 function paletteOnWhite(colours: Uint8Array, alphas: Uint8Array, bitDepth: number): Palette {
   const onWhite = colours.map((value, i) => {
     const alpha = (alphas[Math.floor(i / 3)] ?? 255) / 255;
@@ -161,7 +161,7 @@ function paletteOnWhite(colours: Uint8Array, alphas: Uint8Array, bitDepth: numbe
   return { colours: onWhite, step: 255 / (2 ** bitDepth - 1) };
 }
 
-/** The colours of samples. Throws DataError for a number without a colour, which decoders show as black. */
+/** Maps samples to colours. Throws DataError for an index without a colour, which decoders show as black. */
 export function coloured({ format }: ImageHeader, { width, height, data: samples }: Image, palette: Palette): Image {
   const { colours, step } = palette;
   const data = new Uint8Array(3 * samples.length);

@@ -26,18 +26,18 @@ describe("PNG: broken files", () => {
     "IHDR too short": [pngFile(pngChunk("IHDR", [0, 0, 0, 1])), /IHDR of 4 bytes/],
     "no IDAT": [pngFile(ihdr(grey)), /no IDAT/],
     "no PLTE": [pngFile(ihdr(indexed), pixelsOf(indexed)), /no PLTE/],
-    "PLTE behind IDAT": [pngFile(ihdr(rgb), pixelsOf(rgb), palette), /PLTE is there twice or behind/],
-    "PLTE twice": [pngFile(ihdr(indexed), palette, palette, pixelsOf(indexed)), /PLTE is there twice/],
+    "PLTE after IDAT": [pngFile(ihdr(rgb), pixelsOf(rgb), palette), /PLTE occurs twice or after/],
+    "PLTE twice": [pngFile(ihdr(indexed), palette, palette, pixelsOf(indexed)), /PLTE occurs twice/],
     "PLTE of 4 bytes": [pngFile(ihdr(indexed), pngChunk("PLTE", [1, 2, 3, 4]), pixelsOf(indexed)), /PLTE of 4 bytes/],
     "tRNS with alpha": [
       pngFile(ihdr({ ...grey, colourType: 4 }), pngChunk("tRNS", [0, 0])),
       /tRNS of 2 bytes with colour type 4/,
     ],
     "tRNS of one byte": [pngFile(ihdr(grey), pngChunk("tRNS", [0])), /tRNS of 1 bytes/],
-    "tRNS behind IDAT": [pngFile(ihdr(grey), pixelsOf(grey), pngChunk("tRNS", [0, 0])), /tRNS is there twice or/],
+    "tRNS after IDAT": [pngFile(ihdr(grey), pixelsOf(grey), pngChunk("tRNS", [0, 0])), /tRNS occurs twice or/],
     "other chunk between": [
       pngFile(ihdr(grey), pixelsOf(grey), pngChunk("tEXt", [65, 0, 66]), pixelsOf(grey)),
-      /between its IDAT/,
+      /separate its IDAT/,
     ],
     "critical unknown": [pngFile(ihdr(grey), pngChunk("ABCD"), pixelsOf(grey)), /critical chunk ABCD/],
     "no IEND": [Buffer.concat([signature, ihdr(grey), pixelsOf(grey)]), /complete PNG image, got a truncated one/],
@@ -68,7 +68,7 @@ describe("PNG: broken files", () => {
         if (depths[colourType]?.includes(bitDepth)) continue;
         await assertRefused(
           pngFile(ihdr({ ...grey, colourType, bitDepth })),
-          /there is no colour type \d|bit depth \d+, but/,
+          /unknown colour type \d|bit depth \d+, but/,
         );
       }
     }
@@ -162,14 +162,14 @@ describe("PNG: broken files", () => {
   });
 });
 
-test("PNG: EXIF counts in front of the pixels and behind them", async () => {
+test("PNG: EXIF is read before the pixels and after them", async () => {
   const early = await decodeAsFile(pngFile(ihdr(grey), pngChunk("eXIf", exif(6)), pixelsOf(grey)));
   const late = await decodeAsFile(pngFile(ihdr(grey), pixelsOf(grey), pngChunk("eXIf", exif(6))));
   assert.deepEqual([early.width, early.height], [2, 3]);
   assert.deepEqual(late, early);
 });
 
-test("PNG: chunks that do not change pixels, unknown ones, empty IDAT and bytes behind IEND are passed over", async () => {
+test("PNG: chunks that do not change pixels, unknown ones, empty IDAT and bytes after IEND are skipped", async () => {
   const plain = await decodeAsFile(pngFile(ihdr(grey), pixelsOf(grey)));
   const more = [pngChunk("gAMA", [0, 0, 177, 143]), pngChunk("teSt", [1, 2])];
   const file = pngFile(ihdr(grey), ...more, pixelsOf(grey), pngChunk("IDAT"), pngChunk("tEXt", [65, 0, 66]));

@@ -32,7 +32,7 @@ test("PngSuite: the pixels are those that Pillow reads", async () => {
     const expected = inflateSync(Buffer.from(deflated, "base64"));
     assert.equal(image.data.length, expected.length, name);
     const error = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (image.data[i] as number))), 0);
-    // Where alpha is blended, here it is cut to whole numbers and there rounded; a palette is blended as there.
+    // Alpha blending truncates here and rounds there; a palette is blended as there.
     assert.ok(error <= (/n[46]a/.test(name) ? 1 : 0), `${name}: ${error}`);
   }
 });

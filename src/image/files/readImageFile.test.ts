@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** A file that begins with `start` and goes on with zeros that take no room on the disk. */
+/** A file that begins with `start`, followed by zeros that take no space on disk. */
 async function sparse(start: Uint8Array, size: number): Promise<string> {
   const path = join(folder, "sparse");
   const file = await open(path, "w");

@@ -1,4 +1,4 @@
-/** Reads an image file, only as far as needed. */
+/** Reads an image file, only as far as necessary. */
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, messageOf, TruncatedImageError } from "../../errors.ts";
 import { type ImageFormat, readFormats, recogniseFormat } from "./format.ts";
@@ -8,14 +8,14 @@ import { inspectJpeg } from "./jpeg.ts";
 import { inspectPng } from "./png.ts";
 import { inspectWebp } from "./webp.ts";
 
-/** Enough for the headers of most files, the preview inside a photo included. */
+/** Enough for the headers of most files, including a photo's embedded preview. */
 const START_BYTES = 1 << 16;
-/** More than an image of the most pixels takes without compression: 50 million of 4 samples of 16 bits. */
+/** Above the uncompressed size of the largest image: 50 million pixels of 4 samples of 16 bits. */
 const MAX_FILE_BYTES = 2 ** 29;
 
 /**
- * The bytes of an image file. What its start already tells to be no image that is read, damaged or too large is refused
- * without reading on. Throws DataError, also for a file that is missing or unreadable; the message lacks the file's name.
+ * Reads an image file. A file whose beginning shows that it is unsupported, damaged or too large is not read further. Throws DataError,
+ * also for a missing or unreadable file; the message lacks the file's name.
  */
 export async function readImageFile(path: string): Promise<Uint8Array> {
   try {
@@ -36,7 +36,7 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The first bytes, fewer if the file has no more. A pipe gives them piece by piece. */
+/** Reads the first bytes, or fewer if the file is shorter. A pipe may return them in pieces. */
 async function readStart(file: FileHandle): Promise<Uint8Array> {
   const start = new Uint8Array(START_BYTES);
   for (let length = 0; length < START_BYTES; ) {
@@ -68,12 +68,11 @@ const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>
 };
 
 /**
- * Inspects an image file by its content: its header, and the part to decode. Nothing is decoded, and memory is that
- * of the file. Bytes behind the end of the image are allowed, as cameras write them.
+ * Parses an image file by content: its header, and the part to decode. Decodes nothing, and needs no memory beyond the file. Bytes after
+ * the end of the image are allowed, because cameras write them.
  *
- * Throws DataError if the format is not one that is read, if the image has no pixels or too many, or if the file is damaged
- * or not whole, which decoders do not notice: they invent what is missing, or do not read that far. The message lacks the
- * file's name, which the caller puts in front.
+ * Throws DataError for an unsupported format, for no or too many pixels, and for a damaged or incomplete file, which decoders do not detect
+ * because they invent missing data or stop early. The message lacks the file's name, which the caller prepends.
  */
 export function inspectImage(bytes: Uint8Array): ImageFile {
   const format = recogniseFormat(bytes);

@@ -21,13 +21,13 @@ interface Size {
 }
 
 /**
- * Walks a WebP file through the chunks that its RIFF header announces. Throws DataError if it is damaged, not whole or too
- * large. Source: RFC 9649, section 2.
+ * Parses a WebP file through the chunks of its RIFF container. Throws DataError if it is damaged, incomplete or too large. Source: RFC
+ * 9649, section 2.
  */
 export function inspectWebp(bytes: Uint8Array): ImageFile {
   const end = 8 + littleEndian(bytes, 4, 4);
   const first = latin1(bytes, 12, 4);
-  // The header's size counts before the file's: what is too large is refused whether or not it is whole.
+  // Check the header's image size first, so that a file that is both too large and incomplete is reported as too large.
   const sizeOf = { VP8X: canvasSize, "VP8 ": lossySize, VP8L: losslessSize }[first];
   if (sizeOf && littleEndian(bytes, 16, 4) >= 10 && bytes.length >= 30) {
     const { width, height } = sizeOf(bytes.subarray(20));
@@ -46,20 +46,20 @@ export function inspectWebp(bytes: Uint8Array): ImageFile {
   return { header: { format: "WebP", width, height, channels: 3, isProgressive: false, orientation }, frame };
 }
 
-/** A chunk is its type, the length of its data, the data, and a byte more if the length is odd. */
+/** Iterates over chunks: type, length of the data, data, and a padding byte after an odd length. */
 function chunks(bytes: Uint8Array): readonly Chunk[] {
   const found: Chunk[] = [];
   for (let at = 0; at < bytes.length; ) {
     const [type, length] = [latin1(bytes, at, 4), littleEndian(bytes, at + 4, 4)];
     const end = at + 8 + length;
-    if (end > bytes.length) throw damaged("WebP", `the chunk ${JSON.stringify(type)} is longer than what it lies in`);
+    if (end > bytes.length) throw damaged("WebP", `the chunk ${JSON.stringify(type)} exceeds its container`);
     found.push({ type, data: bytes.subarray(at + 8, end) });
     at = end + (length % 2);
   }
   return found;
 }
 
-/** Flags, then width and height less one, 3 bytes each. */
+/** Flags, then width and height minus one, 3 bytes each. */
 function canvasSize(data: Uint8Array): Size {
   return { width: 1 + littleEndian(data, 4, 3), height: 1 + littleEndian(data, 7, 3) };
 }
@@ -69,10 +69,10 @@ function canvasOf([vp8x]: readonly Chunk[]): Size {
   return canvasSize(vp8x.data);
 }
 
-/** Bits of the flags of VP8X. Source: RFC 9649, 2.7.1. */
+/** Flag bits of VP8X. Source: RFC 9649, 2.7.1. */
 const [XMP_FLAG, EXIF_FLAG] = [0x04, 0x08];
 
-/** EXIF and XMP that the flags announce: others are not looked at by libwebp. */
+/** EXIF and XMP announced by the flags; libwebp ignores others. */
 function metadataOf(all: readonly Chunk[]): Metadata {
   const flags = all[0]?.data[0] ?? 0;
   const find = (flag: number, wanted: string) =>
@@ -84,7 +84,7 @@ function moving(all: readonly Chunk[]): Uint8Array | undefined {
   return all.find(({ type }) => type === "ANMF")?.data;
 }
 
-/** The image, or the first frame (ANMF: left and top in units of 2 pixels, size less one, duration, flags) of a moving one. */
+/** The image, or an animation's first frame (ANMF: left and top in units of 2 pixels, size minus one, duration, flags). */
 function firstFrame(all: readonly Chunk[]): Frame {
   const anmf = moving(all);
   if (!anmf) return { ...alone(all), left: 0, top: 0 };
@@ -100,7 +100,7 @@ function checkSame(announced: Size, { width, height }: Size): void {
   throw damaged("WebP", `${width}×${height} pixels where its header says ${announced.width}×${announced.height}`);
 }
 
-/** The image among the chunks, with its alpha, as a WebP file of its own: decoders differ in what else they look at. */
+/** Extracts the image chunk, with its alpha, as a WebP file. Decoders differ in the other chunks they read. */
 function alone(all: readonly Chunk[]): Size & { readonly bytes: Uint8Array } {
   const image = all.find(({ type }) => type === "VP8 " || type === "VP8L");
   if (!image) throw damaged("WebP", "it has no image");
@@ -112,7 +112,7 @@ function alone(all: readonly Chunk[]): Size & { readonly bytes: Uint8Array } {
   return { ...size, bytes };
 }
 
-/** Source: RFC 6386, 9.1: 3 bytes of which a bit says that it is no key frame, a start code, 14 bits each of width and height. */
+/** Source: RFC 6386, 9.1: 3 bytes with the key frame bit, a start code, 14 bits each of width and height. */
 function lossySize(data: Uint8Array): Size {
   if (data.length < 10 || ((data[0] as number) & 1) === 1 || bigEndian(data, 3, 3) !== 0x9d012a) {
     throw damaged("WebP", "its VP8 chunk has no key frame");
@@ -120,14 +120,14 @@ function lossySize(data: Uint8Array): Size {
   return { width: littleEndian(data, 6, 2) & 0x3fff, height: littleEndian(data, 8, 2) & 0x3fff };
 }
 
-/** Source: RFC 9649, 3.4: a signature, then 14 bits each of width and height less one. */
+/** Source: RFC 9649, 3.4: a signature, then 14 bits each of width and height minus one. */
 function losslessSize(data: Uint8Array): Size {
   if (data.length < 5 || data[0] !== 0x2f) throw damaged("WebP", "its VP8L chunk has no signature");
   const bits = littleEndian(data, 1, 4);
   return { width: 1 + (bits & 0x3fff), height: 1 + ((bits >>> 14) & 0x3fff) };
 }
 
-/** The chunk that announces alpha and the size of the canvas. */
+/** VP8X chunk with the alpha flag and the canvas size. */
 function vp8x({ width, height }: Size): Uint8Array {
   const data = Buffer.alloc(10);
   data[0] = 0x10;

@@ -1,10 +1,10 @@
 /**
- * Fitting of images of any size and shape to a network's input, in two steps. First the whole image is resized, and a part of that kept:
- * the same for training and evaluation, and all that is needed of the image from then on. Then a window of that becomes the input, drawn again each
- * time in training.
+ * Fits images of any size and shape to a network's input, in two steps. First, the whole image is resized and cropped to the kept part, the
+ * same way for training and evaluation; nothing else of the image is needed later. Then a window of the kept part becomes the input; in
+ * training it is random.
  *
- * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
- * Longer than other files: one table holds every kind of fit.
+ * Source of the arithmetic, including rounding: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
+ * Longer than other files: one table of all fits.
  */
 import { z } from "zod";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
@@ -15,32 +15,35 @@ const range = z
   .readonly()
   .refine(([low, high]) => low <= high, { error: "expected the smaller number first" });
 
-/** The values of `--fit`, with their numbers. */
+/** Values of `--fit`, with their options. */
 export const fitSchema = z.discriminatedUnion("kind", [
-  /** Stretched to the input's size, whatever its shape. */
+  /** Stretched to the input's size, ignoring the aspect ratio. */
   z.strictObject({ kind: z.literal("resize") }),
-  /** The shorter side to `shorterSide`, the central square of that; then a crop of the input's size. Source: Krizhevsky et al. 2012, §2 and §4.1. */
+  /** Shorter side to `shorterSide`, central square, then a crop of the input's size. Source: Krizhevsky et al. 2012, §2 and §4.1. */
   z.strictObject({ kind: z.literal("crop"), shorterSide }),
-  /** All of the image in its own shape, as large as fits into the input, in its middle; what is left is the mean colour. */
+  /** The whole image without distortion, centred and as large as fits into the input; the border has the mean colour. */
   z.strictObject({ kind: z.literal("pad") }),
-  /** The shorter side to `shorterSide`; in training a random part of that or, if it is very long, of its middle, `scale` of its area with a shape within `ratio`, stretched to the input; else a centre crop. Source: Szegedy et al. 2014, §6. */
+  /**
+   * Shorter side to `shorterSide`. Training: a random crop of `scale` of the area with an aspect ratio in `ratio`, stretched to the input;
+   * of very long images, only the middle is used. Evaluation: a centre crop. Source: Szegedy et al. 2014, §6.
+   */
   z.strictObject({ kind: z.literal("random-resized-crop"), shorterSide, scale: range, ratio: range }),
-  /** Unchanged: the network is built for the images' own size. In evaluation, others are stretched to it. */
+  /** Unchanged, for networks built for the images' own size. At evaluation, images of other sizes are stretched to it. */
   z.strictObject({ kind: z.literal("native") }),
 ]);
 
-/** Method and numbers of the fit. Plain JSON. */
+/** Name and options of a fit. Plain JSON. */
 export type Fit = z.infer<typeof fitSchema>;
-/** The names that `--fit` takes. */
+/** Values of `--fit`. */
 export type FitName = Fit["kind"];
 
-/** The size that a whole image is resized to, and the part of that which is kept. */
+/** Size that the whole image is resized to, and the part of the result that is kept. */
 export interface Frame {
   readonly scaled: PixelSize;
   readonly kept: Rectangle;
 }
 
-/** A window of the kept part, the size that it is resized to, and where that lies in the input. */
+/** A window of the kept part, the size it is resized to, and its position in the input. */
 export interface Placement {
   readonly window: Rectangle;
   readonly size: PixelSize;
@@ -48,40 +51,40 @@ export interface Placement {
   readonly top: number;
 }
 
-/** Uniform numbers in [0, 1), one after the other. */
+/** Draws uniform numbers in [0, 1). */
 export type Draw = () => number;
 
 interface FitKind<F extends Fit> {
   /** One line, for help and docs. */
   readonly description: string;
-  /** With its usual numbers. */
+  /** The fit with its default options. */
   create(size: PixelSize): F;
   /** `size` is the input's. */
   frame(fit: F, size: PixelSize, image: PixelSize): Frame;
-  /** Placement of the kept part in evaluation; in training too, if `draw` is not used. */
+  /** Window of the kept part at evaluation; also in training if `draw` is not used. */
   place(fit: F, size: PixelSize, kept: PixelSize, draw: Draw | undefined): Placement;
-  /** The size of every kept part, if they have one. */
+  /** Size of the kept part, if it is the same for all images. */
   frameSize(fit: F, size: PixelSize): PixelSize | undefined;
-  /** True if the kept part of an image is, or can be, larger than the input, which then is an unscaled window of it. */
+  /** True if the kept part can be larger than the input, which then is an unscaled window of it. */
   keepsMore(fit: F, size: PixelSize): boolean;
   /** True if images are kept unchanged, whatever their size. */
   readonly keepsAll: boolean;
-  /** All that `frame` depends on, besides the image. */
+  /** Key of everything `frame` depends on besides the image. */
   frameNumbers(fit: F, size: PixelSize): readonly number[];
-  /** True if the image may not cover the input, so that a border in the mean colour remains. */
+  /** True if the image may not fill the input and a border in the mean colour remains. */
   readonly leavesBorder: boolean;
   /** True if the input must be square. */
   readonly isSquare: boolean;
-  /** True if training images have the size of the input, so that the network has learnt no other. */
+  /** True if all training images have the size of the input. */
   readonly isOneSize: boolean;
 }
 
-/** An image longer than this many times its shorter side is cropped to its middle, so that the kept part is bounded. */
+/** Maximum aspect ratio; longer images are cropped to their middle, which bounds the kept part. */
 const LONGEST = 4;
 
 type FitKinds = { readonly [K in FitName]: FitKind<Extract<Fit, { readonly kind: K }>> };
 
-/** 256 for 224 and 227, as published; otherwise in the same proportion. */
+/** 256 for 224 and 227, as published; otherwise in proportion. */
 function frameSide({ width, height }: PixelSize): number {
   const side = Math.min(width, height);
   return side === 224 || side === 227 ? 256 : Math.round((side * 8) / 7);
@@ -89,7 +92,7 @@ function frameSide({ width, height }: PixelSize): number {
 
 const kinds: FitKinds = {
   resize: {
-    description: "stretched to the input, whatever its shape",
+    description: "stretched to the input, ignoring the aspect ratio",
     create: () => ({ kind: "resize" }),
     frame: (_fit, size) => ({ scaled: size, kept: wholeOf(size) }),
     place: (_fit, size, kept) => stretched(wholeOf(kept), size),
@@ -102,7 +105,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   crop: {
-    description: "shorter side to 256, central square, a crop of that: the paper's",
+    description: "the paper's: shorter side to 256, central square, then a crop",
     create: (size) => ({ kind: "crop", shorterSide: frameSide(size) }),
     frame: ({ shorterSide }, _size, image) => {
       const scaled = scaledTo(shorterSide, image);
@@ -118,7 +121,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   pad: {
-    description: "whole and undistorted, the rest in the mean colour (letterbox)",
+    description: "whole image undistorted, border in the mean colour (letterbox)",
     create: () => ({ kind: "pad" }),
     frame: (_fit, size, image) => {
       const scale = Math.min(size.width / image.width, size.height / image.height);
@@ -139,7 +142,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   "random-resized-crop": {
-    description: "training: a random part of any size, stretched; evaluation: a centre crop",
+    description: "training: a random crop of random size, stretched; evaluation: a centre crop",
     create: (size) => ({
       kind: "random-resized-crop",
       shorterSide: frameSide(size),
@@ -162,10 +165,10 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   native: {
-    description: "as it is: the network is built for the images' own size",
+    description: "unchanged; the network is built for the images' own size",
     create: () => ({ kind: "native" }),
     frame: (_fit, _size, image) => ({ scaled: image, kept: wholeOf(image) }),
-    // All training images have the size of the input. Others are stretched, as by the fit `resize`.
+    // All training images have the size of the input. Others are stretched, like in the fit `resize`.
     place: (_fit, size, kept) => stretched(wholeOf(kept), size),
     frameSize: (_fit, size) => size,
     keepsMore: () => false,
@@ -177,7 +180,7 @@ const kinds: FitKinds = {
   },
 };
 
-/** All of them. */
+/** All fits. */
 export const fitNames = Object.keys(kinds) as [FitName, ...FitName[]];
 
 /** One line of help for each fit. */
@@ -186,7 +189,7 @@ export const fitDescriptions: readonly (readonly [name: FitName, description: st
   kinds[name].description,
 ]);
 
-/** A fit with its usual numbers for an input size. */
+/** A fit with its default options for an input size. */
 export function createFit(name: FitName, size: PixelSize): Fit {
   return kinds[name].create(size);
 }
@@ -195,30 +198,27 @@ function kindOf<F extends Fit>(fit: F): FitKind<F> {
   return kinds[fit.kind] as unknown as FitKind<F>;
 }
 
-/**
- * The first step. It does nothing to an image that has been through it: the frame of what was kept is all of it, at its
- * size.
- */
+/** First step. It is idempotent: applied to a kept part, it keeps all of it at its size. */
 export function frameOf(fit: Fit, size: PixelSize, image: PixelSize): Frame {
   return kindOf(fit).frame(fit, size, image);
 }
 
-/** The second step; random where `draw` is given. */
+/** Second step; random if `draw` is given. */
 export function placementOf(fit: Fit, size: PixelSize, kept: PixelSize, draw?: Draw): Placement {
   return kindOf(fit).place(fit, size, kept, draw);
 }
 
-/** The size of what is kept of every image, or undefined where that depends on the image. */
+/** Size of the kept part, or undefined if it depends on the image. */
 export function frameSizeOf(fit: Fit, size: PixelSize): PixelSize | undefined {
   return kindOf(fit).frameSize(fit, size);
 }
 
-/** True if the kept part of an image can be larger than the input, so that there are windows other than the one of evaluation. */
+/** True if the kept part can be larger than the input, so that windows other than the evaluation window exist. */
 export function keepsMoreThan(fit: Fit, size: PixelSize): boolean {
   return kindOf(fit).keepsMore(fit, size);
 }
 
-/** True if the first step keeps every image unchanged, whatever its size. */
+/** True if the first step leaves every image unchanged. */
 export function keepsAll(fit: Fit): boolean {
   return kindOf(fit).keepsAll;
 }
@@ -233,12 +233,12 @@ export function leavesBorder(fit: Fit): boolean {
   return kindOf(fit).leavesBorder;
 }
 
-/** Equal for fits whose first step does the same to every image. */
+/** Equal for fits with the same first step. */
 export function frameKeyOf(fit: Fit, size: PixelSize): string {
   return [fit.kind, ...kindOf(fit).frameNumbers(fit, size)].join("-");
 }
 
-/** The mismatch between fit and input size, in words; undefined if there is none. */
+/** Describes the mismatch between fit and input size; undefined if there is none. */
 export function fitProblem(fit: Fit, { width, height }: PixelSize): string | undefined {
   if (kindOf(fit).isSquare && width !== height)
     return `fit ${fit.kind}: expected a square input, got ${height}×${width}`;
@@ -254,18 +254,20 @@ function stretched(window: Rectangle, size: PixelSize): Placement {
 
 type Range = readonly [low: number, high: number];
 
-/** The shorter side at `side`, the longer in proportion, cut to whole pixels. Source: torchvision, functional._compute_resized_output_size. */
+/**
+ * Scales the shorter side to `side`, and the longer in proportion, truncated. Source: torchvision, functional._compute_resized_output_size.
+ */
 function scaledTo(side: number, { width, height }: PixelSize): PixelSize {
   if (width <= height) return { width: side, height: Math.floor((side * height) / width) };
   return { width: Math.floor((side * width) / height), height: side };
 }
 
-/** The window of a size in the middle; an odd pixel goes to the right or left as Python rounds halves, to even. Source: torchvision, functional.center_crop. */
+/** The central window; an odd pixel is placed by Python's rounding of halves to even. Source: torchvision, functional.center_crop. */
 function centre(whole: PixelSize, { width, height }: PixelSize): Rectangle {
   return { left: roundEven((whole.width - width) / 2), top: roundEven((whole.height - height) / 2), width, height };
 }
 
-/** A window of a size at a random place; two draws. */
+/** A window at a random position; uses two random numbers. */
 function anywhere(whole: PixelSize, { width, height }: PixelSize, draw: () => number): Rectangle {
   const top = Math.floor(draw() * (whole.height - height + 1));
   const left = Math.floor(draw() * (whole.width - width + 1));
@@ -275,8 +277,8 @@ function anywhere(whole: PixelSize, { width, height }: PixelSize, draw: () => nu
 const ATTEMPTS = 10;
 
 /**
- * A window with a random share of the area, within `scale`, and a random ratio of width to height, within `ratio`; the largest central one after
- * ten attempts that do not fit. Source: torchvision, RandomResizedCrop.get_params.
+ * A window with a random fraction of the area, within `scale`, and a random aspect ratio, within `ratio`; after ten attempts that do not
+ * fit, the largest central one. Source: torchvision, RandomResizedCrop.get_params.
  */
 function randomPart(
   { scale, ratio }: { readonly scale: Range; readonly ratio: Range },

@@ -1,26 +1,26 @@
-/** First step of preprocessing, which can be done ahead: colour channels and size. */
+/** First step of preprocessing, which can be cached: colour channels and size. */
 import { type Image, isSameSize, lumaOf, wholeOf } from "../image.ts";
 import { createResizer } from "../resize/resize.ts";
 import type { Filter } from "../resize/taps.ts";
 import { type Fit, frameKeyOf, frameOf, keepsAll } from "./fit.ts";
 
-/** Everything done to an image before random draws and scaling. Part of a `Preprocessing`. */
+/** All preprocessing before random augmentation and normalization. Part of a `Preprocessing`. */
 export interface Fitting {
   /** Height and width of the network's input. */
   readonly size: readonly [height: number, width: number];
-  /** 1: colour becomes luma. 3: as it is; grey is repeated only in the input. */
+  /** 1: colour becomes luma. 3: unchanged; grey is repeated only in the input. */
   readonly channels: 1 | 3;
   readonly fit: Fit;
   readonly resize: Filter;
 }
 
 /**
- * The first step of a `Preprocessing`: colours, then the size that the fit wants. The result is all that is needed of a
- * image, so it can be kept in its place: what has been through it comes back as it is. Otherwise its data is valid until the next call.
+ * First step of a `Preprocessing`: colour channels, then the fit's size. The result is all that is needed of an image and can be stored
+ * instead of it: fitting it again returns it unchanged. Otherwise its data is valid until the next call.
  */
 export type Fitter = (image: Image) => Image;
 
-/** Makes one, with memory of its own. It throws ShapeError if an image's bytes do not fit its size. */
+/** Creates a fitter with memory of its own. It throws ShapeError if an image's bytes do not match its size. */
 export function createFitter({ size: [height, width], channels, fit, resize }: Fitting): Fitter {
   const size = { width, height };
   const resizer = createResizer(resize);
@@ -38,19 +38,19 @@ export function createFitter({ size: [height, width], channels, fit, resize }: F
 }
 
 /**
- * By what images are to be kept for a fitting: where it keeps them as they are, with their colours too, so that one pack serves all networks.
- * After that the fitting still has its own work to do on them.
+ * The fitting applied before images are cached. If the fit keeps images unchanged, their colours are kept too, so that one pack serves all
+ * networks; the remaining work is done on reading.
  */
 export function keepingOf(fitting: Fitting): Fitting {
   return keepsAll(fitting.fit) ? { ...fitting, channels: 3, resize: "bilinear" } : fitting;
 }
 
-/** Equal for fittings whose first step does the same to every image. */
+/** Equal for fittings with the same first step. */
 export function storageKey({ size: [height, width], channels, fit, resize }: Fitting): string {
   return `${frameKeyOf(fit, { width, height })}-${channels}-${resize}`;
 }
 
-/** Memory that is kept, and replaced by larger when there is need. */
+/** Returns a function that provides a reusable buffer of at least the given length. */
 export function growing(): (length: number) => Uint8ClampedArray {
   let data = new Uint8ClampedArray(0);
   return (length) => {
@@ -59,7 +59,7 @@ export function growing(): (length: number) => Uint8ClampedArray {
   };
 }
 
-/** The image in the first bytes of such memory. */
+/** An image in the first bytes of such a buffer. */
 export function imageOf(
   { width, height }: Pick<Image, "width" | "height">,
   channels: 1 | 3,
@@ -69,7 +69,7 @@ export function imageOf(
   return { width, height, channels, data: new Uint8Array(memory.buffer, memory.byteOffset, length) };
 }
 
-/** Each pixel's luma. */
+/** Converts an image to luma. */
 function toLuma({ width, height, data: rgb }: Image, luma: Uint8ClampedArray): Image {
   const pixels = width * height;
   for (let i = 0, j = 0; i < pixels; i++, j += 3) {

@@ -1,15 +1,15 @@
 /** Mean, deviation and covariance of colours. */
 import type { Image } from "../image.ts";
 
-/** Means of a set of images' colours and of their products, each image counting alike; levels on the scale of 0 to 1. */
+/** Means of the colours and their products over a set of images, with equal weight per image; levels on the scale of 0 to 1. */
 export interface ColourMoments {
-  /** One a channel. */
+  /** One number per channel. */
   readonly mean: readonly number[];
-  /** Means of the product of each two channels, rows after each other. */
+  /** Mean product of each pair of channels, row by row. */
   readonly products: readonly number[];
 }
 
-/** Moments of one image. The sums are exact whole numbers. */
+/** Moments of one image. The sums are exact integers. */
 export function momentsOf({ width, height, channels, data }: Image): ColourMoments {
   const pixels = width * height;
   if (channels === 1) {
@@ -42,7 +42,7 @@ export function momentsOf({ width, height, channels, data }: Image): ColourMomen
   };
 }
 
-/** Moments of several images, grey ones counting as colour if `channels` is 3. Undefined if there are none. */
+/** Moments of several images; with `channels` 3, grey images count as colour. Undefined for no images. */
 export function averageMoments(all: Iterable<ColourMoments>, channels: 1 | 3): ColourMoments | undefined {
   const mean = new Float64Array(channels);
   const products = new Float64Array(channels * channels);
@@ -59,7 +59,7 @@ export function averageMoments(all: Iterable<ColourMoments>, channels: 1 | 3): C
   return { mean: Array.from(mean, (sum) => sum / count), products: Array.from(products, (sum) => sum / count) };
 }
 
-/** Covariance of the colours, rows after each other. */
+/** Covariance matrix of the colours, row by row. */
 export function covarianceOf({ mean, products }: ColourMoments): readonly number[] {
   const n = mean.length;
   return products.map((product, i) => product - (mean[Math.floor(i / n)] as number) * (mean[i % n] as number));

@@ -44,7 +44,7 @@ const places: readonly Partial<Patch>[] = [
   { width: 0, height: 4 },
 ];
 
-/** Of an image of 20 × 15, of which the patch's data is a part. */
+/** A patch of an image of 20 × 15; its data is a part of the image. */
 const { uniform } = createRandomNumbers(1, "normalize.test");
 const meanImage: MeanPlanes = {
   planes: [0, 1, 2].map(() => Float32Array.from({ length: 300 }, uniform)),

@@ -1,16 +1,16 @@
-/** Last step of preprocessing: from a window of an image to numbers. */
+/** Last step of preprocessing: from a window of an image to normalized values. */
 import type { Image } from "../image.ts";
 
-/** A part of an image, and its place in a network's input. */
+/** A rectangle of an image, and its position in a network's input. */
 export interface Patch {
-  /** Pixels, channels side by side, and how many bytes a row has. */
+  /** Pixels with interleaved channels, and the number of bytes per row. */
   readonly data: Uint8Array;
   readonly rowBytes: number;
-  /** Position of the first of these pixels in the kept part: not its corner if only a part was copied. */
+  /** Position of the first pixel of `data` in the kept part; nonzero if only a part was copied. */
   readonly dataLeft: number;
   readonly dataTop: number;
   readonly channels: Image["channels"];
-  /** The part, in pixels of `data`. */
+  /** The rectangle in pixels of `data`. */
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -18,11 +18,11 @@ export interface Patch {
   /** Position of its first pixel in the input. */
   readonly toLeft: number;
   readonly toTop: number;
-  /** True if the input is reflected, left for right. */
+  /** True if the input is flipped horizontally. */
   readonly flip: boolean;
 }
 
-/** A network's input for one image: channels × height × width numbers from `offset` on. */
+/** A network's input for one image: channels × height × width values from `offset` on. */
 export interface Planes {
   readonly target: Float32Array;
   readonly offset: number;
@@ -31,16 +31,16 @@ export interface Planes {
   readonly height: number;
 }
 
-/** Numbers for each pixel of the images that patches are parts of. */
+/** Values for each pixel of the images that patches belong to. */
 export interface MeanPlanes {
   readonly planes: readonly Float32Array[];
   readonly width: number;
 }
 
-/** The last step of preparing an image: value = (level / 255 + noise − mean) / deviation, 0 around the patch. */
+/** Normalizes a patch: value = (level / 255 + noise − mean) / deviation, and 0 around the patch. */
 export type Normalizer = (patch: Patch, noise: readonly number[] | undefined, to: Planes) => void;
 
-/** One mean and one deviation a channel, on the scale of 0 to 1; `meanImage` is on the scale of the values. */
+/** Mean and deviation per channel, on the scale of 0 to 1; `meanImage` is on the scale of the values. */
 export function createNormalizer(
   mean: readonly number[],
   deviation: readonly number[],
@@ -61,7 +61,7 @@ export function createNormalizer(
   };
 }
 
-/** The value of every level, one channel after the other. */
+/** Value of every level, channel by channel. */
 function fillTables(
   tables: Float32Array,
   mean: readonly number[],
@@ -75,8 +75,8 @@ function fillTables(
 }
 
 /**
- * All three planes at once, from one array of tables, and of an image in colour four pixels at a time: its twelve bytes are read as three words. Byte
- * by byte it takes 1.7 times as long. Grey is read three times.
+ * Writes all three planes at once. Colour images are read four pixels at a time, as three words; reading byte by byte takes 1.7 times as
+ * long. Grey is read three times.
  */
 function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   const { data, rowBytes, channels, left, top, width, height, flip } = patch;
@@ -102,7 +102,7 @@ function writeThree(patch: Patch, tables: Float32Array, to: Planes): void {
   }
 }
 
-/** A row of an image in colour. Arrays and numbers of their own: members of objects would be read anew for each pixel. */
+/** Writes a row of a colour image. Takes arrays and numbers, because object members would be loaded again for each pixel. */
 function writeFours(
   words: DataView,
   from: number,
@@ -138,7 +138,7 @@ function writeFours(
   }
 }
 
-/** A row, or the end of one, pixel by pixel. */
+/** Writes a row, or the end of one, pixel by pixel. */
 function writePixels(
   data: Uint8Array,
   channels: 1 | 3,
@@ -162,7 +162,7 @@ function writePixels(
   }
 }
 
-/** Row by row, or all rows at once where there is nothing between them. */
+/** Writes one plane row by row, or all rows at once if they are contiguous. */
 function writeOne(patch: Patch, table: Float32Array, to: Planes): void {
   const { data, rowBytes, left, top, width, height, flip } = patch;
   const hasGaps = width !== rowBytes || width !== to.width || flip;
@@ -176,12 +176,12 @@ function writeOne(patch: Patch, table: Float32Array, to: Planes): void {
   }
 }
 
-// A loop of its own that counts from 0 is a tenth faster than one that adds to where it begins.
+// A separate loop that starts at 0 is a tenth faster than one with an offset.
 function writeRow(source: Uint8Array, table: Float32Array, target: Float32Array): void {
   for (let i = 0; i < source.length; i++) target[i] = table[source[i] as number] as number;
 }
 
-/** Subtracts each pixel's own mean from what was written of the same patch; `means`: plane after plane. */
+/** Subtracts each pixel's own mean from the written values of the same patch; `means` is plane after plane. */
 function subtract(patch: Patch, means: Float32Array, meanImage: MeanPlanes, to: Planes): void {
   const { dataLeft, dataTop, left, top, width, height, flip } = patch;
   const { target } = to;
@@ -200,7 +200,7 @@ function subtract(patch: Patch, means: Float32Array, meanImage: MeanPlanes, to: 
   }
 }
 
-/** Offset of row `y` of a patch in its plane: at its right end if it is reflected. */
+/** Offset of row `y` of a patch in its plane; the right end if flipped. */
 function rowStart({ toLeft, toTop, flip }: Patch, { width }: Planes, y: number): number {
   const row = (toTop + y) * width;
   return flip ? row + width - 1 - toLeft : row + toLeft;

@@ -12,19 +12,19 @@ import { statisticsProblem } from "./statistics.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
 
 /**
- * Preprocessing of an image into a network's input: value = (pixel / 255 − mean) / deviation, after its colours and its size have
- * been fitted. Plain JSON; it travels in checkpoints, so that a prediction prepares images as training did.
+ * Preprocessing of an image into a network's input: value = (pixel / 255 − mean) / deviation, after fitting colours and size. Plain JSON,
+ * stored in checkpoints, so that prediction preprocesses images like training.
  */
 export interface Preprocessing extends Fitting {
-  /** One a channel, on the scale of 0 (black) to 1 (white). */
+  /** One number per channel, on the scale of 0 (black) to 1 (white). */
   readonly mean: readonly number[];
-  /** One a channel, on the same scale. */
+  /** One number per channel, on the same scale. */
   readonly deviation: readonly number[];
-  /** Subtracted besides, before the deviation divides: a level for each pixel of what the fit keeps; planes of bytes, base64. */
+  /** Mean image, subtracted additionally before the division: one level per pixel of the kept part, as planes of bytes in base64. */
   readonly meanImage?: string | undefined;
 }
 
-/** Checks a `Preprocessing` read from a file. */
+/** Schema of a `Preprocessing` in a file. */
 export const preprocessingSchema: z.ZodType<Preprocessing> = z
   .strictObject({
     size: z.tuple([z.int().positive(), z.int().positive()]),
@@ -36,10 +36,13 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     deviation: z.array(z.number().positive()),
     meanImage: z.base64().optional(),
   })
-  .refine(({ channels, mean }) => mean.length === channels, { path: ["mean"], error: "expected one number a channel" })
+  .refine(({ channels, mean }) => mean.length === channels, {
+    path: ["mean"],
+    error: "expected one number per channel",
+  })
   .refine(({ channels, deviation }) => deviation.length === channels, {
     path: ["deviation"],
-    error: "expected one number a channel",
+    error: "expected one number per channel",
   })
   .superRefine((preprocessing, context) => {
     const problem = statisticsProblem(preprocessing);
@@ -48,16 +51,17 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z
     if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
   });
 
-/** Writes an image as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
+/** Writes an image as channels × height × width values into `target` from `offset` on. Views other than the default are for evaluation. */
 export type Preprocessor = (image: Image, target: Float32Array, offset: number, view?: View) => void;
 
 /**
- * Makes the one function that prepares images for training, evaluation and prediction alike: the same file gives the
- * same numbers to the bit. Steps: colours and size, which can be done before (`Fitter`); the window that the fit wants, then what else is random
- * in training (`changes`, which is told before each image what it is for); scale.
+ * Creates the function that preprocesses images for training, evaluation and prediction; the same file gives bit-identical values. Steps:
+ * colours and size, which can be cached (`Fitter`); the fit's window, then the random augmentation of training (`changes`, which must be
+ * started for each image); normalization.
  *
- * Throws ConfigError if the fit does not go with the size or a pixel's value is not finite, ShapeError if there is not one mean and one deviation a
- * channel or the mean image has another size; the function itself, if the image's bytes do not fit its size or `target` has no room.
+ * Throws ConfigError if the fit does not match the size or a pixel's value is not finite. Throws ShapeError for a wrong number of means or
+ * deviations, or a mean image of another size. The function throws ShapeError if an image's bytes do not match its size or `target` is too
+ * small.
  */
 export function createPreprocessor(preprocessing: Preprocessing, changes?: RandomChanges): Preprocessor {
   const { channels, mean, deviation } = preprocessing;
@@ -66,7 +70,7 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
   if (problem !== undefined) throw new ConfigError(`preprocess: ${problem}`);
   if (mean.length !== channels || deviation.length !== channels) {
     throw new ShapeError(
-      `preprocess: expected ${channels} means and deviations, one a channel, got ${mean.length} and ${deviation.length}`,
+      `preprocess: expected ${channels} means and deviations, one per channel, got ${mean.length} and ${deviation.length}`,
     );
   }
   checkScale(preprocessing);
@@ -82,7 +86,7 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
   };
 }
 
-/** The window of a fitted image, at its size in the input; valid until the next call. */
+/** The window of a fitted image at its size in the input; valid until the next call. */
 function createCutter(fitting: Fitting): (image: Image, view: View, draw: Draw | undefined) => Patch {
   const size = sizeOf(fitting);
   const resizer = createResizer(fitting.resize);
@@ -106,7 +110,7 @@ function sizeOf({ size: [height, width] }: Fitting): PixelSize {
   return { width, height };
 }
 
-/** The values of black and white must be f32: with a deviation of 0 or next to it they are not. */
+/** Throws unless the values of black and white are finite in f32, which excludes a deviation of 0 or close to it. */
 function checkScale({ mean, deviation }: Preprocessing): void {
   const allFinite = mean.every((m, c) => {
     const d = deviation[c] as number;

@@ -11,7 +11,7 @@ test("unitStatistics: levels of 0 to 255 become the same numbers of 0 to 1, whic
   const { notes, ...unit } = unitStatistics(levels);
   assert.deepEqual(unit, imagenet);
   assert.deepEqual(notes, [
-    "on the scale of 0 to 255: mean 123.675,116.28,103.53, deviation 58.395,57.12,57.375; as mean 0.485,0.456,0.406, deviation 0.229,0.224,0.225 of 0 to 1",
+    "converted from the scale of 0 to 255: mean 123.675,116.28,103.53, deviation 58.395,57.12,57.375 to mean 0.485,0.456,0.406, deviation 0.229,0.224,0.225",
   ]);
   const cases = [
     // Caffe: levels less the mean.

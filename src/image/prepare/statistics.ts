@@ -1,25 +1,24 @@
-/** Mean and deviation of pixels as people state them: on the scale of 0 to 1, or on that of 0 to 255. */
+/** Pixel mean and standard deviation given by users, on the scale of 0 to 1 or of 0 to 255. */
 import { ConfigError } from "../../errors.ts";
 
-/** One number a channel each; what is not stated is undefined. */
+/** One number per channel; undefined if not given. */
 export interface PixelStatistics {
   readonly mean?: readonly number[] | undefined;
   readonly deviation?: readonly number[] | undefined;
 }
 
-/** On the scale of 0 to 1, with what people should be told of it. */
+/** Statistics on the scale of 0 to 1, with notes for the user. */
 export interface UnitStatistics {
   readonly mean?: readonly number[];
   readonly deviation?: readonly number[];
   readonly notes: readonly string[];
 }
 
-/** The scale that numbers are on. `either`: they mean the same, or something, on both. */
+/** Scale of given numbers. `either`: equal or valid on both. */
 type Scale = "unit" | "levels" | "either";
 
 /**
- * Deviations of levels that are in use are 10 or more (58.395, 127.5, 255); those of 0 to 1 are at most 1. What lies between is no deviation of
- * either.
+ * Common deviations of levels are 10 or more (58.395, 127.5, 255); on the scale of 0 to 1 they are at most 1. Values between are invalid.
  */
 const LEAST_LEVEL_DEVIATION = 10;
 const MOST_LEVEL_DEVIATION = 256;
@@ -43,10 +42,10 @@ function scaleOfDeviation(deviation: readonly number[]): Scale {
 }
 
 /**
- * Stated statistics on the scale of 0 to 1. A mean above 1 or a deviation of 10 or more is on the scale of 0 to 255, and so is what goes with it: a
- * deviation of 1 beside such a mean divides levels by nothing, as in Caffe.
+ * Converts given statistics to the scale of 0 to 1. A mean above 1 or a deviation of 10 or more implies the scale of 0 to 255 for both. A
+ * deviation of 1 with such a mean leaves levels undivided, as in Caffe.
  *
- * Throws ConfigError for numbers that are on neither scale, or a mean on one and a deviation on the other.
+ * Throws ConfigError for numbers on neither scale, or a mean and a deviation on different scales.
  */
 export function unitStatistics({ mean, deviation }: PixelStatistics): UnitStatistics {
   const [ofMean, ofDeviation] = [mean && scaleOfMean(mean), deviation && scaleOfDeviation(deviation)];
@@ -58,7 +57,10 @@ export function unitStatistics({ mean, deviation }: PixelStatistics): UnitStatis
   }
   if (scales.includes("levels")) {
     const unit = { ...(mean && { mean: mean.map(toUnit) }), ...(deviation && { deviation: deviation.map(toUnit) }) };
-    return { ...unit, notes: [`on the scale of 0 to 255: ${shown({ mean, deviation })}; as ${shown(unit)} of 0 to 1`] };
+    return {
+      ...unit,
+      notes: [`converted from the scale of 0 to 255: ${shown({ mean, deviation })} to ${shown(unit)}`],
+    };
   }
   const isUnsaid = mean && deviation && scales.length === 0;
   const notes = isUnsaid
@@ -67,7 +69,7 @@ export function unitStatistics({ mean, deviation }: PixelStatistics): UnitStatis
   return { ...(mean && { mean }), ...(deviation && { deviation }), notes };
 }
 
-/** Twelve digits: 123.675 / 255 is 0.485, as it was stated somewhere before. */
+/** Rounds to twelve digits, so that 123.675 / 255 becomes the published 0.485. */
 function toUnit(level: number): number {
   return Number((level / 255).toPrecision(12));
 }
@@ -77,7 +79,7 @@ function shown(statistics: PixelStatistics): string {
   return parts.join(", ");
 }
 
-/** The mismatch of stored statistics with the scale of 0 to 1, in words; undefined if there is none. */
+/** Describes stored statistics that are not on the scale of 0 to 1; undefined if they are. */
 export function statisticsProblem({ mean = [], deviation = [] }: PixelStatistics): string | undefined {
   const isLevels = mean.some((value) => value > 1) || deviation.some((value) => value >= LEAST_LEVEL_DEVIATION);
   if (!isLevels) return undefined;

@@ -1,4 +1,4 @@
-/** Views of an image: which window of what its fit keeps becomes the input, and whether that is reflected. */
+/** Views of an image at evaluation: the window of the kept part, and its reflection. */
 import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../image.ts";
 import { type Fit, keepsMoreThan, type Placement } from "./fit.ts";
@@ -7,9 +7,9 @@ import { type Fit, keepsMoreThan, type Placement } from "./fit.ts";
 export type Corner = readonly [across: 0 | 1, down: 0 | 1];
 
 export interface View {
-  /** Undefined: where the fit has its window in evaluation, such as the centre. */
+  /** Undefined: the fit's evaluation window, such as the centre. */
   readonly corner?: Corner | undefined;
-  /** Reflected, left for right. */
+  /** Flipped horizontally. */
   readonly flip: boolean;
 }
 
@@ -21,7 +21,7 @@ const corners: readonly (Corner | undefined)[] = [[0, 0], [1, 0], [0, 1], [1, 1]
 /**
  * The four corners, the centre, and their reflections. Source: Krizhevsky et al. 2012, §4.1.
  *
- * Throws ConfigError if the fit keeps no more of an image than the input holds: then there are no corners.
+ * Throws ConfigError if the kept part is not larger than the input, so that there are no corners.
  */
 export function tenCropViews({
   fit,
@@ -33,14 +33,14 @@ export function tenCropViews({
   const [height, width] = size;
   if (!keepsMoreThan(fit, { width, height })) {
     throw new ConfigError(
-      `ten-crop: expected a fit that keeps more of an image than the input's ${height}×${width}, got ${fit.kind}, which ` +
-        "keeps no more; evaluate without it, or train with --fit crop or random-resized-crop",
+      `ten-crop: expected a fit that keeps more than the input's ${height}×${width}, got ${fit.kind}; ` +
+        "evaluate without it, or train with --fit crop or random-resized-crop",
     );
   }
   return [false, true].flatMap((flip) => corners.map((corner) => ({ corner, flip })));
 }
 
-/** The window of the input's size in a corner of what was kept. */
+/** The window of the input's size in a corner of the kept part. */
 export function cornerPlacement([across, down]: Corner, { width, height }: PixelSize, kept: PixelSize): Placement {
   const window = { left: across * (kept.width - width), top: down * (kept.height - height), width, height };
   return { window, size: { width, height }, left: 0, top: 0 };

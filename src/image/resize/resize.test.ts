@@ -10,7 +10,7 @@ import { type Image, type PixelSize, wholeOf } from "../image.ts";
 import { createResizer } from "./resize.ts";
 import type { Filter } from "./taps.ts";
 
-/** What Pillow made of the same pixels; see scripts/golden/resize.py. */
+/** Pillow's results for the same pixels; see scripts/golden/resize.py. */
 const golden: Golden = JSON.parse(await readFile("test/golden/resize.json", "utf8"));
 
 interface Resized {

@@ -6,10 +6,10 @@ import type { SourceRows, Strip } from "./rows.ts";
 import { type Filter, precisionBits, rememberTaps, type Taps } from "./taps.ts";
 
 /**
- * Resizes the `window` of an image to the size `scaled`, of which it writes the part `kept` to `target`, pixel by pixel as
- * the image's own. Nothing outside the window counts.
+ * Resizes the `window` of an image to the size `scaled` and writes the part `kept` of the result to `target`, with interleaved channels.
+ * Pixels outside the window have no effect.
  *
- * Throws ShapeError if the image's bytes do not fit its size, a rectangle does not lie in what it is part of, or the target has no room.
+ * Throws ShapeError if the image's bytes do not match its size, a rectangle is out of bounds, or the target is too small.
  */
 export type Resizer = (
   image: Image,
@@ -20,8 +20,8 @@ export type Resizer = (
 ) => void;
 
 /**
- * Makes a resizer, equal to the bit to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when shrinking (so
- * nothing aliases), first rows, then columns, each rounded to 8 bits. Weights are computed once for all images of a size.
+ * Creates a resizer that is bit-identical to Pillow's `Image.resize` on 8-bit images: half-pixel centres, a support that widens when
+ * shrinking (antialiasing), first rows, then columns, each rounded to 8 bits. Weights are computed once per image size.
  */
 export function createResizer(filter: Filter): Resizer {
   const taps = rememberTaps(filter);
@@ -70,10 +70,10 @@ function checkPart(what: string, { left, top, width, height }: Rectangle, whole:
   );
 }
 
-// Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights need.
-// In inner loops a constant of another module costs a load, and a fifth of the time.
+// Sums stay below 2^31. The targets clamp them to 0 … 255, which only negative weights require.
+// Copied, because a constant of another module costs a load in inner loops, a fifth of the time.
 const bits = precisionBits;
-/** Rounds a sum whose fraction is cut off. */
+/** Added before the shift to round to nearest. */
 const half = 1 << (bits - 1);
 
 /** The source's rows to rows as wide as the strip, whose first column is output `first` of the taps. */
@@ -139,7 +139,7 @@ function resizeColours(
   }
 }
 
-/** The strip's rows to `height` rows, the first of which is output `first` of the taps. */
+/** Resizes the strip vertically to `height` rows, the first of which is output `first` of the taps. */
 function resizeDown(
   strip: Strip,
   { count, starts, weights }: Taps,

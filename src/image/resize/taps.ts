@@ -1,17 +1,23 @@
-/** Weights are fixed-point numbers with this many fraction bits. Source: Pillow, src/libImaging/Resample.c. */
+/** Number of fraction bits of fixed-point weights. Source: Pillow, src/libImaging/Resample.c. */
 export const precisionBits = 32 - 8 - 2;
 
-/** Resizing along one axis: each output pixel is the weighted sum of `count` input pixels, from `starts[i]` on. */
+/** Resizing along one axis: each output pixel is the weighted sum of `count` input pixels from `starts[i]` on. */
 export interface Taps {
   readonly count: number;
   readonly starts: Int32Array;
-  /** `weights[i · count + t]`: fixed point, of tap t of output i. Those of one output add up to 1, or a few units of the last bit beside it. */
+  /**
+   * `weights[i · count + t]`: fixed-point weight of tap t of output i. The weights of an output sum to 1, up to a few units in the last
+   * place.
+   */
   readonly weights: Int32Array;
-  /** True if each output is a blend of two inputs, p + (q − p) · weight of q. Holds for `bilinear` when enlarging, if rounding left the sum at 1. */
+  /**
+   * True if each output is a blend of two inputs, p + (q − p) · weight of q. Holds for enlarging with `bilinear`, if the rounded weights
+   * sum to 1.
+   */
   readonly areBlends: boolean;
 }
 
-/** A filter's weight at a distance from the centre, in pixels of the coarser image, and the distance at which it ends. */
+/** Weight at a distance from the centre, in pixels of the coarser image, and the radius of the filter's support. */
 interface Kernel {
   readonly support: number;
   weight(distance: number): number;
@@ -30,15 +36,15 @@ const kernels = {
   },
 } as const satisfies Readonly<Record<string, Kernel>>;
 
-/** Resampling filter. Both widen their support when shrinking, so that nothing aliases. */
+/** Resampling filter. Both widen their support when shrinking (antialiasing). */
 export type Filter = keyof typeof kernels;
 
-/** The values of `--filter`. */
+/** Values of `--filter`. */
 export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
 
 /**
- * A filter's weights for every output position along one axis. All windows are given the same number of taps
- * (two for `bilinear` when enlarging), the missing ones with weight 0.
+ * Computes a filter's weights for every output position along one axis. All windows have the same number of taps (two for enlarging with
+ * `bilinear`), padded with weights of 0.
  *
  * Source: Pillow, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
  */
@@ -69,8 +75,8 @@ function createTaps(filter: Filter, inputExtent: number, outputExtent: number): 
     const start = Math.min(first, inputExtent - count);
     starts[i] = start;
     for (let t = 0; t < length; t++) {
-      const share = ((heights[t] as number) / total) * (1 << precisionBits);
-      weights[i * count + first - start + t] = Math.trunc(share < 0 ? share - 0.5 : share + 0.5);
+      const weight = ((heights[t] as number) / total) * (1 << precisionBits);
+      weights[i * count + first - start + t] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
   return { count, starts, weights, areBlends: areBlends(count, weights) };
@@ -85,10 +91,10 @@ function areBlends(count: number, weights: Int32Array): boolean {
   return true;
 }
 
-/** More are not kept: a folder of photos can hold thousands of sizes. */
+/** Maximum number of cached sizes: a folder of photos can contain thousands. */
 const KEPT = 1000;
 
-/** `createTaps` of one filter that remembers. */
+/** `createTaps` of one filter, with a cache. */
 export function rememberTaps(filter: Filter): (inputExtent: number, outputExtent: number) => Taps {
   const known = new Map<number, Taps>();
   return (inputExtent, outputExtent) => {

@@ -1,14 +1,14 @@
-/** Common parts of all charts: their look, and drawing by vega. */
+/** Common style of all charts, and rendering by vega. */
 import type { Axis, Mark, Spec } from "vega";
 import { printable, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 
 export const chartFont = "DejaVu Sans, Verdana, sans-serif";
 export const fontSize = 13;
-/** From the figure's upper edge to its plot. */
+/** Distance from the figure's top edge to its plot. */
 const top = 56;
 
-/** A plot with its title, in pixels. */
+/** A plot with its title; sizes in pixels. */
 export interface ChartFrame {
   readonly title: string;
   readonly width: number;
@@ -16,7 +16,7 @@ export interface ChartFrame {
   readonly left: number;
   readonly right: number;
   readonly bottom: number;
-  /** Besides the title. */
+  /** Parts of the specification other than the title. */
   readonly top?: number;
 }
 
@@ -36,16 +36,16 @@ export function drawChart(frame: ChartFrame, parts: Omit<Spec, "width" | "height
   return drawSpec(spec);
 }
 
-/** Draws a specification of vega's. */
+/** Renders a vega specification. */
 export async function drawSpec(spec: Spec): Promise<string> {
-  // Loading vega takes a third of a second, which commands that draw nothing should not pay.
+  // Loaded on demand: loading vega takes a third of a second.
   const { parse, View } = await import("vega");
   return new View(parse(withTextsAsData(spec)), { renderer: "none" }).toSVG();
 }
 
 /**
- * The same specification with the texts of its marks in a data set: vega compiles constants into expressions, in which it takes a text such as
- * `constructor` for a name of its own.
+ * Moves the texts of marks into a data set. Vega compiles constants into expressions, where it would read a text such as `constructor` as
+ * an identifier.
  */
 function withTextsAsData(spec: Spec): Spec {
   const texts: { readonly text: unknown }[] = [];
@@ -61,10 +61,10 @@ function withTextsAsData(spec: Spec): Spec {
   return { ...spec, data: [...[spec.data ?? []].flat(), { name: "texts", values: texts }], marks };
 }
 
-/** In bold, from the figure's left edge on. */
+/** Title in bold, aligned with the figure's left edge. */
 function titleMark({ title, width, left, right }: ChartFrame, above: number): Mark {
   const size = fontSize + 2;
-  // Names in lower case take 0.61 em a letter in bold DejaVu Sans.
+  // Lower-case letters in bold DejaVu Sans average 0.61 em.
   const text = truncate(printable(title), Math.floor((left + width + right - 32) / (0.64 * size)));
   return {
     type: "text",
@@ -83,7 +83,7 @@ function titleMark({ title, width, left, right }: ChartFrame, above: number): Ma
   };
 }
 
-/** Style of every axis, with text of this size. */
+/** Style of every axis, with text of the given size. */
 export function axisStyleAt(size: number) {
   return {
     titleFont: chartFont,
@@ -102,7 +102,7 @@ export function axisStyleAt(size: number) {
 
 export const axisStyle = axisStyleAt(fontSize);
 
-/** A class name as it stands on an axis. */
+/** A class name, shortened for an axis. */
 export function axisLabel(className: string): string {
   return truncate(printable(className), 18);
 }

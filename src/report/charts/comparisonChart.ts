@@ -11,16 +11,16 @@ const { blue, orange, green, purple, petrol, ochre, ink } = colours;
 const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
 
-/** What is drawn of each run. */
+/** Curves of one run. */
 export interface ComparedMeasure {
   readonly title: string;
   readonly axis: string;
-  /** A fraction, or a number from 0 up. */
+  /** A fraction, or a number of at least 0. */
   readonly scale: "fraction" | "positive";
   readonly seriesOf: (run: ComparedRun) => Series;
 }
 
-/** Accuracy and losses: each a chart of its own. */
+/** Accuracy and losses, one chart each. */
 export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "train-accuracy", ComparedMeasure>> = {
   accuracy: {
     title: "Accuracy on images not trained on",
@@ -44,12 +44,12 @@ export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "trai
 
 const legendRow = 20;
 const letterSize = fontSize - 1;
-/** From a line's end to its letter. */
+/** Distance from a line's end to its letter. */
 const letterDistance = 18;
 const [width, height] = [596, 312];
 const intervals = 5;
 
-/** Draws one measure of several runs over each other, as SVG: a line each, with the run's letter at its end. */
+/** Draws one measure of several runs as SVG: one line per run, labelled with the run's letter at its end. */
 export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMeasure): Promise<string> {
   const lines = runs.map((run, i) => ({ run, series: measure.seriesOf(run), dataset: `run-${i}`, ...strokeOf(i) }));
   const all = lines.flatMap(({ series }) => series.points);
@@ -102,12 +102,12 @@ interface ComparedLine {
 
 function strokeOf(index: number): Pick<ComparedLine, "colour" | "dash"> {
   const hue = index % hues.length;
-  // Neighbours differ in both, so that they can be told apart without colours; no two of 26 are the same in both.
+  // Neighbouring runs differ in both colour and dash, so they are distinguishable without colour; all 26 combinations are unique.
   const dash = (hue + Math.floor(index / hues.length)) % dashes.length;
   return { colour: hues[hue] as string, dash: dashes[dash] as readonly number[] };
 }
 
-/** The highest tenth that all values are above, if they all are above a half: there the last points matter. */
+/** Lower end of the accuracy axis: 0 if a value is below a half, else the lowest value rounded down to a tenth. */
 function floorOf(values: readonly number[]): number {
   const lowest = Math.min(1, ...values);
   return lowest < 0.5 ? 0 : Math.min(0.9, Math.floor(lowest * 10) / 10);
@@ -135,7 +135,7 @@ function lineMarks({ dataset, series, colour, dash }: ComparedLine): Mark[] {
 
 const textStyle = { font: chartFont, fill: ink, align: "left" } as const;
 
-/** The letter, and a thin line to it from the end of its run's: it may have been moved. */
+/** The letter, and a thin line from the end of its run's curve, since the letter may have moved. */
 function letterMarks({ run, colour, dataset }: ComparedLine, end: Place, place: Place): Mark[] {
   const [from, to] = [
     { x: { value: end.x + 3 }, y: { value: end.y } },
@@ -151,7 +151,7 @@ function letterMarks({ run, colour, dataset }: ComparedLine, end: Place, place: 
 
 const letterStyle: TextStyle = { ...textStyle, fontSize: letterSize, fontWeight: "bold" };
 
-/** Places moved down so far that no two letters lie on each other. */
+/** Moves positions down until no two letters overlap. */
 export function spread(places: readonly Place[]): readonly Place[] {
   const placed: Place[] = [];
   const result = [...places];
@@ -165,7 +165,7 @@ export function spread(places: readonly Place[]): readonly Place[] {
   return result;
 }
 
-/** A piece of the line, the letter, the run and its last value, above the plot. */
+/** Legend entry above the plot: a piece of the line, the letter, the run and its last value. */
 function legendMarks({ run, series, colour, dash }: ComparedLine, row: number): Mark[] {
   const y = { value: legendRow * row - 4 + legendRow / 2 };
   const last = series.last === undefined ? "–" : series.last.toFixed(3);

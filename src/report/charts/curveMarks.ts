@@ -1,10 +1,10 @@
-/** How a line of the figure and its entry in the legend are drawn, as vega marks. */
+/** Curves and their legend entries as vega marks. */
 import type { Mark } from "vega";
 import { formatLoss } from "../numbers.ts";
 import { colours } from "../theme.ts";
 import type { Series } from "./curveSeries.ts";
 
-/** A series, the axis it belongs to and what tells it from the others. */
+/** A series, its axis and its style. */
 export interface Line {
   readonly series: Series;
   readonly scale: "loss" | "accuracy";
@@ -14,7 +14,7 @@ export interface Line {
   readonly legend: Place;
 }
 
-/** How a text is set. */
+/** Style of a text. */
 export interface TextStyle {
   readonly font: string;
   readonly fontSize: number;
@@ -23,7 +23,7 @@ export interface TextStyle {
   readonly align: "left" | "center";
 }
 
-/** A place in pixels, from the upper left corner of the plot. */
+/** A position in pixels from the top left corner of the plot. */
 export interface Place {
   readonly x: number;
   readonly y: number;
@@ -33,7 +33,7 @@ const markerArea = 72;
 const legendLineWidth = 30;
 const legendGap = 8;
 
-/** `train-loss`: the data set of a series; its marks have the classes `train-loss-line` and `train-loss-points`. */
+/** Name of a series' data set, such as `train-loss`. Its marks have the classes `train-loss-line` and `train-loss-points`. */
 export function dataName({ name }: Series): string {
   return name.replaceAll(" ", "-");
 }
@@ -51,7 +51,7 @@ function markerOf({ color }: Line) {
   };
 }
 
-/** The line through a series' points, and markers on them. */
+/** Line and markers of a series. */
 export function lineMarks(line: Line): Mark[] {
   const name = dataName(line.series);
   const position = { x: { scale: "epoch", field: "epoch" }, y: { scale: line.scale, field: "value" } };
@@ -70,7 +70,7 @@ export function lineMarks(line: Line): Mark[] {
   return line.hasMarkers ? [path, points] : [path];
 }
 
-/** A text whose first line is vertically centred on its place. */
+/** A text whose first line is vertically centred on its position. */
 export function textMark(
   text: string | string[],
   at: Place,
@@ -90,7 +90,7 @@ export function textMark(
   return { type: "text", encode: { enter } };
 }
 
-/** A piece of the line, then the series' name and last value. */
+/** Legend entry: a piece of the line, then the series' name and last value. */
 export function legendMarks(line: Line, style: TextStyle): Mark[] {
   const { name, last } = line.series;
   const at = line.legend;

@@ -1,12 +1,12 @@
-/** The numbers behind the figure of a run: which points each line has, and how the loss axis is divided. */
+/** Series of a run's figure: the points of each line and the ticks of the loss axis. */
 
-/** What the figure needs of a line of a run's log. */
+/** Fields of a log line that the figure needs. */
 export interface CurveEntry {
   /** Passes through the training set so far, fractional. */
   readonly epoch: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
-  /** Only on lines of evaluations. */
+  /** Present on lines of evaluations only. */
   readonly testAccuracy?: number;
 }
 
@@ -15,29 +15,29 @@ export interface Point {
   readonly value: number;
 }
 
-/** One value of the log against epoch. */
+/** One logged value against epoch. */
 export interface Series {
   readonly name: string;
   readonly points: readonly Point[];
-  /** Lines of the log in one point: more than 1 where there are more lines than the figure can show. */
+  /** Number of log lines averaged into one point; above 1 if the log has more lines than the figure can show. */
   readonly linesPerPoint: number;
-  /** The value of the log's last line that has one. */
+  /** Value of the last log line that has one. */
   readonly last: number | undefined;
 }
 
 /**
- * The lines that make the training curves. Those of evaluations hold means over a whole epoch, which lag behind: they serve only where
- * there are not two others.
+ * Log lines of the training curves. Lines of evaluations hold means over a whole epoch, which lag, so they are used only if fewer than two
+ * other lines exist.
  */
 export function trainingLines(entries: readonly CurveEntry[]): readonly CurveEntry[] {
   const fine = entries.filter((entry) => entry.testAccuracy === undefined);
   return fine.length >= 2 ? fine : entries;
 }
 
-/** More points than this are finer than what a figure 600 pixels wide can show. */
+/** Maximum number of points that a figure 600 pixels wide can resolve. */
 const maxPoints = 600;
 
-/** The series of one value of the log; lines without it, or where it is not finite, have no point. */
+/** Builds the series of one logged value. Lines without the value, or with a non-finite one, have no point. */
 export function seriesOf(
   name: string,
   entries: readonly CurveEntry[],
@@ -63,11 +63,11 @@ function averaged(points: readonly Point[], size: number): readonly Point[] {
 
 const niceSteps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10] as const;
 
-/** The smallest step of an axis that has few digits and `intervals` of which reach `top`; 0.2 for a top of 0. */
+/** The smallest tick step with few digits such that `intervals` of them reach `top`; 0.2 for a top of 0. */
 export function niceStep(top: number, intervals: number): number {
   if (top <= 0) return 0.2;
   const power = 10 ** Math.floor(Math.log10(top / intervals));
-  // A hair of room: 0.1 + 0.2 must not count as more than 0.3.
+  // Tolerance for rounding: 0.1 + 0.2 must not count as more than 0.3.
   const step = niceSteps.find((candidate) => candidate * power * intervals >= top * (1 - 1e-9)) ?? 10;
   return Number((step * power).toPrecision(2));
 }

@@ -140,7 +140,7 @@ test("the legend ends with the last value of each series", async () => {
 
 test("no entries give a message, one entry gives points, and neither a line", async () => {
   const none = await drawCurves([], { title, format: "wide" });
-  assert.match(none, /Nothing to draw yet/);
+  assert.match(none, /No data yet/);
   assert.match(none, new RegExp(title));
   toPng(none);
   const one = await drawCurves(quarter.slice(0, 1), { title, format: "wide" });

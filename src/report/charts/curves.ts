@@ -1,10 +1,9 @@
 /**
- * The figure of a run: train loss, train accuracy and test accuracy against epoch.
+ * Figure of a run: train loss, train accuracy and test accuracy against epoch.
  *
- * Loss has the left axis and accuracy the right one. On a shared axis a first loss of 2.3 (6.9 with 1000 classes) leaves
- * accuracy the lower part of the figure, and the percent that matter at the end are a pixel; with two, each has the full
- * height. Both axes have five intervals, so that one grid serves both. Hues are of Okabe and Ito's palette; dashes and
- * markers tell the lines apart without them.
+ * Loss uses the left axis and accuracy the right one. On a shared axis, a first loss of 2.3 (6.9 with 1000 classes) would compress accuracy
+ * into the lower part of the figure. Both axes have five intervals, so one grid serves both. Hues are of Okabe and Ito's palette; dashes
+ * and markers distinguish the lines without colour.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable, truncate } from "../text.ts";
@@ -14,7 +13,7 @@ import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle
 import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
 
 export interface CurveOptions {
-  /** What was trained on what. */
+  /** Network and data set of the run. */
   readonly title: string;
   /** `wide` (720 × 440) for files and pages, `narrow` (340 × 360) for small screens. */
   readonly format: "wide" | "narrow";
@@ -26,7 +25,7 @@ interface Layout {
   readonly padding: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number };
   readonly fontSize: number;
   readonly epochTicks: number;
-  /** Where the legend's entries stand, relative to the plot. */
+  /** Positions of the legend's entries relative to the plot. */
   readonly legend: readonly [Place, Place, Place];
 }
 
@@ -59,14 +58,14 @@ const layouts: { readonly [F in CurveOptions["format"]]: Layout } = {
 
 const font = chartFont;
 const { ink } = colours;
-/** From the figure's upper edge to the title's middle. */
+/** Distance from the figure's top edge to the middle of the title. */
 const titleDistance = 24;
 const intervals = 5;
 const maxMarkers = 60;
-/** From here on loss is labelled as 1e+4: only a run that diverges comes here. */
+/** Losses from here on are labelled as 1e+4; only a diverging run reaches them. */
 const hugeLoss = 1e4;
 
-/** Draws the figure as SVG in the light palette. Without entries it says that there is nothing to draw yet. */
+/** Draws the figure as SVG in the light palette. A log without entries gives a figure that says so. */
 export function drawCurves(entries: readonly CurveEntry[], options: CurveOptions): Promise<string> {
   return drawSpec(figure(entries, options));
 }
@@ -103,7 +102,7 @@ function linesOf(entries: readonly CurveEntry[], legend: Layout["legend"]): read
   const loss = seriesOf("train loss", training, (entry) => entry.trainLoss);
   const accuracy = seriesOf("train accuracy", training, (entry) => entry.trainAccuracy);
   const test = seriesOf("test accuracy", entries, (entry) => entry.testAccuracy);
-  // A single point has no line: only its marker shows.
+  // A single point has no line, so it needs a marker.
   const isPoint = loss.points.length === 1;
   return [
     { series: loss, scale: "loss", color: colours.blue, dash: [], hasMarkers: isPoint, legend: legend[0] },
@@ -128,13 +127,13 @@ function linesOf(entries: readonly CurveEntry[], legend: Layout["legend"]): read
 
 function titleMark(title: string, { width, padding }: Layout, style: TextStyle): Mark {
   const fontSize = style.fontSize + 2;
-  // Names in lower case take 0.61 em a letter in bold DejaVu Sans.
+  // Lower-case letters in bold DejaVu Sans average 0.61 em.
   const text = truncate(printable(title), Math.floor((width + padding.right) / (0.64 * fontSize)));
   return textMark(text, { x: 0, y: titleDistance - padding.top }, { ...style, fontSize, fontWeight: "bold" });
 }
 
 function emptyMark({ width, height }: Layout, style: TextStyle): Mark {
-  const text = ["Nothing to draw yet:", "the run has not logged an iteration."];
+  const text = ["No data yet:", "the run has not logged an iteration."];
   return textMark(text, { x: width / 2, y: height / 2 }, { ...style, align: "center" });
 }
 

@@ -1,4 +1,4 @@
-/** Charts of an evaluation: confusion matrix, precision and recall of each class, reliability diagram. */
+/** Charts of an evaluation: confusion matrix, precision and recall by class, reliability diagram. */
 
 import type { Calibration } from "../../training/evaluation/calibration.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
@@ -12,36 +12,36 @@ export async function evaluationCharts(evaluation: Evaluation, title: string): P
   return [
     {
       name: "confusion",
-      heading: "Which classes are taken for which",
+      heading: "Confusion matrix",
       description:
-        "A row for each class, a column for each class predicted; the stronger a cell's colour, the larger its share of the row.",
+        "One row per true class, one column per predicted class. A stronger colour is a larger fraction of the row.",
       svg: await drawConfusion(evaluation, title),
     },
     {
       name: "classes",
       heading: "Precision and recall",
       description:
-        "Of the images that are said to be of a class, how many are; of the images of a class, how many are found.",
+        "Precision: the fraction of predictions of a class that are right. Recall: the fraction of a class's images that are found.",
       svg: await drawClasses(evaluation, title),
     },
     {
       name: "calibration",
-      heading: "How sure it is, and how often right",
+      heading: "Confidence and accuracy",
       description:
-        "On the dashed line the two agree; below it the network is too sure. A point's area is its share of the images.",
+        "On the dashed line the two are equal; below it the network is overconfident. A point's area is its fraction of the images.",
       svg: await drawCalibration(evaluation.calibration, title),
     },
   ];
 }
 
-/** Limit of the confusion matrix: beyond it, only the classes confused most often. */
+/** Maximum size of the confusion matrix; beyond it, only the most confused classes are drawn. */
 const CONFUSION_CLASSES = 30;
-/** Width of a label's letter, in pixels. */
+/** Width of one letter of a label, in pixels. */
 const LETTER = 0.62 * (fontSize - 1);
 
 /**
- * Draws the confusion matrix as SVG: a row for each class, a column for each class predicted, the fraction of the row in each cell, and its count where there
- * is room. What is right lies on the diagonal.
+ * Draws the confusion matrix as SVG: one row per true class, one column per predicted class. A cell shows its fraction of the row, and its
+ * count if there is room. Correct predictions are on the diagonal.
  */
 export function drawConfusion(
   { confusion, perClass }: Pick<Evaluation, "confusion" | "perClass">,
@@ -56,8 +56,8 @@ export function drawConfusion(
     const images = (confusion[c] ?? []).reduce((sum, count) => sum + count, 0);
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
-      const share = images > 0 ? count / images : 0;
-      return { row, column, count, share, label: count > 0 ? String(count) : "", isStrong: share > strongCell };
+      const fraction = images > 0 ? count / images : 0;
+      return { row, column, count, fraction, label: count > 0 ? String(count) : "", isStrong: fraction > strongCell };
     });
   });
   const rest = confusion.length - shown.length;
@@ -69,7 +69,7 @@ export function drawConfusion(
       width: side,
       height: side,
       left: labels + 44,
-      // Room for the title where there are few classes.
+      // A network of few classes has a narrow plot; leave room for the title.
       right: Math.max(40, 420 - side),
       bottom: 0.87 * labels + 38,
     },
@@ -96,7 +96,7 @@ export function drawConfusion(
       marks: [
         {
           type: "rect",
-          name: "shares",
+          name: "fractions",
           from: { data: "cells" },
           encode: {
             enter: {
@@ -105,7 +105,7 @@ export function drawConfusion(
               width: { scale: "column", band: 1 },
               height: { scale: "row", band: 1 },
               fill: { value: colours.cell },
-              fillOpacity: { field: "share" },
+              fillOpacity: { field: "fraction" },
               stroke: { value: colours.grid },
             },
           },
@@ -132,15 +132,15 @@ export function drawConfusion(
   );
 }
 
-/** Class names as a data set: within an expression, vega would read names such as `constructor` as its own. */
+/** Class names as a data set: in an expression, vega would read a name such as `constructor` as an identifier. */
 function namesData(names: readonly string[]) {
   return { name: "names", values: names.map((label) => ({ label })) };
 }
 
-/** Axis labels: the name at each number of the scale. */
+/** Axis labels: the class name at each index of the scale. */
 const labelled = { encode: { labels: { update: { text: { signal: "data('names')[datum.value].label" } } } } };
 
-/** The classes to show, in their order. */
+/** Classes to draw, in class order. */
 function shownClasses(confusion: readonly (readonly number[])[]): readonly number[] {
   const all = confusion.map((_, c) => c);
   if (all.length <= CONFUSION_CLASSES) return all;
@@ -156,11 +156,13 @@ function shownClasses(confusion: readonly (readonly number[])[]): readonly numbe
     .sort((a, b) => a - b);
 }
 
-/** Limit of the bars: beyond it, only the classes with the lowest recall. */
+/** Maximum number of bars; beyond it, only the classes with the lowest recall are drawn. */
 const BAR_CLASSES = 40;
 const BAR = 22;
 
-/** Draws precision and recall of each class as bars, as SVG. A class without images, or never predicted, has no bar there. */
+/**
+ * Draws precision and recall by class as bars, as SVG. A class without images has no recall bar, a class never predicted no precision bar.
+ */
 export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: string): Promise<string> {
   const isAll = perClass.length <= BAR_CLASSES;
   const shown = isAll ? perClass : perClass.toSorted((a, b) => (a.recall ?? 1) - (b.recall ?? 1)).slice(0, BAR_CLASSES);
@@ -184,7 +186,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
       ],
       axes: [
         { ...axisStyle, orient: "left", scale: "row", ...labelled },
-        { ...axisStyle, orient: "bottom", scale: "value", title: "share", format: ".0%", grid: true },
+        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", format: ".0%", grid: true },
       ],
       legends: [
         {
@@ -220,13 +222,13 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
 }
 
 /**
- * Draws accuracy against confidence as SVG: on the dashed line the two are equal, below it the network is overconfident.
- * The area of a point is its fraction of the images.
+ * Draws accuracy against confidence as SVG. On the dashed line they are equal; below it the network is overconfident. The area of a point
+ * is its fraction of the images.
  */
 export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
   const all = bins.reduce((sum, { images }) => sum + images, 0);
   const values = bins.flatMap(({ images, confidence, accuracy }) =>
-    confidence === null ? [] : [{ confidence, accuracy, share: images / all }],
+    confidence === null ? [] : [{ confidence, accuracy, fraction: images / all }],
   );
   const position = { x: { scale: "x", field: "confidence" }, y: { scale: "y", field: "accuracy" } };
   return drawChart(
@@ -257,7 +259,7 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
           format: ".0%",
           grid: true,
         },
-        { ...axisStyle, orient: "left", scale: "y", title: "share that is right", format: ".0%", grid: true },
+        { ...axisStyle, orient: "left", scale: "y", title: "fraction that is right", format: ".0%", grid: true },
       ],
       marks: [
         {
@@ -286,7 +288,7 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
           encode: {
             enter: {
               ...position,
-              size: { scale: "size", field: "share" },
+              size: { scale: "size", field: "fraction" },
               fill: { value: colours.blue },
               fillOpacity: { value: 0.6 },
               stroke: { value: colours.blue },

@@ -29,14 +29,14 @@ const marksOf = (svg: string, name: string) => {
 
 test("every class has its name in the legend and among its points, mistakes are hollow, the title says what it is", async () => {
   const names = ["cat", "dog", "Bohnen & Speck"];
-  const svg = await drawMap({ ...drawn, points: pointsOf(names, 5) }, names, "tiny: 15 test pictures");
+  const svg = await drawMap({ ...drawn, points: pointsOf(names, 5) }, names, "tiny: 15 test images");
   for (const name of ["cat", "dog", "Bohnen &amp; Speck"]) {
     // In the legend, and twice on the map: its white edge and itself.
     assert.equal(svg.split(`>${name}<`).length - 1, 3, name);
   }
   assert.deepEqual([marksOf(svg, "right-points"), marksOf(svg, "wrong-points")], [12, 3]);
   for (const says of [
-    "tiny: 15 test pictures",
+    "tiny: 15 test images",
     "t-SNE (perplexity 30) of the 1,024 outputs of relu7",
     "80.0 % right; hollow: another class predicted",
   ]) {
@@ -77,10 +77,10 @@ test("classes past twenty are grey together, and names do not cover each other",
   }
 });
 
-test("pictures of unknown classes have the colour of what is predicted", async () => {
+test("images of unknown class have the colour of the predicted one", async () => {
   const points = [0, 1, 2].map((i) => ({ predicted: i === 0 ? "cat" : "dog", x: i, y: 0 }));
   const svg = await drawMap({ ...drawn, points }, ["dog", "cat"], "unknown");
-  assert.ok(svg.includes("colour: the class predicted, where its own is not known"));
+  assert.ok(svg.includes("colour: the predicted class if the true one is unknown"));
   assert.deepEqual([marksOf(svg, "right-points"), marksOf(svg, "wrong-points")], [3, 0]);
   assert.ok(!svg.includes("NaN"));
 });

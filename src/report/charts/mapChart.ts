@@ -1,6 +1,6 @@
 /**
- * A map of images as a scatter. A class has a colour, and beyond ten classes a form too; where there are more than twenty, the others are grey. A class's
- * name stands in the middle of its points as well: nobody has to tell ten colours apart by a legend.
+ * A map of images as a scatter plot. Each class has a colour, and from the eleventh on also another shape; beyond twenty classes, the rest
+ * are grey. Class names are drawn at the middle of their points too, so that no reader depends on the legend's colours.
  */
 import type { Mark, Spec } from "vega";
 import { formatPercent } from "../numbers.ts";
@@ -9,7 +9,7 @@ import { colours } from "../theme.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
-/** What is drawn of a map. */
+/** Data of a map. */
 export interface DrawnMap {
   readonly layer: string;
   readonly features: number;
@@ -24,7 +24,7 @@ export interface DrawnMap {
   }[];
 }
 
-/** Ten colours that people who are colour-blind can tell apart. Source: Petroff 2021, “Accessible color sequences for data visualization”. */
+/** Ten colours that are distinct under colour blindness. Source: Petroff 2021, “Accessible color sequences for data visualization”. */
 const palette = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split(" ");
 const forms = ["circle", "triangle-up"] as const;
 const otherColour = "#d0d0d0";
@@ -37,7 +37,7 @@ interface ShownClass {
   readonly form: string;
 }
 
-/** Draws the map as SVG. `title`: of which network and which images it is. */
+/** Draws the map as SVG. `title` names the network and the images. */
 export async function drawMap(map: DrawnMap, classNames: readonly string[], title: string): Promise<string> {
   const classOf = ({ className, predicted }: DrawnMap["points"][number]) => className ?? predicted;
   const shown = shownClasses(map.points.map(classOf), classNames);
@@ -81,27 +81,27 @@ const text = {
   align: "left",
 } as const;
 
-/** What stands below the title. */
+/** Subtitle: the projection method and its settings. */
 function lines({ layer, features, method, perplexity, points }: DrawnMap): readonly string[] {
   const how = method === "tsne" ? `t-SNE (perplexity ${perplexity})` : "principal components";
   const known = points.filter(({ className }) => className !== undefined);
   const right = known.filter(({ className, predicted }) => className === predicted).length;
   const judged =
     known.length > 0 ? `${formatPercent(right / known.length)} right; hollow: another class predicted` : "";
-  const unknown = known.length < points.length ? "colour: the class predicted, where its own is not known" : "";
+  const unknown = known.length < points.length ? "colour: the predicted class if the true one is unknown" : "";
   return [
     `${how} of the ${features.toLocaleString("en")} outputs of ${layer}`,
     [judged, unknown].filter((part) => part !== "").join("; "),
   ];
 }
 
-/** In the model's order, each with the colour of its place there; if there are too many, those with the most images. */
+/** Classes to colour, in model order; if there are too many, those with the most images. */
 function shownClasses(present: readonly string[], classNames: readonly string[]): readonly ShownClass[] {
   const counts = new Map<string, number>();
   for (const name of present) counts.set(name, (counts.get(name) ?? 0) + 1);
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES);
   const names = new Set(most.map(([name]) => name));
-  // A network of few classes has the same colours on every map.
+  // The colour follows the class index, so that a network of few classes has the same colours on every map.
   const listed = classNames.length <= SHOWN_CLASSES ? classNames : classNames.filter((name) => names.has(name));
   const all = listed.map((name, i) => ({
     name,
@@ -132,15 +132,15 @@ function scalesOf(points: DrawnMap["points"]): Scales {
 function axesOf({ method, explainedVariance }: DrawnMap): NonNullable<Spec["axes"]> {
   return (["x", "y"] as const).map((scale, i) => {
     const orient = scale === "x" ? "bottom" : "left";
-    // Distances of t-SNE have no unit, and its axes no meaning.
+    // t-SNE distances have no unit and its axes no meaning.
     if (method === "tsne") return { ...axisStyle, orient, scale, ticks: false, labels: false, title: `t-SNE ${i + 1}` };
-    const share = explainedVariance[i] ?? 0;
+    const fraction = explainedVariance[i] ?? 0;
     return {
       ...axisStyle,
       orient,
       scale,
       tickCount: 6,
-      title: `component ${i + 1} (${formatPercent(share)} of the variance)`,
+      title: `component ${i + 1} (${formatPercent(fraction)} of the variance)`,
     };
   });
 }
@@ -179,7 +179,7 @@ function legendMarks({ name, colour, form }: ShownClass, i: number): Mark[] {
   ];
 }
 
-/** The classes' names in the middle of their points, in pixels. */
+/** Class names at the middle of their points, in pixels. */
 function labelsOf(
   shown: readonly ShownClass[],
   pointsOf: (name: string) => DrawnMap["points"],
@@ -194,24 +194,24 @@ function labelsOf(
   return spread(labels, side);
 }
 
-/** A name, and the place of its middle in pixels. */
+/** A name and its centre in pixels. */
 interface Label {
   readonly name: string;
   readonly x: number;
   readonly y: number;
 }
 
-/** Of a letter in bold, at most. */
+/** Maximum width of a bold letter. */
 const LETTER = 0.66 * fontSize;
 const HEIGHT = 18;
 
-/** The medians of the coordinates: outliers do not move them. */
+/** Median coordinates, which are insensitive to outliers. */
 function middleOf(points: readonly { readonly x: number; readonly y: number }[]) {
   const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   return { x: median(points.map(({ x }) => x)), y: median(points.map(({ y }) => y)) };
 }
 
-/** The same labels within a square of this side, moved up and down until none covers another. */
+/** Moves labels up and down within a square of the given side until none overlap. */
 function spread(labels: readonly Label[], side: number): readonly Label[] {
   const moved = labels.map(({ name, x, y }) => {
     const width = displayWidth(name) * LETTER;
@@ -232,7 +232,7 @@ function spread(labels: readonly Label[], side: number): readonly Label[] {
   return moved;
 }
 
-/** First a white edge, so that letters can be read on points. */
+/** The label with a white outline below it, legible over points. */
 function labelMarks(): Mark[] {
   return [colours.background, colours.ink].map((colour, i) => ({
     type: "text",

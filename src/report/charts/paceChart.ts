@@ -3,24 +3,24 @@ import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, drawChart } from "./chart.ts";
 
-/** What the chart needs of a line of a run's log. */
+/** Fields of a log line that the chart needs. */
 export interface PaceEntry {
   /** Passes through the training set so far, fractional. */
   readonly epoch: number;
   readonly learningRate: number;
   readonly examplesPerSecond: number;
-  /** Only on lines of evaluations, which hold means over a whole epoch. */
+  /** Present on lines of evaluations only, which hold means over a whole epoch. */
   readonly testAccuracy?: number;
 }
 
-/** The charts of a log besides its curves; `title` names the network and the data set. */
+/** Charts of a log other than its curves; `title` names the network and the data set. */
 export async function logCharts(log: readonly PaceEntry[], title: string): Promise<readonly NamedChart[]> {
   if (log.length === 0) return [];
   const description = "Images per second, and the learning rate.";
   return [{ name: "pace", heading: "Pace", description, svg: await drawPace(log, title) }];
 }
 
-/** Draws images/s and the learning rate against epoch, as SVG: one above the other. */
+/** Draws images/s and learning rate against epoch as SVG, one above the other. */
 export function drawPace(entries: readonly PaceEntry[], title: string): Promise<string> {
   const fine = entries.filter((entry) => entry.testAccuracy === undefined);
   const values = (fine.length >= 2 ? fine : entries).map(({ epoch, learningRate, examplesPerSecond }) => ({
@@ -32,7 +32,7 @@ export function drawPace(entries: readonly PaceEntry[], title: string): Promise<
   const rates = values.map(({ learningRate }) => learningRate).filter((rate) => rate > 0);
   const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
   const domain = rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1];
-  // A line of one entry has no length.
+  // A log of one entry has a point, not a line.
   const type = values.length === 1 ? ("symbol" as const) : ("line" as const);
   const line = (name: string, scale: string, field: string, colour: string) => ({
     type,

@@ -1,4 +1,4 @@
-/** The figure of a sweep of the learning rate: loss on a logarithmic axis of rates, with what it suggests. */
+/** Figure of a learning-rate sweep: loss on a logarithmic axis of learning rates, with the suggestions marked. */
 import { basename } from "node:path";
 import type { Mark, Spec } from "vega";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "../tables/rateChart.ts";
@@ -9,7 +9,7 @@ import { textMark } from "./curveMarks.ts";
 
 const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
 const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
-/** Of the suggestions, in the order of `markedRates`. */
+/** Colours of the suggestions, in the order of `markedRates`. */
 const marks = [
   { color: colours.orange, dash: [7, 4] },
   { color: colours.green, dash: [2, 3] },
@@ -84,7 +84,7 @@ function lines(): Mark[] {
   ];
 }
 
-/** A line down at the rate, and its entry in the legend. */
+/** A vertical line at the suggested learning rate, and its legend entry. */
 function suggestionMarks(rate: number, reason: string, i: number): Mark[] {
   const { color, dash } = marks[i] ?? marks[0];
   const stroke = { stroke: { value: color }, strokeWidth: { value: 2 }, strokeDash: { value: [...dash] } };

@@ -1,4 +1,4 @@
-/** The figure of a sweep: the best accuracy of each trial against each setting in which trials differ, a panel for each. */
+/** Figure of a sweep: each trial's best accuracy against each setting that differs, one panel per setting. */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
 import { printable, truncate } from "../text.ts";
@@ -10,9 +10,9 @@ const panel = { width: 210, height: 200, gapX: 70, gapY: 76, perRow: 3 } as cons
 const padding = { left: 62, right: 24, top: 64, bottom: 54 } as const;
 const fontSize = 12;
 const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
-/** Positive numbers that span more than this are drawn on a logarithmic axis. */
+/** Positive numbers whose ratio exceeds this are drawn on a logarithmic axis. */
 const logSpan = 8;
-/** So many values or fewer are all on the axis. */
+/** Up to this number of values, all are labelled on the axis. */
 const maxTicks = 5;
 
 /** Draws the figure as SVG in the light palette. */
@@ -54,7 +54,7 @@ function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]):
   return `${finished.length} trials${finished.length > 1 ? ", the best one in orange" : ""}${others > 0 ? `, and ${others} without a result (crosses)` : ""}`;
 }
 
-/** A trial in a panel. */
+/** One trial in a panel. */
 interface Dot {
   readonly value: unknown;
   readonly accuracy: number | undefined;
@@ -75,7 +75,7 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
     type: "group",
     name,
     encode: { enter: place },
-    // What grid lines are as long as: that of the figure, unless a group has its own.
+    // A group's grid lines take the figure's size unless the group has its own.
     signals: [
       { name: "width", update: String(panel.width) },
       { name: "height", update: String(panel.height) },
@@ -90,7 +90,7 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
   };
 }
 
-/** The first of those that have a result is the best. */
+/** The best finished trial. */
 function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly number[]): readonly Dot[] {
   return trials.map(({ values, status, bestAccuracy }, rank) => {
     const isDone = status === "finished" && bestAccuracy !== undefined;

@@ -11,7 +11,7 @@ import { stagesOf } from "./drawingStages.ts";
 
 const custom = parseNetwork(
   {
-    name: "four towers <&> a name that goes on",
+    name: "four towers <&> a name of some length",
     input: [4, 64, 400],
     layers: [
       {
@@ -65,7 +65,7 @@ function textsOf(svg: string) {
 
 const widths = new Map<string, number>();
 
-/** As resvg sets it with the font that is shipped. */
+/** Box of a text as resvg sets it with the packaged font. */
 function widthOf(text: string, attributes: string): number {
   const key = `${attributes} ${text}`;
   const known = widths.get(key);
@@ -84,7 +84,7 @@ describe("drawNetwork", () => {
     const labels = textsOf(drawNetwork(findNetwork("alexnet"), "light")).map(({ text }) => text);
     const expected = `
       alexnet: 60,965,224 parameters, 724,406,816 MACs
-      picture|maps of learned kernels|made without weights|linear units|what one output sees|towers exchange data
+      image|feature maps of a convolution|feature maps without weights|linear units|receptive field of one output|towers exchange data
       input|3×227×227
       conv1|2 × (48×55×55)|96 of 11×11×3|stride 4|ReLU|LRN
       pool1|2 × (48×27×27)|max of 3×3|stride 2

@@ -1,4 +1,4 @@
-/** The drawing of a network: blocks in perspective with their sizes, kernels, and towers. */
+/** Drawing of a network: blocks in perspective with their sizes, kernels and towers. */
 import type { Network } from "../../network/network.ts";
 import { summarize } from "../../network/summary.ts";
 import type { Shape } from "../../shape.ts";
@@ -12,20 +12,20 @@ const margin = 22;
 const columnGap = 16;
 const lineHeight = 15;
 const fontSize = 11.5;
-/** Average width of a character of the font, as a share of its size: DejaVu Sans is wide. */
+/** Average width of a character as a fraction of the font size; DejaVu Sans is wide. */
 const characterWidth = 0.63;
 const towerGap = 26;
 const longestName = 18;
 
 interface Column {
   readonly stage: Stage;
-  /** One for each tower, from above. */
+  /** One per tower, from top to bottom. */
   readonly blocks: readonly Block[];
   readonly left: number;
   readonly width: number;
 }
 
-/** Draws a network as SVG of the width that it needs. */
+/** Draws a network as SVG, as wide as it needs. */
 export function drawNetwork(network: Network, theme: Theme): string {
   const stages = stagesOf(network);
   const heights = stages.map(heightOf);
@@ -60,7 +60,7 @@ function heightOf(stage: Stage): number {
   return stage.towers * (height + depth) + (stage.towers - 1) * towerGap;
 }
 
-/** Columns from the left, blocks about the middle line. */
+/** Arranges columns from left to right, with blocks centred on the middle line. */
 function layOut(stages: readonly Stage[], middle: number): readonly Column[] {
   let left = margin;
   return stages.map((stage) => {
@@ -93,7 +93,7 @@ function drawColumn(before: Column | undefined, { stage, blocks }: Column, palet
   return html`<g>${connections}${blocks.map((block) => drawBlock(block, { fill, line: palette.ink }))}</g>`;
 }
 
-/** From what one output sees to that output; where everything is seen, the sides of all of it. */
+/** Draws the receptive field of one output and rays to it; a layer that sees everything gets rays from the whole side. */
 function connect(before: Column, block: Block, stage: Stage, tower: number, palette: Palette): readonly Markup[] {
   const { reach } = stage;
   const seen = towersSeen(stage, tower, before.stage);
@@ -116,7 +116,7 @@ function connect(before: Column, block: Block, stage: Stage, tower: number, pale
   });
 }
 
-/** Whether what one output sees is drawn as a part of the block before: where maps are made from maps. */
+/** True if the receptive field is drawn as a part of the block before: layers from feature maps to feature maps. */
 function showsWindow({ reach, shape }: Stage): boolean {
   return reach !== undefined && reach !== "all" && shape.length > 1;
 }
@@ -135,20 +135,20 @@ interface Legend {
   readonly width: number;
 }
 
-/** Says what the colours are that there are. */
+/** Legend of the colours in use. */
 function drawLegend(
   stages: readonly Stage[],
-  { picture, learned, derived, units, kernel, orange, ink }: Palette,
+  { image, learned, derived, units, kernel, orange, ink }: Palette,
 ): Legend {
   const has = (test: (stage: Stage, before: Stage | undefined) => boolean) =>
     stages.some((s, i) => test(s, stages[i - 1]));
   const isRow = ({ shape }: Stage) => shape.length === 1;
   const entries: readonly (readonly [boolean, string, string])[] = [
-    [true, picture, "picture"],
-    [has((stage) => stage.origin === "learned" && !isRow(stage)), learned, "maps of learned kernels"],
-    [has(({ origin }) => origin === "derived"), derived, "made without weights"],
+    [true, image, "image"],
+    [has((stage) => stage.origin === "learned" && !isRow(stage)), learned, "feature maps of a convolution"],
+    [has(({ origin }) => origin === "derived"), derived, "feature maps without weights"],
     [has((stage) => stage.origin === "learned" && isRow(stage)), units, "linear units"],
-    [has(showsWindow), kernel, "what one output sees"],
+    [has(showsWindow), kernel, "receptive field of one output"],
     [has(({ groups }, before) => groups < (before?.towers ?? 1)), orange, "towers exchange data"],
   ];
   let x = margin;
@@ -162,14 +162,14 @@ function drawLegend(
   return { markup: html`<g>${drawn}</g>`, width: x };
 }
 
-/** A block in the drawing's units; `left` and `top` are those of its front face. */
+/** A block in drawing units; `left` and `top` are of its front face. */
 interface Block {
   readonly left: number;
   readonly top: number;
-  /** Along the channels. */
+  /** Extent along the channels. */
   readonly thickness: number;
   readonly height: number;
-  /** How far its back is shifted to the right, and up. */
+  /** Offset of the back face, right and up. */
   readonly depth: number;
 }
 
@@ -178,7 +178,7 @@ type Point = readonly [x: number, y: number];
 const obliqueness = 0.34;
 const unitWidth = 12;
 
-/** The extents of maps [channels, height, width], or of a row of units [features]. */
+/** Block size of feature maps [channels, height, width] or of a row of units [features]. */
 function blockSize(shape: Shape): Omit<Block, "left" | "top"> {
   const [channels = 1, height, width] = shape;
   if (height === undefined || width === undefined) {
@@ -191,7 +191,7 @@ function drawn(extent: number): number {
   return 11 * extent ** 0.53;
 }
 
-/** Its three visible faces. */
+/** The three visible faces. */
 function drawBlock(block: Block, { fill, line }: { readonly fill: string; readonly line: string }): Markup {
   const { left, top, thickness, height, depth } = block;
   const [right, bottom] = [left + thickness, top + height];
@@ -230,7 +230,7 @@ function drawBlock(block: Block, { fill, line }: { readonly fill: string; readon
   return html`<g stroke="${line}" stroke-width="0.8" stroke-linejoin="round">${drawnFaces}</g>`;
 }
 
-/** The part of a block that a window of that share of its height and width covers, through all of its channels. */
+/** The part of a block covered by a window of the given fractions of its height and width, through all channels. */
 function windowIn(block: Block, [down, across]: readonly [number, number]): Block {
   const [height, depth] = [
     Math.max(block.height * Math.min(down, 1), 3),
@@ -241,7 +241,7 @@ function windowIn(block: Block, [down, across]: readonly [number, number]): Bloc
   return { left: block.left + back, top: block.top - back + below, thickness: block.thickness, height, depth };
 }
 
-/** The corners of a block's right face. */
+/** Corners of a block's right face. */
 function rightFace({ left, top, thickness, height, depth }: Block): readonly Point[] {
   const right = left + thickness;
   return [
@@ -252,18 +252,18 @@ function rightFace({ left, top, thickness, height, depth }: Block): readonly Poi
   ];
 }
 
-/** A point of a block's left face, by shares of its height and width. */
+/** A point of a block's left face, as fractions of its height and width. */
 function onLeftFace({ left, top, height, depth }: Block, [down, across]: readonly [number, number]): Point {
   return [left + across * depth, top + down * height - across * depth];
 }
 
-/** Lines from some points to one. */
+/** Lines from several points to one. */
 function drawRays(from: readonly Point[], to: Point, stroke: string): Markup {
   const path = from.map(([x, y]) => `M${round(x)} ${round(y)}L${round(to[0])} ${round(to[1])}`).join("");
   return html`<path d="${path}" stroke="${stroke}" stroke-width="0.9" fill="none"/>`;
 }
 
-/** To a hundredth, so that files are short. */
+/** Rounds to a hundredth to keep files short. */
 function round(value: number): number {
   return Math.round(value * 100) / 100;
 }

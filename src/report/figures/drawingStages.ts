@@ -1,35 +1,35 @@
-/** A network as the blocks of a drawing: which there are, how they are divided, and what each is connected to. */
+/** Stages of a network drawing: its blocks, their towers, and their connections. */
 import { layerKinds } from "../../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../../layers/layer.ts";
 import { type Network, type PlacedLayer, place } from "../../network/network.ts";
 import { equalShapes, formatShape, type Shape } from "../../shape.ts";
 
-/** One block, for each layer that learns or changes the shape; what follows and keeps it is said below it. */
+/** One block. Each layer that learns or changes the shape has one; later layers that keep the shape are captions below it. */
 export interface Stage {
   readonly name: string;
-  /** What it is made from: the image, weights, or nothing but what comes in. */
-  readonly origin: "picture" | "learned" | "derived";
+  /** Source of the values: the input image, learned weights, or an operation without weights. */
+  readonly origin: "image" | "learned" | "derived";
   readonly shape: Shape;
-  /** Parts that channels are divided into where layers see only their own: the paper's two devices. */
+  /** Number of towers the channels are divided into if layers see only their own group, like the paper's two devices. */
   readonly towers: number;
-  /** What one output sees of the stage before. */
+  /** Receptive field of one output in the stage before. */
   readonly reach: Reach | undefined;
-  /** Groups that it and the stage before are connected in; fewer than that has towers where these exchange data. */
+  /** Groups of the connection to the stage before. With fewer groups than towers, the towers exchange data. */
   readonly groups: number;
-  /** Lines below the block. */
+  /** Caption lines below the block. */
   readonly captions: readonly string[];
 }
 
-/** More towers than this are drawn as one block: they would be stripes. */
+/** More towers than this are drawn as one block, because they would be too thin. */
 const MOST_TOWERS = 4;
 
-/** The stages of a network, the image first. */
+/** Stages of a network, beginning with the image. */
 export function stagesOf(network: Network): readonly Stage[] {
   const placed = place(network);
   const stages: Stage[] = [
     {
       name: "input",
-      origin: "picture",
+      origin: "image",
       shape: network.input,
       towers: 1,
       reach: undefined,
@@ -82,18 +82,18 @@ function stageOf(
   };
 }
 
-/** The groups of the next layer that learns, as long as there are maps until then. */
+/** Groups of the next layer with weights, if all layers before it output feature maps. */
 function groupsAfter(following: readonly PlacedLayer[]): number {
   const next = following.find(({ parameters, outputShape }) => parameters.length > 0 || outputShape.length < 3);
   return next ? (describe(next.layer, next.inputShape).groups ?? 1) : 1;
 }
 
-/** The largest of some numbers of parts that can be drawn. */
+/** The largest number of towers that can be drawn. */
 function towersOf(parts: readonly number[], [channels = 0]: Shape): number {
   return Math.max(1, ...parts.filter((towers) => towers <= MOST_TOWERS && channels % towers === 0));
 }
 
-/** The towers of the stage before that a tower sees: those with a group in common. */
+/** Towers of the stage before that a tower sees, by having a group in common. */
 export function towersSeen({ groups, towers }: Stage, tower: number, before: Stage): readonly number[] {
   const range = (index: number, of: number) => [
     Math.floor((index * groups) / of),

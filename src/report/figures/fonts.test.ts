@@ -9,7 +9,7 @@ import { toPng } from "./png.ts";
 const figure = (text: string) =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="30" font-family="DejaVu Sans" font-size="14"><text x="2" y="20">${text}</text></svg>`;
 
-test("toPng: letters of every script are told apart", () => {
+test("toPng: letters of every script are distinct", () => {
   const pairs = ["猫狗", "ねこ", "カタ", "한국", "แม", "قط", "हब", "אב", "ქა", "አማ", "தம", "😀😃", "𝐀𝐁"];
   for (const [a, b] of pairs.map((pair) => [...pair] as [string, string])) {
     assert.notDeepEqual(toPng(figure(a)), toPng(figure(b)), `${a} and ${b}`);

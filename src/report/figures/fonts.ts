@@ -1,4 +1,4 @@
-/** Fonts for figures: DejaVu Sans, and for characters that it lacks the system's fonts and GNU Unifont. */
+/** Fonts of figures: DejaVu Sans, then the system's fonts and GNU Unifont for characters it lacks. */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,13 +12,13 @@ type Fonts = NonNullable<ResvgRenderOptions["font"]>;
 
 const { resolve } = createRequire(import.meta.url);
 
-/** Fonts of a package: text looks the same on machines without any. */
+/** Fonts from a package, so that text looks the same on machines without fonts. */
 const usualFiles = ["DejaVuSans", "DejaVuSans-Bold"].map((name) => resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`));
 const usualFonts: Fonts = { loadSystemFonts: false, fontFiles: usualFiles, defaultFontFamily: "DejaVu Sans" };
 
 /**
- * Sets of fonts, each created when a text first needs it: looking through a system's fonts takes up to a second. The renderer prefers listed
- * files to the system's fonts, so Unifont, whose glyphs are bitmaps, has a set of its own.
+ * Font sets, each created on first use: scanning a system's fonts takes up to a second. The renderer prefers listed files to system fonts,
+ * so Unifont, whose glyphs are bitmaps, has a set of its own.
  */
 const fontSets = {
   usual: () => usualFonts,
@@ -35,18 +35,18 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** A figure with the fonts that draw its text. */
+/** A figure with the fonts for its text. */
 export interface SetFigure {
   readonly svg: string;
   readonly font: Fonts;
 }
 
 /**
- * Chooses the fonts for an SVG by the characters in it. A character that no font draws becomes its code point, such as `[U+1F436]`, with a
+ * Chooses fonts for the characters of an SVG. A character that no font draws is replaced by its code point, such as `[U+1F436]`, with a
  * warning the first time.
  */
 export function withFonts(svg: string): SetFigure {
-  // Letters of European languages need no look.
+  // Fast path: DejaVu Sans covers the letters of European languages.
   const rare = [...new Set(svg.match(/(?![\p{M}\p{Cf}\p{Z}])[\u0250-\u{10ffff}]/gu))];
   const lacking = undrawn(rare, "usual");
   if (lacking.length === 0) return { svg, font: usualFonts };
@@ -57,10 +57,10 @@ export function withFonts(svg: string): SetFigure {
   return { svg: set, font: fontSets[missing.length < strange.length ? "all" : "system"]() };
 }
 
-/** Results of looks at characters, for each set of fonts. */
+/** Cached results by font set and character. */
 const looks: Readonly<Record<FontSet, Map<string, boolean>>> = { usual: new Map(), system: new Map(), all: new Map() };
 
-/** The characters that a set of fonts has no glyph for. */
+/** Characters without a glyph in a font set. */
 function undrawn(characters: readonly string[], fonts: FontSet): readonly string[] {
   const known = looks[fonts];
   const unknown = characters.filter((character) => !known.has(character));
@@ -70,11 +70,11 @@ function undrawn(characters: readonly string[], fonts: FontSet): readonly string
   return characters.filter((character) => !known.get(character));
 }
 
-/** Unassigned in Unicode: drawn as a missing glyph. */
+/** An unassigned code point, drawn as the missing glyph. */
 const unassigned = "\u{efffd}";
 const cell = 32;
 
-/** Draws each character in a cell of its own: one without a glyph looks like an unassigned one, or is blank. */
+/** Draws each character in its own cell; one without a glyph equals an unassigned code point, or is blank. */
 function look(characters: readonly string[], font: Fonts): readonly boolean[] {
   const texts = [unassigned, ...characters].map((character, i) => {
     const escaped = character.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -99,7 +99,7 @@ function warnOnce(characters: readonly string[]): void {
   for (const character of fresh) warned.add(character);
   const list = fresh.map((character) => `${character} (${codePoint(character)})`).join(", ");
   process.emitWarning(
-    `PNG figures: no font draws ${list}; the code point stands in its place; install a font that contains it`,
+    `PNG figures: no font draws ${list}; drew code points instead; install a font that contains them`,
     { code: "ALEXNET_GLYPH" },
   );
 }
@@ -108,7 +108,10 @@ function codePoint(character: string): string {
   return `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** Unifont as a TrueType file, written once to the cache or, where that is read-only, to the system's temporary folder; none if neither works. */
+/**
+ * Path of Unifont as a TrueType file, written once to the cache, or to the temporary folder if the cache is read-only; undefined if neither
+ * is writable.
+ */
 function unifontFiles(): readonly string[] {
   const woff = readFileSync(resolve("@fontsource/unifont/files/unifont-latin-400-normal.woff"));
   const length = woff.readUInt32BE(16);
@@ -122,14 +125,14 @@ function unifontFiles(): readonly string[] {
       renameSync(unfinished, file);
       return [file];
     } catch {
-      // The next folder.
+      // Try the next folder.
     }
   }
   return [];
 }
 
 /**
- * A WOFF file as TrueType: the same tables, inflated, behind a directory of another form.
+ * Converts a WOFF file to TrueType: the same tables, inflated, after a directory of another layout.
  *
  * Source: W3C, “WOFF File Format 1.0”, §3 to §5.
  */

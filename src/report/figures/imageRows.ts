@@ -1,16 +1,16 @@
-/** Images in rows and columns, with headings, as SVG. */
+/** Rows and columns of images with headings, as SVG. */
 import { encodePng } from "../../image/files/decode.ts";
 import type { Image } from "../../image/image.ts";
 import { html, type Markup } from "../markup.ts";
 import { displayWidth, truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 
-/** Images in rows under headings, each with lines below it. */
+/** Rows of images under headings, each image with lines of text below it. */
 export interface ImageRows {
   readonly title: string;
   readonly rows: readonly {
     readonly heading: string;
-    readonly pictures: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
+    readonly images: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
   }[];
 }
 
@@ -18,23 +18,23 @@ const margin = 12;
 const gap = 8;
 const fontSize = 9;
 const lineHeight = 12;
-/** Of DejaVu Sans, as a share of its size. */
+/** Character width of DejaVu Sans as a fraction of its size. */
 const characterWidth = 0.62;
-/** `toPng` doubles: a pixel of an image is one of the PNG. */
+/** SVG units per pixel: `toPng` doubles, so each image pixel becomes one PNG pixel. */
 const unitsPerPixel = 0.5;
 
-/** Draws the rows as SVG, pixel by pixel: an image of 200 pixels takes 100 units. */
+/** Draws the rows as SVG, pixel by pixel: an image 200 pixels wide takes 100 units. */
 export async function drawImageRows({ title, rows }: ImageRows): Promise<string> {
   const parts: Markup[] = [];
   let top = margin + 2 * lineHeight;
   let width = margin + textWidth(title) * 1.2;
-  for (const { heading, pictures } of rows) {
+  for (const { heading, images } of rows) {
     width = Math.max(width, margin + textWidth(heading));
     parts.push(html`<text x="${margin}" y="${top}" font-weight="bold">${heading}</text>`);
     top += lineHeight / 2;
     let left = margin;
     let bottom = top;
-    for (const { image, lines = [] } of pictures) {
+    for (const { image, lines = [] } of images) {
       const [w, h] = [image.width * unitsPerPixel, image.height * unitsPerPixel];
       const href = `data:image/png;base64,${Buffer.from(await encodePng(image)).toString("base64")}`;
       parts.push(
@@ -66,19 +66,19 @@ export interface SheetImage {
   readonly height: number;
 }
 
-/** Images in rows and columns, with a heading for each. */
+/** Rows and columns of images, with a heading per row and column. */
 export interface ContactSheet {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly heading: string; readonly pictures: readonly SheetImage[] }[];
-  /** Side of the square that each image is shown in, in pixels. */
+  /** Side in pixels of the square each image is shown in. */
   readonly cell: number;
 }
 
 const cellGap = 6;
 const textHeight = 14;
 
-/** Draws a contact sheet as SVG, whole images in squares, larger ones shrunk. A row's heading stands above it. */
+/** Draws a contact sheet as SVG. Images are shown whole in squares, larger ones reduced; each row's heading is above it. */
 export function drawContactSheet({ title, columns, rows, cell }: ContactSheet): string {
   const step = cell + cellGap;
   const rowStep = cell + textHeight + cellGap;

@@ -1,28 +1,28 @@
-/** Images side by side, and enlarged. */
+/** Tiling and enlarging images. */
 import type { Image } from "../../image/image.ts";
 
 const paper = 255;
 
-/** Images of one size and number of channels side by side in so many columns, a white gap between them. */
-export function tile(pictures: readonly Image[], columns: number, gap: number): Image {
-  const [first] = pictures;
+/** Arranges images of equal size and channel count in `columns` columns, separated by a white gap. */
+export function tile(images: readonly Image[], columns: number, gap: number): Image {
+  const [first] = images;
   if (!first) return { channels: 1, width: 1, height: 1, data: Uint8Array.of(paper) };
   const { channels, width, height } = first;
-  const across = Math.min(columns, pictures.length);
-  const rows = Math.ceil(pictures.length / across);
+  const across = Math.min(columns, images.length);
+  const rows = Math.ceil(images.length / across);
   const size = { width: across * (width + gap) - gap, height: rows * (height + gap) - gap };
   const data = new Uint8Array(size.width * size.height * channels).fill(paper);
-  pictures.forEach((picture, i) => {
+  images.forEach((image, i) => {
     const [left, top] = [(i % across) * (width + gap), Math.floor(i / across) * (height + gap)];
     for (let y = 0; y < height; y++) {
-      const row = picture.data.subarray(y * width * channels, (y + 1) * width * channels);
+      const row = image.data.subarray(y * width * channels, (y + 1) * width * channels);
       data.set(row, ((top + y) * size.width + left) * channels);
     }
   });
   return { ...size, channels, data };
 }
 
-/** An image so many times as large, each pixel a square. */
+/** Enlarges an image by a whole factor; each pixel becomes a square. */
 export function zoom({ width, height, channels, data }: Image, factor: number): Image {
   const size = { width: width * factor, height: height * factor };
   const zoomed = new Uint8Array(size.width * size.height * channels);

@@ -1,4 +1,4 @@
-/** `compare.html`: runs side by side, one file that needs nothing but itself. */
+/** `compare.html`: runs side by side in one self-contained file. */
 
 import { html, type Markup, trusted } from "../markup.ts";
 import {
@@ -25,7 +25,7 @@ summary { cursor: pointer; }
 @media print { .compared, .chart { overflow: visible; } }
 `;
 
-/** Writes the page. All text is escaped. */
+/** Renders the page. All text is escaped. */
 export function renderComparison({ runs, settings }: Comparison, charts: readonly ReportChart[]): string {
   const different = settings.filter(isDifferent);
   const same = settings.filter((row) => !isDifferent(row));
@@ -54,7 +54,7 @@ ${different.length > 0 ? differences(runs, different) : html`<p>None: they were 
 }
 
 function differences(runs: readonly ComparedRun[], rows: readonly SettingRow[]): Markup {
-  return html`<p>${differenceMark}: not as in ${runs[0]?.letter ?? ""}.</p>${table("Settings that differ", runs, rows, markedCell)}`;
+  return html`<p>${differenceMark}: differs from ${runs[0]?.letter ?? ""}.</p>${table("Settings that differ", runs, rows, markedCell)}`;
 }
 
 type CellOf = (value: string, first: string | undefined) => Markup;

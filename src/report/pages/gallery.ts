@@ -1,11 +1,11 @@
-/** Galleries of test images with the network's predictions, as HTML and as one SVG. */
+/** Galleries of test images with predictions, as HTML and as SVG. */
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatPercent } from "../numbers.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { percent } from "./htmlParts.ts";
 
-/** A test image with what the network says of it. */
+/** A test image and the network's prediction. */
 export interface ReportPrediction {
   readonly png: Uint8Array;
   readonly trueClass: string;
@@ -13,22 +13,22 @@ export interface ReportPrediction {
   readonly probability: number;
 }
 
-/** Test images that belong together. */
+/** A group of test images. */
 export interface ReportGallery {
-  /** Of the file that shows them, without its ending. */
+  /** File name of the figure, without extension. */
   readonly name: string;
   readonly heading: string;
   readonly description: string;
   readonly predictions: readonly ReportPrediction[];
 }
 
-/** How many predictions are right, in words. */
-export function shareRight(predictions: readonly ReportPrediction[]): string {
+/** Sentence with the number of correct predictions. */
+export function describeCorrect(predictions: readonly ReportPrediction[]): string {
   const right = predictions.filter(({ trueClass, predictedClass }) => trueClass === predictedClass).length;
   return `${right} of these ${predictions.length} are right.`;
 }
 
-/** A gallery in rows, under its heading. */
+/** Renders a gallery with its heading. */
 export function gallery({ heading, description, predictions }: ReportGallery): Markup {
   return html`<section>
 <h2>${heading}</h2>
@@ -37,7 +37,7 @@ export function gallery({ heading, description, predictions }: ReportGallery): M
 </section>`;
 }
 
-/** Images smaller than this are shown enlarged, with their pixels sharp. */
+/** Images smaller than this are shown enlarged, with sharp pixels. */
 const smallImage = 64;
 
 function galleryItem({ png, trueClass, predictedClass, probability }: ReportPrediction): Markup {
@@ -51,24 +51,27 @@ function galleryItem({ png, trueClass, predictedClass, probability }: ReportPred
 `;
 }
 
-/** Width in pixels: the first number of a PNG's header chunk, 16 bytes into the file. */
+/** Width in pixels, read from the PNG header chunk at byte 16. */
 function widthOf(png: Uint8Array): number {
   return new DataView(png.buffer, png.byteOffset, png.byteLength).getUint32(16);
 }
 
 const columns = 8;
-/** Of the square that an image is shown in, in pixels. */
+/** Side in pixels of the square each image is shown in. */
 const side = 112;
 const gap = 12;
 const margin = 16;
 const fontSize = 10;
 const lineHeight = 13;
-/** From the upper edge to the first row. */
+/** Distance from the top edge to the first row. */
 const top = margin + 3.5 * lineHeight;
 /** Letters of DejaVu Sans that fit below an image. */
 const letters = Math.floor(side / (0.62 * fontSize));
 
-/** Draws a gallery as SVG, eight images in a row, whole; small ones are enlarged, with their pixels sharp. `title`: what was trained on what. */
+/**
+ * Draws a gallery as SVG with eight whole images per row; small images are enlarged, with sharp pixels. `title` names the network and the
+ * data set.
+ */
 export function drawGallery(title: string, { heading, description, predictions }: ReportGallery): string {
   const rowHeight = side + 3 * lineHeight + gap;
   const width = 2 * margin + columns * (side + gap) - gap;

@@ -1,28 +1,28 @@
-/** What pages are made of: figures and tables. */
+/** Figures and tables of pages. */
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatPercent } from "../numbers.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 
-/** A figure under a heading of its own. */
+/** A figure with a heading. */
 export interface ReportChart {
   readonly heading: string;
-  /** What it shows, in words. */
+  /** Description in words. */
   readonly description: string;
   readonly svg: string;
 }
 
-/** A chart with the name of its files. */
+/** A chart and the base name of its files. */
 export interface NamedChart extends ReportChart {
   readonly name: string;
 }
 
-/** A line must not break before the per cent sign. */
+/** Replaces the space before `%` by a non-breaking one. */
 export function percent(fraction: number): string {
   return formatPercent(fraction).replace(" ", "\u00a0");
 }
 
-/** A figure with its heading and description as a section. */
+/** A figure with heading and description, as a section. */
 export function chartSection(figure: ReportChart): Markup {
   return html`<section>
 <h2>${figure.heading}</h2>
@@ -31,12 +31,12 @@ ${chartFigure(figure)}
 </section>`;
 }
 
-/** A figure alone. One that is too wide can be scrolled, by keyboard too. */
+/** A figure without a section. If too wide it scrolls, also by keyboard. */
 export function chartFigure({ heading, description, svg }: ReportChart): Markup {
   return html`<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(inPage(svg))}</figure>`;
 }
 
-/** The table of a section with its title as caption, first column as headings. One that is too wide can be scrolled, by keyboard too. */
+/** The table of a section: title as caption, first column as row headings. If too wide it scrolls, also by keyboard. */
 export function scrollingTable({ title, columns, rows, footer = [] }: Section): Markup {
   const classOf = (i: number) => (columns[i]?.align === "right" ? trusted(' class="number"') : []);
   const head = columns.map(({ heading }, i) => html`<th scope="col"${classOf(i)}>${heading}</th>`);

@@ -1,8 +1,8 @@
-/** The style sheet and the head of the pages. */
+/** Style sheet and head of all pages. */
 import { html, type Markup, trusted } from "../markup.ts";
 import { themeVariables } from "../theme.ts";
 
-/** The style sheet of the pages. Text keeps a contrast of at least 4.5 : 1 in both colour schemes, and works at 320 px. */
+/** Style sheet. Text has a contrast of at least 4.5 : 1 in both colour schemes, and the layout works at 320 px. */
 export const reportStyle = `
 :root {
   --page: #fff; --ink: #1c2024; --soft: #565e66; --rule: #d5dade; --panel: #f4f6f8;
@@ -78,10 +78,10 @@ code { font: inherit; }
 }
 `;
 
-/** The page has no scripts and loads nothing: the browser itself refuses anything that is not in the file. */
+/** Content security policy: no scripts, and nothing loaded from outside the file. */
 const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/** What stands before the body of every page; `style` is its own besides the common one. */
+/** Everything before the body of a page; `style` is added to the common style sheet. */
 export function pageHead(title: string, style = ""): Markup {
   return html`<!DOCTYPE html>
 <html lang="en">

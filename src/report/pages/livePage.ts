@@ -1,4 +1,4 @@
-/** The page of a running training: its script polls the server for pieces that changed. */
+/** Live page of a training run. Its script polls the server for changed parts. */
 import { createHash } from "node:crypto";
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
@@ -6,7 +6,7 @@ import { inPage } from "../theme.ts";
 import { percent } from "./htmlParts.ts";
 import { reportStyle } from "./htmlStyle.ts";
 
-/** Asks for what is new while the page is looked at. `version` is what the server calls the state that is shown. */
+/** Script that polls while the page is visible. `version` identifies the state shown. */
 const liveScript = `
 const button = document.getElementById("pause"), lost = document.getElementById("lost");
 const shown = {};
@@ -32,7 +32,7 @@ async function update() {
 button.hidden = false;
 button.addEventListener("click", () => {
   paused = !paused;
-  button.textContent = paused ? "Go on updating" : "Pause updates";
+  button.textContent = paused ? "Resume updates" : "Pause updates";
   update();
 });
 document.addEventListener("visibilitychange", update);
@@ -41,7 +41,7 @@ document.addEventListener("visibilitychange", update);
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64");
 
-/** What the page may do: run its own script, and ask its own server. */
+/** Content security policy: the page's own script, and requests to its own server. */
 export const livePolicy = [
   "default-src 'none'",
   "img-src data:",
@@ -53,22 +53,22 @@ export const livePolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** What the page shows of a run. Accuracies are fractions. */
+/** Data of the page. Accuracies are fractions. */
 export interface LiveData {
   readonly title: string;
   readonly directory: string;
-  /** Where it stands, as a sentence, which screen readers read out when it changes. */
+  /** Status as a sentence; screen readers announce its changes. */
   readonly status: string;
   readonly figures: LiveFigures;
-  /** The figure of the run in both formats of `drawCurves`. */
+  /** Figure of the run in both formats of `drawCurves`. */
   readonly curves: { readonly wide: string; readonly narrow: string };
-  /** Images/s and the learning rate; absent before the first line of the log. */
+  /** Chart of images/s and learning rate; absent before the first log line. */
   readonly pace?: string;
   readonly filters?: { readonly png: Uint8Array; readonly count: number; readonly size: string };
   readonly command: string;
 }
 
-/** The newest figures; absent ones are not known yet. */
+/** Latest figures; absent if not known yet. */
 export interface LiveFigures {
   readonly epoch: number;
   readonly epochs: number;
@@ -78,22 +78,22 @@ export interface LiveFigures {
   readonly testAccuracy?: number;
   readonly bestAccuracy?: number;
   readonly examplesPerSecond?: number;
-  /** Of training. */
+  /** Training time. */
   readonly seconds: number;
-  /** Until its last epoch, evaluations apart; only while it goes on. */
+  /** Estimated time to the last epoch, without evaluations; present only while training. */
   readonly secondsLeft?: number;
-  /** When the newest checkpoint was saved. */
+  /** Time of the latest checkpoint. */
   readonly saved?: Date;
-  /** What the network is tested on while it learns. */
+  /** Name of the validation set. */
   readonly watched: string;
 }
 
-/** Parts of the page by the ids of their elements, as HTML. */
+/** HTML of the page's parts by element id. */
 export type LivePieces = Readonly<Record<(typeof pieceNames)[number], string>>;
 
 const pieceNames = ["status", "figures", "wide", "narrow", "pace", "filters"] as const;
 
-/** The HTML of each part. All text is escaped. */
+/** Renders each part. All text is escaped. */
 export function livePieces(data: LiveData): LivePieces {
   const { status, figures, curves, pace, filters } = data;
   return {
@@ -101,7 +101,7 @@ export function livePieces(data: LiveData): LivePieces {
     figures: figureItems(figures).markup,
     wide: inPage(curves.wide),
     narrow: inPage(curves.narrow),
-    pace: pace ? inPage(pace) : html`<p class="yet">Nothing to draw yet.</p>`.markup,
+    pace: pace ? inPage(pace) : html`<p class="yet">No data yet.</p>`.markup,
     filters: filterFigure(filters).markup,
   };
 }
@@ -130,7 +130,7 @@ function maybePercent(fraction: number | undefined): string | undefined {
 
 function filterFigure(filters: LiveData["filters"]): Markup {
   if (!filters)
-    return html`<p class="yet">None yet: they come with the first checkpoint, if the first layer has any.</p>`;
+    return html`<p class="yet">None yet. They appear with the first checkpoint, if the first layer is a convolution.</p>`;
   const { png, count, size } = filters;
   const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
   return html`<img src="${source}" alt="The ${count} filters of the first layer, ${size} weights each">`;
@@ -147,7 +147,7 @@ button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4r
 .yet { color: var(--soft); }
 `;
 
-/** Writes the page, which shows a version of its pieces and asks for newer ones. Without scripts it is loaded anew. */
+/** Renders the page with one version of its parts; the script polls for newer ones. Without scripts, the browser reloads the page. */
 export function renderLivePage(
   { title, directory, command }: Pick<LiveData, "title" | "directory" | "command">,
   pieces: LivePieces,

@@ -8,7 +8,7 @@ import { drawCurves } from "../charts/curves.ts";
 import { drawNetwork } from "../figures/drawing.ts";
 import { layerOverview } from "../tables/networkTables.ts";
 import type { Section } from "../tables/sections.ts";
-import { shareRight } from "./gallery.ts";
+import { describeCorrect } from "./gallery.ts";
 import { type ReportData, renderReport } from "./reportPage.ts";
 
 const entries = [
@@ -57,17 +57,22 @@ const data: ReportData = {
   galleries: [
     {
       name: "mistakes",
-      heading: "The worst mistakes",
-      description: "Their own class was given the least probability.",
+      heading: "Worst mistakes",
+      description: "Images whose true class has the lowest probability.",
       predictions: [{ png: small, trueClass: "Shirt", predictedClass: "Bag", probability: 0.999 }],
     },
     {
       name: "best",
-      heading: "The best predictions",
-      description: "Right, with the highest probability.",
+      heading: "Best predictions",
+      description: "Correct predictions with the highest probability.",
       predictions: [{ png: large, trueClass: "Boot", predictedClass: "Boot", probability: 0.9996 }],
     },
-    { name: "images", heading: "Some test images", description: shareRight(someImages), predictions: someImages },
+    {
+      name: "images",
+      heading: "Sample of test images",
+      description: describeCorrect(someImages),
+      predictions: someImages,
+    },
   ],
   configuration: [
     {
@@ -183,8 +188,8 @@ test("the page says every figure", () => {
     "3,000 test images: top-1 accuracy 70.0 %, top-5 accuracy 99.0 %",
     "class 3 300 of 500 60.0 %",
     "Confusion Rows &amp; columns. of charts",
-    "The worst mistakes Their own class was given the least probability. ✗ wrong predicted Bag, 99.9 % true Shirt",
-    "The best predictions Right, with the highest probability. ✓ right predicted Boot, 100.0 % true Boot",
+    "Worst mistakes Images whose true class has the lowest probability. ✗ wrong predicted Bag, 99.9 % true Shirt",
+    "Best predictions Correct predictions with the highest probability. ✓ right predicted Boot, 100.0 % true Boot",
     "1 of these 2 are right",
     "✓ right predicted Sneaker, 98.1 % true Sneaker",
     "✗ wrong predicted Coat, 61.2 % true Dress",
@@ -224,7 +229,7 @@ test("headings go down one level at a time, from the title; what can scroll has 
   for (const [figure] of page.matchAll(/<figure[^>]*>/g)) assert.match(figure, /role="img" aria-label="[^"]+"/);
 });
 
-test("the layers are a table: each with its share, and the pixels that it sees", () => {
+test("the layers are a table: each with its fraction and receptive field", () => {
   const [table = ""] = renderReport(data).match(/<div class="scroll".*?<\/div>/s) ?? [];
   const rows = [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>
     [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/g)].map(([, cell]) => cell),
@@ -263,5 +268,8 @@ test("a run that ended early has a report without what it does not know", () => 
     network: mine,
   });
   assertBalanced(page);
-  assert.doesNotMatch(page, /NaN|undefined|Accuracy of each class|Some test images|worst mistakes|best predictions/);
+  assert.doesNotMatch(
+    page,
+    /NaN|undefined|Accuracy of each class|Sample of test images|worst mistakes|best predictions/,
+  );
 });

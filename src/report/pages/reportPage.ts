@@ -1,4 +1,4 @@
-/** The report of a run: one HTML file that needs nothing but itself. */
+/** Report of a run as one self-contained HTML file. */
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "../tables/evaluation.ts";
@@ -8,26 +8,26 @@ import { gallery, type ReportGallery } from "./gallery.ts";
 import { chartFigure, chartSection, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
 
-/** Everything the report shows. Accuracies and probabilities are fractions. */
+/** Data of the report. Accuracies and probabilities are fractions. */
 export interface ReportData {
-  /** What was trained on what. */
+  /** Network and data set. */
   readonly title: string;
   readonly results: ReportResults;
-  /** The figure of the run in both formats of `drawCurves`. */
+  /** Figure of the run in both formats of `drawCurves`. */
   readonly curves: { readonly wide: string; readonly narrow: string };
-  /** Further figures, drawn by this program. */
+  /** Further figures. */
   readonly charts: readonly ReportChart[];
   /** Evaluation of `results.weights`. */
   readonly evaluation?: EvaluationReport;
   readonly galleries: readonly ReportGallery[];
-  /** Tables of names and values: network, data set, recipe, engine, versions, … */
+  /** Tables of name–value pairs: network, data set, recipe, engine, versions, … */
   readonly configuration: readonly ReportSection[];
-  /** The command that does the run again. */
+  /** Command that repeats the run. */
   readonly command: string;
   readonly network: ReportNetwork;
 }
 
-/** The figures that a run ends with; absent ones are not known. */
+/** Final figures of a run; absent if unknown. */
 export interface ReportResults {
   /** Passes through the training set, fractional. */
   readonly epochs: number;
@@ -36,11 +36,11 @@ export interface ReportResults {
   readonly trainLoss?: number;
   readonly trainAccuracy?: number;
   readonly examplesPerSecond?: number;
-  /** Weights that the evaluation, the charts of it and the images are of, and the epoch that they were saved after. */
+  /** Weights used for the evaluation, its charts and the galleries, and the epoch they were saved after. */
   readonly weights?: { readonly file: string; readonly epoch?: number };
   /** Last evaluation of the run. */
   readonly last?: { readonly epoch: number; readonly accuracy: number };
-  /** What the run computed on: `2 threads of AMD EPYC 9B45, oneDNN 2.6.3`. */
+  /** Hardware and engine: `2 threads of AMD EPYC 9B45, oneDNN 2.6.3`. */
   readonly device: string;
 }
 
@@ -49,7 +49,7 @@ export interface ReportSection {
   readonly rows: readonly (readonly [name: string, value: string])[];
 }
 
-/** Writes the report as HTML. All text is escaped. */
+/** Renders the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
   const { title, results, curves, charts, evaluation, galleries, network } = data;
   const page = html`${pageHead(`${title}: training report`)}
@@ -80,7 +80,7 @@ function leadOf({ epochs, iterations, device }: ReportResults): string {
   return `${passes} ${passes === 1 ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
 }
 
-/** Weights that the page is about. */
+/** Note about the weights that the page describes. */
 function weightsNote({ weights, last }: ReportResults): Content {
   if (!weights || weights.epoch === undefined) return [];
   const other =
@@ -148,17 +148,17 @@ function configuration({ configuration: sections, command }: ReportData): Markup
 </section>`;
 }
 
-/** The network of a run. */
+/** Network of a run. */
 interface ReportNetwork {
   readonly name: string;
-  /** Where it is described; empty if nowhere. */
+  /** Source of the architecture; empty if it has none. */
   readonly source: string;
   readonly deviations: readonly string[];
   readonly drawing: ReportChart;
   readonly layers: Section;
 }
 
-/** Drawing, table of layers, source, and the deviations from it. */
+/** Drawing, table of layers, source and deviations. */
 function networkPart({ name, source, deviations, drawing, layers }: ReportNetwork): Markup {
   return html`<section class="network">
 <h2>The network ${name}</h2>
@@ -182,6 +182,6 @@ function itemsOf(items: readonly string[]): Markup {
 }
 
 function deviationList(items: readonly string[]): Markup {
-  if (items.length === 0) return html`<p>It does not deviate from it.</p>`;
-  return html`<p>It deviates from it:</p>${itemsOf(items)}`;
+  if (items.length === 0) return html`<p>There are no deviations.</p>`;
+  return html`<p>Deviations:</p>${itemsOf(items)}`;
 }

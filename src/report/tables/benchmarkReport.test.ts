@@ -16,7 +16,7 @@ test("a spread is the median, the least and the greatest, in whatever order they
   assert.deepEqual(spread([4, 1, 3, 2]), { median: 2.5, min: 1, max: 4 });
 });
 
-/** A report of one case in one round, in which every figure is told from the number given. */
+/** A report of one case in one round; every figure is derived from the given number. */
 function reportOf(network: string, precision: "f32" | "bf16", x: number): BenchmarkReport {
   const [one, ten] = [spread([x]), spread([10 * x])];
   return {

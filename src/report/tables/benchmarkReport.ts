@@ -1,37 +1,37 @@
-/** A benchmark's report: as data, and as `bench` prints it. */
+/** Benchmark report: data, and the text that `bench` prints. */
 import type { Direction, Precision } from "../../engine/engine.ts";
 import { formatBytes, formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
-/** A figure measured once a round: the median of the rounds, the least and the greatest. */
+/** A figure measured once per round: median, minimum and maximum over rounds. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** What `bench --json` prints. */
+/** Output of `bench --json`. */
 export interface BenchmarkReport {
   readonly machine: { readonly alexnet: string; readonly node: string; readonly system: string; readonly cpu: string };
   readonly engine: { readonly name: string; readonly version: string; readonly description: string };
   readonly threads: number;
   readonly batchSize: number;
-  /** What makes the steps, in a line. */
+  /** One line about the optimizer. */
   readonly optimizer: string;
-  /** Whether convolutions were kept to the direct algorithm. */
+  /** True if convolutions were restricted to the direct algorithm. */
   readonly exact: boolean;
   readonly rounds: number;
   readonly ceilings: readonly Ceiling[];
   readonly networks: readonly NetworkFigures[];
 }
 
-/** The best that the library does on this machine in one number format. */
+/** Peak arithmetic of the library on this machine in one number format. */
 export interface Ceiling {
   readonly precision: Precision;
-  /** Of the fastest operation. */
+  /** Maximum over the operations. */
   readonly flopsPerSecond: Spread;
-  /** Large direct convolutions and matrix products, in every direction. */
+  /** Large direct convolutions and matrix products, in all directions. */
   readonly operations: readonly { readonly operation: string; readonly flopsPerSecond: Spread }[];
 }
 
@@ -41,40 +41,40 @@ export interface NetworkFigures {
   readonly precision: Precision;
   readonly training: TrainingFigures;
   readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
-  /** Of a training step; absent if not asked for. */
+  /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
 }
 
-/** Whole steps: forward, loss, backward, update of every parameter, and the check that all are finite. */
+/** Whole steps: forward, loss, backward, update of every parameter, and the check for non-finite values. */
 export interface TrainingFigures {
   readonly imagesPerSecond: Spread;
   readonly stepSeconds: Spread;
   /** Arithmetic of the direct algorithms (`trainingFlops`) ÷ time of a step. */
   readonly flopsPerSecond: Spread;
-  /** `flopsPerSecond` ÷ the ceiling of the same round: above 1 where Winograd's algorithm multiplies less than the direct one. */
+  /** `flopsPerSecond` ÷ the ceiling of the same round; above 1 if Winograd's algorithm saves multiplications. */
   readonly shareOfCeiling: Spread;
-  /** Shares of a step's time: in the library's primitives other than reorders, in reorders, in neither. */
+  /** Fractions of a step's time: primitives other than reorders, reorders, everything else. */
   readonly primitiveShare: Spread;
   readonly reorderShare: Spread;
   readonly outsideShare: Spread;
-  /** The most memory that a process with this program alone held. */
+  /** Peak memory of a process that runs this program alone. */
   readonly peakMemoryBytes: Spread;
 }
 
-/** What one layer costs in one direction of a step. */
+/** Cost of one layer in one direction of a step. */
 export interface LayerFigures {
   readonly layer: string;
   readonly direction: Direction;
-  /** The library's names of the implementations, with their share of the work: `convolution jit:avx512_core`. */
+  /** Library implementations with their fraction of the work: `convolution jit:avx512_core`. */
   readonly implementations: readonly string[];
-  /** Without reorders. */
+  /** Excludes reorders. */
   readonly seconds: Spread;
   readonly reorderSeconds: Spread;
-  /** Of its convolution or matrix product alone, counted as the direct algorithm's arithmetic; absent for others. */
+  /** Arithmetic of the layer's convolution or matrix product, counted by the direct algorithm; absent for other layers. */
   readonly flopsPerSecond?: Spread;
 }
 
-/** Median of an even number: the mean of the two in the middle. */
+/** Computes median, minimum and maximum. The median of an even number of values is the mean of the middle two. */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -82,7 +82,7 @@ export function spread(values: readonly number[]): Spread {
   return { median: (low + high) / 2, min: sorted[0] ?? low, max: sorted.at(-1) ?? low };
 }
 
-/** One report of everything, from one of each case in each round: `rounds[r][c]` holds case c alone. */
+/** Merges rounds into one report; `rounds[r][c]` is round r of case c. */
 export function mergeReports(rounds: readonly (readonly BenchmarkReport[])[]): BenchmarkReport {
   const [firstRound = []] = rounds;
   const [first] = firstRound;
@@ -97,7 +97,7 @@ export function mergeReports(rounds: readonly (readonly BenchmarkReport[])[]): B
   };
 }
 
-/** Every figure of the same thing in several rounds, each the median of its round, to their spread; all else is the same in all. */
+/** Replaces each measured figure by its spread over rounds; everything else is equal in all rounds. */
 function mergeRounds<T>(rounds: readonly T[]): T {
   const [first] = rounds;
   if (typeof first !== "object" || first === null) return first as T;
@@ -118,7 +118,7 @@ const networkColumns: readonly Column[] = [
   { heading: "Precision", align: "left" },
 ];
 
-/** Machine, ceilings, and a table each of training, of where its time goes, and of inference; then one of layers for each network that has them. */
+/** Formats machine, ceilings, and tables of training, time and inference, then one table of layers per network. */
 export function formatBenchmark(report: BenchmarkReport): string {
   const { batchSize, networks } = report;
   return [
@@ -140,7 +140,7 @@ function formatConditions({ machine, engine, optimizer, exact, rounds }: Benchma
     ["machine", `${machine.cpu}, ${machine.system}, Node.js ${machine.node}`],
     ["engine", `${engine.description}${exact ? ", direct convolution only" : ""}`],
     ["optimizer", optimizer],
-    ["figures", rounds === 1 ? "of one round" : `medians of ${rounds} rounds, and the least and the greatest`],
+    ["figures", rounds === 1 ? "of one round" : `medians of ${rounds} rounds, with minimum and maximum`],
   ]);
 }
 
@@ -223,7 +223,7 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
   const rows = names.map((name) => [name, ...layerCells(layers.filter(({ layer }) => layer === name))]);
   const footer = [["total", ...layerCells(layers, false)]];
   return [
-    wrap(`${network}, ${precision}: a step layer by layer, in milliseconds`),
+    wrap(`${network}, ${precision}: milliseconds of a step by layer`),
     formatTable(columns, rows, { footer }),
     "Data, Weights: backward to the layer's input, and to its weights.",
   ].join("\n");

@@ -55,7 +55,7 @@ test("in the terminal: 80 columns, every run, differences marked, long values wh
   assert.doesNotMatch(text, /recipe\.seed/);
   assert.match(text, /^1 setting is the same/m);
   assert.match(text, /^parameters( +62,365,122){3}$/m);
-  assert.match(formatComparison({ runs, settings: settings.slice(2) }), /Settings: the same in all of them/);
+  assert.match(formatComparison({ runs, settings: settings.slice(2) }), /Settings: the same in all runs/);
 });
 
 test("letters: each point at its place, several where they meet", () => {

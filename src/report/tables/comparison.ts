@@ -1,21 +1,21 @@
-/** Several runs side by side: as data, and as `compare` prints them. */
+/** Comparison of runs: data, and the text that `compare` prints. */
 
 import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "../numbers.ts";
 import { displayWidth, terminalWidth, truncateStart, wrap } from "../text.ts";
 import type { RunFigures } from "./runTable.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
-/** What is compared of a run. */
+/** One run in a comparison. */
 export interface ComparedRun extends Omit<RunFigures, "started" | "divergence"> {
-  /** Names it in tables and charts. */
+  /** Label in tables and charts. */
   readonly letter: string;
   readonly parameters: number;
-  /** Of one image forward. */
+  /** Multiply-accumulates of a forward pass of one image. */
   readonly macs: number;
   readonly log: readonly ComparedEntry[];
 }
 
-/** What is drawn of a line of a log. */
+/** Fields of a log line that charts need. */
 export interface ComparedEntry {
   readonly epoch: number;
   readonly trainLoss: number;
@@ -23,7 +23,7 @@ export interface ComparedEntry {
   readonly testAccuracy?: number;
 }
 
-/** One setting, with its value in each run. */
+/** One setting and its value in each run. */
 export interface SettingRow {
   readonly name: string;
   readonly values: readonly string[];
@@ -34,15 +34,15 @@ export interface Comparison {
   readonly settings: readonly SettingRow[];
 }
 
-/** Whether a setting is not the same in all runs. */
+/** True if a setting's value differs between runs. */
 export function isDifferent({ values }: SettingRow): boolean {
   return new Set(values).size > 1;
 }
 
-/** Stands before a value that is not that of the first run. */
+/** Mark of a value that differs from the first run's. */
 export const differenceMark = "≠";
 
-/** The figures of a run with their names, as people read them. */
+/** Names and formatted values of a run's figures. */
 function comparedFigures(run: ComparedRun): readonly (readonly [name: string, value: string])[] {
   const {
     bestAccuracy,
@@ -63,8 +63,8 @@ function comparedFigures(run: ComparedRun): readonly (readonly [name: string, va
     ["epoch", `${Number(run.epoch.toFixed(2))} of ${run.epochs}`],
     ["iterations", formatCount(run.iteration)],
     ["best acc", percent(bestAccuracy)],
-    ["at epoch", bestAccuracy === undefined ? "–" : String(Number(bestEpoch.toFixed(2)))],
-    ["loss there", loss(bestLoss)],
+    ["best epoch", bestAccuracy === undefined ? "–" : String(Number(bestEpoch.toFixed(2)))],
+    ["best loss", loss(bestLoss)],
     ["last acc", percent(lastAccuracy)],
     ["last loss", loss(lastLoss)],
     ["train acc", percent(trainAccuracy)],
@@ -76,25 +76,25 @@ function comparedFigures(run: ComparedRun): readonly (readonly [name: string, va
   ];
 }
 
-/** So many runs have a column each in 80. */
+/** Maximum number of runs with a column each in 80 columns. */
 const RUNS_A_TABLE = 4;
-/** Columns that a value can have there. */
+/** Maximum width of a value in a column. */
 const LONGEST_IN_TABLE = 12;
 
-/** Figures, curves, and the settings that differ; then how many do not. */
+/** Formats figures, curves, the settings that differ, and the number of equal settings. */
 export function formatComparison(comparison: Comparison): string {
   const { runs, settings } = comparison;
   const different = settings.filter(isDifferent);
   const same = settings.length - different.length;
   const settingsText =
     different.length > 0
-      ? [`Settings that differ (${differenceMark}: not as in ${runs[0]?.letter})`, ...settingTables(runs, different)]
-      : ["Settings: the same in all of them, which were started alike"];
+      ? [`Settings that differ (${differenceMark}: differs from ${runs[0]?.letter})`, ...settingTables(runs, different)]
+      : ["Settings: the same in all runs"];
   return [
     runs.map(({ letter, run }) => `${letter}  ${truncateStart(run, terminalWidth - 3)}`).join("\n"),
     columnTables(runs, figureRows(runs)),
     formatLetterPlot(
-      "Accuracy on images not trained on, by epoch",
+      "Accuracy on held-out images by epoch",
       runs.map(({ letter, log }) => ({
         letter,
         points: log.flatMap(({ epoch, testAccuracy = Number.NaN }) =>
@@ -113,18 +113,18 @@ export function formatComparison(comparison: Comparison): string {
   ].join("\n\n");
 }
 
-/** A figure a row, a run a column. */
+/** One row per figure, one column per run. */
 export function figureRows(runs: readonly ComparedRun[]): readonly SettingRow[] {
   const all = runs.map(comparedFigures);
   return (all[0] ?? []).map(([name], i) => ({ name, values: all.map((figures) => figures[i]?.[1] ?? "–") }));
 }
 
-/** What is not as in the first run has a mark. */
+/** Marks values that differ from the first run's. */
 function marked({ name, values }: SettingRow): SettingRow {
   return { name, values: values.map((value) => (value === values[0] ? value : `${differenceMark} ${value}`)) };
 }
 
-/** Long values have lines of their own: cut ones could look alike. */
+/** Prints long values on lines of their own, because truncated ones could look equal. */
 function settingTables(runs: readonly ComparedRun[], rows: readonly SettingRow[]): readonly string[] {
   const isLong = ({ values }: SettingRow) => values.some((value) => displayWidth(value) > LONGEST_IN_TABLE);
   const short = rows.filter((row) => !isLong(row));
@@ -157,7 +157,7 @@ function columnTables(runs: readonly ComparedRun[], rows: readonly SettingRow[])
   return tables.join("\n\n");
 }
 
-/** Points that are drawn with a letter. `y` is a fraction. */
+/** Points drawn with a letter; `y` is a fraction. */
 export interface LetterSeries {
   readonly letter: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
@@ -165,10 +165,10 @@ export interface LetterSeries {
 
 const rows = 12;
 const labelWidth = 9;
-/** Where several series meet. */
+/** Mark of a cell that several series share. */
 const several = "*";
 
-/** A plot of letters for the terminal, from the lowest value to the highest; a sentence if there is no point. */
+/** Plots letters for the terminal, from the lowest value to the highest; returns a sentence if there are no points. */
 export function formatLetterPlot(title: string, series: readonly LetterSeries[], width = terminalWidth): string {
   const all = series.flatMap(({ points }) => points);
   if (all.length === 0) return `${title}: none yet`;

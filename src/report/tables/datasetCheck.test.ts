@@ -41,7 +41,7 @@ test("counts of every class and part, with bars; formats, colours and sizes", ()
   const text = formatCheck(sound, { unicode: true });
   assertNarrow(text);
   for (const says of [
-    /^\/data\/animals: 1,511 pictures in 3 classes, 12\.3 MB$/m,
+    /^\/data\/animals: 1,511 images in 3 classes, 12\.3 MB$/m,
     /^Class +Train +Validation +Test$/m,
     /^cat +1,200 +10 +0 {2}█{20}$/m,
     /^a class whose.*… +300 +0 +0 {2}█{5}$/m,
@@ -78,17 +78,17 @@ test("findings by kind: those that affect training first, five of each, three pa
   assert.match(withFindings(same), /\n1 finding that affects training, marked with "!"\.$/);
 });
 
-test("names cannot act on the terminal, nor leave its width; a folder without anything is told, too", () => {
+test("names cannot act on the terminal, nor leave its width; an empty folder is reported too", () => {
   const long = `cat/${"long".repeat(40)}.jpg`;
   const text = withFindings(finding("damaged", [`cat/\u001b[2J\n.jpg`], "m"), finding("emptyFile", [long], "m"));
   assertNarrow(text);
   assert.ok(!text.includes("\u001b"));
   const { sizes: _, ...rest } = sound;
   const nothing = { ...rest, parts: [{ name: "whole", folder: "", classes: [] }], pictures: 0, bytes: 0 } as const;
-  const findings = [finding("tooFewClasses", [], "no class with pictures")];
+  const findings = [finding("tooFewClasses", [], "no class with images")];
   const empty = formatCheck({ ...nothing, findings, affectsTraining: true }, { unicode: false });
   assert.match(
     empty,
-    /^\/data\/animals: 0 pictures in 0 classes, 0 B\n\n! fewer than two classes with pictures: 1\n {4}no class/,
+    /^\/data\/animals: 0 images in 0 classes, 0 B\n\n! fewer than two classes with pictures: 1\n {4}no class/,
   );
 });

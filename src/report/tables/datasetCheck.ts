@@ -7,25 +7,25 @@ import { wrap } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
 
 const barCells = 20;
-/** Findings of a kind that are printed, and paths of a finding; of more, the number. */
+/** Maximum number of findings printed per kind, and of paths per finding; the rest is counted. */
 const shownFindings = 5;
 const shownPaths = 3;
 
 const partHeadings: Readonly<Record<PartName, string>> = {
-  whole: "Pictures",
+  whole: "Images",
   train: "Train",
   validation: "Validation",
   test: "Test",
 };
 
-/** Counts of classes and parts, what the images are, and the findings kind by kind; at last whether training is affected. */
+/** Formats counts by class and split, image statistics, findings by kind, and the conclusion for training. */
 export function formatCheck(check: FolderCheck, options: BarOptions): string {
   const classNames = classesOf(check.parts);
-  const total = `${count(check.pictures, "picture")} in ${count(classNames.length, "class", "classes")}`;
+  const total = `${count(check.pictures, "image")} in ${count(classNames.length, "class", "classes")}`;
   return [
     wrap(`${check.root}: ${total}, ${formatBytes(check.bytes)}`),
     ...(classNames.length > 0 ? [formatClasses(check.parts, classNames, options)] : []),
-    ...(check.sizes ? [formatPictures(check)] : []),
+    ...(check.sizes ? [formatImages(check)] : []),
     ...formatFindings(check.findings),
     formatVerdict(check),
   ].join("\n\n");
@@ -35,12 +35,12 @@ function count(number: number, singular: string, plural = `${singular}s`): strin
   return `${formatCount(number)} ${number === 1 ? singular : plural}`;
 }
 
-/** The classes of all parts, those of the first part first. */
+/** Classes of all splits, those of the first split first. */
 function classesOf(parts: readonly CheckedPart[]): readonly string[] {
   return [...new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)))];
 }
 
-/** A line for each class: images in each part, and a bar of those in the first. */
+/** One line per class: number of images in each split, and a bar for the first split. */
 function formatClasses(parts: readonly CheckedPart[], classNames: readonly string[], options: BarOptions): string {
   const counts = parts.map(({ classes }) => new Map(classes.map(({ name, pictures }) => [name, pictures])));
   const largest = Math.max(1, ...(counts[0]?.values() ?? []));
@@ -54,16 +54,16 @@ function formatClasses(parts: readonly CheckedPart[], classNames: readonly strin
     ...counts.map((part) => formatCount(part.get(name) ?? 0)),
     formatBar((counts[0]?.get(name) ?? 0) / largest, barCells, options),
   ]);
-  const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, pictures) => sum + pictures, 0)));
+  const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, images) => sum + images, 0)));
   return formatTable(columns, rows, { footer: [["total", ...totals]] });
 }
 
-function formatPictures({ formats, channels, sizes }: FolderCheck): string {
+function formatImages({ formats, channels, sizes }: FolderCheck): string {
   const columns: readonly Column[] = [
     { heading: "", align: "left" },
     { heading: "", align: "left", shrinks: true },
   ];
-  const byFormat = Object.entries(formats).map(([format, pictures]) => `${formatCount(pictures)} ${format}`);
+  const byFormat = Object.entries(formats).map(([format, images]) => `${formatCount(images)} ${format}`);
   const rows = [
     ["formats", byFormat.join(", ")],
     ["colours", `${formatCount(channels.colour)} in colour, ${formatCount(channels.grey)} grey`],
@@ -80,7 +80,7 @@ function formatSize([width, height]: ImageSize): string {
   return `${width}×${height}`;
 }
 
-/** A paragraph for each kind there is, in the order of `findingKinds`. */
+/** One paragraph per kind of finding, in the order of `findingKinds`. */
 function formatFindings(findings: readonly Finding[]): readonly string[] {
   const names = Object.keys(findingKinds) as readonly FindingName[];
   return names.flatMap((name) => {

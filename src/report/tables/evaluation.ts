@@ -6,9 +6,9 @@ import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
 import { printable, truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
 
-/** How well a network does on a set of images. Accuracies are fractions. */
+/** Quality of a network on a set of images. Accuracies are fractions. */
 export interface EvaluationReport {
-  /** Mean cross-entropy an image, in nats. */
+  /** Mean cross-entropy per image, in nats. */
   readonly loss: number;
   readonly images: number;
   readonly top1Accuracy: number;
@@ -19,16 +19,16 @@ export interface EvaluationReport {
 export interface ClassAccuracy {
   readonly className: string;
   readonly images: number;
-  /** Images of this class whose most probable class is it. */
+  /** Images of this class predicted as this class. */
   readonly correct: number;
 }
 
-/** The fraction of a class that is recognised; undefined for a class without images. */
+/** Recall of a class; undefined for a class without images. */
 export function accuracyOf({ images, correct }: ClassAccuracy): number | undefined {
   return images > 0 ? correct / images : undefined;
 }
 
-/** `top-5 accuracy`, or `top-3 accuracy (all 3 classes)` where k is all there are and the figure says nothing. */
+/** `top-5 accuracy`, or `top-3 accuracy (all 3 classes)` if k covers all classes and the figure is trivially 100 %. */
 export function topKName({ topK, perClass }: EvaluationReport): string {
   return `top-${topK.k} accuracy${topK.k >= perClass.length ? ` (all ${perClass.length} classes)` : ""}`;
 }
@@ -36,7 +36,7 @@ export function topKName({ topK, perClass }: EvaluationReport): string {
 const barCells = 16;
 const LISTED = 10;
 
-/** The figures of an evaluation, a line for each class, and what goes wrong most. */
+/** Formats the figures of an evaluation, one line per class, and the worst confusions. */
 export function formatEvaluation(report: Evaluation, options: BarOptions): string {
   const parts = [
     formatFigures(report),
@@ -78,14 +78,14 @@ function formatConfusions(report: Evaluation): string {
   if (confusions.length === 0) return "";
   const columns: readonly Column[] = [
     { heading: "Class", align: "left", shrinks: true },
-    { heading: "taken for", align: "left", shrinks: true },
+    { heading: "Predicted as", align: "left", shrinks: true },
     { heading: "Images", align: "right" },
   ];
   const rows = confusions.map(({ className, predicted, images }) => [className, predicted, formatCount(images)]);
   return `Most frequent confusions\n\n${formatTable(columns, rows)}`;
 }
 
-/** Columns for a file: the end of its path says more than the beginning. */
+/** Shortens a file path from the left, because its end is more specific. */
 const fileWidth = 28;
 
 function formatMistakes({ worstMistakes }: Evaluation): string {
@@ -93,7 +93,7 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   const columns: readonly Column[] = [
     { heading: "Image", align: "left" },
     { heading: "Class", align: "left", shrinks: true },
-    { heading: "taken for", align: "left", shrinks: true },
+    { heading: "Predicted as", align: "left", shrinks: true },
     { heading: "with", align: "right" },
     { heading: "Loss", align: "right" },
   ];
@@ -107,7 +107,7 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   return `Worst mistakes\n\n${formatTable(columns, rows)}`;
 }
 
-/** The top-1 accuracy of each run of an ensemble, and of all together. */
+/** Top-1 accuracy of each run of an ensemble, and of the ensemble. */
 export function formatRuns(
   runs: readonly { readonly file: string; readonly network: string; readonly top1Accuracy: number }[],
   together: number,

@@ -1,4 +1,4 @@
-/** What `summary` says of networks, as tables that are printed in 80 columns or as Markdown. */
+/** Tables of `summary`, printable in 80 columns or as Markdown. */
 import type { Network } from "../../network/network.ts";
 import { type LayerSummary, type NetworkSummary, summarize } from "../../network/summary.ts";
 import { formatShape } from "../../shape.ts";
@@ -12,21 +12,21 @@ const right = (heading: string): Column => ({ heading, align: "right" });
 const layerColumn: Column = { heading: "Layer", align: "left", shrinks: true };
 const numberColumns = [right("Parameters"), right("Neurons"), right("MACs")];
 
-/** Everything about a network: layers, sizes, parameters, arithmetic, memory, the paper's figures, the source and the deviations from it. */
+/** All tables of a network: layers, sizes, parameters, arithmetic, memory, the paper's figures, source and deviations. */
 export function summarySections(summary: NetworkSummary): readonly Section[] {
   return [
     layerSection(summary),
     sizeSection(summary),
-    shareSection(summary),
+    distributionSection(summary),
     memorySection(summary),
     ...paperSection(summary),
     ...sourceSection(summary),
   ];
 }
 
-/** The layers of a network in one table: output, kernel, parameters and MACs with their shares, receptive field. */
+/** Table of a network's layers: output, kernel, parameters and MACs with their fractions, receptive field. */
 export function layerOverview({ layers, totals, input }: NetworkSummary): Section {
-  const share = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
+  const percentOf = (count: number, fraction: number) => (count === 0 ? "" : formatPercent(fraction));
   return {
     title: "Layers",
     columns: [
@@ -42,8 +42,17 @@ export function layerOverview({ layers, totals, input }: NetworkSummary): Sectio
     rows: layers.map((layer) => {
       const { name, outputShape, kernel, parameters, parameterShare, macs, macShare } = layer;
       const [parameterCount = "", , macCount = ""] = numbers(layer);
-      const shares = [share(parameters, parameterShare), share(macs, macShare)] as const;
-      return [name, formatShape(outputShape), kernel, parameterCount, shares[0], macCount, shares[1], seen(layer)];
+      const fractions = [percentOf(parameters, parameterShare), percentOf(macs, macShare)] as const;
+      return [
+        name,
+        formatShape(outputShape),
+        kernel,
+        parameterCount,
+        fractions[0],
+        macCount,
+        fractions[1],
+        seen(layer),
+      ];
     }),
     footer: [["total", "", "", formatCount(totals.parameters), "", formatCount(totals.macs), "", ""]],
     notes: [
@@ -53,7 +62,7 @@ export function layerOverview({ layers, totals, input }: NetworkSummary): Sectio
   };
 }
 
-/** The pixels that one output depends on. */
+/** Receptive field of one output, in pixels. */
 function seen({ receptiveField: { size, stride } }: LayerSummary): string {
   return stride ? formatShape(size) : "all";
 }
@@ -72,7 +81,7 @@ function layerSection({ network, input, layers, totals }: NetworkSummary): Secti
 
 function sizeSection({ layers }: NetworkSummary): Section {
   return {
-    title: "How each size comes about",
+    title: "Output sizes",
     columns: [
       layerColumn,
       { heading: "Kernel", align: "left", shrinks: true },
@@ -82,21 +91,21 @@ function sizeSection({ layers }: NetworkSummary): Section {
       left("Output height and width"),
     ],
     rows: layers.flatMap(({ name, kernel, stride, padding, groups, sizeFormulas }): readonly Row[] => {
-      const [first = "as it comes in", ...others] = sizeFormulas;
+      const [first = "input", ...others] = sizeFormulas;
       const options = [stride, padding, groups].map((option) => String(option ?? ""));
       return [[name, kernel, ...options, first], ...others.map((formula) => ["", "", "", "", "", formula])];
     }),
     notes: [
-      "Output = (input − kernel + 2×padding) ÷ stride + 1, rounded down (⌊ ⌋) where the division has a rest. 96 of 11×11×3: 96 kernels, each of " +
+      "Output = (input − kernel + 2×padding) ÷ stride + 1, rounded down (⌊ ⌋). 96 of 11×11×3: 96 kernels, each of " +
         "height 11, width 11 and 3 channels. 4096 of 9216: 4096 units, each with 9216 weights.",
     ],
   };
 }
 
-function shareSection({ layers, totals }: NetworkSummary): Section {
+function distributionSection({ layers, totals }: NetworkSummary): Section {
   const weighted = layers.filter(({ parameters }) => parameters > 0);
   return {
-    title: "Where the parameters sit, and where the arithmetic goes",
+    title: "Parameters and arithmetic by layer",
     columns: [
       layerColumn,
       left("Weights + biases"),
@@ -115,25 +124,25 @@ function shareSection({ layers, totals }: NetworkSummary): Section {
     ]),
     footer: [["total", "", formatCount(totals.parameters), "", formatCount(totals.flops), ""]],
     notes: [
-      sharesByKind(weighted),
+      fractionsByKind(weighted),
       `Operations: ${formatMillions(totals.macs)} MACs, ${formatMillions(totals.flops)} FLOPs. ` +
         "MACs = weights × output height × output width; FLOPs = 2 × MACs: a multiplication and an addition.",
     ],
   };
 }
 
-function sharesByKind(weighted: readonly LayerSummary[]): string {
-  const share = (kind: string, key: "parameterShare" | "macShare") =>
+function fractionsByKind(weighted: readonly LayerSummary[]): string {
+  const percentOf = (kind: string, key: "parameterShare" | "macShare") =>
     formatPercent(weighted.reduce((sum, layer) => (layer.kind === kind ? sum + layer[key] : sum), 0));
   const kinds = [...new Set(weighted.map(({ kind }) => kind))];
-  const parts = kinds.map((kind) => `${kind} ${share(kind, "parameterShare")} and ${share(kind, "macShare")}`);
-  return `Of the parameters and of the arithmetic: ${parts.join("; ")}.`;
+  const parts = kinds.map((kind) => `${kind} ${percentOf(kind, "parameterShare")} and ${percentOf(kind, "macShare")}`);
+  return `Parameters and arithmetic by kind: ${parts.join("; ")}.`;
 }
 
 function memorySection({ layers, input, batchSize, trainingMemory, totals }: NetworkSummary): Section {
   const { parameters, activations, total } = trainingMemory;
   return {
-    title: `What each output sees, and memory for a batch of ${formatCount(batchSize)}`,
+    title: `Receptive fields, and memory for a batch of ${formatCount(batchSize)}`,
     columns: [layerColumn, right("Sees"), right("Every"), right("Activations"), right("Gradients")],
     rows: layers.map((layer) => {
       const { stride } = layer.receptiveField;
@@ -141,11 +150,11 @@ function memorySection({ layers, input, batchSize, trainingMemory, totals }: Net
       return [layer.name, seen(layer), every, formatBytes(layer.activationBytes), formatBytes(layer.gradientBytes)];
     }),
     notes: [
-      `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included; every so many pixels stands the next one.`,
+      `Sees: pixels of the ${formatShape(input.slice(1))} input that one output depends on, padding included. Every: distance in pixels to the next output's.`,
       `Parameters: ${formatMillions(totals.parameters)}, ${formatBytes(parameters)} as 32-bit floats.`,
       `Training takes at least ${formatBytes(total)} in 32-bit floats: parameters, their gradients and their velocities ${formatBytes(parameters)} each, ` +
-        `activations with their gradients ${formatBytes(activations)}, since memory is used again as soon as nothing in it is needed. What an ` +
-        "engine takes to compute with comes on top: `alexnet bench` says what is mapped.",
+        `activations with their gradients ${formatBytes(activations)}, because memory is reused once its contents are no longer needed. The ` +
+        "engine's own memory comes on top; `alexnet bench` reports the total.",
     ],
   };
 }
@@ -163,7 +172,7 @@ function numbers(of: { readonly parameters: number; readonly neurons: number; re
   return [of.parameters, of.neurons, of.macs].map((count) => (count === 0 ? "" : formatCount(count)));
 }
 
-/** A line of numbers for each network, then where each comes from. */
+/** One line of numbers per network, then the source of each. */
 export function formatNetworkList(networks: readonly Network[]): string {
   const columns: readonly Column[] = [
     { heading: "Network", align: "left", shrinks: true },
@@ -179,15 +188,15 @@ export function formatNetworkList(networks: readonly Network[]): string {
   return [formatTable(columns, rows), "", ...sources].join("\n");
 }
 
-/** What the paper prints beside what is here, with the known traps explained; nothing for networks that are not the paper's. */
+/** The paper's figures beside the computed ones, with known discrepancies explained; undefined for networks not in the paper. */
 function paperSection({ againstPaper }: NetworkSummary): readonly Section[] {
   if (againstPaper.length === 0) return [];
   return [
     {
-      title: "Against the paper",
+      title: "Comparison with the paper",
       columns: [
         { heading: "Figure", align: "left" },
-        { heading: "Printed in", align: "left" },
+        { heading: "Source", align: "left" },
         { heading: "Printed", align: "right" },
         { heading: "Here", align: "right" },
       ],

@@ -1,4 +1,4 @@
-/** A learning-rate sweep: its curve as data, and as `lr-find` prints it. */
+/** Learning-rate sweep: its curve as data, and the text that `lr-find` prints. */
 import { basename } from "node:path";
 import type { RatePoint, RateSuggestions } from "../../training/rateSuggestion.ts";
 import { formatLoss } from "../numbers.ts";
@@ -9,14 +9,14 @@ const rows = 14;
 const labelWidth = 7;
 const columns = terminalWidth - labelWidth - 2;
 
-/** The chart with its axes, then the suggestions; at most 80 columns. */
+/** Formats the chart with its axes, then the suggestions, in at most 80 columns. */
 export function formatRateChart(curve: RateCurve, { unicode }: BarOptions): string {
   const { network, dataset, recipe, points, suggestions } = curve;
   const title = wrap(`${network} on ${basename(dataset)}, recipe ${recipe}: loss against learning rate`);
   const marked = markedRates(suggestions);
   const advice =
     marked.length === 0
-      ? wrap("No suggestion: the loss never fell. Try other rates (--max-rate) or more --iterations.")
+      ? wrap("No suggestion: the loss never fell. Try other learning rates (--max-rate) or more --iterations.")
       : marked
           .map(({ rate, reason }) => `learning rate ${pad(formatLearningRate(rate), 8, "left")} ${reason}`)
           .join("\n");
@@ -47,7 +47,7 @@ function plot({ points, suggestions }: RateCurve, unicode: boolean): readonly st
   ];
 }
 
-/** The powers of ten below the axis. */
+/** Powers of ten, labelled below the axis. */
 function decades(from: number, to: number, columnOf: (rate: number) => number): string {
   let text = "";
   for (let power = Math.ceil(Math.log10(from) - 1e-9); power <= Math.log10(to); power++) {
@@ -58,7 +58,7 @@ function decades(from: number, to: number, columnOf: (rate: number) => number): 
   return text.trimEnd();
 }
 
-/** What is drawn of a sweep of the learning rate. */
+/** Curve and suggestions of a learning-rate sweep. */
 export interface RateCurve {
   readonly network: string;
   readonly dataset: string;
@@ -67,29 +67,29 @@ export interface RateCurve {
   readonly suggestions: RateSuggestions | undefined;
 }
 
-/** A suggested rate and why; both are marked in the same way everywhere. */
+/** A suggested learning rate and its reason, worded the same everywhere. */
 export interface MarkedRate {
   readonly rate: number;
   readonly reason: string;
 }
 
-/** The suggestions as a list, the lower one first. */
+/** The suggestions as a list, lowest first. */
 export function markedRates(suggestions: RateSuggestions | undefined): readonly MarkedRate[] {
   if (!suggestions) return [];
   const { steepest, minimumTenth } = suggestions;
   return [
     { rate: steepest, reason: "steepest fall" },
-    { rate: minimumTenth, reason: "a tenth of the rate with the least loss" },
+    { rate: minimumTenth, reason: "a tenth of the rate with the lowest loss" },
   ].sort((a, b) => a.rate - b.rate);
 }
 
-/** Two digits, as much as a sweep can tell: `0.0066`, `3.2e-5`. */
+/** Two significant digits, the precision of a sweep: `0.0066`, `3.2e-5`. */
 export function formatLearningRate(rate: number): string {
   const rounded = Number(rate.toPrecision(2));
   return rounded >= 1e-4 ? String(rounded) : rounded.toExponential();
 }
 
-/** The losses that a curve is drawn between: the rise at its end to a loss above the first by as much as it fell is enough. */
+/** Range of losses to draw. The rise at the end is cut at the first loss plus the height of the fall. */
 export function lossRange(points: readonly RatePoint[]): readonly [least: number, most: number] {
   const smoothed = points.map((point) => point.smoothed);
   const [first] = smoothed;

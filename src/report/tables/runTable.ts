@@ -1,16 +1,16 @@
-/** Figures of runs: as data, and as `runs` prints them, a line for each run. */
+/** Figures of runs: data, and the text that `runs` prints, one line per run. */
 import { basename } from "node:path";
 import { formatPercent } from "../numbers.ts";
 import { truncateStart, wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
-/** What the table shows of a run. */
+/** A run in the table. */
 export type RunLine = Pick<
   RunFigures,
   "run" | "state" | "network" | "dataset" | "epoch" | "epochs" | "bestAccuracy" | "lastAccuracy"
 >;
 
-/** Names are not cut before all else has been: they tell runs apart. */
+/** Column layout. Names are cut last, because they identify runs. */
 const LONGEST_NAME = 20;
 
 const columns: readonly Column[] = [
@@ -23,7 +23,7 @@ const columns: readonly Column[] = [
   { heading: "Last", align: "right" },
 ];
 
-/** A table of runs; below it those that cannot be read, and why. */
+/** Formats a table of runs, followed by unreadable runs with the reason. */
 export function formatRunTable(
   runs: readonly (RunLine | ImportedRun | { readonly run: string; readonly problem: string })[],
 ): string {
@@ -43,10 +43,10 @@ function accuracy(fraction: number | undefined): string {
   return fraction === undefined ? "–" : formatPercent(fraction);
 }
 
-/** `interrupted`: stopped or killed before its last epoch; it can be resumed. */
+/** Status of a run. `interrupted`: stopped before its last epoch, resumable. */
 export type RunState = "running" | "finished" | "interrupted" | "diverged";
 
-/** Weights that were not trained in their directory: `import` made it. */
+/** Weights trained elsewhere; the directory was created by `import`. */
 export interface ImportedRun {
   readonly run: string;
   readonly state: "imported";
@@ -54,7 +54,7 @@ export interface ImportedRun {
   readonly classes: number;
 }
 
-/** The figures of a run; those that are not known yet are absent. Accuracies are fractions. */
+/** Figures of a run; absent if not known yet. Accuracies are fractions. */
 export interface RunFigures {
   readonly run: string;
   readonly state: RunState;
@@ -63,19 +63,19 @@ export interface RunFigures {
   readonly epoch: number;
   readonly epochs: number;
   readonly iteration: number;
-  /** Evaluation of the best weights, on the validation set. */
+  /** Evaluation of the best weights on the validation set. */
   readonly bestAccuracy?: number;
   readonly bestEpoch?: number;
-  /** Test loss of the same evaluation. */
+  /** Test loss of that evaluation. */
   readonly bestLoss?: number;
   readonly lastAccuracy?: number;
   readonly lastLoss?: number;
-  /** Over the last line of the log. */
+  /** Images per second of the last log line. */
   readonly trainLoss?: number;
   readonly trainAccuracy?: number;
-  /** Over all of its training. */
+  /** Images per second over the whole training. */
   readonly examplesPerSecond?: number;
-  /** Of training, evaluations and interruptions apart. */
+  /** Training time without evaluations and interruptions. */
   readonly seconds: number;
   readonly started: string;
   readonly divergence?: string;

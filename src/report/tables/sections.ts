@@ -1,20 +1,20 @@
-/** Tables with a title and notes, printed in a terminal's columns, as Markdown or as an image. */
+/** Tables with titles and notes, rendered for a terminal, as Markdown or as an SVG image. */
 import { html } from "../markup.ts";
 import { displayWidth, printable, terminalWidth, wrap } from "../text.ts";
 import { colours } from "../theme.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";
 
-/** A part of a page. Without columns it has no table. */
+/** A section of a page, with a table unless it has no columns. */
 export interface Section {
   readonly title: string;
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly footer?: readonly Row[];
-  /** Paragraphs below the table; those that begin with `- ` are items of a list. */
+  /** Paragraphs below the table; those beginning with `- ` are list items. */
   readonly notes: readonly string[];
 }
 
-/** Sections as plain text that keeps to the terminal's width. */
+/** Renders sections as plain text within the terminal's width. */
 export function formatSections(sections: readonly Section[]): string {
   return sections.map(formatSection).join("\n\n");
 }
@@ -25,7 +25,7 @@ function formatSection({ title, columns, rows, footer = [], notes }: Section): s
   return [wrap(title, "", terminalWidth), "", ...table, ...paragraphs].join("\n");
 }
 
-/** Sections as Markdown. */
+/** Renders sections as Markdown. */
 export function markdownSections(sections: readonly Section[]): string {
   return sections.map(markdownSection).join("\n\n");
 }
@@ -42,18 +42,18 @@ function markdownSection({ title, columns, rows, footer = [], notes }: Section):
   );
 }
 
-/** What would end a cell, or act as markup. Code between backquotes stays. */
+/** Escapes text that would end a cell or act as markup, except code between backquotes. */
 function escaped(text: string): string {
   return printable(text).replace(/[|<>*_[\]\\]/g, "\\$&");
 }
 
-/** Of the image's letters, all of one width: as a share of their size, and in pixels. */
+/** Letters of the monospaced font: width as a fraction of the size, and size in pixels. */
 const letterWidth = 0.602;
 const fontSize = 13;
 const lineHeight = 18;
 const margin = 20;
 
-/** Sections as SVG: the lines that a terminal shows, titles in bold. Spaces are such as no program makes fewer of. */
+/** Renders sections as SVG: the terminal's lines, titles in bold. Spaces are non-breaking, so that viewers do not collapse them. */
 export function drawSections(sections: readonly Section[]): string {
   const lines = sections.flatMap((section, i) => {
     const [title = "", ...rest] = formatSection(section).split("\n");

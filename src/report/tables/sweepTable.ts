@@ -1,15 +1,15 @@
-/** What `sweep` prints. */
+/** Text that `sweep` prints. */
 import { formatLoss, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
-/** What is shown of a trial. */
+/** One trial. */
 export interface SweptTrial {
   readonly number: number;
   readonly values: Readonly<Record<string, unknown>>;
   readonly status: string;
   readonly error?: string | undefined;
-  /** Fractions. */
+  /** Accuracies as fractions. */
   readonly bestAccuracy?: number | undefined;
   readonly lastAccuracy?: number | undefined;
   readonly trainLoss?: number | undefined;
@@ -28,20 +28,20 @@ export function describeValues(values: SweptTrial["values"]): string {
     .join(", ");
 }
 
-/** The last part of a key is enough where no other key ends in it: `momentum` of `optimizer.momentum`. */
+/** Shortens a key to its last part if that is unique: `momentum` for `optimizer.momentum`. */
 export function shortKeys(keys: readonly string[]): readonly string[] {
   const last = (key: string) => key.split(".").at(-1) ?? key;
   return keys.map((key) => (keys.filter((other) => last(other) === last(key)).length === 1 ? last(key) : key));
 }
 
-/** The keys whose values differ between trials; all of them if there is one trial. */
+/** Keys whose values differ between trials; all keys if there is one trial. */
 export function differingKeys(trials: readonly SweptTrial[]): readonly string[] {
   const keys = Object.keys(trials[0]?.values ?? {});
   if (trials.length < 2) return keys;
   return keys.filter((key) => new Set(trials.map(({ values }) => JSON.stringify(values[key]))).size > 1);
 }
 
-/** A line for each trial in the order given, then the errors; at most 80 columns. */
+/** One line per trial in the given order, then the errors; at most 80 columns. */
 export function formatSweep(trials: readonly SweptTrial[]): string {
   const keys = differingKeys(trials);
   const columns: readonly Column[] = [

@@ -1,11 +1,11 @@
-/** Tables and bars for the terminal: pure functions from data to text of at most 80 columns. */
+/** Tables and bars for the terminal, as pure functions from data to text of at most 80 columns. */
 import { formatPercent } from "../numbers.ts";
 import { displayWidth, pad, printable, terminalWidth, truncate } from "../text.ts";
 
 export interface Column {
   readonly heading: string;
   readonly align: "left" | "right";
-  /** Whether cells may be cut where the table would be too wide; at least `narrowest` columns stay. */
+  /** True if cells may be truncated to fit the width; at least `narrowest` columns remain. */
   readonly shrinks?: boolean;
 }
 
@@ -15,8 +15,8 @@ const gap = "  ";
 const narrowest = 8;
 
 /**
- * A table of plain text with a rule below the headings and above `footer`; columns without a heading have no rule. Where it would exceed
- * `width`, the widest column that shrinks is cut first.
+ * Formats a table with a rule below the headings and above `footer`; columns without a heading have no rule. To fit `width`, the widest
+ * shrinkable column is truncated first.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -51,12 +51,12 @@ function columnWidths(columns: readonly Column[], rows: readonly Row[], width: n
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 
-/** Whether a bar may be drawn with block characters or must be ASCII: see `showsUnicode`. */
+/** True for block characters, false for ASCII; see `showsUnicode`. */
 export interface BarOptions {
   readonly unicode: boolean;
 }
 
-/** A horizontal bar of `fraction` (0 to 1) of `cells` columns: to an eighth of a column in Unicode, to a column in ASCII. */
+/** A horizontal bar of `fraction` (0 to 1) of `cells` columns, with a resolution of an eighth of a column in Unicode. */
 export function formatBar(fraction: number, cells: number, { unicode }: BarOptions): string {
   const length = Math.min(Math.max(fraction, 0), 1) * cells;
   if (!unicode) return "#".repeat(Math.round(length));
@@ -64,29 +64,29 @@ export function formatBar(fraction: number, cells: number, { unicode }: BarOptio
   return "█".repeat(Math.floor(parts / 8)) + eighths[parts % 8];
 }
 
-/** The variables that name a terminal's character set. */
+/** Environment variables that determine the character set. */
 export interface LocaleVariables {
   readonly LC_ALL?: string | undefined;
   readonly LC_CTYPE?: string | undefined;
   readonly LANG?: string | undefined;
 }
 
-/** Whether an output shows block characters: a terminal whose locale is UTF-8. */
+/** True for a terminal with a UTF-8 locale. */
 export function showsUnicode(isTerminal: boolean, { LC_ALL, LC_CTYPE, LANG }: LocaleVariables): boolean {
   return isTerminal && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
 }
 
-/** One class that a network was asked about. */
+/** Score of one class. */
 export interface ClassProbability {
   readonly className: string;
   readonly probability: number;
-  /** For a multi-label network: true if the class is present. */
+  /** For a multi-label network: true if the class is predicted present. */
   readonly isPresent?: boolean;
 }
 
 const predictionBarCells = 32;
 
-/** A line for each class, in the order given: name, bar, per cent; for a multi-label network, whether it is present. */
+/** Formats one line per class in the given order: name, bar, percentage; for a multi-label network, also its presence. */
 export function formatPredictions(predictions: readonly ClassProbability[], options: BarOptions): string {
   const isMultiLabel = predictions.some(({ isPresent }) => isPresent !== undefined);
   const columns: readonly Column[] = [
