@@ -165,7 +165,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["train --network alexnet-xl", /network "alexnet-xl"/],
     ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
     ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],
-    ["train mnist --run new-1", /mnist: no data set of this name, and no folder; the data sets are fashion-mnist/],
+    ["train mnist --run new-1", /mnist: no data set or folder of this name; expected fashion-mnist/],
     ["train --network tiny.json --input-size 8 --data-dir data --run new-2", /pool1: window 3 exceeds/],
     ["train --data-dir nowhere --run new-3", /nowhere: expected the four files of Fashion-MNIST, missing train-images/],
     ["train --data-dir cut --run new-4", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
@@ -175,11 +175,11 @@ test("names and files that are not there, or hold something else: one message, e
     ["lr-find --data-dir data --min-rate 1 --max-rate 0.1", /--min-rate: expected less than --max-rate, 0\.1, got 1/],
     ["sweep nowhere.json", /nowhere\.json: expected a sweep \(see alexnet sweep --help\): .*no such file/],
     ["sweep bad-recipe.json", /bad-recipe\.json: expected a sweep .*"momentum"/s],
-    ["evaluate nowhere", /nowhere: no such file or folder; give a run directory or a \.safetensors file/],
-    ["evaluate empty", /empty: no checkpoint in it; expected best\.safetensors or last\.safetensors/],
-    ["evaluate trained --dataset mnist", /mnist: no data set of this name/],
+    ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a \.safetensors file/],
+    ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
+    ["evaluate trained --dataset mnist", /mnist: no data set or folder of this name/],
     ["evaluate trained --dataset imagenet", /imagenet: expected the folder that holds train and val/],
-    ["predict image-0.png image-0.png", /image-0\.png: damaged, or not a safetensors file/],
+    ["predict image-0.png image-0.png", /image-0\.png: corrupt, or not a safetensors file/],
   ];
   await forEach(refused, ([args, says]) => assertRefused(args, says));
   assert.deepEqual(await listing(), before);
@@ -210,7 +210,7 @@ test("weights files that are damaged, foreign, or of another shape: one message,
     ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [
       "misshapen",
-      /4 tensors do not fit:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
+      /4 tensors do not match:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
     ],
   ];
   await forEach(refused, ([file, says]) =>

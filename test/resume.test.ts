@@ -332,7 +332,7 @@ test("no checkpoint left to go on from: one message, and nothing is touched", as
   for (const name of ["last.safetensors", "previous.safetensors"]) await flipBit(join(folder, "hopeless", name));
   await assert.rejects(
     resume("hopeless"),
-    /hopeless: no checkpoint to go on from; start again in another run directory/,
+    /hopeless: no usable checkpoint; start a new run in another directory/,
   );
   const { exit } = await train("--run", "hopeless", "--resume");
   assert.equal(exit, 1);
@@ -349,7 +349,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
   assert.match(stderr, /last\.safetensors: cannot be written: .*; training continues and tries again\n/);
   assert.match(
     stderr,
-    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space: what was saved before is untouched\n$/,
+    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space; the previously saved before is untouched\n$/,
   );
   assert.ok((await lastWeights(join(folder, "full"))).equals(before));
   assert.deepEqual(

@@ -112,7 +112,7 @@ test("a cut-off last and a missing previous: an error that says so, not a new st
     assert.ok(error instanceof CheckpointError);
     assert.match(
       error.message,
-      /no checkpoint to go on from; start again in another run directory:\n.*last\.safetensors/,
+      /no usable checkpoint; start a new run in another directory:\n.*last\.safetensors/,
     );
     return true;
   });
@@ -121,7 +121,7 @@ test("a cut-off last and a missing previous: an error that says so, not a new st
 test("weights without the optimizer's state are not a new start either", async () => {
   await save(1);
   await rm(checkpointFiles(folder).lastOptimizer);
-  await assert.rejects(loadCheckpoint(folder), /last\.safetensors: no file with its optimizer's state/);
+  await assert.rejects(loadCheckpoint(folder), /last\.safetensors: its optimizer file is missing/);
 });
 
 test("metrics that are not finite and an empty position do not spoil a checkpoint", async () => {
@@ -154,7 +154,7 @@ test("missing, extra and mis-shaped tensors are all listed, and nothing is writt
   await assert.rejects(readWeights(last, store), {
     name: "CheckpointError",
     message:
-      `${last}: 3 tensors do not fit:\n  classifier.0.weight: expected [1, 16, 3], got [1, 3, 16]\n` +
+      `${last}: 3 tensors do not match:\n  classifier.0.weight: expected [1, 16, 3], got [1, 3, 16]\n` +
       "  classifier.2.weight: missing, expected [2, 2]\n  classifier.0.bias: not expected, got [1, 3]",
   });
   assert.equal(bitsOf(store), before);
@@ -237,7 +237,7 @@ test("room for checkpoints: what is held counts, once a file", async () => {
   await checkFreeSpace(folder, { weights: 1000, optimizer: 1000 });
   await assert.rejects(checkFreeSpace(folder, { weights: 1e18, optimizer: 0 }), {
     name: "CheckpointError",
-    message: /expected room for 4000000000\.00 GB of checkpoints, got \d+\.\d\d GB; free some space/,
+    message: /expected 4000000000\.00 GB of free space for checkpoints, got \d+\.\d\d GB; free some space/,
   });
   await assert.rejects(checkFreeSpace(join(folder, "none"), { weights: 1, optimizer: 1 }), CheckpointError);
 });
@@ -253,7 +253,7 @@ test("a file written durably has the new content, or the old one if it cannot be
     assert.ok(error instanceof CheckpointError);
     assert.equal(
       error.message,
-      `${inNowhere}: cannot be written: there is no folder ${join(folder, "none")}; make it first, or choose another`,
+      `${inNowhere}: cannot be written: the folder ${join(folder, "none")} does not exist; create it first, or choose another`,
     );
     return true;
   });

@@ -1,6 +1,6 @@
 /**
- * The settings of a run: every one is declared here, once. Flags, help, sweeps, `--config`, config.json, what resume compares and what the
- * report shows are derived from these rows. Longer than other files: it is the one table.
+ * The settings of a run, each declared once. Flags, help, sweeps, `--config`, config.json, comparison on resume and the report are derived from
+ * these rows. This file exceeds the usual length because it is a single table.
  */
 import { z } from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
@@ -51,19 +51,19 @@ function compareKind(key: "optimizer" | "schedule") {
       : ([JSON.stringify(value), JSON.stringify(recipe[key])] as const);
 }
 
-/** Names in an order of their own, for comparison. */
+/** Sorted names, for comparison. */
 function listed(names: readonly string[]): string {
   return names.toSorted().join(",") || "none";
 }
 
-/** `auto` stands for whatever the run has. */
+/** `auto` matches any stored value. */
 function unlessAuto(value: string, stored: string) {
   return value === "auto" ? undefined : ([value, stored] as const);
 }
 
 /** Every setting, in the order of help and of config.json. */
 export const settings = {
-  /** A name, or a folder with a folder of images for each class. */
+  /** A name, or a folder with a folder of images per class. */
   dataset: setting({
     schema: name,
     value: "[dataset]",
@@ -129,7 +129,7 @@ export const settings = {
     help: "height and width of the network's input, in pixels",
     commands: inputs,
     place: "preprocessing.size.0",
-    // The stored network has its input; weights of another size would change it.
+    // The stored network has its input size; initial weights of another size would change it.
     read: ({ fineTuning, recipe, preprocessing: { size } }) =>
       fineTuning && recipe.fit !== "native" && size[0] === size[1] ? size[0] : undefined,
   }),
@@ -168,7 +168,7 @@ export const settings = {
     commands: runs,
     place: "dataset.testLimit",
   }),
-  /** Fraction of images that is held out of a folder without val/ or test/. */
+  /** Fraction of images to hold out if the folder has no val/ or test/. */
   validationShare: setting({
     schema: z.number().gt(0).lt(1),
     value: "<x>",
@@ -178,10 +178,10 @@ export const settings = {
     default: loadDefaults.validationShare,
     commands: inputs,
     place: "dataset.validationShare",
-    // Sweeps took 0.
+    // Earlier sweeps accepted 0.
     stored: z.number(),
   }),
-  /** Fraction of images that may be unreadable; they are left out. */
+  /** Maximum fraction of unreadable images, which are left out. */
   maxBad: setting({
     schema: z.number().min(0).lt(1),
     value: "<x>",
@@ -219,7 +219,7 @@ export const settings = {
     commands: inputs,
     place: "recipe.normalization",
   }),
-  /** Changes of training images: these and no others, as strong as in the recipe, or else as usual. */
+  /** Augmentations of training images: only these, with the recipe's strength or the usual one. */
   augment: setting({
     schema: z.array(z.enum(augmentationNames)).readonly(),
     value: "<list>",
@@ -238,7 +238,7 @@ export const settings = {
     compare: (names, { recipe }) => [listed(names), listed(Object.keys(recipe.augmentation))],
     report: ({ recipe }) => Object.keys(recipe.augmentation).join(", ") || "none",
   }),
-  /** A kind other than the recipe's has the defaults of its kind. */
+  /** A kind other than the recipe's has its own defaults. */
   schedule: setting({
     schema: nameOr(z.enum(scheduleNames), scheduleSchema),
     text: z.enum(scheduleNames),
@@ -281,7 +281,7 @@ export const settings = {
     place: "recipe.warmup",
     report: false,
   }),
-  /** Stored by every new run; an earlier version's run keeps the first of equal accuracies. */
+  /** New runs always store it; runs of earlier versions keep the first of equal accuracies. */
   monitor: setting({
     schema: z.enum(monitorNames),
     value: "<name>",
@@ -291,7 +291,7 @@ export const settings = {
     commands: runs,
     place: "recipe.monitor",
   }),
-  /** Evaluations without a better monitored figure after which a run ends. */
+  /** Number of evaluations without a better monitored figure after which a run ends. */
   earlyStopping: setting({
     schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
     text: earlyStoppingSchema.shape.patience,
@@ -347,7 +347,7 @@ export const settings = {
     commands: runs,
     place: "recipe.sampler",
   }),
-  /** A kind other than the recipe's has the defaults of its kind. */
+  /** A kind other than the recipe's has its own defaults. */
   optimizer: setting({
     schema: nameOr(z.enum(optimizerNames), optimizerSchema),
     text: z.enum(optimizerNames),
@@ -418,7 +418,7 @@ export const settings = {
     place: "recipe.average",
     report: false,
   }),
-  /** A run directory (its best weights) or a weights file to begin with. Network and preprocessing are the file's unless set. */
+  /** Run directory (its best weights) or weights file for initialization. Network and preprocessing default to the file's. */
   from: setting({
     schema: name,
     value: "<run>",
@@ -428,7 +428,7 @@ export const settings = {
     commands: rates,
     place: "fineTuning.from",
   }),
-  /** Layers that are not trained: names, `conv` for all that learn before the first fully connected one, `none`. */
+  /** Layers not to train: names, `conv` for all with weights before the first fully connected layer, or `none`. */
   freeze: setting({
     schema: z.array(name).readonly(),
     value: "<layers>",
@@ -439,7 +439,7 @@ export const settings = {
     place: "fineTuning.frozen",
     needs: "from",
   }),
-  /** Factor on the learning rate of layers that begin with weights of the file. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
+  /** Learning rate factor of initialised layers. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
   oldLayersRate: setting({
     schema: z.number().nonnegative(),
     value: "<x>",
@@ -451,8 +451,8 @@ export const settings = {
     needs: "from",
   }),
   /**
-   * Views of each training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random ones, 0 to compute it in
-   * every step. Default 1; 0 where `augment` names changes.
+   * Number of views per training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random ones, 0 to compute the
+   * output in every step. Default: 1; 0 if `augment` names augmentations.
    */
   keptViews: setting({
     schema: z.int().nonnegative(),
@@ -473,7 +473,7 @@ export const settings = {
     place: "divergence.action",
     onResume: "replace",
   }),
-  /** Factor on the learning rate at each rollback. */
+  /** Learning rate factor at each rollback. */
   rollbackFactor: setting({
     schema: divergence.factor.unwrap(),
     value: "<x>",
@@ -484,7 +484,7 @@ export const settings = {
     place: "divergence.factor",
     onResume: "replace",
   }),
-  /** Rollbacks of a run before it stops. */
+  /** Maximum number of rollbacks in a run. */
   maxRollbacks: setting({
     schema: divergence.times.unwrap(),
     value: "<n>",
@@ -515,7 +515,7 @@ export const settings = {
     place: "precision",
     compare: (value, { precision }) => unlessAuto(value, precision),
   }),
-  /** Direct convolution only. Default false: Winograd's algorithm where it is faster. */
+  /** Direct convolution only. Default: false, which uses Winograd's algorithm where it is faster. */
   exact: setting({
     schema: z.boolean(),
     help: "direct convolution only: slower, without Winograd's rounding",
@@ -535,15 +535,15 @@ export const settings = {
   }),
 };
 
-/** Settings of a run; everything has a default. */
+/** Settings of a run, each with a default. */
 export type RunSettings = SettingsOf<typeof settings>;
 
 type KeysAt<Prefix extends string> = {
   [K in keyof typeof settings]: (typeof settings)[K]["place"] extends `${Prefix}.${string}` ? K : never;
 }[keyof typeof settings];
 
-/** Single values of a recipe. */
+/** Settings that are values of a recipe. */
 export type RecipeOverrides = Pick<RunSettings, KeysAt<"recipe">>;
 
-/** Options of loading as they are given, and stored. */
+/** Loading options of a data set, as given and stored. */
 export type LoadSettings = Omit<Pick<RunSettings, KeysAt<"dataset">>, "dataset">;

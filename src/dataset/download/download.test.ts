@@ -150,7 +150,7 @@ test("downloadFile gives up on a server that falls silent, before or within the 
     [async () => {}, "", []],
     [
       async (_name, response) => void response.write("nev"),
-      " (3 bytes are kept; another attempt goes on from there)",
+      " (3 bytes are kept; run again to resume)",
       [`file.${md5}.${process.pid}.part`],
     ],
   ];

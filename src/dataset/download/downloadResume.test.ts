@@ -96,7 +96,7 @@ const ownPart = partName(process.pid);
 
 test("after a cut, and another one, the rest alone is asked for", async () => {
   answer = cutAt(30_000);
-  await assertFails(/ \(30000 bytes are kept; another attempt goes on from there\)$/, [ownPart]);
+  await assertFails(/ \(30000 bytes are kept; run again to resume\)$/, [ownPart]);
   answer = cutAt(70_000);
   await assertFails(/ \(70000 bytes are kept;/, [ownPart]);
   [answer, onReceived] = [ranges, () => {}];

@@ -27,7 +27,7 @@ interface Entry {
 const blockBytes = 512;
 const regular = ["0", "\0"];
 /** Folders, and extended headers of one file or of all: not needed here. */
-const passedOver = ["5", "x", "g"];
+const ignoredTypes = ["5", "x", "g"];
 
 /** Reads files of a .tar.gz archive into memory, keyed by their full names; otherwise like `eachTarGzFile`. */
 export async function readTarGz(path: string, options: TarOptions): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -105,7 +105,7 @@ function readHeader(archive: string, header: Uint8Array): Entry {
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
   if (!text(257, 6).startsWith("ustar") || octal(148, 8) !== sum) {
     throw new DataError(
-      `${archive}: expected a tar archive (ustar), got a header with another mark or a wrong checksum`,
+      `${archive}: expected a tar archive (ustar), got a header with another magic or a wrong checksum`,
     );
   }
   const prefix = text(257, 8) === "ustar" ? text(345, 155) : "";
@@ -114,7 +114,7 @@ function readHeader(archive: string, header: Uint8Array): Entry {
   if (name === "" || name.startsWith("/") || name.split("/").includes("..")) {
     throw new DataError(`${archive}: expected names inside a folder, got ${JSON.stringify(name)}`);
   }
-  if (!regular.includes(type) && !passedOver.includes(type)) {
+  if (!regular.includes(type) && !ignoredTypes.includes(type)) {
     throw new DataError(`${archive}: ${name}: expected a regular file, got the type ${JSON.stringify(type)}`);
   }
   if (Number.isNaN(size)) throw new DataError(`${archive}: ${name}: expected a size in octal digits`);

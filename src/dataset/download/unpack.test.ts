@@ -65,8 +65,8 @@ test("what an archive may hold at its end: nothing of it stays, not even the goo
     [{ name: "top/a/l.jpg", type: "1" }, /got the type "1"$/],
     [{ name: "top/a/d.jpg", type: "3" }, /got the type "3"$/],
     [{ name: "top/a/h.jpg", size: "77777777777\0" }, /h\.jpg: expected at most 100000 bytes, got 8589934591$/],
-    [{ name: "top/a/h.txt", size: "77777777777\0" }, /expected a complete tar archive, got one that is cut$/],
-    [{ name: "top/a/h.jpg", size: "00000200000\0" }, /expected a complete tar archive, got one that is cut$/],
+    [{ name: "top/a/h.txt", size: "77777777777\0" }, /expected a complete tar archive, got a truncated one$/],
+    [{ name: "top/a/h.jpg", size: "00000200000\0" }, /expected a complete tar archive, got a truncated one$/],
     [{ name: "top/a/1.jpg", bytes }, /1\.jpg: expected once, got twice$/],
     [{ name: "top/a/1.jpg/x", bytes, size: "eleven" }, /expected a size in octal digits$/],
   ];
@@ -76,12 +76,12 @@ test("what an archive may hold at its end: nothing of it stays, not even the goo
 test("cut, damaged inside, or without what is wanted", async () => {
   const whole = gzipSync(tarArchive(good));
   for (const length of [0, 100, whole.length >> 1, whole.length - 1]) {
-    await assertRefused(whole.subarray(0, length), /(damaged one \(unexpected end of file\)|is cut)$/);
+    await assertRefused(whole.subarray(0, length), /(corrupt one \(unexpected end of file\)|truncated one)$/);
   }
   const stored = gzipSync(tarArchive(good), { level: 0 });
   stored[50_000] = (stored[50_000] as number) ^ 1;
-  await assertRefused(stored, /damaged one \(incorrect data check\)$/);
-  await assertRefused(gzipSync(tarArchive(good.slice(3))), /expected the data set's files in it, got none of them$/);
+  await assertRefused(stored, /corrupt one \(incorrect data check\)$/);
+  await assertRefused(gzipSync(tarArchive(good.slice(3))), /expected the data set's files, found none of them$/);
 });
 
 test("a place that cannot be written", async () => {

@@ -64,7 +64,10 @@ export const findingKinds = {
     "the same image more than once in a class",
     "Keep one: duplicates count more than other images, and may end up in both parts of a split.",
   ),
-  unbalanced: harmless("unbalanced classes", "Add images of rare classes, or train with --class-weights or --sampler balanced."),
+  unbalanced: harmless(
+    "unbalanced classes",
+    "Add images of rare classes, or train with --class-weights or --sampler balanced.",
+  ),
   tiny: harmless(`images with a side below ${tinySide} pixels`, "Check whether they show enough detail."),
   wrongExtension: harmless("file extensions of another format", "They are still read, by their content."),
   oddName: harmless(

@@ -44,17 +44,17 @@ export interface FolderCheck {
 /** Examination of files, and a progress callback. */
 export interface CheckOptions {
   readonly examine: Examine;
-  readonly onProgress?: ((pictures: number, of: number) => void) | undefined;
+  readonly onProgress?: ((images: number, of: number) => void) | undefined;
 }
 
 /** Examines every image of a scanned folder. Writes nothing. */
 export async function checkFolder(scan: FolderScan, options: CheckOptions): Promise<FolderCheck> {
-  const pictures = placedImages(scan);
-  const { sound, bad } = await examineAll(pictures, options);
+  const images = placedImages(scan);
+  const { sound, bad } = await examineAll(images, options);
   const findings = [
     ...layoutFindings(scan),
     ...bad,
-    ...sound.flatMap(([picture, facts]) => soundImage(picture, facts)),
+    ...sound.flatMap(([image, facts]) => soundImage(image, facts)),
     ...duplicates(sound),
   ];
   return {
@@ -64,8 +64,8 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
       folder,
       classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
     })),
-    pictures: pictures.size,
-    bytes: [...pictures.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    pictures: images.size,
+    bytes: [...images.values()].reduce((sum, { bytes }) => sum + bytes, 0),
     ...figures(sound.map(([, facts]) => facts)),
     findings,
     affectsTraining: findings.some(({ affectsTraining }) => affectsTraining),
@@ -74,21 +74,21 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
 
 /** Both lists are in the order of the scan, whatever the order of examination. */
 async function examineAll(
-  pictures: ReadonlyMap<string, PlacedImage>,
+  images: ReadonlyMap<string, PlacedImage>,
   { examine, onProgress }: CheckOptions,
 ): Promise<{ readonly sound: readonly (readonly [PlacedImage, ImageFacts])[]; readonly bad: readonly Finding[] }> {
   const results = new Map<string, Examination>();
-  for await (const { path, result } of examine([...pictures.keys()])) {
+  for await (const { path, result } of examine([...images.keys()])) {
     results.set(path, result);
-    onProgress?.(results.size, pictures.size);
+    onProgress?.(results.size, images.size);
   }
   const sound: (readonly [PlacedImage, ImageFacts])[] = [];
   const bad: Finding[] = [];
-  for (const [path, picture] of pictures) {
+  for (const [path, image] of images) {
     const result = results.get(path);
     if (result === undefined) throw new Error(`check: ${path} was not examined`);
-    if ("error" in result) bad.push(unreadableImage(picture, result.error));
-    else sound.push([picture, result]);
+    if ("error" in result) bad.push(unreadableImage(image, result.error));
+    else sound.push([image, result]);
   }
   return { sound, bad };
 }

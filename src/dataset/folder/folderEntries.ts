@@ -57,8 +57,7 @@ export async function listEntries(root: string, folder: string, signal?: AbortSi
 
 async function tellEntry(root: string, folder: string, name: string): Promise<Entry> {
   const path = folder === "" ? name : `${folder}/${name}`;
-  if (isHidden(name))
-    return { skipped: { path, reason: "hidden", detail: "a hidden or system entry" } };
+  if (isHidden(name)) return { skipped: { path, reason: "hidden", detail: "a hidden or system entry" } };
   try {
     const stats = await stat(join(root, path));
     if (stats.isDirectory()) return { folder: path };

@@ -114,11 +114,11 @@ describe("scanFolder: parts and classes", () => {
   test("parts without one for training, or two for the same", async () => {
     await assertRefused(
       { "val/a/1.jpg": "", "test/a/1.jpg": "" },
-      /expected a folder train beside test and val, got none; name /,
+      /expected a folder train next to test and val, got none; name /,
     );
     await assertRefused(
       { "train/a/1.jpg": "", "val/a/1.jpg": "", "valid/a/1.jpg": "" },
-      /one folder for validation, got val and valid; put/,
+      /one folder for validation, got val and valid; merge/,
     );
   });
 
@@ -126,9 +126,9 @@ describe("scanFolder: parts and classes", () => {
     await withFolder({ file: "" }, async (root) => {
       await assert.rejects(
         scanFolder(join(root, "file")),
-        /file: expected a folder of pictures \(.*\), but it is not a folder$/,
+        /file: expected a folder of images \(.*\); it is not a folder$/,
       );
-      await assert.rejects(scanFolder(join(root, "none")), /none: expected a folder .*, but there is no such folder$/);
+      await assert.rejects(scanFolder(join(root, "none")), /none: expected a folder .*; there is no such folder$/);
     });
   });
 

@@ -90,7 +90,7 @@ describe("searchFolder: what is no picture", () => {
       await symlink("self.jpg", join(root, "a/self.jpg"));
       await writeFile(Buffer.concat([Buffer.from(join(root, "a/")), Buffer.of(0xe9), Buffer.from(".jpg")]), "");
       assert.deepEqual(skippedOf(await scanFolder(root)), [
-        "a/broken.jpg: unreadableEntry: a link to something that is not there, or gone meanwhile",
+        "a/broken.jpg: unreadableEntry: a broken link, or an entry removed during the scan",
         "a/self.jpg: unreadableEntry: a link that leads to itself",
         "a/\ufffd.jpg: unreadableEntry: a name that is not UTF-8",
       ]);

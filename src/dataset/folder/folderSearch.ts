@@ -36,7 +36,11 @@ export async function enter({ root, seen, skipped }: Search, path: string): Prom
       seen.add(identity);
       return true;
     }
-    skipped.push({ path, reason: "repeatedFolder", detail: "a folder already searched, or one that contains this one" });
+    skipped.push({
+      path,
+      reason: "repeatedFolder",
+      detail: "a folder already searched, or one that contains this one",
+    });
   } catch (error) {
     skipped.push({ path, reason: "unreadableEntry", detail: systemReason(error) });
   }
@@ -58,7 +62,7 @@ export async function searchFolder(search: Search, folder: string, images: FileE
   for (const below of entries.folders) await searchFolder(search, below, images);
 }
 
-/** Explains why a file without the name of an image is skipped: its format is known only for formats with reliable signatures. */
+/** Reason to skip a file without the name of an image; undefined if it has a supported format. Other signatures are too short to rely on. */
 async function whyNoImage(root: string, path: string): Promise<SkippedFile | undefined> {
   try {
     const format = await peekFormat(join(root, path));

@@ -62,9 +62,9 @@ describe("listImageFolder with folders for parts", () => {
     const files = { ...named("train/cat", 2), ...named("train/cat ", 2), ...named("train/big\u00a0dog", 2) };
     const { notes } = await list({ ...files, ...named("train/Ox", 1), ...named("train/ox", 1) });
     assert.deepEqual(notes, [
-      "class names that differ in case only: classes Ox, ox",
+      "class names that differ only in case: classes Ox, ox",
       'class names that look alike: classes "cat", "cat "',
-      'class names with spaces at an end or in a row, or invisible characters: class "big\\u{a0}dog"',
+      'class names with leading, trailing or repeated spaces, or invisible characters: class "big\\u{a0}dog"',
     ]);
     const below = {
       ...named("cat/train", 2),
@@ -73,8 +73,8 @@ describe("listImageFolder with folders for parts", () => {
       ...named("dog/test", 1),
     };
     assert.deepEqual((await list(below)).notes, [
-      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
-      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
+      "folders for parts inside classes; all their images are used alike: test, train inside",
+      "folders for parts inside classes; all their images are used alike: test, train inside",
     ]);
   });
 
@@ -82,7 +82,7 @@ describe("listImageFolder with folders for parts", () => {
     const files = { ...named("archive/Training/a", 1), ...named("archive/Testing/a", 1) };
     await assertRefused(
       list(files),
-      /got pictures of archive only; archive contains Testing, Training: give that folder, /,
+      /got images of archive only; archive contains Testing, Training: pass that folder, /,
     );
   });
 
@@ -90,14 +90,13 @@ describe("listImageFolder with folders for parts", () => {
     const listing = await list({ ...train, ...named("val/a", 1), "test/1.jpg": "", "test/2.jpg": "" });
     assert.deepEqual(paths(listing.test), ["val/a/0.jpg"]);
     assert.deepEqual(listing.notes, [
-      "folders without pictures in classes, left out: 1 (test)",
-      "entries outside of any class, passed over: 2 (test/1.jpg, test/2.jpg)",
+      "folders without images in classes, left out: 1 (test)",
+      "entries outside the class folders, ignored: 2 (test/1.jpg, test/2.jpg)",
     ]);
   });
 
   test("a class that is not trained is named", async () => {
-    const message =
-      /: expected in val no classes but those of train, got c; put training pictures of it into train, or/;
+    const message = /: expected only classes of train in val, got c; add training images of it to train, or/;
     await assertRefused(list({ ...train, ...named("val/a", 1), ...named("val/c", 1) }), message);
     await assertRefused(list({ ...train, "train/c/": "", ...named("val/c", 1) }), message);
     const { classNames } = await list({ ...train, ...named("val/a", 1), "val/c/": "" });
@@ -159,7 +158,7 @@ describe("listImageFolder without folders for parts", () => {
       await assert.rejects(
         list(named("a", 2), { validationShare }),
         new RegExp(
-          `^ConfigError: validation share: expected a number between 0 and 1, got ${validationShare}; where folders train and val`,
+          `^ConfigError: validationShare: expected a number between 0 and 1, got ${validationShare}; leave it out if the folder has`,
         ),
       );
     }
@@ -171,23 +170,23 @@ describe("listImageFolder without folders for parts", () => {
     assert.deepEqual(classNames, ["a", "b"]);
     assert.equal(name, root);
     assert.deepEqual(notes, [
-      "classes without pictures, left out: 1 (c)",
-      "hidden or made by the system, passed over: 4 (a/.1, a/.2, a/.3, …)",
-      "files that are no pictures, passed over: 1 (a/notes.txt)",
-      "entries outside of any class, passed over: 1 (top.png)",
+      "classes without images, left out: 1 (c)",
+      "hidden or system entries, ignored: 4 (a/.1, a/.2, a/.3, …)",
+      "files that are not images, ignored: 1 (a/notes.txt)",
+      "entries outside the class folders, ignored: 1 (top.png)",
     ]);
   });
 
   test("fewer than two classes, or one picture in each: found and expected are said", async () => {
     const expected =
-      /: expected a folder for each class, directly in it or in its folders .*, and pictures in at least two; got /;
+      /: expected a folder for each class, directly in it or in its folders .*, with images in at least two; got /;
     await assertRefused(list({}), expected);
-    await assertRefused(list({}), /got no class with pictures$/);
-    await assertRefused(list({ ...named("a", 2), "b/": "" }), /got pictures of a only$/);
-    await assertRefused(list({ "1.jpg": "", "2.jpg": "" }), /passed over: 2 \(1\.jpg, 2\.jpg\)$/);
+    await assertRefused(list({}), /got no class with images$/);
+    await assertRefused(list({ ...named("a", 2), "b/": "" }), /got images of a only$/);
+    await assertRefused(list({ "1.jpg": "", "2.jpg": "" }), /ignored: 2 \(1\.jpg, 2\.jpg\)$/);
     const vehicles = { ...named("car", 2), ...named("train", 2) };
-    await assertRefused(list(vehicles), /; if train is a class, give its folder another name$/);
-    await assertRefused(list({ ...named("a", 1), ...named("b", 1) }), /expected a class with two pictures or more/);
+    await assertRefused(list(vehicles), /; if train is a class, rename its folder$/);
+    await assertRefused(list({ ...named("a", 1), ...named("b", 1) }), /expected a class with at least two images/);
     await withFolder({}, (root) => assertRefused(listImageFolder(join(root, "none")), /there is no such folder/));
   });
 });
@@ -209,7 +208,7 @@ describe("listTestFolder", () => {
     assert.deepEqual(await testOf(parts), [["b"], ["val/b/0.jpg"]]);
     assert.deepEqual(await testOf({ ...parts, ...named("test/c", 1) }), [["c"], ["test/c/0.jpg"]]);
     await withFolder({ "a/": "" }, (root) =>
-      assertRefused(listTestFolder(root), /at least one; got no class with pictures$/),
+      assertRefused(listTestFolder(root), /at least one; got no class with images$/),
     );
   });
 });

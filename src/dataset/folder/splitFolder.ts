@@ -21,14 +21,14 @@ export function splitOptionsOf(
   const { validationShare = defaultSplit.validationShare, seed = defaultSplit.seed } = given;
   if (validationShare > 0 && validationShare < 1) return { validationShare, seed };
   throw new ConfigError(
-    `validation share: expected a number between 0 and 1, got ${validationShare}; ` +
+    `validationShare: expected a number between 0 and 1, got ${validationShare}; ` +
       "leave it out if the folder has val/ or test/: then nothing is held out",
   );
 }
 
 /** Number of `count` images to hold out: the fraction, rounded; at least 1 of 2 or more; never all. */
-export function countHeldOut(count: number, share: number): number {
-  return Math.min(Math.max(Math.round(share * count), 1), count - 1);
+export function countHeldOut(count: number, fraction: number): number {
+  return Math.min(Math.max(Math.round(fraction * count), 1), count - 1);
 }
 
 /**

@@ -36,7 +36,7 @@ test("torn ends count for nothing; a damaged pack is made again, and says so", a
     await damage();
     const renewed = await folder.pack();
     assert.deepEqual([renewed.read, renewed.digest, renewed.messages.length], [count, digest, 1]);
-    assert.match(renewed.messages[0] as string, /the pack cannot be used \(.*\); making it again$/);
+    assert.match(renewed.messages[0] as string, /unusable pack \(.*\); rebuilding it$/);
     await renewed.packed.close();
   }
   // All of it, as a user may do at any time.
@@ -61,7 +61,7 @@ test("each time that something is added it is a part of its own; of too many par
   }
   const renewed = await folder.pack();
   assert.deepEqual([renewed.read, renewed.digest, (await folder.packFiles(".jsonl")).length], [count, digest, 1]);
-  assert.match(renewed.messages[0] as string, /in 100 parts/);
+  assert.match(renewed.messages[0] as string, /it has 100 parts/);
   await renewed.packed.close();
 });
 
@@ -97,12 +97,12 @@ test("packs used longest ago make room, one that is too large is refused", async
   assert.equal(digestOf(b.packed.train, b.packed.test), b.digest, "who has it open goes on");
   // One that is being written stays.
   const lock = await lockDirectory(join(packs, smaller as string));
-  await assert.rejects(packAt(27, total), /there is room for/);
+  await assert.rejects(packAt(27, total), /available are/);
   assert.ok((await readdir(packs)).includes(smaller as string));
   if ("unlock" in lock) await lock.unlock();
   await assert.rejects(packAt(27, 10_000), (error: unknown) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /need about .* GB, and there is room for 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);
+    assert.match(error.message, /need about .* GB, available are 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);
     return true;
   });
   for (const { packed } of [a, b, c]) await packed.close();

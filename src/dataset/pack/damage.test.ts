@@ -51,7 +51,7 @@ test("a byte changed anywhere in the pixels: read ahead, the image is decoded ag
     await flip(path, at % size, 1 << (at % 8));
     const { digest: mended, messages, read } = await readAhead();
     assert.deepEqual([mended, read, messages.length], [digest, 0, 1], `byte ${at}`);
-    assert.match(messages[0] as string, /\.bin: damaged at \d+; decoding the images again/);
+    assert.match(messages[0] as string, /\.bin: corrupt at \d+; decoding the affected images again/);
     assert.deepEqual(await readFile(path), intact);
   }
   // All of it, as a disk that lost its blocks has it.
@@ -72,7 +72,7 @@ test("without reading ahead, damaged pixels are an error, and the next run packs
       assert.ok(error instanceof DataError);
       assert.match(
         error.message,
-        /\.bin: expected checksum \d+ of the \d+ bytes at 0, got \d+: the file is damaged; run again/,
+        /\.bin: expected checksum \d+ of the \d+ bytes at 0, got \d+: the file is corrupt; run again/,
       );
       return true;
     },
@@ -132,7 +132,7 @@ test("a pack of an earlier version is made again, and says so once", async () =>
   await writeFile(path, [title.replace('"format":3', '"format":2'), ...old].join("\n"));
   const again = await folder.pack();
   assert.deepEqual([again.read, again.digest, again.messages.length], [names.length, digest, 1]);
-  assert.match(again.messages[0] as string, /earlier version, without checksums\); making it again$/);
+  assert.match(again.messages[0] as string, /earlier version, without checksums\); rebuilding it$/);
   await again.packed.close();
   const third = await folder.pack();
   assert.deepEqual([third.read, third.messages], [0, []]);

@@ -176,7 +176,7 @@ test("a thread that dies is an error that names its files", async () => {
   const good = Array.from({ length: 40 }, (_, i) => ({ path: `good ${i}` }));
   assert.equal((await collect(good, { module })).length, 40);
   for (const [name, reason] of [
-    ["ends", "it ended with code 3"],
+    ["ends", "exit code 3"],
     ["throws", "out of something"],
   ] as const) {
     await assert.rejects(collect([...good, { path: name }], { module }), (error: unknown) => {

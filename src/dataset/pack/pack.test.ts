@@ -91,7 +91,7 @@ test("bad files are left out and remembered; too many are an error that names th
   const all = [...bad, ...names];
   await assert.rejects(folder.pack(all), (error: unknown) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /at most 1 % of the pictures to be unreadable, got 3 of 23 \(13 %\)/);
+    assert.match(error.message, /at most 1 % unreadable images, got 3 of 23 \(13 %\)/);
     assert.match(
       error.message,
       /alexnet check .* --max-bad; the first are:\n {2}a\/half\.jpg: .*\n {2}a\/text\.png: .*\n.*no such file$/,

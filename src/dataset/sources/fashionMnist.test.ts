@@ -133,13 +133,13 @@ describe("loadFashionMnist on other folders", () => {
       [
         "t10k-labels-idx1-ubyte",
         fewer,
-        /t10k-labels-idx1-ubyte: expected 10000 labels, one for each picture of .*, got 9999$/,
+        /t10k-labels-idx1-ubyte: expected 10000 labels, one per image of .*, got 9999$/,
       ],
-      ["train-images-idx3-ubyte", tall, /train-images-idx3-ubyte: expected pictures of 28×28, got 29×28$/],
+      ["train-images-idx3-ubyte", tall, /train-images-idx3-ubyte: expected images of 28×28, got 29×28$/],
       [
         "train-images-idx3-ubyte",
         labels,
-        /train-images-idx3-ubyte: expected the idx magic 0x00000803, got 0x00000801$/,
+        /train-images-idx3-ubyte: expected the IDX magic 0x00000803, got 0x00000801$/,
       ],
       ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an idx file/],
     ];
@@ -183,7 +183,7 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   await assert.rejects(
     findDataset("mnist"),
     new ConfigError(
-      "mnist: no data set of this name, and no folder; the data sets are fashion-mnist, cifar10, flowers, imagenet",
+      "mnist: no data set or folder of this name; expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
     ),
   );
 });

@@ -34,8 +34,8 @@ function assertMiniature({ name, root, classNames, train, test: part, notes }: I
     classes.map((_, label) => part.filter((image) => image.label === label).length),
     [1, 2, 0, 1, 2],
   );
-  assert.equal(notes[0], "daisy: 6 pictures; published are 633");
-  assert.equal(notes[2], "roses: 1 pictures; published are 641");
+  assert.equal(notes[0], "daisy: 6 images; the published archive has 633");
+  assert.equal(notes[2], "roses: 1 images; the published archive has 641");
 }
 
 test("class folders, or the folder around them: nothing is written", async () => {
@@ -100,7 +100,7 @@ test("other files are noted; without pictures of two classes it is an error", as
   for (const name of ["daisy", "dandelion", "sunflowers", "tulips"]) await rm(join(dataDir, name), { recursive: true });
   await assert.rejects(
     listFlowers({ dataDir }),
-    /^DataError: .*expected .*pictures in at least two; got pictures of roses only/,
+    /^DataError: .*expected .*images in at least two; got images of roses only/,
   );
 });
 
@@ -111,7 +111,7 @@ test("a folder with nothing of it, and the published archive's address", async (
     listFlowers({ dataDir, cacheDir }),
     new DataError(
       `${dataDir}: expected flower_photos.tgz, the folder flower_photos from it, or its folders daisy, dandelion, roses, ` +
-        "sunflowers, tulips; found none of them; flower_photos.tgz comes from " +
+        "sunflowers, tulips; found none of them; download flower_photos.tgz from " +
         "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     ),
   );

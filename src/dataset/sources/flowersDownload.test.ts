@@ -67,7 +67,7 @@ async function assertUnobtainable(changed: { url?: string; md5?: string }, reaso
     assert.ok(error instanceof DataError);
     assert.match(error.message, /^flowers: not found in .*failing\/flowers, and not downloaded \(/);
     assert.match(error.message, reason);
-    assert.match(error.message, /put flower_photos\.tgz from https:\S+ there, or give .* --data-dir$/);
+    assert.match(error.message, /put flower_photos\.tgz from https:\S+ there, or pass .* --data-dir$/);
     return true;
   });
   assert.match((await readdir(join(failing.cacheDir, "flowers"))).join(), left);
@@ -107,7 +107,7 @@ test("an archive that is damaged inside names itself, and leaves no pictures", a
   await assert.rejects(
     listFlowers(bad),
     new DataError(
-      `${join(place, archiveName)}: expected an intact gzip file, got a damaged one (incorrect data check)`,
+      `${join(place, archiveName)}: expected an intact gzip file, got a corrupt one (incorrect data check)`,
     ),
   );
   assert.deepEqual(await readdir(place), [archiveName]);

@@ -33,11 +33,11 @@ describe("parseIdx", () => {
 
   test("each way to be wrong has its message", () => {
     const cases: readonly (readonly [Uint8Array, number, string])[] = [
-      [new Uint8Array(0), 3, "x: expected an idx file with a header of 16 bytes, got 0 bytes"],
-      [pictures.subarray(0, 15), 3, "x: expected an idx file with a header of 16 bytes, got 15 bytes"],
-      [pictures, 1, "x: expected the idx magic 0x00000801, got 0x00000803"],
-      [changed(2, 13), 3, "x: expected the idx magic 0x00000803, got 0x00000d03"],
-      [changed(0, 255), 3, "x: expected the idx magic 0x00000803, got 0xff000803"],
+      [new Uint8Array(0), 3, "x: expected an IDX file with a header of 16 bytes, got 0 bytes"],
+      [pictures.subarray(0, 15), 3, "x: expected an IDX file with a header of 16 bytes, got 15 bytes"],
+      [pictures, 1, "x: expected the IDX magic 0x00000801, got 0x00000803"],
+      [changed(2, 13), 3, "x: expected the IDX magic 0x00000803, got 0x00000d03"],
+      [changed(0, 255), 3, "x: expected the IDX magic 0x00000803, got 0xff000803"],
       [pictures.subarray(0, 27), 3, "x: expected 12 bytes of data for the shape 2×2×3, got 11"],
       [Uint8Array.of(...pictures, 0), 3, "x: expected 12 bytes of data for the shape 2×2×3, got 13"],
       [changed(7, 3), 3, "x: expected 18 bytes of data for the shape 3×2×3, got 12"],

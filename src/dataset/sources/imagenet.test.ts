@@ -71,10 +71,10 @@ test("part of the classes, through links, with things that do not belong there",
   const { classNames, train, test: part, notes } = await listImagenet({ dataDir });
   assert.deepEqual([classNames, train.length, part.length], [wnids.slice(0, 2), 6, 2]);
   assert.deepEqual(notes, [
-    "train: folders passed over that are not named by WNID: n0144",
-    "train: files passed over, not JPEG or beside the class folders: 2",
-    "val: folders passed over that are not named by WNID: tench",
-    "val: files passed over, not JPEG or beside the class folders: 2",
+    "train: folders not named by WNID, ignored: n0144",
+    "train: files outside the class folders or not JPEG, ignored: 2",
+    "val: folders not named by WNID, ignored: tench",
+    "val: files outside the class folders or not JPEG, ignored: 2",
     "val: no folder for n02012849",
   ]);
 });
@@ -98,7 +98,7 @@ test("what is missing or does not fit", async () => {
       else assert.match(error.message, message);
       return true;
     });
-  await assert.rejects(listImagenet({}), /^DataError: imagenet: .* never downloaded: get ILSVRC 2012 .* --data-dir$/);
+  await assert.rejects(listImagenet({}), /^DataError: imagenet: .* never downloaded; get ILSVRC 2012 .* --data-dir$/);
   assert.equal(await locateImagenet({}), undefined);
   assert.equal(await locateImagenet({ dataDir }), undefined);
   await assertRefused(": expected the folders train and val, or ILSVRC/Data/CLS-LOC; found neither");
