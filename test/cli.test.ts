@@ -159,7 +159,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["summary nowhere.json", /nowhere\.json: expected a JSON file: .*no such file/],
     ["summary not.json", /not\.json: expected a JSON file/],
     ["summary bad-option.json", /bad-option\.json: conv1 \(conv2d\): .*"kernal"/],
-    ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; the kinds are conv2d, /],
+    ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; expected one of conv2d, /],
     ["summary bad-shape.json", /conv1: window 5 exceeds padded input 4 /],
     ["summary alexnet --input-size 60", /pool5: window 3 exceeds padded input 2 .*larger input size/],
     ["train --network alexnet-xl", /network "alexnet-xl"/],
@@ -204,8 +204,8 @@ test("weights files that are damaged, foreign, or of another shape: one message,
   await writeFile(join(folder, "foreign.safetensors"), await foreignFile());
   await writeMisshapen();
   const refused: readonly (readonly [file: string, says: RegExp])[] = [
-    ["flipped-values", /damaged, .*its checksum differs/],
-    ["flipped-header", /damaged, .*its checksum differs/],
+    ["flipped-values", /corrupt, .*its checksum differs/],
+    ["flipped-header", /corrupt, .*its checksum differs/],
     ["cut", /damaged, .*expected \d+ bytes|its header claims/],
     ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [

@@ -290,7 +290,7 @@ test("on resume, the same settings may be given; each one that differs is named 
   assert.equal(exit, 1);
   assert.equal(
     stderr,
-    "alexnet: resume: --epochs is 2, the run was started with 4; --seed is 3, the run was started with 0; leave it out, or start another run\n",
+    "alexnet: resume: --epochs is 2, the run was started with 4; --seed is 3, the run was started with 0; leave these flags out, or start a new run\n",
   );
   const smaller = join(folder, "smaller");
   await mkdir(smaller);

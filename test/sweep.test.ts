@@ -166,7 +166,7 @@ test("a sweep stopped in the middle of a trial, and once more, ends with the sam
   const other = sweepPlanSchema.parse({ base: plan.base, grid: { seed: [1] } });
   await assert.rejects(
     runSweep({ plan: other, directory }),
-    /stopped: there is another sweep in it.*choose another --run/,
+    /stopped: contains another sweep.*choose another --run/,
   );
 });
 

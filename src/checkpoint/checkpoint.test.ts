@@ -97,7 +97,7 @@ for (const damaged of ["last", "lastOptimizer"] as const) {
     const stored = await loadCheckpoint(folder);
     assert.equal(stored?.iteration, 1);
     assert.equal(stored.warnings.length, 1);
-    assert.match(stored.warnings[0] as string, new RegExp(`${basename(files[damaged])}: damaged, .*checksum differs`));
+    assert.match(stored.warnings[0] as string, new RegExp(`${basename(files[damaged])}: corrupt, .*checksum differs`));
     assert.equal(await restored(), 1);
     await save(2);
     await damage(files[damaged]);
@@ -110,10 +110,7 @@ test("a cut-off last and a missing previous: an error that says so, not a new st
   await truncate(checkpointFiles(folder).last, 1000);
   await assert.rejects(loadCheckpoint(folder), (error: Error) => {
     assert.ok(error instanceof CheckpointError);
-    assert.match(
-      error.message,
-      /no usable checkpoint; start a new run in another directory:\n.*last\.safetensors/,
-    );
+    assert.match(error.message, /no usable checkpoint; start a new run in another directory:\n.*last\.safetensors/);
     return true;
   });
 });
@@ -225,7 +222,7 @@ test("files that are no weights files of this program", async () => {
 test("a path stands for itself, or for the best, last or previous of a run", async () => {
   const { last, previous, best } = checkpointFiles(folder);
   await assert.rejects(resolveModelFile(join(folder, "none")), /none: no such file or folder/);
-  await assert.rejects(resolveModelFile(folder), /no checkpoint in it/);
+  await assert.rejects(resolveModelFile(folder), /contains no checkpoint/);
   for (const file of [previous, last, best]) {
     await writeFile(file, "");
     assert.equal(await resolveModelFile(folder), file);

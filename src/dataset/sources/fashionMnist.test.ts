@@ -141,7 +141,7 @@ describe("loadFashionMnist on other folders", () => {
         labels,
         /train-images-idx3-ubyte: expected the IDX magic 0x00000803, got 0x00000801$/,
       ],
-      ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an idx file/],
+      ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an IDX file/],
     ];
     for (const [i, [file, bytes, message]] of cases.entries()) {
       const dataDir = await folderWith(`misfit${i}`, { [file]: bytes });

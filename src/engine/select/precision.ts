@@ -6,7 +6,7 @@ export const precisionNames = ["auto", "f32", "bf16"] as const;
 
 export type PrecisionName = (typeof precisionNames)[number];
 
-/** A number format, and why it was chosen if the choice was left to us. */
+/** A number format, with a message if it was not requested or is slow. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;
@@ -17,12 +17,12 @@ export function isNative({ precisions }: Pick<Engine, "precisions">, precision: 
   return precisions.some(({ name, native }) => name === precision && native);
 }
 
-/** The number formats that the hardware has instructions for, in the order of `precisionNames`. */
+/** Number formats that the hardware has instructions for, in the order of `precisionNames`. */
 export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly Precision[] {
   return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
 }
 
-/** `auto` is the engine's fastest: bf16 where the hardware has instructions for it. */
+/** Chooses a number format. `auto` is the engine's fastest: bf16 if the hardware has instructions for it. */
 export function choosePrecision(
   name: PrecisionName,
   engine: Pick<Engine, "precisions" | "description">,
@@ -37,7 +37,7 @@ export function choosePrecision(
     precision,
     reason:
       precision === "f32"
-        ? `precision: f32, since there are no instructions for bf16 in ${description}`
-        : `precision: ${precision}, which this processor multiplies natively; --precision f32 for f32`,
+        ? `precision: f32, because ${description} has no instructions for bf16`
+        : `precision: ${precision}, which this processor supports natively; for f32, use --precision f32`,
   };
 }
