@@ -105,7 +105,7 @@ test("--json: everything as data, with the same exit codes", async () => {
 test("what cannot be checked: one message, nothing on standard output", async () => {
   for (const [name, says] of [
     ["nowhere", /^alexnet: nowhere: expected a folder of images .*; there is no such folder\n$/],
-    ["sound/cat/1.jpg", /^alexnet: sound\/cat\/1\.jpg: expected .*, but it is not a folder\n$/],
+    ["sound/cat/1.jpg", /^alexnet: sound\/cat\/1\.jpg: expected .*; it is not a folder\n$/],
     ["untrained", /^alexnet: untrained: expected a folder train next to val, got none; /],
   ] as const) {
     const { exit, stdout, stderr } = await alexnet("check", name);

@@ -1,4 +1,4 @@
-/** One comparison: workers side by side on the same workload, one computing at a time, round by round. */
+/** One comparison: workers with the same workload, of which one computes at a time, round by round. */
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,16 +18,16 @@ export interface Comparison {
   readonly batchSize: number;
   readonly threads: number;
   readonly rounds: number;
-  /** The first, and all of its name, are this project's: what the others are compared with. */
+  /** The first variant, and all others of its name, are this project's: the baseline. */
   readonly variants: readonly Variant[];
 }
 
-/** A round lets each worker compute about this long, or one step. */
+/** Seconds that each worker computes in a round; at least one step. */
 const ROUND_SECONDS = 3;
-/** Untimed: memory and code that the first steps make. */
+/** Untimed steps at the start, which allocate memory and generate code. */
 const WARM_UP_STEPS = 2;
 
-/** How far logits may be apart, of the largest: Winograd's rounding in f32, and 8 bits of mantissa through eight layers in bf16. */
+/** Tolerance of logits relative to the largest: Winograd's rounding in f32, and 8 bits of mantissa through eight layers in bf16. */
 const tolerances: { readonly [P in Precision]: number } = { f32: 1e-3, bf16: 5e-2 };
 
 interface Runner {
@@ -38,9 +38,9 @@ interface Runner {
 }
 
 /**
- * Measures all variants. One that does not start is left out, and told of; the first must.
+ * Measures all variants. A variant that fails to start is reported and left out, except the first.
  *
- * Throws AlexNetError if a variant computes other logits than the first variant.
+ * Throws AlexNetError if a variant's logits differ from the first variant's.
  */
 export async function compare(comparison: Comparison, say: (line: string) => void): Promise<readonly Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), "alexnet-peers-"));
@@ -59,7 +59,7 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
     }
     for (let round = 0; round < comparison.rounds; round++) {
       say(`  round ${round + 1} of ${comparison.rounds}`);
-      // Another one begins each time, so that nobody always follows the same one.
+      // Each round starts with another worker, so that the order varies.
       for (let i = 0; i < runners.length; i++) {
         const runner = runners[(round + i) % runners.length];
         runner?.rounds.push(await runner.worker.run(runner.steps));
@@ -98,7 +98,7 @@ async function start(
   }
 }
 
-/** Returns how many steps make a round. */
+/** Returns the number of steps per round. */
 async function warmUp(worker: Worker): Promise<number> {
   const seconds = await worker.run(WARM_UP_STEPS);
   return stepsFor(ROUND_SECONDS, Math.min(...seconds));
@@ -109,6 +109,6 @@ function requireSame({ name, precision }: Variant, logits: readonly number[], ex
   const tolerance = tolerances[precision];
   if (difference <= tolerance) return;
   throw new AlexNetError(
-    `${name} ${precision}: expected logits within ${tolerance} of ours, got a difference of ${difference}; it computes something else`,
+    `${name} ${precision}: expected logits within ${tolerance} of ours, got a difference of ${difference}; the computations differ`,
   );
 }

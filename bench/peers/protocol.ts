@@ -1,13 +1,13 @@
 /**
- * How the benchmark talks to a worker: a process that computes one thing, told and answering in lines of JSON. The TypeScript workers
- * share this file; torch_worker.py speaks the same.
+ * Protocol between the benchmark and a worker, a process that computes one variant: commands and answers are lines of JSON. TypeScript workers use
+ * this file; torch_worker.py implements the same.
  */
 import { createInterface } from "node:readline";
 import type { Precision } from "../../src/engine/engine.ts";
 
 export type Mode = "train" | "infer";
 
-/** What a worker computes: its last argument. The folder holds a workload as `writeWorkload` leaves it. */
+/** Last argument of a worker. The folder contains a workload written by `writeWorkload`. */
 export interface WorkerRequest {
   readonly folder: string;
   readonly mode: Mode;
@@ -16,26 +16,26 @@ export interface WorkerRequest {
   readonly threads: number;
 }
 
-/** `run` is answered by an `Answer` with seconds; `check` by one with logits. */
+/** `run` is answered by an `Answer` with seconds, `check` by one with logits. */
 export type Command = { readonly command: "run"; readonly steps: number } | { readonly command: "check" };
 
 export type Answer =
   /** Once, after the first step. */
   | { readonly ready: string }
-  /** Of each step. */
+  /** Seconds of each step. */
   | { readonly seconds: readonly number[] }
-  /** Of the first images with the workload's own parameters, as at evaluation. */
+  /** Logits of the first images with the workload's parameters, as at evaluation. */
   | { readonly logits: readonly number[] };
 
-/** Images whose logits are compared. */
+/** Number of images whose logits are compared. */
 export const CHECKED_IMAGES = 2;
 
-/** What a TypeScript worker does on a command. */
+/** Command handlers of a TypeScript worker. */
 export interface Computation {
-  /** What computes: library and version. */
+  /** Library and version. */
   readonly description: string;
   step(): Promise<void>;
-  /** The logits of the first `CHECKED_IMAGES` images, fewer if the batch is smaller. */
+  /** Logits of the first `CHECKED_IMAGES` images, or of fewer if the batch is smaller. */
   check(): Promise<Iterable<number>>;
 }
 

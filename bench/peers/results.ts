@@ -1,12 +1,12 @@
-/** From the times of interleaved rounds to rates and ratios. */
+/** Computes rates and ratios from the times of interleaved rounds. */
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 
-/** What was measured of one variant. */
+/** Measurements of one variant. */
 export interface Measured {
   readonly precision: string;
   readonly variant: string;
   readonly description: string;
-  /** For each round, seconds of each step. */
+  /** For each round, the seconds of each step. */
   readonly rounds: readonly (readonly number[])[];
   readonly firstStepSeconds: number;
   readonly peakBytes: number | undefined;
@@ -17,13 +17,13 @@ export function ratesOf({ rounds }: Measured, batchSize: number): readonly numbe
   return rounds.map((steps) => batchSize / spread(steps).median);
 }
 
-/** How much faster ours is than a peer: the ratio of the median rates, and the range of the ratios within a round. */
+/** Speed of ours relative to a peer: the ratio of the median rates, and the range of the ratios per round. */
 export function speedup(ours: readonly number[], peer: readonly number[]): Spread {
   const { min, max } = spread(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
   return { median: spread(ours).median / spread(peer).median, min, max };
 }
 
-/** The variant of the highest median rate. */
+/** Variant with the highest median rate. */
 export function fastest(measured: readonly Measured[], batchSize: number): Measured | undefined {
   const rate = (of: Measured) => spread(ratesOf(of, batchSize)).median;
   return measured.reduce<Measured | undefined>(
@@ -32,12 +32,12 @@ export function fastest(measured: readonly Measured[], batchSize: number): Measu
   );
 }
 
-/** How many steps fill a round of about `seconds`, at least one. */
+/** Number of steps that fill a round of about `seconds`; at least one. */
 export function stepsFor(seconds: number, stepSeconds: number): number {
   return Math.max(1, Math.round(seconds / stepSeconds));
 }
 
-/** The greatest difference between two lists of logits, relative to the greatest magnitude of the second. */
+/** Largest difference between two lists of logits, relative to the largest magnitude of the second. */
 export function relativeDifference(actual: readonly number[], expected: readonly number[]): number {
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
   const magnitude = Math.max(...expected.map(Math.abs));

@@ -42,22 +42,22 @@ const program = new Command("bench:peers")
   .description("compare training and inference with PyTorch and ONNX Runtime")
   .option("--network <names...>", "networks (default: all three for training, alexnet-owt for inference)")
   .addOption(
-    new Option("--precision <names...>", "number formats (default: what the processor multiplies)").choices([
+    new Option("--precision <names...>", "number formats (default: those that the processor supports)").choices([
       "f32",
       "bf16",
     ]),
   )
   .addOption(new Option("--mode <names...>", "what to compare (default: both)").choices(["train", "infer"]))
   .addOption(numberOption("--batch-size <n>", "images per batch (default: 128 for training, 1 and 32 for inference)"))
-  .addOption(numberOption("--rounds <n>", "number of times that each computes in turn").default(5))
+  .addOption(numberOption("--rounds <n>", "number of rounds, in which each computes in turn").default(5))
   .option("--json", "print the result as JSON")
   .configureHelp({ helpWidth: 80 });
 
 async function main(flags: Flags): Promise<void> {
   const torch = await findTorch(printError);
   printError(`PyTorch ${torch.version}`);
-  if (!torch.hasJemalloc) printError("jemalloc (libjemalloc.so.2) is not there: PyTorch is tuned without it");
-  if (!torch.hasCompiler) printError("a C++ compiler is not there: PyTorch is not compiled");
+  if (!torch.hasJemalloc) printError("jemalloc (libjemalloc.so.2) is missing: PyTorch is tuned without it");
+  if (!torch.hasCompiler) printError("a C++ compiler is missing: PyTorch is not compiled");
   const engine = createOneDnnEngine();
   printError(engine.description);
   const { threads } = engine;
@@ -75,7 +75,7 @@ async function main(flags: Flags): Promise<void> {
   else print(wrap(TUNED));
 }
 
-/** Training takes gigabytes for each worker, so the precisions are compared apart; for inference they meet. */
+/** Training requires gigabytes for each worker, so precisions are compared separately; for inference, together. */
 function comparisons(
   flags: Flags,
   precisions: readonly Precision[],

@@ -102,7 +102,7 @@ export const settings = {
   epochs: setting({
     schema: shape.epochs,
     value: "<n>",
-    help: "passes over the training images; may be fractional",
+    help: "epochs to train, above 0; may be fractional (default: the recipe's)",
     commands: runs,
     place: "recipe.epochs",
   }),
@@ -116,7 +116,7 @@ export const settings = {
   learningRate: setting({
     schema: shape.learningRate,
     value: "<x>",
-    help: "learning rate of the optimizer",
+    help: "learning rate (default: the recipe's)",
     commands: runs,
     place: "recipe.learningRate",
     report: ({ recipe: { learningRate, schedule, warmup } }) =>
@@ -150,20 +150,20 @@ export const settings = {
     report: false,
     onResume: "replace",
   }),
-  /** Train on n images only: some of each class, so no fewer than classes. */
+  /** Maximum number of training images: some of each class, so at least the number of classes. */
   trainLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "train on n images only: some of each class, so no fewer than classes",
+    help: "train on n images only, some of each class; at least the number of classes",
     section: "Data",
     commands: rates,
     place: "dataset.trainLimit",
   }),
-  /** Evaluate on n images only: some of each class, so no fewer than classes. */
+  /** Maximum number of test images: some of each class, so at least the number of classes. */
   testLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "evaluate on n test images only, some of each class",
+    help: "evaluate on n test images only, some of each class; at least the number of classes",
     section: "Data",
     commands: runs,
     place: "dataset.testLimit",
@@ -255,7 +255,7 @@ export const settings = {
   everyEpochs: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "epochs between two reductions of a step schedule, whatever the number of epochs (default: the recipe's, or a third of the run)",
+    help: "epochs between reductions of a step schedule (default: the recipe's, or a third of the run)",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyEpochs",
@@ -265,7 +265,7 @@ export const settings = {
   everyFraction: setting({
     schema: z.number().positive().max(1),
     value: "<x>",
-    help: "fraction of the run between two reductions of a step schedule, such as 0.25",
+    help: "fraction of the run between reductions of a step schedule, such as 0.25",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyFraction",
@@ -285,7 +285,7 @@ export const settings = {
   monitor: setting({
     schema: z.enum(monitorNames),
     value: "<name>",
-    help: "figure that chooses the best weights, and that early stopping and the plateau schedule follow; on a tie the other figure decides",
+    help: "metric that selects the best weights and drives early stopping and the plateau schedule; the other one breaks ties",
     section: "Schedule",
     default: "accuracy",
     commands: runs,
@@ -296,7 +296,7 @@ export const settings = {
     schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
     text: earlyStoppingSchema.shape.patience,
     value: "<n>",
-    help: "stop after n epochs without a better test accuracy, or test loss (--monitor)",
+    help: "stop after n epochs without improvement of the --monitor metric on the validation set",
     section: "Schedule",
     commands: runs,
     place: "recipe.earlyStopping",
@@ -315,7 +315,7 @@ export const settings = {
   labelSmoothing: setting({
     schema: shape.labelSmoothing.unwrap(),
     value: "<x>",
-    help: "fraction of every target to spread over all classes, such as 0.1",
+    help: "label smoothing, from 0 to below 1: fraction of each target to spread over all classes",
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.labelSmoothing",
@@ -352,7 +352,7 @@ export const settings = {
     schema: nameOr(z.enum(optimizerNames), optimizerSchema),
     text: z.enum(optimizerNames),
     value: "<name>",
-    help: "optimizer; uses PyTorch's defaults unless the recipe's own is chosen",
+    help: "optimizer; one other than the recipe's uses PyTorch's defaults",
     section: "Optimizer",
     commands: steps,
     place: "recipe.optimizer",
@@ -432,7 +432,7 @@ export const settings = {
   freeze: setting({
     schema: z.array(name).readonly(),
     value: "<layers>",
-    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names",
+    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names (default: none)",
     suggestions: ["conv", "none"],
     section: "Fine-tuning",
     commands: rates,
@@ -443,7 +443,7 @@ export const settings = {
   oldLayersRate: setting({
     schema: z.number().nonnegative(),
     value: "<x>",
-    help: "learning rate factor of layers initialised by --from",
+    help: "learning rate factor of layers initialised by --from, 0 or more",
     section: "Fine-tuning",
     default: 0.1,
     commands: rates,
@@ -508,7 +508,7 @@ export const settings = {
   precision: setting({
     schema: z.enum(precisionNames),
     value: "<name>",
-    help: "number format",
+    help: "number format; auto uses bf16 if the processor supports it",
     section: "Compute",
     default: "auto",
     commands: rates,
@@ -518,7 +518,7 @@ export const settings = {
   /** Direct convolution only. Default: false, which uses Winograd's algorithm where it is faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "direct convolution only: slower, without Winograd's rounding",
+    help: "use direct convolution only: slower, without the rounding error of Winograd's algorithm",
     section: "Compute",
     commands: steps,
     place: "exact",

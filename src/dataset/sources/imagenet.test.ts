@@ -112,7 +112,7 @@ test("what is missing or does not fit", async () => {
   await assertRefused("/val/n09999999: expected one of the 5 classes of train, got another");
   await rm(join(dataDir, "val/n09999999"), { recursive: true });
   await write("synset_words.txt", synsetWords.slice(1).join("\n"));
-  await assertRefused("/synset_words.txt: expected the class n01440764, a folder of train; got none");
+  await assertRefused("/synset_words.txt: expected the class n01440764, as in train; found none");
   await write("synset_words.txt", "n01440764 tench\nn02012849");
   await assertRefused(/synset_words\.txt: line 2: expected a WNID and names, .*, got "n02012849"$/);
   await rm(join(dataDir, "synset_words.txt"));
