@@ -113,7 +113,7 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0, got "1.5"/],
     ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
     ["train --engine gpu", /--engine.*auto, onednn, reference/],
-    ["train --resume", /--resume needs --run/],
+    ["train --resume", /--resume requires --run/],
     ["train --on-divergence back", /--on-divergence.*stop, rollback/],
     ["train --rollback-factor 1", /--rollback-factor.*expected a number above 0 and below 1, got "1"/],
     ["lr-find --iterations 0", /--iterations/],
@@ -206,7 +206,7 @@ test("weights files that are damaged, foreign, or of another shape: one message,
   const refused: readonly (readonly [file: string, says: RegExp])[] = [
     ["flipped-values", /corrupt, .*its checksum differs/],
     ["flipped-header", /corrupt, .*its checksum differs/],
-    ["cut", /damaged, .*expected \d+ bytes|its header claims/],
+    ["cut", /corrupt, .*expected \d+ bytes|its header claims/],
     ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [
       "misshapen",
@@ -519,9 +519,9 @@ test("a network whose dropout stays active: an answer is a draw, which is said; 
   assert.notEqual(mean.stdout, one.stdout);
   assert.match(
     one.stderr,
-    /Dropout is active at evaluation in this network: each answer is a draw \(--samples, --seed\)/,
+    /Dropout is active at evaluation in this network: each prediction is a random sample \(--samples, --seed\)/,
   );
-  assert.match(mean.stderr, /each answer is the mean of 50 draws/);
-  assert.match(evaluation.stderr, /these figures are a draw \(--seed\)/);
+  assert.match(mean.stderr, /each prediction is the mean of 50 random samples/);
+  assert.match(evaluation.stderr, /these results are a random sample \(--seed\)/);
   assert.equal((await alexnet("predict trained image-0.png")).stderr, "");
 });

@@ -74,8 +74,8 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
     command({ folder, ...request }) {
       copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
       const inside = torch.folderInside(folder);
-      const told = JSON.stringify({ ...request, ...use, folder: inside });
-      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), told];
+      const config = JSON.stringify({ ...request, ...use, folder: inside });
+      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), config];
     },
   }));
 }

@@ -1,4 +1,4 @@
-/** Checkpoints on the disk: saved, damaged, restored. Longer than other files: all tests save and restore the same small model. */
+/** Checkpoints on disk: saved, corrupt, restored. Longer than other files: all tests save and restore the same small model. */
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ function save(iteration: number, best = false): Promise<void> {
   });
 }
 
-/** The iteration that training would go on from, its values checked. */
+/** Iteration that training would resume from, after checking the restored values. */
 async function restored(): Promise<number | undefined> {
   const stored = await loadCheckpoint(folder);
   if (!stored) return undefined;
@@ -60,7 +60,7 @@ async function saveWithNaN(iteration: number, where: "weights" | "optimizer"): P
   await saveCheckpoint(folder, { model: tinyModel, iteration, position: { iteration }, best: false, ...stores });
 }
 
-/** Changes one bit near the end of a file, without making a new one. */
+/** Flips one bit near the end of a file, in place. */
 async function damage(file: string): Promise<void> {
   const bytes = await readFile(file);
   const position = bytes.length - 5;
@@ -105,7 +105,7 @@ for (const damaged of ["last", "lastOptimizer"] as const) {
   });
 }
 
-test("a cut-off last and a missing previous: an error that says so, not a new start", async () => {
+test("a truncated last and a missing previous: an error, not a new start", async () => {
   await save(1);
   await truncate(checkpointFiles(folder).last, 1000);
   await assert.rejects(loadCheckpoint(folder), (error: Error) => {
@@ -115,13 +115,13 @@ test("a cut-off last and a missing previous: an error that says so, not a new st
   });
 });
 
-test("weights without the optimizer's state are not a new start either", async () => {
+test("weights without optimizer state are an error, not a new start", async () => {
   await save(1);
   await rm(checkpointFiles(folder).lastOptimizer);
   await assert.rejects(loadCheckpoint(folder), /last\.safetensors: its optimizer file is missing/);
 });
 
-test("metrics that are not finite and an empty position do not spoil a checkpoint", async () => {
+test("metrics that are not finite and an empty position do not break a checkpoint", async () => {
   const model = { ...tinyModel, metrics: { testLoss: Number.NaN, testAccuracy: 0.5 } };
   await saveCheckpoint(folder, { model, iteration: 1, position: undefined, best: false, ...tinyStores(1) });
   const stored = await loadCheckpoint(folder);
@@ -170,7 +170,7 @@ test("a checkpoint with a NaN: the one before is restored, and the file and its 
   }
 });
 
-test("weights with a NaN: file and tensor are named, after damage is looked for", async () => {
+test("weights with a NaN: file and tensor are named, after the checksum is verified", async () => {
   await saveWithNaN(1, "weights");
   const { last } = checkpointFiles(folder);
   await assert.rejects(weightsIn(last), {
@@ -181,7 +181,7 @@ test("weights with a NaN: file and tensor are named, after damage is looked for"
   await assert.rejects(weightsIn(last), /its checksum differs/);
 });
 
-test("files that are no weights files of this program", async () => {
+test("files other than weights files of this program", async () => {
   const file = join(folder, "foreign.safetensors");
   const { weights } = tinyStores(1);
   const good = {
@@ -219,7 +219,7 @@ test("files that are no weights files of this program", async () => {
   assert.equal((await loadModel(file)).network.name, "tiny");
 });
 
-test("a path stands for itself, or for the best, last or previous of a run", async () => {
+test("a path resolves to itself, or to a run's best, last or previous weights", async () => {
   const { last, previous, best } = checkpointFiles(folder);
   await assert.rejects(resolveModelFile(join(folder, "none")), /none: no such file or folder/);
   await assert.rejects(resolveModelFile(folder), /contains no checkpoint/);
@@ -230,7 +230,7 @@ test("a path stands for itself, or for the best, last or previous of a run", asy
   assert.equal(await resolveModelFile(last), last);
 });
 
-test("room for checkpoints: what is held counts, once a file", async () => {
+test("free space for checkpoints: existing files count once each", async () => {
   await checkFreeSpace(folder, { weights: 1000, optimizer: 1000 });
   await assert.rejects(checkFreeSpace(folder, { weights: 1e18, optimizer: 0 }), {
     name: "CheckpointError",
@@ -254,7 +254,7 @@ test("a file written durably has the new content, or the old one if it cannot be
     );
     return true;
   });
-  // Any other refusal is the system's, without the name of the temporary file.
+  // Other messages are the system's, without the name of the temporary file.
   await assert.rejects(writeFileDurably(join(file, "x"), "x"), (error: Error) => {
     assert.match(error.message, /config\.json\/x: cannot be written: ENOTDIR: not a directory$/);
     return true;

@@ -46,7 +46,7 @@ function widenNumbers(values: StoredValues, into: Float32Array): void {
   for (let i = 0; i < into.length; i++) into[i] = Number(values[i]);
 }
 
-/** As bits, so that NaNs keep their payload. */
+/** The bits of values, so that NaNs keep their payload. */
 function bitsOf(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }

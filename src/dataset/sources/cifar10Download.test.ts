@@ -60,7 +60,7 @@ async function assertUnobtainable(
   assert.match((await readdir(join(cacheDir, "cifar10"))).join(), left);
 }
 
-test("404, a wrong checksum and a cut: nothing that could be taken for the archive is left", async () => {
+test("404, a wrong checksum and a disconnection: nothing is left that could pass for the archive", async () => {
   await assertUnobtainable({ url: `${site}/gone` }, /gone: expected status 200, got 404 Not Found/, /^$/);
   await assertUnobtainable({ md5: "0".repeat(32) }, /expected the MD5 checksum 0{32}, got /, /^$/);
   await assertUnobtainable({ url: `${site}/cut` }, /cut: .* \(9000 bytes are kept; /, /^cifar-10-binary[^,]*\.part$/);

@@ -55,7 +55,7 @@ describe("loadFashionMnist on the real files", () => {
     }
   });
 
-  test("the first pictures are the ones the data set is known by", () => {
+  test("the first images are the well-known ones", () => {
     const first = [0, 1, 2, 3].map((i) => dataset.classNames[dataset.train.label(i)]);
     assert.deepEqual(first, ["Ankle boot", "T-shirt/top", "T-shirt/top", "Dress"]);
     // The README's second test image is the pullover.
@@ -112,7 +112,7 @@ describe("loadFashionMnist on other folders", () => {
     );
   });
 
-  test("the system's folder goes before the cache, an incomplete folder does not count", async () => {
+  test("the system's folder precedes the cache, an incomplete folder does not count", async () => {
     const cacheDir = join(folder, "cache");
     await mkdir(cacheDir);
     const cached = await folderWith("cache/fashion-mnist", {});
@@ -121,7 +121,7 @@ describe("loadFashionMnist on other folders", () => {
     assert.equal((await loadFashionMnist({ systemDir, cacheDir })).source, cached);
   });
 
-  test("files that do not fit together are named", async () => {
+  test("mismatched files are named", async () => {
     const labels = await testLabels();
     const wrong = Buffer.from(labels);
     wrong[8 + 4321] = 10;

@@ -47,7 +47,7 @@ test("folders of both parts, without names: the WNIDs", async () => {
   assert.equal(await locateImagenet({ dataDir }), dataDir);
 });
 
-test("names from each file, told apart by WNID", async () => {
+test("names from each file, distinguished by WNID", async () => {
   await touch([...trainPaths, ...valPaths]);
   const index = Object.fromEntries(synsetWords.map((line, i) => [i, [line.slice(0, 9), line.slice(10).split(",")[0]]]));
   const forms = {
@@ -63,7 +63,7 @@ test("names from each file, told apart by WNID", async () => {
   }
 });
 
-test("part of the classes, through links, with things that do not belong there", async () => {
+test("part of the classes, through links, with foreign entries", async () => {
   await touch([...trainPaths.slice(0, 6), ...valPaths.slice(0, 2), "train/n0144/1.JPEG", "train/list.txt"]);
   await touch(["train/n01440764/a.xml", "val/list.txt", "val/ILSVRC2012_val_00000099.JPEG", "val/tench/1.JPEG"]);
   await rename(join(dataDir, "val/n01440764"), join(dataDir, "tenches"));
@@ -90,7 +90,7 @@ test("Kaggle's folders", async () => {
   assert.deepEqual([train, part], [labelled(trainPaths), labelled(valPaths)]);
 });
 
-test("what is missing or does not fit", async () => {
+test("missing or mismatched files", async () => {
   const assertRefused = (message: string | RegExp) =>
     assert.rejects(listImagenet({ dataDir }), (error: unknown) => {
       assert.ok(error instanceof DataError, String(error));

@@ -9,7 +9,7 @@ import { writeFiles } from "../../../test/writeFiles.ts";
 import { DataError } from "../../errors.ts";
 import { listImagenet } from "./imagenet.ts";
 
-/** Of images 1, 2, …, and the same as the numbers of the miniature of meta.mat. */
+/** WNIDs of images 1, 2, …, and the same as numbers of the miniature meta.mat. */
 const labels = [4, 0, 0, 2, 1, 3];
 const kitNumbers = [1, 2, 2, 3, 4, 5];
 const kit = "ILSVRC2012_devkit_t12/data";
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 after(() => rm(base, { recursive: true }));
 
-/** The images in a folder: validation images side by side. */
+/** Creates validation images in a single folder. */
 function touch(folder: string): Promise<void> {
   const paths = [...wnids.map((wnid) => `train/${wnid}/1.JPEG`), ...labels.map((_, i) => `val/${stem(i)}.JPEG`)];
   return writeFiles(
@@ -68,7 +68,7 @@ test("Kaggle's form, its rows in any order, some with several boxes", async () =
   assert.deepEqual(classNames[4], "maillot (n03710721)");
 });
 
-test("Caffe's form counts the sorted WNIDs of synset_words.txt, of which train may lack some", async () => {
+test("Caffe's form indexes the sorted WNIDs of synset_words.txt, of which train may lack some", async () => {
   await write("val.txt", caffe);
   await assertRefused(
     "val.txt",
@@ -101,7 +101,7 @@ test("no ground truth at all", async () => {
   );
 });
 
-test("a ground truth that does not fit the pictures, the classes or its form", async () => {
+test("a ground truth that does not match the images, the classes or its form", async () => {
   await write("synset_words.txt", synsetWords);
   const cases: readonly (readonly [name: string, lines: readonly string[], message: string | RegExp])[] = [
     ["val.txt", caffe.slice(1), `expected 6 images, as in ${join(dataDir, "val")}, got 5`],

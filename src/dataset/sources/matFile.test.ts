@@ -37,7 +37,7 @@ async function assertRefused(reading: Promise<unknown>, message: RegExp): Promis
   });
 }
 
-test("fields of a struct array that SciPy wrote, compressed or not", async () => {
+test("fields of a struct array written by SciPy, compressed or not", async () => {
   for (const form of ["plain", "compressed"] as const) {
     const bytes = Buffer.from(golden[form], "base64");
     assert.deepEqual(await read(bytes), golden.synsets);
@@ -45,7 +45,7 @@ test("fields of a struct array that SciPy wrote, compressed or not", async () =>
   }
 });
 
-test("MATLAB's own text, two bytes a character", async () => {
+test("MATLAB's text, two bytes per character", async () => {
   const bytes = Buffer.from(golden.plain, "base64");
   const at = bytes.indexOf("maillot, tank suit");
   const tag = bytes.readUInt32LE(at - 8);
@@ -69,7 +69,7 @@ test("another format, array or field", async () => {
   await assertRefused(readStructs(path, "synsets", []), /unreadable or corrupt \(ENOENT/);
 });
 
-test("a file that is cut or damaged is refused, or read without more than is in it", async () => {
+test("a truncated or corrupt file is refused, or read within its bounds", async () => {
   for (const form of ["plain", "compressed"] as const) {
     const bytes = Buffer.from(golden[form], "base64");
     for (const length of [0, 127, 128, 133, 200, bytes.length - 9]) {
