@@ -178,7 +178,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a \.safetensors file/],
     ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
     ["evaluate trained --dataset mnist", /mnist: no data set or folder of this name/],
-    ["evaluate trained --dataset imagenet", /imagenet: expected the folder that holds train and val/],
+    ["evaluate trained --dataset imagenet", /imagenet: expected a folder that contains train and val/],
     ["predict image-0.png image-0.png", /image-0\.png: corrupt, or not a safetensors file/],
   ];
   await forEach(refused, ([args, says]) => assertRefused(args, says));

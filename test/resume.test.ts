@@ -349,7 +349,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
   assert.match(stderr, /last\.safetensors: cannot be written: .*; training continues and tries again\n/);
   assert.match(
     stderr,
-    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space; the previously saved before is untouched\n$/,
+    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space; the previously saved content is kept\n$/,
   );
   assert.ok((await lastWeights(join(folder, "full"))).equals(before));
   assert.deepEqual(
