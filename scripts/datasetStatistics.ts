@@ -12,20 +12,20 @@ import { pixelStatistics } from "../test/pixelStatistics.ts";
 
 /** First test image of each class, in a row. */
 function contactSheet({ test, classNames, channels }: Dataset): Image {
-  const pictures = classNames.map((_, label) => {
+  const images = classNames.map((_, label) => {
     let index = 0;
     while (test.label(index) !== label) index++;
     return test.image(index);
   });
-  const { width = 0, height = 0 } = pictures[0] ?? {};
-  const data = new Uint8Array(pictures.length * width * height * channels);
+  const { width = 0, height = 0 } = images[0] ?? {};
+  const data = new Uint8Array(images.length * width * height * channels);
   const rowBytes = width * channels;
-  for (const [i, picture] of pictures.entries()) {
+  for (const [i, image] of images.entries()) {
     for (let y = 0; y < height; y++) {
-      data.set(picture.data.subarray(y * rowBytes, (y + 1) * rowBytes), (y * pictures.length + i) * rowBytes);
+      data.set(image.data.subarray(y * rowBytes, (y + 1) * rowBytes), (y * images.length + i) * rowBytes);
     }
   }
-  return { width: pictures.length * width, height, channels, data };
+  return { width: images.length * width, height, channels, data };
 }
 
 /** Checksum of all labels and pixels; equal for two sources with the same content. */

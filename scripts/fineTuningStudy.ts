@@ -27,11 +27,11 @@ const { values, positionals } = parseArgs({
     views: { type: "string", default: "8" },
   },
 });
-const [pictures, out] = positionals;
-if (pictures === undefined || out === undefined) throw new Error("expected PNG-FOLDER and OUT-FOLDER");
+const [source, out] = positionals;
+if (source === undefined || out === undefined) throw new Error("expected PNG-FOLDER and OUT-FOLDER");
 const { network } = values;
 const number = (key: Exclude<keyof typeof values, "network" | "pretrained">) => Number(values[key]);
-const classes = (await readdir(join(pictures, "train"))).sort();
+const classes = (await readdir(join(source, "train"))).sort();
 const half = Math.ceil(classes.length / 2);
 const old = await linkFolder("old", classes.slice(0, half), undefined);
 const few = await linkFolder("few", classes.slice(half), number("images"));
@@ -71,7 +71,7 @@ async function linkFolder(name: string, names: readonly string[], images: number
   const folder = resolve(out as string, name);
   for (const part of ["train", "test"]) {
     for (const className of names) {
-      const from = resolve(pictures as string, part, className);
+      const from = resolve(source as string, part, className);
       const files = (await readdir(from)).sort().slice(0, part === "train" ? images : undefined);
       await mkdir(join(folder, part, className), { recursive: true });
       const linked = new Set(await readdir(join(folder, part, className)));

@@ -330,10 +330,7 @@ async function flipBit(path: string): Promise<void> {
 test("no checkpoint left to go on from: one message, and nothing is touched", async () => {
   await cp(join(folder, "to-damage"), join(folder, "hopeless"), { recursive: true });
   for (const name of ["last.safetensors", "previous.safetensors"]) await flipBit(join(folder, "hopeless", name));
-  await assert.rejects(
-    resume("hopeless"),
-    /hopeless: no usable checkpoint; start a new run in another directory/,
-  );
+  await assert.rejects(resume("hopeless"), /hopeless: no usable checkpoint; start a new run in another directory/);
   const { exit } = await train("--run", "hopeless", "--resume");
   assert.equal(exit, 1);
 });

@@ -1,6 +1,6 @@
 /**
  * Benchmark of networks on this machine: training and inference speed, and the library's ceiling. Each network and precision is measured in a
- * process of its own, so that its peak memory is its own, and once per round, so that a slowdown of the machine affects all alike.
+ * process of its own, which gives its own peak memory. Rounds alternate between them, so that a slowdown of the machine affects all alike.
  */
 import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";

@@ -133,7 +133,7 @@ async function inferenceRate(program: Program, images: Float32Array): Promise<nu
 
 /**
  * Floating-point operations of a training step by direct algorithms, two per multiply-accumulate. Each layer with weights counts once forward, once
- * for the gradient of its weights, and once for that of its input, which the first layer does without.
+ * for the gradient of its weights, and once for that of its input. The first layer has no gradient of its input.
  */
 export function trainingFlops(network: Network, batchSize: number): number {
   const macs = summarize(network).layers.flatMap((layer) => (layer.macs > 0 ? [layer.macs] : []));

@@ -165,8 +165,8 @@ async function collecting(warnings: string[], action: () => Promise<void>): Prom
 /**
  * Loads weights and optimizer state from a checkpoint, to resume training.
  *
- * If it is not the directory's last (which is unreadable, or was being replaced when the process died), makes it the last, so that the next save
- * keeps it as the previous one.
+ * The directory's last checkpoint may be unreadable, or incomplete if the process died while saving. The given one then becomes the last, so that
+ * the next save keeps it as the previous one.
  *
  * Throws CheckpointError listing the tensors that do not match.
  */

@@ -82,7 +82,7 @@ export function withoutChecksum(bytes: Uint8Array): Buffer {
  */
 export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
   const root = parseJson(path, bytes);
-  if (!isMap(root)) throw damaged(path, "its header is wrong: expected an object");
+  if (!isMap(root)) throw corruptFile(path, "its header is wrong: expected an object");
   const metadata = parseMetadata(path, root.get(metadataKey));
   const checksum = metadata.get(checksumKey);
   metadata.delete(checksumKey);
@@ -93,11 +93,11 @@ export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number):
     .sort(([, a], [, b]) => a.position - b.position || a.byteLength - b.byteLength);
   let end = dataStart;
   for (const [name, { position, byteLength }] of tensors) {
-    if (position !== end) throw damaged(path, `${name} begins at byte ${position}, expected ${end}`);
+    if (position !== end) throw corruptFile(path, `${name} begins at byte ${position}, expected ${end}`);
     end += byteLength;
   }
   if (end !== dataStart + dataBytes) {
-    throw damaged(path, `expected ${end} bytes by its header, got ${dataStart + dataBytes}`);
+    throw corruptFile(path, `expected ${end} bytes by its header, got ${dataStart + dataBytes}`);
   }
   return { metadata: Object.fromEntries(metadata), tensors: new Map(tensors), checksum };
 }
@@ -109,26 +109,26 @@ function isMap(value: StrictJson | undefined): value is ReadonlyMap<string, Stri
 function parseJson(path: string, bytes: Uint8Array): StrictJson {
   // The format requires this first byte; padding is allowed only at the end.
   if (bytes.length > 0 && bytes[0] !== "{".charCodeAt(0))
-    throw damaged(path, "its header is wrong: expected an object");
+    throw corruptFile(path, "its header is wrong: expected an object");
   try {
     return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw damaged(path, `its header is not JSON: ${messageOf(cause)}`, cause);
+    throw corruptFile(path, `its header is not JSON: ${messageOf(cause)}`, cause);
   }
 }
 
 function parseMetadata(path: string, entry: StrictJson | undefined): Map<string, string> {
   if (entry === undefined) return new Map();
-  if (!isMap(entry)) throw damaged(path, `its header is wrong: ${metadataKey}: expected an object`);
+  if (!isMap(entry)) throw corruptFile(path, `its header is wrong: ${metadataKey}: expected an object`);
   const strings = [...entry].map(([key, value]): [string, string] => {
     if (typeof value === "string") return [key, value];
-    throw damaged(path, `its header is wrong: ${metadataKey}: ${key}: expected a string`);
+    throw corruptFile(path, `its header is wrong: ${metadataKey}: ${key}: expected a string`);
   });
   return new Map(strings);
 }
 
 function parseTensor(path: string, name: string, entry: StrictJson, dataStart: number): [string, StoredTensor] {
-  if (!isMap(entry)) throw damaged(path, `${name}: expected an object with dtype, shape and data_offsets`);
+  if (!isMap(entry)) throw corruptFile(path, `${name}: expected an object with dtype, shape and data_offsets`);
   const dtypeName = entry.get("dtype");
   const dtype = typeof dtypeName === "string" ? dtypes.get(dtypeName) : undefined;
   if (!dtype) {
@@ -140,11 +140,14 @@ function parseTensor(path: string, name: string, entry: StrictJson, dataStart: n
   const shape = parseExtents(path, name, "shape", entry.get("shape"));
   const [begin, end, ...more] = parseExtents(path, name, "data_offsets", entry.get("data_offsets"));
   if (begin === undefined || end === undefined || more.length > 0 || begin > end) {
-    throw damaged(path, `${name}: expected two data_offsets, the first not beyond the second`);
+    throw corruptFile(path, `${name}: expected two data_offsets, the first not beyond the second`);
   }
   const byteLength = shape.reduce((product, extent) => exactProduct(path, name, product, extent), dtype.byteLength);
   if (byteLength !== end - begin) {
-    throw damaged(path, `${name}: ${dtype.name} of shape [${shape.join(", ")}] does not fill its ${end - begin} bytes`);
+    throw corruptFile(
+      path,
+      `${name}: ${dtype.name} of shape [${shape.join(", ")}] does not fill its ${end - begin} bytes`,
+    );
   }
   return [name, { dtype, shape, position: dataStart + begin, byteLength }];
 }
@@ -152,17 +155,17 @@ function parseTensor(path: string, name: string, entry: StrictJson, dataStart: n
 /** Rounding never turns a product above 2^53 into one below, so a product that looks exact is exact. */
 function exactProduct(path: string, name: string, a: number, b: number): number {
   if (Number.isSafeInteger(a * b)) return a * b;
-  throw damaged(path, `${name}: its shape has more than 2^53 bytes`);
+  throw corruptFile(path, `${name}: its shape has more than 2^53 bytes`);
 }
 
 function parseExtents(path: string, name: string, key: string, value: StrictJson | undefined): readonly number[] {
   const isExtent = (item: StrictJson): item is number => typeof item === "number" && item >= 0;
   if (Array.isArray(value) && value.length <= MAX_AXES && value.every(isExtent)) return value;
-  throw damaged(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
+  throw corruptFile(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
 }
 
 /** Error for a file that is truncated, modified, or not a safetensors file. */
-export function damaged(path: string, detail: string, cause?: unknown): CheckpointError {
+export function corruptFile(path: string, detail: string, cause?: unknown): CheckpointError {
   return new CheckpointError(`${path}: corrupt, or not a safetensors file: ${detail}`, { cause });
 }
 

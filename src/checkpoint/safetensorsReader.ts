@@ -5,7 +5,7 @@ import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { f32, type StoredValues } from "./dtypes.ts";
 import {
-  damaged,
+  corruptFile,
   lengthBytes,
   maxHeaderBytes,
   type NamedShape,
@@ -29,7 +29,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
     await readAll(path, handle, start, 0);
     const headerBytes = Number(start.readBigUInt64LE());
     if (headerBytes > Math.min(maxHeaderBytes, size - lengthBytes)) {
-      throw damaged(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
+      throw corruptFile(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
     }
     const bytes = Buffer.concat([start, Buffer.alloc(headerBytes)]);
     await readAll(path, handle, bytes.subarray(lengthBytes), lengthBytes);
@@ -139,7 +139,7 @@ export class SafetensorsReader {
   #finishHash(hash: Hash): void {
     const { checksum } = this.header;
     if (checksum !== undefined && hash.digest("hex") !== checksum) {
-      throw damaged(this.path, "its checksum differs: the file changed after it was written");
+      throw corruptFile(this.path, "its checksum differs: the file changed after it was written");
     }
   }
 
@@ -168,7 +168,7 @@ async function readAll(path: string, handle: FileHandle, bytes: Uint8Array, posi
     const { bytesRead } = await explainingReads(path, () =>
       handle.read(bytes, done, bytes.length - done, position + done),
     );
-    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + done}`);
+    if (bytesRead === 0) throw corruptFile(path, `it ends at byte ${position + done}`);
     done += bytesRead;
   }
 }

@@ -23,8 +23,8 @@ export interface FileSettings {
  * Reads settings from a JSON file: settings by name, or a run's config.json, to start the same run again. Flags override the file. Records in a
  * config.json (machine, versions, command, image counts) are ignored.
  *
- * Throws UsageError for an unknown key or an invalid value, ConfigError if the file is unreadable, and CheckpointError if the weights that the run
- * started from have changed.
+ * Throws UsageError for an unknown key or an invalid value, and ConfigError if the file is unreadable. Throws CheckpointError if the weights that the
+ * run started from have changed.
  */
 export async function readSettingsFile(
   path: string,

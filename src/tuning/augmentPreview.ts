@@ -54,14 +54,14 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
     const rows: ContactSheet["rows"][number][] = [];
     for (const index of shownIndices(dataset, options.images)) {
       const path = dataset.train.path?.(index);
-      const picture = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
+      const image = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
       const pictures = [
-        await pictureOf(picture),
-        await preparedPicture(preprocessing, (input) => evaluate(picture, input, 0)),
+        await sheetImage(image),
+        await preparedImage(preprocessing, (input) => evaluate(image, input, 0)),
       ];
       for (let epoch = 0; epoch < uses; epoch++) {
         changes.begin(epoch, index);
-        pictures.push(await preparedPicture(preprocessing, (input) => train(picture, input, 0)));
+        pictures.push(await preparedImage(preprocessing, (input) => train(image, input, 0)));
       }
       const className = dataset.classNames[dataset.train.label(index)] ?? "";
       rows.push({ heading: path === undefined ? className : `${className}: ${basename(path)}`, pictures });
@@ -91,13 +91,13 @@ function copyOf({ data, ...image }: Image): Image {
   return { ...image, data: data.slice() };
 }
 
-async function pictureOf(image: Image): Promise<SheetImage> {
+async function sheetImage(image: Image): Promise<SheetImage> {
   const { width, height } = image;
   return { png: await encodePng(image), width, height };
 }
 
 /** A network's input, in the colours that it stands for. */
-function preparedPicture(
+function preparedImage(
   { size: [height, width], channels, mean, deviation }: Preprocessing,
   prepare: (input: Float32Array) => void,
 ): Promise<SheetImage> {
@@ -110,5 +110,5 @@ function preparedPicture(
       return 255 * ((input[c * plane + pixel] as number) * (deviation[c] as number) + (mean[c] as number));
     }),
   );
-  return pictureOf({ width, height, channels, data });
+  return sheetImage({ width, height, channels, data });
 }

@@ -89,8 +89,8 @@ interface Received {
  * Downloads a file to a partial file next to `path`, which is renamed once its checksum is verified. An interrupted download keeps the
  * partial file. The next attempt resumes from it if the server supports HTTP ranges, and starts again otherwise.
  *
- * Throws DataError naming the URL if the server does not answer, returns a status other than 200 (or 206 for the rest), stalls or disconnects,
- * or if the checksum is wrong; a file with a wrong checksum is removed. Throws the signal's reason if it is aborted.
+ * Throws DataError naming the URL if the server does not answer, stalls, disconnects, or returns a status other than 200 (206 for the rest). A file
+ * with a wrong checksum is an error too, and is removed. Throws the signal's reason if it is aborted.
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
   const { url, path, onBytes } = options;

@@ -40,8 +40,8 @@ export interface PartFolders {
 }
 
 /**
- * Finds the folders for parts among the folders of a data set's root; none if all are classes. A folder with the name of a part other than `train`
- * is a class if it contains no folders and is next to folders without such names, as in `valid/` and `invalid/`.
+ * Finds the folders for parts among the folders of a data set's root; none if all are classes. A folder with the name of a part may be a class, as
+ * in `valid/` and `invalid/`: one other than `train`, without subfolders, next to folders without such names.
  *
  * Throws DataError if there are two folders for one part, or none for training.
  */
