@@ -83,7 +83,7 @@ test("a folder that the run does not know has no training pictures", async () =>
   const other = join(base, "other");
   await writePicture(other, "b/1.png", noise(400, 9, 8, 3));
   assert.equal((await evaluated({ dataset: other })).images, 1);
-  await assert.rejects(evaluated({ dataset: other, split: "train" }), /^ConfigError: .*expected training images/);
+  await assert.rejects(evaluated({ dataset: other, split: "train" }), /^ConfigError: .*expected training pictures/);
 });
 
 test("damaged pictures to measure by: an error, unless a share of them is allowed", async () => {
