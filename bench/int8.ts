@@ -1,6 +1,6 @@
 /**
- * How much faster ONNX Runtime computes a network in 8 bits: a file of `alexnet export` and one of `export --int8`, in turn in one process, on noise.
- * Medians of one thread, for one picture and for a batch.
+ * Speed of ONNX Runtime with an int8 network relative to f32: files of `alexnet export` and `export --int8`, alternating in one process, on noise.
+ * Prints medians on one thread, for one image and for a batch.
  *
  *     node --import tsx bench/int8.ts F32.onnx INT8.onnx --input 3,28,28 [--batch-size 32] [--rounds 21]
  */
@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
 });
 const input = values.input?.split(",").map(Number);
 if (positionals.length !== 2 || input?.length !== 3) throw new Error("expected two files, and --input such as 3,28,28");
-/** The first runs of a session take longer. */
+/** The first runs of a session are slower. */
 const WARM_UP = 3;
 const sessions = await Promise.all(
   positionals.map(async (file) => InferenceSession.create(await readFile(file), { intraOpNumThreads: 1 })),

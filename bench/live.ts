@@ -1,6 +1,6 @@
 /**
- * What `--live` costs a training: steps on noise, in turn with the page of a run served and asked for as a browser does, and with both processes
- * stopped. The run is a copy of a real one whose log grows by a line a second, so that there is always something to draw.
+ * Cost of `--live` in training: steps on noise alternate between serving a run's page to a polling browser, and both processes stopped. The run is
+ * a copy of a real one whose log grows by a line per second, so that there is always something to draw.
  *
  *     node --import tsx bench/live.ts RUN [--network alexnet-fashion] [--precision bf16] [--steps 10] [--rounds 10]
  */
@@ -37,7 +37,7 @@ const server = spawn(process.execPath, ["bin/alexnet.js", "live", run], { stdio:
 const url = await new Promise<string>((resolve) => {
   server.stdout.on("data", (text: Buffer) => resolve(/http:\S+/.exec(String(text))?.[0] ?? ""));
 });
-// As src/report/pages/livePage.ts asks.
+// Polls like src/report/pages/livePage.ts.
 const reader = spawn(process.execPath, [
   "-e",
   `let version = "";
@@ -73,7 +73,7 @@ async function measure(): Promise<void> {
   );
   const ratios: number[] = [];
   for (let round = -1; round < rounds; round++) {
-    // Each goes first in every other round, so that a drift of the machine's speed favours neither.
+    // The order alternates between rounds, so that a drift of the machine's speed favours neither.
     const seconds = { watched: 0, alone: 0 };
     for (const kind of round % 2 === 0 ? (["watched", "alone"] as const) : (["alone", "watched"] as const)) {
       for (const watcher of watchers) watcher.kill(kind === "watched" ? "SIGCONT" : "SIGSTOP");

@@ -1,6 +1,6 @@
 /**
- * What each optimizer and option costs: steps of training alternate on one program, so that a machine that slows down does so for all alike. Printed
- * are the median step and its ratio to that of plain SGD with momentum, and what of it the optimizer takes.
+ * Cost of each optimizer and option: training steps alternate on one program, so that a slowdown of the machine affects all alike. Prints the median
+ * step, its ratio to plain SGD with momentum, and the optimizer's part of it.
  *
  *     node --import tsx bench/optimizers.ts [--network alexnet-fashion] [--precision f32] [--batch-size 128] [--rounds 5] [--threads N]
  */
@@ -57,7 +57,7 @@ for (let round = -1; round < Number(values.rounds); round++) {
   for (const [i, step] of steps.entries()) {
     program.takeProfile();
     const start = performance.now();
-    // Two, since one of the variants makes a step of two batches.
+    // Two, since one variant accumulates two batches per step.
     await step();
     await step();
     const [all, update] = [(performance.now() - start) / 2000, updateSeconds() / 2];
@@ -80,7 +80,7 @@ console.log(
 );
 for (const [i, [name]] of entries.entries()) {
   const [all, update] = [medianOf(seconds, i), medianOf(updates, i)];
-  // The rest is the same for all: what differs is measured better than the whole.
+  // Everything else is the same for all, so the updates alone give a more precise ratio.
   const ratio = 1 + (update - medianOf(updates, 0)) / medianOf(seconds, 0);
   console.log(
     `${name.padEnd(26)} ${(1000 * all).toFixed(0).padStart(6)} ms  update ${(1000 * update).toFixed(1).padStart(6)} ms  ` +

@@ -1,6 +1,6 @@
 /**
- * How fast pictures are packed, and how fast batches are cut from the pack: photos of 500×375, cut from one at different places, with noise; fit
- * crop, 224 from 256, in training's random order.
+ * Speed of packing images, and of preparing batches from the pack: photos of 500×375, cropped from one photo at different positions, with noise; fit
+ * crop, 224 from 256, in the random order of training.
  *
  *     node --import tsx bench/packing.ts [--images N] [--threads N]
  */
@@ -98,7 +98,7 @@ async function measureBatches({ train: split }: Packed): Promise<void> {
     let start = performance.now();
     for await (const batch of batches({ split: from, preparation, batchSize: BATCH, order })) {
       if (batch.count === BATCH) times[what].push(performance.now() - start);
-      // As a step of the engine would, this gives the reads time.
+      // Gives reads the time that a step of the engine would.
       await new Promise((resolve) => setTimeout(resolve, 100));
       start = performance.now();
     }

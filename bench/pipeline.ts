@@ -1,6 +1,6 @@
 /**
- * Whether the engine waits for data: images/s of training steps on a data set (default Fashion-MNIST), prepared as in training, against the same steps on
- * noise that already lies in the engine's memory, in turn. Medians, with the quartiles in brackets.
+ * Time that the engine waits for data: images/s of training steps on a data set (default: Fashion-MNIST), prepared as in training, and of the same
+ * steps on noise in the engine's memory, alternating. Prints medians, with quartiles in brackets.
  *
  *     node --import tsx bench/pipeline.ts [--dataset NAME|DIR] [--data-dir DIR] [--precision auto|f32|bf16] [--network NAME] [--fit NAME]
  *       [--batch-size N] [--rounds N]
@@ -19,7 +19,7 @@ import { type PreparedRun, prepareRun } from "../src/trainer/runSetup.ts";
 import { createObjective } from "../src/training/objective/objective.ts";
 import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
 
-/** Steps of each kind before those that count. */
+/** Untimed steps of each kind at the start. */
 const WARM_UP = 3;
 const SEED = 1;
 
@@ -37,7 +37,7 @@ const { values: flags } = parseArgs({
 const precision = precisionNames.find((name) => name === flags.precision);
 const rounds = Number(flags.rounds);
 if (precision === undefined || !(rounds >= 1)) {
-  throw new Error(`expected --precision ${precisionNames.join("|")} and --rounds from 1 on`);
+  throw new Error(`expected --precision ${precisionNames.join("|")} and --rounds of at least 1`);
 }
 
 const fit = fitNames.find((name) => name === flags.fit);
@@ -79,10 +79,10 @@ async function compile({ config, engine }: PreparedRun): Promise<TrainingProgram
   return compiled;
 }
 
-/** A batch ready to be computed. */
+/** Returns a batch ready to be computed. */
 type Feed = () => Promise<Batch>;
 
-/** Of one kind of step, milliseconds of each: all of it, and the part before its batch is there. */
+/** Milliseconds of each step of one kind: total, and waiting for its batch. */
 interface Times {
   readonly step: number[];
   readonly waiting: number[];
@@ -112,12 +112,12 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
   const indices = new Uint32Array(program.batchSize);
   const resident: Feed = async () => ({ images: program.input, labels, indices, count: program.batchSize, view: 0 });
   const measureResident = () => {
-    // What the real data took the place of is put back before the clock starts.
+    // Restores the noise that the real data overwrote, before the clock starts.
     program.input.set(noise);
     return measureStep(resident, result.resident);
   };
   for (let round = 0; round < WARM_UP + rounds; round++) {
-    // Each goes first in every other round, so that a drift of the machine's speed favours neither.
+    // The order alternates between rounds, so that a drift of the machine's speed favours neither.
     if (round % 2 === 0) await measureStep(real, result.real);
     await measureResident();
     if (round % 2 === 1) await measureStep(real, result.real);
@@ -125,7 +125,7 @@ async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ re
   return result;
 }
 
-/** Batches of the training images in a shuffled order, once. */
+/** Batches of the training images in shuffled order, for one epoch. */
 function realFeed({ config, dataset, engine }: PreparedRun, { batchSize, input }: TrainingProgram): Feed {
   const { train: split } = dataset;
   const order = permutation(randomStream(SEED, "shuffle"), 0, split.length);
@@ -153,7 +153,7 @@ function report({ real, resident }: { real: Times; resident: Times }, batchSize:
 }
 
 function spread(values: readonly number[], digits = 1): string {
-  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(values, share).toFixed(digits));
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((fraction) => quantile(values, fraction).toFixed(digits));
   return `${middle} [${low} … ${high}]`;
 }
 
@@ -161,9 +161,9 @@ function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const place = share * (sorted.length - 1);
+  const place = fraction * (sorted.length - 1);
   const [low = 0, high = low] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
   return low + (place % 1) * (high - low);
 }

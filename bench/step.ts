@@ -1,6 +1,7 @@
 /**
- * Time of a training iteration in this checkout relative to another one: the training loop of each on the same images in memory, in turn, one process
- * each. Per network and precision: milliseconds of both, and the ratio of a round, median with quartiles; below 1 this checkout is faster.
+ * Time of a training iteration in this checkout relative to another one: their training loops alternate on the same images in memory, each in its own
+ * process. Prints milliseconds of both and the ratio per round, for each network and precision, as median with quartiles. Below 1, this checkout is
+ * faster.
  *
  *     git worktree add ../before COMMIT && ln -s "$PWD/node_modules" ../before/node_modules
  *     node --import tsx bench/step.ts ../before [--network NAME …] [--precision f32 …] [--batch-size 128] [--rounds 15] [--steps 2] [--threads N]
@@ -48,7 +49,7 @@ async function compare(): Promise<void> {
   const [other] = positionals;
   const [rounds, steps, batchSize] = [Number(flags.rounds), Number(flags.steps), Number(flags["batch-size"])];
   if (other === undefined || !(rounds >= 1) || !(steps >= 1)) {
-    throw new Error("expected another checkout, and --rounds and --steps from 1 on");
+    throw new Error("expected another checkout, and --rounds and --steps of at least 1");
   }
   const engine = createOneDnnEngine(flags.threads === undefined ? {} : { threads: Number(flags.threads) });
   engine.close();
@@ -63,7 +64,7 @@ async function compare(): Promise<void> {
   }
 }
 
-/** Seconds of an iteration by round: of the other checkout, of this one. */
+/** Seconds per iteration by round, of the other checkout and of this one. */
 type Rounds = readonly (readonly [before: number, now: number])[];
 
 async function measure(
@@ -77,7 +78,7 @@ async function measure(
     const measured: [number, number][] = [];
     for (let round = 0; round < WARM_UP_ROUNDS + rounds; round++) {
       const times: [number, number] = [0, 0];
-      // Each goes first in every other round, so that a drift of the machine's speed favours neither.
+      // The order alternates between rounds, so that a drift of the machine's speed favours neither.
       for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
         times[which] = await ask(workers[which], steps);
       }
@@ -93,11 +94,11 @@ function startWorker(job: Job): ChildProcess {
   return fork(fileURLToPath(import.meta.url), [JSON.stringify(job)], { execArgv: ["--import", "tsx"] });
 }
 
-/** Seconds of an iteration, over so many. */
+/** Mean seconds of an iteration, over `steps` iterations. */
 async function ask(worker: ChildProcess, steps: number): Promise<number> {
   const stop = new AbortController();
   const died = once(worker, "exit", { signal: stop.signal }).then(([code]) => {
-    throw new Error(`a worker ended with ${code}`);
+    throw new Error(`a worker failed with exit code ${code}`);
   });
   died.catch(() => {});
   const answer = once(worker, "message", { signal: stop.signal });
@@ -110,7 +111,7 @@ async function ask(worker: ChildProcess, steps: number): Promise<number> {
   }
 }
 
-/** Trains as long as it is asked to: each message is a number of iterations, the answer their seconds. */
+/** Trains on request: each message is a number of iterations, the answer their seconds. */
 async function work({ tree, network: name, precision, batchSize, threads = 1 }: Job): Promise<void> {
   const load = (path: string) => import(join(tree, path));
   const { createOneDnnEngine: createEngine }: typeof import("../src/engine/onednn/onednn.ts") =
@@ -154,7 +155,7 @@ async function trainingOf(
     mean: none,
     deviation: none.map(() => 1),
   };
-  // So low a rate that thousands of iterations on noise stay finite.
+  // A learning rate so low that the loss stays finite for thousands of iterations on noise.
   const recipe = { ...findRecipe("fashion"), batchSize, learningRate: 1e-9, epochs: 1 };
   const classes = program.outputShape[0] as number;
   const split = noise(network.input, classes, 100_000 * batchSize);
@@ -169,7 +170,7 @@ async function trainingOf(
   };
 }
 
-/** A few images of noise, again and again, of the network's own size. */
+/** A few images of noise in the network's size, repeated. */
 function noise([channels, height, width]: Network["input"], classes: number, length: number): Split {
   const images = Array.from({ length: 16 }, (_, i) => ({
     width,
@@ -184,7 +185,7 @@ function noise([channels, height, width]: Network["input"], classes: number, len
   };
 }
 
-/** Stops between two iterations until the parent asks for more. */
+/** Pauses between two iterations until the parent requests more. */
 function pacedListener(): TrainingListener {
   let left = 0;
   let start = 0;

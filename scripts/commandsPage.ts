@@ -13,7 +13,7 @@ Every command prints this with \`--help\`. In a checkout, run \`npx alexnet\` in
 usage; 3 if training diverged; 130 or 143 after Ctrl-C or SIGTERM.
 `;
 
-/** The text of docs/commands.md. */
+/** Content of docs/commands.md. */
 export async function commandsPage(): Promise<string> {
   const parts = await Promise.all(
     commandGroups.map(async (group) => {

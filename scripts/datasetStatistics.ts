@@ -1,5 +1,5 @@
 /**
- * The numbers that a data set's source file states, computed from its files, and one picture of each class to look at:
+ * Computes the statistics in a data set's source file from the data set, and optionally draws one image per class:
  * `node --import tsx scripts/datasetStatistics.ts NAME [FOLDER] [SHEET.png]`.
  */
 import { createHash } from "node:crypto";
@@ -10,25 +10,25 @@ import { encodePng } from "../src/image/files/decode.ts";
 import type { Image } from "../src/image/image.ts";
 import { pixelStatistics } from "../test/pixelStatistics.ts";
 
-/** The first picture of each class of the test part, in a row. */
+/** First test image of each class, in a row. */
 function contactSheet({ test, classNames, channels }: Dataset): Image {
-  const pictures = classNames.map((_, label) => {
+  const images = classNames.map((_, label) => {
     let index = 0;
     while (test.label(index) !== label) index++;
     return test.image(index);
   });
-  const { width = 0, height = 0 } = pictures[0] ?? {};
-  const data = new Uint8Array(pictures.length * width * height * channels);
+  const { width = 0, height = 0 } = images[0] ?? {};
+  const data = new Uint8Array(images.length * width * height * channels);
   const rowBytes = width * channels;
-  for (const [i, picture] of pictures.entries()) {
+  for (const [i, image] of images.entries()) {
     for (let y = 0; y < height; y++) {
-      data.set(picture.data.subarray(y * rowBytes, (y + 1) * rowBytes), (y * pictures.length + i) * rowBytes);
+      data.set(image.data.subarray(y * rowBytes, (y + 1) * rowBytes), (y * images.length + i) * rowBytes);
     }
   }
-  return { width: pictures.length * width, height, channels, data };
+  return { width: images.length * width, height, channels, data };
 }
 
-/** Of all labels and pixels: equal for two sources that hold the same. */
+/** Checksum of all labels and pixels; equal for two sources with the same content. */
 function checksum(split: Split): string {
   const hash = createHash("md5");
   for (let i = 0; i < split.length; i++) hash.update(Uint8Array.of(split.label(i))).update(split.image(i).data);
@@ -41,7 +41,7 @@ const { train, test, channels, classNames, source } = dataset;
 console.log(`${name} in ${source}`);
 for (const [part, split] of Object.entries({ train, test })) {
   const { mean, deviation, counts } = pixelStatistics(split, channels, classNames.length);
-  console.log(`${part}: ${split.length} pictures, MD5 ${checksum(split)}`);
+  console.log(`${part}: ${split.length} images, MD5 ${checksum(split)}`);
   console.log(`  classes ${counts.join(" ")}\n  mean ${mean.join(" ")}\n  deviation ${deviation.join(" ")}`);
 }
 if (sheet !== undefined) await writeFile(sheet, await encodePng(contactSheet(dataset)));

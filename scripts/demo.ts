@@ -1,6 +1,6 @@
 /**
- * The demo: trains alexnet-fashion for a quarter of an epoch of Fashion-MNIST, evaluates it on the 10,000 test images and
- * classifies some of them from PNG files. An interrupted demo is taken up where it stopped.
+ * Demo: trains alexnet-fashion for a quarter of an epoch of Fashion-MNIST, evaluates it on the 10,000 test images, and classifies some of them from
+ * PNG files. An interrupted demo is resumed.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
@@ -32,20 +32,18 @@ async function demo(): Promise<number> {
   print(`  npx alexnet evaluate ${directory}`);
   print("  npx alexnet summary alexnet-fashion");
   if (accuracy >= FLOOR) return 0;
-  print(
-    `\nThat is below ${100 * FLOOR} %: something is wrong; please report it with ${join(directory, "config.json")}.`,
-  );
+  print(`\nThis is below the expected ${100 * FLOOR} %; please report it with ${join(directory, "config.json")}.`);
   return 1;
 }
 
-/** The newest demo's directory if it was not finished, otherwise a new one. */
+/** Directory of the newest demo if it is unfinished, otherwise a new one. */
 async function demoDirectory(): Promise<string> {
   const names = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (names.includes(`demo-${n + 1}`)) n++;
   const newest = join("runs", `demo-${n}`);
   const log = await readLog(newest).catch(() => undefined);
-  // Finished, or damaged: either way a new one is due.
+  // Finished or unreadable: start a new one.
   const isOver =
     log === undefined || log.some(({ epoch, testAccuracy }) => epoch >= EPOCHS && testAccuracy !== undefined);
   return isOver ? join("runs", `demo-${n + 1}`) : newest;

@@ -1,6 +1,7 @@
 /**
- * Makes test/earlierVersions/VERSION/: runs, exports and a sweep of the version at hand, and the figures that later versions must find again.
- * `node --import tsx scripts/earlierVersionFixtures.ts [VERSION]`, by default that of package.json. Except for times, all of it is a function of seeds.
+ * Creates test/earlierVersions/VERSION/: runs, exports and a sweep of the current version, and the figures that later versions must reproduce.
+ * `node --import tsx scripts/earlierVersionFixtures.ts [VERSION]`; default: the version in package.json. Except for times, the files are a function
+ * of seeds.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -14,13 +15,13 @@ import { filesBelow, restoreVersion, withoutFolder, writeDataset } from "../test
 import { makeRun, runNames, writeExports, writeInputs } from "../test/earlierVersionRuns.ts";
 import { root } from "../test/sourceFiles.ts";
 
-/** Of a folder of images: enough of each class for training, validation and batches that are not full. */
+/** Images per class: enough for training, validation and incomplete batches. */
 const imagesPerClass = 12;
 const colours = { blue: [40, 60, 220], green: [50, 200, 60], red: [220, 40, 50] } as const;
 
 const version = process.argv[2] ?? JSON.parse(await readFile(join(root, "package.json"), "utf8")).version;
 const stored = join(root, "test/earlierVersions", version);
-if (existsSync(stored)) throw new Error(`${stored}: already there; files of a version are kept as they are`);
+if (existsSync(stored)) throw new Error(`${stored}: already exists; the files of a version must not change`);
 const folder = await realpath(await mkdtemp(join(tmpdir(), "alexnet-fixtures-")));
 process.env["XDG_CACHE_HOME"] = join(folder, "cache");
 try {
@@ -60,7 +61,9 @@ async function writePhotos(photos: string): Promise<void> {
   }
 }
 
-/** Copies what later versions need: no drawings, which reports make again, no second checkpoint, of a finished trial no more than its best. */
+/**
+ * Copies only the files that later versions need: no drawings, which reports recreate, no second checkpoint, and of a finished trial only its best.
+ */
 async function store(made: string): Promise<void> {
   for (const name of await filesBelow(made)) {
     const isKept = /\.(jsonl?|safetensors|pth|onnx)$/.test(name) || name.startsWith("photos/");
@@ -73,7 +76,7 @@ async function store(made: string): Promise<void> {
   }
 }
 
-/** Leaves out what files of 0.1 did not say before there was a choice, and what a hand-written recipe may leave out. */
+/** Removes fields that early files of 0.1 lacked, and those optional in a hand-written recipe. */
 async function makeOlder(run: string): Promise<void> {
   const file = join(run, "config.json");
   const config = JSON.parse(await readFile(file, "utf8"));
@@ -117,7 +120,7 @@ function withoutFit({ fit: _fit, ...rest }: Readonly<Record<string, unknown>>): 
   return rest;
 }
 
-/** A network without the options that have their default. */
+/** A network without options that have their default value. */
 function sparseNetwork({ name, input, layers }: Readonly<Record<string, unknown>>): object {
   const defaults = { padding: 0, groups: 1, activeAtEvaluation: false, size: 5, alpha: 1e-4, beta: 0.75 };
   const isDefault = ([key, value]: [string, unknown]) =>
@@ -128,7 +131,7 @@ function sparseNetwork({ name, input, layers }: Readonly<Record<string, unknown>
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** Rewrites the metadata of a safetensors file of this program. Returns its new checksum: SHA-256 with its own digits as zeros. */
+/** Rewrites the metadata of a safetensors file of this program. Returns the new checksum: SHA-256 with its own digits as zeros. */
 async function rewriteMetadata(file: string, change: (metadata: Metadata) => Metadata): Promise<string> {
   const bytes = await readFile(file);
   const end = 8 + Number(bytes.readBigUInt64LE(0));

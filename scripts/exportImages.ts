@@ -1,6 +1,6 @@
 /**
- * A data set that is known by its name, as PNG files in class folders below train/ and test/: to try what is for folders on pictures that are at
- * hand. `node --import tsx scripts/exportImages.ts NAME FOLDER [--data-dir DIR] [--train N] [--test N]`
+ * Exports a named data set as PNG files in class folders under train/ and test/, for testing folder features on real images.
+ * `node --import tsx scripts/exportImages.ts NAME FOLDER [--data-dir DIR] [--train N] [--test N]`
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ async function exportImage(part: string, split: Split, index: number): Promise<v
   await writeFile(pathOf(part, classNames[split.label(index)] ?? "", `${String(index).padStart(5, "0")}.png`), png);
 }
 
-/** Class names such as `T-shirt/top` hold what a path cannot. */
+/** Class names such as `T-shirt/top` contain characters that paths cannot. */
 function pathOf(part: string, className: string, ...rest: readonly string[]): string {
   return join(folder ?? "", part, className.replaceAll(/[\\/]/g, "-"), ...rest);
 }

@@ -1,10 +1,10 @@
 /**
- * Whether fine-tuning beats training from scratch on few pictures, and what kept features save: a network is trained on the first half of a folder's
- * classes, then 20 pictures of each other class are learnt from scratch and from its weights. Prints the table of docs/results.md.
+ * Compares fine-tuning with training from scratch on few images, and measures the time that cached features save. Trains a network on the first half
+ * of a folder's classes, then on 20 images of each other class, from scratch and from its weights. Prints the table of docs/results.md.
  *
  * `node --import tsx scripts/fineTuningStudy.ts PNG-FOLDER OUT-FOLDER [--network NAME] [--pretrained RUN] [--pretrain-epochs N] [--epochs N]
- * [--batch-size N] [--images N] [--test-limit N] [--seeds N] [--views N]`. PNG-FOLDER has class folders below train/ and test/, as
- * scripts/exportImages.ts writes them. Pictures are not copied; what is done already is not done again.
+ * [--batch-size N] [--images N] [--test-limit N] [--seeds N] [--views N]`. PNG-FOLDER contains class folders under train/ and test/, as written by
+ * scripts/exportImages.ts. Images are linked, not copied. Finished runs are not repeated.
  */
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -27,11 +27,11 @@ const { values, positionals } = parseArgs({
     views: { type: "string", default: "8" },
   },
 });
-const [pictures, out] = positionals;
-if (pictures === undefined || out === undefined) throw new Error("expected PNG-FOLDER and OUT-FOLDER");
+const [source, out] = positionals;
+if (source === undefined || out === undefined) throw new Error("expected PNG-FOLDER and OUT-FOLDER");
 const { network } = values;
 const number = (key: Exclude<keyof typeof values, "network" | "pretrained">) => Number(values[key]);
-const classes = (await readdir(join(pictures, "train"))).sort();
+const classes = (await readdir(join(source, "train"))).sort();
 const half = Math.ceil(classes.length / 2);
 const old = await linkFolder("old", classes.slice(0, half), undefined);
 const few = await linkFolder("few", classes.slice(half), number("images"));
@@ -52,7 +52,7 @@ const ways: Readonly<Record<string, TrainOptions>> = {
     augment: ["flip", "shift"],
   },
 };
-console.log("| run | seed | test accuracy, all pictures | seconds of steps | seconds in all |");
+console.log("| run | seed | test accuracy, all images | seconds of steps | total seconds |");
 console.log("| --- | --- | --- | --- | --- |");
 for (let seed = 0; seed < number("seeds"); seed++) {
   for (const [name, way] of Object.entries(ways)) {
@@ -66,12 +66,12 @@ for (let seed = 0; seed < number("seeds"); seed++) {
   }
 }
 
-/** Links to a part of the classes, and to all of their test pictures. */
+/** Links to some of the classes, with all of their test images. */
 async function linkFolder(name: string, names: readonly string[], images: number | undefined): Promise<string> {
   const folder = resolve(out as string, name);
   for (const part of ["train", "test"]) {
     for (const className of names) {
-      const from = resolve(pictures as string, part, className);
+      const from = resolve(source as string, part, className);
       const files = (await readdir(from)).sort().slice(0, part === "train" ? images : undefined);
       await mkdir(join(folder, part, className), { recursive: true });
       const linked = new Set(await readdir(join(folder, part, className)));
@@ -82,7 +82,7 @@ async function linkFolder(name: string, names: readonly string[], images: number
   return folder;
 }
 
-/** Trains, and notes how long it took beside the run, for the next time. */
+/** Trains, and stores the duration next to the run for later calls. */
 async function train(name: string, options: TrainOptions) {
   const run = resolve(out as string, "runs", name);
   const began = performance.now();

@@ -1,4 +1,4 @@
-/** Damages good files of each format of weights 100,000 times, or as often as is said: `node --import tsx scripts/fuzz.ts [COUNT]`. */
+/** Corrupts valid files of each weights format, by default 100,000 times, and reads them: `node --import tsx scripts/fuzz.ts [COUNT]`. */
 import { fuzz, fuzzTargets } from "../test/interopFuzz.ts";
 
 const count = Number(process.argv[2] ?? 100_000);

@@ -1,4 +1,4 @@
-/** Writes the table of docs/interop-onnx.md anew: which of the ONNX project's models of one operator are read. */
+/** Rewrites the table of docs/interop-onnx.md: the ONNX project's models of one operator, and whether each can be read. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { onnxCases } from "../test/onnxCases.ts";
 import { caseTable } from "../test/onnxCaseTable.ts";

@@ -1,10 +1,10 @@
 /**
- * Makes a checkout ready for work: npm packages, oneDNN and Fashion-MNIST. Does only what is missing.
+ * Sets up a checkout: npm packages, oneDNN and Fashion-MNIST. Installs only what is missing.
  *
  *     node scripts/setup.mjs            installs
- *     node scripts/setup.mjs --check    says what it would install; exit code 1 if that is anything
+ *     node scripts/setup.mjs --check    lists what it would install; exit code 1 if anything is missing
  *
- * Runs before node_modules exists, so on built-ins only, and in syntax that an old Node parses far enough to be told its age.
+ * Runs before node_modules exists, so it uses built-in modules only, and syntax that an old Node.js can parse far enough to report its version.
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
@@ -31,7 +31,7 @@ function noteGit() {
   if (spawnSync("git", ["--version"]).status !== 0) say("git is not here: only needed to contribute, not to run");
 }
 
-/** Returns whether all was there already. */
+/** Returns true if everything was already installed. */
 function setUp(mode) {
   requireNode();
   noteGit();

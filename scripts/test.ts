@@ -1,6 +1,6 @@
 /**
- * Runs the tests: all `*.test.ts` under src/ and test/, or the files given, or with `--numeric` those of the arithmetic. Each file in a process of
- * its own, two at a time, except those that measure. Start it with `node --import tsx`.
+ * Runs the tests: all `*.test.ts` under src/ and test/, the given files, or with `--numeric` those of the arithmetic. Each file runs in its own
+ * process, two at a time, except those that measure. Start it with `node --import tsx`.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
@@ -12,12 +12,12 @@ import { spec } from "node:test/reporters";
 import { COMPILED_FOLDER, compileCheckout } from "./testing/compile.ts";
 import { allTests, numericTests, runsAlone } from "./testing/suites.ts";
 
-/** Node 20 holds it against each file as a whole; a file that is still running then is ended and fails. */
+/** Node 20 applies it to each file as a whole; a file that exceeds it is stopped and fails. */
 const TIMEOUT_MS = 240_000;
 
 type TestEvent = { readonly type: string; readonly data: unknown };
 
-/** One of the counts that the runner ends with, such as `pass 12`. */
+/** One of the runner's final counts, such as `pass 12`. */
 function countIn({ type, data }: TestEvent): readonly [name: string, count: number] | undefined {
   if (type !== "test:diagnostic") return undefined;
   const { nesting, message, file } = data as { nesting: number; message: string; file?: string };
@@ -25,7 +25,7 @@ function countIn({ type, data }: TestEvent): readonly [name: string, count: numb
   return nesting === 0 && file === undefined && name ? [name, Number(count)] : undefined;
 }
 
-/** The events of all files, and one set of counts for all of them at the end. */
+/** Events of all files, with a single set of counts at the end. */
 async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
   const counts = new Map<string, number>();
   const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
@@ -52,7 +52,7 @@ async function runAll(files: readonly string[]): Promise<void> {
   process.once("SIGINT", () => process.exit(130));
   const { importArguments } = await compileCheckout(folder);
   process.env[COMPILED_FOLDER] = folder;
-  // OpenMP's threads that spin while they wait would take the other file's processor.
+  // OpenMP threads that spin while waiting would slow down the other file's process.
   process.env["OMP_WAIT_POLICY"] ??= "passive";
   // The processes that run the files inherit these.
   process.execArgv.splice(0, process.execArgv.length, ...importArguments);

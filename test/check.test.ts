@@ -50,7 +50,7 @@ test("a sound folder: exit 0", async () => {
   assert.equal(stderr, "");
   assert.match(stdout, /sound: 3 images in 2 classes, /);
   assert.match(stdout, /^cat +2 {2}#{20}\ndog +1 {2}#{10}$/m);
-  assert.match(stdout, /^- files that are no pictures, passed over: 1\n {4}dog\/2\.txt: /m);
+  assert.match(stdout, /^- files that are not images, ignored: 1\n {4}dog\/2\.txt: /m);
   assert.match(stdout, /\nNothing found that affects training\.\n$/);
   assert.deepEqual(await snapshot("sound"), before);
 });
@@ -61,11 +61,11 @@ test("a folder with faults: exit 1, each named in lines of at most 80 columns, n
   assert.equal(exit, 1, stderr);
   for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
   for (const says of [
-    /^! classes without pictures: 1\n {4}bird: /m,
-    /^! damaged or incomplete pictures: 1\n {4}dog\/cut\.jpg: expected a complete JPEG image/m,
-    /^! the same picture in several classes: 1\n {4}cat\/1\.jpg, dog\/copy\.jpg: in cat, dog$/m,
-    /^- names that promise another format: 1\n {4}cat\/3\.jpg: a PNG image with the extension \.jpg$/m,
-    /^- neither files nor folders, never opened: 1\n {4}cat\/pipe\.jpg: a pipe$/m,
+    /^! classes without images: 1\n {4}bird: /m,
+    /^! corrupt or truncated images: 1\n {4}dog\/cut\.jpg: expected a complete JPEG image/m,
+    /^! the same image in several classes: 1\n {4}cat\/1\.jpg, dog\/copy\.jpg: in cat, dog$/m,
+    /^- file extensions of another format: 1\n {4}cat\/3\.jpg: a PNG image with the extension \.jpg$/m,
+    /^- pipes, sockets and devices, never opened: 1\n {4}cat\/pipe\.jpg: a pipe$/m,
     /\n3 findings that affect training, marked with "!"\.\n$/,
   ]) {
     assert.match(stdout, says);
@@ -91,7 +91,7 @@ test("--json: everything as data, with the same exit codes", async () => {
     kind: "emptyClass",
     affectsTraining: true,
     paths: ["bird"],
-    message: "no picture",
+    message: "no image",
     remedy: findingKinds.emptyClass.remedy,
   });
   assert.deepEqual(
@@ -104,9 +104,9 @@ test("--json: everything as data, with the same exit codes", async () => {
 
 test("what cannot be checked: one message, nothing on standard output", async () => {
   for (const [name, says] of [
-    ["nowhere", /^alexnet: nowhere: expected a folder of pictures .*, but there is no such folder\n$/],
-    ["sound/cat/1.jpg", /^alexnet: sound\/cat\/1\.jpg: expected .*, but it is not a folder\n$/],
-    ["untrained", /^alexnet: untrained: expected a folder train beside val, got none; /],
+    ["nowhere", /^alexnet: nowhere: expected a folder of images .*; there is no such folder\n$/],
+    ["sound/cat/1.jpg", /^alexnet: sound\/cat\/1\.jpg: expected .*; it is not a folder\n$/],
+    ["untrained", /^alexnet: untrained: expected a folder train next to val, got none; /],
   ] as const) {
     const { exit, stdout, stderr } = await alexnet("check", name);
     assert.deepEqual([exit, stdout], [1, ""], stderr);

@@ -130,7 +130,7 @@ test("no room: an error that names file and cause, the old checkpoint untouched,
   const { stdout } = await promisify(execFile)("bash", limited, { env: { ...process.env, TSX_DISABLE_CACHE: "1" } });
   assert.match(
     stdout,
-    /^CheckpointError: .*last\.safetensors: cannot be written: EFBIG: .*; free some space: what was saved/,
+    /^CheckpointError: .*last\.safetensors: cannot be written: EFBIG: .*; free some space; the previously saved/,
   );
   assert.deepEqual(await contents(directory), held);
   assert.equal(await check(directory, 1), 1);

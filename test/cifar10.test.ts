@@ -58,6 +58,6 @@ test("a damaged file is one message", async () => {
   assert.deepEqual([exit, stdout], [1, ""]);
   assert.equal(
     stderr,
-    `alexnet: ${join(folder, "data/data_batch_4.bin")}: expected 20 pictures, as in the largest of its files, got 19\n`,
+    `alexnet: ${join(folder, "data/data_batch_4.bin")}: expected 20 images, as in the largest of the files, got 19\n`,
   );
 });

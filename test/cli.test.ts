@@ -113,7 +113,7 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0, got "1.5"/],
     ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
     ["train --engine gpu", /--engine.*auto, onednn, reference/],
-    ["train --resume", /--resume needs --run/],
+    ["train --resume", /--resume requires --run/],
     ["train --on-divergence back", /--on-divergence.*stop, rollback/],
     ["train --rollback-factor 1", /--rollback-factor.*expected a number above 0 and below 1, got "1"/],
     ["lr-find --iterations 0", /--iterations/],
@@ -159,13 +159,13 @@ test("names and files that are not there, or hold something else: one message, e
     ["summary nowhere.json", /nowhere\.json: expected a JSON file: .*no such file/],
     ["summary not.json", /not\.json: expected a JSON file/],
     ["summary bad-option.json", /bad-option\.json: conv1 \(conv2d\): .*"kernal"/],
-    ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; the kinds are conv2d, /],
+    ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; expected one of conv2d, /],
     ["summary bad-shape.json", /conv1: window 5 exceeds padded input 4 /],
     ["summary alexnet --input-size 60", /pool5: window 3 exceeds padded input 2 .*larger input size/],
     ["train --network alexnet-xl", /network "alexnet-xl"/],
     ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
     ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],
-    ["train mnist --run new-1", /mnist: no data set of this name, and no folder; the data sets are fashion-mnist/],
+    ["train mnist --run new-1", /mnist: no data set or folder of this name; expected fashion-mnist/],
     ["train --network tiny.json --input-size 8 --data-dir data --run new-2", /pool1: window 3 exceeds/],
     ["train --data-dir nowhere --run new-3", /nowhere: expected the four files of Fashion-MNIST, missing train-images/],
     ["train --data-dir cut --run new-4", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
@@ -175,11 +175,11 @@ test("names and files that are not there, or hold something else: one message, e
     ["lr-find --data-dir data --min-rate 1 --max-rate 0.1", /--min-rate: expected less than --max-rate, 0\.1, got 1/],
     ["sweep nowhere.json", /nowhere\.json: expected a sweep \(see alexnet sweep --help\): .*no such file/],
     ["sweep bad-recipe.json", /bad-recipe\.json: expected a sweep .*"momentum"/s],
-    ["evaluate nowhere", /nowhere: no such file or folder; give a run directory or a \.safetensors file/],
-    ["evaluate empty", /empty: no checkpoint in it; expected best\.safetensors or last\.safetensors/],
-    ["evaluate trained --dataset mnist", /mnist: no data set of this name/],
-    ["evaluate trained --dataset imagenet", /imagenet: expected the folder that holds train and val/],
-    ["predict image-0.png image-0.png", /image-0\.png: damaged, or not a safetensors file/],
+    ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a \.safetensors file/],
+    ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
+    ["evaluate trained --dataset mnist", /mnist: no data set or folder of this name/],
+    ["evaluate trained --dataset imagenet", /imagenet: expected a folder that contains train and val/],
+    ["predict image-0.png image-0.png", /image-0\.png: corrupt, or not a safetensors file/],
   ];
   await forEach(refused, ([args, says]) => assertRefused(args, says));
   assert.deepEqual(await listing(), before);
@@ -204,13 +204,13 @@ test("weights files that are damaged, foreign, or of another shape: one message,
   await writeFile(join(folder, "foreign.safetensors"), await foreignFile());
   await writeMisshapen();
   const refused: readonly (readonly [file: string, says: RegExp])[] = [
-    ["flipped-values", /damaged, .*its checksum differs/],
-    ["flipped-header", /damaged, .*its checksum differs/],
-    ["cut", /damaged, .*expected \d+ bytes|its header claims/],
+    ["flipped-values", /corrupt, .*its checksum differs/],
+    ["flipped-header", /corrupt, .*its checksum differs/],
+    ["cut", /corrupt, .*expected \d+ bytes|its header claims/],
     ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
     [
       "misshapen",
-      /4 tensors do not fit:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
+      /4 tensors do not match:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
     ],
   ];
   await forEach(refused, ([file, says]) =>
@@ -519,9 +519,9 @@ test("a network whose dropout stays active: an answer is a draw, which is said; 
   assert.notEqual(mean.stdout, one.stdout);
   assert.match(
     one.stderr,
-    /Dropout is active at evaluation in this network: each answer is a draw \(--samples, --seed\)/,
+    /Dropout is active at evaluation in this network: each prediction is a random sample \(--samples, --seed\)/,
   );
-  assert.match(mean.stderr, /each answer is the mean of 50 draws/);
-  assert.match(evaluation.stderr, /these figures are a draw \(--seed\)/);
+  assert.match(mean.stderr, /each prediction is the mean of 50 random samples/);
+  assert.match(evaluation.stderr, /these results are a random sample \(--seed\)/);
   assert.equal((await alexnet("predict trained image-0.png")).stderr, "");
 });

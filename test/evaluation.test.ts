@@ -97,7 +97,7 @@ test("--csv: every prediction with its file; the figures and the worst mistakes 
   assert.equal(refused.exit, 1);
   assert.match(
     refused.stderr,
-    /^alexnet: nowhere\/out\.csv: cannot be written: there is no folder nowhere; make it first/m,
+    /^alexnet: nowhere\/out\.csv: cannot be written: the folder nowhere does not exist; create it first/m,
   );
   assert.match(refused.stdout, /top-1 accuracy/);
 });

@@ -332,7 +332,7 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
     [
       "no such layer",
       { freeze: ["conv9"] },
-      /--freeze: no layer "conv9" in tiny; expected conv, none or some of conv1, conv2, fc3, fc4/,
+      /--freeze: no layer "conv9" in tiny; expected conv, none, or some of conv1, conv2, fc3, fc4/,
       ConfigError,
     ],
     ["a new layer frozen", { freeze: ["fc4"] }, /--freeze: fc4: expected weights of the file/, ConfigError],
@@ -387,6 +387,6 @@ for (const [what, options, message, kind] of refused) {
 test("refused: what means nothing without weights", async () => {
   await assert.rejects(
     train("refused", { network, freeze: ["conv"] }),
-    /--freeze: expected weights to begin with; give them with --from/,
+    /--freeze: requires initial weights; add --from/,
   );
 });

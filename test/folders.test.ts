@@ -376,7 +376,7 @@ test("damaged pictures: left out and named up to a share, an error above; the fo
   const messages: string[] = [];
   const observer = { onMessage: (message: string) => messages.push(message) };
   await trainOn("damaged-run", { dataset: damaged, maxBad: 0.02, epochs: 1, observer });
-  assert.match(messages.join("\n"), /1 picture left out:\n {2}blue\/0\.jpg: /);
+  assert.match(messages.join("\n"), /1 image left out:\n {2}blue\/0\.jpg: /);
   const { trainImages = 0, testImages = 0 } = (await readRunConfig(join(base, "damaged-run")))?.dataset ?? {};
   assert.equal(trainImages + testImages, 59);
   assert.deepEqual(await readdir(damaged, { recursive: true }), before);

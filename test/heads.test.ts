@@ -247,7 +247,7 @@ test("verify: another head is refused", async () => {
 test("head none: features come out, classes do not", async () => {
   const { run } = await imported(2, [], { head: "none" });
   const photos = await photosOf("plain", ["a", "b"]);
-  const refused = /its head is "none", so its outputs are no class probabilities/;
+  const refused = /its head is "none", so its outputs are not class probabilities/;
   await assert.rejects(openClassifier(run), refused);
   await assert.rejects(measureSaliency(run, join(photos, "a/0.png")), refused);
   await assert.rejects(evaluateEnsemble([run, run], { dataset: photos }), refused);

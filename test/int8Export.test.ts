@@ -182,7 +182,7 @@ test("what cannot be is refused, and nothing is written", async () => {
   );
   await symlink(at("elsewhere.onnx"), at("link.onnx"));
   await assert.rejects(write("run", "link.onnx"), /link\.onnx: already exists/);
-  await assert.rejects(write("run", "x.onnx", { dataset: at("nowhere") }), /nowhere: expected a folder of pictures/);
+  await assert.rejects(write("run", "x.onnx", { dataset: at("nowhere") }), /nowhere: expected a folder of images/);
   await mkdir(at("alone"));
   await cp(at("run/best.safetensors"), at("alone/best.safetensors"));
   await assert.rejects(write("alone/best.safetensors", "x.onnx"), /give one with --dataset \(export: --calibrate\)/);

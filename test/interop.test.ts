@@ -189,7 +189,7 @@ test("what does not fit is listed whole, and no directory is left behind", async
   const before = await readdir(folder);
   await assert.rejects(importModel(at("weights.pth"), at("a/b"), { network: "alexnet-fashion" }), (error: Error) => {
     assert.ok(error instanceof CheckpointError);
-    assert.match(error.message, /^\S+weights\.pth: \d+ tensors do not fit:\n/);
+    assert.match(error.message, /^\S+weights\.pth: \d+ tensors do not match:\n/);
     assert.match(
       error.message,
       /: missing, expected \[96, 1, 11, 11\]|: expected \[96, 1, 11, 11\], got \[8, 1, 5, 5\]/,

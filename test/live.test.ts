@@ -276,6 +276,6 @@ test("alexnet live: prints its address, warns where others can reach it, ends by
   const missing = await alexnet("live nowhere").outcome;
   assert.deepEqual(
     [missing.exit, missing.stderr],
-    [1, "alexnet: nowhere: no such run directory; alexnet runs lists runs\n"],
+    [1, "alexnet: nowhere: no such run directory; list runs with alexnet runs\n"],
   );
 });

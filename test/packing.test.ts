@@ -70,7 +70,7 @@ test("two processes at once: one packs, the other says that it waits, and uses i
   assert.equal(digestIn(b.stdout), digest);
   assert.match(
     b.stdout,
-    new RegExp(`^message ${pictures}: process ${first.process.pid} is packing these pictures; waiting for it$`, "m"),
+    new RegExp(`^message ${pictures}: process ${first.process.pid} is packing these images; waiting for it$`, "m"),
   );
   assert.equal(progressOf(b.stdout)[0], COUNT);
   assert.equal(await pixelBytes("both"), COUNT * WIDTH * HEIGHT * 3);
@@ -120,7 +120,7 @@ test("no space left is an error that names the folder; with space it goes on", a
   const { stdout } = await startPacking("full", { fileLimit: 100e6 }).outcome;
   assert.match(
     stdout,
-    /^DataError: .*full\/packs\/\w+: the pack cannot be written: EFBIG: .*; free some space: what is packed already stays$/m,
+    /^DataError: .*full\/packs\/\w+: the pack cannot be written: EFBIG: .*; free some space; packed images are kept$/m,
   );
   const again = await startPacking("full").outcome;
   assert.ok((progressOf(again.stdout)[0] as number) > 0, "it went on");

@@ -215,9 +215,9 @@ test("--features: what goes together, and names that are not there", async () =>
   assert.equal(exit, 1, "one file is none");
   assert.match(stderr, /fc2 of 1 images, \[1, 16\], in fc2\.npy; 1 left out\nfile names are in fc2\.files\.json\n$/);
   for (const [args, message] of [
-    ["--features fc2", /--features LAYER and --output FILE go together/],
-    ["--output fc2.npy", /--features LAYER and --output FILE go together/],
-    ["--features fc2 --output fc2.npy --csv a.csv", /leave out --csv and --json/],
+    ["--features fc2", /--features LAYER and --output FILE require each other/],
+    ["--output fc2.npy", /--features LAYER and --output FILE require each other/],
+    ["--features fc2 --output fc2.npy --csv a.csv", /remove --csv and --json/],
   ] as const) {
     const outcome = await alexnet(`predict tiny photos ${args}`);
     assert.equal(outcome.exit, 2);

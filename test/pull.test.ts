@@ -270,7 +270,7 @@ test("by its name, wherever a run is taken; a folder of the name comes first", a
   assert.match(stderr, /^alexnet: \.\/torchvision: no such file or folder/);
   await mkdir(join(cwd, "torchvision"));
   const folderFirst = await alexnet("predict torchvision cat.png");
-  assert.match(folderFirst.stderr, /^alexnet: torchvision: no checkpoint in it/);
+  assert.match(folderFirst.stderr, /^alexnet: torchvision: contains no checkpoint/);
 });
 
 test("the command: names, files that are not the published one, and no file at all", async () => {

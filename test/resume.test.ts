@@ -290,7 +290,7 @@ test("on resume, the same settings may be given; each one that differs is named 
   assert.equal(exit, 1);
   assert.equal(
     stderr,
-    "alexnet: resume: --epochs is 2, the run was started with 4; --seed is 3, the run was started with 0; leave it out, or start another run\n",
+    "alexnet: resume: --epochs is 2, the run was started with 4; --seed is 3, the run was started with 0; leave these flags out, or start a new run\n",
   );
   const smaller = join(folder, "smaller");
   await mkdir(smaller);
@@ -330,10 +330,7 @@ async function flipBit(path: string): Promise<void> {
 test("no checkpoint left to go on from: one message, and nothing is touched", async () => {
   await cp(join(folder, "to-damage"), join(folder, "hopeless"), { recursive: true });
   for (const name of ["last.safetensors", "previous.safetensors"]) await flipBit(join(folder, "hopeless", name));
-  await assert.rejects(
-    resume("hopeless"),
-    /hopeless: no checkpoint to go on from; start again in another run directory/,
-  );
+  await assert.rejects(resume("hopeless"), /hopeless: no usable checkpoint; start a new run in another directory/);
   const { exit } = await train("--run", "hopeless", "--resume");
   assert.equal(exit, 1);
 });
@@ -349,7 +346,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
   assert.match(stderr, /last\.safetensors: cannot be written: .*; training continues and tries again\n/);
   assert.match(
     stderr,
-    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space: what was saved before is untouched\n$/,
+    /epoch 3: .*\nalexnet: .*last\.safetensors: cannot be written: .*free some space; the previously saved content is kept\n$/,
   );
   assert.ok((await lastWeights(join(folder, "full"))).equals(before));
   assert.deepEqual(

@@ -224,7 +224,7 @@ test("… of a folder, at the images' own size, and with weights to begin with, 
   const other = replaced(config, "fineTuning.checksum", "0".repeat(64));
   await assert.rejects(
     read("other-weights.json", other),
-    /^CheckpointError: .*expected the weights that the run was started with/,
+    /^CheckpointError: .*expected the weights that the run started from/,
   );
   assert.equal(
     (await read("other-weights.json", other, { from: join(folder, "many") })).settings.from,

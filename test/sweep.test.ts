@@ -164,10 +164,7 @@ test("a sweep stopped in the middle of a trial, and once more, ends with the sam
   const again = await runSweep({ plan, directory, onTrial: () => assert.fail("nothing is left to train") });
   assert.deepEqual(outcome(again), outcome(whole));
   const other = sweepPlanSchema.parse({ base: plan.base, grid: { seed: [1] } });
-  await assert.rejects(
-    runSweep({ plan: other, directory }),
-    /stopped: there is another sweep in it.*choose another --run/,
-  );
+  await assert.rejects(runSweep({ plan: other, directory }), /stopped: contains another sweep.*choose another --run/);
 });
 
 test("a trial that fails is recorded, the others are trained, and it is tried again", async () => {

@@ -1,4 +1,4 @@
-/** One comparison: workers side by side on the same workload, one computing at a time, round by round. */
+/** One comparison: workers with the same workload, of which one computes at a time, round by round. */
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,13 +20,13 @@ export interface Comparison {
   readonly batchSize: number;
   readonly threads: number;
   readonly rounds: number;
-  /** The first, and all of its name, are this project's: what the others are compared with. */
+  /** The first variant, and all others of its name, are this project's: the baseline. */
   readonly variants: readonly Variant[];
 }
 
-/** A round lets each worker compute about this long, or one step. */
+/** Seconds that each worker computes in a round; at least one step. */
 const ROUND_SECONDS = 3;
-/** Untimed: memory and code that the first steps make. */
+/** Untimed steps at the start, which allocate memory and generate code. */
 const WARM_UP_STEPS = 2;
 
 /** A round that others disturbed is repeated this often. */
@@ -132,7 +132,7 @@ async function start(
   }
 }
 
-/** Returns how many steps make a round. */
+/** Returns the number of steps per round. */
 async function warmUp(worker: Worker): Promise<number> {
   const { seconds } = await worker.run(WARM_UP_STEPS);
   return stepsFor(ROUND_SECONDS, Math.min(...seconds));

@@ -1,4 +1,4 @@
-/** A Debian system with PyTorch in a folder of its own: Debian's unstable suite has a recent one, and the machine stays as it is. */
+/** Creates a Debian system with PyTorch in a folder: Debian's unstable suite has a recent version, and this machine is not changed. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
@@ -14,20 +14,20 @@ interface Apt {
 }
 
 const SUITE = "unstable";
-/** For torch.compile, which writes C++ with the headers of PyTorch and Python. */
+/** Compiler for torch.compile, which generates C++ with the headers of PyTorch and Python. */
 const COMPILER = ["g++", "libtorch-dev", "libpython3-dev"];
 /** Without OpenBLAS, Debian's PyTorch multiplies matrices with the reference BLAS, more than twenty times slower. */
 const PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", ...COMPILER];
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Where the benchmark keeps what it installs: no part of the checkout. */
+/** Folder for the benchmark's installations, outside the checkout. */
 export function cacheFolder(): string {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "alexnet");
 }
 
 /**
- * The command that runs another in a root, with `folder` of this machine at `inside`. The mounts are those of that process alone: none is
- * left behind, however it ends.
+ * Command prefix for running a command in a root, with `folder` of this machine mounted at `inside`. The mounts belong to that process alone and end
+ * with it.
  */
 export function enterRoot(root: string, folder: string, inside: string): readonly string[] {
   const script = `
@@ -36,7 +36,7 @@ export function enterRoot(root: string, folder: string, inside: string): readonl
   return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", root, folder, inside];
 }
 
-/** The folder of the Debian system, which is made if it is not there: a download of about 400 MB. Throws AlexNetError if it cannot be. */
+/** Folder of the Debian system, which is created if it does not exist: a download of about 400 MB. Throws AlexNetError on failure. */
 export async function debianRoot(say: (line: string) => void): Promise<string> {
   await requireTools(say);
   const root = join(cacheFolder(), "peers-root");
@@ -47,7 +47,7 @@ export async function debianRoot(say: (line: string) => void): Promise<string> {
   await rm(partial, { recursive: true, force: true });
   const mirror = debianMirror();
   say(
-    `making a Debian ${SUITE} system with ${PACKAGES.join(", ")} in ${root} from ${mirror ?? "its mirrors"}: some minutes, log ${log}`,
+    `creating a Debian ${SUITE} system with ${PACKAGES.join(", ")} in ${root} from ${mirror ?? "its mirrors"}: some minutes, log ${log}`,
   );
   await logged(log, [
     "debootstrap",
@@ -77,7 +77,7 @@ async function requireTools(say: (line: string) => void): Promise<void> {
   const remedy = "install PyTorch 2 or later and name its Python in ALEXNET_PYTHON";
   if (process.getuid?.() !== 0) {
     throw new AlexNetError(
-      `PyTorch: python3 has none, and only root can make or enter a Debian system with it; ${remedy}`,
+      `PyTorch: not found in python3, and only root can create or enter a Debian system with it; ${remedy}`,
     );
   }
   const missing = [
@@ -99,13 +99,13 @@ function hasProgram(name: string): boolean {
   return !spawnSync(name, ["--help"]).error;
 }
 
-/** The mirror that this machine's apt uses for Debian, if it does; debootstrap has one of its own. */
+/** Debian mirror used by this machine's apt, if any; debootstrap has its own default. */
 function debianMirror(): string | undefined {
   const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(LABEL) $(SITE)"], { encoding: "utf8" });
   return /^Debian (\S+)$/m.exec(stdout ?? "")?.[1];
 }
 
-/** Runs a command, its output to the end of a file. */
+/** Runs a command, appending its output to a file. */
 async function logged(log: string, [program = "", ...args]: readonly string[]): Promise<void> {
   const file = await open(log, "a");
   try {
@@ -116,7 +116,7 @@ async function logged(log: string, [program = "", ...args]: readonly string[]): 
     });
     if (code === 0) return;
     const end = readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n");
-    throw new AlexNetError(`${program}: ended with ${code}; the end of ${log}:\n${end}`);
+    throw new AlexNetError(`${program}: exit code ${code}; the end of ${log}:\n${end}`);
   } finally {
     await file.close();
   }

@@ -1,4 +1,4 @@
-/** The worker that computes with ONNX Runtime, inference in f32; the package is where the last argument but one says. */
+/** Worker that computes with ONNX Runtime, for inference in f32. The last argument but one is the location of its package. */
 import { createWriteStream } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { sizeOf } from "../../src/shape.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
-/** The part of onnxruntime-node in use. It is no dependency of this project and so brings no types. */
+/** Types of the used part of onnxruntime-node, which is not a dependency of this project. */
 interface OnnxRuntime {
   readonly InferenceSession: { create(path: string, options: object): Promise<Session> };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => object;
@@ -21,13 +21,13 @@ interface Session {
   run(feeds: Readonly<Record<string, object>>): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>;
 }
 
-/** Writes the chain as an ONNX model for a batch size, as `alexnet export` does. */
+/** Writes the chain as an ONNX model for a batch size, like `alexnet export`. */
 async function writeModel(path: string, folder: string, chain: Chain, batchSize: number): Promise<void> {
   const { network } = chain;
   if (isStochastic(network)) throw new ConfigError(`${network.name}: dropout at evaluation is not written to ONNX`);
   const values = readParameters(folder, chain, (length) => new Float32Array(length));
   const read = (name: string) => {
-    // A file holds its parameters in the chain's order.
+    // A file contains its parameters in the chain's order.
     const next = values.next().value;
     if (next?.name !== name) throw new Error(`${name}: expected ${next?.name} to be read first`);
     return next.values;

@@ -1,4 +1,4 @@
-/** The worker that computes with this project: a step is what the training loop does with a batch that lies in the program's input. */
+/** Worker that computes with this project: a step is the training loop's work on a batch in the program's input. */
 import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
@@ -16,7 +16,7 @@ import { CHECK_DRAWS, checkTargets } from "./reference.ts";
 import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
 const SGD: Sgd = { kind: "sgd", form: "pytorch", momentum: 0.9, weightDecay: 5e-4 };
-/** Low, so that hundreds of steps on random labels stay finite. */
+/** Low, so that the loss stays finite for hundreds of steps on random labels. */
 const LEARNING_RATE = 1e-3;
 
 async function compute({ folder, mode, threads, batchSize, precision }: WorkerRequest): Promise<Computation> {

@@ -47,7 +47,7 @@ export function gradientSample(gradient: Float32Array): readonly number[] {
   return [...sample, Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0))];
 }
 
-/** What a TypeScript worker does on a command. */
+/** Command handlers of a TypeScript worker. */
 export interface Computation {
   /** Library and version. */
   readonly description: string;

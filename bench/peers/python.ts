@@ -1,25 +1,25 @@
-/** Where PyTorch is: in a Python of this machine, or in a Debian root made for it. */
+/** Finds PyTorch: in a Python of this machine, or in a Debian root created for it. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { AlexNetError } from "../../src/errors.ts";
 import { debianRoot, enterRoot } from "./debianRoot.ts";
 
 const JEMALLOC = "libjemalloc.so.2";
-/** Freed memory stays mapped, as it does in an engine that plans its memory, and lies on huge pages. */
+/** Freed memory stays mapped, as in an engine that plans its memory, and uses huge pages. */
 const JEMALLOC_CONFIG =
   "oversize_threshold:1,background_thread:true,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
 
-/** The environment that Python starts in: as it comes, or the one that PyTorch is fastest in. */
+/** Environment of Python: the default, or the fastest for PyTorch. */
 export type Environment = "default" | "tuned";
 
-/** A Python that has PyTorch. */
+/** A Python with PyTorch. */
 export interface Torch {
   readonly version: string;
-  /** Whether the tuned environment has jemalloc. */
+  /** True if the tuned environment has jemalloc. */
   readonly hasJemalloc: boolean;
-  /** Whether torch.compile has the C++ compiler that it needs. */
+  /** True if torch.compile has its required C++ compiler. */
   readonly hasCompiler: boolean;
-  /** The command that runs Python where a folder of this machine is `folderInside` of it. */
+  /** Command that runs Python, in which a folder of this machine is mounted as `folderInside`. */
   command(folder: string, environment: Environment): readonly string[];
   folderInside(folder: string): string;
 }
@@ -34,28 +34,28 @@ print(json.dumps({
 `;
 
 /**
- * Finds PyTorch 2 or later: the Python named by ALEXNET_PYTHON, else python3, else the Debian root, which is made if it is not there.
+ * Finds PyTorch 2 or later: in the Python named by ALEXNET_PYTHON, in python3, or in the Debian root, which is created if it does not exist.
  *
- * Throws AlexNetError, with what to do, if there is none and none can be made.
+ * Throws AlexNetError with a remedy if there is none and none can be created.
  */
 export async function findTorch(say: (line: string) => void): Promise<Torch> {
   const named = process.env["ALEXNET_PYTHON"];
   const here = { enter: () => [], folderInside: (folder: string) => folder };
   const found = probe({ python: named ?? "python3", ...here });
   if (found) return found;
-  if (named) throw new AlexNetError(`ALEXNET_PYTHON: expected a Python with PyTorch 2 or later, ${named} has none`);
+  if (named) throw new AlexNetError(`ALEXNET_PYTHON: expected a Python with PyTorch 2 or later, got ${named}`);
   const root = await debianRoot(say);
   const inside = "/mnt";
   const enter = (folder: string) => enterRoot(root, folder, inside);
   const made = probe({ python: "/usr/bin/python3", enter, folderInside: () => inside });
   if (made) return made;
-  throw new AlexNetError(`${root}: expected PyTorch 2 or later in it; remove this folder to have it made again`);
+  throw new AlexNetError(`${root}: expected PyTorch 2 or later in it; remove this folder to recreate it`);
 }
 
 interface Place {
   readonly python: string;
   readonly folderInside: (folder: string) => string;
-  /** What goes before a command so that it runs where this Python is. */
+  /** Command prefix for running in this Python's system. */
   readonly enter: (folder: string) => readonly string[];
 }
 
@@ -74,7 +74,7 @@ function probe({ python, enter, folderInside }: Place): Torch | undefined {
   return Number.parseInt(found.version, 10) >= 2 ? { ...found, command, folderInside } : undefined;
 }
 
-/** OpenBLAS 0.3.34 takes AVX2 kernels on AMD's AVX-512 processors: 170 GFLOP/s for fc6 instead of 290. */
+/** OpenBLAS 0.3.34 chooses AVX2 kernels on AMD's AVX-512 processors: 170 GFLOP/s for fc6 instead of 290. */
 function openBlasVariables(): readonly string[] {
   const cpu = readFileSync("/proc/cpuinfo", "utf8");
   return /AuthenticAMD/.test(cpu) && /\bavx512vl\b/.test(cpu) ? ["OPENBLAS_CORETYPE=SkylakeX"] : [];

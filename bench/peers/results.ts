@@ -1,8 +1,8 @@
-/** From the times of interleaved rounds to rates and ratios. */
+/** Computes rates and ratios from the times of interleaved rounds. */
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 import type { Checked, Timing } from "./protocol.ts";
 
-/** What was measured of one variant. */
+/** Measurements of one variant. */
 export interface Measured {
   readonly precision: string;
   readonly variant: string;
@@ -18,13 +18,13 @@ export function ratesOf({ rounds }: Measured, batchSize: number): readonly numbe
   return rounds.map(({ seconds }) => batchSize / spread(seconds).median);
 }
 
-/** How much faster ours is than a peer: the ratio of the median rates, and the range of the ratios within a round. */
+/** Speed of ours relative to a peer: the ratio of the median rates, and the range of the ratios per round. */
 export function speedup(ours: readonly number[], peer: readonly number[]): Spread {
   const { min, max } = spread(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
   return { median: spread(ours).median / spread(peer).median, min, max };
 }
 
-/** The variant of the highest median rate. */
+/** Variant with the highest median rate. */
 export function fastest(measured: readonly Measured[], batchSize: number): Measured | undefined {
   const rate = (of: Measured) => spread(ratesOf(of, batchSize)).median;
   return measured.reduce<Measured | undefined>(
@@ -33,7 +33,7 @@ export function fastest(measured: readonly Measured[], batchSize: number): Measu
   );
 }
 
-/** How many steps fill a round of about `seconds`, at least one. */
+/** Number of steps that fill a round of about `seconds`; at least one. */
 export function stepsFor(seconds: number, stepSeconds: number): number {
   return Math.max(1, Math.round(seconds / stepSeconds));
 }

@@ -47,7 +47,7 @@ const program = new Command("bench:peers")
   .description("compare training and inference with PyTorch and ONNX Runtime")
   .option("--network <names...>", "networks (default: all three for training, alexnet-owt for inference)")
   .addOption(
-    new Option("--precision <names...>", "number formats (default: what the processor multiplies)").choices([
+    new Option("--precision <names...>", "number formats (default: those that the processor supports)").choices([
       "f32",
       "bf16",
     ]),
@@ -66,8 +66,8 @@ const program = new Command("bench:peers")
 async function main(flags: Flags): Promise<void> {
   const torch = await findTorch(printError);
   printError(`PyTorch ${torch.version}`);
-  if (!torch.hasJemalloc) printError("jemalloc (libjemalloc.so.2) is not there: PyTorch is tuned without it");
-  if (!torch.hasCompiler) printError("a C++ compiler is not there: PyTorch is not compiled");
+  if (!torch.hasJemalloc) printError("jemalloc (libjemalloc.so.2) is missing: PyTorch is tuned without it");
+  if (!torch.hasCompiler) printError("a C++ compiler is missing: PyTorch is not compiled");
   const engine = createOneDnnEngine();
   printError(engine.description);
   const { threads } = engine;
@@ -85,7 +85,7 @@ async function main(flags: Flags): Promise<void> {
   else print(wrap(TUNED));
 }
 
-/** Training takes gigabytes for each worker, so the precisions are compared apart; for inference they meet. */
+/** Training requires gigabytes for each worker, so precisions are compared separately; for inference, together. */
 function comparisons(
   flags: Flags,
   precisions: readonly Precision[],

@@ -1,4 +1,4 @@
-/** A comparison as text for a terminal. */
+/** Formats a comparison as text for a terminal. */
 
 import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
@@ -12,7 +12,7 @@ function formatRange({ min, max }: Spread, digits: (value: number) => string): s
 
 const ratio = (value: number) => value.toFixed(2);
 
-/** Rates of every variant, then how ours compares with the best peer at each precision. */
+/** Rates of every variant, then ours relative to the best peer at each precision. */
 export function formatComparison(comparison: Comparison, measured: readonly Measured[]): string {
   const { network, mode, batchSize, threads, rounds } = comparison;
   const precisions = [...new Set(measured.map(({ precision }) => precision))];
@@ -41,11 +41,13 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
       one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
     ];
   });
-  const columns = ["variant", "images/s", "rounds", "ours ÷ it", "CPU/step", "1st step", "peak"].map((heading, i) => ({
-    heading,
-    align: i === 0 ? ("left" as const) : ("right" as const),
-    shrinks: i === 0,
-  }));
+  const columns = ["variant", "images/s", "rounds", "ours ÷ this", "CPU/step", "1st step", "peak"].map(
+    (heading, i) => ({
+      heading,
+      align: i === 0 ? ("left" as const) : ("right" as const),
+      shrinks: i === 0,
+    }),
+  );
   return formatTable(columns, rows);
 }
 

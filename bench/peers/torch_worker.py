@@ -1,10 +1,10 @@
-"""The worker that computes with PyTorch: the same workload and the same lines of JSON as protocol.ts says.
+"""Worker that computes with PyTorch, with the workload and protocol of protocol.ts.
 
     python3 torch_worker.py '{"folder": …, "mode": "train", "precision": "f32", "batchSize": 128, "threads": 2,
                               "channelsLast": false, "fused": false, "form": "eager"}'
 
-precision bf16 is autocast in training. For inference `form` decides: "eager" is autocast, the others hold the weights in
-bf16. "frozen" is a trace with its parameters folded in, "optimized" that with oneDNN's own weight layouts, "compiled" is
+precision bf16 is autocast in training. For inference, `form` "eager" is autocast; the others store the weights in
+bf16. "frozen" is a trace with its parameters folded in, "optimized" adds oneDNN's weight layouts, "compiled" is
 torch.compile with weights folded in, which needs a C++ compiler.
 """
 
@@ -26,7 +26,7 @@ LEARNING_RATE = 1e-3
 
 
 def module(op):
-    """The torch.nn module of an operation of the chain."""
+    """The torch.nn module for an operation of the chain."""
     options, channels = op["options"], op["inputShape"][0]
     return {
         "conv2d": lambda: nn.Conv2d(

@@ -1,4 +1,4 @@
-/** Who takes part in a comparison: this project, and its peers as they come and tuned. */
+/** Participants of a comparison: this project, and its peers, untuned and tuned. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { cacheFolder } from "./debianRoot.ts";
 import type { Mode, WorkerRequest } from "./protocol.ts";
 import type { Environment, Torch } from "./python.ts";
 
-/** One way to compute a network. */
+/** One way of computing a network. */
 export interface Variant {
   readonly name: string;
   readonly precision: Precision;
@@ -35,7 +35,7 @@ export function ownVariant(precision: Precision): Variant {
   };
 }
 
-/** How PyTorch is used; the members beside the environment are told to torch_worker.py, which says what they mean. */
+/** Use of PyTorch. All members except the environment are passed to torch_worker.py, which documents them. */
 interface TorchUse {
   readonly name: string;
   readonly environment: Environment;
@@ -52,7 +52,7 @@ const asItComes: TorchUse = {
   form: "eager",
 };
 
-/** What `tuned` stands for in the names of variants. */
+/** Meaning of `tuned` in the names of variants. */
 export const TUNED =
   "tuned: jemalloc that keeps memory on huge pages, OpenBLAS with AVX-512, fused optimizer; cl: channels_last; " +
   "optimized: traced, frozen, oneDNN's weight layouts; compiled: torch.compile with weights frozen";
@@ -62,14 +62,14 @@ function tuned(form: TorchUse["form"], name: string): readonly TorchUse[] {
   return [use, { ...use, name: `${use.name} cl`, channelsLast: true }];
 }
 
-/** Compiling makes training slower on the processors tried: it is left to inference. */
+/** Compiling slows training down on the processors tested, so it is only used for inference. */
 function torchUses(mode: Mode, { hasCompiler }: Torch): readonly TorchUse[] {
   if (mode === "train") return [asItComes, ...tuned("eager", "")];
   const forms = ["eager", "optimized", hasCompiler ? "compiled" : "frozen"] as const;
   return [asItComes, ...forms.flatMap((form) => tuned(form, ` ${form}`))];
 }
 
-/** PyTorch as it comes, and tuned. */
+/** PyTorch untuned, and tuned. */
 export function torchVariants(torch: Torch, mode: Mode, precision: Precision): readonly Variant[] {
   return torchUses(mode, torch).map((use) => ({
     name: use.name,
@@ -78,8 +78,8 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
     command({ folder, ...request }) {
       copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
       const inside = torch.folderInside(folder);
-      const told = JSON.stringify({ ...request, ...use, folder: inside });
-      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), told];
+      const config = JSON.stringify({ ...request, ...use, folder: inside });
+      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), config];
     },
   }));
 }
@@ -87,8 +87,8 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
 const ONNX_RUNTIME = "1.30.0";
 
 /**
- * ONNX Runtime for inference in f32, from npm into the cache folder. The package carries its CPU library; its install script, which would
- * fetch others, does not run.
+ * ONNX Runtime for inference in f32, installed from npm to the cache folder. The package contains its CPU library; its install script, which would
+ * download others, is not run.
  *
  * Throws AlexNetError if it cannot be installed.
  */
@@ -99,7 +99,7 @@ export function onnxRuntimeVariants(say: (line: string) => void): readonly Varia
     mkdirSync(prefix, { recursive: true });
     const install = ["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix];
     const { status, stderr } = spawnSync("npm", [...install, `onnxruntime-node@${ONNX_RUNTIME}`], { encoding: "utf8" });
-    if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm ended with ${status}: ${stderr.trim()}`);
+    if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm failed with exit code ${status}: ${stderr.trim()}`);
   }
   const command = (request: WorkerRequest) => [...node, script("onnxWorker.ts"), prefix, JSON.stringify(request)];
   return [{ name: "ONNX Runtime", precision: "f32", dropout: "none", command }];

@@ -1,14 +1,14 @@
-/** Worker processes that wait stopped while others compute: threads that wait by spinning would take the cores. */
+/** Worker processes, suspended while others compute, since threads that spin while waiting would use the cores. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Checked, Command, Timing } from "./protocol.ts";
 
-/** A worker that has made its first step and is stopped. */
+/** A suspended worker after its first step. */
 export interface Worker {
-  /** What computes: library and version. */
+  /** Library and version. */
   readonly description: string;
-  /** From the start of the process to the end of its first step. */
+  /** Seconds from the start of the process to the end of its first step. */
   readonly firstStepSeconds: number;
   /** Times a number of steps. */
   run(steps: number): Promise<Timing>;
@@ -19,13 +19,13 @@ export interface Worker {
 }
 
 const live = new Set<ChildProcess>();
-// A stopped process would outlive this one.
+// A suspended process would outlive this one.
 process.on("exit", () => {
   for (const child of live) child.kill("SIGKILL");
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 
-/** Starts a worker. Throws if it ends before its first step is done, with the end of what it wrote to its standard error. */
+/** Starts a worker. Throws if it ends before completing its first step, with the end of its standard error. */
 export async function startWorker(command: readonly string[]): Promise<Worker> {
   const before = performance.now();
   const [program = "", ...args] = command;
@@ -55,7 +55,7 @@ export async function startWorker(command: readonly string[]): Promise<Worker> {
   };
 }
 
-/** The function that waits for the worker's next line. */
+/** Returns a function that waits for the worker's next line. */
 function answers(child: ChildProcess): () => Promise<unknown> {
   if (!child.stdout || !child.stderr) throw new Error("a worker without pipes");
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -74,7 +74,7 @@ function answers(child: ChildProcess): () => Promise<unknown> {
   };
 }
 
-/** From Linux's own account of the process, which starts afresh when a process runs another program. */
+/** From Linux's process status, which is reset when a process executes another program. */
 function peakBytes(pid: number | undefined): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

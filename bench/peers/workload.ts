@@ -1,4 +1,4 @@
-/** A workload: network, parameters, images and labels, the same for every worker of a comparison. */
+/** Workload of a comparison: network, parameters, images and labels, the same for every worker. */
 import { createWriteStream, openSync, readFileSync, readSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { fillGaussian, randomStream } from "../../src/random.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
 import { CHECKED_IMAGES } from "./protocol.ts";
 
-/** The network, and the chain of operations that it is, in `network.json`. Labels are i mod `classes`. */
+/** The network and its chain of operations, in `network.json`. Labels are i mod `classes`. */
 export interface Chain {
   readonly network: Network;
   readonly inputShape: Shape;
@@ -52,7 +52,7 @@ export function readChain(folder: string): Chain {
   return JSON.parse(readFileSync(join(folder, CHAIN_FILE), "utf8"));
 }
 
-/** Fills `images` from the workload's. */
+/** Fills `images` with the workload's. */
 export function readImages(folder: string, images: Float32Array): void {
   readSync(openSync(join(folder, IMAGES_FILE), "r"), images);
 }

@@ -1,4 +1,4 @@
-/** Installs the Chromium that the tests of the pages need, on Debian and Ubuntu: only if there is none. */
+/** Installs Chromium for the tests of web pages, on Debian and Ubuntu, if it is missing. */
 import { findChromium } from "../../test/browser.ts";
 
 interface Apt {
@@ -8,13 +8,13 @@ interface Apt {
   install(prefix: readonly string[], packages: readonly string[]): string | undefined;
 }
 
-const own = "install Chromium and set ALEXNET_CHROMIUM to the path of its program";
+const own = "install Chromium and set ALEXNET_CHROMIUM to the path of its executable";
 
 async function installChromium(): Promise<string> {
   const apt: Apt = await import(new URL("../setup/apt.mjs", import.meta.url).href);
   const prefix = apt.hasApt() ? apt.asRoot() : undefined;
-  if (!prefix) throw new Error(`there is none, and no apt-get that may be used here; ${own}`);
-  console.log("Chromium: installing chromium by apt");
+  if (!prefix) throw new Error(`not found, and apt-get is missing or not permitted; ${own}`);
+  console.log("Chromium: installing chromium with apt");
   const updateFailure = apt.update(prefix);
   const failure = apt.install(prefix, ["chromium"]);
   const found = findChromium();

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests of the engine and the arithmetic on oneDNN 3.x: in a root of Debian 13, which has that and a Node.js 20 of its own, on a copy of this checkout
-# after its own set-up there. The root is made by debootstrap, in about a minute, and kept.
+# Tests the engine and the arithmetic on oneDNN 3.x, in a Debian 13 root with its own Node.js 20, on a copy of this checkout with its own set-up.
+# Debootstrap creates the root in about a minute; it is kept.
 #
-# Needs root, and debootstrap or apt to install it by. Where there is neither, ALEXNET_SKIP_DEBIAN13=1 goes on without it, and says so.
+# Requires root, and debootstrap or apt to install it. ALEXNET_SKIP_DEBIAN13=1 skips the tests with a message if these are missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -15,7 +15,7 @@ untested() {
 
 [ "${ALEXNET_SKIP_DEBIAN13:-}" != 1 ] || untested "ALEXNET_SKIP_DEBIAN13 is set"
 
-# In a namespace of its own, so that what is mounted goes with the command.
+# In a namespace of its own, so that its mounts end with the command.
 inside() {
   printf '\n[Debian 13] $ %s\n' "$*"
   unshare --mount --pid --fork bash -c 'system=$1; shift
@@ -32,7 +32,7 @@ makeSystem() {
   rm -rf "$system" "$system.partial"
   mkdir -p "$system.partial"
   debootstrap --variant=minbase --include=ca-certificates,nodejs trixie "$system.partial"
-  # What apt needs here to reach a mirror, it needs there.
+  # Apt in the root uses this machine's mirror settings.
   apt-config dump --format '%F "%v";%n' Acquire >"$system.partial/etc/apt/apt.conf.d/99host" || true
   mkdir "$system.partial/checkout"
   mv "$system.partial" "$system"
@@ -44,7 +44,7 @@ copyCheckout() {
     tar c --null --files-from=- --ignore-failed-read | tar x -C "$system/checkout"
 }
 
-# Some versions of 3.x cannot work where a virtual machine hides the processor's caches (docs/onednn.md): Debian's unstable suite has a later one.
+# Some versions of 3.x fail where a virtual machine hides the processor's caches (docs/onednn.md): Debian's unstable suite has a later one.
 replaceOneDnn() {
   printf '\n!!! The oneDNN of Debian 13 does not work on this machine, see above: the one of Debian unstable is tested\n'
   sed 's/trixie/sid/' "$system/etc/apt/sources.list" >"$system/etc/apt/sources.list.d/sid.list"
@@ -53,8 +53,8 @@ replaceOneDnn() {
   inside apt-get -q install --yes --no-install-recommends --target-release=sid libdnnl3.6
 }
 
-[ "$(id -u)" = 0 ] || untested "a root of Debian 13 can be made by the superuser only"
-command -v debootstrap >/dev/null || command -v apt-get >/dev/null || untested "there is neither debootstrap nor apt to install it by"
+[ "$(id -u)" = 0 ] || untested "only root can create a Debian 13 root"
+command -v debootstrap >/dev/null || command -v apt-get >/dev/null || untested "debootstrap is missing, and so is apt to install it"
 makeSystem
 copyCheckout
 inside node scripts/setup.mjs

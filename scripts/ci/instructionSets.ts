@@ -1,6 +1,6 @@
 /**
- * Runs the tests of the arithmetic as on lesser processors: with the instructions that oneDNN may use limited, on one thread and on as many as there
- * are cores. `npm test` runs them without a limit, on all cores.
+ * Runs the tests of the arithmetic as on older processors: with oneDNN limited to fewer instructions, on one thread and on all cores. `npm test` runs
+ * them without limit, on all cores.
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
@@ -9,7 +9,7 @@ import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const limits = ["AVX2", "AVX512_CORE", undefined];
-/** OpenMP's own limit, which the engine's default follows. */
+/** OpenMP's own limit, which sets the engine's default number of threads. */
 const threadLimits = ["1", undefined];
 
 interface Setting {
@@ -24,7 +24,7 @@ function environment({ limit, threadLimit }: Setting): NodeJS.ProcessEnv {
   return env;
 }
 
-/** What the engine says that it computes by. */
+/** Description that the engine gives of itself. */
 function describe(setting: Setting): string {
   const args = ["--import", "tsx", fileURLToPath(import.meta.url), "--describe"];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -32,7 +32,7 @@ function describe(setting: Setting): string {
     env: environment(setting),
     encoding: "utf8",
   });
-  if (status !== 0) throw new Error(`the engine cannot be made: ${stderr}`);
+  if (status !== 0) throw new Error(`the engine cannot be created: ${stderr}`);
   return stdout.trim();
 }
 
@@ -41,7 +41,7 @@ function runTests(setting: Setting): boolean {
   return spawnSync(process.execPath, args, { cwd: root, env: environment(setting), stdio: "inherit" }).status === 0;
 }
 
-/** Each way to compute once: a limit that this processor does not reach changes nothing. */
+/** Runs each distinct setting once: a limit above this processor's instructions changes nothing. */
 function runEach(): void {
   const done = new Set([describe({ limit: undefined, threadLimit: undefined })]);
   const failed: string[] = [];
@@ -57,7 +57,7 @@ function runEach(): void {
     }
   }
   if (failed.length === 0) return;
-  console.error(`tests of the arithmetic failed on:\n${failed.join("\n")}`);
+  console.error(`tests of the arithmetic failed with:\n${failed.join("\n")}`);
   process.exitCode = 1;
 }
 

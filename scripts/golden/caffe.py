@@ -1,8 +1,8 @@
 """
-Makes test/golden/caffe.json: small networks in the two forms of Caffe's files, with the outputs that PyTorch gives for the same weights.
+Writes test/golden/caffe.json: small networks in both forms of Caffe's files, with PyTorch's outputs for the same weights.
 
-Run as `caffe.py CAFFE_PROTO` with Caffe's own caffe.proto (BVLC Caffe, src/caffe/proto/), which protoc compiles: the files are then what Caffe's
-messages make them. Needs protoc, python3-protobuf and PyTorch. Images are red, green, blue; Caffe's networks get them the other way round.
+Run as `caffe.py CAFFE_PROTO` with Caffe's own caffe.proto (BVLC Caffe, src/caffe/proto/), which protoc compiles, so that the files are
+Caffe's own messages. Requires protoc, python3-protobuf and PyTorch. Images are RGB; Caffe's networks expect BGR.
 """
 
 import base64
@@ -44,7 +44,7 @@ def modules(pool_first):
 
 
 def fill(layer, module, types, old_blobs):
-    """The parameters of a layer, and its blobs, of which the old form has four extents each."""
+    """Parameters of a layer, and its blobs, which have four dimensions each in the old form."""
     layer.type = types[type(module)]
     if isinstance(module, nn.Conv2d):
         p = layer.convolution_param
@@ -83,7 +83,7 @@ OLD = {
 
 
 def chain(layers, named, types, old):
-    """ReLU and dropout write over their input, as in the published files."""
+    """ReLU and dropout work in place, as in the published files."""
     bottom = "data"
     for name, module in named.items():
         if isinstance(module, nn.Flatten):
@@ -97,7 +97,7 @@ def chain(layers, named, types, old):
 
 
 def published(named):
-    """A net as training saves it: data, a split that Caffe puts in, accuracy and loss; in the form of before 2014."""
+    """A net as training saves it: data, a split inserted by Caffe, accuracy and loss; in the form used before 2014."""
     net = caffe.NetParameter(name="made-like-bvlc-alexnet")
     for phase in (caffe.TRAIN, caffe.TEST):
         data = net.layers.add(name="data", top=["data", "label"], type=V1.DATA)

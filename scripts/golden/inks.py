@@ -1,4 +1,4 @@
-"""Writes test/golden/inks.json: CMYK JPEG files, and the colours that Pillow makes of them.
+"""Writes test/golden/inks.json: CMYK JPEG files, and their colours as decoded by Pillow.
 
 Run from the repository with Debian's python3-pil and python3-numpy: python3 scripts/golden/inks.py
 """
@@ -22,7 +22,7 @@ def encoded(**options):
 
 
 def without_adobe(file):
-    """The same without Adobe's mark, APP14."""
+    """The same without Adobe's APP14 marker."""
     at = file.index(b"\xff\xee")
     return file[:at] + file[at + 2 + int.from_bytes(file[at + 2 : at + 4], "big") :]
 

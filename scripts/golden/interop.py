@@ -1,8 +1,8 @@
-"""Writes test/golden/interop.json: small files of torch.save, what is in them, and files that attack their reader.
+"""Writes test/golden/interop.json: small files of torch.save with their contents, and malicious files.
 
     /usr/bin/python3 scripts/golden/interop.py
 
-Made with Debian 12's python3-torch 1.13.1. Files are deflated, in base64; of each tensor the golden has its type and shape, and its values in order as hex.
+Made with Debian 12's python3-torch 1.13.1. Files are deflated, in base64; tensors are stored with type, shape, and values in order as hex.
 The attacks would do harm in Python's own unpickler: this script writes them and never reads them.
 """
 
@@ -128,7 +128,7 @@ class As:
 
 
 def python2(data):
-    """The text of all pickles as Python 2 had it."""
+    """All text of pickles as Python 2 wrote it."""
     source, out = io.BytesIO(data), b""
     for _ in range(5):
         start = source.tell()
@@ -141,7 +141,7 @@ def python2(data):
 
 
 def old_files():
-    """As PyTorch before 0.4 and Python 2 wrote parameters and dicts; this PyTorch is asked to read them too."""
+    """Parameters and dicts as PyTorch before 0.4 and Python 2 wrote them; verified to be readable by this PyTorch."""
     state = {"w": values(6).view(2, 3).t(), "b": values(2, 1).double()}
 
     def old(tensor):
@@ -157,7 +157,7 @@ def old_files():
 
 
 def zip64(data):
-    """The same files with all sizes and places in 64 bits, as they are from 4 GiB on."""
+    """The same files with 64-bit sizes and offsets, as in files from 4 GiB."""
     with zipfile.ZipFile(io.BytesIO(data)) as source:
         contents = [(name.encode(), source.read(name)) for name in source.namelist()]
     out, directory = bytearray(), bytearray()
@@ -180,7 +180,7 @@ def zip64(data):
 
 
 class Calls:
-    """Pickles as a call of a function of Python's."""
+    """Pickles as a call of a Python function."""
 
     def __init__(self, function, *arguments):
         self.call = (function, arguments)
@@ -282,7 +282,7 @@ def attacks():
 
 
 def flagged(data, flag):
-    """With a flag set in every header and directory entry."""
+    """Sets a flag in every header and directory entry."""
     data = bytearray(data)
     for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.find(signature)
@@ -308,7 +308,7 @@ def bomb():
 
 
 def overlapping():
-    """One file inside another's bytes, with its own header there: how files that unpack without end are made."""
+    """One file inside another's bytes, with a header of its own there, as in zip bombs."""
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("archive/data/0", b"x" * 8)

@@ -1,4 +1,4 @@
-"""Writes test/golden/jitter.json: what Pillow and torchvision make of colours, as SHA-256 of the bytes and some of the pixels.
+"""Writes test/golden/jitter.json: colour changes by Pillow and torchvision, as SHA-256 of the bytes and some of the pixels.
 
 Run from the repository with Debian's python3-pil and python3-torchvision: python3 scripts/golden/jitter.py
 """

@@ -1,9 +1,9 @@
-"""Writes test/golden/loss.json: softmax cross-entropy and its gradient by the logits, as torch.nn.CrossEntropyLoss has it, in float64.
+"""Writes test/golden/loss.json: softmax cross-entropy and its gradient with respect to the logits, by torch.nn.CrossEntropyLoss, in float64.
 
     /usr/bin/python3 scripts/golden/loss.py
 
-Of labels: with label smoothing, class weights, and mixed in pairs as the program of Zhang et al. 2018 does, lambda * loss(a) + (1 - lambda) * loss(b).
-Of distributions over the classes: soft targets, with weights and label smoothing. Logits are whole sixteenths below 4, which bf16 holds exactly.
+Labels: with label smoothing, class weights, and mixed in pairs as in the program of Zhang et al. 2018, lambda * loss(a) + (1 - lambda) * loss(b).
+Distributions over the classes: soft targets, with weights and label smoothing. Logits are multiples of 1/16 below 4, exact in bf16.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Writes test/golden/matFile.json: a miniature of ImageNet's data/meta.mat, by SciPy, compressed and not.
+"""Writes test/golden/matFile.json: a miniature of ImageNet's data/meta.mat, written by SciPy, compressed and uncompressed.
 
     python3 scripts/golden/matFile.py
 
-The structs have the fields of the real file. Those with children stand for no class of pictures.
+The structs have the fields of the real file. Those with children are not classes of images.
 """
 
 import base64
@@ -15,7 +15,7 @@ import scipy.io
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "test" / "golden"
 FIELDS = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children", "wordnet_height", "num_train_images"]
-# The IDs are in an order of their own, as there.
+# IDs are in a different order from WNIDs, as in the real file.
 SYNSETS = [
     (1, "n03710721", "maillot, tank suit", []),
     (2, "n01440764", "tench, Tinca tinca", []),

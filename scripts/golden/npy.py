@@ -1,4 +1,4 @@
-"""Prints test/golden/npy.json: what stands before the numbers of .npy files of f32, as numpy (1.24 or later) writes it.
+"""Prints test/golden/npy.json: headers of .npy files of f32, as written by numpy (1.24 or later).
 
 Run from the repository with Debian's python3-numpy: python3 scripts/golden/npy.py > test/golden/npy.json
 """

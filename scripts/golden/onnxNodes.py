@@ -1,7 +1,7 @@
 """
-Makes test/golden/onnx-nodes.json: models of one operator with an input and the recorded output, as the ONNX project publishes them for
-whoever reads ONNX. Inputs after the first are made constants of the model, which is what weights are. Of the largest cases the tensors are
-left out: there the model is refused. Run where Debian's libonnx-testdata and python3-onnx are installed. The files are the ONNX project's,
+Writes test/golden/onnx-nodes.json: the ONNX project's published models of one operator, each with an input and the recorded
+output. Inputs after the first become constants of the model, as weights are. The tensors of the largest cases are
+omitted, since these models are refused. Requires Debian's libonnx-testdata and python3-onnx. The files are the ONNX project's,
 licence Expat (MIT).
 """
 

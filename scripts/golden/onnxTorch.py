@@ -1,6 +1,6 @@
 """
-Makes test/golden/onnx-torch.json: a small network in every style that PyTorch has written ONNX in, with its outputs. Weights are PyTorch's own
-random ones. Run where PyTorch is installed; made by Debian's 1.13.1.
+Writes test/golden/onnx-torch.json: a small network in each of PyTorch's historical styles of ONNX, with its outputs. Weights are PyTorch's
+initial ones. Requires PyTorch; written by Debian's 1.13.1.
 """
 
 import base64
@@ -16,7 +16,7 @@ OPSETS = [7, 9, 11, 13, 16]
 
 
 class View(nn.Module):
-    """As networks were flattened before PyTorch had a layer for it."""
+    """Flattening as written before PyTorch had a layer for it."""
 
     def forward(self, x):
         return x.view(-1, 72)

@@ -2,8 +2,8 @@
 
     /usr/bin/python3 scripts/golden/optimizers.py
 
-A weight [2, 3] and a bias [2] go down a bowl, gradient = curvature * (w - centre) + noise, all of them words of the project's generator, so that
-roundings to f32 do not add up. Kept are the eight numbers after every 50th step, and of schedules the rate of every tenth step.
+A weight [2, 3] and a bias [2] descend a quadratic bowl, gradient = curvature * (w - centre) + noise, all drawn by the project's generator, so that
+roundings to f32 do not add up. Stored are the eight numbers after every 50th step, and the learning rate of schedules at every tenth step.
 """
 
 import json
@@ -23,7 +23,7 @@ SEED = 1
 STEPS = 1000
 EVERY = 50
 SIZE = 8
-# Options as the project names them: of the optimizer, of the recipe.
+# Options of the optimizer and of the recipe, by their names in this project.
 OPTIMIZERS = [
     {"optimizer": {"kind": "sgd", "form": "pytorch", "momentum": 0, "weightDecay": 0.01}, "learningRate": 0.02},
     {"optimizer": {"kind": "sgd", "form": "pytorch", "momentum": 0.9, "weightDecay": 0}, "learningRate": 0.01},
@@ -105,13 +105,13 @@ def trajectory(case, first, curvature, centre, noise):
 
 
 def rates(case, accuracies):
-    """Of every tenth step; warm-up by LinearLR and SequentialLR."""
+    """Learning rate at every tenth step; warm-up by LinearLR and SequentialLR."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     kind, options = case["schedule"]["kind"], case["schedule"]
     warm = round(case["warmup"] * PER_EPOCH)
     total = PER_EPOCH * EPOCHS
     if kind == "plateau":
-        # `reductions` is no option of PyTorch's: at most 3 come about here. It reduces after more than `patience` epochs, the project at `patience`.
+        # PyTorch has no option `reductions`; at most 3 occur here. It reduces after more than `patience` epochs, this project at `patience`.
         given = {"mode": "max", "factor": options["factor"], "patience": options["patience"] - 1, "threshold": 0}
         scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, min_lr=0.1 * options["factor"] ** options["reductions"], **given)
     elif kind == "cosine":

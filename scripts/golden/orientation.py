@@ -1,4 +1,4 @@
-"""Writes test/golden/orientation.json: image files whose metadata say an orientation in many ways, and how Pillow turns them.
+"""Writes test/golden/orientation.json: image files with the orientation in different metadata, and the transformation that Pillow applies.
 
 Run from the repository with Pillow 12: python3 scripts/golden/orientation.py
 """
@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 warnings.simplefilter("ignore")
 
-# Quarters of red, green, blue and white tell all eight orientations apart.
+# Quarters of red, green, blue and white distinguish all eight orientations.
 picture = Image.new("RGB", (24, 16), "white")
 for box, colour in (((0, 0, 12, 8), "red"), ((12, 0, 24, 8), "blue"), ((0, 8, 12, 16), "lime")):
     picture.paste(colour, box)
@@ -96,7 +96,7 @@ def xmp_segment(text):
 
 
 def raw_profile(exif):
-    """As ImageMagick writes it."""
+    """A raw profile as written by ImageMagick."""
     digits = exif.hex()
     lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
     return f"\nexif\n{len(exif):8}\n{lines}\n".encode()
@@ -172,7 +172,7 @@ cases |= {
 
 
 def applied(file):
-    """The orientation by whose correction the picture becomes what Pillow makes of the file."""
+    """The orientation whose correction gives Pillow's result."""
     found = ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("RGB")
     width, height = found.size
     corners = [found.getpixel(at) for at in ((2, 2), (width - 3, 2), (2, height - 3), (width - 3, height - 3))]

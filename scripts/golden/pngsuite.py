@@ -2,7 +2,7 @@
 
 Run from the repository with Debian's python3-pil and python3-numpy: python3 scripts/golden/pngsuite.py
 
-Pixels are cut to 8 bits, palettes as RGB, grey as one channel, transparent parts on white: alpha v + (1 - alpha) 255, rounded.
+Pixels are truncated to 8 bits, palettes as RGB, grey as one channel, transparent parts on white: alpha v + (1 - alpha) 255, rounded.
 """
 
 import base64

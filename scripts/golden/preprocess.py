@@ -31,7 +31,7 @@ def source(size):
 
 
 def result(image):
-    """Of an 8-bit picture, the bytes plane after plane; of its values, every 20011th."""
+    """The SHA-256 of an 8-bit image's planes, and every 20011th of its values."""
     planes = numpy.ascontiguousarray(numpy.asarray(image).transpose(2, 0, 1))
     values = functional.normalize(functional.to_tensor(image), MEAN, DEVIATION).numpy().ravel()[::20011]
     return {"sha256": hashlib.sha256(planes.tobytes()).hexdigest(), "values": [float(value) for value in values]}
@@ -54,7 +54,7 @@ def resized_crop(filter, window):
 
 
 def letterbox(filter, size, target):
-    """All of the picture, as large as fits, in the middle; -1 around it, so that the pixels are whole numbers of 16 bits."""
+    """The whole image, as large as fits, centred; -1 around it, so that pixels are 16-bit integers."""
     image = source(size)
     scale = min(target[0] / size[0], target[1] / size[1])
     scaled = tuple(min(max(round(extent * scale), 1), limit) for extent, limit in zip(size, target))

@@ -1,5 +1,5 @@
 """
-Prints test/golden/principalComponents.json: principal components of points, as numpy's singular value decomposition has them.
+Prints test/golden/principalComponents.json: principal components of points, by numpy's singular value decomposition.
 
 Run from the repository with Debian's python3-numpy: python3 scripts/golden/principalComponents.py > test/golden/principalComponents.json
 """
@@ -21,7 +21,7 @@ def encoded(values):
 def case(points, dimensions, wanted):
     name = f"points {points}x{dimensions}"
     values = uniform(stream(7, name), 0, points * dimensions, -1, 1).astype(numpy.float64).reshape(points, dimensions)
-    # Variances that fall by a fifth from one dimension to the next, and a mean far from 0.
+    # Variances decrease by a fifth from one dimension to the next; the mean is far from 0.
     values = (values * 0.9 ** numpy.arange(dimensions) + 3).astype(numpy.float32)
     centred = values.astype(numpy.float64) - values.astype(numpy.float64).mean(axis=0)
     u, s, v = numpy.linalg.svd(centred, full_matrices=False)

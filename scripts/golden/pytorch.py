@@ -1,14 +1,14 @@
-"""Writes test/golden/pytorch-*.json: what PyTorch makes of the same networks, weights and images, in float64.
+"""Writes test/golden/pytorch-*.json: PyTorch's results for the same networks, weights and images, in float64.
 
     /usr/bin/python3 scripts/golden/pytorch.py
 
 Made with Debian 12's python3-torch 1.13.1. Weights, biases, images and labels are functions of (seed, name) by the project's
-generator, as test/pytorch.test.ts draws them again. Of each gradient of a full network the file keeps its L2 norm and 4,096
+generator, and test/pytorch.test.ts draws the same. For each gradient of a full network the file stores its L2 norm and 4,096
 positions, themselves drawn by the generator.
 
-Seeds: where a ReLU's input is nearer to 0, or two values of a pooling window nearer to each other, than f32 resolves, the
-gradient is a matter of chance. Of many seeds the one that stays farthest from such places is taken: `margin` in the files, in
-units of what float32 rounding does to that layer's values (root mean square).
+Seeds: if a ReLU's input is closer to 0, or two values of a pooling window are closer to each other, than f32 resolves, the
+gradient is arbitrary. The chosen seed stays farthest from such points: its `margin` in the files is in
+units of the float32 rounding error of the layer's values (root mean square).
 """
 
 import base64
@@ -88,8 +88,8 @@ def every_kind(seed):
 
 
 def build(layers, seed, dtype):
-    """Weights uniform within ±√(2 / fan-in), between PyTorch's default and He's: the images still tell at the end, and rounding
-    does not grow. Biases within ±1/8."""
+    """Weights uniform within ±√(2 / fan-in), between PyTorch's default and He's: outputs still depend on the images, and rounding
+    errors do not grow. Biases within ±1/8."""
     model = nn.Sequential(layers).to(dtype)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -106,7 +106,7 @@ def batch_of(seed, shape, rows, classes, dtype):
 
 
 def margin(layers, seed, shape):
-    """How near the forward pass comes to a place where the gradient jumps, in units of the layer's rounding in float32."""
+    """Distance of the forward pass to the nearest discontinuity of the gradient, in units of the layer's float32 rounding error."""
     nearest = float("inf")
     x, y = (batch_of(seed, shape, BATCH, 1000, dtype)[0] for dtype in (torch.float64, torch.float32))
     for exact, single in zip(build(layers, seed, torch.float64), build(copy.deepcopy(layers), seed, torch.float32)):
@@ -127,7 +127,7 @@ def features(layers):
 
 
 def best_seed(network):
-    """Looks at the convolutions of all seeds, then at the whole network of the best few."""
+    """Examines the convolutions for all seeds, then the whole network for the best few."""
     with torch.no_grad():
         shape = network(0)[0]
         ranked = sorted(((margin(features(network(seed)[1]), seed, shape), seed) for seed in SEEDS), reverse=True)
@@ -193,7 +193,7 @@ def full_network(name, network):
 
 
 def small_network(name, network):
-    """Every kind of layer, dropout included: logits, loss, all gradients and the images' in full."""
+    """Every kind of layer, including dropout: logits, loss, and all gradients in full, including that of the images."""
     seed, rows, classes = 1, 3, 5
     shape, layers = network(seed)
     model = build(layers, seed, torch.float64)

@@ -1,4 +1,4 @@
-"""Writes test/golden/resize.json: what Pillow makes of pictures, as SHA-256 of the bytes and some of the pixels.
+"""Writes test/golden/resize.json: images resized by Pillow, as SHA-256 of the bytes and some of the pixels.
 
 Run from the repository with Debian's python3-pil, python3-numpy and dataset-fashion-mnist: python3 scripts/golden/resize.py
 

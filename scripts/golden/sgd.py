@@ -3,8 +3,8 @@
     /usr/bin/python3 scripts/golden/sgd.py
 
 PyTorch's form is torch.optim.SGD itself: v ← m v + g + λ w; w ← w − ε v.
-The paper's (Krizhevsky et al. 2012, §5) is written out: v ← m v − λ ε w − ε g; w ← w + v. The velocity holds the learning rate
-that it was made with, so the two part where ε changes. The gradient of step i is word i of the project's generator.
+The paper's (Krizhevsky et al. 2012, §5) is written out: v ← m v − λ ε w − ε g; w ← w + v. The velocity includes the learning rate
+of its steps, so the two differ once ε changes. The gradient of step i is word i of the project's generator.
 """
 
 import json
@@ -23,7 +23,7 @@ WEIGHT_DECAY = 0.0005
 FIRST = 0.25
 # Small, so that the weight stays near 1/4, where 1,000 roundings to f32 add up to less than 1e-6.
 BOUND = 2**-7
-# [from this step on, learning rate]
+# [first step, learning rate]
 RATES = [[0, 0.01], [250, 0.1], [400, 0.001], [600, 0.05], [850, 0.005]]
 
 

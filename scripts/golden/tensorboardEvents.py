@@ -22,7 +22,7 @@ def scalars(step, wall_time, values):
 
 
 VALUES = {"train/loss": 2.293500969838351, "train/accuracy": 0.111328125, "learning_rate": 0.01, "images_per_second": 809.355}
-# Steps on both sides of where a varint grows by a byte, and beyond 32 bits.
+# Steps on both sides of a varint's growth by a byte, and beyond 32 bits.
 CASES = [(1, 1700000000.25), (127, 1700000001.5), (128, 1700000002.0), (16384, 1.0), (5000000000, 1700000003.125)]
 
 golden = {
@@ -34,7 +34,7 @@ golden = {
     ),
     "values": VALUES,
     "scalars": [{"step": s, "wallTime": t, "record": scalars(s, t, VALUES)} for s, t in CASES],
-    # Longer than 127 bytes, so that its length takes two.
+    # Longer than 127 bytes, so that its length takes two bytes.
     "long": {"tag": "x" * 300, "record": scalars(2, 2.5, {"x" * 300: -1.5})},
 }
 with open("test/golden/tensorboard.json", "w") as file:

@@ -1,4 +1,4 @@
-"""The random numbers of src/random.ts, written again in numpy: goldens then need no files of weights or images."""
+"""The random numbers of src/random.ts in numpy, so that golden files need not contain weights or images."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def uniform(key, counter, length, low, high):
 
 
 def dropout_mask(key, counter, probability, length):
-    """`fillDropoutMask`: 1, 2, 4, 8 or 16 bits an element, the lowest of each word first."""
+    """`fillDropoutMask`: 1, 2, 4, 8 or 16 bits per element, the lowest of each word first."""
     bits = next(b for b in (1, 2, 4, 8, 16) if b == 16 or (probability * 2**b).is_integer())
     drawn = words(key, counter, (length * bits + 31) // 32)
     shifts = np.arange(0, 32, bits, dtype=np.uint32)

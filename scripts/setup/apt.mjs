@@ -1,14 +1,14 @@
 /** Debian's package manager, as root or through sudo. */
 import { spawnSync } from "node:child_process";
 
-/** Waits for another apt instead of failing: a machine just booted is often updating itself. */
+/** Waits for another apt process instead of failing: a newly started machine is often updating itself. */
 const LOCK = ["-o", "DPkg::Lock::Timeout=120"];
 
 export function hasApt() {
   return spawnSync("apt-get", ["--version"]).status === 0;
 }
 
-/** What to put before a command to run it as root: nothing, sudo, or undefined if there is no way. */
+/** Command prefix for running as root: empty, sudo, or undefined if there is no way. */
 export function asRoot() {
   if (process.getuid() === 0) return [];
   if (spawnSync("sudo", ["-n", "true"]).status === 0) return ["sudo", "-n"];
@@ -16,13 +16,13 @@ export function asRoot() {
   return asked ? ["sudo"] : undefined;
 }
 
-/** The version in the output of `apt-cache policy`, undefined if the package is not on offer. */
+/** Version in the output of `apt-cache policy`; undefined if the package is unavailable. */
 export function candidateVersion(policy) {
   const match = /^ {2}Candidate: (\d\S*)$/m.exec(policy);
   return match ? match[1] : undefined;
 }
 
-/** The version that apt would install. */
+/** Version that apt would install. */
 export function candidate(name) {
   const { stdout } = spawnSync("apt-cache", ["policy", name], {
     encoding: "utf8",
@@ -31,18 +31,18 @@ export function candidate(name) {
   return candidateVersion(stdout || "");
 }
 
-/** The names of all known packages that begin so. */
+/** Names of all known packages with this prefix. */
 export function namesBeginning(prefix) {
   const { stdout } = spawnSync("apt-cache", ["pkgnames", prefix], { encoding: "utf8" });
   return (stdout || "").split("\n").filter(Boolean);
 }
 
-/** Returns the last lines of apt's output if it failed. */
+/** Returns the last lines of apt's output if it fails. */
 export function update(prefix) {
   return aptGet(prefix, ["update"]);
 }
 
-/** Returns the last lines of apt's output if it failed. */
+/** Returns the last lines of apt's output if it fails. */
 export function install(prefix, packages) {
   return aptGet(prefix, ["install", "--yes", "--no-install-recommends", ...packages]);
 }

@@ -5,7 +5,7 @@ export function hasBrew() {
   return spawnSync("brew", ["--version"]).status === 0;
 }
 
-/** Returns whether it worked; what brew says is seen. */
+/** Installs a package, showing brew's output. Returns true on success. */
 export function brewInstall(name) {
   return spawnSync("brew", ["install", name], { stdio: "inherit" }).status === 0;
 }

@@ -1,4 +1,4 @@
-/** Where Fashion-MNIST lies on this machine. */
+/** Location of Fashion-MNIST on this machine. */
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ export function fashionMnistCache(env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "alexnet/fashion-mnist");
 }
 
-/** The first folder that holds all four files, compressed or not. */
+/** First folder that contains all four files, compressed or not. */
 export function findFashionMnist(env) {
   return [PACKAGE_FOLDER, fashionMnistCache(env)].find((folder) =>
     FILES.every((file) => isFilled(join(folder, `${file}.gz`)) || isFilled(join(folder, file))),

@@ -4,13 +4,13 @@ import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** The install that node_modules holds. Lies inside, so that whatever removes the packages removes the record too. */
+/** Record of the install in node_modules. It is inside, so that removing the packages removes the record. */
 const RECORD = "node_modules/.set-up";
 const NPM_CI = ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"];
 const COMMAND_LINK = "node_modules/.bin/alexnet";
 const COMMAND_TARGET = "../../bin/alexnet.js";
 
-/** Packages hold native binaries, so an install is good for one platform only. */
+/** Packages contain native binaries, so an install is valid for one platform only. */
 function wantedInstall(root) {
   const lock = readFileSync(join(root, "package-lock.json"));
   return `${process.platform}-${process.arch} ${createHash("sha256").update(lock).digest("hex")}`;
@@ -35,19 +35,19 @@ export function npmPackages(root) {
       const [command, ...first] = npmCommand(process.env.npm_execpath);
       const { error, status } = spawnSync(command, [...first, ...NPM_CI], { cwd: root, stdio: "inherit" });
       if (error) throw new Error(`npm does not start (${error.message}); it comes with Node.js: https://nodejs.org`);
-      if (status !== 0) throw new Error("npm ci failed, see above; once that is cured, run the set-up again");
+      if (status !== 0) throw new Error("npm ci failed, see above; fix the problem and run the set-up again");
       writeFileSync(join(root, RECORD), wanted);
       return "npm packages are installed";
     },
   };
 }
 
-/** Inside `npm test` the npm that runs it; it may not be on the PATH. */
+/** Inside `npm test`, the npm that runs it, which may not be on the PATH. */
 function npmCommand(execPath) {
   return execPath && basename(execPath) === "npm-cli.js" ? [process.execPath, execPath] : ["npm"];
 }
 
-/** `npx alexnet` in the checkout then finds the checkout's command, whatever npx has in its cache. */
+/** Makes `npx alexnet` in the checkout use the checkout's command, whatever npx has in its cache. */
 export function linkCommand(root) {
   const link = join(root, COMMAND_LINK);
   if (isLinked(link)) return;

@@ -1,31 +1,31 @@
-/** Which oneDNN libraries the dynamic linker would find, without loading any: the engine does that, and checks again. */
+/** Finds the oneDNN libraries that the dynamic linker would load, without loading any; the engine loads and checks them. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** As the engine accepts (src/engine/onednn/native/find.ts). */
+/** Versions that the engine accepts (src/engine/onednn/native/find.ts). */
 export const SUPPORTED_VERSIONS = "2.6 or later of 2.x, or 3.x";
 const LIBRARY_FILE = /^libdnnl(?:\.so((?:\.\d+)+)|((?:\.\d+)+)\.dylib)$/;
 const DEFAULT_FOLDERS =
   process.platform === "darwin"
     ? ["/opt/homebrew/lib", "/usr/local/lib"]
     : ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
-/** What the linker's cache calls libraries for this processor; others, such as i386 beside amd64, cannot be loaded. */
+/** Architectures in the linker's cache; others, such as i386 on amd64, cannot be loaded. */
 const CACHE_ARCHITECTURE = { x64: "x86-64", arm64: "AArch64" };
 
-/** `version` as in `2.6.3-1` or `2.6`; a part that is not there counts as good enough. */
+/** `version` is, for example, `2.6.3-1` or `2.6`; a missing part counts as supported. */
 export function isSupported(version) {
   const [major, minor = Infinity] = version.split(/[.-]/).map(Number);
   return (major === 2 && minor >= 6) || major === 3;
 }
 
-/** Compares versions as the engine prefers them: 2.x, which has Winograd convolutions for AVX-512, then later before earlier ones. */
+/** Compares versions by the engine's preference: 2.x first, which has Winograd convolutions for AVX-512, then the latest. */
 export function bestFirst(a, b) {
   const [[majorA, minorA = 0], [majorB, minorB = 0]] = [a, b].map((version) => version.split(/[.-]/).map(Number));
   return majorA - majorB || minorB - minorA;
 }
 
-/** The libraries in the output of `ldconfig -p` that a process of this architecture can load. */
+/** Libraries in the output of `ldconfig -p` that a process of this architecture can load. */
 export function librariesInCache(text, architecture) {
   const label = CACHE_ARCHITECTURE[architecture] || "";
   return text.split("\n").flatMap((line) => {
@@ -35,9 +35,9 @@ export function librariesInCache(text, architecture) {
 }
 
 /**
- * Returns { path, version, supported } of each, best first; the one that ALEXNET_ONEDNN names alone if it is set.
+ * Returns { path, version, supported } of each library, best first; only the one named by ALEXNET_ONEDNN if it is set.
  *
- * Throws if it names no file.
+ * Throws if that file does not exist.
  */
 export function findOneDnn(env) {
   const chosen = env.ALEXNET_ONEDNN;
@@ -63,13 +63,13 @@ function librariesIn(folder) {
   }
 }
 
-/** ldconfig is seldom on the PATH of ordinary users; where there is none at all, the folders have to do. */
+/** Ldconfig is rarely on an ordinary user's PATH; without it, the library folders are searched. */
 function linkerCache() {
   const ldconfig = ["/sbin/ldconfig", "/usr/sbin/ldconfig"].find((path) => existsSync(path));
   return ldconfig ? spawnSync(ldconfig, ["-p"], { encoding: "utf8" }).stdout || "" : "";
 }
 
-/** The file at the end of the links has the longest version in its name. */
+/** File at the end of the links, whose name contains the full version. */
 function real(path) {
   try {
     return realpathSync(path);

@@ -1,10 +1,10 @@
-/** What npm cannot bring: the oneDNN library, and Fashion-MNIST as a package of the system. */
+/** Installs system packages: the oneDNN library, and Fashion-MNIST. */
 import { asRoot, candidate, hasApt, install, namesBeginning, update } from "./apt.mjs";
 import { brewInstall, hasBrew } from "./brew.mjs";
 import { fashionMnistCache, findFashionMnist } from "./fashionMnist.mjs";
 import { bestFirst, findOneDnn, isSupported, SUPPORTED_VERSIONS } from "./oneDnn.mjs";
 
-/** Debian and Ubuntu put a version into the package's name: libdnnl2, libdnnl3, libdnnl3.6. */
+/** Debian and Ubuntu include the version in the package's name: libdnnl2, libdnnl3, libdnnl3.6. */
 const ONEDNN_PACKAGE = /^libdnnl\d+(\.\d+)?$/;
 const ONEDNN_BREW = "onednn";
 const DATA_PACKAGE = "dataset-fashion-mnist";
@@ -13,7 +13,7 @@ const OWN_BUILD =
   `build oneDNN ${SUPPORTED_VERSIONS} (https://github.com/uxlfoundation/oneDNN, tag v2.7.5) and set ALEXNET_ONEDNN to the path ` +
   "of its libdnnl.so.2";
 
-/** Throws where nothing can be done about a missing library. */
+/** Throws if a missing library cannot be installed. */
 export function systemPackages(env) {
   const here = look(env);
   if (!(here.oneDnn && here.data) && hasApt()) return byApt(here, env);
@@ -62,7 +62,7 @@ function installByApt(prefix, before, env) {
   }
 }
 
-/** What apt has of oneDNN. */
+/** Versions of oneDNN that apt offers. */
 function offers() {
   return namesBeginning("libdnnl")
     .filter((name) => ONEDNN_PACKAGE.test(name))
@@ -70,7 +70,7 @@ function offers() {
     .filter(({ version }) => version);
 }
 
-/** The best of the packages on offer, undefined if none of them will do. */
+/** Best of the offered packages; undefined if none is supported. */
 export function bestOffer(offered) {
   const usable = offered.filter(({ version }) => isSupported(version));
   return usable.sort((a, b) => bestFirst(a.version, b.version))[0];

@@ -1,4 +1,4 @@
-/** Compiles the checkout once for many processes: tests load what is compiled here, and start the command built from it. */
+/** Compiles the checkout once for many test processes, which load the compiled modules and run the command built from them. */
 import { execFile } from "node:child_process";
 import { cp, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,18 +7,18 @@ import { promisify } from "node:util";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The environment variable that tells the processes of one run of the tests where the compiled checkout is. */
+/** Environment variable with the folder of the compiled checkout, for the processes of a test run. */
 export const COMPILED_FOLDER = "ALEXNET_COMPILED";
 
 /** A compiled checkout. */
 export interface Compiled {
-  /** Arguments of Node.js under which every TypeScript module of the checkout is loaded as it was compiled. */
+  /** Node.js arguments that load every TypeScript module of the checkout in its compiled form. */
   readonly importArguments: readonly string[];
-  /** Path of the command, in a package as an installation has it. */
+  /** Path of the command, in a package like that of an installation. */
   readonly command: string;
 }
 
-/** Compiles to a folder, which may exist. Types are not checked: `npm run check` does that. */
+/** Compiles to a folder, which may exist. Does not check types; `npm run check` does. */
 export async function compileCheckout(folder: string): Promise<Compiled> {
   const modules = join(folder, "modules");
   const compiler = join(root, "node_modules/typescript/bin/tsc");
@@ -28,7 +28,7 @@ export async function compileCheckout(folder: string): Promise<Compiled> {
   return compiledIn(folder);
 }
 
-/** What `compileCheckout` made in a folder before. */
+/** Result of an earlier `compileCheckout` in this folder. */
 export function compiledIn(folder: string): Compiled {
   const hook = pathToFileURL(join(folder, "modules/scripts/testing/importCompiled.js"));
   hook.searchParams.set("checkout", pathToFileURL(root).href);

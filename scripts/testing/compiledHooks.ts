@@ -1,11 +1,11 @@
 /**
- * Module hooks of Node.js: a `.ts` file of the checkout keeps its URL, and with it all that is found beside it, but its program is the compiled
- * one. This takes a third of the time that tsx takes to start, and half of that to load.
+ * Node.js module hooks: a `.ts` file of the checkout keeps its URL, so that files next to it are found, but its code is the compiled one. Starts in a
+ * third of tsx's time, and loads modules in half.
  */
 import { readFile } from "node:fs/promises";
 import type { InitializeHook, LoadHook, ResolveHook } from "node:module";
 
-/** URLs of the two trees, with a slash at the end. */
+/** URLs of the two folders, with a slash at the end. */
 export interface Trees {
   readonly checkout: string;
   readonly modules: string;
@@ -17,10 +17,10 @@ export const initialize: InitializeHook<Trees> = (data) => {
   trees = data;
 };
 
-/** A thread registers tsx by this (src/dataset/workerModule.ts), but has these hooks already: it inherits `--import`. */
+/** A thread imports this to register tsx (src/dataset/workerModule.ts), but already has these hooks: it inherits `--import`. */
 const registersNothing = `data:text/javascript,${encodeURIComponent("export function register() {}")}`;
 
-/** The compiler names `.js` where the source names `.ts`. */
+/** Compiled code imports `.js` where the source imports `.ts`. */
 export const resolve: ResolveHook = (specifier, context, next) => {
   if (specifier === "tsx/esm/api") return { url: registersNothing, format: "module", shortCircuit: true };
   const isCompiled = /^\.\.?\/.*\.js$/.test(specifier) && context.parentURL?.endsWith(".ts");

@@ -1,4 +1,4 @@
-/** To be given to Node.js by `--import`, compiled: registers the hooks that load the checkout's TypeScript as it was compiled. */
+/** For Node.js's `--import`, compiled: registers the hooks that load the checkout's compiled modules. */
 import { register } from "node:module";
 
 const here = new URL(import.meta.url);

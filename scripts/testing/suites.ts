@@ -1,4 +1,4 @@
-/** Which tests there are, which of them run alone, and which test the arithmetic. */
+/** Lists of tests: all, those that run alone, and those of the arithmetic. */
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,7 @@ const numeric = [
   "test/training.test.ts",
 ];
 
-/** The tests of the arithmetic: to be run for each set of instructions and each version of the library. Throws Error if one is not there. */
+/** Tests of the arithmetic, to run with each instruction set and each version of the library. Throws Error if one is missing. */
 export function numericTests(): readonly string[] {
   const all = allTests();
   return numeric.flatMap((path) => {
@@ -40,14 +40,14 @@ export function numericTests(): readonly string[] {
 }
 
 /**
- * Whether no other test may run beside this one. A line in the test says so, with the reason: `// Runs alone: it holds limits of time.` One that
- * measures and still runs beside others says that: `// Runs beside others: …`; test/structure.test.ts asks for one of the two.
+ * True if no other test may run at the same time. The test declares it with a reason: `// Runs alone: it holds limits of time.` A test that measures
+ * time but may run next to others declares `// Runs beside others: …`; test/structure.test.ts requires one of the two.
  */
 export function runsAlone(text: string): boolean {
   return companyIn(text) === "alone";
 }
 
-/** What a test says of others beside it. */
+/** Declaration of a test about other tests at the same time. */
 export function companyIn(text: string): string | undefined {
   return /^\/\/ Runs (alone|beside others): \S/m.exec(text)?.[1];
 }

@@ -1,7 +1,6 @@
 /**
- * Benchmark of networks on this machine: speed of training and inference, and the library's best speed here. Each network at each
- * precision is measured in a process of its own, so that its peak of memory is its own, and once a round, so that a machine that slows down
- * does so for all alike.
+ * Benchmark of networks on this machine: training and inference speed, and the library's ceiling. Each network and precision is measured in a
+ * process of its own, which gives its own peak memory. Rounds alternate between them, so that a slowdown of the machine affects all alike.
  */
 import type { Engine, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
@@ -26,7 +25,7 @@ import type { Recipe } from "../training/recipe.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";
 
-/** One network, by name or JSON file, at one precision. */
+/** A network, by name or JSON file, with a precision. */
 export interface BenchmarkCase {
   readonly network: string;
   readonly precision: Precision;
@@ -36,15 +35,15 @@ export interface BenchmarkCase {
 export interface BenchmarkSettings {
   readonly batchSize: number;
   readonly threads?: number;
-  /** Keep to direct convolution. Default false. */
+  /** Use direct convolution only. Default: false. */
   readonly exact?: boolean;
-  /** Report every layer. Default false. */
+  /** Report every layer. Default: false. */
   readonly layers?: boolean;
   /** Recipe of the training steps. */
   readonly recipe: Recipe;
 }
 
-/** Measures every case once, then every case again, as often as there are rounds. `onMeasure` is called before each. */
+/** Measures every case once per round. `onMeasure` is called before each measurement. */
 export async function benchmark(
   cases: readonly BenchmarkCase[],
   rounds: number,
@@ -63,13 +62,13 @@ export async function benchmark(
   return mergeReports(reports);
 }
 
-/** The networks that are measured by default. */
+/** Networks measured by default. */
 export const benchmarkedNetworks = ["alexnet-fashion", "alexnet-owt", "alexnet"] as const;
 
 /**
- * The cases of networks (default `benchmarkedNetworks`) and precisions (default f32, and bf16 where the processor multiplies it natively).
+ * Cases of networks (default: `benchmarkedNetworks`) and precisions (default: f32, and bf16 if the processor supports it natively).
  *
- * Throws ConfigError for a network that is not there, NativeError without oneDNN.
+ * Throws ConfigError for an unknown network, and NativeError without oneDNN.
  */
 export async function benchmarkCases(
   networks: readonly string[] = benchmarkedNetworks,
@@ -82,7 +81,7 @@ export async function benchmarkCases(
   return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
-/** One round of one case, in this process. Throws NativeError without oneDNN, ShapeError for a network without class scores. */
+/** Measures one round of one case, in this process. Throws NativeError without oneDNN, and ShapeError for a network without class scores. */
 export async function measureOnce(
   { network: name, precision }: BenchmarkCase,
   settings: BenchmarkSettings,
@@ -127,7 +126,7 @@ async function measureOn(
   };
 }
 
-/** A layer large enough that nothing but its arithmetic counts, as a network of its own. */
+/** A network of a single layer, large enough that only its arithmetic counts. */
 interface LargeOperation {
   readonly network: Network;
   readonly batchSize: number;
@@ -161,14 +160,14 @@ function matrixProduct(features: number, outFeatures: number): Network {
   );
 }
 
-/** About 15 GFLOP each in each direction: tens of milliseconds on a core or two. Of those tried, the fastest. */
+/** About 15 GFLOP each per direction: tens of milliseconds on a core or two. The fastest of those tried. */
 const largeOperations: readonly LargeOperation[] = [
   { network: convolution(96, 256, 5, 27), batchSize: 16 },
   { network: convolution(128, 128, 3, 56), batchSize: 16 },
   { network: matrixProduct(2048, 2048), batchSize: 2048 },
 ];
 
-/** Rates of these operations forward, backward to their input and backward to their weights; the ceiling is the highest. */
+/** Rates of these operations: forward, backward to the input, and backward to the weights. The ceiling is the highest. */
 async function measureCeiling(engine: Engine, precision: Precision): Promise<Ceiling> {
   const operations: Ceiling["operations"][number][] = [];
   for (const operation of largeOperations) operations.push(...(await measureOperation(engine, precision, operation)));

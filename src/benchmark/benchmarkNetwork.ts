@@ -1,4 +1,4 @@
-/** Times training and inference of one network, on images and labels that stay in memory. */
+/** Times training and inference of one network, on images and labels in memory. */
 import type { CompileRequest, Engine, Program, TrainingProgram } from "../engine/engine.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
@@ -14,7 +14,7 @@ import { layerFigures, secondsOf } from "./profile.ts";
 /** Compile options of a network. */
 export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
 
-/** One round of one network: every spread is that of one value, the mean of the round's steps. */
+/** One round of one network: each spread contains a single value, the mean of the round's steps. */
 export interface MeasuredNetwork {
   readonly training: Omit<TrainingFigures, "shareOfCeiling">;
   readonly inference: NetworkFigures["inference"];
@@ -24,10 +24,10 @@ export interface MeasuredNetwork {
 const SEED = 0;
 const TRAINING_STEPS = 3;
 const INFERENCE_PASSES = 3;
-/** Passes of few images are too short to be timed three times only. */
+/** Minimum number of measured steps of small batches. */
 const INFERENCE_IMAGES = 32;
 
-/** For the peak of memory to be the network's, it must be the first thing that the process computes. */
+/** Measures a network. Its peak memory is correct only if the process computes nothing before. */
 export async function measureNetwork(
   engine: Engine,
   network: Network,
@@ -100,7 +100,7 @@ export async function initialize(program: Program, network: Network): Promise<vo
   }
 }
 
-/** A step of the training loop, on the same batch each time. */
+/** A step of the training loop, always on the same batch. */
 export function trainingStep(program: TrainingProgram, images: Float32Array, recipe: Recipe): () => Promise<void> {
   const { batchSize } = program;
   const { accumulate, learningRate } = recipe;
@@ -132,8 +132,8 @@ async function inferenceRate(program: Program, images: Float32Array): Promise<nu
 }
 
 /**
- * Floating-point operations of a training step by the direct algorithms: two a multiply-accumulate, for each layer with weights once forward,
- * once for the gradient of its weights and once for that of its input, which the first of them does without.
+ * Floating-point operations of a training step by direct algorithms, two per multiply-accumulate. Each layer with weights counts once forward, once
+ * for the gradient of its weights, and once for that of its input. The first layer has no gradient of its input.
  */
 export function trainingFlops(network: Network, batchSize: number): number {
   const macs = summarize(network).layers.flatMap((layer) => (layer.macs > 0 ? [layer.macs] : []));

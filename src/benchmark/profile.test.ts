@@ -37,11 +37,11 @@ const account = [
   work("conv1.bias", "update", "sum", 0.25),
 ];
 
-test("time in primitives is told from time in reorders", () => {
+test("time in primitives is separate from time in reorders", () => {
   assert.deepEqual(secondsOf(account), { primitives: 10.9375, reorders: 1.25 });
 });
 
-test("each layer and direction: time, reorders apart, and the rate of its own multiplications alone", () => {
+test("each layer and direction: time, reorders separately, and the rate of its own multiplications", () => {
   const rows = layerFigures(network, 10, account);
   assert.deepEqual(
     rows.map((row) => [row.layer, row.direction, row.seconds.median, row.reorderSeconds.median]),

@@ -1,14 +1,14 @@
-/** What an engine's account of its work says of a step and of its layers. */
+/** Figures of a training step and its layers, from an engine's kernel profile. */
 import type { KernelProfile } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { type LayerFigures, spread } from "../report/tables/benchmarkReport.ts";
 
 const REORDER = "reorder";
-/** The works whose arithmetic is a layer's MACs. */
+/** Kinds of work whose arithmetic is the layer's MACs. */
 const multiplying: readonly string[] = ["convolution", "linear"];
 
-/** Time in primitives that compute, and in those that only change a layout or format. */
+/** Time of primitives that compute, and of those that only change a layout or format. */
 export function secondsOf(account: readonly KernelProfile[]): {
   readonly primitives: number;
   readonly reorders: number;
@@ -21,7 +21,7 @@ function total(account: readonly KernelProfile[]): number {
   return account.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** The account of one step, summed for each layer and direction: in the order of the work. */
+/** Profile of one step, summed per layer and direction, in the order of the work. */
 export function layerFigures(
   network: Network,
   batchSize: number,
@@ -50,7 +50,7 @@ export function layerFigures(
   });
 }
 
-/** Updates are entered by parameter: `conv1.weight` is conv1's. */
+/** Updates are listed by parameter: `conv1.weight` belongs to conv1. */
 function layerOf({ layer, direction }: KernelProfile): string {
   return direction === "update" ? layer.slice(0, layer.lastIndexOf(".")) : layer;
 }

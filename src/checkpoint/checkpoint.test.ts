@@ -1,4 +1,4 @@
-/** Checkpoints on the disk: saved, damaged, restored. Longer than other files: all tests save and restore the same small model. */
+/** Checkpoints on disk: saved, corrupt, restored. Longer than other files: all tests save and restore the same small model. */
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ function save(iteration: number, best = false): Promise<void> {
   });
 }
 
-/** The iteration that training would go on from, its values checked. */
+/** Iteration that training would resume from, after checking the restored values. */
 async function restored(): Promise<number | undefined> {
   const stored = await loadCheckpoint(folder);
   if (!stored) return undefined;
@@ -60,7 +60,7 @@ async function saveWithNaN(iteration: number, where: "weights" | "optimizer"): P
   await saveCheckpoint(folder, { model: tinyModel, iteration, position: { iteration }, best: false, ...stores });
 }
 
-/** Changes one bit near the end of a file, without making a new one. */
+/** Flips one bit near the end of a file, in place. */
 async function damage(file: string): Promise<void> {
   const bytes = await readFile(file);
   const position = bytes.length - 5;
@@ -97,7 +97,7 @@ for (const damaged of ["last", "lastOptimizer"] as const) {
     const stored = await loadCheckpoint(folder);
     assert.equal(stored?.iteration, 1);
     assert.equal(stored.warnings.length, 1);
-    assert.match(stored.warnings[0] as string, new RegExp(`${basename(files[damaged])}: damaged, .*checksum differs`));
+    assert.match(stored.warnings[0] as string, new RegExp(`${basename(files[damaged])}: corrupt, .*checksum differs`));
     assert.equal(await restored(), 1);
     await save(2);
     await damage(files[damaged]);
@@ -105,26 +105,23 @@ for (const damaged of ["last", "lastOptimizer"] as const) {
   });
 }
 
-test("a cut-off last and a missing previous: an error that says so, not a new start", async () => {
+test("a truncated last and a missing previous: an error, not a new start", async () => {
   await save(1);
   await truncate(checkpointFiles(folder).last, 1000);
   await assert.rejects(loadCheckpoint(folder), (error: Error) => {
     assert.ok(error instanceof CheckpointError);
-    assert.match(
-      error.message,
-      /no checkpoint to go on from; start again in another run directory:\n.*last\.safetensors/,
-    );
+    assert.match(error.message, /no usable checkpoint; start a new run in another directory:\n.*last\.safetensors/);
     return true;
   });
 });
 
-test("weights without the optimizer's state are not a new start either", async () => {
+test("weights without optimizer state are an error, not a new start", async () => {
   await save(1);
   await rm(checkpointFiles(folder).lastOptimizer);
-  await assert.rejects(loadCheckpoint(folder), /last\.safetensors: no file with its optimizer's state/);
+  await assert.rejects(loadCheckpoint(folder), /last\.safetensors: its optimizer file is missing/);
 });
 
-test("metrics that are not finite and an empty position do not spoil a checkpoint", async () => {
+test("metrics that are not finite and an empty position do not break a checkpoint", async () => {
   const model = { ...tinyModel, metrics: { testLoss: Number.NaN, testAccuracy: 0.5 } };
   await saveCheckpoint(folder, { model, iteration: 1, position: undefined, best: false, ...tinyStores(1) });
   const stored = await loadCheckpoint(folder);
@@ -154,7 +151,7 @@ test("missing, extra and mis-shaped tensors are all listed, and nothing is writt
   await assert.rejects(readWeights(last, store), {
     name: "CheckpointError",
     message:
-      `${last}: 3 tensors do not fit:\n  classifier.0.weight: expected [1, 16, 3], got [1, 3, 16]\n` +
+      `${last}: 3 tensors do not match:\n  classifier.0.weight: expected [1, 16, 3], got [1, 3, 16]\n` +
       "  classifier.2.weight: missing, expected [2, 2]\n  classifier.0.bias: not expected, got [1, 3]",
   });
   assert.equal(bitsOf(store), before);
@@ -173,7 +170,7 @@ test("a checkpoint with a NaN: the one before is restored, and the file and its 
   }
 });
 
-test("weights with a NaN: file and tensor are named, after damage is looked for", async () => {
+test("weights with a NaN: file and tensor are named, after the checksum is verified", async () => {
   await saveWithNaN(1, "weights");
   const { last } = checkpointFiles(folder);
   await assert.rejects(weightsIn(last), {
@@ -184,7 +181,7 @@ test("weights with a NaN: file and tensor are named, after damage is looked for"
   await assert.rejects(weightsIn(last), /its checksum differs/);
 });
 
-test("files that are no weights files of this program", async () => {
+test("files other than weights files of this program", async () => {
   const file = join(folder, "foreign.safetensors");
   const { weights } = tinyStores(1);
   const good = {
@@ -222,10 +219,10 @@ test("files that are no weights files of this program", async () => {
   assert.equal((await loadModel(file)).network.name, "tiny");
 });
 
-test("a path stands for itself, or for the best, last or previous of a run", async () => {
+test("a path resolves to itself, or to a run's best, last or previous weights", async () => {
   const { last, previous, best } = checkpointFiles(folder);
   await assert.rejects(resolveModelFile(join(folder, "none")), /none: no such file or folder/);
-  await assert.rejects(resolveModelFile(folder), /no checkpoint in it/);
+  await assert.rejects(resolveModelFile(folder), /contains no checkpoint/);
   for (const file of [previous, last, best]) {
     await writeFile(file, "");
     assert.equal(await resolveModelFile(folder), file);
@@ -233,11 +230,11 @@ test("a path stands for itself, or for the best, last or previous of a run", asy
   assert.equal(await resolveModelFile(last), last);
 });
 
-test("room for checkpoints: what is held counts, once a file", async () => {
+test("free space for checkpoints: existing files count once each", async () => {
   await checkFreeSpace(folder, { weights: 1000, optimizer: 1000 });
   await assert.rejects(checkFreeSpace(folder, { weights: 1e18, optimizer: 0 }), {
     name: "CheckpointError",
-    message: /expected room for 4000000000\.00 GB of checkpoints, got \d+\.\d\d GB; free some space/,
+    message: /expected 4000000000\.00 GB of free space for checkpoints, got \d+\.\d\d GB; free some space/,
   });
   await assert.rejects(checkFreeSpace(join(folder, "none"), { weights: 1, optimizer: 1 }), CheckpointError);
 });
@@ -253,11 +250,11 @@ test("a file written durably has the new content, or the old one if it cannot be
     assert.ok(error instanceof CheckpointError);
     assert.equal(
       error.message,
-      `${inNowhere}: cannot be written: there is no folder ${join(folder, "none")}; make it first, or choose another`,
+      `${inNowhere}: cannot be written: the folder ${join(folder, "none")} does not exist; create it first, or choose another`,
     );
     return true;
   });
-  // Any other refusal is the system's, without the name of the temporary file.
+  // Other messages are the system's, without the name of the temporary file.
   await assert.rejects(writeFileDurably(join(file, "x"), "x"), (error: Error) => {
     assert.match(error.message, /config\.json\/x: cannot be written: ENOTDIR: not a directory$/);
     return true;

@@ -9,29 +9,28 @@ import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
 import { fillStore, streamFinite, type TensorStore } from "./tensorStore.ts";
 
-/** The saved state of a training run. */
+/** Saved state of a training run. */
 export interface Checkpoint {
   readonly model: Model;
   readonly iteration: number;
-  /** Whatever else training needs to go on from here, as JSON. */
+  /** Position in training, as JSON; everything else that resuming needs. */
   readonly position: unknown;
   readonly weights: TensorSource;
   readonly optimizer: TensorSource;
-  /** Keep these weights as the best so far, too. */
+  /** Also save these weights as the best so far. */
   readonly best: boolean;
-  /** Other weights of this model to keep as the best in their place, such as their average. */
+  /** Weights to save as the best instead, such as a moving average. */
   readonly bestWeights?: TensorSource | undefined;
 }
 
 /**
  * Saves a checkpoint as the directory's last, and keeps the one before as its previous.
  *
- * A weights file and an optimizer file belong together if the latter names the former's checksum, whatever their names
- * are. At every moment the directory holds a pair that does, once it has held one, and a `last.safetensors`. Order: both
- * new files under temporary names; last becomes previous; best; then the new files take the places of last, weights at
- * the end, so that best is never behind last.
+ * A weights file and an optimizer file belong together if the optimizer file contains the checksum of the weights file, whatever their names.
+ * After the first save, the directory contains such a pair and a `last.safetensors` at every moment. Order: write both new files under temporary
+ * names; rename last to previous; save best; rename the new files to last, the weights at the end, so that best is never older than last.
  *
- * Throws CheckpointError if it cannot be written; then the old checkpoint stays.
+ * Throws CheckpointError if a file cannot be written; the old checkpoint is then kept.
  */
 export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
   const files = checkpointFiles(directory);
@@ -63,7 +62,7 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
 
 async function writePair(files: CheckpointFiles, weights: string, optimizer: string, checkpoint: Checkpoint) {
   const { model, iteration, position } = checkpoint;
-  // One for both: the page faults of a fresh 150 MB cost more than checksum and copy.
+  // Shared by both files: the page faults of a fresh 150 MB cost more than checksum and copy.
   const scratch = scratchFor(checkpoint.weights, checkpoint.optimizer);
   const checksum = await explainingWrites(files.last, () =>
     writeSafetensors(weights, encodeModel(model, iteration), checkpoint.weights, scratch),
@@ -78,7 +77,7 @@ async function writeBest(files: CheckpointFiles, path: string, best: TensorSourc
   await explainingWrites(files.best, () => writeSafetensors(path, encodeModel(model, iteration), best));
 }
 
-/** A complete pair of files that was found whole. */
+/** A complete, verified pair of files. */
 export interface StoredCheckpoint {
   readonly directory: string;
   readonly weightsFile: string;
@@ -86,15 +85,15 @@ export interface StoredCheckpoint {
   readonly iteration: number;
   readonly model: Model;
   readonly position: unknown;
-  /** Damaged files found before this pair, for the user to see. */
+  /** Unreadable files found before this pair, for the user. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The newest checkpoint of a directory that is undamaged and has finite values, read from end to end; undefined if there is none yet. With `before`, the newest of an earlier
- * iteration; undefined if there is none of those.
+ * Finds the newest readable checkpoint of a directory with finite values, reading it completely; undefined if there is none yet. With `before`,
+ * finds the newest one of an earlier iteration; undefined if there is none.
  *
- * Throws CheckpointError if there are checkpoint files but none can be used.
+ * Throws CheckpointError if there are checkpoint files but none is usable.
  */
 export async function loadCheckpoint(directory: string, before?: number): Promise<StoredCheckpoint | undefined> {
   const files = checkpointFiles(directory);
@@ -120,9 +119,9 @@ export async function loadCheckpoint(directory: string, before?: number): Promis
   }
   if (before !== undefined) return undefined;
   if (warnings.length === 0 && !(await fileExists(files.last))) return undefined;
-  const reasons = warnings.length > 0 ? warnings : [`${files.last}: no file with its optimizer's state`];
+  const reasons = warnings.length > 0 ? warnings : [`${files.last}: its optimizer file is missing`];
   throw new CheckpointError(
-    `${directory}: no checkpoint to go on from; start again in another run directory:\n  ${reasons.join("\n  ")}`,
+    `${directory}: no usable checkpoint; start a new run in another directory:\n  ${reasons.join("\n  ")}`,
   );
 }
 
@@ -130,7 +129,7 @@ function describeWeights(reader: SafetensorsReader) {
   return { model: decodeModel(reader), checksum: reader.header.checksum };
 }
 
-/** Reads the existing files; an unreadable one becomes a warning. */
+/** Reads the headers of existing files; an unreadable file becomes a warning. */
 async function readHeaders<T>(
   files: readonly string[],
   decode: (reader: SafetensorsReader) => T,
@@ -146,12 +145,12 @@ async function readHeaders<T>(
   return found;
 }
 
-/** True if the file is undamaged and its values are finite. */
+/** True if the file is readable and its values are finite. */
 async function isWhole(file: string, warnings: string[]): Promise<boolean> {
   return collecting(warnings, () => withReader(file, (reader) => streamFinite(reader, async () => {})));
 }
 
-/** Returns true if the action succeeded; a CheckpointError becomes a warning. */
+/** Returns true if the action succeeds; a CheckpointError becomes a warning. */
 async function collecting(warnings: string[], action: () => Promise<void>): Promise<boolean> {
   try {
     await action();
@@ -164,12 +163,12 @@ async function collecting(warnings: string[], action: () => Promise<void>): Prom
 }
 
 /**
- * Fills the weights and the optimizer's state from a checkpoint, to go on training from it.
+ * Loads weights and optimizer state from a checkpoint, to resume training.
  *
- * If it is not the directory's last (which is damaged, or was being replaced when the process died), it becomes it, so
- * that the next save keeps this one as its previous.
+ * The directory's last checkpoint may be unreadable, or incomplete if the process died while saving. The given one then becomes the last, so that
+ * the next save keeps it as the previous one.
  *
- * Throws CheckpointError listing the tensors that do not fit.
+ * Throws CheckpointError listing the tensors that do not match.
  */
 export async function restoreCheckpoint(
   stored: StoredCheckpoint,
@@ -187,9 +186,9 @@ export async function restoreCheckpoint(
 }
 
 /**
- * Gives the directory's last checkpoint another position, and leaves everything else of it and the one before as they are.
+ * Replaces the position stored in the directory's last checkpoint; all else is unchanged.
  *
- * Throws CheckpointError if it cannot be written; then the old position stays.
+ * Throws CheckpointError if it cannot be written; the old position is then kept.
  */
 export async function savePosition(directory: string, position: unknown, optimizer: TensorSource): Promise<void> {
   const files = checkpointFiles(directory);
@@ -206,17 +205,17 @@ export async function savePosition(directory: string, position: unknown, optimiz
   });
 }
 
-/** Bytes of the two files of one checkpoint. */
+/** Sizes of a checkpoint's two files, in bytes. */
 export interface CheckpointBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** Bytes of a third file, the best weights where no checkpoint has them. Default: none. */
+  /** Size of the best weights, if they are in a file that belongs to no checkpoint. Default: 0. */
   readonly best?: number;
 }
 
 /**
- * Throws CheckpointError if the checkpoints of a run will not fit: the last, the previous and the one being written, and
- * the best weights. Those that the directory already holds are counted as room, since they will be replaced.
+ * Throws CheckpointError if the checkpoints of a run will not fit on the disk: the last, the previous, the one being written, and the best
+ * weights. Checkpoints already in the directory count as free space, since they will be replaced.
  */
 export async function checkFreeSpace(directory: string, bytes: CheckpointBytes): Promise<void> {
   const { weights, optimizer, best = 0 } = bytes;
@@ -225,7 +224,7 @@ export async function checkFreeSpace(directory: string, bytes: CheckpointBytes):
   const room = bavail * bsize + (await heldBytes(directory));
   if (room >= needed) return;
   throw new CheckpointError(
-    `${directory}: expected room for ${formatBytes(needed)} of checkpoints, got ${formatBytes(room)}; ` +
+    `${directory}: expected ${formatBytes(needed)} of free space for checkpoints, got ${formatBytes(room)}; ` +
       "free some space or choose a run directory on another disk",
   );
 }

@@ -1,10 +1,10 @@
-/** File names of a run's checkpoints, and the weights file that a path stands for. */
+/** File names of a run's checkpoints, and the weights file of a path. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { pretrainedFile, pretrainedOf } from "./pretrainedFiles.ts";
 
-/** The files of a run's checkpoints. */
+/** Paths of a run's checkpoint files. */
 export interface CheckpointFiles {
   readonly last: string;
   readonly lastOptimizer: string;
@@ -13,7 +13,7 @@ export interface CheckpointFiles {
   readonly best: string;
 }
 
-/** The names of the checkpoint files in a run directory. */
+/** Paths of the checkpoint files in a run directory. */
 export function checkpointFiles(directory: string): CheckpointFiles {
   return {
     last: join(directory, "last.safetensors"),
@@ -25,10 +25,10 @@ export function checkpointFiles(directory: string): CheckpointFiles {
 }
 
 /**
- * The weights file that a path stands for: the file itself, or the best of a run directory, else its last, else the one before; or, where there is
- * neither, the published weights of that name.
+ * Resolves a path to a weights file: the file itself, or a run directory's best, last or previous weights, whichever exists first. If the path does
+ * not exist, it may name published weights.
  *
- * Throws CheckpointError if there is none.
+ * Throws CheckpointError if there is no weights file.
  */
 export async function resolveModelFile(path: string): Promise<string> {
   const pretrained = pretrainedOf(path);
@@ -39,15 +39,15 @@ export async function resolveModelFile(path: string): Promise<string> {
   }
   const found = await statOf(path);
   if (found === undefined) {
-    throw new CheckpointError(`${path}: no such file or folder; give a run directory or a .safetensors file`);
+    throw new CheckpointError(`${path}: no such file or folder; expected a run directory or a .safetensors file`);
   }
   if (!found.isDirectory()) return path;
   const { best, last, previous } = checkpointFiles(path);
   for (const file of [best, last, previous]) if (await fileExists(file)) return file;
-  throw new CheckpointError(`${path}: no checkpoint in it; expected best.safetensors or last.safetensors`);
+  throw new CheckpointError(`${path}: contains no checkpoint; expected best.safetensors or last.safetensors`);
 }
 
-/** True if there is a file or folder of this name. */
+/** True if a file or folder of this name exists. */
 export async function fileExists(path: string): Promise<boolean> {
   return (await statOf(path)) !== undefined;
 }

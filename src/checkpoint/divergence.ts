@@ -1,4 +1,4 @@
-/** Diverged.txt: the reason the last training in a run directory diverged. */
+/** File diverged.txt: the reason for which the last training in a run directory diverged. */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AlexNetError, CheckpointError, codeOf, DivergenceError, messageOf } from "../errors.ts";
@@ -8,7 +8,7 @@ function divergenceFile(directory: string): string {
   return join(directory, "diverged.txt");
 }
 
-/** Runs a training. If it diverges, why stays in its directory, as diverged.txt, until the next one begins there. */
+/** Runs a training. If it diverges, stores the reason in the directory, as diverged.txt, until the next training there starts. */
 export async function recordingDivergence<T>(directory: string, training: () => Promise<T>): Promise<T> {
   const file = divergenceFile(directory);
   await explainingWrites(file, () => rm(file, { force: true }));
@@ -16,7 +16,7 @@ export async function recordingDivergence<T>(directory: string, training: () => 
     return await training();
   } catch (error) {
     if (error instanceof DivergenceError) {
-      // If this cannot be written, the error itself still counts.
+      // A failure to write it must not hide the error itself.
       await writeFileDurably(file, `${error.message}\n`).catch((failure: unknown) => {
         if (!(failure instanceof AlexNetError)) throw failure;
       });
@@ -25,7 +25,7 @@ export async function recordingDivergence<T>(directory: string, training: () => 
   }
 }
 
-/** Why the last training in a run directory diverged; undefined if it did not. */
+/** Reason for which the last training in a run directory diverged; undefined if it did not. */
 export async function readDivergence(directory: string): Promise<string | undefined> {
   const file = divergenceFile(directory);
   try {

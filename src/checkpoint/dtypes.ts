@@ -1,6 +1,6 @@
-/** Types of tensors' values in files of other programs, and their conversion to f32. */
+/** Types of tensor values in files of other programs, and their conversion to f32. */
 
-/** An array over a tensor's values as they are stored; 16-bit floats are their bits. */
+/** Array of a tensor's stored values; 16-bit floats are stored as their bits. */
 export type StoredValues =
   | Float64Array
   | Float32Array
@@ -13,14 +13,14 @@ export type StoredValues =
   | BigInt64Array
   | BigUint64Array;
 
-/** A type of stored values. */
+/** Type of stored values. */
 export interface Dtype {
-  /** Spelling in safetensors. */
+  /** Name in safetensors. */
   readonly name: string;
   readonly byteLength: number;
-  /** The values in `bytes`: a view where they lie at a multiple of their size, else a copy. */
+  /** The values in `bytes`: a view if they are aligned, else a copy. */
   view(bytes: Uint8Array): StoredValues;
-  /** Writes the values as f32: exact for F16 and BF16 and for whole numbers up to 2^24, else the nearest. */
+  /** Converts the values to f32: exact for F16, BF16 and integers up to 2^24, else to the nearest value. */
   toFloat32(bytes: Uint8Array, into: Float32Array): void;
 }
 
@@ -31,11 +31,11 @@ interface ArrayType<T extends StoredValues> {
 
 type Widen<T> = (values: T, into: Float32Array) => void;
 
-/** `widen` gets the stored values; the default takes each for a number. */
+/** `widen` converts the stored values; by default each is a number. */
 function dtype<T extends StoredValues>(name: string, type: ArrayType<T>, widen: Widen<T> = widenNumbers): Dtype {
   const byteLength = type.BYTES_PER_ELEMENT;
   const view = (bytes: Uint8Array): T => {
-    // A Buffer's own slice would be a view.
+    // The slice of a Buffer would be a view.
     const { buffer, byteOffset } = bytes.byteOffset % byteLength === 0 ? bytes : new Uint8Array(bytes);
     return new type(buffer as ArrayBuffer, byteOffset, bytes.length / byteLength);
   };
@@ -46,7 +46,7 @@ function widenNumbers(values: StoredValues, into: Float32Array): void {
   for (let i = 0; i < into.length; i++) into[i] = Number(values[i]);
 }
 
-/** Bits, so that not-a-numbers keep theirs. */
+/** The bits of values, so that NaNs keep their payload. */
 function bitsOf(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }
@@ -61,7 +61,7 @@ function widenHalfFloats(values: Uint16Array, into: Float32Array): void {
   for (let i = 0; i < bits.length; i++) bits[i] = halfBits(values[i] as number);
 }
 
-/** The f32 with the value of an IEEE 754 binary16, both as bits: sign, 5 bits of exponent from −15, 10 of fraction. */
+/** Bits of the f32 equal to an IEEE 754 binary16, given as bits: sign, 5 bits of exponent from −15, 10 of fraction. */
 function halfBits(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >>> 10) & 31;
@@ -69,15 +69,15 @@ function halfBits(half: number): number {
   if (exponent === 31) return sign | 0x7f800000 | (fraction << 13);
   if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
   if (fraction === 0) return sign;
-  // Below 2^-14 they are multiples of 2^-24; in f32 they have their leading one like others.
+  // Subnormal halves are multiples of 2^-24, which are normal in f32.
   const shift = Math.clz32(fraction) - 21;
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
-/** The type that the project reads and writes itself. */
+/** Type that this project reads and writes. */
 export const f32: Dtype = dtype("F32", Float32Array, (values, into) => bitsOf(into).set(bitsOf(values)));
 
-/** Every type that is read, by its name in safetensors. */
+/** All readable types, by name in safetensors. */
 export const dtypes: ReadonlyMap<string, Dtype> = new Map(
   [
     f32,

@@ -1,4 +1,4 @@
-/** Durable writes: a file is either complete or absent, and survives a power cut. */
+/** Durable writes: a file is either complete or absent, and survives a power failure. */
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,12 +6,12 @@ import { CheckpointError, codeOf } from "../errors.ts";
 
 const temporarySuffix = ".alexnet-tmp";
 
-/** Temporary path of a file's next content, before it replaces the file: beside it, one a process. */
+/** Temporary path for a file's next content: in the same folder, one per process. */
 export function temporaryFor(path: string): string {
   return `${path}.${process.pid}${temporarySuffix}`;
 }
 
-/** Removes what dead processes left half-written in a folder. The caller must be the only one that writes there. */
+/** Removes temporary files of dead processes in a folder. The caller must be the only writer there. */
 export async function removeTemporaries(directory: string): Promise<void> {
   await explainingWrites(directory, async () => {
     const names = await readdir(directory);
@@ -20,9 +20,9 @@ export async function removeTemporaries(directory: string): Promise<void> {
 }
 
 /**
- * Replaces a file's content so that, whatever happens, the file has either the old content or the new.
+ * Replaces a file's content atomically: after a failure it has either the old content or the new.
  *
- * Throws CheckpointError if it cannot be written; then the old content stays.
+ * Throws CheckpointError if it cannot be written; the old content is then kept.
  */
 export async function writeFileDurably(path: string, content: string | Uint8Array): Promise<void> {
   await writeThrough(path, async (temporary) => {
@@ -37,9 +37,9 @@ export async function writeFileDurably(path: string, content: string | Uint8Arra
 }
 
 /**
- * Replaces a file by what `write` makes and syncs at another path beside it: whatever happens, the file has either the old content or the new.
+ * Replaces a file atomically by one that `write` creates and syncs at a temporary path in the same folder.
  *
- * Throws CheckpointError if it cannot be written, or what `write` throws; then the old content stays.
+ * Throws CheckpointError if it cannot be written, and the errors of `write`; the old content is then kept.
  */
 export async function writeThrough(path: string, write: (temporary: string) => Promise<unknown>): Promise<void> {
   const temporary = temporaryFor(path);
@@ -53,15 +53,15 @@ export async function writeThrough(path: string, write: (temporary: string) => P
   });
 }
 
-/** Puts a synced temporary file of the same folder in a file's place, for good. */
+/** Moves a synced temporary file of the same folder to its final path, durably. */
 export async function commitFile(temporary: string, path: string): Promise<void> {
   await rename(temporary, path);
   await syncDirectory(dirname(path));
 }
 
 /**
- * Makes `path` another name of an existing file, replacing what was there, at once; a copy where the file system has no
- * hard links. The caller syncs the folder.
+ * Makes `path` a second name of an existing file, replacing what was there atomically; a copy if the file system has no hard links. The caller
+ * syncs the folder.
  */
 export async function replaceByLink(existing: string, path: string): Promise<void> {
   const temporary = temporaryFor(path);
@@ -69,7 +69,7 @@ export async function replaceByLink(existing: string, path: string): Promise<voi
     await linkOrCopy(existing, temporary);
     await rename(temporary, path);
   } finally {
-    // It is still there if something failed, but also if both names were the same file: then rename does nothing.
+    // It still exists after a failure, and if both names were the same file: rename then does nothing.
     await rm(temporary, { force: true });
   }
 }
@@ -87,12 +87,12 @@ async function linkOrCopy(existing: string, path: string): Promise<void> {
 
 const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
-/** Makes renames in a folder survive a loss of power. */
+/** Makes renames in a folder survive a power failure. */
 export async function syncDirectory(directory: string): Promise<void> {
   try {
     await syncPath(directory);
   } catch (error) {
-    // Some file systems and Windows cannot sync a folder; there is nothing more that can be done there.
+    // Some file systems, and Windows, cannot sync a folder.
     if (!noDirectorySync.has(codeOf(error))) throw error;
   }
 }
@@ -111,7 +111,7 @@ async function syncPath(path: string): Promise<void> {
 /**
  * Runs an action that writes `path`.
  *
- * Throws CheckpointError naming the path and the cause if the system refuses; other errors pass as they are.
+ * Throws CheckpointError with the path and the cause if the system refuses; other errors pass through unchanged.
  */
 export async function explainingWrites<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
@@ -124,11 +124,11 @@ export async function explainingWrites<T>(path: string, action: () => Promise<T>
 
 async function reasonOf(cause: Error, folder: string): Promise<string> {
   if (codeOf(cause) === "ENOENT" && !(await isThere(folder))) {
-    return `there is no folder ${folder}; make it first, or choose another`;
+    return `the folder ${folder} does not exist; create it first, or choose another`;
   }
-  // The system names the temporary file, which nobody asked for.
+  // The system's message names the temporary file.
   const reason = cause.message.includes(temporarySuffix) ? cause.message.replace(/, \w+ '.*$/s, "") : cause.message;
-  return noSpace.has(codeOf(cause)) ? `${reason}; free some space: what was saved before is untouched` : reason;
+  return noSpace.has(codeOf(cause)) ? `${reason}; free some space; the previously saved content is kept` : reason;
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -1,19 +1,19 @@
-/** Durable output written piece by piece. */
+/** Durable output in chunks. */
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { commitFile, explainingWrites, temporaryFor } from "./durable.ts";
 
-/** A file that is written piece by piece under another name, and is there when it is whole. */
+/** A file written in chunks under a temporary name; it appears at its path once complete. */
 export interface DurableOutput {
   append(content: string | Uint8Array): Promise<void>;
-  /** Replaces the file's first bytes. */
+  /** Overwrites the file's first bytes. */
   overwriteStart(bytes: Uint8Array): Promise<void>;
-  /** Puts the file in its place. */
+  /** Moves the complete file to its path. */
   commit(): Promise<void>;
-  /** Leaves what was there before, unless it was committed. */
+  /** Closes it; keeps the old content unless committed. */
   close(): Promise<void>;
 }
 
-/** Throws CheckpointError, as all its members do, if the file cannot be written; then the old content stays. */
+/** Opens an output. It and its members throw CheckpointError if the file cannot be written; the old content is then kept. */
 export async function openDurableOutput(path: string): Promise<DurableOutput> {
   const temporary = temporaryFor(path);
   const handle = await explainingWrites(path, () => open(temporary, "w"));

@@ -7,31 +7,31 @@ import { classCount, type HeadName, headNames, isMultiLabel } from "../network/h
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 
-/** Everything but the weights that a prediction needs; it travels in the metadata of a weights file. */
+/** Everything that a prediction needs except the weights; stored in the metadata of a weights file. */
 export interface Model {
   readonly network: Network;
-  /** Default: softmax, the head of every network that is trained here. */
+  /** Default: softmax, the head of every network trained here. */
   readonly head?: HeadName | undefined;
   readonly classNames: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** Metrics when the weights were saved, such as `testAccuracy`. JSON has finite numbers only: others are not kept. */
+  /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly precision: Precision;
   /** Direct convolution only. */
   readonly exact: boolean;
 }
 
-/** Raised when a reader of the earlier version would misread a file: that version reads every file's outputs as logits of a softmax. */
+/** Version 2 keeps earlier versions from misreading a file: they treat all outputs as softmax logits. */
 export const formatVersions = { softmax: "1", otherHeads: "2" } as const;
 
-/** The entries that a model's head has in the metadata of a file. */
+/** Metadata entries of a model's head. */
 export function encodeHead({ head = "softmax" }: Pick<Model, "head">): Readonly<Record<string, string>> {
   return head === "softmax"
     ? { formatVersion: formatVersions.softmax }
     : { formatVersion: formatVersions.otherHeads, head };
 }
 
-/** The metadata of a weights file. */
+/** Metadata of a weights file. */
 export function encodeModel(model: Model, iteration: number): Readonly<Record<string, string>> {
   return {
     ...encodeHead(model),
@@ -47,13 +47,13 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
   };
 }
 
-/** A model's head in words. */
+/** Description of a model's head. */
 export function describeHead({ head = "softmax", network }: Pick<Model, "head" | "network">): string {
   if (head !== "sigmoid") return head;
   return isMultiLabel(head, classesOf(network)) ? "sigmoid (multi-label)" : "sigmoid (binary)";
 }
 
-/** A text that is JSON, read. */
+/** Parses text as JSON. */
 export const jsonText = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
@@ -63,7 +63,7 @@ export const jsonText = z.string().transform((text, context): unknown => {
   }
 });
 
-/** Names every precision; a new one that is left out here does not compile. */
+/** All precisions; an omission does not compile. */
 const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P in Precision]: P };
 
 const modelSchema = z.object({
@@ -86,7 +86,7 @@ const optimizerSchema = z.object({
   position: jsonText,
 });
 
-/** Throws CheckpointError if the metadata is not that of a model. */
+/** Decodes the metadata of a weights file. Throws CheckpointError if it is invalid. */
 export function decodeModel(reader: SafetensorsReader): Model {
   const { network: networkJson, ...fields } = decode(reader, modelSchema, "weights file");
   try {
@@ -104,14 +104,14 @@ export function decodeModel(reader: SafetensorsReader): Model {
   }
 }
 
-/** Position of the training, and the checksum of the weights that the optimizer's state belongs to. */
+/** Position in training, and the checksum of the weights that the optimizer state belongs to. */
 export interface OptimizerMetadata {
   readonly iteration: number;
   readonly weights: string;
   readonly position: unknown;
 }
 
-/** The metadata of an optimizer file. */
+/** Metadata of an optimizer file. */
 export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<string, string>> {
   return {
     formatVersion: formatVersions.softmax,
@@ -121,7 +121,7 @@ export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<st
   };
 }
 
-/** Throws CheckpointError if the metadata is not that of an optimizer file. */
+/** Decodes the metadata of an optimizer file. Throws CheckpointError if it is invalid. */
 export function decodeOptimizer(reader: SafetensorsReader): OptimizerMetadata {
   return decode(reader, optimizerSchema, "optimizer file");
 }

@@ -4,15 +4,15 @@ import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { fillStore, type TensorSink } from "./tensorStore.ts";
 
 /**
- * Reads the model of a weights file. The weights are not read: `readWeights` does that, and finds any damage.
+ * Reads the model of a weights file, without its weights: `readWeights` reads them and verifies the checksum.
  *
- * Throws CheckpointError if the file is damaged or not a weights file of this program.
+ * Throws CheckpointError if the file is corrupt or not a weights file of this program.
  */
 export async function loadModel(file: string): Promise<Model> {
   return withReader(file, (reader) => decodeUndamaged(reader, decodeModel));
 }
 
-/** Decodes metadata. What cannot be decoded may be the fault of a damaged file: then that is the error. */
+/** Decodes metadata. If that fails and the file is corrupt, throws the error about the file instead. */
 export async function decodeUndamaged<T>(
   reader: SafetensorsReader,
   decode: (reader: SafetensorsReader) => T,
@@ -26,10 +26,10 @@ export async function decodeUndamaged<T>(
 }
 
 /**
- * Fills a store with the weights of a file.
+ * Loads the weights of a file into a store.
  *
- * Throws CheckpointError if they do not fit, listing every tensor that is missing, extra, or has another shape; after
- * the last one is written, if the file was damaged.
+ * Throws CheckpointError if they do not match, listing every tensor that is missing, unexpected or of another shape; or after the last tensor, if the
+ * file is corrupt.
  */
 export async function readWeights(file: string, store: TensorSink): Promise<void> {
   await withReader(file, (reader) => fillStore(reader, store));

@@ -33,7 +33,7 @@ async function firstLine(process: ChildProcess): Promise<string> {
   return data.toString().trim();
 }
 
-/** Nobody has the folder: it can be opened, and nothing is left after closing it. */
+/** The folder is unlocked: it can be opened, and closing it leaves nothing. */
 async function assertFree(): Promise<void> {
   const run = await openRun(folder);
   assert.equal((await readdir(folder)).length, 1, "its own lock and no other");
@@ -41,7 +41,7 @@ async function assertFree(): Promise<void> {
   assert.deepEqual(await readdir(folder), []);
 }
 
-test("a run directory is made, locked and unlocked; leftovers of dead processes go, other files stay", async () => {
+test("a run directory is created, locked and unlocked; leftovers of dead processes are removed, other files kept", async () => {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "last.safetensors.12345.alexnet-tmp"), "half");
   await writeFile(join(folder, "notes.tmp"), "mine");
@@ -81,8 +81,8 @@ test("a process that ends without closing leaves no lock", async () => {
   assert.deepEqual(await readdir(folder), []);
 });
 
-test("a dead process that its parent has not buried does not hold the lock", async () => {
-  // `exec` turns the shell into a parent that never asks after its child.
+test("a zombie process does not hold the lock", async () => {
+  // `exec` turns the shell into a parent that never waits for its child.
   const script = '"$0" "$@" & echo; exec sleep 60';
   const parent = spawn("bash", ["-c", script, process.execPath, ...child, "die", folder], {
     stdio: ["ignore", "pipe", "ignore"],
@@ -104,7 +104,7 @@ async function lockOf(pattern: RegExp): Promise<string> {
   }
 }
 
-/** The lock is there a moment before its owner kills itself. */
+/** The lock exists a moment before its owner kills itself. */
 async function assertFreeSoon(): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const run = await openRun(folder).catch(() => undefined);
@@ -113,17 +113,17 @@ async function assertFreeSoon(): Promise<void> {
   await assertFree();
 }
 
-test("a lock left by a dead process does not hold when another process has its number", async () => {
+test("a lock left by a dead process is released when another process has its ID", async () => {
   const run = await openRun(folder);
   const [lock] = await readdir(folder);
   await run.close();
   assert.ok(lock?.startsWith(`lock-${process.pid}-`));
-  // This process's parent lives, but began at another time than this lock says.
+  // This process's parent is running, but started at another time than the lock records.
   await writeFile(join(folder, (lock as string).replace(`-${process.pid}-`, `-${process.ppid}-`)), "");
   await assertFree();
 });
 
-test("the configuration comes back through its schema, and its errors name the file", async () => {
+test("the configuration is read back through its schema, and its errors name the file", async () => {
   const schema = z.object({ seed: z.int() });
   await mkdir(folder, { recursive: true });
   assert.equal(await readConfig(folder, schema), undefined);
@@ -168,7 +168,7 @@ test("the log grows by a line, and is cut back to an iteration to the byte", asy
   assert.deepEqual(await readLog(folder), []);
 });
 
-test("a line cut off at any byte is left out, and gone after cutting back", async () => {
+test("a line truncated at any byte is ignored, and removed when the log is truncated", async () => {
   await mkdir(folder, { recursive: true });
   const file = join(folder, "log.jsonl");
   await appendLog(folder, entryAt(1));
@@ -183,7 +183,7 @@ test("a line cut off at any byte is left out, and gone after cutting back", asyn
   assert.equal(await readFile(file, "utf8"), whole);
 });
 
-test("a damaged line inside the log is an error that names it", async () => {
+test("an invalid line inside the log is an error that names it", async () => {
   await mkdir(folder, { recursive: true });
   await appendLog(folder, entryAt(1));
   const file = join(folder, "log.jsonl");
@@ -195,7 +195,7 @@ test("a damaged line inside the log is an error that names it", async () => {
   }
 });
 
-test("no room for a log line: an error, and the log as it was", async () => {
+test("no space for a log line: an error, and the log is unchanged", async () => {
   await mkdir(folder, { recursive: true });
   await appendLog(folder, entryAt(1));
   const file = join(folder, "log.jsonl");

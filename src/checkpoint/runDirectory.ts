@@ -1,4 +1,4 @@
-/** A directory for one run, used by one process. */
+/** Directory of one run, used by one process at a time. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -6,16 +6,16 @@ import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
 
-/** A run directory that this process has for itself until it closes it or ends. */
+/** A run directory locked by this process until it is closed or the process ends. */
 export interface OpenRun {
   readonly directory: string;
   close(): Promise<void>;
 }
 
 /**
- * Makes a run directory if there is none, locks it, and removes what a dead process left half-written in it.
+ * Creates a run directory if necessary, locks it, and removes temporary files of dead processes.
  *
- * Throws CheckpointError if another process has it, or it cannot be written.
+ * Throws CheckpointError if another process has locked it, or it cannot be written.
  */
 export async function openRun(directory: string): Promise<OpenRun> {
   await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
@@ -33,15 +33,15 @@ function configFile(directory: string): string {
   return join(directory, "config.json");
 }
 
-/** Writes the configuration of a run: any JSON. */
+/** Writes the configuration of a run, which may be any JSON. */
 export async function writeConfig(directory: string, config: unknown): Promise<void> {
   await writeFileDurably(configFile(directory), `${JSON.stringify(config, undefined, 2)}\n`);
 }
 
 /**
- * The configuration of a run directory; undefined if there is none.
+ * Reads the configuration of a run directory; undefined if there is none.
  *
- * Throws CheckpointError if it is not JSON or does not fit the schema.
+ * Throws CheckpointError if it is not JSON or does not match the schema.
  */
 export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const file = configFile(directory);
@@ -57,7 +57,7 @@ export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Pr
 /**
  * Locks a run directory for this process. Returns the function that unlocks it.
  *
- * Throws CheckpointError naming the process that has the lock.
+ * Throws CheckpointError naming the process that holds the lock.
  */
 async function lockRun(directory: string): Promise<() => Promise<void>> {
   const lock = await explainingWrites(directory, () => lockDirectory(directory));

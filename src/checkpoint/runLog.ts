@@ -1,16 +1,16 @@
-/** Log.jsonl: one line for each logged step, epoch and rollback. */
+/** File log.jsonl: a line per logged step, epoch and rollback. */
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { explainingWrites, writeFileDurably } from "./durable.ts";
 
-/** A line of a run's log: one every few iterations and one an epoch. */
+/** A line of a run's log, written every few iterations and after each epoch. */
 export interface LogEntry {
-  /** Passes through the training set so far, fractional. */
+  /** Passes over the training set so far, fractional. */
   readonly epoch: number;
   readonly iteration: number;
-  /** Mean over the images since the line before, or, in lines of evaluations, over the epoch so far; the accuracy too. */
+  /** Mean since the previous line; in lines of evaluations, over the epoch so far. The same for accuracy. */
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   /** Only in lines of evaluations. */
@@ -18,17 +18,17 @@ export interface LogEntry {
   readonly testAccuracy?: number;
   readonly learningRate: number;
   readonly examplesPerSecond: number;
-  /** Duration of training since the run began, interruptions apart. */
+  /** Training time since the start of the run in seconds, without interruptions. */
   readonly seconds: number;
 }
 
-/** A number of the log. JSON writes one that is not finite as null, which is read as NaN. */
+/** A number of the log. JSON stores non-finite numbers as null, which is read as NaN. */
 export const loggedNumber = z
   .number()
   .nullable()
   .transform((value) => value ?? Number.NaN);
 
-/** Checks a log entry read from a file. */
+/** Schema of a log entry. */
 export const logEntrySchema: z.ZodType<LogEntry> = z.object({
   epoch: z.number().nonnegative(),
   iteration: z.int().nonnegative(),
@@ -41,15 +41,15 @@ export const logEntrySchema: z.ZodType<LogEntry> = z.object({
   seconds: z.number(),
 });
 
-/** A line that says that training went back to this iteration, since it had diverged. */
+/** A line that records a rollback to an earlier iteration after divergence. */
 export interface RollbackEntry {
   readonly epoch: number;
   readonly iteration: number;
-  /** 1 for the first of the run. */
+  /** 1 for the first rollback of the run. */
   readonly rollback: number;
-  /** The value that was not finite, and since when. */
+  /** The non-finite value, and its iteration. */
   readonly reason: string;
-  /** From here on, of all rollbacks so far together. */
+  /** Learning rate factor from here on: the product over all rollbacks so far. */
   readonly learningRateFactor: number;
 }
 
@@ -66,7 +66,7 @@ function logFile(directory: string): string {
 }
 
 /**
- * The log of a run directory without its rollbacks; empty if there is none. A last line that was cut off when its writer died is left out.
+ * Reads the log of a run directory, without rollbacks; empty if there is none. Ignores a last line truncated by a crash.
  *
  * Throws CheckpointError naming a line that is not a log entry.
  */
@@ -74,12 +74,12 @@ export async function readLog(directory: string): Promise<readonly LogEntry[]> {
   return (await readLines(directory)).flatMap(({ entry }) => ("rollback" in entry ? [] : [entry]));
 }
 
-/** The lines of a log that have an evaluation. */
+/** Lines of a log with an evaluation. */
 export function evaluationsOf(log: readonly LogEntry[]): readonly (LogEntry & { readonly testAccuracy: number })[] {
   return log.filter((entry): entry is LogEntry & { readonly testAccuracy: number } => entry.testAccuracy !== undefined);
 }
 
-/** Adds a line to the log of a run directory. Throws CheckpointError if it cannot be written; then nothing is added. */
+/** Appends a line to the log of a run directory. Throws CheckpointError if it cannot be written; the log is then unchanged. */
 export async function appendLog(directory: string, entry: LogEntry | RollbackEntry): Promise<void> {
   const file = logFile(directory);
   await explainingWrites(file, async () => {
@@ -99,7 +99,7 @@ export async function appendLog(directory: string, entry: LogEntry | RollbackEnt
   });
 }
 
-/** Drops the lines after an iteration, as if training had never gone beyond it, and keeps the first so many rollbacks. */
+/** Removes the lines after an iteration, as if training had stopped there, and keeps the first n rollbacks. */
 export async function truncateLog(directory: string, iteration: number, rollbacks = 0): Promise<void> {
   const kept = (await readLines(directory)).filter(({ entry }) =>
     "rollback" in entry ? entry.rollback <= rollbacks : entry.iteration <= iteration,
@@ -112,7 +112,7 @@ type Entry = LogEntry | RollbackEntry;
 async function readLines(directory: string): Promise<{ readonly line: string; readonly entry: Entry }[]> {
   const file = logFile(directory);
   const lines = (await readText(file)).split("\n");
-  // A complete log ends in a newline, so that this is empty.
+  // A complete log ends with a newline, so this is empty.
   lines.pop();
   return lines.map((line, i) => ({ line, entry: parseEntry(`${file}: line ${i + 1}`, line) }));
 }

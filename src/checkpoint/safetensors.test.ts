@@ -1,4 +1,4 @@
-/** The format as its description has it, written and read; longer than other files: every rule has its case. */
+/** The format by its specification, written and read. Longer than other files: every rule has its case. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ after(async () => {
 
 const tensors = [
   { name: "features.0.weight", shape: [2, 3, 2, 2] },
-  // Numbers as names come first in a JavaScript object, wherever they are put.
+  // Numbers as names come first in a JavaScript object, whatever the order of insertion.
   { name: "0", shape: [3] },
   { name: 'scalar “é” \\ "', shape: [] },
   { name: "empty", shape: [0, 4] },
@@ -35,7 +35,7 @@ async function writeSample(name: string): Promise<string> {
   return file;
 }
 
-/** A file as the format's description has it, written here without the code under test. */
+/** A file by the format's specification, written without the code under test. */
 async function writeRaw(header: string | object, data: Buffer, length?: bigint): Promise<string> {
   const json = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
   const start = Buffer.alloc(8);
@@ -56,11 +56,11 @@ test("a file of another program, without a checksum, is read: any order, spaces,
     assert.deepEqual([...(await reader.read("a"))], [1, -2]);
     assert.deepEqual([...(await reader.read("b", new Float32Array(1)))], [0.5]);
     await assert.rejects(reader.read("a", new Float32Array(3)), ShapeError);
-    await assert.rejects(reader.read("c"), /raw\.safetensors: no tensor "c" in it/);
+    await assert.rejects(reader.read("c"), /raw\.safetensors: contains no tensor "c"/);
   });
 });
 
-test("what is written has the bytes of the format's description", async () => {
+test("a written file has the bytes that the specification requires", async () => {
   const file = join(folder, "bytes.safetensors");
   const store = memoryStore([{ name: "w", shape: [1, 2] }]);
   store.values.get("w")?.set([1, -2]);
@@ -75,7 +75,7 @@ test("what is written has the bytes of the format's description", async () => {
   assert.equal(bytes.toString("hex", 8 + length), "0000803f000000c0");
 });
 
-test("values, names, shapes and metadata come back to the bit, over chunk borders too", async () => {
+test("values, names, shapes and metadata are read back bit-exactly, also across chunk borders", async () => {
   const file = join(folder, "large.safetensors");
   const large = [...tensors, { name: "large", shape: [3, chunkBytes / 4 + 5] }];
   const written = memoryStore(large);
@@ -98,7 +98,7 @@ test("a source that returns an array of its own, or one of the wrong size", asyn
   await assert.rejects(writeSafetensors(file, {}, { ...own, read: async () => Float32Array.of(5) }), ShapeError);
 });
 
-test("headers that lie are refused, with the reason", async () => {
+test("invalid headers are refused, with the reason", async () => {
   const tensor = (begin: number, end: number, shape = [(end - begin) / 4], dtype = "F32") => ({
     dtype,
     shape,
@@ -158,7 +158,7 @@ test("headers that lie are refused, with the reason", async () => {
   }
 });
 
-test("__proto__ is a name like any other", async () => {
+test("__proto__ is an ordinary name", async () => {
   const entry = '{"dtype":"U8","shape":[8],"data_offsets":[0,8]}';
   const file = await writeRaw(`{"__metadata__":{"__proto__":"x"},"__proto__":${entry}}`, Buffer.alloc(8, 7));
   await withReader(file, async (reader) => {
@@ -169,7 +169,7 @@ test("__proto__ is a name like any other", async () => {
   assert.equal(({} as { dtype?: string }).dtype, undefined);
 });
 
-test("every type of values: as it is stored, and as f32", async () => {
+test("every type of values: as stored, and as f32", async () => {
   // Written down by hand: bytes, then the f32 values that they are.
   const cases: readonly (readonly [dtype: string, hex: string, values: readonly number[]])[] = [
     ["F64", "000000000000f03f9a9999999999b9bf", [1, Math.fround(-0.1)]],
@@ -188,7 +188,7 @@ test("every type of values: as it is stored, and as f32", async () => {
   for (const [dtype, hex, values] of cases) {
     const bytes = Buffer.from(hex, "hex");
     const header = {
-      // Everything behind it lies at odd places.
+      // All data after it is unaligned.
       odd: { dtype: "U8", shape: [1], data_offsets: [0, 1] },
       w: { dtype, shape: [values.length], data_offsets: [1, 1 + bytes.length] },
     };
@@ -204,7 +204,7 @@ test("every type of values: as it is stored, and as f32", async () => {
   }
 });
 
-test("all bits of f32, and not-a-numbers of 16 bits, come through", async () => {
+test("all bits of f32, and 16-bit NaNs, are preserved", async () => {
   const bits = Buffer.from("0100807f" + "0000c0ff", "hex");
   const halves = Buffer.from("017e00fe", "hex");
   const header = {
@@ -228,7 +228,7 @@ test("no file, a folder, an empty file", async () => {
   }
 });
 
-test("a bit flipped in any byte is found, or changes nothing but the checksum's own name", async () => {
+test("a bit flipped in any byte is detected, or changes only the checksum's own name", async () => {
   const sample = await writeSample("sample.safetensors");
   const bytes = await readFile(sample);
   const expected = await content(sample);
@@ -248,7 +248,7 @@ test("a bit flipped in any byte is found, or changes nothing but the checksum's 
   }
 });
 
-test("a file cut off anywhere is refused, and one with something after its end", async () => {
+test("a file truncated anywhere is refused, and one with trailing data", async () => {
   const sample = await writeSample("cut.safetensors");
   const { length } = await readFile(sample);
   await writeFile(sample, "x", { flag: "a" });

@@ -1,4 +1,4 @@
-/** The header of the safetensors format. */
+/** Header of the safetensors format. */
 import { CheckpointError, messageOf } from "../errors.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { type Dtype, dtypes } from "./dtypes.ts";
@@ -9,7 +9,7 @@ export interface NamedShape {
   readonly shape: Shape;
 }
 
-/** Position of a tensor in its file, in bytes. */
+/** Location of a tensor in its file, in bytes. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: Shape;
@@ -17,40 +17,40 @@ export interface StoredTensor {
   readonly byteLength: number;
 }
 
-/** The header before the tensors of a file. */
+/** Header of a safetensors file. */
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
-  /** In the order of the file. */
+  /** In file order. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** SHA-256 of the file with this digest's own 64 digits as zeros; undefined in files of other programs. */
+  /** SHA-256 of the file with the 64 digits of this digest as zeros; undefined in files of other programs. */
   readonly checksum: string | undefined;
 }
 
-/** Bytes of the header's length: a little-endian 64-bit integer at the start of the file. */
+/** Size of the header's length field: a little-endian 64-bit integer at the start of the file. */
 export const lengthBytes = 8;
 
-/** More than this is not a header. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
+/** Maximum size of a header. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
 export const maxHeaderBytes = 100_000_000;
 
-/** PyTorch has no tensors of more. */
+/** PyTorch's limit on the number of dimensions. */
 const MAX_AXES = 64;
 const metadataKey = "__metadata__";
 const checksumKey = "alexnetSha256";
 const noDigest = "0".repeat(64);
 
-/** Our own headers begin so: then the digest has a fixed place, and can be filled in when the tensors are written. */
+/** Start of the headers that this program writes: it fixes the digest's position, so that it can be filled in after the tensors. */
 const ownStart = `{"__metadata__":{"${checksumKey}":"`;
 
-/** Place of the checksum's 64 digits in a file of this program. */
+/** Position of the checksum's 64 digits in a file of this program. */
 export const checksumPosition = lengthBytes + ownStart.length;
 
 /**
- * The length and the header of a file with these tensors, in this order, with zeros for a checksum.
+ * Encodes the length and header of a file with these tensors, in this order, with zeros for the checksum.
  *
  * Source: huggingface/safetensors, "Format".
  */
 export function encodeHeader(metadata: Readonly<Record<string, string>>, tensors: readonly NamedShape[]): Buffer {
-  // Built by hand: an object would put names that look like numbers first.
+  // Built by hand: an object would order names that look like numbers first.
   const member = (key: string, value: unknown) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`;
   let end = 0;
   const entries = tensors.map(({ name, shape }) => {
@@ -68,7 +68,7 @@ export function encodeHeader(metadata: Readonly<Record<string, string>>, tensors
   return bytes;
 }
 
-/** A copy with zeros for the checksum: what the checksum is made over. */
+/** A copy with zeros for the checksum: the input of the checksum. */
 export function withoutChecksum(bytes: Uint8Array): Buffer {
   const copy = Buffer.from(bytes);
   copy.write(noDigest, checksumPosition);
@@ -76,13 +76,13 @@ export function withoutChecksum(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Reads a header (without its length) of a file with `dataBytes` bytes after it.
+ * Parses a header (without its length) of a file with `dataBytes` bytes after it.
  *
- * Throws CheckpointError unless the tensors are of a known type and fill those bytes exactly, one after the other.
+ * Throws CheckpointError unless the tensors have known types and fill those bytes exactly, in order.
  */
 export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
   const root = parseJson(path, bytes);
-  if (!isMap(root)) throw damaged(path, "its header is wrong: expected an object");
+  if (!isMap(root)) throw corruptFile(path, "its header is wrong: expected an object");
   const metadata = parseMetadata(path, root.get(metadataKey));
   const checksum = metadata.get(checksumKey);
   metadata.delete(checksumKey);
@@ -93,11 +93,11 @@ export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number):
     .sort(([, a], [, b]) => a.position - b.position || a.byteLength - b.byteLength);
   let end = dataStart;
   for (const [name, { position, byteLength }] of tensors) {
-    if (position !== end) throw damaged(path, `${name} begins at byte ${position}, expected ${end}`);
+    if (position !== end) throw corruptFile(path, `${name} begins at byte ${position}, expected ${end}`);
     end += byteLength;
   }
   if (end !== dataStart + dataBytes) {
-    throw damaged(path, `expected ${end} bytes by its header, got ${dataStart + dataBytes}`);
+    throw corruptFile(path, `expected ${end} bytes by its header, got ${dataStart + dataBytes}`);
   }
   return { metadata: Object.fromEntries(metadata), tensors: new Map(tensors), checksum };
 }
@@ -107,28 +107,28 @@ function isMap(value: StrictJson | undefined): value is ReadonlyMap<string, Stri
 }
 
 function parseJson(path: string, bytes: Uint8Array): StrictJson {
-  // The format wants this very byte at the beginning; spaces are for the end.
+  // The format requires this first byte; padding is allowed only at the end.
   if (bytes.length > 0 && bytes[0] !== "{".charCodeAt(0))
-    throw damaged(path, "its header is wrong: expected an object");
+    throw corruptFile(path, "its header is wrong: expected an object");
   try {
     return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw damaged(path, `its header is not JSON: ${messageOf(cause)}`, cause);
+    throw corruptFile(path, `its header is not JSON: ${messageOf(cause)}`, cause);
   }
 }
 
 function parseMetadata(path: string, entry: StrictJson | undefined): Map<string, string> {
   if (entry === undefined) return new Map();
-  if (!isMap(entry)) throw damaged(path, `its header is wrong: ${metadataKey}: expected an object`);
+  if (!isMap(entry)) throw corruptFile(path, `its header is wrong: ${metadataKey}: expected an object`);
   const strings = [...entry].map(([key, value]): [string, string] => {
     if (typeof value === "string") return [key, value];
-    throw damaged(path, `its header is wrong: ${metadataKey}: ${key}: expected a string`);
+    throw corruptFile(path, `its header is wrong: ${metadataKey}: ${key}: expected a string`);
   });
   return new Map(strings);
 }
 
 function parseTensor(path: string, name: string, entry: StrictJson, dataStart: number): [string, StoredTensor] {
-  if (!isMap(entry)) throw damaged(path, `${name}: expected an object with dtype, shape and data_offsets`);
+  if (!isMap(entry)) throw corruptFile(path, `${name}: expected an object with dtype, shape and data_offsets`);
   const dtypeName = entry.get("dtype");
   const dtype = typeof dtypeName === "string" ? dtypes.get(dtypeName) : undefined;
   if (!dtype) {
@@ -140,44 +140,47 @@ function parseTensor(path: string, name: string, entry: StrictJson, dataStart: n
   const shape = parseExtents(path, name, "shape", entry.get("shape"));
   const [begin, end, ...more] = parseExtents(path, name, "data_offsets", entry.get("data_offsets"));
   if (begin === undefined || end === undefined || more.length > 0 || begin > end) {
-    throw damaged(path, `${name}: expected two data_offsets, the first not beyond the second`);
+    throw corruptFile(path, `${name}: expected two data_offsets, the first not beyond the second`);
   }
   const byteLength = shape.reduce((product, extent) => exactProduct(path, name, product, extent), dtype.byteLength);
   if (byteLength !== end - begin) {
-    throw damaged(path, `${name}: ${dtype.name} of shape [${shape.join(", ")}] does not fill its ${end - begin} bytes`);
+    throw corruptFile(
+      path,
+      `${name}: ${dtype.name} of shape [${shape.join(", ")}] does not fill its ${end - begin} bytes`,
+    );
   }
   return [name, { dtype, shape, position: dataStart + begin, byteLength }];
 }
 
-/** Rounding never takes a product beyond 2^53 back below it: one that looks exact is. */
+/** Rounding never turns a product above 2^53 into one below, so a product that looks exact is exact. */
 function exactProduct(path: string, name: string, a: number, b: number): number {
   if (Number.isSafeInteger(a * b)) return a * b;
-  throw damaged(path, `${name}: its shape has more than 2^53 bytes`);
+  throw corruptFile(path, `${name}: its shape has more than 2^53 bytes`);
 }
 
 function parseExtents(path: string, name: string, key: string, value: StrictJson | undefined): readonly number[] {
   const isExtent = (item: StrictJson): item is number => typeof item === "number" && item >= 0;
   if (Array.isArray(value) && value.length <= MAX_AXES && value.every(isExtent)) return value;
-  throw damaged(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
+  throw corruptFile(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
 }
 
-/** An error for a file that is cut off, changed, or no safetensors file at all. */
-export function damaged(path: string, detail: string, cause?: unknown): CheckpointError {
-  return new CheckpointError(`${path}: damaged, or not a safetensors file: ${detail}`, { cause });
+/** Error for a file that is truncated, modified, or not a safetensors file. */
+export function corruptFile(path: string, detail: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(`${path}: corrupt, or not a safetensors file: ${detail}`, { cause });
 }
 
 /**
- * JSON as headers of files want it, where JSON.parse is too kind: no key twice, `__proto__` a name like others, whole numbers exact or not numbers
- * at all, no deeper than a header is. One function is longer than others: its parts share the place in the text.
+ * JSON as file headers require it; JSON.parse is too lenient. Keys are unique, `__proto__` is an ordinary name, numbers are exact integers or NaN,
+ * and nesting is limited. One function is long: its parts share the position in the text.
  */
 type StrictJson = string | number | boolean | null | readonly StrictJson[] | ReadonlyMap<string, StrictJson>;
 
-/** No header nests deeper. */
+/** Maximum nesting of a header. */
 const MAX_DEPTH = 8;
-/** The longest f64 has fewer characters. */
+/** Maximum length of an f64's text. */
 const MAX_NUMBER_LENGTH = 32;
 
-/** Numbers other than whole ones from 0 to 2^53 − 1 become NaN. Throws SyntaxError saying what is wrong, and at which character. */
+/** Parses text. Numbers other than integers from 0 to 2^53 − 1 become NaN. Throws SyntaxError with the problem and its position. */
 function parseStrictJson(text: string): StrictJson {
   let at = 0;
   const fail = (what: string): never => {

@@ -5,7 +5,7 @@ import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { f32, type StoredValues } from "./dtypes.ts";
 import {
-  damaged,
+  corruptFile,
   lengthBytes,
   maxHeaderBytes,
   type NamedShape,
@@ -19,7 +19,7 @@ import { bytesOf, chunkBytes, scratchFor } from "./safetensorsWriter.ts";
 /**
  * Opens a safetensors file and reads its header.
  *
- * Throws CheckpointError if there is no such file, or its header or size is not what it should be.
+ * Throws CheckpointError if the file does not exist, or its header or size is invalid.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsReader> {
   const handle = await explainingReads(path, () => open(path, "r"));
@@ -29,7 +29,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
     await readAll(path, handle, start, 0);
     const headerBytes = Number(start.readBigUInt64LE());
     if (headerBytes > Math.min(maxHeaderBytes, size - lengthBytes)) {
-      throw damaged(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
+      throw corruptFile(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
     }
     const bytes = Buffer.concat([start, Buffer.alloc(headerBytes)]);
     await readAll(path, handle, bytes.subarray(lengthBytes), lengthBytes);
@@ -41,7 +41,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
   }
 }
 
-/** Opens a file for the time of an action. */
+/** Opens a file for the duration of an action. */
 export async function withReader<T>(file: string, action: (reader: SafetensorsReader) => Promise<T>): Promise<T> {
   const reader = await openSafetensors(file);
   try {
@@ -51,7 +51,7 @@ export async function withReader<T>(file: string, action: (reader: SafetensorsRe
   }
 }
 
-/** An open safetensors file. `stream` and `verify` find any change since it was written, `read` does not. */
+/** An open safetensors file. `stream` and `verify` check the file's checksum, `read` does not. */
 export class SafetensorsReader {
   readonly path: string;
   readonly header: SafetensorsHeader;
@@ -65,12 +65,12 @@ export class SafetensorsReader {
     this.#headerBytes = headerBytes;
   }
 
-  /** Its tensors, in the order of the file. */
+  /** Tensors in file order. */
   get tensors(): readonly NamedShape[] {
     return [...this.header.tensors].map(([name, { shape }]) => ({ name, shape }));
   }
 
-  /** The values of one tensor as f32, in `into` if given. Throws CheckpointError if there is no such tensor. */
+  /** Reads one tensor as f32, into `into` if given. Throws CheckpointError if it does not exist. */
   async read(name: string, into?: Float32Array): Promise<Float32Array> {
     const tensor = this.#find(name);
     const values = into ?? new Float32Array(sizeOf(tensor.shape));
@@ -83,7 +83,7 @@ export class SafetensorsReader {
     return values;
   }
 
-  /** The values of one tensor as they are stored, nothing converted or copied. Throws CheckpointError if there is no such tensor. */
+  /** Reads one tensor as stored, without conversion. Throws CheckpointError if it does not exist. */
   async readStored(name: string): Promise<StoredValues> {
     const { dtype, position, byteLength } = this.#find(name);
     const bytes = new Uint8Array(byteLength);
@@ -92,9 +92,9 @@ export class SafetensorsReader {
   }
 
   /**
-   * Hands over every tensor as f32, in the order of the file, in `scratch` of the largest one's size, which is used again for the next.
+   * Calls back with every tensor as f32, in file order. The values are in `scratch`, which must fit the largest tensor and is reused.
    *
-   * Throws CheckpointError, after the last one, if the checksum differs.
+   * Throws CheckpointError, after the last tensor, if the checksum differs.
    */
   async stream(
     consume: (name: string, values: Float32Array) => Promise<void>,
@@ -128,7 +128,7 @@ export class SafetensorsReader {
 
   #find(name: string): StoredTensor {
     const tensor = this.header.tensors.get(name);
-    if (tensor === undefined) throw new CheckpointError(`${this.path}: no tensor "${name}" in it`);
+    if (tensor === undefined) throw new CheckpointError(`${this.path}: contains no tensor "${name}"`);
     return tensor;
   }
 
@@ -139,11 +139,11 @@ export class SafetensorsReader {
   #finishHash(hash: Hash): void {
     const { checksum } = this.header;
     if (checksum !== undefined && hash.digest("hex") !== checksum) {
-      throw damaged(this.path, "its checksum differs: it was changed after it was written");
+      throw corruptFile(this.path, "its checksum differs: the file changed after it was written");
     }
   }
 
-  /** The system reads a chunk while this thread hashes the one before. */
+  /** The system reads a chunk while this thread hashes the previous one. */
   async #readHashed(bytes: Uint8Array, tensor: StoredTensor, hash: Hash): Promise<void> {
     let before = bytes.subarray(0, 0);
     for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
@@ -157,18 +157,18 @@ export class SafetensorsReader {
   }
 }
 
-/** Target memory of a tensor's bytes: f32 values need no memory but their own. */
+/** Memory for reading a tensor's bytes: f32 values are read in place. */
 function bytesFor({ dtype, byteLength }: StoredTensor, values: Float32Array): Uint8Array {
   return dtype === f32 ? bytesOf(values) : new Uint8Array(byteLength);
 }
 
-/** A call may read less than it was asked for; nothing at all means that the file has ended. */
+/** A read may return fewer bytes than requested; zero bytes mean the end of the file. */
 async function readAll(path: string, handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await explainingReads(path, () =>
       handle.read(bytes, done, bytes.length - done, position + done),
     );
-    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + done}`);
+    if (bytesRead === 0) throw corruptFile(path, `it ends at byte ${position + done}`);
     done += bytesRead;
   }
 }

@@ -5,16 +5,16 @@ import { ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { checksumPosition, encodeHeader, type NamedShape } from "./safetensorsHeader.ts";
 
-/** Tensors to be written: shapes at once, values one tensor at a time. */
+/** Tensors to write: all shapes, and values one tensor at a time. */
 export interface TensorSource {
   readonly tensors: readonly NamedShape[];
-  /** The plain values of a tensor, in `into` (of the tensor's size) or in an array of the source's own. */
+  /** Reads a tensor's values, into `into` (of the tensor's size) or into an array of the source's own. */
   read(name: string, into: Float32Array): Promise<Float32Array>;
-  /** Memory to pass values through, if the source has some to spare. */
+  /** Memory to read values through, if the source has some. */
   scratch?(length: number): Float32Array;
 }
 
-/** The same tensors, until the signal is aborted: then reading one throws its reason. */
+/** The same tensors; once the signal is aborted, reading one throws its reason. */
 export function untilAborted(source: TensorSource, signal: AbortSignal | undefined): TensorSource {
   return {
     tensors: source.tensors,
@@ -25,12 +25,12 @@ export function untilAborted(source: TensorSource, signal: AbortSignal | undefin
   };
 }
 
-/** Large enough that calls cost nothing, small enough that the checksum finds the bytes in cache. */
+/** Large enough that calls cost nothing, small enough that the checksum finds the bytes in the processor's cache. */
 export const chunkBytes = 1 << 20;
 
 /**
- * Writes and syncs a safetensors file, tensor by tensor: no more than one is in memory. Returns its checksum. The path is
- * that of a temporary file, which the caller puts in place or removes. `scratch` holds the largest tensor.
+ * Writes and syncs a safetensors file, with at most one tensor in memory. Returns its checksum. `path` is a temporary file, which the caller renames
+ * or removes. `scratch` fits the largest tensor.
  *
  * Throws the system's error if the file cannot be written.
  */
@@ -50,14 +50,14 @@ export async function writeSafetensors(
   }
 }
 
-/** Space for any one tensor of a source; also for those of others. */
+/** Memory for any one tensor of these sources. */
 export function scratchFor(source: Omit<TensorSource, "read">, ...others: readonly TensorSource[]): Float32Array {
   const tensors = [source, ...others].flatMap((each) => each.tensors);
   const length = Math.max(0, ...tensors.map(({ shape }) => sizeOf(shape)));
   return source.scratch?.(length) ?? new Float32Array(length);
 }
 
-/** Reads each tensor of a source into the same memory. */
+/** Returns a function that reads each tensor of a source into the same memory. */
 export function readingInto(source: TensorSource): (name: string) => Promise<Float32Array> {
   const sizes = new Map(source.tensors.map(({ name, shape }) => [name, sizeOf(shape)]));
   const memory = scratchFor(source);
@@ -97,7 +97,7 @@ async function writeHashed(handle: FileHandle, bytes: Uint8Array, position: numb
   }
 }
 
-/** Writes all of it: a call of the system may write less than it was given. */
+/** Writes all bytes: a system call may write fewer than requested. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
@@ -105,7 +105,7 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: 
   }
 }
 
-/** The same memory as bytes, in the machine's order: little-endian, as the format wants it, wherever oneDNN's binaries run. */
+/** The same memory as bytes, little-endian, as the format requires: all machines with oneDNN binaries are. */
 export function bytesOf(values: Float32Array | Uint32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

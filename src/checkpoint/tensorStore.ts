@@ -8,25 +8,25 @@ import { scratchFor, type TensorSource } from "./safetensorsWriter.ts";
 
 /** Tensors that can be restored, by their names in the file: the weights of a program. */
 export interface TensorSink extends Omit<TensorSource, "read"> {
-  /** Takes the values, which the caller may overwrite afterwards. */
+  /** Copies the values; the caller may overwrite them afterwards. */
   write(name: string, values: Float32Array): Promise<void>;
 }
 
-/** Tensors that can be saved as well: the weights of a program for training, or an optimizer's state. */
+/** Tensors that can also be saved: the weights of a training program, or an optimizer's state. */
 export interface TensorStore extends TensorSource, TensorSink {}
 
 /**
- * Fills a store from a file.
+ * Loads a store from a file.
  *
- * Throws CheckpointError if they do not have the same tensors, before anything is written; after all is written, if the
- * file's checksum differs or a value is not finite.
+ * Throws CheckpointError if the tensors differ, before anything is written; or after all is written, if the file's checksum differs or a value is
+ * not finite.
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
   checkTensors(reader.path, reader.tensors, store.tensors);
   await streamFinite(reader, (name, values) => store.write(name, values), scratchFor(store));
 }
 
-/** Streams the tensors of a file as `reader.stream` does. Throws CheckpointError, after the last tensor, naming the first with a value that is not finite. */
+/** Streams the tensors of a file like `reader.stream`. Throws CheckpointError, after the last tensor, naming the first with a non-finite value. */
 export async function streamFinite(
   reader: SafetensorsReader,
   consume: (name: string, values: Float32Array) => Promise<void>,
@@ -40,14 +40,14 @@ export async function streamFinite(
     }
     await consume(name, values);
   }, scratch);
-  // A file that was changed since it was written has said so before.
+  // A modified file has already thrown its own error.
   if (problem !== undefined) throw new CheckpointError(`${reader.path}: ${problem}; ${nonFiniteRemedy}`);
 }
 
-/** The remedy for weights that are not finite. */
-export const nonFiniteRemedy = "these weights have diverged: use an earlier checkpoint, or other weights";
+/** Remedy for non-finite weights. */
+export const nonFiniteRemedy = "these weights have diverged; use an earlier checkpoint, or other weights";
 
-/** The same tensors. Reading one throws CheckpointError, beginning with `path` and its name in the file, if a value is not finite. */
+/** The same tensors. Reading one with a non-finite value throws CheckpointError with `path` and the tensor's name in the file. */
 export function finiteSource(path: string, source: TensorSource, nameOf = (name: string) => name): TensorSource {
   return {
     ...source,
@@ -60,7 +60,7 @@ export function finiteSource(path: string, source: TensorSource, nameOf = (name:
   };
 }
 
-/** Throws CheckpointError listing every tensor of the file that is missing, extra, or has another shape. */
+/** Throws CheckpointError listing every tensor of the file that is missing, unexpected or of another shape. */
 export function checkTensors(path: string, tensors: readonly NamedShape[], expected: readonly NamedShape[]): void {
   const names = new Set(expected.map(({ name }) => name));
   const extra = tensors.filter(({ name }) => !names.has(name));
@@ -68,7 +68,7 @@ export function checkTensors(path: string, tensors: readonly NamedShape[], expec
   refuse(path, [...problemsOf(tensors, expected), ...unexpected]);
 }
 
-/** Tensors that are missing or have another shape. */
+/** Tensors that are missing or of another shape. */
 function problemsOf(tensors: readonly NamedShape[], expected: readonly NamedShape[]): readonly string[] {
   const stored = new Map(tensors.map(({ name, shape }) => [name, shape]));
   return expected.flatMap(({ name, shape }) => {
@@ -81,5 +81,5 @@ function problemsOf(tensors: readonly NamedShape[], expected: readonly NamedShap
 function refuse(path: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "1 tensor does" : `${problems.length} tensors do`;
-  throw new CheckpointError(`${path}: ${count} not fit:\n  ${problems.join("\n  ")}`);
+  throw new CheckpointError(`${path}: ${count} not match:\n  ${problems.join("\n  ")}`);
 }

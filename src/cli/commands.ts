@@ -1,4 +1,4 @@
-/** The list of commands. `alexnet --help` reads it alone; the rest of a command is loaded when it is called. */
+/** List of commands. `alexnet --help` uses it alone; the rest of a command is loaded when it is called. */
 import type { CommandEntry } from "./spec.ts";
 
 /** Commands in the order of `alexnet --help`, within their groups. */

@@ -1,8 +1,8 @@
-/** Text of help, derived from the data of commands. */
+/** Help text, derived from the data of commands. */
 import { terminalWidth } from "../report/text.ts";
 import type { Example, OptionSpec } from "./spec.ts";
 
-/** The sections that another command describes: a heading and the names of the flags. */
+/** Sections that another command describes in full: a heading and the names of the flags. */
 export function pointersOf(options: readonly OptionSpec[], command: string): readonly (readonly [string, string])[] {
   const others = options.flatMap(({ section }) => (section && section.command !== command ? [section] : []));
   return [...new Set(others)].map((section) => [
@@ -14,12 +14,12 @@ export function pointersOf(options: readonly OptionSpec[], command: string): rea
   ]);
 }
 
-/** The flag without the placeholder of its value. */
+/** The flag without its placeholder. */
 export function flagOf(flags: string): string {
   return flags.split(" ")[0] as string;
 }
 
-/** Lines of examples; explanations stand in one column, except after lines too long for it. */
+/** Lines of examples; explanations are aligned in one column, except after lines too long for it. */
 export function formatExamples(examples: readonly Example[]): string {
   const column = explanationColumn(examples);
   return examples
@@ -30,7 +30,7 @@ export function formatExamples(examples: readonly Example[]): string {
     .join("\n");
 }
 
-/** The length of the longest line whose column leaves room for the explanations of all lines up to that length. */
+/** Length of the longest line that leaves room for the explanations of all lines up to that length. */
 function explanationColumn(examples: readonly Example[]): number {
   const explained = examples.flatMap(([line, explanation]) =>
     explanation === undefined ? [] : [{ length: lastLength(line), room: terminalWidth - 4 - explanation.length }],

@@ -4,13 +4,13 @@ import { once } from "node:events";
 import { ConfigError } from "../errors.ts";
 import type { LiveAddress } from "./liveServer.ts";
 
-/** A message of the server process to the process that started it. */
+/** Message of the server process to the process that started it. */
 export type LiveMessage = { readonly url: string } | { readonly problem: string };
 
 /** The server of a run that this process trains. It exits with this process, even if that is killed. */
 export interface LiveChild {
   readonly url: string;
-  /** Resolves when open pages have shown how the run ended and the address is free again. */
+  /** Resolves when open pages have shown the end of the run, and the address is free again. */
   end(): Promise<void>;
 }
 
@@ -26,8 +26,10 @@ export async function startLive(run: string, { host, port }: LiveAddress): Promi
   });
   const message = await new Promise<LiveMessage>((resolve) => {
     child.once("message", (said) => resolve(said as LiveMessage));
-    child.once("error", (error) => resolve({ problem: `live: cannot be started: ${error.message}` }));
-    child.once("exit", (code) => resolve({ problem: `live: ended before it served anything (exit ${code})` }));
+    child.once("error", (error) => resolve({ problem: `live: cannot start the server: ${error.message}` }));
+    child.once("exit", (code) =>
+      resolve({ problem: `live: the server exited before it was ready (exit code ${code})` }),
+    );
   });
   const end = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;

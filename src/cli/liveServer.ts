@@ -1,4 +1,4 @@
-/** The web server of a live page: answers GET from this machine, and nothing else. */
+/** Web server of a live page; answers only GET requests from this machine. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import { AlexNetError, ConfigError, codeOf, messageOf } from "../errors.ts";
@@ -16,7 +16,7 @@ export interface LiveServer {
 /** The address to listen on. */
 export interface LiveAddress {
   readonly host: string;
-  /** 0 chooses a free one. */
+  /** 0 chooses a free port. */
   readonly port: number;
 }
 
@@ -60,7 +60,7 @@ function listen(server: Server, { host, port }: LiveAddress): Promise<void> {
   });
 }
 
-/** The host in the form that a URL has it. */
+/** The host as written in URLs. */
 function bracketed(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
@@ -89,7 +89,7 @@ async function answer(
     response.end(request.method === "HEAD" ? undefined : bytes);
   };
   const refuse = (status: number, why: string) => send(status, "text/plain", `alexnet live: ${why}\n`);
-  // DNS rebinding: a web page whose name was made to resolve to this address sends that name.
+  // DNS rebinding: a page whose name was made to resolve to this address sends that name.
   if (!isKnownHost(request.headers.host, names)) {
     return refuse(403, `Host ${request.headers.host}: expected ${[...names].join(", ")}, or an address`);
   }
@@ -104,12 +104,12 @@ async function answer(
     }
     response.writeHead(204, headers).end();
   } catch (error) {
-    // A file replaced while it is read, or an unreadable one: the next request may succeed.
+    // The file is being replaced, or is unreadable: the next request may succeed.
     refuse(500, error instanceof AlexNetError ? error.message : `failed: ${messageOf(error)}`);
   }
 }
 
-/** True for known names, and for any IP address: an address cannot be rebound. */
+/** True for known names and for any IP address, which cannot be rebound. */
 function isKnownHost(header: string | undefined, names: ReadonlySet<string>): boolean {
   const host = (header ?? "").toLowerCase().replace(/:\d+$/, "");
   return names.has(host) || isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0;

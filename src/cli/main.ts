@@ -1,4 +1,4 @@
-/** The command line: parses, calls, turns errors into messages and exit codes. */
+/** Command line: parses arguments, calls commands, and turns errors into messages and exit codes. */
 import { CommanderError } from "commander";
 import { packageVersion } from "../engine/select/machine.ts";
 import { AlexNetError } from "../errors.ts";

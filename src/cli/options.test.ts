@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ConfigError } from "../errors.ts";
 import { nonNegative, positiveInteger, positiveNumber, seed } from "./options.ts";
 
-test("numbers of options: what is within bounds is taken, all else is refused with what was expected", () => {
+test("numeric options: values within bounds are accepted, others refused with the expected bounds", () => {
   const cases = [
     [positiveInteger, ["1", "128", "1e3"], ["0", "-1", "1.5", "", " ", "x", "1x", "Infinity", "NaN"]],
     [positiveNumber, ["0.25", "1e-9", "3"], ["0", "-0.5", "many", "", "Infinity", "1,5"]],

@@ -3,7 +3,7 @@ import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
 import { ConfigError } from "../errors.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
-/** A parser of numbers within bounds. Throws ConfigError that says what was expected. */
+/** Creates a parser of numbers within bounds, which throws ConfigError with the expected and the given text. */
 function number(expected: string, accepts: (value: number) => boolean): (text: string) => number {
   return (text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -26,7 +26,7 @@ export const seed = number(
   (value) => Number.isInteger(value) && value >= 0 && value <= 0xffffffff,
 );
 
-/** The same options under a heading of their own. */
+/** The same options, under a heading of their own. */
 export function inSection(section: OptionSection, options: readonly OptionSpec[]): readonly OptionSpec[] {
   return options.map((option) => ({ ...option, section }));
 }
@@ -43,16 +43,16 @@ export const jsonOption: OptionSpec = { flags: "--json", help: "print the result
 
 export const thresholdOption: OptionSpec = {
   flags: "--threshold <p>",
-  help: "least probability of a class that is present (multi-label networks; default: 0.5)",
+  help: "minimum probability for a class to be present, from 0 to 1 (multi-label networks; default: 0.5)",
   parse: properFraction,
 };
 
-/** The file that a command draws its figure to. */
+/** Output file for a command's figure. */
 export function figureOption(file: string): OptionSpec {
   return { flags: "--output <file>", help: "figure to write; the name ends in .png or .svg", default: file };
 }
 
-/** The size of a network, for `summary` and `draw`. */
+/** Size options of a network, for `summary` and `draw`. */
 export const networkSizeOptions: readonly OptionSpec[] = [
   { flags: "--input-size <n>", help: "height and width of the input, in pixels", parse: positiveInteger },
   { flags: "--classes <n>", help: "number of classes", parse: positiveInteger },
@@ -64,13 +64,13 @@ export interface NetworkSizeFlags {
   readonly classes?: number;
 }
 
-/** Port and address of the live page, of `live` and of `train --live`. */
+/** Port and address options of the live page, for `live` and `train --live`. */
 export function liveAddressOptions(port: string, host: string): readonly OptionSpec[] {
   return [
     { flags: `${port} <n>`, help: "port of the live page; 0 chooses a free one", parse: portNumber, default: 0 },
     {
       flags: `${host} <address>`,
-      help: "address to serve the live page on; any other than the default admits other machines",
+      help: "address to serve the live page on; with any other address, other machines can open the page",
       default: "127.0.0.1",
     },
   ];

@@ -25,7 +25,7 @@ export interface PredictFlags {
   readonly json?: boolean;
 }
 
-/** Unreadable files are reported and left out; then the exit code is 1. */
+/** Classifies images. Unreadable files are reported and left out; the exit code is then 1. */
 export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const line = imageProgress("predict");
   const say = (message: string) => {

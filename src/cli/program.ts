@@ -20,7 +20,7 @@ const startHere: readonly Example[] = [
   ["alexnet pull torchvision", "ImageNet's 1000 classes, trained"],
 ];
 
-/** A parser that loads a command's options and handler when that command is called. */
+/** Creates a parser that loads a command's options and handler when the command is called. */
 export function createProgram(version: string, commands: readonly CommandEntry[], argv: readonly string[]): Command {
   const program = new Command("alexnet")
     .description("AlexNet image classification: train, evaluate, predict")
@@ -51,7 +51,7 @@ function define(command: Command, spec: CommandSpec, invocation: Invocation): vo
   command
     .addHelpText("after", `\n${text}${spec.notes === undefined ? "" : `\n${spec.notes}`}`)
     .action(async (...given: unknown[]) => {
-      // The last value is the command itself.
+      // The last argument is the command itself.
       await spec.run(...([...given.slice(0, -1), invocation] as never));
     });
 }
@@ -63,7 +63,7 @@ function toArgument({ name, help, choices, default: value }: ArgumentSpec): Argu
   return argument;
 }
 
-/** The option, of the command with this name. */
+/** Parser option for a command of this name. */
 export function toOption(spec: OptionSpec, command: string): Option {
   const { flags, help, choices, parse, section } = spec;
   const option = new Option(flags, help).makeOptionMandatory(spec.required === true);
@@ -75,7 +75,7 @@ export function toOption(spec: OptionSpec, command: string): Option {
   return option;
 }
 
-/** Makes an error of the parser an error of usage. */
+/** Turns an error of the parser function into a usage error. */
 function reporting(parse: (text: string) => unknown): (text: string) => unknown {
   return (text) => {
     try {

@@ -3,11 +3,11 @@ import cliProgress from "cli-progress";
 import { formatDuration, formatRate } from "../report/numbers.ts";
 import { printError, unicodeOutput } from "./output.ts";
 
-/** A line of progress on standard error: redrawn in a terminal, printed every 15 seconds elsewhere. */
+/** A progress line on standard error: redrawn in a terminal, printed every 15 seconds elsewhere. */
 export interface ProgressLine {
   /** `text` follows the bar. */
   update(done: number, total: number, text: string): void;
-  /** Removes the bar, so that something else can be printed. While it is shown, the process does not end by itself. */
+  /** Removes the bar, for other output. While the bar is shown, the process does not end by itself. */
   clear(): void;
 }
 
@@ -20,7 +20,7 @@ export function progressLine(label: string): ProgressLine {
 
 function terminalLine(label: string): ProgressLine {
   let bar: cliProgress.SingleBar | undefined;
-  // A process that ends while the bar is shown must give the terminal its cursor back.
+  // A process that ends while the bar is shown must restore the terminal's cursor.
   const stop = () => bar?.stop();
   return {
     update(done, total, text) {
@@ -56,7 +56,7 @@ function plainLines(label: string): ProgressLine {
   };
 }
 
-/** A line of progress for images, or other numerous items, with rate and time left. */
+/** A progress line for images, or other numerous items, with rate and remaining time. */
 export function imageProgress(
   label: string,
   unit = "images",
@@ -70,7 +70,7 @@ export function imageProgress(
         began = performance.now();
         first = images;
       }
-      // Images already there took no time.
+      // Images that were already done took no time.
       const rate = (images - first) / ((performance.now() - began) / 1000);
       const left = rate > 0 ? ` ${formatDuration((of - images) / rate)} left` : "";
       line.update(images, of, `${images} of ${of} ${unit} ${rate > 0 ? formatRate(rate, unit) : ""}${left}`);

@@ -1,4 +1,4 @@
-/** Turns the first SIGINT or SIGTERM into an abort, for work that saves before it stops; a second one exits the process. */
+/** Turns the first SIGINT or SIGTERM into an abort, for work that saves before it stops; a second signal exits the process. */
 export interface StopSignals {
   readonly signal: AbortSignal;
   /** 128 plus the signal's number, as in shells; 0 without a signal. */
@@ -8,7 +8,7 @@ export interface StopSignals {
 }
 
 /**
- * Runs work that stops by throwing the signal's reason, after saving or removing what it must. The first SIGINT or SIGTERM calls `onFirst` and sets
+ * Runs work that, when aborted, saves or removes what it must and throws the signal's reason. The first SIGINT or SIGTERM calls `onFirst` and sets
  * the exit code of the process to that signal's.
  */
 export async function stoppable(onFirst: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {

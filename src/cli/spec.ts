@@ -1,9 +1,9 @@
-/** Commands and their options as data: parsing, help, completion and docs/commands.md are derived from these. */
+/** Commands and their options as data: parsing, help, completion and docs/commands.md are derived from it. */
 
 /** Headings of `alexnet --help`, in order. */
 export const commandGroups = ["Train", "Use", "Look inside", "Machine"] as const;
 
-/** A command as `alexnet --help` lists it. Its options and its handler are loaded when it is called. */
+/** A command as listed by `alexnet --help`. Its options and its handler are loaded when it is called. */
 export interface CommandEntry {
   readonly name: string;
   /** One line. */
@@ -23,7 +23,7 @@ export interface CommandSpec {
   readonly run: (...given: never) => Promise<void>;
 }
 
-/** A command line and, where it needs one, an explanation. */
+/** A command line with an optional explanation. */
 export type Example = readonly [line: string, explanation?: string];
 
 /** A positional argument. */
@@ -32,44 +32,44 @@ export interface ArgumentSpec {
   readonly name: string;
   readonly help: string;
   readonly choices?: readonly string[];
-  /** Values for completion, where others are valid too. */
+  /** Values for completion, if others are valid too. */
   readonly suggestions?: readonly string[];
   readonly default?: unknown;
 }
 
 /** One option of a command. */
 export interface OptionSpec {
-  /** The flag with the placeholder of its value, such as `--epochs <n>`; a switch has none. */
+  /** Flag with its placeholder, such as `--epochs <n>`; a switch has none. */
   readonly flags: string;
-  /** Value, unit or bounds, default. */
+  /** The value with its unit or bounds, and its default. */
   readonly help: string;
   readonly choices?: readonly string[];
-  /** Values for completion, where others are valid too. */
+  /** Values for completion, if others are valid too. */
   readonly suggestions?: readonly string[];
-  /** Converts the text of the value. Throws an Error that says what was expected and what was given. */
+  /** Converts the text of the value. Throws an Error with the expected and the given text. */
   readonly parse?: (text: string) => unknown;
   readonly default?: unknown;
   readonly required?: boolean;
-  /** Names of options, as keys of the parsed flags, that this one excludes. */
+  /** Options that this one excludes, as keys of the parsed flags. */
   readonly conflicts?: readonly string[];
-  /** Undefined for the options listed first, without a heading of their own. */
+  /** Undefined for the first options, which have no heading. */
   readonly section?: OptionSection;
 }
 
 /** Options with a heading of their own in help. */
 export interface OptionSection {
-  /** Such as `Optimizer`. */
+  /** For example `Optimizer`. */
   readonly heading: string;
-  /** The command whose help describes them in full; the help of others names them and points there. */
+  /** Command whose help describes the options in full; the help of others lists them and points there. */
   readonly command: string;
 }
 
-/** The call of a command: its words, the table, and the way to refuse them. */
+/** Context of a call: its arguments, all commands, and a way to report wrong usage. */
 export interface Invocation {
-  /** The words after `alexnet`. */
+  /** Arguments after `alexnet`. */
   readonly argv: readonly string[];
   /** All commands. */
   readonly commands: readonly CommandEntry[];
-  /** Ends the command as wrong usage: prints the message, exit code 2. */
+  /** Fails as wrong usage: prints the message, exit code 2. */
   fail(message: string): never;
 }

@@ -1,4 +1,4 @@
-/** Event files for TensorBoard, written while a run is trained. */
+/** Event files for TensorBoard, written during training. */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -14,8 +14,8 @@ import { printError } from "./output.ts";
 export type EventObserver = Required<Pick<TrainObserver, "onStart" | "onLog" | "onRollback">>;
 
 /**
- * Writes the log of a run as TensorBoard events, to a folder of the run's name in `folder`: one file per call of `train`. The file of a resumed run
- * names the iteration it resumes at, and TensorBoard drops later events; so does a rollback.
+ * Writes the log of a run as TensorBoard events, to a folder in `folder` named after the run: one file per call of `train`. The file of a resumed run
+ * contains the iteration at which it resumes, and TensorBoard drops later events; so does a rollback.
  *
  * Throws CheckpointError if the folder cannot be created. A later write error is reported once, and training continues.
  */
@@ -55,7 +55,7 @@ function now(): number {
   return Date.now() / 1000;
 }
 
-/** Scalars of a log line. Evaluations hold means over the epoch; separate tags ensure that no tag has two values at one iteration. */
+/** Scalars of a log line. Those of evaluations are means over the epoch; separate tags give each tag one value per iteration. */
 function scalarsOf({ trainLoss, trainAccuracy, testLoss, testAccuracy, ...entry }: LogEntry): Record<string, number> {
   if (testLoss === undefined || testAccuracy === undefined) {
     return {

@@ -7,7 +7,7 @@ import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
 import { imageProgress, progressLine } from "./progress.ts";
 
-/** Progress lines of the stages of a run; one is shown at a time. */
+/** Progress lines for the stages of a run, of which one is shown at a time. */
 export function trainProgress() {
   const training = progressLine("train");
   const evaluating = progressLine("test ");
@@ -22,7 +22,7 @@ export function trainProgress() {
 
 type Lines = ReturnType<typeof trainProgress>;
 
-/** Shows download, packing and feature caching. */
+/** Observer that shows download, packing and feature caching. */
 export function showingData({
   downloading,
   packing,
@@ -46,7 +46,7 @@ export function showingData({
   };
 }
 
-/** Shows a run. */
+/** Observer that shows a run. */
 export function showing(lines: Lines): TrainObserver {
   const { training, evaluating, clear } = lines;
   return {

@@ -1,4 +1,4 @@
-/** Options that are settings of a run, derived from their table. */
+/** Command options for the settings of a run, derived from their table. */
 import {
   choicesOf,
   flagOf,
@@ -13,7 +13,7 @@ import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
 const sections = new Map<string, OptionSection>();
 
-/** A heading of options that `train` describes in full. */
+/** Section of options that `train` describes in full. */
 export function trainSection(heading: string): OptionSection {
   const section = sections.get(heading) ?? { heading, command: "train" };
   sections.set(heading, section);
@@ -22,7 +22,7 @@ export function trainSection(heading: string): OptionSection {
 
 const options = new WeakMap<Setting, OptionSpec>();
 
-/** The option that sets a setting: the same object whenever it is asked for. */
+/** Option of a setting: the same object for each call. */
 function optionOf(key: string, setting: Setting): OptionSpec {
   const option = options.get(setting) ?? createOption(key, setting);
   options.set(setting, option);
@@ -46,25 +46,25 @@ function helpOf({ help, default: value }: Setting): string {
   return value === undefined ? help : `${help} (default: ${value})`;
 }
 
-/** The settings of a table that a command offers as options, in order. */
+/** Options for the settings of a table that a command offers, in order. */
 export function optionsOf(table: SettingTable, command: SettingCommand): readonly OptionSpec[] {
   return Object.entries(table).flatMap(([key, row]) =>
     row.commands.includes(command) && !isArgument(row) ? [optionOf(key, row)] : [],
   );
 }
 
-/** The settings that a command offers as options. */
+/** Options for the settings that a command offers. */
 export function settingOptions(command: SettingCommand): readonly OptionSpec[] {
   return optionsOf(settings, command);
 }
 
-/** The option of one setting, for a command whose help describes it among its own. */
+/** Option of one setting, for a command that lists it among its own. */
 export function settingOption(key: keyof typeof settings): OptionSpec {
   const { section: _, ...option } = optionOf(key, settings[key]);
   return option;
 }
 
-/** The data set, which commands take as an argument. */
+/** The data set argument of commands. */
 export const datasetArgument: ArgumentSpec = {
   name: settings.dataset.value ?? "[dataset]",
   help: helpOf(settings.dataset),

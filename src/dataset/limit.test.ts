@@ -43,12 +43,12 @@ test("countsWithin: any sizes and limit give the sum, at least one each and no m
       context,
     );
     for (const [c, count] of counts.entries()) assert.ok(count >= 1 && count <= (sizes[c] as number), context);
-    // In proportion, where no class is too small for it.
+    // In proportion, if no class is too small.
     if (Math.min(...sizes) * limit >= all) assert.ok(deviationOf(sizes, counts, limit) < 1, context);
   }
 });
 
-test("limitedIndices: of a folder some of each class, evenly spaced", () => {
+test("limitedIndices: in a folder, some of each class, evenly spaced", () => {
   assert.deepEqual([...limitedIndices(labelled(sorted(8, 4)), 6, "sorted", "test")], [0, 2, 4, 6, 8, 10]);
   assert.deepEqual([...limitedIndices(labelled(sorted(90, 9, 4)), 3, "sorted", "test")], [0, 90, 99]);
   assert.deepEqual([...limitedIndices(labelled([0, 1]), 2, "sorted", "test")], [0, 1]);
@@ -62,14 +62,14 @@ test("limitedIndices: in random order the first n, unless a class were missing",
   assert.deepEqual([...limitedIndices(labelled(labels), 3, "random", "test")], [0, 1, 4]);
 });
 
-test("limitedIndices: as earlier versions chose", () => {
+test("limitedIndices: as in earlier versions", () => {
   const labels = sorted(10, 2);
   assert.deepEqual([...limitedIndices(labelled(labels), { inOrder: 3 }, "sorted", "test")], [0, 4, 8]);
   assert.deepEqual([...limitedIndices(labelled(labels), { inOrder: 3 }, "random", "test")], [0, 1, 2]);
   assert.deepEqual([...limitedIndices(labelled(labels), { inOrder: 0 }, "sorted", "test")], []);
 });
 
-test("limits that are no whole number above 0, or below the number of classes, are refused", () => {
+test("limits other than whole numbers above 0, or below the number of classes, are refused", () => {
   for (const limit of [0, -1, 2.5, Number.NaN, Number.POSITIVE_INFINITY, "3" as unknown as number]) {
     assert.throws(() => requireLimit("top", limit), ConfigError);
     assert.throws(() => limitedIndices(labelled(sorted(2, 2)), limit, "random", "test"), ConfigError);

@@ -2,31 +2,31 @@
 import { ConfigError } from "../errors.ts";
 
 /**
- * At most n images with at least one of each class, in proportion to the classes; or n of the order that they come in, whatever their classes: for
- * parts that nobody measures by, and for runs of versions that chose so.
+ * At most n images with at least one of each class, in proportion to class sizes; or the first n in order, whatever their classes: for parts that
+ * are not evaluated on, and for runs of earlier versions.
  */
 export type ImageLimit = number | { readonly inOrder: number };
 
-/** Throws ConfigError unless a limit, where there is one, is a whole number above 0. `name` begins the message. */
+/** Throws ConfigError unless the limit is undefined or a whole number above 0. The message begins with `name`. */
 export function requireLimit(name: string, limit: number | undefined): void {
   if (limit === undefined || (Number.isInteger(limit) && limit > 0)) return;
   throw new ConfigError(`${name}: expected a whole number above 0, got ${String(limit)}`);
 }
 
-/** `random`: images of all classes come mixed, as in the files of CIFAR-10. `sorted`: by class, neighbours in a class being alike, as in a folder. */
+/** `random`: classes are mixed, as in the files of CIFAR-10. `sorted`: by class, with similar images next to each other, as in a folder. */
 export type ImageOrder = "random" | "sorted";
 
-/** Images by their labels. */
+/** Images with labels. */
 export interface Labelled {
   readonly length: number;
   label(index: number): number;
 }
 
 /**
- * The indices of the images within a limit, ascending. In random order the first n, if every class is among them; otherwise largest remainder with at least one
- * of each class, from a class the first or, sorted, evenly spaced ones. `what` names the images in errors.
+ * Indices of the images within a limit, ascending. In random order the first n, if they include every class. Otherwise each class gets a
+ * number by largest remainder, at least one: its first images or, if sorted, evenly spaced ones. Errors use `what` to name the images.
  *
- * Throws ConfigError if the limit is no whole number above 0, or below the number of classes.
+ * Throws ConfigError if the limit is not a whole number above 0, or is below the number of classes.
  */
 export function limitedIndices(
   images: Labelled,
@@ -64,14 +64,14 @@ export function limitedIndices(
   return Uint32Array.from(indices).sort();
 }
 
-/** `count` of `length` numbers: the first of a random order, evenly spaced ones of a sorted one. */
+/** `count` of `length` indices: the first ones in random order, evenly spaced ones in sorted order. */
 function chosen(count: number, length: number, order: ImageOrder): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => (order === "random" ? i : Math.floor((i * length) / count)));
 }
 
 /**
- * Divides `limit` among classes of these sizes in proportion, by largest remainder; of equal remainders the first class's counts. A class whose
- * quota is below 1 gets 1, and the others share the rest. `limit` is at least the number of classes, and below the sum of their sizes.
+ * Divides `limit` among classes of these sizes in proportion, by largest remainder; the first class wins a tie. A class with a quota below 1 gets
+ * 1, and the others divide the rest. Requires number of classes ≤ `limit` < sum of sizes.
  */
 export function countsWithin(sizes: readonly number[], limit: number): readonly number[] {
   const single = new Set<number>();

@@ -1,12 +1,12 @@
 /** Start of worker threads, from the TypeScript source or the build. */
 import { fileURLToPath } from "node:url";
 
-/** A module of this folder that a thread is to run, in TypeScript or built, as this one is; `name` has no ending. */
+/** URL of a module in this folder for a thread, in TypeScript or built, like this module; `name` has no extension. */
 export function threadModule(name: string): URL {
   return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 }
 
-/** The start module of a thread, which does not inherit its parent's TypeScript loader. */
+/** URL of a thread's start module, which loads TypeScript: a thread does not inherit its parent's loader. */
 export function startOf(module: URL): URL {
   if (!module.pathname.endsWith(".ts")) return module;
   const tsx = import.meta.resolve("tsx/esm/api");

@@ -1,18 +1,18 @@
 /**
- * The interface of compute engines. Types only: each engine is a folder beside this file, and nothing here imports one. Over 300 lines, so that
- * the whole contract stands in one file.
+ * Interface of compute engines. Types only: each engine is a folder next to this file, and nothing here imports one. Over 300 lines, so that
+ * the whole contract is in one file.
  *
- * A network reaches an engine as a chain of operations. The engine compiles the chain for one batch size, mode and
- * precision into a program that owns its memory; a step of a program allocates nothing. Outside an engine every tensor
- * is plain f32 in NCHW (activations) or OIHW (weights); inside, its layout is the engine's own business.
+ * An engine receives a network as a chain of operations, and compiles it for one batch size, mode and precision into a program that owns its
+ * memory. A step of a program allocates nothing. Outside an engine every tensor is plain f32 in NCHW (activations) or OIHW (weights); inside, the
+ * engine chooses the layout.
  *
  * An engine may compute on the calling thread, in worker threads, or on a device. So a program's work runs in the order of the calls, not of their
- * promises, and every number that is read back is a promise.
+ * promises, and every value read back is a promise.
  */
 import type { Order } from "../hoistMaxPool.ts";
 import type { Shape } from "../shape.ts";
 
-/** A square pooling window; `endPadding` is the padding at the bottom and on the right, by default `padding`. */
+/** A square pooling window. `endPadding` is the padding at the bottom and on the right; default: `padding`. */
 export interface PoolWindow {
   readonly kernelSize: number;
   readonly stride: number;
@@ -48,12 +48,12 @@ export interface OpOptions {
 
 export type OpKind = keyof OpOptions;
 
-/** One operation of the chain, with shapes of one image (no batch). */
+/** An operation of the chain, with shapes for one image (no batch). */
 export interface Op<K extends OpKind = OpKind> {
   readonly kind: K;
   readonly name: string;
   readonly options: OpOptions[K];
-  /** Rewrites of the chain follow from it. */
+  /** Determines the rewrites that are allowed. */
   readonly order: Order;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
@@ -71,8 +71,8 @@ export interface ParameterShape {
 }
 
 /**
- * Number format of the compute: activations and their gradients, and the weights as they are multiplied. Sums, master weights, gradients
- * of weights, loss and optimizer state are f32 in both.
+ * Number format of activations, their gradients, and weights as multiplied. Accumulation, master weights, weight gradients, loss and optimizer
+ * state are always f32.
  */
 export type Precision = "f32" | "bf16";
 
@@ -84,46 +84,45 @@ export interface CompileRequest {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * Keep to direct convolution, which on whole numbers is exact as long as f32 sums are. Otherwise an engine may take an algorithm that
-   * rounds more and is faster, such as Winograd's, by a rule that depends on nothing but the request, the library and the processor.
-   * Default false.
+   * Use direct convolution only, which is exact for integers as long as f32 sums are. Otherwise an engine may choose a faster algorithm with more
+   * rounding, such as Winograd's, by a rule that depends only on the request, the library and the processor. Default: false.
    */
   readonly exact?: boolean;
-  /** Also compute the gradient of the input images. Default false. */
+  /** Also compute the gradient of the input images. Default: false. */
   readonly inputGradient?: boolean;
   /**
-   * Names of operations that training leaves unchanged: their parameters get no gradient, and backward stops at the lowest operation that
-   * learns. Default none.
+   * Names of operations that training leaves unchanged: their parameters have no gradient, and the backward pass stops at the first operation that is
+   * trained. Default: none.
    */
   readonly frozen?: readonly string[];
 }
 
-/** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
+/** A tensor in an engine's own memory and layout; `shape` is its plain shape. */
 export interface Tensor {
   readonly shape: Shape;
 }
 
-/** A learned tensor of a program, by its name in the network. */
+/** A parameter of a program, named as in the network. */
 export interface Parameter {
   readonly name: string;
   readonly value: Tensor;
 }
 
-/** A parameter with the gradient of the loss with respect to it, of the same shape and layout. */
+/** A parameter with the gradient of the loss with respect to it, in the same shape and layout. */
 export interface TrainableParameter extends Parameter {
   readonly gradient: Tensor;
 }
 
 /**
- * The random numbers of dropout: row r of the batch draws from the counter `first + r` of the stream
- * (seed, `dropout:<layer>`), so a mask is a function of (seed, layer, image or step) and not of the batch it is in.
+ * Random numbers of dropout: row r of the batch uses the counter `first + r` of the stream (seed, `dropout:<layer>`). A mask is thus a function of
+ * (seed, layer, image or step), not of the batch.
  */
 export interface DropoutDraws {
   readonly seed: number;
   readonly first: number;
 }
 
-/** A number of an update, read at each run: its owner may change it in between. */
+/** A number used by an update, read at each run; its owner may change it between runs. */
 export interface Scalar {
   value: number;
 }
@@ -134,29 +133,29 @@ export type BinaryOperation = readonly [operation: "add" | "subtract" | "multipl
 /** x ← x², √x or 1 / x. */
 export type UnaryOperation = readonly [operation: "square" | "squareRoot" | "reciprocal"];
 
-/** target ← the operations applied to `from` in order. The target may be one of the operands. */
+/** target ← the operations applied to `from`, in order. The target may be an operand. */
 export interface Assignment {
   readonly target: Tensor;
   readonly from: Tensor;
   readonly operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]];
 }
 
-/** Compiled assignments, to be run any number of times. */
+/** Compiled assignments, for repeated runs. */
 export interface Update {
   run(): void;
 }
 
-/** Part of a step: a layer's output, the gradient of its input or of its parameters, or new parameters. */
+/** Part of a step: a layer's output, the gradient of its input or parameters, or new parameters. */
 export type Direction = "forward" | "backwardData" | "backwardWeights" | "update";
 
-/** One kernel of a program, and the time of its runs. */
+/** A kernel of a program, and the time of its runs. */
 export interface KernelProfile {
-  /** Name of its operation or parameter; `input`, `loss`. */
+  /** Name of its operation or parameter; also `input` and `loss`. */
   readonly layer: string;
   readonly direction: Direction;
   /** Kind of work, such as `convolution` or `reorder`. */
   readonly work: string;
-  /** The library's own name of the implementation, such as `jit:avx512_core`. */
+  /** The library's name of the implementation, such as `jit:avx512_core`. */
   readonly implementation: string;
   readonly runs: number;
   /** Total of all runs. */
@@ -166,81 +165,81 @@ export interface KernelProfile {
 /**
  * A network compiled for inference.
  *
- * Calls may be made before the promises of earlier ones resolve; their work runs in the order of the calls. Arrays passed to a call are read before it
- * returns, except the program's own input buffers, see `nextInput`.
+ * Calls may be made before the promises of earlier ones resolve; their work runs in the order of the calls. Arrays passed to a call are read before
+ * it returns, except the program's own input buffers, see `nextInput`.
  */
 export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
-   * very array compute in place; other arrays are copied into it.
+   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before writing the next images. Calls with this array
+   * compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
-  /** Bytes of memory that the program holds for parameters, their gradients, and activations with scratch space. */
+  /** Bytes that the program allocates for parameters, their gradients, and activations with scratch memory. */
   readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
   /**
-   * An input buffer that no call still reads, to prepare the next images in while earlier ones compute. It resolves once there is one: at once where
-   * calls block, or where a device has copied its input; otherwise when the call before the last is done. Until a call is given the buffer, it
-   * resolves to the same one.
+   * Returns an input buffer that no call still reads, for preparing the next images while earlier ones compute. Resolves once there is one:
+   * immediately if calls block or a device has copied its input, otherwise after the call before the last. Until the buffer is passed to a call,
+   * returns the same one.
    */
   nextInput(): Promise<Float32Array>;
   /**
-   * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off, except where
-   * a layer says `activeAtEvaluation`. Returns [count, …outputShape], memory of the caller's own.
+   * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off except in layers with
+   * `activeAtEvaluation`. Returns [count, …outputShape] in memory that the caller owns.
    */
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
-   * A reusable staging buffer of `length` values for reading or writing tensors; page-faulting fresh memory would cost more than the copy. Valid until
-   * the next call of `scratch` or `forward`, or until `close`.
+   * A reusable staging buffer of `length` values for reading or writing tensors; page-faulting fresh memory would cost more than the copy. Valid
+   * until the next call of `scratch` or `forward`, or until `close`.
    */
   scratch(length: number): Float32Array;
   /** Throws ShapeError if the number of values differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
-  /** The native work since compilation or the last call, in the order of its first run; empty if the engine keeps no profile. */
+  /** Profile of kernels since compilation or the last call, in the order of their first run; empty if the engine records none. */
   takeProfile(): readonly KernelProfile[];
-  /** Frees all memory, after calls in flight. Using the program afterwards throws ClosedError; closing it again does nothing. */
+  /** Frees all memory, after calls in flight. Later use of the program throws ClosedError; closing it again does nothing. */
   close(): void;
 }
 
-/** Numbers of a training step, read back. */
+/** Results of a training step. */
 export interface StepReading {
   /** Mean over the step's images. */
   readonly loss: number;
-  /** [count, classes]. Valid until `readback.everySteps` later steps have begun, or until another pass, or `close`. */
+  /** [count, classes]. Valid until `readback.everySteps` later steps have started, another pass, or `close`. */
   readonly logits: Float32Array;
 }
 
 /** A network compiled for training. */
 export interface TrainingProgram extends Program {
-  /** The trained ones. */
+  /** Trained parameters. */
   readonly parameters: readonly TrainableParameter[];
-  /** Those of frozen operations. */
+  /** Parameters of frozen operations. */
   readonly frozen: readonly Parameter[];
-  /** Gradient of the loss with respect to the input images, if requested at compile. */
+  /** Gradient of the loss with respect to the input images, if requested at compilation. */
   readonly inputGradient: Tensor | undefined;
   /**
-   * Training reads numbers after this many steps at the latest, and before every checkpoint: 1 if reading is free, as in shared memory; up to 20 if
-   * it would make a device wait.
+   * Maximum number of steps after which training reads results, besides before every checkpoint: 1 if reading is free, as in shared memory; up to 20
+   * if it makes a device wait.
    */
   readonly readback: { readonly everySteps: number };
   /**
-   * The plain values of a tensor, written to `into` if given. Only for training: a program for inference may keep weights in a
-   * form that can only be multiplied.
+   * Reads a tensor's plain values, into `into` if given. Only for training: an inference program may store weights in a form that can only be
+   * multiplied.
    */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
-  /** As `forward`, but with dropout active: the first half of a step. The result is valid until another pass. */
+  /** Like `forward`, with dropout active: the first half of a step. The result is valid until another pass. */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
-  /** From the gradient of the output of the `forwardTraining` just before ([count, …outputShape]) to every gradient; once for each. */
+  /** Computes all gradients from the output gradient of the preceding `forwardTraining` ([count, …outputShape]); once per forward pass. */
   backward(outputGradient: Float32Array): Promise<void>;
   /**
-   * A whole step but the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
-   * images and classes, and the gradients are its. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight;
-   * a target of 0 counts nothing, whatever p is. The promise resolves once the numbers have arrived; updates need not wait for it. Throws ShapeError
-   * if there are fewer than `count` rows.
+   * A complete step except the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
+   * images and classes. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight; a target of 0 contributes
+   * nothing, whatever p is. The promise resolves once the results have arrived; updates need not wait for it. Throws ShapeError if there are fewer
+   * than `count` rows.
    */
   forwardBackward(
     images: Float32Array,
@@ -248,21 +247,21 @@ export interface TrainingProgram extends Program {
     count: number,
     draws: DropoutDraws,
   ): Promise<StepReading>;
-  /** A new tensor of zeros in the layout of another, such as a velocity for a weight. */
+  /** Creates a tensor of zeros in the layout of another, such as a velocity for a weight. */
   newTensor(like: Tensor): Tensor;
   /**
-   * Compiles assignments, each of which sees the results of those before it: an optimizer's arithmetic on one parameter. All tensors have one shape
-   * and layout, so that an engine may run all assignments on one part of the tensors after the other. A run allocates nothing. The program owns the
+   * Compiles assignments, each of which uses the results of those before it: an optimizer's arithmetic on one parameter. All tensors have the same
+   * shape and layout, so an engine may run all assignments on one part of the tensors after the other. A run allocates nothing. The program owns the
    * update. Throws ShapeError if shapes or layouts differ.
    */
   compileUpdate(assignments: readonly Assignment[]): Update;
-  /** Σ x² over all elements of all tensors; a value that is not finite gives a sum that is not. */
+  /** Σ x² over all elements of all tensors; not finite if a value is not. */
   sumOfSquares(tensors: readonly Tensor[]): Promise<number>;
-  /** Name of the first trained parameter whose values, or gradient, are not all finite. */
+  /** Name of the first trained parameter with a non-finite value or gradient; undefined if there is none. */
   firstNonFinite(of: "values" | "gradients"): Promise<string | undefined>;
 }
 
-/** A number format that an engine compiles. */
+/** A number format supported by an engine. */
 export interface PrecisionSupport {
   readonly name: Precision;
   /** The hardware has instructions for it. Otherwise it is emulated, slower than f32, or compiling it throws UnimplementedError. */
@@ -271,15 +270,15 @@ export interface PrecisionSupport {
 
 /** Compiles networks and runs them. `compile` throws ShapeError or NativeError if the engine cannot run the chain. */
 export interface Engine {
-  /** The name used by `--engine`. */
+  /** Name for `--engine`. */
   readonly name: string;
   /** One line for people: library, version, instruction set, threads. */
   readonly description: string;
-  /** Version of the library that computes, or of this package. */
+  /** Version of the compute library, or of this package. */
   readonly version: string;
-  /** Threads of this machine that compute; 0 if a device does. */
+  /** Number of compute threads on this machine; 0 if a device computes. */
   readonly threads: number;
-  /** The fastest first. */
+  /** Supported formats, the fastest first. */
   readonly precisions: readonly PrecisionSupport[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;

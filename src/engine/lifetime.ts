@@ -1,17 +1,17 @@
-/** Lifetime of an engine: it owns its programs, closes once, and refuses work afterwards. */
+/** Lifetime of an engine: it owns its programs, closes once, and then refuses work. */
 import { ClosedError } from "../errors.ts";
 import type { Program } from "./engine.ts";
 
 export interface EngineLifetime {
   /** Throws ClosedError if the engine is closed. */
   requireOpen(): void;
-  /** Makes the engine's close that of the program too. */
+  /** Registers a program, so that closing the engine closes it. */
   own<P extends Program>(program: P): P;
-  /** Closes the programs that are still open, then frees what they share. Closing again does nothing. */
+  /** Closes open programs, then frees shared resources. Closing again does nothing. */
   close(): void;
 }
 
-/** Tracks the open programs of the engine `name`; `free` releases what all of them share. */
+/** Tracks the open programs of the engine `name`; `free` releases their shared resources. */
 export function engineLifetime(name: string, free: () => void): EngineLifetime {
   const programs = new Set<Program>();
   let isOpen = true;

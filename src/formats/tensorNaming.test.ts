@@ -114,7 +114,7 @@ test("what does not fit is listed by the file's names: missing, extra, of anothe
   ];
   assert.throws(
     () => checkedWeights("file", { ...source, tensors }, owt),
-    /^CheckpointError: file: 3 tensors do not fit:\n {2}module\.features\.0\.weight: expected \[64, 3, 11, 11\], got \[64, 3, 7, 7\]\n {2}features\.0\.bias: missing, expected \[64\]\n {2}module\.features\.1\.running_mean: not expected, got \[64\]$/,
+    /^CheckpointError: file: 3 tensors do not match:\n {2}module\.features\.0\.weight: expected \[64, 3, 11, 11\], got \[64, 3, 7, 7\]\n {2}features\.0\.bias: missing, expected \[64\]\n {2}module\.features\.1\.running_mean: not expected, got \[64\]$/,
   );
 });
 

@@ -12,7 +12,7 @@ import {
   sameShape,
 } from "./layer.ts";
 
-/** The members that all activations share. Their derivative follows from the output. */
+/** Members shared by all activations. The derivative is a function of the output. */
 const activation = {
   order: "increasing",
   outputShape: sameShape,

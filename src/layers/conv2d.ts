@@ -7,11 +7,11 @@ import { windowAttributes } from "./onnxGraph.ts";
 
 /**
  * output[o, y, x] = bias[o] + Σ weight[o, i, ky, kx] · input[i, y·stride − padding + ky, x·stride − padding + kx],
- * the sum running over the input channels of o's group.
+ * summed over the input channels of o's group.
  *
  * Shapes: [N, C, H, W] → [N, outChannels, H′, W′]; weight [outChannels, C / groups, kernelSize, kernelSize].
- * Throws ShapeError if the groups divide either channel count unevenly or the window exceeds the padded input.
- * Source: Krizhevsky et al. 2012, §3.5; two groups are the paper's two devices where they do not communicate.
+ * Throws ShapeError if the number of groups does not divide both channel counts, or the window exceeds the padded input.
+ * Source: Krizhevsky et al. 2012, §3.5; two groups are the paper's two GPUs in layers where they do not communicate.
  */
 export const conv2dKind: LayerKind<"conv2d"> = {
   kind: "conv2d",

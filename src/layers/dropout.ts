@@ -1,12 +1,12 @@
-/** Inverted dropout, at evaluation too if asked for. */
+/** Inverted dropout, optionally active at evaluation. */
 import { z } from "zod";
 import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
- * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout: the
- * same as the paper's halved outputs at test time). At evaluation output = input, unless `activeAtEvaluation` (Monte-Carlo dropout).
+ * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout, equivalent to the
+ * paper's halved outputs at test time). At evaluation output = input, unless `activeAtEvaluation` (Monte Carlo dropout).
  *
- * Shapes: any, kept. Source: Krizhevsky et al. 2012, §4.2; Gal and Ghahramani 2016 for dropout at evaluation.
+ * Shapes: any, unchanged. Source: Krizhevsky et al. 2012, §4.2; Gal and Ghahramani 2016 for dropout at evaluation.
  */
 export const dropoutKind: LayerKind<"dropout"> = {
   kind: "dropout",

@@ -29,7 +29,7 @@ const required: readonly [OptionalMembers<LayerKind<OpKind>>, OptionalMembers<Op
   : false = true;
 
 describe("layerKinds", () => {
-  it("state every member: leaving one out does not compile", () => {
+  it("declare every member: an omission does not compile", () => {
     assert.ok(required);
   });
 
@@ -43,7 +43,7 @@ describe("layerKinds", () => {
 });
 
 describe("options", () => {
-  it("left out take their defaults", () => {
+  it("omitted take their defaults", () => {
     assert.deepEqual(localResponseNorm("n"), {
       name: "n",
       kind: "localResponseNorm",
@@ -56,7 +56,7 @@ describe("options", () => {
     assert.deepEqual(relu("r"), { name: "r", kind: "relu" });
   });
 
-  it("that make no sense are refused", () => {
+  it("that are invalid are refused", () => {
     assert.throws(() => conv2d("c", { outChannels: 4 }), /kernelSize/);
     assert.throws(() => conv2d("c", { outChannels: 0, kernelSize: 3 }), /outChannels/);
     assert.throws(() => conv2d("c", { outChannels: 4, kernelSize: 3, stride: 0 }), /stride/);
@@ -72,7 +72,7 @@ describe("output shapes", () => {
   const pool = (options: Parameters<typeof maxPool2d>[1], input: Shape) =>
     layerKinds.maxPool2d.outputShape("p", maxPool2d("p", options), input);
 
-  it("of conv2d follow ⌊(W − K + 2P) / S⌋ + 1, each axis by itself", () => {
+  it("of conv2d follow ⌊(W − K + 2P) / S⌋ + 1, separately for each axis", () => {
     assert.deepEqual(conv({ outChannels: 96, kernelSize: 11, stride: 4 }, [3, 227, 227]), [96, 55, 55]);
     assert.deepEqual(conv({ outChannels: 64, kernelSize: 11, stride: 4, padding: 2 }, [3, 224, 224]), [64, 55, 55]);
     assert.deepEqual(conv({ outChannels: 2, kernelSize: 3, stride: 2, padding: 1 }, [1, 8, 5]), [2, 4, 3]);
@@ -93,7 +93,7 @@ describe("output shapes", () => {
     assert.deepEqual(layerKinds.linear.outputShape("l", linear("l", { outFeatures: 10 }), [9216]), [10]);
   });
 
-  it("need maps where the layer works on maps", () => {
+  it("require maps if the layer works on maps", () => {
     for (const kind of ["localResponseNorm", "adaptiveAveragePool2d", "maxPool2d", "conv2d"] as const) {
       const options = {
         size: 5,
@@ -116,7 +116,7 @@ describe("output shapes", () => {
 });
 
 describe("parameters", () => {
-  it("of conv2d see their group's channels only", () => {
+  it("of conv2d cover only their group's channels", () => {
     const options = conv2d("c", { outChannels: 256, kernelSize: 5, padding: 2, groups: 2 });
     assert.deepEqual(layerKinds.conv2d.parameters("c", options, [96, 27, 27]), [
       { name: "weight", shape: [256, 48, 5, 5], fanIn: 1200, fanOut: 3200 },
@@ -124,7 +124,7 @@ describe("parameters", () => {
     ]);
   });
 
-  it("of conv2d need groups that divide both channel counts", () => {
+  it("of conv2d require groups that divide both channel counts", () => {
     const options = conv2d("c", { outChannels: 6, kernelSize: 1, groups: 4 });
     assert.throws(
       () => layerKinds.conv2d.parameters("c", options, [8, 2, 2]),

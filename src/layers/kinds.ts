@@ -1,4 +1,4 @@
-/** The list of kinds of layers, with a constructor for each. */
+/** List of layer kinds, with a constructor for each. */
 import type { z } from "zod";
 import type { OpKind, OpOptions } from "../engine/engine.ts";
 import { reluKind, sigmoidKind, tanhKind } from "./activations.ts";
@@ -9,7 +9,7 @@ import { flattenKind, linearKind } from "./linear.ts";
 import { localResponseNormKind } from "./localResponseNorm.ts";
 import { adaptiveAveragePool2dKind, averagePool2dKind, maxPool2dKind } from "./pools.ts";
 
-/** The one list of layer kinds. */
+/** The list of layer kinds. */
 export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   conv2d: conv2dKind,
   relu: reluKind,
@@ -31,7 +31,7 @@ function maker<K extends OpKind>(kind: K): LayerMaker<K> {
   return (name, given = {}) => ({ name, kind, ...options.parse(given) });
 }
 
-/** `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`: one maker for each kind, with that kind's defaults. */
+/** Constructors of layers, with each kind's defaults: `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`. */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
 export const relu: LayerMaker<"relu"> = maker("relu");
 export const tanh: LayerMaker<"tanh"> = maker("tanh");
@@ -44,5 +44,5 @@ export const flatten: LayerMaker<"flatten"> = maker("flatten");
 export const linear: LayerMaker<"linear"> = maker("linear");
 export const dropout: LayerMaker<"dropout"> = maker("dropout");
 
-/** Kinds that are the head of a classifier, and no layer of it, where they end a network of another program. */
+/** Kinds that, at the end of another program's network, are its head, not a layer. */
 export const headKinds: ReadonlyMap<OpKind, "sigmoid"> = new Map([["sigmoid", "sigmoid"]]);

@@ -1,51 +1,51 @@
-/** Members that every kind of layer declares. */
+/** Interface of a kind of layer. */
 import type { z } from "zod";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
-/** One tensor that a layer learns. */
+/** A parameter tensor of a layer. */
 export interface ParameterDeclaration {
   /** `weight` or `bias`; the full name is `<layer>.<name>`. */
   readonly name: string;
   /** OIHW for a convolution's weight, [O, I] for a linear layer's, [O] for a bias. */
   readonly shape: Shape;
-  /** Inputs that one output sees, and outputs that one input reaches; initialisers scale by them. */
+  /** Inputs per output, and outputs per input; initializers scale by them. */
   readonly fanIn: number;
   readonly fanOut: number;
 }
 
-/** A layer in the terms of a table: kernel, stride, padding, and the formula of its output size. */
+/** Description of a layer for tables: kernel, stride, padding, and formulas of its output size. */
 export interface LayerDescription {
-  /** The field's name for it, short. */
+  /** Short name, as the field uses it. */
   readonly label: string;
-  /** The kernel, such as `96 of 11×11×3`; empty if there is nothing to say. */
+  /** The kernel, such as `96 of 11×11×3`; empty if there is none. */
   readonly kernel: string;
   readonly stride?: number;
   readonly padding?: number;
   readonly groups?: number;
-  /** The output's size with its formula filled in, one for each axis that differs; none if the input's size is kept. */
+  /** Output size with its formula, one for each axis that differs; empty if the input's size is unchanged. */
   readonly sizeFormulas: readonly string[];
 }
 
-/** The part of the input that one output sees: a window down and one across, or all of it. */
+/** Part of the input that an output depends on: a vertical and a horizontal window, or all of it. */
 export type Reach = readonly [vertical: Window, horizontal: Window] | "all";
 
-/** Memory that training needs for a layer between its forward and its backward pass. */
+/** Memory that a layer needs in training between its forward and backward pass. */
 export interface KeptForBackward {
-  /** The tensor that the backward pass reads again. */
+  /** Tensor that the backward pass reads again. */
   readonly reads: "input" | "output" | "neither";
-  /** Bytes noted for each output besides, such as the position of a maximum. */
+  /** Additional bytes per output, such as for the position of a maximum. */
   readonly noteBytes: number;
   /**
-   * Least memory of the output. `new`: its own. `inPlace`: the input's, overwritten, unless the layer before reads that again. `view`: the input's,
-   * unchanged. The gradients share memory in the last two.
+   * Minimum memory of the output. `new`: its own. `inPlace`: the input's, overwritten, unless the previous layer's backward pass reads it. `view`:
+   * the input's, unchanged. Gradients share memory in the last two cases.
    */
   readonly memory: "new" | "inPlace" | "view";
 }
 
-/** When a layer's output depends on random numbers. */
+/** Condition under which a layer's output depends on random numbers. */
 export type Randomness = "never" | "training" | "always";
 
 /**
@@ -55,33 +55,33 @@ export type Randomness = "never" | "training" | "always";
 export type Int8Effect = "kept" | "clamped" | "computed";
 
 /**
- * Everything about a kind of layer, in one place. The rest (parameter counts, neurons, MACs, memory, the operation an engine runs and how it may
- * rewrite it) is derived. No member is optional, so that leaving one out does not compile.
+ * Everything about a kind of layer, in one place. Parameter counts, neurons, MACs, memory, and the operation that an engine runs are derived from it.
+ * No member is optional, so that an omission does not compile.
  */
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;
-  /** Strict: an unknown option is an error. Options left out take their defaults. */
+  /** Strict: an unknown option is an error. Omitted options have defaults. */
   readonly options: z.ZodType<OpOptions[K]>;
-  /** Effect on the order of its inputs: engines rewrite chains by it. */
+  /** Effect on the order of inputs, which determines the rewrites that engines may apply. */
   readonly order: Order;
-  /** Shape of one image's output. Throws ShapeError naming the layer if the input does not fit. */
+  /** Output shape for one image. Throws ShapeError naming the layer if the input shape is invalid. */
   outputShape(name: string, options: OpOptions[K], input: Shape): Shape;
-  /** In the order of the state dictionary: weight, then bias. Throws ShapeError naming the layer. */
+  /** In state dict order: weight, then bias. Throws ShapeError naming the layer. */
   parameters(name: string, options: OpOptions[K], input: Shape): readonly ParameterDeclaration[];
-  /** The layer in a table's terms. */
+  /** Description for tables. */
   describe(options: OpOptions[K], input: Shape): LayerDescription;
-  /** Receptive fields follow from it. */
+  /** Determines receptive fields. */
   reach(options: OpOptions[K], input: Shape): Reach;
   readonly keeps: KeptForBackward;
   randomness(options: OpOptions[K]): Randomness;
   /** The same options without random numbers at evaluation. */
   deterministic(options: OpOptions[K]): OpOptions[K];
   inInt8(options: OpOptions[K], input: Shape): Int8Effect;
-  /** The same options with another number of outputs, or undefined if the kind takes its outputs from its input. */
+  /** The same options with another number of outputs; undefined if the input determines that number. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
-   * Writes the layer as at evaluation, without random numbers, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
-   * values by their full names.
+   * Writes the layer, as at evaluation and without random numbers, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
+   * values named by their full names.
    */
   onnx(op: Op<K>, input: string, graph: OnnxGraph): string;
 }
@@ -92,12 +92,12 @@ export type Layer<K extends OpKind = OpKind> = { readonly name: string; readonly
 /** Any layer, discriminated by `kind`. */
 export type AnyLayer = { [K in OpKind]: Layer<K> }[OpKind];
 
-/** For kinds that learn nothing. */
+/** For kinds without parameters. */
 export function noParameters(): readonly ParameterDeclaration[] {
   return [];
 }
 
-/** For kinds that keep their input's shape. */
+/** For kinds whose output has the input's shape. */
 export function sameShape(_name: string, _options: object, input: Shape): Shape {
   return input;
 }
@@ -107,18 +107,18 @@ const samePlace: Reach = [
   { kernelSize: 1, stride: 1, padding: 0 },
 ];
 
-/** For kinds whose outputs see their own place of the input. */
+/** For kinds whose outputs depend on one input position. */
 export function reachesSamePlace(): Reach {
   return samePlace;
 }
 
-/** For kinds whose outputs see the same square window wherever they are. */
+/** For kinds whose outputs depend on a square window of the same size everywhere. */
 export function reachesWindow({ kernelSize, stride, padding }: Window): Reach {
   const window = { kernelSize, stride, padding };
   return [window, window];
 }
 
-/** The feature-map formula of `outputExtent`, filled in: `(227 − 11 + 2×0) ÷ 4 + 1 = 55`, in ⌊ ⌋ where the division has a rest. */
+/** Formula of `outputExtent` with its values: `(227 − 11 + 2×0) ÷ 4 + 1 = 55`, with ⌊ ⌋ if the division has a remainder. */
 export function windowFormulas([, height, width]: Shape, window: Window): readonly string[] {
   const extents = height === width ? [width ?? 0] : [height ?? 0, width ?? 0];
   return extents.map((extent) => {
@@ -135,7 +135,7 @@ export function neverRandom(): Randomness {
   return "never";
 }
 
-/** For kinds without random numbers: `deterministic`. */
+/** For kinds without random numbers: their `deterministic`. */
 export function sameOptions<O>(options: O): O {
   return options;
 }
@@ -145,12 +145,12 @@ export function computedInInt8(): Int8Effect {
   return "computed";
 }
 
-/** For kinds that pass values through. */
+/** For kinds that pass values through unchanged. */
 export function keptInInt8(): Int8Effect {
   return "kept";
 }
 
-/** For kinds that take their number of outputs from their input. */
+/** For kinds whose number of outputs is determined by the input. */
 export function outputsFollowInput(): undefined {
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** Fully connected layer, and the flattening before it. */
+/** Fully connected layer, and the flatten layer before it. */
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
@@ -16,7 +16,7 @@ import {
 /**
  * output[o] = bias[o] + Σ weight[o, i] · input[i].
  *
- * Shapes: [N, I] → [N, outFeatures]; weight [outFeatures, I]; I follows from the layer below.
+ * Shapes: [N, I] → [N, outFeatures]; weight [outFeatures, I]; I is determined by the previous layer.
  * Throws ShapeError if the input is not flat. Source: Krizhevsky et al. 2012, §3.5, the fully connected layers.
  */
 export const linearKind: LayerKind<"linear"> = {
@@ -27,7 +27,7 @@ export const linearKind: LayerKind<"linear"> = {
   parameters(name, { outFeatures }, input) {
     const [inFeatures] = input;
     if (input.length !== 1 || inFeatures === undefined) {
-      throw new ShapeError(`${name}: expected a flat input, got [${input.join(", ")}]; put a flatten layer before it`);
+      throw new ShapeError(`${name}: expected a flat input, got [${input.join(", ")}]; add a flatten layer before it`);
     }
     const fans = { fanIn: inFeatures, fanOut: outFeatures };
     return [
@@ -51,7 +51,7 @@ export const linearKind: LayerKind<"linear"> = {
 };
 
 /**
- * Maps in a row: element [c, y, x] becomes element c·H·W + y·W + x.
+ * Flattens maps: element [c, y, x] becomes element c·H·W + y·W + x.
  *
  * Shapes: [N, C, H, W] → [N, C·H·W].
  */

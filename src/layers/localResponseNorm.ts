@@ -14,11 +14,11 @@ import {
 import type { OnnxGraph } from "./onnxGraph.ts";
 
 /**
- * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, the sum over the `size` channels j around c at the same place
- * (fewer at the ends).
+ * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, summed over the `size` channels j around c at the same position
+ * (fewer at the first and last channels).
  *
- * Shapes: [N, C, H, W], kept. Source: Krizhevsky et al. 2012, §3.3. The printed formula does not divide alpha by `size`; the
- * authors' own program does, and so do Caffe, PyTorch, ONNX and oneDNN.
+ * Shapes: [N, C, H, W], unchanged. Source: Krizhevsky et al. 2012, §3.3. The printed formula does not divide alpha by `size`; the
+ * authors' program, Caffe, PyTorch, ONNX and oneDNN do.
  */
 export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   kind: "localResponseNorm",
@@ -51,7 +51,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   },
 };
 
-/** From operators that every runtime has: the sum over neighbours, with k, is a 1×1 convolution of the squares. */
+/** Composed of operators that every runtime has: the sum over neighbours, plus k, is a 1×1 convolution of the squares. */
 function decomposed({ options, inputShape, name }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
   const { size, alpha, beta, k } = options;
   const [channels] = featureMap(name, inputShape);
@@ -62,7 +62,7 @@ function decomposed({ options, inputShape, name }: Op<"localResponseNorm">, inpu
   return graph.node("Div", [input, divisor]);
 }
 
-/** [channels, channels]: `value` where two channels are in one window of `size`, 0 elsewhere. */
+/** [channels, channels]: `value` if two channels are within one window of `size`, else 0. */
 function band(channels: number, size: number, value: number): Float32Array {
   const reach = (size - 1) / 2;
   const matrix = new Float32Array(channels * channels);

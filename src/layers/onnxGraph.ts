@@ -1,7 +1,7 @@
-/** Builder interface that layers write ONNX nodes to. */
+/** Interface through which layers write ONNX nodes. */
 import type { Shape } from "../shape.ts";
 
-/** An attribute of an ONNX node; ONNX tells whole numbers from others. */
+/** Attribute of an ONNX node; ONNX distinguishes integers from floats. */
 export type OnnxAttribute =
   | { readonly int: number }
   | { readonly float: number }
@@ -9,22 +9,22 @@ export type OnnxAttribute =
 
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
-/** The values of a constant; ONNX tells their types from those of the arrays. */
+/** Values of a constant; the array type determines the ONNX type. */
 export type OnnxValues = Float32Array | Uint8Array | Int8Array | Int32Array;
 
-/** An ONNX graph being written for one layer. Values are known by their names. */
+/** Graph builder for one layer. Values are identified by name. */
 export interface OnnxGraph {
-  /** Whether the runtime has the operator LRN, or is to compute it from others. */
+  /** Form of LRN: the operator, or a composition of others. */
   readonly lrn: LrnForm;
-  /** Adds a node with one output, and returns the output. It is named after the layer, and what it is there for if `role` says so. */
+  /** Adds a node with one output, and returns the output's name. The node is named after the layer and, if given, its `role`. */
   node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, role?: string): string;
-  /** Adds a constant of the layer's own, and returns it. Its values are made when they are needed. */
+  /** Adds a constant of the layer, and returns its name. Its values are created when needed. */
   constant(role: string, shape: Shape, values: () => OnnxValues): string;
 }
 
 export type LrnForm = "native" | "decomposed";
 
-/** The attributes of a square window that moves alike along both axes. */
+/** Attributes of a square window with equal stride and padding on both axes. */
 export function windowAttributes(kernelSize: number, stride: number, padding: number): OnnxAttributes {
   return {
     kernel_shape: { ints: [kernelSize, kernelSize] },

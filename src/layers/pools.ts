@@ -1,4 +1,4 @@
-/** Pooling: max, average, and average to a given size. */
+/** Pooling: maximum, average, and adaptive average. */
 import { z } from "zod";
 import type { OpKind, PoolWindow } from "../engine/engine.ts";
 import { ShapeError } from "../errors.ts";
@@ -16,7 +16,7 @@ import {
 } from "./layer.ts";
 import type { OnnxAttributes } from "./onnxGraph.ts";
 
-/** The members that all pools share. */
+/** Members shared by all pools. */
 const pool = {
   parameters: noParameters,
   randomness: neverRandom,
@@ -24,7 +24,7 @@ const pool = {
   withOutputs: outputsFollowInput,
 } satisfies Partial<LayerKind<OpKind>>;
 
-/** The options of a pooling window. */
+/** Options of a pooling window. */
 const windowOptions = {
   kernelSize: z.int().positive(),
   stride: z.int().positive(),
@@ -33,9 +33,9 @@ const windowOptions = {
 };
 
 /**
- * The largest value of each window; padding never wins. The gradient goes to the first largest in row order.
+ * Maximum of each window; padding is never the maximum. The gradient goes to the first maximum in row order.
  *
- * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input or the padding exceeds half the window.
+ * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input, or the padding exceeds half the window.
  * Source: Krizhevsky et al. 2012, §3.4: window 3, stride 2, so that windows overlap.
  */
 export const maxPool2dKind: LayerKind<"maxPool2d"> = {
@@ -52,17 +52,17 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
     sizeFormulas: windowFormulas(input, options),
   }),
   reach: reachesWindow,
-  // The position of the largest value in its window.
+  // The position of the maximum in its window.
   keeps: { reads: "neither", noteBytes: 1, memory: "new" },
   inInt8: keptInInt8,
   onnx: ({ options }, input, graph) => graph.node("MaxPool", [input], poolAttributes(options)),
 };
 
 /**
- * The mean of each window: of its pixels inside the map, or with `countIncludePad` of all its pixels, padding being 0.
+ * Mean of each window: over its pixels inside the map or, with `countIncludePad`, over all its pixels, padding being 0.
  *
- * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input or the padding exceeds half the window.
- * Source: LeCun et al. 1998, the subsampling that §3.4 of Krizhevsky et al. 2012 pools in place of; PyTorch's `nn.AvgPool2d`.
+ * Shapes: [N, C, H, W] → [N, C, H′, W′]. Throws ShapeError if the window exceeds the padded input, or the padding exceeds half the window.
+ * Source: LeCun et al. 1998, the subsampling that Krizhevsky et al. 2012, §3.4, replace; PyTorch's `nn.AvgPool2d`.
  */
 export const averagePool2dKind: LayerKind<"averagePool2d"> = {
   ...pool,
@@ -87,8 +87,8 @@ export const averagePool2dKind: LayerKind<"averagePool2d"> = {
 };
 
 /**
- * output[c, y, x] = mean of input[c, ⌊y·H/S⌋ … ⌈(y+1)·H/S⌉ − 1, ⌊x·W/S⌋ … ⌈(x+1)·W/S⌉ − 1] with S the output size. Windows have the size that
- * gives S×S: uneven if H or W is no multiple of S, repeating pixels if it is smaller.
+ * output[c, y, x] = mean of input[c, ⌊y·H/S⌋ … ⌈(y+1)·H/S⌉ − 1, ⌊x·W/S⌋ … ⌈(x+1)·W/S⌉ − 1] with S the output size. Window sizes vary if H or W is
+ * not a multiple of S; windows repeat pixels if it is smaller.
  *
  * Shapes: [N, C, H, W] → [N, C, outputSize, outputSize]. Source: torchvision's AlexNet, `nn.AdaptiveAvgPool2d((6, 6))`.
  */
@@ -104,7 +104,7 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
   describe: ({ outputSize }) => ({
     label: "average pooling",
     kernel: `mean to ${outputSize}×${outputSize}`,
-    sizeFormulas: [`${outputSize}, whatever comes in`],
+    sizeFormulas: [`${outputSize} for any input size`],
   }),
   reach: ({ outputSize }, [, height = 1, width = 1]) => [
     largestWindow(height, outputSize),
@@ -119,7 +119,7 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
       const window = { ints: [height / outputSize, width / outputSize] };
       return graph.node("AveragePool", [input], { kernel_shape: window, strides: window });
     }
-    // Uneven windows: the mean over rows, then the mean over columns, each a product with a constant matrix.
+    // Varying windows: the mean over rows, then over columns, each a product with a constant matrix.
     const rows = graph.constant("rows", [outputSize, height], () => windowWeights(height, outputSize));
     const columns = graph.constant("columns", [width, outputSize], () =>
       transposed(windowWeights(width, outputSize), width),
@@ -129,8 +129,8 @@ export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
 };
 
 /**
- * Throws ShapeError if the window exceeds the padded input, the padding exceeds half the window, or a window could begin in the padding after
- * the map.
+ * Output shape of a pool. Throws ShapeError if the window exceeds the padded input, the padding exceeds half the window, or a window could start in
+ * the padding after the map.
  */
 function poolShape(name: string, options: PoolWindow, input: Shape): Shape {
   const [channels] = featureMap(name, input);
@@ -142,7 +142,7 @@ function poolShape(name: string, options: PoolWindow, input: Shape): Shape {
   return [channels, outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
 }
 
-/** A pooling window as attributes of an ONNX node. */
+/** Attributes of an ONNX node for a pooling window. */
 function poolAttributes({ kernelSize, stride, padding, endPadding = padding }: PoolWindow): OnnxAttributes {
   return {
     kernel_shape: { ints: [kernelSize, kernelSize] },
@@ -151,12 +151,12 @@ function poolAttributes({ kernelSize, stride, padding, endPadding = padding }: P
   };
 }
 
-/** Start and end of adaptive window i along an axis of `extent` pixels. */
+/** Start and end of adaptive window i on an axis of `extent` pixels. */
 function adaptiveWindow(i: number, extent: number, outputSize: number): readonly [start: number, end: number] {
   return [Math.floor((i * extent) / outputSize), Math.ceil(((i + 1) * extent) / outputSize)];
 }
 
-/** Windows may differ by a pixel or two; an output sees at most the largest. Their distance is the extent divided by the output size, rounded. */
+/** Window sizes may differ by a pixel or two: this is the largest. The stride is the extent divided by the output size, rounded. */
 function largestWindow(extent: number, outputSize: number): Window {
   let kernelSize = 0;
   for (let i = 0; i < outputSize; i++) {
@@ -166,7 +166,7 @@ function largestWindow(extent: number, outputSize: number): Window {
   return { kernelSize, stride: Math.max(1, Math.round(extent / outputSize)), padding: 0 };
 }
 
-/** [outputSize, extent]: each pixel's weight in the mean of each window along one axis. */
+/** [outputSize, extent]: weight of each pixel in the mean of each window on one axis. */
 function windowWeights(extent: number, outputSize: number): Float32Array {
   const matrix = new Float32Array(outputSize * extent);
   for (let i = 0; i < outputSize; i++) {

@@ -6,7 +6,7 @@ import { classesOf, withClasses, withInput } from "./network.ts";
 import { summarize } from "./summary.ts";
 import { tensorNames } from "./tensorNames.ts";
 
-/** Sides of the maps of the layers of a kind, from the input on. */
+/** Heights of the maps of the layers of one kind, in order. */
 function sides(name: string, inputSize?: number): (number | undefined)[] {
   const network = findNetwork(name);
   const [channels] = network.input;
@@ -95,7 +95,7 @@ describe("another input size", () => {
     assert.equal(fc6?.parameters, 256 * 5 * 5 * 4096 + 4096);
   });
 
-  it("leaves alexnet-owt's linear layers as they are, since its maps are averaged to 6×6", () => {
+  it("leaves alexnet-owt's linear layers unchanged, since its maps are averaged to 6×6", () => {
     const { totals } = summarize(withInput(findNetwork("alexnet-owt"), [3, 320, 256]));
     assert.equal(totals.parameters, 61_100_840);
   });
@@ -117,7 +117,7 @@ describe("another input size", () => {
 });
 
 describe("findNetwork", () => {
-  it("lists the names if there is none of the name", () => {
+  it("lists the names if the name is unknown", () => {
     assert.throws(
       () => findNetwork("alexnt"),
       (error: unknown) => {
@@ -131,7 +131,7 @@ describe("findNetwork", () => {
 });
 
 describe("withClasses", () => {
-  it("changes the last layer that learns, and nothing else", () => {
+  it("changes only the last layer with parameters", () => {
     for (const network of networks) {
       const changed = withClasses(network, 5);
       assert.equal(classesOf(changed), 5);

@@ -42,7 +42,7 @@ const alexnet: Network = {
   ],
 };
 
-/** Five ungrouped convolutions, pools after the first, second and fifth, no normalisation: shared by the two builds below. */
+/** Five ungrouped convolutions with pools after the first, second and fifth, without normalization; shared by the two networks below. */
 const ungroupedFeatures: Network["layers"] = [
   conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 }),
   relu("relu1"),
@@ -146,7 +146,7 @@ const alexnetHalf: Network = {
   ],
 };
 
-/** The two networks of Caffe's model zoo, published with trained weights. Its constant k is 1, where the paper's is 2. */
+/** The two networks of Caffe's model zoo, published with trained weights. Their constant k is 1; the paper's is 2. */
 const caffeNorm = { size: 5, alpha: 1e-4, beta: 0.75, k: 1 } as const;
 const caffePool = { kernelSize: 3, stride: 2 } as const;
 
@@ -155,7 +155,7 @@ const [caffeConv1, caffeConv2] = [
   [conv2d("conv2", { outChannels: 256, kernelSize: 5, padding: 2, groups: 2 }), relu("relu2")],
 ] as const;
 
-/** From the third convolution to the 1000 classes: the same in both. */
+/** From the third convolution to the 1000 classes; shared by both. */
 const caffeRest: Network["layers"] = [
   conv2d("conv3", { outChannels: 384, kernelSize: 3, padding: 1 }),
   relu("relu3"),
@@ -209,7 +209,7 @@ const caffenet: Network = {
   ],
 };
 
-/** Every named network, for `--network` and `summary`. */
+/** All named networks, for `--network` and `summary`. */
 export const networks: readonly Network[] = [
   alexnet,
   alexnetOwt,
@@ -221,7 +221,7 @@ export const networks: readonly Network[] = [
   caffenet,
 ];
 
-/** The network of this name. Throws ConfigError listing the names if it is unknown. */
+/** Finds a network by name. Throws ConfigError listing the names if it is unknown. */
 export function findNetwork(name: string): Network {
   const found = networks.find((network) => network.name === name);
   if (found) return found;

@@ -1,8 +1,8 @@
-/** AlexNet as it was published again in 2014, and the same for small pictures. */
+/** AlexNet as published again in 2014, and a version for small images. */
 import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
 import type { Network } from "./network.ts";
 
-/** Between the first convolution and the linear layers: what the two networks share. */
+/** Layers between the first convolution and the linear layers, shared by the two networks. */
 const features: Network["layers"] = [
   relu("relu1"),
   maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
@@ -18,7 +18,7 @@ const features: Network["layers"] = [
   maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
 ];
 
-/** As torchvision has it. */
+/** The network of torchvision. */
 export const alexnetOwt: Network = {
   name: "alexnet-owt",
   source:
@@ -41,8 +41,8 @@ export const alexnetOwt: Network = {
 };
 
 /**
- * For pictures of 28 to 64 pixels at their own size. Where the others shrink 224 pixels to 55 or 27 before their second convolution, its first one
- * has stride 1, so that three pools of 3 with stride 2 leave 3×3 of 32 pixels (2×2 of 28, 7×7 of 64).
+ * For images of 28 to 64 pixels at their own size. The other networks shrink 224 pixels to 55 or 27 before their second convolution. Here the first
+ * has stride 1, so that three pools of 3 with stride 2 reduce 32 pixels to 3×3 (28 to 2×2, 64 to 7×7).
  */
 export const alexnetSmall: Network = {
   name: "alexnet-small",

@@ -1,4 +1,4 @@
-/** A model's head: the step from a network's outputs to class probabilities. */
+/** Heads of models: the function from a network's outputs to class probabilities. */
 
 import type { OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
@@ -7,28 +7,28 @@ import type { Layer } from "../layers/layer.ts";
 import type { Shape } from "../shape.ts";
 import { type Network, place } from "./network.ts";
 
-/** Every head. */
+/** All heads. */
 export const headNames = ["softmax", "sigmoid", "none"] as const;
 
 /**
- * `softmax`: one class per image, the outputs are logits. `sigmoid`: one output is the logit of the second of two classes (binary); several outputs are
- * the logits of independent classes (multi-label). `none`: the outputs are numbers of another kind, such as those of a regression.
+ * `softmax`: one class per image; outputs are logits. `sigmoid`: a single output is the logit of the second of two classes (binary); several outputs
+ * are logits of independent classes (multi-label). `none`: outputs are other quantities, such as those of a regression.
  */
 export type HeadName = (typeof headNames)[number];
 
-/** Number of classes that a network tells apart with a head. */
+/** Number of classes of a network with this head. */
 export function classCount(head: HeadName, outputs: number): number {
   return head === "sigmoid" && outputs === 1 ? 2 : outputs;
 }
 
-/** True if every class has a probability of its own. */
+/** True if each class has a probability of its own. */
 export function isMultiLabel(head: HeadName, outputs: number): boolean {
   return head === "sigmoid" && outputs > 1;
 }
 
 /**
- * The network without the layer at its end that is a head; undefined if there is none, or nothing that learns stands before it. Layers after it that
- * pass on values as they are, such as `flatten`, stay.
+ * The network without a final layer that is a head; undefined if there is none, or no layer with parameters before it. Layers after it that pass
+ * values through unchanged, such as `flatten`, are kept.
  */
 export function withoutHeadLayer(network: Network): { readonly network: Network; readonly head: HeadName } | undefined {
   const placed = place(network);
@@ -42,7 +42,7 @@ export function withoutHeadLayer(network: Network): { readonly network: Network;
   return { network: { ...network, layers: network.layers.toSpliced(end, 1) }, head };
 }
 
-/** True for layers whose outputs are among their inputs: they may as well stand before a function of each value that never decreases. */
+/** True for layers whose outputs are among their inputs: they commute with an increasing function of each value. */
 function passesOn<K extends OpKind>(layer: Layer<K>, inputShape: Shape): boolean {
   return layerKinds[layer.kind].inInt8(layer, inputShape) === "kept";
 }
@@ -51,11 +51,11 @@ function passesOn<K extends OpKind>(layer: Layer<K>, inputShape: Shape): boolean
 export function requireProbabilities(head: HeadName, origin: string): void {
   if (head !== "none") return;
   throw new ConfigError(
-    `${origin}: its head is "none", so its outputs are no class probabilities; write them with predict --features, or import it again with another --head`,
+    `${origin}: its head is "none", so its outputs are not class probabilities; write them with predict --features, or import the file again with another --head`,
   );
 }
 
-/** Throws ConfigError, beginning with `origin`, for a softmax over one output, which is 1 whatever that is. */
+/** Throws ConfigError, beginning with `origin`, for softmax over a single output, which is always 1. */
 export function requireClasses(head: HeadName, outputs: number, origin: string): void {
   if (head !== "softmax" || outputs > 1) return;
   throw new ConfigError(

@@ -5,14 +5,14 @@ import { sizeOf } from "../shape.ts";
 import { type Network, place } from "./network.ts";
 
 /**
- * Initial values, with fan-in the inputs that an output sees and fan-out the outputs that an input reaches:
+ * Initial values. Fan-in is the number of inputs per output, fan-out the number of outputs per input.
  *
  * - `gaussian`: N(0, deviation). Source: Krizhevsky et al. 2012, §5, deviation 0.01.
  * - `xavierUniform`: U(±√(6 / (fan-in + fan-out))). Source: Glorot and Bengio 2010.
  * - `heNormal`: N(0, √(2 / fan-in)). Source: He et al. 2015.
- * - `pytorch`: U(±1 / √fan-in), PyTorch's default for convolutions and linear layers, weights and biases alike.
+ * - `pytorch`: U(±1 / √fan-in), PyTorch's default for weights and biases of convolutions and linear layers.
  *
- * `ones` names the layers whose biases start at 1; those that a network lacks are passed over.
+ * `ones` lists the layers whose biases start at 1; names that a network lacks are ignored.
  */
 export const initializerSchema = z.strictObject({
   weight: z.discriminatedUnion("kind", [
@@ -39,7 +39,7 @@ function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
 
 const pytorch = uniform((fanIn) => 1 / Math.sqrt(fanIn));
 
-/** The distribution of each kind of initial weights. */
+/** Distribution of each kind of initial weights. */
 const draws: { readonly [K in Weight["kind"]]: (weight: Extract<Weight, { readonly kind: K }>) => Draw } = {
   gaussian:
     ({ deviation }) =>
@@ -56,8 +56,8 @@ function drawFor<W extends Weight>(weight: W): Draw {
 }
 
 /**
- * The initial value of every parameter, one at a time: a function of the seed and the parameter's name. The memory that `allocate` gives may
- * be the same each time.
+ * Initial values of every parameter, one at a time: a function of the seed and the parameter's name. `allocate` may return the same memory each
+ * time.
  */
 export function* initialValues(
   network: Network,

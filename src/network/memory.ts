@@ -1,16 +1,16 @@
-/** The memory that training needs, from what each kind of layer keeps for its backward pass. */
+/** Estimate of training memory, from what each kind of layer keeps for its backward pass. */
 import { hoistMaxPool } from "../hoistMaxPool.ts";
 import { sizeOf } from "../shape.ts";
 import type { PlacedLayer } from "./network.ts";
 
-/** Bytes that training with momentum takes for a batch, in 32-bit floats. */
+/** Bytes that training with momentum needs for a batch, in 32-bit floats. */
 export interface TrainingMemory {
   readonly parameters: number;
   readonly gradients: number;
   readonly velocities: number;
   /**
-   * Peak of activations, their gradients and whatever backward passes read again, with memory reused as soon as nothing in it is needed. The scratch
-   * space of an engine comes on top.
+   * Peak of activations, their gradients and data kept for backward passes, with memory reused as soon as possible. Excludes the engine's scratch
+   * memory.
    */
   readonly activations: number;
   readonly total: number;
@@ -18,7 +18,7 @@ export interface TrainingMemory {
 
 const bytesPerNumber = 4;
 
-/** Bytes of a tensor of that shape for each of `count` images. */
+/** Size in bytes of a tensor of this shape for `count` images. */
 export function activationBytes(shape: readonly number[], count: number): number {
   return bytesPerNumber * sizeOf(shape) * count;
 }
@@ -35,14 +35,13 @@ export function trainingMemory(placed: readonly PlacedLayer[], batchSize: number
 }
 
 /**
- * Walks up the chain once. At each layer it takes the bytes of the forward pass there, and of the backward pass there: everything above is needed no
- * more by then.
+ * Visits each layer once. The peak at a layer is that of its forward pass or its backward pass, when everything of later layers is already free.
  */
 function peak(chain: readonly PlacedLayer[], batchSize: number): number {
-  /** Bytes of the pieces of memory: the batch, then the outputs that are not in the memory of their input. */
+  /** Sizes in bytes of the distinct buffers: the batch, then outputs not stored in the memory of their input. */
   const pieces = [activationBytes(chain[0]?.inputShape ?? [], batchSize)];
   const bytesOf = (indices: Iterable<number>) => [...indices].reduce((sum, i) => sum + (pieces[i] as number), 0);
-  // The batch is written before the first step, and stays.
+  // The batch is written before the first step, and kept.
   const kept = new Set([0]);
   const lowest = chain.findIndex(({ parameters }) => parameters.length > 0);
   let [input, notes, most] = [0, 0, 0];
@@ -53,7 +52,7 @@ function peak(chain: readonly PlacedLayer[], batchSize: number): number {
     const output = isSame ? input : pieces.push(outputBytes) - 1;
     const ownNotes = noteBytes * sizeOf(outputShape) * batchSize;
     most = Math.max(most, notes + ownNotes + bytesOf(new Set([...kept, input, output])));
-    // The backward pass ends at the lowest layer that learns.
+    // The backward pass ends at the first layer with parameters.
     if (lowest >= 0 && i >= lowest) {
       notes += ownNotes;
       if (reads !== "neither") kept.add(reads === "input" ? input : output);

@@ -5,7 +5,7 @@ import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import { networks } from "./alexnet.ts";
 import { classesOf, operations, parseNetwork, withClasses } from "./network.ts";
 
-/** A network as a user may write it, with something changed. */
+/** A network as a user may write it, with one change. */
 function json(changes: object = {}): unknown {
   const layers = [
     { name: "conv", kind: "conv2d", outChannels: 4, kernelSize: 3 },
@@ -30,7 +30,7 @@ function assertConfigError(value: unknown, ...parts: readonly string[]): void {
 }
 
 describe("parseNetwork", () => {
-  it("gives options left out their defaults", () => {
+  it("gives omitted options their defaults", () => {
     const { layers, source, deviations } = parseNetwork(json(), "mine.json");
     assert.deepEqual(layers, [
       conv2d("conv", { outChannels: 4, kernelSize: 3, stride: 1, padding: 0, groups: 1 }),
@@ -57,7 +57,7 @@ describe("parseNetwork", () => {
     );
   });
 
-  it("does not take what every object has for a kind", () => {
+  it("does not accept members of every object as a kind", () => {
     assertConfigError(json({ layers: [{ name: "a", kind: "toString" }] }), '"toString"');
   });
 
@@ -84,7 +84,7 @@ describe("parseNetwork", () => {
     assertConfigError(null);
   });
 
-  it("refuses a layer that does not fit the one before it, naming it", () => {
+  it("refuses a layer that does not match the previous one, naming it", () => {
     const misfit = (layers: readonly object[], message: RegExp) =>
       assert.throws(
         () => parseNetwork(json({ layers }), "mine.json"),
@@ -98,7 +98,7 @@ describe("parseNetwork", () => {
 });
 
 describe("classesOf and withClasses", () => {
-  it("refuse a network that is no classifier", () => {
+  it("refuse a network that is not a classifier", () => {
     const maps = parseNetwork(json({ layers: [relu("relu")] }), "mine.json");
     assert.throws(() => classesOf(maps), ConfigError);
     assert.throws(() => withClasses(maps, 3), ConfigError);

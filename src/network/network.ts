@@ -1,4 +1,4 @@
-/** A network as data: reading, placing, changing input and classes. */
+/** Networks as data: parsing, shape inference, and changes of input and classes. */
 import { z } from "zod";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
@@ -7,20 +7,20 @@ import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import type { Shape } from "../shape.ts";
 
-/** A network as data: the same JSON is its source, travels in checkpoints and can be written by hand. */
+/** A network as data. The same JSON defines it in files and in checkpoints. */
 export interface Network {
   readonly name: string;
   /** Publication. */
   readonly source: string;
-  /** Differences from that source; empty if there are none. */
+  /** Differences from that publication; empty if there are none. */
   readonly deviations: readonly string[];
   /** Shape of one image, [channels, height, width]. */
   readonly input: readonly [channels: number, height: number, width: number];
-  /** A chain: each layer takes the output of the one before. */
+  /** In order: each layer's input is the output of the previous layer. */
   readonly layers: readonly AnyLayer[];
 }
 
-/** A layer with everything that follows from its kind, its options and its place in a network. Shapes are of one image. */
+/** A layer with the shapes and parameters that follow from its place in a network. Shapes are of one image. */
 export interface PlacedLayer {
   readonly layer: AnyLayer;
   readonly order: Order;
@@ -40,9 +40,9 @@ const header = z.strictObject({
 });
 
 /**
- * Reads a network from parsed JSON; options left out take their defaults.
+ * Parses a network from JSON; omitted options have defaults.
  *
- * Throws ConfigError naming the layer and the option, ShapeError if a layer does not fit the one before it.
+ * Throws ConfigError naming the layer and the option, and ShapeError if a layer does not match the previous one.
  */
 export function parseNetwork(json: unknown, origin: string): Network {
   const parsed = header.safeParse(json);
@@ -53,7 +53,7 @@ export function parseNetwork(json: unknown, origin: string): Network {
     names.add(name);
     if (!isKind(kind)) {
       const known = Object.keys(layerKinds).join(", ");
-      throw new ConfigError(`${origin}: ${name}: unknown kind "${kind}"; the kinds are ${known}`);
+      throw new ConfigError(`${origin}: ${name}: unknown kind "${kind}"; expected one of ${known}`);
     }
     return parseLayer(origin, name, kind, options);
   });
@@ -72,15 +72,15 @@ function parseLayer<K extends OpKind>(origin: string, name: string, kind: K, opt
   return anyLayer({ name, kind, ...parsed.data });
 }
 
-/** TypeScript does not see that a Layer<K> for any K is one of the union's members. */
+/** TypeScript does not infer that Layer<K> for any K is a member of the union. */
 function anyLayer<K extends OpKind>(layer: Layer<K>): AnyLayer {
   return layer as unknown as AnyLayer;
 }
 
 /**
- * Every layer with its shapes and parameters: each size follows from the input by the layers' own formulas.
+ * Infers the shapes and parameters of every layer from the input shape.
  *
- * Throws ShapeError naming the first layer that does not fit.
+ * Throws ShapeError naming the first layer that does not match its input.
  */
 export function place(network: Network): readonly PlacedLayer[] {
   let shape: Shape = network.input;
@@ -104,7 +104,7 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
   };
 }
 
-/** The network as the chain of operations that an engine compiles. */
+/** The network as a chain of operations for an engine. */
 export function operations(network: Network): readonly AnyOp[] {
   return place(network).map(({ layer, order, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
@@ -127,14 +127,14 @@ function deterministicLayer<K extends OpKind>(layer: Layer<K>): AnyLayer {
   return anyLayer({ ...layer, ...layerKinds[layer.kind].deterministic(layer) });
 }
 
-/** The same network for images of another size or number of channels. Throws ShapeError naming a layer that no longer fits. */
+/** The same network for images of another size or number of channels. Throws ShapeError naming a layer that no longer matches. */
 export function withInput(network: Network, input: Network["input"]): Network {
   const changed = { ...network, input };
   place(changed);
   return changed;
 }
 
-/** The same network with another number of classes: the last layer that learns gets as many outputs. */
+/** The same network with another number of classes, set as the outputs of the last layer with parameters. */
 export function withClasses(network: Network, classes: number): Network {
   const index = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
   const last = network.layers[index];
@@ -152,9 +152,7 @@ function resize<K extends OpKind>(layer: Layer<K>, outputs: number): AnyLayer | 
 export function classesOf(network: Network): number {
   const shape = place(network).at(-1)?.outputShape ?? [];
   if (shape.length !== 1) {
-    throw new ConfigError(
-      `${network.name}: a classifier ends in [classes], this network ends in [${shape.join(", ")}]`,
-    );
+    throw new ConfigError(`${network.name}: expected an output [classes], got [${shape.join(", ")}]`);
   }
   return shape[0] as number;
 }

@@ -1,5 +1,5 @@
 /**
- * What Krizhevsky, Sutskever, Hinton 2012 print of their network, beside what the network of that description has. Its one long function is a table.
+ * Figures published by Krizhevsky, Sutskever, Hinton 2012, compared with those of the network as described. Its one long function is a table.
  */
 import { isDeepStrictEqual } from "node:util";
 import { findNetwork } from "./alexnet.ts";
@@ -8,15 +8,15 @@ import type { Network } from "./network.ts";
 /** One published figure. */
 export interface PaperFigure {
   readonly what: string;
-  /** Where it is printed. */
+  /** Place in the paper. */
   readonly where: string;
   readonly published: string;
   readonly here: string;
-  /** Why they differ; empty if they do not. */
+  /** Explanation of a difference; empty if there is none. */
   readonly note: string;
 }
 
-/** What is compared of a layer, and of all of them. */
+/** Compared figures of a layer, or of the whole network. */
 interface Counts {
   readonly parameters: number;
   readonly neurons: number;
@@ -26,12 +26,12 @@ interface LayerCounts extends Counts {
   readonly name: string;
 }
 
-/** Figure 2's caption, of the layers with weights from the first to the last. */
+/** Numbers of neurons in the caption of figure 2, by layer with weights. */
 const captionNeurons = [253_440, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000];
 
 const count = (value: number) => value.toLocaleString("en-US");
 
-/** Of the paper's network, for colour pictures of whatever size; nothing for others. */
+/** Comparison for the paper's network with colour images of any size; empty for other networks. */
 export function compareWithPaper(
   { input, layers }: Network,
   counts: readonly LayerCounts[],

@@ -38,7 +38,7 @@ describe("formulas", () => {
     ]);
   });
 
-  it("give the very numbers that they stand beside, for every network and odd inputs", () => {
+  it("give the numbers that they explain, for every network and unusual inputs", () => {
     const product = (text: string) => text.split("×").reduce((value, factor) => value * Number(factor), 1);
     for (const network of [...networks, ...networks.map((one) => withInput(one, [one.input[0], 101, 133]))]) {
       for (const { name, parameters, parameterFormula, sizeFormulas, outputShape } of summarize(network).layers) {
@@ -59,7 +59,7 @@ describe("formulas", () => {
     }
   });
 
-  it("are rounded down where the division has a rest, and one for each axis that differs", () => {
+  it("are rounded down if the division has a remainder, with one for each axis that differs", () => {
     assert.deepEqual(named(withInput(alexnet, [3, 224, 227]), "conv1").sizeFormulas, [
       "⌊(224 − 11 + 2×0) ÷ 4⌋ + 1 = 54",
       "(227 − 11 + 2×0) ÷ 4 + 1 = 55",
@@ -67,7 +67,7 @@ describe("formulas", () => {
   });
 });
 
-describe("shares", () => {
+describe("fractions", () => {
   for (const network of networks) {
     it(`of ${network.name} add up to all of it`, () => {
       const { layers } = summarize(network);
@@ -106,7 +106,7 @@ describe("receptive fields", () => {
     ]);
   });
 
-  it("are what following every window back to the input gives", () => {
+  it("agree with following every window back to the input", () => {
     const windows = [
       { kernelSize: 5, stride: 2, padding: 1 },
       { kernelSize: 3, stride: 2, padding: 0 },
@@ -129,7 +129,7 @@ describe("receptive fields", () => {
     });
   });
 
-  it("grow by the window that averaging to a size takes, uneven ones by their largest", () => {
+  it("grow by the window of adaptive averaging, varying ones by their largest", () => {
     const average = (extent: number) =>
       named(networkOf([1, extent, 12], adaptiveAveragePool2d("mean", { outputSize: 6 })), "mean").receptiveField;
     assert.deepEqual(average(12), { size: [2, 2], stride: [2, 2] });
@@ -138,7 +138,7 @@ describe("receptive fields", () => {
 });
 
 describe("memory", () => {
-  it("of a batch is four bytes for each output, and its gradient as much", () => {
+  it("of a batch is four bytes per output, and the same for its gradient", () => {
     const { layers, batchSize } = summarize(alexnet, { batchSize: 32 });
     assert.deepEqual([batchSize, layers[0]?.activationBytes, layers[0]?.gradientBytes], [32, 37_171_200, 37_171_200]);
     assert.equal(summarize(alexnet).batchSize, 128);
@@ -166,7 +166,7 @@ describe("memory", () => {
     });
   });
 
-  it("keeps pooled maps only where pooling may come before an activation", () => {
+  it("keeps only pooled maps if pooling may precede an activation", () => {
     for (const activation of [relu, tanh, sigmoid]) {
       const after4Maps = (...layers: Network["layers"]) =>
         summarize(networkOf([1, 20, 20], conv2d("conv", { outChannels: 4, kernelSize: 1 }), ...layers), {
@@ -174,7 +174,7 @@ describe("memory", () => {
         });
       const pool = maxPool2d("pool", { kernelSize: 2, stride: 2 });
       const behind = after4Maps(activation("act"), pool);
-      // Backward at the pool: input, gradients of maps and of pooled maps, a byte for each pooled one; the maps themselves are gone.
+      // Backward at the pool: input, gradients of maps and of pooled maps, a byte per pooled output; the maps themselves are free.
       assert.equal(behind.trainingMemory.activations, 4 * (400 + 1600 + 400) + 400);
     }
   });
@@ -184,7 +184,7 @@ describe("against the paper", () => {
   const figure = (network: Network, what: string) =>
     summarize(network).againstPaper.find((entry) => entry.what === what);
 
-  it("has the published numbers and explains each that differs", () => {
+  it("has the published numbers, and explains each difference", () => {
     for (const { what, published, here, note } of summarize(alexnet).againstPaper) {
       if (published !== here) assert.ok(note.length > 20, what);
     }
@@ -213,7 +213,7 @@ describe("against the paper", () => {
     assert.equal(summarize(ungrouped).totals.parameters, 62_378_344);
   });
 
-  it("is for the paper's layers only, whatever the input", () => {
+  it("applies only to the paper's layers, with any input", () => {
     assert.equal(figure(withInput(alexnet, [3, 224, 224]), "neurons of conv1")?.here, "279,936");
     for (const { name } of networks)
       assert.equal(summarize(findNetwork(name)).againstPaper.length > 0, name === "alexnet");

@@ -1,4 +1,4 @@
-/** Every number about a network. */
+/** Figures of a network: sizes, parameters, arithmetic, memory. */
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../layers/layer.ts";
 import { type Shape, sizeOf } from "../shape.ts";
@@ -6,44 +6,44 @@ import { activationBytes, type TrainingMemory, trainingMemory } from "./memory.t
 import { type Network, type PlacedLayer, place } from "./network.ts";
 import { compareWithPaper, type PaperFigure } from "./paper.ts";
 
-/** The part of the network's input that one output of a layer sees, in pixels. It includes padding, so it may be larger than the input. */
+/** Part of the network's input that one output of a layer depends on, in pixels. Includes padding, so it may exceed the input. */
 export interface ReceptiveField {
   readonly size: readonly [height: number, width: number];
-  /** Distance between the fields of neighbouring outputs; null if every output sees all of the input. */
+  /** Distance between the fields of neighbouring outputs; null if every output depends on the whole input. */
   readonly stride: readonly [vertical: number, horizontal: number] | null;
 }
 
-/** The numbers of one layer, for one image where nothing else is said. */
+/** Figures of a layer, for one image unless stated otherwise. */
 export interface LayerSummary extends LayerDescription {
   readonly name: string;
   readonly kind: AnyLayer["kind"];
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly parameters: number;
-  /** `11×11×3×96 + 96`; empty for a layer that learns nothing. */
+  /** `11×11×3×96 + 96`; empty for a layer without parameters. */
   readonly parameterFormula: string;
-  /** Outputs of a layer with weights; 0 for others. */
+  /** Number of outputs of a layer with weights; 0 for others. */
   readonly neurons: number;
   /** Multiply-accumulates of a forward pass: weight elements × output positions. */
   readonly macs: number;
   /** 2 × MACs. */
   readonly flops: number;
-  /** Fractions of the network's. */
+  /** Fractions of the network's totals. */
   readonly parameterShare: number;
   readonly macShare: number;
-  /** Bytes of the output for a batch, in 32-bit floats; its gradient takes as many. */
+  /** Size in bytes of the output for a batch, in 32-bit floats; its gradient has the same size. */
   readonly activationBytes: number;
   readonly gradientBytes: number;
   readonly receptiveField: ReceptiveField;
 }
 
-/** The numbers of a network: what `summary --json` prints. */
+/** Figures of a network, as printed by `summary --json`. */
 export interface NetworkSummary {
   readonly network: string;
   readonly source: string;
   readonly deviations: readonly string[];
   readonly input: Network["input"];
-  /** Images that bytes are counted for. */
+  /** Batch size of the figures in bytes. */
   readonly batchSize: number;
   readonly layers: readonly LayerSummary[];
   /** FLOPs are 2 × MACs. */
@@ -54,14 +54,14 @@ export interface NetworkSummary {
     readonly flops: number;
   };
   readonly trainingMemory: TrainingMemory;
-  /** Figures that the paper prints, beside those of this network; empty for other networks. */
+  /** Comparison with the paper's figures; empty for other networks. */
   readonly againstPaper: readonly PaperFigure[];
 }
 
-/** The paper's, §5. */
+/** Batch size of the paper, §5. */
 const PAPER_BATCH = 128;
 
-/** Every number about a network. Bytes are those of a batch, of 128 images by default. Throws ShapeError if a layer does not fit. */
+/** Computes the figures of a network. Bytes are for a batch, by default of 128 images. Throws ShapeError if a layer does not match its input. */
 export function summarize(
   network: Network,
   { batchSize = PAPER_BATCH }: { readonly batchSize?: number } = {},

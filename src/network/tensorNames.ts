@@ -2,9 +2,9 @@
 import { type Network, place } from "./network.ts";
 
 /**
- * Names of the network's tensors in a checkpoint, by their names in the program (`conv1.weight`): torchvision's style,
- * `features.<i>.weight` with i counted from the first layer, `classifier.<j>.weight` with j counted from the layer after
- * `flatten`. For `alexnet-owt` these are torchvision's own names.
+ * Names of the network's tensors in a checkpoint, by their names in the program (`conv1.weight`), in torchvision's style: `features.<i>.weight` with
+ * i counted from the first layer, `classifier.<j>.weight` with j counted from the layer after `flatten`. For `alexnet-owt` these are torchvision's
+ * names.
  */
 export function tensorNames(network: Network): ReadonlyMap<string, string> {
   const names = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Differences between given settings and those that a run was started with. */
+/** Differences between given settings and those of a stored run. */
 import { isDeepStrictEqual } from "node:util";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
@@ -10,14 +10,14 @@ import { at, type Compared, flagOf, type Members, replaced, type Setting, type S
 import { type RunSettings, settings } from "./settings.ts";
 import type { StoredRun } from "./storedRun.ts";
 
-/** A given value that is not the stored one, both as text. */
+/** A given value that differs from the stored one, both as text. */
 export interface Change {
   readonly flag: string;
   readonly given: string;
   readonly stored: string;
 }
 
-/** Settings whose values stand for something: comparing them takes looking that up. */
+/** Settings whose values are names that must be resolved before they are compared. */
 const lookups: {
   readonly [K in keyof RunSettings]?: (
     value: NonNullable<RunSettings[K]>,
@@ -26,7 +26,7 @@ const lookups: {
     table: SettingTable,
   ) => Promise<Compared>;
 } = {
-  // The stored name stands for the stored data set, even if there is a folder of this name by now.
+  // A stored name means the stored data set, even if a folder has this name by now.
   dataset: async (name, { dataset }, { dataDir }) => [
     name === dataset.name ? name : (await findDataset(name, { dataDir })).name,
     dataset.name,
@@ -40,7 +40,7 @@ const lookups: {
   ],
 };
 
-/** Every given setting that is not what a configuration has. */
+/** All given settings that differ from a stored configuration. */
 export async function changesOf(
   given: RunSettings & Members,
   config: StoredRun,
@@ -71,7 +71,7 @@ async function compare(
   return row.compare ? row.compare(value, config) : [value, at(config, row.place) ?? row.default];
 }
 
-/** Throws ConfigError naming every given setting that differs from what the run was started with, with both values. */
+/** Throws ConfigError listing every given setting that differs from the run's, with both values. */
 export async function refuseChanges(
   given: RunSettings & Members,
   config: StoredRun,
@@ -81,7 +81,7 @@ export async function refuseChanges(
   const changes = await changesOf(given, config, compared);
   if (changes.length === 0) return;
   const lines = changes.map(({ flag, given, stored }) => `${flag} is ${given}, the run was started with ${stored}`);
-  throw new ConfigError(`resume: ${lines.join("; ")}; leave it out, or start another run`);
+  throw new ConfigError(`resume: ${lines.join("; ")}; leave these flags out, or start a new run`);
 }
 
 function textOf(value: unknown): string {
@@ -99,8 +99,8 @@ async function givenNetwork(network: string | Network, { network: stored, datase
 }
 
 /**
- * Single values are compared by their own flags: which of them came from the recipe is not stored. Kinds of optimizer and schedule have options of
- * their own, so with a recipe they must be given again.
+ * Single values are compared by their own flags, since the configuration does not store which of them came from the recipe. Kinds of optimizer and
+ * schedule have options of their own, so with a recipe they must be given again.
  */
 async function givenRecipe(
   recipe: string | Recipe,
@@ -117,17 +117,17 @@ async function givenRecipe(
     (made, place) => (isSameKind(made, stored, place) ? replaced(made, place, at(stored, place)) : made),
     written(base, Object.fromEntries(kinds), table),
   );
-  // A kind that is given may lack options that only the stored values of another kind would have.
+  // A given kind may lack options that exist only for the stored kind.
   return nameWithChanges(recipeSchema.safeParse(leveled).data ?? (leveled as Recipe), stored);
 }
 
-/** Whether a place such as `optimizer.momentum` is in the same kind of thing in both. */
+/** True if a path such as `optimizer.momentum` belongs to the same kind in both. */
 function isSameKind(a: unknown, b: unknown, place: string): boolean {
   const [part = "", ...rest] = place.split(".");
   return rest.length === 0 || at(a, `${part}.kind`) === at(b, `${part}.kind`);
 }
 
-/** The given one's name, and what else of it differs from the stored one if the name does not. */
+/** Name of the given one, with the members that differ if the names are equal. */
 function nameWithChanges<T extends { readonly name: string }>(given: T, stored: T): string {
   const keys = new Set([...Object.keys(given), ...Object.keys(stored)]) as Set<string & keyof T>;
   const changed = [...keys].filter((key) => !isDeepStrictEqual(given[key], stored[key]));

@@ -2,12 +2,12 @@
 import { z } from "zod";
 
 /**
- * What to do if a loss or a weight is not finite. `stop` ends the run with DivergenceError. `rollback` returns to the last checkpoint with the
- * learning rate × `factor`, at most `times` times in a run; then it stops.
+ * Policy for a non-finite loss or weight. `stop` ends the run with DivergenceError. `rollback` returns to the last checkpoint with the learning
+ * rate × `factor`, at most `times` times per run, and then stops.
  */
 export const divergencePolicySchema = z.object({
   action: z.enum(["stop", "rollback"]).default("stop"),
-  /** The paper's authors divided their rate by 10 (Krizhevsky et al. 2012, §5). */
+  /** The paper's authors divided their learning rate by 10 (Krizhevsky et al. 2012, §5). */
   factor: z.number().positive().lt(1).default(0.1),
   times: z.int().positive().default(3),
 });

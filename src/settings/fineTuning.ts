@@ -1,24 +1,24 @@
-/** What a run takes from a weights file, as data: it is part of config.json. */
+/** Initialization of a run from pretrained weights, as stored in config.json. */
 import { z } from "zod";
 
-/** How a run that begins with another's weights was started. */
+/** Initialization of a run from another model's weights. */
 export const fineTuningSchema = z.object({
-  /** What was given, and the weights file that it stood for, both absolute. */
+  /** Given path, and the weights file that it resolved to; both absolute. */
   from: z.string(),
   file: z.string(),
-  /** SHA-256 by which the file is known. */
+  /** SHA-256 that identifies the file. */
   checksum: z.string(),
-  /** Layers whose weights are the file's. */
+  /** Layers initialised from the file. */
   taken: z.array(z.string()),
-  /** Layers that begin anew, each with the reason. */
+  /** Layers initialised from scratch, each with the reason. */
   fresh: z.array(z.object({ layer: z.string(), reason: z.string() })),
   /** Layers that are not trained. */
   frozen: z.array(z.string()),
-  /** Factor on the learning rate of layers that are taken and trained. */
+  /** Learning rate factor of initialised layers that are trained. */
   oldLayersRate: z.number(),
   /**
-   * Of how many views of each training picture the frozen layers' output is kept: 1 is the view of evaluation, more are random ones, 0 is none:
-   * then it is computed in every step.
+   * Number of views of each training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random views, 0 to compute
+   * the output in every step.
    */
   keptViews: z.int().nonnegative(),
 });
@@ -26,17 +26,17 @@ export const fineTuningSchema = z.object({
 /** Plain JSON. */
 export type FineTuning = z.infer<typeof fineTuningSchema>;
 
-/** Which layers came from where and what is trained, for people: what, and its value. */
+/** Description of the initialization: labels and values for people. */
 export function describeFineTuning(tuning: FineTuning): readonly (readonly [what: string, value: string])[] {
   const { file, checksum, taken, fresh, frozen, oldLayersRate, keptViews } = tuning;
-  const views = keptViews === 1 ? "once for each picture" : `once for each of ${keptViews} random views of a picture`;
-  const computed = keptViews === 0 ? "computed in every step" : `computed ${views}, and kept`;
+  const views = keptViews === 1 ? "once per image" : `once for each of ${keptViews} random views per image`;
+  const computed = keptViews === 0 ? "computed in every step" : `computed ${views} and cached`;
   const trained = taken.filter((layer) => !frozen.includes(layer));
   return [
     ["weights from", `${file} (SHA-256 ${checksum.slice(0, 12)}…)`],
-    ["taken", taken.join(", ")],
-    ["new", fresh.map(({ layer, reason }) => `${layer} (${reason})`).join(", ") || "none"],
-    ["frozen", frozen.length === 0 ? "none" : `${frozen.join(", ")}; ${computed}`],
-    ...(trained.length > 0 ? [["rate of old layers", `${oldLayersRate} of that of new ones`] as const] : []),
+    ["initialised layers", taken.join(", ")],
+    ["new layers", fresh.map(({ layer, reason }) => `${layer} (${reason})`).join(", ") || "none"],
+    ["frozen layers", frozen.length === 0 ? "none" : `${frozen.join(", ")}; ${computed}`],
+    ...(trained.length > 0 ? [["learning rate factor", `${oldLayersRate} for initialised layers`] as const] : []),
   ];
 }

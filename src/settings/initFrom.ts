@@ -1,4 +1,4 @@
-/** The weights that a run begins with, and what it takes from their network and preprocessing. */
+/** Initial weights of a run, and the settings that follow from their network and preprocessing. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
@@ -16,22 +16,22 @@ import type { Recipe } from "../training/recipe.ts";
 import type { FineTuning } from "./fineTuning.ts";
 import type { RunSettings } from "./settings.ts";
 
-/** A weights file to begin with. */
+/** A weights file for initialization. */
 export interface InitFrom {
-  /** What was given, absolute, or the name of published weights. */
+  /** Given path, absolute, or the name of published weights. */
   readonly from: string;
-  /** The weights file that it stands for, absolute. */
+  /** Resolved weights file, absolute. */
   readonly file: string;
   readonly checksum: string;
   readonly model: Model;
-  /** Shapes of its tensors by their names in a program, such as `conv1.weight`. */
+  /** Shapes of the tensors by their names in a program, such as `conv1.weight`. */
   readonly shapes: ReadonlyMap<string, Shape>;
 }
 
 /**
- * Reads a weights file, or the best weights of a run directory, without the weights themselves.
+ * Reads the header of a weights file, or of the best weights of a run directory.
  *
- * Throws CheckpointError if there is none or it is unreadable.
+ * Throws CheckpointError if the file does not exist or is unreadable.
  */
 export async function readInitFrom(path: string): Promise<InitFrom> {
   const file = resolve(await resolveModelFile(path));
@@ -45,33 +45,33 @@ export async function readInitFrom(path: string): Promise<InitFrom> {
   return { from: absoluteFrom(path), file, checksum, model, shapes: new Map(shapes) };
 }
 
-/** Reads the weights that a run was started with. Throws CheckpointError if the file has other weights by now. */
+/** Reads the header of the weights that a run started from. Throws CheckpointError if the file has changed. */
 export async function readSameWeights({ file, checksum }: FineTuning): Promise<InitFrom> {
   const found = await readInitFrom(file);
   if (found.checksum === checksum) return found;
   throw new CheckpointError(
-    `${file}: expected the weights that the run was started with (SHA-256 ${checksum}), got others (${found.checksum}); start another run`,
+    `${file}: expected the weights that the run started from (SHA-256 ${checksum}), got others (${found.checksum}); restore the file, or start a new run`,
   );
 }
 
-/** What config.json has of a path given with --from: the absolute path, or the name of published weights, which is the same everywhere. */
+/** Value of --from in config.json: the absolute path, or the name of published weights, which is the same everywhere. */
 export function absoluteFrom(path: string): string {
   return pretrainedOf(path) ?? resolve(path);
 }
 
-/** SHA-256 of a file that another program has written. */
+/** SHA-256 of a file written by another program. */
 async function digestOf(file: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   return hash.digest("hex");
 }
 
-/** The settings with network, fit, filter and scale as the weights were trained with, where nothing else is given. */
+/** Fills in network, fit, filter and scale of the weights where the settings leave them open. */
 export function withInitFrom(settings: RunSettings, { model }: InitFrom): RunSettings {
   const { network, preprocessing } = model;
   const { resize, size } = preprocessing;
   const fit = settings.fit ?? preprocessing.fit.kind;
-  // The weights' own network has its input size already; a size that is not square is none that a setting can name.
+  // The weights' network already has its input size; a setting cannot express one that is not square.
   const isSized = settings.network === undefined || settings.inputSize !== undefined || fit === "native";
   return {
     ...settings,
@@ -83,7 +83,7 @@ export function withInitFrom(settings: RunSettings, { model }: InitFrom): RunSet
   };
 }
 
-/** The normalization that makes a scale of these numbers. */
+/** Normalization with these parameters. */
 function normalizationOf({ mean, deviation, meanImage }: Preprocessing): Recipe["normalization"] {
   if (meanImage !== undefined) return "mean-image";
   if (deviation.every((d) => d === 1 / 255)) return "mean";
@@ -91,7 +91,7 @@ function normalizationOf({ mean, deviation, meanImage }: Preprocessing): Recipe[
   return mean.every((m) => m === 0) && deviation.every((d) => d === 1) ? "unit" : "standard";
 }
 
-/** The layers with weights that names stand for. Throws ConfigError for a name that no layer has. */
+/** Layers with weights that these names stand for. Throws ConfigError for an unknown name. */
 export function frozenLayers(network: Network, names: readonly string[]): string[] {
   const placed = place(network);
   const learning = placed.filter(({ parameters }) => parameters.length > 0).map(({ layer }) => layer.name);
@@ -104,7 +104,7 @@ export function frozenLayers(network: Network, names: readonly string[]): string
   const unknown = wanted.find((name) => !placed.some(({ layer }) => layer.name === name));
   if (unknown !== undefined) {
     throw new ConfigError(
-      `--freeze: no layer "${unknown}" in ${network.name}; expected conv, none or some of ${learning.join(", ")}`,
+      `--freeze: no layer "${unknown}" in ${network.name}; expected conv, none, or some of ${learning.join(", ")}`,
     );
   }
   return learning.filter((name) => wanted.includes(name));

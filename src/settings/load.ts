@@ -1,4 +1,4 @@
-/** Networks and recipes by name, from JSON files, or as they are; recipes with single values replaced. */
+/** Loads networks and recipes, by name, from JSON files, or as objects; applies single values to recipes. */
 import { readFile } from "node:fs/promises";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -10,23 +10,23 @@ import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 import { type Members, type SettingTable, withPlace } from "./setting.ts";
 import { type RecipeOverrides, settings } from "./settings.ts";
 
-/** Throws ConfigError if there is no network of this name or the file does not contain one. */
+/** Loads a network. Throws ConfigError if the name is unknown or the file does not contain one. */
 export async function loadNetwork(network: string | Network): Promise<Network> {
   if (typeof network !== "string") return parseNetwork(network, "network");
   return isFile(network) ? parseNetwork(await readJson(network), network) : findNetwork(network);
 }
 
-/** Throws ConfigError if there is no recipe of this name or the file does not contain one. */
+/** Loads a recipe. Throws ConfigError if the name is unknown or the file does not contain one. */
 export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
   if (typeof recipe !== "string") return parseRecipe(recipe, "recipe");
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
 }
 
 /**
- * A recipe with the settings that are values of one, then with values at places such as `augmentation.flip`, checked together: one may fit with
- * another only.
+ * Returns a recipe with the given settings applied, then values at paths such as `augmentation.flip`. All are validated together, since some are
+ * valid only in combination.
  *
- * Throws ConfigError naming what does not fit.
+ * Throws ConfigError naming what is invalid.
  */
 export function withOverrides(
   base: Recipe,
@@ -41,7 +41,7 @@ export function withOverrides(
   return parseRecipe(placed, `recipe ${base.name}`);
 }
 
-/** A recipe with the settings that are values of one, not checked. */
+/** Returns a recipe with the given settings applied, without validation. */
 export function written(base: Recipe, given: object, table: SettingTable): Members {
   return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
     const value = (given as Members)[key];
@@ -50,18 +50,18 @@ export function written(base: Recipe, given: object, table: SettingTable): Membe
   }, base);
 }
 
-/** The recipe of a run that names none. */
+/** Recipe of a run that names none. */
 export function defaultRecipe({ channels }: DatasetSource, fit: FitName | undefined): string {
   if (channels === 1) return "fashion";
   return fit === "native" ? "small" : "photos";
 }
 
-/** Sides of images that `alexnet-small` is for. */
+/** Image sizes that `alexnet-small` is for. */
 const small = { least: 28, most: 64 } as const;
 
 /**
- * The network of a run whose settings and recipe name none. For grey images the network of the Fashion-MNIST build, for colour torchvision's
- * AlexNet. Built for the images' own size, `size`, `alexnet-small` for 28 to 64 pixels.
+ * Network of a run whose settings and recipe name none: for grey images the network of the Fashion-MNIST build, for colour torchvision's AlexNet. At
+ * the images' own size, given as `size`, `alexnet-small` for 28 to 64 pixels.
  */
 export function defaultNetwork({ channels }: DatasetSource, size?: PixelSize): string {
   if (size) {
@@ -75,7 +75,7 @@ function isFile(name: string): boolean {
   return name.endsWith(".json");
 }
 
-/** Throws ConfigError if the file cannot be read or is not JSON. */
+/** Reads JSON. Throws ConfigError if the file is unreadable or not JSON. */
 export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8"));

@@ -1,4 +1,4 @@
-/** From settings to the plan of a run, once: everything after it takes the plan. */
+/** Resolves settings to the plan of a run; all later code uses the plan. */
 import { readdir } from "node:fs/promises";
 import { resolve as absolute, join } from "node:path";
 import type { DatasetSource } from "../dataset/dataset.ts";
@@ -17,66 +17,66 @@ import { loadingOf, type RunConfig, readRunConfig, withGiven } from "./runConfig
 import { checkedSettings, flagOf, type Members, type SettingTable } from "./setting.ts";
 import { type LoadSettings, type RunSettings, settings as table } from "./settings.ts";
 
-/** Where a run is kept, and whether it may be there already. */
+/** Directory of a run, and permission to resume it. */
 export interface RunLocation {
-  /** The run's directory. Default: a new one under `runs/`. */
+  /** Directory of the run. Default: a new one under `runs/`. */
   readonly run?: string;
   /** Resume the run in the directory. */
   readonly resume?: boolean;
 }
 
-/** What a run that begins with weights of a file takes from them and trains. */
+/** Initialization and frozen layers of a run that starts from a weights file. */
 export interface TuningPlan {
   readonly from: InitFrom;
-  /** Names of layers, `conv` and `none`, that are not trained. */
+  /** Layers not to train: names, `conv` or `none`. */
   readonly freeze: readonly string[];
   readonly oldLayersRate: number;
-  /** Undefined: by the layers that are frozen. */
+  /** Undefined: depends on the frozen layers. */
   readonly keptViews: number | undefined;
-  /** Changes of training images that were asked for, beyond those of the recipe. */
+  /** Requested augmentations, beyond those of the recipe. */
   readonly augment: readonly string[];
-  /** The scale of pixel values is the weights' own, not that of the data set. */
+  /** Pixel values have the scale of the weights, not that of the data set. */
   readonly keepsScale: boolean;
 }
 
-/** All decisions on a run that can be made before its data set is loaded. */
+/** All decisions on a run that do not require its data set. */
 export interface RunPlan {
-  /** The run's directory: a new one, `runs/<network>-<n>`, where none was given. */
+  /** Directory of the run; by default a new one, `runs/<network>-<n>`. */
   readonly directory: string;
   readonly source: DatasetSource;
   readonly loading: LoadSettings;
-  /** Weights to begin with. */
+  /** Initial weights. */
   readonly initFrom: TuningPlan | undefined;
   readonly recipe: Recipe;
-  /** Before it is fitted to data set and input size; undefined if it follows from the size of the images. */
+  /** Network before it is fitted to data set and input size; undefined if it depends on the size of the images. */
   readonly network: Network | undefined;
-  /** Height and width of the network's input; undefined: the network's own. */
+  /** Height and width of the network's input; undefined for the network's own. */
   readonly inputSize: number | undefined;
   readonly divergence: DivergencePolicy;
   readonly engine: EngineName;
   readonly threads: number | undefined;
   readonly precision: PrecisionName;
   readonly exact: boolean;
-  /** The configuration of the run in the directory, if it is to be resumed. */
+  /** Configuration of the run to resume. */
   readonly stored: RunConfig | undefined;
-  /** Run whose configuration the settings are from, all those of its images included. */
+  /** Run whose configuration the settings come from, including all those of its images. */
   readonly repeats: RunConfig["dataset"] | undefined;
-  /** What people should know. */
+  /** Messages for people. */
   readonly messages: readonly string[];
 }
 
-/** What the plan of a run depends on besides its settings. */
+/** Inputs of a plan besides the settings. */
 export interface ResolveOptions {
-  /** Values at places in the recipe, such as `augmentation.flip`; they come after the settings. */
+  /** Values at paths in the recipe, such as `augmentation.flip`; they override the settings. */
   readonly places?: Members;
   readonly repeats?: RunConfig["dataset"] | undefined;
 }
 
 /**
- * Resolves the settings of a run: names become the things they stand for, defaults are filled in, everything is checked. On resume the plan is the
- * stored one.
+ * Resolves the settings of a run: replaces names by the objects they stand for, fills in defaults and validates everything. On resume, the plan is
+ * the stored one.
  *
- * Throws ConfigError for settings that do not fit, or that differ from those of the run to be resumed; CheckpointError for weights that cannot be read.
+ * Throws ConfigError for settings that are invalid or differ from those of the run to resume, and CheckpointError for unreadable weights.
  */
 export async function resolve(
   given: RunSettings & RunLocation = {},
@@ -99,14 +99,14 @@ export async function resolve(
   return storedPlan(run, stored, settings);
 }
 
-/** The error for a directory that contains a run. */
+/** Error for a directory that contains a run. */
 export function directoryTaken(directory: string): ConfigError {
   return new ConfigError(
     `${directory} already contains a run; add --resume to continue it, or choose another directory with --run`,
   );
 }
 
-/** The plan of a run as it was started, but for settings that resume may replace, such as the data directory. */
+/** Plan of a stored run, with the settings that resume may replace, such as the data directory. */
 export async function storedPlan(directory: string, stored: RunConfig, settings: RunSettings = {}): Promise<RunPlan> {
   const { network, recipe, engine, precision, exact } = stored;
   const rows: SettingTable = table;
@@ -132,7 +132,7 @@ export async function storedPlan(directory: string, stored: RunConfig, settings:
 
 type NewPlan = Omit<RunPlan, "repeats" | "messages">;
 
-/** A run that is repeated keeps its data set, as does the default one, whatever folders have their names. */
+/** A repeated run keeps its data set, and so does the default, even if a folder has the same name. */
 function sourceOf(
   { dataset, dataDir }: RunSettings,
   repeats: ResolveOptions["repeats"],
@@ -186,15 +186,13 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
   };
 }
 
-/** Throws ConfigError for settings that mean nothing without another one. */
+/** Throws ConfigError for settings that require another one. */
 function refuseMeaningless(given: Members): void {
   const rows: SettingTable = table;
   for (const [key, row] of Object.entries(rows)) {
     const needed = row.needs === undefined ? undefined : rows[row.needs];
     if (!needed || row.needs === undefined || given[key] === undefined || given[row.needs] !== undefined) continue;
-    throw new ConfigError(
-      `${flagOf(key, row)}: expected weights to begin with; give them with ${flagOf(row.needs, needed)}`,
-    );
+    throw new ConfigError(`${flagOf(key, row)}: requires initial weights; add ${flagOf(row.needs, needed)}`);
   }
 }
 
@@ -202,7 +200,7 @@ function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
   return dataDir === undefined ? loading : { dataDir: absolute(dataDir), ...loading };
 }
 
-/** The first of `runs/<name>-<n>` that does not exist. */
+/** First of `runs/<name>-<n>` that does not exist. */
 async function newDirectory(name: string): Promise<string> {
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;

@@ -1,4 +1,4 @@
-/** Config.json: the complete configuration of a run. */
+/** File config.json: the complete configuration of a run. */
 import { z } from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
 import type { ImageLimit } from "../dataset/limit.ts";
@@ -6,19 +6,19 @@ import { at, type Members, replaced, type SettingTable } from "./setting.ts";
 import { type LoadSettings, settings } from "./settings.ts";
 import { storedDatasetSchema, storedRunSchema } from "./storedRun.ts";
 
-/** Keys of the settings that are options of loading. */
+/** Keys of the loading options among settings. */
 export function loadKeys(table: SettingTable): readonly string[] {
   return Object.entries(table).flatMap(([key, { place }]) => (place === `dataset.${key}` ? [key] : []));
 }
 
-/** The schema of config.json with the options of loading that a table has. */
+/** Schema of config.json with the loading options of a table. */
 export function runConfigSchemaOf(table: SettingTable) {
   const shape = loadKeys(table).map((key) => {
     const { stored, schema } = table[key] as SettingTable[string];
     return [key, z.exactOptional(stored ?? schema)] as const;
   });
   const options = Object.fromEntries(shape);
-  // The types of the options are those of the project's own table.
+  // The types of the options come from the project's own table.
   const { name, channels, source, ...counts } = storedDatasetSchema.shape;
   const dataset = z.object({ name, channels, source, ...options, ...counts }) as unknown as z.ZodType<
     z.infer<typeof storedDatasetSchema> & LoadSettings
@@ -26,18 +26,18 @@ export function runConfigSchemaOf(table: SettingTable) {
   return z.object({ ...storedRunSchema.shape, dataset });
 }
 
-/** Everything that a run was started with: config.json of its directory. */
+/** Schema of config.json: all settings that a run started with. */
 export const runConfigSchema = runConfigSchemaOf(settings);
 
 /** Plain JSON. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
 
-/** The configuration of a run directory, undefined if it contains no run. */
+/** Configuration of a run directory; undefined if it contains no run. */
 export function readRunConfig(directory: string): Promise<RunConfig | undefined> {
   return readConfig(directory, runConfigSchema);
 }
 
-/** The limits of a run's data set, which choose the images that the run was started with. */
+/** Limits of a run's data set, which determine the images that the run started with. */
 export function storedLimits({ trainLimit, testLimit, trainImagesPerClass }: RunConfig["dataset"]): {
   readonly trainLimit: ImageLimit | undefined;
   readonly testLimit: ImageLimit | undefined;
@@ -46,7 +46,7 @@ export function storedLimits({ trainLimit, testLimit, trainImagesPerClass }: Run
   return { trainLimit: limitOf(trainLimit), testLimit: limitOf(testLimit) };
 }
 
-/** A part of the configuration, such as `divergence`, with the given settings that are stored in it. */
+/** A section of the configuration, such as `divergence`, with the given settings applied. */
 export function withGiven(part: string, stored: Members, given: Members, table: SettingTable = settings): Members {
   return Object.entries(table).reduce((made, [key, { place }]) => {
     const isThere = given[key] !== undefined && place.startsWith(`${part}.`);
@@ -54,13 +54,13 @@ export function withGiven(part: string, stored: Members, given: Members, table: 
   }, stored);
 }
 
-/** The options of loading among settings, or in config.json. */
+/** Loading options among settings, or in config.json. */
 export function loadingOf(given: Members, table: SettingTable = settings): LoadSettings {
   const entries = loadKeys(table).map((key) => [key, given[key]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** Rows of the report for the settings in a part of config.json that it has values for. */
+/** Report rows of the settings in a section of config.json that have a value there. */
 export function settingRows(
   config: RunConfig,
   part: "dataset" | "recipe",

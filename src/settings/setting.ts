@@ -1,4 +1,4 @@
-/** A setting: one row of the table in settings.ts, and what is derived from a row alone. */
+/** A setting: one row of the table in settings.ts, and functions of a single row. */
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import type { StoredRun } from "./storedRun.ts";
@@ -9,61 +9,61 @@ export type SettingCommand = "train" | "sweep" | "lr-find" | "augment" | "bench"
 /** JSON with members. */
 export type Members = Readonly<Record<string, unknown>>;
 
-/** A given value and the stored one, in a form in which they are equal if they mean the same. */
+/** A given value and the stored one, in a form in which they are equal if they have the same meaning. */
 export type Compared = readonly [given: unknown, stored: unknown];
 
-/** One setting of a run. Its key is its name in the library and in JSON; its flag is that in kebab case. */
+/** A setting of a run. Its key is its name in the library and in JSON; its flag is the key in kebab case. */
 export interface Setting<T = unknown> {
   /** Type and bounds in JSON and in the library. */
   readonly schema: z.ZodType<T>;
-  /** Type and bounds of what the flag takes, where JSON takes more. Default: `schema`. */
+  /** Type and bounds of the flag's text, if JSON accepts more. Default: `schema`. */
   readonly text?: z.ZodType;
-  /** Placeholder of the flag's value, such as `<n>`; in square brackets it is an argument; left out, the flag is a switch. */
+  /** Placeholder of the flag's value, such as `<n>`; in square brackets for an argument, absent for a switch. */
   readonly value?: string;
   readonly help: string;
-  /** Heading in the help of `train`; left out, the setting is among the first. */
+  /** Heading in the help of `train`; absent for the first options. */
   readonly section?: string;
-  /** Values for completion, where others are valid too. */
+  /** Values for completion, if others are valid too. */
   readonly suggestions?: readonly string[];
-  /** Reason of the bounds, for the message about a value that is out of them. */
+  /** Reason for the bounds, for the error message. */
   readonly because?: string;
-  /** Shown in the help, and what a run has whose configuration does not say. */
+  /** Default shown in help, and for configurations without a value. */
   readonly default?: string | number | boolean | undefined;
   readonly commands: readonly SettingCommand[];
-  /** Where config.json has it: dots between names. What begins with `recipe.` is a value of the recipe, and with `dataset.` an option of loading. */
+  /** Path in config.json, with dots between names. `recipe.` begins a recipe value, `dataset.` a loading option. */
   readonly place: string;
-  /** Schema of the stored value, where earlier versions stored more than `schema` takes. */
+  /** Schema of the stored value, if earlier versions stored more than `schema` accepts. */
   readonly stored?: z.ZodType<T>;
   /** On resume, a differing value replaces the stored one. Default: it is refused. */
   readonly onResume?: "replace";
-  /** The setting without which this one means nothing. */
+  /** Setting that this one requires. */
   readonly needs?: string;
-  /** Chooses a kind that has options of its own: a recipe given on resume is compared with this choice, not with the stored one. */
+  /** Selects a kind with options of its own: a recipe given on resume is compared with this choice, not with the stored one. */
   readonly isKind?: true;
-  /** The recipe with a value; default: the value at `place`. */
+  /** Applies a value to a recipe. Default: sets the value at `place`. */
   write?(recipe: Members, value: T): Members;
-  /** The value as config.json has it, to start the same run again; default: what is at `place`. */
+  /** Reads the value from a configuration, to start the same run again. Default: the value at `place`. */
   read?(config: StoredRun): unknown;
-  /** What resume compares, undefined for nothing; default: the value with what is at `place`. */
+  /** Values to compare on resume, or undefined for none. Default: the given value and the value at `place`. */
   compare?(value: T, config: StoredRun): Compared | undefined;
-  /** The row of the report, `false` for none; default: its name, and what is at `place`. */
+  /** Value in the report's row, or `false` for no row. Default: the value at `place`. */
   readonly report?: false | ((config: StoredRun) => string);
 }
 
-/** Settings by their keys. */
+/** Settings by key. */
 export type SettingTable = Readonly<Record<string, Setting>>;
 
-/** The type of a setting's value. */
+/** Type of a setting's value. */
 export type SettingValue<S> = S extends { readonly schema: z.ZodType<infer T> } ? T : never;
 
-/** A row, its types inferred. */
+/** Declares a row, with inferred types. */
 export function setting<T, const P extends string, const D extends string | number | boolean | undefined = undefined>(
   row: Setting<T> & { readonly place: P; readonly default?: D },
 ): Setting<T> & { readonly place: P; readonly default: D } {
   return row as Setting<T> & { readonly place: P; readonly default: D };
 }
 
-/** A name or a number for a thing, or the thing itself as an object: each by its own schema, so that a message names the member that does not fit. */
+/** Schema of a name or number, or an object, each validated by its own schema, so that errors name the invalid member. */
 export function nameOr<N extends string | number, T>(name: z.ZodType<N>, thing: z.ZodType<T>): z.ZodType<N | T> {
   return z.unknown().transform((value, context): N | T => {
     const parsed = (typeof value === "object" ? thing : name).safeParse(value);
@@ -75,23 +75,23 @@ export function nameOr<N extends string | number, T>(name: z.ZodType<N>, thing: 
   });
 }
 
-/** `--learning-rate` of `learningRate`; an argument as help names it. */
+/** `--learning-rate` for `learningRate`; an argument as help names it. */
 export function flagOf(key: string, { value = "" }: Setting): string {
   if (value.startsWith("[")) return value.slice(1, -1).toUpperCase();
   return `--${key.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
 }
 
-/** Whether a setting is an argument of its command, not a flag. */
+/** True if a setting is an argument of its command, not a flag. */
 export function isArgument({ value = "" }: Setting): boolean {
   return value.startsWith("[");
 }
 
-/** The names that a flag takes, if it takes one of a few. */
+/** Names that a flag accepts, if it accepts only a few. */
 export function choicesOf({ text, schema }: Setting): readonly string[] | undefined {
   return jsonOf(text ?? schema).enum?.map(String);
 }
 
-/** Reads the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
+/** Parses the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
 export function readText(setting: Setting, given: string): unknown {
   const schema = setting.text ?? setting.schema;
   const parsed = schema.safeParse(fromText(schema, given));
@@ -106,7 +106,7 @@ function fromText(schema: z.ZodType, given: string): unknown {
   return given === "none" ? [] : given.split(",").map((name) => name.trim());
 }
 
-/** The part of a schema that JSON Schema can say. */
+/** The part of a schema that JSON Schema can express. */
 function jsonOf(schema: z.ZodType): z.core.JSONSchema.JSONSchema {
   return z.toJSONSchema(schema, { unrepresentable: "any" });
 }
@@ -140,12 +140,12 @@ function bounds({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: z.core
   return [...lower, ...upper].join(" and ");
 }
 
-/** What is at a place in JSON, such as `optimizer.momentum`; undefined if there is nothing. */
+/** Value at a path in JSON, such as `optimizer.momentum`; undefined if there is none. */
 export function at(json: unknown, place: string): unknown {
   return place.split(".").reduce<unknown>((part, key) => membersOf(part)[key], json);
 }
 
-/** A copy of JSON with a value at a place; an undefined one is taken out. */
+/** A copy of JSON with a value at a path; undefined removes it. */
 export function replaced(json: unknown, place: string, value: unknown): Members {
   const [key = "", ...rest] = place.split(".");
   const members = membersOf(json);
@@ -154,13 +154,13 @@ export function replaced(json: unknown, place: string, value: unknown): Members 
   return inner === undefined ? others : { ...members, [key]: inner };
 }
 
-/** Places that say the same in two ways: a value given for one replaces the other. */
+/** Alternative paths of the same quantity: a value for one replaces the other. */
 const alternatives: Readonly<Record<string, string>> = {
   "schedule.everyEpochs": "schedule.everyFraction",
   "schedule.everyFraction": "schedule.everyEpochs",
 };
 
-/** A recipe with a value at a place, in place of its alternative. */
+/** A recipe with a value at a path, replacing its alternative. */
 export function withPlace(recipe: Members, place: string, value: unknown): Members {
   const alternative = Object.hasOwn(alternatives, place) ? alternatives[place] : undefined;
   return replaced(alternative === undefined ? recipe : replaced(recipe, alternative, undefined), place, value);
@@ -170,16 +170,16 @@ function membersOf(json: unknown): Members {
   return typeof json === "object" && json !== null ? (json as Members) : {};
 }
 
-/** Settings as JSON, each optional, no other key: the base of a sweep, and a file for `train --config`. */
+/** Schema of settings as JSON, each optional, without other keys: the base of a sweep, and a file for `train --config`. */
 export function settingsSchema<T extends SettingTable>(table: T) {
   const shape = Object.entries(table).map(([key, { schema }]) => [key, z.exactOptional(schema)]);
   return z.strictObject(Object.fromEntries(shape)) as unknown as z.ZodType<SettingsOf<T>>;
 }
 
-/** What may be said of a run: every setting of a table, each optional. */
+/** Types of the settings of a table, each optional. */
 export type SettingsOf<T extends SettingTable> = { readonly [K in keyof T]?: SettingValue<T[K]> };
 
-/** The settings of a table among other options, checked. Throws ConfigError naming the one that does not fit. */
+/** Validates the settings of a table among other options. Throws ConfigError naming the invalid one. */
 export function checkedSettings<T extends SettingTable>(table: T, given: object): SettingsOf<T> {
   const entries = Object.entries(table).flatMap(([key, row]) => {
     const value = (given as Members)[key];

@@ -1,6 +1,6 @@
 /**
- * The settings of a run: every one is declared here, once. Flags, help, sweeps, `--config`, config.json, what resume compares and what the
- * report shows are derived from these rows. Longer than other files: it is the one table.
+ * The settings of a run, each declared once. Flags, help, sweeps, `--config`, config.json, comparison on resume and the report are derived from
+ * these rows. This file exceeds the usual length because it is a single table.
  */
 import { z } from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
@@ -51,19 +51,19 @@ function compareKind(key: "optimizer" | "schedule") {
       : ([JSON.stringify(value), JSON.stringify(recipe[key])] as const);
 }
 
-/** Names in an order of their own, for comparison. */
+/** Sorted names, for comparison. */
 function listed(names: readonly string[]): string {
   return names.toSorted().join(",") || "none";
 }
 
-/** `auto` stands for whatever the run has. */
+/** `auto` matches any stored value. */
 function unlessAuto(value: string, stored: string) {
   return value === "auto" ? undefined : ([value, stored] as const);
 }
 
 /** Every setting, in the order of help and of config.json. */
 export const settings = {
-  /** A name, or a folder with a folder of images for each class. */
+  /** A name, or a folder with a folder of images per class. */
   dataset: setting({
     schema: name,
     value: "[dataset]",
@@ -102,7 +102,7 @@ export const settings = {
   epochs: setting({
     schema: shape.epochs,
     value: "<n>",
-    help: "passes over the training images; may be fractional",
+    help: "epochs to train, above 0; may be fractional (default: the recipe's)",
     commands: runs,
     place: "recipe.epochs",
   }),
@@ -116,7 +116,7 @@ export const settings = {
   learningRate: setting({
     schema: shape.learningRate,
     value: "<x>",
-    help: "learning rate of the optimizer",
+    help: "learning rate (default: the recipe's)",
     commands: runs,
     place: "recipe.learningRate",
     report: ({ recipe: { learningRate, schedule, warmup } }) =>
@@ -129,7 +129,7 @@ export const settings = {
     help: "height and width of the network's input, in pixels",
     commands: inputs,
     place: "preprocessing.size.0",
-    // The stored network has its input; weights of another size would change it.
+    // The stored network has its input size; initial weights of another size would change it.
     read: ({ fineTuning, recipe, preprocessing: { size } }) =>
       fineTuning && recipe.fit !== "native" && size[0] === size[1] ? size[0] : undefined,
   }),
@@ -150,25 +150,25 @@ export const settings = {
     report: false,
     onResume: "replace",
   }),
-  /** Train on n images only: some of each class, so no fewer than classes. */
+  /** Maximum number of training images: some of each class, so at least the number of classes. */
   trainLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "train on n images only: some of each class, so no fewer than classes",
+    help: "train on n images only, some of each class; at least the number of classes",
     section: "Data",
     commands: rates,
     place: "dataset.trainLimit",
   }),
-  /** Evaluate on n images only: some of each class, so no fewer than classes. */
+  /** Maximum number of test images: some of each class, so at least the number of classes. */
   testLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "evaluate on n test images only, some of each class",
+    help: "evaluate on n test images only, some of each class; at least the number of classes",
     section: "Data",
     commands: runs,
     place: "dataset.testLimit",
   }),
-  /** Fraction of images that is held out of a folder without val/ or test/. */
+  /** Fraction of images to hold out if the folder has no val/ or test/. */
   validationShare: setting({
     schema: z.number().gt(0).lt(1),
     value: "<x>",
@@ -178,10 +178,10 @@ export const settings = {
     default: loadDefaults.validationShare,
     commands: inputs,
     place: "dataset.validationShare",
-    // Sweeps took 0.
+    // Earlier sweeps accepted 0.
     stored: z.number(),
   }),
-  /** Fraction of images that may be unreadable; they are left out. */
+  /** Maximum fraction of unreadable images, which are left out. */
   maxBad: setting({
     schema: z.number().min(0).lt(1),
     value: "<x>",
@@ -219,7 +219,7 @@ export const settings = {
     commands: inputs,
     place: "recipe.normalization",
   }),
-  /** Changes of training images: these and no others, as strong as in the recipe, or else as usual. */
+  /** Augmentations of training images: only these, with the recipe's strength or the usual one. */
   augment: setting({
     schema: z.array(z.enum(augmentationNames)).readonly(),
     value: "<list>",
@@ -238,7 +238,7 @@ export const settings = {
     compare: (names, { recipe }) => [listed(names), listed(Object.keys(recipe.augmentation))],
     report: ({ recipe }) => Object.keys(recipe.augmentation).join(", ") || "none",
   }),
-  /** A kind other than the recipe's has the defaults of its kind. */
+  /** A kind other than the recipe's has its own defaults. */
   schedule: setting({
     schema: nameOr(z.enum(scheduleNames), scheduleSchema),
     text: z.enum(scheduleNames),
@@ -255,7 +255,7 @@ export const settings = {
   everyEpochs: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "epochs between two reductions of a step schedule, whatever the number of epochs (default: the recipe's, or a third of the run)",
+    help: "epochs between reductions of a step schedule (default: the recipe's, or a third of the run)",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyEpochs",
@@ -265,7 +265,7 @@ export const settings = {
   everyFraction: setting({
     schema: z.number().positive().max(1),
     value: "<x>",
-    help: "fraction of the run between two reductions of a step schedule, such as 0.25",
+    help: "fraction of the run between reductions of a step schedule, such as 0.25",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyFraction",
@@ -281,22 +281,22 @@ export const settings = {
     place: "recipe.warmup",
     report: false,
   }),
-  /** Stored by every new run; an earlier version's run keeps the first of equal accuracies. */
+  /** New runs always store it; runs of earlier versions keep the first of equal accuracies. */
   monitor: setting({
     schema: z.enum(monitorNames),
     value: "<name>",
-    help: "figure that chooses the best weights, and that early stopping and the plateau schedule follow; on a tie the other figure decides",
+    help: "metric that selects the best weights and drives early stopping and the plateau schedule; the other one breaks ties",
     section: "Schedule",
     default: "accuracy",
     commands: runs,
     place: "recipe.monitor",
   }),
-  /** Evaluations without a better monitored figure after which a run ends. */
+  /** Number of evaluations without a better monitored figure after which a run ends. */
   earlyStopping: setting({
     schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
     text: earlyStoppingSchema.shape.patience,
     value: "<n>",
-    help: "stop after n epochs without a better test accuracy, or test loss (--monitor)",
+    help: "stop after n epochs without improvement of the --monitor metric on the validation set",
     section: "Schedule",
     commands: runs,
     place: "recipe.earlyStopping",
@@ -315,7 +315,7 @@ export const settings = {
   labelSmoothing: setting({
     schema: shape.labelSmoothing.unwrap(),
     value: "<x>",
-    help: "fraction of every target to spread over all classes, such as 0.1",
+    help: "label smoothing, from 0 to below 1: fraction of each target to spread over all classes",
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.labelSmoothing",
@@ -347,12 +347,12 @@ export const settings = {
     commands: runs,
     place: "recipe.sampler",
   }),
-  /** A kind other than the recipe's has the defaults of its kind. */
+  /** A kind other than the recipe's has its own defaults. */
   optimizer: setting({
     schema: nameOr(z.enum(optimizerNames), optimizerSchema),
     text: z.enum(optimizerNames),
     value: "<name>",
-    help: "optimizer; uses PyTorch's defaults unless the recipe's own is chosen",
+    help: "optimizer; one other than the recipe's uses PyTorch's defaults",
     section: "Optimizer",
     commands: steps,
     place: "recipe.optimizer",
@@ -418,7 +418,7 @@ export const settings = {
     place: "recipe.average",
     report: false,
   }),
-  /** A run directory (its best weights) or a weights file to begin with. Network and preprocessing are the file's unless set. */
+  /** Run directory (its best weights) or weights file for initialization. Network and preprocessing default to the file's. */
   from: setting({
     schema: name,
     value: "<run>",
@@ -428,22 +428,22 @@ export const settings = {
     commands: rates,
     place: "fineTuning.from",
   }),
-  /** Layers that are not trained: names, `conv` for all that learn before the first fully connected one, `none`. */
+  /** Layers not to train: names, `conv` for all with weights before the first fully connected layer, or `none`. */
   freeze: setting({
     schema: z.array(name).readonly(),
     value: "<layers>",
-    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names",
+    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names (default: none)",
     suggestions: ["conv", "none"],
     section: "Fine-tuning",
     commands: rates,
     place: "fineTuning.frozen",
     needs: "from",
   }),
-  /** Factor on the learning rate of layers that begin with weights of the file. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
+  /** Learning rate factor of initialised layers. Source: BVLC Caffe, fine-tuning CaffeNet for style recognition. */
   oldLayersRate: setting({
     schema: z.number().nonnegative(),
     value: "<x>",
-    help: "learning rate factor of layers initialised by --from",
+    help: "learning rate factor of layers initialised by --from, 0 or more",
     section: "Fine-tuning",
     default: 0.1,
     commands: rates,
@@ -451,8 +451,8 @@ export const settings = {
     needs: "from",
   }),
   /**
-   * Views of each training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random ones, 0 to compute it in
-   * every step. Default 1; 0 where `augment` names changes.
+   * Number of views per training image to cache the frozen layers' output for: 1 for the view of evaluation, more for random ones, 0 to compute the
+   * output in every step. Default: 1; 0 if `augment` names augmentations.
    */
   keptViews: setting({
     schema: z.int().nonnegative(),
@@ -473,7 +473,7 @@ export const settings = {
     place: "divergence.action",
     onResume: "replace",
   }),
-  /** Factor on the learning rate at each rollback. */
+  /** Learning rate factor at each rollback. */
   rollbackFactor: setting({
     schema: divergence.factor.unwrap(),
     value: "<x>",
@@ -484,7 +484,7 @@ export const settings = {
     place: "divergence.factor",
     onResume: "replace",
   }),
-  /** Rollbacks of a run before it stops. */
+  /** Maximum number of rollbacks in a run. */
   maxRollbacks: setting({
     schema: divergence.times.unwrap(),
     value: "<n>",
@@ -508,17 +508,17 @@ export const settings = {
   precision: setting({
     schema: z.enum(precisionNames),
     value: "<name>",
-    help: "number format",
+    help: "number format; auto uses bf16 if the processor supports it",
     section: "Compute",
     default: "auto",
     commands: rates,
     place: "precision",
     compare: (value, { precision }) => unlessAuto(value, precision),
   }),
-  /** Direct convolution only. Default false: Winograd's algorithm where it is faster. */
+  /** Direct convolution only. Default: false, which uses Winograd's algorithm where it is faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "direct convolution only: slower, without Winograd's rounding",
+    help: "use direct convolution only: slower, without the rounding error of Winograd's algorithm",
     section: "Compute",
     commands: steps,
     place: "exact",
@@ -535,15 +535,15 @@ export const settings = {
   }),
 };
 
-/** Settings of a run; everything has a default. */
+/** Settings of a run, each with a default. */
 export type RunSettings = SettingsOf<typeof settings>;
 
 type KeysAt<Prefix extends string> = {
   [K in keyof typeof settings]: (typeof settings)[K]["place"] extends `${Prefix}.${string}` ? K : never;
 }[keyof typeof settings];
 
-/** Single values of a recipe. */
+/** Settings that are values of a recipe. */
 export type RecipeOverrides = Pick<RunSettings, KeysAt<"recipe">>;
 
-/** Options of loading as they are given, and stored. */
+/** Loading options of a data set, as given and stored. */
 export type LoadSettings = Omit<Pick<RunSettings, KeysAt<"dataset">>, "dataset">;

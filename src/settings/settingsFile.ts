@@ -10,21 +10,21 @@ import { type RunConfig, runConfigSchemaOf } from "./runConfig.ts";
 import { at, flagOf, type Members, type SettingTable, settingsSchema } from "./setting.ts";
 import { type RunSettings, settings } from "./settings.ts";
 
-/** What a file says of a run. */
+/** Settings from a file. */
 export interface FileSettings {
   readonly settings: RunSettings;
-  /** The data set of the run that the file is the configuration of, unless a flag chooses other images. */
+  /** Data set of the run whose configuration the file is, unless a flag selects other images. */
   readonly repeats: RunConfig["dataset"] | undefined;
-  /** Flags that override the file. */
+  /** Messages about flags that override the file. */
   readonly messages: readonly string[];
 }
 
 /**
- * Reads settings from a JSON file: by their names, or the config.json of a run, which is started again as it was. Flags override the file. The
- * records of a config.json (machine, versions, command, counts of images) are skipped.
+ * Reads settings from a JSON file: settings by name, or a run's config.json, to start the same run again. Flags override the file. Records in a
+ * config.json (machine, versions, command, image counts) are ignored.
  *
- * Throws UsageError naming a key that is unknown or a value that does not fit, ConfigError if the file cannot be read, CheckpointError if the
- * weights that a run began with are others by now.
+ * Throws UsageError for an unknown key or an invalid value, and ConfigError if the file is unreadable. Throws CheckpointError if the weights that the
+ * run started from have changed.
  */
 export async function readSettingsFile(
   path: string,
@@ -51,7 +51,7 @@ async function ofConfig(path: string, json: unknown, flags: RunSettings, table: 
   const unknown = unknownKeys(json, config);
   if (unknown.length > 0) throw new UsageError(`${path}: unknown ${unknown.join(", ")}; correct or remove it`);
   const stored = Object.entries(table).flatMap(([key, row]) => {
-    // Values of the recipe are in the recipe.
+    // Recipe values are in the recipe.
     const value = row.read ? row.read(config) : row.place.startsWith("recipe.") ? undefined : at(config, row.place);
     return value === undefined ? [] : [[key, value] as const];
   });
@@ -70,7 +70,7 @@ async function ofConfig(path: string, json: unknown, flags: RunSettings, table: 
   };
 }
 
-/** The normalization of a run, unless its scale is that of the weights it began with: then it is so again. */
+/** Normalization of a run; empty if it follows from the initial weights. */
 async function scaleOf({ fineTuning, recipe, preprocessing }: RunConfig): Promise<Pick<RunSettings, "normalization">> {
   if (!fineTuning) return {};
   const { mean, deviation, meanImage } = (await readSameWeights(fineTuning)).model.preprocessing;
@@ -99,7 +99,7 @@ function parsed<T>(path: string, json: unknown, schema: z.ZodType<T>): T {
   }
 }
 
-/** Keys of JSON that a schema has left out, such as `dataset.colour`. */
+/** Keys of JSON that a schema drops, such as `dataset.colour`. */
 function unknownKeys(json: unknown, known: unknown): readonly string[] {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return [];
   const members = known as Members;

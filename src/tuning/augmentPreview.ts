@@ -13,35 +13,35 @@ import { prepareInput } from "../trainer/runInput.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import type { Recipe } from "../training/recipe.ts";
 
-/** Settings of a run, of which those of training have no effect. */
+/** Settings of a run; those of training have no effect. */
 export interface PreviewOptions extends RunSettings {
-  /** Images to show. Default 6, or one of each class if that is more, up to 10. */
+  /** Number of images to show. Default: 6, or one per class if that is more, up to 10. */
   readonly images?: number;
-  /** Uses of each in training, one an epoch. Default 8. */
+  /** Number of epochs to show each image in. Default: 8. */
   readonly uses?: number;
   readonly observer?: TrainObserver;
   readonly signal?: AbortSignal;
 }
 
-/** A contact sheet, and what it shows. */
+/** A contact sheet, and its contents. */
 export interface Preview {
   readonly png: Uint8Array;
   readonly recipe: Recipe;
   readonly preprocessing: Preprocessing;
 }
 
-/** Training images that are read: enough for the statistics of colours, and few enough for a quick preview. */
+/** Number of training images to read: enough for colour statistics, few enough for a quick preview. */
 const READ_IMAGES = 500;
 
 /**
- * Draws a contact sheet: images as they are, as in evaluation, and as in `uses` epochs of training.
+ * Draws a contact sheet: images unchanged, as in evaluation, and as in `uses` epochs of training.
  *
- * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ * Throws ConfigError for invalid settings, and DataError for an unusable data set.
  */
 export async function previewAugmentation(options: PreviewOptions): Promise<Preview> {
   const { observer = {}, signal, uses = 8 } = options;
   const plan = await resolve(options);
-  // The scale is undone below, so it must be a colour that fills what no image covers: the mean.
+  // Normalization is undone below, so areas without an image must have a colour: the mean.
   const recipe: Recipe = { ...plan.recipe, normalization: "standard" };
   const loading = { ...plan.loading, trainLimit: { inOrder: READ_IMAGES }, testLimit: { inOrder: 1 } };
   const initFrom = plan.initFrom && { ...plan.initFrom, keepsScale: false };
@@ -54,22 +54,22 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
     const rows: ContactSheet["rows"][number][] = [];
     for (const index of shownIndices(dataset, options.images)) {
       const path = dataset.train.path?.(index);
-      const picture = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
+      const image = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
       const pictures = [
-        await pictureOf(picture),
-        await preparedPicture(preprocessing, (input) => evaluate(picture, input, 0)),
+        await sheetImage(image),
+        await preparedImage(preprocessing, (input) => evaluate(image, input, 0)),
       ];
       for (let epoch = 0; epoch < uses; epoch++) {
         changes.begin(epoch, index);
-        pictures.push(await preparedPicture(preprocessing, (input) => train(picture, input, 0)));
+        pictures.push(await preparedImage(preprocessing, (input) => train(image, input, 0)));
       }
       const className = dataset.classNames[dataset.train.label(index)] ?? "";
       rows.push({ heading: path === undefined ? className : `${className}: ${basename(path)}`, pictures });
     }
-    const columns = ["picture", "test", ...Array.from({ length: uses }, (_, epoch) => `epoch ${epoch + 1}`)];
-    const augmentation = Object.keys(recipe.augmentation).join(", ") || "no further changes";
+    const columns = ["image", "test", ...Array.from({ length: uses }, (_, epoch) => `epoch ${epoch + 1}`)];
+    const augmentation = Object.keys(recipe.augmentation).join(", ") || "no augmentation";
     const title = `${basename(dataset.name)}: ${recipe.fit}, ${preprocessing.size.join("×")}; ${augmentation}`;
-    // Pictures are drawn at twice the sheet's size: a pixel of the input is one of the sheet.
+    // Images are drawn at twice the sheet's size: a pixel of the input is one of the sheet.
     const cell = Math.max(Math.max(...preprocessing.size) / 2, 48);
     return { png: toPng(drawContactSheet({ title, columns, rows, cell })), recipe, preprocessing };
   } finally {
@@ -77,7 +77,7 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
   }
 }
 
-/** Evenly spaced: some of each class, whether or not they come in order. */
+/** Evenly spaced: some of each class, in any order of classes. */
 function shownIndices(
   { train, classNames }: Dataset,
   images = Math.min(Math.max(classNames.length, 6), 10),
@@ -86,18 +86,18 @@ function shownIndices(
   return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * train.length) / count));
 }
 
-/** A split's picture is valid until the next only. */
+/** An image of a split is valid only until the next one is read. */
 function copyOf({ data, ...image }: Image): Image {
   return { ...image, data: data.slice() };
 }
 
-async function pictureOf(image: Image): Promise<SheetImage> {
+async function sheetImage(image: Image): Promise<SheetImage> {
   const { width, height } = image;
   return { png: await encodePng(image), width, height };
 }
 
-/** A network's input, shown in the colours that it stands for. */
-function preparedPicture(
+/** A network's input, in the colours that it stands for. */
+function preparedImage(
   { size: [height, width], channels, mean, deviation }: Preprocessing,
   prepare: (input: Float32Array) => void,
 ): Promise<SheetImage> {
@@ -110,5 +110,5 @@ function preparedPicture(
       return 255 * ((input[c * plane + pixel] as number) * (deviation[c] as number) + (mean[c] as number));
     }),
   );
-  return pictureOf({ width, height, channels, data });
+  return sheetImage({ width, height, channels, data });
 }

@@ -19,19 +19,19 @@ import {
 
 /** Settings of the training, and the range of learning rates. */
 export interface RateFinderOptions extends RunSettings {
-  /** Default 1e-6. */
+  /** Default: 1e-6. */
   readonly minRate?: number;
-  /** Default 10. */
+  /** Default: 10. */
   readonly maxRate?: number;
-  /** From the least rate to the greatest. Default 200. */
+  /** Number of steps from the lowest to the highest learning rate. Default: 200. */
   readonly iterations?: number;
-  /** Aborting ends the sweep within an iteration; what there is by then is returned. */
+  /** Stops the sweep within an iteration; the result so far is returned. */
   readonly signal?: AbortSignal;
   readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onFeatures" | "onMessage">;
   readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
 }
 
-/** The curve of a sweep, and what it suggests. */
+/** Loss curve of a sweep, and its suggestions. */
 export interface RateFinding {
   readonly network: string;
   readonly dataset: string;
@@ -46,9 +46,9 @@ export interface RateFinding {
 }
 
 /**
- * Sweeps the learning rate on the network, images and recipe that training would have, from its initial weights. Only cached features are kept.
+ * Sweeps the learning rate with the network, images and recipe of a training run, from its initial weights. Saves only cached features.
  *
- * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
+ * Throws ConfigError for invalid settings, and DataError for an unusable data set.
  */
 export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
   const { observer = {}, signal } = options;
@@ -105,13 +105,13 @@ async function sweep(
   }
 }
 
-/** Twenty iterations are the least of which a tenth can be left out and the rest smoothed. */
+/** Minimum for leaving out a tenth and smoothing the rest. */
 const LEAST_ITERATIONS = 20;
 
 function rangeOf({ minRate = 1e-6, maxRate = 10, iterations = 200 }: RateFinderOptions): RateRange {
   if (minRate >= maxRate)
-    throw new ConfigError(`--min-rate: expected less than --max-rate, ${maxRate}, got ${minRate}; give other rates`);
+    throw new ConfigError(`--min-rate: expected less than --max-rate, ${maxRate}, got ${minRate}; change either`);
   if (iterations < LEAST_ITERATIONS)
-    throw new ConfigError(`--iterations: expected ${LEAST_ITERATIONS} or more, got ${iterations}; give more`);
+    throw new ConfigError(`--iterations: expected ${LEAST_ITERATIONS} or more, got ${iterations}`);
   return { from: minRate, to: maxRate, iterations };
 }

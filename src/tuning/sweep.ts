@@ -1,4 +1,4 @@
-/** Runs the trials of a sweep one after the other; resumable. */
+/** Runs the trials of a sweep in order; resumable. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -16,16 +16,16 @@ import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { bestOf, isBetter, type Monitor } from "../training/monitor.ts";
 import { type SweepPlan, sweepPlanSchema, type Trial, trialsOf } from "./sweepPlan.ts";
 
-/** What came of a trial. Accuracies are fractions. */
+/** Result of a trial. Accuracies are fractions. */
 const trialResultSchema = z.object({
   number: z.int().positive(),
-  /** Its run directory's name in that of the sweep. */
+  /** Name of its run directory in the sweep's directory. */
   run: z.string(),
   values: z.record(z.string(), z.json()),
-  /** `failed`: an error that may be another the next time, such as a full disk; it is tried again by the next call. */
+  /** `failed`: by an error that may be temporary, such as a full disk; the next call tries the trial again. */
   status: z.enum(["finished", "diverged", "failed"]),
   error: z.string().optional(),
-  /** Best evaluation by the monitored figure, and the last one. */
+  /** The best evaluation by the monitored figure, and the last one. */
   bestAccuracy: loggedNumber.optional(),
   /** Test loss of the best evaluation. */
   bestLoss: loggedNumber.optional(),
@@ -39,10 +39,10 @@ export type TrialResult = z.infer<typeof trialResultSchema>;
 export interface SweepOptions {
   readonly plan: SweepPlan;
   readonly directory: string;
-  /** Stop after so many minutes of this call. */
+  /** Stop after n minutes of this call. */
   readonly maxMinutes?: number;
   readonly signal?: AbortSignal;
-  /** What is told of each run. */
+  /** Observer of each run. */
   readonly observer?: TrainObserver;
   readonly onTrial?: (trial: Trial, of: number) => void;
   readonly onResult?: (result: TrialResult, of: number) => void;
@@ -54,20 +54,20 @@ export interface SweepResult {
   readonly trials: number;
   /** The best first; those without an accuracy last. */
   readonly results: readonly TrialResult[];
-  /** Once all trials are done. */
+  /** Present once all trials are done. */
   readonly figure: string | undefined;
 }
 
 /**
- * Trains every trial of a plan in a run directory of its own, one after the other, and goes on where an earlier call was stopped: trials that are
- * done are not done again, one that was interrupted is resumed to the bit. One that diverges or fails is recorded, and the next is begun.
+ * Trains every trial of a plan in a run directory of its own, in order, and resumes where an earlier call stopped: finished trials are not repeated,
+ * and an interrupted one resumes bit-exactly. A trial that diverges or fails is recorded, and the next one starts.
  *
- * Throws ConfigError for a plan that does not fit, or a directory of another sweep, before anything is trained.
+ * Throws ConfigError for an invalid plan, or a directory of another sweep, before any training.
  */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { plan, directory, maxMinutes, observer, onTrial, onResult } = options;
   const trials = await trialsOf(plan);
-  // A trial is stopped for time as by Ctrl-C: an evaluation more than others have would be one more chance to be the best.
+  // The time limit interrupts a trial like Ctrl-C: an additional evaluation would be an additional chance of being the best.
   const time = maxMinutes === undefined ? undefined : AbortSignal.timeout(maxMinutes * 60_000);
   const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
   const lock = await openRun(directory);
@@ -99,7 +99,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   }
 }
 
-/** The result; undefined if it was stopped before there is one. */
+/** Result of a trial; undefined if it is stopped first. */
 async function runTrial(
   directory: string,
   { number, values, plan }: Trial,
@@ -110,7 +110,7 @@ async function runTrial(
   const command = `alexnet sweep, trial ${number} of ${directory}`;
   try {
     const stored = await readRunConfig(run);
-    // A run that has begun has its settings in its own config.json.
+    // A run that has started has its settings in its own config.json.
     const { end } = await trainRun(stored ? await storedPlan(run, stored) : { ...plan, directory: run }, {
       ...options,
       command,
@@ -139,7 +139,7 @@ async function figuresOf(run: string, monitor: Monitor | undefined): Promise<Par
   };
 }
 
-/** Finished trials first, the best by the monitored figure in front. */
+/** Finished trials first, the best by the monitored figure at the top. */
 function ranked(results: readonly TrialResult[], monitor: Monitor): readonly TrialResult[] {
   const evaluated = ({ bestAccuracy = -1, bestLoss }: TrialResult) => ({
     testAccuracy: bestAccuracy,
@@ -152,15 +152,13 @@ function ranked(results: readonly TrialResult[], monitor: Monitor): readonly Tri
   );
 }
 
-/** Writes the plan of a new sweep. Throws ConfigError if the directory holds another one. */
+/** Stores the plan of a new sweep. Throws ConfigError if the directory contains another one. */
 async function keepPlan(directory: string, plan: SweepPlan): Promise<void> {
   const file = join(directory, "sweep.json");
   const stored = await readJson(file, sweepPlanSchema);
   if (!stored) return writeFileDurably(file, `${JSON.stringify(plan, undefined, 2)}\n`);
   if (isDeepStrictEqual(stored, plan)) return;
-  throw new ConfigError(
-    `${directory}: there is another sweep in it, see ${file}; go on with that one, or choose another --run`,
-  );
+  throw new ConfigError(`${directory}: contains another sweep, see ${file}; resume that one, or choose another --run`);
 }
 
 function resultsFile(directory: string): string {

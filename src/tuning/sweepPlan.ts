@@ -1,4 +1,4 @@
-/** A sweep over settings as data: its trials, and the plan of each. */
+/** Plan of a sweep over settings, as data, and its trials. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -9,7 +9,7 @@ import { type SettingTable, settingsSchema } from "../settings/setting.ts";
 import { type RecipeOverrides, type RunSettings, settings } from "../settings/settings.ts";
 import { recipeSchema } from "../training/recipe.ts";
 
-/** The settings of a table that a sweep takes, as JSON. */
+/** Schema of the settings that a sweep accepts, as JSON. */
 export function sweepBaseSchema<T extends SettingTable>(table: T) {
   const rows = Object.entries(table).filter(([, { commands }]) => commands.includes("sweep"));
   return settingsSchema(Object.fromEntries(rows) as T);
@@ -20,19 +20,19 @@ const baseSchema = sweepBaseSchema(settings);
 /** Values to choose from. */
 const valuesSchema = z.array(z.json()).min(1);
 
-/** Numbers to draw from, on a linear or a logarithmic scale. */
+/** Interval to draw numbers from, on a linear or logarithmic scale. */
 const intervalSchema = z
   .strictObject({
     min: z.number(),
     max: z.number(),
     scale: z.enum(["linear", "log"]).default("linear"),
-    /** Whole numbers only. */
+    /** Integers only. */
     integer: z.boolean().default(false),
   })
   .refine(({ min, max }) => min < max, "expected min below max")
   .refine(({ min, scale }) => scale === "linear" || min > 0, "expected min above 0 for scale log");
 
-/** Either every combination of the values of `grid`, the last key's changing first; or draws from `random.space`. */
+/** Either every combination of the values in `grid`, the last key varying fastest; or random draws from `random.space`. */
 export const sweepPlanSchema = z
   .strictObject({
     base: baseSchema.prefault({}),
@@ -49,10 +49,10 @@ export const sweepPlanSchema = z
 
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
 
-/** The settings in which a trial differs, by their keys in the plan. */
+/** Settings that vary between trials, by their keys in the plan. */
 export type TrialValues = Readonly<Record<string, z.infer<ReturnType<typeof z.json>>>>;
 
-/** What trials are drawn from. */
+/** Search space of random trials. */
 interface RandomSpace {
   readonly trials: number;
   readonly seed: number;
@@ -61,15 +61,15 @@ interface RandomSpace {
 
 /** A run of a sweep. */
 export interface Trial {
-  /** From 1 on. */
+  /** Counted from 1. */
   readonly number: number;
   readonly values: TrialValues;
-  /** All settings; single values of the recipe are in the recipe. */
+  /** All settings; single recipe values are in the recipe. */
   readonly settings: RunSettings;
   readonly plan: RunPlan;
 }
 
-/** Reads a plan from a JSON file. Throws ConfigError naming every key and value that does not fit. */
+/** Reads a plan from a JSON file. Throws ConfigError naming every invalid key and value. */
 export async function readSweepPlan(path: string): Promise<SweepPlan> {
   try {
     return sweepPlanSchema.parse(JSON.parse(await readFile(path, "utf8")));
@@ -79,7 +79,7 @@ export async function readSweepPlan(path: string): Promise<SweepPlan> {
   }
 }
 
-/** The trials of a plan, each resolved. Throws ConfigError naming the trial and the key or value that does not fit. */
+/** Resolves the trials of a plan. Throws ConfigError naming the trial and the invalid key or value. */
 export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   const space = plan.grid ?? plan.random?.space ?? {};
   const keys = Object.keys(space);
@@ -109,11 +109,11 @@ function refuseUnknown(key: string): void {
   if (recipeKeys.includes(first) || settingKeys.includes(key)) return;
   const known = [...new Set([...settingKeys, ...recipeKeys])].sort().join(", ");
   throw new ConfigError(
-    `sweep: unknown setting "${key}"; expected one of ${known}, or a place in a recipe such as optimizer.momentum`,
+    `sweep: unknown setting "${key}"; expected one of ${known}, or a path in a recipe such as optimizer.momentum`,
   );
 }
 
-/** A trial's own values replace those of the base; what is no setting is a place in the recipe. */
+/** A trial's values override those of the base; a key that is not a setting is a path in the recipe. */
 async function resolveTrial(base: RunSettings, values: TrialValues): Promise<Pick<Trial, "settings" | "plan">> {
   const isSetting = ([key]: readonly [string, unknown]) => settingKeys.includes(key);
   const entries = Object.entries(values);
@@ -129,7 +129,7 @@ function withoutOverrides(given: RunSettings): Omit<RunSettings, keyof RecipeOve
   return Object.fromEntries(Object.entries(given).filter(([key]) => !rows[key]?.place.startsWith("recipe.")));
 }
 
-/** Every combination of the values, the last key's changing first. */
+/** Every combination of the values, the last key varying fastest. */
 function gridValues(grid: Readonly<Record<string, z.infer<typeof valuesSchema>>>): readonly TrialValues[] {
   return Object.entries(grid).reduce<readonly TrialValues[]>(
     (made, [key, values]) => made.flatMap((trial) => values.map((value) => ({ ...trial, [key]: value }))),
@@ -137,7 +137,7 @@ function gridValues(grid: Readonly<Record<string, z.infer<typeof valuesSchema>>>
   );
 }
 
-/** A value is a function of (seed, key, trial): more trials, or another key, leave the others as they are. */
+/** A value is a function of (seed, key, trial), so adding trials or keys does not change the others. */
 function randomValues({ trials, seed, space }: RandomSpace): readonly TrialValues[] {
   const draw = new Float64Array(1);
   return Array.from({ length: trials }, (_, trial) =>
@@ -153,7 +153,7 @@ function randomValues({ trials, seed, space }: RandomSpace): readonly TrialValue
   );
 }
 
-/** The value at a fraction of an interval, to four digits: what is shown is what is trained. */
+/** Value at a fraction of an interval, rounded to four digits, so that the displayed value is the one trained with. */
 function within({ min, max, scale, integer }: z.infer<typeof intervalSchema>, fraction: number): number {
   const top = integer ? max + 1 : max;
   const value = scale === "log" ? min * (top / min) ** fraction : min + fraction * (top - min);

@@ -9,7 +9,7 @@ export const activations: CommandSpec = {
   arguments: [runArgument, imageArgument],
   options: [
     figureOption("activations.png"),
-    { flags: "--maps <n>", help: "maps to show of each layer (default: 32)", parse: positiveInteger },
+    { flags: "--maps <n>", help: "number of maps to show per layer (default: 32)", parse: positiveInteger },
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,

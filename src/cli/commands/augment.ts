@@ -10,13 +10,13 @@ import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 export const augment: CommandSpec = {
   arguments: [{ ...datasetArgument, name: "<dataset>", help: "data set, or a folder containing a folder per class" }],
   options: [
-    { flags: "--preview <file>", help: "contact sheet to write, a PNG", default: "augment.png" },
+    { flags: "--preview <file>", help: "PNG file to write the contact sheet to", default: "augment.png" },
     {
       flags: "--images <n>",
-      help: "images to show (default: 6 to 10, by the number of classes)",
+      help: "number of images to show (default: 6 to 10, depending on the number of classes)",
       parse: positiveInteger,
     },
-    { flags: "--uses <n>", help: "training inputs to show of each image", parse: positiveInteger, default: 8 },
+    { flags: "--uses <n>", help: "number of training epochs to show per image", parse: positiveInteger, default: 8 },
     jsonOption,
     ...settingOptions("augment"),
   ],
@@ -47,7 +47,7 @@ async function previewAugmented(dataset: string, { preview, json, ...flags }: Au
     packing.clear();
     downloading.clear();
   };
-  // Nothing to save, but the terminal gets its cursor back only at a regular exit.
+  // Nothing to save, but only a regular exit restores the terminal's cursor.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   try {
     const { png, ...made } = await previewAugmentation({

@@ -29,7 +29,7 @@ export const bench: CommandSpec = {
     },
     {
       flags: "--batch-size <n>",
-      help: "images per training step and per batch of the larger inference",
+      help: "images per batch of training and inference; inference is also measured with single images",
       parse: positiveInteger,
       default: 128,
     },
@@ -47,10 +47,11 @@ export const bench: CommandSpec = {
     ["alexnet bench --optimizer adamw --clip-norm 1 --average 0.999"],
   ],
   notes: `
-A step is everything that training does with a batch. GFLOP/s count the
-arithmetic of direct convolution; Winograd's algorithm needs less, so a network
-may exceed the ceiling, which is direct. Each round measures every network in a
-process of its own; figures are medians over rounds. Keep the machine idle.`,
+A step includes everything that training does with a batch. GFLOP/s count the
+arithmetic of direct convolution. Winograd's algorithm needs less, so a network
+may exceed the ceiling, which is measured directly. Each round measures every
+network in a process of its own; figures are medians over rounds. Keep the
+machine idle.`,
   run: measure,
 };
 
@@ -81,7 +82,7 @@ async function measure(flags: BenchFlags): Promise<void> {
   }
 }
 
-/** Undefined if it was interrupted. */
+/** Undefined if it is interrupted. */
 async function measureInProcesses(
   cases: readonly BenchmarkCase[],
   flags: BenchFlags,
@@ -110,7 +111,7 @@ async function measureInProcesses(
   }
 }
 
-/** Runs this command for one round of one case. Throws AlexNetError with the message of that process if it fails. */
+/** Runs this command for one round of one case. If its process fails, throws AlexNetError with that process's message. */
 async function measureInProcess(
   { network, precision }: BenchmarkCase,
   { rounds: _rounds, network: _network, precision: _precision, json: _json, ...settings }: BenchFlags,
@@ -133,6 +134,6 @@ async function measureInProcess(
   if (code === 0) return JSON.parse(texts.stdout);
   const said = texts.stderr.trim().replace(/^alexnet: /, "");
   throw new AlexNetError(
-    said || `bench: measuring ${network} in ${precision} ended with ${killed ?? `exit code ${code}`}`,
+    said || `bench: measuring ${network} in ${precision} failed with ${killed ?? `exit code ${code}`}`,
   );
 }

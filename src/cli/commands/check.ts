@@ -32,7 +32,7 @@ async function checkWithProgress(dir: string): Promise<FolderCheck> {
   const { checkFolder } = await import("../../dataset/folder/folderCheck.ts");
   const { examine } = await import("../../dataset/folder/examine.ts");
   const line = imageProgress("check");
-  // Nothing to save, but the terminal gets its cursor back only at a regular exit.
+  // Nothing to save, but only a regular exit restores the terminal's cursor.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   try {
     const scan = await scanFolder(dir);

@@ -9,7 +9,7 @@ import type { CommandSpec } from "../spec.ts";
 
 export const doctor: CommandSpec = {
   options: [jsonOption],
-  examples: [["alexnet doctor", "what this machine has, and what is missing"], ["alexnet doctor --json"]],
+  examples: [["alexnet doctor", "what is installed, and what is missing"], ["alexnet doctor --json"]],
   run: examineMachine,
 };
 
@@ -18,7 +18,7 @@ interface Diagnosis {
   /** The default of `--threads`. */
   readonly threads: number;
   readonly libraries: readonly FoundLibrary[];
-  /** The engine of `--engine onednn`, or why there is none. */
+  /** Engine of `--engine onednn`, or the reason why there is none. */
   readonly onednn: { readonly engine: string } | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
 }
@@ -77,7 +77,7 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
 
 function formatShare({ processors, cores, quota }: Diagnosis["machine"]): string {
   const counted = cores ?? processors;
-  const limit = quota === undefined ? "" : `, limited to the time of ${quota}`;
+  const limit = quota === undefined ? "" : `, limited to the CPU time of ${quota}`;
   const threads = processors > counted ? ` (${processors} hardware threads)` : "";
   return `${counted} core${counted === 1 ? "" : "s"}${threads} for this process${limit}`;
 }

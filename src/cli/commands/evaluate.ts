@@ -34,7 +34,7 @@ export const evaluate: CommandSpec = {
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
-      help: "evaluate on n images only: some of each class, so no fewer than classes",
+      help: "evaluate on n images only, some of each class; at least the number of classes",
       parse: positiveInteger,
     },
     settingOption("maxBad"),
@@ -46,8 +46,8 @@ export const evaluate: CommandSpec = {
       default: 0,
     },
     thresholdOption,
-    { flags: "--ten-crop", help: "average over ten views of each image: corners, centre, their reflections" },
-    { flags: "--csv <file>", help: "write every prediction to a file; - prints them, and nothing else" },
+    { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
+    { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
     settingOption("engine"),
     settingOption("threads"),
@@ -97,7 +97,7 @@ async function evaluateRuns(
     packing.clear();
     testing.clear();
   };
-  // Nothing to save, but the terminal gets its cursor back only at a regular exit.
+  // Nothing to save, but only a regular exit restores the terminal's cursor.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
@@ -124,7 +124,8 @@ async function evaluateRuns(
       const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
       print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
     }
-    if (isRandom) printError("Dropout is active at evaluation in this network: these figures are a draw (--seed).");
+    if (isRandom)
+      printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
     if (csv !== undefined && csv !== STANDARD_OUTPUT) {
       const { writeFileDurably } = await import("../../checkpoint/durable.ts");
       await writeFileDurably(csv, lines.join(""));
@@ -139,10 +140,10 @@ async function evaluateRuns(
   }
 }
 
-/** A result to print: as text below the heading, as JSON with the fields that name what was measured. */
+/** A result to print: as text under the heading, or as JSON with the fields that identify it. */
 interface Measured {
   readonly heading: string;
-  /** The title of charts. */
+  /** Title of charts. */
   readonly title: string;
   readonly evaluation: Evaluation;
   readonly isRandom: boolean;
@@ -159,7 +160,7 @@ async function measure(
     const { runs, top1Accuracy } = evaluation;
     const { formatRuns } = await import("../../report/tables/evaluation.ts");
     const heading = `${formatRuns(runs, top1Accuracy)}\n`;
-    const title = `${runs.length} runs together`;
+    const title = `Ensemble of ${runs.length} runs`;
     return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }
   const { openClassifier } = await import("../../model/classifier.ts");

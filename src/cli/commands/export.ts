@@ -43,7 +43,7 @@ export const exportCommand: CommandSpec = {
     { flags: "--output <file>", help: "file to write; an existing file is not replaced", required: true },
     {
       flags: "--format <name>",
-      help: `default: by the file's extension. ${writable.map(({ name, description }) => `${name}: ${description}`).join("; ")}`,
+      help: `file format (default: by the file's extension). ${writable.map(({ name, description }) => `${name}: ${description}`).join("; ")}`,
       choices: writable.map(({ name }) => name),
     },
     {
@@ -80,7 +80,7 @@ interface ExportFlags extends Int8Flags {
   readonly output: string;
   readonly names?: string;
   readonly json?: boolean;
-  /** The switches of the formats, in camel case. */
+  /** Switches of the formats, in camel case. */
   readonly [flag: string]: unknown;
 }
 
@@ -116,7 +116,7 @@ function camelCase(name: string): string {
 
 type Progress = ReturnType<typeof int8Progress>;
 
-/** The options of quantization; undefined without `--int8`, where they are wrong usage. */
+/** Options of quantization; undefined without `--int8`, which they require. */
 function int8Options(flags: Int8Flags, invocation: Invocation, progress: Progress): QuantizeOptions | undefined {
   const { int8, calibrate: dataset, calibrationImages, testLimit, dataDir, engine, threads } = flags;
   const options = {
@@ -156,7 +156,7 @@ function int8Progress() {
   };
 }
 
-/** Size and accuracy of both networks, and the images they were measured on. */
+/** Size and accuracy of both networks, and the images used. */
 function formatInt8({ calibration, test, f32Bytes }: NonNullable<Exported["int8"]>, bytes: number): string {
   const { images, f32, int8, sameClass } = test;
   // With five classes or fewer, top-5 accuracy is always 1.
@@ -179,6 +179,6 @@ function formatInt8({ calibration, test, f32Bytes }: NonNullable<Exported["int8"
     table,
     "",
     `Calibrated on ${formatCount(calibration.images)} images of ${calibration.dataset}; measured on ${formatCount(images)} test images,`,
-    `of which ${formatCount(sameClass)} get the same class from both.`,
+    `${formatCount(sameClass)} of which get the same class from both.`,
   ].join("\n");
 }

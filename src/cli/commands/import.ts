@@ -19,7 +19,11 @@ export const importCommand: CommandSpec = {
   ],
   options: [
     { flags: "--run <dir>", help: "run directory to create", required: true },
-    { flags: "--format <name>", help: "default: by the file's extension", choices: readable.map(({ name }) => name) },
+    {
+      flags: "--format <name>",
+      help: "file format (default: by the file's extension)",
+      choices: readable.map(({ name }) => name),
+    },
     {
       flags: "--network <network>",
       help: "name or JSON file (default: as described by the file)",
@@ -32,7 +36,7 @@ export const importCommand: CommandSpec = {
     },
     {
       flags: "--head <name>",
-      help: "from outputs to probabilities (default: as the file says; softmax for 2 outputs or more)",
+      help: "function from outputs to probabilities (default: the file's, or softmax for 2 or more outputs)",
       choices: headNames,
     },
     { flags: "--like <run>", help: "use the network, class names and preprocessing of this run" },
@@ -41,12 +45,12 @@ export const importCommand: CommandSpec = {
     { flags: "--filter <name>", help: "resampling filter", choices: filters },
     {
       flags: "--mean <list>",
-      help: "mean of each channel, on a scale from 0 (black) to 1 (white): 0.485,0.456,0.406; or to 255",
+      help: "mean of each channel, comma-separated, on a scale from 0 (black) to 1 or 255 (white), such as 0.485,0.456,0.406",
       parse: numbers,
     },
     {
       flags: "--deviation <list>",
-      help: "standard deviation of each channel, on the same scale: 0.229,0.224,0.225",
+      help: "standard deviation of each channel, on the same scale, such as 0.229,0.224,0.225",
       parse: numbers,
     },
     jsonOption,

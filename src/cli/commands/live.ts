@@ -28,18 +28,18 @@ interface LiveFlags {
   readonly host: string;
 }
 
-/** Milliseconds in which pages, which poll every two seconds, see how a run ended. */
+/** Milliseconds to keep serving after the run's end, so that pages, which poll every two seconds, show it. */
 const LAST_LOOK = 3000;
 
 async function serve(run: string, { port, host }: LiveFlags): Promise<void> {
   const parent = process.send?.bind(process) as ((message: LiveMessage) => void) | undefined;
   const parentEnds = parent ? parentEnded() : undefined;
-  // Training goes first.
+  // Training has priority.
   if (getPriority() < constants.priority.PRIORITY_BELOW_NORMAL) setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   // A child starts before its run directory exists.
   const { fileExists } = await import("../../checkpoint/checkpointFiles.ts");
   if (!parent && !(await fileExists(run))) {
-    throw new ConfigError(`${run}: no such run directory; alexnet runs lists runs`);
+    throw new ConfigError(`${run}: no such run directory; list runs with alexnet runs`);
   }
   const server = await startServer(run, { port, host }, parent);
   if (!server) return;
@@ -69,13 +69,13 @@ async function startServer(
     return await serveLive(await createLiveRun(run), address);
   } catch (error) {
     if (!parent || !(error instanceof ConfigError)) throw error;
-    // The parent prints it: one message, not two.
+    // The parent prints the error, so that there is one message, not two.
     parent({ problem: error.message });
     return undefined;
   }
 }
 
-/** Resolves when the parent process disconnects or dies. SIGINT is left to the parent. */
+/** Resolves when the parent process disconnects or dies. The parent handles SIGINT. */
 function parentEnded(): Promise<unknown> {
   process.on("SIGINT", () => undefined);
   return new Promise((resolve) => process.once("disconnect", () => resolve(undefined)));

@@ -10,9 +10,13 @@ import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 export const lrFind: CommandSpec = {
   arguments: [datasetArgument],
   options: [
-    { flags: "--min-rate <x>", help: "first learning rate (default: 1e-6)", parse: positiveNumber },
-    { flags: "--max-rate <x>", help: "last learning rate (default: 10)", parse: positiveNumber },
-    { flags: "--iterations <n>", help: "steps from the first to the last (default: 200)", parse: positiveInteger },
+    { flags: "--min-rate <x>", help: "lowest learning rate (default: 1e-6)", parse: positiveNumber },
+    { flags: "--max-rate <x>", help: "highest learning rate (default: 10)", parse: positiveNumber },
+    {
+      flags: "--iterations <n>",
+      help: "number of steps from the lowest to the highest, at least 20 (default: 200)",
+      parse: positiveInteger,
+    },
     { flags: "--output <file>", help: "figure of the curve to write; the name ends in .png or .svg" },
     jsonOption,
     ...settingOptions("lr-find"),
@@ -24,7 +28,7 @@ export const lrFind: CommandSpec = {
     ["alexnet lr-find photos/ --from runs/big --freeze conv", "for fine-tuning"],
   ],
   notes: `
-The learning rate grows at each iteration until the loss is four times the best.
+The learning rate grows exponentially until the loss is four times the lowest.
 Pass one of the suggestions, or a value between them, to --learning-rate.
 The trained weights are discarded.`,
   run: findRate,

@@ -17,7 +17,7 @@ export const map: CommandSpec = {
   ],
   options: [
     figureOption("map.png"),
-    { flags: "--pictures <file>", help: "second figure to write, with the images at their positions" },
+    { flags: "--pictures <file>", help: "second figure to write, with the images themselves" },
     { flags: "--method <name>", help: "projection method", choices: mapMethods, default: "tsne" },
     { flags: "--perplexity <x>", help: "perplexity of t-SNE, above 1 (default: 30)", parse: numberAboveOne },
     {
@@ -40,8 +40,8 @@ export const map: CommandSpec = {
   ],
   notes: `
 Images are close to each other if the outputs of the last hidden layer are
-similar. The class of an image in a folder is the name of that folder, if the
-network has this class; otherwise the colour is that of the predicted class.`,
+similar. An image is coloured by its folder's name if that is a class of the
+network, otherwise by its predicted class.`,
   run: drawMap,
 };
 
@@ -102,10 +102,10 @@ async function drawMap(run: string, folder: string | undefined, flags: MapFlags)
 }
 
 function describe({ points, features, layer, method, explainedVariance, divergence }: PictureMap): string {
-  // The components that the coordinates are computed from.
+  // Only the components used for the coordinates.
   const used = method === "pca" ? explainedVariance.slice(0, 2) : explainedVariance;
   const explained = used.reduce((sum, each) => sum + each, 0);
   const components = `${used.length} components: ${formatPercent(explained)} of the variance`;
   const left = divergence === undefined ? "" : `; divergence ${divergence.toFixed(3)}`;
-  return `${points.length} images, ${features} outputs of ${layer}; ${components}${left}`;
+  return `${points.length} images, ${features} features from ${layer}; ${components}${left}`;
 }

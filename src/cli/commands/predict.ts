@@ -15,7 +15,7 @@ export const predict: CommandSpec = {
     { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
   ],
   options: [
-    { flags: "--top <n>", help: "classes to show", parse: positiveInteger, default: 5 },
+    { flags: "--top <n>", help: "number of classes to show", parse: positiveInteger, default: 5 },
     {
       flags: "--samples <n>",
       help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
@@ -51,8 +51,8 @@ export const predict: CommandSpec = {
   ],
   notes: `
 Images are prepared like the run's test images. With a folder, --csv or
---features they are computed in batches, any number of them. --features also
-writes the file names, to fc7.files.json beside fc7.npy.`,
+--features, they are computed in batches, and may be any number. --features also
+writes the file names, to fc7.files.json next to fc7.npy.`,
   run: predictImages,
 };
 
@@ -66,10 +66,10 @@ async function predictImages(
   const { engine, threads, json, top, samples, seed: drawSeed, threshold, csv, features, output } = flags;
   const options = { samples, seed: drawSeed, ...(threshold === undefined ? {} : { threshold }) };
   if ((features === undefined) !== (output === undefined)) {
-    invocation.fail("--features LAYER and --output FILE go together: what to write, and where");
+    invocation.fail("--features LAYER and --output FILE require each other");
   }
   if (features !== undefined && (csv !== undefined || json)) {
-    invocation.fail("--features writes outputs of a layer, not classes: leave out --csv and --json");
+    invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
   }
   refuseMixedOutput(invocation, csv, json);
   if (csv !== undefined || features !== undefined || images.some(isFolder)) {
@@ -97,8 +97,8 @@ async function predictImages(
     }
     if (json) printJson(results);
     if (classifier.isRandom) {
-      const draws = samples === 1 ? "a draw" : `the mean of ${samples} draws`;
-      printError(`Dropout is active at evaluation in this network: each answer is ${draws} (--samples, --seed).`);
+      const draws = samples === 1 ? "a random sample" : `the mean of ${samples} random samples`;
+      printError(`Dropout is active at evaluation in this network: each prediction is ${draws} (--samples, --seed).`);
     }
   } finally {
     await classifier.close();

@@ -10,7 +10,7 @@ import type { CommandSpec } from "../spec.ts";
 export const pull: CommandSpec = {
   arguments: [{ name: "<name>", help: "published weights", choices: pretrainedNames }],
   options: [
-    { flags: "--file <file>", help: "the published file, if it is on this machine; downloads nothing" },
+    { flags: "--file <file>", help: "published file on this machine, to use instead of a download" },
     jsonOption,
   ],
   examples: [

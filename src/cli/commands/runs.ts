@@ -14,8 +14,8 @@ export const runs: CommandSpec = {
   notes: `
 States: running; finished; interrupted (resume with --resume); diverged;
 imported (weights only, created by alexnet import).
-Best and last: accuracy on the validation set, or on the test images of a data
-set that has none.`,
+Best and last: accuracy on the validation set, or on the test images if there is
+none.`,
   run: printRuns,
 };
 

@@ -14,12 +14,12 @@ export const saliency: CommandSpec = {
     { flags: "--class <name>", help: "class to explain (default: the predicted one)" },
     {
       flags: "--window <n>",
-      help: "side of the occluding square, in pixels of the input (default: an eighth of it)",
+      help: "side of the occluding square, in input pixels (default: an eighth of the input)",
       parse: positiveInteger,
     },
     {
       flags: "--stride <n>",
-      help: "pixels between neighbouring squares (default: half a square)",
+      help: "distance of neighbouring squares, in input pixels (default: half a square)",
       parse: positiveInteger,
     },
     settingOption("engine"),

@@ -12,9 +12,9 @@ import { settingOption } from "../trainingOptions.ts";
 export const similar: CommandSpec = {
   arguments: [runArgument, { name: "<dir>", help: "folder of images, searched recursively" }],
   options: [
-    { flags: "--query <image...>", help: "images to find similar ones for", required: true },
+    { flags: "--query <image...>", help: "query images", required: true },
     figureOption("similar.png"),
-    { flags: "--top <n>", help: "images to find for each (default: 6)", parse: positiveInteger },
+    { flags: "--top <n>", help: "number of similar images per query (default: 6)", parse: positiveInteger },
     { flags: "--layer <name>", help: "layer whose outputs are compared (default: the last hidden layer)" },
     settingOption("engine"),
     settingOption("threads"),

@@ -14,7 +14,7 @@ export const summary: CommandSpec = {
   ],
   options: [
     ...networkSizeOptions,
-    { flags: "--batch-size <n>", help: "batch size, for memory (default: 128)", parse: positiveInteger },
+    { flags: "--batch-size <n>", help: "batch size for the memory figures (default: 128)", parse: positiveInteger },
     { flags: "--markdown", help: "print the tables as Markdown", conflicts: ["json", "svg"] },
     { flags: "--svg", help: "print the tables as an SVG image", conflicts: ["json"] },
     jsonOption,

@@ -7,7 +7,7 @@ import { onStopSignals } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
 
 export const sweep: CommandSpec = {
-  arguments: [{ name: "<file>", help: "settings to try, a JSON file (see below)" }],
+  arguments: [{ name: "<file>", help: "JSON file with the settings to try (see below)" }],
   options: [
     { flags: "--run <dir>", help: "directory of the sweep (default: runs/<name of the file>)" },
     {
@@ -18,7 +18,7 @@ export const sweep: CommandSpec = {
     jsonOption,
   ],
   examples: [
-    ["alexnet sweep rates.json", "in runs/rates; again: resumes"],
+    ["alexnet sweep rates.json", "creates or resumes runs/rates"],
     ["alexnet sweep rates.json --max-minutes 60", "an hour now, the rest later"],
     ["alexnet sweep rates.json --json", "the table for a program"],
   ],
@@ -90,8 +90,8 @@ function printResult({ directory, end, trials, results, figure }: SweepResult, t
   if (results.length > 0) print(table);
   if (figure !== undefined) print(`figure ${figure}`);
   if (end === "finished") return;
-  const why = end === "time" ? " for time" : "";
+  const why = end === "time" ? " at the time limit" : "";
   printError(
-    `Stopped${why} with ${results.length} of ${trials} trials done in ${directory}. The same command resumes.`,
+    `Stopped${why} after ${results.length} of ${trials} trials in ${directory}. The same command resumes the sweep.`,
   );
 }

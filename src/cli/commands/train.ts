@@ -15,7 +15,7 @@ import { datasetArgument, settingOptions, trainSection } from "../trainingOption
 const monitoringOptions: readonly OptionSpec[] = inSection(trainSection("Monitoring"), [
   { flags: "--live", help: "serve a page on this machine that shows the run while it trains" },
   ...liveAddressOptions("--live-port", "--live-host"),
-  { flags: "--tensorboard <dir>", help: "write TensorBoard events to a folder of the run's name in this directory" },
+  { flags: "--tensorboard <dir>", help: "write TensorBoard events to this directory, in a folder named after the run" },
 ]);
 
 export const train: CommandSpec = {
@@ -24,7 +24,7 @@ export const train: CommandSpec = {
     ...settingOptions("train"),
     {
       flags: "--config <file>",
-      help: "settings from a JSON file: by their names, as in the base of a sweep, or a run's config.json to start the same run again; flags override it",
+      help: "JSON file of settings, named as in the base of a sweep; or a run's config.json, to repeat the run. Flags override it",
     },
     {
       flags: "--run <dir>",
@@ -33,7 +33,7 @@ export const train: CommandSpec = {
     { flags: "--resume", help: "resume the run in --run" },
     {
       flags: "--max-minutes <n>",
-      help: "evaluate and stop after n minutes",
+      help: "evaluate, save and stop after n minutes",
       parse: positiveNumber,
       section: trainSection("Schedule"),
     },
@@ -59,7 +59,8 @@ export const train: CommandSpec = {
   ],
   notes: `
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
-report.html and checkpoints (*.safetensors).
+report.html and checkpoints (*.safetensors). Options without a default here
+default to the recipe's value, or to off.
 Ctrl-C saves and stops; a second one stops at once.`,
   run: trainNetwork,
 };
@@ -79,7 +80,7 @@ async function trainNetwork(
   invocation: Invocation,
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) {
-    invocation.fail("--resume needs --run DIR, the run to resume");
+    invocation.fail("--resume requires --run DIR, the run to resume");
   }
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const { trainRun } = await import("../../trainer/trainClassifier.ts");
@@ -104,7 +105,7 @@ async function trainNetwork(
     }
   } catch (error) {
     if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    // Before training has begun: downloads and packed images stay.
+    // Before training: only downloads and packed images are kept.
     lines.clear();
     printError("Stopped before training. The same command reuses what is downloaded and packed.");
     process.exitCode = stop.exitCode();
@@ -115,7 +116,7 @@ async function trainNetwork(
   }
 }
 
-/** Resolves the flags, with the file of --config if there is one. */
+/** Resolves the flags, with the file of --config if given. */
 async function planOf({
   config,
   run,
@@ -136,7 +137,7 @@ async function eventsIn(folder: string): Promise<EventObserver> {
   return tensorboardObserver(folder);
 }
 
-/** Shows the run and writes it as events. */
+/** Combines the display of the run with the event files. */
 function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserver {
   return {
     ...shown,
@@ -148,7 +149,7 @@ function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserv
   };
 }
 
-/** Serves a run's page from another process. */
+/** Serves the run's page from another process. */
 async function showLive(run: string, address: LiveAddress) {
   const { startLive } = await import("../liveChild.ts");
   const { url, end } = await startLive(run, address);

@@ -11,7 +11,7 @@ export const verify: CommandSpec = {
   options: [
     {
       flags: "--format <name>",
-      help: "default: by the file's extension",
+      help: "file format (default: by the file's extension)",
       choices: formatsThat("read").map(({ name }) => name),
     },
     { flags: "--images <n>", help: "number of random images", parse: positiveInteger, default: 16 },

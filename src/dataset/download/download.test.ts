@@ -114,7 +114,7 @@ describe("loadFashionMnist from a server", () => {
       /train-labels-idx1-ubyte.gz: other side closed|train-labels-idx1-ubyte.gz: .*ECONNRESET/,
     );
     const left = await readdir(join(cacheDir, "fashion-mnist"));
-    // What came of the second may be kept.
+    // Received bytes of the second file may be kept.
     assert.deepEqual(
       left.filter((name) => !/^train-labels-idx1-ubyte\.gz\..+\.part$/.test(name)),
       ["train-images-idx3-ubyte.gz"],
@@ -143,14 +143,14 @@ describe("loadFashionMnist from a server", () => {
   });
 });
 
-test("downloadFile gives up on a server that falls silent, before or within the file", async () => {
+test("downloadFile fails if a server stalls, before or within the file", async () => {
   const md5 = createHash("md5").update("never").digest("hex");
   const path = join(folder, "silent", "file");
   const cases: readonly (readonly [Answer, kept: string, left: readonly string[]])[] = [
     [async () => {}, "", []],
     [
       async (_name, response) => void response.write("nev"),
-      " (3 bytes are kept; another attempt goes on from there)",
+      " (3 bytes are kept; run again to resume)",
       [`file.${md5}.${process.pid}.part`],
     ],
   ];
@@ -164,7 +164,7 @@ test("downloadFile gives up on a server that falls silent, before or within the 
   }
 });
 
-test("downloadFile is patient with a slow server", async () => {
+test("downloadFile waits for a slow server", async () => {
   const path = join(folder, "slow", "file");
   const pieces = ["one", "two", "three", "four", "five", "six"];
   answer = async (_name, response) => {
@@ -175,7 +175,7 @@ test("downloadFile is patient with a slow server", async () => {
     response.end();
   };
   const md5 = createHash("md5").update(pieces.join("")).digest("hex");
-  // Longer than any pause, shorter than the whole.
+  // Longer than any pause, shorter than the download.
   await downloadFile({ url: `${baseUrl}/file.gz`, path, md5, timeoutSeconds: 0.9, onBytes: () => {} });
   assert.equal(await readFile(path, "utf8"), pieces.join(""));
 });

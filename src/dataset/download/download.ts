@@ -7,33 +7,33 @@ import { DataError, messageOf } from "../../errors.ts";
 import type { DatasetOptions } from "../dataset.ts";
 import { claimPartial, existingBytes } from "./partialFile.ts";
 
-/** A published checksum, whole, in hexadecimal. */
+/** Published checksum of the complete file, in hexadecimal. */
 export type Checksum = { readonly md5: string } | { readonly sha256: string };
 
 /** Source and target of a download. */
 export type DownloadOptions = Checksum & {
   readonly url: string;
-  /** Appears only when complete; its folder is made. */
+  /** Appears only when complete; its folder is created. */
   readonly path: string;
-  /** Give up after so long without a byte. */
+  /** Maximum number of seconds without data. */
   readonly timeoutSeconds: number;
-  /** Called with the size of each piece that arrives; first with that of what an earlier attempt left, if it is used. */
+  /** Called with the size of each chunk received. The first call counts the bytes kept from an earlier attempt, if they are used. */
   readonly onBytes: (bytes: number) => void;
-  /** Aborted, it ends the download; what has been received stays. */
+  /** Aborts the download; received bytes are kept. */
   readonly signal?: AbortSignal | undefined;
 };
 
 /** A published file. */
 export type Archive = Checksum & {
   readonly url: string;
-  /** For the progress. */
+  /** Size in bytes, for progress. */
   readonly bytes: number;
 };
 
-/** Give up after so long without a byte. */
+/** Maximum number of seconds without data. */
 const archiveTimeoutSeconds = 30;
 
-/** Downloads an archive as `downloadFile` does, and tells how far that is. */
+/** Downloads an archive like `downloadFile`, and reports progress. */
 export async function downloadArchive(
   path: string,
   { bytes: total, ...archive }: Archive,
@@ -47,7 +47,7 @@ export async function downloadArchive(
   await downloadFile({ ...archive, path, timeoutSeconds: archiveTimeoutSeconds, onBytes, signal });
 }
 
-/** A checksum's name, Node.js's name for its algorithm, and its expected value. */
+/** A checksum's name, Node.js's name of its algorithm, and its expected value. */
 interface Expected {
   readonly title: string;
   readonly algorithm: string;
@@ -61,9 +61,9 @@ function expectedOf(checksum: Checksum): Expected {
 }
 
 /**
- * Reads a file and compares its checksum.
+ * Compares a file's checksum.
  *
- * Throws DataError naming the file if it cannot be read or has another one.
+ * Throws DataError naming the file if it is unreadable or its checksum differs.
  */
 export async function checkFile(path: string, checksum: Checksum): Promise<void> {
   const { title, algorithm, digest: expected } = expectedOf(checksum);
@@ -77,7 +77,7 @@ export async function checkFile(path: string, checksum: Checksum): Promise<void>
   if (got !== expected) throw new DataError(`${path}: expected the ${title} checksum ${expected}, got ${got}`);
 }
 
-/** The bytes received so far: `hash` is that of the `length` bytes in `path`. */
+/** Bytes received so far: `length` bytes in the file `path`, with their hash. */
 interface Received {
   path: string;
   readonly algorithm: string;
@@ -86,11 +86,11 @@ interface Received {
 }
 
 /**
- * Downloads a file: into a partial file beside `path`, renamed once its checksum is right. After a cut or a pause the partial
- * file stays, and the next attempt goes on from there if the server can (HTTP ranges), or else starts anew.
+ * Downloads a file to a partial file next to `path`, which is renamed once its checksum is verified. An interrupted download keeps the
+ * partial file. The next attempt resumes from it if the server supports HTTP ranges, and starts again otherwise.
  *
- * Throws DataError naming the URL if there is no answer, another status than 200 (206 for the rest), a pause, a cut or a
- * wrong checksum; after a wrong checksum nothing is left behind. Throws the signal's reason if that is aborted.
+ * Throws DataError naming the URL if the server does not answer, stalls, disconnects, or returns a status other than 200 (206 for the rest). A file
+ * with a wrong checksum is an error too, and is removed. Throws the signal's reason if it is aborted.
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
   const { url, path, onBytes } = options;
@@ -100,7 +100,7 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     partial.path = await claimPartial(path, expected);
     for await (const piece of existingBytes(partial.path)) add(partial, piece);
-    // Complete if a process ended just before it renamed the file.
+    // The file is complete if a process ended just before renaming it.
     if (partial.length > 0 && digest(partial) === expected) onBytes(partial.length);
     else await receive(options, partial);
     const got = digest(partial);
@@ -116,7 +116,7 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
   }
 }
 
-/** Adds to `partial` what is missing, or starts it anew. */
+/** Appends the missing bytes to `partial`, or downloads it again from the start. */
 async function receive({ url, timeoutSeconds, onBytes, signal }: DownloadOptions, partial: Received): Promise<void> {
   const abort = new AbortController();
   const stalled = new DataError(`${url}: no data for ${timeoutSeconds} s`);
@@ -143,18 +143,18 @@ async function receive({ url, timeoutSeconds, onBytes, signal }: DownloadOptions
   }
 }
 
-/** Asks for what follows `partial`. If the server does not send that, `partial` is emptied and the whole is asked for. */
+/** Requests the bytes after `partial`. If the server does not send them, `partial` is emptied and the whole file is requested. */
 async function request(url: string, partial: Received, abort: AbortController): Promise<AsyncIterable<Uint8Array>> {
   const { length } = partial;
   const { signal } = abort;
-  // The checksum is that of the file as it is: no compression on the way. fetch itself asks for that with a range.
+  // The checksum is that of the uncompressed file. With a range, fetch itself asks for no compression.
   const headers = length > 0 ? { Range: `bytes=${length}-` } : { "Accept-Encoding": "identity" };
   const response = await fetch(url, { signal, headers });
   const { status, body } = response;
   if (length > 0) {
     const isRest = status === 206 && response.headers.get("Content-Range")?.startsWith(`bytes ${length}-`);
     if (isRest && body) return body;
-    // 416: the server's file ends before.
+    // 416: the server's file is shorter.
     const isMisplaced = status === 206 || status === 416;
     if (status === 200 || isMisplaced) await discard(partial);
     if (isMisplaced) {
@@ -184,9 +184,9 @@ async function discard(partial: Received): Promise<void> {
 }
 
 function explained(url: string, error: unknown, { length }: Received): DataError {
-  // fetch says "fetch failed" or "terminated" and gives the reason as the cause.
+  // fetch reports "fetch failed" or "terminated"; the reason is the cause.
   const reason = error instanceof Error && error.cause ? messageOf(error.cause) : "";
   const message = error instanceof DataError ? error.message : `${url}: ${reason || messageOf(error)}`;
-  const kept = length > 0 ? ` (${length} bytes are kept; another attempt goes on from there)` : "";
+  const kept = length > 0 ? ` (${length} bytes are kept; run again to resume)` : "";
   return new DataError(message + kept, { cause: error });
 }

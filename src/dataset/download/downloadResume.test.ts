@@ -16,7 +16,7 @@ const md5 = createHash("md5").update(bytes).digest("hex");
 
 type Answer = (range: string | undefined, response: ServerResponse) => void;
 
-/** As a server that knows ranges. */
+/** Answers like a server that supports ranges. */
 const ranges: Answer = (range, response) => {
   const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
   if (range === undefined) response.end(bytes);
@@ -27,7 +27,7 @@ const ranges: Answer = (range, response) => {
   }
 };
 
-/** Breaks off when so many bytes of the file have arrived. */
+/** Aborts after this many bytes of the file. */
 const cutAt =
   (end: number): Answer =>
   (range, response) => {
@@ -94,9 +94,9 @@ async function assertFails(message: RegExp, left: readonly string[]): Promise<vo
 const partName = (pid: number) => `file.${md5}.${pid}.part`;
 const ownPart = partName(process.pid);
 
-test("after a cut, and another one, the rest alone is asked for", async () => {
+test("after two interruptions, only the rest is requested", async () => {
   answer = cutAt(30_000);
-  await assertFails(/ \(30000 bytes are kept; another attempt goes on from there\)$/, [ownPart]);
+  await assertFails(/ \(30000 bytes are kept; run again to resume\)$/, [ownPart]);
   answer = cutAt(70_000);
   await assertFails(/ \(70000 bytes are kept;/, [ownPart]);
   [answer, onReceived] = [ranges, () => {}];
@@ -106,7 +106,7 @@ test("after a cut, and another one, the rest alone is asked for", async () => {
   assert.deepEqual([...encodings], ["identity"]);
 });
 
-test("aborted while it waits for more, it ends at once with the signal's reason, and keeps what there is", async () => {
+test("an abort while waiting stops it immediately with the signal's reason, and keeps received bytes", async () => {
   const controller = new AbortController();
   const reason = new Error("enough");
   answer = (_range, response) => {
@@ -116,7 +116,7 @@ test("aborted while it waits for more, it ends at once with the signal's reason,
   };
   const began = performance.now();
   await assert.rejects(download(controller.signal), (error) => error === reason);
-  // Without the abort it waits for ten seconds.
+  // Without the abort it would wait for ten seconds.
   assert.ok(performance.now() - began < 5000);
   assert.deepEqual(await readdir(folder), [ownPart]);
   asked = [];
@@ -128,7 +128,7 @@ test("aborted while it waits for more, it ends at once with the signal's reason,
   assert.match(asked[0] ?? "", /^bytes=[1-9]\d*-$/);
 });
 
-test("a server that sends the whole, another range, or says that there is no more: it starts anew", async () => {
+test("a server that sends the whole file, another range, or reports its end: the download starts again", async () => {
   const whole: Answer = (_range, response) => response.end(bytes);
   const misplaced: Answer = (range, response) => {
     if (range === undefined) response.end(bytes);
@@ -153,7 +153,7 @@ test("a server that sends the whole, another range, or says that there is no mor
   }
 });
 
-test("the checksum decides: a wrong beginning is thrown away, and the next attempt starts anew", async () => {
+test("bytes with a wrong checksum are discarded, and the next attempt starts again", async () => {
   await writeFile(join(folder, ownPart), Buffer.alloc(5000, 1));
   await assertFails(/: expected the MD5 checksum [0-9a-f]{32}, got [0-9a-f]{32}$/, []);
   await download();
@@ -161,20 +161,20 @@ test("the checksum decides: a wrong beginning is thrown away, and the next attem
   assert.deepEqual(asked, ["bytes=5000-", undefined]);
 });
 
-test("404 for the rest: what is there stays", async () => {
+test("404 for the rest: received bytes are kept", async () => {
   await writeFile(join(folder, ownPart), bytes.subarray(0, 5000));
   answer = (_range, response) => void response.writeHead(404).end();
   await assertFails(/: expected status 206 or 200, got 404 Not Found \(5000 bytes are kept; /, [ownPart]);
 });
 
-test("what is complete is not asked for", async () => {
+test("a complete file is not requested", async () => {
   await writeFile(join(folder, ownPart), bytes);
   await download();
   await assertWhole();
   assert.deepEqual(asked, []);
 });
 
-test("what a dead process left is taken over; that of a living one, and of other files, is left alone", async () => {
+test("a dead process's partial file is resumed; those of running processes and of other files are untouched", async () => {
   const { pid: dead } = spawnSync(process.execPath, ["--version"]);
   await writeFile(join(folder, partName(dead)), bytes.subarray(0, 60_000));
   const others = [partName(process.ppid), `file.${"0".repeat(32)}.${dead}.part`, `other.${md5}.${dead}.part`];
@@ -184,7 +184,7 @@ test("what a dead process left is taken over; that of a living one, and of other
   assert.deepEqual((await readdir(folder)).sort(), ["file", ...others].sort());
 });
 
-test("a folder that cannot be made", async () => {
+test("a folder that cannot be created", async () => {
   await writeFile(join(folder, "occupied"), "");
   const path = join(folder, "occupied/file");
   await assert.rejects(

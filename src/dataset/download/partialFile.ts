@@ -4,8 +4,8 @@ import { readdir, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /**
- * The name under which this process receives a file, in its folder: it holds the file's checksum and the number of the
- * process. What a process that is no longer there has left of the same file is taken over under this name.
+ * Path for receiving a file in this process, in the same folder: the name contains the checksum and the process ID. A partial file left by an
+ * ended process is renamed to it.
  */
 export async function claimPartial(path: string, checksum: string): Promise<string> {
   const folder = dirname(path);
@@ -14,13 +14,13 @@ export async function claimPartial(path: string, checksum: string): Promise<stri
   for (const name of await readdir(folder)) {
     const [, pid] = (name.startsWith(prefix) && /^(\d+)\.part$/.exec(name.slice(prefix.length))) || [];
     if (pid === undefined || isRunning(Number(pid))) continue;
-    // Another process may have been faster: then there is nothing to take over.
+    // Another process was faster: nothing to reuse.
     await rename(join(folder, name), own).catch(() => {});
   }
   return own;
 }
 
-/** The bytes of a file; none if it is not there. */
+/** Bytes of a file; empty if it does not exist. */
 export async function* existingBytes(path: string): AsyncGenerator<Uint8Array> {
   try {
     yield* createReadStream(path);
@@ -29,13 +29,13 @@ export async function* existingBytes(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** True if there is a process of this number. */
+/** True if a process with this ID exists. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // A process of another user cannot be signalled, but runs.
+    // A process of another user cannot be signalled, but exists.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

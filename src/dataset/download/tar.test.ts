@@ -35,7 +35,7 @@ async function assertRefused(bytes: Uint8Array, message: RegExp): Promise<void> 
 const bytesOf = (length: number) => Uint8Array.from({ length }, (_, i) => (37 * i) % 251);
 const gzipped = (...entries: readonly TarEntry[]) => gzipSync(tarArchive(entries));
 
-test("wanted files of any length, in POSIX's and GNU's form; folders and pax headers are passed over", async () => {
+test("wanted files of any length, in POSIX's and GNU's form; folders and pax headers are ignored", async () => {
   const lengths = [0, 1, 511, 512, 513, 1999];
   const files = lengths.map((length, i) => ({
     name: `d/${length}.bin`,
@@ -55,31 +55,31 @@ test("wanted files of any length, in POSIX's and GNU's form; folders and pax hea
   for (const { name, bytes } of files) assert.deepEqual(found.get(name), bytes);
 });
 
-test("an archive that is cut, anywhere, or damaged", async () => {
+test("an archive truncated anywhere, or corrupt", async () => {
   const whole = gzipped({ name: "a.bin", bytes: bytesOf(1500) });
   for (const length of [1, 9, 30, whole.length - 9, whole.length - 1]) {
     await assertRefused(
       whole.subarray(0, length),
-      /expected an intact gzip file, got a damaged one \(unexpected end of file\)$/,
+      /expected an intact gzip file, got a corrupt one \(unexpected end of file\)$/,
     );
   }
   const flipped = Buffer.from(whole);
   flipped[whole.length - 6] = (flipped[whole.length - 6] as number) ^ 1;
-  await assertRefused(flipped, /damaged one \(incorrect data check\)$/);
-  await assertRefused(Buffer.from("<!DOCTYPE html>"), /damaged one \(incorrect header check\)$/);
+  await assertRefused(flipped, /corrupt one \(incorrect data check\)$/);
+  await assertRefused(Buffer.from("<!DOCTYPE html>"), /corrupt one \(incorrect header check\)$/);
   const tar = tarArchive([{ name: "a.bin", bytes: bytesOf(1500) }]);
   for (const length of [0, 100, 512, 1000, 2048]) {
-    await assertRefused(gzipSync(tar.subarray(0, length)), /expected a complete tar archive, got one that is cut$/);
+    await assertRefused(gzipSync(tar.subarray(0, length)), /expected a complete tar archive, got a truncated one$/);
   }
 });
 
-test("what is not a tar archive of plain files", async () => {
+test("anything other than a tar archive of regular files", async () => {
   const bytes = bytesOf(10);
   await assertRefused(gzipSync(bytesOf(2048)), /expected a tar archive \(ustar\)/);
   const wrongSum = tarArchive([{ name: "a.bin", bytes }]);
   wrongSum[0] = 98;
-  await assertRefused(gzipSync(wrongSum), /a header with another mark or a wrong checksum$/);
-  await assertRefused(gzipped({ name: "a.bin", bytes, magic: "tar" }), /another mark/);
+  await assertRefused(gzipSync(wrongSum), /a header with another magic or a wrong checksum$/);
+  await assertRefused(gzipped({ name: "a.bin", bytes, magic: "tar" }), /another magic/);
   for (const name of ["/etc/a.bin", "../a.bin", "d/../../a.bin", ""]) {
     await assertRefused(gzipped({ name, bytes }), /expected names inside a folder, got "/);
   }
@@ -94,7 +94,7 @@ test("what is not a tar archive of plain files", async () => {
   await assertRefused(gzipped({ name: "a.bin", bytes }, { name: "a.bin", bytes }), /a\.bin: expected once, got twice$/);
 });
 
-test("when an archive turns out to be damaged, the work on its files is over", async () => {
+test("when an archive proves corrupt, the work on its files has ended", async () => {
   const whole = gzipped(...Array.from({ length: 40 }, (_, i) => ({ name: `${i}.bin`, bytes: bytesOf(1000) })));
   whole[whole.length - 6] = (whole[whole.length - 6] as number) ^ 1;
   await writeFile(path, whole);

@@ -7,29 +7,29 @@ import { createGunzip } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
 import { isRunning } from "./partialFile.ts";
 
-/** Selection of files to read from an archive. */
+/** Files to read from an archive. */
 export interface TarOptions {
   readonly isWanted: (name: string) => boolean;
-  /** A wanted file may have so many bytes. */
+  /** Maximum size of a file to read, in bytes. */
   readonly maxBytes: number;
-  /** Aborted, it ends the reading. */
+  /** Aborts reading. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A file in an archive: what its header says. */
+/** Header of a file in an archive. */
 interface Entry {
   readonly name: string;
   readonly size: number;
   readonly type: string;
 }
 
-/** Source: POSIX.1-2001, pax, "ustar Interchange Format"; GNU's variant differs in the version behind the magic. */
+/** Source: POSIX.1-2001, pax, "ustar Interchange Format". GNU's variant differs in the version after the magic. */
 const blockBytes = 512;
 const regular = ["0", "\0"];
-/** Folders, and further properties of the file that follows or of all: nothing that is needed here. */
-const passedOver = ["5", "x", "g"];
+/** Folders, and extended headers of one file or of all: not needed here. */
+const ignoredTypes = ["5", "x", "g"];
 
-/** Reads files of a .tar.gz archive into memory, by their full names in it; otherwise as `eachTarGzFile`. */
+/** Reads files of a .tar.gz archive into memory, keyed by their full names; otherwise like `eachTarGzFile`. */
 export async function readTarGz(path: string, options: TarOptions): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   await eachTarGzFile(path, options, async (name, bytes) => void files.set(name, bytes));
@@ -37,12 +37,12 @@ export async function readTarGz(path: string, options: TarOptions): Promise<Read
 }
 
 /**
- * Reads files of a .tar.gz archive, one at a time, and calls `use` with the full name of each in it, which no two share.
- * Reads it to its end, so that the checksum of gzip decides: what `use` has been given is worth nothing before that. Writes
- * nothing, and holds one file in memory.
+ * Reads files of a .tar.gz archive one at a time, and calls `use` with each file and its full name; names are unique. Reads the archive to its
+ * end, so that gzip's checksum is verified: data passed to `use` is unverified until this function resolves. Writes nothing, and keeps one file
+ * in memory.
  *
- * Throws DataError naming the archive if it cannot be read, is cut or damaged, or holds links, devices or names that lead
- * out of a folder; what `use` throws, if that is a DataError; and the signal's reason if that is aborted.
+ * Throws DataError naming the archive if it is unreadable, truncated or corrupt, or contains links, devices or names that lead out of the
+ * folder. Throws the DataErrors of `use`, and the signal's reason if it is aborted.
  */
 export async function eachTarGzFile(
   path: string,
@@ -56,17 +56,17 @@ export async function eachTarGzFile(
       return reading;
     });
   } catch (error) {
-    // If the bytes break off, `use` may still be processing earlier ones: it is over when this is.
+    // If the input breaks off, `use` may still be processing earlier data: wait for it.
     await reading.catch(() => {});
     options.signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
     const isOfZlib = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
-    const problem = isOfZlib ? "expected an intact gzip file, got a damaged one" : "cannot be read";
+    const problem = isOfZlib ? "expected an intact gzip file, got a corrupt one" : "cannot be read";
     throw new DataError(`${path}: ${problem} (${messageOf(error)})`, { cause: error });
   }
 }
 
-/** Throws DataError, whose message begins with `archive`. */
+/** Throws DataError with a message that begins with `archive`. */
 async function readTar(
   archive: string,
   pieces: AsyncIterable<Uint8Array>,
@@ -101,11 +101,11 @@ function readHeader(archive: string, header: Uint8Array): Entry {
     const digits = /^ *([0-7]+) *$/.exec(text(start, length))?.[1];
     return digits === undefined ? Number.NaN : Number.parseInt(digits, 8);
   };
-  // The checksum's own eight bytes count as spaces.
+  // The checksum is computed with its own eight bytes as spaces.
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
   if (!text(257, 6).startsWith("ustar") || octal(148, 8) !== sum) {
     throw new DataError(
-      `${archive}: expected a tar archive (ustar), got a header with another mark or a wrong checksum`,
+      `${archive}: expected a tar archive (ustar), got a header with another magic or a wrong checksum`,
     );
   }
   const prefix = text(257, 8) === "ustar" ? text(345, 155) : "";
@@ -114,14 +114,14 @@ function readHeader(archive: string, header: Uint8Array): Entry {
   if (name === "" || name.startsWith("/") || name.split("/").includes("..")) {
     throw new DataError(`${archive}: expected names inside a folder, got ${JSON.stringify(name)}`);
   }
-  if (!regular.includes(type) && !passedOver.includes(type)) {
+  if (!regular.includes(type) && !ignoredTypes.includes(type)) {
     throw new DataError(`${archive}: ${name}: expected a regular file, got the type ${JSON.stringify(type)}`);
   }
   if (Number.isNaN(size)) throw new DataError(`${archive}: ${name}: expected a size in octal digits`);
   return { name, size, type };
 }
 
-/** Reads from pieces of any length. `read` and `skip` throw DataError if there are fewer bytes. */
+/** Reads from chunks of any length. `read` and `skip` throw DataError at the end of the input. */
 function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
   const iterator = pieces[Symbol.asyncIterator]();
   let piece: Uint8Array = new Uint8Array(0);
@@ -129,7 +129,7 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
     for (let position = 0; position < length; ) {
       if (piece.length === 0) {
         const next = await iterator.next();
-        if (next.done) throw new DataError(`${archive}: expected a complete tar archive, got one that is cut`);
+        if (next.done) throw new DataError(`${archive}: expected a complete tar archive, got a truncated one`);
         piece = next.value;
       }
       const taken = piece.subarray(0, length - position);
@@ -151,22 +151,22 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
   };
 }
 
-/** Selection of files to unpack from an archive. */
+/** Files to unpack from an archive. */
 export interface UnpackOptions {
-  /** Target path of a file of the archive, relative to the folder and inside it; undefined: it is left out. */
+  /** Target path of an archived file, relative to the folder and inside it; undefined to leave it out. */
   readonly placeOf: (name: string) => string | undefined;
-  /** Largest size of a file, in bytes. */
+  /** Maximum size of a file, in bytes. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Unpacks files of a .tar.gz archive into `folder`, which appears only when it is complete: they are written into a folder
- * beside it, which is renamed in the end. What a process that is no longer there has left of that is removed. Another
- * process may do the same at the same time: one of both results is taken.
+ * Unpacks files of a .tar.gz archive into `folder`, which appears only when complete: they are written to a temporary folder next to it, which
+ * is then renamed. Temporary folders of ended processes are removed. If another process unpacks the same archive at the same time, one of
+ * both results is kept.
  *
- * Throws DataError if the archive is refused (see `eachTarGzFile`), has no such files, or they cannot be written; then
- * nothing is left. Nor if the signal is aborted: then its reason is thrown.
+ * Throws DataError if the archive is invalid (see `eachTarGzFile`), contains none of the files, or they cannot be written. Throws the signal's
+ * reason if it is aborted. In either case nothing is left.
  */
 export async function unpackTarGz(archive: string, folder: string, options: UnpackOptions): Promise<void> {
   let temporary = "";
@@ -204,7 +204,7 @@ async function writeFiles(
     }
     count++;
   });
-  if (count === 0) throw new DataError(`${archive}: expected the data set's files in it, got none of them`);
+  if (count === 0) throw new DataError(`${archive}: expected the data set's files, found none of them`);
 }
 
 function temporaryPrefix(folder: string, pid: number | string): string {
@@ -220,7 +220,7 @@ async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
-/** True if a folder was not renamed because one of the new name exists. */
+/** True if renaming failed because the target exists. */
 function isTaken(error: unknown): boolean {
   return error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST"].includes(String(error.code));
 }

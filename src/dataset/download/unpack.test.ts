@@ -48,7 +48,7 @@ async function assertRefused(content: Uint8Array, message: RegExp): Promise<void
   assert.deepEqual((await readdir(root)).includes("escaped.jpg"), false);
 }
 
-test("wanted files, and nothing beside them", async () => {
+test("the wanted files, and nothing else", async () => {
   await writeFile(archive, gzipSync(tarArchive(good)));
   await unpack();
   assert.deepEqual((await here()).sort(), ["out", "out/a", "out/a/1.jpg", "out/b", "out/b/2.jpg"]);
@@ -56,7 +56,7 @@ test("wanted files, and nothing beside them", async () => {
   assert.ok((await readFile(join(folder, "b/2.jpg"))).equals(bytes.subarray(7)));
 });
 
-test("what an archive may hold at its end: nothing of it stays, not even the good files before", async () => {
+test("a bad entry at the end of an archive: nothing is kept, not even the valid files before it", async () => {
   const refused: readonly (readonly [TarEntry, RegExp])[] = [
     [{ name: "../escaped.jpg", bytes }, /expected names inside a folder, got "\.\.\/escaped\.jpg"$/],
     [{ name: "top/a/../../../escaped.jpg", bytes }, /expected names inside a folder/],
@@ -65,23 +65,23 @@ test("what an archive may hold at its end: nothing of it stays, not even the goo
     [{ name: "top/a/l.jpg", type: "1" }, /got the type "1"$/],
     [{ name: "top/a/d.jpg", type: "3" }, /got the type "3"$/],
     [{ name: "top/a/h.jpg", size: "77777777777\0" }, /h\.jpg: expected at most 100000 bytes, got 8589934591$/],
-    [{ name: "top/a/h.txt", size: "77777777777\0" }, /expected a complete tar archive, got one that is cut$/],
-    [{ name: "top/a/h.jpg", size: "00000200000\0" }, /expected a complete tar archive, got one that is cut$/],
+    [{ name: "top/a/h.txt", size: "77777777777\0" }, /expected a complete tar archive, got a truncated one$/],
+    [{ name: "top/a/h.jpg", size: "00000200000\0" }, /expected a complete tar archive, got a truncated one$/],
     [{ name: "top/a/1.jpg", bytes }, /1\.jpg: expected once, got twice$/],
     [{ name: "top/a/1.jpg/x", bytes, size: "eleven" }, /expected a size in octal digits$/],
   ];
   for (const [entry, message] of refused) await assertRefused(gzipSync(tarArchive([...good, entry])), message);
 });
 
-test("cut, damaged inside, or without what is wanted", async () => {
+test("truncated, corrupt, or without the wanted files", async () => {
   const whole = gzipSync(tarArchive(good));
   for (const length of [0, 100, whole.length >> 1, whole.length - 1]) {
-    await assertRefused(whole.subarray(0, length), /(damaged one \(unexpected end of file\)|is cut)$/);
+    await assertRefused(whole.subarray(0, length), /(corrupt one \(unexpected end of file\)|truncated one)$/);
   }
   const stored = gzipSync(tarArchive(good), { level: 0 });
   stored[50_000] = (stored[50_000] as number) ^ 1;
-  await assertRefused(stored, /damaged one \(incorrect data check\)$/);
-  await assertRefused(gzipSync(tarArchive(good.slice(3))), /expected the data set's files in it, got none of them$/);
+  await assertRefused(stored, /corrupt one \(incorrect data check\)$/);
+  await assertRefused(gzipSync(tarArchive(good.slice(3))), /expected the data set's files, found none of them$/);
 });
 
 test("a place that cannot be written", async () => {
@@ -108,7 +108,7 @@ test("another process was faster: its result stays; what a dead process left is 
   assert.equal((await readdir(join(work, "cache"))).length, 3);
 });
 
-test("aborted, it leaves nothing, and throws the signal's reason", async () => {
+test("an abort leaves nothing, and throws the signal's reason", async () => {
   await writeFile(archive, gzipSync(tarArchive(good)));
   const reason = new Error("enough");
   const controller = new AbortController();

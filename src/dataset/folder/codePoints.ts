@@ -1,11 +1,11 @@
-/** The order of code points: the same on every machine, whatever its language. */
+/** Order of code points, independent of the machine's language. */
 
 /** Compares two texts for sorting. */
 export function byCodePoint(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    // Halves of surrogate pairs stand for code points above all others.
+    // Surrogates encode code points above all others.
     if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1;
   }
   return a.length - b.length;
@@ -16,8 +16,7 @@ function isSurrogate(unit: number): boolean {
 }
 
 /**
- * Sorts things by their paths. These are compared in Unicode's form NFC, since some systems give out decomposed names; those that are the
- * same in it, as they are.
+ * Sorts items by path in Unicode's form NFC, since some systems return decomposed names. Paths that are equal in NFC are compared unchanged.
  */
 export function sortedByPath<T extends { readonly path: string }>(things: readonly T[]): readonly T[] {
   return things

@@ -21,7 +21,7 @@ async function hashOf(path: string): Promise<string> {
   return createHash("sha256").update(`${width} ${height} ${data.length}\n`).update(data).digest("hex");
 }
 
-test("the same pixels have the same hash: other metadata, lossless formats, grey as colour; other sizes have not", async () => {
+test("the same pixels have the same hash: other metadata, lossless formats, grey as colour; but not other sizes", async () => {
   const colour = Uint8Array.from({ length: 36 }, (_, i) => (i * 37) % 251);
   const grey = Uint8Array.from({ length: 12 }, (_, i) => 20 * i);
   const image = (data: Uint8Array, width: number, channels: 1 | 3) =>
@@ -57,7 +57,7 @@ test("the same pixels have the same hash: other metadata, lossless formats, grey
   });
 });
 
-test("hash, format and size of pictures, and what is wrong with those that are none", async () => {
+test("hash, format and size of images, and errors of other files", async () => {
   const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
   const small = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => picture(number, [20 + number, 30])));
   const files = Object.fromEntries(small.map((bytes, i) => [`${i}.png`, bytes]));
@@ -86,7 +86,7 @@ test("hash, format and size of pictures, and what is wrong with those that are n
   });
 });
 
-test("no files, no results; a consumer that stops early is let go", async () => {
+test("no files, no results; a consumer may stop early", async () => {
   assert.deepEqual(await examineAll([]), []);
   const paths = ["/none/1", "/none/2", "/none/3", "/none/4", "/none/5", "/none/6"];
   for await (const { path } of examine(paths)) {

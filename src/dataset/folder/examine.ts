@@ -1,10 +1,10 @@
-/** Examines images: reads and decodes each completely, in this process. */
+/** Examination of image files: reads and decodes each completely. */
 import { availableParallelism } from "node:os";
 import type { ImageFormat } from "../../image/files/format.ts";
 import type { ImageOutcome } from "../pack/imageJob.ts";
 import { createImageWorkers } from "../pack/imageWorkers.ts";
 
-/** Examines files on every core, in any order. Throws DataError naming the files at hand if a thread dies of one. */
+/** Examines files on all cores, in any order. Throws DataError naming the current files if a thread dies. */
 export async function* examine(paths: readonly string[]): AsyncGenerator<ExaminedFile> {
   const workers = createImageWorkers({ threads: Math.min(availableParallelism(), paths.length) });
   try {
@@ -15,33 +15,33 @@ export async function* examine(paths: readonly string[]): AsyncGenerator<Examine
   }
 }
 
-/** The examination in the outcome of a job without a fitting. */
+/** Examination result of a job without fitting. */
 export function examinationOf({ decoded, error = "" }: ImageOutcome): Examination {
   return decoded ? { hash: decoded.pixels ?? "", ...decoded.source } : { error };
 }
 
-/** An image that can be trained with. */
+/** Properties of a readable image. */
 export interface ImageFacts {
-  /** SHA-256 of size and pixels, in hexadecimal: the same whatever format and metadata the file has. */
+  /** SHA-256 of size and pixels, in hexadecimal; independent of format and metadata. */
   readonly hash: string;
-  /** By its content, whatever its name says. */
+  /** Detected from the content, not from the name. */
   readonly format: ImageFormat;
-  /** Upright. */
+  /** After applying the EXIF orientation. */
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
 }
 
-/** The facts of an image file, or its error. */
+/** Properties of an image file, or its error. */
 export type Examination = ImageFacts | { readonly error: string };
 
-/** A file and what was learnt of it. */
+/** A file and its examination. */
 export interface ExaminedFile {
-  /** Path, unchanged from the request. */
+  /** Path as requested. */
   readonly path: string;
-  /** `error` begins with what was expected, without the file's name. */
+  /** `error` begins with "expected …", without the file's name. */
   readonly result: Examination;
 }
 
-/** Reads and decodes every file, whichever order they come in. Never fails because of a file. */
+/** Reads and decodes every file; results come in any order. Never rejects because of a file. */
 export type Examine = (paths: readonly string[]) => AsyncIterable<ExaminedFile>;

@@ -1,4 +1,4 @@
-/** Everything that can be wrong with an image folder: the kinds of finding, and the checks that find them. */
+/** Kinds of problems of an image folder, and the checks that find them. */
 
 import { alikeNames, isOddName, quotedName } from "./classNames.ts";
 import type { ImageFacts } from "./examine.ts";
@@ -7,94 +7,97 @@ import { extensionOf, formatOfName } from "./imageNames.ts";
 import { type PartName, partsInside } from "./partFolders.ts";
 import { type SkipReason, skipTitles } from "./skippedFile.ts";
 
-/** A kind of finding, as it is said of all of that kind. */
+/** A kind of problem. */
 export interface FindingKind {
   /** In the plural. */
   readonly title: string;
-  /** True if training would fail, lack something, learn something wrong or be measured wrongly. */
+  /** True if training would fail, lack something, learn something wrong or be evaluated wrongly. */
   readonly affectsTraining: boolean;
-  /** Remedy; empty where there is no need. */
+  /** Remedy; empty if none is needed. */
   readonly remedy: string;
 }
 
-/** The shorter side below which an image is called tiny, in pixels: less than any common data set has (MNIST: 28). */
+/** Shorter side, in pixels, below which an image is tiny: less than that of any common data set (MNIST: 28). */
 const tinySide = 16;
-/** Largest class ÷ smallest from which classes are called unbalanced. */
+/** Ratio of the largest class to the smallest from which classes are unbalanced. */
 const unbalancedRatio = 10;
 
 const harmful = (title: string, remedy: string): FindingKind => ({ title, affectsTraining: true, remedy });
 const harmless = (title: string, remedy = ""): FindingKind => ({ title, affectsTraining: false, remedy });
 
-const getAgain = "Get these files again, or take them away.";
+const getAgain = "Restore these files, or remove them.";
 
-/** Every kind, in the order of a report: what affects training first. */
+/** All kinds, in the order of a report: those that affect training come first. */
 export const findingKinds = {
-  tooFewClasses: harmful("fewer than two classes with pictures", "Make a folder for each class."),
-  emptyPart: harmful("folders for a part, without pictures in classes", "Fill them, or take them away."),
-  emptyClass: harmful("classes without pictures", "Fill them, or take them away."),
+  tooFewClasses: harmful("fewer than two classes with images", "Create a folder for each class."),
+  emptyPart: harmful("folders for a part, without images in classes", "Add images, or remove them."),
+  emptyClass: harmful("classes without images", "Add images, or remove them."),
   missingClass: harmful(
-    "classes that are missing from a part",
-    "Add pictures of them: what is not trained is not known, what is not tested is not measured.",
+    "classes missing from a part",
+    "Add images of them: a class must be in training to be learned, and in the test part to be evaluated.",
   ),
-  caseOnlyNames: harmful("class names that differ in case only", "Put them together, or tell them apart by more."),
-  alikeNames: harmful("class names that look alike", "Put them together, or tell them apart by more."),
+  caseOnlyNames: harmful("class names that differ only in case", "Merge them, or choose names that differ more."),
+  alikeNames: harmful("class names that look alike", "Merge them, or choose names that differ more."),
   partInsideClass: harmful(
-    "folders for parts inside classes, whose pictures are all used alike",
+    "folders for parts inside classes; all their images are used alike",
     "Put the parts above the classes, as in train/cat, not cat/train.",
   ),
   emptyFile: harmful("empty files", getAgain),
-  damaged: harmful("damaged or incomplete pictures", getAgain),
-  refusedFormat: harmful("pictures in formats that are not read", "Convert them to JPEG or PNG, or take them away."),
-  tooLarge: harmful("pictures that are too large", "Make them smaller: the network does not see more."),
-  unreadable: harmful("files that cannot be read", "See to their permissions and to the disk, or take them away."),
-  unreadableEntry: harmful(skipTitles.unreadableEntry, "See to permissions, names and links, or take them away."),
+  damaged: harmful("corrupt or truncated images", getAgain),
+  refusedFormat: harmful("images in unsupported formats", "Convert them to JPEG or PNG, or remove them."),
+  tooLarge: harmful("images that are too large", "Downscale them: the network's input is smaller."),
+  unreadable: harmful("files that cannot be read", "Check their permissions and the disk, or remove them."),
+  unreadableEntry: harmful(skipTitles.unreadableEntry, "Check permissions, names and links, or remove them."),
   duplicateAcrossClasses: harmful(
-    "the same picture in several classes",
-    "Keep each in one class: the others are wrong labels.",
+    "the same image in several classes",
+    "Keep each in one class: its other labels are wrong.",
   ),
   duplicateAcrossParts: harmful(
-    "the same picture in several parts",
-    "Keep each in one part: what was trained with does not measure.",
+    "the same image in several parts",
+    "Keep each in one part: evaluating on training images overstates accuracy.",
   ),
   duplicateAcrossDivision: harmful(
-    "the same picture on both sides of the division that training makes",
-    "Keep one of each: what was trained with does not measure.",
+    "the same image in both parts of the split that training makes",
+    "Keep one of each: evaluating on training images overstates accuracy.",
   ),
   duplicateInClass: harmless(
-    "the same picture more than once in a class",
-    "It counts more than others; keep one, above all if parts are still to be drawn.",
+    "the same image more than once in a class",
+    "Keep one: duplicates count more than other images, and may end up in both parts of a split.",
   ),
-  unbalanced: harmless("unbalanced classes", "Rare classes are learnt less well: add pictures of them."),
-  tiny: harmless(`pictures with a side below ${tinySide} pixels`, "There is little to see in them: look at them."),
-  wrongExtension: harmless("names that promise another format", "They are read by their content all the same."),
+  unbalanced: harmless(
+    "unbalanced classes",
+    "Add images of rare classes, or train with --class-weights or --sampler balanced.",
+  ),
+  tiny: harmless(`images with a side below ${tinySide} pixels`, "Check whether they show enough detail."),
+  wrongExtension: harmless("file extensions of another format", "They are still read, by their content."),
   oddName: harmless(
-    "class names with spaces at an end or in a row, or invisible characters",
-    "Rename them: people will write the name without.",
+    "class names with leading, trailing or repeated spaces, or invisible characters",
+    "Rename them: such names are easily mistyped.",
   ),
-  partNamedClass: harmless(skipTitles.partNamedClass, "If it is a part, add a folder train beside it."),
+  partNamedClass: harmless(skipTitles.partNamedClass, "If it is a part, add a folder train next to it."),
   pictureNamedFolder: harmless(skipTitles.pictureNamedFolder),
-  outsideClass: harmless(skipTitles.outsideClass, "Put pictures into the folder of their class."),
+  outsideClass: harmless(skipTitles.outsideClass, "Move images into the folder of their class."),
   special: harmless(skipTitles.special),
   repeatedFolder: harmless(skipTitles.repeatedFolder),
   notPicture: harmless(skipTitles.notPicture),
   hidden: harmless(skipTitles.hidden),
 } as const satisfies Readonly<Record<string, FindingKind>> & Readonly<Record<SkipReason, FindingKind>>;
 
-/** Names every kind of finding; `--json` prints it. */
+/** Name of a kind of problem, as `--json` prints it. */
 export type FindingName = keyof typeof findingKinds;
 
-/** Something that is wrong with a data set. */
+/** A problem of a data set. */
 export interface Finding {
   readonly kind: FindingName;
   readonly affectsTraining: boolean;
-  /** Files or folders relative to the root; none if it is about all. */
+  /** Files or folders relative to the root; empty if the problem concerns the whole data set. */
   readonly paths: readonly string[];
   /** Description of the problem. */
   readonly message: string;
   readonly remedy: string;
 }
 
-/** A finding of a kind, with the remedy that the kind has. */
+/** Creates a finding, with the remedy of its kind. */
 export function finding(kind: FindingName, paths: readonly string[], message: string): Finding {
   const { affectsTraining, remedy } = findingKinds[kind];
   return { kind, affectsTraining, paths, message, remedy };
@@ -119,7 +122,7 @@ function hasImages({ classes }: ScannedPart): boolean {
   return classes.some(({ images }) => images.length > 0);
 }
 
-/** The folder of a class, relative to the root. */
+/** Folder of a class, relative to the root. */
 function classFolder({ folder }: ScannedPart, className: string): string {
   return folder === "" ? className : `${folder}/${className}`;
 }
@@ -129,17 +132,17 @@ function classCount([training]: readonly ScannedPart[]): readonly Finding[] {
   const filled = training?.classes.filter(({ images }) => images.length > 0) ?? [];
   if (filled.length >= 2) return [];
   const [only] = filled;
-  return [finding("tooFewClasses", [], only ? `pictures of ${only.name} only` : "no class with pictures")];
+  return [finding("tooFewClasses", [], only ? `images of ${only.name} only` : "no class with images")];
 }
 
 function emptyPart({ name, folder }: ScannedPart): readonly Finding[] {
-  return folder === "" ? [] : [finding("emptyPart", [folder], `no picture in a class for ${name}`)];
+  return folder === "" ? [] : [finding("emptyPart", [folder], `no image in a class for ${name}`)];
 }
 
 function emptyClasses(part: ScannedPart): readonly Finding[] {
   return part.classes
     .filter(({ images }) => images.length === 0)
-    .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no picture"));
+    .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no image"));
 }
 
 function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
@@ -152,7 +155,7 @@ function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
   });
 }
 
-/** Findings about classes that training would keep apart, or put together, otherwise than people expect. */
+/** Findings about classes that training keeps apart or merges in a way that people may not expect. */
 export function classFindings(parts: readonly ScannedPart[]): readonly Finding[] {
   const placed = parts.flatMap((part) =>
     part.classes.map(({ name, images }) => ({ name, images, path: classFolder(part, name) })),
@@ -170,7 +173,7 @@ export function classFindings(parts: readonly ScannedPart[]): readonly Finding[]
     .map((name) => finding("oddName", pathsOf([name]), `class ${quotedName(name)}`));
   const inside = placed.flatMap(({ images, path }) => {
     const folders = partsInside(images, path);
-    return folders.length < 2 ? [] : [finding("partInsideClass", [path], `${folders.join(", ")} in it`)];
+    return folders.length < 2 ? [] : [finding("partInsideClass", [path], `${folders.join(", ")} inside`)];
   });
   return [...alike, ...inside, ...odd];
 }
@@ -184,20 +187,20 @@ function imbalance(part: ScannedPart): readonly Finding[] {
   if (!largest || !smallest || largest.count <= unbalancedRatio * smallest.count) return [];
   const paths = [largest, smallest].map(({ name }) => classFolder(part, name));
   const ratio = Math.round(largest.count / smallest.count);
-  return [finding("unbalanced", paths, `${largest.count} and ${smallest.count} pictures, ${ratio} to 1`)];
+  return [finding("unbalanced", paths, `${largest.count} and ${smallest.count} images, ${ratio} to 1`)];
 }
 
-/** An image, where it belongs. */
+/** An image with its part and class. */
 export interface PlacedImage {
   readonly path: string;
   readonly part: PartName;
-  /** True if training would hold it out, where it splits the images itself. */
+  /** True if training would hold it out when it splits the images itself. */
   readonly isHeldOut: boolean;
   readonly className: string;
   readonly bytes: number;
 }
 
-/** Kinds of a file's error by its words; the first match counts. A test holds them against real files. */
+/** Kinds of a file's error by its words; the first match counts. A test checks them against real files. */
 const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/got an empty file/, "emptyFile"],
   [/expected a complete |expected an intact |expected a width and a height/, "damaged"],
@@ -205,12 +208,12 @@ const errorWords: readonly (readonly [words: RegExp, kind: FindingName])[] = [
   [/ image, got |expected a common kind of/, "refusedFormat"],
 ];
 
-/** A file that is no image to train with, by what was said of it. */
+/** Finding for an unreadable image file. */
 export function unreadableImage({ path }: PlacedImage, error: string): Finding {
   return finding(errorWords.find(([words]) => words.test(error))?.[1] ?? "unreadable", [path], error);
 }
 
-/** Findings about an image that can be read. */
+/** Findings about a readable image. */
 export function soundImage({ path }: PlacedImage, { format, width, height }: ImageFacts): readonly Finding[] {
   const findings: Finding[] = [];
   if (Math.min(width, height) < tinySide) findings.push(finding("tiny", [path], `${width}×${height} pixels`));
@@ -222,7 +225,7 @@ export function soundImage({ path }: PlacedImage, { format, width, height }: Ima
   return findings;
 }
 
-/** Images with the same pixels, whatever the bytes of their files, set by set, in the order of the first of each. */
+/** Sets of images with the same pixels, whatever their files' bytes, in the order of each set's first image. */
 export function duplicates(images: Iterable<readonly [PlacedImage, ImageFacts]>): readonly Finding[] {
   const sets = new Map<string, PlacedImage[]>();
   for (const [image, { hash }] of images) {
@@ -242,7 +245,7 @@ function duplicateSet(same: readonly PlacedImage[]): readonly Finding[] {
   if (parts.length > 1) findings.push(finding("duplicateAcrossParts", paths, `in ${parts.join(", ")}`));
   const heldOut = same.filter(({ isHeldOut }) => isHeldOut).length;
   if (heldOut > 0 && heldOut < same.length) {
-    const sides = `${heldOut} held out and ${same.length - heldOut} trained with, at the usual share and seed`;
+    const sides = `${heldOut} held out and ${same.length - heldOut} in training, with the default fraction and seed`;
     findings.push(finding("duplicateAcrossDivision", paths, sides));
   }
   if (findings.length > 0) return findings;

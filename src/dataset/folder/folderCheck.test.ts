@@ -1,4 +1,4 @@
-/** Every kind of finding, in folders made for it. Longer than other files: all of them share one sound folder and one comparison. */
+/** Every kind of finding, in folders created for it. Longer than other files: all tests use one sound folder and one comparison. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
@@ -17,7 +17,7 @@ import { listImageFolder } from "./imageFolder.ts";
 
 const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
 const [p1, p2, p3, p4, p5, p6] = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => picture(number)));
-/** Two classes with nothing wrong in them. */
+/** Two classes without problems. */
 const sound = { "a/1.png": p1, "a/2.png": p2, "b/3.png": p3, "b/4.png": p4 } as Files;
 
 /** In this process: threads take a second to start. */
@@ -60,7 +60,7 @@ async function claiming(width: number, height: number): Promise<Uint8Array> {
   return bytes;
 }
 
-describe("checkFolder: pictures", () => {
+describe("checkFolder: images", () => {
   test("nothing is wrong: counts, formats, colours, sizes", async () => {
     const files = { ...sound, "b/r.jpg": raccoon, "b/wide.png": await picture(9, [400, 16]) };
     const result = await assertFinds(files, false);
@@ -85,7 +85,7 @@ describe("checkFolder: pictures", () => {
     });
   });
 
-  test("each way of being no picture", async () => {
+  test("each way of not being an image", async () => {
     const cases: readonly (readonly [name: string, bytes: Uint8Array | string, kind: FindingName])[] = [
       ["x.jpg", "", "emptyFile"],
       ["x.jpg", raccoon.subarray(0, 9000), "damaged"],
@@ -105,14 +105,14 @@ describe("checkFolder: pictures", () => {
     }
   });
 
-  test("a file that is gone when it is to be read", async () => {
+  test("a file deleted before it is read", async () => {
     const result = await check(sound, (root) => rm(join(root, "a/2.png")));
     assert.deepEqual(found(result), [["unreadable", "a/2.png"]]);
     assert.ok(result.affectsTraining);
     assert.deepEqual(result.formats, { PNG: 3 });
   });
 
-  test("names that promise another format, and tiny pictures, do no harm", async () => {
+  test("extensions of another format, and tiny images, are harmless", async () => {
     const files = { "a/1.jpg": raccoon, "b/1.gif": p1, "b/2": p2, "b/3.JFIF": p3, "b/4.tif": p4 } as Files;
     const expected = ["b/1.gif", "b/2", "b/3.JFIF", "b/4.tif"].map((path) => ["wrongExtension", path] as const);
     const { findings } = await assertFinds(files, false, ...expected);
@@ -128,7 +128,7 @@ describe("checkFolder: pictures", () => {
 });
 
 describe("checkFolder: the same content", () => {
-  test("within a class it does no harm; across classes and across parts it does", async () => {
+  test("is harmless within a class, but not across classes or parts", async () => {
     await assertFinds({ ...sound, "b/1.png": p1 } as Files, true, ["duplicateAcrossClasses", "a/1.png", "b/1.png"]);
     const parts = { "train/a/1.png": p1, "train/b/2.png": p2, "val/a/3.png": p3, "val/b/4.png": p4 } as Files;
     await assertFinds(parts, false);
@@ -156,7 +156,7 @@ describe("checkFolder: the same content", () => {
     );
   });
 
-  test("on both sides of the division that training makes: exactly where a training would have one of each", async () => {
+  test("in both parts of training's split: exactly where training would have one of each", async () => {
     const many = { ...sound };
     for (let i = 10; i < 20; i++) many[`a/${i}.png`] = await picture(i);
     const copies: string[] = [];
@@ -255,7 +255,7 @@ describe("checkFolder: parts and classes", () => {
     await assertFinds({ ...eleven, "b/1.png": p1 } as Files, false, ["unbalanced", "a", "b"]);
   });
 
-  test("odd entries: those that cannot be read may have been pictures, the others do no harm", async () => {
+  test("skipped entries: unreadable ones may have been images, the others are harmless", async () => {
     const skipped = { "a/notes.txt": "notes", "a/.x": "", "top.png": p5, "a/y.jpg/6.png": p6 } as Files;
     await withFolder({ ...sound, ...skipped }, async (root) => {
       execFileSync("mkfifo", [join(root, "a/pipe.jpg")]);
@@ -278,7 +278,7 @@ describe("checkFolder: parts and classes", () => {
   });
 });
 
-test("the order of examination changes nothing; progress is told for each picture", async () => {
+test("the order of examination changes nothing; progress is reported per image", async () => {
   const files = { ...sound, "b/1.png": p1, "a/0.jpg": "", "b/0.jpg": raccoon.subarray(0, 5000) } as Files;
   await withFolder(files, async (root) => {
     const backwards: Examine = (paths) => examine([...paths].reverse());

@@ -1,4 +1,4 @@
-/** Check of an image folder: every problem it contains. */
+/** Check of an image folder for all kinds of problems. */
 import { join } from "node:path";
 import type { ImageFormat } from "../../image/files/format.ts";
 import type { Examination, Examine, ImageFacts } from "./examine.ts";
@@ -10,51 +10,51 @@ import { defaultSplit, splitFolder } from "./splitFolder.ts";
 /** Width and height in pixels. */
 export type ImageSize = readonly [width: number, height: number];
 
-/** The sizes of the images that can be read, by their number of pixels. */
+/** Sizes of the readable images, ordered by number of pixels. */
 export interface SizesSeen {
   readonly smallest: ImageSize;
   readonly median: ImageSize;
   readonly largest: ImageSize;
-  /** Number of different sizes. */
+  /** Number of distinct sizes. */
   readonly shapes: number;
 }
 
-/** A part of the data set, in numbers. */
+/** Figures of a part. */
 export interface CheckedPart {
   readonly name: PartName;
   readonly folder: string;
   readonly classes: readonly { readonly name: string; readonly pictures: number }[];
 }
 
-/** A folder of images and all that is wrong with it. */
+/** Result of checking an image folder. */
 export interface FolderCheck {
   readonly root: string;
   readonly parts: readonly CheckedPart[];
   readonly pictures: number;
   readonly bytes: number;
-  /** Images that can be read, by format and by whether they are grey. */
+  /** Number of readable images by format, and by grey or colour. */
   readonly formats: Readonly<Partial<Record<ImageFormat, number>>>;
   readonly channels: { readonly grey: number; readonly colour: number };
-  /** Absent if no image can be read. */
+  /** Absent if no image is readable. */
   readonly sizes?: SizesSeen;
   readonly findings: readonly Finding[];
   readonly affectsTraining: boolean;
 }
 
-/** Who reads the files, and who is told how far that is. */
+/** Examination of files, and a progress callback. */
 export interface CheckOptions {
   readonly examine: Examine;
-  readonly onProgress?: ((pictures: number, of: number) => void) | undefined;
+  readonly onProgress?: ((images: number, of: number) => void) | undefined;
 }
 
-/** Examines every image of a folder that was scanned. Nothing is written. */
+/** Examines every image of a scanned folder. Writes nothing. */
 export async function checkFolder(scan: FolderScan, options: CheckOptions): Promise<FolderCheck> {
-  const pictures = placedImages(scan);
-  const { sound, bad } = await examineAll(pictures, options);
+  const images = placedImages(scan);
+  const { sound, bad } = await examineAll(images, options);
   const findings = [
     ...layoutFindings(scan),
     ...bad,
-    ...sound.flatMap(([picture, facts]) => soundImage(picture, facts)),
+    ...sound.flatMap(([image, facts]) => soundImage(image, facts)),
     ...duplicates(sound),
   ];
   return {
@@ -64,36 +64,36 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
       folder,
       classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
     })),
-    pictures: pictures.size,
-    bytes: [...pictures.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    pictures: images.size,
+    bytes: [...images.values()].reduce((sum, { bytes }) => sum + bytes, 0),
     ...figures(sound.map(([, facts]) => facts)),
     findings,
     affectsTraining: findings.some(({ affectsTraining }) => affectsTraining),
   };
 }
 
-/** Both lists are in the order of the scan, whichever the files were examined in. */
+/** Both lists are in the order of the scan, whatever the order of examination. */
 async function examineAll(
-  pictures: ReadonlyMap<string, PlacedImage>,
+  images: ReadonlyMap<string, PlacedImage>,
   { examine, onProgress }: CheckOptions,
 ): Promise<{ readonly sound: readonly (readonly [PlacedImage, ImageFacts])[]; readonly bad: readonly Finding[] }> {
   const results = new Map<string, Examination>();
-  for await (const { path, result } of examine([...pictures.keys()])) {
+  for await (const { path, result } of examine([...images.keys()])) {
     results.set(path, result);
-    onProgress?.(results.size, pictures.size);
+    onProgress?.(results.size, images.size);
   }
   const sound: (readonly [PlacedImage, ImageFacts])[] = [];
   const bad: Finding[] = [];
-  for (const [path, picture] of pictures) {
+  for (const [path, image] of images) {
     const result = results.get(path);
     if (result === undefined) throw new Error(`check: ${path} was not examined`);
-    if ("error" in result) bad.push(unreadableImage(picture, result.error));
-    else sound.push([picture, result]);
+    if ("error" in result) bad.push(unreadableImage(image, result.error));
+    else sound.push([image, result]);
   }
   return { sound, bad };
 }
 
-/** By absolute path. */
+/** Keyed by absolute path. */
 function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedImage> {
   const heldOut = heldOutOf(parts);
   const placed = new Map<string, PlacedImage>();
@@ -107,7 +107,7 @@ function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedIm
   return placed;
 }
 
-/** The images, by path, that training would hold out of the one part with images; none if there are several. */
+/** Paths of the images that training would hold out of the only part with images; empty if there are several parts. */
 function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
   const filled = parts.filter(({ classes }) => classes.some(({ images }) => images.length > 0));
   const classes = filled.length === 1 ? (filled[0]?.classes ?? []) : [];

@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-test("folders, images and other files by name, links as what they lead to", async () => {
+test("folders, images and other files by name, links as their targets", async () => {
   for (const name of ["b", "a.jpg", ".git"]) await mkdir(join(folder, name));
   for (const name of ["z.JPEG", "c.jpeg", "B.jpg", "a.png", "readme", ".DS_Store", "._c.jpeg"]) {
     await writeFile(join(folder, name), "");
@@ -26,7 +26,7 @@ test("folders, images and other files by name, links as what they lead to", asyn
   });
 });
 
-test("no such folder, and a link that leads nowhere", async () => {
+test("a missing folder, and a broken link", async () => {
   const gone = join(folder, "gone");
   await assert.rejects(
     folderContent(gone),

@@ -1,4 +1,4 @@
-/** Entries of a folder, told apart without opening any that could block. */
+/** Entries of a folder, classified without opening any that could block. */
 import { constants, type Stats } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,17 +8,17 @@ import { byCodePoint } from "./codePoints.ts";
 import { isHidden } from "./imageNames.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
-/** A regular file, as the system tells of it without opening it. */
+/** A regular file, with its metadata from the system. */
 export interface FileEntry {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;
   readonly bytes: number;
-  /** When content and inode changed last, in milliseconds since 1970. */
+  /** Times of the last change of content and inode, in milliseconds since 1970. */
   readonly modifiedMs: number;
   readonly changedMs: number;
 }
 
-/** The entries of a folder, each list sorted by code point. */
+/** Entries of a folder; each list is sorted by code point. */
 export interface FolderEntries {
   /** Paths relative to the root. */
   readonly folders: readonly string[];
@@ -28,10 +28,13 @@ export interface FolderEntries {
 
 type Entry = { readonly folder: string } | { readonly file: FileEntry } | { readonly skipped: SkippedFile };
 
-/** Entries that the system is asked about at a time. */
+/** Number of concurrent system calls. */
 const atATime = 64;
 
-/** The entries of `folder`, a path relative to `root` (empty: the root). Links are followed. A folder that cannot be read is a skipped file. Throws the signal's reason if that is aborted. */
+/**
+ * Lists `folder`, a path relative to `root` (empty for the root). Links are followed. An unreadable folder is a skipped file. Throws the signal's
+ * reason if it is aborted.
+ */
 export async function listEntries(root: string, folder: string, signal?: AbortSignal): Promise<FolderEntries> {
   const entries: Entry[] = [];
   try {
@@ -54,15 +57,14 @@ export async function listEntries(root: string, folder: string, signal?: AbortSi
 
 async function tellEntry(root: string, folder: string, name: string): Promise<Entry> {
   const path = folder === "" ? name : `${folder}/${name}`;
-  if (isHidden(name))
-    return { skipped: { path, reason: "hidden", detail: "a hidden entry, or one made by the system" } };
+  if (isHidden(name)) return { skipped: { path, reason: "hidden", detail: "a hidden or system entry" } };
   try {
     const stats = await stat(join(root, path));
     if (stats.isDirectory()) return { folder: path };
     if (!stats.isFile()) return { skipped: { path, reason: "special", detail: specialKind(stats) } };
     return { file: { path, bytes: stats.size, modifiedMs: stats.mtimeMs, changedMs: stats.ctimeMs } };
   } catch (error) {
-    // Node.js puts this character where a name is not UTF-8, and then does not find it.
+    // Node.js decodes a name that is not UTF-8 with this character, and then does not find the file.
     const detail = name.includes("\ufffd") ? "a name that is not UTF-8" : systemReason(error);
     return { skipped: { path, reason: "unreadableEntry", detail } };
   }
@@ -73,17 +75,17 @@ function specialKind(stats: Stats): string {
   return stats.isSocket() ? "a socket" : "a device";
 }
 
-/** The system's reason without the path, which is said anyway. */
+/** The system's reason without the path, which the message already contains. */
 export function systemReason(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT") return "a link to something that is not there, or gone meanwhile";
+  if (code === "ENOENT") return "a broken link, or an entry removed during the scan";
   if (code === "ELOOP") return "a link that leads to itself";
   return messageOf(error).replace(/, \w+ '.*'$/s, "");
 }
 
-/** The format of a file by its first bytes: one that is read, or `other`. Throws the system's error if it cannot be read. */
+/** Format of a file by its first bytes: a supported one, or `other`. Throws the system's error if the file is unreadable. */
 export async function peekFormat(path: string): Promise<ReturnType<typeof recogniseFormat>> {
-  // A file that has become a pipe meanwhile must not block.
+  // A file that became a pipe meanwhile must not block.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
@@ -93,17 +95,20 @@ export async function peekFormat(path: string): Promise<ReturnType<typeof recogn
   }
 }
 
-/** The contents of a folder, by name. Names that begin with a dot are left out: they belong to the system. */
+/** Contents of a folder, by name. Names that begin with a dot belong to the system and are left out. */
 export interface FolderContent {
   /** Sorted by code point. */
   readonly folders: readonly string[];
-  /** Files named .jpg or .jpeg, in capitals or not; sorted by code point. */
+  /** Files named .jpg or .jpeg, in any case; sorted by code point. */
   readonly images: readonly string[];
   /** Number of other files. */
   readonly others: number;
 }
 
-/** Looks into a folder, asking the system nothing about files, of which ImageNet has 1.3 million (`listEntries` asks about each). Links count as what they lead to. Throws DataError if it cannot be read. */
+/**
+ * Reads a folder without a system call per file, unlike `listEntries`: ImageNet has 1.3 million files. Links count as their targets. Throws
+ * DataError if the folder is unreadable.
+ */
 export async function folderContent(folder: string): Promise<FolderContent> {
   try {
     const [folders, images]: [string[], string[]] = [[], []];

@@ -34,7 +34,7 @@ describe("scanFolder: parts and classes", () => {
     });
   });
 
-  test("folders for parts, in any case and by their other names; all else at the top is outside", async () => {
+  test("folders for parts, in any case and by their other names; other entries at the top are outside", async () => {
     for (const validation of ["val", "Valid", "VALIDATION", "dev", "Eval_Set", "validation-images"]) {
       const files = { "TEST/a/1.jpg": "", [`${validation}/a/1.jpg`]: "", "Train/a/1.jpg": "", "Train/1.jpg": "" };
       await withFolder({ ...files, "other/1.jpg": "", "top.jpg": "" }, async (root) => {
@@ -114,25 +114,25 @@ describe("scanFolder: parts and classes", () => {
   test("parts without one for training, or two for the same", async () => {
     await assertRefused(
       { "val/a/1.jpg": "", "test/a/1.jpg": "" },
-      /expected a folder train beside test and val, got none; name /,
+      /expected a folder train next to test and val, got none; name /,
     );
     await assertRefused(
       { "train/a/1.jpg": "", "val/a/1.jpg": "", "valid/a/1.jpg": "" },
-      /one folder for validation, got val and valid; put/,
+      /one folder for validation, got val and valid; merge/,
     );
   });
 
-  test("what is no folder", async () => {
+  test("anything other than a folder", async () => {
     await withFolder({ file: "" }, async (root) => {
       await assert.rejects(
         scanFolder(join(root, "file")),
-        /file: expected a folder of pictures \(.*\), but it is not a folder$/,
+        /file: expected a folder of images \(.*\); it is not a folder$/,
       );
-      await assert.rejects(scanFolder(join(root, "none")), /none: expected a folder .*, but there is no such folder$/);
+      await assert.rejects(scanFolder(join(root, "none")), /none: expected a folder .*; there is no such folder$/);
     });
   });
 
-  test("decomposed names are composed, and such a class is one; classes are in the order of code points", async () => {
+  test("decomposed names are composed, equal ones are one class; classes are in code point order", async () => {
     const files = { "e\u0301/1.jpg": "", "\u00e9/2.jpg": "", "z/1.jpg": "", "\u{1f600}/1.jpg": "", "\uff5e/1.jpg": "" };
     await withFolder(files, async (root) => {
       const scan = await scanFolder(root);

@@ -8,30 +8,30 @@ import { ancestorsOf, enter, type Search, searchFolder } from "./folderSearch.ts
 import { findParts, type PartName } from "./partFolders.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
-/** A class: a folder, with all images below it. */
+/** A class: a folder, with all images in it and its subfolders. */
 export interface ScannedClass {
-  /** The folder's name in Unicode's form NFC. */
+  /** Name of the folder, in Unicode's form NFC. */
   readonly name: string;
-  /** By path; none if the folder is empty. */
+  /** Sorted by path; empty if the folder is. */
   readonly images: readonly FileEntry[];
 }
 
-/** The whole of a data set, or what it has for one purpose. */
+/** A part of a data set, or the whole of it. */
 export interface ScannedPart {
   readonly name: PartName;
   /** Relative to the root; empty for `whole`. */
   readonly folder: string;
-  /** By name, in the order of code points. */
+  /** Sorted by name, in the order of code points. */
   readonly classes: readonly ScannedClass[];
 }
 
-/** A folder of images: all that is in it, before any image is opened. */
+/** Content of an image folder, before any image is opened. */
 export interface FolderScan {
   /** Absolute path. */
   readonly root: string;
-  /** `whole` alone; or `train`, and `validation` and `test` if they are there, in this order. */
+  /** `whole` alone; or `train`, then `validation` and `test` if present. */
   readonly parts: readonly ScannedPart[];
-  /** By path. */
+  /** Sorted by path. */
   readonly skipped: readonly SkippedFile[];
 }
 
@@ -41,12 +41,12 @@ const partOrder: readonly PartName[] = ["train", "validation", "test"];
 export const expectedLayout = "a folder for each class, directly in it or in its folders train, val and test";
 
 /**
- * Looks through a folder of images: a folder for each class, directly in it, or in its folders for training,
- * validation and test (see `partOf`). Class folders are searched to any depth, as torchvision's ImageFolder does; links are followed, but into no
- * folder twice. Nothing is opened but folders, and files whose name is not that of an image.
+ * Scans an image folder: a folder per class, directly in it or in its folders for training, validation and test (see `partOf`). Class folders
+ * are searched recursively, as by torchvision's ImageFolder. Links are followed, but no folder is searched twice. Opens only folders, and files
+ * without the name of an image.
  *
- * Throws DataError if it is not a folder that can be read, or has folders for parts, but not one for each name or none for training; the signal's
- * reason if that is aborted.
+ * Throws DataError if the folder is unreadable, contains two folders for one part, or has parts but none for training. Throws the signal's
+ * reason if it is aborted.
  */
 export async function scanFolder(folder: string, signal?: AbortSignal): Promise<FolderScan> {
   const root = resolve(folder);
@@ -54,7 +54,7 @@ export async function scanFolder(folder: string, signal?: AbortSignal): Promise<
   const ancestors = await ancestorsOf(root);
   const top = await listEntries(root, "", signal);
   const unreadable = top.skipped.find(({ path }) => path === ".");
-  if (unreadable) throw new DataError(`${folder}: expected a folder of pictures, but ${unreadable.detail}`);
+  if (unreadable) throw new DataError(`${folder}: expected a folder of images, got ${unreadable.detail}`);
   const { parts: partFolders, classes } = await findParts(folder, root, top.folders);
   const skipped = [...top.skipped, ...classes.map(partNamed)];
   if (partFolders.size > 0) skipped.push(...outsideFiles(top), ...outsideFolders(top, partFolders));
@@ -78,7 +78,7 @@ async function requireFolder(folder: string, root: string): Promise<void> {
     (error: unknown) => (isMissing(error) ? "there is no such folder" : systemReason(error)),
   );
   if (problem !== undefined)
-    throw new DataError(`${folder}: expected a folder of pictures (${expectedLayout}), but ${problem}`);
+    throw new DataError(`${folder}: expected a folder of images (${expectedLayout}); ${problem}`);
 }
 
 function isMissing(error: unknown): boolean {
@@ -86,21 +86,21 @@ function isMissing(error: unknown): boolean {
 }
 
 function partNamed(path: string): SkippedFile {
-  return { path, reason: "partNamedClass", detail: "no folders in it, and other folders next to it" };
+  return { path, reason: "partNamedClass", detail: "a folder without subfolders, next to other class folders" };
 }
 
 function outsideFolders({ folders }: FolderEntries, parts: ReadonlyMap<PartName, string>): readonly SkippedFile[] {
   const taken = new Set(parts.values());
   return folders
     .filter((path) => !taken.has(path))
-    .map((path) => ({ path, reason: "outsideClass", detail: "a folder beside those for training and testing" }));
+    .map((path) => ({ path, reason: "outsideClass", detail: "a folder next to those for training and testing" }));
 }
 
 function outsideFiles({ files }: FolderEntries): readonly SkippedFile[] {
   return files.map(({ path }) => ({
     path,
     reason: "outsideClass",
-    detail: "a file that is not in the folder of a class",
+    detail: "a file outside the class folders",
   }));
 }
 
@@ -111,7 +111,7 @@ interface ScanContext {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A part whose class folders are among `entries`. Folders whose names are the same in form NFC are one class. */
+/** Scans a part whose class folders are among `entries`. Folders with the same name in form NFC are one class. */
 async function scanPart(
   { root, ancestors, skipped, signal }: ScanContext,
   name: PartName,

@@ -12,8 +12,8 @@ function skippedOf({ skipped }: FolderScan): readonly string[] {
   return skipped.map(({ path, reason, detail }) => `${path}: ${reason}: ${detail}`);
 }
 
-describe("searchFolder: what is no picture", () => {
-  test("hidden entries and those of systems, files without a picture, folders named like one", async () => {
+describe("searchFolder: entries that are not images", () => {
+  test("hidden and system entries, files without an image, folders named like one", async () => {
     const png = await picture(1);
     const files = {
       "a/.hidden.jpg": "",
@@ -35,7 +35,7 @@ describe("searchFolder: what is no picture", () => {
       "a/notes.txt": "BMW", // the first bytes of a BMP file
       "a/image": png,
       "a/image.backup": png,
-      "a/scan.TIFF": "not read, but meant as a picture",
+      "a/scan.TIFF": "unsupported, but meant as an image",
       "a/x.jpg/1.png": png,
       "b/": "",
     };
@@ -90,7 +90,7 @@ describe("searchFolder: what is no picture", () => {
       await symlink("self.jpg", join(root, "a/self.jpg"));
       await writeFile(Buffer.concat([Buffer.from(join(root, "a/")), Buffer.of(0xe9), Buffer.from(".jpg")]), "");
       assert.deepEqual(skippedOf(await scanFolder(root)), [
-        "a/broken.jpg: unreadableEntry: a link to something that is not there, or gone meanwhile",
+        "a/broken.jpg: unreadableEntry: a broken link, or an entry removed during the scan",
         "a/self.jpg: unreadableEntry: a link that leads to itself",
         "a/\ufffd.jpg: unreadableEntry: a name that is not UTF-8",
       ]);
@@ -128,7 +128,7 @@ describe("searchFolder: links", () => {
     });
   });
 
-  test("loops, links to what the folder lies in, and a folder reached in many ways", { timeout: 60_000 }, async () => {
+  test("loops, links to parent folders, and a folder reachable on many paths", { timeout: 60_000 }, async () => {
     await withFolder({ "data/a/1.jpg": "", "data/b/0/1.jpg": "", "beside/1.jpg": "" }, async (root) => {
       const data = join(root, "data");
       for (const [target, path] of [
@@ -138,7 +138,7 @@ describe("searchFolder: links", () => {
         ["/", "a/top"],
       ] as const)
         await symlink(target, join(data, path));
-      // 2^30 ways to the innermost folder.
+      // 2^30 paths to the innermost folder.
       let folder = join(data, "b/0");
       for (let depth = 0; depth < 30; depth++) {
         await mkdir(join(folder, "next"));

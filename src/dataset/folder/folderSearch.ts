@@ -1,17 +1,17 @@
-/** All images below a folder, through links, around loops. */
+/** Recursive search for images; follows links, but not in circles. */
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type FileEntry, listEntries, peekFormat, systemReason } from "./folderEntries.ts";
 import { hasImageName } from "./imageNames.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
-/** Identity of the folder that a path leads to, through any links. */
+/** Identity of the folder that a path leads to, through links. */
 async function identityOf(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true });
   return `${dev}:${ino}`;
 }
 
-/** The folders that contain the root, and itself: a link to any of them would lead around in a circle. */
+/** Identities of the root and the folders that contain it: a link to any of them would form a loop. */
 export async function ancestorsOf(root: string): Promise<ReadonlySet<string>> {
   const ancestors = new Set<string>();
   let folder = await realpath(root);
@@ -28,7 +28,7 @@ export interface Search {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Returns true if a folder is to be searched; a folder searched before, or unreadable, is noted. */
+/** Returns true if a folder is to be searched; records one that is unreadable or was searched before. */
 export async function enter({ root, seen, skipped }: Search, path: string): Promise<boolean> {
   try {
     const identity = await identityOf(join(root, path));
@@ -36,14 +36,18 @@ export async function enter({ root, seen, skipped }: Search, path: string): Prom
       seen.add(identity);
       return true;
     }
-    skipped.push({ path, reason: "repeatedFolder", detail: "a folder already searched, or one that this one lies in" });
+    skipped.push({
+      path,
+      reason: "repeatedFolder",
+      detail: "a folder already searched, or one that contains this one",
+    });
   } catch (error) {
     skipped.push({ path, reason: "unreadableEntry", detail: systemReason(error) });
   }
   return false;
 }
 
-/** Adds the images in `folder`, and in all folders below it, each of which is searched once. */
+/** Adds the images in `folder` and its subfolders; each folder is searched once. */
 export async function searchFolder(search: Search, folder: string, images: FileEntry[]): Promise<void> {
   if (!(await enter(search, folder))) return;
   const { root, skipped, signal } = search;
@@ -58,7 +62,7 @@ export async function searchFolder(search: Search, folder: string, images: FileE
   for (const below of entries.folders) await searchFolder(search, below, images);
 }
 
-/** Why a file whose name is not that of an image is none: only a format that is read counts, since others are told by few bytes. */
+/** Reason to skip a file without the name of an image; undefined if it has a supported format. Other signatures are too short to rely on. */
 async function whyNoImage(root: string, path: string): Promise<SkippedFile | undefined> {
   try {
     const format = await peekFormat(join(root, path));

@@ -50,7 +50,7 @@ describe("listImageFolder with folders for parts", () => {
     assert.deepEqual(listing.notes, []);
   });
 
-  test("one part beside the training part is `test`, whatever its name; one for validation is `validation` as well", async () => {
+  test("one part besides the training part is `test`, whatever its name; one for validation is `validation` as well", async () => {
     for (const part of ["val", "test"]) {
       const listing = await list({ ...train, ...named(`${part}/a`, 1) });
       assert.equal(listing.validation, part === "val" ? listing.test : undefined);
@@ -58,13 +58,13 @@ describe("listImageFolder with folders for parts", () => {
     }
   });
 
-  test("class names that look alike, and parts below classes, are said", async () => {
+  test("class names that look alike, and parts inside classes, are reported", async () => {
     const files = { ...named("train/cat", 2), ...named("train/cat ", 2), ...named("train/big\u00a0dog", 2) };
     const { notes } = await list({ ...files, ...named("train/Ox", 1), ...named("train/ox", 1) });
     assert.deepEqual(notes, [
-      "class names that differ in case only: classes Ox, ox",
+      "class names that differ only in case: classes Ox, ox",
       'class names that look alike: classes "cat", "cat "',
-      'class names with spaces at an end or in a row, or invisible characters: class "big\\u{a0}dog"',
+      'class names with leading, trailing or repeated spaces, or invisible characters: class "big\\u{a0}dog"',
     ]);
     const below = {
       ...named("cat/train", 2),
@@ -73,38 +73,37 @@ describe("listImageFolder with folders for parts", () => {
       ...named("dog/test", 1),
     };
     assert.deepEqual((await list(below)).notes, [
-      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
-      "folders for parts inside classes, whose pictures are all used alike: test, train in it",
+      "folders for parts inside classes; all their images are used alike: test, train inside",
+      "folders for parts inside classes; all their images are used alike: test, train inside",
     ]);
   });
 
-  test("an archive's outer folder is not taken for a class", async () => {
+  test("an archive's outer folder is not a class", async () => {
     const files = { ...named("archive/Training/a", 1), ...named("archive/Testing/a", 1) };
     await assertRefused(
       list(files),
-      /got pictures of archive only; archive contains Testing, Training: give that folder, /,
+      /got images of archive only; archive contains Testing, Training: pass that folder, /,
     );
   });
 
-  test("a part whose pictures are in no class is left out, and said", async () => {
+  test("a part whose images are in no class is left out and reported", async () => {
     const listing = await list({ ...train, ...named("val/a", 1), "test/1.jpg": "", "test/2.jpg": "" });
     assert.deepEqual(paths(listing.test), ["val/a/0.jpg"]);
     assert.deepEqual(listing.notes, [
-      "folders without pictures in classes, left out: 1 (test)",
-      "entries outside of any class, passed over: 2 (test/1.jpg, test/2.jpg)",
+      "folders without images in classes, left out: 1 (test)",
+      "entries outside the class folders, ignored: 2 (test/1.jpg, test/2.jpg)",
     ]);
   });
 
-  test("a class that is not trained is named", async () => {
-    const message =
-      /: expected in val no classes but those of train, got c; put training pictures of it into train, or/;
+  test("a class missing from training is reported", async () => {
+    const message = /: expected only classes of train in val, got c; add training images of it to train, or/;
     await assertRefused(list({ ...train, ...named("val/a", 1), ...named("val/c", 1) }), message);
     await assertRefused(list({ ...train, "train/c/": "", ...named("val/c", 1) }), message);
     const { classNames } = await list({ ...train, ...named("val/a", 1), "val/c/": "" });
     assert.deepEqual(classNames, ["a", "b"]);
   });
 
-  test("a training part alone is divided as a folder without parts", async () => {
+  test("a training part alone is split like a folder without parts", async () => {
     const listing = await list({ ...named("train/a", 10), ...named("train/b", 5) });
     const whole = await list({ ...named("a", 10), ...named("b", 5) });
     assert.deepEqual(
@@ -115,16 +114,16 @@ describe("listImageFolder with folders for parts", () => {
 });
 
 describe("listImageFolder without folders for parts", () => {
-  test("the pictures that are set aside are these, for each seed", async () => {
+  test("the held-out images are fixed for each seed", async () => {
     const files = { ...named("b", 9), ...named("a", 11), ...named("\u{1f600}", 2), ...named("\uff5e", 1) };
     const aside = async (options: ImageFolderOptions) => paths((await list(files, options)).test);
-    // From this code: they must not change, or a run would be measured by images that it was trained with.
+    // Recorded from this code: a change would evaluate runs on images that they were trained on.
     assert.deepEqual(await aside({}), ["a/1.jpg", "a/8.jpg", "b/2.jpg", "b/4.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1 }), ["a/1.jpg", "a/10.jpg", "b/0.jpg", "b/7.jpg", "\u{1f600}/0.jpg"]);
     assert.deepEqual(await aside({ seed: 1, validationShare: 0.2 }), await aside({ seed: 1 }));
   });
 
-  test("every picture is in one part; a class's part does not depend on other classes", async () => {
+  test("every image is in one part; a class's part does not depend on other classes", async () => {
     const files = { ...named("a", 25), ...named("b", 40) };
     const { train, test: aside, validation, classNames } = await list(files, { seed: 3 });
     assert.equal(validation, undefined);
@@ -138,7 +137,7 @@ describe("listImageFolder without folders for parts", () => {
     assert.deepEqual(paths(other.test.filter(({ label }) => label > 0)), paths(aside));
   });
 
-  test("of each class its share, rounded; one at least, never all", async () => {
+  test("a fraction of each class, rounded; at least one, never all", async () => {
     const cases: readonly (readonly [count: number, share: number, aside: number])[] = [
       [1, 0.5, 0],
       [2, 0.01, 1],
@@ -159,41 +158,41 @@ describe("listImageFolder without folders for parts", () => {
       await assert.rejects(
         list(named("a", 2), { validationShare }),
         new RegExp(
-          `^ConfigError: validation share: expected a number between 0 and 1, got ${validationShare}; where folders train and val`,
+          `^ConfigError: validationShare: expected a number between 0 and 1, got ${validationShare}; leave it out if the folder has`,
         ),
       );
     }
   });
 
-  test("what was passed over is told, a line a reason", async () => {
+  test("ignored entries are reported, one line per reason", async () => {
     const skipped = { "c/.x": "", "a/.1": "", "a/.2": "", "a/.3": "", "a/notes.txt": "notes", "top.png": "" };
     const { notes, classNames, name, root } = await list({ ...named("a", 2), ...named("b", 2), ...skipped });
     assert.deepEqual(classNames, ["a", "b"]);
     assert.equal(name, root);
     assert.deepEqual(notes, [
-      "classes without pictures, left out: 1 (c)",
-      "hidden or made by the system, passed over: 4 (a/.1, a/.2, a/.3, …)",
-      "files that are no pictures, passed over: 1 (a/notes.txt)",
-      "entries outside of any class, passed over: 1 (top.png)",
+      "classes without images, left out: 1 (c)",
+      "hidden or system entries, ignored: 4 (a/.1, a/.2, a/.3, …)",
+      "files that are not images, ignored: 1 (a/notes.txt)",
+      "entries outside the class folders, ignored: 1 (top.png)",
     ]);
   });
 
-  test("fewer than two classes, or one picture in each: found and expected are said", async () => {
+  test("fewer than two classes, or one image in each: the message has found and expected", async () => {
     const expected =
-      /: expected a folder for each class, directly in it or in its folders .*, and pictures in at least two; got /;
+      /: expected a folder for each class, directly in it or in its folders .*, with images in at least two; got /;
     await assertRefused(list({}), expected);
-    await assertRefused(list({}), /got no class with pictures$/);
-    await assertRefused(list({ ...named("a", 2), "b/": "" }), /got pictures of a only$/);
-    await assertRefused(list({ "1.jpg": "", "2.jpg": "" }), /passed over: 2 \(1\.jpg, 2\.jpg\)$/);
+    await assertRefused(list({}), /got no class with images$/);
+    await assertRefused(list({ ...named("a", 2), "b/": "" }), /got images of a only$/);
+    await assertRefused(list({ "1.jpg": "", "2.jpg": "" }), /ignored: 2 \(1\.jpg, 2\.jpg\)$/);
     const vehicles = { ...named("car", 2), ...named("train", 2) };
-    await assertRefused(list(vehicles), /; if train is a class, give its folder another name$/);
-    await assertRefused(list({ ...named("a", 1), ...named("b", 1) }), /expected a class with two pictures or more/);
+    await assertRefused(list(vehicles), /; if train is a class, rename its folder$/);
+    await assertRefused(list({ ...named("a", 1), ...named("b", 1) }), /expected a class with at least two images/);
     await withFolder({}, (root) => assertRefused(listImageFolder(join(root, "none")), /there is no such folder/));
   });
 });
 
 describe("listTestFolder", () => {
-  test("every picture, or those of the part to measure by", async () => {
+  test("every image, or those of the part to evaluate on", async () => {
     const testOf = (files: Files) =>
       withFolder(files, async (root) => {
         const { train, validation, test: all, classNames } = await listTestFolder(root);
@@ -209,12 +208,12 @@ describe("listTestFolder", () => {
     assert.deepEqual(await testOf(parts), [["b"], ["val/b/0.jpg"]]);
     assert.deepEqual(await testOf({ ...parts, ...named("test/c", 1) }), [["c"], ["test/c/0.jpg"]]);
     await withFolder({ "a/": "" }, (root) =>
-      assertRefused(listTestFolder(root), /at least one; got no class with pictures$/),
+      assertRefused(listTestFolder(root), /at least one; got no class with images$/),
     );
   });
 });
 
-test("listTestFolder: another part if it is asked for", async () => {
+test("listTestFolder: another part if requested", async () => {
   const files = { ...named("train/a", 3), ...named("val/a", 2), ...named("val/b", 1), ...named("test/a", 1) };
   await withFolder(files, async (root) => {
     const sizes = async (part?: "train" | "validation" | "test") => {

@@ -1,4 +1,4 @@
-/** Image folder as a listing; split where it has no train/ and val/. */
+/** Listing of an image folder; holds images out if there is no val/ or test/. */
 
 import { resolve } from "node:path";
 import { DataError } from "../../errors.ts";
@@ -12,22 +12,22 @@ import { partsInside } from "./partFolders.ts";
 import { firstNames, skippedNotes } from "./skippedFile.ts";
 import { type SplitOptions, splitFolder, splitOptionsOf } from "./splitFolder.ts";
 
-/** Default: `defaultSplit`. Aborted, the signal ends it. */
+/** Default: `defaultSplit`. An aborted signal stops the listing. */
 export type ImageFolderOptions = { readonly [Key in keyof SplitOptions]?: SplitOptions[Key] | undefined } & {
   readonly signal?: AbortSignal | undefined;
 };
 
 /** Purpose of a listing: training, unless `allAsTest` is set. */
 export interface FolderPurpose extends ImageFolderOptions {
-  /** To measure a network by that was trained on something else: all as test images, where no folder says which. */
+  /** List for evaluating a network that was trained on other data: all images are test images if there are no folders for parts. */
   readonly allAsTest?: boolean | undefined;
-  /** The part to measure by. Default `test`. */
+  /** Part to evaluate on. Default: `test`. */
   readonly part?: "train" | "validation" | "test" | undefined;
-  /** The digest of what it was trained on: a folder whose listing has that digest is divided as for training. */
+  /** Digest of the network's training data: a folder whose listing has this digest is split as for training. */
   readonly trainedOn?: string | undefined;
 }
 
-/** Lists a folder of images for a purpose. Throws what `listImageFolder` or `listTestFolder` throws. */
+/** Lists an image folder for a purpose. Throws like `listImageFolder` or `listTestFolder`. */
 export async function listFolder(
   root: string,
   { allAsTest, part, trainedOn, ...division }: FolderPurpose,
@@ -46,12 +46,12 @@ function unlessData(error: unknown): undefined {
 }
 
 /**
- * Lists a folder of images for training. With folders for parts: `train`, `validation` and `test` are those; without one for testing, `test`
- * is the same list as `validation`. With a folder for training alone, or none: a part of each class is set aside as `test`, the same on every machine.
- * A class or part without images is left out, with a note.
+ * Lists an image folder for training. Folders for parts become `train`, `validation` and `test`; without a folder for testing, `test` is the same
+ * list as `validation`. With only a folder for training, or without folders for parts, a fraction of each class is held out as `test`, the same
+ * on every machine. Classes and parts without images are left out, with a note.
  *
- * Throws DataError if there is no such folder, there are fewer than two classes, or a class of another part is missing from `train`;
- * ConfigError if the share is not between 0 and 1.
+ * Throws DataError if the folder does not exist, has fewer than two classes, or a class of another part is missing from `train`. Throws
+ * ConfigError if the fraction is not between 0 and 1.
  */
 export async function listImageFolder(
   root: string,
@@ -74,22 +74,22 @@ export async function listImageFolder(
   const divided = splitFolder(train, classNames, split);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
-    `${root}: expected a class with two pictures or more, one to train with and one to measure by; each class has one`,
+    `${root}: expected a class with at least two images, one for training and one for evaluation; each class has one`,
   );
 }
 
 /**
- * Lists a folder of images to measure a trained network by. With folders for parts, `test` is the one for testing, else that for validation; otherwise every
- * image there is. If another part is asked for, that part alone; without such a folder, no images. The classes are those of the part.
+ * Lists an image folder for evaluating a trained network. With folders for parts, `test` is the one for testing, else that for validation;
+ * without, all images. If another part is requested, returns that part alone, without images if it does not exist. The classes are the part's.
  *
- * Throws DataError if there is no such folder, or no image in the folder of a class.
+ * Throws DataError if the folder does not exist or no class contains images.
  */
 export async function listTestFolder(
   root: string,
   { part: wanted = "test", signal }: Pick<FolderPurpose, "part" | "signal"> = {},
 ): Promise<ImageListing> {
   const { scan, parts, notes } = await filledParts(root, signal);
-  const last = parts.at(-1); // In the order of scanFolder the one for testing comes last.
+  const last = parts.at(-1); // scanFolder returns the test part last.
   if (last === undefined) throw tooFewClasses(root, "at least one", scan);
   const part = wanted === "test" ? last : parts.find(({ name }) => name === wanted);
   const classNames = namesOf(part ?? last);
@@ -105,7 +105,7 @@ interface FilledParts {
   readonly notes: readonly string[];
 }
 
-/** Parts and classes that have images, and notes of all else. */
+/** Parts and classes with images, and notes about the rest. */
 async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
   const scan = await scanFolder(root, signal);
   const parts = scan.parts.map((part) => ({
@@ -117,9 +117,9 @@ async function filledParts(root: string, signal: AbortSignal | undefined): Promi
   );
   const emptyParts = parts.filter(({ folder, classes }) => folder !== "" && classes.length === 0);
   const notes = [
-    ...note("classes without pictures, left out", emptyClasses),
+    ...note("classes without images, left out", emptyClasses),
     ...note(
-      "folders without pictures in classes, left out",
+      "folders without images in classes, left out",
       emptyParts.map(({ folder }) => folder),
     ),
     ...classFindings(scan.parts).map(({ kind, message }) => `${findingKinds[kind].title}: ${message}`),
@@ -136,7 +136,7 @@ function namesOf({ classes }: ScannedPart): readonly string[] {
   return classes.map(({ name }) => name);
 }
 
-/** By class, then by path. */
+/** Sorted by class, then by path. */
 function listPart({ classes }: ScannedPart, classNames: readonly string[]): readonly ListedImage[] {
   const labels = new Map(classNames.map((name, label) => [name, label]));
   return classes.flatMap(({ name, images }) => {
@@ -145,7 +145,7 @@ function listPart({ classes }: ScannedPart, classNames: readonly string[]): read
   });
 }
 
-/** The images of a part to measure by, whose classes must be among those of the training part. */
+/** Images of another part, whose classes must be among those of the training part. */
 function listOther(
   root: string,
   part: ScannedPart,
@@ -155,34 +155,34 @@ function listOther(
   const unknown = namesOf(part).filter((name) => !classNames.includes(name));
   if (unknown.length === 0) return listPart(part, classNames);
   throw new DataError(
-    `${root}: expected in ${part.folder} no classes but those of ${training.folder}, got ${firstNames(unknown.map(visibleName))}; ` +
-      `put training pictures of ${unknown.length === 1 ? "it" : "them"} into ${training.folder}, or take ${
+    `${root}: expected only classes of ${training.folder} in ${part.folder}, got ${firstNames(unknown.map(visibleName))}; ` +
+      `add training images of ${unknown.length === 1 ? "it" : "them"} to ${training.folder}, or remove ${
         unknown.length === 1 ? "it" : "them"
-      } out of ${part.folder}`,
+      } from ${part.folder}`,
   );
 }
 
 function tooFewClasses(root: string, expected: string, { parts, skipped }: FolderScan): DataError {
   const found = parts.flatMap(({ classes }) => classes);
   const filled = found.filter(({ images }) => images.length > 0).map(({ name }) => name);
-  const count = filled.length === 0 ? "no class with pictures" : `pictures of ${firstNames([...new Set(filled)])} only`;
+  const count = filled.length === 0 ? "no class with images" : `images of ${firstNames([...new Set(filled)])} only`;
   const others = skippedNotes(skipped).map((line) => `; ${line}`);
   const [only] = found;
   const inside = found.length === 1 && only ? partsInside(only.images, only.name) : [];
   if (inside.length > 0)
-    others.push(`; ${only?.name} contains ${firstNames(inside)}: give that folder, ${root}/${only?.name}`);
-  const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, give its folder another name" : "";
+    others.push(`; ${only?.name} contains ${firstNames(inside)}: pass that folder, ${root}/${only?.name}`);
+  const remedy = parts.some(({ folder }) => folder !== "") ? "; if train is a class, rename its folder" : "";
   return new DataError(
-    `${root}: expected ${expectedLayout}, and pictures in ${expected}; got ${count}${others.join("")}${remedy}`,
+    `${root}: expected ${expectedLayout}, with images in ${expected}; got ${count}${others.join("")}${remedy}`,
   );
 }
 
-/** A folder of images with a folder for each class. */
+/** An image folder with a folder per class, as the source of a data set. */
 export function folderSource(path: string): DatasetSource {
   const folder = resolve(path);
   return {
     name: folder,
-    description: `the pictures in ${folder}`,
+    description: `the images in ${folder}`,
     channels: 3,
     async load(options) {
       const listing = await listFolder(options.dataDir ?? folder, options);

@@ -2,31 +2,31 @@
 import { createHash } from "node:crypto";
 import { type ImageLimit, limitedIndices } from "../limit.ts";
 
-/** An image file with its class. */
+/** An image file with its label. */
 export interface ListedImage {
   /** Relative to the listing's root, with `/` between folders. */
   readonly path: string;
   readonly label: number;
 }
 
-/** A data set of image files before any of them is opened: what there is, in which class and part. */
+/** Image files of a data set by part and class, before any is opened. */
 export interface ImageListing {
-  /** Name of the data set: its own name, or the folder's absolute path. */
+  /** Name of the data set, or the folder's absolute path. */
   readonly name: string;
   /** Absolute path of the folder that all paths are relative to. */
   readonly root: string;
-  /** By label; sorted by code point. */
+  /** In the order of labels; sorted by code point. */
   readonly classNames: readonly string[];
   readonly train: readonly ListedImage[];
-  /** The validation set, if there is one; else `test` is used. */
+  /** Validation set; if absent, `test` is used. */
   readonly validation?: readonly ListedImage[];
-  /** The test set, on which the finished network is measured; where a folder has no such part, it is `validation`. */
+  /** Test set, for evaluating the trained network; the same as `validation` if the folder has no test part. */
   readonly test: readonly ListedImage[];
-  /** Notes for people about skipped files: one line each. */
+  /** Messages about skipped files, one line each. */
   readonly notes: readonly string[];
 }
 
-/** A listing within limits of its training images and of its test and validation images. Throws as `limitedIndices`. */
+/** Limits the training images, and the test and validation images, of a listing. Throws like `limitedIndices`. */
 export function limitListing(
   listing: ImageListing,
   trainLimit: ImageLimit | undefined,
@@ -50,7 +50,7 @@ function limited(images: readonly ListedImage[], limit: ImageLimit | undefined, 
   return Array.from(limitedIndices(labelled, limit, "sorted", what), (index) => images[index] as ListedImage);
 }
 
-/** SHA-256 of the paths and labels of what is trained on and watched by, in their order; paths in Unicode's form NFC, as systems differ. */
+/** SHA-256 of the paths and labels of the training and validation images, in order; paths in Unicode's form NFC, since systems differ. */
 export function listingDigest({ train, validation, test }: ImageListing): string {
   const hash = createHash("sha256");
   for (const images of [train, validation ?? test]) {

@@ -1,7 +1,7 @@
 /** File names: formats by their extensions, and names that belong to the system. */
 import type { ImageFormat } from "../../image/files/format.ts";
 
-/** Extensions of the formats that are read. */
+/** File extensions of supported formats. */
 const formats: ReadonlyMap<string, ImageFormat> = new Map([
   ["jpg", "JPEG"],
   ["jpeg", "JPEG"],
@@ -13,7 +13,7 @@ const formats: ReadonlyMap<string, ImageFormat> = new Map([
   ["gif", "GIF"],
 ]);
 
-/** Extensions of images that are refused: such a file is meant to be an image, so it is not passed over in silence. */
+/** File extensions of unsupported image formats. Such a file is probably meant as an image, so it is reported. */
 const refused: ReadonlySet<string> = new Set(
   (
     "avif avifs bmp cr2 cr3 cur dib dng eps exr hdr heic heics heif hif ico j2k jp2 jpf jpx jxl jxr nef " +
@@ -21,25 +21,25 @@ const refused: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** The extension in lower case, without its dot; empty if there is none. */
+/** Extension in lower case, without the dot; empty if there is none. */
 export function extensionOf(path: string): string {
   return /[^/]\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
 }
 
-/** The format that a name promises, if it is one that is read. */
+/** Supported format that the file extension stands for. */
 export function formatOfName(path: string): ImageFormat | undefined {
   return formats.get(extensionOf(path));
 }
 
-/** True if the extension is that of an image format, read or not. */
+/** True if the extension is that of an image format, supported or not. */
 export function hasImageName(path: string): boolean {
   const extension = extensionOf(path);
   return formats.has(extension) || refused.has(extension);
 }
 
 /**
- * Files and folders that systems and tools make for themselves, in lower case: thumbnails, trash, recovery, snapshots, caches. Those of names that
- * data sets have as classes, such as `trash`, are not among them.
+ * Files and folders that systems and tools create, in lower case: thumbnails, trash, recovery, snapshots, caches. Names that data sets use for
+ * classes, such as `trash`, are not included.
  */
 const systemNames: ReadonlySet<string> = new Set([
   ...[
@@ -58,10 +58,10 @@ const systemNames: ReadonlySet<string> = new Set([
   ...["@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharebin"],
   ...["lost+found", "lost.dir", "__pycache__", "node_modules"],
 ]);
-/** Folders of recovered files: `FOUND.000` of chkdsk, `recup_dir.1` of PhotoRec. */
+/** Folders of recovered files: `FOUND.000` by chkdsk, `recup_dir.1` by PhotoRec. */
 const recovered = /^(?:found\.\d{3}|recup_dir\.\d+)$/;
 
-/** True if an entry is hidden, or made by a system for itself. */
+/** True if an entry is hidden or created by the system. */
 export function isHidden(name: string): boolean {
   const plain = name.normalize("NFC").toLowerCase();
   return name.startsWith(".") || systemNames.has(plain) || recovered.test(plain);

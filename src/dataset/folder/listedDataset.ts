@@ -1,4 +1,4 @@
-/** A listing, packed, as a data set. */
+/** Data set of a packed listing. */
 import { DataError } from "../../errors.ts";
 import { deviationOf } from "../../image/prepare/moments.ts";
 import type { Dataset, LoadOptions } from "../dataset.ts";
@@ -6,9 +6,9 @@ import { packListing } from "../pack/pack.ts";
 import { type ImageListing, limitListing, listingDigest } from "./imageListing.ts";
 
 /**
- * Packs a listing's images and serves them from there.
+ * Packs the images of a listing, and serves them from the pack.
  *
- * Throws DataError if too many of them cannot be read, or there is no room for the pack.
+ * Throws DataError if too many images are unreadable, or there is no room for the pack.
  */
 export async function loadListing(listing: ImageListing, options: LoadOptions): Promise<Dataset> {
   const { trainLimit, testLimit, fitting, maxBad, onPacking, onMessage, signal, cacheDir } = options;
@@ -37,7 +37,7 @@ export async function loadListing(listing: ImageListing, options: LoadOptions): 
     deviation: moments ? deviationOf(moments) : new Array<number>(channels).fill(1),
     moments() {
       if (moments) return moments;
-      throw new DataError(`${root}: expected training pictures, found none`);
+      throw new DataError(`${root}: expected training images, found none`);
     },
     source: root,
     listed: listingDigest(listing),
@@ -49,6 +49,6 @@ const NAMED = 10;
 
 function badNote(root: string, bad: readonly { readonly path: string; readonly reason: string }[]): string {
   const lines = bad.slice(0, NAMED).map(({ path, reason }) => `\n  ${path}: ${reason}`);
-  const more = bad.length > NAMED ? `\n  and ${bad.length - NAMED} more; alexnet check ${root} names them all` : "";
-  return `${root}: ${bad.length} ${bad.length === 1 ? "picture" : "pictures"} left out:${lines.join("")}${more}`;
+  const more = bad.length > NAMED ? `\n  and ${bad.length - NAMED} more; alexnet check ${root} lists them all` : "";
+  return `${root}: ${bad.length} ${bad.length === 1 ? "image" : "images"} left out:${lines.join("")}${more}`;
 }

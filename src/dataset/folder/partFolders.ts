@@ -1,10 +1,10 @@
-/** Folders for the parts of a data set: their names, and which folders of a data set they are. */
+/** Folders for the parts of a data set, recognized by name. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import { isHidden } from "./imageNames.ts";
 
-/** A part of a data set; `whole` where there are no folders for parts. */
+/** A part of a data set; `whole` if there are no folders for parts. */
 export type PartName = "whole" | "train" | "validation" | "test";
 
 /** Names of folders for parts, without case, separators and the words in `nouns`. */
@@ -24,7 +24,7 @@ const names: ReadonlyMap<string, PartName> = new Map([
 /** Words after the name of a part: `train_set`, `Testing Images`. */
 const nouns = /(?:data)?set$|data$|images?$|imgs?$|split$|pictures?$|photos?$/;
 
-/** The part that a folder of this name is for: `train`, `Training`, `train_set`, `val`, `dev`, `Test-Data`, … */
+/** Part that a folder name stands for: `train`, `Training`, `train_set`, `val`, `dev`, `Test-Data`, … */
 export function partOf(folder: string): PartName | undefined {
   const plain = folder
     .normalize("NFKC")
@@ -33,17 +33,17 @@ export function partOf(folder: string): PartName | undefined {
   return names.get(plain) ?? names.get(plain.replace(nouns, ""));
 }
 
-/** Folders for parts, and those that have the name of one but are classes. */
+/** Folders for parts, and folders with such names that are classes. */
 export interface PartFolders {
   readonly parts: ReadonlyMap<PartName, string>;
   readonly classes: readonly string[];
 }
 
 /**
- * Tells the folders for parts among the folders of a data set's root; no parts if all are classes. One with such a name, other than `train`, that
- * contains no folders and lies next to folders without such names is a class, as in `valid/` and `invalid/`.
+ * Finds the folders for parts among the folders of a data set's root; none if all are classes. A folder with the name of a part may be a class, as
+ * in `valid/` and `invalid/`: one other than `train`, without subfolders, next to folders without such names.
  *
- * Throws DataError if there are two folders for a part, or none for training.
+ * Throws DataError if there are two folders for one part, or none for training.
  */
 export async function findParts(folder: string, root: string, folders: readonly string[]): Promise<PartFolders> {
   const named = folders.filter((path) => partOf(path) !== undefined);
@@ -57,18 +57,18 @@ export async function findParts(folder: string, root: string, folders: readonly 
     const name = partOf(path) as PartName;
     const other = parts.get(name);
     if (other !== undefined)
-      throw new DataError(`${folder}: expected one folder for ${name}, got ${other} and ${path}; put them together`);
+      throw new DataError(`${folder}: expected one folder for ${name}, got ${other} and ${path}; merge them`);
     parts.set(name, path);
   }
   if (parts.has("train")) return { parts, classes: [] };
   const found = [...parts.values()].join(" and ");
   throw new DataError(
-    `${folder}: expected a folder train beside ${found}, got none; name the folder of the training pictures train, or, ` +
-      "if what is there are classes, give them other names",
+    `${folder}: expected a folder train next to ${found}, got none; name the folder of training images train, or, ` +
+      "if these folders are classes, rename them",
   );
 }
 
-/** True if a folder contains folders, through links as well; a folder that cannot be read contains none. */
+/** True if a folder contains folders, also through links; false if it is unreadable. */
 async function hasFolders(path: string): Promise<boolean> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
@@ -80,9 +80,9 @@ async function hasFolders(path: string): Promise<boolean> {
   return false;
 }
 
-/** Names of folders for parts that images of a class lie in: a data set with the classes above the parts. */
+/** Names of folders for parts that contain images of a class, in a data set with classes above parts. */
 export function partsInside(images: readonly { readonly path: string }[], classFolder: string): readonly string[] {
-  // By the depth, since names on the disk may be decomposed.
+  // By depth, since names on disk may be decomposed.
   const depth = classFolder.split("/").length;
   const below = images.map(({ path }) => path.split("/").slice(depth));
   const folders = below.flatMap(([first = "", ...rest]) => (rest.length > 0 ? [first] : []));

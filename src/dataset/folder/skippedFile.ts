@@ -1,6 +1,6 @@
 /** Entries of an image folder that are not images of a class. */
 
-/** Why an entry is no image of a class. */
+/** Reason for skipping an entry. */
 export type SkipReason =
   | "hidden"
   | "notPicture"
@@ -11,30 +11,30 @@ export type SkipReason =
   | "pictureNamedFolder"
   | "partNamedClass";
 
-/** An entry that is no image in a class. */
+/** A skipped entry. */
 export interface SkippedFile {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;
   readonly reason: SkipReason;
-  /** Description in words. */
+  /** Description for people. */
   readonly detail: string;
 }
 
 /** Titles of the reasons, in the plural. */
 export const skipTitles: Readonly<Record<SkipReason, string>> = {
-  hidden: "hidden or made by the system, passed over",
-  notPicture: "files that are no pictures, passed over",
-  special: "neither files nor folders, never opened",
-  unreadableEntry: "entries that cannot be read",
+  hidden: "hidden or system entries, ignored",
+  notPicture: "files that are not images, ignored",
+  special: "pipes, sockets and devices, never opened",
+  unreadableEntry: "unreadable entries",
   repeatedFolder: "links to folders already searched, not followed",
-  outsideClass: "entries outside of any class, passed over",
-  pictureNamedFolder: "folders with the name of a picture, searched",
-  partNamedClass: "folders with the name of a part, taken as classes",
+  outsideClass: "entries outside the class folders, ignored",
+  pictureNamedFolder: "folders named like an image, searched",
+  partNamedClass: "folders named like a part, used as classes",
 };
 
 const namesInNote = 3;
 
-/** One line for each reason there is: what, how many, the first names. */
+/** One line per reason: title, count, first names. */
 export function skippedNotes(entries: readonly SkippedFile[]): readonly string[] {
   return Object.entries(skipTitles).flatMap(([reason, title]) => {
     const paths = entries.filter((entry) => entry.reason === reason).map(({ path }) => path);
@@ -42,7 +42,7 @@ export function skippedNotes(entries: readonly SkippedFile[]): readonly string[]
   });
 }
 
-/** The first three names, and `…` where there are more. */
+/** The first three names, then `…` if there are more. */
 export function firstNames(names: readonly string[]): string {
   return [...names.slice(0, namesInNote), ...(names.length > namesInNote ? ["…"] : [])].join(", ");
 }

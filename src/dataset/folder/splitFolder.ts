@@ -6,7 +6,7 @@ import type { ListedImage } from "./imageListing.ts";
 
 /** Fraction and seed of the images to hold out. */
 export interface SplitOptions {
-  /** Fraction of each class that is set aside, between 0 and 1. */
+  /** Fraction of each class to hold out, between 0 and 1. */
   readonly validationShare: number;
   readonly seed: number;
 }
@@ -14,26 +14,26 @@ export interface SplitOptions {
 /** Default fraction and seed. */
 export const defaultSplit: SplitOptions = loadDefaults;
 
-/** With defaults for what is not said. Throws ConfigError with the remedy if the share is not between 0 and 1. */
+/** Fills in defaults. Throws ConfigError with the remedy if the fraction is not between 0 and 1. */
 export function splitOptionsOf(
   given: { readonly [Key in keyof SplitOptions]: SplitOptions[Key] | undefined },
 ): SplitOptions {
   const { validationShare = defaultSplit.validationShare, seed = defaultSplit.seed } = given;
   if (validationShare > 0 && validationShare < 1) return { validationShare, seed };
   throw new ConfigError(
-    `validation share: expected a number between 0 and 1, got ${validationShare}; ` +
-      "where folders train and val, or train and test, say what to measure by, nothing is held out, and no share is needed",
+    `validationShare: expected a number between 0 and 1, got ${validationShare}; ` +
+      "leave it out if the folder has val/ or test/: then nothing is held out",
   );
 }
 
-/** The number of `count` images to hold out: the fraction, rounded; at least 1 of 2 or more; never all. */
-export function countHeldOut(count: number, share: number): number {
-  return Math.min(Math.max(Math.round(share * count), 1), count - 1);
+/** Number of `count` images to hold out: the fraction, rounded; at least 1 of 2 or more; never all. */
+export function countHeldOut(count: number, fraction: number): number {
+  return Math.min(Math.max(Math.round(fraction * count), 1), count - 1);
 }
 
 /**
- * Sets aside a part of each class as `test`. Which images these are depends on the seed, the class's name and the order of its images
- * alone. Both lists keep the order.
+ * Holds out a fraction of each class as `test`. The choice depends only on the seed, the class's name and the order of its images. Both lists
+ * keep the order.
  */
 export function splitFolder(
   images: readonly ListedImage[],

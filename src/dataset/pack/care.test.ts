@@ -1,4 +1,4 @@
-/** Packs that are torn, damaged, given up, or in each other's way. */
+/** Packs that are truncated, corrupt, aborted, or written concurrently. */
 import assert from "node:assert/strict";
 import { appendFile, cp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-test("torn ends count for nothing; a damaged pack is made again, and says so", async () => {
+test("truncated ends are ignored; a corrupt pack is rebuilt, with a message", async () => {
   const { packed, digest } = await folder.pack();
   const pack = await folder.packFolder();
   const only = async (end: ".bin" | ".jsonl") => (await folder.packFiles(end))[0] ?? assert.fail();
@@ -36,10 +36,10 @@ test("torn ends count for nothing; a damaged pack is made again, and says so", a
     await damage();
     const renewed = await folder.pack();
     assert.deepEqual([renewed.read, renewed.digest, renewed.messages.length], [count, digest, 1]);
-    assert.match(renewed.messages[0] as string, /the pack cannot be used \(.*\); making it again$/);
+    assert.match(renewed.messages[0] as string, /unusable pack \(.*\); rebuilding it$/);
     await renewed.packed.close();
   }
-  // All of it, as a user may do at any time.
+  // All of it, as a user may at any time.
   const open = await folder.pack();
   await rm(pack, { recursive: true });
   assert.equal(digestOf(open.packed.train, open.packed.test), digest);
@@ -47,7 +47,7 @@ test("torn ends count for nothing; a damaged pack is made again, and says so", a
   await packed.close();
 });
 
-test("each time that something is added it is a part of its own; of too many parts, one is made", async () => {
+test("each addition is a part of its own; too many parts are rebuilt as one", async () => {
   const some = async (first: number, last: number) => (await folder.pack(names.slice(first, last))).packed.close();
   for (const last of [5, 10, 10, count]) await some(0, last);
   assert.equal((await folder.packFiles(".jsonl")).length, 3);
@@ -61,11 +61,11 @@ test("each time that something is added it is a part of its own; of too many par
   }
   const renewed = await folder.pack();
   assert.deepEqual([renewed.read, renewed.digest, (await folder.packFiles(".jsonl")).length], [count, digest, 1]);
-  assert.match(renewed.messages[0] as string, /in 100 parts/);
+  assert.match(renewed.messages[0] as string, /it has 100 parts/);
   await renewed.packed.close();
 });
 
-test("abort leaves what is packed", async () => {
+test("an abort keeps packed images", async () => {
   const controller = new AbortController();
   const onProgress = (done: number) => done >= 5 && controller.abort();
   await assert.rejects(folder.pack(names, { signal: controller.signal, onProgress }), { name: "AbortError" });
@@ -75,7 +75,7 @@ test("abort leaves what is packed", async () => {
   await packed.close();
 });
 
-test("packs used longest ago make room, one that is too large is refused", async () => {
+test("the least recently used packs make room; one that is too large is refused", async () => {
   const packAt = (side: number, limitBytes: number) =>
     folder.pack(names, { fitting: { ...fitting, fit: { kind: "resize" }, size: [side, side] }, limitBytes });
   const [a, b] = [await packAt(24, 200_000), await packAt(25, 200_000)];
@@ -95,14 +95,14 @@ test("packs used longest ago make room, one that is too large is refused", async
   const left = await readdir(packs);
   assert.deepEqual([left.includes(smaller as string), left.includes(larger as string), left.length], [true, false, 2]);
   assert.equal(digestOf(b.packed.train, b.packed.test), b.digest, "who has it open goes on");
-  // One that is being written stays.
+  // A pack being written is kept.
   const lock = await lockDirectory(join(packs, smaller as string));
-  await assert.rejects(packAt(27, total), /there is room for/);
+  await assert.rejects(packAt(27, total), /available are/);
   assert.ok((await readdir(packs)).includes(smaller as string));
   if ("unlock" in lock) await lock.unlock();
   await assert.rejects(packAt(27, 10_000), (error: unknown) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /need about .* GB, and there is room for 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);
+    assert.match(error.message, /need about .* GB, available are 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);
     return true;
   });
   for (const { packed } of [a, b, c]) await packed.close();
@@ -113,6 +113,6 @@ test("the limit is read in GB", () => {
   assert.throws(() => packLimit("much"), ConfigError);
 });
 
-test("what is left free is a share of a small disk, and no more than 1 GB of a large one", () => {
+test("the space left free is a fraction of a small disk, and at most 1 GB of a large one", () => {
   assert.deepEqual([64e6, 10e9, 20e9, 4e12].map(reserveOf), [3.2e6, 0.5e9, 1e9, 1e9]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checksumOf } from "./checksum.ts";
 
-test("checksumOf: XXH32's own numbers", () => {
+test("checksumOf: published values of XXH32", () => {
   // Source: xxHash's sanity tests and its users' documentation: seed 0.
   for (const [text, expected] of [
     ["", 0x02cc5d05],
@@ -14,7 +14,7 @@ test("checksumOf: XXH32's own numbers", () => {
   }
 });
 
-test("checksumOf: wherever the bytes lie, and another for every bit that changes", () => {
+test("checksumOf: independent of alignment, and different for every changed bit", () => {
   const bytes = Uint8Array.from({ length: 67 }, (_, i) => (i * i * 31 + 7) & 255);
   const expected = checksumOf(bytes);
   for (let at = 0; at < 8; at++) {

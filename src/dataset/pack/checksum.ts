@@ -1,6 +1,6 @@
-/** Checksum of large, hot data: XXH32. */
+/** XXH32, a fast checksum of large data. */
 
-/** Odd numbers whose bits look random. Source: xxHash, doc/xxhash_spec.md, XXH32. */
+/** Odd multipliers with well-mixed bits. Source: xxHash, doc/xxhash_spec.md, XXH32. */
 const P1 = 0x9e3779b1 | 0;
 const P2 = 0x85ebca77 | 0;
 const P3 = 0xc2b2ae3d | 0;
@@ -8,9 +8,9 @@ const P4 = 0x27d4eb2f | 0;
 const P5 = 0x165667b1 | 0;
 
 /**
- * XXH32 of bytes, seed 0: about as fast as zlib's CRC-32, which Node has from 20.15 on only.
+ * XXH32 of bytes, seed 0: about as fast as zlib's CRC-32, which Node.js provides only from 20.15.
  *
- * Source: xxHash, doc/xxhash_spec.md; on a little-endian machine, as all are that Node runs on.
+ * Source: xxHash, doc/xxhash_spec.md. Assumes a little-endian machine, as every machine that Node.js supports is.
  */
 export function checksumOf(bytes: Uint8Array): number {
   if (bytes.byteOffset % 4 !== 0) return checksumOf(bytes.slice());
@@ -31,7 +31,7 @@ export function checksumOf(bytes: Uint8Array): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Four words at a time, each in a sum of its own: a processor computes them side by side. */
+/** Four words at a time, each in an accumulator of its own, so that the processor computes them in parallel. */
 function hashStripes(words: Int32Array, end: number): number {
   let a = (P1 + P2) | 0;
   let b: number = P2;

@@ -21,7 +21,7 @@ async function flip(path: string, at: number, bits: number): Promise<void> {
   await writeFile(path, bytes);
 }
 
-/** Opens the pack, and reads all images ahead, as training does. The digest is of what was read. */
+/** Opens the pack, and reads all images ahead, as training does. The digest is of the images read. */
 async function readAhead(): Promise<Pick<PackTrial, "messages" | "read"> & { readonly digest: string }> {
   let [read, trainDigest]: [number | undefined, string] = [undefined, ""];
   const messages: string[] = [];
@@ -41,7 +41,7 @@ async function readAhead(): Promise<Pick<PackTrial, "messages" | "read"> & { rea
   }
 }
 
-test("a byte changed anywhere in the pixels: read ahead, the image is decoded again and the pack mended", async () => {
+test("a byte changed anywhere in the pixels: reading ahead, the image is decoded again and the pack repaired", async () => {
   const { packed, digest } = await folder.pack();
   await packed.close();
   const path = await only(".bin");
@@ -51,17 +51,17 @@ test("a byte changed anywhere in the pixels: read ahead, the image is decoded ag
     await flip(path, at % size, 1 << (at % 8));
     const { digest: mended, messages, read } = await readAhead();
     assert.deepEqual([mended, read, messages.length], [digest, 0, 1], `byte ${at}`);
-    assert.match(messages[0] as string, /\.bin: damaged at \d+; decoding the images again/);
+    assert.match(messages[0] as string, /\.bin: corrupt at \d+; decoding the affected images again/);
     assert.deepEqual(await readFile(path), intact);
   }
-  // All of it, as a disk that lost its blocks has it.
+  // All of it, as after a disk lost its blocks.
   await writeFile(path, new Uint8Array(size));
   const all = await readAhead();
   assert.deepEqual([all.digest, all.messages.length], [digest, 1]);
   assert.deepEqual(await readFile(path), intact);
 });
 
-test("without reading ahead, damaged pixels are an error, and the next run packs them again", async () => {
+test("without reading ahead, corrupt pixels are an error, and the next run packs them again", async () => {
   const { packed, digest } = await folder.pack();
   await packed.close();
   await flip(await only(".bin"), 5, 4);
@@ -72,7 +72,7 @@ test("without reading ahead, damaged pixels are an error, and the next run packs
       assert.ok(error instanceof DataError);
       assert.match(
         error.message,
-        /\.bin: expected checksum \d+ of the \d+ bytes at 0, got \d+: the file is damaged; run again/,
+        /\.bin: expected checksum \d+ of the \d+ bytes at 0, got \d+: the file is corrupt; run again/,
       );
       return true;
     },
@@ -83,7 +83,7 @@ test("without reading ahead, damaged pixels are an error, and the next run packs
   await again.packed.close();
 });
 
-test("damaged pixels whose file changed or went are an error, never other pixels", async () => {
+test("corrupt pixels whose file changed or is gone are an error, never other pixels", async () => {
   const first = names[0] as string;
   for (const spoil of [
     () => rm(join(folder.root, first)),
@@ -104,7 +104,7 @@ test("damaged pixels whose file changed or went are an error, never other pixels
   }
 });
 
-test("a byte changed anywhere in the index: the pack is made again, or it changes nothing", async () => {
+test("a byte changed anywhere in the index: the pack is rebuilt, or nothing changes", async () => {
   const { packed, digest } = await folder.pack();
   const { moments } = packed;
   await packed.close();
@@ -123,7 +123,7 @@ test("a byte changed anywhere in the index: the pack is made again, or it change
   assert.ok(renewals > 0.8 * flips, `${renewals} of ${flips}`);
 });
 
-test("a pack of an earlier version is made again, and says so once", async () => {
+test("a pack of an earlier version is rebuilt, with one message", async () => {
   const { packed, digest } = await folder.pack();
   await packed.close();
   const path = await only(".jsonl");
@@ -132,7 +132,7 @@ test("a pack of an earlier version is made again, and says so once", async () =>
   await writeFile(path, [title.replace('"format":3', '"format":2'), ...old].join("\n"));
   const again = await folder.pack();
   assert.deepEqual([again.read, again.digest, again.messages.length], [names.length, digest, 1]);
-  assert.match(again.messages[0] as string, /earlier version, without checksums\); making it again$/);
+  assert.match(again.messages[0] as string, /earlier version, without checksums\); rebuilding it$/);
   await again.packed.close();
   const third = await folder.pack();
   assert.deepEqual([third.read, third.messages], [0, []]);

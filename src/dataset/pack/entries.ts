@@ -1,4 +1,4 @@
-/** The lines of a pack's index. */
+/** Lines of a pack's index. */
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../errors.ts";
@@ -15,8 +15,8 @@ const imageSchema = z.strictObject({
 });
 
 /**
- * Result of an image file: `size` and times are the file's when it was read, by which it is known to be unchanged. With neither `picture` nor
- * `error`, an earlier line has the image of the same content.
+ * Result of an image file. The file is unchanged if its size and times are still `size` and these times. With neither `picture` nor `error`, an
+ * earlier line contains the image of the same content.
  */
 const lineSchema = z.strictObject({
   path: z.string(),
@@ -27,10 +27,10 @@ const lineSchema = z.strictObject({
   picture: imageSchema.optional(),
   error: z.string().optional(),
 });
-/** A line of the index: of an image, or of a file that cannot be read. */
+/** A line of the index: an image, or an unreadable file. */
 export type PackLine = z.infer<typeof lineSchema>;
 
-/** A line of the index as text: the checksum of its JSON in eight hexadecimal digits, and the JSON. */
+/** A line of the index as text: the checksum of its JSON in eight hexadecimal digits, then the JSON. */
 export function encodeLine(line: PackLine): string {
   const json = JSON.stringify(line);
   return `${hexChecksum(json)} ${json}\n`;
@@ -43,9 +43,9 @@ function hexChecksum(text: string): string {
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Reads an index whose first line is `title`. Returns where the pixels end that its lines point to. A last line without its end was never finished.
+ * Reads an index whose first line is `title`. Returns the end of the pixels that its lines point to. Ignores an incomplete last line.
  *
- * Throws DataError if a line cannot be read.
+ * Throws DataError if a line is invalid.
  */
 export async function readIndex(index: FileHandle, title: string, onLine: (line: PackLine) => void): Promise<number> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -69,11 +69,11 @@ export async function readIndex(index: FileHandle, title: string, onLine: (line:
 }
 
 function checkTitle(line: string, title: string): void {
-  if (/^\{"format":[12],/.test(line)) throw new DataError("it is of an earlier version, without checksums");
+  if (/^\{"format":[12],/.test(line)) throw new DataError("it was written by an earlier version, without checksums");
   if (line !== title) throw new DataError(`its index begins with ${line.slice(0, 80)}, not ${title}`);
 }
 
-/** Returns where its pixels end. */
+/** Returns the end of the line's pixels. */
 function readLine(text: string, onLine: (line: PackLine) => void): number {
   let line: PackLine;
   try {
@@ -81,7 +81,7 @@ function readLine(text: string, onLine: (line: PackLine) => void): number {
     if (sum !== hexChecksum(json)) throw new DataError(`expected checksum ${sum}, got ${hexChecksum(json)}`);
     line = lineSchema.parse(JSON.parse(json));
   } catch (cause) {
-    throw new DataError(`a line of its index cannot be read: ${text.slice(0, 80)}`, { cause });
+    throw new DataError(`a line of its index is invalid: ${text.slice(0, 80)}`, { cause });
   }
   onLine(line);
   return line.picture ? line.picture.offset + line.picture.width * line.picture.height * line.picture.channels : 0;

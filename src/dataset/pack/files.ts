@@ -1,8 +1,8 @@
 /**
- * The files of a pack. It has parts: `NAME.bin`, images after each other, and `NAME.jsonl`, a line for what the pack is of and then one for each image
- * file. Images and lines have checksums. Every process that adds something makes a part of its own, and nobody else writes to that: so whichever processes write at once, without seeing each
- * other's lock (from two containers, say), a line points to nothing but what its own process wrote. Pixels are on the disk before their lines are; what a
- * process that dies leaves after them counts for nothing.
+ * Files of a pack. A pack consists of parts: `NAME.bin` with consecutive images, and `NAME.jsonl` with a line for the pack's contents and then one
+ * per image file. Images and lines have checksums. Each process that adds images creates a part of its own, which no other process writes. So
+ * processes that write at the same time without seeing each other's lock (from two containers, say) cannot corrupt each other's parts. Pixels
+ * reach the disk before their lines; pixels without lines, after a crash, are ignored.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
@@ -12,26 +12,26 @@ import { encodeLine, type PackLine, readIndex } from "./entries.ts";
 import { createPart, type OwnPart } from "./part.ts";
 import { closePixels, indexEnd, noPixels, openPixels, type PackPixels, pixelsEnd } from "./pixels.ts";
 
-/** A pack that is being written. */
+/** A pack open for writing. */
 export interface PackFiles {
-  /** Pixels of all parts by their numbers, open for reading until the caller closes them. */
+  /** Pixels of all parts by number, open for reading until the caller closes them. */
   readonly pixels: PackPixels;
-  /** Bytes of all pixels. */
+  /** Size of all pixels in bytes. */
   readonly pixelBytes: number;
-  /** Returns where they begin. */
+  /** Returns the offset of the appended pixels. */
   appendPixels(pixels: Uint8Array): Promise<{ readonly part: number; readonly offset: number }>;
-  /** A line is written some time after its pixels. */
+  /** Appends a line; it is written some time after its pixels. */
   appendLine(line: PackLine): Promise<void>;
-  /** Writes all that was appended, for good. */
+  /** Flushes all appended data to disk. */
   finish(): Promise<void>;
-  /** Ends writing. */
+  /** Flushes, and closes the files for writing. */
   close(): Promise<void>;
 }
 
-/** Largest number of parts, one for each time that images were added; a pack with more is made again. */
+/** Maximum number of parts, one per time that images were added; a pack with more is rebuilt. */
 const MAX_PARTS = 100;
 
-/** Removes all parts. Who has them open can go on reading, and writing what nobody will find. */
+/** Removes all parts. A process that has them open can still read them, and its writes are lost. */
 export async function removePackFiles(folder: string): Promise<void> {
   await writing(folder, async () => {
     const names = (await readdir(folder)).filter((name) => name.endsWith(pixelsEnd) || name.endsWith(indexEnd));
@@ -39,7 +39,7 @@ export async function removePackFiles(folder: string): Promise<void> {
   });
 }
 
-/** The names of a pack's parts, the earliest first: they begin with numbers, and two that were made at once have the same. */
+/** Names of a pack's parts, the earliest first. They begin with numbers; two parts created at the same time have the same number. */
 async function partNames(folder: string): Promise<readonly string[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(indexEnd));
   const parts = names.map((name) => name.slice(0, -indexEnd.length));
@@ -47,10 +47,10 @@ async function partNames(folder: string): Promise<readonly string[]> {
 }
 
 /**
- * Opens a pack to be added to, or makes it; `onLine` gets what it has, with the number of the part. `title` is the first line of each part: what the
- * pack is of.
+ * Opens a pack for adding images, or creates it. `onLine` is called with each existing line and the number of its part. `title`, the first line of
+ * each part, describes the pack's contents.
  *
- * Throws DataError if it is damaged, in too many parts or of something else, or cannot be written.
+ * Throws DataError if the pack is corrupt, has too many parts or other contents, or cannot be written.
  */
 export async function openPack(
   folder: string,
@@ -60,7 +60,7 @@ export async function openPack(
   return writing(folder, async () => {
     await mkdir(folder, { recursive: true });
     const names = await partNames(folder);
-    if (names.length >= MAX_PARTS) throw new DataError(`it is in ${names.length} parts`);
+    if (names.length >= MAX_PARTS) throw new DataError(`it has ${names.length} parts`);
     const pixels = noPixels();
     try {
       let pixelBytes = 0;
@@ -76,7 +76,7 @@ export async function openPack(
   });
 }
 
-/** Opens its pixels, and returns how many bytes they are. Throws DataError if its lines point beyond them. */
+/** Opens a part's pixels, and returns their size in bytes. Throws DataError if its lines point beyond them. */
 async function readPart(
   path: string,
   title: string,
@@ -100,7 +100,7 @@ function packFiles(folder: string, name: string, title: string, pixels: PackPixe
   let end = 0;
   const part = pixels.paths.length;
   let creating: Promise<OwnPart> | undefined;
-  /** Made when there is something to write. */
+  /** Created when there is something to write. */
   const own = () => {
     creating ??= createPart(join(folder, name), title, pixels);
     return creating;
@@ -140,13 +140,13 @@ function packFiles(folder: string, name: string, title: string, pixels: PackPixe
 
 const noSpace: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** Throws DataError naming the folder if the system refuses to write there. */
+/** Throws DataError naming the folder if the system refuses to write to it. */
 export async function writing<T>(folder: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (!(cause instanceof Error && "syscall" in cause)) throw cause;
-    const remedy = noSpace.has(codeOf(cause)) ? "; free some space: what is packed already stays" : "";
+    const remedy = noSpace.has(codeOf(cause)) ? "; free some space; packed images are kept" : "";
     throw new DataError(`${folder}: the pack cannot be written: ${messageOf(cause)}${remedy}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** Reading, decoding and fitting of one image file on its way into a pack. */
+/** Reads, decodes and fits one image file for a pack. */
 import { createHash } from "node:crypto";
 import { DataError, messageOf } from "../../errors.ts";
 import { decodeBytes } from "../../image/files/decode.ts";
@@ -9,10 +9,10 @@ import { createFitter, type Fitting } from "../../image/prepare/fitter.ts";
 import { type ColourMoments, momentsOf } from "../../image/prepare/moments.ts";
 import { checksumOf } from "./checksum.ts";
 
-/** A file to be read. */
+/** A file to decode. */
 export interface ImageJob {
   readonly path: string;
-  /** The file's size, if it is known: by it, work is shared out. */
+  /** Size of the file in bytes, if known; used to balance work. */
   readonly bytes?: number | undefined;
   /** SHA-256 of contents that need not be decoded. */
   readonly known?: readonly string[] | undefined;
@@ -20,33 +20,33 @@ export interface ImageJob {
 
 /** A decoded file. */
 export interface WorkedImage {
-  /** The image to keep, if a fitting is given. */
+  /** Image to store, if there is a fitting. */
   readonly kept?: KeptImage;
-  /** Size, format and channels of the file: upright, before any fitting. */
+  /** Size, format and channels of the file, upright and before fitting. */
   readonly source: PixelSize & { readonly format: ImageFormat; readonly channels: 1 | 3 };
-  /** SHA-256 of size and pixels in hexadecimal, if no fitting is given. */
+  /** SHA-256 of size and pixels in hexadecimal, if there is no fitting. */
   readonly pixels?: string;
 }
 
-/** The smaller of an image and the fitted image, in memory of its own, with the checksum of its bytes and its moments. */
+/** The smaller of an image and its fitted form, in memory of its own, with checksum and moments. */
 export interface KeptImage {
   readonly image: Image;
   readonly checksum: number;
   readonly moments: ColourMoments;
 }
 
-/** Neither `decoded` nor `error` means that the content is one of those known. */
+/** Without `decoded` and `error`, the content is one of the known ones. */
 export interface ImageOutcome {
   /** SHA-256 of the file's bytes in hexadecimal; absent if they could not be read. */
   readonly sha256?: string;
   readonly decoded?: WorkedImage;
-  /** The error, without the file's name. */
+  /** Error, without the file's name. */
   readonly error?: string;
-  /** True if the error is in the file's content, and so will occur again. */
+  /** True if the error is in the file's content, so that it will occur again. */
   readonly isLasting?: boolean;
 }
 
-/** Chunks of jobs as a worker is sent them, and the outcomes as they come back. */
+/** A batch of jobs, as sent to a worker. */
 export interface JobChunk {
   readonly id: number;
   readonly jobs: readonly ImageJob[];
@@ -57,7 +57,7 @@ export interface OutcomeChunk {
   readonly outcomes: readonly ImageOutcome[];
 }
 
-/** Makes the function that does such jobs; it never throws for what a file holds. Without a fitting no pixels are kept. */
+/** Creates the function that runs such jobs; it never throws because of a file's content. Without a fitting no pixels are kept. */
 export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<ImageOutcome> {
   const smaller = fitting && createSmaller(fitting);
   return async ({ path, known }) => {
@@ -81,7 +81,7 @@ export function createImageJobs(fitting?: Fitting): (job: ImageJob) => Promise<I
   };
 }
 
-/** The same for grey images with one channel and with three equal ones. */
+/** Hash of an image's pixels; equal for a grey image with one channel and with three equal ones. */
 function pixelHash({ width, height, channels, data }: Image): string {
   const length = width * height * channels;
   const pixels = data.subarray(0, length);
@@ -96,7 +96,7 @@ function isGrey(pixels: Uint8Array): boolean {
   return true;
 }
 
-/** The fitter does nothing to what has been through it: the image, once its colours are right, and the fitted one become the same input. */
+/** Fitting is idempotent: the image, after colour conversion, and the fitted image give the same input. */
 function createSmaller(fitting: Fitting): (image: Image) => Image {
   const toColours = createFitter({ ...fitting, fit: { kind: "native" } });
   const toSize = createFitter(fitting);

@@ -31,7 +31,7 @@ async function collect(options: Partial<ImageStreamOptions>): Promise<(readonly 
   return windows;
 }
 
-test("files come in order, so many at a time, fitted as one by one; those that cannot be read with the reason", async () => {
+test("files come in order, n at a time, fitted as one by one; unreadable ones with the reason", async () => {
   const windows = await collect({});
   assert.deepEqual(
     windows.map(({ length }) => length),
@@ -42,18 +42,18 @@ test("files come in order, so many at a time, fitted as one by one; those that c
     paths.map(({ path }) => path),
   );
   const fit = createFitter(fitting);
-  for (const [i, picture] of windows.flat().entries()) {
+  for (const [i, streamed] of windows.flat().entries()) {
     if (i === 4 || i === 7) {
-      assert.ok("error" in picture);
-      assert.match(picture.error, i === 4 ? /expected a JPEG, PNG, WebP or GIF/ : /no such file|ENOENT/);
+      assert.ok("error" in streamed);
+      assert.match(streamed.error, i === 4 ? /expected a JPEG, PNG, WebP or GIF/ : /no such file|ENOENT/);
     } else {
-      assert.ok("image" in picture);
-      assert.deepEqual(Buffer.from(fit(picture.image).data), Buffer.from(fit(await decodeImage(picture.path)).data));
+      assert.ok("image" in streamed);
+      assert.deepEqual(Buffer.from(fit(streamed.image).data), Buffer.from(fit(await decodeImage(streamed.path)).data));
     }
   }
 });
 
-test("one who leaves early, or aborts, is not left waiting", async () => {
+test("a consumer that stops early or aborts is not left waiting", async () => {
   for await (const window of streamImages(paths, { fitting, atATime: 2, threads: 1 })) {
     assert.equal(window.length, 2);
     break;
@@ -63,7 +63,7 @@ test("one who leaves early, or aborts, is not left waiting", async () => {
   await assert.rejects(collect({ signal: stop.signal }), { name: "AbortError" });
 });
 
-test("a thread that dies is told with its files", async () => {
+test("a thread that dies is reported with its files", async () => {
   const module = new URL("../../../test/dyingImageWorker.ts", import.meta.url);
   paths = [...paths, { path: join(folder, "it-ends") }];
   await assert.rejects(collect({ module }), (error) => error instanceof DataError && /it-ends/.test(error.message));

@@ -84,7 +84,7 @@ test("without a fitting: hash, format and size of each file, and no pixels", asy
   }
 });
 
-test("for every fit, what comes back is fitted to the same as the picture, is never larger, and has its moments", async () => {
+test("for every fit, the result fits to the same as the image, is never larger, and has its moments", async () => {
   for (const fitting of fittings()) {
     const doJob = createImageJobs(fitting);
     const [fit, fitAgain] = [createFitter(fitting), createFitter(fitting)];
@@ -103,7 +103,7 @@ test("for every fit, what comes back is fitted to the same as the picture, is ne
   }
 });
 
-test("fittings that leave the same of a picture have the same key, others have not", () => {
+test("fittings with the same result have the same key, others do not", () => {
   const [crop, larger] = [28, 32].map((shorterSide) => ({ kind: "crop", shorterSide }) as const);
   const of = (fitting: Partial<Fitting>) =>
     storageKey({ size: [24, 24], channels: 3, fit: { kind: "resize" }, resize: "bilinear", ...fitting });
@@ -118,7 +118,7 @@ test("fittings that leave the same of a picture have the same key, others have n
   assert.equal(new Set(keys).size, keys.length);
 });
 
-test("errors are text, lasting only if they are in the content; contents that are known are not decoded", async () => {
+test("errors are text, lasting only if in the content; known contents are not decoded", async () => {
   await writeFile(join(folder, "half"), (await readFile("test/golden/raccoon.jpg")).subarray(0, 5000));
   const sha256 = createHash("sha256")
     .update(await readFile("test/golden/raccoon.jpg"))
@@ -153,14 +153,14 @@ test("jobs are taken only as results are used", async () => {
     assert.ok(taken - used <= 60, `${taken} taken, ${used} used`);
     if (++used === 200) break;
   }
-  // After a run that was given up, another one.
+  // Another run, after an abandoned one.
   const results = [];
   for await (const { path } of workers.run(paths.map((path) => ({ path })))) results.push(path);
   assert.deepEqual(results.sort(), [...paths].sort());
   await workers.close();
 });
 
-test("abort ends a run at once", async () => {
+test("an abort stops a run immediately", async () => {
   const workers = createImageWorkers({ threads: 1 });
   const controller = new AbortController();
   const jobs = Array.from({ length: 1000 }, () => ({ path: "test/golden/raccoon.jpg" }));
@@ -176,7 +176,7 @@ test("a thread that dies is an error that names its files", async () => {
   const good = Array.from({ length: 40 }, (_, i) => ({ path: `good ${i}` }));
   assert.equal((await collect(good, { module })).length, 40);
   for (const [name, reason] of [
-    ["ends", "it ended with code 3"],
+    ["ends", "exit code 3"],
     ["throws", "out of something"],
   ] as const) {
     await assert.rejects(collect([...good, { path: name }], { module }), (error: unknown) => {

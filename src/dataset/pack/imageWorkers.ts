@@ -1,4 +1,4 @@
-/** Image worker threads with a bounded number of results in flight, and images decoded by them in order. */
+/** Image worker threads with a bounded number of results in flight, and a stream of images decoded by them in order. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { DataError, messageOf } from "../../errors.ts";
@@ -7,19 +7,19 @@ import type { Fitting } from "../../image/prepare/fitter.ts";
 import { startOf, threadModule } from "../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
-/** The work of the threads, and their number. */
+/** Options of worker threads. */
 export interface ImageWorkersOptions {
-  /** Given, images come back fitted wherever that makes them smaller. */
+  /** If given, images are fitted wherever that makes them smaller. */
   readonly fitting?: Fitting | undefined;
-  /** Default: one a core. */
+  /** Default: one per core. */
   readonly threads?: number | undefined;
-  /** The module that threads run: other than the default for tests. */
+  /** Module that threads run; tests replace it. */
   readonly module?: URL | undefined;
 }
 
 /** Result of a job. */
 export interface ImageResult {
-  /** Place of the job among all. */
+  /** Index of the job. */
   readonly index: number;
   readonly path: string;
   readonly outcome: ImageOutcome;
@@ -28,23 +28,23 @@ export interface ImageResult {
 /** Threads that read and decode image files. */
 interface ImageWorkers {
   /**
-   * Does all jobs, in any order. Jobs are taken as they are needed, and only so many are begun that a consumer who is slow does not
-   * fill the memory. One run at a time.
+   * Runs all jobs, in any order. Jobs are taken as needed, and their number in flight is bounded, so that a slow consumer does not fill the memory.
+   * One run at a time.
    *
-   * Throws DataError naming the files that were being decoded if a thread dies; the signal's reason if that is aborted.
+   * Throws DataError naming the files that were being decoded if a thread dies, and the signal's reason if it is aborted.
    */
   run(jobs: Iterable<ImageJob>, signal?: AbortSignal): AsyncIterable<ImageResult>;
   close(): Promise<void>;
 }
 
-/** So many that while one waits for the disk or for the consumer, others keep a core busy. */
+/** Enough that other jobs keep a core busy while one waits for the disk or the consumer. */
 const CHUNKS_PER_THREAD = 3;
-/** Jobs are sent together up to these, so that messages cost little beside the smallest images. */
+/** Limits on the jobs sent together, so that messages cost little even for the smallest images. */
 const CHUNK_BYTES = 256 * 1024;
 const CHUNK_JOBS = 32;
 const USUAL_BYTES = 64 * 1024;
 
-/** Starts threads, which the caller closes. */
+/** Starts threads, which the caller must close. */
 export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWorkers {
   const { fitting, threads = availableParallelism(), module = threadModule("pack/imageWorker") } = options;
   const inbox = createInbox();
@@ -52,7 +52,7 @@ export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWork
   for (const worker of workers) {
     worker.on("message", (chunk: OutcomeChunk) => inbox.put(chunk));
     worker.on("error", (error: unknown) => inbox.fail(worker, messageOf(error)));
-    worker.on("exit", (code) => inbox.fail(worker, `it ended with code ${code}`));
+    worker.on("exit", (code) => inbox.fail(worker, `exit code ${code}`));
   }
   return {
     run: (jobs, signal) => runJobs(workers, inbox, jobs, signal),
@@ -89,7 +89,7 @@ async function* runJobs(
     while (pending.size > 0) {
       const arrived = await nextArrival(inbox, pending, signal);
       const chunk = pending.get(arrived.id);
-      if (!chunk) continue; // of an earlier run that was given up
+      if (!chunk) continue; // From an earlier, abandoned run.
       for (const [i, outcome] of arrived.outcomes.entries()) {
         signal?.throwIfAborted();
         yield { index: chunk.first + i, path: (chunk.jobs[i] as ImageJob).path, outcome };
@@ -138,7 +138,7 @@ function deadWorker({ worker, reason }: Death, pending: Iterable<PendingChunk>):
   const named = paths.slice(0, NAMED_FILES).map(({ path }) => path);
   if (paths.length > named.length) named.push(`${paths.length - named.length} more`);
   return new DataError(
-    `decoding: a thread died (${reason}) on one of these files: ${named.join(", ")}; try without them, or with fewer threads`,
+    `decoding: a thread died (${reason}) on one of these files: ${named.join(", ")}; remove them, or use fewer threads`,
   );
 }
 
@@ -154,7 +154,7 @@ interface Inbox {
   take(): OutcomeChunk | undefined;
   fail(worker: Worker, reason: string): void;
   death(): Death | undefined;
-  /** Resolves with the next of `put`, `fail` and `wake`. */
+  /** Resolves at the next `put`, `fail` or `wake`. */
   news(): Promise<void>;
   wake(): void;
 }
@@ -189,24 +189,24 @@ export type StreamedImage =
   | { readonly path: string; readonly image: Image }
   | {
       readonly path: string;
-      /** The error, without the file's name. */
+      /** Error, without the file's name. */
       readonly error: string;
     };
 
 /** Options of a stream of images. */
 export interface ImageStreamOptions extends Pick<ImageWorkersOptions, "threads" | "module"> {
-  /** Images come no larger than this needs them. */
+  /** Images are reduced to the size that this fitting needs. */
   readonly fitting: Fitting;
-  /** So many files are decoded together. */
+  /** Number of files decoded together. */
   readonly atATime: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Decodes files, `atATime` together and the next ones while those are used; there are never more in memory. A file that cannot be read does not
- * keep others from it.
+ * Decodes files, `atATime` together, and the next ones while those are used; this bounds the images in memory. An unreadable file does not stop the
+ * others.
  *
- * Throws DataError naming the files if a thread dies; the signal's reason if that is aborted.
+ * Throws DataError naming the files if a thread dies, and the signal's reason if it is aborted.
  */
 export async function* streamImages(
   files: readonly ImageJob[],
@@ -218,7 +218,7 @@ export async function* streamImages(
     for (let start = 0; start < files.length; start += atATime) {
       const images = await next;
       next = decodeAll(workers, files.slice(start + atATime, start + 2 * atATime), signal);
-      // Whoever leaves before they are used need not know that it failed.
+      // A consumer that stops early does not need the error.
       next.catch(() => {});
       yield images;
     }
@@ -236,7 +236,7 @@ async function decodeAll(
   const images: StreamedImage[] = [];
   for await (const { index, path, outcome } of workers.run(files, signal)) {
     const image = outcome.decoded?.kept?.image;
-    images[index] = image ? { path, image } : { path, error: outcome.error ?? "it could not be read" };
+    images[index] = image ? { path, image } : { path, error: outcome.error ?? "it was not decoded" };
   }
   return images;
 }

@@ -22,7 +22,7 @@ async function pixelBytes(): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-test("splits hold the pictures as decoded and fitted, or smaller; with channels, size, moments", async () => {
+test("splits contain the images as decoded and fitted, or smaller; with channels, size, moments", async () => {
   const { packed, read } = await folder.pack();
   assert.equal(read, count);
   assert.deepEqual([packed.train.length, packed.test.length, packed.validation], [16, 4, undefined]);
@@ -45,7 +45,7 @@ test("splits hold the pictures as decoded and fitted, or smaller; with channels,
   assert.throws(() => packed.train.image(0), DataError);
 });
 
-test("one size, grey pictures, a validation part", async () => {
+test("one size, grey images, a validation part", async () => {
   const paths = ["0.png", "1.png", "2.png", "3.png", "4.png"];
   for (const [i, path] of paths.entries()) await writePicture(folder.root, path, noise(i, 12, 10, 1));
   const listing = listingOf(folder.root, paths);
@@ -61,7 +61,7 @@ test("one size, grey pictures, a validation part", async () => {
   await none.close();
 });
 
-test("what is unchanged is not read again; new, changed, renamed, touched, copied and deleted files", async () => {
+test("unchanged files are not read again; new, changed, renamed, touched, copied and deleted files", async () => {
   const first = await folder.pack();
   const again = await folder.pack();
   assert.deepEqual([again.read, again.digest, again.packed.moments], [0, first.digest, first.packed.moments]);
@@ -84,14 +84,14 @@ test("what is unchanged is not read again; new, changed, renamed, touched, copie
   for (const { packed } of [first, again, moved, changed]) await packed.close();
 });
 
-test("bad files are left out and remembered; too many are an error that names them", async () => {
+test("unreadable files are left out and remembered; too many are an error that names them", async () => {
   const bad = ["a/half.jpg", "a/text.png", "b/missing.png"];
   await writeFile(join(folder.root, "a/half.jpg"), (await readFile("test/golden/raccoon.jpg")).subarray(0, 5000));
   await writeFile(join(folder.root, "a/text.png"), "none");
   const all = [...bad, ...names];
   await assert.rejects(folder.pack(all), (error: unknown) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /at most 1 % of the pictures to be unreadable, got 3 of 23 \(13 %\)/);
+    assert.match(error.message, /at most 1 % unreadable images, got 3 of 23 \(13 %\)/);
     assert.match(
       error.message,
       /alexnet check .* --max-bad; the first are:\n {2}a\/half\.jpg: .*\n {2}a\/text\.png: .*\n.*no such file$/,
@@ -112,7 +112,7 @@ test("bad files are left out and remembered; too many are an error that names th
   await cured.packed.close();
 });
 
-test("pictures that are kept as they are, are packed once, whichever colours and filter a network takes", async () => {
+test("images kept unfitted are packed once, for any colours and filter of a network", async () => {
   const first = await folder.pack(names, { fitting: native });
   const others = [
     { ...native, channels: 1 },

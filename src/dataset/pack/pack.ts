@@ -1,6 +1,6 @@
 /**
- * Images of a folder, decoded once and kept as bytes, so that batches are cut from them without decoding. What is kept of an image is
- * what its fitting leaves of it, or the image itself where that is smaller.
+ * Cache of an image folder's images, decoded once and stored as raw bytes, from which batches are built without decoding. An image is stored fitted,
+ * or unchanged if that is smaller.
  */
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
@@ -23,60 +23,60 @@ import { createPackRoom, markUsed, type PackProgress, packLimit } from "./room.t
 import { type PackedImage, packSplit } from "./split.ts";
 import { jobsFor, type ListedFiles, lookAtFiles, openState, type PackState, stampOf, unknownFiles } from "./state.ts";
 
-/** Options of packing: fitting, location, limits. */
+/** Options of packing. */
 export interface PackOptions {
   readonly fitting: Fitting;
   /** Default: `$XDG_CACHE_HOME/alexnet` or `~/.cache/alexnet`. */
   readonly cacheDir?: string | undefined;
-  /** Bytes of all packs together. Default: `ALEXNET_PACK_LIMIT` in GB, or 100 GB. */
+  /** Maximum size of all packs in bytes. Default: `ALEXNET_PACK_LIMIT` in GB, or 100 GB. */
   readonly limitBytes?: number | undefined;
-  /** Default: one a core. */
+  /** Default: one per core. */
   readonly threads?: number | undefined;
-  /** The share of all files that may be unreadable. Default: 0.01. */
+  /** Maximum fraction of unreadable files. Default: 0.01. */
   readonly maxBad?: number | undefined;
-  /** Aborted, it ends packing; what is packed stays. */
+  /** Stops packing; images packed so far are kept. */
   readonly signal?: AbortSignal | undefined;
-  /** Files looked at so far, out of all. */
+  /** Called with the number of files processed so far, out of `total`. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Called with messages for people, such as that another process packs the same folder. */
+  /** Called with messages for people, for example that another process packs the same folder. */
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 
-/** A file that is left out. */
+/** An unreadable file, left out. */
 export interface BadImage {
   readonly path: string;
   readonly reason: string;
 }
 
-/** A listing's images, ready to be cut into batches. */
+/** Packed images of a listing. */
 export interface Packed {
   readonly train: Split;
   readonly validation?: Split;
   readonly test: Split;
-  /** 3 if any image is in colour. */
+  /** 3 if any image is in colour, else 1. */
   readonly channels: 1 | 3;
-  /** The size that all stored images have, if it is one. */
+  /** Size of all stored images; undefined if sizes differ. */
   readonly imageSize: PixelSize | undefined;
   /** Moments of the stored training images; undefined if there are none. */
   readonly moments: ColourMoments | undefined;
-  /** Files that cannot be read; they are in no split. */
+  /** Unreadable files, which no split contains. */
   readonly bad: readonly BadImage[];
-  /** After this, no image can be read. */
+  /** Closes the files; no image can be read after this. */
   close(): Promise<void>;
 }
 
 const FORMAT = 3;
-/** A pack of an earlier version lies in the same folder, and makes room for this one. */
+/** Folder name shared with earlier versions, so that this version's pack replaces theirs. */
 const FOLDER_FORMAT = 2;
 
 /**
- * Packs a listing's images, as far as that has not been done before: only files that are new or have changed are read.
+ * Packs the images of a listing; reads only new and changed files.
  *
- * Throws DataError if too many files cannot be read, or if there is no room; the signal's reason if that is aborted.
+ * Throws DataError if too many files are unreadable, or there is no room. Throws the signal's reason if it is aborted.
  */
 export async function packListing(listing: ImageListing, options: PackOptions): Promise<Packed> {
   const root = await realpath(listing.root).catch((cause: unknown) => {
-    throw new DataError(`${listing.root}: the folder cannot be read: ${messageOf(cause)}`, { cause });
+    throw new DataError(`${listing.root}: cannot be read: ${messageOf(cause)}`, { cause });
   });
   const fitting = keepingOf(options.fitting);
   const titleOf = (format: number) => JSON.stringify({ format, root, fitting: storageKey(fitting) });
@@ -114,9 +114,9 @@ async function openOrRenew(
   try {
     return await openState(folder, title, listed);
   } catch (error) {
-    // If it cannot be written, it cannot be made again either.
+    // A folder that cannot be written cannot be rebuilt either.
     if (!(error instanceof DataError) || codeOf(error.cause) !== "") throw error;
-    onMessage?.(`${folder}: the pack cannot be used (${error.message}); making it again`);
+    onMessage?.(`${folder}: unusable pack (${error.message}); rebuilding it`);
     await removePackFiles(folder);
     return openState(folder, title, listed);
   }
@@ -124,16 +124,16 @@ async function openOrRenew(
 
 const NAMED_FILES = 5;
 
-/** Throws DataError if they are more than the share of all. */
-function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxShare: number): readonly BadImage[] {
+/** Throws DataError if they exceed the maximum fraction. */
+function badImages({ root, paths }: ListedFiles, { errors }: PackState, maxFraction: number): readonly BadImage[] {
   const bad = Array.from(errors, ([position, reason]) => ({ path: paths[position] as string, reason }));
   bad.sort((a, b) => (a.path < b.path ? -1 : 1));
-  if (bad.length <= maxShare * paths.length) return bad;
-  const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;
+  if (bad.length <= maxFraction * paths.length) return bad;
+  const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;
   const named = bad.slice(0, NAMED_FILES).map(({ path, reason }) => `\n  ${path}: ${reason}`);
   throw new DataError(
-    `${root}: expected at most ${percent(maxShare)} of the pictures to be unreadable, got ${bad.length} of ${paths.length} (${percent(bad.length / paths.length)}); ` +
-      `see all with \`alexnet check ${root}\` and replace or remove them, or allow more with --max-bad; the first are:${named.join("")}`,
+    `${root}: expected at most ${percent(maxFraction)} unreadable images, got ${bad.length} of ${paths.length} (${percent(bad.length / paths.length)}); ` +
+      `list all with \`alexnet check ${root}\` and replace or remove them, or raise --max-bad; the first are:${named.join("")}`,
   );
 }
 
@@ -156,10 +156,10 @@ function packedOf(
   let imageSize: PixelSize | undefined;
   let [isOneSize, channels]: [boolean, 1 | 3] = [true, 1];
   for (const id of stored) {
-    const picture = state.table.get(id);
-    imageSize ??= { width: picture.width, height: picture.height };
-    isOneSize &&= isSameSize(imageSize, picture);
-    if (picture.channels === 3) channels = 3;
+    const image = state.table.get(id);
+    imageSize ??= { width: image.width, height: image.height };
+    isOneSize &&= isSameSize(imageSize, image);
+    if (image.channels === 3) channels = 3;
   }
   const validationSplit = validation && splitOf(validation);
   return {
@@ -174,7 +174,7 @@ function packedOf(
   };
 }
 
-/** Made apart, so that it does not keep alive what the splits were made from. */
+/** A function of its own, so that its closure does not keep the tables of the splits alive. */
 function closerOf(pixels: PackPixels): () => Promise<void> {
   return () => closePixels(pixels);
 }
@@ -202,9 +202,9 @@ export interface FillOptions {
 }
 
 /**
- * Reads all files of which the pack knows nothing. Whatever ends it, what was read until then stays.
+ * Reads all files that the pack does not contain. If it fails or is aborted, the files read so far are kept.
  *
- * Throws DataError if there is no room or a thread dies, and the signal's reason if that is aborted.
+ * Throws DataError if there is no room or a thread dies, and the signal's reason if it is aborted.
  */
 async function fillPack(state: PackState, listed: ListedFiles, options: FillOptions): Promise<void> {
   const positions = unknownFiles(state);
@@ -226,7 +226,7 @@ async function fillPack(state: PackState, listed: ListedFiles, options: FillOpti
     }
     await state.files.finish();
   } catch (error) {
-    // The first error is reported, not that the rest could not be kept after it.
+    // Reports the first error, not a later failure to save the rest.
     await state.files.finish().catch(() => {});
     throw error;
   } finally {
@@ -234,7 +234,7 @@ async function fillPack(state: PackState, listed: ListedFiles, options: FillOpti
   }
 }
 
-/** Enters what became of a file. */
+/** Records the result of a file. */
 async function take(
   { files, table, contents, errors }: PackState,
   listed: ListedFiles,
@@ -244,7 +244,7 @@ async function take(
 ): Promise<void> {
   const stamp = stampOf(listed, position);
   if (error !== undefined || sha256 === undefined) {
-    errors.set(position, error ?? "it could not be read");
+    errors.set(position, error ?? "it was not decoded");
     if (isLasting && sha256 !== undefined) await files.appendLine({ ...stamp, sha256, error });
     return;
   }
@@ -258,7 +258,7 @@ async function take(
   const { data, width, height, channels } = image;
   await makeRoom(data.length);
   const { part, offset } = await files.appendPixels(data);
-  const picture = { offset, width, height, channels, checksum, moments };
-  contents[position] = table.add(sha256, stamp.size, { ...picture, part });
-  await files.appendLine({ ...stamp, sha256, picture });
+  const stored = { offset, width, height, channels, checksum, moments };
+  contents[position] = table.add(sha256, stamp.size, { ...stored, part });
+  await files.appendLine({ ...stamp, sha256, picture: stored });
 }

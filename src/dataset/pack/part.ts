@@ -2,18 +2,18 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { indexEnd, openPixels, type PackPixels, pixelsEnd } from "./pixels.ts";
 
-/** Pixels or milliseconds after which what was appended is made to stay. */
+/** Pixel bytes or milliseconds after which appended data is flushed to disk. */
 const SYNC_BYTES = 64e6;
 const SYNC_MS = 2000;
 
-/** Its files, open for writing. */
+/** Files of a part, open for writing. */
 export interface OwnPart {
   readonly pixels: FileHandle;
   readonly index: FileHandle;
   readonly lines: Lines;
 }
 
-/** Makes the files of a part, which nobody else has made. Its pixels come last among those open for reading. */
+/** Creates the files of a new part. Its pixels become the last of those open for reading. */
 export async function createPart(path: string, title: string, pixels: PackPixels): Promise<OwnPart> {
   const own = await open(path + pixelsEnd, "ax");
   let index: FileHandle | undefined;
@@ -28,12 +28,12 @@ export async function createPart(path: string, title: string, pixels: PackPixels
   }
 }
 
-/** Lines whose pixels may not be on the disk yet. */
+/** Lines waiting until their pixels are on the disk. */
 interface Lines {
   add(line: string): void;
-  /** `end` is where all pixels end now. */
+  /** `end` is the new end of all pixels. */
   areDue(end: number): boolean;
-  /** Waits only until the last sync is done: while this one goes on, more can be appended. After one that failed, all fail. */
+  /** Waits for the previous flush only, so that more can be appended during this one. After a failed flush, all later ones fail. */
   beginSync(end: number): Promise<void>;
   synced(): Promise<void>;
 }
@@ -57,7 +57,7 @@ function createLines(index: FileHandle, pixels: FileHandle): Lines {
       const text = waiting.join("");
       [waiting, syncedEnd, syncedAt] = [[], end, performance.now()];
       syncing = sync(text);
-      syncing.catch(() => {}); // whoever waits for it next is told
+      syncing.catch(() => {}); // The next flush reports it.
     },
     synced: () => syncing,
   };

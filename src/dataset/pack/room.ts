@@ -1,4 +1,4 @@
-/** Disk space of packs: a limit, and removal of the least recently used ones. A pack is a folder of `packs/`, and can be removed at any time. */
+/** Disk space of packs: a limit, and removal of the least recently used packs. A pack is a folder in `packs/` and can be removed at any time. */
 import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { lockDirectory } from "../../directoryLock.ts";
@@ -6,16 +6,16 @@ import { ConfigError, DataError } from "../../errors.ts";
 import { writing } from "./files.ts";
 
 const DEFAULT_LIMIT = 100e9;
-/** Space left free on the disk: this fraction of it, and at most this many bytes. */
+/** Disk space to leave free: this fraction, and at most this many bytes. */
 const FREE_SHARE = 0.05;
 const FREE_BYTES = 1e9;
-/** Bytes after which the disk is looked at again: others write to it too. */
+/** Bytes written between two checks of the disk's free space, since other programs write too. */
 const STEP_BYTES = 64e6;
-/** An estimate counts from this many images, and if it is over by this. */
+/** An estimate counts only after this many images, and if it exceeds the limit by this factor. */
 const ESTIMATE_PICTURES = 200;
 const ESTIMATE_MARGIN = 1.25;
 
-/** Bytes that all packs may have together, as `ALEXNET_PACK_LIMIT` says in GB, or 100 GB. Throws ConfigError if that is no number. */
+/** Maximum size of all packs in bytes: `ALEXNET_PACK_LIMIT` in GB, or 100 GB. Throws ConfigError if that is not a number. */
 export function packLimit(limit: string | undefined = process.env["ALEXNET_PACK_LIMIT"]): number {
   if (limit === undefined || limit === "") return DEFAULT_LIMIT;
   const gigabytes = Number(limit);
@@ -34,20 +34,20 @@ function usedFile(folder: string): string {
 
 /** Progress of a pack. */
 export interface PackProgress {
-  /** Bytes of its pixels. */
+  /** Size of the pack's pixels in bytes. */
   readonly held: number;
-  /** Bytes to be added now. */
+  /** Number of bytes to add now. */
   readonly more: number;
-  /** Images of this call so far, the bytes that they have added, and how many are left. */
+  /** Images added by this call, the bytes they added, and the number of images left. */
   readonly done: number;
   readonly added: number;
   readonly left: number;
 }
 
 /**
- * Makes the function to call before a pack in `folder` grows: it removes what must make room for it.
+ * Creates the function to call before a pack in `folder` grows: it removes other packs to make room.
  *
- * That throws DataError, with the remedies, if there is no room, or as soon as it is clear that there will be none.
+ * The function throws DataError with remedies if there is no room, or as soon as an estimate shows that there will be none.
  */
 export function createPackRoom(folder: string, limitBytes: number): (progress: PackProgress) => Promise<void> {
   let granted = 0;
@@ -76,12 +76,12 @@ interface PackSize {
   readonly usedMs: number;
 }
 
-/** Bytes that packs leave free on a disk of so many. */
+/** Bytes to leave free on a disk of this size. */
 export function reserveOf(diskBytes: number): number {
   return Math.min(FREE_SHARE * diskBytes, FREE_BYTES);
 }
 
-/** The sizes that a pack of `held` bytes may grow to: beside the others, and at most, in their place. */
+/** Sizes that a pack of `held` bytes may grow to: with the other packs kept, and with all of them removed. */
 async function roomIn(folder: string, limit: number, held: number, others: readonly PackSize[]) {
   const { bavail, blocks, bsize } = await writing(folder, () => statfs(folder));
   const free = bavail * bsize - reserveOf(blocks * bsize);
@@ -89,7 +89,7 @@ async function roomIn(folder: string, limit: number, held: number, others: reado
   return { now: Math.min(limit - taken, held + free), most: Math.min(limit, held + free + taken) };
 }
 
-/** The one used longest ago first. */
+/** Sorted by last use, the oldest first. */
 async function otherPacks(folder: string): Promise<PackSize[]> {
   const packs = dirname(folder);
   const names = (await readdir(packs)).filter((name) => name !== basename(folder));
@@ -105,7 +105,7 @@ async function packSize(folder: string): Promise<PackSize> {
   return { folder, bytes: sizes.reduce((sum, size) => sum + size, 0), usedMs: used?.mtimeMs ?? 0 };
 }
 
-/** Removes a pack that no process is writing. Whoever wants to lock it while that happens finds it gone, or the lock taken. */
+/** Removes a pack that no process is writing. A process that locks it meanwhile finds it gone, or the lock taken. */
 async function removePack(folder: string): Promise<void> {
   try {
     const lock = await lockDirectory(folder);
@@ -116,17 +116,17 @@ async function removePack(folder: string): Promise<void> {
     await lock.unlock();
     await rm(gone, { recursive: true, force: true });
   } catch {
-    // It went by other hands, or cannot go: then it makes no room, and that is told.
+    // Another process removed it, or it cannot be removed: it makes no room, and the caller reports that.
   }
 }
 
-/** Leftovers of a process that died while it removed a pack are removed first. */
+/** Also finds packs whose removal was interrupted; these are removed first. */
 const removedSuffix = ".removed";
 
 function full(folder: string, needed: number, available: number): DataError {
   return new DataError(
-    `${folder}: the decoded pictures need about ${gigabytes(needed)}, and there is room for ${gigabytes(Math.max(available, 0))}; ` +
-      "free some space, raise the limit (ALEXNET_PACK_LIMIT, in GB), keep them on another disk (XDG_CACHE_HOME), or take a smaller input",
+    `${folder}: the decoded images need about ${gigabytes(needed)}, available are ${gigabytes(Math.max(available, 0))}; ` +
+      "free some space, raise the limit (ALEXNET_PACK_LIMIT, in GB), move the cache to another disk (XDG_CACHE_HOME), or use a smaller --input-size",
   );
 }
 

@@ -32,7 +32,7 @@ after(async () => {
 function splitOf(): Split {
   let [offset, half] = [0, 0];
   const packed = images.map(({ data, ...image }, i) => {
-    // The later half lies in both parts: every second one of it is read from the other.
+    // The second half is in both parts: every other image of it is read from the second part.
     if (i === 25) half = offset;
     const place = i >= 25 && i % 2 ? { part: 1, offset: offset - half } : { part: 0, offset };
     const picture = { ...image, ...place, checksum: checksumOf(data), moments: { mean: [], products: [] } };
@@ -45,10 +45,10 @@ function splitOf(): Split {
 function assertImage(actual: Image, index: number): void {
   const { width, height, channels, data } = images[index] as Image;
   assert.deepEqual([actual.width, actual.height, actual.channels], [width, height, channels]);
-  assert.ok(Buffer.from(data).equals(actual.data), `picture ${index}`);
+  assert.ok(Buffer.from(data).equals(actual.data), `image ${index}`);
 }
 
-test("pictures, labels and paths in any order, read ahead or not", async () => {
+test("images, labels and paths in any order, read ahead or not", async () => {
   const split = splitOf();
   assert.deepEqual([split.length, split.label(4), split.path?.(4)], [50, 1, join("pictures", "4.png")]);
   for (const index of permutation(randomStream(1, "split"), 0, 50)) assertImage(split.image(index), index);
@@ -56,7 +56,7 @@ test("pictures, labels and paths in any order, read ahead or not", async () => {
   for (const index of [7, 8, 9, 30, 49]) assertImage(split.image(index), index);
 });
 
-test("a picture stays as it is while the next ones are read, and reads that nobody waits for do no harm", async () => {
+test("an image stays unchanged while the next ones are read, and reads that nobody awaits are harmless", async () => {
   const split = splitOf();
   const order = permutation(randomStream(1, "split"), 1, 50);
   await split.prefetch?.(order.subarray(0, 10));
@@ -73,7 +73,7 @@ test("a picture stays as it is while the next ones are read, and reads that nobo
   for (const index of order) assertImage(split.image(index), index);
 });
 
-test("batches are the same with pictures read ahead and without, also in two epochs at once", async () => {
+test("batches are the same with and without reading ahead, also in two epochs at once", async () => {
   const preprocessing = { size: [20, 20], channels: 3, fit: { kind: "resize" }, resize: "bilinear" } as const;
   const scaled = { ...preprocessing, mean: [0, 0, 0], deviation: [1, 1, 1] };
   const preparation = createPreparation({ preprocessing: scaled });
@@ -99,7 +99,7 @@ test("batches are the same with pictures read ahead and without, also in two epo
   for await (const _ of batches({ split, preparation, batchSize: 8 })) break;
 });
 
-test("pixels that are gone are a DataError, read ahead or not", async () => {
+test("missing pixels are a DataError, read ahead or not", async () => {
   const path = join(folder, "short.bin");
   await writeFile(path, Buffer.concat(images.map(({ data }) => data)));
   const [kept, short] = [pixels, noPixels()];
@@ -116,7 +116,7 @@ test("pixels that are gone are a DataError, read ahead or not", async () => {
       assert.ok(error instanceof DataError);
       assert.match(
         error.message,
-        /short\.bin: expected \d+ bytes of an image at \d+, got 0: the file was cut short; run again/,
+        /short\.bin: expected \d+ bytes of an image at \d+, got 0: the file is truncated; run again/,
       );
       return true;
     },

@@ -1,4 +1,4 @@
-/** A split whose images lie in the pixels of a pack. */
+/** A split whose images are stored in a pack. */
 import { join } from "node:path";
 import type { Image } from "../../image/image.ts";
 import type { Split } from "../dataset.ts";
@@ -14,7 +14,7 @@ export interface PackedImage {
   readonly picture: StoredImage;
 }
 
-/** Numbers of a split's images, one an image. */
+/** Properties of a split's images, one array element per image. */
 interface Columns {
   readonly part: Uint16Array;
   readonly offset: Float64Array;
@@ -22,25 +22,25 @@ interface Columns {
   readonly height: Uint32Array;
   readonly channels: Uint8Array;
   readonly checksum: Uint32Array;
-  /** 1 once its pixels were those of its checksum: later epochs read what was verified, and do without. */
+  /** 1 after the checksum of the image's pixels was verified; later epochs skip verification. */
   readonly isVerified: Uint8Array;
   readonly label: Int32Array;
   readonly path: string[];
 }
 
-/** Selection of a pack's images for a split. */
+/** Images of a pack that form a split. */
 export interface PackSplitOptions {
   readonly pixels: PackPixels;
-  /** The folder of the image files. */
+  /** Folder of the image files. */
   readonly root: string;
   readonly length: number;
-  /** Read once, at the beginning. */
+  /** Iterated once, at the start. */
   readonly images: Iterable<PackedImage>;
-  /** Called for images that are read ahead and damaged. Default: they stay damaged. */
+  /** Called for corrupt images found while reading ahead. Default: no repair. */
   readonly mend?: Mender | undefined;
 }
 
-/** `image` of the split throws DataError if the pixels are not there, or damaged. */
+/** Creates a split. Its `image` throws DataError if pixels are missing or corrupt. */
 export function packSplit({ pixels, root, length, images, mend }: PackSplitOptions): Split {
   const columns = columnsOf(length, images);
   const ahead = [createReadAhead(pixels, columns, mend), createReadAhead(pixels, columns, mend)] as const;
@@ -112,16 +112,16 @@ function placeOf({ part, offset }: Columns, index: number): Place {
   return { part: part[index] as number, offset: offset[index] as number };
 }
 
-/** Buffer that images are read into in the background. */
+/** Buffer for images read in the background. */
 interface ReadAhead {
-  /** Resolves when these are there, or cannot be read: `find` does not have them, and reading them now throws the reason. */
+  /** Resolves when these images are in the buffer or have failed; a failed one is read again synchronously, which throws the error. */
   start(indices: Uint32Array): Promise<void>;
   find(index: number): Uint8Array | undefined;
 }
 
 function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | undefined): ReadAhead {
   const places = new Map<number, number>();
-  // Shared, so that the threads of a preparation can read it.
+  // Shared memory, so that preparation threads can read it.
   let memory = new Uint8Array(new SharedArrayBuffer(0));
   let last: Promise<void> = Promise.resolve();
   const readOrMend = async (index: number, target: Uint8Array) => {
@@ -135,7 +135,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | un
     if (mended) target.set(mended);
     return mended !== undefined;
   };
-  /** Beside each other: the system's threads take them one by one, whatever this one is doing. */
+  /** Concurrent: the system's threads read them while this thread does other work. */
   const readAll = async (indices: Uint32Array) => {
     const { starts, bytes } = sideBySide(columns, indices);
     if (memory.length < bytes) memory = new Uint8Array(new SharedArrayBuffer(bytes));
@@ -149,7 +149,7 @@ function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | un
     start(indices) {
       places.clear();
       const wanted = indices.slice();
-      // One after the other, as they share the memory.
+      // Sequential, since they share memory.
       const reading = last.then(() => {
         places.clear();
         return readAll(wanted);
@@ -165,14 +165,14 @@ function createReadAhead(pixels: PackPixels, columns: Columns, mend: Mender | un
   };
 }
 
-/** Position of each of these images in memory of this many bytes. */
+/** Places these images consecutively in memory. */
 function sideBySide(columns: Columns, indices: Uint32Array) {
   const starts = new Map<number, number>();
   let bytes = 0;
   for (const index of indices) {
     if (starts.has(index)) continue;
     starts.set(index, bytes);
-    // In whole words, of which checksums are.
+    // Aligned to whole words, as checksums require.
     bytes += Math.ceil(byteLength(columns, index) / 4) * 4;
   }
   return { starts, bytes };

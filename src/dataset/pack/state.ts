@@ -1,4 +1,4 @@
-/** The contents of a pack in memory: which files of a listing it knows, and where their pixels are. */
+/** State of a pack in memory: the files of a listing it contains, and the places of their pixels. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, DataError, messageOf } from "../../errors.ts";
@@ -8,22 +8,22 @@ import type { PackLine } from "./entries.ts";
 import { openPack, type PackFiles } from "./files.ts";
 import type { ImageJob } from "./imageJob.ts";
 
-/** The files of a listing, each once, as they are on the disk now. */
+/** Distinct files of a listing, with their current metadata. */
 export interface ListedFiles {
   readonly root: string;
   readonly paths: readonly string[];
   readonly positions: ReadonlyMap<string, number>;
-  /** Size, time of change of content, and of anything: three numbers a file; zeros if it is not there. */
+  /** Size, time of content change and time of inode change: three numbers per file; zeros if the file is missing. */
   readonly stamps: Float64Array;
-  /** Why those are not there. */
+  /** Reasons for missing files. */
   readonly missing: ReadonlyMap<number, string>;
 }
 
-/** Marks a file whose content is not known. */
+/** Marks a file of unknown content. */
 const UNKNOWN = -1;
 const STATS_AT_ONCE = 256;
 
-/** Looks at all files. Throws the signal's reason if that is aborted. */
+/** Reads the metadata of all files. Throws the signal's reason if it is aborted. */
 export async function lookAtFiles(listing: ImageListing, signal?: AbortSignal): Promise<ListedFiles> {
   const positions = new Map<string, number>();
   for (const { path } of [...listing.train, ...(listing.validation ?? []), ...listing.test]) {
@@ -47,17 +47,17 @@ export async function lookAtFiles(listing: ImageListing, signal?: AbortSignal): 
   return { root: listing.root, paths, positions, stamps, missing };
 }
 
-/** A pack that is open to be filled. */
+/** A pack open for filling. */
 export interface PackState {
   readonly files: PackFiles;
   readonly table: PackTable;
-  /** By position: the number of its image in the table, or -1. */
+  /** By position: index of the image in the table, or -1. */
   readonly contents: Int32Array;
-  /** By position, of files without an image. */
+  /** By position: errors of files without an image. */
   readonly errors: Map<number, string>;
 }
 
-/** Opens a pack, with what it knows of files that are as they were. Throws DataError if it is damaged or cannot be written. */
+/** Opens a pack with its results for unchanged files. Throws DataError if it is corrupt or cannot be written. */
 export async function openState(folder: string, title: string, listed: ListedFiles): Promise<PackState> {
   const table = createPackTable();
   const contents = new Int32Array(listed.paths.length).fill(UNKNOWN);
@@ -67,7 +67,7 @@ export async function openState(folder: string, title: string, listed: ListedFil
     const id = table.idOf(sha256) ?? (picture && table.add(sha256, line.size, { ...picture, part }));
     const position = listed.positions.get(line.path);
     if (position === undefined || listed.missing.has(position)) return;
-    // A later line of the same file counts, whatever an earlier one says.
+    // The last line of a file counts.
     const isSame = isUnchanged(line, listed.stamps.subarray(3 * position, 3 * position + 3));
     contents[position] = isSame && id !== undefined ? id : UNKNOWN;
     errors.delete(position);
@@ -81,7 +81,7 @@ function isUnchanged({ size, mtimeMs, ctimeMs }: PackLine, stamp: Float64Array):
   return size === stamp[0] && mtimeMs === stamp[1] && ctimeMs === stamp[2];
 }
 
-/** Positions of the files of which nothing is known. */
+/** Positions of files that the pack does not contain. */
 export function unknownFiles({ contents, errors }: PackState): Uint32Array {
   const unknown: number[] = [];
   for (const [position, content] of contents.entries()) {
@@ -90,7 +90,7 @@ export function unknownFiles({ contents, errors }: PackState): Uint32Array {
   return Uint32Array.from(unknown);
 }
 
-/** Jobs for the files at these positions. A content that the pack has need not be decoded again. */
+/** Jobs for the files at these positions. Contents already in the pack are not decoded again. */
 export function* jobsFor(
   positions: Uint32Array,
   { root, paths, stamps }: ListedFiles,
@@ -104,7 +104,7 @@ export function* jobsFor(
   }
 }
 
-/** The line for a file that was read, without what became of it. Throws DataError if there is no such file in the listing. */
+/** Path and metadata for a file's line, without its result. Throws DataError if the listing does not contain the file. */
 export function stampOf(
   { paths, stamps }: ListedFiles,
   position: number,
@@ -115,11 +115,11 @@ export function stampOf(
   return { path, size, mtimeMs, ctimeMs };
 }
 
-/** An image as it lies in a pack. */
+/** An image stored in a pack. */
 export interface StoredImage {
-  /** Number of the part of the pack that has its pixels. */
+  /** Index of the part that contains its pixels. */
   readonly part: number;
-  /** In that part's pixels, in bytes. */
+  /** Offset in that part's pixels, in bytes. */
   readonly offset: number;
   readonly width: number;
   readonly height: number;
@@ -130,23 +130,23 @@ export interface StoredImage {
   readonly moments: ColourMoments;
 }
 
-/** Each content once, by number in the order it was added. */
+/** Distinct contents, numbered in the order of addition. */
 interface PackTable {
   idOf(sha256: string): number | undefined;
   /** `fileBytes` is the size of a file with this content. */
-  add(sha256: string, fileBytes: number, picture: StoredImage): number;
+  add(sha256: string, fileBytes: number, image: StoredImage): number;
   get(id: number): StoredImage;
-  /** The contents of files of these sizes: all that a file of such a size can be the same as. */
+  /** Hashes of contents with these file sizes: candidates for a file of such a size. */
   contentsBySize(sizes: ReadonlySet<number>): ReadonlyMap<number, readonly string[]>;
 }
 
-/** Size of the file, part, offset, width, height, channels, checksum, three means, nine products. */
+/** Columns: file size, part, offset, width, height, channels, checksum, three means, nine products. */
 const ROW = 19;
 const MOMENTS = 7;
-/** More contents of one size than these are not worth comparing with. */
+/** Maximum number of contents of one size to compare with. */
 const MAX_SAME_SIZE = 32;
 
-/** Creates an empty table. A million images are numbers in one array, not objects. */
+/** Creates an empty table. One numeric array stores a million images compactly. */
 function createPackTable(): PackTable {
   const ids = new Map<string, number>();
   let rows = new Float64Array(ROW * 1024);

@@ -41,7 +41,7 @@ function prepared(index: number): Float32Array {
 }
 
 describe("batches", () => {
-  test("every picture once, in order, with its label; the last batch is smaller and its rest is zero", async () => {
+  test("every image once, in order, with its label; the last batch is smaller and its rest is zero", async () => {
     const all = await collect({});
     assert.deepEqual(
       all.map(({ count }) => count),
@@ -59,7 +59,7 @@ describe("batches", () => {
     }
   });
 
-  test("a shuffled epoch taken up anywhere goes on as the uninterrupted one", async () => {
+  test("a shuffled epoch resumed anywhere continues like the uninterrupted one", async () => {
     const order = permutation(randomStream(3, "batches.test"), 0, split.length);
     const whole = await collect({ order });
     assert.deepEqual(
@@ -71,7 +71,7 @@ describe("batches", () => {
     }
   });
 
-  test("what is random follows from the picture and how often it came in the epoch, wherever that is taken up", async () => {
+  test("random values depend on the image and its number of uses in the epoch, wherever it is resumed", async () => {
     const random = { augmentation: { flip: 0.5, shift: 0.3 }, seed: 1, colours: undefined };
     const options = { preparation: createPreparation({ preprocessing, random }), epoch: 2 };
     const images = (all: readonly Batch[]) => all.flatMap((batch) => rows(batch));
@@ -91,7 +91,7 @@ describe("batches", () => {
     assert.deepEqual(later, all.slice(2));
   });
 
-  test("pictures are prepared in the memory that is given, and nowhere else", async () => {
+  test("images are prepared in the given memory, and nowhere else", async () => {
     const room = new Float32Array(7 * imageSize).fill(9);
     const into = room.subarray(imageSize, 6 * imageSize);
     const expected = await collect({});
@@ -113,7 +113,7 @@ describe("batches", () => {
     assert.deepEqual(await collect({ order: new Uint32Array(0) }), []);
   });
 
-  test("batch sizes that are none", () => {
+  test("invalid batch sizes", () => {
     for (const batchSize of [0, -1, 1.5, Number.NaN]) {
       assert.throws(
         () => batches({ split, preparation, batchSize }),

@@ -1,47 +1,47 @@
-/** Prepared batches in any order, and computing on one while the next is prepared. */
+/** Batches of preprocessed images; the next batch is prepared while one is computed. */
 import { ConfigError, ShapeError } from "../../errors.ts";
 import { centreView, type View } from "../../image/prepare/views.ts";
 import type { Split } from "../dataset.ts";
 import type { Preparation } from "./preparation.ts";
 
-/** Prepared images for one step. */
+/** Preprocessed images for one step. */
 export interface Batch {
-  /** [batchSize, channels, height, width]; images past `count` are zero. Valid until the next batch that is prepared in the same memory. */
+  /** [batchSize, channels, height, width]; zero after `count` images. Valid until the next batch is prepared in the same memory. */
   readonly images: Float32Array;
-  /** [batchSize] classes; 0 past `count`. Valid until the batch after the next is asked for. */
+  /** [batchSize] labels; 0 after `count`. Valid until the batch after the next is requested. */
   readonly labels: Int32Array;
-  /** [batchSize] positions in the split; 0 past `count`. Valid until the batch after the next is asked for. */
+  /** [batchSize] indices in the split; 0 after `count`. Valid until the batch after the next is requested. */
   readonly indices: Uint32Array;
-  /** Images in this batch: batchSize, or fewer in the last. */
+  /** Number of images in this batch: batchSize, or fewer in the last. */
   readonly count: number;
-  /** Index of the view that they are prepared in. */
+  /** Index of the view that the images are prepared in. */
   readonly view: number;
 }
 
-/** Order of the images of a split, and how they are prepared. */
+/** Images of a split, their order and their preprocessing. */
 export interface BatchOptions {
   readonly split: Split;
   readonly preparation: Preparation;
   readonly batchSize: number;
-  /** Positions in the split, in the order wanted. Default: all, in the split's order. */
+  /** Indices in the split, in order. Default: all. */
   readonly order?: Uint32Array | undefined;
-  /** Place in the order to start at, to resume in the middle of an epoch. Default: 0. */
+  /** Position in the order to start at, for resuming in the middle of an epoch. Default: 0. */
   readonly from?: number | undefined;
-  /** Epoch of training, if the preparation is random: an image's position in the split is the index of its use, see `usesOf`. Default: as in evaluation. */
+  /** Training epoch, for random augmentation. The index of an image selects its random values, see `usesOf`. Default: as in evaluation. */
   readonly epoch?: number | undefined;
-  /** Each batch comes once in each of these, one after the other. Default: the fit's own. */
+  /** Views to prepare: each batch comes once per view, in this order. Default: the fit's own view. */
   readonly views?: readonly View[] | undefined;
   /**
-   * Memory for `images`: one array for all batches, or a function that gives each batch its own, such as a program's next input. Default: one new
-   * array, not shared.
+   * Memory for `images`: one array for all batches, or a function that returns one per batch, such as a program's next input. Default: one new,
+   * unshared array.
    */
   readonly into?: Float32Array | (() => Promise<Float32Array>) | undefined;
 }
 
 /**
- * The images of a split, batch by batch, each prepared when it is asked for.
+ * Batches of a split, each prepared when it is requested.
  *
- * Throws ConfigError if the batch size is not a positive integer or there is no view, ShapeError if `into` has not the size of a batch.
+ * Throws ConfigError if the batch size is not a positive integer or there are no views, and ShapeError if `into` does not have a batch's size.
  */
 export function batches(options: BatchOptions): AsyncIterable<Batch> {
   const { batchSize, views, into } = options;
@@ -69,8 +69,8 @@ function checkMemory({ length }: Float32Array, options: BatchOptions): void {
 }
 
 /**
- * Computes on batches one after the other, and prepares the next one meanwhile: `start` begins the work on a batch, then the next batch is prepared, then
- * the batch comes with the promise of its result. Where `start` blocks, the one just follows the other.
+ * Computes on batches in order, and prepares the next batch meanwhile: `start` begins the work on a batch, the next batch is prepared, then the batch
+ * is returned with the promise of its result. If `start` blocks, preparation follows computation.
  */
 export async function* computing<T>(
   source: AsyncIterable<Batch>,
@@ -81,7 +81,7 @@ export async function* computing<T>(
     for (let next = await iterator.next(); !next.done; ) {
       const batch = next.value;
       const result = start(batch);
-      // Rejections are left to where the promises are awaited: a batch that cannot be prepared ends the loop after the one before it.
+      // Rejections are handled where the promises are awaited: a batch that cannot be prepared ends the loop after the previous batch.
       result.catch(() => {});
       const following = iterator.next();
       await following.catch(() => {});
@@ -125,11 +125,11 @@ async function* generate(options: BatchOptions, input: () => Promise<Float32Arra
   }
 }
 
-/** Takes the indices of the batch that begins at a place of the order, and begins to read its images. */
+/** Returns a function that takes the indices of the batch at a position of the order, and starts reading its images. */
 function batchTaker({ split, batchSize, order, epoch }: BatchOptions) {
   const { features } = split;
   const length = order?.length ?? split.length;
-  // The batch that is computed, the one that is prepared, the one that is read.
+  // The batch being computed, the one being prepared, and the one being read.
   const memory = [0, 1, 2].map(() => new Uint32Array(batchSize));
   let taken = 0;
   return (start: number) => {
@@ -139,14 +139,14 @@ function batchTaker({ split, batchSize, order, epoch }: BatchOptions) {
     indices.fill(0, count);
     const wanted = indices.subarray(0, count);
     const reading = features ? features.prefetch(wanted, epoch ?? 0) : split.prefetch?.(wanted);
-    // A consumer that leaves before it is read need not learn that it failed.
+    // A consumer that stops early does not need the error.
     reading?.catch(() => {});
     return { indices, count, reading };
   };
 }
 
 /**
- * For each place of an order, the number of that use of an image, on which its random changes depend: its position, plus the split's length for each
+ * Use number of each position of an order, which selects the random values of augmentation: the image's index, plus the split's length for each
  * earlier use of the same image.
  */
 function usesOf(order: Uint32Array, length: number): Uint32Array {

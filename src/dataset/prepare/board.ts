@@ -1,12 +1,12 @@
 /**
- * State shared by the threads of a preparation: the images to prepare, and who prepares which. Everything lies in shared memory, so that a
- * batch is offered, taken and done without a message.
+ * Shared state of preparation threads: the images to prepare, and their assignment to threads. It lies in shared memory, so that a batch is
+ * distributed and completed without messages.
  */
 import { AlexNetError } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Corner, View } from "../../image/prepare/views.ts";
 
-/** Words of the board's head. */
+/** Words of the header. */
 const word = {
   generation: 0,
   remaining: 1,
@@ -23,7 +23,7 @@ const HEAD = 10;
 /** Words of a row. */
 const column = { use: 0, memory: 1, width: 2, height: 3, channels: 4, bytes: 5, state: 6 } as const;
 const COLUMNS = 7;
-/** A process that was stopped for a while finds one such silence, not three. */
+/** A process that was suspended for a while sees one timeout, not three. */
 const SILENCE_MS = 5000;
 const SILENCES = 3;
 const WAITING = 0;
@@ -32,56 +32,56 @@ const FAILED = 2;
 
 const corners: readonly (Corner | undefined)[] = [undefined, [0, 0], [1, 0], [0, 1], [1, 1]];
 
-/** The properties common to all images of an offer. */
+/** Properties common to all images of an offer. */
 export interface Offer {
-  /** Training epoch; undefined where nothing is random. */
+  /** Training epoch; undefined without random augmentation. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** Target of the images: the number of a shared memory, and the byte offset of the first image in it. */
+  /** Target of the images: number of a shared memory, and byte offset of the first image in it. */
   readonly target: number;
   readonly targetOffset: number;
 }
 
-/** One image: the number of its use in the epoch, and where it lies. */
+/** One image: its use number in the epoch, and the location of its pixels. */
 export interface BoardRow {
   readonly use: number;
   readonly image: Omit<Image, "data">;
-  /** The shared memory, and where in it its pixels are. */
+  /** Number of the shared memory, and the offset of the pixels in it. */
   readonly memory: number;
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** The board as each thread sees it. */
+/** The board, as each thread sees it. */
 export interface Board {
   readonly memory: SharedArrayBuffer;
   /** Writes image `row` of the next offer. */
   write(row: number, image: BoardRow): void;
-  /** Lets every thread take from `rows` images. To be called when all of the offer before are done. */
+  /** Offers `rows` images to all threads. Call it only after all images of the previous offer are done. */
   offer(rows: number, offer: Offer): void;
-  /** Takes an image that nobody has taken; undefined if there is none. */
+  /** Takes an image that no thread has taken; undefined if there is none. */
   take(): number | undefined;
   read(row: number): BoardRow;
   current(): Offer;
-  /** Says of an image that it is prepared, or that it could not be. */
+  /** Marks an image as prepared or failed. */
   finish(row: number, isPrepared: boolean): void;
-  /** Waits until all are finished; the images that could not be prepared. Throws AlexNetError if the threads have died. */
+  /** Waits until all images are done, and returns those that failed. Throws AlexNetError if the threads have died. */
   waitForAll(): readonly number[];
-  /** Says that one more thread can take images. */
+  /** Registers another thread. */
   join(): void;
-  /** Threads that have joined. */
+  /** Number of registered threads. */
   joined(): number;
-  /** Waits for an offer after that of this number; the number of the one that is there then. */
+  /** Waits for an offer later than this number, and returns the number of the current offer. */
   waitForOffer(after: number): number;
 }
 
-/** A board for so many rows, or the one that lies in a memory. */
+/** Creates a board with this number of rows, or wraps an existing one. */
 export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
   const tableBytes = 4 * (HEAD + rows * COLUMNS);
   const offsetsStart = Math.ceil(tableBytes / 8) * 8;
   const memory = given ?? new SharedArrayBuffer(offsetsStart + 8 * (rows + 1));
   const words = new Int32Array(memory, 0, HEAD + rows * COLUMNS);
-  /** Memory numbers of each row, and after them of the target. */
+  /** Memory numbers of each row, then of the target. */
   const offsets = new Float64Array(memory, offsetsStart, rows + 1);
   const at = (row: number) => HEAD + row * COLUMNS;
   return {
@@ -106,7 +106,7 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
       offsets[rows] = targetOffset;
       Atomics.store(words, word.failed, 0);
       Atomics.store(words, word.done, 0);
-      // Last of all: whoever finds something remaining finds the rest written.
+      // Written last: a thread that sees a remaining image also sees the rest.
       Atomics.store(words, word.remaining, count);
       Atomics.add(words, word.generation, 1);
       Atomics.notify(words, word.generation);
@@ -150,7 +150,7 @@ export function createBoard(rows: number, given?: SharedArrayBuffer): Board {
         silences = Atomics.wait(words, word.done, done, SILENCE_MS) === "timed-out" ? silences + 1 : 0;
         if (silences === SILENCES)
           throw new AlexNetError(
-            `preparing: threads are silent; expected ${words[word.rows]} pictures, got ${done}; go on with --resume, or with --threads 1`,
+            `preparing: threads are silent; expected ${words[word.rows]} images, got ${done}; resume with --resume, or use --threads 1`,
           );
       }
       if (Atomics.load(words, word.failed) === 0) return [];

@@ -8,13 +8,13 @@ import { type PreparationJob, prepareFromBoard, type RowOptions, type RowPrepare
 export interface HelperData {
   readonly options: RowOptions;
   readonly board: SharedArrayBuffer;
-  /** Images in a batch. */
+  /** Number of images in a batch. */
   readonly rows: number;
-  /** Numbers in a prepared image. */
+  /** Number of values of a prepared image. */
   readonly imageSize: number;
 }
 
-/** Message to a helper thread: a shared memory by its number, and one that will not be used again. */
+/** Message to a helper thread: a shared memory with its number, and the number of one that is no longer used. */
 export interface NumberedMemory {
   readonly number: number;
   readonly memory: SharedArrayBuffer;
@@ -23,12 +23,12 @@ export interface NumberedMemory {
 
 /** Threads that help to prepare batches. */
 export interface Helpers {
-  /** Prepares a batch; returns false, without preparing it, before one of the threads has started. Throws what the preprocessor throws. */
+  /** Prepares a batch. Returns false, without preparing it, if no thread has started yet. Throws the preprocessor's errors. */
   prepare(job: PreparationJob): boolean;
   close(): void;
 }
 
-/** Starts threads for batches of so many `rows`; `prepareRow` is for the caller's own part. */
+/** Starts threads for batches of `rows` images; `prepareRow` runs on the calling thread. */
 export function createHelpers(
   { preprocessing, random }: RowOptions,
   prepareRow: RowPreparer,
@@ -41,14 +41,14 @@ export function createHelpers(
   const workerData: HelperData = { options: { preprocessing, random }, board: board.memory, rows, imageSize };
   const workers = Array.from({ length: threads }, () => {
     const worker = new Worker(startOf(threadModule("prepare/thread")), { workerData });
-    // Without it batches take longer, that is all.
+    // Without helper threads preparation is only slower.
     worker.on("error", () => {});
     worker.unref();
     return worker;
   });
   const memories = numberMemories(workers);
   const staging = createStaging();
-  /** Tells the board where each image lies. */
+  /** Writes the location of each image to the board. */
   const writeJob = ({ split, indices, uses, count }: PreparationJob) => {
     staging.begin();
     for (let row = 0; row < count; row++) {
@@ -76,12 +76,12 @@ export function createHelpers(
   };
 }
 
-/** More than a batch can lie in: two that are read ahead, one that is copied to and its smaller predecessors, and the batch's own. */
+/** Upper bound for one batch: two buffers read ahead, one for copies with its smaller predecessors, and the batch's own. */
 const KEPT_MEMORIES = 8;
 
-/** The memories that threads know, by numbers; of those not used for a long time none is kept. */
+/** Numbers the memories that threads know; forgets those not used for a long time. */
 function numberMemories(workers: readonly Worker[]) {
-  /** The one used last comes last. */
+  /** The most recently used comes last. */
   const numbers = new Map<SharedArrayBuffer, number>();
   const known = new Map<number, SharedArrayBuffer>();
   let next = 0;
@@ -109,7 +109,7 @@ function numberMemories(workers: readonly Worker[]) {
   };
 }
 
-/** Shared memory for the images of a batch that lie in memory of their own. */
+/** Shared memory for images of a batch that are not in shared memory. */
 function createStaging() {
   let memory = new Uint8Array(new SharedArrayBuffer(0));
   let used = 0;
@@ -117,7 +117,7 @@ function createStaging() {
     begin() {
       used = 0;
     },
-    /** Copies made since `begin` stay in place. `images`: the number of images of about this length that may come. */
+    /** Copies made since `begin` stay in place. `images` is the expected number of images of about this length. */
     copy(data: Uint8Array, images: number): Uint8Array<SharedArrayBuffer> {
       if (used + data.length > memory.length) {
         memory = new Uint8Array(new SharedArrayBuffer(Math.max(2 * memory.length, data.length * images)));

@@ -42,8 +42,8 @@ const options: RowOptions = {
 };
 const imageSize = 3 * 22 * 22;
 
-/** Images of different sizes, every third one grey; those with an odd number lie in shared memory. */
-const pictures: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
+/** Images of different sizes, every third one grey; those with an odd number are in shared memory. */
+const images: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   const [width, height, channels] = [31 + (i % 7), 40 - (i % 5), i % 3 === 0 ? 1 : 3] as const;
   const words = new Uint32Array(width * height * channels);
   fillWords(randomStream(1, "picture"), i, words);
@@ -52,11 +52,11 @@ const pictures: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   data.set(Uint8Array.from(words, (word) => word >>> 24));
   return { width, height, channels, data };
 });
-const split: Split = { length: pictures.length, label: () => 0, image: (index) => pictures[index] as Image };
+const split: Split = { length: images.length, label: () => 0, image: (index) => images[index] as Image };
 
 function jobOf(given: Partial<PreparationJob> = {}): PreparationJob {
   const images = new Float32Array(new SharedArrayBuffer(4 * BATCH * imageSize + 64), 64);
-  const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % pictures.length);
+  const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % images.length);
   const uses = indices.map((index) => index + 3);
   return { split, indices, uses, count: BATCH, epoch: undefined, view: centreView, images, ...given };
 }
@@ -70,7 +70,7 @@ function prepareAlone(job: PreparationJob): Float32Array {
 const helpers = createHelpers(options, createRowPreparer(options), 2, BATCH);
 after(() => helpers.close());
 
-/** Prepares with the helpers, once they are there. */
+/** Prepares with the helpers, once they have started. */
 async function prepareTogether(job: PreparationJob): Promise<void> {
   while (!helpers.prepare(job)) await setTimeout(20);
 }
@@ -89,7 +89,7 @@ describe("helping threads", () => {
     }
   });
 
-  test("go on through many batches and memories", async () => {
+  test("continue through many batches and memories", async () => {
     const targets = Array.from({ length: 12 }, () => jobOf().images);
     for (let epoch = 0; epoch < 200; epoch++) {
       const job = jobOf({ epoch, images: targets[epoch % targets.length] as Float32Array });
@@ -98,17 +98,17 @@ describe("helping threads", () => {
     }
   });
 
-  test("what cannot be prepared is the same error as on one thread, and the next batch is prepared", async () => {
+  test("a failed image throws the same error as on one thread, and the next batch is prepared", async () => {
     const cut: Split = {
       ...split,
-      image: (index) => ({ ...(pictures[index] as Image), ...(index === 7 ? { width: 3 } : {}) }),
+      image: (index) => ({ ...(images[index] as Image), ...(index === 7 ? { width: 3 } : {}) }),
     };
     await assert.rejects(prepareTogether(jobOf({ split: cut })), ShapeError);
     const unreadable: Split = {
       ...split,
       image(index) {
         if (index === 7) throw new DataError("gone");
-        return pictures[index] as Image;
+        return images[index] as Image;
       },
     };
     await assert.rejects(prepareTogether(jobOf({ split: unreadable })), /gone/);
@@ -123,7 +123,7 @@ describe("helping threads", () => {
   });
 });
 
-test("a preparation gives the same before its threads are there and after", async () => {
+test("a preparation gives the same results before and after its threads start", async () => {
   const preparation = createPreparation({ ...options, threads: 2, patience: 0 });
   try {
     for (let epoch = 0; epoch < 30; epoch++) {
@@ -137,7 +137,7 @@ test("a preparation gives the same before its threads are there and after", asyn
   }
 });
 
-test("every picture of an offer is taken once, by whoever comes", () => {
+test("every image of an offer is taken once, by any thread", () => {
   const board = createBoard(5);
   const other = createBoard(5, board.memory);
   assert.equal(board.take(), undefined);

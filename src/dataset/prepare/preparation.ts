@@ -1,4 +1,4 @@
-/** Batch preparation, on several threads where it pays. */
+/** Preparation of batches, on several threads if worthwhile. */
 import { ClosedError } from "../../errors.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { createHelpers, type Helpers } from "./helpers.ts";
@@ -6,32 +6,31 @@ import { createRowPreparer, type PreparationJob, type RowOptions, type RowPrepar
 
 /** Options of batch preparation. */
 export interface PreparationOptions extends RowOptions {
-  /** Threads, the caller's own among them. Default 1. */
+  /** Number of threads, including the calling one. Default: 1. */
   readonly threads?: number | undefined;
-  /** Milliseconds of preparing before other threads are started: so much that they are worth it. */
+  /** Milliseconds of preparation after which other threads are started. */
   readonly patience?: number | undefined;
 }
 
 /**
- * Prepares the images of batches. The same job gives the same numbers to the bit, however many threads have a part in it.
+ * Prepares the images of batches. The result is bit-identical for any number of threads.
  *
- * Threads work between two steps of an engine, not beside them: where every core computes, that would take from the steps what it saves between
- * them.
+ * Threads work between two steps of an engine, not during them: an engine that uses every core would lose the time that this saves.
  */
 export interface Preparation {
   readonly preprocessing: Preprocessing;
-  /** Throws what the preprocessor throws; ClosedError after `close`. */
+  /** Throws the preprocessor's errors, and ClosedError after `close`. */
   prepare(job: PreparationJob): void;
-  /** Ends the threads. */
+  /** Stops the threads. */
   close(): void;
 }
 
-/** A bound on memory: each thread has the program's code and buffers of its own. */
+/** A bound on memory: each thread has its own copy of the program and buffers. */
 const MOST_THREADS = 8;
-/** So much that starting a thread is little beside it. */
+/** Long compared to the start of a thread. */
 const PATIENCE_MS = 2000;
 
-/** Makes one, which the caller closes; threads are started only when they have shown to be worth it, and until then everything is done on the caller's. */
+/** Creates a preparation, which the caller must close. Threads start only once they are worthwhile; until then the calling thread works alone. */
 export function createPreparation(options: PreparationOptions): Preparation {
   const { preprocessing, threads = 1, patience = PATIENCE_MS } = options;
   const prepareRow = createRowPreparer(options);

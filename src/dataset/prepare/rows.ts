@@ -1,4 +1,4 @@
-/** Preparation of one image of a batch, the same on every thread. */
+/** Preparation of one image of a batch, identical on every thread. */
 import type { Augmentation } from "../../image/augment/augmentation.ts";
 import type { PrincipalColours } from "../../image/augment/lighting.ts";
 import { createRandomChanges } from "../../image/augment/randomChanges.ts";
@@ -8,7 +8,7 @@ import type { View } from "../../image/prepare/views.ts";
 import type { Split } from "../dataset.ts";
 import type { Board } from "./board.ts";
 
-/** Preparation of images, as data that threads can be given. */
+/** Preprocessing options, as data that can be sent to threads. */
 export interface RowOptions {
   readonly preprocessing: Preprocessing;
   /** Random augmentation in training. Default: none. */
@@ -17,22 +17,22 @@ export interface RowOptions {
     | undefined;
 }
 
-/** A batch to be prepared. */
+/** A batch to prepare. */
 export interface PreparationJob {
   readonly split: Split;
-  /** Positions in the split. */
+  /** Indices in the split. */
   readonly indices: Uint32Array;
   readonly count: number;
-  /** Training epoch; undefined where nothing is random. */
+  /** Training epoch; undefined without random augmentation. */
   readonly epoch: number | undefined;
   readonly view: View;
-  /** For each image, the number of this use of it in the epoch: each use has random changes of its own. */
+  /** Use number of each image in the epoch: each use has random values of its own. */
   readonly uses: Uint32Array;
-  /** Target of the prepared images, one after the other. In shared memory other threads can help. */
+  /** Target of the prepared images, consecutive. Helper threads require shared memory. */
   readonly images: Float32Array;
 }
 
-/** Prepares one image into `target` from `offset` on; `use` is the number of this use of an image in the epoch. */
+/** Prepares one image into `target`, from `offset`; `use` is the image's use number in the epoch. */
 export type RowPreparer = (
   image: Image,
   use: number,
@@ -42,7 +42,7 @@ export type RowPreparer = (
   offset: number,
 ) => void;
 
-/** The preprocessors that each thread owns. */
+/** Creates the preprocessors of a thread. */
 export function createRowPreparer({ preprocessing, random }: RowOptions): RowPreparer {
   const changes = random && createRandomChanges(random.augmentation, random.seed, random.colours);
   const asInEvaluation = createPreprocessor(preprocessing);
@@ -54,7 +54,7 @@ export function createRowPreparer({ preprocessing, random }: RowOptions): RowPre
   };
 }
 
-/** Prepares images of a board until there are none left to take; an image that cannot be prepared is left to who offered it. */
+/** Prepares images of a board until none are left. A failed image is left to the offering thread. */
 export function prepareFromBoard(
   board: Board,
   prepare: RowPreparer,
@@ -71,7 +71,7 @@ export function prepareFromBoard(
       prepare({ ...image, data }, use, epoch, view, place, 0);
       isPrepared = true;
     } catch {
-      // It is prepared once more where its error can be told.
+      // The offering thread prepares it again and throws the error.
     }
     board.finish(row, isPrepared);
   }

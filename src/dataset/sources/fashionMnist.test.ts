@@ -55,7 +55,7 @@ describe("loadFashionMnist on the real files", () => {
     }
   });
 
-  test("the first pictures are the ones the data set is known by", () => {
+  test("the first images are the well-known ones", () => {
     const first = [0, 1, 2, 3].map((i) => dataset.classNames[dataset.train.label(i)]);
     assert.deepEqual(first, ["Ankle boot", "T-shirt/top", "T-shirt/top", "Dress"]);
     // The README's second test image is the pullover.
@@ -112,7 +112,7 @@ describe("loadFashionMnist on other folders", () => {
     );
   });
 
-  test("the system's folder goes before the cache, an incomplete folder does not count", async () => {
+  test("the system's folder precedes the cache, an incomplete folder does not count", async () => {
     const cacheDir = join(folder, "cache");
     await mkdir(cacheDir);
     const cached = await folderWith("cache/fashion-mnist", {});
@@ -121,7 +121,7 @@ describe("loadFashionMnist on other folders", () => {
     assert.equal((await loadFashionMnist({ systemDir, cacheDir })).source, cached);
   });
 
-  test("files that do not fit together are named", async () => {
+  test("mismatched files are named", async () => {
     const labels = await testLabels();
     const wrong = Buffer.from(labels);
     wrong[8 + 4321] = 10;
@@ -133,15 +133,15 @@ describe("loadFashionMnist on other folders", () => {
       [
         "t10k-labels-idx1-ubyte",
         fewer,
-        /t10k-labels-idx1-ubyte: expected 10000 labels, one for each picture of .*, got 9999$/,
+        /t10k-labels-idx1-ubyte: expected 10000 labels, one per image of .*, got 9999$/,
       ],
-      ["train-images-idx3-ubyte", tall, /train-images-idx3-ubyte: expected pictures of 28×28, got 29×28$/],
+      ["train-images-idx3-ubyte", tall, /train-images-idx3-ubyte: expected images of 28×28, got 29×28$/],
       [
         "train-images-idx3-ubyte",
         labels,
-        /train-images-idx3-ubyte: expected the idx magic 0x00000803, got 0x00000801$/,
+        /train-images-idx3-ubyte: expected the IDX magic 0x00000803, got 0x00000801$/,
       ],
-      ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an idx file/],
+      ["t10k-images-idx3-ubyte", Buffer.from("not idx"), /t10k-images-idx3-ubyte: expected an IDX file/],
     ];
     for (const [i, [file, bytes, message]] of cases.entries()) {
       const dataDir = await folderWith(`misfit${i}`, { [file]: bytes });
@@ -183,7 +183,7 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   await assert.rejects(
     findDataset("mnist"),
     new ConfigError(
-      "mnist: no data set of this name, and no folder; the data sets are fashion-mnist, cifar10, flowers, imagenet",
+      "mnist: no data set or folder of this name; expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
     ),
   );
 });

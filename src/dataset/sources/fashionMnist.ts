@@ -1,4 +1,4 @@
-/** Fashion-MNIST as a data set: location, download, and its idx files. */
+/** Fashion-MNIST as a data set: location, download, and its IDX files. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -39,17 +39,16 @@ const extent = 28;
 /** Fashion-MNIST. Source: Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking". */
 export const fashionMnist: DatasetSource = {
   name: "fashion-mnist",
-  description: "60,000 training and 10,000 test pictures of clothes, 28×28, grey, in 10 classes (Zalando, 2017)",
+  description: "60,000 training and 10,000 test images of clothes, 28×28, grey, in 10 classes (Zalando, 2017)",
   channels: 1,
   load: loadFashionMnist,
   locate: async (options) => (await findFiles(options))?.folder,
 };
 
 /**
- * Reads Fashion-MNIST from `dataDir` if given, else from the system's folder, else from the user's cache, into which it is
- * downloaded first if it is nowhere.
+ * Reads Fashion-MNIST from `dataDir` if given; otherwise from the system's folder, or the user's cache, after a download if necessary.
  *
- * Throws DataError with the remedy if it cannot be had, or naming the file that is damaged or does not fit the others.
+ * Throws DataError with the remedy if the data set is unavailable, or naming the file that is corrupt or does not match the others.
  */
 export async function loadFashionMnist(options: FashionMnistOptions = {}): Promise<Dataset> {
   const { folder, paths } = await obtainFiles(options);
@@ -72,16 +71,16 @@ export async function loadFashionMnist(options: FashionMnistOptions = {}): Promi
   };
 }
 
-/** Throws DataError if a file is damaged or the two do not fit together. */
+/** Throws DataError if a file is corrupt or the two do not match. */
 async function readSplit(imageFile: string, labelFile: string): Promise<Split> {
   const [images, labels] = await Promise.all([readIdx(imageFile, 3), readIdx(labelFile, 1)]);
   const [length = 0, height, width] = images.shape;
   if (height !== extent || width !== extent) {
-    throw new DataError(`${imageFile}: expected pictures of ${extent}×${extent}, got ${height}×${width}`);
+    throw new DataError(`${imageFile}: expected images of ${extent}×${extent}, got ${height}×${width}`);
   }
   if (labels.data.length !== length) {
     throw new DataError(
-      `${labelFile}: expected ${length} labels, one for each picture of ${imageFile}, got ${labels.data.length}`,
+      `${labelFile}: expected ${length} labels, one per image of ${imageFile}, got ${labels.data.length}`,
     );
   }
   const wrong = labels.data.findIndex((label) => label >= classNames.length);
@@ -103,10 +102,10 @@ async function readSplit(imageFile: string, labelFile: string): Promise<Split> {
   };
 }
 
-/** The folder of Debian's package dataset-fashion-mnist. */
+/** Folder of Debian's package dataset-fashion-mnist. */
 const systemFolder = "/usr/share/datasets/fashion-mnist";
 
-/** The official site. Source: github.com/zalandoresearch/fashion-mnist, README; the checksums too. */
+/** Official site. Source of URL and checksums: github.com/zalandoresearch/fashion-mnist, README. */
 const officialSite = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com";
 
 /** The four files; `md5` and `bytes` are those of the official .gz file. */
@@ -121,20 +120,20 @@ type Role = keyof typeof files;
 const roles = Object.keys(files) as readonly Role[];
 const timeoutSeconds = 30;
 
-/** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
+/** `DatasetOptions`, and the source of the files; tests and mirrors replace it. */
 interface FashionMnistOptions extends DatasetOptions {
   readonly systemDir?: string | undefined;
   readonly baseUrl?: string | undefined;
 }
 
-/** The four idx files, plain or gzipped, in one folder. */
+/** The four IDX files, plain or gzipped, in one folder. */
 export interface FashionMnistFiles {
   readonly folder: string;
   /** Full paths. */
   readonly paths: Readonly<Record<Role, string>>;
 }
 
-/** The files in the first folder that has all four, or undefined. */
+/** Files in the first folder that has all four, or undefined. */
 async function findFiles(options: FashionMnistOptions): Promise<FashionMnistFiles | undefined> {
   for (const folder of searchedFolders(options)) {
     const paths = await listFiles(folder);
@@ -144,9 +143,9 @@ async function findFiles(options: FashionMnistOptions): Promise<FashionMnistFile
 }
 
 /**
- * The files where they are, or else in the user's cache, downloaded.
+ * Finds the files, or downloads them to the user's cache.
  *
- * Throws DataError, with the remedy, if they cannot be had.
+ * Throws DataError, with the remedy, if they are unavailable.
  */
 async function obtainFiles(options: FashionMnistOptions): Promise<FashionMnistFiles> {
   const found = await findFiles(options);
@@ -163,7 +162,7 @@ async function obtainFiles(options: FashionMnistOptions): Promise<FashionMnistFi
     options.signal?.throwIfAborted();
     throw new DataError(
       `fashion-mnist: not found in ${searchedFolders(options).join(" or ")}, and not downloaded (${messageOf(error)}); ` +
-        "install the Debian package dataset-fashion-mnist, or give the folder of its four idx files with --data-dir",
+        "install the Debian package dataset-fashion-mnist, or pass the folder of its four IDX files with --data-dir",
       { cause: error },
     );
   }
@@ -173,7 +172,7 @@ function searchedFolders({ dataDir, systemDir = systemFolder, cacheDir }: Fashio
   return dataDir === undefined ? [systemDir, cacheFolder("fashion-mnist", { cacheDir })] : [dataDir];
 }
 
-/** The paths of those of the four files that are in the folder. */
+/** Paths of the files that are in the folder. */
 async function listFiles(folder: string): Promise<Partial<Record<Role, string>>> {
   const present = new Set<string>(await readdir(folder).catch(() => []));
   const paths: Partial<Record<Role, string>> = {};
@@ -193,7 +192,7 @@ function isComplete(paths: Partial<Record<Role, string>>): paths is Record<Role,
   return missingFiles(paths).length === 0;
 }
 
-/** Downloads into `folder` what it lacks. */
+/** Downloads the missing files to `folder`. */
 async function downloadFiles(folder: string, options: FashionMnistOptions): Promise<FashionMnistFiles> {
   const { baseUrl = officialSite, onProgress, signal } = options;
   const paths = await listFiles(folder);
@@ -213,17 +212,17 @@ async function downloadFiles(folder: string, options: FashionMnistOptions): Prom
   return { folder, paths: paths as Record<Role, string> };
 }
 
-/** An array of bytes from an idx file. */
+/** Array of bytes from an IDX file. */
 export interface IdxArray {
   readonly shape: readonly number[];
-  /** In row order. */
+  /** In row-major order. */
   readonly data: Uint8Array;
 }
 
 /**
- * Reads an idx file of bytes with `rank` axes, gzipped or plain, whichever its content says.
+ * Reads an IDX file of bytes with `rank` axes. Detects gzip from the content.
  *
- * Throws DataError naming the file if it cannot be read, is damaged, or is not such an array.
+ * Throws DataError naming the file if it is unreadable, corrupt, or not such an array.
  */
 export async function readIdx(path: string, rank: number): Promise<IdxArray> {
   try {
@@ -240,27 +239,27 @@ async function unzip(path: string, bytes: Uint8Array): Promise<Uint8Array> {
   try {
     return await promisify(gunzip)(bytes, { chunkSize: 1 << 20 });
   } catch (error) {
-    throw new DataError(`${path}: expected an intact gzip file, got a damaged one (${messageOf(error)})`, {
+    throw new DataError(`${path}: expected an intact gzip file, got a corrupt one (${messageOf(error)})`, {
       cause: error,
     });
   }
 }
 
 /**
- * An idx file: two zeros, the element type (8: bytes), the number of axes, their extents (32 bits, big end first), the data.
+ * Parses an IDX file: two zeros, the element type (8: bytes), the number of axes, their lengths (32 bits, big-endian), the data.
  *
- * Throws DataError, whose message begins with `name`. Source: LeCun, Cortes, Burges, "The MNIST database", file formats.
+ * Throws DataError with a message that begins with `name`. Source: LeCun, Cortes, Burges, "The MNIST database", file formats.
  */
 export function parseIdx(name: string, bytes: Uint8Array, rank: number): IdxArray {
   const headerLength = 4 + 4 * rank;
   if (bytes.length < headerLength) {
     throw new DataError(
-      `${name}: expected an idx file with a header of ${headerLength} bytes, got ${bytes.length} bytes`,
+      `${name}: expected an IDX file with a header of ${headerLength} bytes, got ${bytes.length} bytes`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [magic, expected] = [view.getUint32(0), 0x0800 + rank];
-  if (magic !== expected) throw new DataError(`${name}: expected the idx magic ${hex(expected)}, got ${hex(magic)}`);
+  if (magic !== expected) throw new DataError(`${name}: expected the IDX magic ${hex(expected)}, got ${hex(magic)}`);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
   const length = shape.reduce((product, extent) => product * extent, 1);
   const got = bytes.length - headerLength;

@@ -34,8 +34,8 @@ function assertMiniature({ name, root, classNames, train, test: part, notes }: I
     classes.map((_, label) => part.filter((image) => image.label === label).length),
     [1, 2, 0, 1, 2],
   );
-  assert.equal(notes[0], "daisy: 6 pictures; published are 633");
-  assert.equal(notes[2], "roses: 1 pictures; published are 641");
+  assert.equal(notes[0], "daisy: 6 images; the published archive has 633");
+  assert.equal(notes[2], "roses: 1 images; the published archive has 641");
 }
 
 test("class folders, or the folder around them: nothing is written", async () => {
@@ -70,7 +70,7 @@ test("the archive alone: unpacked once, into the cache, each archive for itself"
   assert.notEqual((await listFlowers({ dataDir, cacheDir })).root, first.root);
 });
 
-test("of an archive, pictures of the classes and the licence are taken", async () => {
+test("images of the classes and the licence are unpacked from an archive", async () => {
   const bytes = Buffer.from("x");
   const others = ["flower_photos/weeds/1.jpg", "flower_photos/daisy/._1.jpg", "flower_photos/daisy/a/1.jpg"];
   const archive = flowerArchive(files, ...others.map((name) => ({ name, bytes })), { name: "daisy/1.jpg", bytes });
@@ -81,43 +81,43 @@ test("of an archive, pictures of the classes and the licence are taken", async (
   assert.equal((await readdir(join(listing.root, "daisy"))).length, flowerCounts.daisy);
 });
 
-test("the split is a function of share and seed", async () => {
+test("the split is a function of fraction and seed", async () => {
   await writeFiles(dataDir, files);
   const { test: half } = await listFlowers({ dataDir, validationShare: 0.5, seed: 7 });
   assert.equal(half.length, 3 + 5 + 0 + 1 + 4);
   assert.deepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 7 })).test, half);
   assert.notDeepEqual((await listFlowers({ dataDir, validationShare: 0.5, seed: 8 })).test, half);
-  // Before anything is looked for, so before a download.
+  // Before any search, so before a download.
   const nowhere = join(dataDir, "nowhere");
   for (const validationShare of [0, 1])
     await assert.rejects(listFlowers({ dataDir: nowhere, validationShare }), ConfigError);
 });
 
-test("other files are noted; without pictures of two classes it is an error", async () => {
+test("other files are noted; fewer than two classes with images are an error", async () => {
   await writeFiles(dataDir, [...files, ["roses/list.txt", ""], ["roses/.DS_Store", ""]]);
   const { notes } = await listFlowers({ dataDir });
   assert.match(notes.join("\n"), /roses\/list\.txt/);
   for (const name of ["daisy", "dandelion", "sunflowers", "tulips"]) await rm(join(dataDir, name), { recursive: true });
   await assert.rejects(
     listFlowers({ dataDir }),
-    /^DataError: .*expected .*pictures in at least two; got pictures of roses only/,
+    /^DataError: .*expected .*images in at least two; got images of roses only/,
   );
 });
 
-test("a folder with nothing of it, and the published archive's address", async () => {
+test("a folder without the data set: the message has the published archive's address", async () => {
   await writeFiles(dataDir, [["other.txt", ""]]);
   assert.equal(await locateFlowers({ dataDir }), undefined);
   await assert.rejects(
     listFlowers({ dataDir, cacheDir }),
     new DataError(
       `${dataDir}: expected flower_photos.tgz, the folder flower_photos from it, or its folders daisy, dandelion, roses, ` +
-        "sunflowers, tulips; found none of them; flower_photos.tgz comes from " +
+        "sunflowers, tulips; found none of them; download flower_photos.tgz from " +
         "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     ),
   );
 });
 
-test("to measure what was trained on something else: all of them, as of any folder; divided if it was trained on them", async () => {
+test("for evaluating a network trained on other data: all images, as of any folder; split if it was trained on them", async () => {
   await writeFiles(dataDir, [...files]);
   const all = await listFlowers({ dataDir, allAsTest: true, trainedOn: "other" });
   assert.deepEqual([all.train.length, all.test.length], [0, files.size]);

@@ -15,25 +15,25 @@ import type { ImageListing } from "../folder/imageListing.ts";
 import { loadListing } from "../folder/listedDataset.ts";
 import { splitOptionsOf } from "../folder/splitFolder.ts";
 
-/** TensorFlow's flower photos. They come in one part: a share of each class is held out. */
+/** TensorFlow's flower photos. The data set has a single part: a fraction of each class is held out. */
 export const flowers: DatasetSource = {
   name: "flowers",
   description:
-    "3,670 photos of flowers, of many sizes, colour, in 5 classes; a share is kept for the test (TensorFlow; CC BY 2.0)",
+    "3,670 photos of flowers, of many sizes, colour, in 5 classes; a fraction of each is held out for testing (TensorFlow; CC BY 2.0)",
   channels: 3,
   load: async (options: LoadOptions) => loadListing(await listFlowers(options), options),
   locate: locateFlowers,
 };
 
 /**
- * Lists the photos in `dataDir` if given, else in the user's cache, after a download if need be. In either place: the archive, the folder
- * `flower_photos` from it, or that folder's own folders. An archive is unpacked once, into the cache.
+ * Lists the photos in `dataDir` if given; otherwise in the user's cache, after a download if necessary. Either may contain the archive, its folder
+ * `flower_photos`, or that folder's class folders. An archive is unpacked once, to the cache.
  *
- * Throws DataError with the remedy if they cannot be had, or naming the folder that has no images; ConfigError if the
- * share is not between 0 and 1.
+ * Throws DataError with the remedy if the photos are unavailable, or naming the folder without images. Throws ConfigError if the fraction is not
+ * between 0 and 1.
  */
 export async function listFlowers(options: FlowersFilesOptions & FolderPurpose = {}): Promise<ImageListing> {
-  splitOptionsOf({ validationShare: options.validationShare, seed: options.seed }); // Before a download.
+  splitOptionsOf({ validationShare: options.validationShare, seed: options.seed }); // Checked before a download.
   const listing = await listFolder(await obtainFlowers(options), options);
   const counts = new Map<string, number>();
   for (const { label } of [...listing.train, ...listing.test]) {
@@ -41,13 +41,15 @@ export async function listFlowers(options: FlowersFilesOptions & FolderPurpose =
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const differing = Object.entries(publishedCounts).filter(([name, count]) => counts.get(name) !== count);
-  const notes = differing.map(([name, count]) => `${name}: ${counts.get(name) ?? 0} pictures; published are ${count}`);
+  const notes = differing.map(
+    ([name, count]) => `${name}: ${counts.get(name) ?? 0} images; the published archive has ${count}`,
+  );
   return { ...listing, name: flowers.name, notes: [...notes, ...listing.notes] };
 }
 
 /**
- * Images of each class, by the folder's name. Source: the archive of `officialArchive`; 3,670 in all, as TensorFlow
- * Datasets' catalogue says (tf_flowers 3.0.1).
+ * Number of images per class, by folder name. Source: the archive of `officialArchive`; 3,670 in all, as in TensorFlow Datasets' catalogue
+ * (tf_flowers 3.0.1).
  */
 const publishedCounts: Readonly<Record<string, number>> = {
   daisy: 633,
@@ -57,12 +59,12 @@ const publishedCounts: Readonly<Record<string, number>> = {
   tulips: 799,
 };
 
-/** By label. */
+/** In the order of labels. */
 const flowerClasses: readonly string[] = Object.keys(publishedCounts);
 
 /**
- * Sources: tensorflow/datasets, tf_flowers/checksums.tsv, for the size and a SHA-256 (4c54ace7…95d9c); meta-tensorflow's recipe
- * for Yocto, for that and this MD5 of the same file.
+ * Sources: tensorflow/datasets, tf_flowers/checksums.tsv, for the size and a SHA-256 (4c54ace7…95d9c); meta-tensorflow's recipe for Yocto, for the
+ * same SHA-256 and this MD5.
  */
 const officialArchive: Archive = {
   url: "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
@@ -71,25 +73,25 @@ const officialArchive: Archive = {
 };
 
 const archiveName = "flower_photos.tgz";
-/** The folder in the archive that contains its files. */
+/** Folder in the archive that contains its files. */
 const archiveFolder = "flower_photos";
-/** An image of the archive has less than a hundredth of it. */
+/** More than a hundred times the size of the largest image in the archive. */
 const maxBytes = 1 << 26;
 
-/** `DatasetOptions`, and where the files come from: other than the default for mirrors and tests. */
+/** `DatasetOptions`, and the source of the files; tests and mirrors replace it. */
 interface FlowersFilesOptions extends DatasetOptions {
   readonly archive?: Archive | undefined;
 }
 
-/** The parts of the data set found in a folder. */
+/** Contents of a folder. */
 interface Found {
-  /** The folder of the class folders. */
+  /** Parent of the class folders. */
   readonly root?: string;
   /** The archive, if there are no class folders. */
   readonly archivePath?: string;
 }
 
-/** The folder on this machine that the images, or else their archive, lie in, or undefined; never downloads. */
+/** Folder on this machine that contains the images or their archive, or undefined. Never downloads. */
 export async function locateFlowers(options: FlowersFilesOptions): Promise<string | undefined> {
   const place = searchedFolder(options);
   const { root, archivePath } = await look(place);
@@ -97,10 +99,9 @@ export async function locateFlowers(options: FlowersFilesOptions): Promise<strin
 }
 
 /**
- * The folder of the class folders: where they are; or else in the user's cache, unpacked from the archive, which is
- * downloaded if need be.
+ * Returns the parent of the class folders: where they are, or in the user's cache, unpacked from the archive, which is downloaded if necessary.
  *
- * Throws DataError, with the remedy, if it cannot be had.
+ * Throws DataError, with the remedy, if the data set is unavailable.
  */
 async function obtainFlowers(options: FlowersFilesOptions): Promise<string> {
   const place = searchedFolder(options);
@@ -112,12 +113,12 @@ async function obtainFlowers(options: FlowersFilesOptions): Promise<string> {
     return unpacked(join(cache, archiveName), resolve(cache, archiveFolder), options);
   }
   if (archivePath !== undefined) {
-    // It need not be the published archive: a folder of its own, by its content.
+    // Not necessarily the published archive: each content gets a folder of its own.
     return unpacked(archivePath, resolve(cache, `${archiveFolder}-${await md5Of(archivePath)}`), options);
   }
   throw new DataError(
     `${place}: expected ${archiveName}, the folder ${archiveFolder} from it, or its folders ${flowerClasses.join(", ")}; ` +
-      `found none of them; ${archiveName} comes from ${officialArchive.url}`,
+      `found none of them; download ${archiveName} from ${officialArchive.url}`,
   );
 }
 
@@ -143,19 +144,19 @@ async function download(cache: string, options: FlowersFilesOptions): Promise<vo
     options.signal?.throwIfAborted();
     throw new DataError(
       `flowers: not found in ${cache}, and not downloaded (${messageOf(error)}); put ${archiveName} from ` +
-        `${officialArchive.url} there, or give the folder that it lies in with --data-dir`,
+        `${officialArchive.url} there, or pass its folder with --data-dir`,
       { cause: error },
     );
   }
 }
 
-/** `folder`, after the archive has been unpacked there if it is not there yet. */
+/** Returns `folder`, after unpacking the archive to it if necessary. */
 async function unpacked(archivePath: string, folder: string, { signal }: DatasetOptions): Promise<string> {
   if ((await look(folder)).root === undefined) await unpackTarGz(archivePath, folder, { placeOf, maxBytes, signal });
   return folder;
 }
 
-/** Images of the classes, and the licence; without the outer folder. */
+/** Keeps images of the classes and the licence; removes the outer folder from names. */
 function placeOf(name: string): string | undefined {
   const [, place, className] = /^(?:\.\/)?flower_photos\/(LICENSE\.txt|(\w+)\/[\w-][\w.-]*\.jpe?g)$/.exec(name) ?? [];
   return className === undefined || flowerClasses.includes(className) ? place : undefined;

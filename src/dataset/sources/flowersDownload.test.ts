@@ -17,7 +17,7 @@ import { listFlowers } from "./flowers.ts";
 
 const archiveName = "flower_photos.tgz";
 const bytes = flowerArchive(flowerFiles());
-/** Gzip's checksum says that it is damaged; the MD5 checksum does not. */
+/** Corrupt by gzip's checksum, but not by the MD5 checksum. */
 const damaged = Buffer.from(bytes);
 damaged[bytes.length - 6] = (damaged[bytes.length - 6] as number) ^ 1;
 const md5Of = (content: Uint8Array) => createHash("md5").update(content).digest("hex");
@@ -67,13 +67,13 @@ async function assertUnobtainable(changed: { url?: string; md5?: string }, reaso
     assert.ok(error instanceof DataError);
     assert.match(error.message, /^flowers: not found in .*failing\/flowers, and not downloaded \(/);
     assert.match(error.message, reason);
-    assert.match(error.message, /put flower_photos\.tgz from https:\S+ there, or give .* --data-dir$/);
+    assert.match(error.message, /put flower_photos\.tgz from https:\S+ there, or pass .* --data-dir$/);
     return true;
   });
   assert.match((await readdir(join(failing.cacheDir, "flowers"))).join(), left);
 }
 
-test("404, a wrong checksum and a cut; then the rest alone is asked for", async () => {
+test("404, a wrong checksum and a disconnection; then only the rest is requested", async () => {
   await assertUnobtainable({ url: `${site}/gone` }, /gone: expected status 200, got 404 Not Found/, /^$/);
   await assertUnobtainable({ md5: "0".repeat(32) }, /expected the MD5 checksum 0{32}, got /, /^$/);
   await assertUnobtainable(
@@ -101,13 +101,13 @@ test("downloads and unpacks once", async () => {
   assert.deepEqual(asked, []);
 });
 
-test("an archive that is damaged inside names itself, and leaves no pictures", async () => {
+test("a corrupt archive is named, and leaves no images", async () => {
   const bad = options("damaged", { url: `${site}/damaged`, md5: md5Of(damaged) });
   const place = join(folder, "damaged", "flowers");
   await assert.rejects(
     listFlowers(bad),
     new DataError(
-      `${join(place, archiveName)}: expected an intact gzip file, got a damaged one (incorrect data check)`,
+      `${join(place, archiveName)}: expected an intact gzip file, got a corrupt one (incorrect data check)`,
     ),
   );
   assert.deepEqual(await readdir(place), [archiveName]);
@@ -121,7 +121,7 @@ test("downloading switched off", async () => {
   assert.ok(!(await readdir(folder)).includes("off"));
 });
 
-test("killed while it unpacks: nothing half stays, and the next one does it all", async () => {
+test("killed while it unpacks: nothing incomplete is left, and the next process completes it", async () => {
   const cacheDir = join(folder, "killed");
   const place = join(cacheDir, "flowers");
   const path = join(place, archiveName);
@@ -137,8 +137,8 @@ test("killed while it unpacks: nothing half stays, and the next one does it all"
   const pipe = await open(path, "r+");
   try {
     await pipe.write(bytes.subarray(0, bytes.length >> 1));
-    const pictures = async () => (await readdir(place, { recursive: true })).filter((name) => name.endsWith(".jpg"));
-    while ((await pictures()).length === 0 && child.exitCode === null) await setTimeout(10);
+    const images = async () => (await readdir(place, { recursive: true })).filter((name) => name.endsWith(".jpg"));
+    while ((await images()).length === 0 && child.exitCode === null) await setTimeout(10);
     child.kill("SIGKILL");
     assert.deepEqual(await ended, [null, "SIGKILL"]);
   } finally {

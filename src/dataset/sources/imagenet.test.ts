@@ -47,7 +47,7 @@ test("folders of both parts, without names: the WNIDs", async () => {
   assert.equal(await locateImagenet({ dataDir }), dataDir);
 });
 
-test("names from each file, told apart by WNID", async () => {
+test("names from each file, distinguished by WNID", async () => {
   await touch([...trainPaths, ...valPaths]);
   const index = Object.fromEntries(synsetWords.map((line, i) => [i, [line.slice(0, 9), line.slice(10).split(",")[0]]]));
   const forms = {
@@ -63,7 +63,7 @@ test("names from each file, told apart by WNID", async () => {
   }
 });
 
-test("part of the classes, through links, with things that do not belong there", async () => {
+test("part of the classes, through links, with foreign entries", async () => {
   await touch([...trainPaths.slice(0, 6), ...valPaths.slice(0, 2), "train/n0144/1.JPEG", "train/list.txt"]);
   await touch(["train/n01440764/a.xml", "val/list.txt", "val/ILSVRC2012_val_00000099.JPEG", "val/tench/1.JPEG"]);
   await rename(join(dataDir, "val/n01440764"), join(dataDir, "tenches"));
@@ -71,10 +71,10 @@ test("part of the classes, through links, with things that do not belong there",
   const { classNames, train, test: part, notes } = await listImagenet({ dataDir });
   assert.deepEqual([classNames, train.length, part.length], [wnids.slice(0, 2), 6, 2]);
   assert.deepEqual(notes, [
-    "train: folders passed over that are not named by WNID: n0144",
-    "train: files passed over, not JPEG or beside the class folders: 2",
-    "val: folders passed over that are not named by WNID: tench",
-    "val: files passed over, not JPEG or beside the class folders: 2",
+    "train: folders not named by WNID, ignored: n0144",
+    "train: files outside the class folders or not JPEG, ignored: 2",
+    "val: folders not named by WNID, ignored: tench",
+    "val: files outside the class folders or not JPEG, ignored: 2",
     "val: no folder for n02012849",
   ]);
 });
@@ -90,7 +90,7 @@ test("Kaggle's folders", async () => {
   assert.deepEqual([train, part], [labelled(trainPaths), labelled(valPaths)]);
 });
 
-test("what is missing or does not fit", async () => {
+test("missing or mismatched files", async () => {
   const assertRefused = (message: string | RegExp) =>
     assert.rejects(listImagenet({ dataDir }), (error: unknown) => {
       assert.ok(error instanceof DataError, String(error));
@@ -98,7 +98,7 @@ test("what is missing or does not fit", async () => {
       else assert.match(error.message, message);
       return true;
     });
-  await assert.rejects(listImagenet({}), /^DataError: imagenet: .* never downloaded: get ILSVRC 2012 .* --data-dir$/);
+  await assert.rejects(listImagenet({}), /^DataError: imagenet: .* never downloaded; get ILSVRC 2012 .* --data-dir$/);
   assert.equal(await locateImagenet({}), undefined);
   assert.equal(await locateImagenet({ dataDir }), undefined);
   await assertRefused(": expected the folders train and val, or ILSVRC/Data/CLS-LOC; found neither");
@@ -112,7 +112,7 @@ test("what is missing or does not fit", async () => {
   await assertRefused("/val/n09999999: expected one of the 5 classes of train, got another");
   await rm(join(dataDir, "val/n09999999"), { recursive: true });
   await write("synset_words.txt", synsetWords.slice(1).join("\n"));
-  await assertRefused("/synset_words.txt: expected the class n01440764, a folder of train; got none");
+  await assertRefused("/synset_words.txt: expected the class n01440764, as in train; found none");
   await write("synset_words.txt", "n01440764 tench\nn02012849");
   await assertRefused(/synset_words\.txt: line 2: expected a WNID and names, .*, got "n02012849"$/);
   await rm(join(dataDir, "synset_words.txt"));

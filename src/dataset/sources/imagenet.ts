@@ -1,4 +1,4 @@
-/** ImageNet as a listing. */
+/** ImageNet as a listing of image files. */
 import { join } from "node:path";
 import { DataError } from "../../errors.ts";
 import type { DatasetSource } from "../dataset.ts";
@@ -16,7 +16,7 @@ import {
 } from "./imagenetFiles.ts";
 import { readTruth, truthNames } from "./imagenetTruth.ts";
 
-/** ImageNet as of the challenge of 2012. */
+/** ImageNet, as in the challenge of 2012. */
 export const imagenet: DatasetSource = {
   name: "imagenet",
   description:
@@ -31,30 +31,30 @@ export interface ImagenetOptions {
   readonly dataDir?: string | undefined;
 }
 
-/** Class folders of a part, and the notes that they give. */
+/** Images in the class folders of a part, and notes about other entries. */
 interface ClassFolders {
   readonly wnids: readonly string[];
   readonly images: readonly ListedImage[];
   readonly notes: readonly string[];
 }
 
-/** The folder that holds `train` and `val`, or undefined. */
+/** Folder that contains `train` and `val`, or undefined. */
 export async function locateImagenet({ dataDir }: ImagenetOptions): Promise<string | undefined> {
   return dataDir === undefined ? undefined : (await findImagenet(dataDir))?.root;
 }
 
 /**
- * Lists ImageNet, or classes of it, from `dataDir` (or from `ILSVRC/Data/CLS-LOC` there): `train/<WNID>/*.JPEG`, and either
- * `val/<WNID>/*.JPEG` or `val/*.JPEG` with a ground truth: Kaggle's, Caffe's or the development kit's. Labels are in the
- * order of WNIDs. The validation images are the test part, since the real one's classes are not published.
+ * Lists ImageNet, or a subset of its classes, from `dataDir` (or `ILSVRC/Data/CLS-LOC` in it): `train/<WNID>/*.JPEG`, and either `val/<WNID>/*.JPEG`
+ * or `val/*.JPEG` with a ground truth: Kaggle's, Caffe's or the development kit's. Labels are in the order of WNIDs. The validation images are
+ * the test part, since the classes of the actual test set are not published.
  *
- * Throws DataError naming the file or folder that is missing or does not fit the others.
+ * Throws DataError naming the file or folder that is missing or does not match the others.
  */
 export async function listImagenet({ dataDir }: ImagenetOptions): Promise<ImageListing> {
   if (dataDir === undefined) {
     throw new DataError(
-      "imagenet: expected the folder that holds train and val, which is never downloaded: get ILSVRC 2012 from " +
-        "image-net.org and give the folder with --data-dir",
+      "imagenet: expected a folder that contains train and val, which is never downloaded; get ILSVRC 2012 from " +
+        "image-net.org and pass the folder with --data-dir",
     );
   }
   const files = await findImagenet(dataDir);
@@ -68,7 +68,7 @@ export async function listImagenet({ dataDir }: ImagenetOptions): Promise<ImageL
   const isInFolders = val.folders.some((name) => wnidPattern.test(name));
   const test = isInFolders
     ? await valFolders(root, val, train.wnids)
-    : { images: await flatVal(files, val, train.wnids, synsets), notes: passedOver("val", val.folders, val.others) };
+    : { images: await flatVal(files, val, train.wnids, synsets), notes: ignoredNotes("val", val.folders, val.others) };
   const notes = [...train.notes, ...test.notes];
   return { name: imagenet.name, root, classNames, train: train.images, test: test.images, notes };
 }
@@ -95,7 +95,7 @@ async function valFolders(root: string, content: FolderContent, trainWnids: read
   return { ...found, notes: missing.length === 0 ? notes : [...notes, `val: no folder for ${missing.join(", ")}`] };
 }
 
-/** The images of `wnids`, as far as they have a folder among `present`, sorted by label and path. */
+/** Images of those `wnids` that have a folder among `present`, sorted by label and path. */
 async function classFolders(
   root: string,
   part: string,
@@ -113,10 +113,10 @@ async function classFolders(
   );
   const others = lists.reduce((sum, list) => sum + list.others, content.others + content.images.length);
   const folders = content.folders.filter((name) => !wnidPattern.test(name));
-  return { wnids, images: lists.flatMap(({ images }) => images), notes: passedOver(part, folders, others) };
+  return { wnids, images: lists.flatMap(({ images }) => images), notes: ignoredNotes(part, folders, others) };
 }
 
-/** Images of one folder, with the classes that the ground truth gives them; sorted by label and path. */
+/** Images of one folder, with classes from the ground truth; sorted by label and path. */
 async function flatVal(
   files: ImagenetFiles,
   { images: names }: FolderContent,
@@ -128,13 +128,13 @@ async function flatVal(
   const truth = await readTruth({ files, trainWnids, synsets });
   if (!truth) {
     throw new DataError(
-      `${val}: its pictures lie in one folder: expected ${truthNames.join(" or ")} to give their classes, found none in ` +
+      `${val}: expected class folders, or ${truthNames.join(" or ")} with the classes of its images; found none in ` +
         files.textFolders.join(", "),
     );
   }
   const { file, wnids } = truth;
   if (wnids.size !== names.length) {
-    throw new DataError(`${file}: expected ${names.length} pictures, as in ${val}, got ${wnids.size}`);
+    throw new DataError(`${file}: expected ${names.length} images, as in ${val}, got ${wnids.size}`);
   }
   const labels = new Map(trainWnids.map((wnid, label) => [wnid, label]));
   const images = names.map((name): ListedImage => {
@@ -147,9 +147,9 @@ async function flatVal(
   return images.sort((a, b) => a.label - b.label || byCodePoint(a.path, b.path));
 }
 
-function passedOver(part: string, folders: readonly string[], files: number): readonly string[] {
+function ignoredNotes(part: string, folders: readonly string[], files: number): readonly string[] {
   return [
-    ...(folders.length === 0 ? [] : [`${part}: folders passed over that are not named by WNID: ${folders.join(", ")}`]),
-    ...(files === 0 ? [] : [`${part}: files passed over, not JPEG or beside the class folders: ${files}`]),
+    ...(folders.length === 0 ? [] : [`${part}: folders not named by WNID, ignored: ${folders.join(", ")}`]),
+    ...(files === 0 ? [] : [`${part}: files outside the class folders or not JPEG, ignored: ${files}`]),
   ];
 }

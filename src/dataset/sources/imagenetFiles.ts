@@ -6,21 +6,21 @@ import { DataError, messageOf } from "../../errors.ts";
 
 /** Locations of ImageNet's images and of the text files about them. */
 export interface ImagenetFiles {
-  /** Absolute path of the folder that holds `train` and `val`. */
+  /** Absolute path of the folder that contains `train` and `val`. */
   readonly root: string;
-  /** Folders to search for the text files about classes. */
+  /** Folders to search for text files about classes. */
   readonly textFolders: readonly string[];
 }
 
 /** Parent folders of `train` and `val`: the folder itself, or the one in Kaggle's archive. */
 const roots: readonly string[] = ["", "ILSVRC/Data/CLS-LOC"];
-/** Folders of text files: beside either, or in the development kit as its archive puts it. */
+/** Folders of text files: next to either, or in the development kit as its archive creates it. */
 const kits: readonly string[] = ["data", "ILSVRC2012_devkit_t12/data", "devkit/data"];
 
-/** A synset of WordNet as ImageNet numbers it. */
+/** Name of a WordNet synset, as ImageNet numbers it. */
 export const wnidPattern = /^n\d{8}$/;
 
-/** The files in a folder, or undefined if it holds no folder `train`. */
+/** Files in a folder, or undefined if it contains no folder `train`. */
 export async function findImagenet(dataDir: string): Promise<ImagenetFiles | undefined> {
   for (const folder of roots) {
     const root = resolve(dataDir, folder);
@@ -30,18 +30,18 @@ export async function findImagenet(dataDir: string): Promise<ImagenetFiles | und
   return undefined;
 }
 
-/** The first file of this name in the folders for text files. */
+/** First file of this name in the folders for text files. */
 export async function findText({ textFolders }: ImagenetFiles, name: string): Promise<string | undefined> {
   for (const folder of textFolders) if ((await namesIn(folder)).includes(name)) return join(folder, name);
   return undefined;
 }
 
-/** The lines of a text file. Throws DataError if it cannot be read. */
+/** Lines of a text file. Throws DataError if it is unreadable. */
 export async function readLines(path: string): Promise<readonly string[]> {
   return (await readText(path)).trimEnd().split(/\r?\n/);
 }
 
-/** A whole text file. Throws DataError if it cannot be read. */
+/** Content of a text file. Throws DataError if it is unreadable. */
 async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
@@ -57,18 +57,18 @@ function namesIn(folder: string): Promise<readonly string[]> {
 /** Class names from a file. */
 export interface Synsets {
   readonly file: string;
-  /** By WNID, the first synonym of each. */
+  /** First synonym of each class, by WNID. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** Kaggle's file, and Caffe's: both have lines such as `n01440764 tench, Tinca tinca`. */
+/** Kaggle's and Caffe's files; both have lines such as `n01440764 tench, Tinca tinca`. */
 const lists: readonly string[] = ["LOC_synset_mapping.txt", "synset_words.txt"];
-/** Keras's: `{"0": ["n01440764", "tench"], …}`. */
+/** Keras's file: `{"0": ["n01440764", "tench"], …}`. */
 const index = "imagenet_class_index.json";
 
 const indexSchema = z.record(z.string(), z.tuple([z.string().regex(wnidPattern), z.string().min(1)]));
 
-/** The class names in the first such file, or undefined if there is none. Throws DataError naming the file and the line. */
+/** Class names from the first such file, or undefined if there is none. Throws DataError naming the file and the line. */
 export async function readSynsets(files: ImagenetFiles): Promise<Synsets | undefined> {
   for (const name of lists) {
     const file = await findText(files, name);
@@ -102,15 +102,14 @@ function parseIndex(file: string, text: string): ReadonlyMap<string, string> {
 }
 
 /**
- * A name for each class: its first synonym, with the WNID behind it where classes share that, as crane (the bird and the
- * machine); the WNIDs if there is no file of names. Throws DataError if the file lacks a class.
+ * Name of each class: its first synonym, followed by the WNID if other classes have the same, such as crane (the bird and the machine). Without a
+ * file of names, the WNIDs. Throws DataError if the file lacks a class.
  */
 export function imagenetClassNames(wnids: readonly string[], synsets: Synsets | undefined): readonly string[] {
   if (!synsets) return wnids;
   const names = wnids.map((wnid) => {
     const name = synsets.names.get(wnid);
-    if (name === undefined)
-      throw new DataError(`${synsets.file}: expected the class ${wnid}, a folder of train; got none`);
+    if (name === undefined) throw new DataError(`${synsets.file}: expected the class ${wnid}, as in train; found none`);
     return name;
   });
   const counts = new Map<string, number>();

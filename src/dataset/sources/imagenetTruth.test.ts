@@ -9,7 +9,7 @@ import { writeFiles } from "../../../test/writeFiles.ts";
 import { DataError } from "../../errors.ts";
 import { listImagenet } from "./imagenet.ts";
 
-/** Of images 1, 2, …, and the same as the numbers of the miniature of meta.mat. */
+/** WNIDs of images 1, 2, …, and the same as numbers of the miniature meta.mat. */
 const labels = [4, 0, 0, 2, 1, 3];
 const kitNumbers = [1, 2, 2, 3, 4, 5];
 const kit = "ILSVRC2012_devkit_t12/data";
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 after(() => rm(base, { recursive: true }));
 
-/** The images in a folder: validation images side by side. */
+/** Creates validation images in a single folder. */
 function touch(folder: string): Promise<void> {
   const paths = [...wnids.map((wnid) => `train/${wnid}/1.JPEG`), ...labels.map((_, i) => `val/${stem(i)}.JPEG`)];
   return writeFiles(
@@ -68,11 +68,11 @@ test("Kaggle's form, its rows in any order, some with several boxes", async () =
   assert.deepEqual(classNames[4], "maillot (n03710721)");
 });
 
-test("Caffe's form counts the sorted WNIDs of synset_words.txt, of which train may lack some", async () => {
+test("Caffe's form indexes the sorted WNIDs of synset_words.txt, of which train may lack some", async () => {
   await write("val.txt", caffe);
   await assertRefused(
     "val.txt",
-    "its numbers count 1000 classes, expected synset_words.txt or LOC_synset_mapping.txt to say which; " +
+    "its numbers refer to 1000 classes; expected their list, synset_words.txt or LOC_synset_mapping.txt; " +
       `${dataDir} has neither, and 5 classes in train`,
   );
   await write("synset_words.txt", [...synsetWords].reverse());
@@ -87,29 +87,26 @@ test("Caffe's form counts the sorted WNIDs of synset_words.txt, of which train m
 
 test("the development kit's form, by its meta.mat", async () => {
   await write(kitTruth, kitNumbers.map(String));
-  await assertRefused(
-    kitTruth,
-    /its numbers are the development kit's own, expected meta\.mat from there .* found none;/,
-  );
+  await assertRefused(kitTruth, /its numbers are the development kit's; expected its meta\.mat .* found none;/);
   await write(`${kit}/meta.mat`, meta);
   assert.deepEqual((await listImagenet({ dataDir })).test, expected);
   await write(`${kit}/meta.mat`, meta.subarray(0, 300));
-  await assertRefused(`${kit}/meta.mat`, /cannot be read, or is damaged \(/);
+  await assertRefused(`${kit}/meta.mat`, /unreadable or corrupt \(/);
 });
 
 test("no ground truth at all", async () => {
   await assertRefused(
     "val",
-    /lie in one folder: expected LOC_val_solution\.csv or val\.txt or ILSVRC2012_validation_ground_truth\.txt to give/,
+    /expected class folders, or LOC_val_solution\.csv or val\.txt or ILSVRC2012_validation_ground_truth\.txt with/,
   );
 });
 
-test("a ground truth that does not fit the pictures, the classes or its form", async () => {
+test("a ground truth that does not match the images, the classes or its form", async () => {
   await write("synset_words.txt", synsetWords);
   const cases: readonly (readonly [name: string, lines: readonly string[], message: string | RegExp])[] = [
-    ["val.txt", caffe.slice(1), `expected 6 pictures, as in ${join(dataDir, "val")}, got 5`],
+    ["val.txt", caffe.slice(1), `expected 6 images, as in ${join(dataDir, "val")}, got 5`],
     ["val.txt", [...caffe.slice(1), `${stem(8)}.JPEG 0`], `expected the class of ${stem(0)}.JPEG, got none`],
-    ["val.txt", [...caffe.slice(1), caffe[1] as string], `line 6: expected ${stem(1)} once, got it twice`],
+    ["val.txt", [...caffe.slice(1), caffe[1] as string], `line 6: expected ${stem(1)} once, got it again`],
     ["val.txt", [`${stem(0)}.JPEG 5`], /^.*line 1: expected ".* from 0 to 4, got "ILSVRC2012_val_00000001\.JPEG 5"$/],
     ["val.txt", [...caffe, "-"], /line 7: expected .*, got "-"$/],
     ["LOC_val_solution.csv", kaggle.slice(1), /line 1: expected ImageId,PredictionString, got "ILSVRC/],
@@ -129,7 +126,7 @@ test("a ground truth that does not fit the pictures, the classes or its form", a
       [...kitNumbers.slice(1), 300].map(String),
       `${stem(5)}.JPEG: expected one of the 5 classes of train, got n00001740`,
     ],
-    [kitTruth, kitNumbers.slice(2).map(String), `expected 6 pictures, as in ${join(dataDir, "val")}, got 4`],
+    [kitTruth, kitNumbers.slice(2).map(String), `expected 6 images, as in ${join(dataDir, "val")}, got 4`],
   ];
   for (const [name, lines, message] of cases) {
     await write(name, lines);

@@ -1,18 +1,18 @@
-/** Labels of validation images that lie in one folder, from any of the published files, meta.mat of MATLAB included. */
+/** Labels of validation images in a single folder, from any of the published files, including MATLAB's meta.mat. */
 
 import { readFile } from "node:fs/promises";
 import { inflateSync } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
 import { findText, type ImagenetFiles, readLines, type Synsets } from "./imagenetFiles.ts";
 
-/** The classes of validation images that lie in one folder. */
+/** Classes of validation images in a single folder. */
 export interface GroundTruth {
   readonly file: string;
-  /** WNIDs by the image's file name without its ending. */
+  /** WNIDs by file name without extension. */
   readonly wnids: ReadonlyMap<string, string>;
 }
 
-/** Sources that give class numbers their meaning. */
+/** Sources that map class numbers to classes. */
 export interface Numbering {
   readonly files: ImagenetFiles;
   /** Sorted. */
@@ -20,20 +20,20 @@ export interface Numbering {
   readonly synsets: Synsets | undefined;
 }
 
-/** An image's name without its ending, and its WNID: whatever a line does not give is undefined. */
+/** An image's name without extension, and its WNID; undefined if the line does not contain it. */
 type Entry = readonly [name: string | undefined, wnid: string | undefined];
 
-/** Classes of ILSVRC 2012. */
+/** Number of classes of ILSVRC 2012. */
 const allClasses = 1000;
 const kitName = "ILSVRC2012_validation_ground_truth.txt";
 
-/** The forms, known by the names of their files; the first that is there is read. */
+/** Forms by file name; the first one present is read. */
 const forms = { "LOC_val_solution.csv": readKaggle, "val.txt": readCaffe, [kitName]: readKit };
 
-/** The names of the files of which one is needed. */
+/** File names of which one is required. */
 export const truthNames: readonly string[] = Object.keys(forms);
 
-/** The ground truth in the first form that is there, or undefined. Throws DataError naming the file and the line. */
+/** Ground truth in the first form present, or undefined. Throws DataError naming the file and the line. */
 export async function readTruth(numbering: Numbering): Promise<GroundTruth | undefined> {
   for (const [name, read] of Object.entries(forms)) {
     const file = await findText(numbering.files, name);
@@ -42,7 +42,7 @@ export async function readTruth(numbering: Numbering): Promise<GroundTruth | und
   return undefined;
 }
 
-/** Kaggle's: a header, then image, class and box, once more for each further box. */
+/** Kaggle's form: a header, then image, class and box, repeated for each further box. */
 async function readKaggle(file: string): Promise<ReadonlyMap<string, string>> {
   const parse = (line: string): Entry => {
     const [, name, wnid] = /^(\w+),(n\d{8})(?: |$)/.exec(line) ?? [];
@@ -51,7 +51,7 @@ async function readKaggle(file: string): Promise<ReadonlyMap<string, string>> {
   return entriesOf(file, '"ILSVRC2012_val_00000001,n01440764 1 2 3 4"', parse, "ImageId,PredictionString");
 }
 
-/** Caffe's: the numbers are those of the sorted WNIDs, from 0. */
+/** Caffe's form: numbers index the sorted WNIDs, from 0. */
 async function readCaffe(
   file: string,
   { files, trainWnids, synsets }: Numbering,
@@ -59,7 +59,7 @@ async function readCaffe(
   const sorted = synsets ? [...synsets.names.keys()].sort() : trainWnids;
   if (!synsets && sorted.length !== allClasses) {
     throw new DataError(
-      `${file}: its numbers count ${allClasses} classes, expected synset_words.txt or LOC_synset_mapping.txt to say which; ` +
+      `${file}: its numbers refer to ${allClasses} classes; expected their list, synset_words.txt or LOC_synset_mapping.txt; ` +
         `${files.root} has neither, and ${sorted.length} classes in train`,
     );
   }
@@ -70,13 +70,13 @@ async function readCaffe(
   return entriesOf(file, `"ILSVRC2012_val_00000001.JPEG 65", the number from 0 to ${sorted.length - 1}`, parse);
 }
 
-/** The development kit's: a number for each image in turn; meta.mat says which class has it. */
+/** The development kit's form: a number per image, in order; meta.mat maps numbers to classes. */
 async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<string, string>> {
   const meta = await findText(files, "meta.mat");
   if (meta === undefined) {
     throw new DataError(
-      `${file}: its numbers are the development kit's own, expected meta.mat from there to say which class is which; ` +
-        "found none; LOC_val_solution.csv, or val.txt with synset_words.txt, would do instead of both",
+      `${file}: its numbers are the development kit's; expected its meta.mat to map them to classes; ` +
+        "found none; add it, or use LOC_val_solution.csv, or val.txt with synset_words.txt",
     );
   }
   const synsets = await readStructs(meta, "synsets", ["ILSVRC2012_ID", "WNID"]);
@@ -88,7 +88,7 @@ async function readKit(file: string, { files }: Numbering): Promise<ReadonlyMap<
   return entriesOf(file, `the ILSVRC2012_ID of a class in ${meta}`, parse);
 }
 
-/** The entries of all lines but the header. Throws DataError if a line is not as `expected`, or an image comes twice. */
+/** Entries of all lines except the header. Throws DataError if a line is not as `expected`, or an image occurs twice. */
 async function entriesOf(
   file: string,
   expected: string,
@@ -107,16 +107,16 @@ async function entriesOf(
     if (name === undefined || wnid === undefined) {
       throw new DataError(`${where}: expected ${expected}, got ${JSON.stringify(line)}`);
     }
-    if (entries.has(name)) throw new DataError(`${where}: expected ${name} once, got it twice`);
+    if (entries.has(name)) throw new DataError(`${where}: expected ${name} once, got it again`);
     entries.set(name, wnid);
   }
   return entries;
 }
 
-/** The value of a struct's field, as far as it is read: text, the first number, or undefined for anything else. */
+/** Value of a struct's field: text, its first number, or undefined for other types. */
 export type MatValue = string | number | undefined;
 
-/** Bytes of a certain type; the last place to read from is `next`. */
+/** Bytes of one type; the next element begins at `next`. */
 interface Element {
   readonly type: number;
   readonly data: Buffer;
@@ -124,7 +124,7 @@ interface Element {
   readonly next: number;
 }
 
-/** An array: its header, and the elements behind it. */
+/** An array: its header, and the elements after it. */
 interface Matrix {
   readonly arrayClass: number;
   readonly length: number;
@@ -149,14 +149,14 @@ const readNumber: Readonly<Record<number, (bytes: Buffer) => number>> = {
   7: (bytes) => bytes.readFloatLE(),
   9: (bytes) => bytes.readDoubleLE(),
 };
-/** Text encodings by data type; one byte a character where none is named. */
+/** Text encodings by data type; one byte per character if a type is not listed. */
 const encodings: Readonly<Record<number, BufferEncoding>> = { 4: "utf16le", 16: "utf8", 17: "utf16le" };
 
 /**
- * Reads some fields of a struct array from a MATLAB file, version 5, little-endian, compressed or not: a row for each
- * struct, the fields in the order asked for.
+ * Reads fields of a struct array from a MATLAB file, version 5, little-endian, compressed or not. Returns a row per struct, with the fields in the
+ * requested order.
  *
- * Throws DataError naming the file if it cannot be read, is none of that, is damaged, or lacks the array or a field.
+ * Throws DataError naming the file if it is unreadable, corrupt or of another kind, or lacks the array or a field.
  */
 export async function readStructs(
   path: string,
@@ -183,11 +183,11 @@ export async function readStructs(
     );
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${path}: cannot be read, or is damaged (${messageOf(error)})`, { cause: error });
+    throw new DataError(`${path}: unreadable or corrupt (${messageOf(error)})`, { cause: error });
   }
 }
 
-/** One element behind the other. Throws RangeError if the last one is cut. */
+/** Consecutive elements. Throws RangeError if the last one is truncated. */
 function elementsOf(bytes: Buffer): readonly Element[] {
   const elements: Element[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -200,13 +200,13 @@ function elementsOf(bytes: Buffer): readonly Element[] {
 
 function elementAt(bytes: Buffer, at: number): Element {
   const word = bytes.readUInt32LE(at);
-  // Up to four bytes stand within the tag, whose upper half then says how many.
+  // A tag may contain up to four bytes of data; its upper half is then their number.
   const isSmall = word >>> 16 !== 0;
   const [type, length, start] = isSmall
     ? [word & 0xffff, word >>> 16, at + 4]
     : [word, bytes.readUInt32LE(at + 4), at + 8];
   const end = start + length;
-  if (end > bytes.length) throw new RangeError(`an element of ${length} bytes is cut`);
+  if (end > bytes.length) throw new RangeError(`an element of ${length} bytes is truncated`);
   const padded = isSmall ? at + 8 : Math.ceil(end / 8) * 8;
   return { type, data: bytes.subarray(start, end), next: type === miCompressed ? end : padded };
 }
@@ -220,7 +220,7 @@ function matrixOf({ type, data }: Element): Matrix {
   return { arrayClass: flags.data.readUInt8(), length, name: name.data.toString("latin1"), contents };
 }
 
-/** The names of a struct's fields, which all have the same room. */
+/** Names of a struct's fields, stored with equal lengths. */
 function fieldNames({ contents: [room, names] }: Matrix): readonly string[] {
   if (!room || !names) return [];
   const bytes = room.data.readInt32LE();
@@ -230,7 +230,7 @@ function fieldNames({ contents: [room, names] }: Matrix): readonly string[] {
 }
 
 function matValue(element: Element | undefined): MatValue {
-  if (!element) throw new RangeError("fewer structs than its size says");
+  if (!element) throw new RangeError("expected as many structs as the array's size");
   const { arrayClass, contents } = matrixOf(element);
   const [first] = contents;
   if (!first) return undefined;

@@ -37,7 +37,7 @@ async function assertRefused(reading: Promise<unknown>, message: RegExp): Promis
   });
 }
 
-test("fields of a struct array that SciPy wrote, compressed or not", async () => {
+test("fields of a struct array written by SciPy, compressed or not", async () => {
   for (const form of ["plain", "compressed"] as const) {
     const bytes = Buffer.from(golden[form], "base64");
     assert.deepEqual(await read(bytes), golden.synsets);
@@ -45,7 +45,7 @@ test("fields of a struct array that SciPy wrote, compressed or not", async () =>
   }
 });
 
-test("MATLAB's own text, two bytes a character", async () => {
+test("MATLAB's text, two bytes per character", async () => {
   const bytes = Buffer.from(golden.plain, "base64");
   const at = bytes.indexOf("maillot, tank suit");
   const tag = bytes.readUInt32LE(at - 8);
@@ -66,14 +66,14 @@ test("another format, array or field", async () => {
     /expected the fields WNID, id, got ILSVRC2012_ID, WNID, /,
   );
   await rm(path);
-  await assertRefused(readStructs(path, "synsets", []), /cannot be read, or is damaged \(ENOENT/);
+  await assertRefused(readStructs(path, "synsets", []), /unreadable or corrupt \(ENOENT/);
 });
 
-test("a file that is cut or damaged is refused, or read without more than is in it", async () => {
+test("a truncated or corrupt file is refused, or read within its bounds", async () => {
   for (const form of ["plain", "compressed"] as const) {
     const bytes = Buffer.from(golden[form], "base64");
     for (const length of [0, 127, 128, 133, 200, bytes.length - 9]) {
-      await assertRefused(read(bytes.subarray(0, length)), / (version 5|is damaged|got none)/);
+      await assertRefused(read(bytes.subarray(0, length)), / (version 5|or corrupt|got none)/);
     }
     for (let at = 128; at < bytes.length; at += 7) {
       const damaged = Buffer.from(bytes);

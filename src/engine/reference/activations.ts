@@ -1,4 +1,4 @@
-/** Activations in loops, forward beside backward. */
+/** Activations as loops, forward and backward. */
 import type { OpKind } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";
 import { map, map2 } from "./vector.ts";

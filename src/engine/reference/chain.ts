@@ -1,4 +1,4 @@
-/** A chain of operations with its learned tensors. */
+/** A chain of operations with its parameters. */
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { AnyOp, Op, OpKind } from "../engine.ts";
 import type { Backward, Draw, Forward } from "./operation.ts";
@@ -6,7 +6,7 @@ import { operations } from "./operations.ts";
 
 const none = new Float64Array(0);
 
-/** One learned tensor, in f64. */
+/** A parameter, in f64. */
 export interface ChainParameter {
   readonly name: string;
   readonly shape: Shape;
@@ -16,7 +16,7 @@ export interface ChainParameter {
 /** A network's parameters and activations in f64, and its forward pass. */
 export class Chain {
   readonly ops: readonly AnyOp[];
-  /** Weight and bias of each operation; empty for those that learn nothing. */
+  /** Weight and bias of each operation; empty for operations without parameters. */
   readonly parameters: readonly (readonly ChainParameter[])[];
   /** activations[row][i] is the input of operation i; the last is the network's output. */
   readonly activations: readonly (readonly Float64Array[])[];
@@ -28,7 +28,7 @@ export class Chain {
     this.activations = Array.from({ length: rows }, () => sizes.map((size) => new Float64Array(size)));
   }
 
-  /** Computes one image's activations in `row` and returns the last. The image has the network's input size. */
+  /** Computes one image's activations in `row`, and returns the last. The image has the network's input size. */
   forward(row: number, image: ArrayLike<number>, draw: Draw): Float64Array {
     const activations = this.activations[row] as readonly Float64Array[];
     (activations[0] as Float64Array).set(image);
@@ -53,10 +53,10 @@ export class GradientChain {
   readonly parameters: readonly (readonly ChainParameter[])[];
   /** #activations[i] is the gradient of the input of operation i, for one image at a time. */
   readonly #activations: readonly Float64Array[];
-  /** Nothing below this operation learns. */
+  /** No operation before this one is trained. */
   readonly #lowest: number;
 
-  /** With `input` the gradient goes down to the image, otherwise to the lowest operation that learns; those named `frozen` do not. */
+  /** With `input`, gradients reach the image; otherwise the first trained operation. Operations in `frozen` are not trained. */
   constructor(chain: Chain, reach: "input" | "parameters", frozen: readonly string[] = []) {
     this.#chain = chain;
     this.parameters = chain.ops.map((op) => (frozen.includes(op.name) ? [] : zeroParameters(op)));
@@ -65,7 +65,7 @@ export class GradientChain {
     this.#lowest = reach === "input" ? -1 : learner < 0 ? chain.ops.length : learner;
   }
 
-  /** Bytes of the activations' gradients. */
+  /** Size in bytes of the activations' gradients. */
   get activationBytes(): number {
     return this.#activations.reduce((bytes, gradient) => bytes + gradient.byteLength, 0);
   }
@@ -75,8 +75,8 @@ export class GradientChain {
   }
 
   /**
-   * Adds the parameter gradients of the image that `row` holds, given the gradient of its output. Returns the gradient of
-   * the image, valid until the next call and only if the gradients reach the input.
+   * Adds the parameter gradients of the image in `row`, given the gradient of its output. Returns the gradient of the image, valid until the next
+   * call, and only if gradients reach the input.
    */
   backward(row: number, draw: Draw, outputGradient: ArrayLike<number>): Float64Array {
     const { ops } = this.#chain;

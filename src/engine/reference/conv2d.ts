@@ -1,13 +1,13 @@
-/** Convolution in loops, forward beside backward. */
+/** Convolution as loops, forward and backward. */
 import { featureMap } from "../../shape.ts";
 import type { Op } from "../engine.ts";
 import type { Operation } from "./operation.ts";
 import { addScaled, dot } from "./vector.ts";
 
 /**
- * y[o, r, c] = b[o] + Σ w[o, i, kr, kc] · x[i, r·stride − padding + kr, c·stride − padding + kc], the sum over the input
+ * y[o, r, c] = b[o] + Σ w[o, i, kr, kc] · x[i, r·stride − padding + kr, c·stride − padding + kc], summed over the input
  * channels i of o's group and over the window; x is 0 in the padding.
- * Each term reads one x into one y through one w, so the other two derivatives run over the same triples:
+ * Each term combines one x, one w and one y, so the two derivatives run over the same triples:
  * dx += w · dy, dw += x · dy; db[o] = Σ dy[o, r, c].
  *
  * Shapes: x [C, H, W], y [outChannels, H′, W′], w [outChannels, C / groups, kernelSize, kernelSize], b [outChannels].
@@ -45,8 +45,8 @@ export const conv2d: Operation<"conv2d"> = {
 };
 
 /**
- * Calls `visit` for every weight element w and every output row it takes part in: output elements y, y + 1, … meet input
- * elements x, x + stride, … through w. What would read padding is left out.
+ * Calls `visit` for every weight element w and every output row that it contributes to: output elements y, y + 1, … use input elements
+ * x, x + stride, … with w. Padding is skipped.
  */
 function forEachRun(
   { name, options, inputShape, outputShape }: Op<"conv2d">,
@@ -76,7 +76,7 @@ function forEachRun(
   }
 }
 
-/** The output positions along one axis whose window has its element k inside the image, and the first input met there. */
+/** Output positions on one axis whose window has its element k inside the image, and the first input position. */
 function insideImage(
   k: number,
   extent: number,

@@ -1,11 +1,11 @@
-/** Members that every kind has in the reference engine. */
+/** Interface of a kind of operation in the reference engine. */
 import type { Op, OpKind } from "../engine.ts";
 
 /** Forward pass of one image, in f64: [C, H, W] row by row, or [features]. */
 export interface Forward {
   readonly input: Float64Array;
   readonly output: Float64Array;
-  /** Empty for kinds that learn nothing. */
+  /** Empty for kinds without parameters. */
   readonly weight: Float64Array;
   readonly bias: Float64Array;
   /** Training or evaluation, and the random numbers of the image. */
@@ -27,16 +27,16 @@ export interface Draw {
 }
 
 /**
- * The arithmetic of one kind of operation on one image. In the formulas dX is the derivative of the loss by X.
+ * Arithmetic of one kind of operation on one image. In formulas, dX is the derivative of the loss with respect to X.
  */
 export interface Operation<K extends OpKind> {
   /** output ← f(input). */
   forward(op: Op<K>, pass: Forward): void;
   /** inputGradient ← ∂f/∂input · outputGradient. */
   inputGradient(op: Op<K>, pass: Backward): void;
-  /** Adds this image's part to weightGradient and biasGradient. */
+  /** Adds this image's contribution to weightGradient and biasGradient. */
   parameterGradients(op: Op<K>, pass: Backward): void;
 }
 
-/** For kinds that learn nothing. */
+/** For kinds without parameters. */
 export function noParameterGradients(): void {}

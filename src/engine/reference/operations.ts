@@ -1,4 +1,4 @@
-/** The list of kinds of the reference engine, with the kinds that are short: in loops, forward beside backward. */
+/** List of the reference engine's kinds of operation, including the short ones: loops, forward and backward. */
 import { fillDropoutMask, randomStream } from "../../random.ts";
 import type { Op, OpKind } from "../engine.ts";
 import { activations } from "./activations.ts";
@@ -36,7 +36,7 @@ const linear: Operation<"linear"> = {
   },
 };
 
-/** y = x, read as one row: maps already lie that way. Shapes: [C, H, W] → [C·H·W]. */
+/** y = x, read as one row; maps are already stored this way. Shapes: [C, H, W] → [C·H·W]. */
 const flatten: Operation<"flatten"> = {
   forward: (_op, { input, output }) => output.set(input),
   inputGradient: (_op, { outputGradient, inputGradient }) => inputGradient.set(outputGradient),
@@ -44,10 +44,10 @@ const flatten: Operation<"flatten"> = {
 };
 
 /**
- * y[c] = x[c] · s[c]^−beta with s[c] = k + alpha / size · Σ x[j]², the sum over the channels j with |j − c| ≤ (size − 1) / 2;
+ * y[c] = x[c] · s[c]^−beta with s[c] = k + alpha / size · Σ x[j]², summed over the channels j with |j − c| ≤ (size − 1) / 2;
  * dx[c] = dy[c] · s[c]^−beta − 2 · alpha · beta / size · x[c] · Σ dy[j] · x[j] · s[j]^(−beta − 1), over the same channels.
  *
- * Shapes: [C, H, W], kept; each place by itself. Source: Krizhevsky et al. 2012, §3.3, with alpha divided as their program does.
+ * Shapes: [C, H, W], unchanged; each position on its own. Source: Krizhevsky et al. 2012, §3.3, with alpha divided as in their program.
  */
 const localResponseNorm: Operation<"localResponseNorm"> = {
   forward(op, { input, output }) {
@@ -74,7 +74,7 @@ function scales(op: Op<"localResponseNorm">, input: Float64Array): Float64Array 
   return sumOverChannels(op, squares).map((sum) => k + (alpha / size) * sum);
 }
 
-/** At each element the sum over the channels around its own, fewer at the ends. */
+/** For each element, the sum over the channels around its own, fewer at the first and last. */
 function sumOverChannels(op: Op<"localResponseNorm">, values: Float64Array): Float64Array {
   const [channels = 0] = op.inputShape;
   const plane = values.length / channels;
@@ -93,9 +93,9 @@ function sumOverChannels(op: Op<"localResponseNorm">, values: Float64Array): Flo
 }
 
 /**
- * y = x · m; dx = dy · m. The mask m is a function of (seed, layer, counter), so the backward pass draws the same one again.
+ * y = x · m; dx = dy · m. The mask m is a function of (seed, layer, counter), so the backward pass generates the same one.
  *
- * Source: Krizhevsky et al. 2012, §4.2, with the factor of the test moved to training (inverted dropout).
+ * Source: Krizhevsky et al. 2012, §4.2, with the factor at test time moved to training (inverted dropout).
  */
 const dropout: Operation<"dropout"> = {
   forward: (op, { input, output, draw }) => multiplyByMask(op, draw, input, output),
@@ -115,7 +115,7 @@ function multiplyByMask(op: Op<"dropout">, draw: Draw, source: Float64Array, tar
   });
 }
 
-/** The arithmetic of each kind of operation: leaving one out does not compile. */
+/** Arithmetic of each kind of operation; an omission does not compile. */
 export const operations: { readonly [K in OpKind]: Operation<K> } = {
   ...activations,
   ...pools,

@@ -1,11 +1,11 @@
-/** Pooling in loops, forward beside backward: max, average, and average to a given size. */
+/** Pooling as loops, forward and backward: maximum, average, adaptive average. */
 import { featureMap } from "../../shape.ts";
 import type { Op, OpKind } from "../engine.ts";
 import { noParameterGradients, type Operation } from "./operation.ts";
 
 /**
- * y[c, r, q] = the largest x[c, ·, ·] of the window at (r·stride − padding, q·stride − padding), padding never counting;
- * dx[its place] += dy[c, r, q], its place being the first of the largest in row order.
+ * y[c, r, q] = the maximum of x[c, ·, ·] over the window at (r·stride − padding, q·stride − padding), without padding;
+ * dx[its position] += dy[c, r, q], for the first maximum in row order.
  *
  * Shapes: [C, H, W] → [C, H′, W′]. Source: Krizhevsky et al. 2012, §3.4.
  */
@@ -25,8 +25,8 @@ const maxPool2d: Operation<"maxPool2d"> = {
 };
 
 /**
- * y[c, r, q] = Σ x[c, ·, ·] / n over the window at (r·stride − padding, q·stride − padding), n its pixels inside the map, or all kernelSize²
- * with countIncludePad; dx += dy / n over the same window.
+ * y[c, r, q] = Σ x[c, ·, ·] / n over the window at (r·stride − padding, q·stride − padding), with n the number of its pixels inside the map, or
+ * kernelSize² with countIncludePad; dx += dy / n over the same window.
  *
  * Shapes: [C, H, W] → [C, H′, W′].
  */
@@ -44,7 +44,7 @@ export const pools = { maxPool2d, averagePool2d, adaptiveAveragePool2d } satisfi
   readonly [K in OpKind]?: Operation<K>;
 };
 
-/** Calls `visit` for every output element y with the input element x that it takes. */
+/** Calls `visit` for every output element y with the input element x that is its maximum. */
 function forEachLargest(
   { name, options, inputShape, outputShape }: Op<"maxPool2d">,
   input: Float64Array,
@@ -72,10 +72,10 @@ function forEachLargest(
   }
 }
 
-/** Calls `visit` for every output element y with each input element x of its window and x's weight in the mean. */
+/** Calls `visit` for every output element y with each input element x of its window, and the weight of x in the mean. */
 type ForEachPair<K extends OpKind> = (op: Op<K>, visit: (y: number, x: number, weight: number) => void) => void;
 
-/** Means over windows, however these lie. */
+/** Means over windows, enumerated by `forEach`. */
 function meansOver<K extends OpKind>(forEach: ForEachPair<K>): Operation<K> {
   return {
     forward(op, { input, output }) {

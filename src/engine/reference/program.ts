@@ -1,4 +1,4 @@
-/** A network compiled for inference. */
+/** A network compiled for inference by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
@@ -6,7 +6,7 @@ import { Chain } from "./chain.ts";
 import type { Draw } from "./operation.ts";
 import { Tensors } from "./tensors.ts";
 
-/** A network compiled for inference: the images pass one after the other through memory for `rows` of them. */
+/** A network compiled for inference: images pass in order through memory for `rows` of them. */
 export class ReferenceProgram implements Program {
   readonly batchSize;
   readonly precision;
@@ -39,7 +39,7 @@ export class ReferenceProgram implements Program {
     return this.run(images, count, (r) => drawOf(draws, r, false));
   }
 
-  /** The output for each image; image r passes through row r, or the only one. */
+  /** Output of each image; image r is computed in row r, or in the only row. */
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
     const chain = this.chain();
     const inputSize = sizeOf(this.#request.inputShape);
@@ -57,7 +57,7 @@ export class ReferenceProgram implements Program {
     return output;
   }
 
-  /** One buffer: calls block, so that none still reads it. */
+  /** A single buffer: calls block, so no earlier call still reads it. */
   async nextInput(): Promise<Float32Array> {
     this.chain();
     return this.input;
@@ -88,7 +88,7 @@ export class ReferenceProgram implements Program {
   }
 }
 
-/** The random numbers of row r. */
+/** Random numbers of row r. */
 export function drawOf({ seed, first }: DropoutDraws, r: number, training: boolean): Draw {
   return { training, seed, counter: first + r };
 }

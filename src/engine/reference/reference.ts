@@ -5,12 +5,12 @@ import { engineLifetime } from "../lifetime.ts";
 import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
 
-/** Changes with any number that the engine computes. */
+/** Must change whenever any computed number changes. */
 const version = "1";
 
 /**
- * The engine to read and to compare with: plain loops in f64, one thread, f32 only at its border. A run resumed on it differs by the rounding of its
- * checkpoint to f32. Its steps allocate small scratch arrays where that makes the formulas plainer.
+ * Creates the engine for reading and comparison: plain loops in f64, one thread, f32 only at its interface. A resumed run differs by the rounding of
+ * its checkpoint to f32. Steps allocate small scratch arrays where that simplifies the formulas.
  */
 export function createReferenceEngine(): Engine {
   const lifetime = engineLifetime("reference", () => {});
@@ -35,7 +35,8 @@ export function createReferenceEngine(): Engine {
   };
 }
 
-/** f32 is exceeded, bf16 would not be what was asked for. */
+/** f64 exceeds f32; bf16 is not supported. */
 function requireF32({ precision }: CompileRequest): void {
-  if (precision !== "f32") throw new UnimplementedError(`precision: the reference engine has no ${precision}; use f32`);
+  if (precision !== "f32")
+    throw new UnimplementedError(`precision: the reference engine does not support ${precision}; use f32`);
 }

@@ -1,7 +1,7 @@
 /**
- * The loss of one image: p = softmax(z), loss = −Σ t · ln p, where ln p = z − ln Σ eᶻ; dz = p · Σ t − t. A target of 0 counts nothing.
+ * Loss of one image: p = softmax(z), loss = −Σ t · ln p, where ln p = z − ln Σ eᶻ; dz = p · Σ t − t. A target of 0 contributes nothing.
  *
- * Writes scale · dz to `gradient` and returns the loss, unscaled. Shapes: z, t, dz [classes].
+ * Writes scale · dz to `gradient`, and returns the unscaled loss. Shapes: z, t, dz [classes].
  */
 export function softmaxCrossEntropy(
   logits: Float64Array,

@@ -1,9 +1,9 @@
-/** Tensors of a program: f64 inside, f32 at the border. */
+/** Tensors of a program: f64 inside, f32 at the interface. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../engine.ts";
 
-/** The tensors of one program: f64 inside, f32 at the border. */
+/** Tensors of one program: f64 inside, f32 at the interface. */
 export class Tensors {
   #values: Map<Tensor, Float64Array> | undefined = new Map();
 
@@ -13,7 +13,7 @@ export class Tensors {
     return tensor;
   }
 
-  /** Throws if the tensor is not of this program or the program is closed. */
+  /** Throws if the tensor belongs to another program, or the program is closed. */
   values(tensor: Tensor): Float64Array {
     const values = this.#open().get(tensor);
     if (!values) throw new Error(`tensor [${tensor.shape.join(", ")}]: belongs to another program`);

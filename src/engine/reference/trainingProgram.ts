@@ -1,4 +1,4 @@
-/** A network compiled for training. */
+/** A network compiled for training by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type {
@@ -19,13 +19,13 @@ import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
 import { Tensors } from "./tensors.ts";
 import { compileUpdate } from "./update.ts";
 
-/** The `forwardTraining` that the next `backward` belongs to. */
+/** State of a `forwardTraining` for the next `backward`. */
 interface Step {
   readonly count: number;
   readonly draws: DropoutDraws;
 }
 
-/** A network compiled for training: the activations of all images are kept for backward. */
+/** A network compiled for training: the activations of all images are kept for the backward pass. */
 export class ReferenceTrainingProgram implements TrainingProgram {
   readonly batchSize;
   readonly precision;

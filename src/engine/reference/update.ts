@@ -1,4 +1,4 @@
-/** Element-wise assignments in loops. */
+/** Element-wise assignments as loops. */
 import { ShapeError } from "../../errors.ts";
 import type { Assignment, BinaryOperation, Scalar, Tensor, UnaryOperation, Update } from "../engine.ts";
 import type { Tensors } from "./tensors.ts";
@@ -14,7 +14,7 @@ const unary: { readonly [O in UnaryOperation[0]]: (x: number) => number } = {
   reciprocal: (x) => 1 / x,
 };
 
-/** Assignments in loops, one after the other, in f64. Throws ShapeError if the tensors differ in shape. */
+/** Compiles assignments to loops, run in order, in f64. Throws ShapeError if tensor shapes differ. */
 export function compileUpdate(assignments: readonly Assignment[], tensors: Tensors): Update {
   const steps = assignments.map((assignment) => compile(assignment, tensors));
   return {

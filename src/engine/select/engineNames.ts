@@ -1,10 +1,10 @@
-/** The engines by name, with the facts that settings and estimates need of each before it is created. */
+/** Engines by name, with the facts that settings and estimates need before an engine is created. */
 import { ConfigError } from "../../errors.ts";
 
 interface EngineFacts {
-  /** True if `--threads` sets the number of its threads. */
+  /** True if `--threads` sets the engine's number of threads. */
   readonly takesThreads: boolean;
-  /** Speed where a run may take too long: multiply-accumulates per second. Absent for engines at native speed. */
+  /** Multiply-accumulates per second, for estimating long runs. Absent for engines at native speed. */
   readonly macsPerSecond?: number;
 }
 
@@ -23,13 +23,13 @@ export const engineNames: readonly [EngineName, ...EngineName[]] = [
   ...(Object.keys(engines) as CreatedEngineName[]),
 ];
 
-/** The engine that a run was stored with. Throws ConfigError for an engine that this version does not have. */
+/** Engine of a stored run. Throws ConfigError for an engine that this version lacks. */
 export function storedEngine(name: string): CreatedEngineName {
   if (Object.hasOwn(engines, name)) return name as CreatedEngineName;
   throw new ConfigError(`engine "${name}": unknown; expected one of ${Object.keys(engines).join(", ")}`);
 }
 
-/** Facts of the engine `name`; undefined for an engine that is not listed, such as one of a test. */
+/** Facts of the engine `name`; undefined for an unlisted engine, such as one of a test. */
 export function engineFacts(name: string): EngineFacts | undefined {
   return Object.hasOwn(engines, name) ? engines[name as CreatedEngineName] : undefined;
 }

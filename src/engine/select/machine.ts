@@ -1,4 +1,4 @@
-/** Versions and hardware of a run. */
+/** Software versions and hardware. */
 import { readFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
 

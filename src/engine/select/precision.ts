@@ -6,7 +6,7 @@ export const precisionNames = ["auto", "f32", "bf16"] as const;
 
 export type PrecisionName = (typeof precisionNames)[number];
 
-/** A number format, and why it was chosen if the choice was left to us. */
+/** A number format, with a message if it was not requested or is slow. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;
@@ -17,12 +17,12 @@ export function isNative({ precisions }: Pick<Engine, "precisions">, precision: 
   return precisions.some(({ name, native }) => name === precision && native);
 }
 
-/** The number formats that the hardware has instructions for, in the order of `precisionNames`. */
+/** Number formats that the hardware has instructions for, in the order of `precisionNames`. */
 export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly Precision[] {
   return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
 }
 
-/** `auto` is the engine's fastest: bf16 where the hardware has instructions for it, and they are faster than those for f32. */
+/** Chooses a number format. `auto` is the one in which the engine was measured to be fastest. */
 export function choosePrecision(
   name: PrecisionName,
   engine: Pick<Engine, "precisions" | "description">,
@@ -38,8 +38,8 @@ export function choosePrecision(
 
 function reasonFor(precision: Precision, hasBf16: boolean, description: string): string {
   if (precision !== "f32")
-    return `precision: ${precision}, which was measured to be faster here; --precision f32 for f32`;
+    return `precision: ${precision}, measured to be faster on this processor; for f32, use --precision f32`;
   return hasBf16
-    ? "precision: f32, which was measured to be faster here than bf16; --precision bf16 for less memory"
-    : `precision: f32, since there are no instructions for bf16 in ${description}`;
+    ? "precision: f32, measured to be faster on this processor than bf16; bf16 needs less memory"
+    : `precision: f32, because ${description} has no instructions for bf16`;
 }

@@ -1,18 +1,18 @@
-/** Engines by name: the only module that imports all of them. */
+/** Creation of engines by name: the only module that imports all of them. */
 import { NativeError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
 import { createOneDnnEngine } from "../onednn/onednn.ts";
 import { createReferenceEngine } from "../reference/reference.ts";
 import type { EngineName } from "./engineNames.ts";
 
-/** An engine, and why. */
+/** An engine, with a message about the choice. */
 export interface SelectedEngine {
   readonly engine: Engine;
-  /** Reason for the slow engine, if it was not requested. */
+  /** Reason for using the slow engine, if it was not requested. */
   readonly warning: string | undefined;
 }
 
-/** Creates an engine; a device is asked for asynchronously. Throws NativeError if `onednn` is requested and no supported oneDNN is found. */
+/** Creates an engine, asynchronously for devices. Throws NativeError if `onednn` is requested and no supported oneDNN is found. */
 export async function selectEngine(name: EngineName, threads?: number): Promise<SelectedEngine> {
   if (name === "reference") return { engine: createReferenceEngine(), warning: undefined };
   try {

@@ -64,16 +64,16 @@ test("findings by kind: those that affect training first, five of each, three pa
   assertNarrow(text);
   const paragraphs = text.split("\n\n").slice(-4);
   assert.deepEqual(paragraphs[0]?.split("\n"), [
-    "! damaged or incomplete pictures: 8",
+    "! corrupt or truncated images: 8",
     ...[0, 1, 2, 3, 4].map((i) => `    cat/${i}.jpg: expected more; got less`),
     "    and 3 others",
-    "  Get these files again, or take them away.",
+    "  Restore these files, or remove them.",
   ]);
   assert.match(
     paragraphs[1] ?? "",
-    /^! the same picture in several classes: 1\n {4}a\/1, b\/1, c\/1 and 1 other: in a, b, c, d\n/,
+    /^! the same image in several classes: 1\n {4}a\/1, b\/1, c\/1 and 1 other: in a, b, c, d\n/,
   );
-  assert.match(paragraphs[2] ?? "", /^- pictures with a side below 16 pixels: 1\n {4}cat\/tiny\.png: 3×3 pixels\n/);
+  assert.match(paragraphs[2] ?? "", /^- images with a side below 16 pixels: 1\n {4}cat\/tiny\.png: 3×3 pixels\n/);
   assert.equal(paragraphs[3], '9 findings that affect training, marked with "!".');
   assert.match(withFindings(same), /\n1 finding that affects training, marked with "!"\.$/);
 });
@@ -89,6 +89,6 @@ test("names cannot act on the terminal, nor leave its width; an empty folder is 
   const empty = formatCheck({ ...nothing, findings, affectsTraining: true }, { unicode: false });
   assert.match(
     empty,
-    /^\/data\/animals: 0 images in 0 classes, 0 B\n\n! fewer than two classes with pictures: 1\n {4}no class/,
+    /^\/data\/animals: 0 images in 0 classes, 0 B\n\n! fewer than two classes with images: 1\n {4}no class/,
   );
 });
