@@ -341,7 +341,7 @@ test("the commands write their pictures, whole or not at all, and refuse what do
     ["similar trained photos --query none.png", /none\.png: /],
     ["similar trained trained --query photos/a/00.png --layer conv9", /layer "conv9": .*conv1, relu1/],
     ["similar trained data --query photos/a/00.png", /data: expected a folder that contains images/],
-    ["map trained", /map: expected at least 91 pictures for a perplexity of 30, got 40; .*--method pca/],
+    ["map trained", /map: expected at least 91 images for a perplexity of 30, got 40; .*--method pca/],
     ["map trained --output map.gif", /map\.gif: expected a name that ends in \.png or \.svg/],
     ["map trained none", /none: expected a folder that contains images/],
     ["map trained --method pca --layer conv9", /layer "conv9": .*conv1, relu1/],
