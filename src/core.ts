@@ -3,7 +3,18 @@
  * Node.js, so that a bundler for a browser needs no replacement for one.
  */
 
+export {
+  type ArrayOptions,
+  fromArrays,
+  fromIterable,
+  type IterableOptions,
+  type LabelledArrays,
+  type LabelledImage,
+  type MemoryOptions,
+  type Pixels,
+} from "./dataset/arrays.ts";
 export type { Dataset, Split } from "./dataset/dataset.ts";
+export { createDataset, type OwnDataset, type OwnSplit } from "./dataset/ownDataset.ts";
 export type {
   CompileRequest,
   DropoutDraws,
@@ -30,6 +41,7 @@ export {
 } from "./errors.ts";
 export type { Image } from "./image/image.ts";
 export { createPreprocessor, type Preprocessing, type Preprocessor } from "./image/prepare/preprocess.ts";
+export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,

@@ -33,8 +33,9 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
-export type { ImageInput, RawImage } from "./image/files/imageInput.ts";
+export type { ImageInput } from "./image/files/imageInput.ts";
 export type { Image } from "./image/image.ts";
+export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,

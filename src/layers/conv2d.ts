@@ -1,5 +1,5 @@
 /** Convolution with groups. */
-import { z } from "zod";
+import * as z from "zod";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent } from "../shape.ts";
 import { computedInInt8, type LayerKind, neverRandom, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";

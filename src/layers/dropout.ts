@@ -1,5 +1,5 @@
 /** Inverted dropout, at evaluation too if asked for. */
-import { z } from "zod";
+import * as z from "zod";
 import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**

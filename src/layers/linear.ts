@@ -1,5 +1,5 @@
 /** Fully connected layer, and the flattening before it. */
-import { z } from "zod";
+import * as z from "zod";
 import { ShapeError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import {

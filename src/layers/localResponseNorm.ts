@@ -1,5 +1,5 @@
 /** Local response normalisation across channels. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Op } from "../engine/engine.ts";
 import { featureMap } from "../shape.ts";
 import {

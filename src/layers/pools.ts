@@ -1,5 +1,5 @@
 /** Pooling: max, average, and average to a given size. */
-import { z } from "zod";
+import * as z from "zod";
 import type { OpKind, PoolWindow } from "../engine/engine.ts";
 import { ShapeError } from "../errors.ts";
 import { featureMap, outputExtent, type Shape, type Window } from "../shape.ts";

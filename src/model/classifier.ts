@@ -175,9 +175,9 @@ async function evaluateModel(
   const views = tenCrop ? tenCropViews(preprocessing) : undefined;
   // What reads data sets is loaded here, so that a first prediction does not wait for it.
   const { loadEvaluationData } = await import("./evaluationData.ts");
-  const { createPreparation } = await import("../dataset/prepare/preparation.ts");
+  const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");
   const { split, close } = await loadEvaluationData(path, file, model, options);
-  const preparation = createPreparation({ preprocessing, threads });
+  const preparation = createThreadedPreparation({ preprocessing, threads });
   try {
     return await evaluate(takingTurns(opened, calls, signal), {
       split,

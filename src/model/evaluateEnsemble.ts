@@ -1,6 +1,6 @@
 /** Several trained networks measured as one. */
 import { describeHead } from "../checkpoint/metadata.ts";
-import { createPreparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { ConfigError } from "../errors.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
@@ -75,7 +75,7 @@ async function membersOf(
   const members: Prepared[] = [];
   for (const [i, { path, file, model, head, program, threads }] of opened.entries()) {
     const own = await loadEvaluationData(path, file, { ...model, classNames }, options);
-    const preparation = createPreparation({ preprocessing: model.preprocessing, threads });
+    const preparation = createThreadedPreparation({ preprocessing: model.preprocessing, threads });
     const { split } = own;
     const close = () => {
       preparation.close();

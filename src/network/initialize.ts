@@ -1,5 +1,5 @@
 /** Initial values of weights and biases. */
-import { z } from "zod";
+import * as z from "zod";
 import { fillGaussian, fillUniform, randomStream } from "../random.ts";
 import { sizeOf } from "../shape.ts";
 import { type Network, place } from "./network.ts";

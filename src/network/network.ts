@@ -1,5 +1,5 @@
 /** A network as data: reading, placing, changing input and classes. */
-import { z } from "zod";
+import * as z from "zod";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";

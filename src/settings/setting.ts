@@ -1,5 +1,5 @@
 /** A setting: one row of the table in settings.ts, and what is derived from a row alone. */
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import type { StoredRun } from "./storedRun.ts";
 

@@ -2,7 +2,7 @@
  * The settings of a run: every one is declared here, once. Flags, help, sweeps, `--config`, config.json, what resume compares and what the
  * report shows are derived from these rows. Longer than other files: it is the one table.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";

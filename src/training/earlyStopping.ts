@@ -1,5 +1,5 @@
 /** Ends a run whose monitored figure, test accuracy or test loss, has stopped improving. */
-import { z } from "zod";
+import * as z from "zod";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 /**

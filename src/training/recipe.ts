@@ -1,5 +1,5 @@
 /** Recipes: training settings as data, and the named ones. */
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import { augmentationSchema } from "../image/augment/augmentation.ts";
 import { fitNames } from "../image/prepare/fit.ts";

@@ -1,5 +1,5 @@
 /** Learning-rate schedules. */
-import { z } from "zod";
+import * as z from "zod";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 const constant = z.strictObject({ kind: z.literal("constant") });

@@ -1,5 +1,5 @@
 /** Training state outside tensors: position, schedule, early stopping. */
-import { z } from "zod";
+import * as z from "zod";
 import { earlyStoppingStateSchema, initialEarlyStopping, stopsEarly, watch } from "./earlyStopping.ts";
 import type { Evaluated } from "./monitor.ts";
 import type { Recipe } from "./recipe.ts";

@@ -1,5 +1,5 @@
 /** Augmentation of training images as data, apart from the random crop that belongs to their fit. */
-import { z } from "zod";
+import * as z from "zod";
 
 const factor = z.number().min(0).max(1);
 

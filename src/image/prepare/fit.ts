@@ -6,7 +6,7 @@
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  * Longer than other files: one table holds every kind of fit.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 
 const shorterSide = z.int().positive();

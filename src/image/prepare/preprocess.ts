@@ -1,5 +1,6 @@
 /** Preprocessing: from an image to a network's input. */
-import { z } from "zod";
+import * as z from "zod";
+import { decodeBase64 } from "../../base64.ts";
 import { ConfigError, ShapeError } from "../../errors.ts";
 import type { RandomChanges } from "../augment/randomChanges.ts";
 import { type Image, isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
@@ -123,7 +124,7 @@ function meanPlanes(preprocessing: Preprocessing): MeanPlanes | undefined {
   const { meanImage, fit, channels, deviation } = preprocessing;
   if (meanImage === undefined) return undefined;
   const frame = frameSizeOf(fit, sizeOf(preprocessing));
-  const levels = Buffer.from(meanImage, "base64");
+  const levels = decodeBase64(meanImage);
   if (!frame || levels.length !== channels * frame.width * frame.height) {
     const expected = frame
       ? `${channels}×${frame.height}×${frame.width} levels`

@@ -1,5 +1,5 @@
 /** Adam. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Assignment, Scalar } from "../../engine/engine.ts";
 import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizerKind.ts";
 

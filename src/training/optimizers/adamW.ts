@@ -1,5 +1,5 @@
 /** AdamW. */
-import { z } from "zod";
+import * as z from "zod";
 import { momentNames, momentOptions, momentStep } from "./adam.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 

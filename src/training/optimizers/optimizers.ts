@@ -1,5 +1,5 @@
 /** Every optimizer by the name of its kind. */
-import { z } from "zod";
+import * as z from "zod";
 import { adam, adamSchema } from "./adam.ts";
 import { adamW, adamWSchema } from "./adamW.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";

@@ -1,5 +1,5 @@
 /** SGD with momentum and weight decay, in the paper's form, PyTorch's and Nesterov's. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Assignment, Scalar, Tensor } from "../../engine/engine.ts";
 import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizerKind.ts";
 
