@@ -51,10 +51,8 @@ export {
 } from "./layers/kinds.ts";
 export {
   type Classifier,
-  type ClassScore,
   type EvaluateRunOptions,
   openClassifier,
-  type PredictOptions,
 } from "./model/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./model/evaluateEnsemble.ts";
 export { type LayerOutputs, openLayerOutputs } from "./model/layerOutputs.ts";
@@ -67,6 +65,7 @@ export {
   type WrittenFeatures,
   writeFeatures,
 } from "./model/predictFiles.ts";
+export type { ClassScore, PredictOptions } from "./model/predictRows.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
 export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";

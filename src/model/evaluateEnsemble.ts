@@ -7,9 +7,10 @@ import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../tra
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
-import { type EvaluateRunOptions, multiLabelNote, requireThreshold } from "./classifier.ts";
+import type { EvaluateRunOptions } from "./classifier.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
+import { multiLabelNote, requireThreshold } from "./predictRows.ts";
 
 /** One of the networks alone. */
 export interface EnsembleRun {

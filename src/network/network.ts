@@ -40,11 +40,11 @@ const header = z.strictObject({
 });
 
 /**
- * Reads a network from parsed JSON; options left out take their defaults.
+ * Reads a network from parsed JSON; options left out take their defaults. `origin` begins messages.
  *
  * Throws ConfigError naming the layer and the option, ShapeError if a layer does not fit the one before it.
  */
-export function parseNetwork(json: unknown, origin: string): Network {
+export function parseNetwork(json: unknown, origin = "network"): Network {
   const parsed = header.safeParse(json);
   if (!parsed.success) throw new ConfigError(`${origin}: ${z.prettifyError(parsed.error)}`);
   const names = new Set<string>();

@@ -3,7 +3,7 @@
  * report shows are derived from these rows. Longer than other files: it is the one table.
  */
 import * as z from "zod";
-import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
+import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames } from "../engine/select/engineNames.ts";

@@ -68,8 +68,8 @@ export const recipeSchema = z.strictObject({
 /** A recipe, every value filled in. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
-/** Throws ConfigError naming the value that does not fit. */
-export function parseRecipe(json: unknown, origin: string): Recipe {
+/** Reads a recipe from parsed JSON; values left out take their defaults. Throws ConfigError, beginning with `origin`, naming the value that does not fit. */
+export function parseRecipe(json: unknown, origin = "recipe"): Recipe {
   const parsed = recipeSchema.safeParse(json);
   if (!parsed.success) throw new ConfigError(`${origin}: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
