@@ -24,7 +24,9 @@ export type NetworkObserver = Pick<
 >;
 
 /** Values of a recipe, each in place of the named recipe's. */
-export type RecipeValues = { readonly [K in Exclude<keyof Recipe, "name" | "source" | "deviations" | "network">]?: Recipe[K] };
+export type RecipeValues = {
+  readonly [K in Exclude<keyof Recipe, "name" | "source" | "deviations" | "network">]?: Recipe[K];
+};
 
 /** A network, its data, and the recipe of its training, of which single values may be given. */
 export interface TrainNetworkOptions extends RecipeValues {
@@ -93,7 +95,8 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
 
 /** The recipe with the values among the options. */
 function recipeOf(options: TrainNetworkOptions): Recipe {
-  const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } = options;
+  const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } =
+    options;
   const named = recipe ?? defaultRecipe(options);
   const base = typeof named === "string" ? findRecipe(named) : parseRecipe(named);
   return parseRecipe({ monitor: "accuracy", ...base, ...values }, `recipe ${base.name}`);
