@@ -33,7 +33,7 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
-export type { ImageInput } from "./image/files/imageInput.ts";
+export { type ImageInput, readImageInput as readImage } from "./image/files/imageInput.ts";
 export type { Image } from "./image/image.ts";
 export type { RawImage } from "./image/rawImage.ts";
 export {

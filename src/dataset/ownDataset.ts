@@ -87,7 +87,7 @@ export function checkClassNames(name: string, classNames: readonly string[]): vo
 }
 
 /** A split whose labels and images are checked when they are read; `name` begins each message. */
-function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
+export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
   const { length } = split;
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);
