@@ -117,7 +117,8 @@ export async function fromIterable(
       throw new DataError(`${name}: image ${count}: split: expected train, validation or test, got "${split}"`);
     part.images.push(ownImage(`${name}: image ${count}`, image));
     part.labels.push(label);
-    options.onProgress?.(++count);
+    count++;
+    options.onProgress?.(count);
   }
   if (length !== undefined && count !== length) {
     throw new DataError(`${name}: expected ${length} images, but the iterable ended after ${count}`);
