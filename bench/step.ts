@@ -155,7 +155,9 @@ async function trainingOf(
     mean: none,
     deviation: none.map(() => 1),
   };
-  // A learning rate so low that the loss stays finite for thousands of iterations on noise.
+  // Earlier versions start their threads here.
+  const options = { preprocessing, threads };
+  // So low a rate that thousands of iterations on noise stay finite.
   const recipe = { ...findRecipe("fashion"), batchSize, learningRate: 1e-9, epochs: 1 };
   const classes = program.outputShape[0] as number;
   const split = noise(network.input, classes, 100_000 * batchSize);
@@ -165,7 +167,7 @@ async function trainingOf(
     recipe,
     train: split,
     test: split,
-    preparation: createPreparation({ preprocessing, threads }),
+    preparation: createPreparation(options),
     classNames: Array.from({ length: classes }, (_, c) => `class ${c}`),
   };
 }

@@ -6,54 +6,73 @@ export class AlexNetError extends Error {
   /** Exit code of the command line. */
   readonly exitCode: number = 1;
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  /** The name of its class, which a bundler that shortens names does not change. */
+  override readonly name: string = "AlexNetError";
 }
 
 /** Shape of a layer, tensor or image does not fit. */
-export class ShapeError extends AlexNetError {}
+export class ShapeError extends AlexNetError {
+  override readonly name: string = "ShapeError";
+}
 
 /** Invalid network, recipe, flag or other setting. */
-export class ConfigError extends AlexNetError {}
+export class ConfigError extends AlexNetError {
+  override readonly name: string = "ConfigError";
+}
 
 /** Invalid command line, or a file that stands for part of one. */
 export class UsageError extends ConfigError {
+  override readonly name: string = "UsageError";
   override readonly exitCode = 2;
 }
 
 /** Unusable data set or image. */
-export class DataError extends AlexNetError {}
+export class DataError extends AlexNetError {
+  override readonly name: string = "DataError";
+}
 
 /** Truncated image file. */
-export class TruncatedImageError extends DataError {}
+export class TruncatedImageError extends DataError {
+  override readonly name: string = "TruncatedImageError";
+}
 
 /** Network outputs of an image are NaN or infinite. */
-export class NonFiniteError extends DataError {}
+export class NonFiniteError extends DataError {
+  override readonly name: string = "NonFiniteError";
+}
 
 /** Checkpoint, run directory or model file that cannot be read or written. */
-export class CheckpointError extends AlexNetError {}
+export class CheckpointError extends AlexNetError {
+  override readonly name: string = "CheckpointError";
+}
 
 /** Model file with a feature that is not supported; the message names it. */
-export class UnsupportedError extends AlexNetError {}
+export class UnsupportedError extends AlexNetError {
+  override readonly name: string = "UnsupportedError";
+}
 
 /** Native library missing, too old, or reporting a failure. */
-export class NativeError extends AlexNetError {}
+export class NativeError extends AlexNetError {
+  override readonly name: string = "NativeError";
+}
 
 /** Use of a classifier, program, engine or other owner of native memory after it was closed. */
 export class ClosedError extends NativeError {
-  /** `thing` names the closed object. */
+  override readonly name: string = "ClosedError";
+  /** `thing` is what was closed. */
   constructor(thing: string) {
     super(`${thing}: used after close(); open it again`);
   }
 }
 
 /** Operation that the native library does not support. */
-export class UnimplementedError extends NativeError {}
+export class UnimplementedError extends NativeError {
+  override readonly name: string = "UnimplementedError";
+}
 
 /** Loss or weight that is not finite during training. */
 export class DivergenceError extends AlexNetError {
+  override readonly name: string = "DivergenceError";
   override readonly exitCode = 3;
   /** Description of the divergence, without a remedy. */
   readonly reason: string;

@@ -1,5 +1,5 @@
 /** Interface of a kind of layer. */
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Shape, Window } from "../shape.ts";
@@ -61,8 +61,8 @@ export type Int8Effect = "kept" | "clamped" | "computed";
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;
   /** Strict: an unknown option is an error. Omitted options have defaults. */
-  readonly options: z.ZodType<OpOptions[K]>;
-  /** Effect on the order of inputs, which determines the rewrites that engines may apply. */
+  readonly options: z.ZodMiniType<OpOptions[K]>;
+  /** Effect on the order of its inputs: engines rewrite chains by it. */
   readonly order: Order;
   /** Output shape for one image. Throws ShapeError naming the layer if the input shape is invalid. */
   outputShape(name: string, options: OpOptions[K], input: Shape): Shape;

@@ -1,5 +1,5 @@
 /** Initialization of a run from pretrained weights, as stored in config.json. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Initialization of a run from another model's weights. */
 export const fineTuningSchema = z.object({

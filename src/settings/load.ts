@@ -1,4 +1,4 @@
-/** Loads networks and recipes, by name, from JSON files, or as objects; applies single values to recipes. */
+/** Networks and recipes by name, from JSON files, or as they are. */
 import { readFile } from "node:fs/promises";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -7,8 +7,6 @@ import type { FitName } from "../image/prepare/fit.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
-import { type Members, type SettingTable, withPlace } from "./setting.ts";
-import { type RecipeOverrides, settings } from "./settings.ts";
 
 /** Loads a network. Throws ConfigError if the name is unknown or the file does not contain one. */
 export async function loadNetwork(network: string | Network): Promise<Network> {
@@ -22,35 +20,7 @@ export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
 }
 
-/**
- * Returns a recipe with the given settings applied, then values at paths such as `augmentation.flip`. All are validated together, since some are
- * valid only in combination.
- *
- * Throws ConfigError naming what is invalid.
- */
-export function withOverrides(
-  base: Recipe,
-  given: RecipeOverrides | Members,
-  places: Members = {},
-  table: SettingTable = settings,
-): Recipe {
-  const placed = Object.entries(places).reduce<Members>(
-    (recipe, [place, value]) => withPlace(recipe, place, value),
-    written(base, given, table),
-  );
-  return parseRecipe(placed, `recipe ${base.name}`);
-}
-
-/** Returns a recipe with the given settings applied, without validation. */
-export function written(base: Recipe, given: object, table: SettingTable): Members {
-  return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
-    const value = (given as Members)[key];
-    if (value === undefined || !place.startsWith("recipe.")) return recipe;
-    return write ? write(recipe, value) : withPlace(recipe, place.slice("recipe.".length), value);
-  }, base);
-}
-
-/** Recipe of a run that names none. */
+/** The recipe of a run that names none. */
 export function defaultRecipe({ channels }: DatasetSource, fit: FitName | undefined): string {
   if (channels === 1) return "fashion";
   return fit === "native" ? "small" : "photos";

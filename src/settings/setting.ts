@@ -1,5 +1,5 @@
 /** A setting: one row of the table in settings.ts, and functions of a single row. */
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import type { StoredRun } from "./storedRun.ts";
 
@@ -15,10 +15,10 @@ export type Compared = readonly [given: unknown, stored: unknown];
 /** A setting of a run. Its key is its name in the library and in JSON; its flag is the key in kebab case. */
 export interface Setting<T = unknown> {
   /** Type and bounds in JSON and in the library. */
-  readonly schema: z.ZodType<T>;
+  readonly schema: z.core.$ZodType<T>;
   /** Type and bounds of the flag's text, if JSON accepts more. Default: `schema`. */
-  readonly text?: z.ZodType;
-  /** Placeholder of the flag's value, such as `<n>`; in square brackets for an argument, absent for a switch. */
+  readonly text?: z.core.$ZodType;
+  /** Placeholder of the flag's value, such as `<n>`; in square brackets it is an argument; left out, the flag is a switch. */
   readonly value?: string;
   readonly help: string;
   /** Heading in the help of `train`; absent for the first options. */
@@ -33,7 +33,7 @@ export interface Setting<T = unknown> {
   /** Path in config.json, with dots between names. `recipe.` begins a recipe value, `dataset.` a loading option. */
   readonly place: string;
   /** Schema of the stored value, if earlier versions stored more than `schema` accepts. */
-  readonly stored?: z.ZodType<T>;
+  readonly stored?: z.core.$ZodType<T>;
   /** On resume, a differing value replaces the stored one. Default: it is refused. */
   readonly onResume?: "replace";
   /** Setting that this one requires. */
@@ -54,7 +54,7 @@ export interface Setting<T = unknown> {
 export type SettingTable = Readonly<Record<string, Setting>>;
 
 /** Type of a setting's value. */
-export type SettingValue<S> = S extends { readonly schema: z.ZodType<infer T> } ? T : never;
+export type SettingValue<S> = S extends { readonly schema: z.core.$ZodType<infer T> } ? T : never;
 
 /** Declares a row, with inferred types. */
 export function setting<T, const P extends string, const D extends string | number | boolean | undefined = undefined>(
@@ -64,9 +64,12 @@ export function setting<T, const P extends string, const D extends string | numb
 }
 
 /** Schema of a name or number, or an object, each validated by its own schema, so that errors name the invalid member. */
-export function nameOr<N extends string | number, T>(name: z.ZodType<N>, thing: z.ZodType<T>): z.ZodType<N | T> {
+export function nameOr<N extends string | number, T>(
+  name: z.core.$ZodType<N>,
+  thing: z.core.$ZodType<T>,
+): z.ZodType<N | T> {
   return z.unknown().transform((value, context): N | T => {
-    const parsed = (typeof value === "object" ? thing : name).safeParse(value);
+    const parsed = z.safeParse(typeof value === "object" ? thing : name, value);
     if (parsed.success) return parsed.data;
     for (const { path, message } of parsed.error.issues) {
       context.issues.push({ code: "custom", path, message, input: value });
@@ -94,12 +97,12 @@ export function choicesOf({ text, schema }: Setting): readonly string[] | undefi
 /** Parses the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
 export function readText(setting: Setting, given: string): unknown {
   const schema = setting.text ?? setting.schema;
-  const parsed = schema.safeParse(fromText(schema, given));
+  const parsed = z.safeParse(schema, fromText(schema, given));
   if (parsed.success) return parsed.data;
   throw new ConfigError(`${expectation(setting)}, got "${given}"`);
 }
 
-function fromText(schema: z.ZodType, given: string): unknown {
+function fromText(schema: z.core.$ZodType, given: string): unknown {
   const { type } = jsonOf(schema);
   if (type === "number" || type === "integer") return given.trim() === "" ? Number.NaN : Number(given);
   if (type !== "array") return given;
@@ -107,7 +110,7 @@ function fromText(schema: z.ZodType, given: string): unknown {
 }
 
 /** The part of a schema that JSON Schema can express. */
-function jsonOf(schema: z.ZodType): z.core.JSONSchema.JSONSchema {
+function jsonOf(schema: z.core.$ZodType): z.core.JSONSchema.JSONSchema {
   return z.toJSONSchema(schema, { unrepresentable: "any" });
 }
 
@@ -184,7 +187,7 @@ export function checkedSettings<T extends SettingTable>(table: T, given: object)
   const entries = Object.entries(table).flatMap(([key, row]) => {
     const value = (given as Members)[key];
     if (value === undefined) return [];
-    const parsed = row.schema.safeParse(value);
+    const parsed = z.safeParse(row.schema, value);
     if (parsed.success) return [[key, parsed.data]];
     const problem =
       typeof value === "object" ? z.prettifyError(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;

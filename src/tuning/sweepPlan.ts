@@ -1,6 +1,6 @@
 /** Plan of a sweep over settings, as data, and its trials. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError, messageOf } from "../errors.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/tables/sweepTable.ts";

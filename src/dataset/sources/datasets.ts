@@ -4,6 +4,7 @@ import { isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { DatasetSource, LoadOptions } from "../dataset.ts";
 import { folderSource } from "../folder/imageFolder.ts";
+import { refuseMemory } from "../memorySource.ts";
 import { cifar10 } from "./cifar10.ts";
 import { datasetNames } from "./datasetNames.ts";
 import { fashionMnist } from "./fashionMnist.ts";
@@ -41,6 +42,7 @@ export async function findDataset(
 
 /** Data set of a stored run. A known name is that data set, even if a folder has the same name. Throws like `findDataset`. */
 export async function storedDataset(name: string): Promise<DatasetSource> {
+  refuseMemory(name);
   const found = datasets.find((dataset) => dataset.name === name);
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);

@@ -3,7 +3,7 @@
  * which restores dropout, preprocessing and names. Otherwise the network is read from the graph.
  */
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";

@@ -1,26 +1,32 @@
 /** Data augmentation as data, apart from the random crop, which is part of the fit. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { fraction, positive } from "../../schema.ts";
 
-const factor = z.number().min(0).max(1);
+const factor = fraction;
 
 /** Schema of an `Augmentation` in a file; absent entries are off. */
 export const augmentationSchema = z.strictObject({
   /** Probability of a horizontal flip. Source: Krizhevsky et al. 2012, §4.1: 0.5. */
-  flip: factor.optional(),
+  flip: z.optional(factor),
   /** Maximum random shift as a fraction of height and width; the gap has the mean colour. Source: He et al. 2015, §4.2: 4 pixels of 32. */
-  shift: z.number().min(0).max(0.5).optional(),
+  shift: z.optional(z.number().check(z.gte(0), z.lte(0.5))),
   /** Standard deviation of the noise along the training set's principal colours. Source: Krizhevsky et al. 2012, §4.1: 0.1. */
-  lighting: z.number().positive().optional(),
+  lighting: z.optional(positive),
   /**
    * Brightness, contrast and saturation are multiplied by a factor in 1 ± x; the hue is rotated by up to ± x of the circle; in random
    * order.
    * Source: torchvision, ColorJitter.
    */
-  jitter: z
-    .strictObject({ brightness: factor, contrast: factor, saturation: factor, hue: z.number().min(0).max(0.5) })
-    .optional(),
+  jitter: z.optional(
+    z.strictObject({
+      brightness: factor,
+      contrast: factor,
+      saturation: factor,
+      hue: z.number().check(z.gte(0), z.lte(0.5)),
+    }),
+  ),
   /** Probability that a rectangle is filled with the mean colour. Source: Zhong et al. 2017, “Random erasing data augmentation”. */
-  erase: factor.optional(),
+  erase: z.optional(factor),
 });
 
 /** Strength of each augmentation. */
