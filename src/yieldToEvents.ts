@@ -11,10 +11,17 @@ export function yieldToEvents(): Promise<void> {
   });
 }
 
+/** A port as pages have it; the types of Node.js know its own events only. */
+interface PagePort {
+  onmessage: (() => void) | null;
+  close(): void;
+}
+
 function postToSelf(resolve: () => void): void {
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
+  const port = port1 as unknown as PagePort;
+  port.onmessage = () => {
+    port.close();
     resolve();
   };
   port2.postMessage(null);
