@@ -83,7 +83,7 @@ test("its types are those of the API: a wrong use is the one error", async () =>
     export const run: string = (await trainClassifier(options)).run;
     export const wrong: string = summarize(findNetwork("alexnet")).totals.parameters;`;
   await writeFile(join(folder, "consumer.mts"), program);
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
   const options = "--noEmit --strict --target es2022 --module nodenext --types node consumer.mts".split(" ");
   const { stdout } = await run([compiler, ...options], { cwd: folder });
   const errors = stdout.split("\n").filter((line) => line.includes("error TS"));

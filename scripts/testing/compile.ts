@@ -21,7 +21,7 @@ export interface Compiled {
 /** Compiles to a folder, which may exist. Types are not checked: `npm run check` does that. */
 export async function compileCheckout(folder: string): Promise<Compiled> {
   const modules = join(folder, "modules");
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
   const output = ["--noEmit", "false", "--noCheck", "--inlineSourceMap", "--rootDir", root, "--outDir", modules];
   await promisify(execFile)(process.execPath, [compiler, "-p", join(root, "tsconfig.json"), ...output]);
   await makePackage(modules, join(folder, "package"));
