@@ -92,8 +92,8 @@ export function companyProblems(files: readonly SourceFile[]): readonly string[]
     .map(({ path }) => `${path} measures; say "// Runs alone: …" or "// Runs beside others: …", with the reason`);
 }
 
-/** Files directly in src/ that re-export what a user imports. */
-const entryPoints = ["index.ts"];
+/** Files directly in src/ that re-export the public API: one per entry of `exports` in package.json. */
+const entryPoints = ["index.ts", "core.ts", "onednn.ts", "formats.ts"];
 
 function partOf(path: string): string {
   const inside = path.replace(/^src\//, "");
