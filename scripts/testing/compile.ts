@@ -4,6 +4,7 @@ import { cp, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { stripsTypes } from "../../src/dataset/workerModule.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -12,7 +13,7 @@ export const COMPILED_FOLDER = "ALEXNET_COMPILED";
 
 /** A compiled checkout. */
 export interface Compiled {
-  /** Arguments of Node.js under which every TypeScript module of the checkout is loaded as it was compiled. */
+  /** Arguments of Node.js under which it loads the checkout's TypeScript: as compiled, or by itself where it strips types. */
   readonly importArguments: readonly string[];
   /** Path of the command, in a package as an installation has it. */
   readonly command: string;
@@ -28,11 +29,13 @@ export async function compileCheckout(folder: string): Promise<Compiled> {
   return compiledIn(folder);
 }
 
-/** What `compileCheckout` made in a folder before. */
+/** The result of an earlier `compileCheckout` in a folder. */
 export function compiledIn(folder: string): Compiled {
+  const command = join(folder, "package/bin/alexnet.js");
+  if (stripsTypes) return { importArguments: [], command };
   const hook = pathToFileURL(join(folder, "modules/scripts/testing/importCompiled.js"));
   hook.searchParams.set("checkout", pathToFileURL(root).href);
-  return { importArguments: ["--import", hook.href], command: join(folder, "package/bin/alexnet.js") };
+  return { importArguments: ["--import", hook.href], command };
 }
 
 async function makePackage(modules: string, folder: string): Promise<void> {
