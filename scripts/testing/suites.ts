@@ -43,10 +43,10 @@ const suites = {
     "test/caffe.test.ts",
     "test/cli.test.ts",
     "test/completion.test.ts",
-    "test/exact.test.ts",
+    "test/conformance/",
     "test/imageInputs.test.ts",
     "test/launcher.test.ts",
-    "test/onnx.test.ts",
+    "test/sgd.test.ts",
     "test/structure.test.ts",
   ],
 } satisfies Readonly<Record<string, readonly string[]>>;
