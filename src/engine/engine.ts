@@ -173,7 +173,7 @@ export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
+   * `[batchSize, …inputShape]`: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
    * very array compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
