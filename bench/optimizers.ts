@@ -9,7 +9,8 @@ import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
 import { spread } from "../src/report/tables/benchmarkReport.ts";
-import { loadNetwork, withOverrides } from "../src/settings/load.ts";
+import { loadNetwork } from "../src/settings/load.ts";
+import { withOverrides } from "../src/settings/overrides.ts";
 import type { RecipeOverrides } from "../src/settings/settings.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Batch, batches } from "../src/dataset/prepare/batches.ts";
-import { createPreparation } from "../src/dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
 import { precisionNames } from "../src/engine/select/precision.ts";
 import { fitNames } from "../src/image/prepare/fit.ts";
@@ -131,7 +131,7 @@ function realFeed({ config, dataset, engine }: PreparedRun, { batchSize, input }
   const order = permutation(randomStream(SEED, "shuffle"), 0, split.length);
   const { preprocessing, recipe, colours } = config;
   const random = { augmentation: recipe.augmentation, seed: SEED, colours };
-  const preparation = createPreparation({ preprocessing, random, threads: engine.threads, patience: 0 });
+  const preparation = createThreadedPreparation({ preprocessing, random, threads: engine.threads, patience: 0 });
   const source = batches({ split, preparation, batchSize, order, epoch: 0, into: input });
   const iterator = source[Symbol.asyncIterator]();
   return async () => {

@@ -154,6 +154,8 @@ async function trainingOf(
     mean: none,
     deviation: none.map(() => 1),
   };
+  // Earlier versions start their threads here.
+  const options = { preprocessing, threads };
   // So low a rate that thousands of iterations on noise stay finite.
   const recipe = { ...findRecipe("fashion"), batchSize, learningRate: 1e-9, epochs: 1 };
   const classes = program.outputShape[0] as number;
@@ -164,7 +166,7 @@ async function trainingOf(
     recipe,
     train: split,
     test: split,
-    preparation: createPreparation({ preprocessing, threads }),
+    preparation: createPreparation(options),
     classNames: Array.from({ length: classes }, (_, c) => `class ${c}`),
   };
 }

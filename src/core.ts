@@ -3,7 +3,18 @@
  * Node.js, so that a bundler for a browser needs no replacement for one.
  */
 
+export {
+  type ArrayOptions,
+  fromArrays,
+  fromIterable,
+  type IterableOptions,
+  type LabelledArrays,
+  type LabelledImage,
+  type MemoryOptions,
+  type Pixels,
+} from "./dataset/arrays.ts";
 export type { Dataset, Split } from "./dataset/dataset.ts";
+export { createDataset, type OwnDataset, type OwnSplit } from "./dataset/ownDataset.ts";
 export type {
   CompileRequest,
   DropoutDraws,
@@ -20,6 +31,7 @@ export type {
 export { createReferenceEngine } from "./engine/reference/reference.ts";
 export {
   AlexNetError,
+  CheckpointError,
   ClosedError,
   ConfigError,
   DataError,
@@ -30,6 +42,7 @@ export {
 } from "./errors.ts";
 export type { Image } from "./image/image.ts";
 export { createPreprocessor, type Preprocessing, type Preprocessor } from "./image/prepare/preprocess.ts";
+export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,
@@ -44,11 +57,27 @@ export {
   tanh,
 } from "./layers/kinds.ts";
 export type { AnyLayer } from "./layers/layer.ts";
+export {
+  type ClassifierModel,
+  type ClassifierOptions,
+  createClassifier,
+  type NetworkClassifier,
+} from "./model/networkClassifier.ts";
+export type { NetworkModel, Weights } from "./model/networkModel.ts";
+export type { ClassScore, PredictOptions } from "./model/predictRows.ts";
+export type { EvaluateSplitOptions } from "./model/turns.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
 export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";
 export type { PaperFigure } from "./network/paper.ts";
 export { type LayerSummary, type NetworkSummary, summarize } from "./network/summary.ts";
+export {
+  type NetworkObserver,
+  type TrainedNetwork,
+  type TrainNetworkOptions,
+  trainNetwork,
+} from "./trainer/trainNetwork.ts";
+export type { TrainProgress } from "./trainer/trainObserver.ts";
 export type { ClassFigures } from "./training/evaluation/confusion.ts";
 export type { Evaluation, Prediction } from "./training/evaluation/metrics.ts";
 export { findRecipe, parseRecipe, type Recipe, recipes } from "./training/recipe.ts";

@@ -7,3 +7,14 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
+export {
+  type NamedTensor,
+  readPyTorchFile,
+  readSafetensorsFile,
+  type Tensors,
+  weightsOf,
+  writePyTorchFile,
+  writeSafetensorsFile,
+} from "./formats/tensorFiles.ts";
+export { readModel, writeModel } from "./model/modelFile.ts";
+export type { NetworkModel, Weights } from "./model/networkModel.ts";

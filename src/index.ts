@@ -33,8 +33,9 @@ export type { OnnxOptions } from "./formats/onnx/describe.ts";
 export { readOnnxFile } from "./formats/onnx/readOnnx.ts";
 export { type OnnxFile, type ReadParameter, writeOnnx } from "./formats/onnx/writeOnnx.ts";
 export type { Quantization } from "./formats/quantization.ts";
-export type { ImageInput, RawImage } from "./image/files/imageInput.ts";
+export { type ImageInput, readImageInput as readImage } from "./image/files/imageInput.ts";
 export type { Image } from "./image/image.ts";
+export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,
@@ -50,10 +51,8 @@ export {
 } from "./layers/kinds.ts";
 export {
   type Classifier,
-  type ClassScore,
   type EvaluateRunOptions,
   openClassifier,
-  type PredictOptions,
 } from "./model/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./model/evaluateEnsemble.ts";
 export { type LayerOutputs, openLayerOutputs } from "./model/layerOutputs.ts";
@@ -66,6 +65,7 @@ export {
   type WrittenFeatures,
   writeFeatures,
 } from "./model/predictFiles.ts";
+export type { ClassScore, PredictOptions } from "./model/predictRows.ts";
 export { findNetwork, networks } from "./network/alexnet.ts";
 export type { HeadName } from "./network/head.ts";
 export { type Network, parseNetwork, withClasses, withInput } from "./network/network.ts";

@@ -13,14 +13,15 @@ import { compareRuns } from "../src/runs/compareRuns.ts";
 import { createLiveRun } from "../src/runs/liveRun.ts";
 import { figuresOf, listRuns, readRun } from "../src/runs/runState.ts";
 import { resolve } from "../src/settings/resolve.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { RunSettings } from "../src/settings/settings.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { recipes } from "../src/training/recipe.ts";
 import { scheduleNames } from "../src/training/schedule.ts";
 import { runSweep } from "../src/tuning/sweep.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 let folder: string;
-let options: TrainOptions;
+let options: RunSettings;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-best-"));
@@ -134,7 +135,7 @@ test("every schedule goes with every recipe by its name alone", async () => {
 });
 
 test("an interval that is given replaces that of the recipe, by flag or as a place; a run's own is kept on resume", async () => {
-  const scheduleOf = async (given: TrainOptions, places = {}) =>
+  const scheduleOf = async (given: RunSettings, places = {}) =>
     (await resolve({ ...given, run: join(folder, "none") }, { places })).recipe.schedule;
   assert.deepEqual(await scheduleOf({ recipe: "photos", everyEpochs: 5 }), {
     kind: "step",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { createPreparation } from "../src/dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
 import { startOf } from "../src/dataset/workerModule.ts";
 import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
 import { loadOneDnn } from "../src/engine/onednn/native/find.ts";
@@ -194,7 +194,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
       mean: [0],
       deviation: [1],
     } as const;
-    const preparation = createPreparation({ preprocessing, threads: 2, patience: 0 });
+    const preparation = createThreadedPreparation({ preprocessing, threads: 2, patience: 0 });
     const split = { length: 8, label: () => 0, image: () => image };
     const indices = Uint32Array.from({ length: 8 }, (_, i) => i);
     const target = new Float32Array(new SharedArrayBuffer(4 * 8 * 28 * 28));

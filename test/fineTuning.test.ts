@@ -374,7 +374,7 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
   ];
 for (const [what, options, message, kind] of refused) {
   test(`refused: ${what}`, async () => {
-    const dataset = options.dataset === undefined ? {} : { dataset: join(base, options.dataset) };
+    const dataset = typeof options.dataset !== "string" ? {} : { dataset: join(base, options.dataset) };
     await assert.rejects(tune("refused", { ...options, ...dataset }), (error) => {
       assert.ok(error instanceof kind, String(error));
       assert.match(error.message, message);

@@ -9,7 +9,7 @@ import { toOption } from "../src/cli/program.ts";
 import { optionsOf } from "../src/cli/trainingOptions.ts";
 import { ConfigError } from "../src/errors.ts";
 import { refuseChanges } from "../src/settings/changes.ts";
-import { withOverrides } from "../src/settings/load.ts";
+import { withOverrides } from "../src/settings/overrides.ts";
 import { loadingOf, runConfigSchemaOf, settingRows } from "../src/settings/runConfig.ts";
 import {
   at,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ZodObject } from "zod";
+import { ZodMiniObject } from "zod/mini";
 import { layerKinds } from "../src/layers/kinds.ts";
 import { codeOnly, importsOf, root, type SourceFile, sourceFiles } from "./sourceFiles.ts";
 import {
@@ -53,7 +53,7 @@ test("no Math.random, any, default export, silenced type error or unfinished bus
 const layerOptions = [
   ...new Set(
     Object.values(layerKinds).flatMap(({ options }) =>
-      options instanceof ZodObject ? Object.keys(options.shape) : [],
+      options instanceof ZodMiniObject ? Object.keys(options.shape) : [],
     ),
   ),
 ];

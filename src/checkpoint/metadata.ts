@@ -1,5 +1,5 @@
 /** Metadata of a weights file: network, preprocessing, classes, results. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";

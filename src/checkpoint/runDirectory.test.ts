@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { importTypeScript } from "../../test/command.ts";
 import { CheckpointError } from "../errors.ts";
 import { openRun, readConfig, writeConfig } from "./runDirectory.ts";

@@ -1,7 +1,7 @@
 /** A directory for one run, used by one process. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";

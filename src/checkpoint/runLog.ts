@@ -1,7 +1,7 @@
 /** Log.jsonl: one line for each logged step, epoch and rollback. */
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { explainingWrites, writeFileDurably } from "./durable.ts";
 

@@ -1,5 +1,5 @@
 /** Options and arguments shared by several commands, and the parsers of their values. */
-import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
+import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { ConfigError } from "../errors.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 

@@ -3,7 +3,8 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split, SplitName } from "../dataset/dataset.ts";
 import { requireLimit } from "../dataset/limit.ts";
-import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Preparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { checkedRange, IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
@@ -75,7 +76,7 @@ export async function quantizeModel(
   try {
     const { preprocessing } = model;
     const head = classHeadOf(model.head, classesOf(model.network), file);
-    const preparation = closing(scope, createPreparation({ preprocessing, threads: engine.threads }));
+    const preparation = closing(scope, createThreadedPreparation({ preprocessing, threads: engine.threads }));
     const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
     const train = await load("train", options.calibrationImages, 256);
     const calibration = { dataset: train.name, images: train.split.length };

@@ -5,7 +5,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { limitedIndices } from "../dataset/limit.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
-import { createPreparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { loadEvaluationData } from "../model/evaluationData.ts";
@@ -62,7 +62,7 @@ async function heldOut(
 ): Promise<MapSource> {
   const { split, close } = await loadEvaluationData(path, file, model, options);
   const { preprocessing, network } = model;
-  const preparation = createPreparation({ preprocessing, threads });
+  const preparation = createThreadedPreparation({ preprocessing, threads });
   const batchSize = input.length / sizeOf(network.input);
   return {
     length: split.length,

@@ -1,5 +1,5 @@
 /** Activations: ReLU, tanh and sigmoid. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { OpKind } from "../engine/engine.ts";
 import {
   computedInInt8,

@@ -1,6 +1,7 @@
 /** Convolution with groups. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ShapeError } from "../errors.ts";
+import { positiveInt, wholeNumber } from "../schema.ts";
 import { featureMap, outputExtent } from "../shape.ts";
 import { computedInInt8, type LayerKind, neverRandom, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";
 import { windowAttributes } from "./onnxGraph.ts";
@@ -16,11 +17,11 @@ import { windowAttributes } from "./onnxGraph.ts";
 export const conv2dKind: LayerKind<"conv2d"> = {
   kind: "conv2d",
   options: z.strictObject({
-    outChannels: z.int().positive(),
-    kernelSize: z.int().positive(),
-    stride: z.int().positive().default(1),
-    padding: z.int().nonnegative().default(0),
-    groups: z.int().positive().default(1),
+    outChannels: positiveInt,
+    kernelSize: positiveInt,
+    stride: z._default(positiveInt, 1),
+    padding: z._default(wholeNumber, 0),
+    groups: z._default(positiveInt, 1),
   }),
   order: "other",
   outputShape(name, options, input) {

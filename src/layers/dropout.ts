@@ -1,5 +1,6 @@
 /** Inverted dropout, at evaluation too if asked for. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { belowOne } from "../schema.ts";
 import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
 
 /**
@@ -11,8 +12,8 @@ import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSa
 export const dropoutKind: LayerKind<"dropout"> = {
   kind: "dropout",
   options: z.strictObject({
-    probability: z.number().min(0).lt(1).default(0.5),
-    activeAtEvaluation: z.boolean().default(false),
+    probability: z._default(belowOne, 0.5),
+    activeAtEvaluation: z._default(z.boolean(), false),
   }),
   order: "other",
   outputShape: sameShape,

@@ -1,6 +1,7 @@
 /** The list of kinds of layers, with a constructor for each. */
-import type { z } from "zod";
 import type { OpKind, OpOptions } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
+import { parseJson } from "../schema.ts";
 import { reluKind, sigmoidKind, tanhKind } from "./activations.ts";
 import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
@@ -27,11 +28,14 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
 type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
 
 function maker<K extends OpKind>(kind: K): LayerMaker<K> {
-  const options: z.ZodType<OpOptions[K]> = layerKinds[kind].options;
-  return (name, given = {}) => ({ name, kind, ...options.parse(given) });
+  return (name, given = {}) => {
+    const parsed = parseJson<object>(layerKinds[kind].options, given);
+    if (parsed.problem !== undefined) throw new ConfigError(`${name} (${kind}): ${parsed.problem}`);
+    return { name, kind, ...parsed.data } as Layer<K>;
+  };
 }
 
-/** `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`: one maker for each kind, with that kind's defaults. */
+/** `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`: one maker for each kind, with that kind's defaults. Throws ConfigError naming the layer and the option. */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
 export const relu: LayerMaker<"relu"> = maker("relu");
 export const tanh: LayerMaker<"tanh"> = maker("tanh");

@@ -1,5 +1,5 @@
 /** Members that every kind of layer declares. */
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Shape, Window } from "../shape.ts";
@@ -61,7 +61,7 @@ export type Int8Effect = "kept" | "clamped" | "computed";
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;
   /** Strict: an unknown option is an error. Options left out take their defaults. */
-  readonly options: z.ZodType<OpOptions[K]>;
+  readonly options: z.ZodMiniType<OpOptions[K]>;
   /** Effect on the order of its inputs: engines rewrite chains by it. */
   readonly order: Order;
   /** Shape of one image's output. Throws ShapeError naming the layer if the input does not fit. */

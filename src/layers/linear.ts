@@ -1,6 +1,7 @@
 /** Fully connected layer, and the flattening before it. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ShapeError } from "../errors.ts";
+import { positiveInt } from "../schema.ts";
 import { sizeOf } from "../shape.ts";
 import {
   computedInInt8,
@@ -21,7 +22,7 @@ import {
  */
 export const linearKind: LayerKind<"linear"> = {
   kind: "linear",
-  options: z.strictObject({ outFeatures: z.int().positive() }),
+  options: z.strictObject({ outFeatures: positiveInt }),
   order: "other",
   outputShape: (_name, { outFeatures }) => [outFeatures],
   parameters(name, { outFeatures }, input) {

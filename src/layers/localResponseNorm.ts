@@ -1,6 +1,7 @@
 /** Local response normalisation across channels. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Op } from "../engine/engine.ts";
+import { positive, positiveInt } from "../schema.ts";
 import { featureMap } from "../shape.ts";
 import {
   computedInInt8,
@@ -23,14 +24,15 @@ import type { OnnxGraph } from "./onnxGraph.ts";
 export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   kind: "localResponseNorm",
   options: z.strictObject({
-    size: z
-      .int()
-      .positive()
-      .refine((size) => size % 2 === 1, "expected an odd number: a channel and as many neighbours on each side")
-      .default(5),
-    alpha: z.number().positive().default(1e-4),
-    beta: z.number().positive().default(0.75),
-    k: z.number().positive().default(2),
+    size: z._default(
+      positiveInt.check(
+        z.refine((size) => size % 2 === 1, "expected an odd number: a channel and as many neighbours on each side"),
+      ),
+      5,
+    ),
+    alpha: z._default(positive, 1e-4),
+    beta: z._default(positive, 0.75),
+    k: z._default(positive, 2),
   }),
   order: "other",
   outputShape: (name, _options, input) => featureMap(name, input),

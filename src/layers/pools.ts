@@ -1,7 +1,8 @@
 /** Pooling: max, average, and average to a given size. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { OpKind, PoolWindow } from "../engine/engine.ts";
 import { ShapeError } from "../errors.ts";
+import { positiveInt, wholeNumber } from "../schema.ts";
 import { featureMap, outputExtent, type Shape, type Window } from "../shape.ts";
 import {
   computedInInt8,
@@ -26,10 +27,10 @@ const pool = {
 
 /** The options of a pooling window. */
 const windowOptions = {
-  kernelSize: z.int().positive(),
-  stride: z.int().positive(),
-  padding: z.int().nonnegative().default(0),
-  endPadding: z.int().nonnegative().optional(),
+  kernelSize: positiveInt,
+  stride: positiveInt,
+  padding: z._default(wholeNumber, 0),
+  endPadding: z.optional(wholeNumber),
 };
 
 /**
@@ -67,7 +68,7 @@ export const maxPool2dKind: LayerKind<"maxPool2d"> = {
 export const averagePool2dKind: LayerKind<"averagePool2d"> = {
   ...pool,
   kind: "averagePool2d",
-  options: z.strictObject({ ...windowOptions, countIncludePad: z.boolean().default(false) }),
+  options: z.strictObject({ ...windowOptions, countIncludePad: z._default(z.boolean(), false) }),
   order: "other",
   outputShape: poolShape,
   describe: (options, input) => ({
@@ -95,7 +96,7 @@ export const averagePool2dKind: LayerKind<"averagePool2d"> = {
 export const adaptiveAveragePool2dKind: LayerKind<"adaptiveAveragePool2d"> = {
   ...pool,
   kind: "adaptiveAveragePool2d",
-  options: z.strictObject({ outputSize: z.int().positive() }),
+  options: z.strictObject({ outputSize: positiveInt }),
   order: "other",
   outputShape(name, { outputSize }, input) {
     const [channels] = featureMap(name, input);

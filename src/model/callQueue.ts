@@ -1,5 +1,6 @@
 /** Overlapping calls on one trained network: in the order of the calls, one at a time, and none after it is closed. */
 import { ClosedError } from "../errors.ts";
+import { yieldToEvents } from "../yieldToEvents.ts";
 
 /** The calls of one owner of programs. */
 export interface CallQueue {
@@ -49,7 +50,7 @@ export function createCallQueue(owner: string, free: () => void): CallQueue {
         return await work();
       } finally {
         // Engines block: between two turns the event loop gets to timers and signals.
-        if (waiting.length > 0) setImmediate(startNext);
+        if (waiting.length > 0) void yieldToEvents().then(startNext);
         else isBusy = false;
       }
     },

@@ -1,15 +1,16 @@
 /** Several trained networks measured as one. */
 import { describeHead } from "../checkpoint/metadata.ts";
-import { createPreparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { ConfigError } from "../errors.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
-import { type EvaluateRunOptions, multiLabelNote, requireThreshold } from "./classifier.ts";
+import type { EvaluateRunOptions } from "./classifier.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
+import { multiLabelNote, requireThreshold } from "./predictRows.ts";
 
 /** One of the networks alone. */
 export interface EnsembleRun {
@@ -75,7 +76,7 @@ async function membersOf(
   const members: Prepared[] = [];
   for (const [i, { path, file, model, head, program, threads }] of opened.entries()) {
     const own = await loadEvaluationData(path, file, { ...model, classNames }, options);
-    const preparation = createPreparation({ preprocessing: model.preprocessing, threads });
+    const preparation = createThreadedPreparation({ preprocessing: model.preprocessing, threads });
     const { split } = own;
     const close = () => {
       preparation.close();

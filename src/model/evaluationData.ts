@@ -5,6 +5,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import type { Dataset, Split, SplitName } from "../dataset/dataset.ts";
 import { visibleName } from "../dataset/folder/classNames.ts";
 import { requireLimit } from "../dataset/limit.ts";
+import { memorySource } from "../dataset/memorySource.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
@@ -12,8 +13,8 @@ import { resizeNote } from "./predictionInput.ts";
 
 /** On what a trained network is measured. */
 export interface EvaluationDataOptions {
-  /** A name or a folder of images. Default: the data set that the run was trained on. */
-  readonly dataset?: string;
+  /** A name, a folder of images, or a data set object. Default: the data set that the run was trained on. */
+  readonly dataset?: string | Dataset;
   readonly dataDir?: string;
   /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
   readonly split?: SplitName;
@@ -72,14 +73,16 @@ async function openDataset(
   { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = await readRunConfig(path === file ? dirname(file) : path);
-  const name = dataset ?? run?.dataset.name;
+  const given = typeof dataset === "object" ? memorySource(dataset) : undefined;
+  const name = typeof dataset === "object" ? given?.name : (dataset ?? run?.dataset.name);
   if (name === undefined) {
     throw new ConfigError(
       `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
     );
   }
-  const isStored = run && (dataset === undefined || (await isFolderOf(run, dataset)));
-  const source = isStored ? await storedDataset(run.dataset.name) : await findDataset(name, { dataDir, onMessage });
+  const isStored = run && (dataset === undefined || (typeof dataset === "string" && (await isFolderOf(run, dataset))));
+  const found = () => (isStored ? storedDataset(run.dataset.name) : findDataset(name, { dataDir, onMessage }));
+  const source = given ?? (await found());
   const own = source.name === run?.dataset.name ? run : undefined;
   // Besides what is asked for, nothing is packed that the run did not pack.
   const { trainLimit, testLimit } = own

@@ -12,11 +12,11 @@ import { type StreamedImage, streamImages } from "../dataset/pack/imageWorkers.t
 import { DataError } from "../errors.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./classifier.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
 import { type OpenOptions, openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
+import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./predictRows.ts";
 
 /** How files are classified. */
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {

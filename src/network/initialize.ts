@@ -1,6 +1,7 @@
 /** Initial values of weights and biases. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { fillGaussian, fillUniform, randomStream } from "../random.ts";
+import { positive } from "../schema.ts";
 import { sizeOf } from "../shape.ts";
 import { type Network, place } from "./network.ts";
 
@@ -16,13 +17,13 @@ import { type Network, place } from "./network.ts";
  */
 export const initializerSchema = z.strictObject({
   weight: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("gaussian"), deviation: z.number().positive() }),
+    z.strictObject({ kind: z.literal("gaussian"), deviation: positive }),
     z.strictObject({ kind: z.literal("xavierUniform") }),
     z.strictObject({ kind: z.literal("heNormal") }),
     z.strictObject({ kind: z.literal("pytorch") }),
   ]),
-  bias: z.enum(["zero", "pytorch"]).default("zero"),
-  ones: z.array(z.string()).default([]),
+  bias: z._default(z.enum(["zero", "pytorch"]), "zero"),
+  ones: z._default(z.array(z.string()), []),
 });
 
 export type Initializer = z.infer<typeof initializerSchema>;

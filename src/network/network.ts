@@ -1,10 +1,11 @@
 /** A network as data: reading, placing, changing input and classes. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
+import { parseJson, positiveInt, someText } from "../schema.ts";
 import type { Shape } from "../shape.ts";
 
 /** A network as data: the same JSON is its source, travels in checkpoints and can be written by hand. */
@@ -32,21 +33,21 @@ export interface PlacedLayer {
 }
 
 const header = z.strictObject({
-  name: z.string().min(1),
-  source: z.string().default(""),
-  deviations: z.array(z.string()).default([]),
-  input: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
-  layers: z.array(z.looseObject({ name: z.string().min(1), kind: z.string() })).min(1),
+  name: someText,
+  source: z._default(z.string(), ""),
+  deviations: z._default(z.array(z.string()), []),
+  input: z.tuple([positiveInt, positiveInt, positiveInt]),
+  layers: z.array(z.looseObject({ name: someText, kind: z.string() })).check(z.minLength(1)),
 });
 
 /**
- * Reads a network from parsed JSON; options left out take their defaults.
+ * Reads a network from parsed JSON; options left out take their defaults. `origin` begins messages.
  *
  * Throws ConfigError naming the layer and the option, ShapeError if a layer does not fit the one before it.
  */
-export function parseNetwork(json: unknown, origin: string): Network {
-  const parsed = header.safeParse(json);
-  if (!parsed.success) throw new ConfigError(`${origin}: ${z.prettifyError(parsed.error)}`);
+export function parseNetwork(json: unknown, origin = "network"): Network {
+  const parsed = parseJson(header, json);
+  if (parsed.problem !== undefined) throw new ConfigError(`${origin}: ${parsed.problem}`);
   const names = new Set<string>();
   const layers = parsed.data.layers.map(({ name, kind, ...options }) => {
     if (names.has(name)) throw new ConfigError(`${origin}: ${name}: two layers have this name`);
@@ -67,9 +68,9 @@ function isKind(kind: string): kind is OpKind {
 }
 
 function parseLayer<K extends OpKind>(origin: string, name: string, kind: K, options: object): AnyLayer {
-  const parsed = layerKinds[kind].options.safeParse(options);
-  if (!parsed.success) throw new ConfigError(`${origin}: ${name} (${kind}): ${z.prettifyError(parsed.error)}`);
-  return anyLayer({ name, kind, ...parsed.data });
+  const parsed = parseJson<object>(layerKinds[kind].options, options);
+  if (parsed.problem !== undefined) throw new ConfigError(`${origin}: ${name} (${kind}): ${parsed.problem}`);
+  return anyLayer({ name, kind, ...parsed.data } as Layer<K>);
 }
 
 /** TypeScript does not see that a Layer<K> for any K is one of the union's members. */

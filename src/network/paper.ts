@@ -1,7 +1,7 @@
 /**
  * What Krizhevsky, Sutskever, Hinton 2012 print of their network, beside what the network of that description has. Its one long function is a table.
  */
-import { isDeepStrictEqual } from "node:util";
+import type { AnyLayer } from "../layers/layer.ts";
 import { findNetwork } from "./alexnet.ts";
 import type { Network } from "./network.ts";
 
@@ -37,7 +37,7 @@ export function compareWithPaper(
   counts: readonly LayerCounts[],
   totals: Counts,
 ): readonly PaperFigure[] {
-  if (input[0] !== 3 || !isDeepStrictEqual(layers, findNetwork("alexnet").layers)) return [];
+  if (input[0] !== 3 || !isSameChain(layers, findNetwork("alexnet").layers)) return [];
   const weighted = counts.filter(({ parameters }) => parameters > 0);
   const conv1 = weighted[0] as LayerCounts;
   const conv2 = weighted[1] as LayerCounts;
@@ -91,6 +91,12 @@ export function compareWithPaper(
         "half of the maps: 5×5×48×128 + 128 = 153,728 in a tower, ×2 = 307,456. With all 96 maps it would be 5×5×96×256 + 256 = 614,656.",
     },
   ];
+}
+
+/** True for the same layers with the same options, in whatever order their keys stand. Options are scalars. */
+function isSameChain(a: readonly AnyLayer[], b: readonly AnyLayer[]): boolean {
+  const keyed = (layer: AnyLayer) => JSON.stringify(Object.entries(layer).sort(([x], [y]) => (x < y ? -1 : 1)));
+  return a.length === b.length && a.every((layer, i) => keyed(layer) === keyed(b[i] as AnyLayer));
 }
 
 function neuronFigure({ name, neurons }: LayerCounts, published: number): PaperFigure {

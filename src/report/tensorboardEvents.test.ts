@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { z } from "zod";
+import * as z from "zod";
 import { readGolden } from "../../test/golden.ts";
 import { crc32c, scalarsRecord, startRecord, versionRecord } from "./tensorboardEvents.ts";
 

@@ -1,5 +1,5 @@
 /** Policy for a run that diverges, as data. */
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * What to do if a loss or a weight is not finite. `stop` ends the run with DivergenceError. `rollback` returns to the last checkpoint with the

@@ -1,5 +1,5 @@
 /** What a run takes from a weights file, as data: it is part of config.json. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** How a run that begins with another's weights was started. */
 export const fineTuningSchema = z.object({

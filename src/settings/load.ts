@@ -1,4 +1,4 @@
-/** Networks and recipes by name, from JSON files, or as they are; recipes with single values replaced. */
+/** Networks and recipes by name, from JSON files, or as they are. */
 import { readFile } from "node:fs/promises";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -7,8 +7,6 @@ import type { FitName } from "../image/prepare/fit.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
-import { type Members, type SettingTable, withPlace } from "./setting.ts";
-import { type RecipeOverrides, settings } from "./settings.ts";
 
 /** Throws ConfigError if there is no network of this name or the file does not contain one. */
 export async function loadNetwork(network: string | Network): Promise<Network> {
@@ -20,34 +18,6 @@ export async function loadNetwork(network: string | Network): Promise<Network> {
 export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
   if (typeof recipe !== "string") return parseRecipe(recipe, "recipe");
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
-}
-
-/**
- * A recipe with the settings that are values of one, then with values at places such as `augmentation.flip`, checked together: one may fit with
- * another only.
- *
- * Throws ConfigError naming what does not fit.
- */
-export function withOverrides(
-  base: Recipe,
-  given: RecipeOverrides | Members,
-  places: Members = {},
-  table: SettingTable = settings,
-): Recipe {
-  const placed = Object.entries(places).reduce<Members>(
-    (recipe, [place, value]) => withPlace(recipe, place, value),
-    written(base, given, table),
-  );
-  return parseRecipe(placed, `recipe ${base.name}`);
-}
-
-/** A recipe with the settings that are values of one, not checked. */
-export function written(base: Recipe, given: object, table: SettingTable): Members {
-  return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
-    const value = (given as Members)[key];
-    if (value === undefined || !place.startsWith("recipe.")) return recipe;
-    return write ? write(recipe, value) : withPlace(recipe, place.slice("recipe.".length), value);
-  }, base);
 }
 
 /** The recipe of a run that names none. */

@@ -12,7 +12,8 @@ import { lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
-import { defaultNetwork, defaultRecipe, loadNetwork, loadRecipe, withOverrides } from "./load.ts";
+import { defaultNetwork, defaultRecipe, loadNetwork, loadRecipe } from "./load.ts";
+import { withOverrides } from "./overrides.ts";
 import { loadingOf, type RunConfig, readRunConfig, withGiven } from "./runConfig.ts";
 import { checkedSettings, flagOf, type Members, type SettingTable } from "./setting.ts";
 import { type LoadSettings, type RunSettings, settings as table } from "./settings.ts";
@@ -70,6 +71,8 @@ export interface ResolveOptions {
   /** Values at places in the recipe, such as `augmentation.flip`; they come after the settings. */
   readonly places?: Members;
   readonly repeats?: RunConfig["dataset"] | undefined;
+  /** Source of the data set that the setting `dataset` names. Default: a named one, or a folder. */
+  readonly source?: DatasetSource | undefined;
 }
 
 /**
@@ -79,15 +82,15 @@ export interface ResolveOptions {
  * Throws ConfigError for settings that do not fit, or that differ from those of the run to be resumed; CheckpointError for weights that cannot be read.
  */
 export async function resolve(
-  given: RunSettings & RunLocation = {},
-  { places = {}, repeats }: ResolveOptions = {},
+  asked: RunSettings & RunLocation = {},
+  { places = {}, repeats, source: given }: ResolveOptions = {},
 ): Promise<RunPlan> {
-  const { run, resume } = given;
-  const settings = checkedSettings(table, given);
+  const { run, resume } = asked;
+  const settings = checkedSettings(table, asked);
   const stored = run === undefined ? undefined : await readRunConfig(run);
   if (run === undefined || !stored) {
     const messages: string[] = [];
-    const source = await sourceOf(settings, repeats, (message) => messages.push(message));
+    const source = given ?? (await sourceOf(settings, repeats, (message) => messages.push(message)));
     const plan = await newPlan(settings, source, places, run);
     if (resume) messages.unshift(`${plan.directory}: no run to resume; starting a new one`);
     const warning = lowRateWarning(plan.recipe);
@@ -96,7 +99,7 @@ export async function resolve(
   }
   if (!resume) throw directoryTaken(run);
   await refuseChanges(settings, stored);
-  return storedPlan(run, stored, settings);
+  return storedPlan(run, stored, settings, given);
 }
 
 /** The error for a directory that contains a run. */
@@ -107,13 +110,18 @@ export function directoryTaken(directory: string): ConfigError {
 }
 
 /** The plan of a run as it was started, but for settings that resume may replace, such as the data directory. */
-export async function storedPlan(directory: string, stored: RunConfig, settings: RunSettings = {}): Promise<RunPlan> {
+export async function storedPlan(
+  directory: string,
+  stored: RunConfig,
+  settings: RunSettings = {},
+  source?: DatasetSource,
+): Promise<RunPlan> {
   const { network, recipe, engine, precision, exact } = stored;
   const rows: SettingTable = table;
   const replacing = Object.fromEntries(Object.entries(settings).filter(([key]) => rows[key]?.onResume === "replace"));
   return {
     directory,
-    source: await storedDataset(stored.dataset.name),
+    source: source ?? (await storedDataset(stored.dataset.name)),
     loading: absoluteLoading(loadingOf({ ...stored.dataset, ...replacing })),
     initFrom: undefined,
     recipe,

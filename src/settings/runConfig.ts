@@ -1,5 +1,5 @@
 /** Config.json: the complete configuration of a run. */
-import { z } from "zod";
+import * as z from "zod";
 import { readConfig } from "../checkpoint/runDirectory.ts";
 import type { ImageLimit } from "../dataset/limit.ts";
 import { at, type Members, replaced, type SettingTable } from "./setting.ts";

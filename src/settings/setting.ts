@@ -1,5 +1,5 @@
 /** A setting: one row of the table in settings.ts, and what is derived from a row alone. */
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import type { StoredRun } from "./storedRun.ts";
 
@@ -15,9 +15,9 @@ export type Compared = readonly [given: unknown, stored: unknown];
 /** One setting of a run. Its key is its name in the library and in JSON; its flag is that in kebab case. */
 export interface Setting<T = unknown> {
   /** Type and bounds in JSON and in the library. */
-  readonly schema: z.ZodType<T>;
+  readonly schema: z.core.$ZodType<T>;
   /** Type and bounds of what the flag takes, where JSON takes more. Default: `schema`. */
-  readonly text?: z.ZodType;
+  readonly text?: z.core.$ZodType;
   /** Placeholder of the flag's value, such as `<n>`; in square brackets it is an argument; left out, the flag is a switch. */
   readonly value?: string;
   readonly help: string;
@@ -33,7 +33,7 @@ export interface Setting<T = unknown> {
   /** Where config.json has it: dots between names. What begins with `recipe.` is a value of the recipe, and with `dataset.` an option of loading. */
   readonly place: string;
   /** Schema of the stored value, where earlier versions stored more than `schema` takes. */
-  readonly stored?: z.ZodType<T>;
+  readonly stored?: z.core.$ZodType<T>;
   /** On resume, a differing value replaces the stored one. Default: it is refused. */
   readonly onResume?: "replace";
   /** The setting without which this one means nothing. */
@@ -54,7 +54,7 @@ export interface Setting<T = unknown> {
 export type SettingTable = Readonly<Record<string, Setting>>;
 
 /** The type of a setting's value. */
-export type SettingValue<S> = S extends { readonly schema: z.ZodType<infer T> } ? T : never;
+export type SettingValue<S> = S extends { readonly schema: z.core.$ZodType<infer T> } ? T : never;
 
 /** A row, its types inferred. */
 export function setting<T, const P extends string, const D extends string | number | boolean | undefined = undefined>(
@@ -64,9 +64,12 @@ export function setting<T, const P extends string, const D extends string | numb
 }
 
 /** A name or a number for a thing, or the thing itself as an object: each by its own schema, so that a message names the member that does not fit. */
-export function nameOr<N extends string | number, T>(name: z.ZodType<N>, thing: z.ZodType<T>): z.ZodType<N | T> {
+export function nameOr<N extends string | number, T>(
+  name: z.core.$ZodType<N>,
+  thing: z.core.$ZodType<T>,
+): z.ZodType<N | T> {
   return z.unknown().transform((value, context): N | T => {
-    const parsed = (typeof value === "object" ? thing : name).safeParse(value);
+    const parsed = z.safeParse(typeof value === "object" ? thing : name, value);
     if (parsed.success) return parsed.data;
     for (const { path, message } of parsed.error.issues) {
       context.issues.push({ code: "custom", path, message, input: value });
@@ -94,12 +97,12 @@ export function choicesOf({ text, schema }: Setting): readonly string[] | undefi
 /** Reads the text of a flag's value. Throws ConfigError: `expected a number above 0, got "x"`. */
 export function readText(setting: Setting, given: string): unknown {
   const schema = setting.text ?? setting.schema;
-  const parsed = schema.safeParse(fromText(schema, given));
+  const parsed = z.safeParse(schema, fromText(schema, given));
   if (parsed.success) return parsed.data;
   throw new ConfigError(`${expectation(setting)}, got "${given}"`);
 }
 
-function fromText(schema: z.ZodType, given: string): unknown {
+function fromText(schema: z.core.$ZodType, given: string): unknown {
   const { type } = jsonOf(schema);
   if (type === "number" || type === "integer") return given.trim() === "" ? Number.NaN : Number(given);
   if (type !== "array") return given;
@@ -107,7 +110,7 @@ function fromText(schema: z.ZodType, given: string): unknown {
 }
 
 /** The part of a schema that JSON Schema can say. */
-function jsonOf(schema: z.ZodType): z.core.JSONSchema.JSONSchema {
+function jsonOf(schema: z.core.$ZodType): z.core.JSONSchema.JSONSchema {
   return z.toJSONSchema(schema, { unrepresentable: "any" });
 }
 
@@ -184,7 +187,7 @@ export function checkedSettings<T extends SettingTable>(table: T, given: object)
   const entries = Object.entries(table).flatMap(([key, row]) => {
     const value = (given as Members)[key];
     if (value === undefined) return [];
-    const parsed = row.schema.safeParse(value);
+    const parsed = z.safeParse(row.schema, value);
     if (parsed.success) return [[key, parsed.data]];
     const problem =
       typeof value === "object" ? z.prettifyError(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;

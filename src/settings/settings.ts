@@ -2,8 +2,8 @@
  * The settings of a run: every one is declared here, once. Flags, help, sweeps, `--config`, config.json, what resume compares and what the
  * report shows are derived from these rows. Longer than other files: it is the one table.
  */
-import { z } from "zod";
-import { pretrainedNames } from "../checkpoint/pretrainedFiles.ts";
+import * as z from "zod";
+import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
@@ -12,6 +12,7 @@ import { type Augmentation, augmentationNames, usualAugmentation } from "../imag
 import { fitDescriptions } from "../image/prepare/fit.ts";
 import { networks } from "../network/alexnet.ts";
 import type { Network } from "../network/network.ts";
+import { inner } from "../schema.ts";
 import { earlyStoppingSchema } from "../training/earlyStopping.ts";
 import { monitorNames } from "../training/monitor.ts";
 import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
@@ -134,7 +135,7 @@ export const settings = {
       fineTuning && recipe.fit !== "native" && size[0] === size[1] ? size[0] : undefined,
   }),
   seed: setting({
-    schema: shape.seed.unwrap(),
+    schema: inner(shape.seed),
     value: "<n>",
     help: "random seed (default: the recipe's)",
     commands: inputs,
@@ -192,7 +193,7 @@ export const settings = {
     place: "dataset.maxBad",
   }),
   fit: setting({
-    schema: shape.fit.unwrap(),
+    schema: inner(shape.fit),
     value: "<name>",
     help: `how images are fitted to the input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
     section: "Input",
@@ -202,7 +203,7 @@ export const settings = {
     report: false,
   }),
   filter: setting({
-    schema: shape.filter.unwrap(),
+    schema: inner(shape.filter),
     value: "<name>",
     help: "resampling filter",
     section: "Input",
@@ -273,7 +274,7 @@ export const settings = {
     report: false,
   }),
   warmup: setting({
-    schema: shape.warmup.unwrap(),
+    schema: inner(shape.warmup),
     value: "<n>",
     help: "epochs of linear warm-up of the learning rate from 0",
     section: "Schedule",
@@ -313,7 +314,7 @@ export const settings = {
       earlyStopping ? `after ${earlyStopping.patience} evaluations, above ${earlyStopping.minDelta}` : "none",
   }),
   labelSmoothing: setting({
-    schema: shape.labelSmoothing.unwrap(),
+    schema: inner(shape.labelSmoothing),
     value: "<x>",
     help: "fraction of every target to spread over all classes, such as 0.1",
     section: "Loss and sampling",
@@ -321,7 +322,7 @@ export const settings = {
     place: "recipe.labelSmoothing",
   }),
   mixup: setting({
-    schema: shape.mixup.unwrap(),
+    schema: inner(shape.mixup),
     value: "<alpha>",
     help: "mix pairs of images and labels with weights from Beta(alpha, alpha), such as 0.2",
     section: "Loss and sampling",
@@ -329,7 +330,7 @@ export const settings = {
     place: "recipe.mixup",
   }),
   classWeights: setting({
-    schema: nameOr(z.enum(["none", "balanced"]), shape.classWeights.unwrap()) as z.ZodType<ClassWeights>,
+    schema: nameOr(z.enum(["none", "balanced"]), inner(shape.classWeights)) as z.ZodType<ClassWeights>,
     text: z.enum(["none", "balanced"]),
     value: "<name>",
     help: "balanced: weight the loss inversely to class frequency",
@@ -340,7 +341,7 @@ export const settings = {
     report: ({ recipe }) => describeClassWeights(recipe.classWeights),
   }),
   sampler: setting({
-    schema: shape.sampler.unwrap(),
+    schema: inner(shape.sampler),
     value: "<name>",
     help: "balanced: draw all classes equally often",
     section: "Loss and sampling",
@@ -362,7 +363,7 @@ export const settings = {
     report: ({ recipe }) => describeOptimizer(recipe),
   }),
   momentum: setting({
-    schema: sgdSchema.shape.momentum.unwrap(),
+    schema: inner(sgdSchema.shape.momentum),
     value: "<x>",
     help: "SGD momentum",
     section: "Optimizer",
@@ -383,7 +384,7 @@ export const settings = {
     report: false,
   }),
   weightDecay: setting({
-    schema: sgdSchema.shape.weightDecay.unwrap(),
+    schema: inner(sgdSchema.shape.weightDecay),
     value: "<x>",
     help: "weight decay (L2 penalty; decoupled in AdamW)",
     section: "Optimizer",
@@ -392,7 +393,7 @@ export const settings = {
     report: false,
   }),
   clipNorm: setting({
-    schema: shape.clipNorm.unwrap(),
+    schema: inner(shape.clipNorm),
     value: "<x>",
     help: "clip gradients to this global L2 norm",
     section: "Optimizer",
@@ -401,7 +402,7 @@ export const settings = {
     report: false,
   }),
   accumulate: setting({
-    schema: shape.accumulate.unwrap(),
+    schema: inner(shape.accumulate),
     value: "<n>",
     help: "accumulate gradients over n batches per optimizer step",
     section: "Optimizer",
@@ -410,7 +411,7 @@ export const settings = {
     report: false,
   }),
   average: setting({
-    schema: shape.average.unwrap(),
+    schema: inner(shape.average),
     value: "<x>",
     help: "evaluate an exponential moving average of the weights with this decay, such as 0.999",
     section: "Optimizer",

@@ -1,7 +1,7 @@
 /** Settings from a file: `train --config FILE.json`. */
 
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError, UsageError } from "../errors.ts";
 import { changesOf } from "./changes.ts";
 import { readSameWeights } from "./initFrom.ts";

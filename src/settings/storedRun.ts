@@ -1,5 +1,5 @@
 /** Config.json without the options of loading, which settings.ts adds. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { type Network, parseNetwork } from "../network/network.ts";

@@ -2,7 +2,8 @@
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Dataset } from "../dataset/dataset.ts";
 import { validationSplit } from "../dataset/dataset.ts";
-import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Preparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import type { CompileRequest, Program, TrainingProgram } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { weightStore } from "../model/tensorStores.ts";
@@ -73,7 +74,7 @@ export async function compileModel(run: PreparedRun): Promise<CompiledModel> {
 export function runPreparation({ config, engine }: PreparedRun): Preparation {
   const { preprocessing, colours, recipe } = config;
   const { augmentation, seed } = recipe;
-  return createPreparation({ preprocessing, random: { augmentation, seed, colours }, threads: engine.threads });
+  return createThreadedPreparation({ preprocessing, random: { augmentation, seed, colours }, threads: engine.threads });
 }
 
 /** The training loop's arguments; `dataset` is that of `CompiledModel.inputs`. */

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
-import { createPreparation, type Preparation } from "../dataset/prepare/preparation.ts";
+import type { Preparation } from "../dataset/prepare/preparation.ts";
+import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import type { Program } from "../engine/engine.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
@@ -52,7 +53,7 @@ export async function withFeatures(
   const { views, config } = options;
   const { recipe, colours } = config;
   const random = views > 1 ? { augmentation: recipe.augmentation, seed: recipe.seed, colours } : undefined;
-  const preparation = createPreparation({ preprocessing: config.preprocessing, random, threads: part.threads });
+  const preparation = createThreadedPreparation({ preprocessing: config.preprocessing, random, threads: part.threads });
   const pictures = await digestOf(split, part.batchSize, options.signal);
   const keeping = keepRows({
     ...options,

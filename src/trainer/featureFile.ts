@@ -5,7 +5,7 @@
  */
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { cacheFolder } from "../dataset/download/cacheFolder.ts";

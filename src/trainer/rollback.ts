@@ -6,7 +6,7 @@ import { CheckpointError, DivergenceError } from "../errors.ts";
 import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
 import { type Position, positionSchema, type Rollbacks } from "../training/state.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
-import type { Recorder } from "./runRecorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** The position of a checkpoint. Throws CheckpointError if the file has no valid one. */

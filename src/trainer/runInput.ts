@@ -1,28 +1,14 @@
 /** The input of a run: data set and network fitted to each other, and the scale of pixel values. */
-import type { Dataset, LoadOptions } from "../dataset/dataset.ts";
-import { eigenOf } from "../eigen.ts";
+import type { LoadOptions } from "../dataset/dataset.ts";
 import { ConfigError } from "../errors.ts";
-import type { PrincipalColours } from "../image/augment/lighting.ts";
-import { type Image, lumaWeights, type PixelSize } from "../image/image.ts";
-import { createFit, frameSizeOf } from "../image/prepare/fit.ts";
-import { createFitter, type Fitting } from "../image/prepare/fitter.ts";
-import { covarianceOf } from "../image/prepare/moments.ts";
-import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import type { PixelSize } from "../image/image.ts";
+import type { Fitting } from "../image/prepare/fitter.ts";
 import { findNetwork } from "../network/alexnet.ts";
-import { classesOf, type Network, withClasses, withInput } from "../network/network.ts";
+import { withInput } from "../network/network.ts";
 import { defaultNetwork } from "../settings/load.ts";
 import type { RunPlan } from "../settings/resolve.ts";
-import type { Recipe } from "../training/recipe.ts";
+import { fitInput, inputOf, newFitting, type RunInput, type Scale } from "./fitInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
-
-/** A network with the images that it is trained on. */
-export interface RunInput {
-  readonly network: Network;
-  readonly dataset: Dataset;
-  readonly preprocessing: Preprocessing;
-  /** Principal components for colour noise, if the recipe has it. */
-  readonly colours: PrincipalColours | undefined;
-}
 
 /** What of a plan decides on the input. */
 export type InputPlan = Pick<RunPlan, "source" | "initFrom" | "recipe" | "network" | "inputSize"> & {
@@ -55,7 +41,8 @@ export async function prepareInput(
   const [channels, height, width] = inputOf(network);
   const fitting = fittingOf(plan, channels, { width: inputSize ?? width, height: inputSize ?? height });
   const dataset = await source.load({ ...options, fitting });
-  return finish(plan, withInput(network, [channels, ...fitting.size]), dataset, fitting, observer);
+  const sized = withInput(network, [channels, ...fitting.size]);
+  return fitInput(plan.recipe, sized, dataset, fitting, { scale: scaleOfWeights(plan, fitting), observer });
 }
 
 async function prepareNative(plan: InputPlan, options: LoadOptions, observer: TrainObserver): Promise<RunInput> {
@@ -71,15 +58,8 @@ async function prepareNative(plan: InputPlan, options: LoadOptions, observer: Tr
   // A network that was asked for keeps its channels, as with any other fit.
   const channels = wanted ? inputOf(wanted)[0] : dataset.channels;
   const sized = withInput(network, [channels, size.height, size.width]);
-  return finish(plan, sized, dataset, fittingOf(plan, channels, size), observer);
-}
-
-function inputOf({
-  name,
-  input: [channels, height, width],
-}: Network): readonly [channels: 1 | 3, height: number, width: number] {
-  if (channels === 1 || channels === 3) return [channels, height, width];
-  throw new ConfigError(`${name}: expected an input of 1 or 3 channels, got ${channels}`);
+  const own = fittingOf(plan, channels, size);
+  return fitInput(plan.recipe, sized, dataset, own, { scale: scaleOfWeights(plan, own), observer });
 }
 
 function fittingOf(
@@ -89,7 +69,8 @@ function fittingOf(
 ): Fitting {
   const own = initFrom?.from.model.preprocessing;
   const isSame = own?.fit.kind === fit && own.size[0] === height && own.size[1] === width;
-  return { size: [height, width], channels, fit: isSame ? own.fit : createFit(fit, { width, height }), resize: filter };
+  const fitting = newFitting({ fit, filter }, channels, { width, height });
+  return isSame ? { ...fitting, fit: own.fit } : fitting;
 }
 
 /** The scale of the weights to begin with; undefined if it is to be that of the data set. */
@@ -102,126 +83,4 @@ function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): S
   throw new ConfigError(
     `normalization: expected the input of ${own.size.join("×")} that the mean image of the weights is of, got ${size.join("×")}; choose a --normalization`,
   );
-}
-
-async function finish(
-  plan: InputPlan,
-  network: Network,
-  dataset: Dataset,
-  fitting: Fitting,
-  observer: TrainObserver,
-): Promise<RunInput> {
-  const { recipe } = plan;
-  const note = channelNote(network, dataset);
-  if (note) observer.onMessage?.(note);
-  return {
-    network: forClasses(network, dataset.classNames.length),
-    dataset,
-    preprocessing: { ...fitting, ...(scaleOfWeights(plan, fitting) ?? (await scaleOf(dataset, fitting, recipe))) },
-    colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
-  };
-}
-
-/** Throws ConfigError if the network does not end in one output for each class. */
-function forClasses(network: Network, classes: number): Network {
-  const fitted = withClasses(network, classes);
-  const outputs = classesOf(fitted);
-  if (outputs === classes) return fitted;
-  throw new ConfigError(
-    `${network.name}: expected ${classes} outputs, one for each class, got ${outputs}; let it end in a linear layer`,
-  );
-}
-
-/** Message about a change of the images' channels; undefined if there is none. */
-function channelNote(network: Network, dataset: Dataset): string | undefined {
-  const [channels] = network.input;
-  if (channels === dataset.channels) return undefined;
-  return channels === 3
-    ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
-    : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
-}
-
-/** Scale of pixel values after fitting. */
-type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
-
-/** Scales to pixel values from 0 to 255, as the paper's network has them. */
-const levelScale = 1 / 255;
-
-/**
- * The numbers of a recipe's normalization, from a data set's training images.
- *
- * Throws ConfigError for a mean image where the fit keeps no one size.
- */
-export async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Promise<Scale> {
-  const { channels } = fitting;
-  const all = (value: number) => Array<number>(channels).fill(value);
-  const mean = forChannels(dataset.mean, channels);
-  const scales: { readonly [N in Recipe["normalization"]]: () => Scale | Promise<Scale> } = {
-    unit: () => ({ mean: all(0), deviation: all(1) }),
-    symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
-    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
-    mean: () => ({ mean, deviation: all(levelScale) }),
-    "mean-image": async () => ({
-      mean: all(0),
-      deviation: all(levelScale),
-      meanImage: await meanImage(dataset, fitting),
-    }),
-  };
-  return scales[normalization]();
-}
-
-/** One number per channel: grey's for all, or the luma of a colour's. */
-function forChannels(values: readonly number[], channels: number): number[] {
-  if (values.length === channels) return [...values];
-  const [red = 0, green = red, blue = red] = values;
-  const [r, g, b] = lumaWeights;
-  return Array<number>(channels).fill(r * red + g * green + b * blue);
-}
-
-/** The principal components of the training images' colours, as the network's channels see them. */
-export function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
-  const covariance = covarianceOf(dataset.moments());
-  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
-  if (dataset.channels === channels) return eigenOf(covariance);
-  const weights = dataset.channels === 1 ? [1] : lumaWeights;
-  const variance = weights.reduce(
-    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
-    0,
-  );
-  const entry = 1 / Math.sqrt(channels);
-  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
-}
-
-/** Training images that a mean image is computed of, at most. */
-const MEAN_IMAGES = 10_000;
-
-/** Mean of the part of each training image that the fit keeps, over evenly spaced images, rounded to levels: planes of bytes, base64. */
-async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<string> {
-  const [height, width] = fitting.size;
-  const frame = frameSizeOf(fitting.fit, { width, height });
-  if (!frame) {
-    throw new ConfigError(
-      `${name}: fit ${fitting.fit.kind}: a mean image needs images of one size; choose --fit crop or resize, or another --normalization`,
-    );
-  }
-  const fit = createFitter(fitting);
-  const plane = frame.width * frame.height;
-  const sums = new Float64Array(fitting.channels * plane);
-  const count = Math.min(train.length, MEAN_IMAGES);
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * train.length) / count);
-    await train.prefetch?.(Uint32Array.of(index));
-    addPlanes(sums, fit(train.image(index)), plane);
-  }
-  return Buffer.from(Uint8Array.from(sums, (sum) => Math.round(sum / count))).toString("base64");
-}
-
-function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
-  for (let start = 0; start < sums.length; start += plane) {
-    let from = (start / plane) % channels;
-    for (let i = start; i < start + plane; i++) {
-      sums[i] = (sums[i] as number) + (data[from] as number);
-      from += channels;
-    }
-  }
 }

@@ -131,6 +131,13 @@ function describeDataset(dataset: Dataset, { loading }: RunPlan): RunConfig["dat
   };
 }
 
+/** The same classes: only a data set object can have others under its name. */
+function hasClassesOf({ classNames }: RunConfig["dataset"], dataset: Dataset): boolean {
+  return (
+    dataset.classNames.length === classNames.length && dataset.classNames.every((name, c) => name === classNames[c])
+  );
+}
+
 function hasCountsOf({ trainImages, testImages }: RunConfig["dataset"], dataset: Dataset): boolean {
   return dataset.train.length === trainImages && validationSplit(dataset).length === testImages;
 }
@@ -147,8 +154,13 @@ function isChosenOtherwise(stored: RunConfig["dataset"]): boolean {
 
 /** Throws ConfigError if the images are not those that the run was started with: their order or their classes would be others. */
 function refuseOtherImages(stored: RunConfig["dataset"], dataset: Dataset): void {
-  if (hasImagesOf(stored, dataset)) return;
   const { source, train } = dataset;
+  if (hasImagesOf(stored, dataset)) {
+    if (hasClassesOf(stored, dataset)) return;
+    throw new ConfigError(
+      `${source}: expected the classes that the run was started with (${stored.classNames.join(", ")}), got ${dataset.classNames.join(", ")}`,
+    );
+  }
   if (hasCountsOf(stored, dataset)) {
     throw new ConfigError(
       `${source}: expected the picture files that the run was started with, got others: some were added, removed, renamed or moved; ` +

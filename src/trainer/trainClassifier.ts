@@ -9,6 +9,8 @@ import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import type { Dataset } from "../dataset/dataset.ts";
+import { memorySource } from "../dataset/memorySource.ts";
 import { CheckpointError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
@@ -42,7 +44,10 @@ export interface TrainCall {
 }
 
 /** Settings of a run, its directory, and callbacks; everything has a default. */
-export interface TrainOptions extends RunSettings, RunLocation, TrainCall {}
+export interface TrainOptions extends Omit<RunSettings, "dataset">, RunLocation, TrainCall {
+  /** A name, a folder, or a data set object, such as one of `fromArrays`; a run of an object is resumed with the same object. */
+  readonly dataset?: string | Dataset;
+}
 
 /** Result of `trainClassifier`. Accuracies are fractions. */
 export interface TrainResult {
@@ -65,8 +70,11 @@ export interface TrainResult {
  * Throws ConfigError for settings that do not fit, DataError for an unusable data set, CheckpointError for an unusable directory, DivergenceError if
  * training diverges; whatever was saved before stays.
  */
-export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
-  return trainRun(await resolve(options), options);
+export async function trainClassifier({ dataset, ...options }: TrainOptions = {}): Promise<TrainResult> {
+  const source = typeof dataset === "object" ? memorySource(dataset) : undefined;
+  const name = typeof dataset === "object" ? source?.name : dataset;
+  const plan = await resolve({ ...options, ...(name === undefined ? {} : { dataset: name }) }, { source });
+  return trainRun(plan, options);
 }
 
 /** Trains a run that is resolved; otherwise as `trainClassifier`. */

@@ -1,5 +1,6 @@
 /** Ends a run whose monitored figure, test accuracy or test loss, has stopped improving. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { belowOne, positiveInt } from "../schema.ts";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 /**
@@ -9,9 +10,9 @@ import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.t
  * Source: Prechelt 1998, “Early stopping, but when?”, its third class of criteria; the names are those of Keras.
  */
 export const earlyStoppingSchema = z.strictObject({
-  patience: z.int().positive(),
+  patience: positiveInt,
   /** In units of the monitored figure; of accuracy, 0.001 is a tenth of a percent. */
-  minDelta: z.number().nonnegative().lt(1).default(0),
+  minDelta: z._default(belowOne, 0),
 });
 
 export type EarlyStopping = z.infer<typeof earlyStoppingSchema>;
@@ -19,7 +20,7 @@ export type EarlyStopping = z.infer<typeof earlyStoppingSchema>;
 /** State between epochs; stored in checkpoints. */
 export const earlyStoppingStateSchema = z.object({
   bestAccuracy: z.number(),
-  bestLoss: z.number().optional(),
+  bestLoss: z.optional(z.number()),
   evaluationsSinceBest: z.int(),
 });
 

@@ -1,10 +1,11 @@
 /** Recipes: training settings as data, and the named ones. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ConfigError } from "../errors.ts";
 import { augmentationSchema } from "../image/augment/augmentation.ts";
 import { fitNames } from "../image/prepare/fit.ts";
 import { filters } from "../image/resize/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
+import { belowOne, nonnegative, parseJson, positive, positiveInt, properFraction, someText } from "../schema.ts";
 import { earlyStoppingSchema } from "./earlyStopping.ts";
 import { monitorNames } from "./monitor.ts";
 import { classWeightsSchema } from "./objective/classWeights.ts";
@@ -13,8 +14,8 @@ import { samplerNames } from "./sampler.ts";
 import { scheduleSchema } from "./schedule.ts";
 
 const factors = z.strictObject({
-  learningRate: z.number().nonnegative().default(1),
-  weightDecay: z.number().nonnegative().default(1),
+  learningRate: z._default(nonnegative, 1),
+  weightDecay: z._default(nonnegative, 1),
 });
 
 /**
@@ -25,53 +26,53 @@ export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mea
 
 /** Training settings as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
-  name: z.string().min(1),
-  source: z.string().default(""),
-  deviations: z.array(z.string()).default([]),
+  name: someText,
+  source: z._default(z.string(), ""),
+  deviations: z._default(z.array(z.string()), []),
   /** The network that it is made for, taken where none is named. */
-  network: z.string().min(1).optional(),
+  network: z.optional(someText),
   /** Passes over the training images; 0.25 is a quarter of one. */
-  epochs: z.number().positive(),
-  batchSize: z.int().positive(),
-  learningRate: z.number().positive(),
+  epochs: positive,
+  batchSize: positiveInt,
+  learningRate: positive,
   optimizer: optimizerSchema,
-  schedule: scheduleSchema.default({ kind: "constant" }),
+  schedule: z._default(scheduleSchema, { kind: "constant" }),
   /** Epochs of linear warm-up, see `learningRateAt`. */
-  warmup: z.number().nonnegative().default(0),
+  warmup: z._default(nonnegative, 0),
   /** The largest norm of all gradients together, see `createOptimizer`; left out, nothing is clipped. */
-  clipNorm: z.number().positive().optional(),
+  clipNorm: z.optional(positive),
   /** Batches of each step. */
-  accumulate: z.int().positive().default(1),
+  accumulate: z._default(positiveInt, 1),
   /** Decay of the moving average of the weights that the network is evaluated with, see `averageDecay`; left out, there is none. */
-  average: z.number().positive().lt(1).optional(),
+  average: z.optional(properFraction),
   /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
-  multipliers: z.record(z.string(), factors).default({}),
+  multipliers: z._default(z.record(z.string(), factors), {}),
   initializer: initializerSchema,
   /** Fit of images to the input's size. */
-  fit: z.enum(fitNames).default("resize"),
-  filter: z.enum(filters).default("bilinear"),
-  augmentation: augmentationSchema.default({}),
+  fit: z._default(z.enum(fitNames), "resize"),
+  filter: z._default(z.enum(filters), "bilinear"),
+  augmentation: z._default(augmentationSchema, {}),
   /** Scaling of pixels, see `normalizationNames`. */
   normalization: z.enum(normalizationNames),
   /** Share of every target that is spread over all classes. Source: Szegedy et al. 2016, §7. */
-  labelSmoothing: z.number().min(0).lt(1).default(0),
+  labelSmoothing: z._default(belowOne, 0),
   /** α of mixup's Beta(α, α), 0 for none. Source: Zhang et al. 2018; they take 0.1 to 0.4 for photos. */
-  mixup: z.number().nonnegative().default(0),
-  classWeights: classWeightsSchema.default("none"),
-  sampler: z.enum(samplerNames).default("shuffle"),
-  earlyStopping: earlyStoppingSchema.optional(),
+  mixup: z._default(nonnegative, 0),
+  classWeights: z._default(classWeightsSchema, "none"),
+  sampler: z._default(z.enum(samplerNames), "shuffle"),
+  earlyStopping: z.optional(earlyStoppingSchema),
   /** Figure that chooses the best weights, see `isBetter`. Every new run stores it; runs of versions without a choice have none. */
-  monitor: z.enum(monitorNames).optional(),
-  seed: z.int().min(0).max(0xffffffff).default(0),
+  monitor: z.optional(z.enum(monitorNames)),
+  seed: z._default(z.int().check(z.gte(0), z.lte(0xffffffff)), 0),
 });
 
 /** A recipe, every value filled in. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
-/** Throws ConfigError naming the value that does not fit. */
-export function parseRecipe(json: unknown, origin: string): Recipe {
-  const parsed = recipeSchema.safeParse(json);
-  if (!parsed.success) throw new ConfigError(`${origin}: ${z.prettifyError(parsed.error)}`);
+/** Reads a recipe from parsed JSON; values left out take their defaults. Throws ConfigError, beginning with `origin`, naming the value that does not fit. */
+export function parseRecipe(json: unknown, origin = "recipe"): Recipe {
+  const parsed = parseJson(recipeSchema, json);
+  if (parsed.problem !== undefined) throw new ConfigError(`${origin}: ${parsed.problem}`);
   return parsed.data;
 }
 

@@ -1,5 +1,6 @@
 /** Learning-rate schedules. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { belowOne, positiveInt, properFraction } from "../schema.ts";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 const constant = z.strictObject({ kind: z.literal("constant") });
@@ -11,16 +12,17 @@ const usualFraction = 1 / 3;
  * × factor after every `everyEpochs` epochs, or after every `everyFraction` of the run's epochs; with both, after the longer of the two, so that a
  * recipe's own interval stretches with a longer run. The rate changes at the end of the epoch in which the interval ends.
  */
-const step = z
-  .strictObject({
+const step = z.pipe(
+  z.strictObject({
     kind: z.literal("step"),
-    everyEpochs: z.int().positive().exactOptional(),
-    everyFraction: z.number().positive().max(1).exactOptional(),
-    factor: z.number().positive().lt(1).default(0.1),
-  })
-  .transform((schedule) =>
+    everyEpochs: z.exactOptional(positiveInt),
+    everyFraction: z.exactOptional(z.number().check(z.positive(), z.lte(1))),
+    factor: z._default(properFraction, 0.1),
+  }),
+  z.transform((schedule) =>
     schedule.everyEpochs === undefined ? { everyFraction: usualFraction, ...schedule } : schedule,
-  );
+  ),
+);
 
 /**
  * × factor when the monitored figure has not improved for `patience` evaluations, at most `reductions` times. Source: Krizhevsky et al.
@@ -28,16 +30,16 @@ const step = z
  */
 const plateau = z.strictObject({
   kind: z.literal("plateau"),
-  factor: z.number().positive().lt(1).default(0.1),
-  patience: z.int().positive().default(2),
-  reductions: z.int().positive().default(3),
+  factor: z._default(properFraction, 0.1),
+  patience: z._default(positiveInt, 2),
+  reductions: z._default(positiveInt, 3),
 });
 
 /**
  * floor + ½ (1 − floor) (1 + cos(π t / T)) at step t of the T after the warm-up. Source: Loshchilov and Hutter 2017, eq. 5, without restarts;
  * torch.optim.lr_scheduler.CosineAnnealingLR.
  */
-const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z.number().min(0).lt(1).default(0) });
+const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z._default(belowOne, 0) });
 
 /** Change of the learning rate over a run. Rates are factors of the recipe's `learningRate`. */
 export const scheduleSchema = z.discriminatedUnion("kind", [constant, step, plateau, cosine]);

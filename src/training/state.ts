@@ -1,5 +1,6 @@
 /** Training state outside tensors: position, schedule, early stopping. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { nonnegative, positive, wholeNumber } from "../schema.ts";
 import { earlyStoppingStateSchema, initialEarlyStopping, stopsEarly, watch } from "./earlyStopping.ts";
 import type { Evaluated } from "./monitor.ts";
 import type { Recipe } from "./recipe.ts";
@@ -18,14 +19,14 @@ const tallySchema = z.object({
 export type Tally = z.infer<typeof tallySchema>;
 
 /** Batches whose gradients have been added, and their images. */
-const batchesSchema = z.object({ batches: z.int().nonnegative(), images: z.int().nonnegative() });
+const batchesSchema = z.object({ batches: wholeNumber, images: wholeNumber });
 /** Rollbacks to a checkpoint after divergence. */
 const rollbacksSchema = z.object({
-  count: z.int().nonnegative(),
+  count: wholeNumber,
   /** Product of their factors on the learning rate. */
-  factor: z.number().positive(),
+  factor: positive,
   /** Iteration of the checkpoint of the last one. */
-  iteration: z.int().nonnegative(),
+  iteration: wholeNumber,
 });
 
 export type Rollbacks = z.infer<typeof rollbacksSchema>;
@@ -35,30 +36,30 @@ const noRollbacks: Rollbacks = { count: 0, factor: 1, iteration: 0 };
 /** Everything besides tensors that a resumed run needs to end with the same bits as one that never stopped. */
 export const positionSchema = z.object({
   /** Finished epochs; a fraction only after a last epoch that is cut short. */
-  epoch: z.number().nonnegative(),
+  epoch: nonnegative,
   /** Images of the current epoch so far. */
-  images: z.int().nonnegative(),
-  iteration: z.int().nonnegative(),
-  totalImages: z.int().nonnegative(),
+  images: wholeNumber,
+  iteration: wholeNumber,
+  totalImages: wholeNumber,
   /** Optimizer steps: fewer than iterations if a step uses several batches. Runs of versions without them need neither. */
-  steps: z.int().nonnegative().default(0),
+  steps: z._default(wholeNumber, 0),
   /** Since its last step. */
-  sinceStep: batchesSchema.default({ batches: 0, images: 0 }),
+  sinceStep: z._default(batchesSchema, { batches: 0, images: 0 }),
   /** Training time, without interruptions and evaluations. */
-  seconds: z.number().nonnegative(),
+  seconds: nonnegative,
   epochTally: tallySchema,
   /** Since the last line of the log. */
   windowTally: tallySchema,
   schedule: z.object({
     factor: z.number(),
     bestAccuracy: z.number(),
-    bestLoss: z.number().optional(),
+    bestLoss: z.optional(z.number()),
     evaluationsSinceBest: z.int(),
     reductions: z.int(),
   }),
   /** Missing in checkpoints of 0.1. */
-  earlyStopping: earlyStoppingStateSchema.default(initialEarlyStopping),
-  rollbacks: rollbacksSchema.default(noRollbacks),
+  earlyStopping: z._default(earlyStoppingStateSchema, initialEarlyStopping),
+  rollbacks: z._default(rollbacksSchema, noRollbacks),
   /** Iterations in a row with a loss within 1 % of guessing. */
   stuckIterations: z.int(),
 });

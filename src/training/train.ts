@@ -4,6 +4,7 @@ import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { DivergenceError, NonFiniteError } from "../errors.ts";
+import { yieldToEvents } from "../yieldToEvents.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import type { Evaluation } from "./evaluation/metrics.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
@@ -193,7 +194,7 @@ async function runEpoch(
     await learn(context, state, batch.count, isLast);
     if (readings) await recordIterations(context, state, readings);
     // Native calls block timers and signals: let them in between iterations.
-    await new Promise(setImmediate);
+    await yieldToEvents();
     if (!readings) continue;
     const { position, learningRate } = state;
     const stop = isLast ? undefined : await listener.betweenIterations(position);

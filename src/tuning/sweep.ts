@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
 import { evaluationsOf, loggedNumber, readLog } from "../checkpoint/runLog.ts";

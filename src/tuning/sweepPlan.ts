@@ -1,6 +1,6 @@
 /** A sweep over settings as data: its trials, and the plan of each. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError, messageOf } from "../errors.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/tables/sweepTable.ts";

@@ -65,7 +65,8 @@ interface BenchFlags extends Omit<BenchmarkSettings, "recipe">, RecipeOverrides 
 
 async function measure(flags: BenchFlags): Promise<void> {
   const { benchmarkCases, measureOnce } = await import("../../benchmark/benchmark.ts");
-  const { loadRecipe, withOverrides } = await import("../../settings/load.ts");
+  const { loadRecipe } = await import("../../settings/load.ts");
+  const { withOverrides } = await import("../../settings/overrides.ts");
   const cases = await benchmarkCases(flags.network, flags.precision);
   const [only] = cases;
   const recipe = withOverrides(await loadRecipe(flags.recipe ?? "fashion"), flags);

@@ -1,7 +1,7 @@
 /** `alexnet predict`. */
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
-import type { ClassScore } from "../../model/classifier.ts";
+import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";

@@ -1,5 +1,5 @@
 /** `alexnet pull`. */
-import { pretrainedNames } from "../../checkpoint/pretrainedFiles.ts";
+import { pretrainedNames } from "../../checkpoint/pretrainedNames.ts";
 import { formatBytes } from "../../report/numbers.ts";
 import { jsonOption } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";

@@ -1,6 +1,6 @@
 /** The lines of a pack's index. */
 import type { FileHandle } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { DataError } from "../../errors.ts";
 import { checksumOf } from "./checksum.ts";
 

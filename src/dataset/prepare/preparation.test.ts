@@ -10,6 +10,7 @@ import { createBoard } from "./board.ts";
 import { createHelpers } from "./helpers.ts";
 import { createPreparation } from "./preparation.ts";
 import { createRowPreparer, type PreparationJob, type RowOptions } from "./rows.ts";
+import { createThreadedPreparation } from "./threadedPreparation.ts";
 
 const BATCH = 16;
 const options: RowOptions = {
@@ -124,7 +125,7 @@ describe("helping threads", () => {
 });
 
 test("a preparation gives the same before its threads are there and after", async () => {
-  const preparation = createPreparation({ ...options, threads: 2, patience: 0 });
+  const preparation = createThreadedPreparation({ ...options, threads: 2, patience: 0 });
   try {
     for (let epoch = 0; epoch < 30; epoch++) {
       const job = jobOf({ epoch });

@@ -4,6 +4,7 @@ import { isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { DatasetSource, LoadOptions } from "../dataset.ts";
 import { folderSource } from "../folder/imageFolder.ts";
+import { refuseMemory } from "../memorySource.ts";
 import { cifar10 } from "./cifar10.ts";
 import { datasetNames } from "./datasetNames.ts";
 import { fashionMnist } from "./fashionMnist.ts";
@@ -40,6 +41,7 @@ export async function findDataset(
 
 /** The data set of a run by the name that the run stored: a known name is that data set, whatever folders there are. Throws as `findDataset`. */
 export async function storedDataset(name: string): Promise<DatasetSource> {
+  refuseMemory(name);
   const found = datasets.find((dataset) => dataset.name === name);
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);

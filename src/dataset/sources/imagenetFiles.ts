@@ -1,7 +1,7 @@
 /** ImageNet's folders, and its text files of class names. */
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { DataError, messageOf } from "../../errors.ts";
 
 /** Locations of ImageNet's images and of the text files about them. */

@@ -32,21 +32,6 @@ export async function decodeBytes(bytes: Uint8Array): Promise<{ readonly image: 
   return { image, format: header.format };
 }
 
-/** Pixels with alpha on white, as of a file. */
-export async function onWhite({
-  width,
-  height,
-  channels,
-  data,
-}: Pick<Image, "width" | "height" | "data"> & { readonly channels: 2 | 4 }): Promise<Image> {
-  const decoder = sharp(data, { raw: { width, height, channels } })
-    .flatten({ background: "white" })
-    .toColourspace("srgb");
-  if (channels === 2) decoder.extractChannel(0);
-  const flat = await decoder.raw().toBuffer();
-  return { width, height, channels: channels === 2 ? 1 : 3, data: plain(flat) };
-}
-
 /** For where many images are decoded at once: one thread for each, and nothing kept of them. Holds for the whole process. */
 export function decodeOnOneThread(): void {
   sharp.concurrency(1);

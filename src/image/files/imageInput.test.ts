@@ -41,6 +41,13 @@ test("a file by its path, its URL and its bytes of any kind", async () => {
 
 const levels = (length: number) => Uint8Array.from({ length }, (_, i) => (i * i * 7 + 13 * i) & 255);
 
+test("every level with every alpha on white, as the decoder of files does it", async () => {
+  const data = Uint8Array.from({ length: 2 * 256 * 256 }, (_, i) => (i % 2 === 0 ? (i >> 1) & 255 : i >> 9));
+  const raw = { width: 256, height: 256, channels: 2 } as const;
+  const flat = await sharp(data, { raw }).flatten({ background: "white" }).extractChannel(0).raw().toBuffer();
+  assert.deepEqual(plain(await readImageInput({ ...raw, data })).data, flat);
+});
+
 test("pixels of one to four channels are those of a PNG file of them", async () => {
   for (const channels of [1, 2, 3, 4] as const) {
     const raw = { width: 9, height: 7, channels } as const;

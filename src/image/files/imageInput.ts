@@ -1,21 +1,16 @@
 /** Images as callers of the library give them: a file, its bytes, or pixels. */
 import { fileURLToPath } from "node:url";
-import { types } from "node:util";
 import { DataError } from "../../errors.ts";
 import type { Image } from "../image.ts";
-import { decodeBytes, decodeImage, onWhite } from "./decode.ts";
-
-/** Pixels in memory: 8 bits a channel, rows from the top, channels of a pixel side by side. An `ImageData` is one. */
-export interface RawImage {
-  readonly width: number;
-  readonly height: number;
-  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Alpha is put on white, as in files. Default: what the length of `data` says. */
-  readonly channels?: number | undefined;
-  readonly data: Uint8Array | Uint8ClampedArray;
-}
+import { imageOfPixels, type RawImage } from "../rawImage.ts";
+import { isBuffer, isByteArray } from "../typedArray.ts";
+import { decodeBytes, decodeImage } from "./decode.ts";
 
 /** A path or `file:` URL, the bytes of an image file, or pixels. */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage;
+
+/** The kinds of input, for the message about anything else. */
+const anyInput = "a path, a file: URL, the bytes of an image file, or pixels { width, height, channels, data }";
 
 /** Name of an image in messages and figures: its path, or "image". */
 export function nameOfInput(input: ImageInput): string {
@@ -32,7 +27,7 @@ export async function readImageInput(input: ImageInput): Promise<Image> {
   if (typeof input === "string") return decodeImage(input);
   if (input instanceof URL) return decodeImage(pathOf(input));
   const bytes = await bytesOf(input);
-  if (bytes === undefined) return imageOfPixels(input);
+  if (bytes === undefined) return imageOfPixels(input, anyInput);
   try {
     return (await decodeBytes(bytes)).image;
   } catch (error) {
@@ -44,11 +39,9 @@ export async function readImageInput(input: ImageInput): Promise<Image> {
 /** A copy of what the caller may change later: bytes and pixels. What is no image stays as it is, to be refused when it is read. */
 export function copyOfInput(input: ImageInput): ImageInput {
   if (typeof input !== "object" || input === null || input instanceof URL || input instanceof Blob) return input;
-  if (types.isUint8Array(input) || types.isAnyArrayBuffer(input)) return input.slice(0);
+  if (isByteArray(input) || isBuffer(input)) return input.slice(0);
   const { data } = input as Partial<RawImage>;
-  if (types.isUint8Array(data) || types.isUint8ClampedArray(data))
-    return { ...(input as RawImage), data: data.slice() };
-  return input;
+  return isByteArray(data) ? { ...(input as RawImage), data: data.slice() } : input;
 }
 
 function pathOf(url: URL): string {
@@ -58,62 +51,10 @@ function pathOf(url: URL): string {
 
 /** Not by instanceof: what comes from another realm, such as a test runner's, counts too. */
 async function bytesOf(input: unknown): Promise<Uint8Array | undefined> {
-  if (types.isUint8Array(input) || types.isUint8ClampedArray(input) || types.isDataView(input)) {
-    return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+  if (isByteArray(input) || Object.prototype.toString.call(input) === "[object DataView]") {
+    const { buffer, byteOffset, byteLength } = input as DataView;
+    return new Uint8Array(buffer, byteOffset, byteLength);
   }
-  if (types.isAnyArrayBuffer(input)) return new Uint8Array(input);
+  if (isBuffer(input)) return new Uint8Array(input);
   return input instanceof Blob ? new Uint8Array(await input.arrayBuffer()) : undefined;
-}
-
-/** Checks everything: callers of JavaScript have no types. */
-async function imageOfPixels(input: unknown): Promise<Image> {
-  const isObject = typeof input === "object" && input !== null;
-  if (!isObject || !("width" in input && "height" in input && "data" in input)) {
-    throw new DataError(
-      `image: expected a path, a file: URL, the bytes of an image file, or pixels { width, height, channels, data }, got ${kindOf(input)}`,
-    );
-  }
-  const { width, height, data } = input;
-  for (const [name, value] of Object.entries({ width, height })) {
-    if (Number.isSafeInteger(value) && (value as number) > 0) continue;
-    throw new DataError(`image: ${name}: expected a positive whole number, got ${shown(value)}`);
-  }
-  if (!types.isUint8Array(data) && !types.isUint8ClampedArray(data)) {
-    throw new DataError(
-      `image: data: expected a Uint8Array of levels from 0 to 255, got ${kindOf(data)}; of an image file, pass the bytes alone`,
-    );
-  }
-  const size = { width: width as number, height: height as number };
-  const pixels = size.width * size.height;
-  const channels = channelsOf("channels" in input ? input.channels : undefined, size, data.length);
-  const levels = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  if (channels === 1 || channels === 3) return { ...size, channels, data: levels.subarray(0, pixels * channels) };
-  return onWhite({ ...size, channels, data: levels });
-}
-
-function channelsOf(given: unknown, { width, height }: Pick<Image, "width" | "height">, length: number): 1 | 2 | 3 | 4 {
-  const actual = length / (width * height);
-  const channels = given ?? actual;
-  if (given !== undefined && !isChannels(given)) {
-    throw new DataError(`image: channels: expected 1, 2, 3 or 4, got ${shown(given)}`);
-  }
-  if (isChannels(channels) && channels === actual) return channels;
-  const expected = isChannels(channels)
-    ? `${width}×${height}×${channels} = ${width * height * channels}`
-    : `1, 2, 3 or 4 times ${width}×${height} = ${width * height}`;
-  const hint = isChannels(actual) ? `, those of ${actual} channels` : "";
-  throw new DataError(`image: data: expected ${expected} bytes, got ${length}${hint}`);
-}
-
-function isChannels(value: unknown): value is 1 | 2 | 3 | 4 {
-  return value === 1 || value === 2 || value === 3 || value === 4;
-}
-
-function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : kindOf(value);
-}
-
-function kindOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
-  return Array.isArray(value) ? "an array" : (value.constructor?.name ?? "an object");
 }

@@ -6,14 +6,14 @@
  * Source of the arithmetic, rounding included: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  * Longer than other files: one table holds every kind of fit.
  */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { positive, positiveInt } from "../../schema.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 
-const shorterSide = z.int().positive();
+const shorterSide = positiveInt;
 const range = z
-  .tuple([z.number().positive(), z.number().positive()])
-  .readonly()
-  .refine(([low, high]) => low <= high, { error: "expected the smaller number first" });
+  .readonly(z.tuple([positive, positive]))
+  .check(z.refine(([low, high]) => low <= high, { error: "expected the smaller number first" }));
 
 /** The values of `--fit`, with their numbers. */
 export const fitSchema = z.discriminatedUnion("kind", [

@@ -1,6 +1,8 @@
 /** Preprocessing: from an image to a network's input. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { decodeBase64 } from "../../base64.ts";
 import { ConfigError, ShapeError } from "../../errors.ts";
+import { positive, positiveInt } from "../../schema.ts";
 import type { RandomChanges } from "../augment/randomChanges.ts";
 import { type Image, isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { createResizer } from "../resize/resize.ts";
@@ -25,28 +27,33 @@ export interface Preprocessing extends Fitting {
 }
 
 /** Checks a `Preprocessing` read from a file. */
-export const preprocessingSchema: z.ZodType<Preprocessing> = z
+export const preprocessingSchema: z.ZodMiniType<Preprocessing> = z
   .strictObject({
-    size: z.tuple([z.int().positive(), z.int().positive()]),
+    size: z.tuple([positiveInt, positiveInt]),
     channels: z.union([z.literal(1), z.literal(3)]),
     /** The only fit of earlier versions. */
-    fit: fitSchema.default({ kind: "resize" }),
+    fit: z._default(fitSchema, { kind: "resize" }),
     resize: z.enum(filters),
     mean: z.array(z.number()),
-    deviation: z.array(z.number().positive()),
-    meanImage: z.base64().optional(),
+    deviation: z.array(positive),
+    meanImage: z.optional(z.base64()),
   })
-  .refine(({ channels, mean }) => mean.length === channels, { path: ["mean"], error: "expected one number a channel" })
-  .refine(({ channels, deviation }) => deviation.length === channels, {
-    path: ["deviation"],
-    error: "expected one number a channel",
-  })
-  .superRefine((preprocessing, context) => {
-    const problem = statisticsProblem(preprocessing);
-    if (problem !== undefined) context.addIssue({ code: "custom", path: ["mean"], message: problem });
-    const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
-    if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
-  });
+  .check(
+    z.refine(({ channels, mean }) => mean.length === channels, {
+      path: ["mean"],
+      error: "expected one number a channel",
+    }),
+    z.refine(({ channels, deviation }) => deviation.length === channels, {
+      path: ["deviation"],
+      error: "expected one number a channel",
+    }),
+    z.superRefine((preprocessing, context) => {
+      const problem = statisticsProblem(preprocessing);
+      if (problem !== undefined) context.addIssue({ code: "custom", path: ["mean"], message: problem });
+      const message = fitProblem(preprocessing.fit, sizeOf(preprocessing));
+      if (message !== undefined) context.addIssue({ code: "custom", path: ["fit"], message });
+    }),
+  );
 
 /** Writes an image as channels × height × width numbers into `target` from `offset` on; a view other than the fit's own is for evaluation. */
 export type Preprocessor = (image: Image, target: Float32Array, offset: number, view?: View) => void;
@@ -123,7 +130,7 @@ function meanPlanes(preprocessing: Preprocessing): MeanPlanes | undefined {
   const { meanImage, fit, channels, deviation } = preprocessing;
   if (meanImage === undefined) return undefined;
   const frame = frameSizeOf(fit, sizeOf(preprocessing));
-  const levels = Buffer.from(meanImage, "base64");
+  const levels = decodeBase64(meanImage);
   if (!frame || levels.length !== channels * frame.width * frame.height) {
     const expected = frame
       ? `${channels}×${frame.height}×${frame.width} levels`

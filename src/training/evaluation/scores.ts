@@ -4,6 +4,7 @@ import { type Batch, batches, computing } from "../../dataset/prepare/batches.ts
 import type { Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Program } from "../../engine/engine.ts";
 import { centreView, type View } from "../../image/prepare/views.ts";
+import { yieldToEvents } from "../../yieldToEvents.ts";
 import { type ClassHead, checkOutputs, type Scores, softmaxHead } from "./classHead.ts";
 
 /** Scores of images. Valid until the next batch is asked for. */
@@ -55,7 +56,7 @@ export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions
     const outputs = await result;
     checkOutputs(outputs, count, (row) => nameOf(split, indices[row] as number));
     const own = head.scores(outputs, count);
-    await new Promise(setImmediate);
+    await yieldToEvents();
     if (signal?.aborted) return;
     if (views.length > 1) mean.add(own, count);
     if (view < views.length - 1) continue;

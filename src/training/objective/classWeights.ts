@@ -1,5 +1,5 @@
 /** Weights of classes in the loss. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Split } from "../../dataset/dataset.ts";
 import { ConfigError } from "../../errors.ts";
 

@@ -1,13 +1,14 @@
 /** Adam. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Assignment, Scalar } from "../../engine/engine.ts";
+import { belowOne, nonnegative } from "../../schema.ts";
 import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizerKind.ts";
 
 /** The options that Adam and AdamW share, with PyTorch's defaults. */
 export const momentOptions = {
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.999),
-  epsilon: z.number().min(1e-30).default(1e-8),
+  beta1: z._default(belowOne, 0.9),
+  beta2: z._default(belowOne, 0.999),
+  epsilon: z._default(z.number().check(z.gte(1e-30)), 1e-8),
 };
 
 /**
@@ -17,7 +18,7 @@ export const momentOptions = {
 export const adamSchema = z.strictObject({
   kind: z.literal("adam"),
   ...momentOptions,
-  weightDecay: z.number().min(0).default(0),
+  weightDecay: z._default(nonnegative, 0),
 });
 
 export type Adam = z.infer<typeof adamSchema>;

@@ -1,5 +1,6 @@
 /** AdamW. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import { nonnegative } from "../../schema.ts";
 import { momentNames, momentOptions, momentStep } from "./adam.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 
@@ -10,7 +11,7 @@ import type { OptimizerKind } from "./optimizerKind.ts";
 export const adamWSchema = z.strictObject({
   kind: z.literal("adamw"),
   ...momentOptions,
-  weightDecay: z.number().min(0).default(0.01),
+  weightDecay: z._default(nonnegative, 0.01),
 });
 
 export type AdamW = z.infer<typeof adamWSchema>;

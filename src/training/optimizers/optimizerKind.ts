@@ -1,5 +1,5 @@
 /** Interface between an optimizer and shared code. Types only; each optimizer is one file, `optimizers.ts` lists them. */
-import type { z } from "zod";
+import type { z } from "zod/mini";
 import type { Assignment, Tensor } from "../../engine/engine.ts";
 
 /** A parameter's tensors, all of one shape and layout. */
@@ -28,7 +28,7 @@ export interface ParameterStep {
 /** A kind of optimizer with options of type O. */
 export interface OptimizerKind<O> {
   /** Strict, with the defaults; `kind` names it. */
-  readonly schema: z.ZodType<O>;
+  readonly schema: z.ZodMiniType<O>;
   /** State of each parameter: names in a checkpoint of tensors that are zero at first. */
   state(options: O): readonly string[];
   /** `weightDecay` is that of the options with the parameter's factor. */

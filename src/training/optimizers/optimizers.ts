@@ -1,13 +1,15 @@
 /** Every optimizer by the name of its kind. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { adam, adamSchema } from "./adam.ts";
 import { adamW, adamWSchema } from "./adamW.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 import { sgd, sgdSchema } from "./sgd.ts";
 
 /** The options of an optimizer; what names no `kind` is SGD. */
-export const optimizerSchema = z.preprocess(
-  (json) => (typeof json === "object" && json !== null && !("kind" in json) ? { kind: "sgd", ...json } : json),
+export const optimizerSchema = z.pipe(
+  z.transform((json: unknown) =>
+    typeof json === "object" && json !== null && !("kind" in json) ? { kind: "sgd", ...json } : json,
+  ),
   z.discriminatedUnion("kind", [sgdSchema, adamSchema, adamWSchema]),
 );
 

@@ -1,6 +1,7 @@
 /** SGD with momentum and weight decay, in the paper's form, PyTorch's and Nesterov's. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Assignment, Scalar, Tensor } from "../../engine/engine.ts";
+import { belowOne, nonnegative } from "../../schema.ts";
 import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizerKind.ts";
 
 /**
@@ -15,15 +16,17 @@ import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizer
  */
 export const sgdSchema = z
   .strictObject({
-    kind: z.literal("sgd").default("sgd"),
-    form: z.enum(["paper", "pytorch", "nesterov"]).default("paper"),
-    momentum: z.number().min(0).lt(1).default(0),
-    weightDecay: z.number().min(0).default(0),
+    kind: z._default(z.literal("sgd"), "sgd"),
+    form: z._default(z.enum(["paper", "pytorch", "nesterov"]), "paper"),
+    momentum: z._default(belowOne, 0),
+    weightDecay: z._default(nonnegative, 0),
   })
-  .refine(({ form, momentum }) => form !== "nesterov" || momentum > 0, {
-    error: "expected more than 0 for Nesterov's form, such as 0.9",
-    path: ["momentum"],
-  });
+  .check(
+    z.refine(({ form, momentum }) => form !== "nesterov" || momentum > 0, {
+      error: "expected more than 0 for Nesterov's form, such as 0.9",
+      path: ["momentum"],
+    }),
+  );
 
 export type Sgd = z.infer<typeof sgdSchema>;
 

@@ -1,0 +1,311 @@
+/** Data sets from arrays in memory, and from an iterable of labelled images. */
+import { ConfigError, DataError, messageOf } from "../errors.ts";
+import { imageOfPixels, kindOf, type RawImage, shown } from "../image/rawImage.ts";
+import { arrayNameOf, isByteArray } from "../image/typedArray.ts";
+import { permutation, randomStream } from "../random.ts";
+import { type Dataset, loadDefaults } from "./dataset.ts";
+import { checkClassNames, checkedLabel, createMemoryDataset, type OwnSplit } from "./ownDataset.ts";
+
+/** Values of pixels: bytes from 0 (black) to 255 (white), or floats from 0 to 1, which are rounded to the nearest of 256 levels. */
+export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array | Float64Array;
+
+/** Images and the label of each: a class by its index or by its name. */
+export interface LabelledArrays {
+  /**
+   * One array with the pixels of all images after each other, or an array with an entry for each image: its pixels, or a `RawImage` such as
+   * `ImageData`. Rows from the top, channels of a pixel side by side. Bytes are not copied: leave them as they are while the data set is in use.
+   */
+  readonly images: Pixels | readonly (Pixels | RawImage)[];
+  readonly labels: ArrayLike<number> | readonly string[];
+}
+
+/** Options of a data set in memory. */
+export interface MemoryOptions {
+  /** Name in messages and in the configuration of a run. Default: `data`. */
+  readonly name?: string;
+  /** By label. Default: the names among the labels, sorted; for numbers, `0`, `1`, … up to the largest. */
+  readonly classNames?: readonly string[];
+  /** Fraction of the images of each class that is held out for validation, where no validation set is given; 0 evaluates on the training set. Default 0.2. */
+  readonly validationFraction?: number;
+  /** Random seed of their choice. Default 0. */
+  readonly seed?: number;
+}
+
+/** Options of a data set of arrays. */
+export interface ArrayOptions extends MemoryOptions {
+  /** Size of every image in pixels; needed for pixels without a size of their own. */
+  readonly width?: number;
+  readonly height?: number;
+  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Default: what the number of values says. */
+  readonly channels?: number;
+  /** Validation set. Default: held out of the images. */
+  readonly validation?: LabelledArrays;
+  /** Test set. Default: the validation set. */
+  readonly test?: LabelledArrays;
+}
+
+/**
+ * A data set of arrays in memory.
+ *
+ * Shapes: images [N, height, width, channels], labels [N].
+ *
+ * Throws DataError, naming the image, for arrays of other lengths, a label out of range, or a value that is not finite or out of range; ConfigError
+ * for fewer than two classes.
+ */
+export function fromArrays(
+  images: LabelledArrays["images"],
+  labels: LabelledArrays["labels"],
+  options: ArrayOptions = {},
+): Dataset {
+  const { name = "data" } = options;
+  const parts = {
+    training: { images, labels },
+    ...(options.validation && { validation: options.validation }),
+    ...(options.test && { test: options.test }),
+  };
+  const classNames = options.classNames ?? classNamesOf(Object.values(parts).map((part) => part.labels));
+  checkClassNames(name, classNames);
+  const splitOf = (what: keyof typeof parts) => {
+    const part = parts[what];
+    if (!part) return undefined;
+    return splitOfImages(
+      imagesOf(`${name}: ${what}`, part, options),
+      labelsOf(`${name}: ${what}`, part.labels, classNames),
+    );
+  };
+  const [train, validation, test] = [splitOf("training") as OwnSplit, splitOf("validation"), splitOf("test")];
+  const held = validation ? { train, validation } : holdOut(train, classNames.length, options);
+  return createMemoryDataset({ name, classNames, ...held, ...(test && { test }) });
+}
+
+/** An image with its label, and the part of the data set that it belongs to. */
+export interface LabelledImage {
+  readonly image: RawImage;
+  /** A class by its index or by its name. */
+  readonly label: number | string;
+  /** Default: `train`, of which the validation set is held out. */
+  readonly split?: "train" | "validation" | "test";
+}
+
+/** Options of a data set from an iterable. */
+export interface IterableOptions extends MemoryOptions {
+  /** Number of images to expect: an iterable that ends earlier is an error. Default: any number. */
+  readonly length?: number;
+  /** Aborting ends reading: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each image. */
+  readonly onProgress?: (images: number) => void;
+}
+
+/**
+ * A data set of the images of an iterable, such as an async generator that reads files, a database or a stream: all are read once, copied, and kept in memory, since
+ * training reads them in another order in every epoch.
+ *
+ * Throws DataError, naming the image, for an image or label that is none, for an iterable that throws, whose error is the `cause`, or that ends before
+ * `length` images; ConfigError for fewer than two classes.
+ */
+export async function fromIterable(
+  source: AsyncIterable<LabelledImage> | Iterable<LabelledImage>,
+  options: IterableOptions = {},
+): Promise<Dataset> {
+  const { name = "data", length } = options;
+  const parts = { train: newPart(), validation: newPart(), test: newPart() };
+  let count = 0;
+  for await (const { image, label, split = "train" } of readingAll(source, name, options)) {
+    const part = parts[split];
+    if (!part)
+      throw new DataError(`${name}: image ${count}: split: expected train, validation or test, got "${split}"`);
+    part.images.push(ownImage(`${name}: image ${count}`, image));
+    part.labels.push(label);
+    count++;
+    options.onProgress?.(count);
+  }
+  if (length !== undefined && count !== length) {
+    throw new DataError(`${name}: expected ${length} images, but the iterable ended after ${count}`);
+  }
+  const { train, validation, test } = parts;
+  const given = (part: typeof train) => (part.images.length > 0 ? part : undefined);
+  const [own, tested] = [given(validation), given(test)];
+  return fromArrays(train.images, train.labels as readonly string[], {
+    ...options,
+    ...(own && { validation: own as LabelledArrays }),
+    ...(tested && { test: tested as LabelledArrays }),
+  });
+}
+
+function newPart(): { readonly images: RawImage[]; readonly labels: (number | string)[] } {
+  return { images: [], labels: [] };
+}
+
+/** A copy, since a generator may use its memory again for the next image. */
+function ownImage(name: string, image: RawImage): RawImage {
+  const { data, ...size } = explaining(name, () => imageOfPixels(image));
+  return { ...size, data: data.slice() };
+}
+
+/** The items of a source until it ends or the signal is aborted, at which the source is closed. */
+async function* readingAll(
+  source: AsyncIterable<LabelledImage> | Iterable<LabelledImage>,
+  name: string,
+  { signal, length = Number.POSITIVE_INFINITY }: IterableOptions,
+): AsyncGenerator<LabelledImage> {
+  signal?.throwIfAborted();
+  const aborted = abortedBy(signal);
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let isDone = false;
+  try {
+    for (let count = 0; count < length; count++) {
+      const next = await Promise.race([Promise.resolve().then(() => iterator.next()), aborted.promise]).catch(
+        (cause) => {
+          if (signal?.aborted && cause === signal.reason) throw cause;
+          isDone = true;
+          throw new DataError(`${name}: image ${count}: ${messageOf(cause)}`, { cause });
+        },
+      );
+      if (next.done) {
+        isDone = true;
+        return;
+      }
+      yield next.value;
+    }
+  } finally {
+    aborted.stop();
+    // A source that hangs in `next` also hangs in `return`: nobody waits for it.
+    if (!isDone) void Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}
+
+/** A promise that rejects with the signal's reason once that is aborted. */
+function abortedBy(signal: AbortSignal | undefined): { readonly promise: Promise<never>; stop(): void } {
+  let stop = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    stop = () => signal?.removeEventListener("abort", abort);
+  });
+  promise.catch(() => {});
+  return { promise, stop };
+}
+
+function splitOfImages(images: readonly RawImage[], labels: Uint32Array): OwnSplit {
+  return {
+    length: images.length,
+    label: (index) => labels[index] as number,
+    image: (index) => images[index] as RawImage,
+  };
+}
+
+/** Every image of a part, its values checked. */
+function imagesOf(name: string, { images, labels }: LabelledArrays, options: ArrayOptions): readonly RawImage[] {
+  const count = labels.length;
+  const list = Array.isArray(images)
+    ? (images as readonly (Pixels | RawImage)[])
+    : pieces(name, images as Pixels, count);
+  if (list.length !== count) {
+    throw new DataError(`${name}: expected one label for each image, got ${list.length} images and ${count} labels`);
+  }
+  return list.map((image, i) =>
+    explaining(`${name} image ${i}`, () =>
+      imageOfPixels(arrayNameOf(image) === undefined ? image : sized(image as Pixels, options)),
+    ),
+  );
+}
+
+/** One array of all images, in as many equal pieces as there are labels. */
+function pieces(name: string, images: Pixels, count: number): readonly Pixels[] {
+  if (arrayNameOf(images) === undefined) {
+    throw new DataError(`${name}: images: expected a typed array or an array of images, got ${kindOf(images)}`);
+  }
+  if (count === 0 && images.length === 0) return [];
+  const length = images.length / count;
+  if (Number.isInteger(length))
+    return Array.from({ length: count }, (_, i) => images.subarray(i * length, (i + 1) * length));
+  throw new DataError(
+    `${name}: expected the same number of values for each of ${count} labels, got ${images.length} values`,
+  );
+}
+
+function sized(pixels: Pixels, { width, height, channels }: ArrayOptions): RawImage {
+  if (width === undefined || height === undefined) {
+    throw new DataError("expected the size of the images; give width and height, or images as { width, height, data }");
+  }
+  return { width, height, channels, data: levelsOf(pixels) };
+}
+
+/** Levels of 8 bits. */
+function levelsOf(pixels: Pixels): Uint8Array | Uint8ClampedArray {
+  if (isByteArray(pixels)) return pixels;
+  const type = arrayNameOf(pixels);
+  if (type !== "Float32Array" && type !== "Float64Array") {
+    throw new DataError(
+      `expected a Uint8Array of levels from 0 to 255, or a Float32Array of values from 0 to 1, got ${type}`,
+    );
+  }
+  return Uint8Array.from(pixels, (value, i) => {
+    if (value >= 0 && value <= 1) return Math.round(255 * value);
+    throw new DataError(
+      `expected values from 0 (black) to 1 (white), got ${value} at ${i}; divide levels by 255, and leave normalization to the recipe`,
+    );
+  });
+}
+
+/** The class names that labels say. */
+function classNamesOf(all: readonly LabelledArrays["labels"][]): readonly string[] {
+  const names = new Set<string>();
+  let largest = -1;
+  for (const label of all.flatMap((labels) => Array.from<unknown>(labels))) {
+    if (typeof label === "string") names.add(label);
+    // Others are refused by `labelsOf`; far beyond a real number of classes, names for all would only take memory.
+    else if (Number.isInteger(label) && (label as number) < MOST_CLASSES) largest = Math.max(largest, label as number);
+  }
+  return names.size > 0 ? [...names].sort() : Array.from({ length: largest + 1 }, (_, c) => String(c));
+}
+
+/** The most classes that are named after their numbers. */
+const MOST_CLASSES = 100_000;
+
+function labelsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly string[]): Uint32Array {
+  const indices = new Map(classNames.map((className, c) => [className, c]));
+  return Uint32Array.from({ length: labels.length }, (_, i) => {
+    const label = labels[i];
+    if (typeof label !== "string") return checkedLabel(`${name} image ${i}`, label, classNames.length);
+    const index = indices.get(label);
+    if (index !== undefined) return index;
+    throw new DataError(`${name} image ${i}: label: expected one of ${classNames.join(", ")}, got "${label}"`);
+  });
+}
+
+/** Holds out a fraction of each class, of which at least one image stays in training. */
+function holdOut(
+  split: OwnSplit,
+  classes: number,
+  { validationFraction: fraction = loadDefaults.validationShare, seed = 0 }: MemoryOptions,
+): { readonly train: OwnSplit; readonly validation?: OwnSplit } {
+  if (!(fraction >= 0 && fraction < 1)) {
+    throw new ConfigError(
+      `validationFraction: expected a number from 0 up to, not including, 1, got ${shown(fraction)}`,
+    );
+  }
+  const order = permutation(randomStream(seed, "hold out"), 0, split.length);
+  const byClass = Array.from({ length: classes }, (): number[] => []);
+  for (const index of order) byClass[split.label(index)]?.push(index);
+  const held = new Set(
+    byClass.flatMap((own) => own.slice(0, Math.min(Math.round(fraction * own.length), own.length - 1))),
+  );
+  if (held.size === 0) return { train: split };
+  const some = (wanted: boolean) => Uint32Array.from([...order.keys()].filter((index) => held.has(index) === wanted));
+  return { train: selected(split, some(false)), validation: selected(split, some(true)) };
+}
+
+function selected(split: OwnSplit, indices: Uint32Array): OwnSplit {
+  const at = (index: number) => indices[index] as number;
+  return { length: indices.length, label: (index) => split.label(at(index)), image: (index) => split.image(at(index)) };
+}
+
+function explaining<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw cause instanceof DataError ? new DataError(`${name}: ${cause.message}`, { cause }) : cause;
+  }
+}

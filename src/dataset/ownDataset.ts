@@ -1,0 +1,167 @@
+/** Data sets of the caller's own: checked at every access, and completed with the statistics of their pixels. */
+import { ConfigError, DataError, messageOf } from "../errors.ts";
+import { type Image, isSameSize, type PixelSize } from "../image/image.ts";
+import { averageMoments, type ColourMoments, deviationOf, momentsOf } from "../image/prepare/moments.ts";
+import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
+import type { Dataset, Split } from "./dataset.ts";
+
+/** A part of a caller's data set: images by their position, each with a label. */
+export interface OwnSplit {
+  /** Number of images. */
+  readonly length: number;
+  /** Index of the class of image `index`, 0 ≤ index < length. */
+  label(index: number): number;
+  /** Image `index`, of 1 to 4 channels; its data is read before the next call. */
+  image(index: number): RawImage;
+  /** Begins to load these images, so that `image` finds them in memory. Left out, all are in memory. */
+  prefetch?(indices: Uint32Array): Promise<void>;
+  /** File of image `index`, for lists of predictions. */
+  path?(index: number): string;
+}
+
+/** Images in classes, as a caller has them. */
+export interface OwnDataset {
+  /** Name in messages and in the configuration of a run. Default: `data`. */
+  readonly name?: string;
+  /** By label. */
+  readonly classNames: readonly string[];
+  readonly train: OwnSplit;
+  /** Validation set, evaluated after each epoch. Default: the test set. */
+  readonly validation?: OwnSplit | undefined;
+  /** Test set. Default: the validation set, or the training set if there is neither. */
+  readonly test?: OwnSplit | undefined;
+}
+
+/** Images whose pixels the mean and deviation are computed of, at most. */
+const STATISTICS_IMAGES = 10_000;
+/** Images loaded at a time for that. */
+const PREFETCHED = 64;
+
+/**
+ * Completes a data set of the caller's own with channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced ones. Every label
+ * and image is checked when it is read; an error names the data set, the part and the position.
+ *
+ * Throws ConfigError for class names that are none, DataError for an empty training set, a label out of range, an image that is not one, or an
+ * error of the caller's code, which is its `cause`.
+ */
+export async function createDataset(own: OwnDataset): Promise<Dataset> {
+  const checked = checkedParts(own);
+  const { train } = checked;
+  const statistics = startStatistics();
+  const indices = sampleOf(train.length);
+  for (let start = 0; start < indices.length; start += PREFETCHED) {
+    const wanted = indices.slice(start, start + PREFETCHED);
+    await train.prefetch?.(wanted);
+    for (const index of wanted) statistics.add(train.image(index));
+  }
+  return { ...checked, ...statistics.result() };
+}
+
+/** As `createDataset`, for images that are all in memory. */
+export function createMemoryDataset(own: OwnDataset): Dataset {
+  const checked = checkedParts(own);
+  const statistics = startStatistics();
+  for (const index of sampleOf(checked.train.length)) statistics.add(checked.train.image(index));
+  return { ...checked, ...statistics.result() };
+}
+
+type Parts = Pick<Dataset, "name" | "classNames" | "train" | "validation" | "test" | "source">;
+
+function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts {
+  checkClassNames(name, classNames);
+  const part = (what: string, split: OwnSplit | undefined) =>
+    split && split.length !== 0 ? checkedSplit(`${name}: ${what}`, split, classNames.length) : undefined;
+  const train = part("training", own.train);
+  if (!train) throw new DataError(`${name}: expected training images, got none`);
+  const validation = part("validation", own.validation);
+  const test = part("test", own.test) ?? validation ?? train;
+  return { name, classNames, train, validation, test, source: name };
+}
+
+/** Throws ConfigError unless there are at least two class names, all different. */
+export function checkClassNames(name: string, classNames: readonly string[]): void {
+  if (classNames.length < 2) throw new ConfigError(`${name}: expected at least 2 classes, got ${classNames.length}`);
+  const twice = classNames.find((className, i) => classNames.indexOf(className) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`${name}: class "${twice}" is there twice; give each class its own name`);
+}
+
+/** A split whose labels and images are checked when they are read; `name` begins each message. */
+export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
+  const { length } = split;
+  if (!Number.isSafeInteger(length) || length < 0) {
+    throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);
+  }
+  const { path } = split;
+  return {
+    length,
+    label: (index) =>
+      checkedLabel(
+        `${name} image ${index}`,
+        guarded(`${name} image ${index}`, () => split.label(index)),
+        classes,
+      ),
+    image: (index) => guarded(`${name} image ${index}`, () => imageOfPixels(split.image(index))),
+    ...(split.prefetch ? { prefetch: (indices) => prefetched(name, split, indices) } : {}),
+    ...(path ? { path: (index) => path(index) } : {}),
+  };
+}
+
+/** The label. Throws DataError, beginning with `name`, unless it is a whole number from 0 to `classes` − 1. */
+export function checkedLabel(name: string, label: unknown, classes: number): number {
+  if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) return label as number;
+  throw new DataError(`${name}: label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
+}
+
+async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): Promise<void> {
+  try {
+    await split.prefetch?.(indices);
+  } catch (cause) {
+    throw explained(`${name} images`, cause);
+  }
+}
+
+function guarded<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw explained(name, cause);
+  }
+}
+
+function explained(name: string, cause: unknown): DataError {
+  return new DataError(`${name}: ${messageOf(cause)}`, { cause });
+}
+
+/** Evenly spaced positions among `length`. */
+function sampleOf(length: number): Uint32Array {
+  const count = Math.min(length, STATISTICS_IMAGES);
+  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+}
+
+type Statistics = Pick<Dataset, "channels" | "imageSize" | "mean" | "deviation" | "moments">;
+
+function startStatistics(): { add(image: Image): void; result(): Statistics } {
+  const all: ColourMoments[] = [];
+  let channels: 1 | 3 = 1;
+  let size: PixelSize | undefined;
+  let isOneSize = true;
+  return {
+    add(image) {
+      all.push(momentsOf(image));
+      if (image.channels === 3) channels = 3;
+      size ??= { width: image.width, height: image.height };
+      isOneSize &&= isSameSize(size, image);
+    },
+    result() {
+      const moments = averageMoments(all, channels) ?? { mean: [], products: [] };
+      return {
+        channels,
+        imageSize: isOneSize ? size : undefined,
+        mean: moments.mean,
+        deviation: deviationOf(moments),
+        moments: () => moments,
+      };
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** Files of named tensors, read into memory and written from it: PyTorch's state dicts and safetensors. */
+import { writeThrough } from "../checkpoint/durable.ts";
+import { withReader } from "../checkpoint/safetensorsReader.ts";
+import { type TensorSource, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
+import { ShapeError } from "../errors.ts";
+import type { Network } from "../network/network.ts";
+import { tensorNames } from "../network/tensorNames.ts";
+import { type Shape, sizeOf } from "../shape.ts";
+import { bytesInMemory, openBytes } from "./containers/byteSource.ts";
+import { readPytorch } from "./pytorch/readPytorch.ts";
+import { writePytorch } from "./pytorch/writePytorch.ts";
+import { checkedWeights } from "./tensorNaming.ts";
+
+/** A tensor with its values as f32, in row-major order. */
+export interface NamedTensor {
+  readonly shape: Shape;
+  readonly values: Float32Array;
+}
+
+/** Tensors by their names in a file. */
+export type Tensors = ReadonlyMap<string, NamedTensor>;
+
+/**
+ * Reads the state dict of a `.pth`, `.pt` or `.bin` file of `torch.save`, by path or from its bytes. Nothing of Python's is run.
+ *
+ * Throws DataError if it is unreadable, or is data of another kind.
+ */
+export async function readPyTorchFile(file: string | Uint8Array): Promise<Tensors> {
+  const source = typeof file === "string" ? await openBytes(file) : bytesInMemory("file", file);
+  try {
+    return await inMemory(await readPytorch(source));
+  } finally {
+    await source.close();
+  }
+}
+
+/** Writes a state dict that `torch.load(FILE, weights_only=True)` reads. Throws CheckpointError if it cannot be written; what was there stays. */
+export async function writePyTorchFile(path: string, tensors: Tensors): Promise<void> {
+  await writeThrough(path, (temporary) => writePytorch(temporary, sourceOf(tensors)));
+}
+
+/** Tensors and metadata of a safetensors file. Throws CheckpointError if it is unreadable, or was changed after it was written here. */
+export async function readSafetensorsFile(
+  path: string,
+): Promise<{ readonly tensors: Tensors; readonly metadata: Readonly<Record<string, string>> }> {
+  return withReader(path, async (reader) => {
+    await reader.verify();
+    return { tensors: await inMemory(reader), metadata: reader.header.metadata };
+  });
+}
+
+/** Writes a safetensors file. Throws CheckpointError if it cannot be written; what was there stays. */
+export async function writeSafetensorsFile(
+  path: string,
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await writeThrough(path, (temporary) => writeSafetensors(temporary, { ...metadata }, sourceOf(tensors)));
+}
+
+/**
+ * The tensors of a file as the weights of a network, by parameter name such as `conv1.weight`. The file may name them as torchvision does, by the
+ * layers' names, or by their places in one `nn.Sequential`, after any common prefix.
+ *
+ * Throws CheckpointError, beginning with `origin`, listing every tensor that is missing, superfluous, of another shape, or not finite.
+ */
+export async function weightsOf(
+  network: Network,
+  tensors: Tensors,
+  origin = "weights",
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const source = checkedWeights(origin, sourceOf(tensors), network);
+  const shapes = new Map(source.tensors.map(({ name, shape }) => [name, shape]));
+  const weights = new Map<string, Float32Array>();
+  for (const [name, stored] of tensorNames(network)) {
+    const values = new Float32Array(sizeOf(shapes.get(stored) ?? []));
+    weights.set(name, await source.read(stored, values));
+  }
+  return weights;
+}
+
+async function inMemory(source: TensorSource): Promise<Tensors> {
+  const values = new Map<string, NamedTensor>();
+  for (const { name, shape } of source.tensors) {
+    values.set(name, { shape, values: await source.read(name, new Float32Array(sizeOf(shape))) });
+  }
+  return values;
+}
+
+function sourceOf(tensors: Tensors): TensorSource {
+  return {
+    tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
+    async read(name, into) {
+      const { shape, values } = tensors.get(name) as NamedTensor;
+      if (values.length === sizeOf(shape)) {
+        into.set(values);
+        return into;
+      }
+      throw new ShapeError(`${name}: expected ${sizeOf(shape)} values, [${shape.join(", ")}], got ${values.length}`);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** Models in memory, read from and written to weights files. */
+import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { writeThrough } from "../checkpoint/durable.ts";
+import { encodeModel } from "../checkpoint/metadata.ts";
+import { loadModel, readWeights } from "../checkpoint/model.ts";
+import { writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
+import { type Network, place } from "../network/network.ts";
+import { tensorNames } from "../network/tensorNames.ts";
+import type { Shape } from "../shape.ts";
+import { checkWeights, type NetworkModel } from "./networkModel.ts";
+
+/**
+ * Reads the model of a run directory (its best weights) or of a weights file into memory.
+ *
+ * Throws CheckpointError if there is none, it is unreadable or a weight is not finite.
+ */
+export async function readModel(path: string): Promise<NetworkModel> {
+  const file = await resolveModelFile(path);
+  const model = await loadModel(file);
+  const stored = storedTensors(model.network);
+  const names = new Map(stored.map(({ name, stored: own }) => [own, name]));
+  const weights = new Map<string, Float32Array>();
+  await readWeights(file, {
+    tensors: stored.map(({ stored: name, shape }) => ({ name, shape })),
+    write: async (name, values) => void weights.set(names.get(name) as string, values.slice()),
+  });
+  return { ...model, weights };
+}
+
+/**
+ * Writes a model to a weights file, which `openClassifier`, `exportModel` and every command read; `path` ends in `.safetensors`.
+ *
+ * Throws CheckpointError for weights that do not fit the network, or if the file cannot be written; what was there stays.
+ */
+export async function writeModel(path: string, model: NetworkModel): Promise<void> {
+  const { network, weights } = model;
+  checkWeights(path, network, weights);
+  const stored = storedTensors(network);
+  const names = new Map(stored.map(({ name, stored: own }) => [own, name]));
+  const source = {
+    tensors: stored.map(({ stored: name, shape }) => ({ name, shape })),
+    read: async (name: string) => weights.get(names.get(name) as string) as Float32Array,
+  };
+  await writeThrough(path, (temporary) => writeSafetensors(temporary, encodeModel(model, 0), source));
+}
+
+/** Each parameter with its name in a checkpoint. */
+function storedTensors(
+  network: Network,
+): readonly { readonly name: string; readonly stored: string; readonly shape: Shape }[] {
+  const names = tensorNames(network);
+  return place(network).flatMap(({ layer, parameters }) =>
+    parameters.map(({ name: role, shape }) => {
+      const name = `${layer.name}.${role}`;
+      return { name, stored: names.get(name) ?? name, shape };
+    }),
+  );
+}

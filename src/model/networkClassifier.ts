@@ -1,0 +1,111 @@
+/** A classifier of a network in memory. */
+import type { Split } from "../dataset/dataset.ts";
+import { createPreparation } from "../dataset/prepare/preparation.ts";
+import type { Engine } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
+import { imageOfPixels, type RawImage } from "../image/rawImage.ts";
+import { isByteArray } from "../image/typedArray.ts";
+import type { HeadName } from "../network/head.ts";
+import { classesOf, isStochastic, operations } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
+import { classHeadOf } from "../training/evaluation/classHead.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { createCallQueue } from "./callQueue.ts";
+import { checkWeights, type NetworkModel, writeWeights } from "./networkModel.ts";
+import { type ClassScore, type PredictOptions, requireThreshold } from "./predictRows.ts";
+import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
+
+/** The parts of a model that a classifier needs; what is left out takes its default. */
+export type ClassifierModel = Pick<NetworkModel, "network" | "weights" | "classNames" | "preprocessing"> &
+  Partial<Pick<NetworkModel, "head" | "metrics" | "precision" | "exact">>;
+
+/** Options of `createClassifier`. */
+export interface ClassifierOptions {
+  /** Compute engine; the caller closes it. */
+  readonly engine: Engine;
+  /** Images computed at a time; default 1, for predictions of single images. */
+  readonly batchSize?: number;
+  readonly onMessage?: (message: string) => void;
+}
+
+/**
+ * A network in memory, ready to use. Calls may overlap: each gets the answer it would get alone, to the bit, in the order of the calls.
+ */
+export interface NetworkClassifier {
+  readonly model: NetworkModel;
+  /** The step from the network's outputs to probabilities. */
+  readonly head: HeadName;
+  /** True if every class has a probability of its own, so that an image may show several classes or none. */
+  readonly isMultiLabel: boolean;
+  /** True if an answer is a draw, since dropout stays active. */
+  readonly isRandom: boolean;
+  /**
+   * Every class, the most probable first. The pixels are copied before the call returns. Throws DataError for pixels that are no image, and if
+   * the network's outputs are not finite.
+   */
+  predict(image: RawImage, options?: PredictOptions): Promise<readonly ClassScore[]>;
+  /**
+   * Figures over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted. Throws
+   * DataError naming the image that cannot be used, or for which the network's outputs are not finite.
+   */
+  evaluate(split: Split, options?: EvaluateSplitOptions): Promise<Evaluation | undefined>;
+  /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Compiles a network in memory for predictions and evaluations: one that `trainNetwork` returned, or that was read from a file.
+ *
+ * Throws ConfigError if its outputs are no scores of its classes, CheckpointError for weights that do not fit the network or are not finite,
+ * ShapeError or NativeError if the engine cannot run it.
+ */
+export async function createClassifier(
+  given: ClassifierModel,
+  { engine, batchSize = 1, onMessage }: ClassifierOptions,
+): Promise<NetworkClassifier> {
+  const model: NetworkModel = { metrics: {}, precision: "f32", exact: false, ...given };
+  const { network, preprocessing, weights, precision, exact } = model;
+  const { name } = network;
+  const head = classHeadOf(model.head, classesOf(network), name);
+  checkClasses(model, head.scores(new Float32Array(classesOf(network)), 1).length);
+  checkWeights(name, network, weights);
+  const ops = operations(network);
+  const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision, exact });
+  await writeWeights(program, program.parameters, weights);
+  const compiled = { file: name, model, head, program, isRandom: isStochastic(network) };
+  const calls = createCallQueue(`classifier ${name}`, () => program.close());
+  return {
+    model,
+    head: model.head ?? "softmax",
+    isMultiLabel: head.isMultiLabel,
+    isRandom: compiled.isRandom,
+    predict: createPredict(compiled, calls, pixels, onMessage),
+    evaluate: (split, options = {}) =>
+      calls.call(async () => {
+        requireThreshold(compiled, options.threshold);
+        const preparation = createPreparation({ preprocessing });
+        const input = new Float32Array(batchSize * sizeOf(network.input));
+        try {
+          return await unlessAborted(options.signal, () =>
+            evaluateInTurns(compiled, calls, split, { preparation, input }, options),
+          );
+        } finally {
+          preparation.close();
+        }
+      }),
+    close: calls.close,
+  };
+}
+
+function checkClasses({ network, classNames }: NetworkModel, classes: number): void {
+  if (classNames.length === classes) return;
+  throw new ConfigError(
+    `${network.name}: expected ${classes} class names, one for each class, got ${classNames.length}`,
+  );
+}
+
+const pixels: ImageReader<RawImage> = {
+  copy: (image) => (isByteArray(image?.data) ? { ...image, data: image.data.slice() } : image),
+  read: async (image) => imageOfPixels(image),
+  name: () => "image",
+};

@@ -1,0 +1,123 @@
+/** Predictions of a compiled classifier for images that are prepared. */
+import type { Model } from "../checkpoint/metadata.ts";
+import type { Program } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
+import { sizeOf } from "../shape.ts";
+import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
+import { DEFAULT_THRESHOLD } from "../training/evaluation/multiLabel.ts";
+
+/** A trained network, compiled, whose outputs are scores of classes. */
+export interface CompiledClassifier {
+  /** Its file, or its name, for messages. */
+  readonly file: string;
+  readonly model: Model;
+  readonly head: ClassHead;
+  readonly program: Program;
+  /** True if predictions depend on random numbers. */
+  readonly isRandom: boolean;
+}
+
+/** A class with its probability. */
+export interface ClassScore {
+  readonly className: string;
+  readonly probability: number;
+  /** For a multi-label network only: true if the probability is at the threshold or above. */
+  readonly isPresent?: boolean;
+}
+
+/** Options of a prediction. */
+export interface PredictOptions {
+  /** For a network whose dropout is active at evaluation: number of draws to average. Default 1. */
+  readonly samples?: number;
+  /** Random seed of those draws. Default 0. */
+  readonly seed?: number;
+  /** For a multi-label network: least probability of a class that is present, between 0 and 1. Default 0.5. */
+  readonly threshold?: number;
+  /** Drops a prediction whose turn has not come: it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A note on the evaluation of a multi-label network. */
+export const multiLabelNote =
+  "multi-label network: each image counts as one of its folder's class and of no other; precision, recall and F1 are those at the threshold";
+
+/** Throws ConfigError for a threshold that is none, or that the model does not have. */
+export function requireThreshold({ head, file }: Pick<CompiledClassifier, "head" | "file">, threshold?: number): void {
+  if (threshold === undefined) return;
+  if (!head.isMultiLabel) {
+    throw new ConfigError(
+      `threshold: ${file} is no multi-label network, its most probable class is the one predicted; leave it out`,
+    );
+  }
+  if (threshold > 0 && threshold < 1) return;
+  throw new ConfigError(`threshold: expected a number between 0 and 1, got ${threshold}`);
+}
+
+/** The classes of one image, the most probable first, or the reason why there are none. */
+export type RowPrediction = { readonly classes: readonly ClassScore[] } | { readonly error: string };
+
+/**
+ * Predictions of the first `count` of the images.
+ *
+ * Where dropout stays active, an image's draws follow from the image, so that it has one answer whatever it is predicted with: one at a time.
+ */
+export async function predictRows(
+  { file, model, head, program, isRandom }: CompiledClassifier,
+  images: Float32Array,
+  count: number,
+  { samples = 1, seed = 0, threshold }: PredictOptions,
+): Promise<readonly RowPrediction[]> {
+  requireThreshold({ head, file }, threshold);
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new ConfigError(`samples: expected a whole number above 0, got ${samples}`);
+  }
+  const rank = (probabilities: Float64Array) => ranked(probabilities, model.classNames, head, threshold);
+  if (!isRandom) {
+    const outputs = await program.forward(images, count, { seed, first: 0 });
+    const length = outputs.length / count;
+    return Array.from({ length: count }, (_, row) => {
+      const own = probabilitiesOf(outputs.subarray(row * length, (row + 1) * length), head);
+      return typeof own === "string" ? { error: own } : { classes: rank(own) };
+    });
+  }
+  if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
+  // The program's own input is its to write over.
+  const input = images.slice(0, sizeOf(model.network.input));
+  const counter = hashOf(input);
+  const mean = new Float64Array(model.classNames.length);
+  for (let sample = 0; sample < samples; sample++) {
+    const draws = { seed, first: (counter + sample) >>> 0 };
+    const own = probabilitiesOf(await program.forward(input, 1, draws), head);
+    if (typeof own === "string") return [{ error: own }];
+    for (const [c, probability] of own.entries()) mean[c] = (mean[c] as number) + probability / samples;
+  }
+  return [{ classes: rank(mean) }];
+}
+
+/** Probabilities of one image's classes, or the complaint about its outputs. */
+function probabilitiesOf(outputs: Float32Array, head: ClassHead): Float64Array | string {
+  return outputProblem(outputs) ?? head.probabilities(head.scores(outputs, 1));
+}
+
+function ranked(
+  probabilities: Float64Array,
+  classNames: readonly string[],
+  { isMultiLabel }: ClassHead,
+  threshold = DEFAULT_THRESHOLD,
+): readonly ClassScore[] {
+  return classNames
+    .map((className, c) => {
+      const probability = probabilities[c] as number;
+      return { className, probability, ...(isMultiLabel ? { isPresent: probability >= threshold } : {}) };
+    })
+    .sort((a, b) => b.probability - a.probability);
+}
+
+/** A number of the image's own, from which its dropout masks follow: FNV-1a over its words. */
+function hashOf(values: Float32Array): number {
+  let hash = 0x811c9dc5;
+  for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) {
+    hash = Math.imul(hash ^ word, 0x01000193);
+  }
+  return hash >>> 0;
+}

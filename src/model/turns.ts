@@ -1,0 +1,133 @@
+/** Predictions and evaluations that take turns on one compiled classifier. */
+import type { Split } from "../dataset/dataset.ts";
+import type { Preparation } from "../dataset/prepare/preparation.ts";
+import { NonFiniteError } from "../errors.ts";
+import type { Image } from "../image/image.ts";
+import { tenCropViews } from "../image/prepare/views.ts";
+import { sizeOf } from "../shape.ts";
+import { evaluate } from "../training/evaluation/evaluate.ts";
+import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import type { ScoringProgram } from "../training/evaluation/scores.ts";
+import type { CallQueue } from "./callQueue.ts";
+import { createPredictionInput } from "./predictionInput.ts";
+import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
+
+/** The images that a classifier takes. */
+export interface ImageReader<Input> {
+  /** A copy of what the caller may change after the call. */
+  copy(input: Input): Input;
+  /** Throws DataError for what is no image. */
+  read(input: Input): Promise<Image>;
+  /** Its name in messages. */
+  name(input: Input): string;
+}
+
+/** A function that predicts one image at a time, in the order of the calls. */
+export function createPredict<Input>(
+  classifier: CompiledClassifier,
+  calls: CallQueue,
+  reader: ImageReader<Input>,
+  onMessage: ((message: string) => void) | undefined,
+): (image: Input, options?: PredictOptions) => Promise<readonly ClassScore[]> {
+  const { model } = classifier;
+  const prepare = createPredictionInput(model.preprocessing, onMessage);
+  return (image, given = {}) =>
+    calls.call(async () => {
+      const own = { ...given };
+      const input = new Float32Array(sizeOf(model.network.input));
+      // The caller may change options, bytes and pixels once the call has returned.
+      const asked = reader.copy(image);
+      const work = async () => {
+        prepare(await reader.read(asked), input, 0);
+        own.signal?.throwIfAborted();
+        const [row] = await predictRows(classifier, input, 1, own);
+        if (row && "classes" in row) return row.classes;
+        throw new NonFiniteError(`${reader.name(asked)}: ${row?.error}`);
+      };
+      return calls.turn(work, own.signal);
+    });
+}
+
+/** Options of an evaluation. */
+export interface EvaluateSplitOptions {
+  /** Random seed of dropout that is active at evaluation. Default 0. */
+  readonly seed?: number;
+  /** For a multi-label network: least probability of a class that is present, between 0 and 1. Default 0.5. */
+  readonly threshold?: number;
+  /**
+   * The mean of ten views of each image: the four corners and the centre of what its fit keeps, and their reflections. ConfigError where the fit
+   * keeps no more than the input. Source: Krizhevsky et al. 2012, §4.1.
+   */
+  readonly tenCrop?: boolean;
+  readonly onProgress?: (images: number, of: number) => void;
+  /** Called with each image's prediction, in order. */
+  readonly onPrediction?: (prediction: Prediction) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Evaluates a classifier on a split; predictions take turns with its batches. `input` is memory for a batch. Undefined if the signal was aborted. */
+export function evaluateInTurns(
+  classifier: CompiledClassifier,
+  calls: CallQueue,
+  split: Split,
+  { preparation, input }: { readonly preparation: Preparation; readonly input: Float32Array },
+  { onProgress, onPrediction, signal, seed = 0, tenCrop, threshold }: EvaluateSplitOptions,
+): Promise<Evaluation | undefined> {
+  const { model, head } = classifier;
+  return evaluate(takingTurns(classifier, calls, input, signal), {
+    split,
+    preparation,
+    classNames: model.classNames,
+    head,
+    threshold,
+    seed,
+    views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
+    onProgress: (images) => onProgress?.(images, split.length),
+    onPrediction,
+    signal,
+  });
+}
+
+/** The program of a classifier for one evaluation: input memory of its own, and a turn for every batch. */
+function takingTurns(
+  { program }: CompiledClassifier,
+  calls: CallQueue,
+  input: Float32Array,
+  signal: AbortSignal | undefined,
+): ScoringProgram {
+  const { batchSize } = program;
+  let read: Promise<void> = Promise.resolve();
+  return {
+    batchSize,
+    async nextInput() {
+      await read;
+      return input;
+    },
+    forward(images, count, draws) {
+      let onRead = () => {};
+      read = new Promise((resolve) => {
+        onRead = resolve;
+      });
+      const result = calls.turn(() => {
+        const pending = program.forward(images, count, draws);
+        onRead();
+        return pending;
+      }, signal);
+      result.catch(onRead);
+      return result;
+    },
+  };
+}
+
+/** The result of an evaluation; undefined if it was aborted while images were read or a turn was waited for. */
+export async function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
+}

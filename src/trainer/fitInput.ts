@@ -1,0 +1,168 @@
+/** Data set and network fitted to each other, and the scale of pixel values. */
+import { encodeBase64 } from "../base64.ts";
+import type { Dataset } from "../dataset/dataset.ts";
+import { eigenOf } from "../eigen.ts";
+import { ConfigError } from "../errors.ts";
+import type { PrincipalColours } from "../image/augment/lighting.ts";
+import { type Image, lumaWeights, type PixelSize } from "../image/image.ts";
+import { createFit, frameSizeOf } from "../image/prepare/fit.ts";
+import { createFitter, type Fitting } from "../image/prepare/fitter.ts";
+import { covarianceOf } from "../image/prepare/moments.ts";
+import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import { classesOf, type Network, withClasses } from "../network/network.ts";
+import type { Recipe } from "../training/recipe.ts";
+import type { TrainObserver } from "./trainObserver.ts";
+
+/** A network with the images that it is trained on. */
+export interface RunInput {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly preprocessing: Preprocessing;
+  /** Principal components for colour noise, if the recipe has it. */
+  readonly colours: PrincipalColours | undefined;
+}
+
+/** The channels and size of a network's images. Throws ConfigError for other than 1 or 3 channels. */
+export function inputOf({
+  name,
+  input: [channels, height, width],
+}: Network): readonly [channels: 1 | 3, height: number, width: number] {
+  if (channels === 1 || channels === 3) return [channels, height, width];
+  throw new ConfigError(`${name}: expected an input of 1 or 3 channels, got ${channels}`);
+}
+
+/** The fit of images to an input, as a recipe has it. */
+export function newFitting(
+  { fit, filter }: Pick<Recipe, "fit" | "filter">,
+  channels: 1 | 3,
+  { width, height }: PixelSize,
+): Fitting {
+  return { size: [height, width], channels, fit: createFit(fit, { width, height }), resize: filter };
+}
+
+/**
+ * A network of the fitting's input with as many outputs as the data set has classes, and the preprocessing of its images. `scale` replaces that of the
+ * recipe's normalization.
+ *
+ * Throws ConfigError if the network does not end in one output for each class, or for a mean image where the fit keeps no one size.
+ */
+export async function fitInput(
+  recipe: Recipe,
+  network: Network,
+  dataset: Dataset,
+  fitting: Fitting,
+  { scale, observer = {} }: { readonly scale?: Scale | undefined; readonly observer?: TrainObserver } = {},
+): Promise<RunInput> {
+  const note = channelNote(network, dataset);
+  if (note) observer.onMessage?.(note);
+  return {
+    network: forClasses(network, dataset.classNames.length),
+    dataset,
+    preprocessing: { ...fitting, ...(scale ?? (await scaleOf(dataset, fitting, recipe))) },
+    colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
+  };
+}
+
+/** Throws ConfigError if the network does not end in one output for each class. */
+function forClasses(network: Network, classes: number): Network {
+  const fitted = withClasses(network, classes);
+  const outputs = classesOf(fitted);
+  if (outputs === classes) return fitted;
+  throw new ConfigError(
+    `${network.name}: expected ${classes} outputs, one for each class, got ${outputs}; let it end in a linear layer`,
+  );
+}
+
+/** Message about a change of the images' channels; undefined if there is none. */
+function channelNote(network: Network, dataset: Dataset): string | undefined {
+  const [channels] = network.input;
+  if (channels === dataset.channels) return undefined;
+  return channels === 3
+    ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
+    : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
+}
+
+/** Scale of pixel values after fitting. */
+export type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
+
+/** Scales to pixel values from 0 to 255, as the paper's network has them. */
+const levelScale = 1 / 255;
+
+/**
+ * The numbers of a recipe's normalization, from a data set's training images.
+ *
+ * Throws ConfigError for a mean image where the fit keeps no one size.
+ */
+async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Promise<Scale> {
+  const { channels } = fitting;
+  const all = (value: number) => Array<number>(channels).fill(value);
+  const mean = forChannels(dataset.mean, channels);
+  const scales: { readonly [N in Recipe["normalization"]]: () => Scale | Promise<Scale> } = {
+    unit: () => ({ mean: all(0), deviation: all(1) }),
+    symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
+    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
+    mean: () => ({ mean, deviation: all(levelScale) }),
+    "mean-image": async () => ({
+      mean: all(0),
+      deviation: all(levelScale),
+      meanImage: await meanImage(dataset, fitting),
+    }),
+  };
+  return scales[normalization]();
+}
+
+/** One number per channel: grey's for all, or the luma of a colour's. */
+function forChannels(values: readonly number[], channels: number): number[] {
+  if (values.length === channels) return [...values];
+  const [red = 0, green = red, blue = red] = values;
+  const [r, g, b] = lumaWeights;
+  return Array<number>(channels).fill(r * red + g * green + b * blue);
+}
+
+/** The principal components of the training images' colours, as the network's channels see them. */
+function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
+  const covariance = covarianceOf(dataset.moments());
+  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
+  if (dataset.channels === channels) return eigenOf(covariance);
+  const weights = dataset.channels === 1 ? [1] : lumaWeights;
+  const variance = weights.reduce(
+    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
+    0,
+  );
+  const entry = 1 / Math.sqrt(channels);
+  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
+}
+
+/** Training images that a mean image is computed of, at most. */
+const MEAN_IMAGES = 10_000;
+
+/** Mean of the part of each training image that the fit keeps, over evenly spaced images, rounded to levels: planes of bytes, base64. */
+async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<string> {
+  const [height, width] = fitting.size;
+  const frame = frameSizeOf(fitting.fit, { width, height });
+  if (!frame) {
+    throw new ConfigError(
+      `${name}: fit ${fitting.fit.kind}: a mean image needs images of one size; choose --fit crop or resize, or another --normalization`,
+    );
+  }
+  const fit = createFitter(fitting);
+  const plane = frame.width * frame.height;
+  const sums = new Float64Array(fitting.channels * plane);
+  const count = Math.min(train.length, MEAN_IMAGES);
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * train.length) / count);
+    await train.prefetch?.(Uint32Array.of(index));
+    addPlanes(sums, fit(train.image(index)), plane);
+  }
+  return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / count)));
+}
+
+function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
+  for (let start = 0; start < sums.length; start += plane) {
+    let from = (start / plane) % channels;
+    for (let i = start; i < start + plane; i++) {
+      sums[i] = (sums[i] as number) + (data[from] as number);
+      from += channels;
+    }
+  }
+}

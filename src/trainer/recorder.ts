@@ -1,0 +1,262 @@
+/** Log, best weights and progress of a run in training, wherever it is stored. */
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import { CheckpointError } from "../errors.ts";
+import { formatLoss, formatPercent } from "../report/numbers.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { type Evaluated, isBetter } from "../training/monitor.ts";
+import type { Recipe } from "../training/recipe.ts";
+import { means, type Position, type Tally } from "../training/state.ts";
+import type { TrainingListener } from "../training/train.ts";
+import type { TrainObserver, TrainProgress } from "./trainObserver.ts";
+
+/** Storage of a run: a directory, or memory. Throws CheckpointError for what cannot be written; what was there stays. */
+export interface RunStorage {
+  /** Seconds of training between two checkpoints; Infinity saves after evaluations only. */
+  readonly saveEverySeconds: number;
+  /** Name of the best weights, for messages. */
+  readonly bestWeights: string;
+  /** Adds a line to the log. */
+  append(entry: LogEntry): Promise<void>;
+  /** Saves the weights and the optimizer's state of a position; `isBest`: as the best weights too. */
+  save(position: Position, log: readonly LogEntry[], isBest: boolean): Promise<void>;
+  /** Draws the curves of a log. */
+  draw(log: readonly LogEntry[]): Promise<void>;
+}
+
+/** The run to record. */
+export interface RecordedRun {
+  readonly recipe: Recipe;
+  /** Images of the training set, and of the set that it is evaluated on. */
+  readonly trainImages: number;
+  readonly testImages: number;
+  readonly storage: RunStorage;
+  /** First position of training. */
+  readonly start: Position;
+  /** Lines that the run's log already has. */
+  readonly log: readonly LogEntry[];
+  /** The evaluation that the next best weights must beat; undefined if there is none. */
+  readonly best: Evaluated | undefined;
+  readonly observer: TrainObserver | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** When training stops for time, as `performance.now()` has it; Infinity for never. */
+  readonly deadline: number;
+}
+
+/** Records training: log, checkpoints, curves. */
+export interface Recorder {
+  readonly listener: TrainingListener;
+  readonly log: readonly LogEntry[];
+  /** The newest evaluation of this call. */
+  evaluation(): Evaluation | undefined;
+  /** The evaluation of the best weights, if this call made it. */
+  bestEvaluation(): Evaluation | undefined;
+  /** Saves this position, unless it is saved already. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
+  save(position: Position): Promise<void>;
+}
+
+/** A run, and the state of its recording. */
+interface Recording extends RecordedRun {
+  readonly log: LogEntry[];
+  /** Lines of the log that are not on the disk yet. */
+  readonly unwritten: LogEntry[];
+  /** The things that could not be written when last tried. */
+  readonly failing: Set<string>;
+  readonly speed: Speed;
+  /** Evaluation of the best weights that are saved; undefined if there are none. */
+  best: Evaluated | undefined;
+  evaluation: Evaluation | undefined;
+  /** The whole evaluation of the best weights, if this call made it. */
+  bestEvaluation: Evaluation | undefined;
+  /** The position of the newest evaluation, and whether that was the best so far. */
+  evaluated: { readonly position: Position; readonly best: boolean } | undefined;
+  saved: Position | undefined;
+  /** When the next checkpoint is due, as `performance.now()` has it. */
+  nextSave: number;
+}
+
+const RETRY_SAVE_SECONDS = 30;
+
+/** Creates the recorder of a run. */
+export function recordRun(options: RecordedRun): Recorder {
+  const recording: Recording = {
+    ...options,
+    log: [...options.log],
+    unwritten: [],
+    failing: new Set(),
+    speed: { last: options.start, images: 0, seconds: 0 },
+    evaluation: undefined,
+    bestEvaluation: undefined,
+    evaluated: undefined,
+    saved: undefined,
+    nextSave: after(options.storage.saveEverySeconds),
+  };
+  return {
+    listener: listenerOf(recording),
+    log: recording.log,
+    evaluation: () => recording.evaluation,
+    bestEvaluation: () => recording.bestEvaluation,
+    async save(position) {
+      const { saved, evaluated } = recording;
+      if (saved !== position) await save(recording, position, evaluated?.position === position && evaluated.best);
+    },
+  };
+}
+
+function listenerOf(recording: Recording): TrainingListener {
+  const { observer, signal, deadline, recipe, testImages, storage } = recording;
+  return {
+    signal,
+    onIteration: (position) => observer?.onProgress?.(progressOf(recording, position)),
+    onWindow: (position, window, rate) => write(recording, entryOf(recording, position, window, rate)),
+    isDue: () => signal?.aborted === true || performance.now() >= Math.min(recording.nextSave, deadline),
+    async betweenIterations(position) {
+      if (signal?.aborted) return "interrupt";
+      if (performance.now() >= recording.nextSave) await trySave(recording, position, false);
+      return performance.now() >= deadline ? "time" : undefined;
+    },
+    onEvaluationProgress: (images) => observer?.onEvaluationProgress?.(images, testImages),
+    onEvaluation: (position, epoch, evaluation, rate) =>
+      recordEvaluation(recording, position, entryOf(recording, position, epoch, rate), evaluation),
+    onStuck: (position) => observer?.onMessage?.(stuckWarning(position, recipe)),
+    onEarlyStop: (position) => observer?.onMessage?.(earlyStopMessage(position, recipe, storage.bestWeights)),
+  };
+}
+
+async function recordEvaluation(
+  recording: Recording,
+  position: Position,
+  trained: LogEntry,
+  evaluation: Evaluation,
+): Promise<void> {
+  const { storage, recipe, log, observer } = recording;
+  const entry = { ...trained, testLoss: evaluation.loss, testAccuracy: evaluation.top1Accuracy };
+  recording.evaluation = evaluation;
+  await write(recording, entry);
+  const best = !recording.best || isBetter(recipe.monitor, entry, recording.best);
+  recording.evaluated = { position, best };
+  if ((await trySave(recording, position, best)) && best) {
+    recording.best = entry;
+    recording.bestEvaluation = evaluation;
+  }
+  await attempt(recording, "curves", () => storage.draw(log));
+  observer?.onEpoch?.(entry);
+}
+
+/** Adds a line to the log. */
+async function write(recording: Recording, entry: LogEntry): Promise<void> {
+  recording.log.push(entry);
+  recording.unwritten.push(entry);
+  recording.observer?.onLog?.(entry);
+  await attempt(recording, "log", () => writeLog(recording));
+}
+
+async function writeLog({ storage, unwritten }: Recording): Promise<void> {
+  for (let entry = unwritten[0]; entry; entry = unwritten[0]) {
+    await storage.append(entry);
+    unwritten.shift();
+  }
+}
+
+async function trySave(recording: Recording, position: Position, best: boolean): Promise<boolean> {
+  const done = await attempt(recording, "checkpoint", () => save(recording, position, best));
+  if (!done) recording.nextSave = after(RETRY_SAVE_SECONDS);
+  return done;
+}
+
+async function save(recording: Recording, position: Position, isBest: boolean): Promise<void> {
+  const { storage, log } = recording;
+  // Before the checkpoint, so that a resumed run has every line up to it.
+  await writeLog(recording);
+  await storage.save(position, log, isBest);
+  recording.saved = position;
+  recording.nextSave = after(storage.saveEverySeconds);
+}
+
+/** A full disk must not end a run: a failure is reported once, and the next write tries again. */
+async function attempt({ failing, observer }: Recording, what: string, action: () => Promise<void>): Promise<boolean> {
+  try {
+    await action();
+    failing.delete(what);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    if (!failing.has(what)) observer?.onMessage?.(`${error.message}; training continues and tries again`);
+    failing.add(what);
+    return false;
+  }
+}
+
+/** The moment in `seconds` seconds, as `performance.now()` has it. */
+function after(seconds: number): number {
+  return performance.now() + seconds * 1000;
+}
+
+function epochOf({ trainImages }: RecordedRun, { epoch, images }: Position): number {
+  return epoch + images / trainImages;
+}
+
+function entryOf(options: RecordedRun, position: Position, tally: Tally, learningRate: number): LogEntry {
+  const { loss, accuracy, examplesPerSecond } = means(tally);
+  return {
+    epoch: epochOf(options, position),
+    iteration: position.iteration,
+    trainLoss: loss,
+    trainAccuracy: accuracy,
+    learningRate,
+    examplesPerSecond,
+    seconds: position.seconds,
+  };
+}
+
+/** Sums over about the last ten iterations. */
+interface Speed {
+  last: Position;
+  images: number;
+  seconds: number;
+}
+
+function progressOf(recording: Recording, position: Position): TrainProgress {
+  const { recipe, trainImages, speed } = recording;
+  const { epochs } = recipe;
+  const { loss, accuracy } = means(position.epochTally);
+  speed.images = 0.9 * speed.images + position.totalImages - speed.last.totalImages;
+  speed.seconds = 0.9 * speed.seconds + position.seconds - speed.last.seconds;
+  speed.last = position;
+  return {
+    epoch: epochOf(recording, position),
+    epochs,
+    images: position.totalImages,
+    totalImages: Math.round(epochs * trainImages),
+    loss,
+    accuracy,
+    examplesPerSecond: speed.images / speed.seconds,
+  };
+}
+
+/** Metrics of the weights that are saved now. */
+export function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
+  const { epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy } = log.at(-1) ?? {};
+  const known = Object.entries({ epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy });
+  return Object.fromEntries(known.filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
+
+/** Warning for a loss that has not improved on guessing. */
+function stuckWarning({ iteration }: Position, { initializer, learningRate }: Recipe): string {
+  return (
+    `iteration ${iteration}: for 200 iterations the loss has stayed at that of guessing; ` +
+    `try another initializer (${initializer.weight.kind}) or --learning-rate (${learningRate})`
+  );
+}
+
+/** Message of a run that ends before its last epoch. */
+function earlyStopMessage({ epoch, earlyStopping }: Position, { epochs }: Recipe, bestWeights: string): string {
+  const { bestAccuracy, bestLoss, evaluationsSinceBest } = earlyStopping;
+  const best =
+    bestLoss === undefined
+      ? `better test accuracy than ${formatPercent(bestAccuracy)}`
+      : `lower test loss than ${formatLoss(bestLoss)}`;
+  return (
+    `stopped early, after epoch ${epoch} of ${epochs}: no ${best} ` +
+    `in the last ${evaluationsSinceBest} evaluations; ${bestWeights} has the weights that had it`
+  );
+}

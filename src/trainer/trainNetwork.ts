@@ -1,0 +1,183 @@
+/** Trains a network in memory. */
+import type { LogEntry } from "../checkpoint/runLog.ts";
+import { type Dataset, validationSplit } from "../dataset/dataset.ts";
+import { createPreparation } from "../dataset/prepare/preparation.ts";
+import type { Engine, Precision, TrainingProgram } from "../engine/engine.ts";
+import { ConfigError } from "../errors.ts";
+import { checkWeights, type NetworkModel, readWeights, type Weights, writeWeights } from "../model/networkModel.ts";
+import { initialValues } from "../network/initialize.ts";
+import { type Network, operations, parseNetwork, withInput } from "../network/network.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { checkClassWeights } from "../training/objective/classWeights.ts";
+import { createOptimizer, type Optimizer } from "../training/optimizers/optimizer.ts";
+import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import { initialPosition, type Position } from "../training/state.ts";
+import { type TrainingEnd, train } from "../training/train.ts";
+import { fitInput, inputOf, newFitting, type RunInput } from "./fitInput.ts";
+import { metricsOf, type RunStorage, recordRun } from "./recorder.ts";
+import type { TrainObserver } from "./trainObserver.ts";
+
+/** Callbacks of training in memory. */
+export type NetworkObserver = Pick<
+  TrainObserver,
+  "onMessage" | "onProgress" | "onEvaluationProgress" | "onLog" | "onEpoch"
+>;
+
+/** Values of a recipe, each in place of the named recipe's. */
+export type RecipeValues = {
+  readonly [K in Exclude<keyof Recipe, "name" | "source" | "deviations" | "network">]?: Recipe[K];
+};
+
+/** A network, its data, and the recipe of its training, of which single values may be given. */
+export interface TrainNetworkOptions extends RecipeValues {
+  /** Its last layer that learns gets as many outputs as the data set has classes. */
+  readonly network: Network;
+  readonly dataset: Dataset;
+  /** Compute engine; the caller closes it. */
+  readonly engine: Engine;
+  /** A recipe or its name. Default: `fashion` for images of one channel, `photos` for colour, `small` for the fit `native`. */
+  readonly recipe?: string | Recipe;
+  /** Initial weights by parameter name. Default: random, by the recipe's initializer and seed. */
+  readonly weights?: Weights;
+  /** Number format of the compute. Default `f32`. */
+  readonly precision?: Precision;
+  /** Direct convolution only: slower, without Winograd's rounding. Default false. */
+  readonly exact?: boolean;
+  /** Evaluate and stop after n minutes. */
+  readonly maxMinutes?: number;
+  /** Aborting ends training after the current iteration, or the current evaluation's batch. */
+  readonly signal?: AbortSignal;
+  readonly observer?: NetworkObserver;
+}
+
+/** Result of `trainNetwork`. Accuracies are fractions. */
+export interface TrainedNetwork {
+  /** The network with the weights of the best evaluation; with the last weights if there was no evaluation. */
+  readonly model: NetworkModel;
+  /** `interrupt`: by the signal. `time`: by `maxMinutes`. */
+  readonly end: TrainingEnd;
+  /** A line every 20 iterations and one an epoch. */
+  readonly log: readonly LogEntry[];
+  /** The evaluation of the model, on the validation set or, without one, on the test set; undefined if there was none. */
+  readonly evaluation: Evaluation | undefined;
+}
+
+/**
+ * Trains a network on a data set, with the loop and the settings of `trainClassifier` but without files: the same settings and seed give the same weights.
+ *
+ * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of another
+ * network, DataError for an image that cannot be used, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
+ */
+export async function trainNetwork(options: TrainNetworkOptions): Promise<TrainedNetwork> {
+  const { engine, dataset, precision = "f32", exact = false } = options;
+  if (!engine.trains) throw new ConfigError(`engine ${engine.name}: cannot train; choose another engine`);
+  const recipe = recipeOf(options);
+  checkClassWeights(recipe.classWeights, dataset.classNames);
+  const input = await fitNetwork(options, recipe);
+  const { network } = input;
+  if (options.weights) checkWeights("weights", network, options.weights);
+  const program = await engine.compileTraining({
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize: recipe.batchSize,
+    precision,
+    exact,
+  });
+  try {
+    const optimizer = createOptimizer(program, recipe);
+    await writeWeights(program, program.parameters, options.weights ?? newWeights(network, recipe));
+    optimizer.start();
+    return await trainCompiled(options, recipe, input, program, optimizer);
+  } finally {
+    program.close();
+  }
+}
+
+/** The recipe with the values among the options. */
+function recipeOf(options: TrainNetworkOptions): Recipe {
+  const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } =
+    options;
+  const named = recipe ?? defaultRecipe(options);
+  const base = typeof named === "string" ? findRecipe(named) : parseRecipe(named);
+  return parseRecipe({ monitor: "accuracy", ...base, ...values }, `recipe ${base.name}`);
+}
+
+function defaultRecipe({ dataset, fit }: TrainNetworkOptions): string {
+  if (dataset.channels === 1) return "fashion";
+  return fit === "native" ? "small" : "photos";
+}
+
+function fitNetwork(
+  { network: given, dataset, observer = {} }: TrainNetworkOptions,
+  recipe: Recipe,
+): Promise<RunInput> {
+  const network = parseNetwork(given, "network");
+  const [channels, height, width] = inputOf(network);
+  const size = recipe.fit === "native" ? dataset.imageSize : { height, width };
+  if (!size) {
+    throw new ConfigError(`${dataset.name}: expected images of one size for the fit native; choose another fit`);
+  }
+  const fitting = newFitting(recipe, channels, size);
+  return fitInput(recipe, withInput(network, [channels, ...fitting.size]), dataset, fitting, { observer });
+}
+
+function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
+  return new Map([...initialValues(network, initializer, seed)].map(({ name, values }) => [name, values]));
+}
+
+async function trainCompiled(
+  { precision = "f32", exact = false, maxMinutes = Number.POSITIVE_INFINITY, signal, observer }: TrainNetworkOptions,
+  recipe: Recipe,
+  { network, dataset, preprocessing, colours }: RunInput,
+  program: TrainingProgram,
+  optimizer: Optimizer,
+): Promise<TrainedNetwork> {
+  const { classNames } = dataset;
+  const { augmentation, seed } = recipe;
+  const [{ train: images }, test] = [dataset, validationSplit(dataset)];
+  const preparation = createPreparation({ preprocessing, random: { augmentation, seed, colours } });
+  const storage = createMemory(program, optimizer);
+  const recorder = recordRun({
+    recipe,
+    trainImages: images.length,
+    testImages: test.length,
+    storage,
+    start: initialPosition,
+    log: [],
+    best: undefined,
+    observer,
+    signal,
+    deadline: performance.now() + maxMinutes * 60_000,
+  });
+  try {
+    const training = { program, optimizer, recipe, train: images, test, preparation, classNames };
+    const { position, end } = await train(training, initialPosition, recorder.listener);
+    await recorder.save(position);
+    const { weights, metrics } = storage.best();
+    const model = { network, classNames, preprocessing, metrics, precision, exact, weights };
+    return { model, end, log: recorder.log, evaluation: recorder.bestEvaluation() };
+  } finally {
+    preparation.close();
+  }
+}
+
+interface Saved {
+  readonly weights: Weights;
+  readonly metrics: NetworkModel["metrics"];
+}
+
+/** Keeps the best weights in memory, or the first ones that are saved. */
+function createMemory(program: TrainingProgram, { averaged }: Optimizer): RunStorage & { best(): Saved } {
+  let best: Saved | undefined;
+  return {
+    saveEverySeconds: Number.POSITIVE_INFINITY,
+    bestWeights: "the model",
+    async append() {},
+    async save(_position: Position, log, isBest) {
+      if (best && !isBest) return;
+      best = { weights: await readWeights(program, averaged, best?.weights), metrics: metricsOf(log) };
+    },
+    async draw() {},
+    best: () => best ?? { weights: new Map(), metrics: {} },
+  };
+}
