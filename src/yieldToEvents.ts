@@ -13,9 +13,11 @@ export function yieldToEvents(): Promise<void> {
 
 function postToSelf(resolve: () => void): void {
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
+  const onmessage = () => {
     port1.close();
     resolve();
   };
+  // The types of Node.js, which this is compiled with, leave this property of browsers out.
+  Object.assign(port1, { onmessage });
   port2.postMessage(null);
 }

@@ -18,6 +18,7 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
+/** Options of `mapPictures`. */
 export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
   /** Images at most. Default 2000. */
   readonly limit?: number;
@@ -29,6 +30,7 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImag
   readonly perplexity?: number;
   /** Whether the images themselves are drawn too, as `picturesSvg`. */
   readonly withPictures?: boolean;
+  /** Called after each batch of images. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Of the principal components: their number is not known before, only the most that there can be. */
   readonly onComponentStep?: (steps: number, most: number) => void;
@@ -48,6 +50,7 @@ export interface MapPoint {
   readonly y: number;
 }
 
+/** Images as points of a plane: neighbours have similar layer outputs. */
 export interface PictureMap {
   readonly layer: string;
   readonly features: number;

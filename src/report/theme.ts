@@ -5,6 +5,7 @@
  * variable in place of each colour of the light palette, and `themeVariables` gives these their values.
  */
 export const themes = ["light", "dark"] as const;
+/** Colours of a figure. */
 export type Theme = (typeof themes)[number];
 
 /**

@@ -28,6 +28,7 @@ export interface RateFinderOptions extends RunSettings {
   /** Aborting ends the sweep within an iteration; what there is by then is returned. */
   readonly signal?: AbortSignal;
   readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onFeatures" | "onMessage">;
+  /** Called after each iteration. */
   readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
 }
 
