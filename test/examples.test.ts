@@ -1,13 +1,14 @@
-/** The examples print what is expected of them, and docs/library.md shows their code. */
+/** The examples print what is expected of them, in the package as an installation has it, and docs/library.md shows their code. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { transform } from "esbuild";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { trainClassifier } from "../src/index.ts";
-import { importTypeScript, run } from "./command.ts";
+import { builtCommand, run } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -22,12 +23,16 @@ before(async () => {
   await writeTinyDataset(folder, { train: 60, test: 20 });
   const settings = { network: tinyNetwork, epochs: 1, batchSize: 10, threads: 1, precision: "f32" } as const;
   await trainClassifier({ ...settings, dataDir: folder, run: trained });
+  await mkdir(join(folder, "node_modules"));
+  await symlink(dirname(dirname(await builtCommand())), join(folder, "node_modules/alexnet"));
 });
 after(() => rm(folder, { recursive: true }));
 
+/** Runs an example as JavaScript beside an installed package. */
 async function outputOf(name: string, ...args: readonly string[]): Promise<readonly string[]> {
-  const command = [...importTypeScript, join(root, "examples", `${name}.ts`), ...args];
-  const { exit, stdout, stderr } = await run(command, { cwd: root });
+  const { code } = await transform(readFileSync(join(root, "examples", `${name}.ts`), "utf8"), { loader: "ts" });
+  await writeFile(join(folder, `${name}.mjs`), code);
+  const { exit, stdout, stderr } = await run([join(folder, `${name}.mjs`), ...args], { cwd: root });
   assert.equal(exit, 0, stderr);
   return stdout.trimEnd().split("\n");
 }
@@ -83,4 +88,17 @@ test("an ONNX model and a PyTorch state dict, with the same answer", async () =>
   const [first = "", second = ""] = await outputOf("readModels", onnx, pth);
   assert.match(first, /^onnx: .+ \d\.\d{4}$/);
   assert.equal(second.replace("pytorch: ", ""), first.replace("onnx: ", ""));
+});
+
+test("CommonJS can require every entry point", async () => {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const canRequire = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
+  const names = ["findNetwork", "trainNetwork", "createOneDnnEngine", "readModel"];
+  const entries = ["alexnet", "alexnet/core", "alexnet/onednn", "alexnet/formats"];
+  const program = entries.map((entry, i) => `console.log(typeof require("${entry}").${names[i]});`).join("\n");
+  await writeFile(join(folder, "program.cjs"), program);
+  const { exit, stdout, stderr } = await run([join(folder, "program.cjs")], { cwd: folder });
+  if (canRequire) assert.deepEqual([exit, stdout], [0, "function\n".repeat(4)], stderr);
+  // The message of Node.js itself says what to do.
+  else assert.match(stderr, /require\(\) of ES Module .* not supported[\s\S]*dynamic import\(\)/);
 });

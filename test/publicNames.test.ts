@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import * as core from "../src/core.ts";
+import * as formats from "../src/formats.ts";
 import * as api from "../src/index.ts";
+import * as onednn from "../src/onednn.ts";
 import { root } from "./sourceFiles.ts";
 
 const values = (
@@ -11,7 +14,7 @@ const values = (
   "adaptiveAveragePool2d averagePool2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
-  "readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier verifyModel withClasses withInput writeFeatures " +
+  "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier verifyModel withClasses withInput writeFeatures " +
   "writeOnnx"
 ).split(" ");
 
@@ -25,7 +28,46 @@ const types = (
   "VerifyOptions WrittenFeatures"
 ).split(" ");
 
-const remedy = "enter a new name in test/publicNames.test.ts and test/publicNames.ts; one that is there stays";
+/** Names of the other entry points. */
+const others = {
+  core: {
+    values: words(
+      "AlexNetError CheckpointError ClosedError ConfigError DataError DivergenceError NonFiniteError ShapeError " +
+        "UnimplementedError adaptiveAveragePool2d averagePool2d conv2d createClassifier createDataset createPreprocessor " +
+        "createReferenceEngine dropout findNetwork findRecipe flatten fromArrays fromIterable linear localResponseNorm " +
+        "maxPool2d networks parseNetwork parseRecipe recipes relu sigmoid summarize tanh trainNetwork withClasses withInput",
+    ),
+    types: words(
+      "AnyLayer ArrayOptions ClassFigures ClassScore ClassifierModel ClassifierOptions CompileRequest Dataset DropoutDraws " +
+        "Engine EvaluateSplitOptions Evaluation HeadName Image IterableOptions LabelledArrays LabelledImage LayerSummary " +
+        "MemoryOptions Network NetworkClassifier NetworkModel NetworkObserver NetworkSummary OwnDataset OwnSplit PaperFigure " +
+        "Parameter Pixels Precision PrecisionSupport PredictOptions Prediction Preprocessing Preprocessor Program RawImage " +
+        "Recipe Split StepReading Tensor TrainNetworkOptions TrainProgress TrainableParameter TrainedNetwork TrainingProgram " +
+        "Weights",
+    ),
+  },
+  onednn: {
+    values: words("ClosedError ConfigError NativeError ShapeError UnimplementedError createOneDnnEngine"),
+    types: words("Engine OneDnnOptions Precision PrecisionSupport"),
+  },
+  formats: {
+    values: words(
+      "CheckpointError ConfigError DataError ShapeError UnsupportedError readCaffeFile readModel readOnnxFile " +
+        "readPyTorchFile readSafetensorsFile weightsOf writeModel writeOnnx writePyTorchFile writeSafetensorsFile",
+    ),
+    types: words(
+      "CaffeOptions ImportedMetadata ImportedModel NamedTensor NetworkModel OnnxFile OnnxOptions Quantization " +
+        "ReadParameter Tensors Weights",
+    ),
+  },
+} as const;
+
+function words(text: string): readonly string[] {
+  return text.split(" ");
+}
+
+const remedy =
+  "enter a new name in test/publicNames.test.ts and test/publicNames.ts or test/publicEntries.ts; one that is there stays";
 
 /** Names between the braces of `export { … }` and `export type { … }`; those of types with `type ` before them. */
 function exportedNames(text: string): readonly string[] {
@@ -39,20 +81,42 @@ function exportedNames(text: string): readonly string[] {
   );
 }
 
-test("src/index.ts exports the values and types that are in use, and no others", () => {
-  assert.deepEqual(Object.keys(api).sort(), [...values].sort(), remedy);
-  const named = exportedNames(readFileSync(join(root, "src/index.ts"), "utf8"));
-  const namedTypes = named.filter((name) => name.startsWith("type ")).map((name) => name.slice("type ".length));
-  assert.deepEqual(namedTypes.sort(), [...types].sort(), remedy);
+/** The names of the types that an entry point exports. */
+function exportedTypes(entry: string): readonly string[] {
+  const named = exportedNames(readFileSync(join(root, `src/${entry}.ts`), "utf8"));
+  return named.filter((name) => name.startsWith("type ")).map((name) => name.slice("type ".length));
+}
+
+test("every entry point exports the values and types that are in use, and no others", () => {
+  const modules = { index: api, core, onednn, formats };
+  for (const [entry, expected] of Object.entries({ index: { values, types }, ...others })) {
+    const exported = Object.keys(modules[entry as keyof typeof modules]);
+    assert.deepEqual(exported.sort(), [...expected.values].sort(), `${entry}: ${remedy}`);
+    assert.deepEqual(exportedTypes(entry).toSorted(), [...expected.types].sort(), `${entry}: ${remedy}`);
+  }
+});
+
+test("package.json has the entry points, with types", () => {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const paths = Object.keys({ index: {}, ...others }).map((entry) => {
+    const built = { types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` };
+    return [entry === "index" ? "." : `./${entry}`, built];
+  });
+  assert.deepEqual(exports, { ...Object.fromEntries(paths), "./package.json": "./package.json" });
 });
 
 test("every name is in the program that holds its keys, fields or signature", () => {
-  const program = ["publicNames.ts", "publicOptions.ts", "publicResults.ts"]
+  const program = ["publicNames.ts", "publicOptions.ts", "publicResults.ts", "publicEntries.ts"]
     .map((name) => readFileSync(join(root, "test", name), "utf8"))
     .join("");
+  const all = [{ values, types }, ...Object.values(others)];
   const missing = [
-    ...values.filter((name) => !new RegExp(`Returns<\\s*typeof api\\.${name},`).test(program)),
-    ...types.filter((name) => !new RegExp(`(?:Accepts|Returns)<\\s*${name},`).test(program)),
+    ...all
+      .flatMap((entry) => entry.values)
+      .filter((name) => !new RegExp(`Returns<\\s*typeof \\w+\\.${name},`).test(program)),
+    ...all
+      .flatMap((entry) => entry.types)
+      .filter((name) => !new RegExp(`(?:Accepts|Returns)<\\s*(?:\\w+\\.)?${name},`).test(program)),
   ];
   assert.deepEqual(missing, [], remedy);
 });

@@ -85,6 +85,7 @@ export type Values = [
     ) => AsyncGenerator<readonly api.FilePrediction[]>
   >,
   Returns<typeof api.readCaffeFile, (path: string, options?: api.CaffeOptions) => Promise<api.ImportedModel>>,
+  Returns<typeof api.readImage, (input: api.ImageInput) => Promise<api.Image>>,
   Returns<typeof api.readOnnxFile, (path: string) => Promise<api.ImportedModel>>,
   Returns<typeof api.readSweepPlan, (path: string) => Promise<api.SweepPlan>>,
   Returns<typeof api.recipes, readonly api.Recipe[]>,

@@ -1,7 +1,7 @@
 /** A data set object as the source of a run. */
 import { ConfigError } from "../errors.ts";
 import { type Dataset, type DatasetSource, limitSplit } from "./dataset.ts";
-import { checkedSplit } from "./ownDataset.ts";
+import { checkedDataset } from "./ownDataset.ts";
 
 /** Start of the name that a run stores for a data set object, which no folder and no named data set has. */
 const prefix = "memory:";
@@ -9,21 +9,19 @@ const prefix = "memory:";
 /** The source that hands out a data set object, within the limits; its labels and images are checked when they are read. */
 export function memorySource(dataset: Dataset): DatasetSource {
   const name = `${prefix}${dataset.name}`;
-  const classes = dataset.classNames.length;
   return {
     name,
     description: "a data set of the calling program",
     channels: dataset.channels,
     async load({ trainLimit, testLimit }) {
-      const part = (what: string, split: Dataset["test"]) => checkedSplit(`${dataset.name}: ${what}`, split, classes);
-      const { validation } = dataset;
+      const { train, validation, test, ...checked } = checkedDataset(dataset);
       return {
-        ...dataset,
+        ...checked,
         name,
         source: name,
-        train: limitSplit(part("training", dataset.train), trainLimit),
-        validation: validation && limitSplit(part("validation", validation), testLimit, "validation"),
-        test: limitSplit(part("test", dataset.test), testLimit, "test"),
+        train: limitSplit(train, trainLimit),
+        validation: validation && limitSplit(validation, testLimit, "validation"),
+        test: limitSplit(test, testLimit, "test"),
       };
     },
     locate: async () => undefined,

@@ -86,8 +86,20 @@ export function checkClassNames(name: string, classNames: readonly string[]): vo
     throw new ConfigError(`${name}: class "${twice}" is there twice; give each class its own name`);
 }
 
+/** The same data set, its labels and images checked when they are read. */
+export function checkedDataset(dataset: Dataset): Dataset {
+  const { name, classNames, train, validation, test } = dataset;
+  const part = (what: string, split: Split) => checkedSplit(`${name}: ${what}`, split, classNames.length);
+  return {
+    ...dataset,
+    train: part("training", train),
+    validation: validation && part("validation", validation),
+    test: part("test", test),
+  };
+}
+
 /** A split whose labels and images are checked when they are read; `name` begins each message. */
-export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
+function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
   const { length } = split;
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);

@@ -1,6 +1,7 @@
 /** Trains a network in memory. */
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import { type Dataset, validationSplit } from "../dataset/dataset.ts";
+import { checkedDataset } from "../dataset/ownDataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Precision, TrainingProgram } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
@@ -108,9 +109,10 @@ function defaultRecipe({ dataset, fit }: TrainNetworkOptions): string {
 }
 
 function fitNetwork(
-  { network: given, dataset, observer = {} }: TrainNetworkOptions,
+  { network: given, dataset: own, observer = {} }: TrainNetworkOptions,
   recipe: Recipe,
 ): Promise<RunInput> {
+  const dataset = checkedDataset(own);
   const network = parseNetwork(given, "network");
   const [channels, height, width] = inputOf(network);
   const size = recipe.fit === "native" ? dataset.imageSize : { height, width };
