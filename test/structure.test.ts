@@ -140,7 +140,7 @@ test("the checks above see what they are for", () => {
 test("where Node.js strips types, it can those of every file", () => {
   if (!("stripTypeScriptTypes" in nodeModule)) return; // Node.js 20
   const strip = nodeModule.stripTypeScriptTypes as (code: string) => string;
-  const problems = sourceFiles("src", "test", "scripts", "bench")
+  const problems = sourceFiles("src", "test", "scripts", "bench", "examples")
     .filter(({ path }) => path.endsWith(".ts"))
     .flatMap(({ path, text }) => {
       try {
