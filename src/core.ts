@@ -8,14 +8,12 @@
 export {
   type ArrayOptions,
   fromArrays,
-  fromIterable,
-  type IterableOptions,
   type LabelledArrays,
-  type LabelledImage,
   type MemoryOptions,
   type Pixels,
 } from "./dataset/arrays.ts";
 export type { Dataset, Split } from "./dataset/dataset.ts";
+export { fromIterable, type IterableOptions, type LabelledImage } from "./dataset/iterable.ts";
 export { createDataset, type OwnDataset, type OwnSplit } from "./dataset/ownDataset.ts";
 export type {
   CompileRequest,

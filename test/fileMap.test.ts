@@ -1,12 +1,11 @@
-/** CONTRIBUTING.md names every folder of src/, every file says what it is, and src/index.ts re-exports only. */
+/** CONTRIBUTING.md names every folder of src/, every file says what it is, and entry points re-export only. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { codeOnly, root, sourceFiles } from "./sourceFiles.ts";
-
-const publicApi = join(root, "src/index.ts");
+import { entryPoints } from "./structureRules.ts";
 
 test("CONTRIBUTING.md has a line for every folder of src/, and no other", () => {
   const text = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
@@ -49,21 +48,24 @@ test("every source file begins with a sentence that says what it is", () => {
   assert.deepEqual(silent, [], "these need a doc comment on top, one sentence that says what the file is");
 });
 
-test("src/index.ts consists of named re-exports, and every value it names is there", async () => {
-  const text = readFileSync(publicApi, "utf8");
-  const reExport = /^export (type )?\{([^}]*)\} from "[^"]+";$/gm;
-  const rest = codeOnly(text.replace(reExport, "")).trim();
-  assert.equal(
-    rest,
-    "",
-    "src/index.ts: holds something other than `export { … } from`; move it to the file it belongs to",
-  );
-  const exported: Record<string, unknown> = await import(pathToFileURL(publicApi).href);
-  const named = [...text.matchAll(reExport)].flatMap(([, ofTypes, names = ""]) =>
-    ofTypes ? [] : names.split(",").map((name) => name.trim()),
-  );
-  const values = named
-    .filter((name) => name !== "" && !name.startsWith("type "))
-    .map((name) => name.split(" as ").at(-1));
-  assert.deepEqual([...values].sort(), Object.keys(exported).sort());
-});
+for (const entry of entryPoints) {
+  test(`src/${entry} consists of named re-exports, and every value it names is there`, async () => {
+    const path = join(root, "src", entry);
+    const text = readFileSync(path, "utf8");
+    const reExport = /^export (type )?\{([^}]*)\} from "[^"]+";$/gm;
+    const rest = codeOnly(text.replace(reExport, "")).trim();
+    assert.equal(
+      rest,
+      "",
+      `src/${entry}: only \`export { … } from\` is expected; move the rest to the file it belongs to`,
+    );
+    const exported: Record<string, unknown> = await import(pathToFileURL(path).href);
+    const named = [...text.matchAll(reExport)].flatMap(([, ofTypes, names = ""]) =>
+      ofTypes ? [] : names.split(",").map((name) => name.trim()),
+    );
+    const values = named
+      .filter((name) => name !== "" && !name.startsWith("type "))
+      .map((name) => name.split(" as ").at(-1));
+    assert.deepEqual([...values].sort(), Object.keys(exported).sort());
+  });
+}

@@ -38,8 +38,8 @@ const STATISTICS_IMAGES = 10_000;
 const PREFETCHED = 64;
 
 /**
- * Completes a data set of the caller's own with channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced ones. Every label
- * and image is checked when it is read; an error names the data set, the part and the position.
+ * Completes a data set of the caller's own with the channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced
+ * ones. Every label and image is checked when it is read; an error names the data set, the part and the position.
  *
  * Throws ConfigError for class names that are none, DataError for an empty training set, a label out of range, an image that is not one, or an
  * error of the caller's code, which is its `cause`.
@@ -57,7 +57,7 @@ export async function createDataset(own: OwnDataset): Promise<Dataset> {
   return { ...checked, ...statistics.result() };
 }
 
-/** As `createDataset`, for images that are all in memory. */
+/** `createDataset` for images that are all in memory: nothing is awaited. */
 export function createMemoryDataset(own: OwnDataset): Dataset {
   const checked = checkedParts(own);
   const statistics = startStatistics();

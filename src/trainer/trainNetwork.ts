@@ -64,10 +64,10 @@ export interface TrainedNetwork {
 }
 
 /**
- * Trains a network on a data set, with the loop and the settings of `trainClassifier` but without files: the same settings and seed give the same weights.
+ * Trains a network on a data set without files, by the training loop of `trainClassifier`: the same recipe and seed give the same weights.
  *
- * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of another
- * network, DataError for an image that cannot be used, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
+ * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of
+ * another network, DataError for an image that cannot be used, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
  */
 export async function trainNetwork(options: TrainNetworkOptions): Promise<TrainedNetwork> {
   const { engine, dataset, precision = "f32", exact = false } = options;
