@@ -6,9 +6,12 @@ export function threadModule(name: string): URL {
   return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 }
 
-/** URL of a thread's start module, which loads TypeScript: a thread does not inherit its parent's loader. */
+/** True for a Node.js that strips types itself. */
+export const stripsTypes = "typescript" in process.features && Boolean(process.features.typescript);
+
+/** The start module of a thread, which does not inherit its parent's loader of TypeScript; Node.js 22.18 and later need none. */
 export function startOf(module: URL): URL {
-  if (!module.pathname.endsWith(".ts")) return module;
+  if (!module.pathname.endsWith(".ts") || stripsTypes) return module;
   const tsx = import.meta.resolve("tsx/esm/api");
   const tsconfig = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
   const code = `import { register } from ${JSON.stringify(tsx)};

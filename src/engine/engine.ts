@@ -46,6 +46,7 @@ export interface OpOptions {
   readonly dropout: { readonly probability: number; readonly activeAtEvaluation: boolean };
 }
 
+/** Kinds of operations, and of the layers that they compute. */
 export type OpKind = keyof OpOptions;
 
 /** An operation of the chain, with shapes for one image (no batch). */
@@ -64,6 +65,7 @@ export interface Op<K extends OpKind = OpKind> {
 /** Any operation, discriminated by `kind`. */
 export type AnyOp = { [K in OpKind]: Op<K> }[OpKind];
 
+/** Name and shape of a trainable tensor. */
 export interface ParameterShape {
   /** Unique in the network, such as `conv1.weight`. */
   readonly name: string;
@@ -142,6 +144,7 @@ export interface Assignment {
 
 /** Compiled assignments, for repeated runs. */
 export interface Update {
+  /** Applies the update to every parameter. */
   run(): void;
 }
 
@@ -172,8 +175,8 @@ export interface Program {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before writing the next images. Calls with this array
-   * compute in place; other arrays are copied into it.
+   * `[batchSize, …inputShape]`: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
+   * very array compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
   /** Shape of one image's output, `[classes]` for a classifier. */
@@ -282,7 +285,9 @@ export interface Engine {
   readonly precisions: readonly PrecisionSupport[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
+  /** Compiles a network for prediction. Throws ShapeError or UnimplementedError naming the layer. */
   compile(request: CompileRequest): Promise<Program>;
+  /** Compiles a network for training; its program also predicts. */
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

@@ -25,6 +25,7 @@ export interface QuantizeOptions
   readonly calibrationImages?: number;
   /** Number of test images, balanced over classes, to measure on. Default 1000. */
   readonly testLimit?: number;
+  /** Called after each batch of calibration or test images. */
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
@@ -40,6 +41,7 @@ export interface QuantizationReport {
   };
 }
 
+/** Accuracy on the test images. */
 export interface Accuracy {
   readonly top1Accuracy: number;
   readonly topK: Figures["topK"];

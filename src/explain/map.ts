@@ -18,6 +18,7 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
+/** Options of `mapPictures`. */
 export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
   /** Maximum number of images. Default 2000. */
   readonly limit?: number;
@@ -29,6 +30,7 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImag
   readonly perplexity?: number;
   /** Draws the images themselves too, as `picturesSvg`. */
   readonly withPictures?: boolean;
+  /** Called after each batch of images. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Progress of principal components. Their number is not known in advance, so `of` is an upper bound. */
   readonly onComponentStep?: (steps: number, most: number) => void;
@@ -48,6 +50,7 @@ export interface MapPoint {
   readonly y: number;
 }
 
+/** Images as points of a plane: neighbours have similar layer outputs. */
 export interface PictureMap {
   readonly layer: string;
   readonly features: number;

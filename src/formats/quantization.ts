@@ -25,6 +25,7 @@ export interface Quantization {
   readonly calibration: Calibration;
 }
 
+/** Images that the ranges of the activations were measured on. */
 export interface Calibration {
   /** Name of the data set, or its folder. */
   readonly dataset: string;

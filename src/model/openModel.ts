@@ -19,6 +19,7 @@ export interface OpenOptions {
   readonly threads?: number;
   /** Images computed at a time; default 1, for predictions of single images. */
   readonly batchSize?: number;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
 }
 

@@ -539,6 +539,7 @@ export const settings = {
 /** Settings of a run, each with a default. */
 export type RunSettings = SettingsOf<typeof settings>;
 
+/** Keys of the settings whose place in config.json begins with a prefix. */
 type KeysAt<Prefix extends string> = {
   [K in keyof typeof settings]: (typeof settings)[K]["place"] extends `${Prefix}.${string}` ? K : never;
 }[keyof typeof settings];
