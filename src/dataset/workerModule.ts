@@ -1,10 +1,6 @@
 /** Start of worker threads, from the TypeScript source or the build. */
 import { fileURLToPath } from "node:url";
-
-/** URL of a module in this folder for a thread, in TypeScript or built, like this module; `name` has no extension. */
-export function threadModule(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-}
+import { packageRoot } from "../packageRoot.ts";
 
 /** True for a Node.js that strips types itself. */
 export const stripsTypes = "typescript" in process.features && Boolean(process.features.typescript);
@@ -13,7 +9,7 @@ export const stripsTypes = "typescript" in process.features && Boolean(process.f
 export function startOf(module: URL): URL {
   if (!module.pathname.endsWith(".ts") || stripsTypes) return module;
   const tsx = import.meta.resolve("tsx/esm/api");
-  const tsconfig = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
+  const tsconfig = fileURLToPath(new URL("tsconfig.json", packageRoot));
   const code = `import { register } from ${JSON.stringify(tsx)};
     register({ tsconfig: ${JSON.stringify(tsconfig)} });
     await import(${JSON.stringify(module.href)});`;
