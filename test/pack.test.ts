@@ -57,7 +57,10 @@ test("it holds the command, the build with its types, and no source or tests", (
     assert.ok(files.includes(path), path);
   }
   const others = files.filter(
-    (path) => !/^(bin\/alexnet\.js|dist\/.*\.js|package\.json|README(\.zh-CN)?\.md|LICENSE|dist\/chunks\/zod\.LICENSE)$/.test(path),
+    (path) =>
+      !/^(bin\/alexnet\.js|dist\/.*\.js|package\.json|README(\.zh-CN)?\.md|LICENSE|dist\/chunks\/zod\.LICENSE)$/.test(
+        path,
+      ),
   );
   assert.deepEqual(
     others.sort(),

@@ -1,12 +1,12 @@
 /** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
+import type { CompileRequest, Engine, Precision } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
+import { measureFastest } from "./fastestPrecision.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
-import { measuredPrecisions } from "./precisions.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 
@@ -39,18 +39,20 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const library = { ...withThreads(loaded, useThreads), threads };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
-  let precisions: readonly PrecisionSupport[] | undefined;
+  let fastest: Precision | undefined;
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    get precisions() {
-      if (!precisions) {
-        lifetime.requireOpen();
-        precisions = measuredPrecisions(library, libc);
-      }
-      return precisions;
+    precisions: [
+      { name: "f32", native: true },
+      { name: "bf16", native: library.nativeBf16 },
+    ],
+    fastestPrecision() {
+      lifetime.requireOpen();
+      fastest ??= measureFastest(library, libc);
+      return fastest;
     },
     trains: true,
     async compile(request) {

@@ -20,6 +20,7 @@ export function createReferenceEngine(): Engine {
     threads: 1,
     version,
     precisions: [{ name: "f32", native: true }],
+    fastestPrecision: () => "f32",
     trains: true,
     async compile(request) {
       lifetime.requireOpen();

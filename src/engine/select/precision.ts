@@ -25,14 +25,14 @@ export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly P
 /** Chooses a number format. `auto` is the one in which the engine was measured to be fastest. */
 export function choosePrecision(
   name: PrecisionName,
-  engine: Pick<Engine, "precisions" | "description">,
+  engine: Pick<Engine, "precisions" | "fastestPrecision" | "description">,
 ): ChosenPrecision {
-  const { precisions, description } = engine;
+  const { description } = engine;
   if (name !== "auto") {
     const slow = `precision: ${name} is slower than f32 here: ${description} has no instructions for it`;
     return { precision: name, reason: isNative(engine, name) ? undefined : slow };
   }
-  const precision = precisions[0]?.name ?? "f32";
+  const precision = engine.fastestPrecision();
   return { precision, reason: reasonFor(precision, isNative(engine, "bf16"), description) };
 }
 

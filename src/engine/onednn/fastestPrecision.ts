@@ -1,5 +1,5 @@
-/** Number formats of the engine, the fastest first: measured, since a processor with instructions for bf16 may be slower with them. */
-import type { PrecisionSupport } from "../engine.ts";
+/** The fastest number format, measured: a processor with instructions for bf16 may be slower with them. */
+import type { Precision } from "../engine.ts";
 import type { LibC } from "./native/libc.ts";
 import type { NumberFormat, OneDnn, Session } from "./native/oneDnn.ts";
 
@@ -10,11 +10,9 @@ const ROUNDS = 3;
 /** bf16 rounds to 8 bits: it must be faster by more than the noise of the measurement. */
 const LEAST_GAIN = 1.1;
 
-/** Times a convolution in both formats if the processor has instructions for bf16; otherwise f32 comes first. */
-export function measuredPrecisions(library: OneDnn, libc: LibC): readonly PrecisionSupport[] {
-  const f32 = { name: "f32", native: true } as const;
-  const bf16 = { name: "bf16", native: library.nativeBf16 } as const;
-  return library.nativeBf16 && bf16Gain(library, libc) >= LEAST_GAIN ? [bf16, f32] : [f32, bf16];
+/** Times a convolution in both formats if the processor has instructions for bf16; otherwise f32 is the fastest. */
+export function measureFastest(library: OneDnn, libc: LibC): Precision {
+  return library.nativeBf16 && bf16Gain(library, libc) >= LEAST_GAIN ? "bf16" : "f32";
 }
 
 /** Time of f32 ÷ time of bf16: the least of some rounds each, in turn. */
