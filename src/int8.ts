@@ -17,6 +17,23 @@ export interface RoundedParameter {
   readonly scales: Float32Array;
 }
 
+/**
+ * An operation's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
+ * from 0 does, so values are rounded after it and not before it. `computed`: computes new values, which are rounded again.
+ */
+export type Int8Effect = "kept" | "clamped" | "computed";
+
+/** The rounding of a network to 8 bits: all that is needed to compute it. */
+export interface Int8Scheme {
+  /** Roundings of activations by the layer that outputs them; `IMAGES` is the network's input. */
+  readonly activations: ReadonlyMap<string, Rounding>;
+  /** Scales of learned tensors by their full names. */
+  readonly parameters: ReadonlyMap<string, RoundedParameter>;
+}
+
+/** The name of the images among outputs of layers, none of which is empty. */
+export const IMAGES = "";
+
 /** Least and largest of some values. */
 export interface Range {
   readonly min: number;

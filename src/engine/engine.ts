@@ -10,6 +10,7 @@
  * promises, and every number that is read back is a promise.
  */
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
 
 /** A square pooling window; `endPadding` is the padding at the bottom and on the right, by default `padding`. */
@@ -55,6 +56,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly options: OpOptions[K];
   /** Rewrites of the chain follow from it. */
   readonly order: Order;
+  /** Inference in int8 follows from it. */
+  readonly inInt8: Int8Effect;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
@@ -76,6 +79,9 @@ export interface ParameterShape {
  */
 export type Precision = "f32" | "bf16";
 
+/** Number formats of inference: int8 multiplies 8-bit integers, by the scheme of `InferenceRequest.quantization`. */
+export type InferencePrecision = Precision | "int8";
+
 /** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
   readonly ops: readonly AnyOp[];
@@ -96,6 +102,13 @@ export interface CompileRequest {
    * learns. Default none.
    */
   readonly frozen?: readonly string[];
+}
+
+/** A chain to compile for inference. */
+export interface InferenceRequest extends Omit<CompileRequest, "precision"> {
+  readonly precision: InferencePrecision;
+  /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
+  readonly quantization?: Int8Scheme;
 }
 
 /** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
@@ -171,7 +184,7 @@ export interface KernelProfile {
  */
 export interface Program {
   readonly batchSize: number;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
   /**
    * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
    * very array compute in place; other arrays are copied into it.
@@ -263,8 +276,8 @@ export interface TrainingProgram extends Program {
 }
 
 /** A number format that an engine compiles. */
-export interface PrecisionSupport {
-  readonly name: Precision;
+export interface PrecisionSupport<P extends InferencePrecision = Precision> {
+  readonly name: P;
   /** The hardware has instructions for it. Otherwise it is emulated, slower than f32, or compiling it throws UnimplementedError. */
   readonly native: boolean;
 }
@@ -279,11 +292,13 @@ export interface Engine {
   readonly version: string;
   /** Threads of this machine that compute; 0 if a device does. */
   readonly threads: number;
-  /** The fastest first. */
+  /** Formats of training and inference, the fastest first. */
   readonly precisions: readonly PrecisionSupport[];
+  /** Formats of inference: those of training, and others. */
+  readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
-  compile(request: CompileRequest): Promise<Program>;
+  compile(request: InferenceRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

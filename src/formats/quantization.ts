@@ -1,27 +1,21 @@
 /** Which values of a network have 8 bits, and how they are rounded: what a file of it and its simulation both follow. */
 
-import type { OpKind } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import {
+  IMAGES,
+  type Int8Effect,
+  type Int8Scheme,
   largestOfRows,
   parameterScales,
   type Range,
   type RoundedParameter,
-  type Rounding,
   roundingFor,
 } from "../int8.ts";
-import { layerKinds } from "../layers/kinds.ts";
-import type { Int8Effect, Layer } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
-import type { Shape } from "../shape.ts";
 
 /** A network's rounding to 8 bits. */
-export interface Quantization {
-  /** Of activations, by the layer that they come out of; `IMAGES` is what goes into the first. */
-  readonly activations: ReadonlyMap<string, Rounding>;
-  /** By their full names. */
-  readonly parameters: ReadonlyMap<string, RoundedParameter>;
-  /** On what the ranges of activations were seen. */
+export interface Quantization extends Int8Scheme {
+  /** Images that the ranges of activations were measured on. */
   readonly calibration: Calibration;
 }
 
@@ -31,16 +25,9 @@ export interface Calibration {
   readonly images: number;
 }
 
-/** The name that images have among outputs of layers, none of which is empty. */
-export const IMAGES = "";
-
 /** Effect of each layer on 8-bit activations. */
 export function int8Layers(network: Network): readonly Int8Effect[] {
-  return place(network).map(({ layer, inputShape }) => inInt8(layer, inputShape));
-}
-
-function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effect {
-  return layerKinds[layer.kind].inInt8(layer, inputShape);
+  return place(network).map(({ inInt8 }) => inInt8);
 }
 
 /**

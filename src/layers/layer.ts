@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect } from "../int8.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
@@ -47,12 +48,6 @@ export interface KeptForBackward {
 
 /** When a layer's output depends on random numbers. */
 export type Randomness = "never" | "training" | "always";
-
-/**
- * A layer's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
- * from 0 does, so values are rounded after this layer and not before it. `computed`: computes new values, which are rounded again.
- */
-export type Int8Effect = "kept" | "clamped" | "computed";
 
 /**
  * Everything about a kind of layer, in one place. The rest (parameter counts, neurons, MACs, memory, the operation an engine runs and how it may

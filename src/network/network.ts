@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import type { Shape } from "../shape.ts";
@@ -24,6 +25,7 @@ export interface Network {
 export interface PlacedLayer {
   readonly layer: AnyLayer;
   readonly order: Order;
+  readonly inInt8: Int8Effect;
   readonly keeps: KeptForBackward;
   readonly randomness: Randomness;
   readonly inputShape: Shape;
@@ -96,6 +98,7 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
   return {
     layer: anyLayer(layer),
     order: kind.order,
+    inInt8: kind.inInt8(layer, inputShape),
     keeps: kind.keeps,
     randomness: kind.randomness(layer),
     inputShape,
@@ -106,10 +109,10 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
 
 /** The network as the chain of operations that an engine compiles. */
 export function operations(network: Network): readonly AnyOp[] {
-  return place(network).map(({ layer, order, inputShape, outputShape, parameters }) => {
+  return place(network).map(({ layer, order, inInt8, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
     const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
-    return { kind, name, options, order, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
+    return { kind, name, options, order, inInt8, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
 }
 
