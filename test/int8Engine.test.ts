@@ -5,11 +5,11 @@ import type { CompileRequest } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { ConfigError } from "../src/errors.ts";
-import { openInt8Network } from "../src/exchange/quantizeModel.ts";
 import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
 import { planQuantization } from "../src/formats/quantization.ts";
 import type { Int8Scheme } from "../src/int8.ts";
 import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
+import { openInt8Network } from "../src/model/int8Network.ts";
 import { findNetwork, networks } from "../src/network/alexnet.ts";
 import { deterministic, type Network, operations } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
@@ -85,8 +85,8 @@ describe("int8 on oneDNN", () => {
    * Integer sums are exact, and so equal. A product of scales may round in another order, and move one of millions of numbers to its neighbour: a
    * twentieth of what rounding itself costs is more than that does through eight layers.
    */
-  const whole = ["alexnet", "alexnet-small"].map(findNetwork);
-  for (const network of [everyKind, ...whole, ...networks.map(upToPool)]) {
+  const whole = findNetwork("alexnet-small");
+  for (const network of [everyKind, whole, ...networks.map(upToPool)]) {
     it(`computes what the exported file does on integer operators: ${network.name}, ${network.layers.length} layers`, async () => {
       const { f32, simulated, runtime, int8 } = await compared(weighted(network), imagesFor(network));
       const [cost, measured] = [distance(f32, simulated), distance(f32, int8)];

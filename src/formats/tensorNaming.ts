@@ -15,6 +15,13 @@ export interface TensorNaming {
   of(network: Network): ReadonlyMap<string, string>;
 }
 
+/** Tensors named as they are in a program. */
+export const layerNaming: TensorNaming = {
+  name: "layers",
+  description: "conv1.weight: by the layers' names",
+  of: (network) => namesBy(network, (layer) => layer),
+};
+
 /** Every way, the checkpoints' own first. */
 export const tensorNamings: readonly [TensorNaming, ...TensorNaming[]] = [
   {
@@ -22,11 +29,7 @@ export const tensorNamings: readonly [TensorNaming, ...TensorNaming[]] = [
     description: "features.0.weight, classifier.1.weight: as torchvision's AlexNet and the checkpoints here",
     of: tensorNames,
   },
-  {
-    name: "layers",
-    description: "conv1.weight: by the layers' names",
-    of: (network) => namesBy(network, (layer) => layer),
-  },
+  layerNaming,
   {
     name: "sequential",
     description: "0.weight: by the layers' places in one nn.Sequential",
