@@ -2,7 +2,7 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { Engine } from "../engine/engine.ts";
-import { AlexNetError, CheckpointError, ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError } from "../errors.ts";
 import type { Quantization } from "../formats/quantization.ts";
 import { checkedWeights, layerNaming, renamed } from "../formats/tensorNaming.ts";
 import { isStochastic, place } from "../network/network.ts";
@@ -88,12 +88,11 @@ async function withRemedy<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    if (!(cause instanceof AlexNetError) || cause instanceof CheckpointError) throw cause;
-    throw new ConfigError(
-      `int8 needs images to calibrate on: ${cause.message}; or give others with --calibrate FOLDER`,
-      {
-        cause,
-      },
-    );
+    if (!(cause instanceof ConfigError || cause instanceof DataError)) throw cause;
+    // The remedy of `loadEvaluationData` is a flag of other commands.
+    const problem = cause.message.replace(/; give one with --dataset.*$/, "");
+    throw new ConfigError(`int8 needs images to calibrate on: ${problem}; give images with --calibrate FOLDER`, {
+      cause,
+    });
   }
 }
