@@ -12,8 +12,7 @@ import { Plan } from "../plan.ts";
 import type { Account } from "../profile.ts";
 import type { TensorMemory } from "../tensors.ts";
 import { multiplications } from "./multiply.ts";
-import type { Int8Builder, Int8Context, Int8Value } from "./op.ts";
-import type { Int8Request } from "./program.ts";
+import type { Int8Builder, Int8Context, Int8Request, Int8Value } from "./op.ts";
 import { dequantize, quantize } from "./roundings.ts";
 import { createInt8Weights, type Int8Weights } from "./weights.ts";
 

@@ -1,9 +1,12 @@
 /** Values and builders of an int8 program. */
 import type { Int8Scheme, Rounding } from "../../../int8.ts";
-import type { AnyOp, Op, OpKind } from "../../engine.ts";
+import type { AnyOp, InferenceRequest, Op, OpKind } from "../../engine.ts";
 import type { Plan, Value } from "../plan.ts";
 import type { TensorMemory } from "../tensors.ts";
 import type { Int8Weights } from "./weights.ts";
+
+/** A request for int8. */
+export type Int8Request = InferenceRequest & { readonly precision: "int8" };
 
 /** An activation in 8 bits by its rounding, or in f32 without one. */
 export interface Int8Value {

@@ -1,12 +1,10 @@
 /** Programs for inference in int8. */
-import type { InferenceRequest, Program } from "../../engine.ts";
+import type { Program } from "../../engine.ts";
 import type { LibC } from "../native/libc.ts";
 import type { ThreadedOneDnn } from "../native/oneDnn.ts";
 import { commonMembers, forwardPass, releaseOnFailure, scratchOf } from "../program.ts";
 import { addInt8Forward } from "./chain.ts";
-
-/** A request for int8. */
-export type Int8Request = InferenceRequest & { readonly precision: "int8" };
+import type { Int8Request } from "./op.ts";
 
 /**
  * Compiles a chain of operations for inference in int8, by the request's scheme. The program's weights are written in f32 and stored in int8.
