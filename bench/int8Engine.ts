@@ -60,11 +60,14 @@ async function compile(precision: InferencePrecision, batchSize: number): Promis
   return program;
 }
 
+const precisions = engine.inferencePrecisions
+  .filter(({ name, native }) => native || name !== "bf16")
+  .map(({ name }) => name);
 console.log(`${network.name}, one thread, ${engine.description}`);
 for (const batchSize of [1, Number(flags["batch-size"])]) {
   const images = noise.subarray(0, batchSize * imageSize);
   const programs = [];
-  for (const precision of ["f32", "bf16", "int8"] as const) programs.push(await compile(precision, batchSize));
+  for (const precision of precisions) programs.push(await compile(precision, batchSize));
   const tensor = new Tensor("float32", images, [batchSize, ...network.input]);
   const passes: readonly (readonly [name: string, run: () => Promise<unknown>])[] = [
     ...programs.map((program) => {

@@ -18,7 +18,9 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
-export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
+export interface MapOptions
+  extends Omit<OpenOptions, "batchSize" | "precision" | "calibration">,
+    Omit<MapImagesOptions, "limit"> {
   /** Images at most. Default 2000. */
   readonly limit?: number;
   /** Whose outputs are the features. Default: the last hidden layer's. */

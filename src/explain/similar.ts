@@ -18,7 +18,7 @@ import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
 import { createInputImage } from "./inputImage.ts";
 
-export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
+export interface SimilarOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
   /** Images found for each. Default 6, as in the paper. */
   readonly top?: number;
   /** Whose outputs are compared. Default: the last hidden layer's. */

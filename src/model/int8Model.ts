@@ -49,7 +49,7 @@ function requireInt8({ network }: Model, engine: Engine, onMessage: CalibrationO
     throw new ConfigError(`precision: int8 has no dropout that stays active at evaluation (${layer}); use f32 or bf16`);
   }
   if (!support.native) {
-    onMessage?.(`precision: no instructions for int8 (VNNI) in ${engine.description}: slower than with them`);
+    onMessage?.(`precision: int8 is slower here than on processors with VNNI: ${engine.description} has none`);
   }
 }
 

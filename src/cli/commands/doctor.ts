@@ -83,15 +83,14 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
 }
 
-/** Formats without instructions of the processor are slow. */
+/** Notes on each format, with and without instructions of the processor for it. */
 function formatPrecisions(precisions: Engine["inferencePrecisions"]): string {
-  const notes = { f32: "", bf16: "", int8: "for inference" };
-  return precisions
-    .map(({ name, native }) => {
-      const note = [notes[name], native ? "" : "slow: no instructions for it"].filter((part) => part !== "").join(", ");
-      return note === "" ? name : `${name} (${note})`;
-    })
-    .join(", ");
+  const notes = {
+    f32: { native: "f32", emulated: "f32" },
+    bf16: { native: "bf16", emulated: "bf16 (no instructions for it: slower than f32)" },
+    int8: { native: "int8 (inference)", emulated: "int8 (inference; without VNNI, slower than with it)" },
+  };
+  return precisions.map(({ name, native }) => notes[name][native ? "native" : "emulated"]).join(", ");
 }
 
 function formatShare({ processors, cores, quota }: Diagnosis["machine"]): string {
