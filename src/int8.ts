@@ -105,16 +105,25 @@ export function parameterScales(
 
 /** The whole numbers of a learned tensor. */
 export function roundParameter(values: Float32Array, { type, scales }: RoundedParameter): Int8Array | Int32Array {
-  const limit = type === "INT8" ? LARGEST_WEIGHT : 2 ** 31 - 1;
-  const rounded = type === "INT8" ? new Int8Array(values.length) : new Int32Array(values.length);
   const length = values.length / scales.length;
-  for (const [row, scale] of scales.entries()) {
-    for (let i = row * length; i < (row + 1) * length; i++) {
-      const whole = (values[i] as number) / scale + WHOLE - WHOLE;
-      rounded[i] = Math.min(Math.max(whole, -limit), limit);
-    }
+  if (type === "INT8") {
+    const rounded = new Int8Array(values.length);
+    for (const [row, scale] of scales.entries()) roundWeights(values, rounded, row * length, length, scale);
+    return rounded;
   }
-  return rounded;
+  const limit = 2 ** 31 - 1;
+  return Int32Array.from(values, (value, i) => {
+    const whole = value / (scales[Math.floor(i / length)] as number) + WHOLE - WHOLE;
+    return Math.min(Math.max(whole, -limit), limit);
+  });
+}
+
+/** Millions of weights: a loop over one type of array is twice as fast as one over two. */
+function roundWeights(values: Float32Array, rounded: Int8Array, start: number, length: number, scale: number): void {
+  for (let i = start; i < start + length; i++) {
+    const whole = (values[i] as number) / scale + WHOLE - WHOLE;
+    rounded[i] = whole > LARGEST_WEIGHT ? LARGEST_WEIGHT : whole < -LARGEST_WEIGHT ? -LARGEST_WEIGHT : whole;
+  }
 }
 
 /** What is left of a learned tensor once it is rounded, in its own memory. */
