@@ -4,15 +4,19 @@ import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { loadModel } from "../src/checkpoint/model.ts";
+import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { CheckpointError, ConfigError } from "../src/errors.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { openClassifier } from "../src/model/classifier.ts";
+import { quantizationOf } from "../src/model/int8Model.ts";
 import { openLayerOutputs } from "../src/model/layerOutputs.ts";
 import type { OpenOptions } from "../src/model/openModel.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import type { Prediction } from "../src/training/evaluation/metrics.ts";
 import { runMain } from "./mainOutput.ts";
+import { everyKind } from "./onnxNetworks.ts";
 import { runOnnxUnoptimized } from "./onnxRuntime.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -166,6 +170,19 @@ test("it is refused by name: another engine, a layer's outputs, random networks,
     openLayerOutputs(run, ({ layers }) => [layers[0]?.name ?? ""], int8),
     /^ConfigError: precision: int8 computes a network's outputs, not those of its layers; use f32 or bf16/,
   );
+  const model = { ...(await loadModel(at("run/best.safetensors"))), network: everyKind };
+  const engine = createOneDnnEngine({ threads: 1 });
+  await assert.rejects(
+    quantizationOf(run, at("run/best.safetensors"), model, engine, {}),
+    /^ConfigError: precision: int8 has no dropout that stays active at evaluation \(drop\); use f32 or bf16/,
+  );
+  engine.close();
+  const training = { ...int8, dataDir: folder, network: tinyNetwork, run: at("untrained") } as unknown as TrainOptions;
+  await assert.rejects(
+    trainClassifier(training),
+    (e) => e instanceof ConfigError && /^precision: expected one of auto, f32, bf16, got "int8"/.test(e.message),
+  );
+  await assert.rejects(stat(at("untrained")), { code: "ENOENT" });
   await mkdir(at("alone"));
   await cp(at("run/best.safetensors"), at("alone/best.safetensors"));
   const alone = () => openClassifier(at("alone"), int8);
