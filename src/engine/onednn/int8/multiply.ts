@@ -38,7 +38,10 @@ const linear: Int8Builder<"linear"> = (context, op, input, next) => {
 /** Kinds that multiply by weights. */
 export const multiplications = { conv2d, linear };
 
-/** Sums of 8-bit products in s32, scaled, rounded and stored in 8 bits by one primitive, with the activation after it where that is possible. */
+/**
+ * Sums of 8-bit products in s32, scaled, rounded and stored in 8 bits by one primitive, with the activation after it where that is possible. Longer than
+ * other functions: one primitive with all its arguments.
+ */
 function multiply(
   context: Int8Context,
   op: Int8Layer["op"],
