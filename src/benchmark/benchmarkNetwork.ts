@@ -1,5 +1,12 @@
 /** Times training and inference of one network, on images and labels in memory. */
-import type { CompileRequest, Engine, Program, TrainingProgram } from "../engine/engine.ts";
+import type {
+  CompileRequest,
+  Engine,
+  InferencePrecision,
+  InferenceRequest,
+  Program,
+  TrainingProgram,
+} from "../engine/engine.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
@@ -12,7 +19,9 @@ import { findRecipe, type Recipe } from "../training/recipe.ts";
 import { layerFigures, secondsOf } from "./profile.ts";
 
 /** Compile options of a network. */
-export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
+export type BenchmarkedCompile<P = CompileRequest["precision"]> = Required<
+  Pick<CompileRequest, "batchSize" | "exact">
+> & { readonly precision: P };
 
 /** One round of one network: each spread contains a single value, the mean of the round's steps. */
 export interface MeasuredNetwork {
@@ -21,7 +30,7 @@ export interface MeasuredNetwork {
   readonly layers: Required<NetworkFigures>["layers"];
 }
 
-const SEED = 0;
+export const SEED = 0;
 const TRAINING_STEPS = 3;
 const INFERENCE_PASSES = 3;
 /** Minimum number of measured steps of small batches. */
@@ -37,6 +46,17 @@ export async function measureNetwork(
   const images = new Float32Array(compile.batchSize * sizeOf(network.input));
   fillUniform(randomStream(SEED, "images"), 0, images);
   const { parameters, ...measured } = await measureTraining(engine, network, images, compile, recipe);
+  return { ...measured, inference: await measureInference(engine, network, images, compile, parameters) };
+}
+
+/** Inference in any format, on weights by their names. */
+export async function measureInference(
+  engine: Engine,
+  network: Network,
+  images: Float32Array,
+  compile: BenchmarkedCompile<InferencePrecision> & Pick<InferenceRequest, "quantization">,
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<NetworkFigures["inference"]> {
   const inference: NetworkFigures["inference"][number][] = [];
   for (const batchSize of new Set([1, compile.batchSize])) {
     const request = { ops: operations(network), inputShape: network.input, ...compile, batchSize };
@@ -51,7 +71,7 @@ export async function measureNetwork(
       program.close();
     }
   }
-  return { ...measured, inference };
+  return inference;
 }
 
 async function measureTraining(

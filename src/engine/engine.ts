@@ -10,6 +10,7 @@
  * promises, and every value read back is a promise.
  */
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
 
 /** A square pooling window. `endPadding` is the padding at the bottom and on the right; default: `padding`. */
@@ -56,6 +57,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly options: OpOptions[K];
   /** Determines the rewrites that are allowed. */
   readonly order: Order;
+  /** Inference in int8 follows from it. */
+  readonly inInt8: Int8Effect;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
@@ -78,6 +81,9 @@ export interface ParameterShape {
  */
 export type Precision = "f32" | "bf16";
 
+/** Number formats of inference: int8 multiplies 8-bit integers, by the scheme of `InferenceRequest.quantization`. */
+export type InferencePrecision = Precision | "int8";
+
 /** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
   readonly ops: readonly AnyOp[];
@@ -99,7 +105,14 @@ export interface CompileRequest {
   readonly frozen?: readonly string[];
 }
 
-/** A tensor in an engine's own memory and layout; `shape` is its plain shape. */
+/** A chain to compile for inference. */
+export interface InferenceRequest extends Omit<CompileRequest, "precision"> {
+  readonly precision: InferencePrecision;
+  /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
+  readonly quantization?: Int8Scheme;
+}
+
+/** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
 export interface Tensor {
   readonly shape: Shape;
 }
@@ -173,7 +186,7 @@ export interface KernelProfile {
  */
 export interface Program {
   readonly batchSize: number;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
   /**
    * `[batchSize, …inputShape]`: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
    * very array compute in place; other arrays are copied into it.
@@ -265,8 +278,8 @@ export interface TrainingProgram extends Program {
 }
 
 /** A number format supported by an engine. */
-export interface PrecisionSupport {
-  readonly name: Precision;
+export interface PrecisionSupport<P extends InferencePrecision = Precision> {
+  readonly name: P;
   /** The hardware has instructions for it. Otherwise it is emulated, slower than f32, or compiling it throws UnimplementedError. */
   readonly native: boolean;
 }
@@ -281,14 +294,15 @@ export interface Engine {
   readonly version: string;
   /** Number of compute threads on this machine; 0 if a device computes. */
   readonly threads: number;
+  /** Formats of training and inference. */
   readonly precisions: readonly PrecisionSupport[];
-  /** The number format in which this machine computes fastest. Measured at the first call, which takes up to 0.1 s. */
+  /** The one of `precisions` in which this machine computes fastest. Measured at the first call, which takes up to 0.1 s. */
   fastestPrecision(): Precision;
+  /** Formats of inference: those of training, and others. */
+  readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
-  /** Compiles a network for prediction. Throws ShapeError or UnimplementedError naming the layer. */
-  compile(request: CompileRequest): Promise<Program>;
-  /** Compiles a network for training; its program also predicts. */
+  compile(request: InferenceRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

@@ -11,9 +11,8 @@ import { formatCount } from "../report/numbers.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
-/** Options of `drawActivations`. */
-export interface ActivationOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Number of maps to show per layer, the first ones. Default 32. */
+export interface ActivationOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
+  /** Maps shown of a layer, the first ones. Default 32. */
   readonly maps?: number;
 }
 

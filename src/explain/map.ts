@@ -18,9 +18,10 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
-/** Options of `mapPictures`. */
-export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
-  /** Maximum number of images. Default 2000. */
+export interface MapOptions
+  extends Omit<OpenOptions, "batchSize" | "precision" | "calibration">,
+    Omit<MapImagesOptions, "limit"> {
+  /** Images at most. Default 2000. */
   readonly limit?: number;
   /** Layer whose outputs are the features. Default: the last hidden layer. */
   readonly layer?: string;

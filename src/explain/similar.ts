@@ -18,9 +18,8 @@ import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
 import { createInputImage } from "./inputImage.ts";
 
-/** Options of `findSimilar`. */
-export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Number of results per query. Default 6, as in the paper. */
+export interface SimilarOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
+  /** Images found for each. Default 6, as in the paper. */
   readonly top?: number;
   /** Layer whose outputs are compared. Default: the last hidden layer. */
   readonly layer?: string;

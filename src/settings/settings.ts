@@ -7,7 +7,7 @@ import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
-import { precisionNames } from "../engine/select/precision.ts";
+import { int8Refusal, precisionNames } from "../engine/select/precision.ts";
 import { type Augmentation, augmentationNames, usualAugmentation } from "../image/augment/augmentation.ts";
 import { fitDescriptions } from "../image/prepare/fit.ts";
 import { networks } from "../network/alexnet.ts";
@@ -507,7 +507,7 @@ export const settings = {
     compare: (value, { engine }) => unlessAuto(value, engine.name),
   }),
   precision: setting({
-    schema: z.enum(precisionNames),
+    schema: z.enum(precisionNames, { error: ({ input }) => (input === "int8" ? int8Refusal : undefined) }),
     value: "<name>",
     help: "number format; auto uses bf16 if the processor supports it",
     section: "Compute",

@@ -3,9 +3,18 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
+import {
+  inferencePrecision,
+  inferencePrecisionOptions,
+  jsonOption,
+  positiveInteger,
+  runArgument,
+  seed,
+  thresholdOption,
+} from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
+import { imageProgress } from "../progress.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
 
@@ -36,6 +45,7 @@ export const predict: CommandSpec = {
       parse: positiveInteger,
       default: 128,
     },
+    ...inferencePrecisionOptions,
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
@@ -47,6 +57,7 @@ export const predict: CommandSpec = {
     ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
     ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
     ["alexnet predict runs/quick photos/ --json", "a line of JSON per image"],
+    ["alexnet predict runs/quick photos/ --precision int8", "faster, 8-bit numbers"],
     ["alexnet predict runs/quick photos/ --features fc7 --output fc7.npy"],
   ],
   notes: `
@@ -72,16 +83,22 @@ async function predictImages(
     invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
   }
   refuseMixedOutput(invocation, csv, json);
+  const calibrating = imageProgress("calibrate");
+  const precision = inferencePrecision(flags, invocation, { onProgress: calibrating.update });
   if (csv !== undefined || features !== undefined || images.some(isFolder)) {
     const { predictMany } = await import("../predictMany.ts");
-    return predictMany(run, images, flags);
+    return predictMany(run, images, flags, precision);
   }
   const { openClassifier } = await import("../../model/classifier.ts");
   const classifier = await openClassifier(run, {
-    onMessage: printError,
+    ...precision,
+    onMessage(message) {
+      calibrating.clear();
+      printError(message);
+    },
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
-  });
+  }).finally(calibrating.clear);
   const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
   try {
     for (const file of images) {

@@ -125,11 +125,12 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
   return plain;
 }
 
-function asValue({ desc, bytes, address }: EngineTensor, dims: readonly number[], offset: number): Value {
+/** A part of a tensor, from byte `offset` on. */
+export function asValue({ desc, bytes, address }: EngineTensor, dims: readonly number[], offset: number): Value {
   return { ...fixedValue(desc, dims, bytes, address), offset };
 }
 
 /** A value in memory that is not the plan's. */
-function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
+export function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
   return { desc, dims, buffer: { bytes, address, firstStep: 0, lastStep: Infinity } };
 }

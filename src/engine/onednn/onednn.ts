@@ -1,11 +1,12 @@
 /** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine, Precision } from "../engine.ts";
+import type { Engine, InferencePrecision, InferenceRequest, Precision, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import { measureFastest } from "./fastestPrecision.ts";
+import { compileInt8 } from "./int8/program.ts";
 import { loadOneDnn } from "./native/find.ts";
-import { loadLibC } from "./native/libc.ts";
-import type { OneDnn } from "./native/oneDnn.ts";
+import { type LibC, loadLibC } from "./native/libc.ts";
+import type { OneDnn, ThreadedOneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
@@ -45,28 +46,45 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    precisions: [
-      { name: "f32", native: true },
-      { name: "bf16", native: library.nativeBf16 },
-    ],
+    precisions: precisionsOf(library),
     fastestPrecision() {
       lifetime.requireOpen();
       fastest ??= measureFastest(library, libc);
       return fastest;
     },
+    inferencePrecisions: [...precisionsOf(library), { name: "int8", native: library.nativeInt8 }],
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
       useThreads();
-      return lifetime.own(explainPrecision(request, library, () => compileInference(library, libc, request)));
+      return lifetime.own(explainPrecision(request, library, () => compile(library, libc, request)));
     },
     async compileTraining(request) {
       lifetime.requireOpen();
+      refuseInt8(request.precision);
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },
     close: lifetime.close,
   };
+}
+
+function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
+  return [
+    { name: "f32", native: true },
+    { name: "bf16", native: nativeBf16 },
+  ];
+}
+
+function compile(library: ThreadedOneDnn, libc: LibC, { precision, ...request }: InferenceRequest): Program {
+  return precision === "int8"
+    ? compileInt8(library, libc, { ...request, precision })
+    : compileInference(library, libc, { ...request, precision });
+}
+
+/** For callers whose types are not checked. */
+function refuseInt8(precision: InferencePrecision): void {
+  if (precision === "int8") throw new ConfigError("precision: int8 is for inference only; train in f32 or bf16");
 }
 
 function closeOnFailure<T>(library: OneDnn, action: () => T): T {
@@ -79,7 +97,11 @@ function closeOnFailure<T>(library: OneDnn, action: () => T): T {
 }
 
 /** The library answers `unimplemented` for a number format that it lacks on this processor. */
-function explainPrecision<T>({ precision }: CompileRequest, { version, instructionSet }: OneDnn, compile: () => T): T {
+function explainPrecision<T>(
+  { precision }: Pick<InferenceRequest, "precision">,
+  { version, instructionSet }: OneDnn,
+  compile: () => T,
+): T {
   try {
     return compile();
   } catch (cause) {

@@ -1,7 +1,14 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgram } from "../engine.ts";
+import type {
+  CompileRequest,
+  DropoutDraws,
+  InferenceRequest,
+  Program,
+  StepReading,
+  TrainingProgram,
+} from "../engine.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
@@ -35,7 +42,7 @@ export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: Co
 }
 
 /** Frees what was made if memory runs out or the library refuses. */
-function releaseOnFailure<T>(
+export function releaseOnFailure<T>(
   library: ThreadedOneDnn,
   libc: LibC,
   compile: (session: Session, tensors: TensorMemory, account: Account, map: LibC["map"]) => T,
@@ -60,9 +67,9 @@ function releaseOnFailure<T>(
 }
 
 /** The members that do not depend on the mode. */
-function commonMembers(
+export function commonMembers<P extends InferenceRequest["precision"]>(
   { plan, tensors, parameters, images, output }: Forward,
-  { batchSize, precision }: CompileRequest,
+  { batchSize, precision }: { readonly batchSize: number; readonly precision: P },
   { arena }: FinishedPlan,
   account: Account,
 ) {
@@ -95,7 +102,7 @@ function commonMembers(
 }
 
 /** Staging memory: the arena's part that holds nothing between two passes, if that is large enough. */
-function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
+export function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
   return (length) => {
     tensors.requireOpen();
     return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
@@ -106,7 +113,11 @@ function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Progra
 type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) => Float32Array;
 
 /** The forward pass as one blocking call. */
-function forwardPass(forward: Forward, request: CompileRequest, steps: Phase): ForwardPass {
+export function forwardPass(
+  forward: Forward,
+  request: Pick<CompileRequest, "batchSize" | "inputShape">,
+  steps: Phase,
+): ForwardPass {
   const { plan, tensors, run, images: input } = forward;
   const { batchSize, inputShape } = request;
   const output = plan.view(forward.output);

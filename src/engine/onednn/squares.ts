@@ -104,7 +104,7 @@ export class SumsOfSquares {
   #form(length: number, data: Desc): Form {
     const session = this.#session;
     const { address, sumsAddress, view } = this.#squares();
-    const squaring = session.elementwise(data, [{ operation: "multiply", operand: data }]);
+    const squaring = session.elementwise(data, data, [{ operation: "multiply", operand: data }]);
     const common = { data, square: session.primitive(squaring), implementation: session.implementation(squaring) };
     if (length <= MAX_SUMS) return { ...common, results: view(address, length) };
     const sums = sumsOf(length);

@@ -17,6 +17,9 @@ interface Check {
   readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
 
+/** Values outside the engine; their type is that of the tensor's plain form. */
+export type PlainValues = Float32Array | Int8Array | Uint8Array;
+
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
   readonly #account: Account;
@@ -93,7 +96,7 @@ export class TensorMemory {
    * Copies between a tensor and plain values of the same number. Returns the values: a use after the copy, which holds only their address,
    * keeps them alive.
    */
-  transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): Float32Array {
+  transfer<V extends PlainValues>(direction: "read" | "write", tensor: EngineTensor, values: V): V {
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(
         `${tensor.name}: expected ${sizeOf(tensor.shape)} values (${formatShape(tensor.shape)}), got ${values.length}`,

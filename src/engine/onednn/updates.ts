@@ -103,7 +103,7 @@ export class Updates {
       const then = others.map((one) =>
         one.length === 1 ? { operation: one[0] } : { operation: one[0], operand: descOf(one[1]) },
       );
-      return session.elementwise(data, [{ operation, operand: descOf(operand) }, ...then]);
+      return session.elementwise(data, data, [{ operation, operand: descOf(operand) }, ...then]);
     };
     const [whole, last] = [describe(descs[0]), describe(descs[1])];
     const args = Array.from({ length: count }, (_, i) => {

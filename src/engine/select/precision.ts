@@ -1,12 +1,23 @@
 /** Choice of f32 or bf16, with the reason. */
-import type { Engine, Precision } from "../engine.ts";
+import type { Engine, InferencePrecision, Precision } from "../engine.ts";
 
 /** Values of `--precision`. */
 export const precisionNames = ["auto", "f32", "bf16"] as const;
 
 export type PrecisionName = (typeof precisionNames)[number];
 
-/** A number format, with a message if it was not requested or is slow. */
+/** Values of `--precision` for inference; `auto` is the run's precision, never int8. */
+export const inferencePrecisionNames = [...precisionNames, "int8"] as const satisfies readonly (
+  | "auto"
+  | InferencePrecision
+)[];
+
+export type InferencePrecisionName = (typeof inferencePrecisionNames)[number];
+
+/** The message for int8 where training is asked for. */
+export const int8Refusal = "int8 is for inference (predict, evaluate); train in f32 or bf16";
+
+/** A number format, and why it was chosen if the choice was left to us. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;

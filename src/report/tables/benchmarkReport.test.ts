@@ -77,10 +77,10 @@ test("rounds of several cases become one report: each figure its case's spread, 
     { median: 8, min: 7, max: 9 },
   ];
   assert.deepEqual(
-    networks.map(({ training }) => training.imagesPerSecond),
+    networks.map(({ training }) => training?.imagesPerSecond),
     spreads,
   );
-  assert.deepEqual(networks[0]?.training.stepSeconds, { median: 20, min: 10, max: 30 });
+  assert.deepEqual(networks[0]?.training?.stepSeconds, { median: 20, min: 10, max: 30 });
   assert.deepEqual(networks[1]?.inference, [
     { batchSize: 1, imagesPerSecond: spreads[1] },
     { batchSize: 8, imagesPerSecond: { median: 600, min: 500, max: 700 } },

@@ -1,5 +1,5 @@
 /** Benchmark report: data, and the text that `bench` prints. */
-import type { Direction, Precision } from "../../engine/engine.ts";
+import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
 import { formatBytes, formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
@@ -38,8 +38,9 @@ export interface Ceiling {
 /** One network at one precision. */
 export interface NetworkFigures {
   readonly network: string;
-  readonly precision: Precision;
-  readonly training: TrainingFigures;
+  readonly precision: InferencePrecision;
+  /** Absent for a format of inference alone. */
+  readonly training?: TrainingFigures;
   readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
@@ -118,14 +119,20 @@ const networkColumns: readonly Column[] = [
   { heading: "Precision", align: "left" },
 ];
 
-/** Formats machine, ceilings, and tables of training, time and inference, then one table of layers per network. */
+/**
+ * Machine, ceilings, and a table each of training, of where its time goes, and of inference; then one of layers for each network that has them.
+ * Without training, only inference.
+ */
 export function formatBenchmark(report: BenchmarkReport): string {
   const { batchSize, networks } = report;
-  return [
-    formatConditions(report),
+  const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
     `Training, batch ${batchSize}\n${formatTraining(networks)}`,
     `Where a step's time goes\n${formatShares(networks)}`,
+  ];
+  return [
+    formatConditions(report),
+    ...(trained(networks).length > 0 ? training : []),
     `Inference\n${formatInference(networks)}`,
     ...networks.flatMap((figures) => formatLayers(figures) ?? []),
   ].join("\n\n");
@@ -157,6 +164,13 @@ function formatCeilings(ceilings: readonly Ceiling[]): string {
   return formatTable(columns, rows);
 }
 
+/** Networks whose training was measured. */
+function trained(
+  networks: readonly NetworkFigures[],
+): readonly (NetworkFigures & { readonly training: TrainingFigures })[] {
+  return networks.flatMap(({ training, ...network }) => (training ? [{ ...network, training }] : []));
+}
+
 function formatTraining(networks: readonly NetworkFigures[]): string {
   const columns: readonly Column[] = [
     ...networkColumns,
@@ -165,7 +179,7 @@ function formatTraining(networks: readonly NetworkFigures[]): string {
     { heading: "Of ceiling", align: "right" },
     { heading: "Memory", align: "right" },
   ];
-  const rows = networks.map(({ network, precision, training }) => [
+  const rows = trained(networks).map(({ network, precision, training }) => [
     network,
     precision,
     ...ranged(training.imagesPerSecond, formatMagnitude),
@@ -184,7 +198,7 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     { heading: "Reorders", align: "right" },
     { heading: "Outside", align: "right" },
   ];
-  const rows = networks.map(({ network, precision, training }) => [
+  const rows = trained(networks).map(({ network, precision, training }) => [
     network,
     precision,
     `${milliseconds(training.stepSeconds.median)} ms`,

@@ -1,6 +1,6 @@
 /** Members that every kind has in the oneDNN engine. */
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
-import type { Desc, NumberFormat } from "../native/oneDnn.ts";
+import type { Desc, MemoryFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 
 /** One of `count` equal parts. */
@@ -17,7 +17,7 @@ export interface BuildContext {
   readonly batchSize: number;
   readonly training: boolean;
   /** Number format of activations, their gradients, and weights as they are multiplied. */
-  readonly format: NumberFormat;
+  readonly format: MemoryFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
   /** True if training does not change the parameters of this operation. */
