@@ -56,6 +56,7 @@ export function addForward(
     training,
     format,
     exact,
+    algorithm: process.env.DFT as any,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),

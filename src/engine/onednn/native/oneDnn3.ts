@@ -37,6 +37,7 @@ import type {
   Activation,
   ConvolutionWindow,
   Desc,
+  NumberFormat,
   OneDnn,
   PrimitiveDesc,
   Session,
@@ -58,6 +59,8 @@ const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: 
   reciprocal: [48, 1, -1],
 };
 const NO_ATTRIBUTES = 0n;
+/** That of the result. */
+const UNDEFINED_FORMAT = 0;
 
 /** Distance between the pixels that a window sees, less one. */
 const DENSE = both(0);
@@ -88,10 +91,16 @@ function createSession(library: Library): Session {
   }
   function withActivation(activation: Activation | undefined): bigint {
     if (!activation) return attr;
-    const { name, alpha } = activation;
-    return attributesWith(library, scope, (postOps) =>
-      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0),
-    );
+    return attributesWith(library, scope, (postOps) => appendActivation(postOps, activation));
+  }
+
+  const strided = (extents: readonly number[], strides: BigInt64Array, format: NumberFormat) =>
+    memoryDesc((slot) => {
+      const args = [extents.length, dims(extents), formats[format], strides];
+      call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
+    });
+  function appendActivation(postOps: bigint, { name, alpha }: Activation): void {
+    call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0);
   }
 
   return {
@@ -101,11 +110,8 @@ function createSession(library: Library): Session {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
         call("dnnl_memory_desc_create_with_tag", `${P}, int, ${P}, int, int`, slot, ...args);
       }),
-    plain: (extents, format) =>
-      memoryDesc((slot) => {
-        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
-        call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
-      }),
+    plain: (extents, format) => strided(extents, plainStrides(extents), format),
+    strided: (extents, strides, format) => strided(extents, dims(strides), format),
     slice: (whole, extents, offsets) =>
       memoryDesc((slot) =>
         call("dnnl_memory_desc_create_submemory", types([P, 4]), slot, whole, dims(extents), dims(offsets)),
@@ -182,7 +188,13 @@ function createSession(library: Library): Session {
         attributes,
       );
     },
-    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    matmul(src, weights, dst, { bias, accumulate = false, activation } = {}) {
+      const attributes = attributesWith(library, scope, (postOps) => {
+        if (accumulate) call("dnnl_post_ops_append_sum", `${P}, float, int, int`, postOps, 1, 0, UNDEFINED_FORMAT);
+        if (activation) appendActivation(postOps, activation);
+      });
+      return primitiveDesc("matmul", types([P, 4]), [src, weights, bias ?? null, dst], attributes);
+    },
     logSoftmaxForward(data) {
       const args = [FORWARD_TRAINING, SOFTMAX_LOG, data, data, 1];
       return primitiveDesc("softmax_forward", `int, int, ${P}, ${P}, int`, args);

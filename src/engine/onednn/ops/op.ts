@@ -11,6 +11,9 @@ export interface Part {
 
 export const whole: Part = { index: 0, count: 1 };
 
+/** How a convolution is computed: pixel by pixel, or by the discrete Fourier transform. */
+export type ConvolutionAlgorithm = "direct" | "dft";
+
 /** Shared surroundings of all operations of a program. */
 export interface BuildContext {
   readonly plan: Plan;
@@ -20,6 +23,8 @@ export interface BuildContext {
   readonly format: NumberFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
+  /** Algorithm of all convolutions of stride 1; by the rule if absent. */
+  readonly algorithm: ConvolutionAlgorithm | undefined;
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
