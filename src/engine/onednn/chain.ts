@@ -3,6 +3,7 @@
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
@@ -39,6 +40,7 @@ export interface StoredParameter {
 
 /** Adds every operation's forward steps; weights get memory in the layouts that the steps choose. */
 export function addForward(
+  library: ConfiguredOneDnn,
   session: Session,
   tensors: TensorMemory,
   request: CompileRequest,
@@ -56,7 +58,8 @@ export function addForward(
     training,
     format,
     exact,
-    algorithm: process.env.DFT as any,
+    algorithm: library.convolution,
+    instructionSet: library.instructionSet,
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),

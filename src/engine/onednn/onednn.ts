@@ -6,6 +6,7 @@ import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
+import type { ConvolutionAlgorithm } from "./ops/convolutionRule.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 
@@ -13,6 +14,11 @@ import { processorShare } from "./threads.ts";
 export interface OneDnnOptions {
   /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
+  /**
+   * Algorithm of the convolutions of stride 1 in requests that are not `exact`: one for all, whatever their sizes, for tests and measurements. Default:
+   * for each the faster one, by a rule.
+   */
+  readonly convolution?: ConvolutionAlgorithm;
 }
 
 /**
@@ -35,7 +41,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   }
   const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  const library = { ...withThreads(loaded, useThreads), threads };
+  const library = { ...withThreads(loaded, useThreads), threads, convolution: options.convolution };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
   return {

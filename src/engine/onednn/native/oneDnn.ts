@@ -200,8 +200,3 @@ export interface OneDnn {
   /** Frees what all sessions share; they must be closed before. */
   close(): void;
 }
-
-/** A oneDNN that has been told on how many threads to compute. */
-export interface ThreadedOneDnn extends OneDnn {
-  readonly threads: number;
-}

@@ -4,6 +4,7 @@ import { channelPart } from "../parts.ts";
 import type { Value } from "../plan.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { forwardOf, hasForward, type Weighted } from "./convOrLinear.ts";
+import { convolutionAlgorithm } from "./convolutionRule.ts";
 import { buildDft } from "./dftConvolution.ts";
 import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
 
@@ -13,9 +14,10 @@ const CHANNEL_BLOCK = 16;
 /** Convolution: by Winograd's algorithm where that may be used and the library has it, which is faster; direct otherwise. */
 export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   const { kernelSize, stride, groups, outChannels } = op.options;
-  if (context.algorithm === "dft" && stride === 1) return buildDft(context, op, input, next);
+  if (convolutionAlgorithm(context, op) === "dft") return buildDft(context, op, input, next);
   const channels = [op.inputShape[0] as number, outChannels];
-  const mayRound = !context.exact && context.format === "f32" && kernelSize === 3 && stride === 1;
+  const mayRound =
+    !context.exact && context.algorithm !== "direct" && context.format === "f32" && kernelSize === 3 && stride === 1;
   const isDivisible = groups === 1 || channels.every((count) => count % (groups * CHANNEL_BLOCK) === 0);
   const direct = weightedOf(context, op, input, next, whole, "direct");
   if (!mayRound || !isDivisible) return buildWeighted(context, direct);

@@ -49,7 +49,7 @@ export function buildDft(context: BuildContext, op: Op<"conv2d">, input: Value, 
       const inputGradient = needed ? plan.value(x.dims, x.desc) : undefined;
       const gradients = weight.gradient && bias.gradient && { weight: weight.gradient, bias: bias.gradient };
       const values = { x, weight: weight.value, gradient, inputGradient, gradients };
-      dft.parts.forEach((part, index) => addBackward(dft, op.name, values, part, index > 0));
+      for (const [index, part] of dft.parts.entries()) addBackward(dft, op.name, values, part, index > 0);
       return inputGradient && plan.inLayout(inputGradient, input.desc);
     },
   };

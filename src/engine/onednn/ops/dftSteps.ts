@@ -65,7 +65,12 @@ export function transform(dft: Dft, product: Product, options: ProductOptions = 
   multiply(dft, "DFT transform", product, options);
 }
 
-function multiply({ plan }: Dft, work: string, [src, weights, dst]: Product, { bias, ...others }: ProductOptions): void {
+function multiply(
+  { plan }: Dft,
+  work: string,
+  [src, weights, dst]: Product,
+  { bias, ...others }: ProductOptions,
+): void {
   const options = bias ? { ...others, bias: bias.desc } : others;
   plan.add(work, plan.session.matmul(src.desc, weights.desc, dst.desc, options), [
     ["src", src],

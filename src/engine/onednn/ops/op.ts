@@ -2,6 +2,7 @@
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
 import type { Desc, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
+import type { ConvolutionAlgorithm } from "./convolutionRule.ts";
 
 /** One of `count` equal parts. */
 export interface Part {
@@ -10,9 +11,6 @@ export interface Part {
 }
 
 export const whole: Part = { index: 0, count: 1 };
-
-/** How a convolution is computed: pixel by pixel, or by the discrete Fourier transform. */
-export type ConvolutionAlgorithm = "direct" | "dft";
 
 /** Shared surroundings of all operations of a program. */
 export interface BuildContext {
@@ -23,8 +21,10 @@ export interface BuildContext {
   readonly format: NumberFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
-  /** Algorithm of all convolutions of stride 1; by the rule if absent. */
+  /** Algorithm of all convolutions that have it; by the rule if absent. */
   readonly algorithm: ConvolutionAlgorithm | undefined;
+  /** The widest that the library uses. */
+  readonly instructionSet: string;
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**

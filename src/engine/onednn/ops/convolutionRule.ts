@@ -1,0 +1,57 @@
+/** The rule for the algorithm of a convolution: it depends on nothing but the request, the library and the processor. */
+import type { Op } from "../../engine.ts";
+import { type Axis, outputSize, points, productsOf } from "./dftTables.ts";
+import type { BuildContext } from "./op.ts";
+
+/** Pixel by pixel, or by the discrete Fourier transform. */
+export type ConvolutionAlgorithm = "direct" | "dft";
+
+/**
+ * What a multiplication costs when the transform takes it, and what the transform of the filters costs for each of their products, in multiplications
+ * of direct convolution. Measured on the layers of AlexNet and its relatives at batch 8 to 128, see docs/onednn.md.
+ */
+const COST_OF_PRODUCT = 1.4;
+const COST_OF_FILTER = 48;
+
+/** The algorithm of a convolution: `--exact` keeps to the direct one, and other strides than 1 have no other. */
+export function convolutionAlgorithm(context: BuildContext, op: Op<"conv2d">): ConvolutionAlgorithm {
+  const { exact, algorithm, format, batchSize, instructionSet } = context;
+  if (exact || op.options.stride !== 1) return "direct";
+  if (algorithm) return algorithm;
+  // AMX multiplies bf16 numbers so fast that transforms, which are f32, would take longer than direct convolution.
+  const isMeasured = /AVX-512/.test(instructionSet) || (format === "f32" && /AMX/.test(instructionSet));
+  return isMeasured && costOfDft(op, batchSize) < costOfDirect(op, batchSize) ? "dft" : "direct";
+}
+
+const axesOf = ({ inputShape, options }: Op<"conv2d">): readonly [height: Axis, width: Axis] => {
+  const [, height = 0, width = 0] = inputShape;
+  return [
+    { ...options, size: height },
+    { ...options, size: width },
+  ];
+};
+
+function channelsOf({ inputShape, options }: Op<"conv2d">) {
+  const { outChannels, groups } = options;
+  const [channels = 0] = inputShape;
+  return { channels, outChannels, pairs: (channels * outChannels) / groups };
+}
+
+function costOfDirect(op: Op<"conv2d">, batchSize: number): number {
+  const [height, width] = axesOf(op);
+  return batchSize * channelsOf(op).pairs * op.options.kernelSize ** 2 * outputSize(height) * outputSize(width);
+}
+
+function costOfDft(op: Op<"conv2d">, batchSize: number): number {
+  const [height, width] = axesOf(op);
+  const { channels, outChannels, pairs } = channelsOf(op);
+  const products = productsOf(height, width);
+  const rows = points(height);
+  /** Of a map of a channel: vertical, then horizontal from two rows to three planes for each frequency. */
+  const transforms = ([h, w]: readonly [number, number]) => rows * h * w + 3 * rows * points(width) * w;
+  const perImage =
+    pairs * products +
+    channels * transforms([height.size, width.size]) +
+    outChannels * transforms([outputSize(height), outputSize(width)]);
+  return COST_OF_PRODUCT * batchSize * perImage + COST_OF_FILTER * COST_OF_PRODUCT * pairs * products;
+}
