@@ -138,7 +138,9 @@ interface BackwardValues {
 function addBackward(dft: Dft, name: string, values: BackwardValues, part: SubBatch, isLater: boolean): void {
   const { plan, matrices, input, output } = dft;
   const { x, weight, gradient, inputGradient, gradients } = values;
-  plan.enter(name, "backwardData");
+  /** Of the steps that both gradients need. */
+  const shared = inputGradient ? "backwardData" : "backwardWeights";
+  plan.enter(name, shared);
   const gradientMaps = mapsOf(dft, output, gradient, part);
   const gradientSpectrum = toSpectrum(dft, output, gradientMaps, matrices.verticalInverse.transposed);
   plan.enter(name, "backwardWeights");
@@ -146,7 +148,7 @@ function addBackward(dft: Dft, name: string, values: BackwardValues, part: SubBa
   const inputSpectrum = inputGradient && newSpectrum(dft, input, part.count);
   for (const [index, frequency] of matrices.frequencies.entries()) {
     const { horizontal, horizontalInverse } = tablesOf(dft, frequency);
-    plan.enter(name, "backwardData");
+    plan.enter(name, shared);
     const planes = toPlanes(dft, output, gradientSpectrum, frequency, horizontalInverse.transposed);
     const outputs = imageMatrices(dft, asFactor(dft, planes));
     if (gradients && spectrum) {
