@@ -13,14 +13,25 @@ export type ConvolutionAlgorithm = "direct" | "dft";
 const COST_OF_PRODUCT = 1.4;
 const COST_OF_FILTER = 48;
 
-/** The algorithm of a convolution: `--exact` keeps to the direct one, and other strides than 1 have no other. */
-export function convolutionAlgorithm(context: BuildContext, op: Op<"conv2d">): ConvolutionAlgorithm {
+/** What a multiplication of direct convolution costs where the library has Winograd's algorithm instead. */
+const COST_WITH_WINOGRAD = 0.63;
+
+/**
+ * The algorithm of a convolution: `exact` keeps to the direct one, and other strides than 1 have no other. Direct convolution includes Winograd's
+ * algorithm, if `hasWinograd`.
+ */
+export function convolutionAlgorithm(
+  context: BuildContext,
+  op: Op<"conv2d">,
+  hasWinograd: boolean,
+): ConvolutionAlgorithm {
   const { exact, algorithm, format, batchSize, instructionSet } = context;
   if (exact || op.options.stride !== 1) return "direct";
   if (algorithm) return algorithm;
   // AMX multiplies bf16 numbers so fast that transforms, which are f32, would take longer than direct convolution.
   const isMeasured = /AVX-512/.test(instructionSet) || (format === "f32" && /AMX/.test(instructionSet));
-  return isMeasured && costOfDft(op, batchSize) < costOfDirect(op, batchSize) ? "dft" : "direct";
+  const alternative = costOfDirect(op, batchSize) * (hasWinograd ? COST_WITH_WINOGRAD : 1);
+  return isMeasured && costOfDft(op, batchSize) < alternative ? "dft" : "direct";
 }
 
 const axesOf = ({ inputShape, options }: Op<"conv2d">): readonly [height: Axis, width: Axis] => {
