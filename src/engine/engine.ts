@@ -85,7 +85,8 @@ export interface CompileRequest {
   readonly precision: Precision;
   /**
    * Keep to direct convolution, which on whole numbers is exact as long as f32 sums are. Otherwise an engine may take an algorithm that
-   * rounds more and is faster, such as Winograd's, by a rule that depends on nothing but the request, the library and the processor.
+   * rounds otherwise and is faster, such as the discrete Fourier transform, by a rule that depends on nothing but the request, the library and the
+   * processor.
    * Default false.
    */
   readonly exact?: boolean;
@@ -161,6 +162,8 @@ export interface KernelProfile {
   readonly runs: number;
   /** Total of all runs. */
   readonly seconds: number;
+  /** Floating-point operations of all runs, where they are others than those of the direct algorithm. */
+  readonly flops?: number;
 }
 
 /**
@@ -180,6 +183,8 @@ export interface Program {
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
+  /** Algorithm of each convolution, such as `direct`, by the name of its operation; absent if the engine has only one. */
+  readonly algorithms?: Readonly<Record<string, string>>;
   /** Bytes of memory that the program holds for parameters, their gradients, and activations with scratch space. */
   readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
   /**

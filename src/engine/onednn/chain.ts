@@ -18,6 +18,7 @@ export interface Forward {
   readonly plan: Plan;
   readonly tensors: TensorMemory;
   readonly parameters: ReadonlyMap<string, StoredParameter>;
+  readonly algorithms: Readonly<Record<string, string>>;
   readonly run: BuildContext["run"];
   readonly input: Value;
   /** The memory of `input`, for JavaScript. */
@@ -52,6 +53,7 @@ export function addForward(
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, precision: format, exact = false, frozen = [] } = request;
   const ops = hoistMaxPool(request.ops);
+  const algorithms: Record<string, string> = {};
   const context: BuildContext = {
     plan,
     batchSize,
@@ -60,6 +62,9 @@ export function addForward(
     exact,
     algorithm: library.convolution,
     instructionSet: library.instructionSet,
+    chose(operation, algorithm) {
+      algorithms[operation] = algorithm;
+    },
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
@@ -79,7 +84,7 @@ export function addForward(
   }
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
-  return { plan, tensors, parameters, run: context.run, input, images: images.array, output, chain };
+  return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
 }
 
 /** Gives builders their parameters, in memory that is created at the first request and added to `parameters`. */

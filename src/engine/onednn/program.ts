@@ -62,7 +62,7 @@ function releaseOnFailure<T>(
 
 /** The members that do not depend on the mode. */
 function commonMembers(
-  { plan, tensors, parameters, images, output }: Forward,
+  { plan, tensors, parameters, algorithms, images, output }: Forward,
   { batchSize, precision }: CompileRequest,
   { arena }: FinishedPlan,
   account: Account,
@@ -79,6 +79,7 @@ function commonMembers(
       return images;
     },
     outputShape: output.dims.slice(1),
+    algorithms,
     memory: {
       parameters: bytes(stored.map(({ value }) => value)),
       gradients: bytes(stored.map(({ gradient }) => gradient)),

@@ -49,10 +49,15 @@ export interface NetworkFigures {
 export interface TrainingFigures {
   readonly imagesPerSecond: Spread;
   readonly stepSeconds: Spread;
-  /** Arithmetic of the direct algorithms (`trainingFlops`) ÷ time of a step. */
+  /** Arithmetic of the direct algorithms (`directFlops`) ÷ time of a step. */
   readonly flopsPerSecond: Spread;
-  /** `flopsPerSecond` ÷ the ceiling of the same round: above 1 where Winograd's algorithm multiplies less than the direct one. */
+  /** `flopsPerSecond` ÷ the ceiling of the same round: above 1 where other algorithms multiply less than the direct one. */
   readonly shareOfCeiling: Spread;
+  /**
+   * Time that the arithmetic of the algorithms that ran takes at the ceiling (the floor) ÷ time of a step. Winograd's arithmetic is counted as that of
+   * direct convolution.
+   */
+  readonly shareOfFloor: Spread;
   /** Shares of a step's time: in the library's primitives other than reorders, in reorders, in neither. */
   readonly primitiveShare: Spread;
   readonly reorderShare: Spread;
@@ -65,6 +70,8 @@ export interface TrainingFigures {
 export interface LayerFigures {
   readonly layer: string;
   readonly direction: Direction;
+  /** Of a convolution: `direct`, `winograd` or `dft`; absent for others. */
+  readonly algorithm?: string;
   /** The library's names of the implementations, with their share of the work: `convolution jit:avx512_core`. */
   readonly implementations: readonly string[];
   /** Without reorders. */
@@ -183,6 +190,7 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     { heading: "Primitives", align: "right" },
     { heading: "Reorders", align: "right" },
     { heading: "Outside", align: "right" },
+    { heading: "Of floor", align: "right" },
   ];
   const rows = networks.map(({ network, precision, training }) => [
     network,
@@ -191,6 +199,7 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     formatPercent(training.primitiveShare.median),
     formatPercent(training.reorderShare.median),
     formatPercent(training.outsideShare.median),
+    formatPercent(training.shareOfFloor.median),
   ]);
   return formatTable(columns, rows);
 }
@@ -212,6 +221,7 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
   if (!layers) return undefined;
   const columns: readonly Column[] = [
     { heading: "Layer", align: "left", shrinks: true },
+    { heading: "Algorithm", align: "left" },
     ...["Forward", "Data", "Weights"].flatMap((heading): readonly Column[] => [
       { heading, align: "right" },
       { heading: "GFLOP/s", align: "right" },
@@ -220,8 +230,11 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
     { heading: "Reorder", align: "right" },
   ];
   const names = [...new Set(layers.map(({ layer }) => layer))];
-  const rows = names.map((name) => [name, ...layerCells(layers.filter(({ layer }) => layer === name))]);
-  const footer = [["total", ...layerCells(layers, false)]];
+  const rows = names.map((name) => {
+    const figures = layers.filter(({ layer }) => layer === name);
+    return [name, figures[0]?.algorithm ?? "", ...layerCells(figures)];
+  });
+  const footer = [["total", "", ...layerCells(layers, false)]];
   return [
     wrap(`${network}, ${precision}: a step layer by layer, in milliseconds`),
     formatTable(columns, rows, { footer }),

@@ -14,7 +14,9 @@ const CHANNEL_BLOCK = 16;
 /** Convolution by the algorithm of the rule. */
 export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   const winograd = winogradParts(context, op, input, next);
-  if (convolutionAlgorithm(context, op, winograd !== undefined) === "dft") return buildDft(context, op, input, next);
+  const algorithm = convolutionAlgorithm(context, op, winograd !== undefined);
+  context.chose(op.name, algorithm === "direct" && winograd ? "winograd" : algorithm);
+  if (algorithm === "dft") return buildDft(context, op, input, next);
   const direct = weightedOf(context, op, input, next, whole, "direct");
   if (!winograd) return buildWeighted(context, direct);
   const [only] = winograd;

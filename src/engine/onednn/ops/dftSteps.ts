@@ -2,6 +2,7 @@
  * Steps that convolution by the discrete Fourier transform is made of. All transforms are f32; the factors of the products between them are in the
  * format of the network.
  */
+import { sizeOf } from "../../../shape.ts";
 import type { MatmulOptions, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 import type { DftMatrices, PlacedFrequency } from "./dftMatrices.ts";
@@ -72,12 +73,14 @@ function multiply(
   { bias, ...others }: ProductOptions,
 ): void {
   const options = bias ? { ...others, bias: bias.desc } : others;
-  plan.add(work, plan.session.matmul(src.desc, weights.desc, dst.desc, options), [
+  const args = [
     ["src", src],
     ["weights", weights],
     ["dst", dst],
     ...(bias ? ([["bias", bias]] as const) : []),
-  ]);
+  ] as const;
+  const flops = 2 * (src.dims.at(-1) as number) * sizeOf(dst.dims);
+  plan.add(work, plan.session.matmul(src.desc, weights.desc, dst.desc, options), args, flops);
 }
 
 /** [row, column] for every image of a sub-batch. */

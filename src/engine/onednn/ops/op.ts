@@ -25,6 +25,8 @@ export interface BuildContext {
   readonly algorithm: ConvolutionAlgorithm | undefined;
   /** The widest that the library uses. */
   readonly instructionSet: string;
+  /** Enters the algorithm that a convolution was given. */
+  chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
