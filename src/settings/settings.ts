@@ -515,10 +515,10 @@ export const settings = {
     place: "precision",
     compare: (value, { precision }) => unlessAuto(value, precision),
   }),
-  /** Direct convolution only. Default false: Winograd's algorithm where it is faster. */
+  /** Direct convolution only. Default false: the discrete Fourier transform or Winograd's algorithm where they are faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "direct convolution only: slower, without Winograd's rounding",
+    help: "direct convolution only: slower, without the rounding of other algorithms",
     section: "Compute",
     commands: steps,
     place: "exact",

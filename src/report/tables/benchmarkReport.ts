@@ -221,7 +221,6 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
   if (!layers) return undefined;
   const columns: readonly Column[] = [
     { heading: "Layer", align: "left", shrinks: true },
-    { heading: "Algorithm", align: "left" },
     ...["Forward", "Data", "Weights"].flatMap((heading): readonly Column[] => [
       { heading, align: "right" },
       { heading: "GFLOP/s", align: "right" },
@@ -232,13 +231,14 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
   const names = [...new Set(layers.map(({ layer }) => layer))];
   const rows = names.map((name) => {
     const figures = layers.filter(({ layer }) => layer === name);
-    return [name, figures[0]?.algorithm ?? "", ...layerCells(figures)];
+    const { algorithm } = figures[0] ?? {};
+    return [algorithm === undefined ? name : `${name}, ${algorithm}`, ...layerCells(figures)];
   });
-  const footer = [["total", "", ...layerCells(layers, false)]];
+  const footer = [["total", ...layerCells(layers, false)]];
   return [
     wrap(`${network}, ${precision}: a step layer by layer, in milliseconds`),
     formatTable(columns, rows, { footer }),
-    "Data, Weights: backward to the layer's input, and to its weights.",
+    "Data, Weights: backward to the layer's input, and to its weights.\ndft: discrete Fourier transform.",
   ].join("\n");
 }
 
