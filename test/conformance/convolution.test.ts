@@ -29,7 +29,8 @@ const sizes: readonly Size[] = [
   { ...plain, input: [3, 9, 8], outChannels: 1, kernelSize: 7, batchSize: 4 },
   { ...plain, input: [5, 4, 6], outChannels: 7, kernelSize: 7, padding: 3, batchSize: 3 },
   { ...plain, input: [8, 12, 11], outChannels: 6, kernelSize: 11, groups: 2 },
-  { ...plain, input: [16, 13, 13], outChannels: 32, kernelSize: 3, padding: 1, batchSize: 70 },
+  { ...plain, input: [16, 13, 13], outChannels: 32, kernelSize: 3, padding: 1 },
+  { ...plain, input: [4, 6, 6], kernelSize: 3, padding: 1, batchSize: 131 },
 ];
 
 describeEngines("convolutions of odd sizes", (engine) => {

