@@ -1,6 +1,8 @@
 /** A loaded oneDNN with the settings of an engine. */
 import type { OneDnn } from "./native/oneDnn.ts";
-import type { ConvolutionAlgorithm } from "./ops/convolutionRule.ts";
+
+/** Pixel by pixel, or by the discrete Fourier transform. */
+export type ConvolutionAlgorithm = "direct" | "dft";
 
 /** A oneDNN that has been told on how many threads to compute. */
 export interface ConfiguredOneDnn extends OneDnn {

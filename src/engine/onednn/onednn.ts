@@ -2,11 +2,11 @@
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
+import type { ConvolutionAlgorithm } from "./configuredOneDnn.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
-import type { ConvolutionAlgorithm } from "./ops/convolutionRule.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 

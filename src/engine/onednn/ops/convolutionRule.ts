@@ -1,10 +1,8 @@
 /** The rule for the algorithm of a convolution: it depends on nothing but the request, the library and the processor. */
 import type { Op } from "../../engine.ts";
+import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
 import { type Axis, outputSize, points, productsOf } from "./dftTables.ts";
 import type { BuildContext } from "./op.ts";
-
-/** Pixel by pixel, or by the discrete Fourier transform. */
-export type ConvolutionAlgorithm = "direct" | "dft";
 
 /**
  * What a multiplication costs when the transform takes it, and what the transform of the filters costs for each of their products, in multiplications

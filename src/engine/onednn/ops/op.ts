@@ -1,8 +1,8 @@
 /** Members that every kind has in the oneDNN engine. */
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
+import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
 import type { Desc, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
-import type { ConvolutionAlgorithm } from "./convolutionRule.ts";
 
 /** One of `count` equal parts. */
 export interface Part {
