@@ -8,6 +8,7 @@ import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
+import { inputLayout } from "./ops/conv2d.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { Account } from "./profile.ts";
@@ -62,6 +63,7 @@ export function addForward(
     exact,
     algorithm: library.convolution,
     instructionSet: library.instructionSet,
+    inputLayout: (op, value) => inputLayout(context, op, value),
     chose(operation, algorithm) {
       algorithms[operation] = algorithm;
     },

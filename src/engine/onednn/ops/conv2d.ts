@@ -1,6 +1,7 @@
 /** Convolution from primitives. */
 import type { AnyOp, Op } from "../../engine.ts";
-import { channelPart } from "../parts.ts";
+import type { Desc } from "../native/oneDnn.ts";
+import { channelPart, channelsLast } from "../parts.ts";
 import type { Value } from "../plan.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { forwardOf, hasForward, type Weighted } from "./convOrLinear.ts";
@@ -22,6 +23,14 @@ export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   const [only] = winograd;
   return only && winograd.length === 1 ? buildWeighted(context, only) : buildGroups(context, direct, winograd);
 };
+
+/** The layout that an operation takes its input in, if it is a convolution that does not leave it to the library. */
+export function inputLayout(context: BuildContext, op: AnyOp, input: Value): Desc | undefined {
+  if (op.kind !== "conv2d") return undefined;
+  const hasWinograd = winogradParts(context, op, input, undefined) !== undefined;
+  const isDft = convolutionAlgorithm(context, op, hasWinograd) === "dft";
+  return isDft ? channelsLast(context.plan.session, input.dims, context.format) : undefined;
+}
 
 /** The groups of a convolution by Winograd's algorithm; undefined if that may not be used, or the library does not have it. */
 function winogradParts(

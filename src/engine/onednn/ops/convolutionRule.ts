@@ -20,8 +20,8 @@ const COST_IN_BF16 = 0.55;
  */
 const measured = { f32: /AVX2|AVX-512|AMX/, bf16: /AVX-512/ } as const;
 
-/** What a multiplication of direct convolution costs where the library has Winograd's algorithm instead. */
-const COST_WITH_WINOGRAD = 0.63;
+/** What a multiplication of direct convolution costs where the library has Winograd's algorithm instead, its copies included. */
+const COST_WITH_WINOGRAD = 0.75;
 
 /**
  * The algorithm of a convolution: `exact` keeps to the direct one, and other strides than 1 have no other. Direct convolution includes Winograd's

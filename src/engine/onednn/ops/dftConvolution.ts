@@ -6,7 +6,6 @@ import { addActivationBackward, fusable } from "./activations.ts";
 import { type PlacedFrequency, placeMatrices } from "./dftMatrices.ts";
 import {
   asFactor,
-  channelsLast,
   type Dft,
   filterMatrices,
   filterPlanes,
@@ -15,6 +14,7 @@ import {
   fromSpectrum,
   imageMatrices,
   mapsInFormat,
+  mapsLayout,
   mapsOf,
   multiplyPlanes,
   newPlanes,
@@ -40,8 +40,8 @@ export function buildDft(context: BuildContext, op: Op<"conv2d">, input: Value, 
   const { plan, training, format, batchSize } = context;
   const dft = dftOf(context, op);
   const activation = fusable(next);
-  const x = plan.inLayout(input, channelsLast(dft, dft.input, batchSize, format));
-  const output = plan.value([batchSize, ...op.outputShape], channelsLast(dft, dft.output, batchSize, format));
+  const x = plan.inLayout(input, mapsLayout(dft, dft.input, batchSize, format));
+  const output = plan.value([batchSize, ...op.outputShape], mapsLayout(dft, dft.output, batchSize, format));
   const { weight, bias } = parametersOf(context, op, dft);
   addForward(dft, { x, weight: weight.value, bias: bias.value, output }, activation);
   return {
@@ -122,7 +122,7 @@ function addForward(dft: Dft, { x, weight, bias, output }: ForwardValues, activa
     const maps = dft.format === "f32" ? target : fresh(dft, target.dims);
     const options = { bias: biasRow, activation };
     fromSpectrum(dft, dft.output, outputSpectrum, matrices.verticalInverse.matrix, maps, options);
-    if (maps !== target) plan.copy({ ...maps, desc: channelsLast(dft, dft.output, part.count, "f32") }, target);
+    if (maps !== target) plan.copy({ ...maps, desc: mapsLayout(dft, dft.output, part.count, "f32") }, target);
   }
 }
 
@@ -186,7 +186,7 @@ function addBackward(dft: Dft, name: string, values: BackwardValues, part: SubBa
   const target = mapsInFormat(dft, input, inputGradient, part);
   const maps = dft.format === "f32" ? target : fresh(dft, target.dims);
   fromSpectrum(dft, input, inputSpectrum, matrices.vertical.transposed, maps);
-  if (maps !== target) plan.copy({ ...maps, desc: channelsLast(dft, input, part.count, "f32") }, target);
+  if (maps !== target) plan.copy({ ...maps, desc: mapsLayout(dft, input, part.count, "f32") }, target);
 }
 
 /** The first plane of frequency 0 holds the sums over the maps. */

@@ -3,7 +3,8 @@
  * format of the network.
  */
 import { sizeOf } from "../../../shape.ts";
-import type { MatmulOptions, NumberFormat } from "../native/oneDnn.ts";
+import type { Desc, MatmulOptions, NumberFormat } from "../native/oneDnn.ts";
+import { channelsLast } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
 import type { DftMatrices, PlacedFrequency } from "./dftMatrices.ts";
 
@@ -55,10 +56,13 @@ export function fresh({ plan }: Dft, dims: readonly number[]): Value {
 }
 
 /** Layout of the maps of some images. */
-export function channelsLast({ plan }: Dft, side: Side, batch: number, format: NumberFormat) {
-  const { channels, height, width } = side;
-  const strides = [height * width * channels, 1, width * channels, channels];
-  return plan.session.strided([batch, channels, height, width], strides, format);
+export function mapsLayout(
+  { plan }: Dft,
+  { channels, height, width }: Side,
+  batch: number,
+  format: NumberFormat,
+): Desc {
+  return channelsLast(plan.session, [batch, channels, height, width], format);
 }
 
 /** dst ← src · weights, as part of a transform. */
@@ -90,7 +94,7 @@ const forAll = (dft: Dft, matrix: Value): Value => shaped(dft, matrix, [1, ...ma
 export function mapsOf(dft: Dft, side: Side, maps: Value, part: SubBatch): Value {
   const { plan, format } = dft;
   const lying = mapsInFormat(dft, side, maps, part);
-  return format === "f32" ? lying : plan.inLayout(lying, channelsLast(dft, side, part.count, "f32"));
+  return format === "f32" ? lying : plan.inLayout(lying, mapsLayout(dft, side, part.count, "f32"));
 }
 
 /** A sub-batch of maps as they lie. */
@@ -99,7 +103,7 @@ export function mapsInFormat(dft: Dft, side: Side, { buffer, offset = 0 }: Value
   const { height, width, channels } = side;
   const dims = [count, channels, height, width];
   const bytes = (format === "f32" ? 4 : 2) * first * height * width * channels;
-  return { buffer, dims, desc: channelsLast(dft, side, count, format), offset: offset + bytes };
+  return { buffer, dims, desc: mapsLayout(dft, side, count, format), offset: offset + bytes };
 }
 
 /** [image, row of a map, column · channel] */

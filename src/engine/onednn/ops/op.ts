@@ -25,6 +25,8 @@ export interface BuildContext {
   readonly algorithm: ConvolutionAlgorithm | undefined;
   /** The widest that the library uses. */
   readonly instructionSet: string;
+  /** The layout that an operation takes its input in, if that is not the library's choice. */
+  inputLayout(op: AnyOp, input: Value): Desc | undefined;
   /** Enters the algorithm that a convolution was given. */
   chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
