@@ -117,13 +117,15 @@ async function measureOn(
     return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };
   }
   const compile = { precision, batchSize, exact };
-  const { training, inference, layers: all } = await measureNetwork(engine, network, compile, recipe);
+  const { training, inference, stepFlops, layers: all } = await measureNetwork(engine, network, compile, recipe);
   const ceiling = await measureCeiling(engine, precision);
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
+  const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
+  const shareOfFloor = spread([floorSeconds / training.stepSeconds.median]);
   const figures: NetworkFigures = {
     network: network.name,
     precision,
-    training: { ...training, shareOfCeiling },
+    training: { ...training, shareOfCeiling, shareOfFloor },
     inference,
     ...(layers ? { layers: all } : {}),
   };

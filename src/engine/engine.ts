@@ -92,8 +92,8 @@ export interface CompileRequest {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * Use direct convolution only, which is exact for integers as long as f32 sums are. Otherwise an engine may choose a faster algorithm with more
-   * rounding, such as Winograd's, by a rule that depends only on the request, the library and the processor. Default: false.
+   * Use direct convolution only, which is exact for integers as long as f32 sums are. Otherwise an engine may choose a faster algorithm with other
+   * rounding, such as the discrete Fourier transform, by a rule that depends only on the request, the library and the processor. Default: false.
    */
   readonly exact?: boolean;
   /** Also compute the gradient of the input images. Default: false. */
@@ -176,6 +176,8 @@ export interface KernelProfile {
   readonly runs: number;
   /** Total of all runs. */
   readonly seconds: number;
+  /** Floating-point operations of all runs, where they are others than those of the direct algorithm. */
+  readonly flops?: number;
 }
 
 /**
@@ -195,6 +197,8 @@ export interface Program {
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
+  /** Algorithm of each convolution, such as `direct`, by the name of its operation; absent if the engine has only one. */
+  readonly algorithms?: Readonly<Record<string, string>>;
   /** Bytes that the program allocates for parameters, their gradients, and activations with scratch memory. */
   readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
   /**

@@ -516,10 +516,10 @@ export const settings = {
     place: "precision",
     compare: (value, { precision }) => unlessAuto(value, precision),
   }),
-  /** Direct convolution only. Default: false, which uses Winograd's algorithm where it is faster. */
+  /** Direct convolution only. Default: false, which uses the discrete Fourier transform or Winograd's algorithm where they are faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "use direct convolution only: slower, without the rounding error of Winograd's algorithm",
+    help: "use direct convolution only: slower, without the rounding of other algorithms",
     section: "Compute",
     commands: steps,
     place: "exact",

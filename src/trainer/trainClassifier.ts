@@ -29,7 +29,7 @@ import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
 import { readPosition, type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
-import { type PreparedRun, prepareRun } from "./runSetup.ts";
+import { noteOtherAlgorithms, type PreparedRun, prepareRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** One call of training: its limits and callbacks. */
@@ -182,7 +182,9 @@ async function loadRun(
   }
   const dataset = await model.inputs(observer, signal);
   // A run that cannot even start leaves no directory.
-  if (!checkpoint) await writeConfig(directory, config);
+  const { algorithms } = program;
+  if (checkpoint) noteOtherAlgorithms(config, algorithms, observer);
+  else await writeConfig(directory, { ...config, ...(algorithms ? { algorithms: { ...algorithms } } : {}) });
   await truncateLog(directory, start.iteration, start.rollbacks.count);
   const training = runTraining(prepared, program, optimizer, dataset, preparation);
   return { ...run, training, weights, optimizer: state, average, dataset };

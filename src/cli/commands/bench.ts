@@ -49,10 +49,11 @@ export const bench: CommandSpec = {
   ],
   notes: `
 A step includes everything that training does with a batch. GFLOP/s count the
-arithmetic of direct convolution. Winograd's algorithm needs less, so a network
-may exceed the ceiling, which is measured directly. Each round measures every
-network in a process of its own; figures are medians over rounds. Keep the
-machine idle.`,
+arithmetic of direct convolution. Fourier transforms and Winograd's algorithm
+need less, so a network may exceed the ceiling, which is measured directly. The
+floor is the time that the chosen algorithms' arithmetic takes at the ceiling.
+Each round measures every network in a process of its own; figures are medians
+over rounds. Keep the machine idle.`,
   run: measure,
 };
 

@@ -3,10 +3,12 @@
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
+import { inputLayout } from "./ops/conv2d.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { Account } from "./profile.ts";
@@ -17,6 +19,7 @@ export interface Forward {
   readonly plan: Plan;
   readonly tensors: TensorMemory;
   readonly parameters: ReadonlyMap<string, StoredParameter>;
+  readonly algorithms: Readonly<Record<string, string>>;
   readonly run: BuildContext["run"];
   readonly input: Value;
   /** The memory of `input`, for JavaScript. */
@@ -39,6 +42,7 @@ export interface StoredParameter {
 
 /** Adds every operation's forward steps; weights get memory in the layouts that the steps choose. */
 export function addForward(
+  library: ConfiguredOneDnn,
   session: Session,
   tensors: TensorMemory,
   request: CompileRequest,
@@ -50,12 +54,19 @@ export function addForward(
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, precision: format, exact = false, frozen = [] } = request;
   const ops = hoistMaxPool(request.ops);
+  const algorithms: Record<string, string> = {};
   const context: BuildContext = {
     plan,
     batchSize,
     training,
     format,
     exact,
+    algorithm: library.convolution,
+    instructionSet: library.instructionSet,
+    inputLayout: (op, value) => inputLayout(context, op, value),
+    chose(operation, algorithm) {
+      algorithms[operation] = algorithm;
+    },
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
@@ -75,7 +86,7 @@ export function addForward(
   }
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
-  return { plan, tensors, parameters, run: context.run, input, images: images.array, output, chain };
+  return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
 }
 
 /** Gives builders their parameters, in memory that is created at the first request and added to `parameters`. */

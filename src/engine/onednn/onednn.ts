@@ -2,11 +2,12 @@
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import type { Engine, InferencePrecision, InferenceRequest, Precision, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
+import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
 import { measureFastest } from "./fastestPrecision.ts";
 import { compileInt8 } from "./int8/program.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { type LibC, loadLibC } from "./native/libc.ts";
-import type { OneDnn, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
@@ -15,6 +16,11 @@ import { processorShare } from "./threads.ts";
 export interface OneDnnOptions {
   /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
+  /**
+   * Algorithm of the convolutions of stride 1 in requests that are not `exact`: one for all, whatever their sizes, for tests and measurements. Default:
+   * for each the faster one, by a rule.
+   */
+  readonly convolution?: ConvolutionAlgorithm;
 }
 
 /**
@@ -37,7 +43,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   }
   const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  const library = { ...withThreads(loaded, useThreads), threads };
+  const library = { ...withThreads(loaded, useThreads), threads, convolution: options.convolution };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
   let fastest: Precision | undefined;
@@ -76,7 +82,7 @@ function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
   ];
 }
 
-function compile(library: ThreadedOneDnn, libc: LibC, { precision, ...request }: InferenceRequest): Program {
+function compile(library: ConfiguredOneDnn, libc: LibC, { precision, ...request }: InferenceRequest): Program {
   return precision === "int8"
     ? compileInt8(library, libc, { ...request, precision })
     : compileInference(library, libc, { ...request, precision });

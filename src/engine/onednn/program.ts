@@ -10,18 +10,19 @@ import type {
   TrainingProgram,
 } from "../engine.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Session } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
 import { type Account, newAccount } from "./profile.ts";
 import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
-export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
+export function compileInference(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): Program {
   return releaseOnFailure(library, libc, (session, tensors, account, map) => {
-    const forward = addForward(session, tensors, request, account, false, libc.share);
+    const forward = addForward(library, session, tensors, request, account, false, libc.share);
     const end = forward.plan.length;
     const memory = forward.plan.finish(map);
     const run = forwardPass(forward, request, memory.phase(0, end));
@@ -35,15 +36,15 @@ export function compileInference(library: ThreadedOneDnn, libc: LibC, request: C
 }
 
 /** Compiles a chain of operations for training: forward, loss if the chain ends in class scores, and backward. */
-export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
+export function compileTraining(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
   return releaseOnFailure(library, libc, (session, tensors, account, map) =>
-    trainingProgram(addForward(session, tensors, request, account, true, libc.share), map, request, account),
+    trainingProgram(addForward(library, session, tensors, request, account, true, libc.share), map, request, account),
   );
 }
 
 /** Frees what was made if memory runs out or the library refuses. */
 export function releaseOnFailure<T>(
-  library: ThreadedOneDnn,
+  library: ConfiguredOneDnn,
   libc: LibC,
   compile: (session: Session, tensors: TensorMemory, account: Account, map: LibC["map"]) => T,
 ): T {
@@ -68,7 +69,7 @@ export function releaseOnFailure<T>(
 
 /** The members that do not depend on the mode. */
 export function commonMembers<P extends InferenceRequest["precision"]>(
-  { plan, tensors, parameters, images, output }: Forward,
+  { plan, tensors, parameters, algorithms, images, output }: Forward,
   { batchSize, precision }: { readonly batchSize: number; readonly precision: P },
   { arena }: FinishedPlan,
   account: Account,
@@ -85,6 +86,7 @@ export function commonMembers<P extends InferenceRequest["precision"]>(
       return images;
     },
     outputShape: output.dims.slice(1),
+    algorithms,
     memory: {
       parameters: bytes(stored.map(({ value }) => value)),
       gradients: bytes(stored.map(({ gradient }) => gradient)),

@@ -2,9 +2,10 @@
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Assignment, Tensor, Update } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
@@ -23,7 +24,7 @@ export type PlainValues = Float32Array | Int8Array | Uint8Array;
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
   readonly #account: Account;
-  readonly #library: ThreadedOneDnn;
+  readonly #library: ConfiguredOneDnn;
   readonly #libc: LibC;
   readonly #tensors = new Map<Tensor, EngineTensor>();
   readonly #mapped: MappedMemory[] = [];
@@ -37,7 +38,7 @@ export class TensorMemory {
   #scratch: MappedMemory | undefined;
   isOpen = true;
 
-  constructor(library: ThreadedOneDnn, libc: LibC, account: Account) {
+  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account) {
     this.#account = account;
     this.#library = library;
     this.#libc = libc;

@@ -50,10 +50,15 @@ export interface NetworkFigures {
 export interface TrainingFigures {
   readonly imagesPerSecond: Spread;
   readonly stepSeconds: Spread;
-  /** Arithmetic of the direct algorithms (`trainingFlops`) ÷ time of a step. */
+  /** Arithmetic of the direct algorithms (`directFlops`) ÷ time of a step. */
   readonly flopsPerSecond: Spread;
-  /** `flopsPerSecond` ÷ the ceiling of the same round; above 1 if Winograd's algorithm saves multiplications. */
+  /** `flopsPerSecond` ÷ the ceiling of the same round; above 1 if other algorithms multiply less than the direct one. */
   readonly shareOfCeiling: Spread;
+  /**
+   * Time that the arithmetic of the algorithms that ran takes at the ceiling (the floor) ÷ time of a step. Winograd's arithmetic is counted as that of
+   * direct convolution.
+   */
+  readonly shareOfFloor: Spread;
   /** Fractions of a step's time: primitives other than reorders, reorders, everything else. */
   readonly primitiveShare: Spread;
   readonly reorderShare: Spread;
@@ -66,6 +71,8 @@ export interface TrainingFigures {
 export interface LayerFigures {
   readonly layer: string;
   readonly direction: Direction;
+  /** Algorithm of a convolution: `direct`, `winograd` or `dft`; absent for other layers. */
+  readonly algorithm?: string;
   /** Library implementations with their fraction of the work: `convolution jit:avx512_core`. */
   readonly implementations: readonly string[];
   /** Excludes reorders. */
@@ -197,6 +204,7 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     { heading: "Primitives", align: "right" },
     { heading: "Reorders", align: "right" },
     { heading: "Outside", align: "right" },
+    { heading: "Of floor", align: "right" },
   ];
   const rows = trained(networks).map(({ network, precision, training }) => [
     network,
@@ -205,6 +213,7 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     formatPercent(training.primitiveShare.median),
     formatPercent(training.reorderShare.median),
     formatPercent(training.outsideShare.median),
+    formatPercent(training.shareOfFloor.median),
   ]);
   return formatTable(columns, rows);
 }
@@ -234,12 +243,16 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
     { heading: "Reorder", align: "right" },
   ];
   const names = [...new Set(layers.map(({ layer }) => layer))];
-  const rows = names.map((name) => [name, ...layerCells(layers.filter(({ layer }) => layer === name))]);
+  const rows = names.map((name) => {
+    const figures = layers.filter(({ layer }) => layer === name);
+    const { algorithm } = figures[0] ?? {};
+    return [algorithm === undefined ? name : `${name}, ${algorithm}`, ...layerCells(figures)];
+  });
   const footer = [["total", ...layerCells(layers, false)]];
   return [
     wrap(`${network}, ${precision}: milliseconds of a step by layer`),
     formatTable(columns, rows, { footer }),
-    "Data, Weights: backward to the layer's input, and to its weights.",
+    "Data, Weights: backward to the layer's input, and to its weights.\ndft: discrete Fourier transform.",
   ].join("\n");
 }
 

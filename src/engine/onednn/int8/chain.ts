@@ -57,7 +57,7 @@ export function addInt8Forward(
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
   const { parameters } = weights;
-  return { plan, tensors, parameters, run, input, images: images.array, output, chain: [], weights };
+  return { plan, tensors, parameters, algorithms: {}, run, input, images: images.array, output, chain: [], weights };
 }
 
 function refuse<K extends OpKind>({ kind, name, options }: Op<K>): void {
@@ -93,6 +93,10 @@ function inFormat({ plan, batchSize, run }: Surroundings, format: MemoryFormat):
     training: false,
     format,
     exact: false,
+    algorithm: undefined,
+    instructionSet: "",
+    inputLayout: () => undefined,
+    chose() {},
     run,
     isFrozen: () => true,
     parameter(operation) {

@@ -1,7 +1,7 @@
 /** Programs for inference in int8. */
 import type { Program } from "../../engine.ts";
+import type { ConfiguredOneDnn } from "../configuredOneDnn.ts";
 import type { LibC } from "../native/libc.ts";
-import type { ThreadedOneDnn } from "../native/oneDnn.ts";
 import { commonMembers, forwardPass, releaseOnFailure, scratchOf } from "../program.ts";
 import { addInt8Forward } from "./chain.ts";
 import type { Int8Request } from "./op.ts";
@@ -11,7 +11,7 @@ import type { Int8Request } from "./op.ts";
  *
  * Throws ConfigError without a scheme, or for an operation that int8 cannot compute.
  */
-export function compileInt8(library: ThreadedOneDnn, libc: LibC, request: Int8Request): Program {
+export function compileInt8(library: ConfiguredOneDnn, libc: LibC, request: Int8Request): Program {
   return releaseOnFailure(library, libc, (session, tensors, account, map) => {
     const { weights, ...forward } = addInt8Forward(session, tensors, request, account, libc.share);
     const end = forward.plan.length;

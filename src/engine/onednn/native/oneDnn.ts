@@ -95,6 +95,15 @@ export interface LrnOptions {
   readonly k: number;
 }
 
+/** What a matrix product adds to its result and applies to it, in this order. */
+export interface MatmulOptions {
+  /** Added: like dst, or with extent 1 in all axes but the last. */
+  readonly bias?: Desc;
+  /** Adds the product to what dst holds. Default false. */
+  readonly accumulate?: boolean;
+  readonly activation?: Activation | undefined;
+}
+
 /** Descriptors of a convolution or inner product: `weights` and the rest may be `any` for the library to choose. */
 export interface WeightedOp {
   readonly src: Desc;
@@ -118,6 +127,8 @@ export interface Session {
   any(dims: readonly number[], format: MemoryFormat): Desc;
   /** Row-major layout. */
   plain(dims: readonly number[], format: MemoryFormat): Desc;
+  /** Element [i, j, …] lies i · strides[0] + j · strides[1] + … elements after the first. */
+  strided(dims: readonly number[], strides: readonly number[], format: MemoryFormat): Desc;
   /** A part of a tensor as it lies in the whole. Offsets must be at multiples of the layout's blocks. */
   slice(whole: Desc, dims: readonly number[], offsets: readonly number[]): Desc;
   bytes(desc: Desc): number;
@@ -167,8 +178,11 @@ export interface Session {
     dst: Desc,
     operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]],
   ): PrimitiveDesc;
-  /** dst [M, N] = src [M, K] · weights [K, N]. */
-  matmul(src: Desc, weights: Desc, dst: Desc): PrimitiveDesc;
+  /**
+   * dst [M, N] = src [M, K] · weights [K, N]; with axes before those, one product for each of their positions. In these, an operand of extent 1
+   * serves all positions.
+   */
+  matmul(src: Desc, weights: Desc, dst: Desc, options?: MatmulOptions): PrimitiveDesc;
   /** Over the last axis of [N, classes]. */
   logSoftmaxForward(data: Desc): PrimitiveDesc;
   logSoftmaxBackward(gradient: Desc, data: Desc, forward: PrimitiveDesc): PrimitiveDesc;
@@ -204,9 +218,4 @@ export interface OneDnn {
   session(): Session;
   /** Frees what all sessions share; they must be closed before. */
   close(): void;
-}
-
-/** A oneDNN that has been told on how many threads to compute. */
-export interface ThreadedOneDnn extends OneDnn {
-  readonly threads: number;
 }

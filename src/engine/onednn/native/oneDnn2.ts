@@ -39,6 +39,7 @@ import type {
   Activation,
   ConvolutionWindow,
   Desc,
+  MemoryFormat,
   OneDnn,
   PrimitiveDesc,
   Session,
@@ -105,11 +106,18 @@ function createSession(library: Library): Session {
       call("dnnl_primitive_desc_create", types([P, 5]), slot, opDesc, attributes, engine, hint),
     );
   }
+  const strided = (extents: readonly number[], strides: BigInt64Array, format: MemoryFormat) =>
+    memoryDesc((bytes) => {
+      const args = [extents.length, dims(extents), formats[format], strides];
+      call("dnnl_memory_desc_init_by_strides", `${P}, int, ${P}, int, ${P}`, bytes, ...args);
+    });
+  function appendActivation(postOps: bigint, { name, alpha }: Activation): void {
+    call("dnnl_post_ops_append_eltwise", `${P}, float, int, float, float`, postOps, 1, eltwise[name].plain, alpha, 0);
+  }
   function activationAttributes(activation: Activation | undefined): bigint {
     return attributesWith(library, scope, (postOps) => {
       if (!activation) return;
-      const args = [1, eltwise[activation.name].plain, activation.alpha, 0];
-      call("dnnl_post_ops_append_eltwise", `${P}, float, int, float, float`, postOps, ...args);
+      appendActivation(postOps, activation);
     });
   }
   function forwardOf(op: WeightedOp, window: ConvolutionWindow, training: boolean, attributes: bigint): PrimitiveDesc {
@@ -126,11 +134,8 @@ function createSession(library: Library): Session {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
         call("dnnl_memory_desc_init_by_tag", `${P}, int, ${P}, int, int`, bytes, ...args);
       }),
-    plain: (extents, format) =>
-      memoryDesc((bytes) => {
-        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
-        call("dnnl_memory_desc_init_by_strides", `${P}, int, ${P}, int, ${P}`, bytes, ...args);
-      }),
+    plain: (extents, format) => strided(extents, plainStrides(extents), format),
+    strided: (extents, strides, format) => strided(extents, dims(strides), format),
     slice: (whole, extents, offsets) =>
       memoryDesc((bytes) =>
         call("dnnl_memory_desc_init_submemory", types([P, 4]), bytes, whole, dims(extents), dims(offsets)),
@@ -204,7 +209,13 @@ function createSession(library: Library): Session {
         attributes,
       );
     },
-    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    matmul(src, weights, dst, { bias, accumulate = false, activation } = {}) {
+      const attributes = attributesWith(library, scope, (postOps) => {
+        if (accumulate) call("dnnl_post_ops_append_sum", `${P}, float`, postOps, 1);
+        if (activation) appendActivation(postOps, activation);
+      });
+      return primitiveDesc("matmul", types([P, 4]), [src, weights, bias ?? null, dst], null, attributes);
+    },
     logSoftmaxForward: (data) => primitiveDesc("logsoftmax_forward", `int, ${P}, int`, [FORWARD_TRAINING, data, 1]),
     logSoftmaxBackward: (gradient, data, forward) =>
       primitiveDesc("logsoftmax_backward", `${P}, ${P}, int`, [gradient, data, 1], forward),

@@ -37,6 +37,7 @@ import type {
   Activation,
   ConvolutionWindow,
   Desc,
+  MemoryFormat,
   OneDnn,
   PrimitiveDesc,
   Session,
@@ -60,6 +61,8 @@ const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: 
   round: [50, 0, 0],
 };
 const NO_ATTRIBUTES = 0n;
+/** That of the result. */
+const UNDEFINED_FORMAT = 0;
 
 /** Distance between the pixels that a window sees, less one. */
 const DENSE = both(0);
@@ -88,13 +91,20 @@ function createSession(library: Library): Session {
       call(`dnnl_${name}_primitive_desc_create`, `${P}, ${P}, ${argTypes}, ${P}`, slot, engine, ...args, attributes),
     );
   }
+  const strided = (extents: readonly number[], strides: BigInt64Array, format: MemoryFormat) =>
+    memoryDesc((slot) => {
+      const args = [extents.length, dims(extents), formats[format], strides];
+      call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
+    });
+  function appendActivation(postOps: bigint, { name, alpha }: Activation): void {
+    call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0);
+  }
   /** Multiplication by `factors`, then the activation. */
   function activationAttributes(activation: Activation | undefined, factors?: Desc): bigint {
     return attributesWith(library, scope, (postOps) => {
       if (factors) call("dnnl_post_ops_append_binary", `${P}, int, ${P}`, postOps, binary.multiply, factors);
       if (!activation) return;
-      const { name, alpha } = activation;
-      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0);
+      appendActivation(postOps, activation);
     });
   }
   function forwardOf(op: WeightedOp, window: ConvolutionWindow, training: boolean, attributes: bigint): PrimitiveDesc {
@@ -111,11 +121,8 @@ function createSession(library: Library): Session {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
         call("dnnl_memory_desc_create_with_tag", `${P}, int, ${P}, int, int`, slot, ...args);
       }),
-    plain: (extents, format) =>
-      memoryDesc((slot) => {
-        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
-        call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
-      }),
+    plain: (extents, format) => strided(extents, plainStrides(extents), format),
+    strided: (extents, strides, format) => strided(extents, dims(strides), format),
     slice: (whole, extents, offsets) =>
       memoryDesc((slot) =>
         call("dnnl_memory_desc_create_submemory", types([P, 4]), slot, whole, dims(extents), dims(offsets)),
@@ -190,7 +197,13 @@ function createSession(library: Library): Session {
         attributes,
       );
     },
-    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    matmul(src, weights, dst, { bias, accumulate = false, activation } = {}) {
+      const attributes = attributesWith(library, scope, (postOps) => {
+        if (accumulate) call("dnnl_post_ops_append_sum", `${P}, float, int, int`, postOps, 1, 0, UNDEFINED_FORMAT);
+        if (activation) appendActivation(postOps, activation);
+      });
+      return primitiveDesc("matmul", types([P, 4]), [src, weights, bias ?? null, dst], attributes);
+    },
     logSoftmaxForward(data) {
       const args = [FORWARD_TRAINING, SOFTMAX_LOG, data, data, 1];
       return primitiveDesc("softmax_forward", `int, int, ${P}, ${P}, int`, args);
