@@ -8,7 +8,7 @@ import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
-import { inputLayout } from "./ops/conv2d.ts";
+import { convolutionInput } from "./ops/conv2d.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { Account } from "./profile.ts";
@@ -63,7 +63,7 @@ export function addForward(
     exact,
     algorithm: library.convolution,
     instructionSet: library.instructionSet,
-    inputLayout: (op, value) => inputLayout(context, op, value),
+    inputLayout: (op, value) => inputLayout<OpKind>(context, op, value),
     chose(operation, algorithm) {
       algorithms[operation] = algorithm;
     },
@@ -117,6 +117,15 @@ function parameterOf(
 
 function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value, next: AnyOp | undefined): Built {
   return builders[op.kind](context, op, input, next);
+}
+
+/** Layouts of inputs that the library may not choose, by the kind of operation. */
+const inputLayouts: {
+  readonly [K in OpKind]?: (context: BuildContext, op: Op<K>, input: Value) => Desc | undefined;
+} = { conv2d: convolutionInput };
+
+function inputLayout<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value): Desc | undefined {
+  return inputLayouts[op.kind]?.(context, op, input);
 }
 
 /** Adds the backward steps, down to the first operation that learns, or to the input if its gradient is wanted. */

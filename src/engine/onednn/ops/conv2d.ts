@@ -24,9 +24,8 @@ export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   return only && winograd.length === 1 ? buildWeighted(context, only) : buildGroups(context, direct, winograd);
 };
 
-/** The layout that an operation takes its input in, if it is a convolution that does not leave it to the library. */
-export function inputLayout(context: BuildContext, op: AnyOp, input: Value): Desc | undefined {
-  if (op.kind !== "conv2d") return undefined;
+/** The layout of a convolution's input, if the library may not choose it. */
+export function convolutionInput(context: BuildContext, op: Op<"conv2d">, input: Value): Desc | undefined {
   const hasWinograd = winogradParts(context, op, input, undefined) !== undefined;
   const isDft = convolutionAlgorithm(context, op, hasWinograd) === "dft";
   return isDft ? channelsLast(context.plan.session, input.dims, realFormat(context)) : undefined;
