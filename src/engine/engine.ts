@@ -300,8 +300,8 @@ export interface Engine {
   readonly threads: number;
   /** Formats of training and inference. */
   readonly precisions: readonly PrecisionSupport[];
-  /** The one of `precisions` in which this machine computes fastest. Measured at the first call, which takes up to 0.1 s. */
-  fastestPrecision(): Precision;
+  /** The one of `precisions` in which this processor computes fastest. */
+  readonly fastestPrecision: Precision;
   /** Formats of inference: those of training, and others. */
   readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */

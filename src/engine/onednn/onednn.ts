@@ -1,9 +1,10 @@
 /** The oneDNN engine. */
+import { cpus } from "node:os";
 import { ConfigError, UnimplementedError } from "../../errors.ts";
-import type { Engine, InferencePrecision, InferenceRequest, Precision, PrecisionSupport, Program } from "../engine.ts";
+import type { Engine, InferencePrecision, InferenceRequest, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
-import { measureFastest } from "./fastestPrecision.ts";
+import { fastestPrecision } from "./fastestPrecision.ts";
 import { compileInt8 } from "./int8/program.ts";
 import { loadOneDnn } from "./native/find.ts";
 import { type LibC, loadLibC } from "./native/libc.ts";
@@ -46,18 +47,13 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const library = { ...withThreads(loaded, useThreads), threads, convolution: options.convolution };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
-  let fastest: Precision | undefined;
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
     precisions: precisionsOf(library),
-    fastestPrecision() {
-      lifetime.requireOpen();
-      fastest ??= measureFastest(library, libc);
-      return fastest;
-    },
+    fastestPrecision: fastestPrecision(library, cpus()[0]?.model ?? ""),
     inferencePrecisions: [...precisionsOf(library), { name: "int8", native: library.nativeInt8 }],
     trains: true,
     async compile(request) {

@@ -20,7 +20,7 @@ export function createReferenceEngine(): Engine {
     threads: 1,
     version,
     precisions: [f32],
-    fastestPrecision: () => "f32",
+    fastestPrecision: "f32",
     inferencePrecisions: [f32],
     trains: true,
     async compile(request) {

@@ -33,7 +33,7 @@ export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly P
   return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
 }
 
-/** Chooses a number format. `auto` is the one in which the engine was measured to be fastest. */
+/** Chooses a number format. `auto` is the engine's fastest. */
 export function choosePrecision(
   name: PrecisionName,
   engine: Pick<Engine, "precisions" | "fastestPrecision" | "description">,
@@ -43,14 +43,14 @@ export function choosePrecision(
     const slow = `precision: ${name} is slower than f32 here: ${description} has no instructions for it`;
     return { precision: name, reason: isNative(engine, name) ? undefined : slow };
   }
-  const precision = engine.fastestPrecision();
+  const precision = engine.fastestPrecision;
   return { precision, reason: reasonFor(precision, isNative(engine, "bf16"), description) };
 }
 
 function reasonFor(precision: Precision, hasBf16: boolean, description: string): string {
   if (precision !== "f32")
-    return `precision: ${precision}, measured to be faster on this processor; for f32, use --precision f32`;
+    return `precision: ${precision}, which is faster on this processor; for f32, use --precision f32`;
   return hasBf16
-    ? "precision: f32, measured to be faster on this processor than bf16; bf16 needs less memory"
+    ? "precision: f32, which is faster on this processor than bf16; bf16 needs less memory"
     : `precision: f32, because ${description} has no instructions for bf16`;
 }
