@@ -169,7 +169,7 @@ describe("what has 8 bits", () => {
     const broken = new Map(finite).set("norm1", { min: 0, max: Infinity });
     await assert.rejects(
       plan(broken),
-      (e) => e instanceof CheckpointError && /^norm1: expected finite/.test(e.message),
+      (e) => e instanceof CheckpointError && /^norm1: its outputs: expected finite/.test(e.message),
     );
   });
 });

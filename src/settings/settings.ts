@@ -509,7 +509,7 @@ export const settings = {
   precision: setting({
     schema: z.enum(precisionNames, { error: ({ input }) => (input === "int8" ? int8Refusal : undefined) }),
     value: "<name>",
-    help: "number format; auto uses bf16 if the processor supports it",
+    help: "number format; auto uses bf16 where it is faster than f32",
     section: "Compute",
     default: "auto",
     commands: rates,
