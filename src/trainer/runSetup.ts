@@ -113,11 +113,10 @@ async function resumeRun(
  * and Winograd's, each of which is found where the other one was on another machine.
  */
 export function noteOtherAlgorithms(
-  config: RunConfig,
+  { algorithms: then }: Pick<RunConfig, "algorithms">,
   algorithms: Readonly<Record<string, string>> = {},
-  { onMessage }: TrainObserver,
+  { onMessage }: TrainObserver = {},
 ): void {
-  const then = config.algorithms;
   const isOther = (layer: string, now: string) => (then ? then[layer] !== now : now === "dft");
   const other = Object.entries(algorithms).filter(([layer, now]) => isOther(layer, now));
   if (other.length === 0) return;
