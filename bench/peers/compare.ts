@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Precision } from "../../src/engine/engine.ts";
+import type { InferencePrecision } from "../../src/engine/engine.ts";
 import { AlexNetError, messageOf } from "../../src/errors.ts";
 import type { Network } from "../../src/network/network.ts";
 import type { Checked, Mode, Timing } from "./protocol.ts";
@@ -34,9 +34,9 @@ const REPEATS = 2;
 
 /**
  * Largest difference from direct convolution in f64, of the largest number: rounding in f32, and 8 bits of mantissa through eight layers, forward
- * and back, in bf16.
+ * and back, in bf16; 8 bits of weights and activations in int8.
  */
-const tolerances: { readonly [P in Precision]: number } = { f32: 1e-3, bf16: 1e-1 };
+const tolerances: { readonly [P in InferencePrecision]: number } = { f32: 1e-3, bf16: 1e-1, int8: 1e-1 };
 
 interface Runner {
   readonly variant: Variant;

@@ -1,12 +1,14 @@
-/** Worker that computes with ONNX Runtime, for inference in f32. The last argument but one is the location of its package. */
+/** Worker that computes with ONNX Runtime, for inference in f32 or int8. The last argument but one is the location of its package. */
 import { createWriteStream } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { writeOnnx } from "../../src/formats/onnx/writeOnnx.ts";
 import { isStochastic } from "../../src/network/network.ts";
 import { sizeOf } from "../../src/shape.ts";
+import { calibrateWorkload } from "./int8.ts";
 import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
 import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
@@ -22,7 +24,7 @@ interface Session {
 }
 
 /** Writes the chain as an ONNX model for a batch size, like `alexnet export`. */
-async function writeModel(path: string, folder: string, chain: Chain, batchSize: number): Promise<void> {
+async function writeModel(path: string, { folder, batchSize, precision }: WorkerRequest, chain: Chain): Promise<void> {
   const { network } = chain;
   if (isStochastic(network)) throw new ConfigError(`${network.name}: dropout at evaluation is not written to ONNX`);
   const values = readParameters(folder, chain, (length) => new Float32Array(length));
@@ -32,15 +34,20 @@ async function writeModel(path: string, folder: string, chain: Chain, batchSize:
     if (next?.name !== name) throw new Error(`${name}: expected ${next?.name} to be read first`);
     return next.values;
   };
-  await pipeline(writeOnnx(network, read, { batchSize }).chunks, createWriteStream(path));
+  const engine = createOneDnnEngine();
+  const options =
+    precision === "int8" ? { quantization: await calibrateWorkload(folder, chain, engine) } : { batchSize };
+  engine.close();
+  await pipeline(writeOnnx(network, read, options).chunks, createWriteStream(path));
 }
 
-async function compute({ folder, batchSize, threads }: WorkerRequest): Promise<Computation> {
+async function compute(request: WorkerRequest): Promise<Computation> {
+  const { folder, batchSize, threads, precision } = request;
   const runtime: OnnxRuntime = createRequire(join(process.argv.at(-2) ?? "", "from"))("onnxruntime-node");
   const chain = readChain(folder);
   const { inputShape, classes } = chain;
-  const path = join(folder, "model.onnx");
-  await writeModel(path, folder, chain, batchSize);
+  const path = join(folder, `model-${precision}.onnx`);
+  await writeModel(path, request, chain);
   const session = await runtime.InferenceSession.create(path, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

@@ -4,6 +4,7 @@ import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
 import type { Sgd } from "../../src/training/optimizers/sgd.ts";
+import { calibrateWorkload } from "./int8.ts";
 import {
   CHECKED_IMAGES,
   type Checked,
@@ -22,11 +23,12 @@ const LEARNING_RATE = 1e-3;
 async function compute({ folder, mode, threads, batchSize, precision }: WorkerRequest): Promise<Computation> {
   const chain = readChain(folder);
   const engine = createOneDnnEngine({ threads });
-  const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize, precision };
+  const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize };
+  const quantization = precision === "int8" ? await calibrateWorkload(folder, chain, engine) : undefined;
   const { program, step, gradients } =
-    mode === "train"
-      ? training(await engine.compileTraining(request), chain)
-      : inference(await engine.compile(request));
+    mode === "train" && precision !== "int8"
+      ? training(await engine.compileTraining({ ...request, precision }), chain)
+      : inference(await engine.compile({ ...request, precision, ...(quantization && { quantization }) }));
   await loadParameters(program, folder, chain);
   readImages(folder, program.input);
   return {

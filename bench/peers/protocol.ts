@@ -3,7 +3,7 @@
  * share this file; torch_worker.py speaks the same.
  */
 import { createInterface } from "node:readline";
-import type { Precision } from "../../src/engine/engine.ts";
+import type { InferencePrecision } from "../../src/engine/engine.ts";
 
 export type Mode = "train" | "infer";
 
@@ -11,7 +11,7 @@ export type Mode = "train" | "infer";
 export interface WorkerRequest {
   readonly folder: string;
   readonly mode: Mode;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
   readonly batchSize: number;
   readonly threads: number;
 }

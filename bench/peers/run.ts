@@ -7,7 +7,7 @@ import { Command, Option } from "commander";
 import { positiveInteger } from "../../src/cli/options.ts";
 import { print, printError, printJson } from "../../src/cli/output.ts";
 import { toOption } from "../../src/cli/program.ts";
-import type { Precision } from "../../src/engine/engine.ts";
+import type { InferencePrecision, Precision } from "../../src/engine/engine.ts";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { nativePrecisions } from "../../src/engine/select/precision.ts";
 import { AlexNetError, messageOf } from "../../src/errors.ts";
@@ -21,7 +21,7 @@ import { onnxRuntimeVariants, ownVariant, TUNED, torchVariants, type Variant } f
 
 interface Flags {
   readonly network?: readonly string[];
-  readonly precision?: readonly Precision[];
+  readonly precision?: readonly InferencePrecision[];
   readonly mode?: readonly Mode[];
   readonly batchSize?: number;
   readonly rounds: number;
@@ -50,6 +50,7 @@ const program = new Command("bench:peers")
     new Option("--precision <names...>", "number formats (default: those that the processor supports)").choices([
       "f32",
       "bf16",
+      "int8",
     ]),
   )
   .addOption(new Option("--mode <names...>", "what to compare (default: both)").choices(["train", "infer"]))
@@ -72,7 +73,7 @@ async function main(flags: Flags): Promise<void> {
   printError(engine.description);
   const { threads } = engine;
   engine.close();
-  const precisions = flags.precision ?? nativePrecisions(engine);
+  const precisions = flags.precision ?? [...nativePrecisions(engine), "int8"];
   const results: object[] = [];
   for (const comparison of comparisons(flags, precisions, threads, torch)) {
     const { network, mode, batchSize, rounds } = comparison;
@@ -88,14 +89,14 @@ async function main(flags: Flags): Promise<void> {
 /** Training requires gigabytes for each worker, so precisions are compared separately; for inference, together. */
 function comparisons(
   flags: Flags,
-  precisions: readonly Precision[],
+  precisions: readonly InferencePrecision[],
   threads: number,
   torch: Torch,
 ): readonly Comparison[] {
   return (flags.mode ?? (["train", "infer"] as const)).flatMap((mode) =>
     (flags.network ?? defaultNetworks[mode]).flatMap((name) =>
       (flags.batchSize ? [flags.batchSize] : defaultBatchSizes(mode, name)).flatMap((batchSize) =>
-        (mode === "train" ? precisions.map((one) => [one]) : [precisions]).map((together) => ({
+        (mode === "train" ? precisions.filter(trains).map((one) => [one]) : [precisions]).map((together) => ({
           network: findNetwork(name),
           mode,
           batchSize,
@@ -108,11 +109,13 @@ function comparisons(
   );
 }
 
-function variantsOf(mode: Mode, precisions: readonly Precision[], torch: Torch): readonly Variant[] {
+const trains = (precision: InferencePrecision): precision is Precision => precision !== "int8";
+
+function variantsOf(mode: Mode, precisions: readonly InferencePrecision[], torch: Torch): readonly Variant[] {
   return [
     ...precisions.map(ownVariant),
-    ...precisions.flatMap((precision) => torchVariants(torch, mode, precision)),
-    ...(mode === "infer" && precisions.includes("f32") ? onnxRuntimeVariants(printError) : []),
+    ...precisions.filter(trains).flatMap((precision) => torchVariants(torch, mode, precision)),
+    ...(mode === "infer" ? onnxRuntimeVariants(precisions, printError) : []),
   ];
 }
 

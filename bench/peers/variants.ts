@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Precision } from "../../src/engine/engine.ts";
+import type { InferencePrecision, Precision } from "../../src/engine/engine.ts";
 import { AlexNetError } from "../../src/errors.ts";
 import { cacheFolder } from "./debianRoot.ts";
 import type { Mode, WorkerRequest } from "./protocol.ts";
@@ -12,7 +12,7 @@ import type { Environment, Torch } from "./python.ts";
 /** One way of computing a network. */
 export interface Variant {
   readonly name: string;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
   /** Dropout in the step that is checked: with the masks that our engines draw, or none. */
   readonly dropout: "our masks" | "none";
   /** What starts its worker. */
@@ -26,7 +26,7 @@ function script(name: string): string {
 const node = [process.execPath, "--import", "tsx"];
 
 /** This project. */
-export function ownVariant(precision: Precision): Variant {
+export function ownVariant(precision: InferencePrecision): Variant {
   return {
     name: "alexnet",
     precision,
@@ -92,7 +92,12 @@ const ONNX_RUNTIME = "1.30.0";
  *
  * Throws AlexNetError if it cannot be installed.
  */
-export function onnxRuntimeVariants(say: (line: string) => void): readonly Variant[] {
+export function onnxRuntimeVariants(
+  precisions: readonly InferencePrecision[],
+  say: (line: string) => void,
+): readonly Variant[] {
+  const supported = precisions.filter((precision) => precision !== "bf16");
+  if (supported.length === 0) return [];
   const prefix = join(cacheFolder(), `onnxruntime-${ONNX_RUNTIME}`);
   if (!existsSync(join(prefix, "node_modules", "onnxruntime-node"))) {
     say(`installing onnxruntime-node ${ONNX_RUNTIME} in ${prefix}`);
@@ -102,5 +107,5 @@ export function onnxRuntimeVariants(say: (line: string) => void): readonly Varia
     if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm failed with exit code ${status}: ${stderr.trim()}`);
   }
   const command = (request: WorkerRequest) => [...node, script("onnxWorker.ts"), prefix, JSON.stringify(request)];
-  return [{ name: "ONNX Runtime", precision: "f32", dropout: "none", command }];
+  return supported.map((precision) => ({ name: "ONNX Runtime", precision, dropout: "none", command }));
 }
