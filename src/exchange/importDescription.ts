@@ -59,7 +59,7 @@ export interface DescribedImport {
  */
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
-  const assumptions: string[] = [];
+  const assumptions = fileAssumptions(file, options);
   const chosen = await chooseNetwork(file, like, options);
   const { network, head } = chooseHead(file, like, chosen, options, assumptions);
   const outputs = classesOf(network);
@@ -83,8 +83,17 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   return {
     model: { ...described, ...(head === "softmax" ? {} : { head }) },
     assumptions,
-    notes: [...(listed?.notes ?? []), ...repeats, ...notes],
+    notes: [...(file.notes ?? []), ...(listed?.notes ?? []), ...repeats, ...notes],
   };
+}
+
+/** The file's assumptions that no option replaces. */
+function fileAssumptions({ assumptions = {} }: ModelFile, options: DescribeOptions): string[] {
+  const flags = { inputSize: "--input-size", mean: "--mean" } as const;
+  return (["inputSize", "mean"] as const).flatMap((fact) => {
+    const text = options[fact] === undefined ? assumptions[fact] : undefined;
+    return text === undefined ? [] : [`${text}; ${flags[fact]} sets it`];
+  });
 }
 
 /** For one output, derives the negative class from the name of the positive one. */

@@ -41,7 +41,7 @@ export interface Imported {
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
   const format = findFormat("read", path, options.format);
-  const file = await format.read(path);
+  const file = await format.read(path, options);
   try {
     const { model, assumptions, notes } = await describeImport(file, options);
     const weights = checkedWeights(path, file.weights, model.network);

@@ -92,10 +92,10 @@ const onnxFormat: ModelFormat = {
     const unread = () => new Float32Array();
     return writeOnnx(model.network, unread, optionsFor(model, flags)).byteLength;
   },
-  async read(path) {
+  async read(path, { inputSize } = {}) {
     const { readOnnxFile } = await import("./onnx/readOnnx.ts");
     const { importedFile } = await import("./importedModel.ts");
-    return importedFile(path, await readOnnxFile(path));
+    return importedFile(path, await readOnnxFile(path, { inputSize }));
   },
 };
 
@@ -115,10 +115,10 @@ const caffeFormat: ModelFormat = {
   name: "caffe",
   description: "a .caffemodel of BVLC Caffe",
   endings: [".caffemodel"],
-  async read(path) {
+  async read(path, { inputSize } = {}) {
     const { readCaffeFile } = await import("./caffe/readCaffe.ts");
     const { importedFile } = await import("./importedModel.ts");
-    return importedFile(path, await readCaffeFile(path));
+    return importedFile(path, await readCaffeFile(path, { inputSize }));
   },
 };
 

@@ -3,7 +3,7 @@ import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { HeadName } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import type { FinishedChain } from "./chainBuilder.ts";
-import type { ModelFile } from "./format.ts";
+import type { Assumptions, ModelFile } from "./format.ts";
 
 export interface ImportedModel {
   /** `deviations` records every difference from the file. */
@@ -21,6 +21,8 @@ export interface ImportedMetadata {
   readonly head?: HeadName;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
+  /** Assumptions in place of facts that the file does not state, by the option of an import that states the fact. */
+  readonly assumptions?: Assumptions;
   /** Program that wrote the file, as stated in it. */
   readonly producer: string;
 }
@@ -38,11 +40,12 @@ export function importedFile(path: string, { network, tensors, metadata }: Impor
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
   );
-  const { classNames, preprocessing, head } = metadata;
+  const { classNames, preprocessing, head, assumptions } = metadata;
   return {
     path,
     network,
     head,
+    assumptions,
     classNames,
     preprocessing,
     weights: {

@@ -23,22 +23,28 @@ const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
 /** Maximum size of a protobuf message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
+/** Facts that the file may not contain. */
+export interface OnnxReadOptions {
+  /** Height and width of an image in pixels, for a file that leaves them open. */
+  readonly inputSize?: number | undefined;
+}
+
 /**
  * Reads an ONNX file, and external data in its folder.
  *
  * Throws CheckpointError if the file is unreadable, damaged, or refers to files elsewhere, and UnsupportedError with operator and attribute
  * for an unsupported feature.
  */
-export async function readOnnxFile(path: string): Promise<ImportedModel> {
+export async function readOnnxFile(path: string, options: OnnxReadOptions = {}): Promise<ImportedModel> {
   const model = parseModel(await readWhole(path), path);
   const constants = (model.graph?.node ?? []).flatMap((node) => node.attribute.flatMap(({ t }) => t ?? []));
   const external = await readExternal(path, [...(model.graph?.initializer ?? []), ...constants]);
-  return readModel(model, path, external);
+  return readModel(model, path, external, options);
 }
 
 /** Reads a model from memory; refuses external data. Messages begin with `origin`. */
-export function readOnnx(bytes: Uint8Array, origin: string): ImportedModel {
-  return readModel(parseModel(bytes, origin), origin, new Map());
+export function readOnnx(bytes: Uint8Array, origin: string, options: OnnxReadOptions = {}): ImportedModel {
+  return readModel(parseModel(bytes, origin), origin, new Map(), options);
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
@@ -58,7 +64,12 @@ function parseModel(bytes: Uint8Array, origin: string): ModelMessage {
   return readMessage(modelTable, bytes, origin);
 }
 
-function readModel(model: ModelMessage, origin: string, external: ExternalBytes): ImportedModel {
+function readModel(
+  model: ModelMessage,
+  origin: string,
+  external: ExternalBytes,
+  options: OnnxReadOptions,
+): ImportedModel {
   const { graph } = model;
   if (!graph) throw new CheckpointError(`${origin}: not an ONNX model (expected a graph, got none)`);
   const opset = opsetOf(model, origin);
@@ -66,7 +77,7 @@ function readModel(model: ModelMessage, origin: string, external: ExternalBytes)
   const own = readOwnModel(model, graph, opset, external, origin);
   if (own) return { ...own, metadata: { ...own.metadata, producer } };
   const name = isTelling(graph.name) ? graph.name : basename(origin).replace(/\.onnx$/i, "") || "onnx";
-  const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}` });
+  const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}`, options });
   return { ...read, metadata: { ...read.metadata, producer } };
 }
 
@@ -95,6 +106,7 @@ function isOnnxDomain(domain: string): boolean {
 interface Origin {
   readonly name: string;
   readonly source: string;
+  readonly options: OnnxReadOptions;
 }
 
 /** Throws UnsupportedError with operator and attribute if the graph is not a chain of supported layers. */
@@ -103,7 +115,7 @@ function readGraph(
   opset: number,
   external: ExternalBytes,
   origin: string,
-  { name, source }: Origin,
+  { name, source, options }: Origin,
 ): ImportedModel {
   if (graph.sparseInitializer.length > 0) throw new UnsupportedError(`${origin}: sparse initializers`);
   const values = new Map<string, Value>();
@@ -116,7 +128,7 @@ function readGraph(
   }
   const input = onlyInput(graph, values, origin);
   const output = onlyOutput(graph, origin);
-  const { batchSize, shape } = imageShape(input, origin);
+  const { batchSize, shape } = imageShape(input, options, origin);
   define(input.name ?? "", { step: 0 });
   const chain = createChainBuilder(shape, origin);
   const context = contextFor(values, opset, batchSize, external, origin);
@@ -241,7 +253,7 @@ function onlyOutput({ output }: GraphMessage, origin: string): string {
   );
 }
 
-function imageShape({ name = "", type }: ValueInfoMessage, origin: string) {
+function imageShape({ name = "", type }: ValueInfoMessage, { inputSize }: OnnxReadOptions, origin: string) {
   const tensor = type?.tensorType;
   if (tensor?.elemType !== dataTypes.FLOAT) {
     throw new UnsupportedError(`${origin}: input "${name}" is not a float32 tensor`);

@@ -88,6 +88,7 @@ export interface LrnOptions {
   readonly alpha: number;
   readonly beta: number;
   readonly k: number;
+  readonly region?: "withinChannel" | undefined;
 }
 
 /** Descriptors of a convolution or inner product: `weights` and the rest may be `any` for the library to choose. */
