@@ -29,10 +29,11 @@ export interface ImportedMetadata {
 
 /** Combines a finished chain and the file's other facts into an imported model. */
 export function importedModel(
-  { network, tensors, head }: FinishedChain,
+  { network, tensors, head, assumptions }: FinishedChain,
   metadata: Omit<ImportedMetadata, "endsInSoftmax" | "head">,
 ): ImportedModel {
-  return { network, tensors, metadata: { endsInSoftmax: head === "softmax", ...(head && { head }), ...metadata } };
+  const facts = { endsInSoftmax: head === "softmax", ...(head && { head }), ...(assumptions && { assumptions }) };
+  return { network, tensors, metadata: { ...facts, ...metadata } };
 }
 
 /** The model as a file with the network's tensor names, such as `conv1.weight`. */

@@ -3,7 +3,7 @@ import { CheckpointError, type UnsupportedError } from "../../errors.ts";
 import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../layers/kinds.ts";
 import type { AnyLayer } from "../../layers/layer.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { addLinear, type ChainBuilder } from "../chainBuilder.ts";
+import type { ChainBuilder } from "../chainBuilder.ts";
 import { addConvolution, type Pair } from "../fileConvolution.ts";
 import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
 import { asFloats, transposed } from "../values.ts";
@@ -148,7 +148,7 @@ function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   const bias = biasTerm ? blobOf(layer, 1, [outFeatures], context) : undefined;
   const name = nameOf(layer, context);
   flattenTo(chain.unusedName("flatten"), context);
-  addLinear(chain, name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
+  chain.addLinear(name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
 }
 
 function readPooling(layer: CaffeLayer, context: CaffeContext): void {

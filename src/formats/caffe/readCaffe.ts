@@ -65,6 +65,7 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
   const isBgr = network.input[0] === 3 && options.colours !== "rgb";
   const { preprocessing, ...assumed } = preprocessingOf(network, layers, isBgr, options.mean, origin);
   const assumptions = {
+    ...finished.assumptions,
     ...(assumption && { inputSize: assumption }),
     ...(assumed.assumption && { mean: assumed.assumption }),
   };

@@ -2,18 +2,20 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
 import { createChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
+import { foldConstant, foldShape } from "./foldConstants.ts";
+import { inputOf, type OnnxReadOptions } from "./graphInput.ts";
 import {
-  dataTypes,
   type GraphMessage,
   type ModelMessage,
   modelTable,
   type NodeMessage,
   type ValueInfoMessage,
 } from "./messages.ts";
-import { describeNode, foldConstant, type NodeContext, type Value, viewNode } from "./node.ts";
+import { describeNode, type NodeContext, type Value, viewNode } from "./node.ts";
 import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
 import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
@@ -22,12 +24,6 @@ import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
 /** Maximum size of a protobuf message. */
 const MAX_BYTES = 2 ** 31 - 1;
-
-/** Facts that the file may not contain. */
-export interface OnnxReadOptions {
-  /** Height and width of an image in pixels, for a file that leaves them open. */
-  readonly inputSize?: number | undefined;
-}
 
 /**
  * Reads an ONNX file, and external data in its folder.
@@ -128,16 +124,22 @@ function readGraph(
   }
   const input = onlyInput(graph, values, origin);
   const output = onlyOutput(graph, origin);
-  const { batchSize, shape } = imageShape(input, options, origin);
-  define(input.name ?? "", { step: 0 });
-  const chain = createChainBuilder(shape, origin);
-  const context = contextFor(values, opset, batchSize, external, origin);
+  const nodes = neededNodes(graph, output, origin);
+  const { batchSize, shape, isChannelsLast } = inputOf(input, nodes, options, origin);
+  define(input.name ?? "", { step: 0, shape });
+  const chain = createChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
+  const context = contextFor(values, opset, batchSize, external, origin, graph);
   let step = 0;
-  for (const node of neededNodes(graph, output, origin)) {
+  for (const node of nodes) {
     const what = describeNode(node, origin);
     const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
     if (onChain.length === 0) {
-      defineOutputs(node, foldConstant(node, context, values, what), define, what);
+      defineOutputs(node, foldConstant(node, context), define, what);
+      continue;
+    }
+    if (node.opType === "Shape") {
+      const { shape: measured } = values.get(onChain[0] as string) as { readonly shape: Shape };
+      defineOutputs(node, foldShape(node, measured, context), define, what);
       continue;
     }
     if (onChain.length > 1 || stepOf(values, onChain[0] as string) !== step) {
@@ -147,13 +149,16 @@ function readGraph(
     }
     readNode(node, onChain[0] as string, context, chain);
     step++;
-    defineOutputs(node, { step }, define, what);
+    defineOutputs(node, { step, shape: chain.shape }, define, what);
   }
   if (stepOf(values, output) !== step) {
     throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
   }
   return importedModel(chain.finish(name, source), { producer: "" });
 }
+
+/** Operators whose first input may be the constant. */
+const commutative: ReadonlySet<string> = new Set(["Add", "Mul"]);
 
 function readNode(
   node: NodeMessage,
@@ -171,7 +176,7 @@ function readNode(
     );
   }
   const { view, checkAttributes } = viewNode(node, context);
-  if (node.input[0] !== chainInput && opType !== "Add") {
+  if (node.input[0] !== chainInput && !commutative.has(opType)) {
     throw view.unsupported(`its first input "${node.input[0]}" is a constant (expected the output of a layer)`);
   }
   read(view, chain);
@@ -206,12 +211,15 @@ function contextFor(
   batchSize: number | undefined,
   external: ExternalBytes,
   origin: string,
+  { initializer }: GraphMessage,
 ): NodeContext {
   return {
     origin,
     opset,
     batchSize,
     external,
+    // Enough to transpose and scale every tensor; a graph that expands constants without end is refused.
+    budget: { left: 2 ** 20 + 8 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
     isConstant: (name) => "constant" in (values.get(name) ?? {}),
     constant(name, what) {
       const value = values.get(name);
@@ -251,21 +259,4 @@ function onlyOutput({ output }: GraphMessage, origin: string): string {
   throw new UnsupportedError(
     `${origin}: expected one output, got ${output.map(({ name }) => name).join(", ") || "none"}`,
   );
-}
-
-function imageShape({ name = "", type }: ValueInfoMessage, { inputSize }: OnnxReadOptions, origin: string) {
-  const tensor = type?.tensorType;
-  if (tensor?.elemType !== dataTypes.FLOAT) {
-    throw new UnsupportedError(`${origin}: input "${name}" is not a float32 tensor`);
-  }
-  const dims = tensor.shape?.dim ?? [];
-  const [batch, ...rest] = dims;
-  if (!batch) throw new UnsupportedError(`${origin}: input "${name}" has no axes`);
-  const shape = rest.map(({ value, parameter }) => {
-    if (value !== undefined && value > 0 && Number.isSafeInteger(value)) return value;
-    throw new UnsupportedError(
-      `${origin}: input "${name}": an extent is ${parameter ? `"${parameter}"` : (value ?? "open")}; expected fixed extents, except the batch's`,
-    );
-  });
-  return { batchSize: batch.value, shape };
 }
