@@ -78,7 +78,13 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   );
   const { notes, ...statistics } = unitStatistics(options);
   const said = { ...options, ...statistics };
-  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, said, assumptions);
+  const preprocessing = choosePreprocessing(
+    file.path,
+    network,
+    like?.preprocessing ?? file.preprocessing,
+    said,
+    assumptions,
+  );
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
   return {
     model: { ...described, ...(head === "softmax" ? {} : { head }) },
@@ -159,12 +165,18 @@ function outputsOf({ weights }: ModelFile, network: Network): number | undefined
 }
 
 function choosePreprocessing(
+  path: string,
   network: Network,
   known: Preprocessing | undefined,
   options: DescribeOptions,
   assumptions: string[],
 ): Preprocessing {
   const [channels, height, width] = network.input;
+  if (channels !== 1 && channels !== 3) {
+    throw new ConfigError(
+      `${path}: input of ${network.name}: expected images of 1 or 3 channels, [channels, height, width], got [${network.input.join(", ")}]`,
+    );
+  }
   const size = { width, height };
   const { fit, filter, mean, deviation } = options;
   const usual = channels === 3 ? imagenetScale : { mean: [0], deviation: [1] };

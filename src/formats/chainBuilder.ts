@@ -214,6 +214,7 @@ class Chain implements ChainBuilder {
     this.#notes.push(text);
   }
   finish(name: string, source: string): FinishedChain {
+    if (this.#layers.length === 0) this.#start();
     if (this.#layers.length === 0)
       throw new UnsupportedError(`${this.#origin}: expected a model with layers, got none`);
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);

@@ -70,14 +70,12 @@ export function withShape(tensor: OnnxTensor, shape: Shape): OnnxTensor {
 }
 
 export function floatTensor(shape: Shape, values: () => Float32Array): OnnxTensor {
-  let found: Float32Array | undefined;
+  // Not on first use: a long chain of nodes would overflow the stack.
+  const found = values();
   return {
     shape,
     isInteger: false,
-    floats() {
-      found ??= values();
-      return found;
-    },
+    floats: () => found,
     integers() {
       throw new UnsupportedError("expected whole numbers, got floats");
     },

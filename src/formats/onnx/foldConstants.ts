@@ -1,6 +1,6 @@
 /**
- * Evaluation of nodes whose inputs are constants, such as shapes and weights that a graph reshapes or transposes. Values are computed on first
- * use, in f32 as ONNX Runtime does.
+ * Evaluation of nodes whose inputs are constants, such as shapes and weights that a graph reshapes or transposes. Arithmetic is in f32,
+ * as in ONNX Runtime.
  *
  * Source: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
  */
@@ -39,7 +39,8 @@ export function foldConstant(node: NodeMessage, context: NodeContext): Value {
     checkAttributes();
     return { constant };
   } catch (error) {
-    if (error instanceof UnsupportedError) return { refused: refused(error.message) };
+    if (error instanceof UnsupportedError)
+      return { refused: refused(error.message.replace(`${context.origin}: `, "")) };
     throw error;
   }
 }

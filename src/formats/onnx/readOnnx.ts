@@ -134,7 +134,9 @@ function readGraph(
     const what = describeNode(node, origin);
     const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
     if (onChain.length === 0) {
-      defineOutputs(node, foldConstant(node, context), define, what);
+      // The first node that is not supported names the reason, however many depend on it.
+      const refused = node.input.map((name) => values.get(name)).find((value) => value && "refused" in value);
+      defineOutputs(node, refused ?? foldConstant(node, context), define, what);
       continue;
     }
     if (node.opType === "Shape") {
@@ -219,7 +221,7 @@ function contextFor(
     batchSize,
     external,
     // Enough to transpose and scale every tensor; a graph that expands constants without end is refused.
-    budget: { left: 2 ** 20 + 8 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
+    budget: { left: 2 ** 20 + 4 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
     isConstant: (name) => "constant" in (values.get(name) ?? {}),
     constant(name, what) {
       const value = values.get(name);
