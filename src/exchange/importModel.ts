@@ -5,7 +5,8 @@ import { explainingWrites, writeThrough } from "../checkpoint/durable.ts";
 import { encodeModel, type Model } from "../checkpoint/metadata.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
 import { type TensorSource, untilAborted, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import type { WeightsChoice } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
@@ -15,6 +16,8 @@ import { type DescribeOptions, describeImport } from "./importDescription.ts";
 export interface ImportOptions extends DescribeOptions {
   /** Default: by the file's extension. */
   readonly format?: string;
+  /** For a PyTorch checkpoint with both: the weights of training, or their moving average. Default: the one under the usual name. */
+  readonly weights?: WeightsChoice;
   /** Aborts the import and removes what it wrote. */
   readonly signal?: AbortSignal;
 }
@@ -41,6 +44,9 @@ export interface Imported {
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
   const format = findFormat("read", path, options.format);
+  if (options.weights !== undefined && !format.choosesWeights) {
+    throw new ConfigError(`--weights: ${path} has one set of weights (format ${format.name}); remove the flag`);
+  }
   const file = await format.read(path, options);
   try {
     const { model, assumptions, notes } = await describeImport(file, options);

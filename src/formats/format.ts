@@ -28,7 +28,7 @@ export type Assumptions = Readonly<Partial<Record<"inputSize" | "mean", string>>
 export interface ReadFacts {
   /** Height and width of an image, in pixels. */
   readonly inputSize?: number | undefined;
-  /** Weights of a checkpoint: those of training, or their moving average. Default: those of training. */
+  /** Weights of a checkpoint: those of training, or their moving average. Default: the one under the usual name. */
   readonly weights?: WeightsChoice | undefined;
 }
 
@@ -60,6 +60,8 @@ export interface ModelFormat {
   readonly endings: readonly string[];
   /** Required tensor naming (one of `tensorNamings`). Default: any. */
   readonly names?: string;
+  /** True if a file may contain the weights of training and their moving average. */
+  readonly choosesWeights?: true;
   /** Additional flags of `write`. */
   readonly flags?: readonly FormatFlag[];
   /** File size without quantization; only in formats that support quantization. */

@@ -48,13 +48,14 @@ const pytorchFormat: ModelFormat = {
     const { writePytorch } = await import("./pytorch/writePytorch.ts");
     await writePytorch(path, weights);
   },
-  async read(path) {
+  choosesWeights: true,
+  async read(path, { weights: choice } = {}) {
     const { openBytes } = await import("./containers/byteSource.ts");
     const { readPytorch } = await import("./pytorch/readPytorch.ts");
     const source = await openBytes(path);
     try {
-      const { tensors, read } = await readPytorch(source);
-      return { path, weights: { tensors, read }, close: () => source.close() };
+      const { tensors, read, note } = await readPytorch(source, choice);
+      return { path, weights: { tensors, read }, ...(note && { notes: [note] }), close: () => source.close() };
     } catch (error) {
       await source.close();
       throw error;

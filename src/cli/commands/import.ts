@@ -1,6 +1,7 @@
 /** `alexnet import`. */
 import { ConfigError } from "../../errors.ts";
 import type { ImportOptions } from "../../exchange/importModel.ts";
+import { weightsChoices } from "../../formats/format.ts";
 import { formatsThat } from "../../formats/formats.ts";
 import { fitNames } from "../../image/prepare/fit.ts";
 import { filters } from "../../image/resize/taps.ts";
@@ -38,6 +39,11 @@ export const importCommand: CommandSpec = {
       flags: "--head <name>",
       help: "function from outputs to probabilities (default: the file's, or softmax for 2 or more outputs)",
       choices: headNames,
+    },
+    {
+      flags: "--weights <kind>",
+      help: "of a PyTorch checkpoint with both: those of training, or their moving average (default: the one under the usual name)",
+      choices: weightsChoices,
     },
     { flags: "--like <run>", help: "use the network, class names and preprocessing of this run" },
     { flags: "--classes <file>", help: "class names, one per line, in the order of the outputs" },

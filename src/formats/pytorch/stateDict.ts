@@ -2,6 +2,7 @@
 
 import { type Dtype, dtypes } from "../../checkpoint/dtypes.ts";
 import { sizeOf } from "../../shape.ts";
+import type { WeightsChoice } from "../format.ts";
 import { asKey } from "./pickle.ts";
 import {
   describeValue,
@@ -15,16 +16,30 @@ import {
 
 /** Usual keys of a checkpoint's weights, the most specific first. */
 const usualNames: readonly string[] = ["state_dict", "model_state_dict", "model", "net", "network", "weights"];
+/**
+ * Keys of averaged weights: timm's `state_dict_ema`, torchvision's `model_ema`, and others. Source: timm, utils/checkpoint_saver.py;
+ * torchvision, references/classification/train.py.
+ */
+const averagedName = /(?:^|_)(?:ema|swa|averaged)(?:_|$)/;
+/** Lightning's weights of training, where `state_dict` is their average. Source: lightning, callbacks/weight_averaging.py. */
+const CURRENT = "current_model_state";
 /** Maximum depth of a state dict in a checkpoint. */
 const MAX_DEPTH = 4;
 
+/** A state dict, and a note if the file contains another of the same weights. */
+export interface FoundStateDict {
+  readonly tensors: ReadonlyMap<string, PickledTensor>;
+  readonly note?: string;
+}
+
 /**
  * Returns the tensors of a state dict: the value itself, or a dict inside it. Among several, such as an optimizer's state, a usual name
- * wins, then the only one closest to the root.
+ * wins, then the only one closest to the root. `choice` decides between the weights of training and their moving average; by default the
+ * usual name wins here too.
  *
  * Throws Error with what it found instead.
  */
-export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTensor> {
+export function findStateDict(root: PickleValue, choice?: WeightsChoice): FoundStateDict {
   const seen = new Set<PickleDict>();
   let level: readonly Found[] = isDict(root) ? [{ path: [], dict: root }] : [];
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
@@ -33,8 +48,8 @@ export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTen
       const tensors = tensorsOf(dict);
       return tensors ? [{ path, tensors }] : [];
     });
-    const chosen = candidates.length === 1 ? candidates[0] : candidates.find(({ path }) => rankOf(path) !== undefined);
-    if (chosen) return chosen.tensors;
+    const chosen = chooseAmong(candidates, choice);
+    if (chosen) return { tensors: chosen.tensors, ...noteOn(chosen, candidates) };
     if (candidates.length > 1) {
       const names = candidates.map(({ path }) => path.join("."));
       throw new Error(`several dicts of tensors: ${names.join(", ")}; save only the wanted one`);
@@ -42,6 +57,43 @@ export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTen
     level = fresh.flatMap(nested).toSorted((a, b) => (rankOf(a.path) ?? Infinity) - (rankOf(b.path) ?? Infinity));
   }
   throw new Error("expected a state dict (tensors by name), or a dict that contains one");
+}
+
+interface Candidate {
+  readonly path: readonly string[];
+  readonly tensors: ReadonlyMap<string, PickledTensor>;
+}
+
+/** Throws Error if the wanted weights are not among the candidates. */
+function chooseAmong(candidates: readonly Candidate[], choice: WeightsChoice | undefined): Candidate | undefined {
+  const usual = candidates.find(({ path }) => rankOf(path) !== undefined);
+  if (choice === undefined || candidates.length === 0) return candidates.length === 1 ? candidates[0] : usual;
+  const wanted = candidates.filter((candidate) => isAveraged(candidate, candidates) === (choice === "ema"));
+  const found = wanted.find(({ path }) => rankOf(path) !== undefined) ?? wanted[0];
+  if (found) return found;
+  const names = candidates.map(({ path }) => path.join(".") || "one state dict");
+  const expected =
+    choice === "ema" ? "averaged weights, such as state_dict_ema or model_ema" : "the weights of training";
+  throw new Error(`expected ${expected}, got ${names.join(", ")}; remove --weights ${choice}`);
+}
+
+/** True for a moving average of the weights of training. */
+function isAveraged({ path, tensors }: Candidate, candidates: readonly Candidate[]): boolean {
+  const name = path.at(-1) ?? "";
+  const hasCurrent = candidates.some((other) => other.path.at(-1) === CURRENT);
+  return averagedName.test(name) || tensors.has("n_averaged") || (hasCurrent && name !== CURRENT);
+}
+
+/** Names the other weights of a file that has both. */
+function noteOn(chosen: Candidate, candidates: readonly Candidate[]): Pick<FoundStateDict, "note"> {
+  const averaged = isAveraged(chosen, candidates);
+  const other = candidates.find(
+    (each) => isAveraged(each, candidates) !== averaged && [...each.tensors.keys()].some((key) => key !== "n_averaged"),
+  );
+  if (!other) return {};
+  const [name, otherName] = [chosen, other].map(({ path }) => path.join("."));
+  const [what, flag] = averaged ? ["the weights of training", "raw"] : ["their moving average", "ema"];
+  return { note: `weights: ${name}; the file also has ${what}, ${otherName}: --weights ${flag} reads them` };
 }
 
 interface Found {
@@ -155,6 +207,40 @@ function isObject(value: PickleValue | undefined): value is Extract<PickleValue,
   return typeof value === "object" && value !== null;
 }
 
+/**
+ * Classes of what training programs save beside the weights: arguments, paths, scores. Their values are skipped, and none of their code is run.
+ */
+const opaqueNames: readonly string[] = [
+  "argparse.Namespace",
+  "builtins.bytearray",
+  "builtins.complex",
+  "builtins.frozenset",
+  "builtins.set",
+  "__builtin__.set",
+  "_codecs.encode",
+  "collections.Counter",
+  "collections.defaultdict",
+  "builtins.dict",
+  "builtins.int",
+  "lightning.fabric.utilities.data.AttributeDict",
+  "lightning_fabric.utilities.data.AttributeDict",
+  "pytorch_lightning.utilities.parsing.AttributeDict",
+  "lightning.pytorch.utilities.parsing.AttributeDict",
+  ...["numpy.core.multiarray", "numpy._core.multiarray"].flatMap((module) => [
+    `${module}.scalar`,
+    `${module}._reconstruct`,
+  ]),
+  "numpy.dtype",
+  "numpy.ndarray",
+  ...["pathlib", "pathlib._local"].flatMap((module) =>
+    ["Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"].map(
+      (name) => `${module}.${name}`,
+    ),
+  ),
+  "torch.device",
+  "torch.torch_version.TorchVersion",
+];
+
 /** All allowed names; a test compares them with PyTorch's output. */
 export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
   (
@@ -165,6 +251,7 @@ export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
       { name: "torch._utils._rebuild_parameter", call: rebuildParameter },
       { name: "torch.nn.parameter.Parameter", call: rebuildParameter },
       { name: "torch.Size", call: size },
+      ...opaqueNames.map((name) => ({ name, call: () => ({ type: "opaque" as const, name }) })),
       ...Object.entries(storages).map(([name, stored]) => ({
         name: `torch.${name}`,
         dtype: dtypes.get(stored) as Dtype,
