@@ -3,15 +3,17 @@ import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutp
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { filesOf } from "../model/featureWriter.ts";
+import type { SourceOpener } from "../model/modelSource.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
+import type { ImportFacts } from "./importOptions.ts";
 import { jsonOf, print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
 /** Flags of `alexnet predict`. */
-export interface PredictFlags {
+export interface PredictFlags extends ImportFacts {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
@@ -26,7 +28,12 @@ export interface PredictFlags {
 }
 
 /** Classifies images. Unreadable files are reported and left out; the exit code is then 1. */
-export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
+export async function predictMany(
+  run: string,
+  paths: readonly string[],
+  flags: PredictFlags,
+  openSource: SourceOpener,
+): Promise<void> {
   const line = imageProgress("predict");
   const say = (message: string) => {
     line.clear();
@@ -34,6 +41,7 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
   };
   const { engine, threads, batchSize, samples, seed, threshold } = flags;
   const settings = {
+    openSource,
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
     ...(threshold === undefined ? {} : { threshold }),

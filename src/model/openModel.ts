@@ -1,7 +1,7 @@
 /** A trained network, read from its file and compiled on an engine. */
-import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
-import { loadModel, readWeights } from "../checkpoint/model.ts";
+import { loadModel } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
 import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
@@ -11,6 +11,7 @@ import { withoutHeadLayer } from "../network/head.ts";
 import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
+import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
 
 /** How a trained network is opened. */
@@ -19,6 +20,8 @@ export interface OpenOptions {
   readonly threads?: number;
   /** Images computed at a time; default 1, for predictions of single images. */
   readonly batchSize?: number;
+  /** Opens paths that are not this program's runs and weights files. Default: there are none. */
+  readonly openSource?: SourceOpener;
   readonly onMessage?: (message: string) => void;
 }
 
@@ -32,6 +35,8 @@ export interface OpenModel {
   readonly engine: string;
   readonly threads: number;
   readonly program: Program;
+  /** True for another program's file. */
+  readonly isForeign: boolean;
   /** True if predictions depend on random numbers. */
   readonly isRandom: boolean;
   close(): void;
@@ -43,10 +48,12 @@ export interface OpenModel {
  * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
  */
 export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
-  const { file, model, engine, programs, close } = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+  const { file, model, isForeign, engine, programs, close } = opened;
   const { description, threads } = engine;
   const isRandom = isStochastic(model.network);
-  return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
+  const program = programs[0] as Program;
+  return { path, file, model, isForeign, engine: description, threads, program, isRandom, close };
 }
 
 /** A trained network whose outputs are scores of classes. */
@@ -77,7 +84,7 @@ function isDoubtful({ head = "softmax", network }: Model): boolean {
 }
 
 /** A trained network as programs that are run one after the other. */
-export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "close"> {
+export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "isForeign" | "close"> {
   readonly engine: Engine;
   /** The places of the layers that the programs end with. */
   readonly ends: readonly number[];
@@ -90,8 +97,7 @@ export async function openPieces(
   endsOf: (network: Network) => readonly number[],
   options: OpenOptions,
 ): Promise<OpenPieces> {
-  const file = await resolveModelFile(path);
-  const model = await loadModel(file);
+  const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
   if (note !== undefined) options.onMessage?.(note);
   const { network, precision, exact } = model;
@@ -114,12 +120,12 @@ export async function openPieces(
       const request = { ops, inputShape, batchSize: options.batchSize ?? 1, precision, exact };
       programs.push(await compileOrF32(engine, request, options));
     }
-    await readWeights(file, sharedSink(programs, network));
+    await fill(sharedSink(programs, network));
   } catch (error) {
     close();
     throw error;
   }
-  return { file, model, engine, ends, programs, close };
+  return { file, model, isForeign, engine, ends, programs, close };
 }
 
 /** Says which weights of a run are used where they are not the last ones. */

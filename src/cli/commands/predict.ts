@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
+import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
 import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
 import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
@@ -11,7 +12,7 @@ import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
-    runArgument,
+    { ...runArgument, help: modelHelp },
     { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
   ],
   options: [
@@ -39,10 +40,12 @@ export const predict: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet predict runs/quick shoe.png", "the most probable classes"],
     ["alexnet predict torchvision cat.jpg", "published weights (pull)"],
+    ["alexnet predict photos.onnx cat.jpg", "a file of export, or of another program"],
     ["alexnet predict runs/quick *.jpg --top 1 --json", "for a program"],
     ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
     ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
@@ -72,12 +75,15 @@ async function predictImages(
     invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
   }
   refuseMixedOutput(invocation, csv, json);
+  const { foreignModels } = await import("../../exchange/foreignModels.ts");
+  const openSource = foreignModels(foreignFacts(flags), printError);
   if (csv !== undefined || features !== undefined || images.some(isFolder)) {
     const { predictMany } = await import("../predictMany.ts");
-    return predictMany(run, images, flags);
+    return predictMany(run, images, flags, openSource);
   }
   const { openClassifier } = await import("../../model/classifier.ts");
   const classifier = await openClassifier(run, {
+    openSource,
     onMessage: printError,
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
