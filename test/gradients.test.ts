@@ -71,6 +71,10 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
       input: [3, 2, 2],
       layers: [localResponseNorm("n", { size: 7, alpha: 2, beta: 0.5, k: 1 })],
     },
+    "within channels": {
+      input: [2, 4, 5],
+      layers: [localResponseNorm("n", { size: 3, alpha: 1.5, beta: 0.75, k: 0.5, region: "withinChannel" })],
+    },
     "window 1": { input: [3, 2, 2], layers: [localResponseNorm("n", { size: 1, alpha: 1, beta: 2, k: 1 })] },
   },
   maxPool2d: {

@@ -54,7 +54,10 @@ export type Values = [
   Returns<typeof api.linear, LayerMaker<{ outFeatures?: number }, "linear">>,
   Returns<
     typeof api.localResponseNorm,
-    LayerMaker<{ size?: number; alpha?: number; beta?: number; k?: number }, "localResponseNorm">
+    LayerMaker<
+      { size?: number; alpha?: number; beta?: number; k?: number; region?: "withinChannel" },
+      "localResponseNorm"
+    >
   >,
   Returns<
     typeof api.mapPictures,

@@ -282,7 +282,7 @@ export type Options = [
   >,
   Accepts<
     CaffeOptions,
-    { input?: readonly [number, number, number]; colours?: "bgr" | "rgb"; mean?: readonly number[] }
+    { input?: readonly [number, number, number]; inputSize?: number; colours?: "bgr" | "rgb"; mean?: readonly number[] }
   >,
   Accepts<
     OnnxOptions,

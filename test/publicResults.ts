@@ -142,7 +142,15 @@ type Layer =
       groups: number;
     }
   | { kind: "relu" | "tanh" | "sigmoid" | "flatten"; name: string }
-  | { kind: "localResponseNorm"; name: string; size: number; alpha: number; beta: number; k: number }
+  | {
+      kind: "localResponseNorm";
+      name: string;
+      size: number;
+      alpha: number;
+      beta: number;
+      k: number;
+      region?: "withinChannel" | undefined;
+    }
   | ({ kind: "maxPool2d" } & PoolWindow)
   | ({ kind: "averagePool2d"; countIncludePad: boolean } & PoolWindow)
   | { kind: "adaptiveAveragePool2d"; name: string; outputSize: number }

@@ -38,6 +38,8 @@ export interface OpOptions {
     readonly alpha: number;
     readonly beta: number;
     readonly k: number;
+    /** Neighbours in the same channel, `size`×`size`. Default: `size` channels at the same position. */
+    readonly region?: "withinChannel" | undefined;
   };
   readonly maxPool2d: PoolWindow;
   readonly averagePool2d: PoolWindow & { readonly countIncludePad: boolean };

@@ -59,7 +59,7 @@ export interface DescribedImport {
  */
 export async function describeImport(file: ModelFile, options: DescribeOptions): Promise<DescribedImport> {
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
-  const assumptions: string[] = [];
+  const assumptions = fileAssumptions(file, options);
   const chosen = await chooseNetwork(file, like, options);
   const { network, head } = chooseHead(file, like, chosen, options, assumptions);
   const outputs = classesOf(network);
@@ -78,13 +78,28 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   );
   const { notes, ...statistics } = unitStatistics(options);
   const said = { ...options, ...statistics };
-  const preprocessing = choosePreprocessing(network, like?.preprocessing ?? file.preprocessing, said, assumptions);
+  const preprocessing = choosePreprocessing(
+    file.path,
+    network,
+    like?.preprocessing ?? file.preprocessing,
+    said,
+    assumptions,
+  );
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
   return {
     model: { ...described, ...(head === "softmax" ? {} : { head }) },
     assumptions,
-    notes: [...(listed?.notes ?? []), ...repeats, ...notes],
+    notes: [...(file.notes ?? []), ...(listed?.notes ?? []), ...repeats, ...notes],
   };
+}
+
+/** The file's assumptions that no option replaces. */
+function fileAssumptions({ assumptions = {} }: ModelFile, options: DescribeOptions): string[] {
+  const flags = { inputSize: "--input-size", mean: "--mean" } as const;
+  return (["inputSize", "mean"] as const).flatMap((fact) => {
+    const text = options[fact] === undefined ? assumptions[fact] : undefined;
+    return text === undefined ? [] : [`${text}; ${flags[fact]} sets it`];
+  });
 }
 
 /** For one output, derives the negative class from the name of the positive one. */
@@ -150,12 +165,18 @@ function outputsOf({ weights }: ModelFile, network: Network): number | undefined
 }
 
 function choosePreprocessing(
+  path: string,
   network: Network,
   known: Preprocessing | undefined,
   options: DescribeOptions,
   assumptions: string[],
 ): Preprocessing {
   const [channels, height, width] = network.input;
+  if (channels !== 1 && channels !== 3) {
+    throw new ConfigError(
+      `${path}: input of ${network.name}: expected images of 1 or 3 channels, [channels, height, width], got [${network.input.join(", ")}]`,
+    );
+  }
   const size = { width, height };
   const { fit, filter, mean, deviation } = options;
   const usual = channels === 3 ? imagenetScale : { mean: [0], deviation: [1] };

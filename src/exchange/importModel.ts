@@ -6,15 +6,18 @@ import { encodeModel, type Model } from "../checkpoint/metadata.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
 import { type TensorSource, untilAborted, writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
 import { CheckpointError } from "../errors.ts";
-import { findFormat } from "../formats/formats.ts";
+import type { WeightsChoice } from "../formats/format.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { type DescribeOptions, describeImport } from "./importDescription.ts";
+import { openModelFile } from "./modelFile.ts";
 
 /** Options of an import: how to read the file, and facts it does not contain. */
 export interface ImportOptions extends DescribeOptions {
   /** Default: by the file's extension. */
   readonly format?: string;
+  /** For a PyTorch checkpoint with both: the weights of training, or their moving average. Default: the one under the usual name. */
+  readonly weights?: WeightsChoice;
   /** Aborts the import and removes what it wrote. */
   readonly signal?: AbortSignal;
 }
@@ -40,8 +43,7 @@ export interface Imported {
  * the signal's reason on abort. On error no directory is left.
  */
 export async function importModel(path: string, directory: string, options: ImportOptions): Promise<Imported> {
-  const format = findFormat("read", path, options.format);
-  const file = await format.read(path);
+  const { file, format } = await openModelFile(path, options.format, options);
   try {
     const { model, assumptions, notes } = await describeImport(file, options);
     const weights = checkedWeights(path, file.weights, model.network);
@@ -52,7 +54,7 @@ export async function importModel(path: string, directory: string, options: Impo
       // Saved as last, not best: resumed training would overwrite the best weights silently.
       const { last } = checkpointFiles(directory);
       await writeModel(last, model, weights, { signal: options.signal });
-      return { file: path, format: format.name, weights: last, model, assumptions, notes };
+      return { file: path, format, weights: last, model, assumptions, notes };
     } finally {
       await run.close();
       await removeEmptyFolders(directory, created);

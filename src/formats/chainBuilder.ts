@@ -1,4 +1,4 @@
-/** Builds a network layer by layer, with its tensors, from another program's file. */
+/** Builds a network layer by layer, with its tensors, from another program's file. Longer than other files: one state, one class. */
 import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
 import { CheckpointError, UnsupportedError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
@@ -7,16 +7,34 @@ import type { AnyLayer } from "../layers/layer.ts";
 import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
+import type { Assumptions } from "./format.ts";
+import { stridedPlaces } from "./values.ts";
 
-/** A chain of layers under construction. `shape` is the output shape of one image in the file's terms, with any number of axes. */
+/** A chain of layers under construction. Values have the file's axes, which a transposition orders differently from the network's. */
 export interface ChainBuilder {
+  /** Shape of one image's value in the file's order of axes. */
   readonly shape: Shape;
-  /** Adds a layer whose output has the given shape, by default the input's. */
+  /** True for maps in the network's order of axes, [channels, height, width]. */
+  readonly isChannelsFirst: boolean;
+  /** Axis of `shape` that counts channels, or features. */
+  readonly channelAxis: number;
+  /** Adds a layer whose output has the given shape in the network's order of axes; by default it has the input's shape and order. */
   add(layer: AnyLayer, shape?: Shape): void;
   /** Adds a layer with weight and bias; a missing bias is filled with zeros. */
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
-  /** output ← scale[o] · output + shift[o]. Folded into the last layer if it has parameters, else added as a convolution. */
+  /** Adds a linear layer; `weight` is [outFeatures, inFeatures] in the file's order. Throws UnsupportedError if the input is not flat. */
+  addLinear(name: string, weight: Float32Array, inFeatures: number, bias: Float32Array | undefined, what: string): void;
+  /**
+   * output ← scale[o] · output + shift[o]. Folded into the last layer if it has parameters, else into the next linear layer if the value is
+   * flat, else added as a convolution.
+   */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void;
+  /** Orders the axes of a map as a transposition in the file: axis i becomes what was axis order[i]. */
+  transpose(order: readonly number[]): void;
+  /** Flattens in the file's order of axes. */
+  flatten(name: string): void;
+  /** Reshapes as the file does; false unless that is exact: only axes of extent 1 move, or the input is a vector and becomes an image. */
+  reshape(shape: Shape): boolean;
   /** Ends the chain with a head. Throws UnsupportedError, beginning with `what`, if the output has more than one axis. */
   endIn(head: HeadName, what: string): void;
   /** Returns a layer name that is not in use. */
@@ -32,97 +50,278 @@ export interface FinishedChain {
   readonly network: Network;
   readonly tensors: ReadonlyMap<string, Float32Array>;
   readonly head: HeadName | undefined;
+  readonly assumptions?: Assumptions;
+}
+
+/** Facts about a chain's input. */
+export interface ChainOptions {
+  /** True if the file's images are [height, width, channels]; the network's are [channels, height, width]. */
+  readonly isChannelsLast?: boolean;
+  /** Height and width of the images of a file whose input is a vector. */
+  readonly inputSize?: number | undefined;
 }
 
 /** `imageShape` has at most three axes; otherwise throws UnsupportedError, beginning with `origin`. */
-export function createChainBuilder(imageShape: Shape, origin: string): ChainBuilder {
+export function createChainBuilder(imageShape: Shape, origin: string, options: ChainOptions = {}): ChainBuilder {
   if (imageShape.length > 3) {
     throw new UnsupportedError(
       `${origin}: the input has ${imageShape.length + 1} axes, batch included; expected at most 4`,
     );
   }
-  const [channels = 1, height = 1, width = 1] = imageShape;
-  const layers: AnyLayer[] = [];
-  const tensors = new Map<string, Float32Array>();
-  const notes: string[] = [];
-  const names = new Set<string>();
-  let shape = imageShape;
-  let head: HeadName | undefined;
-  const refuseAfterHead = (name: string) => {
-    if (head)
-      throw new UnsupportedError(
-        `${origin}: ${name}: expected ${head} as the last operation, found this layer after it`,
-      );
-  };
-  const add = (layer: AnyLayer, next: Shape = shape) => {
-    refuseAfterHead(layer.name);
-    names.add(layer.name);
-    layers.push(layer);
-    shape = next;
-  };
-  const builder: ChainBuilder = {
-    get shape() {
-      return shape;
-    },
-    add,
-    addWeighted(layer, weight, bias, next) {
-      add(layer, next);
-      tensors.set(`${layer.name}.weight`, weight);
-      tensors.set(`${layer.name}.bias`, bias ?? new Float32Array(next[0] as number));
-    },
-    endIn(kind, what) {
-      refuseAfterHead(what);
-      if (shape.length !== 1) throw new UnsupportedError(`${what}: not supported: over [N, ${shape.join(", ")}]`);
-      head = kind;
-    },
-    scaleAndShift(name, scale, shift) {
-      refuseAfterHead(name);
-      const last = layers.at(-1);
-      const bias = last && tensors.get(`${last.name}.bias`);
-      if (last && bias) return scaleParameters(tensors, last.name, scale, shift);
-      if (shape.length !== 3) throw new UnsupportedError(`${origin}: ${name}: expected a layer with weights before it`);
-      const ones = scale ?? new Float64Array(shift.length).fill(1);
-      const layer = conv2d(name, { outChannels: shift.length, kernelSize: 1, groups: shift.length });
-      notes.push(`${name}: converted to a 1×1 depthwise convolution`);
-      builder.addWeighted(layer as AnyLayer, Float32Array.from(ones), Float32Array.from(shift), shape);
-    },
-    unusedName(wanted) {
-      let name = wanted;
-      for (let i = 2; names.has(name); i++) name = `${wanted}_${i}`;
-      return name;
-    },
-    note(text) {
-      notes.push(text);
-    },
-    finish(name, source) {
-      if (layers.length === 0) throw new UnsupportedError(`${origin}: expected a model with layers, got none`);
-      const whole: Network = { name, source, deviations: notes, input: [channels, height, width], layers };
-      checkTensors(whole, tensors, origin);
-      return { network: whole, head, ...(head ? undefined : withoutHeadLayer(whole)), tensors };
-    },
-  };
-  // The layers' own shape must be flat too if the file's has one axis.
-  if (imageShape.length === 1) add(flatten("flatten") as AnyLayer);
-  return builder;
+  return new Chain(imageShape, origin, options);
 }
 
-function scaleParameters(
-  tensors: Map<string, Float32Array>,
-  layer: string,
-  scale: Float64Array | undefined,
-  shift: Float64Array,
-): void {
+/** Per-channel factors and summands that are still to be folded into a layer. */
+interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
+class Chain implements ChainBuilder {
+  readonly #origin: string;
+  readonly #options: ChainOptions;
+  readonly #layers: AnyLayer[] = [];
+  readonly #tensors = new Map<string, Float32Array>();
+  /** Folded into the parameters once, at the end. */
+  readonly #affines = new Map<string, Affine>();
+  readonly #notes: string[] = [];
+  readonly #names = new Set<string>();
+  readonly #counters = new Map<string, number>();
+  #assumptions: Assumptions | undefined;
+  #input: Shape;
+  /** Shape in the network's order of axes; axis i of the file is axis #axes[i] of it. */
+  #shape: Shape;
+  #axes: readonly number[];
+  /** Place in the network of each element of a vector that was flattened in another order. */
+  #order: Int32Array | undefined;
+  /** Of a vector, in the file's order; the next linear layer receives it. */
+  #pending: (Affine & { readonly name: string }) | undefined;
+  #head: HeadName | undefined;
+
+  constructor(imageShape: Shape, origin: string, options: ChainOptions) {
+    this.#origin = origin;
+    this.#options = options;
+    const isLast = options.isChannelsLast === true && imageShape.length === 3;
+    this.#axes = isLast ? [1, 2, 0] : imageShape.map((_, axis) => axis);
+    this.#shape = isLast ? [imageShape[2] as number, ...imageShape.slice(0, 2)] : imageShape;
+    this.#input = this.#shape;
+    if (isLast)
+      this.note(`input [${imageShape.join(", ")}] with channels last, converted to [${this.#shape.join(", ")}]`);
+  }
+
+  get shape(): Shape {
+    return this.#axes.map((axis) => this.#shape[axis] as number);
+  }
+  get isChannelsFirst(): boolean {
+    const isOrdered = isInOrder(this.#axes, this.#shape) && equalShapes(this.shape, this.#shape);
+    return this.#axes.length === 3 && isOrdered;
+  }
+  get channelAxis(): number {
+    return this.#axes.indexOf(0);
+  }
+
+  add(layer: AnyLayer, next?: Shape): void {
+    this.#refuseAfterHead(layer.name);
+    const isDropout = layer.kind === "dropout";
+    if (this.#pending && !isDropout) throw this.#refusedAffine(this.#pending.name);
+    if (this.#layers.length === 0) this.#start();
+    this.#names.add(layer.name);
+    this.#layers.push(layer);
+    if (!next) return;
+    this.#axes = next.map((_, axis) => axis);
+    this.#shape = next;
+  }
+  addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, next: Shape): void {
+    this.add(layer, next);
+    this.#tensors.set(`${layer.name}.weight`, weight);
+    this.#tensors.set(`${layer.name}.bias`, bias ?? new Float32Array(next[0] as number));
+  }
+  addLinear(
+    name: string,
+    weight: Float32Array,
+    inFeatures: number,
+    bias: Float32Array | undefined,
+    what: string,
+  ): void {
+    if (!equalShapes(this.shape, [inFeatures])) {
+      throw new UnsupportedError(`${what}: expected an input [${inFeatures}], got [${this.shape.join(", ")}]`);
+    }
+    const outFeatures = weight.length / inFeatures;
+    const folded = this.#pending ? foldedBefore(weight, bias, inFeatures, this.#pending) : { weight, bias };
+    const ordered = this.#order ? reordered(folded.weight, this.#order) : folded.weight;
+    this.#pending = undefined;
+    this.#order = undefined;
+    this.addWeighted(linear(name, { outFeatures }) as AnyLayer, ordered, folded.bias, [outFeatures]);
+  }
+  scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void {
+    this.#refuseAfterHead(name);
+    const ones = scale ?? new Float64Array(shift.length).fill(1);
+    const last = this.#layers.at(-1);
+    if (last && this.#tensors.has(`${last.name}.bias`)) {
+      this.#affines.set(last.name, composed(this.#affines.get(last.name), { scale: ones, shift }));
+    } else if (this.#shape.length === 1) {
+      this.#pending = { name, ...composed(this.#pending, { scale: ones, shift }) };
+    } else if (this.#shape.length === 3) {
+      const layer = conv2d(name, { outChannels: shift.length, kernelSize: 1, groups: shift.length });
+      this.note(`${name}: converted to a 1×1 depthwise convolution`);
+      const axes = this.#axes;
+      this.addWeighted(layer as AnyLayer, Float32Array.from(ones), Float32Array.from(shift), this.#shape);
+      this.#axes = axes;
+    } else throw this.#refusedAffine(name);
+  }
+
+  transpose(order: readonly number[]): void {
+    this.#axes = order.map((axis) => this.#axes[axis] as number);
+  }
+  flatten(name: string): void {
+    if (this.#shape.length === 1) return;
+    const [shape, axes] = [this.#shape, this.#axes];
+    this.add(flatten(name) as AnyLayer, [sizeOf(shape)]);
+    if (!isInOrder(axes, shape)) this.#order = orderOf(axes, shape);
+  }
+  reshape(next: Shape): boolean {
+    if (this.#layers.length === 0 && this.#shape.length === 1 && next.length === 3 && !this.#pending) {
+      this.note(`input [${this.#shape.join(", ")}] reshaped to [${next.join(", ")}]`);
+      this.#input = next;
+      this.#shape = next;
+      this.#axes = [0, 1, 2];
+      return true;
+    }
+    const wide = (shape: Shape) => shape.filter((extent) => extent !== 1);
+    if (next.length !== this.#axes.length || !equalShapes(wide(next), wide(this.shape))) return false;
+    const isUnit = (axis: number) => this.#shape[axis] === 1;
+    const [units, others] = [this.#axes.filter(isUnit), this.#axes.filter((axis) => !isUnit(axis))];
+    this.#axes = next.map((extent) => (extent === 1 ? units : others).shift() as number);
+    return true;
+  }
+
+  endIn(kind: HeadName, what: string): void {
+    this.#refuseAfterHead(what);
+    if (this.#pending) throw this.#refusedAffine(this.#pending.name);
+    if (this.#shape.length !== 1) {
+      throw new UnsupportedError(`${what}: not supported: over [N, ${this.shape.join(", ")}]`);
+    }
+    this.#head = kind;
+  }
+  unusedName(wanted: string): string {
+    let count = this.#counters.get(wanted) ?? 1;
+    const name = () => (count === 1 ? wanted : `${wanted}_${count}`);
+    while (this.#names.has(name())) count++;
+    this.#counters.set(wanted, count);
+    return name();
+  }
+  note(text: string): void {
+    this.#notes.push(text);
+  }
+  finish(name: string, source: string): FinishedChain {
+    if (this.#layers.length === 0) this.#start();
+    if (this.#layers.length === 0)
+      throw new UnsupportedError(`${this.#origin}: expected a model with layers, got none`);
+    if (this.#pending) throw this.#refusedAffine(this.#pending.name);
+    if (this.#order || !isInOrder(this.#axes, this.#shape)) {
+      throw new UnsupportedError(
+        `${this.#origin}: not supported: an output [N, ${this.shape.join(", ")}] of transposed maps`,
+      );
+    }
+    for (const [layer, affine] of this.#affines) foldInto(this.#tensors, layer, affine);
+    const [channels = 1, height = 1, width = 1] = this.#input;
+    const input = [channels, height, width] as const;
+    const whole: Network = { name, source, deviations: this.#notes, input, layers: this.#layers };
+    checkTensors(whole, this.#tensors, this.#origin);
+    const head = this.#head;
+    const parted = head ? undefined : withoutHeadLayer(whole);
+    const assumptions = this.#assumptions && { assumptions: this.#assumptions };
+    return { network: whole, head, ...parted, tensors: this.#tensors, ...assumptions };
+  }
+
+  /** The layers' own shape must be flat too if the file's has one axis. */
+  #start(): void {
+    if (this.#shape.length !== 1) return;
+    const features = this.#shape[0] as number;
+    this.#layers.push(flatten("flatten") as AnyLayer);
+    this.#names.add("flatten");
+    const image = imageOf(features, this.#options.inputSize);
+    if (!image) return;
+    this.#input = image;
+    const text = `input: the ${features} values of the file as an image of ${image.join("×")}, channels first`;
+    this.#notes.push(text);
+    this.#assumptions = { inputSize: text };
+  }
+  #refuseAfterHead(name: string): void {
+    if (!this.#head) return;
+    throw new UnsupportedError(
+      `${this.#origin}: ${name}: expected ${this.#head} as the last operation, found this layer after it`,
+    );
+  }
+  #refusedAffine(name: string): UnsupportedError {
+    return new UnsupportedError(`${this.#origin}: ${name}: expected a layer with weights before or after it`);
+  }
+}
+
+/** A square image of one or three channels with this number of values. */
+function imageOf(features: number, inputSize: number | undefined): Shape | undefined {
+  const sides = inputSize === undefined ? [1, 3].map((channels) => Math.sqrt(features / channels)) : [inputSize];
+  const side = sides.find((each) => Number.isInteger(each) && each > 1 && Number.isInteger(features / each ** 2));
+  return side === undefined ? undefined : [features / side ** 2, side, side];
+}
+
+/** True if the axes that are wider than 1 are in ascending order. */
+function isInOrder(axes: readonly number[], shape: Shape): boolean {
+  const wide = axes.filter((axis) => shape[axis] !== 1);
+  return wide.every((axis, i) => i === 0 || axis > (wide[i - 1] as number));
+}
+
+/** Place in row-major order of `shape` of each element, in row-major order of the reordered axes. */
+function orderOf(axes: readonly number[], shape: Shape): Int32Array {
+  const strides = axes.map((axis) => sizeOf(shape.slice(axis + 1)));
+  return Int32Array.from(
+    stridedPlaces(
+      axes.map((axis) => shape[axis] as number),
+      strides,
+    ),
+  );
+}
+
+/** Columns of a matrix moved from the file's order to the network's. */
+function reordered(weight: Float32Array, order: Int32Array): Float32Array {
+  const columns = order.length;
+  const result = new Float32Array(weight.length);
+  for (let row = 0; row < weight.length; row += columns) {
+    for (let i = 0; i < columns; i++) result[row + (order[i] as number)] = weight[row + i] as number;
+  }
+  return result;
+}
+
+/** W (scale · x + shift) + b = (W scale) x + (W shift + b). */
+function foldedBefore(weight: Float32Array, bias: Float32Array | undefined, columns: number, { scale, shift }: Affine) {
+  const rows = weight.length / columns;
+  const sums = Float32Array.from({ length: rows }, (_, row) => {
+    let sum = bias?.[row] ?? 0;
+    for (let i = 0; i < columns; i++) sum += (weight[row * columns + i] as number) * (shift[i] as number);
+    return sum;
+  });
+  return { weight: weight.map((w, i) => w * (scale[i % columns] as number)), bias: sums };
+}
+
+/** Both, one after the other. */
+function composed(first: Affine | undefined, second: Affine): Affine {
+  if (!first) return second;
+  return {
+    scale: first.scale.map((s, i) => s * (second.scale[i] as number)),
+    shift: first.shift.map((t, i) => t * (second.scale[i] as number) + (second.shift[i] as number)),
+  };
+}
+
+function foldInto(tensors: Map<string, Float32Array>, layer: string, { scale, shift }: Affine): void {
   const weight = tensors.get(`${layer}.weight`) as Float32Array;
   const bias = tensors.get(`${layer}.bias`) as Float32Array;
   const fanIn = weight.length / bias.length;
-  if (scale)
-    tensors.set(
-      `${layer}.weight`,
-      weight.map((w, i) => w * (scale[Math.floor(i / fanIn)] as number)),
-    );
+  const isScaled = scale.some((s) => s !== 1);
+  const scaled = isScaled ? weight.map((w, i) => w * (scale[Math.floor(i / fanIn)] as number)) : weight;
+  tensors.set(`${layer}.weight`, scaled);
   tensors.set(
     `${layer}.bias`,
-    bias.map((b, o) => b * (scale?.[o] ?? 1) + (shift[o] as number)),
+    bias.map((b, o) => b * (scale[o] as number) + (shift[o] as number)),
   );
 }
 
@@ -139,20 +338,4 @@ function checkTensors(network: Network, tensors: ReadonlyMap<string, Float32Arra
       if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}; ${nonFiniteRemedy}`);
     }
   }
-}
-
-/** Adds a linear layer; `weight` is [outFeatures, inFeatures]. Throws UnsupportedError, beginning with `what`, if the input is not flat. */
-export function addLinear(
-  builder: ChainBuilder,
-  name: string,
-  weight: Float32Array,
-  inFeatures: number,
-  bias: Float32Array | undefined,
-  what: string,
-): void {
-  if (!equalShapes(builder.shape, [inFeatures])) {
-    throw new UnsupportedError(`${what}: expected an input [${inFeatures}], got [${builder.shape.join(", ")}]`);
-  }
-  const outFeatures = weight.length / inFeatures;
-  builder.addWeighted(linear(name, { outFeatures }) as AnyLayer, weight, bias, [outFeatures]);
 }

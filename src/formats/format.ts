@@ -15,8 +15,26 @@ export interface ModelFile {
   readonly head?: HeadName | undefined;
   readonly classNames?: readonly string[] | undefined;
   readonly preprocessing?: Preprocessing | undefined;
+  readonly assumptions?: Assumptions | undefined;
+  /** Notes on the choice among several sets of weights, one line each. */
+  readonly notes?: readonly string[] | undefined;
   close(): Promise<void>;
 }
+
+/** Assumptions in place of facts that a file does not state, one line each, by the option of an import that states the fact. */
+export type Assumptions = Readonly<Partial<Record<"inputSize" | "mean", string>>>;
+
+/** Facts of an import that help to read a file; each applies only where the file does not state it. */
+export interface ReadFacts {
+  /** Height and width of an image, in pixels. */
+  readonly inputSize?: number | undefined;
+  /** Weights of a checkpoint: those of training, or their moving average. Default: the one under the usual name. */
+  readonly weights?: WeightsChoice | undefined;
+}
+
+/** Values of `--weights`. */
+export const weightsChoices = ["raw", "ema"] as const;
+export type WeightsChoice = (typeof weightsChoices)[number];
 
 /** A flag `--<name>` that the format adds to `alexnet export`. */
 export interface FormatFlag {
@@ -42,6 +60,8 @@ export interface ModelFormat {
   readonly endings: readonly string[];
   /** Required tensor naming (one of `tensorNamings`). Default: any. */
   readonly names?: string;
+  /** True if a file may contain the weights of training and their moving average. */
+  readonly choosesWeights?: true;
   /** Additional flags of `write`. */
   readonly flags?: readonly FormatFlag[];
   /** File size without quantization; only in formats that support quantization. */
@@ -51,5 +71,5 @@ export interface ModelFormat {
    */
   write?(path: string, model: Model, weights: TensorSource, form: WrittenForm): Promise<void>;
   /** Opens a file. Throws DataError, CheckpointError or UnsupportedError with the file's name and the cause. */
-  read?(path: string): Promise<ModelFile>;
+  read?(path: string, facts?: ReadFacts): Promise<ModelFile>;
 }

@@ -48,13 +48,14 @@ const pytorchFormat: ModelFormat = {
     const { writePytorch } = await import("./pytorch/writePytorch.ts");
     await writePytorch(path, weights);
   },
-  async read(path) {
+  choosesWeights: true,
+  async read(path, { weights: choice } = {}) {
     const { openBytes } = await import("./containers/byteSource.ts");
     const { readPytorch } = await import("./pytorch/readPytorch.ts");
     const source = await openBytes(path);
     try {
-      const { tensors, read } = await readPytorch(source);
-      return { path, weights: { tensors, read }, close: () => source.close() };
+      const { tensors, read, note } = await readPytorch(source, choice);
+      return { path, weights: { tensors, read }, ...(note && { notes: [note] }), close: () => source.close() };
     } catch (error) {
       await source.close();
       throw error;
@@ -92,10 +93,10 @@ const onnxFormat: ModelFormat = {
     const unread = () => new Float32Array();
     return writeOnnx(model.network, unread, optionsFor(model, flags)).byteLength;
   },
-  async read(path) {
+  async read(path, { inputSize } = {}) {
     const { readOnnxFile } = await import("./onnx/readOnnx.ts");
     const { importedFile } = await import("./importedModel.ts");
-    return importedFile(path, await readOnnxFile(path));
+    return importedFile(path, await readOnnxFile(path, { inputSize }));
   },
 };
 
@@ -115,10 +116,10 @@ const caffeFormat: ModelFormat = {
   name: "caffe",
   description: "a .caffemodel of BVLC Caffe",
   endings: [".caffemodel"],
-  async read(path) {
+  async read(path, { inputSize } = {}) {
     const { readCaffeFile } = await import("./caffe/readCaffe.ts");
     const { importedFile } = await import("./importedModel.ts");
-    return importedFile(path, await readCaffeFile(path));
+    return importedFile(path, await readCaffeFile(path, { inputSize }));
   },
 };
 

@@ -3,7 +3,7 @@ import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { HeadName } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import type { FinishedChain } from "./chainBuilder.ts";
-import type { ModelFile } from "./format.ts";
+import type { Assumptions, ModelFile } from "./format.ts";
 
 /** A model read from a file of another program. */
 export interface ImportedModel {
@@ -22,16 +22,19 @@ export interface ImportedMetadata {
   readonly head?: HeadName;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
+  /** Assumptions in place of facts that the file does not state, by the option of an import that states the fact. */
+  readonly assumptions?: Assumptions;
   /** Program that wrote the file, as stated in it. */
   readonly producer: string;
 }
 
 /** Combines a finished chain and the file's other facts into an imported model. */
 export function importedModel(
-  { network, tensors, head }: FinishedChain,
+  { network, tensors, head, assumptions }: FinishedChain,
   metadata: Omit<ImportedMetadata, "endsInSoftmax" | "head">,
 ): ImportedModel {
-  return { network, tensors, metadata: { endsInSoftmax: head === "softmax", ...(head && { head }), ...metadata } };
+  const facts = { endsInSoftmax: head === "softmax", ...(head && { head }), ...(assumptions && { assumptions }) };
+  return { network, tensors, metadata: { ...facts, ...metadata } };
 }
 
 /** The model as a file with the network's tensor names, such as `conv1.weight`. */
@@ -39,11 +42,12 @@ export function importedFile(path: string, { network, tensors, metadata }: Impor
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
   );
-  const { classNames, preprocessing, head } = metadata;
+  const { classNames, preprocessing, head, assumptions } = metadata;
   return {
     path,
     network,
     head,
+    assumptions,
     classNames,
     preprocessing,
     weights: {

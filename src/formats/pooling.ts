@@ -79,6 +79,6 @@ export function addAveragePool(
 
 /** Adds global average pooling. */
 export function addGlobalAverage(chain: ChainBuilder, name: string): void {
-  const [channels = 0] = chain.shape;
+  const channels = chain.shape[chain.channelAxis] ?? 0;
   chain.add(adaptiveAveragePool2d(name, { outputSize: 1 }) as AnyLayer, [channels, 1, 1]);
 }

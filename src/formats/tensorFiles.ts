@@ -7,6 +7,7 @@ import type { Network } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { bytesInMemory, openBytes } from "./containers/byteSource.ts";
+import type { WeightsChoice } from "./format.ts";
 import { readPytorch } from "./pytorch/readPytorch.ts";
 import { writePytorch } from "./pytorch/writePytorch.ts";
 import { checkedWeights } from "./tensorNaming.ts";
@@ -20,15 +21,21 @@ export interface NamedTensor {
 /** Tensors by their names in a file. */
 export type Tensors = ReadonlyMap<string, NamedTensor>;
 
+/** Options of `readPyTorchFile`. */
+export interface PyTorchReadOptions {
+  /** Of a checkpoint with both: the weights of training, or their moving average. Default: the one under the usual name. */
+  readonly weights?: WeightsChoice;
+}
+
 /**
  * Reads the state dict of a `.pth`, `.pt` or `.bin` file of `torch.save`, by path or from its bytes. Nothing of Python's is run.
  *
  * Throws DataError if it is unreadable, or is data of another kind.
  */
-export async function readPyTorchFile(file: string | Uint8Array): Promise<Tensors> {
+export async function readPyTorchFile(file: string | Uint8Array, options: PyTorchReadOptions = {}): Promise<Tensors> {
   const source = typeof file === "string" ? await openBytes(file) : bytesInMemory("file", file);
   try {
-    return await inMemory(await readPytorch(source));
+    return await inMemory(await readPytorch(source, options.weights));
   } finally {
     await source.close();
   }

@@ -5,6 +5,7 @@ import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { checkTensors, finiteSource } from "../checkpoint/tensorStore.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { sizeOf } from "../shape.ts";
 
 /** A naming of tensors. */
 export interface TensorNaming {
@@ -63,6 +64,14 @@ export interface NameMatch {
   readonly names: ReadonlyMap<string, string>;
 }
 
+/** Counter of updates in `torch.optim.swa_utils.AveragedModel`, not a weight. */
+const averageCounter = /(?:^|\.)n_averaged$/;
+
+/** A file's tensors without the counters of averaged models. */
+function weightsAmong(tensors: readonly NamedShape[]): readonly NamedShape[] {
+  return tensors.filter(({ name, shape }) => !averageCounter.test(name) || sizeOf(shape) !== 1);
+}
+
 /** Prefixes added by PyTorch's wrappers for data parallelism and compilation. */
 const wrappers = /(^|\.)(?:module|_orig_mod)\./g;
 
@@ -72,7 +81,7 @@ const wrappers = /(^|\.)(?:module|_orig_mod)\./g;
  */
 export function matchNames(network: Network, tensors: readonly NamedShape[]): NameMatch {
   const own = tensorNames(network);
-  const found = plainNames(tensors.map(({ name }) => name));
+  const found = plainNames(weightsAmong(tensors).map(({ name }) => name));
   const matches = tensorNamings.map((naming) => {
     const theirs = naming.of(network);
     const names = new Map([...own].map(([key, name]) => [name, theirs.get(key) ?? name]));
@@ -115,7 +124,7 @@ export function checkedWeights(path: string, weights: TensorSource, network: Net
   const theirs = (name: string) => names.get(name) ?? name;
   checkTensors(
     path,
-    weights.tensors,
+    weightsAmong(weights.tensors),
     expected.map(({ name, shape }) => ({ name: theirs(name), shape })),
   );
   const source = { tensors: expected, read: (name: string, into: Float32Array) => weights.read(theirs(name), into) };

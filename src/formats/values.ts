@@ -1,4 +1,5 @@
 /** Tensor values as stored in files. */
+import { type Shape, sizeOf } from "../shape.ts";
 
 /** Reads four-byte values; returns a view if they are aligned. */
 export function asFloats(content: Uint8Array): Float32Array {
@@ -13,4 +14,26 @@ export function transposed(matrix: Float32Array, rows: number, columns: number):
     for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c] as number;
   }
   return result;
+}
+
+/** Places of the elements of a strided view, in row-major order of its `shape`. */
+export function* stridedPlaces(shape: Shape, strides: readonly number[], offset = 0): Generator<number> {
+  const index = shape.map(() => 0);
+  let place = offset;
+  for (let left = sizeOf(shape); left > 0; left--) {
+    yield place;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const next = (index[axis] as number) + 1;
+      place += strides[axis] as number;
+      index[axis] = next;
+      if (next < (shape[axis] as number)) break;
+      index[axis] = 0;
+      place -= next * (strides[axis] as number);
+    }
+  }
+}
+
+/** Strides of a row-major array. */
+export function stridesOf(shape: Shape): readonly number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 }

@@ -81,7 +81,7 @@ async function evaluateModel(
   calls: CallQueue,
   options: EvaluateRunOptions,
 ): Promise<Evaluation | undefined> {
-  const { path, file, model, head, threads, program } = opened;
+  const { path, file, model, isForeign, head, threads, program } = opened;
   requireThreshold(opened, options.threshold);
   if (head.isMultiLabel) options.onMessage?.(multiLabelNote);
   const { preprocessing } = model;
@@ -90,7 +90,7 @@ async function evaluateModel(
   // What reads data sets is loaded here, so that a first prediction does not wait for it.
   const { loadEvaluationData } = await import("./evaluationData.ts");
   const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");
-  const { split, close } = await loadEvaluationData(path, file, model, options);
+  const { split, close } = await loadEvaluationData(path, file, model, { ...options, isForeign });
   const preparation = createThreadedPreparation({ preprocessing, threads });
   // Threads that prepare batches write to it.
   const input = new Float32Array(new SharedArrayBuffer(4 * program.batchSize * sizeOf(model.network.input)));

@@ -74,8 +74,8 @@ async function membersOf(
     views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
   }));
   const members: Prepared[] = [];
-  for (const [i, { path, file, model, head, program, threads }] of opened.entries()) {
-    const own = await loadEvaluationData(path, file, { ...model, classNames }, options);
+  for (const [i, { path, file, model, isForeign, head, program, threads }] of opened.entries()) {
+    const own = await loadEvaluationData(path, file, { ...model, classNames }, { ...options, isForeign });
     const preparation = createThreadedPreparation({ preprocessing: model.preprocessing, threads });
     const { split } = own;
     const close = () => {

@@ -24,6 +24,8 @@ export interface EvaluationDataOptions {
   readonly maxBad?: number;
   /** Split a folder without parts as for training, if it is not the run's own. Default false: all of it is for testing. */
   readonly divided?: boolean;
+  /** True for another program's file: what stands beside it is no run. Default false. */
+  readonly isForeign?: boolean;
   /** Called while images are decoded into the cache. */
   readonly onPacking?: (images: number, of: number) => void;
   /** Called with facts and warnings for people. */
@@ -72,9 +74,9 @@ async function openDataset(
   path: string,
   file: string,
   { preprocessing: fitting }: Model,
-  { dataset, split, limit, maxBad, dataDir, divided, onPacking, onMessage, signal }: EvaluationDataOptions,
+  { dataset, split, limit, maxBad, dataDir, divided, isForeign, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
-  const run = await readRunConfig(path === file ? dirname(file) : path);
+  const run = isForeign ? undefined : await readRunConfig(path === file ? dirname(file) : path);
   const given = typeof dataset === "object" ? memorySource(dataset) : undefined;
   const name = typeof dataset === "object" ? given?.name : (dataset ?? run?.dataset.name);
   if (name === undefined) {

@@ -1,7 +1,7 @@
 /** A trained network, read from its file and compiled on an engine. */
-import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
-import { loadModel, readWeights } from "../checkpoint/model.ts";
+import { loadModel } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
 import type { Engine, InferenceRequest, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
@@ -13,6 +13,7 @@ import { classesOf, isStochastic, type Network, operations, place } from "../net
 import { tensorNames } from "../network/tensorNames.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import type { CalibrationOptions } from "./calibration.ts";
+import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
 
 /** How a trained network is opened. */
@@ -25,6 +26,8 @@ export interface OpenOptions {
   readonly precision?: InferencePrecisionName;
   /** For int8. Default: the calibration stored with the weights, or a new one on the run's training images, which is then stored. */
   readonly calibration?: CalibrationChoice;
+  /** Opens paths that are not this program's runs and weights files. Default: there are none. */
+  readonly openSource?: SourceOpener;
   readonly onMessage?: (message: string) => void;
 }
 
@@ -48,6 +51,8 @@ export interface OpenModel {
   readonly engine: string;
   readonly threads: number;
   readonly program: Program;
+  /** True for another program's file. */
+  readonly isForeign: boolean;
   /** True if predictions depend on random numbers. */
   readonly isRandom: boolean;
   close(): void;
@@ -59,10 +64,12 @@ export interface OpenModel {
  * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
  */
 export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
-  const { file, model, engine, programs, close } = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+  const { file, model, isForeign, engine, programs, close } = opened;
   const { description, threads } = engine;
   const isRandom = isStochastic(model.network);
-  return { path, file, model, engine: description, threads, program: programs[0] as Program, isRandom, close };
+  const program = programs[0] as Program;
+  return { path, file, model, isForeign, engine: description, threads, program, isRandom, close };
 }
 
 /** A trained network whose outputs are scores of classes. */
@@ -93,7 +100,7 @@ function isDoubtful({ head = "softmax", network }: Model): boolean {
 }
 
 /** A trained network as programs that are run one after the other. */
-export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "close"> {
+export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "isForeign" | "close"> {
   readonly engine: Engine;
   /** The places of the layers that the programs end with. */
   readonly ends: readonly number[];
@@ -106,8 +113,7 @@ export async function openPieces(
   endsOf: (network: Network) => readonly number[],
   options: OpenOptions,
 ): Promise<OpenPieces> {
-  const file = await resolveModelFile(path);
-  const model = await loadModel(file);
+  const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
   if (note !== undefined) options.onMessage?.(note);
   const { network } = model;
@@ -130,12 +136,12 @@ export async function openPieces(
       const inputShape = ops[0]?.inputShape ?? network.input;
       programs.push(await compile({ ops, inputShape, batchSize: options.batchSize ?? 1, exact: model.exact }));
     }
-    await readWeights(file, sharedSink(programs, network));
+    await fill(sharedSink(programs, network));
   } catch (error) {
     close();
     throw error;
   }
-  return { file, model, engine, ends, programs, close };
+  return { file, model, isForeign, engine, ends, programs, close };
 }
 
 /** Says which weights of a run are used where they are not the last ones. */

@@ -1,9 +1,7 @@
 /** Predictions, and features, of any number of image files. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
-import { loadModel } from "../checkpoint/model.ts";
 import type { FileEntry } from "../dataset/folder/folderEntries.ts";
 import { searchFolder } from "../dataset/folder/folderSearch.ts";
 import { type SkippedFile, skippedNotes } from "../dataset/folder/skippedFile.ts";
@@ -14,6 +12,7 @@ import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
+import { openSource } from "./modelSource.ts";
 import { type OpenOptions, openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./predictRows.ts";
@@ -87,7 +86,7 @@ export async function* predictFiles(
   files: ImageFiles,
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
-  const model = await loadModel(await resolveModelFile(path));
+  const { model } = await openSource(path, options.openSource);
   // Answers that are draws follow from the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openClassModel(path, { ...options, batchSize });

@@ -24,6 +24,8 @@ describeEngines(
       ["the paper's constants on conv1's maps", [96, 13, 11], {}],
       ["strong inhibition, channels not a multiple of 8", [13, 5, 7], { size: 3, alpha: 2, beta: 0.75, k: 1 }],
       ["fewer channels than the window", [3, 4, 4], { alpha: 1, beta: 0.5, k: 1 }],
+      ["within channels, 3×3", [8, 9, 7], { size: 3, alpha: 2, beta: 0.75, k: 1, region: "withinChannel" }],
+      ["within channels, 5×5", [5, 6, 11], { alpha: 1, beta: 0.5, k: 2, region: "withinChannel" }],
     ] as const) {
       const chain = { input, layers: [localResponseNorm("norm", options)], batchSize: 2 };
       // The gradient is a difference of two terms of the size of dy, so its bound is absolute where they cancel.

@@ -5,6 +5,7 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import { foreignFacts, type ImportFacts, importOptions } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
@@ -34,7 +35,7 @@ export const evaluate: CommandSpec = {
     {
       ...runArgument,
       name: "<run...>",
-      help: "run directories (their best weights), .safetensors files, or torchvision; with several, averages their probabilities",
+      help: "run directories (their best weights), .safetensors files, files or folders of other programs (see import), or torchvision; with several, averages their probabilities",
     },
   ],
   options: [
@@ -62,6 +63,7 @@ export const evaluate: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet evaluate runs/quick", "over all test images"],
@@ -70,6 +72,7 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick --precision int8", "8-bit numbers"],
     ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
+    ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
     ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
     ["alexnet evaluate runs/quick --csv out.csv", "every prediction"],
     ["alexnet evaluate runs/quick --plots plots/", "confusion and more, as charts"],
@@ -79,7 +82,7 @@ Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.
   run: evaluateRuns,
 };
 
-interface EvaluateFlags extends InferencePrecisionFlags {
+interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
   readonly dataset?: string;
   readonly dataDir?: string;
   readonly split?: SplitName;
@@ -124,13 +127,16 @@ async function evaluateRuns(
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
   try {
+    const { foreignModels } = await import("../../exchange/foreignModels.ts");
+    const say = (message: string) => {
+      clear();
+      printError(message);
+    };
     const measured = await measure(paths, {
       ...flags,
       ...precision,
-      onMessage(message) {
-        clear();
-        printError(message);
-      },
+      openSource: foreignModels(foreignFacts(flags), say),
+      onMessage: say,
       onPacking: packing.update,
       onProgress(images, of) {
         packing.clear();

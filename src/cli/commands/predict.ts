@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
+import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
 import {
   inferencePrecision,
   inferencePrecisionOptions,
@@ -20,7 +21,7 @@ import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
-    runArgument,
+    { ...runArgument, help: modelHelp },
     { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
   ],
   options: [
@@ -49,10 +50,12 @@ export const predict: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet predict runs/quick shoe.png", "the most probable classes"],
     ["alexnet predict torchvision cat.jpg", "published weights (pull)"],
+    ["alexnet predict photos.onnx cat.jpg", "a file of export, or of another program"],
     ["alexnet predict runs/quick *.jpg --top 1 --json", "for a program"],
     ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
     ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
@@ -84,18 +87,23 @@ async function predictImages(
   }
   refuseMixedOutput(invocation, csv, json);
   const calibrating = imageProgress("calibrate");
-  const precision = inferencePrecision(flags, invocation, { onProgress: calibrating.update });
+  const say = (message: string) => {
+    calibrating.clear();
+    printError(message);
+  };
+  const { foreignModels } = await import("../../exchange/foreignModels.ts");
+  const opening = {
+    ...inferencePrecision(flags, invocation, { onProgress: calibrating.update }),
+    openSource: foreignModels(foreignFacts(flags), say),
+  };
   if (csv !== undefined || features !== undefined || images.some(isFolder)) {
     const { predictMany } = await import("../predictMany.ts");
-    return predictMany(run, images, flags, precision);
+    return predictMany(run, images, flags, opening);
   }
   const { openClassifier } = await import("../../model/classifier.ts");
   const classifier = await openClassifier(run, {
-    ...precision,
-    onMessage(message) {
-      calibrating.clear();
-      printError(message);
-    },
+    ...opening,
+    onMessage: say,
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
   }).finally(calibrating.clear);

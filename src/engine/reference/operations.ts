@@ -55,13 +55,13 @@ const localResponseNorm: Operation<"localResponseNorm"> = {
     for (let e = 0; e < input.length; e++) output[e] = (input[e] as number) * (scale[e] as number) ** -op.options.beta;
   },
   inputGradient(op, { input, outputGradient, inputGradient }) {
-    const { size, alpha, beta } = op.options;
+    const { beta } = op.options;
     const scale = scales(op, input);
     const inhibition = scale.map((s, e) => (outputGradient[e] as number) * (input[e] as number) * s ** (-beta - 1));
-    const neighbours = sumOverChannels(op, inhibition);
+    const neighbours = sumOverNeighbours(op, inhibition);
     for (let e = 0; e < input.length; e++) {
       const own = (outputGradient[e] as number) * (scale[e] as number) ** -beta;
-      const others = ((2 * alpha * beta) / size) * (input[e] as number) * (neighbours[e] as number);
+      const others = 2 * beta * strength(op) * (input[e] as number) * (neighbours[e] as number);
       inputGradient[e] = own - others;
     }
   },
@@ -69,9 +69,35 @@ const localResponseNorm: Operation<"localResponseNorm"> = {
 };
 
 function scales(op: Op<"localResponseNorm">, input: Float64Array): Float64Array {
-  const { size, alpha, k } = op.options;
   const squares = input.map((x) => x * x);
-  return sumOverChannels(op, squares).map((sum) => k + (alpha / size) * sum);
+  return sumOverNeighbours(op, squares).map((sum) => op.options.k + strength(op) * sum);
+}
+
+/** alpha over the number of neighbours in a whole window. */
+function strength({ options: { size, alpha, region } }: Op<"localResponseNorm">): number {
+  return alpha / (region ? size * size : size);
+}
+
+function sumOverNeighbours(op: Op<"localResponseNorm">, values: Float64Array): Float64Array {
+  return op.options.region ? sumOverWindow(op, values) : sumOverChannels(op, values);
+}
+
+/** For each element, the sum over the square of positions around its own in its channel. */
+function sumOverWindow({ inputShape, options }: Op<"localResponseNorm">, values: Float64Array): Float64Array {
+  const [channels = 0, height = 0, width = 0] = inputShape;
+  const half = (options.size - 1) / 2;
+  return values.map((_, e) => {
+    const [row, x] = [Math.floor(e / width), e % width];
+    const [c, y] = [Math.floor(row / height), row % height];
+    if (c >= channels) return 0;
+    let sum = 0;
+    for (let i = Math.max(0, y - half); i <= Math.min(height - 1, y + half); i++) {
+      for (let j = Math.max(0, x - half); j <= Math.min(width - 1, x + half); j++) {
+        sum += values[(c * height + i) * width + j] as number;
+      }
+    }
+    return sum;
+  });
 }
 
 /** For each element, the sum over the channels around its own, fewer at the first and last. */

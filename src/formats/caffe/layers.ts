@@ -3,7 +3,7 @@ import { CheckpointError, type UnsupportedError } from "../../errors.ts";
 import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../layers/kinds.ts";
 import type { AnyLayer } from "../../layers/layer.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { addLinear, type ChainBuilder } from "../chainBuilder.ts";
+import type { ChainBuilder } from "../chainBuilder.ts";
 import { addConvolution, type Pair } from "../fileConvolution.ts";
 import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
 import { asFloats, transposed } from "../values.ts";
@@ -76,12 +76,22 @@ function blobOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsu
   if (blob.doubleData.length > 0) throw unsupported("weights in double precision");
   const extents = extentsOf(blob).filter((extent) => extent !== 1);
   const expected = shape.filter((extent) => extent !== 1);
-  const bytes = blob.data.length === 1 ? (blob.data[0] as Uint8Array) : Buffer.concat(blob.data);
-  if (extents.join() !== expected.join() || bytes.byteLength !== 4 * sizeOf(shape)) {
-    const got = `[${extentsOf(blob).join(", ")}] of ${bytes.byteLength} bytes`;
+  const length = blob.data.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  if (extents.join() !== expected.join() || length !== 4 * sizeOf(shape)) {
+    const got = `[${extentsOf(blob).join(", ")}] of ${length} bytes`;
     throw new CheckpointError(`${what}: blob ${place + 1}: expected [${shape.join(", ")}], got ${got}`);
   }
-  return asFloats(bytes);
+  return valuesOf(blob);
+}
+
+const readBlobs = new WeakMap<Blob, Float32Array>();
+
+/** Values of a blob, joined once however often the layers are walked. */
+function valuesOf(blob: Blob): Float32Array {
+  const values =
+    readBlobs.get(blob) ?? asFloats(blob.data.length === 1 ? (blob.data[0] as Uint8Array) : Buffer.concat(blob.data));
+  readBlobs.set(blob, values);
+  return values;
 }
 
 /** Shape of a blob; the old form has four extents. */
@@ -138,7 +148,7 @@ function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   const bias = biasTerm ? blobOf(layer, 1, [outFeatures], context) : undefined;
   const name = nameOf(layer, context);
   flattenTo(chain.unusedName("flatten"), context);
-  addLinear(chain, name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
+  chain.addLinear(name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
 }
 
 function readPooling(layer: CaffeLayer, context: CaffeContext): void {
@@ -169,10 +179,13 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
 
 function readNorm(layer: CaffeLayer, context: CaffeContext): void {
   const { localSize: size = 5, alpha = 1, beta = 0.75, region = 0, k = 1 } = known(layer.norm, context) ?? {};
-  if (region !== 0) throw context.unsupported("norm_region WITHIN_CHANNEL");
+  if (region !== 0 && region !== 1) throw context.unsupported(`norm_region ${region}`);
   if (size < 1 || size % 2 === 0) throw context.unsupported(`local_size ${size}, expected an odd number`);
   if (![alpha, beta, k].every((value) => value > 0 && value < Infinity))
     throw context.unsupported(`alpha ${alpha}, beta ${beta}, k ${k}`);
   if (context.chain.shape.length !== 3) throw context.unsupported("an input that is not a feature map");
-  context.chain.add(localResponseNorm(nameOf(layer, context), { size, alpha, beta, k }) as AnyLayer);
+  // Within a channel, Caffe's k is 1 whatever the file states. Source: src/caffe/layers/lrn_layer.cpp, power_layer_.
+  const options =
+    region === 1 ? { size, alpha, beta, k: 1, region: "withinChannel" as const } : { size, alpha, beta, k };
+  context.chain.add(localResponseNorm(nameOf(layer, context), options) as AnyLayer);
 }

@@ -85,7 +85,12 @@ export const reluTable = { negativeSlope: one(1, "float"), engine: one(2, "int")
 export const softmaxTable = { engine: one(1, "int"), axis: one(2, "int"), unknown: unknownFields() };
 export const flattenTable = { axis: one(1, "int"), endAxis: one(2, "int"), unknown: unknownFields() };
 export const inputTable = { shape: manyMessages(1, () => shapeTable) };
-export const transformTable = { scale: one(1, "float"), cropSize: one(3, "int"), meanValue: many(5, "float") };
+export const transformTable = {
+  scale: one(1, "float"),
+  cropSize: one(3, "int"),
+  meanFile: one(4, "text"),
+  meanValue: many(5, "float"),
+};
 
 /** Layer format since 2014. */
 export const layerTable = {

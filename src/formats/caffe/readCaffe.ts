@@ -1,6 +1,6 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of supported layers. */
 import { readFile, stat } from "node:fs/promises";
-import { CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { AlexNetError, CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
@@ -14,8 +14,10 @@ import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./
 
 /** Facts that the file may not contain. */
 export interface CaffeOptions {
-  /** Shape of one image, if the file has neither an input shape nor a crop size. */
+  /** Shape of one image. Default: the file's input shape or crop size; snapshots of `caffe train` may have neither. */
   readonly input?: Network["input"] | undefined;
+  /** Height and width of an image in pixels, for a file without an input shape or a crop size. */
+  readonly inputSize?: number | undefined;
   /** Channel order the network was trained on. Default bgr, which Caffe's own programs use. */
   readonly colours?: "bgr" | "rgb" | undefined;
   /** Mean of each channel, red first, on the scale of 0 to 1. Default: the file's, else ImageNet's. */
@@ -53,19 +55,24 @@ export async function readCaffeFile(path: string, options?: CaffeOptions): Promi
  */
 export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptions = {}): ImportedModel {
   const net = readMessage(netTable, bytes, origin);
-  const layers = layersOf(net, origin).filter((layer) => isInTest(layer, origin));
+  const layers = evaluationLayers(layersOf(net, origin), origin);
   if (layers.length === 0) throw new CheckpointError(`${origin}: not a .caffemodel (expected layers, got none)`);
-  const image = options.input ?? imageShape(net, layers, origin);
-  const chain = createChainBuilder(image, origin);
+  const { shape, assumption } = imageShape(net, layers, options, origin);
+  const chain = createChainBuilder(shape, origin);
   walk(net, layers, chain, origin);
   const finished = chain.finish(net.name || "caffe", "Caffe model");
   const { network, tensors } = finished;
   const isBgr = network.input[0] === 3 && options.colours !== "rgb";
-  const preprocessing = preprocessingOf(network, layers, isBgr, options.mean, origin);
+  const { preprocessing, ...assumed } = preprocessingOf(network, layers, isBgr, options.mean, origin);
+  const assumptions = {
+    ...finished.assumptions,
+    ...(assumption && { inputSize: assumption }),
+    ...(assumed.assumption && { mean: assumed.assumption }),
+  };
   const turned = isBgr ? withRgb(network, tensors, origin) : tensors;
   return importedModel(
     { ...finished, tensors: turned },
-    { producer: "Caffe", ...(preprocessing && { preprocessing }) },
+    { producer: "Caffe", ...(preprocessing && { preprocessing }), assumptions },
   );
 }
 
@@ -102,6 +109,21 @@ function layersOf({ layers, layersV1 }: CaffeNet, origin: string): readonly Caff
   return [...newer, ...older];
 }
 
+/**
+ * The layers of phase TEST. A snapshot of `caffe train` contains the net of phase TRAIN alone: its data layer, whose rule names TRAIN, then
+ * states the image's size and levels.
+ */
+function evaluationLayers(all: readonly CaffeLayer[], origin: string): readonly CaffeLayer[] {
+  const tested = all.filter((layer) => isInTest(layer, origin));
+  if (tested.some(isSource)) return tested;
+  const kept = new Set([...tested, ...all.filter(isSource).slice(0, 1)]);
+  return all.filter((layer) => kept.has(layer));
+}
+
+function isSource({ type }: CaffeLayer): boolean {
+  return sources.has(type);
+}
+
 function isInTest({ name, include, exclude }: CaffeLayer, origin: string): boolean {
   const rules = [...include, ...exclude];
   if (rules.some(({ unknown }) => unknown.length > 0)) {
@@ -111,16 +133,57 @@ function isInTest({ name, include, exclude }: CaffeLayer, origin: string): boole
   return !excluded && (include.length === 0 || include.some(({ phase }) => phase !== TRAIN));
 }
 
-/** Input shape, from the net, its input layer, or the crop of its data layer. */
-function imageShape({ inputShape, inputDim }: CaffeNet, layers: readonly CaffeLayer[], origin: string): Shape {
-  const source = layers.find(({ type }) => sources.has(type));
-  const dims = inputShape[0]?.dim ?? source?.input?.shape[0]?.dim ?? inputDim.slice(0, 4);
-  const shape = dims.slice(1);
-  const crop = source?.transform?.cropSize ?? 0;
-  const found = shape.length > 0 ? shape : crop > 0 ? [3, crop, crop] : undefined;
-  if (!found) throw new UnsupportedError(`${origin}: the input size is missing; set the option input`);
-  if (found.every((extent) => extent >= 1 && extent <= 2 ** 31)) return found;
-  throw new CheckpointError(`${origin}: input [${found.join(", ")}]`);
+interface ImageShape {
+  readonly shape: Shape;
+  readonly assumption?: string;
+}
+
+/** Input shape: the given one, else that of the net, of its input layer, or of the crop of its data layer. */
+function imageShape(net: CaffeNet, layers: readonly CaffeLayer[], options: CaffeOptions, origin: string): ImageShape {
+  const source = layers.find(isSource);
+  const dims = net.inputShape[0]?.dim ?? source?.input?.shape[0]?.dim ?? net.inputDim.slice(0, 4);
+  const stated = dims.slice(1);
+  const side = source?.transform?.cropSize || options.inputSize;
+  const given = options.input ?? (stated.length > 0 ? stated : side && [channelsAt(layers, side), side, side]);
+  if (!given) return sizeFromLayers(net, layers, origin);
+  if (given.every((extent) => extent >= 1 && extent <= 2 ** 31)) return { shape: given };
+  throw new CheckpointError(`${origin}: input [${given.join(", ")}]`);
+}
+
+/** Channels of an image of `side`×`side` pixels, from the weights of the first layer that has any. */
+function channelsAt(layers: readonly CaffeLayer[], side: number): number {
+  const first = layers.find(({ type }) => type === "Convolution" || type === "InnerProduct");
+  const [weight] = first?.blobs ?? [];
+  if (!first || !weight) return 3;
+  const extents = extentsOf(weight);
+  if (first.type === "Convolution") return (extents.at(1) ?? 3) * (first.convolution?.group ?? 1);
+  const inputs = extents.at(first.linear?.transpose ? -2 : -1) ?? 0;
+  return Math.max(1, Math.round(inputs / side ** 2));
+}
+
+/** Largest side that is tried for a file without a size. */
+const MAX_TRIED_SIDE = 512;
+
+/** The only side that the weights of the layers fit. Throws UnsupportedError with the sides, if there are several or none. */
+function sizeFromLayers(net: CaffeNet, layers: readonly CaffeLayer[], origin: string): ImageShape {
+  const fits = Array.from({ length: MAX_TRIED_SIDE }, (_, i) => i + 1).filter((side) => {
+    try {
+      walk(net, layers, createChainBuilder([channelsAt(layers, side), side, side], origin), origin);
+      return true;
+    } catch (error) {
+      if (error instanceof AlexNetError) return false;
+      throw error;
+    }
+  });
+  const [side] = fits;
+  if (side !== undefined && fits.length === 1) {
+    const shape = [channelsAt(layers, side), side, side];
+    return { shape, assumption: `input: ${shape.join("×")}, the only square that the layers fit` };
+  }
+  const range = side === undefined ? "" : ` (its layers fit ${side} to ${fits.at(-1)} pixels)`;
+  throw new UnsupportedError(
+    `${origin}: the file does not state the input size${range}; give it with --input-size, or the option inputSize`,
+  );
 }
 
 /** Adds the layers in order. Each must consume the output of the one before, under a new name or the same. */
@@ -182,16 +245,22 @@ function checkMean(mean: readonly number[], channels: number, origin: string): v
   );
 }
 
-/** Preprocessing of Caffe's programs; undefined if the input is not an image. */
+interface CaffePreprocessing {
+  /** Undefined if the input is not an image. */
+  readonly preprocessing?: Preprocessing;
+  readonly assumption?: string;
+}
+
+/** Preprocessing of Caffe's programs. */
 function preprocessingOf(
   { input: [channels, height, width] }: Network,
   layers: readonly CaffeLayer[],
   isBgr: boolean,
   given: readonly number[] | undefined,
   origin: string,
-): Preprocessing | undefined {
-  if (channels !== 1 && channels !== 3) return undefined;
-  const transform = layers.find(({ type }) => sources.has(type))?.transform;
+): CaffePreprocessing {
+  if (channels !== 1 && channels !== 3) return {};
+  const transform = layers.find(isSource)?.transform;
   const scale = transform?.scale ?? 1;
   if (!(scale > 0 && scale < Infinity)) throw new UnsupportedError(`${origin}: pixels scaled by ${scale}`);
   const stated = transform?.meanValue.map((value) => value / 255) ?? [];
@@ -199,9 +268,11 @@ function preprocessingOf(
   if (problem !== undefined) throw new CheckpointError(`${origin}: mean_value: ${problem}`);
   const inOrder = isBgr ? stated.toReversed() : stated;
   if (given) checkMean(given, channels, origin);
-  const mean = given ?? (inOrder.length > 0 ? inOrder : channels === 3 ? IMAGENET_MEAN : [0]);
+  // A data layer without a mean, such as LeNet's, subtracts none; a net for deployment states nothing.
+  const usual = channels === 3 && (!transform || transform.meanFile !== undefined) ? IMAGENET_MEAN : [0];
+  const mean = given ?? (inOrder.length > 0 ? inOrder : usual);
   const each = Array.from({ length: channels }, (_, c) => mean[c % mean.length] as number);
-  return {
+  const preprocessing: Preprocessing = {
     size: [height, width],
     channels,
     fit: height === width && width >= 224 ? { kind: "crop", shorterSide: 256 } : { kind: "resize" },
@@ -209,4 +280,8 @@ function preprocessingOf(
     mean: each,
     deviation: each.map(() => 1 / (255 * scale)),
   };
+  if (given || inOrder.length > 0 || transform?.meanFile === undefined) return { preprocessing };
+  const shown = each.map((value) => value.toFixed(3)).join(",");
+  const assumption = `mean ${shown}: the training data's is in "${transform.meanFile}", not in the file`;
+  return { preprocessing, assumption };
 }

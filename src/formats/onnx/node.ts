@@ -1,7 +1,7 @@
-/** Nodes of an ONNX graph: attributes, inputs, and constants computed from other constants. */
+/** Nodes of an ONNX graph: attributes and inputs. */
 import { CheckpointError, UnsupportedError } from "../../errors.ts";
+import type { Shape } from "../../shape.ts";
 import type { FileWindow, Pair } from "../fileConvolution.ts";
-import { transposed } from "../values.ts";
 import type { AttributeMessage, NodeMessage } from "./messages.ts";
 import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
 
@@ -21,12 +21,15 @@ export interface NodeView {
   need(place: number): OnnxTensor;
   isConstant(place: number): boolean;
   has(attribute: string): boolean;
+  /** Number of inputs, omitted ones included. */
+  readonly inputCount: number;
   /** Name of an input; empty if omitted. */
   inputName(place: number): string;
   int(name: string, missing: number): number;
   float(name: string, missing: number): number;
   text(name: string, missing: string): string;
   ints(name: string): readonly number[] | undefined;
+  floats(name: string): readonly number[] | undefined;
   tensor(name: string): OnnxTensor | undefined;
   /** Requires an attribute, if present, to have one value. */
   only(name: string, value: number): void;
@@ -38,6 +41,8 @@ export interface NodeContext {
   readonly opset: number;
   readonly batchSize: number | undefined;
   readonly external: ExternalBytes;
+  /** Number of values that may still be computed from constants. */
+  readonly budget: { left: number };
   constant(name: string, what: string): OnnxTensor;
   isConstant(name: string): boolean;
 }
@@ -70,6 +75,7 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
     name: node.name ?? "",
     opset: context.opset,
     batchSize: context.batchSize,
+    inputCount: node.input.length,
     constant(place) {
       const name = node.input[place] ?? "";
       return name === "" ? undefined : context.constant(name, what);
@@ -87,6 +93,7 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
     float: (name, missing) => get(name, ({ f = 0 }) => f) ?? missing,
     text: (name, missing) => get(name, ({ s }) => s && Buffer.from(s).toString()) ?? missing,
     ints: (name) => get(name, ({ ints }) => ints),
+    floats: (name) => get(name, ({ floats }) => floats),
     tensor: (name) => get(name, ({ t }) => t && tensorOf(t, context.external, context.origin)),
     only(name, value) {
       const got = view.int(name, value);
@@ -143,49 +150,8 @@ function samePadding({ kernel, stride, dilation }: FileWindow, extents: Pair, to
   return { padBefore: [rows[0], columns[0]], padAfter: [rows[1], columns[1]] } as const;
 }
 
-/** A value of the graph: a constant, the chain after a number of nodes, or an error on use. */
+/** A value of the graph: a constant, the chain after a number of nodes with the shape of one image, or an error on use. */
 export type Value =
   | { readonly constant: OnnxTensor }
-  | { readonly step: number }
+  | { readonly step: number; readonly shape: Shape }
   | { readonly refused: (use: string) => UnsupportedError };
-
-/** Output of a node of constants: a constant, or an error on use. */
-export function foldConstant(
-  node: NodeMessage,
-  context: NodeContext,
-  values: ReadonlyMap<string, Value>,
-  what: string,
-): Value {
-  const { opType = "" } = node;
-  const refused = (use: string) =>
-    new UnsupportedError(`${use}: an input is computed by ${what}; operators on constants are not supported`);
-  if (opType === "Identity") return values.get(node.input[0] ?? "") ?? { refused };
-  if (opType === "Transpose") return foldTranspose(node, context, refused);
-  if (opType !== "Constant") return { refused };
-  const { view, checkAttributes } = viewNode(node, context);
-  const constant = view.tensor("value");
-  checkAttributes();
-  return constant ? { constant } : { refused };
-}
-
-/** Transposes a matrix, lazily. */
-function foldTranspose(node: NodeMessage, context: NodeContext, refused: (use: string) => UnsupportedError): Value {
-  const name = node.input[0] ?? "";
-  if (!context.isConstant(name)) return { refused };
-  const { view, checkAttributes } = viewNode(node, context);
-  const matrix = view.need(0);
-  const [rows = 0, columns = 0] = matrix.shape;
-  const [first, second] = view.ints("perm") ?? [1, 0];
-  checkAttributes();
-  if (matrix.shape.length !== 2 || first !== 1 || second !== 0) return { refused };
-  return {
-    constant: {
-      ...matrix,
-      shape: [columns, rows],
-      floats: () => transposed(matrix.floats(), rows, columns),
-      integers: () => {
-        throw refused(context.origin);
-      },
-    },
-  };
-}

@@ -2,18 +2,20 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
 import { createChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
+import { foldConstant, foldShape } from "./foldConstants.ts";
+import { inputOf, type OnnxReadOptions } from "./graphInput.ts";
 import {
-  dataTypes,
   type GraphMessage,
   type ModelMessage,
   modelTable,
   type NodeMessage,
   type ValueInfoMessage,
 } from "./messages.ts";
-import { describeNode, foldConstant, type NodeContext, type Value, viewNode } from "./node.ts";
+import { describeNode, type NodeContext, type Value, viewNode } from "./node.ts";
 import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
 import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
@@ -29,16 +31,16 @@ const MAX_BYTES = 2 ** 31 - 1;
  * Throws CheckpointError if the file is unreadable, damaged, or refers to files elsewhere, and UnsupportedError with operator and attribute
  * for an unsupported feature.
  */
-export async function readOnnxFile(path: string): Promise<ImportedModel> {
+export async function readOnnxFile(path: string, options: OnnxReadOptions = {}): Promise<ImportedModel> {
   const model = parseModel(await readWhole(path), path);
   const constants = (model.graph?.node ?? []).flatMap((node) => node.attribute.flatMap(({ t }) => t ?? []));
   const external = await readExternal(path, [...(model.graph?.initializer ?? []), ...constants]);
-  return readModel(model, path, external);
+  return readModel(model, path, external, options);
 }
 
 /** Reads a model from memory; refuses external data. Messages begin with `origin`. */
-export function readOnnx(bytes: Uint8Array, origin: string): ImportedModel {
-  return readModel(parseModel(bytes, origin), origin, new Map());
+export function readOnnx(bytes: Uint8Array, origin: string, options: OnnxReadOptions = {}): ImportedModel {
+  return readModel(parseModel(bytes, origin), origin, new Map(), options);
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
@@ -58,7 +60,12 @@ function parseModel(bytes: Uint8Array, origin: string): ModelMessage {
   return readMessage(modelTable, bytes, origin);
 }
 
-function readModel(model: ModelMessage, origin: string, external: ExternalBytes): ImportedModel {
+function readModel(
+  model: ModelMessage,
+  origin: string,
+  external: ExternalBytes,
+  options: OnnxReadOptions,
+): ImportedModel {
   const { graph } = model;
   if (!graph) throw new CheckpointError(`${origin}: not an ONNX model (expected a graph, got none)`);
   const opset = opsetOf(model, origin);
@@ -66,7 +73,7 @@ function readModel(model: ModelMessage, origin: string, external: ExternalBytes)
   const own = readOwnModel(model, graph, opset, external, origin);
   if (own) return { ...own, metadata: { ...own.metadata, producer } };
   const name = isTelling(graph.name) ? graph.name : basename(origin).replace(/\.onnx$/i, "") || "onnx";
-  const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}` });
+  const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}`, options });
   return { ...read, metadata: { ...read.metadata, producer } };
 }
 
@@ -95,6 +102,7 @@ function isOnnxDomain(domain: string): boolean {
 interface Origin {
   readonly name: string;
   readonly source: string;
+  readonly options: OnnxReadOptions;
 }
 
 /** Throws UnsupportedError with operator and attribute if the graph is not a chain of supported layers. */
@@ -103,7 +111,7 @@ function readGraph(
   opset: number,
   external: ExternalBytes,
   origin: string,
-  { name, source }: Origin,
+  { name, source, options }: Origin,
 ): ImportedModel {
   if (graph.sparseInitializer.length > 0) throw new UnsupportedError(`${origin}: sparse initializers`);
   const values = new Map<string, Value>();
@@ -116,16 +124,24 @@ function readGraph(
   }
   const input = onlyInput(graph, values, origin);
   const output = onlyOutput(graph, origin);
-  const { batchSize, shape } = imageShape(input, origin);
-  define(input.name ?? "", { step: 0 });
-  const chain = createChainBuilder(shape, origin);
-  const context = contextFor(values, opset, batchSize, external, origin);
+  const nodes = neededNodes(graph, output, origin);
+  const { batchSize, shape, isChannelsLast } = inputOf(input, nodes, options, origin);
+  define(input.name ?? "", { step: 0, shape });
+  const chain = createChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
+  const context = contextFor(values, opset, batchSize, external, origin, graph);
   let step = 0;
-  for (const node of neededNodes(graph, output, origin)) {
+  for (const node of nodes) {
     const what = describeNode(node, origin);
     const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
     if (onChain.length === 0) {
-      defineOutputs(node, foldConstant(node, context, values, what), define, what);
+      // The first node that is not supported names the reason, however many depend on it.
+      const refused = node.input.map((name) => values.get(name)).find((value) => value && "refused" in value);
+      defineOutputs(node, refused ?? foldConstant(node, context), define, what);
+      continue;
+    }
+    if (node.opType === "Shape") {
+      const { shape: measured } = values.get(onChain[0] as string) as { readonly shape: Shape };
+      defineOutputs(node, foldShape(node, measured, context), define, what);
       continue;
     }
     if (onChain.length > 1 || stepOf(values, onChain[0] as string) !== step) {
@@ -135,13 +151,16 @@ function readGraph(
     }
     readNode(node, onChain[0] as string, context, chain);
     step++;
-    defineOutputs(node, { step }, define, what);
+    defineOutputs(node, { step, shape: chain.shape }, define, what);
   }
   if (stepOf(values, output) !== step) {
     throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
   }
   return importedModel(chain.finish(name, source), { producer: "" });
 }
+
+/** Operators whose first input may be the constant. */
+const commutative: ReadonlySet<string> = new Set(["Add", "Mul"]);
 
 function readNode(
   node: NodeMessage,
@@ -159,7 +178,7 @@ function readNode(
     );
   }
   const { view, checkAttributes } = viewNode(node, context);
-  if (node.input[0] !== chainInput && opType !== "Add") {
+  if (node.input[0] !== chainInput && !commutative.has(opType)) {
     throw view.unsupported(`its first input "${node.input[0]}" is a constant (expected the output of a layer)`);
   }
   read(view, chain);
@@ -194,12 +213,15 @@ function contextFor(
   batchSize: number | undefined,
   external: ExternalBytes,
   origin: string,
+  { initializer }: GraphMessage,
 ): NodeContext {
   return {
     origin,
     opset,
     batchSize,
     external,
+    // Enough to transpose and scale every tensor; a graph that expands constants without end is refused.
+    budget: { left: 2 ** 20 + 4 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
     isConstant: (name) => "constant" in (values.get(name) ?? {}),
     constant(name, what) {
       const value = values.get(name);
@@ -239,21 +261,4 @@ function onlyOutput({ output }: GraphMessage, origin: string): string {
   throw new UnsupportedError(
     `${origin}: expected one output, got ${output.map(({ name }) => name).join(", ") || "none"}`,
   );
-}
-
-function imageShape({ name = "", type }: ValueInfoMessage, origin: string) {
-  const tensor = type?.tensorType;
-  if (tensor?.elemType !== dataTypes.FLOAT) {
-    throw new UnsupportedError(`${origin}: input "${name}" is not a float32 tensor`);
-  }
-  const dims = tensor.shape?.dim ?? [];
-  const [batch, ...rest] = dims;
-  if (!batch) throw new UnsupportedError(`${origin}: input "${name}" has no axes`);
-  const shape = rest.map(({ value, parameter }) => {
-    if (value !== undefined && value > 0 && Number.isSafeInteger(value)) return value;
-    throw new UnsupportedError(
-      `${origin}: input "${name}": an extent is ${parameter ? `"${parameter}"` : (value ?? "open")}; expected fixed extents, except the batch's`,
-    );
-  });
-  return { batchSize: batch.value, shape };
 }

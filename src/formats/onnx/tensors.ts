@@ -13,13 +13,16 @@ export type ExternalBytes = ReadonlyMap<TensorMessage, Uint8Array>;
 
 export interface OnnxTensor {
   readonly shape: Shape;
+  /** True for a tensor of whole numbers, such as a shape. */
+  readonly isInteger: boolean;
   /** Values as f32; a view of the file if possible. Throws UnsupportedError for another type, CheckpointError for a non-finite value. */
   floats(): Float32Array;
-  /** Integer values, at most as many as a shape can have. */
+  /** Integer values, at most as many as a shape can have. In a computed shape, NaN stands for a batch of any size. */
   integers(): readonly number[];
 }
 
 const MOST_INTEGERS = 16;
+const integerTypes = ["INT64", "INT32", "BOOL"] as const;
 
 /** Wraps a tensor. Throws CheckpointError for invalid extents; values are checked on access. */
 export function tensorOf(message: TensorMessage, external: ExternalBytes, origin: string): OnnxTensor {
@@ -30,6 +33,7 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
   }
   return {
     shape,
+    isInteger: integerTypes.some((type) => dataTypes[type] === message.dataType),
     floats() {
       requireType(message, ["FLOAT"], what);
       if (sizeOf(shape) === 0) throw new UnsupportedError(`${what}: expected values, got none`);
@@ -39,7 +43,7 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
       return values;
     },
     integers() {
-      requireType(message, ["INT64", "BOOL"], what);
+      requireType(message, integerTypes, what);
       if (sizeOf(shape) > MOST_INTEGERS) throw new UnsupportedError(`${what}: ${sizeOf(shape)} whole numbers`);
       return integersOf(message, external, sizeOf(shape), what);
     },
@@ -73,19 +77,22 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function integersOf(message: TensorMessage, external: ExternalBytes, count: number, what: string): readonly number[] {
-  const isBool = message.dataType === dataTypes.BOOL;
-  const inFields = isBool ? message.int32Data : message.int64Data;
+  const inFields = message.dataType === dataTypes.INT64 ? message.int64Data : message.int32Data;
   if (message.rawData === undefined && message.dataLocation !== dataLocations.EXTERNAL) {
     if (inFields.length !== count)
       throw new CheckpointError(`${what}: expected ${count} numbers, got ${inFields.length}`);
     return inFields;
   }
-  const size = isBool ? 1 : 8;
+  const { size, read } = storedIntegers[message.dataType as keyof typeof storedIntegers];
   const content = Buffer.from(bytesOf(message, external, size * count, [], what));
-  return Array.from({ length: count }, (_, i) =>
-    isBool ? content.readUInt8(i) : Number(content.readBigInt64LE(8 * i)),
-  );
+  return Array.from({ length: count }, (_, i) => read(content, size * i));
 }
+
+const storedIntegers = {
+  [dataTypes.BOOL]: { size: 1, read: (content: Buffer, at: number) => content.readUInt8(at) },
+  [dataTypes.INT32]: { size: 4, read: (content: Buffer, at: number) => content.readInt32LE(at) },
+  [dataTypes.INT64]: { size: 8, read: (content: Buffer, at: number) => Number(content.readBigInt64LE(at)) },
+} as const;
 
 interface Place {
   readonly location: string;

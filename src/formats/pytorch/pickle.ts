@@ -161,7 +161,9 @@ function findGlobal(machine: Machine, module: string, member: string): PickleGlo
   const name = `${module}.${member}`;
   const found = machine.host.globals.get(name);
   if (found) return found;
-  const known = [...machine.host.globals.keys()].filter((each) => !each.endsWith("Storage"));
+  const known = [...machine.host.globals.keys()].filter(
+    (each) => /^(?:torch|collections\.Ordered)/.test(each) && !each.endsWith("Storage"),
+  );
   throw new Error(
     `refused ${JSON.stringify(name)} (allowed: ${known.join(", ")} and storages); none of its code was run. ` +
       "In Python, save the weights alone: torch.save(model.state_dict(), FILE)",
@@ -179,6 +181,7 @@ function readInteger(machine: Machine, length: number): number | bigint {
 
 function appendTo(machine: Machine, items: readonly PickleValue[]): void {
   const list = machine.top();
+  if (isOpaque(list)) return;
   if (list === null || typeof list !== "object" || list.type !== "list") {
     throw new Error(`expected a list to append to, got ${describeValue(list)}`);
   }
@@ -186,6 +189,7 @@ function appendTo(machine: Machine, items: readonly PickleValue[]): void {
 }
 
 function setIn(machine: Machine, items: readonly PickleValue[]): void {
+  if (isOpaque(machine.top())) return;
   const dict = asDict(machine.top());
   if (items.length % 2 !== 0) throw new Error("a key without a value");
   for (let i = 0; i < items.length; i += 2) dict.items.set(asKey(items[i]), items[i + 1] as PickleValue);
@@ -220,12 +224,16 @@ function globalByName(machine: Machine): PickleGlobal {
   throw new Error("expected two names");
 }
 
+function isOpaque(value: PickleValue): boolean {
+  return typeof value === "object" && value?.type === "opaque";
+}
+
 /** Ignores attributes, such as a state dict's version numbers or a parameter's requires_grad. */
 function build(machine: Machine): void {
   const state = machine.pop();
   const owner = machine.top();
   const [stateType, ownerType] = [state, owner].map((value) => (typeof value === "object" ? value?.type : undefined));
-  if (ownerType === "dict" && stateType === "dict") return;
+  if (ownerType === "opaque" || (ownerType === "dict" && stateType === "dict")) return;
   if (ownerType === "tensor" && stateType === "tuple") return;
   throw new Error(`${describeValue(state)} as the attributes of ${describeValue(owner)}`);
 }

@@ -11,6 +11,7 @@ export type PickleValue =
   | PickleSequence
   | PickleDict
   | PickleGlobal
+  | PickleOpaque
   | PickledStorage
   | PickledTensor;
 
@@ -24,6 +25,12 @@ export interface PickleSequence {
 export interface PickleDict {
   readonly type: "dict";
   readonly items: Map<PickleKey, PickleValue>;
+}
+
+/** An object whose contents are skipped. */
+export interface PickleOpaque {
+  readonly type: "opaque";
+  readonly name: string;
 }
 
 /** An allowed Python name and its meaning. */
@@ -65,7 +72,7 @@ export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "None";
   if (typeof value !== "object") return typeof value === "string" ? `"${value.slice(0, 40)}"` : String(value);
-  return value.type === "global" ? value.name : `a ${value.type}`;
+  return value.type === "global" || value.type === "opaque" ? value.name : `a ${value.type}`;
 }
 
 /** Names of pickle instructions that are not read, by opcode, for messages. Source: CPython, Lib/pickletools.py. */

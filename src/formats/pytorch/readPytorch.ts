@@ -11,12 +11,16 @@ import { DataError, messageOf, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { type ByteSource, readPiece } from "../containers/byteSource.ts";
 import { readEntry, readZip, type ZipEntry } from "../containers/zip.ts";
+import type { WeightsChoice } from "../format.ts";
+import { findStateDict } from "./findStateDict.ts";
 import { type PickleHost, unpickle } from "./pickle.ts";
 import type { PickleDict, PickledStorage, PickledTensor, PickleValue, StorageReader } from "./pickleFormat.ts";
-import { findStateDict, gather, isContiguous, pytorchGlobals, storageOf } from "./stateDict.ts";
+import { gather, isContiguous, pytorchGlobals, storageOf } from "./stateDict.ts";
 
 /** A state dict whose values are still in the file. */
 export interface PytorchFile {
+  /** Names the other weights of a file that has those of training and their average. */
+  readonly note?: string;
   readonly tensors: readonly NamedShape[];
   /** Reads a tensor as f32, into `into` if given. Throws DataError if the tensor is missing or damaged. */
   read(name: string, into?: Float32Array): Promise<Float32Array>;
@@ -32,11 +36,11 @@ const MAX_PICKLE_BYTES = 1 << 24;
  *
  * Throws DataError for damaged data, forbidden pickle contents, or a file without a state dict.
  */
-export async function readPytorch(source: ByteSource): Promise<PytorchFile> {
+export async function readPytorch(source: ByteSource, choice?: WeightsChoice): Promise<PytorchFile> {
   const start = await readPiece(source, 0, Math.min(4, source.size));
   const isZip = start.length === 4 && start.readUInt32LE() === 0x04034b50;
   const { root, storages } = await (isZip ? readZipFormat(source) : readOlderFormat(source));
-  return stateDictFile(source, root, storages);
+  return stateDictFile(source, root, storages, choice);
 }
 
 interface Content {
@@ -115,9 +119,10 @@ function stateDictFile(
   source: ByteSource,
   root: PickleValue,
   storages: ReadonlyMap<string, StorageReader>,
+  choice: WeightsChoice | undefined,
 ): PytorchFile {
   const { path } = source;
-  const tensors = explaining(path, () => findStateDict(root));
+  const { tensors, note } = explaining(path, () => findStateDict(root, choice));
   for (const [name, { shape }] of tensors) checkCount(source, name, shape);
   // Tensors that share a storage usually follow each other.
   let last: { readonly key: string; readonly bytes: Uint8Array } | undefined;
@@ -130,6 +135,7 @@ function stateDictFile(
     return gather(tensor, await bytesOfStorage(tensor.storage.key));
   };
   return {
+    ...(note !== undefined && { note }),
     tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
     async read(name, into) {
       const tensor = find(path, tensors, name);

@@ -1,77 +1,16 @@
-/** State dicts: building tensors from pickles, finding them in a checkpoint, and reading their values. */
+/** Tensors of a state dict: building them from pickles, and reading their values. */
 
 import { type Dtype, dtypes } from "../../checkpoint/dtypes.ts";
 import { sizeOf } from "../../shape.ts";
 import { asKey } from "./pickle.ts";
 import {
   describeValue,
-  type PickleDict,
   type PickledStorage,
   type PickledTensor,
   type PickleGlobal,
   type PickleKey,
   type PickleValue,
 } from "./pickleFormat.ts";
-
-/** Usual keys of a checkpoint's weights, the most specific first. */
-const usualNames: readonly string[] = ["state_dict", "model_state_dict", "model", "net", "network", "weights"];
-/** Maximum depth of a state dict in a checkpoint. */
-const MAX_DEPTH = 4;
-
-/**
- * Returns the tensors of a state dict: the value itself, or a dict inside it. Among several, such as an optimizer's state, a usual name
- * wins, then the only one closest to the root.
- *
- * Throws Error with what it found instead.
- */
-export function findStateDict(root: PickleValue): ReadonlyMap<string, PickledTensor> {
-  const seen = new Set<PickleDict>();
-  let level: readonly Found[] = isDict(root) ? [{ path: [], dict: root }] : [];
-  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
-    const fresh = level.filter(({ dict }) => !seen.has(dict) && seen.add(dict));
-    const candidates = fresh.flatMap(({ path, dict }) => {
-      const tensors = tensorsOf(dict);
-      return tensors ? [{ path, tensors }] : [];
-    });
-    const chosen = candidates.length === 1 ? candidates[0] : candidates.find(({ path }) => rankOf(path) !== undefined);
-    if (chosen) return chosen.tensors;
-    if (candidates.length > 1) {
-      const names = candidates.map(({ path }) => path.join("."));
-      throw new Error(`several dicts of tensors: ${names.join(", ")}; save only the wanted one`);
-    }
-    level = fresh.flatMap(nested).toSorted((a, b) => (rankOf(a.path) ?? Infinity) - (rankOf(b.path) ?? Infinity));
-  }
-  throw new Error("expected a state dict (tensors by name), or a dict that contains one");
-}
-
-interface Found {
-  readonly path: readonly string[];
-  readonly dict: PickleDict;
-}
-
-function nested({ path, dict }: Found): readonly Found[] {
-  return [...dict.items].flatMap(([key, value]) =>
-    isDict(value) ? [{ path: [...path, String(key)], dict: value }] : [],
-  );
-}
-
-function rankOf(path: readonly string[]): number | undefined {
-  const rank = usualNames.indexOf(path.at(-1) ?? "");
-  return rank < 0 ? undefined : rank;
-}
-
-function isDict(value: PickleValue): value is PickleDict {
-  return typeof value === "object" && value !== null && value.type === "dict";
-}
-
-function tensorsOf({ items }: PickleDict): ReadonlyMap<string, PickledTensor> | undefined {
-  const tensors = new Map<string, PickledTensor>();
-  for (const [key, value] of items) {
-    if (typeof key !== "string" || typeof value !== "object" || value?.type !== "tensor") return undefined;
-    tensors.set(key, value);
-  }
-  return tensors.size > 0 ? tensors : undefined;
-}
 
 /** Source: PyTorch, torch/__init__.py, the storage classes. */
 const storages: Readonly<Record<string, string>> = {
@@ -155,6 +94,40 @@ function isObject(value: PickleValue | undefined): value is Extract<PickleValue,
   return typeof value === "object" && value !== null;
 }
 
+/**
+ * Classes of what training programs save beside the weights: arguments, paths, scores. Their values are skipped, and none of their code is run.
+ */
+const opaqueNames: readonly string[] = [
+  "argparse.Namespace",
+  "builtins.bytearray",
+  "builtins.complex",
+  "builtins.frozenset",
+  "builtins.set",
+  "__builtin__.set",
+  "_codecs.encode",
+  "collections.Counter",
+  "collections.defaultdict",
+  "builtins.dict",
+  "builtins.int",
+  "lightning.fabric.utilities.data.AttributeDict",
+  "lightning_fabric.utilities.data.AttributeDict",
+  "pytorch_lightning.utilities.parsing.AttributeDict",
+  "lightning.pytorch.utilities.parsing.AttributeDict",
+  ...["numpy.core.multiarray", "numpy._core.multiarray"].flatMap((module) => [
+    `${module}.scalar`,
+    `${module}._reconstruct`,
+  ]),
+  "numpy.dtype",
+  "numpy.ndarray",
+  ...["pathlib", "pathlib._local"].flatMap((module) =>
+    ["Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"].map(
+      (name) => `${module}.${name}`,
+    ),
+  ),
+  "torch.device",
+  "torch.torch_version.TorchVersion",
+];
+
 /** All allowed names; a test compares them with PyTorch's output. */
 export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
   (
@@ -165,6 +138,7 @@ export const pytorchGlobals: ReadonlyMap<string, PickleGlobal> = new Map(
       { name: "torch._utils._rebuild_parameter", call: rebuildParameter },
       { name: "torch.nn.parameter.Parameter", call: rebuildParameter },
       { name: "torch.Size", call: size },
+      ...opaqueNames.map((name) => ({ name, call: () => ({ type: "opaque" as const, name }) })),
       ...Object.entries(storages).map(([name, stored]) => ({
         name: `torch.${name}`,
         dtype: dtypes.get(stored) as Dtype,

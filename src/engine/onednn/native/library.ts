@@ -9,7 +9,7 @@ import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts
 import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;
-export const LRN_ACROSS_CHANNELS = 2815;
+export const lrnAlgorithms = { acrossChannels: 2815, withinChannel: 3071 } as const;
 export const REDUCTION_SUM = 196596;
 /** Of the binary primitive. */
 export const binary = { add: 131056, multiply: 131057, divide: 131060, subtract: 131061 } as const;

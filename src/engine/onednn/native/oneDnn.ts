@@ -93,6 +93,7 @@ export interface LrnOptions {
   readonly alpha: number;
   readonly beta: number;
   readonly k: number;
+  readonly region?: "withinChannel" | undefined;
 }
 
 /** What a matrix product adds to its result and applies to it, in this order. */

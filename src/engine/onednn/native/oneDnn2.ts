@@ -23,9 +23,9 @@ import {
   FORWARD_TRAINING,
   formats,
   type Library,
-  LRN_ACROSS_CHANNELS,
   LRN_TYPES,
   loadLibrary,
+  lrnAlgorithms,
   lrnArgs,
   POINTER as P,
   plainStrides,
@@ -181,11 +181,16 @@ function createSession(library: Library): Session {
       return primitiveDesc("eltwise_backward", `int, ${P}, ${P}, float, float`, args, hint);
     },
     lrnForward(data, options, training) {
-      const args = [propagation(training), LRN_ACROSS_CHANNELS, data, ...lrnArgs(options)];
+      const args = [
+        propagation(training),
+        lrnAlgorithms[options.region ?? "acrossChannels"],
+        data,
+        ...lrnArgs(options),
+      ];
       return primitiveDesc("lrn_forward", `int, int, ${P}, ${LRN_TYPES}`, args);
     },
     lrnBackward(gradient, data, options, forward) {
-      const args = [LRN_ACROSS_CHANNELS, gradient, data, ...lrnArgs(options)];
+      const args = [lrnAlgorithms[options.region ?? "acrossChannels"], gradient, data, ...lrnArgs(options)];
       return primitiveDesc("lrn_backward", `int, ${P}, ${P}, ${LRN_TYPES}`, args, forward);
     },
     poolForward(kind, src, dst, window, training) {

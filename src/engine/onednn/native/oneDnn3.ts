@@ -21,9 +21,9 @@ import {
   FORWARD_TRAINING,
   formats,
   type Library,
-  LRN_ACROSS_CHANNELS,
   LRN_TYPES,
   loadLibrary,
+  lrnAlgorithms,
   lrnArgs,
   POINTER as P,
   plainStrides,
@@ -170,11 +170,24 @@ function createSession(library: Library): Session {
       return primitiveDesc("eltwise_backward", `int, ${types([P, 3])}, float, float, ${P}`, args);
     },
     lrnForward(data, options, training) {
-      const args = [propagation(training), LRN_ACROSS_CHANNELS, data, data, ...lrnArgs(options)];
+      const args = [
+        propagation(training),
+        lrnAlgorithms[options.region ?? "acrossChannels"],
+        data,
+        data,
+        ...lrnArgs(options),
+      ];
       return primitiveDesc("lrn_forward", `int, int, ${P}, ${P}, ${LRN_TYPES}`, args);
     },
     lrnBackward(gradient, data, options, forward) {
-      const args = [LRN_ACROSS_CHANNELS, gradient, gradient, data, ...lrnArgs(options), forward];
+      const args = [
+        lrnAlgorithms[options.region ?? "acrossChannels"],
+        gradient,
+        gradient,
+        data,
+        ...lrnArgs(options),
+        forward,
+      ];
       return primitiveDesc("lrn_backward", `int, ${types([P, 3])}, ${LRN_TYPES}, ${P}`, args);
     },
     poolForward(kind, src, dst, window, training) {

@@ -1,0 +1,69 @@
+/** Options that state what another program's file does not. */
+import { ConfigError } from "../errors.ts";
+import type { ForeignFacts } from "../exchange/foreignModels.ts";
+import { weightsChoices } from "../formats/format.ts";
+import { fitNames } from "../image/prepare/fit.ts";
+import { filters } from "../image/resize/taps.ts";
+import { networks } from "../network/alexnet.ts";
+import { headNames } from "../network/head.ts";
+import { inSection, positiveInteger } from "./options.ts";
+import type { OptionSection, OptionSpec } from "./spec.ts";
+
+/** Help of an argument that is a run, or a file or folder of another program. */
+export const modelHelp =
+  "run directory (its best weights), .safetensors file, file or folder of another program (see import), or torchvision";
+
+/** Flags of `importOptions`. */
+export type ImportFacts = Omit<ForeignFacts, "network"> & { readonly network?: string };
+
+const section: OptionSection = { heading: "Facts that a file of another program does not state", command: "import" };
+
+export const importOptions: readonly OptionSpec[] = inSection(section, [
+  {
+    flags: "--network <network>",
+    help: "name or JSON file (default: as described by the file)",
+    suggestions: networks.map(({ name }) => name),
+  },
+  {
+    flags: "--input-size <n>",
+    help: "height and width of the network's input, in pixels",
+    parse: positiveInteger,
+  },
+  {
+    flags: "--head <name>",
+    help: "function from outputs to probabilities (default: the file's, or softmax for 2 or more outputs)",
+    choices: headNames,
+  },
+  {
+    flags: "--weights <kind>",
+    help: "of a PyTorch checkpoint with both: those of training, or their moving average (default: the one under the usual name)",
+    choices: weightsChoices,
+  },
+  { flags: "--like <run>", help: "use the network, class names and preprocessing of this run" },
+  { flags: "--classes <file>", help: "class names, one per line, in the order of the outputs" },
+  { flags: "--fit <name>", help: "how images are fitted to the input", choices: fitNames },
+  { flags: "--filter <name>", help: "resampling filter", choices: filters },
+  {
+    flags: "--mean <list>",
+    help: "mean of each channel, comma-separated, on a scale from 0 (black) to 1 or 255 (white), such as 0.485,0.456,0.406",
+    parse: numbers,
+  },
+  {
+    flags: "--deviation <list>",
+    help: "standard deviation of each channel, on the same scale, such as 0.229,0.224,0.225",
+    parse: numbers,
+  },
+]);
+
+/** The facts among a command's flags. */
+export function foreignFacts(flags: ImportFacts): ForeignFacts {
+  const { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation } = flags;
+  const facts = { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation };
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as ForeignFacts;
+}
+
+function numbers(text: string): readonly number[] {
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (values.every(Number.isFinite)) return values;
+  throw new ConfigError(`expected comma-separated numbers, got "${text}"`);
+}
