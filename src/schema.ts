@@ -2,10 +2,12 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 
-/** 1, 2, 3 … */
-export const positiveInt = z.int().check(z.positive());
-/** 0, 1, 2 … */
-export const wholeNumber = z.int().check(z.nonnegative());
+/** Largest integer that native libraries take for a size. */
+export const MAX_SIZE = 2 ** 31 - 1;
+/** 1, 2, 3 … `MAX_SIZE`. */
+export const positiveInt = z.int().check(z.positive(), z.lte(MAX_SIZE));
+/** 0, 1, 2 … `MAX_SIZE`. */
+export const wholeNumber = z.int().check(z.nonnegative(), z.lte(MAX_SIZE));
 /** Above 0. */
 export const positive = z.number().check(z.positive());
 /** 0 or more. */

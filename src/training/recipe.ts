@@ -24,6 +24,9 @@ const factors = z.strictObject({
  */
 export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mean-image"] as const;
 
+/** Some steps of planning take time in proportion to the epochs. */
+const MAX_EPOCHS = 1_000_000;
+
 /** Training settings as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
   name: someText,
@@ -32,7 +35,7 @@ export const recipeSchema = z.strictObject({
   /** The network that it is made for, taken where none is named. */
   network: z.optional(someText),
   /** Passes over the training images; 0.25 is a quarter of one. */
-  epochs: positive,
+  epochs: positive.check(z.lte(MAX_EPOCHS)),
   batchSize: positiveInt,
   learningRate: positive,
   optimizer: optimizerSchema,

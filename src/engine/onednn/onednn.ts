@@ -1,5 +1,6 @@
 /** The oneDNN engine. */
 import { ConfigError, UnimplementedError } from "../../errors.ts";
+import { requireMemory } from "../../memoryCheck.ts";
 import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import { loadOneDnn } from "./native/find.ts";
@@ -16,6 +17,9 @@ export interface OneDnnOptions {
   readonly threads?: number;
 }
 
+/** More than any machine has cores; OpenMP creates as many threads as it is asked for. */
+const MAX_THREADS = 1024;
+
 /**
  * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads, one call at a time;
  * a call blocks the event loop until its work is done.
@@ -25,8 +29,8 @@ export interface OneDnnOptions {
  */
 export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const wanted = options.threads ?? processorShare().threads;
-  if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new ConfigError(`threads: expected a whole number of at least 1, got ${wanted}`);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
+    throw new ConfigError(`threads: expected a whole number from 1 to ${MAX_THREADS}, got ${wanted}`);
   }
   const loaded = loadOneDnn();
   const { threadLimit, setThreads } = closeOnFailure(loaded, () => loadOpenMp(loaded.path));
@@ -55,11 +59,13 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
+      requireMemory(request, "inference");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileInference(library, libc, request)));
     },
     async compileTraining(request) {
       lifetime.requireOpen();
+      requireMemory(request, "training");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },

@@ -2,7 +2,8 @@
 import type { Network } from "../../network/network.ts";
 import { type LayerSummary, type NetworkSummary, summarize } from "../../network/summary.ts";
 import { formatShape } from "../../shape.ts";
-import { formatBytes, formatCount, formatMillions, formatPercent } from "../numbers.ts";
+import { formatBytes } from "../../bytes.ts";
+import { formatCount, formatMillions, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import type { Section } from "./sections.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";

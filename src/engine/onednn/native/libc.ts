@@ -1,5 +1,6 @@
 /** The few functions of the C library that the engine needs. */
 import koffi from "koffi";
+import { formatBytes } from "../../../bytes.ts";
 import { NativeError } from "../../../errors.ts";
 
 const PROT_READ_WRITE = 3;
@@ -75,7 +76,7 @@ export function loadLibC(): LibC {
       const start: bigint | null = mmap(null, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
       if (start === null || BigInt.asIntN(64, start) === -1n) {
         throw new NativeError(
-          `memory: ${(whole / 2 ** 20).toFixed(0)} MiB are not to be had; use a smaller batch size`,
+          `memory: ${formatBytes(whole)} cannot be allocated; use a smaller batch size`,
         );
       }
       const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
