@@ -37,10 +37,4 @@ async function run() {
   return main(process.argv.slice(2));
 }
 
-// As other programs do where nobody reads what they print any more: `alexnet … | head`. 128 and the number of SIGPIPE.
-process.stdout.on("error", (error) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(141);
-});
-
 process.exitCode = await run();

@@ -47,7 +47,10 @@ export function requireMemory(
     name,
     bytes: batchSize * (bytes(from) + bytes(to)),
   }));
-  const largest = sizes.reduce((most, next) => (next.bytes > most.bytes ? next : most), { name: "input", bytes: input });
+  const largest = sizes.reduce((most, next) => (next.bytes > most.bytes ? next : most), {
+    name: "input",
+    bytes: input,
+  });
   const kept = stored.reduce((sum, op) => sum + batchSize * bytes(op.inputShape), 0);
   const training = 2 * parameters + Math.max(kept, largest.bytes);
   const needed = purpose === "training" ? training : parameters + largest.bytes;

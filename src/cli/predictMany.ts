@@ -2,11 +2,12 @@
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
+import { printable } from "../escape.ts";
 import { filesOf } from "../model/featureWriter.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
-import { jsonOf, print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
+import { jsonOf, print, printError, printProblem, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
@@ -40,7 +41,8 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
     ...{ batchSize, samples, seed, onMessage: say, onProgress: line.update },
   };
   const onBad = (file: string, error: string) => {
-    say(`alexnet: ${file}: ${error}`);
+    line.clear();
+    printProblem(`${file}: ${error}`);
     process.exitCode = 1;
   };
   const work = async (signal: AbortSignal) => {
@@ -114,7 +116,7 @@ function rowOf({ file, classes }: Classified): string {
 }
 
 function shown({ file, classes }: Classified): string {
-  return `${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`;
+  return `${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`;
 }
 
 function leftOut(failed: number): string {

@@ -1,6 +1,7 @@
 /** The command line parser, built from the table of commands. */
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../errors.ts";
+import { terminalText } from "../escape.ts";
 import { terminalWidth, wrap } from "../report/text.ts";
 import { formatExamples, pointersOf } from "./help.ts";
 import {
@@ -28,6 +29,10 @@ export function createProgram(version: string, commands: readonly CommandEntry[]
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ helpWidth: terminalWidth })
+    .configureOutput({
+      writeOut: (text) => void process.stdout.write(terminalText(text)),
+      writeErr: (text) => void process.stderr.write(terminalText(text)),
+    })
     .addHelpText("after", `\nStart here:\n${formatExamples(startHere)}`);
   for (const group of commandGroups) {
     program.commandsGroup(`${group}:`);

@@ -1,5 +1,6 @@
 /** Progress lines on standard error. */
 import cliProgress from "cli-progress";
+import { printable } from "../escape.ts";
 import { formatDuration, formatRate } from "../report/numbers.ts";
 import { printError, unicodeOutput } from "./output.ts";
 
@@ -29,11 +30,11 @@ function terminalLine(label: string): ProgressLine {
         const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
         const options = { format, clearOnComplete: true, hideCursor: true, barsize: 16, stream: process.stderr };
         bar = new cliProgress.SingleBar({ ...options, linewrap: false, gracefulExit: false }, preset);
-        bar.start(total, done, { text });
+        bar.start(total, done, { text: printable(text) });
         process.once("exit", stop);
       }
       bar.setTotal(total);
-      bar.update(done, { text });
+      bar.update(done, { text: printable(text) });
     },
     clear() {
       stop();

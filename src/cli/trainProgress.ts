@@ -1,7 +1,7 @@
 /** Progress lines of a training run. */
 import { basename } from "node:path";
-import type { LogEntry } from "../checkpoint/runLog.ts";
 import { formatBytes } from "../bytes.ts";
+import type { LogEntry } from "../checkpoint/runLog.ts";
 import { formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";

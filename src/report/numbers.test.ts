@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatBytes } from "../bytes.ts";
 import {
   formatCount,
   formatDuration,
@@ -9,7 +10,6 @@ import {
   formatPercent,
   formatRate,
 } from "./numbers.ts";
-import { formatBytes } from "../bytes.ts";
 
 test("numbers are grouped, rounded and carry their unit", () => {
   assert.equal(formatCount(1_234_567), "1,234,567");

@@ -6,6 +6,7 @@ import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { type EngineName, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
+import { fileNameOf } from "../fileName.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { lowRateWarning } from "../training/schedule.ts";
@@ -208,8 +209,9 @@ function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
   return dataDir === undefined ? loading : { dataDir: absolute(dataDir), ...loading };
 }
 
-/** First of `runs/<name>-<n>` that does not exist. */
-async function newDirectory(name: string): Promise<string> {
+/** First of `runs/<name>-<n>` that does not exist; the name of a network never leads out of `runs/`. */
+async function newDirectory(networkName: string): Promise<string> {
+  const name = fileNameOf(networkName, "network");
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (taken.includes(`${name}-${n}`)) n++;

@@ -1,10 +1,11 @@
 /** `alexnet predict`. */
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
+import { printable } from "../../escape.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
-import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
+import { print, printError, printJson, printProblem, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
@@ -88,10 +89,10 @@ async function predictImages(
       try {
         const classes = (await classifier.predict(file, options)).slice(0, top);
         results.push({ file, classes });
-        if (!json) print(`${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
+        if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
-        printError(`alexnet: ${error.message}`);
+        printProblem(error.message);
         process.exitCode = error.exitCode;
       }
     }

@@ -6,7 +6,7 @@ import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../../trainer/trainObserver.ts";
 import type { LiveAddress } from "../liveServer.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveNumber } from "../options.ts";
-import { print, printError, printJson } from "../output.ts";
+import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import type { EventObserver } from "../tensorboard.ts";
@@ -89,6 +89,7 @@ async function trainNetwork(
   const events = tensorboard === undefined ? undefined : await eventsIn(tensorboard);
   const page = live ? await showLive(plan.directory, { host, port }) : undefined;
   const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
+  outliveOutput();
   try {
     const result = await trainRun(plan, {
       ...(maxMinutes === undefined ? {} : { maxMinutes }),

@@ -1,6 +1,7 @@
 /** Benchmark report: data, and the text that `bench` prints. */
-import type { Direction, Precision } from "../../engine/engine.ts";
+
 import { formatBytes } from "../../bytes.ts";
+import type { Direction, Precision } from "../../engine/engine.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
