@@ -256,7 +256,10 @@ test("a file written durably has the new content, or the old one if it cannot be
   });
   // Other messages are the system's, without the name of the temporary file.
   await assert.rejects(writeFileDurably(join(file, "x"), "x"), (error: Error) => {
-    assert.match(error.message, /config\.json\/x: cannot be written: ENOTDIR: not a directory$/);
+    assert.match(
+      error.message,
+      /config\.json\/x: cannot be written: a file is in the place of a folder; choose another path$/,
+    );
     return true;
   });
 });

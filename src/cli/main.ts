@@ -1,7 +1,7 @@
 /** Command line: parses arguments, calls commands, and turns errors into messages and exit codes. */
 import { CommanderError } from "commander";
 import { packageVersion } from "../engine/select/machine.ts";
-import { AlexNetError, codeOf, messageOf } from "../errors.ts";
+import { AlexNetError, messageOf } from "../errors.ts";
 import { commands } from "./commands.ts";
 import { printProblem, watchOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -27,22 +27,6 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** Message for an error of the operating system that no command explained; undefined for any other error. */
 function systemMessage(error: unknown): string | undefined {
   if (error instanceof AlexNetError || !(error instanceof Error) || !("syscall" in error)) return undefined;
-  const code = codeOf(error);
   const path = "path" in error && typeof error.path === "string" ? error.path : String(error.syscall);
-  const [problem, remedy] = systemProblems[code] ?? [error.message, "check the path and its permissions"];
-  return `${path}: ${problem}; ${remedy}`;
+  return `${path}: ${messageOf(error)}`;
 }
-
-const systemProblems: Readonly<Record<string, readonly [problem: string, remedy: string]>> = {
-  ENOENT: ["no such file or folder", "check the path"],
-  ENOTDIR: ["expected a folder, got a file, in its path", "check the path"],
-  EISDIR: ["expected a file, got a folder", "name a file"],
-  EEXIST: ["exists already", "remove it, or choose another name"],
-  EACCES: ["permission denied", "change its permissions, or choose another path"],
-  EPERM: ["permission denied", "change its permissions, or choose another path"],
-  EROFS: ["read-only file system", "choose another path"],
-  ENOSPC: ["no space left on the disk", "free some space, or choose another disk"],
-  EMFILE: ["too many open files", "raise the limit, as with ulimit -n 4096"],
-  ENAMETOOLONG: ["name too long", "choose a shorter one"],
-  ELOOP: ["too many symbolic links", "check the links in its path"],
-};

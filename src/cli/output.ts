@@ -1,6 +1,6 @@
 /** Standard output and standard error of commands: text for people, JSON for programs. */
 import { extname } from "node:path";
-import { ConfigError, codeOf, DataError } from "../errors.ts";
+import { codeOf, DataError, UsageError } from "../errors.ts";
 import { jsonText, terminalText } from "../escape.ts";
 import { showsUnicode } from "../report/tables/terminal.ts";
 import type { Invocation } from "./spec.ts";
@@ -89,10 +89,10 @@ export function printProblem(message: string): void {
   printError(`alexnet: ${message.replaceAll("\n", "\n  ")}`);
 }
 
-/** Throws ConfigError unless the file's name has one of these endings, such as `.png`. Called before any work. */
+/** Throws UsageError unless the file's name has one of these endings, such as `.png`. Called before any work. */
 export function requireEnding(file: string, endings: readonly string[]): void {
   if (endings.includes(extname(file).toLowerCase())) return;
-  throw new ConfigError(`${file}: expected a name that ends in ${endings.join(" or ")}`);
+  throw new UsageError(`${file}: expected a name that ends in ${endings.join(" or ")}`);
 }
 
 /** Writes a figure atomically: unchanged to a `.svg` file, as pixels to a `.png` file. */

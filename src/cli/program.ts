@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import { terminalText } from "../escape.ts";
 import { terminalWidth, wrap } from "../report/text.ts";
 import { formatExamples, pointersOf } from "./help.ts";
+import { otherToolHint } from "./otherTools.ts";
 import {
   type ArgumentSpec,
   type CommandEntry,
@@ -54,6 +55,14 @@ function define(command: Command, spec: CommandSpec, invocation: Invocation): vo
   const pointers = pointersOf(options, command.name()).map(([heading, flags]) => `${heading}\n${wrap(flags, "  ")}\n`);
   const text = [...pointers, `Examples:\n${formatExamples(spec.examples)}`].join("\n");
   command
+    .configureOutput({
+      outputError(message, write) {
+        const unknown = /unknown option '([^']*)'/.exec(message)?.[1];
+        const hint = unknown === undefined ? "" : otherToolHint(unknown, spec);
+        // The parser's own suggestion is by similarity only.
+        write(hint === "" ? message : `${message.split("\n")[0]}\n${hint}\n`);
+      },
+    })
     .addHelpText("after", `\n${text}${spec.notes === undefined ? "" : `\n${spec.notes}`}`)
     .action(async (...given: unknown[]) => {
       // The last argument is the command itself.

@@ -5,7 +5,7 @@ import type { DatasetSource } from "../dataset/dataset.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { type EngineName, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, UsageError } from "../errors.ts";
 import { fileNameOf } from "../fileName.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
@@ -195,13 +195,13 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
   };
 }
 
-/** Throws ConfigError for settings that require another one. */
+/** Throws UsageError for settings that require another one. */
 function refuseMeaningless(given: Members): void {
   const rows: SettingTable = table;
   for (const [key, row] of Object.entries(rows)) {
     const needed = row.needs === undefined ? undefined : rows[row.needs];
     if (!needed || row.needs === undefined || given[key] === undefined || given[row.needs] !== undefined) continue;
-    throw new ConfigError(`${flagOf(key, row)}: requires initial weights; add ${flagOf(row.needs, needed)}`);
+    throw new UsageError(`${flagOf(key, row)}: requires initial weights; add ${flagOf(row.needs, needed)}`);
   }
 }
 
