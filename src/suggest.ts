@@ -6,7 +6,7 @@ export function didYouMean(given: string, known: readonly string[]): string {
   const limit = Math.max(1, Math.floor(text.length / 3));
   const near = known
     .map((name) => ({ name, distance: distanceOf(text, name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= limit || (text.length > 2 && name.toLowerCase().startsWith(text)))
+    .filter(({ name, distance }) => distance <= limit || (text.length > 2 && name.toLowerCase().includes(text)))
     .toSorted((a, b) => a.distance - b.distance);
   return near[0] === undefined ? "" : ` (did you mean ${near[0].name}?)`;
 }

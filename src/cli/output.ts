@@ -86,7 +86,10 @@ export function printError(text: string): void {
 
 /** Prints an error's message, further lines indented, so that no name in it passes for a message of its own. */
 export function printProblem(message: string): void {
-  printError(`alexnet: ${message.replaceAll("\n", "\n  ")}`);
+  const text = `alexnet: ${message.replaceAll("\n", "\n  ")}`;
+  // Node.js hears NO_COLOR here.
+  const isColoured = process.stderr.isTTY && process.stderr.hasColors();
+  process.stderr.write(isColoured ? `\u001b[31m${terminalText(text)}\u001b[39m\n` : `${terminalText(text)}\n`);
 }
 
 /** Throws UsageError unless the file's name has one of these endings, such as `.png`. Called before any work. */

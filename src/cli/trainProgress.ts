@@ -78,9 +78,18 @@ export function showing(lines: Lines): TrainObserver {
   };
 }
 
-function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
+function progressText({
+  epoch,
+  epochs,
+  loss,
+  accuracy,
+  examplesPerSecond,
+  images,
+  totalImages,
+}: TrainProgress): string {
   const left = formatDuration((totalImages - images) / examplesPerSecond);
-  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
+  const current = Math.min(Math.floor(epoch) + 1, Math.ceil(epochs));
+  return `epoch ${current}/${epochs} loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
 }
 
 function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {

@@ -99,8 +99,33 @@ export async function resolve(
     return { ...plan, repeats, messages };
   }
   if (!resume) throw directoryTaken(run);
-  await refuseChanges(settings, stored);
-  return storedPlan(run, stored, settings, given);
+  const longer = withMoreEpochs(stored, settings.epochs);
+  await refuseChanges(settings, longer);
+  return storedPlan(run, longer, settings, given);
+}
+
+/**
+ * The configuration of a run to resume with more epochs, with the same result as a run of so many epochs from its start. Unchanged for other numbers, which
+ * `refuseChanges` compares. Throws ConfigError for a learning rate that depends on the number of epochs.
+ */
+function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfig {
+  const { recipe } = stored;
+  if (epochs === undefined || epochs <= recipe.epochs) return stored;
+  const { schedule } = recipe;
+  const depends = schedule.kind === "cosine" || (schedule.kind === "step" && schedule.everyFraction !== undefined);
+  if (depends) {
+    throw new ConfigError(
+      `resume: --epochs ${epochs}: the ${schedule.kind} schedule of the run is planned for ${recipe.epochs} epochs; ` +
+        "start a new run from its weights with --from",
+    );
+  }
+  if (!Number.isInteger(recipe.epochs)) {
+    throw new ConfigError(
+      `resume: --epochs ${epochs}: the run is planned for ${recipe.epochs} epochs and ends within one; ` +
+        "start a new run from its weights with --from",
+    );
+  }
+  return { ...stored, recipe: { ...recipe, epochs } };
 }
 
 /** Error for a directory that contains a run. */

@@ -182,7 +182,8 @@ async function loadRun(
   }
   const dataset = await model.inputs(observer, signal);
   // A run that cannot even start leaves no directory.
-  if (!checkpoint) await writeConfig(directory, config);
+  const written = checkpoint && (await readRunConfig(directory));
+  if (written?.recipe.epochs !== recipe.epochs) await writeConfig(directory, config);
   await truncateLog(directory, start.iteration, start.rollbacks.count);
   const training = runTraining(prepared, program, optimizer, dataset, preparation);
   return { ...run, training, weights, optimizer: state, average, dataset };

@@ -13,7 +13,10 @@ import { settingOption } from "../trainingOptions.ts";
 export const predict: CommandSpec = {
   arguments: [
     runArgument,
-    { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
+    {
+      name: "<image...>",
+      help: "JPEG, PNG, WebP or GIF files of up to 64 megapixels, or folders of them; - reads one image from standard input",
+    },
   ],
   options: [
     { flags: "--top <n>", help: "number of classes to show", parse: positiveInteger, default: 5 },
@@ -44,6 +47,7 @@ export const predict: CommandSpec = {
   examples: [
     ["alexnet predict runs/quick shoe.png", "the most probable classes"],
     ["alexnet predict torchvision cat.jpg", "published weights (pull)"],
+    ["curl -s URL | alexnet predict latest -", "the newest run, standard input"],
     ["alexnet predict runs/quick *.jpg --top 1 --json", "for a program"],
     ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
     ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
@@ -73,7 +77,11 @@ async function predictImages(
     invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
   }
   refuseMixedOutput(invocation, csv, json);
-  if (csv !== undefined || features !== undefined || images.some(isFolder)) {
+  const isBatch = csv !== undefined || features !== undefined || images.some(isFolder);
+  if (images.includes(STANDARD_INPUT) && isBatch) {
+    invocation.fail("- reads one image from standard input; name files with --csv, --features or folders");
+  }
+  if (isBatch) {
     const { predictMany } = await import("../predictMany.ts");
     return predictMany(run, images, flags);
   }
@@ -87,12 +95,13 @@ async function predictImages(
   try {
     for (const file of images) {
       try {
-        const classes = (await classifier.predict(file, options)).slice(0, top);
+        const input = file === STANDARD_INPUT ? await standardInput() : file;
+        const classes = (await classifier.predict(input, options)).slice(0, top);
         results.push({ file, classes });
         if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
-        printProblem(error.message);
+        printProblem(file === STANDARD_INPUT ? error.message.replace(/^image: /, "standard input: ") : error.message);
         process.exitCode = error.exitCode;
       }
     }
@@ -104,6 +113,22 @@ async function predictImages(
   } finally {
     await classifier.close();
   }
+}
+
+/** Value of `<image>` for standard input. */
+const STANDARD_INPUT = "-";
+/** Above the largest image file that is read. */
+const MAX_INPUT_BYTES = 2 ** 30;
+
+async function standardInput(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_INPUT_BYTES) throw new DataError("image: expected an image file, got more than 1 GB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function isFolder(path: string): boolean {

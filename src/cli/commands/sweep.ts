@@ -57,7 +57,10 @@ async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): P
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const plan = await readSweepPlan(file);
   const lines = trainProgress();
-  const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
+  const stop = onStopSignals(() => {
+    lines.clear();
+    printError("\nStopping. Press Ctrl-C again to stop at once.");
+  });
   outliveOutput();
   try {
     const result = await runSweep({
