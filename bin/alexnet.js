@@ -43,10 +43,4 @@ async function run() {
 // Node.js 22.1 and later keep compiled modules among the temporary files of the system: a checkout then starts in half the time.
 nodeModule.enableCompileCache?.();
 
-// As other programs do where nobody reads what they print any more: `alexnet … | head`. 128 and the number of SIGPIPE.
-process.stdout.on("error", (error) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(141);
-});
-
 process.exitCode = await run();

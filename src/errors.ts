@@ -83,8 +83,27 @@ export class DivergenceError extends AlexNetError {
   }
 }
 
-/** Message of any thrown value. */
+/** Errors of the operating system in words, with a remedy. */
+const systemErrors: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder; check the path",
+  ENOTDIR: "a file is in the place of a folder; choose another path",
+  EISDIR: "expected a file, got a folder; name a file",
+  EEXIST: "a file of this name exists; remove it, or choose another name",
+  EACCES: "permission denied; change its permissions, or choose another path",
+  EPERM: "permission denied; change its permissions, or choose another path",
+  EROFS: "the file system is read-only; choose another path",
+  ENOSPC: "no space left on the disk; free some, or choose another disk",
+  EMFILE: "too many open files; raise the limit, as with ulimit -n 4096",
+  ENAMETOOLONG: "the name is too long; choose a shorter one",
+  ELOOP: "too many symbolic links; check the links in the path",
+};
+
+/** Message of any thrown value; errors of the operating system in words. */
 export function messageOf(error: unknown): string {
+  const code = codeOf(error);
+  if (error instanceof Error && "syscall" in error && Object.hasOwn(systemErrors, code)) {
+    return systemErrors[code] as string;
+  }
   return error instanceof Error ? error.message : String(error);
 }
 

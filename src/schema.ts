@@ -2,10 +2,12 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 
-/** 1, 2, 3 … */
-export const positiveInt = z.int().check(z.positive());
-/** 0, 1, 2 … */
-export const wholeNumber = z.int().check(z.nonnegative());
+/** Largest integer that native libraries take for a size. */
+export const MAX_SIZE = 2 ** 31 - 1;
+/** 1, 2, 3 … `MAX_SIZE`. */
+export const positiveInt = z.int().check(z.positive(), z.lte(MAX_SIZE));
+/** 0, 1, 2 … `MAX_SIZE`. */
+export const wholeNumber = z.int().check(z.nonnegative(), z.lte(MAX_SIZE));
 /** Above 0. */
 export const positive = z.number().check(z.positive());
 /** 0 or more. */
@@ -27,7 +29,36 @@ const { localeError: error } = en();
 /** Parses JSON by a schema. */
 export function parseJson<T>(schema: z.ZodMiniType<T>, json: unknown): Parsed<T> {
   const parsed = schema.safeParse(json, { error });
-  return parsed.success ? { data: parsed.data } : { problem: z.prettifyError(parsed.error) };
+  return parsed.success ? { data: parsed.data } : { problem: problemsOf(parsed.error) };
+}
+
+/** Problems of a value that does not fit its schema, one a line, each after the path of its member. */
+export function problemsOf({ issues }: z.core.$ZodError): string {
+  return issues
+    .map(({ path, message }) => `${path.length > 0 ? `${path.map(String).join(".")}: ` : ""}${plainProblem(message)}`)
+    .join("\n");
+}
+
+const phrases: readonly (readonly [RegExp, string])[] = [
+  [/^(?:Invalid input|Invalid option|Too big|Too small): /, ""],
+  [/^expected (.+), received undefined$/, "missing (expected $1)"],
+  [/, received /, ", got "],
+  [/^Unrecognized key(s?): /, "unknown key$1 "],
+  [/^expected (.+) to have >=(.+)$/, "expected $1 of at least $2"],
+  [/^expected (.+) to have <=(.+)$/, "expected $1 of at most $2"],
+  [/^expected (.+) to be >=(.+)$/, "expected a $1 of at least $2"],
+  [/^expected (.+) to be <=(.+)$/, "expected a $1 of at most $2"],
+  [/^expected (.+) to be >(.+)$/, "expected a $1 above $2"],
+  [/^expected (.+) to be <(.+)$/, "expected a $1 below $2"],
+];
+
+function plainProblem(message: string): string {
+  return phrases.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), message);
+}
+
+/** Parses the text of a JSON file, which may begin with a byte order mark. Throws SyntaxError. */
+export function parseJsonText(text: string): unknown {
+  return JSON.parse(text.replace(/^\ufeff/, ""));
 }
 
 /** The schema of a value that may be left out. */

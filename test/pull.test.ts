@@ -199,7 +199,7 @@ test("from a file: it is read only; another file is refused", async () => {
   await assert.rejects(pullModel(published(), { ...options, file: at("other.pth") }), refused);
   await assert.rejects(
     pullModel(published(), { ...options, file: at("none.pth") }),
-    /none\.pth: cannot be read: ENOENT/,
+    /none\.pth: cannot be read: no such file or folder/,
   );
   assert.deepEqual(await readdir(place), []);
   const { weights } = await pullModel(published(), { ...options, file: at("published.pth") });

@@ -106,11 +106,12 @@ async function resume(run: string, given: TrainOptions = {}): Promise<readonly s
 /** On two threads, as users have more than one. */
 const long = ["--network", "tiny.json", "--data-dir", "data", "--threads", "2", "--batch-size", "16", "--epochs", "2"];
 
-test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the same weights and log", async () => {
+test("SIGINT, SIGTERM and SIGHUP save in the middle of an epoch; the run goes on to the same weights and log", async () => {
   assert.equal((await train(...long, "--run", "long")).exit, 0);
   const signals = [
     ["SIGINT", 130],
     ["SIGTERM", 143],
+    ["SIGHUP", 129],
   ] as const;
   const stopped = signals.map(async ([signal, code]) => {
     const name = `stopped-${signal}`;
@@ -119,6 +120,8 @@ test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the 
     await until(() => existsSync(log) && statSync(log).size > 0, "training");
     const inUse = signal === "SIGINT" ? await raceFor(name, running) : undefined;
     running.process.kill(signal);
+    // A closed terminal sends it more than once.
+    if (signal === "SIGHUP") running.process.kill(signal);
     const { exit, stderr } = await running.outcome;
     assert.equal(exit, code, stderr);
     assert.match(stderr, new RegExp(`Saved\\. Resume with: alexnet train --run ${name} --resume`));
@@ -141,6 +144,15 @@ test("SIGINT and SIGTERM save in the middle of an epoch; the run goes on to the 
     await assertSameRun(name, "long");
   });
   await Promise.all(stopped);
+});
+
+test("training goes on when nobody reads its output any more", async () => {
+  for (const closed of ["stdout", "stderr"] as const) {
+    const running = startTraining([...long, "--run", `closed-${closed}`]);
+    running.process[closed]?.destroy();
+    assert.equal((await running.outcome).exit, 0);
+    assert.ok(existsSync(join(folder, `closed-${closed}`, "report.html")));
+  }
 });
 
 /** What a second process in the same run directory says, while the first is held. */

@@ -213,7 +213,7 @@ test("compare: figures, curves, every setting that differs and no other; charts 
 
 test("compare: one run, or a folder that is none, is refused", async () => {
   const one = await alexnet("compare runs/finished");
-  assert.deepEqual([one.exit, one.stderr], [1, "alexnet: compare: expected 2 to 26 runs, got 1\n"]);
+  assert.deepEqual([one.exit, one.stderr], [2, "alexnet: compare: expected 2 to 26 runs, got 1\n"]);
   const none = await alexnet("compare runs/finished data");
   assert.equal(none.exit, 1);
   assert.match(none.stderr, /^alexnet: data: contains no run \(expected config\.json/);

@@ -1,6 +1,7 @@
 /** Formats a comparison as text for a terminal. */
 
-import { formatBytes, formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
+import { formatBytes } from "../../src/bytes.ts";
+import { formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
 import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
 import { formatTable } from "../../src/report/tables/terminal.ts";
 import type { Comparison } from "./compare.ts";

@@ -1,5 +1,7 @@
 /** Saving and restoring a run; the previous checkpoint is kept. */
+
 import { rename, rm, stat, statfs } from "node:fs/promises";
+import { formatBytes } from "../bytes.ts";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
 import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
@@ -236,8 +238,4 @@ async function heldBytes(directory: string): Promise<number> {
     if (found) sizes.set(found.ino, Number(found.size));
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
-}
-
-function formatBytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`;
 }

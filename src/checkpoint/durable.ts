@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CheckpointError, codeOf } from "../errors.ts";
+import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 
 const temporarySuffix = ".alexnet-tmp";
 
@@ -126,6 +126,7 @@ async function reasonOf(cause: Error, folder: string): Promise<string> {
   if (codeOf(cause) === "ENOENT" && !(await isThere(folder))) {
     return `the folder ${folder} does not exist; create it first, or choose another`;
   }
+  if (!noSpace.has(codeOf(cause)) && messageOf(cause) !== cause.message) return messageOf(cause);
   // The system's message names the temporary file.
   const reason = cause.message.includes(temporarySuffix) ? cause.message.replace(/, \w+ '.*$/s, "") : cause.message;
   return noSpace.has(codeOf(cause)) ? `${reason}; free some space; the previously saved content is kept` : reason;

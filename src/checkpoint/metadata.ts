@@ -1,10 +1,12 @@
 /** Metadata of a weights file: network, preprocessing, classes, results. */
+
 import * as z from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { classCount, type HeadName, headNames, isMultiLabel } from "../network/head.ts";
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
+import { problemsOf } from "../schema.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 
 /** Everything that a prediction needs except the weights; stored in the metadata of a weights file. */
@@ -136,5 +138,5 @@ function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string
   }
   const parsed = schema.safeParse(metadata);
   if (parsed.success) return parsed.data;
-  throw new CheckpointError(`${reader.path}: not a ${what}: ${z.prettifyError(parsed.error)}`);
+  throw new CheckpointError(`${reader.path}: not a ${what}: ${problemsOf(parsed.error)}`);
 }

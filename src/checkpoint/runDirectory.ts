@@ -1,9 +1,11 @@
 /** Directory of one run, used by one process at a time. */
+
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { parseJsonText, problemsOf } from "../schema.ts";
 import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
 
 /** A run directory locked by this process until it is closed or the process ends. */
@@ -46,10 +48,10 @@ export async function writeConfig(directory: string, config: unknown): Promise<v
 export async function readConfig<T>(directory: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const file = configFile(directory);
   try {
-    return schema.parse(JSON.parse(await readFile(file, "utf8")));
+    return schema.parse(parseJsonText(await readFile(file, "utf8")));
   } catch (cause) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(cause))) return undefined;
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new CheckpointError(`${file}: not the configuration of a run: ${detail}`, { cause });
   }
 }

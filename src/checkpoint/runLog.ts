@@ -1,8 +1,10 @@
 /** File log.jsonl: a line per logged step, epoch and rollback. */
+
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { problemsOf } from "../schema.ts";
 import { explainingWrites, writeFileDurably } from "./durable.ts";
 
 /** A line of a run's log, written every few iterations and after each epoch. */
@@ -131,7 +133,7 @@ function parseEntry(origin: string, line: string): Entry {
     const json: object = z.looseObject({}).parse(JSON.parse(line));
     return ("rollback" in json ? rollbackEntrySchema : logEntrySchema).parse(json);
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new CheckpointError(`${origin}: expected a log entry: ${detail}`, { cause });
   }
 }

@@ -1,7 +1,8 @@
 /** Reads safetensors strictly, tensor by tensor. */
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
+import { openRegular } from "../openRegular.ts";
 import { sizeOf } from "../shape.ts";
 import { f32, type StoredValues } from "./dtypes.ts";
 import {
@@ -22,7 +23,7 @@ import { bytesOf, chunkBytes, scratchFor } from "./safetensorsWriter.ts";
  * Throws CheckpointError if the file does not exist, or its header or size is invalid.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsReader> {
-  const handle = await explainingReads(path, () => open(path, "r"));
+  const handle = await explainingReads(path, () => openRegular(path));
   try {
     const { size } = await explainingReads(path, () => handle.stat());
     const start = Buffer.alloc(lengthBytes);

@@ -3,6 +3,7 @@ import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { type InferencePrecisionName, inferencePrecisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
 import type { CalibrationChoice, OpenOptions } from "../model/openModel.ts";
+import { MAX_SIZE } from "../schema.ts";
 import type { ArgumentSpec, Invocation, OptionSection, OptionSpec } from "./spec.ts";
 
 /** Creates a parser of numbers within bounds, which throws ConfigError with the expected and the given text. */
@@ -14,7 +15,10 @@ function number(expected: string, accepts: (value: number) => boolean): (text: s
   };
 }
 
-export const positiveInteger = number("a whole number above 0", (value) => Number.isInteger(value) && value > 0);
+export const positiveInteger = number(
+  `a whole number above 0 and at most ${MAX_SIZE}`,
+  (value) => Number.isInteger(value) && value > 0 && value <= MAX_SIZE,
+);
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);

@@ -1,6 +1,7 @@
 /** Standard output and standard error of commands: text for people, JSON for programs. */
 import { extname } from "node:path";
-import { ConfigError, DataError } from "../errors.ts";
+import { codeOf, DataError, UsageError } from "../errors.ts";
+import { jsonText, terminalText } from "../escape.ts";
 import { showsUnicode } from "../report/tables/terminal.ts";
 import type { Invocation } from "./spec.ts";
 
@@ -11,20 +12,20 @@ export function unicodeOutput(): boolean {
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${terminalText(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
   print(jsonOf(value, 2));
 }
 
-/** A value as JSON. Throws DataError for a number that JSON cannot represent, for which `JSON.stringify` writes null. */
+/** A value as JSON without characters that control a terminal. Throws DataError for a number that JSON cannot represent, for which `JSON.stringify` writes null. */
 export function jsonOf(value: unknown, indent?: number): string {
   const finite = (key: string, each: unknown) => {
     if (typeof each !== "number" || Number.isFinite(each)) return each;
     throw new DataError(`${key}: expected a finite number, got ${each}, which JSON cannot represent`);
   };
-  return JSON.stringify(value, finite, indent);
+  return jsonText(JSON.stringify(value, finite, indent));
 }
 
 /** Value of `--csv` for standard output. */
@@ -33,10 +34,43 @@ export const STANDARD_OUTPUT = "-";
 /** Standard output as a table written in chunks; each write waits until it is consumed. */
 export const standardTable = {
   append: (text: string) =>
-    new Promise<void>((resolve, reject) => process.stdout.write(text, (error) => (error ? reject(error) : resolve()))),
+    new Promise<void>((resolve, reject) => {
+      const shown = process.stdout.isTTY ? terminalText(text) : text;
+      process.stdout.write(shown, (error) => (error ? reject(error) : resolve()));
+    }),
   async commit() {},
   async close() {},
 };
+
+/** Exit code after SIGPIPE in shells. */
+const CLOSED_PIPE = 141;
+
+/** Ends a command whose output is no longer read, as in `alexnet … | head`, unless it has called `outliveOutput`. */
+function onOutputError(error: Error): void {
+  if (process.stdout.listenerCount("error") > 1) return;
+  if (codeOf(error) === "EPIPE") process.exit(CLOSED_PIPE);
+  printError(`alexnet: standard output: cannot be written: ${error.message}`);
+  process.exit(1);
+}
+
+/** Messages that nobody reads are lost; the result on standard output still counts. */
+function onMessageError(): void {}
+
+/** Handles errors of standard output and standard error from here on. */
+export function watchOutput(): void {
+  if (!process.stdout.listeners("error").includes(onOutputError)) process.stdout.on("error", onOutputError);
+  if (!process.stderr.listeners("error").includes(onMessageError)) process.stderr.on("error", onMessageError);
+}
+
+function ignoreOutputError(): void {}
+
+/**
+ * Lets the command continue silently after its standard output is closed, for work that saves its results to files. It holds to the end of the process:
+ * errors arrive after the last write.
+ */
+export function outliveOutput(): void {
+  if (!process.stdout.listeners("error").includes(ignoreOutputError)) process.stdout.on("error", ignoreOutputError);
+}
 
 /** Fails as wrong usage if a table and JSON would both be written to standard output. */
 export function refuseMixedOutput(invocation: Invocation, csv: string | undefined, json: boolean | undefined): void {
@@ -47,13 +81,21 @@ export function refuseMixedOutput(invocation: Invocation, csv: string | undefine
 
 /** Prints to standard error: messages for people, which are not part of a command's result. */
 export function printError(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${terminalText(text)}\n`);
 }
 
-/** Throws ConfigError unless the file's name has one of these endings, such as `.png`. Called before any work. */
+/** Prints an error's message, further lines indented, so that no name in it passes for a message of its own. */
+export function printProblem(message: string): void {
+  const text = `alexnet: ${message.replaceAll("\n", "\n  ")}`;
+  // Node.js hears NO_COLOR here.
+  const isColoured = process.stderr.isTTY && process.stderr.hasColors();
+  process.stderr.write(isColoured ? `\u001b[31m${terminalText(text)}\u001b[39m\n` : `${terminalText(text)}\n`);
+}
+
+/** Throws UsageError unless the file's name has one of these endings, such as `.png`. Called before any work. */
 export function requireEnding(file: string, endings: readonly string[]): void {
   if (endings.includes(extname(file).toLowerCase())) return;
-  throw new ConfigError(`${file}: expected a name that ends in ${endings.join(" or ")}`);
+  throw new UsageError(`${file}: expected a name that ends in ${endings.join(" or ")}`);
 }
 
 /** Writes a figure atomically: unchanged to a `.svg` file, as pixels to a `.png` file. */

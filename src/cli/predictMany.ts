@@ -2,6 +2,7 @@
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
+import { printable } from "../escape.ts";
 import { filesOf } from "../model/featureWriter.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
@@ -9,7 +10,7 @@ import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
 import type { ImportFacts } from "./importOptions.ts";
 import type { InferencePrecisionFlags } from "./options.ts";
-import { jsonOf, print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
+import { jsonOf, print, printError, printProblem, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
@@ -49,7 +50,8 @@ export async function predictMany(
     ...{ batchSize, samples, seed, onMessage: say, onProgress: line.update },
   };
   const onBad = (file: string, error: string) => {
-    say(`alexnet: ${file}: ${error}`);
+    line.clear();
+    printProblem(`${file}: ${error}`);
     process.exitCode = 1;
   };
   const work = async (signal: AbortSignal) => {
@@ -123,7 +125,7 @@ function rowOf({ file, classes }: Classified): string {
 }
 
 function shown({ file, classes }: Classified): string {
-  return `${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`;
+  return `${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`;
 }
 
 function leftOut(failed: number): string {

@@ -1,8 +1,11 @@
 /** The command line parser, built from the table of commands. */
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../errors.ts";
+import { terminalText } from "../escape.ts";
 import { terminalWidth, wrap } from "../report/text.ts";
 import { formatExamples, pointersOf } from "./help.ts";
+import { runOf } from "./newestRun.ts";
+import { otherToolHint } from "./otherTools.ts";
 import {
   type ArgumentSpec,
   type CommandEntry,
@@ -28,6 +31,10 @@ export function createProgram(version: string, commands: readonly CommandEntry[]
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ helpWidth: terminalWidth })
+    .configureOutput({
+      writeOut: (text) => void process.stdout.write(terminalText(text)),
+      writeErr: (text) => void process.stderr.write(terminalText(text)),
+    })
     .addHelpText("after", `\nStart here:\n${formatExamples(startHere)}`);
   for (const group of commandGroups) {
     program.commandsGroup(`${group}:`);
@@ -49,11 +56,41 @@ function define(command: Command, spec: CommandSpec, invocation: Invocation): vo
   const pointers = pointersOf(options, command.name()).map(([heading, flags]) => `${heading}\n${wrap(flags, "  ")}\n`);
   const text = [...pointers, `Examples:\n${formatExamples(spec.examples)}`].join("\n");
   command
+    .configureOutput({
+      outputError(message, write) {
+        const unknown = /unknown option '([^']*)'/.exec(message)?.[1];
+        const hint = unknown === undefined ? "" : otherToolHint(unknown, spec);
+        // The parser's own suggestion is by similarity only.
+        write(hint === "" ? message : `${message.split("\n")[0]}\n${hint}\n`);
+      },
+    })
     .addHelpText("after", `\n${text}${spec.notes === undefined ? "" : `\n${spec.notes}`}`)
     .action(async (...given: unknown[]) => {
-      // The last argument is the command itself.
-      await spec.run(...([...given.slice(0, -1), invocation] as never));
+      // The last argument is the command itself, the one before it its flags.
+      const values = given.slice(0, -2).map((value, i) => withRuns(spec.arguments?.[i]?.name ?? "", value));
+      await spec.run(...([...values, flagsWithRuns(spec, command.opts()), invocation] as never));
     });
+}
+
+/** Placeholders of a run. */
+const standsForRun = /^[<[](?:run(?:\.\.\.)?|network)[>\]]$/;
+
+/** Replaces stand-ins such as `latest` in the value of an argument or flag, if that is a run. The child of `train --live` gets a run that may not exist yet. */
+function withRuns(placeholder: string, value: unknown): unknown {
+  if (!standsForRun.test(placeholder) || process.send !== undefined) return value;
+  if (Array.isArray(value)) return value.map((each) => withRuns(placeholder, each));
+  return typeof value === "string" ? runOf(value) : value;
+}
+
+function flagsWithRuns({ options = [] }: CommandSpec, flags: Readonly<Record<string, unknown>>): object {
+  const runs = options.flatMap(({ flags: text }) => {
+    const [flag = "", placeholder = ""] = text.split(" ");
+    // A run to resume exists, any other --run is a new one.
+    return placeholder === "<run>" || (flag === "--run" && flags["resume"] === true) ? [flag.slice(2)] : [];
+  });
+  return Object.fromEntries(
+    Object.entries(flags).map(([key, value]) => [key, runs.includes(key) ? withRuns("<run>", value) : value]),
+  );
 }
 
 function toArgument({ name, help, choices, default: value }: ArgumentSpec): Argument {

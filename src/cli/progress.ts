@@ -1,6 +1,8 @@
 /** Progress lines on standard error. */
 import cliProgress from "cli-progress";
+import { printable } from "../escape.ts";
 import { formatDuration, formatRate } from "../report/numbers.ts";
+import { terminalWidth, truncate } from "../report/text.ts";
 import { printError, unicodeOutput } from "./output.ts";
 
 /** A progress line on standard error: redrawn in a terminal, printed every 15 seconds elsewhere. */
@@ -27,13 +29,19 @@ function terminalLine(label: string): ProgressLine {
       if (!bar) {
         const format = `${label} {bar} {text}`;
         const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
-        const options = { format, clearOnComplete: true, hideCursor: true, barsize: 16, stream: process.stderr };
+        const options = {
+          format,
+          clearOnComplete: true,
+          hideCursor: true,
+          barsize: BAR_COLUMNS,
+          stream: process.stderr,
+        };
         bar = new cliProgress.SingleBar({ ...options, linewrap: false, gracefulExit: false }, preset);
-        bar.start(total, done, { text });
+        bar.start(total, done, { text: fitted(label, text) });
         process.once("exit", stop);
       }
       bar.setTotal(total);
-      bar.update(done, { text });
+      bar.update(done, { text: fitted(label, text) });
     },
     clear() {
       stop();
@@ -41,6 +49,14 @@ function terminalLine(label: string): ProgressLine {
       process.off("exit", stop);
     },
   };
+}
+
+const BAR_COLUMNS = 16;
+
+/** The text of a bar, cut to the terminal's width: a wrapped line would stay when the bar is removed. */
+function fitted(label: string, text: string): string {
+  const { columns = terminalWidth } = process.stderr;
+  return truncate(printable(text), Math.max(1, columns - label.length - BAR_COLUMNS - 3));
 }
 
 function plainLines(label: string): ProgressLine {

@@ -1,4 +1,7 @@
-/** Turns the first SIGINT or SIGTERM into an abort, for work that saves before it stops; a second signal exits the process. */
+/**
+ * Turns the first SIGINT, SIGTERM or SIGHUP (closed terminal) into an abort, for work that saves before it stops; a second SIGINT or SIGTERM exits the
+ * process.
+ */
 export interface StopSignals {
   readonly signal: AbortSignal;
   /** 128 plus the signal's number, as in shells; 0 without a signal. */
@@ -8,7 +11,7 @@ export interface StopSignals {
 }
 
 /**
- * Runs work that, when aborted, saves or removes what it must and throws the signal's reason. The first SIGINT or SIGTERM calls `onFirst` and sets
+ * Runs work that, when aborted, saves or removes what it must and throws the signal's reason. The first signal calls `onFirst` and sets
  * the exit code of the process to that signal's.
  */
 export async function stoppable(onFirst: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
@@ -23,25 +26,31 @@ export async function stoppable(onFirst: () => void, work: (signal: AbortSignal)
   }
 }
 
-const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const names = Object.keys(numbers) as (keyof typeof numbers)[];
 
 /** Starts listening; `onFirst` is called at the first signal, before the abort. */
 export function onStopSignals(onFirst: () => void): StopSignals {
   const controller = new AbortController();
   let code = 0;
-  const handler = (name: NodeJS.Signals) => {
-    const exitCode = 128 + (name === "SIGTERM" ? numbers.SIGTERM : numbers.SIGINT);
-    if (controller.signal.aborted) process.exit(exitCode);
-    code = exitCode;
-    onFirst();
-    controller.abort();
-  };
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, handler);
+  const handlers = names.map((name) => {
+    const handler = () => {
+      const exitCode = 128 + numbers[name];
+      if (!controller.signal.aborted) {
+        code = exitCode;
+        onFirst();
+        controller.abort();
+        // A closed terminal sends SIGHUP more than once, also after another signal: saving goes on.
+      } else if (name !== "SIGHUP") process.exit(exitCode);
+    };
+    return { name, handler };
+  });
+  for (const { name, handler } of handlers) process.on(name, handler);
   return {
     signal: controller.signal,
     exitCode: () => code,
     end() {
-      for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, handler);
+      for (const { name, handler } of handlers) process.off(name, handler);
     },
   };
 }

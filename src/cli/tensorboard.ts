@@ -6,6 +6,7 @@ import { basename, join, resolve } from "node:path";
 import { explainingWrites } from "../checkpoint/durable.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import { messageOf } from "../errors.ts";
+import { fileNameOf } from "../fileName.ts";
 import { scalarsRecord, startRecord, versionRecord } from "../report/tensorboardEvents.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
@@ -35,7 +36,7 @@ export async function tensorboardObserver(folder: string): Promise<EventObserver
     onStart({ directory, iteration }) {
       const place = join(folder, basename(resolve(directory)));
       const seconds = String(Math.floor(now())).padStart(10, "0");
-      file = join(place, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`);
+      file = join(place, `events.out.tfevents.${seconds}.${fileNameOf(hostname(), "host")}.${process.pid}`);
       const time = { wallTime: now(), step: iteration + 1 };
       write(() => {
         mkdirSync(place, { recursive: true });

@@ -1,7 +1,8 @@
 /** Progress lines of a training run. */
 import { basename } from "node:path";
+import { formatBytes } from "../bytes.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import { formatBytes, formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
+import { formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
@@ -77,9 +78,18 @@ export function showing(lines: Lines): TrainObserver {
   };
 }
 
-function progressText({ loss, accuracy, examplesPerSecond, images, totalImages }: TrainProgress): string {
+function progressText({
+  epoch,
+  epochs,
+  loss,
+  accuracy,
+  examplesPerSecond,
+  images,
+  totalImages,
+}: TrainProgress): string {
   const left = formatDuration((totalImages - images) / examplesPerSecond);
-  return `loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
+  const current = Math.min(Math.floor(epoch) + 1, Math.ceil(epochs));
+  return `epoch ${current}/${epochs} loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
 }
 
 function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {

@@ -2,8 +2,9 @@
  * The AlexNet family as data. Krizhevsky, Sutskever, Hinton 2012: "ImageNet Classification with Deep Convolutional Neural
  * Networks"; section numbers are those of that paper.
  */
-import { ConfigError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
+import { didYouMean } from "../suggest.ts";
 import { alexnetOwt, alexnetSmall } from "./alexnetOwt.ts";
 import type { Network } from "./network.ts";
 
@@ -221,10 +222,12 @@ export const networks: readonly Network[] = [
   caffenet,
 ];
 
-/** Finds a network by name. Throws ConfigError listing the names if it is unknown. */
+/** Finds a network by name. Throws UsageError listing the names if it is unknown. */
 export function findNetwork(name: string): Network {
   const found = networks.find((network) => network.name === name);
   if (found) return found;
-  const names = networks.map((network) => network.name).join(", ");
-  throw new ConfigError(`network "${name}": unknown; expected one of ${names}, or a FILE.json`);
+  const names = networks.map((network) => network.name);
+  throw new UsageError(
+    `network "${name}": unknown${didYouMean(name, names)}; expected one of ${names.join(", ")}, or a FILE.json`,
+  );
 }

@@ -1,4 +1,5 @@
 /** Estimate of training memory, from what each kind of layer keeps for its backward pass. */
+import { bytesPerNumber } from "../bytes.ts";
 import { hoistMaxPool } from "../hoistMaxPool.ts";
 import { sizeOf } from "../shape.ts";
 import type { PlacedLayer } from "./network.ts";
@@ -15,8 +16,6 @@ export interface TrainingMemory {
   readonly activations: number;
   readonly total: number;
 }
-
-const bytesPerNumber = 4;
 
 /** Size in bytes of a tensor of this shape for `count` images. */
 export function activationBytes(shape: readonly number[], count: number): number {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConfigError, ShapeError } from "../errors.ts";
-import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
+import { conv2d, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
 import { networks } from "./alexnet.ts";
 import { classesOf, operations, parseNetwork, withClasses } from "./network.ts";
 
@@ -94,6 +94,18 @@ describe("parseNetwork", () => {
     misfit([flatten("flat"), conv2d("conv", { outChannels: 1, kernelSize: 1 })], /^conv: expected an input \[channels/);
     misfit([conv2d("conv", { outChannels: 2, kernelSize: 9 })], /^conv: window 9 exceeds padded input 8/);
     misfit([conv2d("conv", { outChannels: 2, kernelSize: 3, groups: 2 })], /^conv: 2 groups do not divide 1 input/);
+  });
+
+  it("refuses tensors that no engine can hold, naming layer and bytes", () => {
+    const refused = (change: object, message: RegExp) =>
+      assert.throws(() => parseNetwork(json(change), "mine.json"), message);
+    const padded = { kernelSize: 1_000_000, padding: 500_000 };
+    refused({ input: [3, 1_000_000, 1_000_000] }, /^ShapeError: input: images 3×1000000×1000000 would need 12\.0 TB/);
+    refused({ layers: [conv2d("conv", { outChannels: 4, ...padded })] }, /: conv: weight .* would need 16\.0 TB/);
+    refused({ layers: [maxPool2d("pool", { ...padded, stride: 1 })] }, /: pool: padded input .* would need 4\.00 TB/);
+    refused({ layers: [{ name: "a", kind: "adaptiveAveragePool2d", outputSize: 1e6 }] }, /: a: output .*need 4\.00 TB/);
+    refused({ layers: [flatten("f"), linear("fc", { outFeatures: 2 ** 31 - 1 })] }, /: fc: weight .* need 550 GB/);
+    refused({ layers: [{ name: "c", kind: "conv2d", outChannels: 1, kernelSize: 2 ** 53 }] }, /kernelSize/);
   });
 });
 

@@ -1,13 +1,14 @@
 /** Networks as data: parsing, shape inference, and changes of input and classes. */
 import * as z from "zod/mini";
+import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "../bytes.ts";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
-import type { Shape } from "../shape.ts";
+import { formatShape, type Shape, sizeOf } from "../shape.ts";
 
 /** A network as data. The same JSON defines it in files and in checkpoints. */
 export interface Network {
@@ -83,10 +84,11 @@ function anyLayer<K extends OpKind>(layer: Layer<K>): AnyLayer {
 /**
  * Infers the shapes and parameters of every layer from the input shape.
  *
- * Throws ShapeError naming the first layer that does not match its input.
+ * Throws ShapeError naming the first layer that does not match its input, or has a tensor that no engine can hold.
  */
 export function place(network: Network): readonly PlacedLayer[] {
   let shape: Shape = network.input;
+  checkSize("input", "images", shape);
   return network.layers.map((layer) => {
     const placed = placeLayer(layer, shape);
     shape = placed.outputShape;
@@ -96,7 +98,7 @@ export function place(network: Network): readonly PlacedLayer[] {
 
 function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): PlacedLayer {
   const kind = layerKinds[layer.kind];
-  return {
+  const placed = {
     layer: anyLayer(layer),
     order: kind.order,
     inInt8: kind.inInt8(layer, inputShape),
@@ -106,6 +108,25 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
     outputShape: kind.outputShape(layer.name, layer, inputShape),
     parameters: kind.parameters(layer.name, layer, inputShape),
   };
+  for (const { name, shape } of placed.parameters) checkSize(layer.name, name, shape);
+  checkSize(layer.name, "output", placed.outputShape);
+  const reach = kind.reach(layer, inputShape);
+  if (reach !== "all" && inputShape.length === 3) {
+    const [channels, ...extents] = inputShape;
+    const padded = extents.map((extent, axis) => extent + 2 * (reach[axis]?.padding ?? 0));
+    checkSize(layer.name, "padded input", [channels as number, ...padded]);
+  }
+  return placed;
+}
+
+/** Throws ShapeError for a tensor that no engine can hold. */
+function checkSize(layer: string, tensor: string, shape: Shape): void {
+  const bytes = bytesPerNumber * sizeOf(shape);
+  if (bytes <= MAX_TENSOR_BYTES) return;
+  throw new ShapeError(
+    `${layer}: ${tensor} ${formatShape(shape)} would need ${formatBytes(bytes)} ` +
+      `(expected at most ${formatBytes(MAX_TENSOR_BYTES)}); use smaller sizes`,
+  );
 }
 
 /** The network as a chain of operations for an engine. */

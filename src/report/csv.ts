@@ -1,4 +1,5 @@
 /** Predictions as comma-separated values. Source: RFC 4180. */
+import { csvField } from "../escape.ts";
 import type { Prediction } from "../training/evaluation/metrics.ts";
 
 /** Header line. `file` is empty for images without a file name. */
@@ -9,7 +10,7 @@ export function predictionRow(prediction: Prediction): readonly string[] {
   return [String(index), file, className, predicted, String(probability), String(classProbability)];
 }
 
-/** Formats one line, with its line end. A field with a comma, quote or line break is quoted, and its quotes are doubled. */
+/** Formats one line, with its line end; see `csvField`. */
 export function csvLine(fields: readonly string[]): string {
-  return `${fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",")}\r\n`;
+  return `${fields.map(csvField).join(",")}\r\n`;
 }

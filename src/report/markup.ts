@@ -1,5 +1,5 @@
 /** HTML templates that escape every value. */
-import { printable } from "./text.ts";
+import { markupText } from "../escape.ts";
 
 /** HTML that needs no escaping. */
 export interface Markup {
@@ -20,19 +20,7 @@ export function trusted(markup: string): Markup {
 }
 
 function markupOf(content: Content): string {
-  if (typeof content === "string") return escapeText(content);
+  if (typeof content === "string") return markupText(content);
   if (typeof content === "number") return String(content);
   return "markup" in content ? content.markup : content.map(({ markup }) => markup).join("");
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeText(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }

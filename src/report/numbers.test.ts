@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatBytes } from "../bytes.ts";
 import {
-  formatBytes,
   formatCount,
   formatDuration,
   formatLoss,

@@ -33,16 +33,6 @@ export function formatMillions(value: number): string {
   return value < 1e5 ? formatCount(value) : `${oneDecimal.format(value / 1e6)} million`;
 }
 
-const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
-
-/** Decimal: `249 MB` is 249 million bytes. */
-export function formatBytes(bytes: number): string {
-  // 999,500 bytes round to 1.00 MB, not to 1,000 kB.
-  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes * 1.0005) / 3), byteUnits.length - 1);
-  const scaled = bytes / 1000 ** power;
-  return `${power === 0 ? formatCount(bytes) : formatMagnitude(scaled)} ${byteUnits[power]}`;
-}
-
 /** `4.2 s`, `42 s`, `3 min 12 s`, `1 h 2 min`, `5 d 3 h`; `–` for an unknown (non-finite) time. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";

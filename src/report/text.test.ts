@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { displayWidth, pad, printable, truncate, truncateStart, wrap } from "./text.ts";
+import { printable } from "../escape.ts";
+import { displayWidth, pad, truncate, truncateStart, wrap } from "./text.ts";
 
 test("escape sequences, line breaks, lone surrogates and direction overrides do not get through", () => {
   assert.equal(printable("\u001b[31mred\r\nrow\u0007"), "�[31mred��row�");

@@ -1,18 +1,12 @@
 /** Plain text within a given width, for names in any script. */
+import { printable } from "../escape.ts";
 
 /** Maximum number of columns of terminal output. */
 export const terminalWidth = 80;
 
-/** Control characters (including escape sequences), lone surrogates and overrides of the writing direction. */
-const unprintable = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
 const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}]/u;
 const doubleWidth =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u;
-
-/** Replaces by `�` each character that could control a terminal or break an XML document. */
-export function printable(text: string): string {
-  return text.replace(unprintable, "\ufffd");
-}
 
 /** Number of terminal columns of a text: East Asian and emoji characters take 2, combining marks 0. */
 export function displayWidth(text: string): number {

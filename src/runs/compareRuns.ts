@@ -1,6 +1,6 @@
 /** Comparison of several runs: their figures and settings. */
 import { createHash } from "node:crypto";
-import { ConfigError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import type { ComparedRun, Comparison, SettingRow } from "../report/tables/comparison.ts";
@@ -18,7 +18,7 @@ const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
  */
 export async function compareRuns(directories: readonly string[]): Promise<Comparison> {
   if (directories.length < 2 || directories.length > letters.length) {
-    throw new ConfigError(`compare: expected 2 to ${letters.length} runs, got ${directories.length}`);
+    throw new UsageError(`compare: expected 2 to ${letters.length} runs, got ${directories.length}`);
   }
   const stored = await Promise.all(directories.map(readRun));
   const runs = stored.map((run, i): ComparedRun => {

@@ -1,4 +1,5 @@
 /** Networks and recipes by name, from JSON files, or as they are. */
+
 import { readFile } from "node:fs/promises";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -6,6 +7,7 @@ import type { PixelSize } from "../image/image.ts";
 import type { FitName } from "../image/prepare/fit.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
+import { parseJsonText } from "../schema.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 
 /** Loads a network. Throws ConfigError if the name is unknown or the file does not contain one. */
@@ -48,7 +50,7 @@ function isFile(name: string): boolean {
 /** Reads JSON. Throws ConfigError if the file is unreadable or not JSON. */
 export async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    return parseJsonText(await readFile(path, "utf8"));
   } catch (cause) {
     throw new ConfigError(`${path}: expected a JSON file: ${messageOf(cause)}`, { cause });
   }

@@ -5,7 +5,8 @@ import type { DatasetSource } from "../dataset/dataset.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { type EngineName, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, UsageError } from "../errors.ts";
+import { fileNameOf } from "../fileName.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { lowRateWarning } from "../training/schedule.ts";
@@ -98,8 +99,33 @@ export async function resolve(
     return { ...plan, repeats, messages };
   }
   if (!resume) throw directoryTaken(run);
-  await refuseChanges(settings, stored);
-  return storedPlan(run, stored, settings, given);
+  const longer = withMoreEpochs(stored, settings.epochs);
+  await refuseChanges(settings, longer);
+  return storedPlan(run, longer, settings, given);
+}
+
+/**
+ * The configuration of a run to resume with more epochs, with the same result as a run of so many epochs from its start. Unchanged for other numbers, which
+ * `refuseChanges` compares. Throws ConfigError for a learning rate that depends on the number of epochs.
+ */
+function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfig {
+  const { recipe } = stored;
+  if (epochs === undefined || epochs <= recipe.epochs) return stored;
+  const { schedule } = recipe;
+  const depends = schedule.kind === "cosine" || (schedule.kind === "step" && schedule.everyFraction !== undefined);
+  if (depends) {
+    throw new ConfigError(
+      `resume: --epochs ${epochs}: the ${schedule.kind} schedule of the run is planned for ${recipe.epochs} epochs; ` +
+        "start a new run from its weights with --from",
+    );
+  }
+  if (!Number.isInteger(recipe.epochs)) {
+    throw new ConfigError(
+      `resume: --epochs ${epochs}: the run is planned for ${recipe.epochs} epochs and ends within one; ` +
+        "start a new run from its weights with --from",
+    );
+  }
+  return { ...stored, recipe: { ...recipe, epochs } };
 }
 
 /** Error for a directory that contains a run. */
@@ -194,13 +220,13 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
   };
 }
 
-/** Throws ConfigError for settings that require another one. */
+/** Throws UsageError for settings that require another one. */
 function refuseMeaningless(given: Members): void {
   const rows: SettingTable = table;
   for (const [key, row] of Object.entries(rows)) {
     const needed = row.needs === undefined ? undefined : rows[row.needs];
     if (!needed || row.needs === undefined || given[key] === undefined || given[row.needs] !== undefined) continue;
-    throw new ConfigError(`${flagOf(key, row)}: requires initial weights; add ${flagOf(row.needs, needed)}`);
+    throw new UsageError(`${flagOf(key, row)}: requires initial weights; add ${flagOf(row.needs, needed)}`);
   }
 }
 
@@ -208,8 +234,9 @@ function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
   return dataDir === undefined ? loading : { dataDir: absolute(dataDir), ...loading };
 }
 
-/** First of `runs/<name>-<n>` that does not exist. */
-async function newDirectory(name: string): Promise<string> {
+/** First of `runs/<name>-<n>` that does not exist; the name of a network never leads out of `runs/`. */
+async function newDirectory(networkName: string): Promise<string> {
+  const name = fileNameOf(networkName, "network");
   const taken = await readdir("runs").catch((): string[] => []);
   let n = 1;
   while (taken.includes(`${name}-${n}`)) n++;

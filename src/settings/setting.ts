@@ -1,6 +1,8 @@
 /** A setting: one row of the table in settings.ts, and functions of a single row. */
+
 import * as z from "zod";
 import { ConfigError } from "../errors.ts";
+import { problemsOf } from "../schema.ts";
 import type { StoredRun } from "./storedRun.ts";
 
 /** Commands that offer settings. */
@@ -190,7 +192,7 @@ export function checkedSettings<T extends SettingTable>(table: T, given: object)
     const parsed = z.safeParse(row.schema, value);
     if (parsed.success) return [[key, parsed.data]];
     const problem =
-      typeof value === "object" ? z.prettifyError(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;
+      typeof value === "object" ? problemsOf(parsed.error) : `${expectation(row)}, got ${JSON.stringify(value)}`;
     throw new ConfigError(`${key}: ${problem}`);
   });
   return Object.fromEntries(entries) as SettingsOf<T>;

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { ConfigError, UsageError } from "../errors.ts";
+import { problemsOf } from "../schema.ts";
 import { changesOf } from "./changes.ts";
 import { readSameWeights } from "./initFrom.ts";
 import { readJson } from "./load.ts";
@@ -93,7 +94,7 @@ function parsed<T>(path: string, json: unknown, schema: z.ZodType<T>): T {
   try {
     return schema.parse(json);
   } catch (cause) {
-    if (cause instanceof z.ZodError) throw new UsageError(`${path}: ${z.prettifyError(cause)}`, { cause });
+    if (cause instanceof z.ZodError) throw new UsageError(`${path}: ${problemsOf(cause)}`, { cause });
     if (cause instanceof ConfigError) throw new UsageError(`${path}: ${cause.message}`, { cause });
     throw cause;
   }

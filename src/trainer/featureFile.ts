@@ -3,9 +3,11 @@
  * longest ago go first, and they can be removed at any time. `rows.bin` has the rows, `rows.sums` a checksum of each, `rows.jsonl` one line: how
  * many of them are there for good. Two processes that do not see each other write the same numbers to the same places.
  */
+
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { formatBytes } from "../bytes.ts";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { cacheFolder } from "../dataset/download/cacheFolder.ts";
@@ -146,9 +148,9 @@ async function makeRoom(folder: string, done: number, { rows, length, limitBytes
     await createPackRoom(folder, limitBytes ?? packLimit())({ held, more, done: 0, added: 0, left: 0 });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    const bytes = (4 * length * rows) / 1e9;
+    const bytes = formatBytes(4 * length * rows);
     throw new DataError(
-      `kept features: no room for ${rows} times ${length} numbers, ${bytes.toPrecision(3)} GB; take --kept-views 0, which keeps none, or fewer views: ${messageOf(error)}`,
+      `kept features: no room for ${rows} times ${length} numbers, ${bytes}; take --kept-views 0, which keeps none, or fewer views: ${messageOf(error)}`,
       { cause: error },
     );
   }

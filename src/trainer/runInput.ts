@@ -3,8 +3,9 @@ import type { LoadOptions } from "../dataset/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import type { PixelSize } from "../image/image.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
+import { requireMemory } from "../memoryCheck.ts";
 import { findNetwork } from "../network/alexnet.ts";
-import { withInput } from "../network/network.ts";
+import { operations, withInput } from "../network/network.ts";
 import { defaultNetwork } from "../settings/load.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { fitInput, inputOf, newFitting, type RunInput, type Scale } from "./fitInput.ts";
@@ -40,8 +41,10 @@ export async function prepareInput(
   if (!network || recipe.fit === "native") return prepareNative(plan, options, observer);
   const [channels, height, width] = inputOf(network);
   const fitting = fittingOf(plan, channels, { width: inputSize ?? width, height: inputSize ?? height });
-  const dataset = await source.load({ ...options, fitting });
+  // Before images are prepared for a size that the network cannot have.
   const sized = withInput(network, [channels, ...fitting.size]);
+  requireMemory({ ops: operations(sized), inputShape: sized.input, batchSize: recipe.batchSize }, "inference");
+  const dataset = await source.load({ ...options, fitting });
   return fitInput(plan.recipe, sized, dataset, fitting, { scale: scaleOfWeights(plan, fitting), observer });
 }
 

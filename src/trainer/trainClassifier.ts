@@ -182,7 +182,9 @@ async function loadRun(
   // A run that cannot even start leaves no directory.
   const { algorithms } = program;
   if (checkpoint) noteOtherAlgorithms(config, algorithms, observer);
-  else await writeConfig(directory, { ...config, ...(algorithms ? { algorithms: { ...algorithms } } : {}) });
+  const stored = checkpoint && (await readRunConfig(directory));
+  const recorded = checkpoint || !algorithms ? config : { ...config, algorithms: { ...algorithms } };
+  if (stored?.recipe.epochs !== recipe.epochs) await writeConfig(directory, recorded);
   await truncateLog(directory, start.iteration, start.rollbacks.count);
   const training = runTraining(prepared, program, optimizer, dataset, preparation);
   return { ...run, training, weights, optimizer: state, average, dataset };

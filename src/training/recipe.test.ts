@@ -59,9 +59,9 @@ test("the paper's recipe is §5 of the paper", () => {
 test("an unknown key or a value that makes no sense is refused, naming where it is", () => {
   const wrong: readonly (readonly [change: object, says: RegExp])[] = [
     [{ learningrate: 0.1 }, /learningrate/],
-    [{ optimizer: { momentun: 0.9 } }, /momentun[\s\S]*optimizer/],
+    [{ optimizer: { momentun: 0.9 } }, /optimizer: .*momentun/],
     [{ optimizer: { kind: "adagrad" } }, /optimizer\.kind/],
-    [{ optimizer: { kind: "adam", momentum: 0.9 } }, /momentum[\s\S]*optimizer/],
+    [{ optimizer: { kind: "adam", momentum: 0.9 } }, /optimizer: .*momentum/],
     [{ clipNorm: 0 }, /clipNorm/],
     [{ accumulate: 0 }, /accumulate/],
     [{ average: 1 }, /average/],
@@ -69,8 +69,8 @@ test("an unknown key or a value that makes no sense is refused, naming where it 
     [{ optimizer: { momentum: 1 } }, /optimizer\.momentum/],
     [{ optimizer: { form: "nesterov" } }, /expected more than 0 for Nesterov's form[\s\S]*optimizer\.momentum/],
     [{ initializer: { weight: { kind: "gaussian" } } }, /initializer\.weight\.deviation/],
-    [{ initializer: { weight: { kind: "heNormal" }, gain: 2 } }, /gain[\s\S]*initializer/],
-    [{ multipliers: { bias: { rate: 2 } } }, /rate[\s\S]*multipliers\.bias/],
+    [{ initializer: { weight: { kind: "heNormal" }, gain: 2 } }, /initializer: .*gain/],
+    [{ multipliers: { bias: { rate: 2 } } }, /multipliers\.bias: .*rate/],
     [{ normalization: "none" }, /normalization/],
     [{ schedule: { kind: "step", everyEpochs: 0 } }, /schedule\.everyEpochs/],
     [{ epochs: 0 }, /epochs/],

@@ -1,11 +1,12 @@
 /** Recipes: training settings as data, and the named ones. */
 import * as z from "zod/mini";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, UsageError } from "../errors.ts";
 import { augmentationSchema } from "../image/augment/augmentation.ts";
 import { fitNames } from "../image/prepare/fit.ts";
 import { filters } from "../image/resize/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
 import { belowOne, nonnegative, parseJson, positive, positiveInt, properFraction, someText } from "../schema.ts";
+import { didYouMean } from "../suggest.ts";
 import { earlyStoppingSchema } from "./earlyStopping.ts";
 import { monitorNames } from "./monitor.ts";
 import { classWeightsSchema } from "./objective/classWeights.ts";
@@ -24,6 +25,9 @@ const factors = z.strictObject({
  */
 export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mean-image"] as const;
 
+/** Some steps of planning take time in proportion to the epochs. */
+const MAX_EPOCHS = 1_000_000;
+
 /** Training settings as data: named, written by hand as JSON, and stored with every run. */
 export const recipeSchema = z.strictObject({
   name: someText,
@@ -32,7 +36,7 @@ export const recipeSchema = z.strictObject({
   /** The network that it is made for, taken where none is named. */
   network: z.optional(someText),
   /** Passes over the training images; 0.25 is a quarter of one. */
-  epochs: positive,
+  epochs: positive.check(z.lte(MAX_EPOCHS)),
   batchSize: positiveInt,
   learningRate: positive,
   optimizer: optimizerSchema,
@@ -181,10 +185,12 @@ const flowers: Recipe = recipeSchema.parse({
 /** Every named recipe, for `--recipe`. */
 export const recipes: readonly Recipe[] = [fashion, d2l, paper, photos, small, flowers];
 
-/** Throws ConfigError listing the names if there is none of this name. */
+/** Finds a recipe by name. Throws UsageError listing the names if it is unknown. */
 export function findRecipe(name: string): Recipe {
   const found = recipes.find((recipe) => recipe.name === name);
   if (found) return found;
-  const names = recipes.map((recipe) => recipe.name).join(", ");
-  throw new ConfigError(`recipe "${name}": there is none of this name; the recipes are ${names}, or give a FILE.json`);
+  const names = recipes.map((recipe) => recipe.name);
+  throw new UsageError(
+    `recipe "${name}": unknown${didYouMean(name, names)}; expected one of ${names.join(", ")}, or a FILE.json`,
+  );
 }

@@ -1,4 +1,5 @@
 /** Runs the trials of a sweep in order; resumable. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -9,6 +10,7 @@ import { evaluationsOf, loggedNumber, readLog } from "../checkpoint/runLog.ts";
 import { AlexNetError, CheckpointError, ConfigError, codeOf, DivergenceError, messageOf } from "../errors.ts";
 import { drawSweepFigure } from "../report/charts/sweepFigure.ts";
 import { toPng } from "../report/figures/png.ts";
+import { parseJsonText, problemsOf } from "../schema.ts";
 import { storedPlan } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
 import { type TrainCall, trainRun } from "../trainer/trainClassifier.ts";
@@ -175,10 +177,10 @@ async function readResults(directory: string): Promise<readonly TrialResult[]> {
 
 async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(file, "utf8")));
+    return schema.parse(parseJsonText(await readFile(file, "utf8")));
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return undefined;
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new CheckpointError(`${file}: not a file of a sweep: ${detail}; choose another --run`, { cause });
   }
 }

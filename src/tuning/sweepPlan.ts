@@ -1,9 +1,11 @@
 /** Plan of a sweep over settings, as data, and its trials. */
+
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { ConfigError, messageOf } from "../errors.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/tables/sweepTable.ts";
+import { parseJsonText, problemsOf } from "../schema.ts";
 import { type RunPlan, resolve } from "../settings/resolve.ts";
 import { type SettingTable, settingsSchema } from "../settings/setting.ts";
 import { type RecipeOverrides, type RunSettings, settings } from "../settings/settings.ts";
@@ -72,18 +74,28 @@ export interface Trial {
 /** Reads a plan from a JSON file. Throws ConfigError naming every invalid key and value. */
 export async function readSweepPlan(path: string): Promise<SweepPlan> {
   try {
-    return sweepPlanSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    return sweepPlanSchema.parse(parseJsonText(await readFile(path, "utf8")));
   } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new ConfigError(`${path}: expected a sweep (see alexnet sweep --help): ${detail}`, { cause });
   }
 }
+
+/** All trials are resolved before the first one starts. */
+const MAX_TRIALS = 10_000;
 
 /** Resolves the trials of a plan. Throws ConfigError naming the trial and the invalid key or value. */
 export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   const space = plan.grid ?? plan.random?.space ?? {};
   const keys = Object.keys(space);
   for (const key of keys) refuseUnknown(key);
+  const count =
+    plan.random?.trials ?? Object.values(plan.grid ?? {}).reduce((product, { length }) => product * length, 1);
+  if (count > MAX_TRIALS) {
+    throw new ConfigError(
+      `sweep: expected at most ${MAX_TRIALS} trials, got ${count}; use fewer values or random trials`,
+    );
+  }
   const all = plan.random ? randomValues(plan.random) : gridValues(plan.grid ?? {});
   return Promise.all(
     all.map(async (values, i) => {
@@ -118,7 +130,7 @@ async function resolveTrial(base: RunSettings, values: TrialValues): Promise<Pic
   const isSetting = ([key]: readonly [string, unknown]) => settingKeys.includes(key);
   const entries = Object.entries(values);
   const parsed = baseSchema.safeParse({ ...base, ...Object.fromEntries(entries.filter(isSetting)) });
-  if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error));
+  if (!parsed.success) throw new ConfigError(problemsOf(parsed.error));
   const places = Object.fromEntries(entries.filter((entry) => !isSetting(entry)));
   const plan = await resolve(parsed.data, { places });
   return { settings: { ...withoutOverrides(parsed.data), recipe: plan.recipe }, plan };

@@ -1,10 +1,12 @@
 /** `alexnet export`. */
+
+import { formatBytes } from "../../bytes.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { Exported } from "../../exchange/exportModel.ts";
 import type { QuantizeOptions } from "../../exchange/quantizeModel.ts";
 import { formatsThat } from "../../formats/formats.ts";
 import { tensorNamings } from "../../formats/tensorNaming.ts";
-import { formatBytes, formatCount, formatPercent } from "../../report/numbers.ts";
+import { formatCount, formatPercent } from "../../report/numbers.ts";
 import { type Column, formatTable } from "../../report/tables/terminal.ts";
 import { inSection, jsonOption, positiveInteger, runArgument } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";

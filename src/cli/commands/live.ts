@@ -75,9 +75,9 @@ async function startServer(
   }
 }
 
-/** Resolves when the parent process disconnects or dies. The parent handles SIGINT. */
+/** Resolves when the parent process disconnects or dies. The parent handles SIGINT and SIGHUP. */
 function parentEnded(): Promise<unknown> {
-  process.on("SIGINT", () => undefined);
+  for (const name of ["SIGINT", "SIGHUP"] as const) process.on(name, () => undefined);
   return new Promise((resolve) => process.once("disconnect", () => resolve(undefined)));
 }
 

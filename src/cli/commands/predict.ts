@@ -1,6 +1,7 @@
 /** `alexnet predict`. */
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
+import { printable } from "../../escape.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
@@ -13,7 +14,7 @@ import {
   seed,
   thresholdOption,
 } from "../options.ts";
-import { print, printError, printJson, refuseMixedOutput, unicodeOutput } from "../output.ts";
+import { print, printError, printJson, printProblem, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import { imageProgress } from "../progress.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
@@ -22,7 +23,10 @@ import { settingOption } from "../trainingOptions.ts";
 export const predict: CommandSpec = {
   arguments: [
     { ...runArgument, help: modelHelp },
-    { name: "<image...>", help: "JPEG, PNG, WebP or GIF files of up to 50 megapixels, or folders of them" },
+    {
+      name: "<image...>",
+      help: "JPEG, PNG, WebP or GIF files of up to 64 megapixels, or folders of them; - reads one image from standard input",
+    },
   ],
   options: [
     { flags: "--top <n>", help: "number of classes to show", parse: positiveInteger, default: 5 },
@@ -56,6 +60,7 @@ export const predict: CommandSpec = {
     ["alexnet predict runs/quick shoe.png", "the most probable classes"],
     ["alexnet predict torchvision cat.jpg", "published weights (pull)"],
     ["alexnet predict photos.onnx cat.jpg", "a file of export, or of another program"],
+    ["curl -s URL | alexnet predict latest -", "the newest run, standard input"],
     ["alexnet predict runs/quick *.jpg --top 1 --json", "for a program"],
     ["alexnet predict runs/rgb photo.jpg --samples 20", "if dropout stays on"],
     ["alexnet predict runs/quick photos/ --csv out.csv", "a folder, recursively"],
@@ -96,7 +101,11 @@ async function predictImages(
     ...inferencePrecision(flags, invocation, { onProgress: calibrating.update }),
     openSource: foreignModels(foreignFacts(flags), say),
   };
-  if (csv !== undefined || features !== undefined || images.some(isFolder)) {
+  const isBatch = csv !== undefined || features !== undefined || images.some(isFolder);
+  if (images.includes(STANDARD_INPUT) && isBatch) {
+    invocation.fail("- reads one image from standard input; name files with --csv, --features or folders");
+  }
+  if (isBatch) {
     const { predictMany } = await import("../predictMany.ts");
     return predictMany(run, images, flags, opening);
   }
@@ -111,12 +120,13 @@ async function predictImages(
   try {
     for (const file of images) {
       try {
-        const classes = (await classifier.predict(file, options)).slice(0, top);
+        const input = file === STANDARD_INPUT ? await standardInput() : file;
+        const classes = (await classifier.predict(input, options)).slice(0, top);
         results.push({ file, classes });
-        if (!json) print(`${file}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
+        if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
-        printError(`alexnet: ${error.message}`);
+        printProblem(file === STANDARD_INPUT ? error.message.replace(/^image: /, "standard input: ") : error.message);
         process.exitCode = error.exitCode;
       }
     }
@@ -128,6 +138,22 @@ async function predictImages(
   } finally {
     await classifier.close();
   }
+}
+
+/** Value of `<image>` for standard input. */
+const STANDARD_INPUT = "-";
+/** Above the largest image file that is read. */
+const MAX_INPUT_BYTES = 2 ** 30;
+
+async function standardInput(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_INPUT_BYTES) throw new DataError("image: expected an image file, got more than 1 GB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function isFolder(path: string): boolean {

@@ -1,6 +1,7 @@
 /** `alexnet pull`. */
+
+import { formatBytes } from "../../bytes.ts";
 import { pretrainedNames } from "../../checkpoint/pretrainedNames.ts";
-import { formatBytes } from "../../report/numbers.ts";
 import { jsonOption } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { progressLine } from "../progress.ts";

@@ -1,8 +1,9 @@
 /** `alexnet sweep`. */
 import { basename, join } from "node:path";
+import { fileNameOf } from "../../fileName.ts";
 import type { SweepResult } from "../../tuning/sweep.ts";
 import { jsonOption, positiveNumber } from "../options.ts";
-import { print, printError, printJson } from "../output.ts";
+import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
 
@@ -56,11 +57,15 @@ async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): P
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const plan = await readSweepPlan(file);
   const lines = trainProgress();
-  const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
+  const stop = onStopSignals(() => {
+    lines.clear();
+    printError("\nStopping. Press Ctrl-C again to stop at once.");
+  });
+  outliveOutput();
   try {
     const result = await runSweep({
       plan,
-      directory: run ?? join("runs", basename(file, ".json")),
+      directory: run ?? join("runs", fileNameOf(basename(file, ".json"), "sweep")),
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: showing(lines),

@@ -6,7 +6,7 @@ import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../../trainer/trainObserver.ts";
 import type { LiveAddress } from "../liveServer.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveNumber } from "../options.ts";
-import { print, printError, printJson } from "../output.ts";
+import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import type { EventObserver } from "../tensorboard.ts";
@@ -88,7 +88,11 @@ async function trainNetwork(
   const lines = trainProgress();
   const events = tensorboard === undefined ? undefined : await eventsIn(tensorboard);
   const page = live ? await showLive(plan.directory, { host, port }) : undefined;
-  const stop = onStopSignals(() => printError("\nStopping. Press Ctrl-C again to stop at once."));
+  const stop = onStopSignals(() => {
+    lines.clear();
+    printError("\nStopping. Press Ctrl-C again to stop at once.");
+  });
+  outliveOutput();
   try {
     const result = await trainRun(plan, {
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
@@ -164,7 +168,8 @@ function quoted(argument: string): string {
 
 /** The closing lines of Dive into Deep Learning's training function. */
 function printResult({ run, end, last, best, device }: TrainResult): void {
-  if (end === "already finished") printError(`${run}: already finished; nothing to do`);
+  if (end === "already finished")
+    printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
   if (last) {
     const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
     print(`loss ${formatLoss(trainLoss)}, train acc ${trainAccuracy.toFixed(3)}, test acc ${testAccuracy.toFixed(3)}`);
@@ -179,4 +184,5 @@ function printResult({ run, end, last, best, device }: TrainResult): void {
   }
   if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);
   print(`report ${run}/report.html`);
+  if (end !== "time") printError(`Next: alexnet evaluate ${run}; alexnet predict ${run} IMAGE`);
 }

@@ -113,6 +113,6 @@ test("no such file", async () => {
   const gone = join(folder, "gone.tar.gz");
   await assert.rejects(
     readTarGz(gone, { isWanted: () => true, maxBytes: 1 }),
-    new DataError(`${gone}: cannot be read (ENOENT: no such file or directory, open '${gone}')`),
+    new DataError(`${gone}: cannot be read (no such file or folder; check the path)`),
   );
 });

@@ -102,7 +102,7 @@ test("the least recently used packs make room; one that is too large is refused"
   if ("unlock" in lock) await lock.unlock();
   await assert.rejects(packAt(27, 10_000), (error: unknown) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /need about .* GB, available are 0\.0000100 GB; .*ALEXNET_PACK_LIMIT/);
+    assert.match(error.message, /need about .*B, available are 10\.0 kB; .*ALEXNET_PACK_LIMIT/);
     return true;
   });
   for (const { packed } of [a, b, c]) await packed.close();

@@ -1,6 +1,7 @@
 /** Disk space of packs: a limit, and removal of the least recently used packs. A pack is a folder in `packs/` and can be removed at any time. */
 import { readdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { formatBytes } from "../../bytes.ts";
 import { lockDirectory } from "../../directoryLock.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { writing } from "./files.ts";
@@ -125,11 +126,7 @@ const removedSuffix = ".removed";
 
 function full(folder: string, needed: number, available: number): DataError {
   return new DataError(
-    `${folder}: the decoded images need about ${gigabytes(needed)}, available are ${gigabytes(Math.max(available, 0))}; ` +
+    `${folder}: the decoded images need about ${formatBytes(needed)}, available are ${formatBytes(Math.max(available, 0))}; ` +
       "free some space, raise the limit (ALEXNET_PACK_LIMIT, in GB), move the cache to another disk (XDG_CACHE_HOME), or use a smaller --input-size",
   );
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toPrecision(3)} GB`;
 }

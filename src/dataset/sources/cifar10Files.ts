@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { DataError, messageOf } from "../../errors.ts";
+import { parseJsonText } from "../../schema.ts";
 import { readTarGz } from "../download/tar.ts";
 
 /** In the order of labels. Source: Krizhevsky 2009, the data set's site. */
@@ -177,7 +178,7 @@ async function readSheet(path: string): Promise<Uint8Array> {
 async function readLabels(path: string, count: number): Promise<Uint8Array> {
   let labels: unknown;
   try {
-    labels = JSON.parse(await readFile(path, "utf8"));
+    labels = parseJsonText(await readFile(path, "utf8"));
   } catch (error) {
     throw new DataError(`${path}: expected a JSON list of labels (${messageOf(error)})`, { cause: error });
   }

@@ -1,7 +1,8 @@
 /** List of the named data sets. */
 import { stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
-import { ConfigError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
+import { didYouMean } from "../../suggest.ts";
 import type { DatasetSource, LoadOptions } from "../dataset.ts";
 import { folderSource } from "../folder/imageFolder.ts";
 import { refuseMemory } from "../memorySource.ts";
@@ -25,7 +26,7 @@ export const datasets: readonly DatasetSource[] = datasetNames.map((name) => sou
  * Finds an image folder (a path with a slash, or the name of an existing folder), or else a data set by name. A folder with the name of a data set
  * takes precedence, with a message, unless `dataDir` locates that data set.
  *
- * Throws ConfigError listing the names if there is neither.
+ * Throws UsageError listing the names if there is neither.
  */
 export async function findDataset(
   name: string,
@@ -46,8 +47,10 @@ export async function storedDataset(name: string): Promise<DatasetSource> {
   const found = datasets.find((dataset) => dataset.name === name);
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);
-  const names = datasets.map((dataset) => dataset.name).join(", ");
-  throw new ConfigError(`${name}: no data set or folder of this name; expected ${names}, or a folder of images`);
+  throw new UsageError(
+    `${name}: no data set or folder of this name${didYouMean(name, datasetNames)}; ` +
+      `expected ${datasetNames.join(", ")}, or a folder of images`,
+  );
 }
 
 function isDatasetName(name: string): boolean {

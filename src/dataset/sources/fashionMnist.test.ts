@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { pixelStatistics } from "../../../test/pixelStatistics.ts";
-import { ConfigError, DataError } from "../../errors.ts";
+import { ConfigError, DataError, UsageError } from "../../errors.ts";
 import { countsByLabel, type Dataset, limitSplit, type Split } from "../dataset.ts";
 import { datasetNames } from "./datasetNames.ts";
 import { datasets, findDataset, storedDataset } from "./datasets.ts";
@@ -182,8 +182,8 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   }
   await assert.rejects(
     findDataset("mnist"),
-    new ConfigError(
-      "mnist: no data set or folder of this name; expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
+    new UsageError(
+      "mnist: no data set or folder of this name (did you mean fashion-mnist?); expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
     ),
   );
 });

@@ -1,10 +1,11 @@
 /** Fashion-MNIST as a data set: location, download, and its IDX files. */
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { DataError, messageOf } from "../../errors.ts";
+import { formatBytes } from "../../bytes.ts";
+import { codeOf, DataError, messageOf } from "../../errors.ts";
 import {
   type Dataset,
   type DatasetOptions,
@@ -226,6 +227,8 @@ export interface IdxArray {
  */
 export async function readIdx(path: string, rank: number): Promise<IdxArray> {
   try {
+    const { size } = await stat(path);
+    if (size > MAX_IDX_BYTES) throw tooLong(path);
     const bytes = await readFile(path);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     return parseIdx(path, isGzip ? await unzip(path, bytes) : bytes, rank);
@@ -235,10 +238,18 @@ export async function readIdx(path: string, rank: number): Promise<IdxArray> {
   }
 }
 
+/** Five times the largest file of the data set; the memory of a file, packed or not, is bounded by it. */
+const MAX_IDX_BYTES = 2 ** 28;
+
+function tooLong(path: string): DataError {
+  return new DataError(`${path}: expected at most ${formatBytes(MAX_IDX_BYTES)} of data, got more; get the file again`);
+}
+
 async function unzip(path: string, bytes: Uint8Array): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(bytes, { chunkSize: 1 << 20 });
+    return await promisify(gunzip)(bytes, { chunkSize: 1 << 20, maxOutputLength: MAX_IDX_BYTES });
   } catch (error) {
+    if (codeOf(error) === "ERR_BUFFER_TOO_LARGE") throw tooLong(path);
     throw new DataError(`${path}: expected an intact gzip file, got a corrupt one (${messageOf(error)})`, {
       cause: error,
     });

@@ -85,6 +85,6 @@ describe("readIdx", () => {
   });
 
   test("a missing file is named", async () => {
-    await assert.rejects(readIdx(join(folder, "none"), 3), /none: cannot be read \(ENOENT/);
+    await assert.rejects(readIdx(join(folder, "none"), 3), /none: cannot be read \(no such file/);
   });
 });

@@ -1,8 +1,10 @@
 /** ImageNet's folders, and its text files of class names. */
+
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { DataError, messageOf } from "../../errors.ts";
+import { parseJsonText, problemsOf } from "../../schema.ts";
 
 /** Locations of ImageNet's images and of the text files about them. */
 export interface ImagenetFiles {
@@ -91,10 +93,10 @@ function parseList(file: string, lines: readonly string[]): ReadonlyMap<string, 
 
 function parseIndex(file: string, text: string): ReadonlyMap<string, string> {
   try {
-    const entries = Object.values(indexSchema.parse(JSON.parse(text)));
+    const entries = Object.values(indexSchema.parse(parseJsonText(text)));
     return new Map(entries.map(([wnid, name]) => [wnid, name.replaceAll("_", " ")]));
   } catch (error) {
-    const reason = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+    const reason = error instanceof z.ZodError ? problemsOf(error) : messageOf(error);
     throw new DataError(`${file}: expected a JSON object such as {"0": ["n01440764", "tench"]} (${reason})`, {
       cause: error,
     });

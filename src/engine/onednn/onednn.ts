@@ -1,6 +1,7 @@
 /** The oneDNN engine. */
 import { cpus } from "node:os";
 import { ConfigError, UnimplementedError } from "../../errors.ts";
+import { requireMemory } from "../../memoryCheck.ts";
 import type { Engine, InferencePrecision, InferenceRequest, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
@@ -24,6 +25,9 @@ export interface OneDnnOptions {
   readonly convolution?: ConvolutionAlgorithm;
 }
 
+/** More than any machine has cores; OpenMP creates as many threads as it is asked for. */
+const MAX_THREADS = 1024;
+
 /**
  * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads, one call at a time;
  * a call blocks the event loop until its work is done.
@@ -33,8 +37,8 @@ export interface OneDnnOptions {
  */
 export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   const wanted = options.threads ?? processorShare().threads;
-  if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new ConfigError(`threads: expected a whole number of at least 1, got ${wanted}`);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
+    throw new ConfigError(`threads: expected a whole number from 1 to ${MAX_THREADS}, got ${wanted}`);
   }
   const loaded = loadOneDnn();
   const { threadLimit, setThreads } = closeOnFailure(loaded, () => loadOpenMp(loaded.path));
@@ -58,12 +62,14 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
+      requireMemory(request, "inference");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compile(library, libc, request)));
     },
     async compileTraining(request) {
       lifetime.requireOpen();
       refuseInt8(request.precision);
+      requireMemory(request, "training");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },

@@ -1,5 +1,6 @@
 /** Creation of engines by name: the only module that imports all of them. */
 import { NativeError } from "../../errors.ts";
+import { requireMemory } from "../../memoryCheck.ts";
 import type { Engine } from "../engine.ts";
 import { createOneDnnEngine } from "../onednn/onednn.ts";
 import { createReferenceEngine } from "../reference/reference.ts";
@@ -14,11 +15,27 @@ export interface SelectedEngine {
 
 /** Creates an engine, asynchronously for devices. Throws NativeError if `onednn` is requested and no supported oneDNN is found. */
 export async function selectEngine(name: EngineName, threads?: number): Promise<SelectedEngine> {
-  if (name === "reference") return { engine: createReferenceEngine(), warning: undefined };
+  if (name === "reference") return { engine: referenceEngine(), warning: undefined };
   try {
     return { engine: createOneDnnEngine(threads === undefined ? {} : { threads }), warning: undefined };
   } catch (error) {
     if (name === "onednn" || !(error instanceof NativeError)) throw error;
-    return { engine: createReferenceEngine(), warning: `${error.message}. Using the slow reference engine` };
+    return { engine: referenceEngine(), warning: `${error.message}. Using the slow reference engine` };
   }
+}
+
+/** The reference engine, which itself uses nothing of Node.js, with a check of this machine's memory. */
+function referenceEngine(): Engine {
+  const engine = createReferenceEngine();
+  return {
+    ...engine,
+    async compile(request) {
+      requireMemory(request, "inference");
+      return engine.compile(request);
+    },
+    async compileTraining(request) {
+      requireMemory(request, "training");
+      return engine.compileTraining(request);
+    },
+  };
 }

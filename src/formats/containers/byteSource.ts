@@ -1,6 +1,6 @@
 /** Random access to the bytes of a file or of memory. */
-import { open } from "node:fs/promises";
 import { DataError, messageOf } from "../../errors.ts";
+import { openRegular } from "../../openRegular.ts";
 
 /** Random-access bytes: a file, or memory. */
 export interface ByteSource {
@@ -21,7 +21,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
       throw new DataError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
     }
   };
-  const handle = await explaining(() => open(path, "r"));
+  const handle = await explaining(() => openRegular(path));
   try {
     const { size } = await explaining(() => handle.stat());
     return {

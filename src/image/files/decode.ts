@@ -13,7 +13,7 @@ import { inspectImage, readImageFile } from "./readImageFile.ts";
  * channel. Colour profiles are not applied: values are used as stored, and CMYK is converted without a profile, as in Pillow and
  * torchvision.
  *
- * Throws DataError if the file is missing, of another format, above 50 megapixels (25 if progressive or interlaced) or 536 MB, incomplete
+ * Throws DataError if the file is missing, of another format, above 64 megapixels (25 if progressive or interlaced) or 536 MB, incomplete
  * or damaged. A file that its first 64 KB disqualify is not read further.
  */
 export async function decodeImage(path: string): Promise<Image> {

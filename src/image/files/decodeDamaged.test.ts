@@ -129,30 +129,30 @@ describe("decodeImage: files that are not an intact image", () => {
     const png = (form: PngForm) => pngFile(ihdr(form), pngChunk("IDAT", [1, 2, 3]));
     await assertRefused(
       png(huge),
-      /PNG image of at most 50 megapixels, got 30000×30000 \(900 megapixels\); make the image smaller/,
+      /PNG image of at most 64 megapixels, got 30000×30000 \(900 megapixels\); make the image smaller/,
     );
-    await assertRefused(png({ ...huge, width: 2 ** 31 - 1, height: 2 ** 31 - 1 }), /at most 50 megapixels/);
+    await assertRefused(png({ ...huge, width: 2 ** 31 - 1, height: 2 ** 31 - 1 }), /at most 64 megapixels/);
     await assertRefused(
       png({ ...huge, width: 5001, height: 5000, isInterlaced: true }),
       /progressive or interlaced PNG image of at most 25/,
     );
     await assertRefused(png({ ...huge, width: 5000, height: 5000, isInterlaced: true }), /damaged/);
-    await assertRefused(png({ ...huge, width: 10_000, height: 5001 }), /got 10000×5001 \(50\.1 megapixels\)/);
+    await assertRefused(png({ ...huge, width: 10_000, height: 6401 }), /got 10000×6401 \(64\.1 megapixels\)/);
     await assertRefused(png({ ...huge, width: 0 }), /a width and a height of at least 1, got 0×30000/);
     const jpeg = (marker: number) =>
       Buffer.concat([Buffer.of(0xff, 0xd8), jpegSegment(marker, [8, 0x75, 0x30, 0x75, 0x30, 1, 1, 0x11, 0])]);
-    await assertRefused(jpeg(0xc0), /a JPEG image of at most 50 megapixels, got 30000×30000/);
+    await assertRefused(jpeg(0xc0), /a JPEG image of at most 64 megapixels, got 30000×30000/);
     await assertRefused(jpeg(0xc2), /a progressive or interlaced JPEG image of at most 25 megapixels/);
-    await assertRefused(webpFile(vp8x(0, 30_000, 30_000)), /a WebP image of at most 50 megapixels, got 30000×30000/);
+    await assertRefused(webpFile(vp8x(0, 30_000, 30_000)), /a WebP image of at most 64 megapixels, got 30000×30000/);
     const vp8 = riffChunk("VP8 ", Buffer.from("000000" + "9d012a" + "ff3fff3f", "hex"));
-    await assertRefused(webpFile(vp8), /a WebP image of at most 50 megapixels, got 16383×16383/);
-    await assertRefused(gifFile([30_000, 30_000]), /a GIF image of at most 50 megapixels, got 30000×30000/);
+    await assertRefused(webpFile(vp8), /a WebP image of at most 64 megapixels, got 16383×16383/);
+    await assertRefused(gifFile([30_000, 30_000]), /a GIF image of at most 64 megapixels, got 30000×30000/);
     await assertRefused(gifFile([0, 5], dot), /of at least 1, got 0×5/);
     const [frame, interlaced] = [
       { ...dot, width: 30_000, height: 30_000 },
       { ...dot, width: 6000, height: 5000, isInterlaced: true },
     ];
-    await assertRefused(gifFile([1, 1], frame), /a GIF image of at most 50 megapixels, got 30000×30000/);
+    await assertRefused(gifFile([1, 1], frame), /a GIF image of at most 64 megapixels, got 30000×30000/);
     await assertRefused(gifFile([1, 1], interlaced), /interlaced GIF image of at most 25 megapixels, got 6000×5000/);
     // One of these images decoded would take 2.7 GB.
     assert.ok(process.resourceUsage().maxRSS - kilobytes < 100_000);

@@ -19,7 +19,7 @@ import { fillWords, randomStream } from "../../random.ts";
 import { crc32 } from "./crc32.ts";
 
 const MUTATIONS = 2000;
-/** A change of size can make 50 megapixels of an image, which take a second or two on an idle machine. */
+/** A change of size can make 64 megapixels of an image, which take a second or two on an idle machine. */
 const LIMIT_MS = 30_000;
 
 const small = sharp(await readFile("test/golden/raccoon.jpg")).resize(24, 17);

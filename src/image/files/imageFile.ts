@@ -43,9 +43,9 @@ export interface ImageFile {
   readonly frame: Frame;
 }
 
-/** Maximum number of pixels: 150 MB as RGB, above common cameras and harmless to a machine. */
-const MAX_PIXELS = 50e6;
-/** Half of that if the decoder also holds coefficients (2 bytes each) or needs all data before the first row. */
+/** Maximum number of pixels: 192 MB as RGB for each image that is decoded at a time, above the 8192×6144 of phones. */
+const MAX_PIXELS = 64e6;
+/** Fewer if the decoder also holds coefficients (2 bytes each) or needs all data before the first row. */
 const MAX_PROGRESSIVE_PIXELS = 25e6;
 
 /** Maximum number of pixels of an image. */

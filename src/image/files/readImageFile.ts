@@ -10,7 +10,7 @@ import { inspectWebp } from "./webp.ts";
 
 /** Enough for the headers of most files, including a photo's embedded preview. */
 const START_BYTES = 1 << 16;
-/** Above the uncompressed size of the largest image: 50 million pixels of 4 samples of 16 bits. */
+/** Above the uncompressed size of the largest image: 64 million pixels of 4 samples of 16 bits. */
 const MAX_FILE_BYTES = 2 ** 29;
 
 /**

@@ -1,6 +1,7 @@
 /** Common style of all charts, and rendering by vega. */
 import type { Axis, Mark, Spec } from "vega";
-import { printable, truncate } from "../text.ts";
+import { printable } from "../../escape.ts";
+import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 
 export const chartFont = "DejaVu Sans, Verdana, sans-serif";

@@ -1,7 +1,8 @@
 /** Curves of several runs in one chart. */
 import type { Mark } from "vega";
+import { printable } from "../../escape.ts";
 import type { ComparedRun } from "../tables/comparison.ts";
-import { printable, truncateStart } from "../text.ts";
+import { truncateStart } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
 import { type Place, type TextStyle, textMark } from "./curveMarks.ts";

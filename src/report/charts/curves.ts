@@ -6,7 +6,8 @@
  * and markers distinguish the lines without colour.
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
-import { printable, truncate } from "../text.ts";
+import { printable } from "../../escape.ts";
+import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";

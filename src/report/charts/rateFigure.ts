@@ -1,8 +1,9 @@
 /** Figure of a learning-rate sweep: loss on a logarithmic axis of learning rates, with the suggestions marked. */
 import { basename } from "node:path";
 import type { Mark, Spec } from "vega";
+import { printable } from "../../escape.ts";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "../tables/rateChart.ts";
-import { printable, truncate } from "../text.ts";
+import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, chartFont, drawSpec, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";

@@ -1,7 +1,8 @@
 /** Figure of a sweep: each trial's best accuracy against each setting that differs, one panel per setting. */
 import type { Axis, Mark, Scale, Spec } from "vega";
+import { printable } from "../../escape.ts";
 import { differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
-import { printable, truncate } from "../text.ts";
+import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";

@@ -1,4 +1,5 @@
 /** Fonts of figures: DejaVu Sans, then the system's fonts and GNU Unifont for characters it lacks. */
+
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
 import { cacheFolder } from "../../dataset/download/cacheFolder.ts";
+import { markupText } from "../../escape.ts";
 
 type Fonts = NonNullable<ResvgRenderOptions["font"]>;
 
@@ -77,8 +79,7 @@ const cell = 32;
 /** Draws each character in its own cell; one without a glyph equals an unassigned code point, or is blank. */
 function look(characters: readonly string[], font: Fonts): readonly boolean[] {
   const texts = [unassigned, ...characters].map((character, i) => {
-    const escaped = character.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
-    return `<text x="4" y="${i * cell + 22}">${escaped}</text>`;
+    return `<text x="4" y="${i * cell + 22}">${markupText(character)}</text>`;
   });
   const height = texts.length * cell;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${cell}" height="${height}" font-family="DejaVu Sans" font-size="16">${texts.join("")}</svg>`;

@@ -1,6 +1,7 @@
 /** Benchmark report: data, and the text that `bench` prints. */
+import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
-import { formatBytes, formatMagnitude, formatPercent } from "../numbers.ts";
+import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 

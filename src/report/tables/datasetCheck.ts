@@ -1,8 +1,10 @@
 /** Text output of `check`. */
+
+import { formatBytes } from "../../bytes.ts";
 import { type Finding, type FindingName, findingKinds } from "../../dataset/folder/findings.ts";
 import type { CheckedPart, FolderCheck, ImageSize } from "../../dataset/folder/folderCheck.ts";
 import type { PartName } from "../../dataset/folder/partFolders.ts";
-import { formatBytes, formatCount } from "../numbers.ts";
+import { formatCount } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
 

@@ -1,9 +1,11 @@
 /** Text output of `evaluate`. */
+
+import { printable } from "../../escape.ts";
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import type { MultiLabelFigures } from "../../training/evaluation/multiLabel.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
-import { printable, truncateStart } from "../text.ts";
+import { truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
 
 /** Quality of a network on a set of images. Accuracies are fractions. */

@@ -1,8 +1,10 @@
 /** Tables of `summary`, printable in 80 columns or as Markdown. */
+
+import { formatBytes } from "../../bytes.ts";
 import type { Network } from "../../network/network.ts";
 import { type LayerSummary, type NetworkSummary, summarize } from "../../network/summary.ts";
 import { formatShape } from "../../shape.ts";
-import { formatBytes, formatCount, formatMillions, formatPercent } from "../numbers.ts";
+import { formatCount, formatMillions, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import type { Section } from "./sections.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";

@@ -1,6 +1,8 @@
 /** Tables with titles and notes, rendered for a terminal, as Markdown or as an SVG image. */
+
+import { markdownText } from "../../escape.ts";
 import { html } from "../markup.ts";
-import { displayWidth, printable, terminalWidth, wrap } from "../text.ts";
+import { displayWidth, terminalWidth, wrap } from "../text.ts";
 import { colours } from "../theme.ts";
 import { type Column, formatTable, type Row } from "./terminal.ts";
 
@@ -31,20 +33,15 @@ export function markdownSections(sections: readonly Section[]): string {
 }
 
 function markdownSection({ title, columns, rows, footer = [], notes }: Section): string {
-  const row = (cells: readonly string[]) => `| ${columns.map((_, i) => escaped(cells[i] ?? "")).join(" | ")} |`;
+  const row = (cells: readonly string[]) => `| ${columns.map((_, i) => markdownText(cells[i] ?? "")).join(" | ")} |`;
   const heads = columns.map(({ heading }) => heading);
   const rule = `|${columns.map(({ align }) => (align === "right" ? " ---: |" : " --- |")).join("")}`;
   const table = columns.length > 0 ? [[row(heads), rule, ...[...rows, ...footer].map(row)].join("\n")] : [];
-  const items = notes.filter((note) => note.startsWith("- ")).map((note) => `- ${escaped(note.slice(2))}`);
-  const paragraphs = notes.filter((note) => !note.startsWith("- ")).map(escaped);
-  return [`## ${escaped(title)}`, ...table, ...paragraphs, ...(items.length > 0 ? [items.join("\n")] : [])].join(
+  const items = notes.filter((note) => note.startsWith("- ")).map((note) => `- ${markdownText(note.slice(2))}`);
+  const paragraphs = notes.filter((note) => !note.startsWith("- ")).map(markdownText);
+  return [`## ${markdownText(title)}`, ...table, ...paragraphs, ...(items.length > 0 ? [items.join("\n")] : [])].join(
     "\n\n",
   );
-}
-
-/** Escapes text that would end a cell or act as markup, except code between backquotes. */
-function escaped(text: string): string {
-  return printable(text).replace(/[|<>*_[\]\\]/g, "\\$&");
 }
 
 /** Letters of the monospaced font: width as a fraction of the size, and size in pixels. */

@@ -1,6 +1,8 @@
 /** Tables and bars for the terminal, as pure functions from data to text of at most 80 columns. */
+
+import { printable } from "../../escape.ts";
 import { formatPercent } from "../numbers.ts";
-import { displayWidth, pad, printable, terminalWidth, truncate } from "../text.ts";
+import { displayWidth, pad, terminalWidth, truncate } from "../text.ts";
 
 export interface Column {
   readonly heading: string;

@@ -1,5 +1,6 @@
 /** The few functions of the C library that the engine needs. */
 import koffi from "koffi";
+import { formatBytes } from "../../../bytes.ts";
 import { NativeError } from "../../../errors.ts";
 
 const PROT_READ_WRITE = 3;
@@ -74,9 +75,7 @@ export function loadLibC(): LibC {
       const whole = Math.ceil(Math.max(bytes, 1) / HUGE_PAGE + 1) * HUGE_PAGE;
       const start: bigint | null = mmap(null, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
       if (start === null || BigInt.asIntN(64, start) === -1n) {
-        throw new NativeError(
-          `memory: ${(whole / 2 ** 20).toFixed(0)} MiB are not to be had; use a smaller batch size`,
-        );
+        throw new NativeError(`memory: ${formatBytes(whole)} cannot be allocated; use a smaller batch size`);
       }
       const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
       if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
