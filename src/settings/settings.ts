@@ -195,7 +195,7 @@ export const settings = {
   fit: setting({
     schema: inner(shape.fit),
     value: "<name>",
-    help: `how images are fitted to the input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
+    help: `method of fitting images to the input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
     section: "Input",
     commands: inputs,
     place: "recipe.fit",

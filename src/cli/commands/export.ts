@@ -50,7 +50,7 @@ export const exportCommand: CommandSpec = {
     },
     {
       flags: "--names <kind>",
-      help: `how tensors are named. ${tensorNamings.map(({ name, description }) => `${name} (${description})`).join("; ")}`,
+      help: `naming of tensors. ${tensorNamings.map(({ name, description }) => `${name} (${description})`).join("; ")}`,
       choices: tensorNamings.map(({ name }) => name),
     },
     ...switches.map(({ name, description }) => ({ flags: `--${name}`, help: description })),
