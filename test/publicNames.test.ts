@@ -56,7 +56,7 @@ const others = {
         "readPyTorchFile readSafetensorsFile weightsOf writeModel writeOnnx writePyTorchFile writeSafetensorsFile",
     ),
     types: words(
-      "CaffeOptions ImportedMetadata ImportedModel NamedTensor NetworkModel OnnxFile OnnxOptions Quantization " +
+      "CaffeOptions ImportedMetadata ImportedModel NamedTensor NetworkModel OnnxFile OnnxOptions OnnxReadOptions PyTorchReadOptions Quantization " +
         "ReadParameter Tensors Weights",
     ),
   },

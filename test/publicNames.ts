@@ -89,7 +89,7 @@ export type Values = [
   >,
   Returns<typeof api.readCaffeFile, (path: string, options?: api.CaffeOptions) => Promise<api.ImportedModel>>,
   Returns<typeof api.readImage, (input: api.ImageInput) => Promise<api.Image>>,
-  Returns<typeof api.readOnnxFile, (path: string) => Promise<api.ImportedModel>>,
+  Returns<typeof api.readOnnxFile, (path: string, options?: { inputSize?: number }) => Promise<api.ImportedModel>>,
   Returns<typeof api.readSweepPlan, (path: string) => Promise<api.SweepPlan>>,
   Returns<typeof api.recipes, readonly api.Recipe[]>,
   Returns<typeof api.relu, LayerMaker<object, "relu">>,

@@ -2,6 +2,8 @@
  * Options of the public functions as they are in use: keys, and the values that each takes. Types only. It does not compile if a key is renamed or
  * removed, or no longer takes one of the values.
  */
+
+import type { OnnxReadOptions, PyTorchReadOptions } from "../src/formats.ts";
 import type {
   ActivationOptions,
   CaffeOptions,
@@ -203,7 +205,9 @@ export type Options = [
     }
   >,
   Accepts<DescribeOptions, Describe>,
-  Accepts<ImportOptions, Describe & { format?: string; signal?: AbortSignal }>,
+  Accepts<ImportOptions, Describe & { format?: string; weights?: "raw" | "ema"; signal?: AbortSignal }>,
+  Accepts<OnnxReadOptions, { inputSize?: number }>,
+  Accepts<PyTorchReadOptions, { weights?: "raw" | "ema" }>,
   Accepts<
     ExportOptions,
     {

@@ -16,7 +16,7 @@ export const modelHelp =
 /** Flags of `importOptions`. */
 export type ImportFacts = Omit<ForeignFacts, "network"> & { readonly network?: string };
 
-const section: OptionSection = { heading: "Facts missing in a file of another program", command: "import" };
+const section: OptionSection = { heading: "Other programs' files", command: "import" };
 
 export const importOptions: readonly OptionSpec[] = inSection(section, [
   {
@@ -36,12 +36,12 @@ export const importOptions: readonly OptionSpec[] = inSection(section, [
   },
   {
     flags: "--weights <kind>",
-    help: "weights of a PyTorch checkpoint: those of training, or their moving average (default: those under the usual name)",
+    help: "training weights or their moving average, if a PyTorch checkpoint has both (default: the usual name's)",
     choices: weightsChoices,
   },
   { flags: "--like <run>", help: "use the network, class names and preprocessing of this run" },
   { flags: "--classes <file>", help: "class names, one per line, in the order of the outputs" },
-  { flags: "--fit <name>", help: "method of fitting images to the input", choices: fitNames },
+  { flags: "--fit <name>", help: "fit of images to the input", choices: fitNames },
   { flags: "--filter <name>", help: "resampling filter", choices: filters },
   {
     flags: "--mean <list>",

@@ -20,6 +20,8 @@ export interface ChainBuilder {
   readonly channelAxis: number;
   /** Adds a layer whose output has the given shape in the network's order of axes; by default it has the input's shape and order. */
   add(layer: AnyLayer, shape?: Shape): void;
+  /** Adds a layer that passes values through at evaluation, such as dropout. */
+  addPassThrough(layer: AnyLayer): void;
   /** Adds a layer with weight and bias; a missing bias is filled with zeros. */
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
   /** Adds a linear layer; `weight` is [outFeatures, inFeatures] in the file's order. Throws UnsupportedError if the input is not flat. */
@@ -121,15 +123,17 @@ class Chain implements ChainBuilder {
   }
 
   add(layer: AnyLayer, next?: Shape): void {
-    this.#refuseAfterHead(layer.name);
-    const isDropout = layer.kind === "dropout";
-    if (this.#pending && !isDropout) throw this.#refusedAffine(this.#pending.name);
-    if (this.#layers.length === 0) this.#start();
-    this.#names.add(layer.name);
-    this.#layers.push(layer);
+    if (this.#pending) throw this.#refusedAffine(this.#pending.name);
+    this.addPassThrough(layer);
     if (!next) return;
     this.#axes = next.map((_, axis) => axis);
     this.#shape = next;
+  }
+  addPassThrough(layer: AnyLayer): void {
+    this.#refuseAfterHead(layer.name);
+    if (this.#layers.length === 0) this.#start();
+    this.#names.add(layer.name);
+    this.#layers.push(layer);
   }
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, next: Shape): void {
     this.add(layer, next);

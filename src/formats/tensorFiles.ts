@@ -23,7 +23,7 @@ export type Tensors = ReadonlyMap<string, NamedTensor>;
 
 /** Options of `readPyTorchFile`. */
 export interface PyTorchReadOptions {
-  /** Of a checkpoint with both: the weights of training, or their moving average. Default: the one under the usual name. */
+  /** For a checkpoint with both: the weights of training, or their moving average. Default: the one under the usual name. */
   readonly weights?: WeightsChoice;
 }
 

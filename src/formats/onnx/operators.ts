@@ -143,5 +143,5 @@ function readDropout(node: NodeView, chain: ChainBuilder): void {
   if (node.constant(2)?.integers()[0]) throw node.unsupported("training_mode true");
   // Dropout is the identity at evaluation, regardless of its probability.
   if (!(probability >= 0 && probability < 1)) throw node.unsupported(`ratio ${probability}`);
-  chain.add(dropout(chain.unusedName(node.name || "dropout"), { probability }) as AnyLayer);
+  chain.addPassThrough(dropout(chain.unusedName(node.name || "dropout"), { probability }) as AnyLayer);
 }
