@@ -4,15 +4,17 @@ import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { printable } from "../escape.ts";
 import { filesOf } from "../model/featureWriter.ts";
+import type { OpenOptions } from "../model/openModel.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
+import type { InferencePrecisionFlags } from "./options.ts";
 import { jsonOf, print, printError, printProblem, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
 /** Flags of `alexnet predict`. */
-export interface PredictFlags {
+export interface PredictFlags extends InferencePrecisionFlags {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
@@ -27,7 +29,12 @@ export interface PredictFlags {
 }
 
 /** Classifies images. Unreadable files are reported and left out; the exit code is then 1. */
-export async function predictMany(run: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
+export async function predictMany(
+  run: string,
+  paths: readonly string[],
+  flags: PredictFlags,
+  precision: Pick<OpenOptions, "precision" | "calibration">,
+): Promise<void> {
   const line = imageProgress("predict");
   const say = (message: string) => {
     line.clear();
@@ -35,6 +42,7 @@ export async function predictMany(run: string, paths: readonly string[], flags: 
   };
   const { engine, threads, batchSize, samples, seed, threshold } = flags;
   const settings = {
+    ...precision,
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
     ...(threshold === undefined ? {} : { threshold }),

@@ -24,7 +24,9 @@ export interface EvaluationDataOptions {
   readonly maxBad?: number;
   /** Split a folder without parts as for training, if it is not the run's own. Default false: all of it is for testing. */
   readonly divided?: boolean;
+  /** Called while images are decoded into the cache. */
   readonly onPacking?: (images: number, of: number) => void;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
 }

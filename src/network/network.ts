@@ -4,6 +4,7 @@ import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "../bytes.ts";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError, ShapeError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
@@ -26,6 +27,7 @@ export interface Network {
 export interface PlacedLayer {
   readonly layer: AnyLayer;
   readonly order: Order;
+  readonly inInt8: Int8Effect;
   readonly keeps: KeptForBackward;
   readonly randomness: Randomness;
   readonly inputShape: Shape;
@@ -99,6 +101,7 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
   const placed = {
     layer: anyLayer(layer),
     order: kind.order,
+    inInt8: kind.inInt8(layer, inputShape),
     keeps: kind.keeps,
     randomness: kind.randomness(layer),
     inputShape,
@@ -128,10 +131,10 @@ function checkSize(layer: string, tensor: string, shape: Shape): void {
 
 /** The network as a chain of operations for an engine. */
 export function operations(network: Network): readonly AnyOp[] {
-  return place(network).map(({ layer, order, inputShape, outputShape, parameters }) => {
+  return place(network).map(({ layer, order, inInt8, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
     const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
-    return { kind, name, options, order, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
+    return { kind, name, options, order, inInt8, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
 }
 
