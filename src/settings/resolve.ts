@@ -9,7 +9,7 @@ import { ConfigError, UsageError } from "../errors.ts";
 import { fileNameOf } from "../fileName.ts";
 import type { Network } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
-import { lowRateWarning } from "../training/schedule.ts";
+import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
@@ -112,8 +112,7 @@ function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfi
   const { recipe } = stored;
   if (epochs === undefined || epochs <= recipe.epochs) return stored;
   const { schedule } = recipe;
-  const depends = schedule.kind === "cosine" || (schedule.kind === "step" && schedule.everyFraction !== undefined);
-  if (depends) {
+  if (dependsOnEpochs(schedule)) {
     throw new ConfigError(
       `resume: --epochs ${epochs}: the ${schedule.kind} schedule of the run is planned for ${recipe.epochs} epochs; ` +
         "start a new run from its weights with --from",

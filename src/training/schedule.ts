@@ -76,14 +76,21 @@ interface ScheduleKind<S> {
   afterEpoch(schedule: S, state: ScheduleState, epochs: EpochCount): ScheduleState;
   /** From 0 to 1, the warm-up left out. */
   factorAt(schedule: S, fraction: number): number;
+  /** True if the learning rate before an epoch depends on the number of epochs of the whole run. */
+  dependsOnEpochs(schedule: S): boolean;
 }
 
-const unchanged = { afterEpoch: (_: unknown, state: ScheduleState) => state, factorAt: () => 1 };
+const unchanged = {
+  afterEpoch: (_: unknown, state: ScheduleState) => state,
+  factorAt: () => 1,
+  dependsOnEpochs: () => false,
+};
 
 const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { kind: K }>> } = {
   constant: unchanged,
   step: {
     ...unchanged,
+    dependsOnEpochs: ({ everyFraction }) => everyFraction !== undefined,
     afterEpoch: ({ factor, everyEpochs = 0, everyFraction = 0 }, state, { done, total }) => ({
       ...state,
       // The third interval of a third of 31 epochs ends after 31, whatever rounding makes of the division.
@@ -99,6 +106,7 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
   },
   cosine: {
     ...unchanged,
+    dependsOnEpochs: () => true,
     factorAt: ({ floor }, fraction) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * fraction))) / 2,
   },
 };
@@ -121,6 +129,11 @@ export function advance(
     ? { ...state, ...bestFigures(monitor, evaluated), evaluationsSinceBest: 0 }
     : { ...state, evaluationsSinceBest: state.evaluationsSinceBest + 1 };
   return kindOf(schedule).afterEpoch(schedule, counted, epochs);
+}
+
+/** True if a run with another number of epochs has other learning rates from its start, so that it cannot be extended. */
+export function dependsOnEpochs(schedule: Schedule): boolean {
+  return kindOf(schedule).dependsOnEpochs(schedule);
 }
 
 /** The part of a recipe that determines the learning rate. */
