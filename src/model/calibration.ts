@@ -82,6 +82,6 @@ export async function calibrateNetwork(
 function reportDead(ranges: ReadonlyMap<string, Range>, { onMessage }: CalibrationOptions): void {
   for (const [name, { min, max }] of ranges) {
     if (min === 0 && max === 0)
-      onMessage?.(`${name}: all 0 on the calibration images, and therefore always 0 in 8 bits`);
+      onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
   }
 }
