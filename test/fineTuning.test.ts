@@ -339,7 +339,7 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
     [
       "everything frozen",
       { dataset: "many", freeze: ["conv", "fc3", "fc4"] },
-      /all layers of tiny that learn are frozen/,
+      /all layers of tiny with weights are frozen/,
       ConfigError,
     ],
     [
