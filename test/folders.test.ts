@@ -342,7 +342,7 @@ test("native with a network that was asked for: it keeps its channels; grey pict
     assert.ok((evaluation?.images ?? 0) > 0);
     assert.deepEqual(packing, [0], "what training packed is enough");
   }
-  assert.match(messages.join("\n"), /is in colour, one-channel takes one channel: colour becomes luma/);
+  assert.match(messages.join("\n"), /is in colour, one-channel expects one channel: converting colour to luma/);
   assert.match(messages.join("\n"), /has one channel, colours expects three: repeating the grey channel/);
 });
 
