@@ -31,7 +31,7 @@ test("balanced: classes with images are drawn equally often, and so are the imag
   }
   byPicture.forEach((count, index) => {
     const mean = draws / 3 / labels.filter((label) => label === labels[index]).length;
-    assert.ok(Math.abs(count - mean) < 5 * Math.sqrt(mean) + 1, `picture ${index}: ${count}, expected ${mean}`);
+    assert.ok(Math.abs(count - mean) < 5 * Math.sqrt(mean) + 1, `image ${index}: ${count}, expected ${mean}`);
   });
 });
 

@@ -5,9 +5,9 @@ import { ConfigError } from "../../errors.ts";
 import { checkSamePictures, columnsOf } from "./ensemble.ts";
 
 const pixel = { width: 1, height: 1, channels: 1, data: new Uint8Array(1) } as const;
-const split: Split = { length: 23, label: (i) => (i * i) % 3, image: () => pixel, path: (i) => `picture, ${i}.png` };
+const split: Split = { length: 23, label: (i) => (i * i) % 3, image: () => pixel, path: (i) => `image, ${i}.png` };
 
-test("other classes and other pictures are refused", () => {
+test("other classes and other images are refused", () => {
   const message = /^two: expected the classes of the first run, got others: missing b; unexpected d, e$/;
   assert.throws(
     () => columnsOf(["a", "b"], ["a", "d", "e"], "two"),

@@ -28,15 +28,15 @@ const preprocessing: Preprocessing = {
   deviation: [0.25],
 };
 const preparation = createPreparation({ preprocessing });
-const pictures = Array.from({ length: 23 }, (_, i): Image => {
-  const values = uniform(`picture ${i}`, 81, 0, 256);
+const images = Array.from({ length: 23 }, (_, i): Image => {
+  const values = uniform(`image ${i}`, 81, 0, 256);
   return { width: 9, height: 9, channels: 1, data: Uint8Array.from(values) };
 });
 const split: Split = {
-  length: pictures.length,
+  length: images.length,
   label: (i) => (i * i) % 3,
-  image: (i) => pictures[i] as Image,
-  path: (i) => `picture, ${i}.png`,
+  image: (i) => images[i] as Image,
+  path: (i) => `image, ${i}.png`,
 };
 
 const engine = createReferenceEngine();
@@ -89,7 +89,7 @@ test("ten views: the mean of ten softmaxes, against each image and view computed
     for (const [i, prediction] of predictions.entries()) {
       const mean = meanOf(await Promise.all(views.map((view) => plainSoftmax(alone, i, view))));
       const [label, best] = [split.label(i), mean.indexOf(Math.max(...mean))];
-      assert.deepEqual([prediction.index, prediction.file], [i, `picture, ${i}.png`]);
+      assert.deepEqual([prediction.index, prediction.file], [i, `image, ${i}.png`]);
       assert.deepEqual([prediction.className, prediction.predicted], [classNames[label], classNames[best]]);
       assertNear(prediction.probability - (mean[best] as number), tolerance);
       assertNear(prediction.classProbability - (mean[label] as number), tolerance);

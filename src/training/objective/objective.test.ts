@@ -48,7 +48,7 @@ test("images, targets and the count of right answers are mixed by the same λ an
   const { targets, countCorrect } = objective.prepare(batch, 24);
   const { lambda, partners } = createMixes(plain.seed, 1, 8)(24, 8);
   assert.ok(lambda > 0.01 && lambda < 0.99);
-  // Answers in turn: over a batch, one answer for all would be right as often for the partners as for the pictures.
+  // Answers in turn: over a batch, one answer for all would be right as often for the partners as for the images.
   const scores = Float32Array.from({ length: 24 }, (_, i) => Number(i % 3 === Math.floor(i / 3) % 3));
   let right = 0;
   for (const [row, partner] of partners.entries()) {
