@@ -1,6 +1,6 @@
 /** Base64 of bytes, in any JavaScript engine. */
 
-/** The bytes of a base64 text; none if it is not base64. */
+/** The bytes of a base64 text; empty if it is not base64. */
 export function decodeBase64(text: string): Uint8Array {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -70,7 +70,7 @@ export class UnimplementedError extends NativeError {
   override readonly name: string = "UnimplementedError";
 }
 
-/** Loss or weight that is not finite during training. */
+/** Loss or weight that becomes NaN or infinite during training. */
 export class DivergenceError extends AlexNetError {
   override readonly name: string = "DivergenceError";
   override readonly exitCode = 3;

@@ -92,6 +92,6 @@ test("a bias has the scale of the products that it is added to, and fits however
   }
 });
 
-test("the largest of a row is what is not finite, if there is such a value", () => {
+test("the largest magnitude of a row with a NaN or infinite value is NaN or infinite", () => {
   assert.deepEqual([...largestOfRows(Float32Array.of(1, -2, NaN, 1, -Infinity, 0), 3)], [2, NaN, Infinity]);
 });

@@ -23,7 +23,7 @@ export interface RoundedParameter {
  */
 export type Int8Effect = "kept" | "clamped" | "computed";
 
-/** The rounding of a network to 8 bits: all that is needed to compute it. */
+/** The quantization of a network to int8: everything needed to compute it. */
 export interface Int8Scheme {
   /** Roundings of activations by the layer that outputs them; `IMAGES` is the network's input. */
   readonly activations: ReadonlyMap<string, Rounding>;
@@ -31,10 +31,10 @@ export interface Int8Scheme {
   readonly parameters: ReadonlyMap<string, RoundedParameter>;
 }
 
-/** The name of the images among outputs of layers, none of which is empty. */
+/** Name of the input images among layers' outputs; layer names are never empty. */
 export const IMAGES = "";
 
-/** Least and largest of some values. */
+/** Minimum and maximum of values. */
 export interface Range {
   readonly min: number;
   readonly max: number;
@@ -72,7 +72,7 @@ export function roundActivations(
   return into;
 }
 
-/** Largest magnitude of each output channel (first axis); not finite if one of its values is not. */
+/** Largest magnitude of each output channel (first axis); NaN or infinite if one of its values is. */
 export function largestOfRows(values: Float32Array, rows: number): Float32Array {
   const length = values.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
@@ -118,7 +118,7 @@ export function roundParameter(values: Float32Array, { type, scales }: RoundedPa
   });
 }
 
-/** Millions of weights: a loop over one type of array is twice as fast as one over two. */
+/** Rounds values in a loop over a single array type, which is twice as fast as over two types for millions of weights. */
 function roundWeights(values: Float32Array, rounded: Int8Array, start: number, length: number, scale: number): void {
   for (let i = start; i < start + length; i++) {
     const whole = (values[i] as number) / scale + WHOLE - WHOLE;

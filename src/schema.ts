@@ -1,4 +1,4 @@
-/** Schemas that several tables of options share, and parsing with messages in English. */
+/** Schemas shared by tables of options, and parsing with messages in English. */
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 
@@ -21,7 +21,7 @@ export const properFraction = z.number().check(z.positive(), z.lt(1));
 /** A text of at least one character. */
 export const someText = z.string().check(z.minLength(1));
 
-/** Either the value that JSON stands for, defaults filled in, or the reason why it does not fit, a line for each problem. */
+/** The parsed value with defaults filled in, or the problems, one per line. */
 export type Parsed<T> = { readonly data: T; readonly problem?: undefined } | { readonly problem: string };
 
 const { localeError: error } = en();
@@ -61,7 +61,7 @@ export function parseJsonText(text: string): unknown {
   return JSON.parse(text.replace(/^\ufeff/, ""));
 }
 
-/** The schema of a value that may be left out. */
+/** The inner schema of an optional value. */
 export function inner<T extends z.core.SomeType>(schema: z.ZodMiniDefault<T> | z.ZodMiniOptional<T>): T {
   return schema._zod.def.innerType;
 }

@@ -1,8 +1,8 @@
 /** A pause for timers, signals and input between blocking calls. */
 
 /**
- * Resolves after the event loop has run. Native calls and plain loops block timers, signals and a page's input: a loop of them awaits this between
- * iterations. Browsers have no `setImmediate`, and delay a nested `setTimeout` by 4 ms: there it is a message to itself.
+ * Resolves after the event loop has run. Native calls and plain loops block timers, signals and a page's input, so loops of them await this between
+ * iterations. In browsers, which have no `setImmediate` and delay a nested `setTimeout` by 4 ms, it posts a message to itself.
  */
 export function yieldToEvents(): Promise<void> {
   return new Promise((resolve) => {
@@ -17,7 +17,7 @@ function postToSelf(resolve: () => void): void {
     port1.close();
     resolve();
   };
-  // The types of Node.js, which this is compiled with, leave this property of browsers out.
+  // The types of Node.js lack this property of browsers.
   Object.assign(port1, { onmessage });
   port2.postMessage(null);
 }

@@ -71,7 +71,7 @@ test("pictures added: no resume, though limits keep their number; evaluation say
   for (const [i, path] of added.entries()) await writePicture(photos, path, noise(300 + i, 9, 8, 3));
   await assert.rejects(
     trainClassifier({ run, resume: true }),
-    /^ConfigError: .*photos: expected the picture files that the run was started with, got others/,
+    /^ConfigError: .*photos: expected the image files that the run was started with, got others/,
   );
   assert.match((await evaluated()).messages.join("\n"), /some of these may have been trained on/);
   for (const path of added) await rm(join(photos, path));
@@ -103,7 +103,7 @@ test("the run's own folder through a link, or copied: divided as the run divided
   assert.deepEqual(await evaluated({ dataset: link }), own);
   const copied = await evaluated({ dataset: copy });
   assert.equal(copied.images, 8);
-  assert.match(copied.messages.join("\n"), /^.*copy: a copy of what the run was trained on/);
+  assert.match(copied.messages.join("\n"), /^.*copy: a copy of the run's data set/);
   await rename(join(copy, "a", "10.png"), join(copy, "a", "other.png"));
   assert.deepEqual(await evaluated({ dataset: copy }), { images: 40, messages: [], of: 40 });
 });
@@ -113,7 +113,7 @@ test("weights without their run: all pictures, and a word of doubt", async () =>
   await cp(join(run, "best.safetensors"), alone);
   const { images, messages } = await evaluated({ dataset: photos }, alone);
   assert.equal(images, 40);
-  assert.match(messages.join("\n"), /nothing beside the weights says which pictures they were trained on/);
+  assert.match(messages.join("\n"), /found no record of the weights' training images/);
 });
 
 test("resume: a default that is said is no change, another value is", async () => {

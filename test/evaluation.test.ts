@@ -154,5 +154,5 @@ test("runs of other classes, or of other held-out pictures, are refused", async 
   assert.match(classes.stderr, /others-run\/best\.safetensors: expected the classes of the first run, got others: /);
   const pictures = await alexnet("evaluate crop divided");
   assert.equal(pictures.exit, 1);
-  assert.match(pictures.stderr, /divided\/best\.safetensors: expected the pictures that the first run is measured on/);
+  assert.match(pictures.stderr, /divided\/best\.safetensors: expected the images of the first run/);
 });

@@ -339,13 +339,13 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
     [
       "everything frozen",
       { dataset: "many", freeze: ["conv", "fc3", "fc4"] },
-      /all layers of tiny that learn are frozen/,
+      /all layers of tiny with weights are frozen/,
       ConfigError,
     ],
     [
       "nothing to keep",
       { freeze: ["fc3"], keptViews: 2 },
-      /--kept-views: expected frozen layers before all that are trained/,
+      /--kept-views: expected frozen layers at the start of the network/,
       ConfigError,
     ],
     [
@@ -367,7 +367,7 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
           ] as readonly AnyLayer[],
         },
       },
-      /for some layers of unlike, but none fits; choose the network that they are of \(tiny\), or other weights:\n {2}conv1: weight \[4, 3, 3, 3\] here, \[8, 3, 5, 5\] in the file; bias \[4\] here, \[8\] in the file\n {2}fc9: no weight in the file; no bias in the file/,
+      /for some layers of unlike, but none fits; choose the weights' own network \(tiny\), or other weights:\n {2}conv1: weight \[4, 3, 3, 3\] here, \[8, 3, 5, 5\] in the file; bias \[4\] here, \[8\] in the file\n {2}fc9: no weight in the file; no bias in the file/,
       ConfigError,
     ],
     ["no such file", { from: "nowhere" }, /nowhere: no such file or folder/, CheckpointError],

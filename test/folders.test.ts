@@ -182,7 +182,7 @@ test("another folder: classes by name, in part and in another order; a class tha
   ]);
   assert.ok(evaluation.top1Accuracy > 0.9);
   await cp(join(other, "red"), join(other, "crimson"), { recursive: true });
-  await assert.rejects(classifier.evaluate({ dataset: other }), /^ConfigError: .*got crimson besides/);
+  await assert.rejects(classifier.evaluate({ dataset: other }), /^ConfigError: .*also got crimson$/);
   await assert.rejects(classifier.evaluate({ split: "validation" }), ConfigError);
   const train = (await classifier.evaluate({ split: "train", limit: 30 })) ?? assert.fail();
   assert.equal(train.images, 30);
@@ -342,8 +342,8 @@ test("native with a network that was asked for: it keeps its channels; grey pict
     assert.ok((evaluation?.images ?? 0) > 0);
     assert.deepEqual(packing, [0], "what training packed is enough");
   }
-  assert.match(messages.join("\n"), /is in colour, one-channel takes one channel: colour becomes luma/);
-  assert.match(messages.join("\n"), /has one channel, colours takes three: grey is repeated/);
+  assert.match(messages.join("\n"), /is in colour, one-channel expects one channel: converting colour to luma/);
+  assert.match(messages.join("\n"), /has one channel, colours expects three: repeating the grey channel/);
 });
 
 test("a new run is named after its network, or native where that follows from the pictures' size", async () => {

@@ -98,7 +98,7 @@ test("evaluate, multi-label: figures at the threshold, and what an image counts 
   });
   assert.ok(
     messages.some((message) =>
-      message.startsWith("multi-label network: each image counts as one of its folder's class"),
+      message.startsWith("multi-label network: each image is taken to show its folder's class"),
     ),
   );
   // In the order of the split: class by class.

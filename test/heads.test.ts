@@ -109,7 +109,7 @@ test("a log-softmax at the end: the probabilities are its exponentials", async (
         const output = outputs[Number(className.slice("class ".length))] as number;
         assertNear(probability, isLog ? Math.exp(output) : output, className);
       }
-      await assert.rejects(classifier.predict(image, { threshold: 0.5 }), /threshold: .* is no multi-label network/);
+      await assert.rejects(classifier.predict(image, { threshold: 0.5 }), /threshold: .* is not a multi-label network/);
     });
   }
 });

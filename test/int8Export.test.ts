@@ -139,7 +139,7 @@ test("a layer that gives nothing but 0 is named, and one that is not finite is r
     onMessage: (text: string) => messages.push(text),
   };
   const dead = await exportModel(await runWith("dead", "bias", -1e4), at("dead.onnx"), { int8 });
-  assert.deepEqual(messages, ["relu2: all 0 on the calibration images, so always 0 in 8 bits"]);
+  assert.deepEqual(messages, ["relu2: all 0 on the calibration images, so it is always 0 in int8"]);
   assert.equal(dead.int8?.test.sameClass, 50);
   const refused = exportModel(await runWith("broken", "weight", 3e38), at("broken.onnx"), { int8 });
   await assert.rejects(

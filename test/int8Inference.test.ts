@@ -138,7 +138,7 @@ test("a calibration of other weights is not used, and an unreadable one is named
   const { messages } = await evaluated(run);
   assert.match(
     messages.at(-1) as string,
-    /best\.int8\.json: the calibration is not stored, so the next use repeats it: /,
+    /best\.int8\.json: the calibration could not be stored, so the next use repeats it: /,
   );
 });
 
@@ -194,7 +194,7 @@ test("it is refused by name: another engine, a layer's outputs, random networks,
   const message = await alone().catch(({ message }: Error) => message);
   assert.equal(
     message,
-    `int8 needs images to calibrate on: ${at("alone")}: no config.json beside it says which data set it was trained on; give images with --calibrate FOLDER`,
+    `int8 needs images to calibrate on: ${at("alone")}: found no config.json next to it that names its data set; give images with --calibrate FOLDER`,
   );
 });
 

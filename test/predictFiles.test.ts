@@ -225,12 +225,12 @@ test("--features: what goes together, and names that are not there", async () =>
   }
   await assert.rejects(
     alexnetFeatures("fc9", join(folder, "a.npy")),
-    /layer "fc9": tiny has none of this name; its layers are conv1, .*fc3/,
+    /layer "fc9": tiny has no layer of this name; expected one of conv1, .*fc3/,
   );
   await assert.rejects(alexnetFeatures("fc2", join(folder, "a.txt")), ConfigError);
   await mkdir(join(folder, "empty"));
   await assert.rejects(
     findPictures([join(folder, "empty")]),
-    /empty: expected pictures in it or in folders below, found none/,
+    /empty: expected images in it or its subfolders, found none/,
   );
 });

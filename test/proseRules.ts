@@ -34,6 +34,10 @@ export const wordRules: readonly WordRule[] = [
       { text: "--picture", reason: "flag" },
       { text: "`pictures`", reason: "JSON key" },
       { text: '"pictures"', reason: "JSON key" },
+      { text: "`picture`", reason: "JSON key of a pack's lines" },
+      { text: "10,000 training pictures", reason: "part of a recipe, which runs store and resuming compares" },
+      { text: "for pictures of 28 to 64 pixels", reason: "part of a recipe" },
+      { text: "for small pictures: conv1", reason: "part of a network, which runs store and resuming compares" },
     ],
   },
   {

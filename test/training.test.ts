@@ -372,7 +372,7 @@ test("a loss that stays at that of guessing is said once, with initializer and l
     epochs: 0.9,
     observer: { onMessage: (message) => messages.push(message) },
   });
-  const warnings = messages.filter((message) => /loss has stayed/.test(message));
+  const warnings = messages.filter((message) => /loss has not improved on guessing/.test(message));
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] as string, /^iteration 200: .*gaussian.*--learning-rate \(0\.000001\)/);
 });

@@ -277,7 +277,7 @@ export interface TrainingProgram extends Program {
    * update. Throws ShapeError if shapes or layouts differ.
    */
   compileUpdate(assignments: readonly Assignment[]): Update;
-  /** Σ x² over all elements of all tensors; not finite if a value is not. */
+  /** Σ x² over all elements of all tensors; NaN or infinite if a value is. */
   sumOfSquares(tensors: readonly Tensor[]): Promise<number>;
   /** Name of the first trained parameter with a non-finite value or gradient; undefined if there is none. */
   firstNonFinite(of: "values" | "gradients"): Promise<string | undefined>;
@@ -302,7 +302,7 @@ export interface Engine {
   readonly threads: number;
   /** Formats of training and inference. */
   readonly precisions: readonly PrecisionSupport[];
-  /** The one of `precisions` in which this processor computes fastest. */
+  /** The fastest of `precisions` on this processor. */
   readonly fastestPrecision: Precision;
   /** Formats of inference: those of training, and others. */
   readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];

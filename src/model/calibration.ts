@@ -22,7 +22,7 @@ export interface CalibrationOptions
   readonly onCalibrate?: (images: number, of: number) => void;
 }
 
-/** A trained network by its path, its weights file and what that says. `weights` are by their names in the network. */
+/** A trained network: its path, its weights file and that file's metadata. `weights` are by their names in the network. */
 export interface CalibratedModel {
   readonly path: string;
   readonly file: string;
@@ -31,10 +31,10 @@ export interface CalibratedModel {
 }
 
 /**
- * The rounding of a trained network, from the ranges of its activations on training images in f32.
+ * Computes the quantization of a trained network from the ranges of its activations on training images in f32.
  *
- * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are not finite; the signal's reason if that is
- * aborted.
+ * Throws as `loadEvaluationData` if there are no images, CheckpointError if weights or activations are NaN or infinite; the signal's reason if that
+ * is aborted.
  */
 export async function calibrate(
   calibrated: CalibratedModel,
@@ -50,7 +50,7 @@ export async function calibrate(
   }
 }
 
-/** As `calibrate`, on a network that has not been rounded yet. */
+/** Does the same on a compiled network that is not quantized yet. */
 export async function calibrateNetwork(
   { path, file, model, weights }: CalibratedModel,
   network: Int8Network,
@@ -81,7 +81,6 @@ export async function calibrateNetwork(
 
 function reportDead(ranges: ReadonlyMap<string, Range>, { onMessage }: CalibrationOptions): void {
   for (const [name, { min, max }] of ranges) {
-    if (min === 0 && max === 0)
-      onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
+    if (min === 0 && max === 0) onMessage?.(`${name}: all 0 on the calibration images, so it is always 0 in int8`);
   }
 }

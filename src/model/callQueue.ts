@@ -1,19 +1,19 @@
-/** Overlapping calls on one trained network: in the order of the calls, one at a time, and none after it is closed. */
+/** Queue of overlapping calls on one trained network: they run one at a time, in order, and are refused once it is closed. */
 import { ClosedError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 
 /** The calls of one owner of programs. */
 export interface CallQueue {
-  /** True if a turn that is asked for now begins at once. */
+  /** True if a turn requested now begins at once. */
   readonly isIdle: boolean;
   /** A call of the owner, which `close` waits for. Throws ClosedError after `close`. */
   call<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Work within a call that has the programs to itself: begun before this returns if nothing runs, otherwise after all turns asked for earlier. A turn
-   * that fails does not hold up the next. Throws the signal's reason if that is aborted before the turn begins.
+   * Work within a call that has exclusive use of the programs. It begins before this returns if nothing runs, otherwise after all turns requested
+   * earlier. A turn that fails does not hold up the next. Throws the signal's reason if that is aborted before the turn begins.
    */
   turn<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Refuses further calls, waits for those in flight, and frees the memory: at once if there are none. The same promise however often it is called. */
+  /** Refuses further calls, waits for those in flight, and frees the memory, at once if there are none. Every call returns the same promise. */
   close(): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export function createCallQueue(owner: string, free: () => void): CallQueue {
       try {
         return await work();
       } finally {
-        // Engines block: between two turns the event loop gets to timers and signals.
+        // Engines block the event loop: between two turns it runs timers and signal handlers.
         if (waiting.length > 0) void yieldToEvents().then(startNext);
         else isBusy = false;
       }
@@ -62,7 +62,7 @@ export function createCallQueue(owner: string, free: () => void): CallQueue {
   };
 }
 
-/** Resolves when its entry is called; leaves the line and rejects if the signal is aborted before. */
+/** Resolves when its entry is called; leaves the queue and rejects if the signal is aborted before that. */
 function waitIn(waiting: (() => void)[], signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const start = () => {

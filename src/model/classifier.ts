@@ -12,17 +12,17 @@ import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.t
 import { type ClassScore, multiLabelNote, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
 
-/** Images to evaluate a trained network on, and how. */
+/** Images and options of an evaluation. */
 export interface EvaluateRunOptions extends EvaluationDataOptions, EvaluateSplitOptions {
   readonly signal?: AbortSignal;
 }
 
 /**
- * A trained network, ready to use. Calls may overlap: each gets the answer it would get alone, to the bit, in the order of the calls. Predictions
- * that are made while an evaluation runs take turns with its batches.
+ * A trained network, ready to use. Calls may overlap: each gets the answer it would get alone, bit for bit, in the order of the calls. Predictions
+ * made during an evaluation take turns with its batches.
  */
 export interface Classifier {
-  /** The weights file that it was read from. */
+  /** Weights file that it was read from. */
   readonly file: string;
   readonly model: Model;
   /** The step from the network's outputs to probabilities. */
@@ -33,17 +33,17 @@ export interface Classifier {
   readonly engine: string;
   /** Number format of the computation. */
   readonly precision: InferencePrecision;
-  /** True if an answer is a draw, since dropout stays active. */
+  /** True if predictions are random, since dropout stays active. */
   readonly isRandom: boolean;
   /**
    * Every class, the most probable first. Accepts a path or `file:` URL, which is read when its turn comes, or the bytes of an image file or pixels of
-   * 1 to 4 channels, which are read before the call returns. Throws DataError for anything else, for what cannot be read, and if the network's outputs
-   * are not finite.
+   * 1 to 4 channels, which are read before the call returns. Throws DataError for anything else, for an unreadable image, and if the network's outputs
+   * are NaN or infinite.
    */
   predict(image: ImageInput, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
-   * Figures over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's, DataError
-   * naming the image if the network's outputs are not finite.
+   * Metrics over a data set's test images. Undefined if the signal was aborted. Throws ConfigError if the classes are not the model's, DataError
+   * naming the image if the network's outputs are NaN or infinite.
    */
   evaluate(options?: EvaluateRunOptions): Promise<Evaluation | undefined>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
@@ -53,8 +53,8 @@ export interface Classifier {
 /**
  * Opens a run directory (its best weights) or a weights file.
  *
- * Throws CheckpointError if there is none, it is damaged or a weight is not finite; ConfigError if its outputs are no scores of classes (head `none`);
- * NativeError if the engine asked for is not there.
+ * Throws CheckpointError if the file is missing or unreadable, or a weight is NaN or infinite; ConfigError if its outputs are not class scores (head
+ * `none`); NativeError if the requested engine is not installed.
  */
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
   const opened = await openClassModel(path, options);
@@ -85,14 +85,14 @@ async function evaluateModel(
   requireThreshold(opened, options.threshold);
   if (head.isMultiLabel) options.onMessage?.(multiLabelNote);
   const { preprocessing } = model;
-  // Wrong views are refused before the data set is loaded.
+  // Refuses unsuitable views before the data set is loaded.
   if (options.tenCrop) tenCropViews(preprocessing);
-  // What reads data sets is loaded here, so that a first prediction does not wait for it.
+  // Modules that read data sets are loaded here, so that a first prediction does not wait for them.
   const { loadEvaluationData } = await import("./evaluationData.ts");
   const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");
   const { split, close } = await loadEvaluationData(path, file, model, { ...options, isForeign });
   const preparation = createThreadedPreparation({ preprocessing, threads });
-  // Threads that prepare batches write to it.
+  // Shared, since the threads that prepare batches write to it.
   const input = new Float32Array(new SharedArrayBuffer(4 * program.batchSize * sizeOf(model.network.input)));
   try {
     return await evaluateInTurns(opened, calls, split, { preparation, input }, options);

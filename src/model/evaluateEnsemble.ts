@@ -1,4 +1,4 @@
-/** Several trained networks measured as one. */
+/** Evaluation of an ensemble of trained networks. */
 import { describeHead } from "../checkpoint/metadata.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { ConfigError } from "../errors.ts";
@@ -12,25 +12,25 @@ import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
 import { multiLabelNote, requireThreshold } from "./predictRows.ts";
 
-/** One of the networks alone. */
+/** Result of one network of the ensemble. */
 export interface EnsembleRun {
   readonly file: string;
   readonly network: string;
   readonly top1Accuracy: number;
-  /** Whether its answers are draws, since dropout stays active. */
+  /** True if its predictions are random, since dropout stays active. */
   readonly isRandom: boolean;
 }
 
-/** What they are together, and each beside it. */
+/** Evaluation of the ensemble, and of each network. */
 export interface EnsembleEvaluation extends Evaluation {
   readonly runs: readonly EnsembleRun[];
 }
 
 /**
  * Averages the probabilities of several runs (their best weights) or weights files over the same images, each prepared by its run's own
- * preprocessing. All networks are in memory together; what else it takes does not grow with the images. Undefined if it was aborted.
+ * preprocessing. All networks are in memory at the same time; other memory does not grow with the number of images. Undefined if it was aborted.
  *
- * Throws ConfigError if they do not have the same head and classes, or their images are not the same, or a fit has no ten views where they are asked for.
+ * Throws ConfigError if heads, classes or images differ, or if `tenCrop` is requested and a fit has no ten views.
  */
 export async function evaluateEnsemble(
   paths: readonly string[],
@@ -48,7 +48,7 @@ export async function evaluateEnsemble(
   }
 }
 
-/** Throws ConfigError if the heads of the networks differ, or a threshold is given that they do not have. */
+/** Throws ConfigError if the heads of the networks differ, or for a threshold that does not apply to them. */
 function checkSameHead([first, ...others]: readonly ClassModel[], options: OpenOptions & EvaluateRunOptions): void {
   if (!first) return;
   const other = others.find(({ head }) => head !== first.head);
@@ -60,9 +60,10 @@ function checkSameHead([first, ...others]: readonly ClassModel[], options: OpenO
   if (first.head.isMultiLabel) options.onMessage?.(multiLabelNote);
 }
 
-/** A member without what it is told. `data` receives what must be closed. */
+/** A member without its callback. */
 type Prepared = Omit<Member, "onCorrect">;
 
+/** Loads the images of each network. `data` receives them for closing, also if this throws. */
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
@@ -130,7 +131,7 @@ async function evaluateMembers(
   return { ...evaluation, runs };
 }
 
-/** Those of the first, in its order. */
+/** The first network's classes, in its order. */
 function classesOf([first]: readonly ClassModel[]): readonly string[] {
   return first?.model.classNames ?? [];
 }

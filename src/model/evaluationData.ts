@@ -11,24 +11,24 @@ import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
 import { resizeNote } from "./predictionInput.ts";
 
-/** On what a trained network is measured. */
+/** Data set of an evaluation. */
 export interface EvaluationDataOptions {
   /** A name, a folder of images, or a data set object. Default: the data set that the run was trained on. */
   readonly dataset?: string | Dataset;
   readonly dataDir?: string;
-  /** Default `test`: where a folder has none, what was held out of its training; of another folder without parts, all. */
+  /** Default `test`. In a folder without test/, the images held out of training; in another folder without parts, all images. */
   readonly split?: SplitName;
-  /** At most n images: some of each class, so no fewer than there are classes. */
+  /** Maximum number of images, drawn from every class; at least the number of classes. */
   readonly limit?: number;
-  /** Share of the images that may be damaged. Default: the run's, if it was trained on them; else 0.01. */
+  /** Maximum fraction of unreadable images. Default: the run's, if it was trained on these images; else 0.01. */
   readonly maxBad?: number;
-  /** Split a folder without parts as for training, if it is not the run's own. Default false: all of it is for testing. */
+  /** Splits a folder without parts as for training, if it is not the run's own. Default false: all its images are test images. */
   readonly divided?: boolean;
   /** True for another program's file: what stands beside it is no run. Default false. */
   readonly isForeign?: boolean;
   /** Called while images are decoded into the cache. */
   readonly onPacking?: (images: number, of: number) => void;
-  /** Called with facts and warnings for people. */
+  /** Called with notes and warnings. */
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -42,9 +42,9 @@ export interface EvaluationData {
 }
 
 /**
- * Loads the images to evaluate a model on, from a run directory or of a weights file. Classes are matched by name.
+ * Loads the images to evaluate a model of a run directory or weights file on. Classes are matched by name.
  *
- * Throws ConfigError if the data set is not known, has no such part, or has a class that the model lacks.
+ * Throws ConfigError if the data set is unknown, lacks the part, or has a class that the model lacks.
  */
 export async function loadEvaluationData(
   path: string,
@@ -59,9 +59,9 @@ export async function loadEvaluationData(
     const split = dataset[part];
     if (!split || split.length === 0) {
       const what = part === "train" ? "training" : part;
-      throw new ConfigError(`${dataset.name}: expected ${what} pictures, but it has none; choose another --split`);
+      throw new ConfigError(`${dataset.name}: expected ${what} images, found none; choose another --split`);
     }
-    // Not a member of the data set is kept but this: what else is in memory can go.
+    // Keeps only this part of the data set, so that the rest can be collected.
     const { close = () => {} } = dataset;
     return { name: dataset.name, split: relabelled(split, dataset, model), close };
   } catch (error) {
@@ -81,21 +81,21 @@ async function openDataset(
   const name = typeof dataset === "object" ? given?.name : (dataset ?? run?.dataset.name);
   if (name === undefined) {
     throw new ConfigError(
-      `${path}: no config.json beside it says which data set it was trained on; give one with --dataset (export: --calibrate)`,
+      `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate)`,
     );
   }
   const isStored = run && (dataset === undefined || (typeof dataset === "string" && (await isFolderOf(run, dataset))));
   const found = () => (isStored ? storedDataset(run.dataset.name) : findDataset(name, { dataDir, onMessage }));
   const source = given ?? (await found());
   const own = source.name === run?.dataset.name ? run : undefined;
-  // Besides what is asked for, nothing is packed that the run did not pack.
+  // Packs only the requested part, and the parts that the run packed.
   const { trainLimit, testLimit } = own
     ? storedLimits(own.dataset)
     : { trainLimit: { inOrder: 0 }, testLimit: { inOrder: 0 } };
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
-    // The images that were held out are known by the run's share and seed.
+    // The run's fraction and seed determine the images that were held out.
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
@@ -121,24 +121,24 @@ async function isFolderOf(run: RunConfig, path: string): Promise<boolean> {
   return given !== undefined && given === own;
 }
 
-/** Message for people about images that may have been trained on; undefined if there is no such doubt. */
+/** Warning about images that may have been trained on; undefined if none were. */
 function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig | undefined): string | undefined {
   if (listed === undefined) return undefined;
   if (!run) {
     return (
-      "nothing beside the weights says which pictures they were trained on; unless folders say which are for testing, " +
-      "some of these may be among them"
+      "found no record of the weights' training images; unless the data set has a test folder, " +
+      "some of these images may be among them"
     );
   }
   const isAsTrained = listed === run.dataset.listed;
   if (own && run.dataset.listed !== undefined && !isAsTrained) {
     return (
-      "not the picture files that the run was started with; unless folders say which are for testing, " +
-      "some of these may have been trained on"
+      "the image files differ from those that the run was started with; unless the data set has a test folder, " +
+      "the run may have been trained on some of these images"
     );
   }
   return !own && isAsTrained
-    ? "a copy of what the run was trained on, by the names of all files: divided as there"
+    ? "a copy of the run's data set, by the names of all files; using the same held-out images"
     : undefined;
 }
 
@@ -151,6 +151,6 @@ function relabelled(split: Split, dataset: Dataset, { classNames, network }: Mod
   const list = (names: readonly string[]) =>
     names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
   throw new ConfigError(
-    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), got ${list(unknown)} besides`,
+    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}`,
   );
 }

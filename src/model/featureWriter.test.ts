@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseHeader } from "../checkpoint/safetensorsHeader.ts";
 import { type RowHeader, rowFormats } from "./featureWriter.ts";
 
-/** As scripts/golden/npy.py wrote it. */
+/** Output of scripts/golden/npy.py. */
 interface Golden {
   readonly headers: readonly { readonly shape: readonly number[]; readonly bytes: string }[];
 }

@@ -1,4 +1,4 @@
-/** Writes what a layer makes of images: rows of numbers, and the files that they are of beside them. */
+/** Writes a layer's outputs for images: rows of numbers, and a list of the image files next to them. */
 import { extname } from "node:path";
 import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutput.ts";
 import { lengthBytes } from "../checkpoint/safetensorsHeader.ts";
@@ -6,28 +6,28 @@ import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 
-/** Files that are there when they are whole. */
+/** Files written atomically: each appears once it is complete. */
 export interface FeatureWriter {
   /** Shape: values [files, …shape]. */
   add(files: readonly string[], values: Float32Array): Promise<void>;
   finish(): Promise<void>;
-  /** Leaves what was there before, unless they were finished. */
+  /** Keeps the previous files unless `finish` was called. */
   close(): Promise<void>;
 }
 
-/** The format of a file of features, by the ending of its name. Throws ConfigError if there is none of that ending. */
+/** Format of a feature file by its extension. Throws ConfigError for an unknown extension. */
 export function rowFormatOf(output: string): RowHeader {
   const header = rowFormats.get(extname(output));
   if (header) return header;
   throw new ConfigError(`${output}: expected a name that ends in ${[...rowFormats.keys()].join(" or ")}`);
 }
 
-/** The file beside it with the names of the files, as JSON: one for each row. */
+/** Path of the JSON list of image files, one for each row. */
 export function filesOf(output: string): string {
   return `${output.slice(0, -extname(output).length)}.files.json`;
 }
 
-/** Throws ConfigError for the ending of the name; CheckpointError, as all members do, if it cannot be written. */
+/** Throws ConfigError for an unknown extension; CheckpointError, as all members do, if a file cannot be written. */
 export async function createFeatureWriter(output: string, layer: string, shape: Shape): Promise<FeatureWriter> {
   const header = rowFormatOf(output);
   const opened: DurableOutput[] = [];
@@ -74,10 +74,10 @@ function writer(
   };
 }
 
-/** What stands before the rows. */
+/** Header of a file, before the rows. */
 export type RowHeader = (tensor: { readonly name: string; readonly shape: Shape; readonly rows: number }) => Uint8Array;
 
-/** Digits that numpy leaves room for. Source: numpy.lib.format, GROWTH_AXIS_MAX_DIGITS. */
+/** Number of digits that numpy reserves. Source: numpy.lib.format, GROWTH_AXIS_MAX_DIGITS. */
 const growthDigits = 21;
 
 /** The .npy format, version 1.0, byte for byte as numpy writes it. Source: numpy.lib.format. */
@@ -96,10 +96,10 @@ const npyHeader: RowHeader = ({ shape, rows }) => {
   return bytes;
 };
 
-/** The length has this many digits at most. */
+/** Maximum number of digits of the length. */
 const offsetDigits = 16;
 
-/** safetensors, with spaces behind the header to one length. Source: huggingface/safetensors, "Format". */
+/** safetensors, with the header padded by spaces to a constant length. Source: huggingface/safetensors, "Format". */
 const safetensorsHeader: RowHeader = ({ name, shape, rows }) => {
   const extents = [rows, ...shape];
   const end = 4 * extents.reduce((product, extent) => product * extent, 1);
@@ -112,7 +112,7 @@ const safetensorsHeader: RowHeader = ({ name, shape, rows }) => {
   return bytes;
 };
 
-/** Headers by the ending of a file's name. */
+/** Headers by file extension. */
 export const rowFormats: ReadonlyMap<string, RowHeader> = new Map([
   [".npy", npyHeader],
   [".safetensors", safetensorsHeader],

@@ -1,4 +1,4 @@
-/** A network's rounding to 8 bits, stored beside its weights. */
+/** A network's quantization to int8, stored next to its weights. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
@@ -8,10 +8,10 @@ import { type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { IMAGES } from "../int8.ts";
 import { type Network, operations } from "../network/network.ts";
 
-/** Changes with the meaning of the file's numbers. */
+/** Version of the file's format. */
 const VERSION = 1;
 
-/** The file with the rounding of a weights file. */
+/** Path of the quantization of a weights file. */
 export function int8FileOf(weights: string): string {
   return `${weights.replace(/\.safetensors$/, "")}.int8.json`;
 }
@@ -28,9 +28,9 @@ const schema = z.strictObject({
 });
 
 /**
- * The rounding that is stored for weights of this checksum; undefined if there is none, or it belongs to other weights.
+ * Reads the quantization stored for weights of this checksum; undefined if there is none, or it belongs to other weights.
  *
- * Throws CheckpointError if the file cannot be read, or is not one of `network`.
+ * Throws CheckpointError if the file is unreadable, or does not fit `network`.
  */
 export async function readInt8File(
   weights: string,
@@ -68,7 +68,7 @@ function parse(file: string, text: string): z.infer<typeof schema> {
   }
 }
 
-/** Throws CheckpointError unless every rounding of the network is there. */
+/** Throws CheckpointError unless the file has a quantization of every layer. */
 function requireWhole(file: string, { activations, parameters }: Quantization, network: Network): void {
   const names = roundedPlaces(network).map((place) => network.layers[place]?.name ?? IMAGES);
   const missing = names.filter((name) => !activations.has(name));
@@ -79,9 +79,9 @@ function requireWhole(file: string, { activations, parameters }: Quantization, n
 }
 
 /**
- * Stores the rounding of weights of this checksum, in place of any other.
+ * Stores the quantization of weights of this checksum, replacing any other.
  *
- * Throws CheckpointError if it cannot be written; then the old file stays.
+ * Throws CheckpointError if it cannot be written; the old file then stays.
  */
 export async function writeInt8File(weights: string, checksum: string, quantization: Quantization): Promise<void> {
   const parameters = [...quantization.parameters].map(([name, { type, scales }]) => {

@@ -1,4 +1,4 @@
-/** The 8-bit form of a trained network: its stored calibration, or a new one. */
+/** The quantization of a trained network: its stored calibration, or a new one. */
 import type { Model } from "../checkpoint/metadata.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -10,7 +10,8 @@ import { type CalibrationOptions, calibrate } from "./calibration.ts";
 import { int8FileOf, readInt8File, writeInt8File } from "./int8File.ts";
 
 /**
- * The rounding of a weights file: the stored one, unless `options` name images; otherwise calibrated on the training images, and stored beside the weights.
+ * Returns the quantization of a weights file: the stored one, unless `options` name images; otherwise a calibration on the training images, which is
+ * stored next to the weights.
  *
  * Throws ConfigError naming the remedy if the engine or the network has no int8, or there are no images; otherwise as `calibrate`.
  */
@@ -68,7 +69,7 @@ async function storedOrNote(
   }
 }
 
-/** A calibration in hand is used even where it cannot be stored. */
+/** Stores a calibration; a failure is reported, and the calibration is used all the same. */
 export async function storeOrNote(
   file: string,
   checksum: string,
@@ -79,17 +80,19 @@ export async function storeOrNote(
     await writeInt8File(file, checksum, quantization);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    onMessage?.(`${int8FileOf(file)}: the calibration is not stored, so the next use repeats it: ${error.message}`);
+    onMessage?.(
+      `${int8FileOf(file)}: the calibration could not be stored, so the next use repeats it: ${error.message}`,
+    );
   }
 }
 
-/** Errors of missing images end in the remedy. */
+/** Adds the remedy to errors of missing images. */
 async function withRemedy<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (!(cause instanceof ConfigError || cause instanceof DataError)) throw cause;
-    // The remedy of `loadEvaluationData` is a flag of other commands.
+    // The remedy of `loadEvaluationData` names a flag of other commands.
     const problem = cause.message.replace(/; give one with --dataset.*$/, "");
     throw new ConfigError(`int8 needs images to calibrate on: ${problem}; give images with --calibrate FOLDER`, {
       cause,

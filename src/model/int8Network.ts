@@ -1,4 +1,4 @@
-/** A trained network computed in f32, with the ranges of its activations, or rounded to 8 bits. */
+/** A trained network that computes in f32 and records the ranges of its activations, or simulates int8. */
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { checkedRange, type Quantization, roundedPlaces } from "../formats/quantization.ts";
@@ -10,16 +10,16 @@ import type { ScoringProgram } from "../training/evaluation/scores.ts";
 /** Computes in f32, without dropout. Calls must not overlap. */
 export interface Int8Network extends ScoringProgram {
   /**
-   * Least and largest of the images and of each layer's outputs that can be rounded, by the names of `Quantization.activations`, over all calls of `forward`
-   * so far. From now on they are no longer looked at.
+   * Returns the minimum and maximum of the images and of each layer's outputs that can be quantized, over all calls of `forward` so far. Keys are the
+   * names of `Quantization.activations`. Later calls record no ranges.
    */
   takeRanges(): ReadonlyMap<string, Range>;
-  /** From now on weights and activations are rounded, as in a file with this quantization. */
+  /** Rounds weights and activations from now on, as in a file with this quantization. */
   round(quantization: Quantization): Promise<void>;
   close(): void;
 }
 
-/** `weights` are by their names in the network. The engine stays the caller's. */
+/** Compiles a network with `weights` by their names in the network. The caller closes the engine. */
 export async function openInt8Network(
   network: Network,
   weights: TensorSource,
@@ -74,7 +74,7 @@ export async function openInt8Network(
   };
 }
 
-/** As they are, or as they are once they are rounded. */
+/** The weights, rounded if a quantization is given. */
 async function writeWeights(
   programs: readonly Program[],
   weights: TensorSource,
@@ -90,7 +90,7 @@ async function writeWeights(
   }
 }
 
-/** The range with the values in it; not finite once a value is not. */
+/** Extends a range by values; it becomes NaN or infinite with the first such value. */
 function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
   let [low, high] = [min, max];
   for (const value of values) {

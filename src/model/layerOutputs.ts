@@ -1,4 +1,4 @@
-/** A trained network in pieces, so that what comes out of its layers can be seen. */
+/** A trained network compiled in parts, to read the outputs of its layers. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
 import { ConfigError, DataError } from "../errors.ts";
@@ -9,21 +9,21 @@ import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
 
-/** A trained network that gives the outputs of some of its layers. Calls may overlap: each gets its own answer, in the order of the calls. */
+/** A trained network that returns the outputs of some of its layers. Calls may overlap; they run in order. */
 export interface LayerOutputs {
-  /** The weights file that it was read from. */
+  /** Weights file that it was read from. */
   readonly file: string;
   readonly model: Model;
-  /** What it computes on, in words, and on how many threads. */
+  /** Description of the engine. */
   readonly engine: string;
   readonly threads: number;
   readonly layers: readonly PlacedLayer[];
   /** Memory for a batch of images, [batchSize, …input], for callers that await each call before they write the next images. */
   readonly input: Float32Array;
   /**
-   * The outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation, in memory of the caller's own. The images are read before
-   * the call returns. Dropout that stays active is drawn by `draws`; default: seed 0, first 0. Throws DataError for inputs or outputs that are not
-   * finite; `nameOf` names images in it by their rows.
+   * Returns the outputs of `layers` for `count` images, [count, …outputShape] each, as at evaluation, in memory that the caller owns. The images are
+   * read before the call returns. `draws` seeds dropout that stays active; default: seed 0, first 0. Throws DataError for inputs or outputs that are
+   * NaN or infinite; `nameOf` returns the name of a row's image for that message.
    */
   forward(
     images: Float32Array,
@@ -36,10 +36,10 @@ export interface LayerOutputs {
 }
 
 /**
- * Opens a run directory (its best weights) or a weights file to see the outputs of the layers that `choose` names, in the network's order. What lies
- * behind the last is not computed.
+ * Opens a run directory (its best weights) or a weights file to read the outputs of the layers that `choose` names, in the network's order. Layers
+ * after the last of these are not computed.
  *
- * Throws as `openModel`; ConfigError for a layer that it has not.
+ * Throws as `openModel`; ConfigError for a layer that the network lacks.
  */
 export async function openLayerOutputs(
   path: string,
@@ -58,7 +58,7 @@ export async function openLayerOutputs(
     engine: engine.description,
     threads: engine.threads,
     layers: ends.map((end) => placed[end] as PlacedLayer),
-    // Not a program's input, which other calls are copied to. Threads that prepare batches write to it.
+    // Separate from the programs' input buffers, to which other calls are copied. Shared, since the threads that prepare batches write to it.
     get input() {
       input ??= new Float32Array(new SharedArrayBuffer(4 * imageSize * (programs[0] as Program).batchSize));
       return input;
@@ -94,7 +94,7 @@ function positionsOf({ name: of, layers }: Network, names: readonly string[]): r
     const index = layers.findIndex((layer) => layer.name === name);
     if (index >= 0) return index;
     const known = layers.map((layer) => layer.name).join(", ");
-    throw new ConfigError(`layer "${name}": ${of} has none of this name; its layers are ${known}`);
+    throw new ConfigError(`layer "${name}": ${of} has no layer of this name; expected one of ${known}`);
   });
 }
 
@@ -106,10 +106,10 @@ async function runThrough(programs: readonly Program[], images: Float32Array, co
   return outputs;
 }
 
-/** The layer below the last that learns: its outputs are the features that classes are told by. Throws ConfigError if there is none. */
+/** The layer before the last one with weights: its outputs are the features that the last one classifies. Throws ConfigError if there is none. */
 export function lastHiddenLayer(network: Network): string {
   const last = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
   const hidden = network.layers[last - 1];
   if (hidden) return hidden.name;
-  throw new ConfigError(`${network.name}: no layer below the last that learns: expected a hidden layer`);
+  throw new ConfigError(`${network.name}: expected a hidden layer before the last layer with weights, found none`);
 }

@@ -12,7 +12,7 @@ import { checkWeights, type NetworkModel } from "./networkModel.ts";
 /**
  * Reads the model of a run directory (its best weights) or of a weights file into memory.
  *
- * Throws CheckpointError if there is none, it is unreadable or a weight is not finite.
+ * Throws CheckpointError if the file is missing or unreadable, or a weight is NaN or infinite.
  */
 export async function readModel(path: string): Promise<NetworkModel> {
   const file = await resolveModelFile(path);
@@ -30,7 +30,7 @@ export async function readModel(path: string): Promise<NetworkModel> {
 /**
  * Writes a model to a weights file, which `openClassifier`, `exportModel` and every command read; `path` ends in `.safetensors`.
  *
- * Throws CheckpointError for weights that do not fit the network, or if the file cannot be written; what was there stays.
+ * Throws CheckpointError for weights that do not fit the network, or if the file cannot be written; an existing file then stays.
  */
 export async function writeModel(path: string, model: NetworkModel): Promise<void> {
   const { network, weights } = model;

@@ -15,7 +15,7 @@ import { checkWeights, type NetworkModel, writeWeights } from "./networkModel.ts
 import { type ClassScore, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
 
-/** The parts of a model that a classifier needs; what is left out takes its default. */
+/** The parts of a model that a classifier needs, with defaults for those left out. */
 export type ClassifierModel = Pick<NetworkModel, "network" | "weights" | "classNames" | "preprocessing"> &
   Partial<Pick<NetworkModel, "head" | "metrics" | "precision" | "exact">>;
 
@@ -25,12 +25,12 @@ export interface ClassifierOptions {
   readonly engine: Engine;
   /** Images computed at a time; default 1, for predictions of single images. */
   readonly batchSize?: number;
-  /** Called with facts and warnings for people. */
+  /** Called with notes and warnings. */
   readonly onMessage?: (message: string) => void;
 }
 
 /**
- * A network in memory, ready to use. Calls may overlap: each gets the answer it would get alone, to the bit, in the order of the calls.
+ * A network in memory, ready to use. Calls may overlap: each gets the answer it would get alone, bit for bit, in the order of the calls.
  */
 export interface NetworkClassifier {
   readonly model: NetworkModel;
@@ -38,16 +38,16 @@ export interface NetworkClassifier {
   readonly head: HeadName;
   /** True if every class has a probability of its own, so that an image may show several classes or none. */
   readonly isMultiLabel: boolean;
-  /** True if an answer is a draw, since dropout stays active. */
+  /** True if predictions are random, since dropout stays active. */
   readonly isRandom: boolean;
   /**
-   * Every class, the most probable first. The pixels are copied before the call returns. Throws DataError for pixels that are no image, and if
-   * the network's outputs are not finite.
+   * Every class, the most probable first. The pixels are copied before the call returns. Throws DataError for pixels that are not an image, and if
+   * the network's outputs are NaN or infinite.
    */
   predict(image: RawImage, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
-   * Figures over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted. Throws
-   * DataError naming the image that cannot be used, or for which the network's outputs are not finite.
+   * Metrics over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted.
+   * Throws DataError naming an image that is unusable, or for which the network's outputs are NaN or infinite.
    */
   evaluate(split: Split, options?: EvaluateSplitOptions): Promise<Evaluation | undefined>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
@@ -57,7 +57,7 @@ export interface NetworkClassifier {
 /**
  * Compiles a network in memory for predictions and evaluations: one that `trainNetwork` returned, or that was read from a file.
  *
- * Throws ConfigError if its outputs are no scores of its classes, CheckpointError for weights that do not fit the network or are not finite,
+ * Throws ConfigError if its outputs are not scores of its classes, CheckpointError for weights that do not fit the network or are NaN or infinite,
  * ShapeError or NativeError if the engine cannot run it.
  */
 export async function createClassifier(

@@ -15,7 +15,7 @@ export interface NetworkModel extends Model {
 }
 
 /**
- * Throws CheckpointError listing every parameter of a network whose values are missing, superfluous, of another size or not finite; `origin` begins
+ * Throws CheckpointError listing every parameter of a network whose values are missing, unexpected, of another size, NaN or infinite; `origin` begins
  * the message.
  */
 export function checkWeights(origin: string, network: Network, weights: Weights): void {
@@ -40,7 +40,7 @@ export function checkWeights(origin: string, network: Network, weights: Weights)
   );
 }
 
-/** Writes weights to the parameters of a program that has them. */
+/** Writes weights to a program's parameters. */
 export async function writeWeights(
   program: Program,
   parameters: readonly Parameter[],
@@ -52,7 +52,7 @@ export async function writeWeights(
   }
 }
 
-/** Copies of a program's weights, with the averages of those that are averaged; `into` is memory of an earlier copy. */
+/** Copies a program's weights, or their moving averages where there are some; `into` is the memory of an earlier copy. */
 export async function readWeights(
   program: TrainingProgram,
   averaged: ReadonlyMap<string, Tensor> | undefined,

@@ -8,10 +8,9 @@ import { type Network, withClasses, withInput } from "../network/network.ts";
 import { loadNetwork } from "../settings/load.ts";
 
 /**
- * A network to be looked at: by name, from a JSON file, or that of a run directory, a weights file or published weights; with another square input or number of classes
- * if asked for.
+ * Opens a network by name, or from a JSON file, run directory, weights file or published weights. `inputSize` and `classes` replace its own.
  *
- * Throws ConfigError if there is none of this name, CheckpointError for a run without weights, ShapeError if a layer no longer fits.
+ * Throws ConfigError for an unknown name, CheckpointError for a run without weights, ShapeError if a layer no longer fits.
  */
 export async function findNetworkOrRun(
   name: string,
@@ -23,7 +22,7 @@ export async function findNetworkOrRun(
   return classes === undefined ? sized : withClasses(sized, classes);
 }
 
-/** A network's name means the network, whatever folders there are: `./alexnet` means a folder. */
+/** True for a path. A network's name always means the network: `./alexnet` means a folder of that name. */
 function isTrained(name: string): boolean {
   if (networks.some((network) => network.name === name)) return false;
   if (pretrainedOf(name) !== undefined) return true;

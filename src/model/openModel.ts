@@ -16,7 +16,7 @@ import type { CalibrationOptions } from "./calibration.ts";
 import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
 
-/** How a trained network is opened. */
+/** Options of opening a trained network. */
 export interface OpenOptions {
   readonly engine?: EngineName;
   readonly threads?: number;
@@ -42,12 +42,12 @@ export interface CalibrationChoice {
 }
 
 export interface OpenModel {
-  /** What was asked for. */
+  /** The path that was given. */
   readonly path: string;
-  /** The weights file that it was read from. */
+  /** Weights file that it was read from. */
   readonly file: string;
   readonly model: Model;
-  /** What it computes on, in words, and on how many threads. */
+  /** Description of the engine. */
   readonly engine: string;
   readonly threads: number;
   readonly program: Program;
@@ -61,7 +61,7 @@ export interface OpenModel {
 /**
  * Opens a run directory (its best weights) or a weights file.
  *
- * Throws CheckpointError if there is none or it is damaged, NativeError if the engine asked for is not there.
+ * Throws CheckpointError if the file is missing or unreadable, NativeError if the requested engine is not installed.
  */
 export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
   const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options);
@@ -72,7 +72,7 @@ export async function openModel(path: string, options: OpenOptions): Promise<Ope
   return { path, file, model, isForeign, engine: description, threads, program, isRandom, close };
 }
 
-/** A trained network whose outputs are scores of classes. */
+/** A trained network whose outputs are class scores. */
 export interface ClassModel extends OpenModel {
   readonly head: ClassHead;
 }
@@ -99,15 +99,15 @@ function isDoubtful({ head = "softmax", network }: Model): boolean {
   return head === "softmax" && withoutHeadLayer(network) !== undefined;
 }
 
-/** A trained network as programs that are run one after the other. */
+/** A trained network as a sequence of programs. */
 export interface OpenPieces extends Pick<OpenModel, "file" | "model" | "isForeign" | "close"> {
   readonly engine: Engine;
-  /** The places of the layers that the programs end with. */
+  /** Indices of the last layer of each program. */
   readonly ends: readonly number[];
   readonly programs: readonly Program[];
 }
 
-/** As `openModel`, one program up to each of the layers that `endsOf` gives the places of, in order. What lies behind the last is not computed. */
+/** Like `openModel`, with one program up to each layer whose index `endsOf` returns, in order. Layers after the last of these are not computed. */
 export async function openPieces(
   path: string,
   endsOf: (network: Network) => readonly number[],
@@ -144,18 +144,18 @@ export async function openPieces(
   return { file, model, isForeign, engine, ends, programs, close };
 }
 
-/** Says which weights of a run are used where they are not the last ones. */
+/** Reports the epoch of the weights used, if they are not the last ones. */
 async function weightsNote(path: string, file: string, { metrics }: Model): Promise<string | undefined> {
   const { best, last } = checkpointFiles(path);
   if (file !== best || !(await fileExists(last))) return undefined;
-  // Damage to a file that is not used is no error here.
+  // An unreadable file that is not used is no error here.
   const newest = (await loadModel(last).catch(() => undefined))?.metrics;
   if (!newest || metrics["iteration"] === undefined || metrics["iteration"] === newest["iteration"]) return undefined;
   const epoch = (of: Model["metrics"]) => Number((of["epoch"] ?? 0).toFixed(2));
   return `${path}: best.safetensors, the weights of epoch ${epoch(metrics)}; last.safetensors has those of epoch ${epoch(newest)}`;
 }
 
-/** Compiles a piece of the network in the precision asked for. */
+/** Compiles a part of the network in the requested precision. */
 async function compiler(
   path: string,
   file: string,
@@ -189,7 +189,7 @@ function calibrationOptions(
   };
 }
 
-/** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
+/** Compiles in the precision that the weights were trained in, or in f32 if the library lacks that precision on this processor. */
 async function compileOrF32(
   engine: Engine,
   request: InferenceRequest,
@@ -204,7 +204,7 @@ async function compileOrF32(
   }
 }
 
-/** Gives each tensor of the file to the program that has it; those behind the last layer are checked and left. */
+/** Writes each tensor of the file to the program that has it; tensors of layers after the last are checked and skipped. */
 function sharedSink(programs: readonly Program[], network: Network): TensorSink {
   const sinks = programs.map((program) => weightSink(program, network));
   const owners = new Map(sinks.flatMap((sink) => sink.tensors.map(({ name }) => [name, sink] as const)));

@@ -1,4 +1,4 @@
-/** Predictions, and features, of any number of image files. */
+/** Predictions and features of any number of image files. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -17,21 +17,21 @@ import { type OpenOptions, openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./predictRows.ts";
 
-/** How files are classified. */
+/** Options of classifying files. */
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {
-  /** Threads that decode. Default: one a core. */
+  /** Number of decoding threads. Default: one per core. */
   readonly decodingThreads?: number;
   /** Called after each batch of files. */
   readonly onProgress?: (files: number, of: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** What a network says of a file, every class, the most probable first; or what is wrong with the file, without its name. */
+/** Prediction for a file: every class, the most probable first; or the file's error, without its name. */
 export type FilePrediction =
   | { readonly file: string; readonly classes: readonly ClassScore[] }
   | { readonly file: string; readonly error: string };
 
-/** Image files: paths, or jobs with them. */
+/** Image files: paths, or objects with paths. */
 export type ImageFiles = string | readonly (string | ImageJob)[];
 
 /** Throws DataError for anything else. */
@@ -47,8 +47,8 @@ function jobsOf(files: ImageFiles): readonly ImageJob[] {
 }
 
 /**
- * The files that paths stand for: files themselves, and all images in folders, recursively, in order. Throws DataError for a folder without any, and
- * for what is no path.
+ * Expands paths to files: a file is itself, a folder is all its images, recursively, in order. Throws DataError for a folder without images, and
+ * for a value that is not a path.
  */
 export async function findPictures(
   paths: ImageFiles,
@@ -56,7 +56,7 @@ export async function findPictures(
 ): Promise<readonly ImageJob[]> {
   const jobs: ImageJob[] = [];
   for (const { path } of jobsOf(paths)) {
-    // A missing file is reported when it is read, like any other that is no image.
+    // A missing file is reported when it is read, like any other unreadable one.
     const isFolder = await stat(path).then(
       (stats) => stats.isDirectory(),
       () => false,
@@ -69,7 +69,7 @@ export async function findPictures(
     const found: FileEntry[] = [];
     await searchFolder({ root: path, seen: new Set(), skipped }, "", found);
     for (const note of skippedNotes(skipped)) onMessage?.(`${path}: ${note}`);
-    if (found.length === 0) throw new DataError(`${path}: expected pictures in it or in folders below, found none`);
+    if (found.length === 0) throw new DataError(`${path}: expected images in it or its subfolders, found none`);
     for (const file of found) jobs.push({ path: join(path, file.path), bytes: file.bytes });
   }
   return jobs;
@@ -77,7 +77,7 @@ export async function findPictures(
 
 /**
  * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
- * that is no image does not keep the others from being classified.
+ * that is not an image yields an error in its place; the others are classified.
  *
  * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
  */
@@ -87,7 +87,7 @@ export async function* predictFiles(
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
   const { model } = await openSource(path, options.openSource);
-  // Answers that are draws follow from the image alone, see `predictRows`.
+  // Random predictions are a function of the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
   const opened = await openClassModel(path, { ...options, batchSize });
   try {
@@ -105,19 +105,19 @@ export async function* predictFiles(
   }
 }
 
-/** What became of files whose features were written. */
+/** Result of writing the features of files. */
 export interface WrittenFeatures {
-  /** Shape of one image's. */
+  /** Shape of one image's features. */
   readonly shape: readonly number[];
   readonly written: number;
   readonly failed: number;
 }
 
 /**
- * Writes what a layer makes of each file, in order: f32 [files, …shape], as .npy or .safetensors by the ending of `output`, and the names of the
- * files as JSON beside it. Both are there when they are whole.
+ * Writes a layer's output for each file, in order: f32 [files, …shape], as .npy or .safetensors by the extension of `output`, and the names of the
+ * files as JSON next to it. Both are written atomically.
  *
- * Throws ConfigError for a layer that is not there or another ending, CheckpointError if a file cannot be written, and else as `predictFiles`.
+ * Throws ConfigError for an unknown layer or extension, CheckpointError if a file cannot be written, otherwise as `predictFiles`.
  */
 export async function writeFeatures(
   path: string,
@@ -171,11 +171,11 @@ const BATCH_SIZE = 128;
 
 interface PreparedBatch {
   readonly pictures: readonly StreamedImage[];
-  /** Images in the input, in order: those that could be read and prepared. */
+  /** Images in the input, in order, without unreadable ones. */
   readonly count: number;
 }
 
-/** Images decoded and prepared in `input`, as many at a time as it has room for; those that cannot be are left out of it. */
+/** Decodes and prepares images in `input`, a batch at a time; unreadable images take no row. */
 export async function* preparedBatches(
   { preprocessing, network }: Model,
   input: Float32Array,

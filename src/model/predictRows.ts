@@ -1,4 +1,4 @@
-/** Predictions of a compiled classifier for images that are prepared. */
+/** Predictions of a compiled classifier for prepared images. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { Program } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
@@ -6,7 +6,7 @@ import { sizeOf } from "../shape.ts";
 import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
 import { DEFAULT_THRESHOLD } from "../training/evaluation/multiLabel.ts";
 
-/** A trained network, compiled, whose outputs are scores of classes. */
+/** A compiled trained network whose outputs are class scores. */
 export interface CompiledClassifier {
   /** Its file, or its name, for messages. */
   readonly file: string;
@@ -27,39 +27,37 @@ export interface ClassScore {
 
 /** Options of a prediction. */
 export interface PredictOptions {
-  /** For a network whose dropout is active at evaluation: number of draws to average. Default 1. */
+  /** For a network whose dropout is active at evaluation: number of stochastic predictions to average. Default 1. */
   readonly samples?: number;
-  /** Random seed of those draws. Default 0. */
+  /** Random seed of those predictions. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: least probability of a class that is present, between 0 and 1. Default 0.5. */
+  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default 0.5. */
   readonly threshold?: number;
-  /** Drops a prediction whose turn has not come: it then rejects with the signal's reason. */
+  /** Cancels a prediction that has not begun: it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** A note on the evaluation of a multi-label network. */
 export const multiLabelNote =
-  "multi-label network: each image counts as one of its folder's class and of no other; precision, recall and F1 are those at the threshold";
+  "multi-label network: each image is taken to show its folder's class and no other; precision, recall and F1 are at the threshold";
 
-/** Throws ConfigError for a threshold that is none, or that the model does not have. */
+/** Throws ConfigError for an invalid threshold, or one given to a network that is not multi-label. */
 export function requireThreshold({ head, file }: Pick<CompiledClassifier, "head" | "file">, threshold?: number): void {
   if (threshold === undefined) return;
   if (!head.isMultiLabel) {
-    throw new ConfigError(
-      `threshold: ${file} is no multi-label network, its most probable class is the one predicted; leave it out`,
-    );
+    throw new ConfigError(`threshold: ${file} is not a multi-label network; omit it`);
   }
   if (threshold > 0 && threshold < 1) return;
   throw new ConfigError(`threshold: expected a number between 0 and 1, got ${threshold}`);
 }
 
-/** The classes of one image, the most probable first, or the reason why there are none. */
+/** The classes of one image, the most probable first, or the error that prevented a prediction. */
 export type RowPrediction = { readonly classes: readonly ClassScore[] } | { readonly error: string };
 
 /**
  * Predictions of the first `count` of the images.
  *
- * Where dropout stays active, an image's draws follow from the image, so that it has one answer whatever it is predicted with: one at a time.
+ * If dropout stays active, its masks are a function of the image, so that an image's prediction never depends on others. Then `count` must be 1.
  */
 export async function predictRows(
   { file, model, head, program, isRandom }: CompiledClassifier,
@@ -80,8 +78,8 @@ export async function predictRows(
       return typeof own === "string" ? { error: own } : { classes: rank(own) };
     });
   }
-  if (count > 1) throw new Error("predict: expected one image at a time where dropout is active");
-  // The program's own input is its to write over.
+  if (count > 1) throw new Error("predict: expected one image at a time with active dropout");
+  // A copy, since the program may overwrite its own input.
   const input = images.slice(0, sizeOf(model.network.input));
   const counter = hashOf(input);
   const mean = new Float64Array(model.classNames.length);
@@ -94,7 +92,7 @@ export async function predictRows(
   return [{ classes: rank(mean) }];
 }
 
-/** Probabilities of one image's classes, or the complaint about its outputs. */
+/** Probabilities of one image's classes, or the error of its outputs. */
 function probabilitiesOf(outputs: Float32Array, head: ClassHead): Float64Array | string {
   return outputProblem(outputs) ?? head.probabilities(head.scores(outputs, 1));
 }
@@ -113,7 +111,7 @@ function ranked(
     .sort((a, b) => b.probability - a.probability);
 }
 
-/** A number of the image's own, from which its dropout masks follow: FNV-1a over its words. */
+/** Hash of an image, which seeds its dropout masks: FNV-1a over its words. */
 function hashOf(values: Float32Array): number {
   let hash = 0x811c9dc5;
   for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) {

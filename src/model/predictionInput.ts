@@ -1,4 +1,4 @@
-/** Preparation of images for predictions, which may be of any size. */
+/** Preparation of images of any size for predictions. */
 import type { PixelSize } from "../image/image.ts";
 import { isOneSize } from "../image/prepare/fit.ts";
 import { createPreprocessor, type Preprocessing, type Preprocessor } from "../image/prepare/preprocess.ts";
@@ -6,8 +6,8 @@ import { createPreprocessor, type Preprocessing, type Preprocessor } from "../im
 type InputSize = Pick<Preprocessing, "fit" | "size">;
 
 /**
- * The note that images are stretched to the input of a network trained with the fit `native`, which had no other sizes to learn from. Undefined
- * if they need not be; `image` is undefined for images of several sizes.
+ * Returns a note that images are resized to the input of a network trained with the fit `native`, which saw one size only. Undefined if they have
+ * that size; `image` is undefined for images of several sizes.
  */
 export function resizeNote(
   { fit, size: [height, width] }: InputSize,
@@ -18,16 +18,16 @@ export function resizeNote(
   return `fit ${fit.kind}: images of another size than the network's ${width}×${height} are resized to it${got}`;
 }
 
-/** As `createPreprocessor`; the first time that an image is resized for the fit `native`, `onMessage` is told. */
+/** Like `createPreprocessor`; calls `onMessage` the first time that an image is resized for the fit `native`. */
 export function createPredictionInput(
   preprocessing: Preprocessing,
   onMessage: ((message: string) => void) | undefined,
 ): Preprocessor {
   const prepare = createPreprocessor(preprocessing);
-  let isTold = false;
+  let isReported = false;
   return (image, target, offset) => {
-    const note = isTold ? undefined : resizeNote(preprocessing, image);
-    isTold ||= note !== undefined;
+    const note = isReported ? undefined : resizeNote(preprocessing, image);
+    isReported ||= note !== undefined;
     if (note !== undefined) onMessage?.(note);
     prepare(image, target, offset);
   };

@@ -6,7 +6,7 @@ import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
 import type { Optimizer } from "../training/optimizers/optimizer.ts";
 
-/** Takes a program's weights by their names in a checkpoint. */
+/** Sink for a program's weights by their names in a checkpoint. */
 export function weightSink(program: Program, network: Network): TensorSink {
   return sinkOf(program, weightsByName(program.parameters, network));
 }
@@ -16,7 +16,7 @@ export function weightStore(program: TrainingProgram, network: Network): TensorS
   return storeOf(program, weightsByName([...program.parameters, ...program.frozen], network));
 }
 
-/** All weights, by their names in a checkpoint, with averages in place of those that are averaged; undefined if the optimizer averages none. */
+/** All weights by their names in a checkpoint, with their moving averages where there are some; undefined if the optimizer averages none. */
 export function averageStore(
   program: TrainingProgram,
   network: Network,
@@ -30,7 +30,7 @@ export function averageStore(
   return { ...weights, read: (name, into) => (own.has(name) ? average : weights).read(name, into) };
 }
 
-/** An optimizer's state by its names in a checkpoint, such as `velocity.` and the weight's name. */
+/** An optimizer's state by its names in a checkpoint, such as `velocity.conv1.weight`. */
 export function optimizerStore(program: TrainingProgram, network: Network, { state }: Optimizer): TensorStore {
   const names = tensorNames(network);
   const tensors = state.map(
@@ -44,7 +44,7 @@ export function bytesOf(store: TensorStore): number {
   return store.tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 }
 
-/** In the network's order. */
+/** Tensors in the network's order. */
 function weightsByName(parameters: readonly Parameter[], network: Network): ReadonlyMap<string, Tensor> {
   const tensors = new Map(parameters.map(({ name, value }) => [name, value]));
   const stored = [...tensorNames(network)].flatMap(([name, storedName]) => {

@@ -12,17 +12,17 @@ import type { CallQueue } from "./callQueue.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
 
-/** The images that a classifier takes. */
+/** Access to the images that a classifier accepts. */
 export interface ImageReader<Input> {
-  /** A copy of what the caller may change after the call. */
+  /** Copies data that the caller may change after the call. */
   copy(input: Input): Input;
-  /** Throws DataError for what is no image. */
+  /** Throws DataError for a value that is not an image. */
   read(input: Input): Promise<Image>;
   /** Its name in messages. */
   name(input: Input): string;
 }
 
-/** A function that predicts one image at a time, in the order of the calls. */
+/** Creates a function that predicts one image at a time, in the order of the calls. */
 export function createPredict<Input>(
   classifier: CompiledClassifier,
   calls: CallQueue,
@@ -52,11 +52,11 @@ export function createPredict<Input>(
 export interface EvaluateSplitOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: least probability of a class that is present, between 0 and 1. Default 0.5. */
+  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default 0.5. */
   readonly threshold?: number;
   /**
-   * The mean of ten views of each image: the four corners and the centre of what its fit keeps, and their reflections. ConfigError where the fit
-   * keeps no more than the input. Source: Krizhevsky et al. 2012, §4.1.
+   * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
+   * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
    */
   readonly tenCrop?: boolean;
   /** Called after each evaluated batch. */
@@ -89,7 +89,7 @@ export function evaluateInTurns(
   });
 }
 
-/** The program of a classifier for one evaluation: input memory of its own, and a turn for every batch. */
+/** Wraps a classifier's program for one evaluation, with its own input memory and a turn for every batch. */
 function takingTurns(
   { program }: CompiledClassifier,
   calls: CallQueue,
@@ -120,7 +120,7 @@ function takingTurns(
   };
 }
 
-/** The result of an evaluation; undefined if it was aborted while images were read or a turn was waited for. */
+/** The result of an evaluation; undefined if it was aborted while reading images or waiting for a turn. */
 export async function unlessAborted<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,

@@ -18,21 +18,21 @@ import { keptLayers } from "./fineTunePlan.ts";
 import type { PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** Owns the program, and cached features. */
+/** A compiled model, which owns the program and the cached features. */
 export interface CompiledModel {
   readonly program: TrainingProgram;
-  /** The weights of the whole network. */
+  /** Weights of the whole network. */
   readonly weights: TensorStore;
   /**
-   * The data set as the program's input; to be called once, after the weights are written.
+   * Returns the data set as the program's input. Call it once, after writing the weights.
    *
-   * Throws DataError if there is no room to cache features; the signal's reason if that is aborted.
+   * Throws DataError if there is no disk space to cache features; the signal's reason if that is aborted.
    */
   inputs(observer: TrainObserver, signal: AbortSignal | undefined): Promise<Dataset>;
   close(): Promise<void>;
 }
 
-/** Compiles what a run trains. Throws ConfigError if the engine does not train, ShapeError or NativeError if it cannot run the network. */
+/** Compiles a run's model. Throws ConfigError if the engine cannot train, ShapeError or NativeError if it cannot run the network. */
 export async function compileModel(run: PreparedRun): Promise<CompiledModel> {
   const { network, recipe, precision, exact, fineTuning } = run.config;
   if (!run.engine.trains) throw new ConfigError(`engine ${run.engine.name}: cannot train; choose another --engine`);
@@ -77,7 +77,7 @@ export function runPreparation({ config, engine }: PreparedRun): Preparation {
   return createThreadedPreparation({ preprocessing, random: { augmentation, seed, colours }, threads: engine.threads });
 }
 
-/** The training loop's arguments; `dataset` is that of `CompiledModel.inputs`. */
+/** Returns the training loop's arguments; `dataset` comes from `CompiledModel.inputs`. */
 export function runTraining(
   { config }: PreparedRun,
   program: TrainingProgram,
@@ -90,7 +90,7 @@ export function runTraining(
   return { program, optimizer, recipe, train: dataset.train, test: validationSplit(dataset), preparation, classNames };
 }
 
-/** Caches the features of both splits; adds those to be closed to `opened`. */
+/** Caches the features of both splits; adds them to `opened`, for closing. */
 async function keptInputs(
   { config, dataset, engine }: PreparedRun,
   below: CompileRequest,
@@ -188,7 +188,7 @@ function createMemoryStore({ config: { network } }: PreparedRun, { ops }: Compil
   };
 }
 
-/** Two stores as one. */
+/** Combines two stores into one. */
 function joined(first: TensorStore, second: TensorStore): TensorStore {
   const own = new Set(first.tensors.map(({ name }) => name));
   const storeOf = (name: string) => (own.has(name) ? first : second);

@@ -14,13 +14,13 @@ import { keepRows, type Rows, type RowsRequest } from "./featureFile.ts";
 export interface FrozenPart {
   /** Everything but the images that determines their output: layers, weights, engine, preprocessing, batch size. */
   readonly key: string;
-  /** The first and the last of them, for people. */
+  /** Names of the first and the last of them, for messages. */
   readonly what: string;
   readonly batchSize: number;
   /** Threads of the engine, which also prepare images. */
   readonly threads: number;
   readonly outputShape: readonly number[];
-  /** Compiled when first needed: cached features need none. */
+  /** Compiled on first use: cached features need no program. */
   program(): Promise<Program>;
 }
 
@@ -28,22 +28,22 @@ export interface FrozenPart {
 export interface KeptFeaturesOptions
   extends Pick<RowsRequest, "cacheDir" | "limitBytes" | "onProgress" | "onMessage" | "signal"> {
   readonly config: RunConfig;
-  /** Number of views: 1 is that of evaluation, n those of n epochs of training. */
+  /** Number of views: 1 for that of evaluation, n for those of n epochs of training. */
   readonly views: number;
 }
 
-/** A split with features, and what to close. */
+/** A split with features, and its `close`. */
 export interface FeatureSplit {
   readonly split: Split;
-  /** Number of rows that were computed now. */
+  /** Number of rows computed by this call. */
   readonly computed: number;
   close(): Promise<void>;
 }
 
 /**
- * The same split, with features for each image.
+ * Returns the same split, with features for each image.
  *
- * Throws DataError if there is no room for them; the signal's reason if that is aborted.
+ * Throws DataError if there is no disk space for them; the signal's reason if that is aborted.
  */
 export async function withFeatures(
   split: Split,
@@ -71,7 +71,7 @@ export async function withFeatures(
   };
 }
 
-/** Row view · images + index: one view of all images after the other. */
+/** Row view · images + index: all images of one view, then those of the next. */
 function featureSplit(split: Split, rows: Rows, length: number, views: number): Split {
   const images = split.length;
   const rowOf = (index: number, epoch: number) => (Math.floor(epoch) % views) * images + index;
@@ -105,11 +105,11 @@ async function* compute(
   for (let view = Math.floor(from / split.length); view < views; view++, start = 0) {
     const epoch = views > 1 ? view : undefined;
     const source = batches({ split, preparation, batchSize, from: start, epoch, into });
-    // These layers have no dropout, so that draws have no effect.
+    // These layers have no dropout, so draws have no effect.
     const run = ({ images, count }: Batch) => program.forward(images, count, { seed: recipe.seed, first: 0 });
     for await (const { result } of computing(source, run)) {
       yield await result;
-      // Native calls block timers and signals: let them in.
+      // Native calls block the event loop: let it run timers and signal handlers.
       await new Promise(setImmediate);
     }
   }

@@ -8,7 +8,7 @@ import { keepRows, type Rows, type RowsRequest } from "./featureFile.ts";
 
 const [rows, length] = [23, 5];
 let cacheDir: string;
-/** Where each computation of this test began. */
+/** First row of each computation of this test. */
 let begun: number[] = [];
 before(async () => {
   cacheDir = await mkdtemp(join(tmpdir(), "alexnet-rows-"));
@@ -60,7 +60,7 @@ test("rows are computed once", async () => {
   assert.deepEqual(begun, [0, 0], "another key, other rows");
 });
 
-test("a computation that is stopped goes on where it was; what is behind the count is not believed", async () => {
+test("a computation that is stopped resumes there; rows after the count are not trusted", async () => {
   const stop = new AbortController();
   const onProgress = (done: number) => void (done >= 8 && stop.abort());
   await assert.rejects(keepRows(request({ signal: stop.signal, onProgress })), { name: "AbortError" });
@@ -98,7 +98,7 @@ test("rows kept by an earlier version are computed again, which is said", async 
   const messages: string[] = [];
   const again = await keepRows(request({ onMessage: (message) => messages.push(message) }));
   assert.equal(again.computed, rows);
-  assert.match(messages.join("\n"), /^rows: what is kept in .*features-abc cannot be used; computing it again$/);
+  assert.match(messages.join("\n"), /^rows: the cache in .*features-abc is unusable; computing it again$/);
   await check(again);
 });
 
@@ -111,7 +111,7 @@ test("a computation that fails leaves what was kept before", async () => {
   await check(await keepRows(request()));
 });
 
-test("damaged rows are computed anew", async () => {
+test("damaged rows are computed again", async () => {
   const damages: readonly (() => Promise<void>)[] = [
     () => truncate(join(folder(), "rows.bin"), 40),
     () => writeFile(join(folder(), "rows.jsonl"), "{"),
@@ -142,7 +142,10 @@ test("they are bounded with the packs: the ones used longest ago make room, and 
   assert.deepEqual(await readdir(join(cacheDir, "packs")), ["features-next"]);
   await assert.rejects(keepRows(request({ limitBytes: bytes - 1 })), (error) => {
     assert.ok(error instanceof DataError);
-    assert.match(error.message, /^kept features: no room for 23 times 5 numbers, .* B; take --kept-views 0/);
+    assert.match(
+      error.message,
+      /^feature cache: no disk space for 23 rows of 5 numbers \(.* B\); use fewer --kept-views, or 0 for no cache/,
+    );
     return true;
   });
   assert.equal((await readFile(join(cacheDir, "packs/features-next/rows.jsonl"), "utf8")).includes('"done":23'), true);

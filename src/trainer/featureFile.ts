@@ -1,7 +1,7 @@
 /**
- * Rows of numbers that are computed once and kept on the disk. They lie where packed pictures lie, as a pack: in one bound with those, the ones used
- * longest ago go first, and they can be removed at any time. `rows.bin` has the rows, `rows.sums` a checksum of each, `rows.jsonl` one line: how
- * many of them are there for good. Two processes that do not see each other write the same numbers to the same places.
+ * Rows of numbers that are computed once and cached on disk. They are stored as a pack in the cache of packed images and count towards its limit; the
+ * least recently used packs are removed first, at any time. `rows.bin` contains the rows, `rows.sums` a checksum of each, `rows.jsonl` one line with
+ * the number of rows on disk. Two processes unaware of each other write the same numbers to the same positions.
  */
 
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
@@ -21,16 +21,16 @@ import { DataError, messageOf } from "../errors.ts";
 
 /** The rows to compute or read. */
 export interface RowsRequest {
-  /** Hexadecimal digits that stand for everything the rows follow from. */
+  /** Hexadecimal digest of everything that determines the rows. */
   readonly key: string;
-  /** Description for people. */
+  /** Description for messages. */
   readonly what: string;
   readonly rows: number;
-  /** Numbers of a row. */
+  /** Number of values in a row. */
   readonly length: number;
-  /** Computes rows, one after the other, from one on; each result is some rows, valid until the next is asked for. */
+  /** Computes the rows from index `from` on, in order; each result is a number of whole rows, valid until the next is requested. */
   readonly compute: (from: number) => AsyncIterable<Float32Array>;
-  /** Default: as for packed images. */
+  /** Limit of the cache. Default: that of packed images. */
   readonly cacheDir?: string | undefined;
   readonly limitBytes?: number | undefined;
   readonly onProgress?: ((rows: number, of: number) => void) | undefined;
@@ -38,11 +38,11 @@ export interface RowsRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rows on the disk, open for reading. */
+/** Rows on disk, open for reading. */
 export interface Rows {
-  /** Rows that were computed now; the others were there. */
+  /** Number of rows computed by this call; the others were on disk. */
   readonly computed: number;
-  /** Begins to read some, so that `write` finds them in memory. It does not reject. */
+  /** Begins to read some rows, so that `write` finds them in memory. Never rejects. */
   prefetch(rows: Uint32Array): Promise<void>;
   /** Writes a row into `target` from `offset` on. Throws DataError if it cannot be read. */
   write(row: number, target: Float32Array, offset: number): void;
@@ -50,9 +50,9 @@ export interface Rows {
 }
 
 /**
- * Computes what is not there yet. Whatever ends it, rows that were computed stay, but for those of the last two seconds.
+ * Computes the missing rows. If it is interrupted, computed rows stay on disk, except those of the last two seconds.
  *
- * Throws DataError if there is no room; the signal's reason if that is aborted.
+ * Throws DataError if there is no disk space; the signal's reason if that is aborted.
  */
 export async function keepRows(request: RowsRequest): Promise<Rows> {
   const { key, what, rows, length, onProgress } = request;
@@ -77,13 +77,13 @@ const SYNC_MS = 2000;
 const lineSchema = z.object({ format: z.literal(2), rows: z.int(), length: z.int(), done: z.int().nonnegative() });
 
 interface StoredRows {
-  /** Rows that are there for good. */
+  /** Number of rows on disk. */
   readonly done: number;
-  /** Checksums of all rows; 0 of those that are not there. */
+  /** Checksums of all rows; 0 for missing rows. */
   readonly sums: Uint32Array;
 }
 
-/** None if what is there cannot be used, which is said. */
+/** Reads the stored rows; none, with a message, if they are unusable. */
 async function storedRows(folder: string, { rows, length, what, onMessage }: RowsRequest): Promise<StoredRows> {
   const sums = new Uint32Array(rows);
   const text = await readFile(doneFile(folder), "utf8").catch(() => undefined);
@@ -96,9 +96,9 @@ async function storedRows(folder: string, { rows, length, what, onMessage }: Row
       return { done: line.done, sums };
     }
   } catch {
-    // Of an earlier version, or damaged.
+    // Unreadable, or written by an earlier version.
   }
-  onMessage?.(`${what}: what is kept in ${folder} cannot be used; computing it again`);
+  onMessage?.(`${what}: the cache in ${folder} is unusable; computing it again`);
   return { done: 0, sums };
 }
 
@@ -128,7 +128,7 @@ async function fill(folder: string, from: number, sums: Uint32Array, request: Ro
   }
 }
 
-/** The rows and their checksums are on the disk before the line that counts them. */
+/** Writes the rows and their checksums to disk before the line that counts them. */
 async function keepDone(
   folder: string,
   handle: FileHandle,
@@ -140,7 +140,7 @@ async function keepDone(
   await writeFileDurably(doneFile(folder), `${JSON.stringify({ format: 2, ...line })}\n`);
 }
 
-/** All at once: how many bytes there will be is known. */
+/** Reserves all bytes at once, since their number is known. */
 async function makeRoom(folder: string, done: number, { rows, length, limitBytes }: RowsRequest): Promise<void> {
   const held = 4 * length * done;
   try {
@@ -150,7 +150,7 @@ async function makeRoom(folder: string, done: number, { rows, length, limitBytes
     if (!(error instanceof DataError)) throw error;
     const bytes = formatBytes(4 * length * rows);
     throw new DataError(
-      `kept features: no room for ${rows} times ${length} numbers, ${bytes}; take --kept-views 0, which keeps none, or fewer views: ${messageOf(error)}`,
+      `feature cache: no disk space for ${rows} rows of ${length} numbers (${bytes}); use fewer --kept-views, or 0 for no cache: ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -163,7 +163,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Read as a pack: a row is an image of its bytes, one high. */
+/** Opens the rows as a pack: a row is an image of its bytes, of height 1. */
 function openRows(path: string, sums: Uint32Array, length: number, computed: number): Rows {
   const pixels = noPixels();
   openPixels(pixels, path);

@@ -1,4 +1,4 @@
-/** From the plan of a run to the layers of its network that are initialized from a file, frozen and trained. */
+/** Layers of a run's network that are initialized from a file, frozen and trained. */
 import { ConfigError } from "../errors.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
@@ -7,7 +7,7 @@ import type { TuningPlan } from "../settings/resolve.ts";
 import { equalShapes, type Shape } from "../shape.ts";
 import type { Recipe } from "../training/recipe.ts";
 
-/** Throws ConfigError if no layer fits, or layers to be frozen are not there, have new weights, or are all there are. */
+/** Throws ConfigError if no layer fits, or if the layers to freeze are unknown, have new weights, or are all layers with weights. */
 export function planFineTuning(plan: TuningPlan, network: Network, classNames: readonly string[]): FineTuning {
   const { oldLayersRate } = plan;
   const { from, file, checksum } = plan.from;
@@ -21,26 +21,26 @@ export function planFineTuning(plan: TuningPlan, network: Network, classNames: r
 function refuseToFreeze(network: Network, frozen: readonly string[], taken: readonly string[]): void {
   const fresh = frozen.filter((name) => !taken.includes(name));
   if (fresh.length > 0) {
-    throw new ConfigError(
-      `--freeze: ${fresh.join(", ")}: expected weights of the file, but it has none that fit; leave them out`,
-    );
+    throw new ConfigError(`--freeze: ${fresh.join(", ")}: the file has no weights that fit; remove them from --freeze`);
   }
   const learning = place(network).filter(({ parameters }) => parameters.length > 0);
   if (frozen.length === learning.length) {
-    throw new ConfigError(`--freeze: all layers of ${network.name} that learn are frozen; leave one to be trained`);
+    throw new ConfigError(
+      `--freeze: all layers of ${network.name} with weights are frozen; leave at least one to train`,
+    );
   }
 }
 
 function viewsOf(network: Network, frozen: readonly string[], { keptViews, augment }: TuningPlan): number {
   if (keptViews === 1 && augment.length > 0) {
     throw new ConfigError(
-      `--augment ${augment.join(",")}: expected --kept-views 0 or more than 1, got 1, the view of evaluation, in which nothing is random`,
+      `--augment ${augment.join(",")}: expected --kept-views 0 or more than 1, got 1, the view of evaluation, which has no augmentation`,
     );
   }
   if (keptLayers(network, frozen) > 0) return keptViews ?? (augment.length > 0 ? 0 : 1);
   if (!keptViews) return 0;
   throw new ConfigError(
-    "--kept-views: expected frozen layers before all that are trained; freeze the first ones, such as --freeze conv",
+    "--kept-views: expected frozen layers at the start of the network; freeze the first ones, such as --freeze conv",
   );
 }
 
@@ -57,7 +57,7 @@ export function keptLayers(network: Network, frozen: readonly string[]): number 
   return placed.slice(0, end).some(learns) ? end : 0;
 }
 
-/** The recipe as the optimizer needs it: with the factors of layers initialized from the file, and none of layers that are not trained. */
+/** The optimizer's recipe: with the factors of layers initialized from the file, without those of layers that are not trained. */
 export function trainedRecipe(recipe: Recipe, network: Network, tuning: FineTuning | undefined): Recipe {
   if (!tuning) return recipe;
   const { taken, frozen, oldLayersRate } = tuning;
@@ -80,7 +80,7 @@ export interface LayerMatch {
 }
 
 /**
- * A layer is taken if the file has all its tensors, by name and shape. The last one only if the classes are the same, too: what it knows are those.
+ * Takes a layer if the file has all its tensors, by name and shape; the last layer only if the classes are also the same.
  *
  * Throws ConfigError, with the reasons, if no layer can be taken.
  */
@@ -98,7 +98,7 @@ export function matchLayers(network: Network, classNames: readonly string[], ini
   if (taken.length > 0) return { taken, fresh };
   const reasons = fresh.map(({ layer, reason }) => `\n  ${layer}: ${reason}`).join("");
   throw new ConfigError(
-    `${initFrom.file}: expected weights for some layers of ${network.name}, but none fits; choose the network that they are of (${initFrom.model.network.name}), or other weights:${reasons}`,
+    `${initFrom.file}: expected weights for some layers of ${network.name}, but none fits; choose the weights' own network (${initFrom.model.network.name}), or other weights:${reasons}`,
   );
 }
 
@@ -112,7 +112,7 @@ function whyNew({ layer, parameters }: PlacedLayer, { shapes }: InitFrom): strin
   return reasons.length > 0 ? reasons.join("; ") : undefined;
 }
 
-/** Training uses a softmax. */
+/** The reason not to take the last layer; undefined if there is none. Training uses a softmax. */
 function otherAnswers(
   here: readonly string[],
   { classNames, head = "softmax" }: InitFrom["model"],

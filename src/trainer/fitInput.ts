@@ -1,4 +1,4 @@
-/** Data set and network fitted to each other, and the scale of pixel values. */
+/** Adaptation of data set and network to each other, and the scale of pixel values. */
 import { encodeBase64 } from "../base64.ts";
 import type { Dataset } from "../dataset/dataset.ts";
 import { eigenOf } from "../eigen.ts";
@@ -13,7 +13,7 @@ import { classesOf, type Network, withClasses } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** A network with the images that it is trained on. */
+/** A network with its training images. */
 export interface RunInput {
   readonly network: Network;
   readonly dataset: Dataset;
@@ -31,7 +31,7 @@ export function inputOf({
   throw new ConfigError(`${name}: expected an input of 1 or 3 channels, got ${channels}`);
 }
 
-/** The fit of images to an input, as a recipe has it. */
+/** Fit of a recipe's images to an input. */
 export function newFitting(
   { fit, filter }: Pick<Recipe, "fit" | "filter">,
   channels: 1 | 3,
@@ -41,10 +41,10 @@ export function newFitting(
 }
 
 /**
- * A network of the fitting's input with as many outputs as the data set has classes, and the preprocessing of its images. `scale` replaces that of the
- * recipe's normalization.
+ * Returns a network with the fitting's input and one output per class, and the preprocessing of its images. `scale` replaces that of the recipe's
+ * normalization.
  *
- * Throws ConfigError if the network does not end in one output for each class, or for a mean image where the fit keeps no one size.
+ * Throws ConfigError if the network does not end in one output for each class, or for a mean image if the fit yields several sizes.
  */
 export async function fitInput(
   recipe: Recipe,
@@ -78,20 +78,20 @@ function channelNote(network: Network, dataset: Dataset): string | undefined {
   const [channels] = network.input;
   if (channels === dataset.channels) return undefined;
   return channels === 3
-    ? `${dataset.name} has one channel, ${network.name} takes three: grey is repeated`
-    : `${dataset.name} is in colour, ${network.name} takes one channel: colour becomes luma`;
+    ? `${dataset.name} has one channel, ${network.name} expects three: repeating the grey channel`
+    : `${dataset.name} is in colour, ${network.name} expects one channel: converting colour to luma`;
 }
 
 /** Scale of pixel values after fitting. */
 export type Scale = Pick<Preprocessing, "mean" | "deviation" | "meanImage">;
 
-/** Scales to pixel values from 0 to 255, as the paper's network has them. */
+/** Scales to pixel values from 0 to 255, as in the paper. */
 const levelScale = 1 / 255;
 
 /**
- * The numbers of a recipe's normalization, from a data set's training images.
+ * Computes a recipe's normalization from a data set's training images.
  *
- * Throws ConfigError for a mean image where the fit keeps no one size.
+ * Throws ConfigError for a mean image if the fit yields several sizes.
  */
 async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Recipe): Promise<Scale> {
   const { channels } = fitting;
@@ -111,7 +111,7 @@ async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Re
   return scales[normalization]();
 }
 
-/** One number per channel: grey's for all, or the luma of a colour's. */
+/** One number per channel: the grey value repeated, or the luma of a colour. */
 function forChannels(values: readonly number[], channels: number): number[] {
   if (values.length === channels) return [...values];
   const [red = 0, green = red, blue = red] = values;
@@ -119,10 +119,10 @@ function forChannels(values: readonly number[], channels: number): number[] {
   return Array<number>(channels).fill(r * red + g * green + b * blue);
 }
 
-/** The principal components of the training images' colours, as the network's channels see them. */
+/** The principal components of the training images' colours, in the network's channels. */
 function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
   const covariance = covarianceOf(dataset.moments());
-  // Luma's variance is that of its weights' combination; grey has one component, whichever way it is repeated.
+  // The variance of luma follows from the weights of the channels; grey has a single component, repeated or not.
   if (dataset.channels === channels) return eigenOf(covariance);
   const weights = dataset.channels === 1 ? [1] : lumaWeights;
   const variance = weights.reduce(
@@ -133,10 +133,10 @@ function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
   return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
 }
 
-/** Training images that a mean image is computed of, at most. */
+/** Maximum number of training images that a mean image is computed from. */
 const MEAN_IMAGES = 10_000;
 
-/** Mean of the part of each training image that the fit keeps, over evenly spaced images, rounded to levels: planes of bytes, base64. */
+/** Mean of the fitted area over evenly spaced training images, rounded to pixel levels: planes of bytes, base64. */
 async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<string> {
   const [height, width] = fitting.size;
   const frame = frameSizeOf(fitting.fit, { width, height });

@@ -1,4 +1,4 @@
-/** Initial weights of a run: random, or those of a file. */
+/** Initial weights of a run: random, or from a file. */
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { streamFinite, type TensorSink } from "../checkpoint/tensorStore.ts";
 import { initialValues } from "../network/initialize.ts";
@@ -9,7 +9,7 @@ import type { RunConfig } from "../settings/runConfig.ts";
 /**
  * Writes the initial weights of a run.
  *
- * Throws CheckpointError if the file that it is initialized from has other weights by now, or is unreadable.
+ * Throws CheckpointError if the file that it is initialized from has changed, or is unreadable.
  */
 export async function writeInitialWeights(
   weights: TensorSink,
@@ -23,7 +23,7 @@ export async function writeInitialWeights(
   if (!fineTuning) return;
   const { file, taken } = fineTuning;
   const { model } = await readSameWeights(fineTuning);
-  // The name in this network's file, by the name in that one's.
+  // Tensor names of this network by those of the file.
   const wanted = new Map(
     [...tensorNames(model.network)]
       .filter(([name]) => taken.includes(name.slice(0, name.lastIndexOf("."))))

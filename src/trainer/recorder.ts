@@ -9,9 +9,9 @@ import { means, type Position, type Tally } from "../training/state.ts";
 import type { TrainingListener } from "../training/train.ts";
 import type { TrainObserver, TrainProgress } from "./trainObserver.ts";
 
-/** Storage of a run: a directory, or memory. Throws CheckpointError for what cannot be written; what was there stays. */
+/** Storage of a run: a directory, or memory. Throws CheckpointError if a file cannot be written; the old file then stays. */
 export interface RunStorage {
-  /** Seconds of training between two checkpoints; Infinity saves after evaluations only. */
+  /** Seconds of training between two checkpoints; with Infinity, it saves after evaluations only. */
   readonly saveEverySeconds: number;
   /** Name of the best weights, for messages. */
   readonly bestWeights: string;
@@ -19,26 +19,26 @@ export interface RunStorage {
   append(entry: LogEntry): Promise<void>;
   /** Saves the weights and the optimizer's state of a position; `isBest`: as the best weights too. */
   save(position: Position, log: readonly LogEntry[], isBest: boolean): Promise<void>;
-  /** Draws the curves of a log. */
+  /** Plots the curves of a log. */
   draw(log: readonly LogEntry[]): Promise<void>;
 }
 
 /** The run to record. */
 export interface RecordedRun {
   readonly recipe: Recipe;
-  /** Images of the training set, and of the set that it is evaluated on. */
+  /** Number of images of the training set and of the validation set. */
   readonly trainImages: number;
   readonly testImages: number;
   readonly storage: RunStorage;
   /** First position of training. */
   readonly start: Position;
-  /** Lines that the run's log already has. */
+  /** Lines already in the run's log. */
   readonly log: readonly LogEntry[];
   /** The evaluation that the next best weights must beat; undefined if there is none. */
   readonly best: Evaluated | undefined;
   readonly observer: TrainObserver | undefined;
   readonly signal: AbortSignal | undefined;
-  /** When training stops for time, as `performance.now()` has it; Infinity for never. */
+  /** Time limit of training, in terms of `performance.now()`; Infinity for none. */
   readonly deadline: number;
 }
 
@@ -50,27 +50,27 @@ export interface Recorder {
   evaluation(): Evaluation | undefined;
   /** The evaluation of the best weights, if this call made it. */
   bestEvaluation(): Evaluation | undefined;
-  /** Saves this position, unless it is saved already. Throws CheckpointError if it cannot be; then the checkpoint before stays. */
+  /** Saves this position unless it is already saved. Throws CheckpointError on failure; the previous checkpoint then stays. */
   save(position: Position): Promise<void>;
 }
 
 /** A run, and the state of its recording. */
 interface Recording extends RecordedRun {
   readonly log: LogEntry[];
-  /** Lines of the log that are not on the disk yet. */
+  /** Log lines not yet on disk. */
   readonly unwritten: LogEntry[];
-  /** The things that could not be written when last tried. */
+  /** Files whose last write failed. */
   readonly failing: Set<string>;
   readonly speed: Speed;
   /** Evaluation of the best weights that are saved; undefined if there are none. */
   best: Evaluated | undefined;
   evaluation: Evaluation | undefined;
-  /** The whole evaluation of the best weights, if this call made it. */
+  /** The complete evaluation of the best weights, if this call made it. */
   bestEvaluation: Evaluation | undefined;
   /** The position of the newest evaluation, and whether that was the best so far. */
   evaluated: { readonly position: Position; readonly best: boolean } | undefined;
   saved: Position | undefined;
-  /** When the next checkpoint is due, as `performance.now()` has it. */
+  /** Time of the next checkpoint, in terms of `performance.now()`. */
   nextSave: number;
 }
 
@@ -172,7 +172,7 @@ async function save(recording: Recording, position: Position, isBest: boolean): 
   recording.nextSave = after(storage.saveEverySeconds);
 }
 
-/** A full disk must not end a run: a failure is reported once, and the next write tries again. */
+/** Writes a file. A full disk must not end a run: a failure is reported once, and the next write tries again. */
 async function attempt({ failing, observer }: Recording, what: string, action: () => Promise<void>): Promise<boolean> {
   try {
     await action();
@@ -186,7 +186,7 @@ async function attempt({ failing, observer }: Recording, what: string, action: (
   }
 }
 
-/** The moment in `seconds` seconds, as `performance.now()` has it. */
+/** The time `seconds` seconds from now, in terms of `performance.now()`. */
 function after(seconds: number): number {
   return performance.now() + seconds * 1000;
 }
@@ -243,7 +243,7 @@ export function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, num
 /** Warning for a loss that has not improved on guessing. */
 function stuckWarning({ iteration }: Position, { initializer, learningRate }: Recipe): string {
   return (
-    `iteration ${iteration}: for 200 iterations the loss has stayed at that of guessing; ` +
+    `iteration ${iteration}: the loss has not improved on guessing for 200 iterations; ` +
     `try another initializer (${initializer.weight.kind}) or --learning-rate (${learningRate})`
   );
 }
@@ -257,6 +257,6 @@ function earlyStopMessage({ epoch, earlyStopping }: Position, { epochs }: Recipe
       : `lower test loss than ${formatLoss(bestLoss)}`;
   return (
     `stopped early, after epoch ${epoch} of ${epochs}: no ${best} ` +
-    `in the last ${evaluationsSinceBest} evaluations; ${bestWeights} has the weights that had it`
+    `in the last ${evaluationsSinceBest} evaluations; ${bestWeights} has the best weights`
   );
 }

@@ -24,22 +24,22 @@ export interface GuardedRun {
   readonly optimizer: TensorStore;
   readonly policy: DivergencePolicy;
   readonly observer: TrainObserver | undefined;
-  /** Makes the recorder of a run that continues from a position, with the lines that its log has. */
+  /** Creates the recorder of a run that continues from a position with the lines of its log. */
   readonly record: (from: Stretch) => Promise<Recorder>;
 }
 
-/** The start of a stretch of training, and the lines of the log up to there. */
+/** A position to train from, and the log up to it. */
 export interface Stretch {
   readonly start: Position;
   readonly log: readonly LogEntry[];
 }
 
 /**
- * Trains to the end; on divergence it stops or rolls back, as the policy says. After a rollback the directory is as if the run had been interrupted at
- * that checkpoint, with the smaller rate in its position, so that it resumes to the bit; only best.safetensors may still be later, until an evaluation
- * beats the log's best.
+ * Trains to the end; on divergence it stops or rolls back, according to the policy. After a rollback the directory is as if the run had been
+ * interrupted at that checkpoint with the lower learning rate, so that it resumes bit for bit. Only best.safetensors may come from a later
+ * iteration, until an evaluation beats the log's best.
  *
- * Throws DivergenceError if the policy is to stop, or no rollback is left.
+ * Throws DivergenceError if the policy is to stop, or all rollbacks are used up.
  */
 export async function trainGuarded(
   run: GuardedRun,
@@ -65,7 +65,7 @@ async function rollBack(run: GuardedRun, soFar: Rollbacks, error: DivergenceErro
   if (soFar.count >= policy.times) throw usedUp(run, soFar, error);
   const newest = await loadCheckpoint(directory);
   if (!newest) throw error;
-  // A checkpoint that diverged once before is given up for the one before it: its weights may have been diverging already.
+  // After a second divergence from the same checkpoint, falls back to the one before: its weights may have been diverging already.
   const wasTried = soFar.count > 0 && soFar.iteration === newest.iteration;
   const stored = (wasTried ? await loadCheckpoint(directory, newest.iteration) : undefined) ?? newest;
   for (const warning of newest.warnings) observer?.onMessage?.(warning);
@@ -100,7 +100,7 @@ function usedUp({ training, policy }: GuardedRun, { factor }: Rollbacks, { reaso
   );
 }
 
-/** 0.1 · 0.1 as 0.01. */
+/** Formats a factor without rounding noise: 0.1 · 0.1 as 0.01. */
 function shown(value: number): string {
   return String(Number(value.toPrecision(6)));
 }

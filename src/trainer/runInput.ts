@@ -1,4 +1,4 @@
-/** The input of a run: data set and network fitted to each other, and the scale of pixel values. */
+/** The input of a run: its data set and network, adapted to each other, and the scale of pixel values. */
 import type { LoadOptions } from "../dataset/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import type { PixelSize } from "../image/image.ts";
@@ -11,12 +11,12 @@ import type { RunPlan } from "../settings/resolve.ts";
 import { fitInput, inputOf, newFitting, type RunInput, type Scale } from "./fitInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** What of a plan decides on the input. */
+/** The part of a plan that determines the input. */
 export type InputPlan = Pick<RunPlan, "source" | "initFrom" | "recipe" | "network" | "inputSize"> & {
   readonly loading: Pick<LoadOptions, keyof RunPlan["loading"]>;
 };
 
-/** Observer and signal as options of loading. */
+/** Converts observer and signal to loading options. */
 export function loadObserver(
   { onDownload, onPacking, onMessage }: TrainObserver,
   signal: AbortSignal | undefined,
@@ -25,7 +25,7 @@ export function loadObserver(
 }
 
 /**
- * Loads a data set for a network and fits each to the other.
+ * Loads a data set and a network, and adapts each to the other.
  *
  * Throws ConfigError for settings that do not fit, DataError for a data set that cannot be used.
  */
@@ -37,7 +37,9 @@ export async function prepareInput(
   const { source, recipe, network, inputSize } = plan;
   const options = { ...plan.loading, seed: recipe.seed, ...loadObserver(observer, signal) };
   if (recipe.fit === "native" && inputSize !== undefined)
-    throw new ConfigError("--input-size: with --fit native it is that of the images; leave one out");
+    throw new ConfigError(
+      "--input-size: cannot be combined with --fit native, which uses the size of the images; remove one of the two",
+    );
   if (!network || recipe.fit === "native") return prepareNative(plan, options, observer);
   const [channels, height, width] = inputOf(network);
   const fitting = fittingOf(plan, channels, { width: inputSize ?? width, height: inputSize ?? height });
@@ -50,7 +52,7 @@ export async function prepareInput(
 
 async function prepareNative(plan: InputPlan, options: LoadOptions, observer: TrainObserver): Promise<RunInput> {
   const { source, network: wanted } = plan;
-  // The size counts only where images are prepared: as they are loaded, they are kept as they are.
+  // The size matters only for preparation: loading keeps images as they are.
   const fitting = fittingOf(plan, wanted ? inputOf(wanted)[0] : 3, { width: 1, height: 1 });
   const dataset = await source.load({ ...options, fitting });
   const { imageSize: size } = dataset;
@@ -58,7 +60,7 @@ async function prepareNative(plan: InputPlan, options: LoadOptions, observer: Tr
     throw new ConfigError(`${dataset.name}: expected images of one size for --fit native; choose another --fit`);
   }
   const network = wanted ?? findNetwork(defaultNetwork(source, size));
-  // A network that was asked for keeps its channels, as with any other fit.
+  // A requested network keeps its channels, as with any other fit.
   const channels = wanted ? inputOf(wanted)[0] : dataset.channels;
   const sized = withInput(network, [channels, size.height, size.width]);
   const own = fittingOf(plan, channels, size);
@@ -76,7 +78,7 @@ function fittingOf(
   return isSame ? { ...fitting, fit: own.fit } : fitting;
 }
 
-/** The scale of the weights to begin with; undefined if it is to be that of the data set. */
+/** Pixel scale of the initial weights; undefined to use the data set's. */
 function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): Scale | undefined {
   const own = initFrom?.from.model.preprocessing;
   if (!own || !initFrom.keepsScale || own.channels !== channels) return undefined;
@@ -84,6 +86,6 @@ function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): S
   if (meanImage === undefined) return { mean, deviation };
   if (own.size[0] === size[0] && own.size[1] === size[1]) return { mean, deviation, meanImage };
   throw new ConfigError(
-    `normalization: expected the input of ${own.size.join("×")} that the mean image of the weights is of, got ${size.join("×")}; choose a --normalization`,
+    `normalization: expected an input of ${own.size.join("×")}, the size of the weights' mean image, got ${size.join("×")}; choose a --normalization`,
   );
 }

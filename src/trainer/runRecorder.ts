@@ -10,12 +10,12 @@ import type { RunConfig } from "../settings/runConfig.ts";
 import { bestOf, type Evaluated } from "../training/monitor.ts";
 import { metricsOf, type RecordedRun, type Recorder, type RunStorage, recordRun } from "./recorder.ts";
 
-/** The run to record, and where. */
+/** A run to record, and its directory. */
 export interface RecorderOptions extends Pick<RecordedRun, "start" | "log" | "observer" | "signal" | "deadline"> {
   readonly directory: string;
   readonly config: RunConfig;
   readonly weights: TensorStore;
-  /** The averaged weights, evaluated and kept as the best in place of the weights; undefined if the recipe averages none. */
+  /** The averaged weights, which replace the weights in evaluations and in the best checkpoint; undefined if the recipe averages none. */
   readonly average: TensorStore | undefined;
   readonly optimizer: TensorStore;
 }

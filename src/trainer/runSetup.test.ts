@@ -16,14 +16,14 @@ test("resume: convolutions by the same algorithms are not mentioned, others are 
   const now = { conv1: "direct", conv2: "dft", conv3: "dft", conv4: "winograd" };
   assert.deepEqual(messages(now, now), []);
   assert.deepEqual(messages({ ...now, conv2: "direct", conv4: "dft" }, now), [
-    "convolutions: conv2 by dft; conv4 by winograd now, by another algorithm when the run began; rounding differs from here on",
+    "convolutions: conv2 by dft; conv4 by winograd now, by another algorithm when the run began; rounding differs from now on",
   ]);
 });
 
 test("resume: a run of a version without the record had no Fourier transforms", () => {
   assert.deepEqual(messages(undefined, { conv1: "direct", conv2: "winograd" }), []);
   assert.deepEqual(messages(undefined, { conv1: "direct", conv2: "dft" }), [
-    "convolutions: conv2 by dft now, by another algorithm when the run began; rounding differs from here on",
+    "convolutions: conv2 by dft now, by another algorithm when the run began; rounding differs from now on",
   ]);
 });
 

@@ -1,4 +1,4 @@
-/** From the plan of a run to a run ready to train: a new one, or a stored one that is resumed. */
+/** Setup of a planned run for training: a new run, or a stored one that is resumed. */
 import { countsByLabel, type Dataset, validationSplit } from "../dataset/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
@@ -15,17 +15,17 @@ import { planFineTuning } from "./fineTunePlan.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
-/** A run ready to be trained. */
+/** A run ready to train. */
 export interface PreparedRun {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly engine: Engine;
 }
 
-/** A slow engine that was not asked for is refused beyond this. */
+/** Maximum duration on a slow engine that was not requested. */
 const SLOW_MINUTES = 10;
 
-/** Loads a run's data set and selects its engine. `command` is what a new run is recorded with. Throws ConfigError for settings that do not fit. */
+/** Loads a run's data set and selects its engine. `command` is the command line recorded in a new run. Throws ConfigError for settings that do not fit. */
 export function prepareRun(
   plan: RunPlan,
   command: string,
@@ -51,7 +51,7 @@ async function startRun(
   }
   checkClassWeights(plan.recipe.classWeights, dataset.classNames);
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
-  // Images whose features are cached for the view of evaluation have no random changes.
+  // Images whose features are cached for the view of evaluation are not augmented.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);
   const { precision, reason } = choosePrecision(plan.precision, engine);
@@ -83,7 +83,7 @@ async function startRun(
   return { config, dataset, engine };
 }
 
-/** Throws ConfigError if the images are not those that the run was started with. */
+/** Throws ConfigError if the images differ from those that the run was started with. */
 async function resumeRun(
   plan: RunPlan,
   config: RunConfig,
@@ -109,8 +109,8 @@ async function resumeRun(
 }
 
 /**
- * Says which convolutions of a resumed run are computed by another algorithm than the run began with. Versions that recorded none had the direct one
- * and Winograd's, each of which is found where the other one was on another machine.
+ * Reports convolutions of a resumed run that now use another algorithm. Versions that recorded no algorithms used direct convolution or Winograd's,
+ * depending on the machine.
  */
 export function noteOtherAlgorithms(
   { algorithms: then }: Pick<RunConfig, "algorithms">,
@@ -125,11 +125,11 @@ export function noteOtherAlgorithms(
     return `${layers.join(", ")} by ${now}`;
   });
   onMessage?.(
-    `convolutions: ${names.join("; ")} now, by another algorithm when the run began; rounding differs from here on`,
+    `convolutions: ${names.join("; ")} now, by another algorithm when the run began; rounding differs from now on`,
   );
 }
 
-/** Says which classes have no training image that can be read. */
+/** Reports classes without a readable training image. */
 function noteMissing({ train, classNames, listed, source }: Dataset, { onMessage }: TrainObserver): void {
   if (listed === undefined) return;
   const counts = countsByLabel(train, classNames.length);
@@ -152,7 +152,7 @@ function describeDataset(dataset: Dataset, { loading }: RunPlan): RunConfig["dat
   };
 }
 
-/** The same classes: only a data set object can have others under its name. */
+/** True for the same classes: only a data set object can have others under its name. */
 function hasClassesOf({ classNames }: RunConfig["dataset"], dataset: Dataset): boolean {
   return (
     dataset.classNames.length === classNames.length && dataset.classNames.every((name, c) => name === classNames[c])
@@ -167,13 +167,13 @@ function hasImagesOf(stored: RunConfig["dataset"], dataset: Dataset): boolean {
   return hasCountsOf(stored, dataset) && (stored.listed === undefined || stored.listed === dataset.listed);
 }
 
-/** True for a run on a folder under limits of an earlier version, which chose images whatever their classes. */
+/** True for a run on a folder under limits of an earlier version, which chose images regardless of class. */
 function isChosenOtherwise(stored: RunConfig["dataset"]): boolean {
   const { trainLimit, testLimit } = storedLimits(stored);
   return stored.listed !== undefined && [trainLimit, testLimit].some((limit) => typeof limit === "object");
 }
 
-/** Throws ConfigError if the images are not those that the run was started with: their order or their classes would be others. */
+/** Throws ConfigError if images, their order or their classes differ from those that the run was started with. */
 function refuseOtherImages(stored: RunConfig["dataset"], dataset: Dataset): void {
   const { source, train } = dataset;
   if (hasImagesOf(stored, dataset)) {
@@ -184,8 +184,8 @@ function refuseOtherImages(stored: RunConfig["dataset"], dataset: Dataset): void
   }
   if (hasCountsOf(stored, dataset)) {
     throw new ConfigError(
-      `${source}: expected the picture files that the run was started with, got others: some were added, removed, renamed or moved; ` +
-        "put them back, or start another run",
+      `${source}: expected the image files that the run was started with, got others: some were added, removed, renamed or moved; ` +
+        "restore them, or start another run",
     );
   }
   throw new ConfigError(
@@ -198,7 +198,7 @@ function describeEngine({ name, version, description, threads }: Engine): RunCon
   return { name, version, description, threads };
 }
 
-/** Estimated duration of the run. Throws ConfigError if that is too long for an engine that was not asked for. */
+/** Estimates the duration of the run. Throws ConfigError if that is too long for an engine that was not requested. */
 function slowEstimate(
   { network, recipe }: Pick<RunConfig, "network" | "recipe">,
   dataset: Dataset,
@@ -209,13 +209,13 @@ function slowEstimate(
   }: { readonly name: string; readonly macsPerSecond: number; readonly isAsked: boolean },
 ): string {
   const { macs } = summarize(network).totals;
-  // Forward and backward are about three times the forward pass's arithmetic.
+  // Forward and backward together take about three times the arithmetic of the forward pass.
   const images = 3 * recipe.epochs * dataset.train.length + Math.ceil(recipe.epochs) * validationSplit(dataset).length;
   const seconds = (images * macs) / macsPerSecond;
   const estimate = `about ${formatDuration(seconds)}`;
   if (isAsked || seconds <= SLOW_MINUTES * 60) return `engine: the ${name} engine will take ${estimate}`;
   throw new ConfigError(
     `engine: the ${name} engine would take ${estimate}; ` +
-      `install oneDNN (see alexnet doctor), or insist with --engine ${name}`,
+      `install oneDNN (see alexnet doctor), or choose --engine ${name} to train anyway`,
   );
 }

@@ -34,12 +34,12 @@ import type { TrainObserver } from "./trainObserver.ts";
 
 /** One call of training: its limits and callbacks. */
 export interface TrainCall {
-  /** Stop after n minutes of this call's training, with an evaluation; the run can be resumed. */
+  /** Stops after n minutes of training in this call, with an evaluation; the run can be resumed. */
   readonly maxMinutes?: number;
   /** Aborting saves and ends within an iteration. */
   readonly signal?: AbortSignal;
   readonly observer?: TrainObserver;
-  /** The command line, for the record. */
+  /** Command line to record. */
   readonly command?: string;
 }
 
@@ -56,9 +56,9 @@ export interface TrainResult {
   readonly end: TrainingEnd | "already finished";
   /** The log's last line with an evaluation; undefined if there was none yet. */
   readonly last: LogEntry | undefined;
-  /** The log's line with the evaluation of the best weights, those that `evaluate`, `predict` and the report use. */
+  /** Log line of the best weights' evaluation; `evaluate`, `predict` and the report use these weights. */
   readonly best: LogEntry | undefined;
-  /** Its evaluation, if this call made it. */
+  /** Evaluation of the best weights, if this call made it. */
   readonly evaluation: Evaluation | undefined;
   /** Engine and processor. */
   readonly device: string;
@@ -68,21 +68,21 @@ export interface TrainResult {
  * Trains a classifier and keeps everything about it in a run directory: configuration, log, checkpoints, curves, report.
  *
  * Throws ConfigError for settings that do not fit, DataError for an unusable data set, CheckpointError for an unusable directory, DivergenceError if
- * training diverges; whatever was saved before stays.
+ * training diverges; saved files stay.
  */
 export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
   const { settings, source } = nameDataset(options);
   return trainRun(await resolve(settings, { source }), settings);
 }
 
-/** Trains a run that is resolved; otherwise as `trainClassifier`. */
+/** Like `trainClassifier`, for a resolved plan. */
 export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<TrainResult> {
   const { directory } = plan;
   const { observer, command = "trainClassifier", signal } = call;
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const run = await openRun(directory);
   try {
-    // Another process may have started one since the plan was made.
+    // Another process may have started a run since the plan was made.
     if (!plan.stored && (await readRunConfig(directory))) throw directoryTaken(directory);
     const prepared = await prepareRun(plan, command, observer, signal);
     try {
@@ -97,12 +97,12 @@ export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<Tra
   }
 }
 
-/** A run in its directory, and where this call begins. */
+/** A run in its directory, and the start position of this call. */
 interface RunStart extends Stretch {
   readonly directory: string;
   readonly config: RunConfig;
   readonly checkpoint: StoredCheckpoint | undefined;
-  /** Nothing is left to train. */
+  /** True if nothing is left to train. */
   readonly isFinished: boolean;
   readonly device: string;
 }
@@ -123,7 +123,7 @@ async function trainPrepared(
   call: TrainCall,
 ): Promise<TrainResult> {
   const run = await readStart(directory, prepared, call);
-  // A process that died at the very end leaves a run without its report.
+  // A process that was killed at the end of training leaves a run without a report.
   if (run.isFinished && (await fileExists(reportFile(directory)))) {
     return resultOf(run, "already finished", run.log, undefined);
   }
@@ -157,7 +157,7 @@ async function readStart(
   };
 }
 
-/** Puts weights, optimizer state and data in place; only then is a new run written to its directory. */
+/** Loads weights, optimizer state and data; writes a new run to its directory after all of them have loaded. */
 async function loadRun(
   run: RunStart,
   prepared: PreparedRun,
@@ -179,7 +179,7 @@ async function loadRun(
     optimizer.start();
   }
   const dataset = await model.inputs(observer, signal);
-  // A run that cannot even start leaves no directory.
+  // A run that cannot start leaves no directory.
   const { algorithms } = program;
   if (checkpoint) noteOtherAlgorithms(config, algorithms, observer);
   const stored = checkpoint && (await readRunConfig(directory));
@@ -226,8 +226,8 @@ interface ReportedEvaluation {
 }
 
 /**
- * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those cannot be read. The program has them
- * afterwards. `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
+ * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those are unreadable. They stay in the program.
+ * `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
  */
 async function reportBest(
   run: LoadedRun,
@@ -249,7 +249,7 @@ async function reportBest(
   return { iteration, evaluation };
 }
 
-/** Fills a store with the best weights. False if there are none that can be read. */
+/** Fills a store with the best weights. False if there are none, or they are unreadable. */
 async function hasRead(best: string, weights: TensorStore, observer: TrainObserver | undefined): Promise<boolean> {
   if (!(await fileExists(best))) return false;
   try {

@@ -24,14 +24,14 @@ export type NetworkObserver = Pick<
   "onMessage" | "onProgress" | "onEvaluationProgress" | "onLog" | "onEpoch"
 >;
 
-/** Values of a recipe, each in place of the named recipe's. */
+/** Recipe values that override those of the named recipe. */
 export type RecipeValues = {
   readonly [K in Exclude<keyof Recipe, "name" | "source" | "deviations" | "network">]?: Recipe[K];
 };
 
-/** A network, its data, and the recipe of its training, of which single values may be given. */
+/** A network, its data, and the recipe of its training, with optional overrides. */
 export interface TrainNetworkOptions extends RecipeValues {
-  /** Its last layer that learns gets as many outputs as the data set has classes. */
+  /** The network to train; its last layer with weights gets one output per class of the data set. */
   readonly network: Network;
   readonly dataset: Dataset;
   /** Compute engine; the caller closes it. */
@@ -40,7 +40,7 @@ export interface TrainNetworkOptions extends RecipeValues {
   readonly recipe?: string | Recipe;
   /** Initial weights by parameter name. Default: random, by the recipe's initializer and seed. */
   readonly weights?: Weights;
-  /** Number format of the compute. Default `f32`. */
+  /** Number format of the computation. Default `f32`. */
   readonly precision?: Precision;
   /** Direct convolution only: slower, without Winograd's rounding. Default false. */
   readonly exact?: boolean;
@@ -57,17 +57,17 @@ export interface TrainedNetwork {
   readonly model: NetworkModel;
   /** `interrupt`: by the signal. `time`: by `maxMinutes`. */
   readonly end: TrainingEnd;
-  /** A line every 20 iterations and one an epoch. */
+  /** One line per 20 iterations, and one per epoch. */
   readonly log: readonly LogEntry[];
-  /** The evaluation of the model, on the validation set or, without one, on the test set; undefined if there was none. */
+  /** Evaluation of the model on the validation set, or on the test set if there is none; undefined without an evaluation. */
   readonly evaluation: Evaluation | undefined;
 }
 
 /**
- * Trains a network on a data set without files, by the training loop of `trainClassifier`: the same recipe and seed give the same weights.
+ * Trains a network in memory, without files, by the training loop of `trainClassifier`: the same recipe and seed produce the same weights.
  *
  * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of
- * another network, DataError for an image that cannot be used, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
+ * another network, DataError for an unusable image, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
  */
 export async function trainNetwork(options: TrainNetworkOptions): Promise<TrainedNetwork> {
   const { engine, dataset, precision = "f32", exact = false } = options;
@@ -94,7 +94,7 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
   }
 }
 
-/** The recipe with the values among the options. */
+/** The recipe with the overrides among the options. */
 function recipeOf(options: TrainNetworkOptions): Recipe {
   const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } =
     options;
@@ -168,7 +168,7 @@ interface Saved {
   readonly metrics: NetworkModel["metrics"];
 }
 
-/** Keeps the best weights in memory, or the first ones that are saved. */
+/** Keeps the best weights in memory; until there are some, the first saved ones. */
 function createMemory(program: TrainingProgram, { averaged }: Optimizer): RunStorage & { best(): Saved } {
   let best: Saved | undefined;
   return {

@@ -4,10 +4,10 @@ import type { RunConfig } from "../settings/runConfig.ts";
 
 /** Progress of training. */
 export interface TrainProgress {
-  /** Passes through the training set so far, fractional, and in all. */
+  /** Epochs so far, fractional, and in total. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Training images so far, and in all. */
+  /** Training images so far, and in total. */
   readonly images: number;
   readonly totalImages: number;
   /** Means over the epoch so far. */
@@ -19,28 +19,28 @@ export interface TrainProgress {
 
 /** Callbacks of a run. */
 export interface TrainObserver {
-  /** `epoch` and `iteration` are those at which training begins: above 0 when a run is resumed. */
+  /** Called when training begins. `epoch` and `iteration` are above 0 if a run is resumed. */
   onStart?(run: {
     readonly directory: string;
     readonly config: RunConfig;
     readonly epoch: number;
     readonly iteration: number;
   }): void;
-  /** Facts and warnings for people. */
+  /** Called with notes and warnings. */
   onMessage?(message: string): void;
-  /** While a data set is downloaded. */
+  /** Called while a data set is downloaded. */
   onDownload?(bytes: number, of: number): void;
-  /** While a folder's images are decoded into the cache. */
+  /** Called while a folder's images are decoded into the cache. */
   onPacking?(images: number, of: number): void;
-  /** While the output of frozen layers is computed for the cache. */
+  /** Called while the output of frozen layers is computed for the cache. */
   onFeatures?(images: number, of: number): void;
   /** Called after each iteration. */
   onProgress?(progress: TrainProgress): void;
   /** Called after each evaluated batch. */
   onEvaluationProgress?(images: number, of: number): void;
-  /** Each line of the log except those of rollbacks. */
+  /** Called with each line of the log except those of rollbacks. */
   onLog?(entry: LogEntry): void;
-  /** Training has rolled back to an iteration; lines of later ones come again. */
+  /** Called after a rollback to an iteration; log lines of later iterations are repeated. */
   onRollback?(entry: RollbackEntry): void;
   /** Called after each epoch, with its line of log.jsonl. */
   onEpoch?(entry: LogEntry): void;

@@ -11,7 +11,7 @@ import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.t
  */
 export const earlyStoppingSchema = z.strictObject({
   patience: positiveInt,
-  /** In units of the monitored figure; of accuracy, 0.001 is a tenth of a percent. */
+  /** Minimum improvement, in units of the monitored figure; for accuracy, 0.001 is a tenth of a percent. */
   minDelta: z._default(belowOne, 0),
 });
 

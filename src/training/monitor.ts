@@ -1,4 +1,4 @@
-/** The figure of evaluations that chooses the best weights, and that early stopping and the plateau schedule follow. */
+/** The monitored figure of evaluations, which selects the best weights and drives early stopping and the plateau schedule. */
 
 /** `accuracy`: the highest test accuracy, the lower test loss on a tie. `loss`: the lowest test loss, the higher accuracy on a tie. */
 export const monitorNames = ["accuracy", "loss"] as const;
@@ -15,7 +15,7 @@ export interface Evaluated {
 /** Best figures so far; stored in checkpoints. */
 export interface BestFigures {
   readonly bestAccuracy: number;
-  /** Only where the loss is monitored. */
+  /** Present only if the loss is monitored. */
   readonly bestLoss?: number | undefined;
 }
 
@@ -54,7 +54,7 @@ export function bestFigures(monitor: Monitor | undefined, { testAccuracy, testLo
   return { bestAccuracy: testAccuracy, ...(monitor === "loss" ? { bestLoss: testLoss } : {}) };
 }
 
-/** A loss that is missing or not finite is worse than any other. */
+/** Treats a missing, NaN or infinite loss as worse than any other. */
 function finiteLoss({ testLoss = Infinity }: Evaluated): number {
   return Number.isFinite(testLoss) ? testLoss : Infinity;
 }

@@ -1,21 +1,21 @@
-/** Sweeps the learning rate through the training loop. */
+/** Sweep of the learning rate, by the training loop. */
 import { limitSplit } from "../dataset/dataset.ts";
 import { DivergenceError } from "../errors.ts";
 import { explosionFactor, type RateLoss } from "./rateSuggestion.ts";
 import { initialPosition, type Position } from "./state.ts";
 import { type Training, train } from "./train.ts";
 
-/** Rates to sweep over, growing by the same factor from iteration to iteration. */
+/** Learning rates of a sweep, which grow by a constant factor per iteration. */
 export interface RateRange {
   readonly from: number;
   readonly to: number;
   readonly iterations: number;
 }
 
-/** End of a sweep: all rates tried; the loss beyond `explosionFactor` times the best; a loss or weight not finite; stopped. */
+/** End of a sweep: all rates tried; loss above `explosionFactor` times the best; a loss or weight NaN or infinite; stopped. */
 export type SweepEnd = "finished" | "exploded" | "diverged" | "interrupt";
 
-/** The losses of a sweep in order, and how it ended. */
+/** The losses of a sweep in order, and its end. */
 export interface RateSweep {
   readonly losses: readonly RateLoss[];
   readonly end: SweepEnd;
@@ -27,16 +27,16 @@ export interface SweepListener {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Decay of the running mean of losses from one iteration to the next, which distinguishes an explosion from a hard batch. */
+/** Decay of the running mean of losses from one iteration to the next, which distinguishes divergence from a hard batch. */
 const KEPT = 0.9;
 
 /**
- * Trains from the current weights while the learning rate grows from iteration to iteration, and watches the loss. It is the training loop itself, with
- * its images, its order and its optimizer, so that the result holds for training. The weights are of no use afterwards.
+ * Trains from the current weights with a growing learning rate, and records the loss. It runs the training loop itself, with the same images, order and
+ * optimizer, so that the result holds for training. The weights are unusable afterwards.
  *
  * rate(i) = from · (to / from)^(i / (iterations − 1)).
  *
- * Source: Smith 2017, “Cyclical Learning Rates for Training Neural Networks”, §3.3; growing by a factor and the end at four times the best: fastai.
+ * Source: Smith 2017, “Cyclical Learning Rates for Training Neural Networks”, §3.3; constant growth factor and end at four times the best loss: fastai.
  */
 export async function sweepRates(
   training: Training,
@@ -75,7 +75,7 @@ export async function sweepRates(
   return { losses, end: end ?? "interrupt" };
 }
 
-/** An epoch more than needed: the listener ends it. Evaluations between epochs use one image, since nobody reads them. */
+/** One epoch more than needed: the listener ends it. Evaluations between epochs use one image, since their results are unused. */
 function forSweep(training: Training, iterations: number, rateOf: (iterations: number) => number): Training {
   const { train: split, test } = training;
   const { earlyStopping: _, ...recipe } = training.recipe;
@@ -88,7 +88,7 @@ function forSweep(training: Training, iterations: number, rateOf: (iterations: n
   };
 }
 
-/** The loss of each iteration, from positions, which hold sums. */
+/** Computes the loss of each iteration from the sums in positions. */
 function lossReader(): (position: Position) => number {
   let last = initialPosition;
   return (position) => {
@@ -99,7 +99,7 @@ function lossReader(): (position: Position) => number {
   };
 }
 
-/** Tells when the running mean of losses exceeds `explosionFactor` times its least value. */
+/** Detects a running mean of losses above `explosionFactor` times its minimum. */
 function explosionWatch(): (loss: number) => boolean {
   let [sum, weight, best] = [0, 0, Infinity];
   return (loss) => {

@@ -37,7 +37,7 @@ test("noise of a batch moves the suggestions by no more than the smoothing does"
   assert.ok(a && b && Math.abs(Math.log10(a.steepest / b.steepest)) < 0.5, `${a?.steepest}, ${b?.steepest}`);
 });
 
-test("a smoothed point is the mean of as many before as behind it", () => {
+test("a smoothed point is the mean of equally many points before and after it", () => {
   const line = smoothRates(
     curve((_rate, i) => 10 + i / 100),
     iterations,

@@ -7,32 +7,32 @@ export interface RateLoss {
   readonly loss: number;
 }
 
-/** The same with the mean of the losses around it. */
+/** A point with the mean of the neighbouring losses. */
 export interface RatePoint extends RateLoss {
   readonly smoothed: number;
 }
 
-/** Learning rates to start from. */
+/** Suggested learning rates. */
 export interface RateSuggestions {
   /** The rate at which the smoothed loss falls fastest over the logarithm of the rate. Source: fastai, `lr_find`, `steep`. */
   readonly steepest: number;
-  /** A tenth of the rate with the least smoothed loss. Source: fastai, `lr_find`, `minimum`. */
+  /** A tenth of the rate with the lowest smoothed loss. Source: fastai, `lr_find`, `minimum`. */
   readonly minimumTenth: number;
 }
 
-/** A loss this many times the best one ends a sweep. Source: fastai, `lr_find`. */
+/** Multiple of the best loss that ends a sweep. Source: fastai, `lr_find`. */
 export const explosionFactor = 4;
 
-/** Share of a sweep on either side that a point is smoothed over. */
+/** Fraction of a sweep on either side that a point is smoothed over. */
 const REACH = 0.04;
-/** Share of a sweep at its start that suggests nothing. Source: fastai, `lr_find`, which leaves out a tenth. */
+/** Fraction of a sweep to skip at its start. Source: fastai, `lr_find`, which skips a tenth. */
 const SKIPPED = 0.1;
-/** A sweep whose loss falls by less has only wandered. */
+/** Minimum relative decrease of the loss; less is noise. */
 const LEAST_FALL = 0.01;
 
 /**
- * The curve of a sweep planned for `iterations` iterations: each point with the mean of its neighbours in equal number on either side. A loss
- * that is not finite, or beyond what ends a sweep there, counts as that. fastai averages over earlier losses only, which moves the curve to higher rates.
+ * Smooths the curve of a sweep planned for `iterations` iterations, over the same number of neighbours on either side. A loss that is NaN, infinite or
+ * above the limit that ends a sweep counts as that limit. fastai averages over earlier losses only, which moves the curve to higher rates.
  */
 export function smoothRates(losses: readonly RateLoss[], iterations: number): readonly RatePoint[] {
   const reach = reachOf(iterations);
@@ -63,7 +63,7 @@ export function suggestRates(points: readonly RatePoint[], iterations: number): 
   for (let i = first; i < points.length; i++) if (at(points, i).smoothed < at(points, lowest).smoothed) lowest = i;
   if (lowest === first || at(points, lowest).smoothed > (1 - LEAST_FALL) * at(points, first).smoothed) return undefined;
   const reach = reachOf(iterations);
-  // Where the fall is shorter than the reach, its middle.
+  // The middle of the decrease, if it is shorter than the reach.
   let steepest = { rate: at(points, (first + lowest) >> 1).learningRate, slope: 0 };
   for (let i = first + reach; i <= lowest - reach; i++) {
     const [low, high] = [at(points, i - reach), at(points, i + reach)];

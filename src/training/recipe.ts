@@ -33,9 +33,9 @@ export const recipeSchema = z.strictObject({
   name: someText,
   source: z._default(z.string(), ""),
   deviations: z._default(z.array(z.string()), []),
-  /** The network that it is made for, taken where none is named. */
+  /** The network that it is meant for; the default network of a run with this recipe. */
   network: z.optional(someText),
-  /** Passes over the training images; 0.25 is a quarter of one. */
+  /** Number of epochs; 0.25 is a quarter of one. */
   epochs: positive.check(z.lte(MAX_EPOCHS)),
   batchSize: positiveInt,
   learningRate: positive,
@@ -43,13 +43,13 @@ export const recipeSchema = z.strictObject({
   schedule: z._default(scheduleSchema, { kind: "constant" }),
   /** Epochs of linear warm-up, see `learningRateAt`. */
   warmup: z._default(nonnegative, 0),
-  /** The largest norm of all gradients together, see `createOptimizer`; left out, nothing is clipped. */
+  /** Maximum global L2 norm of the gradients, see `createOptimizer`; absent for no clipping. */
   clipNorm: z.optional(positive),
-  /** Batches of each step. */
+  /** Number of batches per optimizer step. */
   accumulate: z._default(positiveInt, 1),
-  /** Decay of the moving average of the weights that the network is evaluated with, see `averageDecay`; left out, there is none. */
+  /** Decay of the weights' moving average, which evaluations use, see `averageDecay`; absent for none. */
   average: z.optional(properFraction),
-  /** Factors on rate and decay, for `weight`, `bias`, or one tensor such as `conv1.bias`, which comes first. */
+  /** Factors on learning rate and weight decay, for `weight`, `bias`, or a tensor such as `conv1.bias`, which takes precedence. */
   multipliers: z._default(z.record(z.string(), factors), {}),
   initializer: initializerSchema,
   /** Fit of images to the input's size. */
@@ -58,28 +58,29 @@ export const recipeSchema = z.strictObject({
   augmentation: z._default(augmentationSchema, {}),
   /** Scaling of pixels, see `normalizationNames`. */
   normalization: z.enum(normalizationNames),
-  /** Share of every target that is spread over all classes. Source: Szegedy et al. 2016, §7. */
+  /** Label smoothing: fraction of every target that is spread over all classes. Source: Szegedy et al. 2016, §7. */
   labelSmoothing: z._default(belowOne, 0),
-  /** α of mixup's Beta(α, α), 0 for none. Source: Zhang et al. 2018; they take 0.1 to 0.4 for photos. */
+  /** α of mixup's Beta(α, α), 0 for none. Source: Zhang et al. 2018, who use 0.1 to 0.4 for photos. */
   mixup: z._default(nonnegative, 0),
   classWeights: z._default(classWeightsSchema, "none"),
   sampler: z._default(z.enum(samplerNames), "shuffle"),
   earlyStopping: z.optional(earlyStoppingSchema),
-  /** Figure that chooses the best weights, see `isBetter`. Every new run stores it; runs of versions without a choice have none. */
+  /** Figure that selects the best weights, see `isBetter`. Every new run stores it; runs of versions without the option have none. */
   monitor: z.optional(z.enum(monitorNames)),
   seed: z._default(z.int().check(z.gte(0), z.lte(0xffffffff)), 0),
 });
 
-/** A recipe, every value filled in. */
+/** A recipe with all defaults filled in. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
-/** Reads a recipe from parsed JSON; values left out take their defaults. Throws ConfigError, beginning with `origin`, naming the value that does not fit. */
+/** Reads a recipe from parsed JSON; missing values take their defaults. Throws ConfigError, beginning with `origin`, naming the invalid value. */
 export function parseRecipe(json: unknown, origin = "recipe"): Recipe {
   const parsed = parseJson(recipeSchema, json);
   if (parsed.problem !== undefined) throw new ConfigError(`${origin}: ${parsed.problem}`);
   return parsed.data;
 }
 
+// Sources and deviations stay as they are: runs store them, and resuming with --recipe compares them.
 const paper: Recipe = recipeSchema.parse({
   name: "paper",
   source: "Krizhevsky, Sutskever, Hinton 2012, §5; factors for biases from the authors' published program",

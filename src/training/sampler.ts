@@ -2,15 +2,15 @@
 import type { Split } from "../dataset/dataset.ts";
 import { fillWords, permutation, randomStream } from "../random.ts";
 
-/** `shuffle`: each image once. `balanced`: as many draws as there are images, each class with the same probability, see below. */
+/** `shuffle`: each image once. `balanced`: n draws from n images, each class with the same probability, see below. */
 export const samplerNames = ["shuffle", "balanced"] as const;
 
 export type SamplerName = (typeof samplerNames)[number];
 
-/** Positions in a split for an epoch, as many as it has images: a function of the seed and the epoch, so that training can resume anywhere in an epoch. */
+/** Positions in a split for an epoch, one per image: a function of seed and epoch, so that training can resume at any iteration. */
 export type Sampler = (epoch: number) => Uint32Array;
 
-/** Makes the sampler of a name for a split and a seed. */
+/** Creates the sampler of a name for a split and a seed. */
 export function createSampler(name: SamplerName, split: Pick<Split, "length" | "label">, seed: number): Sampler {
   return samplers[name](split, seed);
 }
@@ -21,8 +21,8 @@ const samplers: { readonly [N in SamplerName]: (split: Pick<Split, "length" | "l
     return (epoch) => permutation(stream, epoch, split.length);
   },
   /**
-   * Each draw takes one of the classes that have images, then one of its images, all with the same probability and independently of earlier draws:
-   * rare images come several times, others not in every epoch.
+   * Each draw selects a class with images, then one of its images, uniformly and independently of earlier draws. Images of rare classes occur several
+   * times, others not in every epoch.
    *
    * Source: torch.utils.data.WeightedRandomSampler with weights of 1 / (images of the class), with replacement.
    */
@@ -51,7 +51,7 @@ function picturesOfClasses(split: Pick<Split, "length" | "label">): readonly (re
   return [...members.entries()].sort(([a], [b]) => a - b).map(([, images]) => images);
 }
 
-/** 0 … n − 1 from a 32-bit word. */
+/** Maps a 32-bit word to 0 … n − 1. */
 function below(n: number, word: number): number {
   return Math.floor((word / 0x100000000) * n);
 }

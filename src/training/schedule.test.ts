@@ -50,7 +50,7 @@ test("step: the end of a last epoch that is cut short reduces nothing", () => {
   assert.equal(factor, 1);
 });
 
-test("plateau: × factor after `patience` evaluations without a better one, and patience begins anew", () => {
+test("plateau: × factor after `patience` evaluations without a better one, and patience starts again", () => {
   const schedule: Schedule = { kind: "plateau", factor: 0.1, patience: 2, reductions: 3 };
   const accuracies = [0.5, 0.5, 0.6, 0.6, 0.59, 0.58, 0.6, 0.61, 0.6, 0.6];
   assertFactors(factors(schedule, accuracies), [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001]);

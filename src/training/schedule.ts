@@ -5,12 +5,12 @@ import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.t
 
 const constant = z.strictObject({ kind: z.literal("constant") });
 
-/** Fraction of the run between two reductions of a step schedule that names no interval. */
+/** Fraction of the run between two reductions of a step schedule without an interval. */
 const usualFraction = 1 / 3;
 
 /**
  * × factor after every `everyEpochs` epochs, or after every `everyFraction` of the run's epochs; with both, after the longer of the two, so that a
- * recipe's own interval stretches with a longer run. The rate changes at the end of the epoch in which the interval ends.
+ * recipe's interval scales with a longer run. The learning rate changes at the end of the epoch in which the interval ends.
  */
 const step = z.pipe(
   z.strictObject({
@@ -41,7 +41,7 @@ const plateau = z.strictObject({
  */
 const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z._default(belowOne, 0) });
 
-/** Change of the learning rate over a run. Rates are factors of the recipe's `learningRate`. */
+/** Learning-rate schedule of a run. Its rates are factors of the recipe's `learningRate`. */
 export const scheduleSchema = z.discriminatedUnion("kind", [constant, step, plateau, cosine]);
 
 export type Schedule = z.infer<typeof scheduleSchema>;
@@ -51,7 +51,7 @@ export type ScheduleName = Schedule["kind"];
 export interface ScheduleState {
   readonly factor: number;
   readonly bestAccuracy: number;
-  /** Only where the loss is monitored. */
+  /** Present only if the loss is monitored. */
   readonly bestLoss?: number | undefined;
   readonly evaluationsSinceBest: number;
   readonly reductions: number;
@@ -64,17 +64,17 @@ export const initialScheduleState: ScheduleState = {
   reductions: 0,
 };
 
-/** Epochs of a run: those that are done, and all. */
+/** Epochs of a run: completed, and in total. */
 export interface EpochCount {
   readonly done: number;
   readonly total: number;
 }
 
-/** A kind of schedule: its state after an epoch, and its factor by the fraction of the run that is done before a step. */
+/** A kind of schedule: its state after an epoch, and its factor as a function of the completed fraction of the run. */
 interface ScheduleKind<S> {
-  /** `state` counts the epoch just done already. */
+  /** Returns the state after an epoch; `state` already counts that epoch. */
   afterEpoch(schedule: S, state: ScheduleState, epochs: EpochCount): ScheduleState;
-  /** From 0 to 1, the warm-up left out. */
+  /** Completed fraction of the run without the warm-up, from 0 to 1. */
   factorAt(schedule: S, fraction: number): number;
   /** True if the learning rate before an epoch depends on the number of epochs of the whole run. */
   dependsOnEpochs(schedule: S): boolean;
@@ -93,7 +93,7 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
     dependsOnEpochs: ({ everyFraction }) => everyFraction !== undefined,
     afterEpoch: ({ factor, everyEpochs = 0, everyFraction = 0 }, state, { done, total }) => ({
       ...state,
-      // The third interval of a third of 31 epochs ends after 31, whatever rounding makes of the division.
+      // The third interval of a third of 31 epochs ends after epoch 31 regardless of rounding.
       factor: factor ** Math.floor(done / Math.max(everyEpochs, everyFraction * total) + 1e-9),
     }),
   },
@@ -166,10 +166,10 @@ export function runSteps(
 }
 
 /**
- * The learning rate of a step: `steps` were made before it, `schedule` is the state after the last epoch, and what rollbacks took from it.
+ * The learning rate of a step after `steps` earlier ones, including the factors of rollbacks. `schedule` is the state after the last epoch.
  *
- * In a warm-up of W steps, the rate is (steps + 1) / W of what it would be, as torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
- * W − 1) has it. A cosine begins after the warm-up; other schedules count epochs from the run's beginning.
+ * In a warm-up of W steps, the rate is multiplied by (steps + 1) / W, as in torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
+ * W − 1). A cosine begins after the warm-up; other schedules count epochs from the start of the run.
  */
 export function learningRateAt(
   { learningRate, schedule, warmup }: RateRecipe,
@@ -196,7 +196,7 @@ export function learningRateAt(
 /** Fraction of the initial learning rate below which weights hardly change. */
 const USELESS_RATE = 1e-6;
 
-/** Warning for a schedule that leaves more than a third of a run a learning rate too low to train with; undefined if it does not. */
+/** Warning for a schedule whose learning rate is too low to train with for over a third of the run; otherwise undefined. */
 export function lowRateWarning(recipe: RateRecipe & { readonly epochs: number }): string | undefined {
   const { epochs: total, schedule, learningRate } = recipe;
   const epochs = Math.ceil(total);
@@ -206,7 +206,7 @@ export function lowRateWarning(recipe: RateRecipe & { readonly epochs: number })
   for (let done = 0; done < epochs; done++) {
     const rate = learningRateAt(recipe, steps, { steps: done, schedule: state, rollbacks: { factor: 1 } });
     if (rate < USELESS_RATE * learningRate) low++;
-    // Every evaluation is better than the one before: a plateau depends on the data.
+    // Assumes that every evaluation improves: a plateau depends on the data.
     state = advance(schedule, state, { done: done + 1, total }, { testAccuracy: done + 1 });
   }
   if (low <= epochs / 3) return undefined;

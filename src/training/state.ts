@@ -33,22 +33,22 @@ export type Rollbacks = z.infer<typeof rollbacksSchema>;
 
 const noRollbacks: Rollbacks = { count: 0, factor: 1, iteration: 0 };
 
-/** Everything besides tensors that a resumed run needs to end with the same bits as one that never stopped. */
+/** Everything except tensors that a resumed run needs to end bit for bit like an uninterrupted one. */
 export const positionSchema = z.object({
-  /** Finished epochs; a fraction only after a last epoch that is cut short. */
+  /** Completed epochs; fractional only after a partial last epoch. */
   epoch: nonnegative,
-  /** Images of the current epoch so far. */
+  /** Number of images of the current epoch so far. */
   images: wholeNumber,
   iteration: wholeNumber,
   totalImages: wholeNumber,
-  /** Optimizer steps: fewer than iterations if a step uses several batches. Runs of versions without them need neither. */
+  /** Optimizer steps: fewer than iterations if a step uses several batches. Absent in runs of versions without accumulation. */
   steps: z._default(wholeNumber, 0),
-  /** Since its last step. */
+  /** Batches since the optimizer's last step. */
   sinceStep: z._default(batchesSchema, { batches: 0, images: 0 }),
   /** Training time, without interruptions and evaluations. */
   seconds: nonnegative,
   epochTally: tallySchema,
-  /** Since the last line of the log. */
+  /** Sums since the last line of the log. */
   windowTally: tallySchema,
   schedule: z.object({
     factor: z.number(),
@@ -68,7 +68,7 @@ export type Position = z.infer<typeof positionSchema>;
 
 const nothing: Tally = { loss: 0, correct: 0, images: 0, seconds: 0 };
 
-/** Before the first iteration. */
+/** The position before the first iteration. */
 export const initialPosition: Position = {
   epoch: 0,
   images: 0,
@@ -93,10 +93,10 @@ export interface IterationResult extends BegunIteration {
   readonly guessing: number;
 }
 
-/** The part of an iteration that is known when its work has begun. */
+/** The part of an iteration that is known when it begins. */
 export interface BegunIteration {
   readonly images: number;
-  /** True if the optimizer made a step. */
+  /** True if the optimizer took a step. */
   readonly stepped: boolean;
 }
 
@@ -119,7 +119,7 @@ export function record(position: Position, result: IterationResult): Position {
   };
 }
 
-/** The position after one more iteration whose loss has not been read: only what is counted differs. */
+/** The position after one more iteration whose loss has not been read: only the counts differ. */
 export function count(position: Position, { images, stepped }: BegunIteration): Position {
   const { steps, sinceStep } = position;
   return {
@@ -137,7 +137,7 @@ export function withBatch({ batches, images }: Position["sinceStep"], added: num
   return { batches: batches + 1, images: images + added };
 }
 
-/** The position with an empty window. */
+/** The position with an empty log window. */
 export function startWindow(position: Position): Position {
   return { ...position, windowTally: nothing };
 }

@@ -39,41 +39,41 @@ export interface Training {
 
 /** Callbacks of the training loop. A run can resume from the position of `betweenIterations` or `onEvaluation`. */
 export interface TrainingListener {
-  /** After each iteration, once its numbers have been read. */
+  /** Called after each iteration, once its results have been read. */
   onIteration(position: Position): void;
-  /** Every 20 iterations, with the sums over those. */
+  /** Called every 20 iterations, with their sums. */
   onWindow(position: Position, window: Tally, learningRate: number): Promise<void>;
-  /** True if `betweenIterations` would save or stop: then it is called at once, otherwise when the engine's numbers are read next. */
+  /** True if `betweenIterations` would save or stop: it is then called at once, otherwise when the engine's results are next read. */
   isDue(): boolean;
   /**
-   * Between two iterations: the place to save, where the weights are known to be finite. `interrupt` stops training; `time` does too, after an evaluation
+   * Called between two iterations, to save: the weights are known to be finite. `interrupt` stops training; `time` also stops it, after an evaluation
    * if there was none just before.
    */
   betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
   onEvaluationProgress(images: number): void;
-  /** After each epoch, and when training stops for time; with the sums over the epoch so far. */
+  /** Called after each epoch, and when training stops for time, with the sums over the epoch so far. */
   onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
-  /** Once, when the loss has stayed at that of guessing. */
+  /** Called once if the loss does not improve on guessing. */
   onStuck(position: Position): void;
-  /** At the end of a run that stops before the recipe's last epoch. */
+  /** Called at the end of a run that stops before the recipe's last epoch. */
   onEarlyStop(position: Position): void;
-  /** Ends an evaluation in progress, as `interrupt` does between iterations. */
+  /** Aborts an evaluation in progress, as `interrupt` does between iterations. */
   readonly signal: AbortSignal | undefined;
 }
 
 /** End of a call of `train`. */
 export type TrainingEnd = "finished" | "interrupt" | "time";
 
-/** Iterations between `onWindow`s. */
+/** Iterations between two calls of `onWindow`. */
 const WINDOW_ITERATIONS = 20;
 /** Iterations at the loss of guessing before a warning. */
 const STUCK_ITERATIONS = 200;
 
 /**
- * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position, so that
- * a run resumed from a saved position ends with the same weights to the bit as one that never stopped.
+ * Trains from a position to the recipe's last epoch, or until it stops early. Every random choice is a function of the recipe's seed and the position. A
+ * run resumed from a saved position ends with the same weights, bit for bit, as an uninterrupted one.
  *
- * Throws DivergenceError if the loss, a weight, an output of the evaluation or the test loss is no longer finite; the weights are then of no use.
+ * Throws DivergenceError if the loss, a weight, an output of the evaluation or the test loss becomes NaN or infinite; the weights are then unusable.
  */
 export async function train(
   training: Training,
@@ -93,7 +93,7 @@ export async function train(
     if (ran.end === "interrupt") return { position, end: ran.end };
     const evaluation = await evaluateAverage(training, listener).catch((error: unknown) => {
       if (!(error instanceof NonFiniteError)) throw error;
-      throw diverged("the outputs of the evaluation are not finite", position.iteration, training.recipe);
+      throw diverged("outputs of the evaluation are NaN or infinite", position.iteration, training.recipe);
     });
     if (!evaluation) return { position, end: "interrupt" };
     const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
@@ -128,23 +128,23 @@ interface EpochContext {
   readonly guessing: number;
 }
 
-/** Numbers of an iteration, read back. */
+/** Results of an iteration, read back. */
 interface Reading {
   readonly loss: number;
   readonly correct: number;
 }
 
-/** Progress of an epoch. The iterations that have begun may be ahead of those whose numbers have been read. */
+/** Progress of an epoch. Started iterations may be ahead of those whose results have been read. */
 interface EpochState {
-  /** After the last iteration that was read. The weights are those of this position only if `unread` is empty. */
+  /** Position after the last iteration that was read. The weights are those of this position only if `unread` is empty. */
   position: Position;
-  /** After the last iteration that has begun. */
+  /** Position after the last started iteration. */
   begun: Position;
-  /** Begun and not read, in order; at most `readback.everySteps`. */
+  /** Started iterations not yet read, in order; at most `readback.everySteps`. */
   readonly unread: (BegunIteration & { readonly learningRate: number })[];
-  /** Their numbers, and those of the iteration about to be counted as begun. */
+  /** Their results, and those of the iteration about to be counted as started. */
   readonly readings: Promise<Reading>[];
-  /** Start of the first of them. */
+  /** Start time of the first of them. */
   since: number;
   learningRate: number;
 }
@@ -164,8 +164,8 @@ function epochContext(training: Training, listener: TrainingListener): EpochCont
 /**
  * Trains from a position in an epoch to the epoch's end, or until the listener stops it. While an iteration computes, the next batch is prepared.
  *
- * Numbers are read after `readback.everySteps` iterations at the latest, at the end of the epoch, and before the listener may save or stop. Throws
- * DivergenceError if a loss or weight that is read is not finite.
+ * Results are read after at most `readback.everySteps` iterations, at the end of the epoch, and before the listener may save or stop. Throws
+ * DivergenceError for a NaN or infinite loss or weight.
  */
 async function runEpoch(
   context: EpochContext,
@@ -180,7 +180,7 @@ async function runEpoch(
     unread: [],
     readings: [],
     since: performance.now(),
-    // For an epoch that lacks only its evaluation: the rate of its last step, as in the log.
+    // For an epoch that lacks only its evaluation: the learning rate of its last step, as in the log.
     learningRate: learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) }),
   };
   const { images: from, epoch } = start;
@@ -193,7 +193,7 @@ async function runEpoch(
     const readings = isRead ? await readLosses(context, state) : undefined;
     await learn(context, state, batch.count, isLast);
     if (readings) await recordIterations(context, state, readings);
-    // Native calls block timers and signals: let them in between iterations.
+    // Native calls block the event loop: let it run timers and signal handlers between iterations.
     await yieldToEvents();
     if (!readings) continue;
     const { position, learningRate } = state;
@@ -204,7 +204,7 @@ async function runEpoch(
   return { position: state.position, end: "finished", learningRate: state.learningRate };
 }
 
-/** Begins forward and backward on a batch; `position` is that before it. */
+/** Starts forward and backward on a batch; `position` is the one before it. */
 async function beginIteration(
   { training: { program, recipe }, objective }: EpochContext,
   { totalImages: first }: Position,
@@ -216,7 +216,7 @@ async function beginIteration(
   return { loss, correct: countCorrect(logits) };
 }
 
-/** Reads the numbers of all iterations that have begun, in order. Throws DivergenceError for the first loss that is not finite. */
+/** Reads the results of all started iterations, in order. Throws DivergenceError for the first loss that is NaN or infinite. */
 async function readLosses({ training }: EpochContext, state: EpochState): Promise<readonly Reading[]> {
   const { program, recipe } = training;
   const readings: Reading[] = [];
@@ -227,7 +227,7 @@ async function readLosses({ training }: EpochContext, state: EpochState): Promis
   return readings;
 }
 
-/** Adds the gradients of a batch, and makes the optimizer's step if they complete one. */
+/** Adds the gradients of a batch, and takes the optimizer's step if they complete one. */
 async function learn(
   { training, steps }: EpochContext,
   state: EpochState,
@@ -247,7 +247,7 @@ async function learn(
   state.learningRate = learningRate;
 }
 
-/** Checks the weights, and records the iterations that were read. */
+/** Checks the weights, and reports the iterations that were read. */
 async function recordIterations(
   { training: { program, recipe }, listener, guessing }: EpochContext,
   state: EpochState,
@@ -277,12 +277,16 @@ async function checkLoss(
 ): Promise<void> {
   if (Number.isFinite(loss)) return;
   const name = (await program.firstNonFinite("values")) ?? (await program.firstNonFinite("gradients"));
-  throw diverged(`the loss is ${loss}${name ? `, and ${name} or its gradient is not finite` : ""}`, iteration, recipe);
+  throw diverged(
+    `the loss is ${loss}${name ? `, and ${name} or its gradient is NaN or infinite` : ""}`,
+    iteration,
+    recipe,
+  );
 }
 
 async function checkWeights(program: TrainingProgram, iteration: number, recipe: Recipe): Promise<void> {
   const name = await program.firstNonFinite("values");
-  if (name) throw diverged(`${name} is not finite`, iteration, recipe);
+  if (name) throw diverged(`${name} is NaN or infinite`, iteration, recipe);
 }
 
 function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {

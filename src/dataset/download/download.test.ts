@@ -67,7 +67,7 @@ async function assertUnobtainable(cacheDir: string, reason: RegExp, url = baseUr
   const left = await readdir(join(cacheDir, "fashion-mnist")).catch(() => []);
   assert.ok(
     left.every((name) => name.endsWith("-ubyte.gz") || name.endsWith(".part")),
-    `left behind: ${left}`,
+    `left over: ${left}`,
   );
 }
 

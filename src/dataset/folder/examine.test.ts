@@ -61,7 +61,7 @@ test("hash, format and size of images, and errors of other files", async () => {
   const raccoon = await readFile(join(project, "test/golden/raccoon.jpg"));
   const small = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => picture(number, [20 + number, 30])));
   const files = Object.fromEntries(small.map((bytes, i) => [`${i}.png`, bytes]));
-  const bad = { "text.jpg": "no picture", "cut.jpg": raccoon.subarray(0, 9000), "empty.jpg": "" };
+  const bad = { "text.jpg": "no image", "cut.jpg": raccoon.subarray(0, 9000), "empty.jpg": "" };
   await withFolder({ "raccoon.png": raccoon, ...files, ...bad }, async (root) => {
     const names = ["raccoon.png", ...Object.keys(files), ...Object.keys(bad), "none.jpg"];
     const paths = names.map((name) => join(root, name));

@@ -94,7 +94,7 @@ test("the least recently used packs make room; one that is too large is refused"
   const c = await packAt(26, total + 30_000);
   const left = await readdir(packs);
   assert.deepEqual([left.includes(smaller as string), left.includes(larger as string), left.length], [true, false, 2]);
-  assert.equal(digestOf(b.packed.train, b.packed.test), b.digest, "who has it open goes on");
+  assert.equal(digestOf(b.packed.train, b.packed.test), b.digest, "an open pack stays readable");
   // A pack being written is kept.
   const lock = await lockDirectory(join(packs, smaller as string));
   await assert.rejects(packAt(27, total), /available are/);

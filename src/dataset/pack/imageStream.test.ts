@@ -19,7 +19,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-stream-"));
   // The first ones are large: they come last.
   for (const [i, file] of files.entries()) await writePicture(folder, file, noise(i, i < 3 ? 500 : 20, 30, 3));
-  await writeFile(join(folder, "text.png"), "no picture");
+  await writeFile(join(folder, "text.png"), "no image");
   await rm(join(folder, "gone.png"));
   paths = files.map((file) => ({ path: join(folder, file) }));
 });

@@ -80,7 +80,7 @@ test("unchanged files are not read again; new, changed, renamed, touched, copied
   const changed = await folder.pack([...same, "a/new.png"]);
   assert.equal(changed.read, 2);
   assert.equal(changed.digest, await folder.fresh([...same, "a/new.png"]));
-  assert.equal(digestOf(first.packed.train, first.packed.test), first.digest, "who has it open goes on as it was");
+  assert.equal(digestOf(first.packed.train, first.packed.test), first.digest, "an open pack stays as it was");
   for (const { packed } of [first, again, moved, changed]) await packed.close();
 });
 

@@ -47,7 +47,7 @@ const imageSize = 3 * 22 * 22;
 const sources: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   const [width, height, channels] = [31 + (i % 7), 40 - (i % 5), i % 3 === 0 ? 1 : 3] as const;
   const words = new Uint32Array(width * height * channels);
-  fillWords(randomStream(1, "picture"), i, words);
+  fillWords(randomStream(1, "image"), i, words);
   const length = words.length;
   const data = i % 2 === 1 ? new Uint8Array(new SharedArrayBuffer(length + 3), 3) : new Uint8Array(length);
   data.set(Uint8Array.from(words, (word) => word >>> 24));

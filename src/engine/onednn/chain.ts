@@ -22,7 +22,7 @@ export interface Forward {
   readonly algorithms: Readonly<Record<string, string>>;
   readonly run: BuildContext["run"];
   readonly input: Value;
-  /** The memory of `input`, for JavaScript. */
+  /** The memory of `input` as seen by JavaScript. */
   readonly images: Float32Array;
   readonly output: Value;
   readonly chain: readonly ChainLink[];
@@ -40,7 +40,7 @@ export interface StoredParameter {
   readonly gradient: EngineTensor | undefined;
 }
 
-/** Adds every operation's forward steps; weights get memory in the layouts that the steps choose. */
+/** Adds every operation's forward steps, which choose the layouts of the weights. */
 export function addForward(
   library: ConfiguredOneDnn,
   session: Session,
@@ -89,7 +89,7 @@ export function addForward(
   return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
 }
 
-/** Gives builders their parameters, in memory that is created at the first request and added to `parameters`. */
+/** Provides builders with their parameters, in memory that the first request creates and adds to `parameters`. */
 function parameterOf(
   session: Session,
   tensors: TensorMemory,
@@ -119,7 +119,7 @@ function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value,
   return builders[op.kind](context, op, input, next);
 }
 
-/** Layouts of inputs that the library may not choose, by the kind of operation. */
+/** Fixed layouts of inputs, by the kind of operation; the library chooses all others. */
 const inputLayouts: {
   readonly [K in OpKind]?: (context: BuildContext, op: Op<K>, input: Value) => Desc | undefined;
 } = { conv2d: convolutionInput };
@@ -128,7 +128,7 @@ function inputLayout<K extends OpKind>(context: BuildContext, op: Op<K>, input: 
   return inputLayouts[op.kind]?.(context, op, input);
 }
 
-/** Adds the backward steps, down to the first operation that learns, or to the input if its gradient is wanted. */
+/** Adds the backward steps, down to the first trained operation, or to the input if its gradient is requested. */
 export function addBackward(forward: Forward, outputGradient: Value, wanted: boolean): Value | undefined {
   const { plan, chain, input } = forward;
   const firstLearning = chain.findIndex(({ learns }) => learns);
@@ -150,7 +150,7 @@ export function asValue({ desc, bytes, address }: EngineTensor, dims: readonly n
   return { ...fixedValue(desc, dims, bytes, address), offset };
 }
 
-/** A value in memory that is not the plan's. */
+/** A value in memory that the plan does not own. */
 export function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
   return { desc, dims, buffer: { bytes, address, firstStep: 0, lastStep: Infinity } };
 }

@@ -2,12 +2,12 @@
 import { ShapeError } from "../../errors.ts";
 import type { Plan, Value } from "./plan.ts";
 
-/** The loss of the run before, read after its steps. */
+/** The loss of the last run. */
 export interface LossSteps {
   /** Gradient of the loss by the logits. */
   readonly gradient: Value;
   /**
-   * Sets the targets of the first `count` rows; rows after them get no gradient. To be called before the steps run.
+   * Sets the targets of the first `count` rows; later rows get no gradient. Call it before the steps run.
    *
    * Throws ShapeError if there are fewer.
    */

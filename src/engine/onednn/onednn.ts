@@ -19,8 +19,8 @@ export interface OneDnnOptions {
   /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
   /**
-   * Algorithm of the convolutions of stride 1 in requests that are not `exact`: one for all, whatever their sizes, for tests and measurements. Default:
-   * for each the faster one, by a rule.
+   * Algorithm of all convolutions of stride 1 in requests that are not `exact`, for tests and measurements. Default: a rule selects the faster one for
+   * each convolution.
    */
   readonly convolution?: ConvolutionAlgorithm;
 }
@@ -29,8 +29,8 @@ export interface OneDnnOptions {
 const MAX_THREADS = 1024;
 
 /**
- * The fast engine: oneDNN through FFI. All its calls run on the calling thread and on OpenMP's threads, one call at a time;
- * a call blocks the event loop until its work is done.
+ * The fast engine: oneDNN through FFI. Its calls run on the calling thread and OpenMP's threads, one at a time. Each call blocks the event loop until
+ * its work is done.
  *
  * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1 or above what the
  * environment allows.
@@ -90,7 +90,7 @@ function compile(library: ConfiguredOneDnn, libc: LibC, { precision, ...request 
     : compileInference(library, libc, { ...request, precision });
 }
 
-/** For callers whose types are not checked. */
+/** Checks requests of callers without type checking. */
 function refuseInt8(precision: InferencePrecision): void {
   if (precision === "int8") throw new ConfigError("precision: int8 is for inference only; train in f32 or bf16");
 }
@@ -104,7 +104,7 @@ function closeOnFailure<T>(library: OneDnn, action: () => T): T {
   }
 }
 
-/** The library answers `unimplemented` for a number format that it lacks on this processor. */
+/** Explains the library's `unimplemented` for a number format that it lacks on this processor. */
 function explainPrecision<T>(
   { precision }: Pick<InferenceRequest, "precision">,
   { version, instructionSet }: OneDnn,
@@ -119,13 +119,13 @@ function explainPrecision<T>(
   }
 }
 
-/** OpenMP has one number of threads, engines may have different ones: each sets its own before it computes. */
+/** OpenMP has a single number of threads, so each engine sets its own before it computes. */
 function withThreads(loaded: OneDnn, useThreads: () => void): OneDnn {
   return {
     ...loaded,
     session() {
       const session = loaded.session();
-      // For what is made and run outside of compile.
+      // For primitives created and run outside of `compile`.
       const withThreadCount =
         <A extends readonly unknown[], R>(action: (...args: A) => R) =>
         (...args: A): R => {

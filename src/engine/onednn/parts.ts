@@ -1,4 +1,4 @@
-/** Parts of a tensor as they lie in the whole, without a copy, and the layout that they are cut from best. */
+/** Slices of a tensor without a copy, and a layout that can be sliced anywhere. */
 import type { Desc, NumberFormat, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 

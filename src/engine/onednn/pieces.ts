@@ -2,11 +2,10 @@
 import type { Desc, Session } from "./native/oneDnn.ts";
 
 /**
- * Bytes of all tensors that each thread works on at a time, which a core's own cache holds: what goes over them several times reads and writes
- * memory once, not every time.
+ * Bytes of all tensors that each thread processes at a time. They fit a core's own cache, so that several passes over them access memory once.
  */
 const PIECE_BYTES = 768 * 1024;
-/** Pieces begin where cache lines and vectors do. */
+/** Alignment of pieces, to cache lines and vectors. */
 const PIECE_MULTIPLE = 1024;
 
 /** Tensors of one length as pieces, one after the other; the last one may be shorter. */

@@ -1,4 +1,4 @@
-/** Primitives in the order they run, and one arena for their memory: buffers that are not needed at the same time share it. */
+/** Primitives in execution order, with one arena for their memory, which buffers with disjoint lifetimes share. */
 import type { Direction } from "../engine.ts";
 import type { MappedMemory } from "./native/libc.ts";
 import type {
@@ -13,10 +13,10 @@ import type {
 } from "./native/oneDnn.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 
-/** Memory that a plan will provide. Its address is known once the plan is finished. */
+/** Memory that a plan provides. Its address is known once the plan is finished. */
 export interface Buffer {
   readonly bytes: number;
-  /** Fixed from outside, for parameters and gradients; otherwise the plan places it in its arena. */
+  /** Fixed address, for parameters and gradients; otherwise the plan places the buffer in its arena. */
   address: bigint | undefined;
   /** Steps between which the contents matter. */
   firstStep: number;
@@ -29,7 +29,7 @@ export interface Value {
   /** Extents, the batch first. */
   readonly dims: readonly number[];
   readonly buffer: Buffer;
-  /** Bytes into the buffer at which it begins; 0 if absent. */
+  /** Byte offset into the buffer; default 0. */
   readonly offset?: number;
 }
 
@@ -49,13 +49,13 @@ export interface Phase {
 /** A plan with its memory. */
 export interface FinishedPlan {
   readonly arena: MappedMemory;
-  /** The part that holds nothing between two passes. */
+  /** The part that is unused between two passes. */
   readonly spare: { readonly address: bigint; readonly bytes: number };
-  /** Cuts a phase out of the steps. */
+  /** Selects consecutive steps as a phase. */
   phase(from: number, to: number): Phase;
 }
 
-/** Collects a program's primitives in the order in which they run, then gives every buffer a place in one arena. */
+/** Collects a program's primitives in the order in which they run, then places every buffer in one arena. */
 export class Plan {
   readonly session: Session;
   readonly #steps: Step[] = [];
@@ -70,7 +70,7 @@ export class Plan {
     this.#account = account;
   }
 
-  /** Sets the layer and direction that the steps added from here on have in the profile. */
+  /** Sets the profile's layer and direction for steps added from now on. */
   enter(layer: string, direction: Direction): void {
     this.#layer = layer;
     this.#direction = direction;
@@ -83,7 +83,7 @@ export class Plan {
     return value;
   }
 
-  /** Adds a primitive, profiled as `work` and with its `flops` if given; its scratchpad, if it needs one, is provided. */
+  /** Adds a primitive, profiled as `work` and with its `flops` if given; provides its scratchpad if it needs one. */
   add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[], flops?: number): void {
     const scratchpad = this.session.query(primitiveDesc, "scratchpad");
     const all = scratchpad ? [...args, ["scratchpad", this.value([], scratchpad)] as const] : args;
@@ -99,7 +99,7 @@ export class Plan {
     this.#steps.push({ call });
   }
 
-  /** The layout that a primitive wants for a role. */
+  /** The layout that a primitive uses for a role. */
   layout(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc {
     const desc = this.session.query(primitiveDesc, role);
     if (!desc) throw new Error(`${this.session.implementation(primitiveDesc)}: no ${role}`);
@@ -113,8 +113,8 @@ export class Plan {
   }
 
   /**
-   * The value itself if it lies in that layout, otherwise a copy that does. Either way it is described by that very descriptor: layouts that lie
-   * alike, as row order and channels-last do for one channel, have different implementations.
+   * The value itself if it has that layout, otherwise a copy in it. Either way it gets that very descriptor: identical layouts with different
+   * descriptors, such as row order and channels-last for one channel, have different implementations.
    */
   inLayout(value: Value, desc: Desc): Value {
     if (this.session.same(value.desc, desc)) return { ...value, desc };
@@ -140,7 +140,7 @@ export class Plan {
     ]);
   }
 
-  /** A kept value's memory as JavaScript sees it; the plan must be finished. */
+  /** A view of a kept value's memory for JavaScript; the plan must be finished. */
   view(value: Value): Float32Array {
     const { address, bytes } = value.buffer;
     if (address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
@@ -222,7 +222,7 @@ interface Placement {
   readonly bytes: number;
 }
 
-/** Orders to place buffers in: no order is best for every chain. Large ones first, or those first that others have to lie around. */
+/** Orders of placing buffers, since none is best for every chain: large ones first, or those first that overlap many others. */
 const orders: readonly ((buffer: Lifetime) => number)[] = [
   ({ bytes }) => bytes,
   ({ firstStep, lastStep }) => lastStep - firstStep,
@@ -231,13 +231,13 @@ const orders: readonly ((buffer: Lifetime) => number)[] = [
   ({ lastStep }) => lastStep,
 ];
 
-/** Places buffers in several orders and takes the smallest arena. Those that stay to the end come first. */
+/** Places buffers in several orders and uses the smallest arena. Buffers that live to the end come first. */
 export function placeBuffers(buffers: readonly Lifetime[]): Placement {
   const placements = orders.map((priority) => placeInOrder(buffers, priority));
   return placements.reduce((best, next) => (next.bytes < best.bytes ? next : best));
 }
 
-/** Each buffer at the lowest offset that is free for its whole life. */
+/** Places each buffer at the lowest offset that is free for its whole lifetime. */
 function placeInOrder(buffers: readonly Lifetime[], priority: (buffer: Lifetime) => number): Placement {
   const offsets = new Array<number>(buffers.length).fill(0);
   const keys = buffers.map((buffer) => ({ stays: Number(buffer.lastStep === Infinity), key: priority(buffer) }));

@@ -8,16 +8,16 @@ export interface Entry {
   readonly direction: Direction;
   readonly work: string;
   readonly implementation: string;
-  /** Of one run, where they are others than those of the direct algorithm. */
+  /** Floating-point operations of one run, if they differ from those of the direct algorithm. */
   readonly flopsOfRun: number | undefined;
   runs: number;
   seconds: number;
 }
 
-/** Collects the times of a program's primitives. It reads the clock twice a primitive, tens of nanoseconds each. */
+/** Collects the times of a program's primitives. It reads the clock twice per primitive, tens of nanoseconds each. */
 export interface Account {
   open(layer: string, direction: Direction, work: string, implementation: string, flopsOfRun?: number): Entry;
-  /** Returns the work since the last call. */
+  /** Returns the profile since the last call. */
   take(): readonly KernelProfile[];
 }
 
@@ -41,7 +41,7 @@ export function newAccount(): Account {
   };
 }
 
-/** Runs a primitive and enters its time. */
+/** Runs a primitive and records its time. */
 export function execute(session: Session, primitive: Primitive, args: PreparedArgs, entry: Entry): void {
   const start = performance.now();
   session.execute(primitive, args);

@@ -42,7 +42,7 @@ export function compileTraining(library: ConfiguredOneDnn, libc: LibC, request: 
   );
 }
 
-/** Frees what was made if memory runs out or the library refuses. */
+/** Frees everything created so far if memory runs out or the library fails. */
 export function releaseOnFailure<T>(
   library: ConfiguredOneDnn,
   libc: LibC,
@@ -80,7 +80,7 @@ export function commonMembers<P extends InferenceRequest["precision"]>(
     batchSize,
     precision,
     input: images,
-    // Calls block, so that none still reads the one buffer.
+    // Calls block, so none still reads the buffer.
     async nextInput() {
       tensors.requireOpen();
       return images;
@@ -103,7 +103,7 @@ export function commonMembers<P extends InferenceRequest["precision"]>(
   } satisfies Partial<Program>;
 }
 
-/** Staging memory: the arena's part that holds nothing between two passes, if that is large enough. */
+/** Staging memory: the arena's part that is unused between two passes, if it is large enough. */
 export function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
   return (length) => {
     tensors.requireOpen();
@@ -167,7 +167,7 @@ function trainingProgram(
     ...passes,
     ...trainingTensors(forward),
     inputGradient: inputGradient && tensors.adopt("input gradient", inputGradient),
-    // The numbers lie in shared memory once a call returns.
+    // Results are in shared memory once a call returns.
     readback: { everySteps: 1 },
     // Between the halves of a step the arena holds activations.
     scratch: (length) => (isInStep() ? tensors.scratch(length) : spare(length)),
@@ -179,16 +179,16 @@ interface StepParts {
   readonly forward: ForwardPass;
   readonly loss: (LossSteps & { readonly phase: Phase }) | undefined;
   readonly backward: Phase;
-  /** [batchSize, …outputShape], where backward reads it. */
+  /** Input of backward, [batchSize, …outputShape]. */
   readonly outputGradient: Float32Array;
 }
 
 /** The passes of a training program as blocking calls. */
 function blockingPasses({ run, tensors, output }: Forward, { forward, loss, backward, outputGradient }: StepParts) {
   const outputShape = output.dims.slice(1);
-  /** Memory of JavaScript's own, so that logits can still be read after `close`. */
+  /** Memory owned by JavaScript, so that logits can still be read after `close`. */
   const logitsOfStep = new Float32Array(sizeOf(output.dims));
-  /** Images of the training step whose activations the arena holds: until `backward`, which overwrites them. */
+  /** Number of images of the training step whose activations are in the arena, until `backward` overwrites them. */
   let stepCount: number | undefined;
   const runBackward = () => {
     stepCount = undefined;
@@ -233,7 +233,7 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
   };
 }
 
-/** The passes of a training program. Each does all its work before the call returns, so that the work is in the order of the calls. */
+/** The passes of a training program. Each call blocks until its work is done, so that the work is in the order of the calls. */
 function trainingPasses(chain: Forward, parts: StepParts) {
   const { isInStep, forward, forwardTraining, backward, forwardBackward } = blockingPasses(chain, parts);
   return {

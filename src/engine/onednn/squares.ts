@@ -1,4 +1,4 @@
-/** Sums of squares, piece by piece: the gradients' norm. */
+/** Sums of squares, piece by piece, for the gradients' norm. */
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
@@ -9,14 +9,14 @@ import { type Account, type Entry, execute } from "./profile.ts";
 /** The library divides sums among its threads, not the terms of one sum. A power of 2. */
 export const MAX_SUMS = 64;
 
-/** The most sums, all of the same number of values, that more values than `MAX_SUMS` can be shared out to. */
+/** Maximum number of sums over equal numbers of values. */
 export function sumsOf(length: number): number {
   let sums = MAX_SUMS;
   while (length % sums !== 0) sums /= 2;
   return sums;
 }
 
-/** Memory for a primitive that wants some while it runs, as an argument. */
+/** A primitive's scratchpad, as an argument. */
 export type Scratchpad = (
   session: Session,
   primitiveDesc: PrimitiveDesc,
@@ -30,7 +30,7 @@ interface Form {
   readonly data: Desc;
   readonly square: Primitive;
   readonly implementation: string;
-  /** From squares to sums; absent where there are no more squares than sums. */
+  /** Primitive from squares to sums; absent if there are no more squares than sums. */
   readonly sum?: { readonly primitive: Primitive; readonly args: PreparedArgs };
   /** The sums, or the squares. */
   readonly results: Float32Array;
@@ -44,8 +44,8 @@ interface Squares {
 }
 
 /**
- * Sums of squares: the squares of a piece are made in a buffer that stays in cache, and summed there in f32 in up to 64 rows; rows and pieces are
- * added up in f64. Each row holds some hundred to some thousand squares, summed in the lanes of vectors, so that the sum is right to about 1e-7.
+ * Sums of squares. The squares of a piece are computed in a buffer that stays in cache, and summed there in f32 in up to 64 rows; rows and pieces are
+ * summed in f64. Each row has hundreds to thousands of squares, summed in vector lanes, so the sum has a relative error of about 1e-7.
  */
 export class SumsOfSquares {
   readonly #library: ConfiguredOneDnn;
@@ -54,7 +54,7 @@ export class SumsOfSquares {
   readonly #session: Session;
   readonly #scratchpad: Scratchpad;
   readonly #known = new Map<EngineTensor, Squares>();
-  /** The sums, and after them the squares of a piece. */
+  /** The sums, followed by the squares of a piece. */
   #buffer: MappedMemory | undefined;
 
   constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, scratchpad: Scratchpad) {

@@ -11,14 +11,14 @@ import { type Account, type Entry, execute } from "./profile.ts";
 import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
 import { Updates } from "./updates.ts";
 
-/** Check that a tensor's values are finite: a sum is not finite if one of its terms is not. */
+/** Check that a tensor's values are finite: a sum with a NaN or infinite term is NaN or infinite. */
 interface Check {
   readonly sums: Float32Array;
   /** Computes the sums; absent if the values themselves are checked. */
   readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
 
-/** Values outside the engine; their type is that of the tensor's plain form. */
+/** Values outside the engine, in the tensor's plain form. */
 export type PlainValues = Float32Array | Int8Array | Uint8Array;
 
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
@@ -28,7 +28,7 @@ export class TensorMemory {
   readonly #libc: LibC;
   readonly #tensors = new Map<Tensor, EngineTensor>();
   readonly #mapped: MappedMemory[] = [];
-  /** Those among the mapped that primitives use while they run. */
+  /** Mapped memory that primitives use while they run. */
   readonly #scratchpads: MappedMemory[] = [];
   readonly #updates: Updates;
   readonly #squares: SumsOfSquares;
@@ -54,14 +54,14 @@ export class TensorMemory {
     return this.#owned({ ...layout, bytes, address: memory.address });
   }
 
-  /** Sees a plan's value, which must be kept and in row order, as a tensor. */
+  /** Wraps a plan's value, which must be kept and in row order, as a tensor. */
   adopt(name: string, { desc, dims, buffer }: Value): EngineTensor {
     if (buffer.address === undefined) throw new Error(`${name}: not placed`);
     const { bytes, address } = buffer;
     return this.#owned({ name, parameter: name, shape: dims, desc, plain: desc, parts: 1, bytes, address });
   }
 
-  /** Memory on huge pages for `length` values, until it is released or a longer one is asked for. */
+  /** Memory on huge pages for `length` values, until it is released or a longer one is requested. */
   scratch(length: number): Float32Array {
     if (!this.#scratch || this.#scratch.bytes < 4 * length) {
       this.releaseScratch();
@@ -75,7 +75,7 @@ export class TensorMemory {
     this.#scratch = undefined;
   }
 
-  /** Native memory is gone after `close`: whatever touches it asks first. */
+  /** Throws ClosedError after `close`, which frees the native memory. */
   requireOpen(): void {
     if (!this.isOpen) throw new ClosedError("program");
   }
@@ -94,7 +94,7 @@ export class TensorMemory {
   }
 
   /**
-   * Copies between a tensor and plain values of the same number. Returns the values: a use after the copy, which holds only their address,
+   * Copies between a tensor and plain values of the same number. Returns the values: a use after the copy, which has only their address,
    * keeps them alive.
    */
   transfer<V extends PlainValues>(direction: "read" | "write", tensor: EngineTensor, values: V): V {
@@ -123,12 +123,12 @@ export class TensorMemory {
     return values;
   }
 
-  /** Assignments, one after the other, element by element as the tensors lie: all must have one layout. */
+  /** Assignments in order, element by element in memory order: all tensors must have one layout. */
   compileUpdate(assignments: readonly Assignment[]): Update {
     return this.#updates.compile(assignments);
   }
 
-  /** Σ x², over padding too, which is 0. */
+  /** Σ x², including padding, which is 0. */
   sumOfSquares(tensor: EngineTensor): number {
     return this.#squares.of(tensor);
   }
@@ -173,7 +173,7 @@ export class TensorMemory {
     this.releaseScratch();
   }
 
-  /** Memory for a primitive that wants some while it runs, as an argument: one for all, since one runs at a time. */
+  /** The scratchpad of a primitive, as an argument: one for all, since one primitive runs at a time. */
   #scratchpad(session: Session, primitiveDesc: PrimitiveDesc): readonly (readonly ["scratchpad", Memory])[] {
     const desc = session.query(primitiveDesc, "scratchpad");
     if (!desc) return [];

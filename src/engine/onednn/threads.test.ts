@@ -146,7 +146,7 @@ test("in a container whose groups are named as the host names them, its own are 
     "/sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "50000\n",
   };
   assert.deepEqual(quotaOf(files), [2, 2]);
-  // Of a group outside of what is mounted only the mounted folder is in sight.
+  // For a group outside the mount, only the mounted folder is visible.
   assert.deepEqual(quotaOf({ ...files, "/proc/self/cgroup": "4:cpu,cpuacct:/docker/4f1cd/job\n" }), [5, 5]);
   assert.deepEqual(quotaOf({ ...files, "/proc/self/cgroup": "4:cpu,cpuacct:/../other\n" }), [5, 5]);
 });

@@ -1,15 +1,15 @@
 /**
- * Number of compute threads: the physical cores that this process may use, since a second hardware thread of a core has no
- * multipliers of its own and a thread beyond a container's quota makes all others wait.
+ * Number of compute threads: the physical cores that this process may use, since a core's second hardware thread shares its
+ * multipliers, and a thread beyond a container's quota makes all others wait.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-/** The files that Linux tells it in; on other systems there are none. */
+/** Access to Linux's system files; other systems have none. */
 export interface SystemFiles {
-  /** Undefined if it cannot be read. */
+  /** Text of a file; undefined if it is unreadable. */
   read(path: string): string | undefined;
-  /** Names in a folder; none if there is no such folder. */
+  /** Names in a folder; none if the folder is missing. */
   list(folder: string): readonly string[];
 }
 
@@ -17,11 +17,11 @@ export interface SystemFiles {
 export interface ProcessorShare {
   /** Processors as the system counts them: a core with two hardware threads is two. */
   readonly processors: number;
-  /** Physical cores that these belong to; undefined where the system does not tell. */
+  /** Physical cores of these processors; undefined if the system does not report them. */
   readonly cores: number | undefined;
   /** Processors' worth of time that control groups grant, such as 1.5; undefined without a limit. */
   readonly quota: number | undefined;
-  /** The cores, or the processors where cores are not known, as far as the quota suffices for them; at least 1. */
+  /** Number of cores, or of processors if cores are unknown, limited by the quota; at least 1. */
   readonly threads: number;
 }
 
@@ -42,7 +42,7 @@ const systemFiles: SystemFiles = {
   },
 };
 
-/** This process's share of the machine. `available` is for systems without the files: the processors that the runtime sees. */
+/** Determines the processors that this process may use. `available` is the runtime's number of processors, for systems without the files. */
 export function processorShare(files: SystemFiles = systemFiles, available = availableParallelism()): ProcessorShare {
   const allowed = allowedProcessors(files);
   const processors = allowed?.length ?? available;
@@ -57,8 +57,8 @@ export function processorShare(files: SystemFiles = systemFiles, available = ava
 }
 
 /**
- * The processors that are on and that any thread of this process may run on. OpenMP ties the thread that loads it to one processor if the
- * environment tells it to (OMP_PROC_BIND); the threads that the runtime started before keep what the process was given.
+ * The online processors that any thread of this process may run on. With OMP_PROC_BIND, OpenMP binds the thread that loads it to one processor; the
+ * runtime's earlier threads keep the process's original affinity.
  */
 function allowedProcessors({ read, list }: SystemFiles): readonly number[] | undefined {
   const lists = list("/proc/self/task").flatMap(
@@ -82,13 +82,13 @@ function parseList(text: string): readonly number[] {
     });
 }
 
-/** Two processors are one core if the system lists the same siblings for both. */
+/** Counts cores: processors with the same list of siblings are one core. */
 function countCores({ read }: SystemFiles, processors: readonly number[]): number | undefined {
   const siblings = processors.map((n) => read(`/sys/devices/system/cpu/cpu${n}/topology/thread_siblings_list`)?.trim());
   return siblings.includes(undefined) ? undefined : new Set(siblings).size;
 }
 
-/** The strictest limit on the way from this process's control groups up to the roots that it can see. */
+/** The strictest limit from this process's control groups up to the visible roots. */
 function cpuQuota(files: SystemFiles): number | undefined {
   const groups = (files.read("/proc/self/cgroup") ?? "").split("\n").map((line) => {
     const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
@@ -120,7 +120,7 @@ function parseMounts(text: string): readonly Mount[] {
   );
 }
 
-/** A group's folder and those above it, up to the mount's own. A group outside of what is mounted is known by that folder only. */
+/** A group's folder and its parents, up to that of the mount. For a group outside the mount, only the mount's folder. */
 function foldersUp({ root, folder }: Mount, path: string): readonly string[] {
   const base = root === "/" ? "" : root;
   const isInside = `${path}/`.startsWith(`${base}/`) && !path.startsWith("/..");

@@ -24,7 +24,7 @@ export class Updates {
   readonly #own: (tensor: Tensor) => EngineTensor;
   readonly #scalars: MappedMemory[] = [];
 
-  /** `own` gives a tensor as the engine has it, or throws if it is another program's. */
+  /** `own` returns a tensor in the engine's form, or throws if it belongs to another program. */
   constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, own: (tensor: Tensor) => EngineTensor) {
     this.#library = library;
     this.#libc = libc;
@@ -34,7 +34,7 @@ export class Updates {
   }
 
   /**
-   * Does all assignments on one piece of the tensors after the other: what one has written, the next one finds in cache.
+   * Runs all assignments on one piece of the tensors, then on the next, so that each finds the results of the previous one in cache.
    *
    * Throws ShapeError if the tensors differ in shape or layout.
    */
@@ -73,7 +73,7 @@ export class Updates {
     for (const memory of this.#scalars.splice(0)) memory.unmap();
   }
 
-  /** Gives every scalar a number in memory, for the library to find it. */
+  /** Places every scalar in memory that the library reads. */
   #placeScalars(assignments: readonly Assignment[]) {
     const operands = assignments.flatMap(({ operations }) => operations.flatMap(([, operand]) => operand ?? []));
     const scalars = [...new Set(operands)].filter((operand): operand is Scalar => !isTensor(operand));

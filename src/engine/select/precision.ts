@@ -17,7 +17,7 @@ export type InferencePrecisionName = (typeof inferencePrecisionNames)[number];
 /** The message for int8 where training is asked for. */
 export const int8Refusal = "int8 is for inference (predict, evaluate); train in f32 or bf16";
 
-/** A number format, and why it was chosen if the choice was left to us. */
+/** A number format, and the reason for it if it was chosen automatically. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;

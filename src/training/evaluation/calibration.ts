@@ -1,15 +1,15 @@
 /** Calibration of probabilities: of the images predicted with 80 %, are 80 % right? */
 import { DataError } from "../../errors.ts";
 
-/** Predictions of about the same probability. */
+/** A bin of predictions of similar probability. */
 export interface CalibrationBin {
   /** Probabilities above `from`, up to and including `to`. */
   readonly from: number;
   readonly to: number;
   readonly images: number;
-  /** Mean probability of the class predicted; null without images. */
+  /** Mean probability of the predicted class; null without images. */
   readonly confidence: number | null;
-  /** Fraction of them that are right; null without images. */
+  /** Fraction of correct predictions; null without images. */
   readonly accuracy: number | null;
 }
 
@@ -17,13 +17,13 @@ export interface CalibrationBin {
 export interface Calibration {
   /** Σ images · |accuracy − confidence| / Σ images over the bins: the expected calibration error. */
   readonly error: number;
-  /** Mean probability of the class predicted, over all; higher than the accuracy is over-confident. */
+  /** Mean probability of the predicted class over all images; above the accuracy, the network is over-confident. */
   readonly confidence: number;
   readonly bins: readonly CalibrationBin[];
 }
 
 export interface CalibrationCounter {
-  /** `probability` is that of the class predicted. Throws DataError if it is none. */
+  /** Counts a prediction; `probability` is that of the predicted class. Throws DataError if it is not between 0 and 1. */
   add(probability: number, isCorrect: boolean): void;
   result(): Calibration;
 }

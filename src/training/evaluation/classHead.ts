@@ -1,29 +1,29 @@
-/** From a network's outputs to scores and probabilities of classes, for each head. */
+/** Conversion of a network's outputs to class scores and probabilities, for each head. */
 import { NonFiniteError } from "../../errors.ts";
 import { firstNonFinite } from "../../finite.ts";
 import { type HeadName, isMultiLabel, requireClasses, requireProbabilities } from "../../network/head.ts";
 
-/** Numbers of an image's classes, the higher the more probable: logits, or logarithms of probabilities. */
+/** An image's class scores, higher for more probable classes: logits, or logarithms of probabilities. */
 export type Scores = Float32Array | Float64Array;
 
-/** The probabilities of two classes of an image, and the loss. */
+/** Two class probabilities of an image, and its loss. */
 export interface Judged {
-  /** Probability of the class predicted. */
+  /** Probability of the predicted class. */
   readonly probability: number;
   /** Probability of the image's own class. */
   readonly labelProbability: number;
   readonly loss: number;
 }
 
-/** The steps from outputs to scores and from scores to probabilities. Rows are images. */
+/** Conversion of outputs to scores, and of scores to probabilities. Rows are images. */
 export interface ClassHead {
-  /** True if every class has a probability of its own, and more or fewer than one may be present. */
+  /** True if every class has a probability of its own, so that an image may show several classes or none. */
   readonly isMultiLabel: boolean;
   /** Shapes: outputs [count, outputs] → [count, classes]. */
   scores(outputs: Float32Array, count: number): Scores;
-  /** Shapes: one row of scores, [classes], kept. */
+  /** Shapes: one row of scores, [classes] → [classes]. */
   probabilities(scores: Scores): Float64Array;
-  /** A score with this probability: where all classes of a row have theirs, `probabilities` gives them back. */
+  /** The score of a probability: the inverse of `probabilities` for a complete row. */
   scoreOf(probability: number): number;
   /** Probabilities and loss of one row of scores. */
   judge(scores: Scores, predicted: number, label: number): Judged;
@@ -45,7 +45,7 @@ export const softmaxHead: ClassHead = {
 };
 
 /**
- * Two classes from one logit z: the softmax of [0, z] is [1 − σ(z), σ(z)], and its loss is the binary cross-entropy, so the rest is as with two logits.
+ * Two classes from one logit z: the softmax of [0, z] is [1 − σ(z), σ(z)], and its loss is the binary cross-entropy. The rest is that of two logits.
  */
 const binaryHead: ClassHead = {
   ...softmaxHead,
@@ -57,7 +57,7 @@ const multiLabelHead: ClassHead = {
   isMultiLabel: true,
   scores: (outputs) => outputs,
   probabilities: (scores) => Float64Array.from(scores, sigmoid),
-  // log p − log (1 − p), of which both exist.
+  // log p − log (1 − p); both are finite.
   scoreOf: (probability) => logarithm(probability) - logarithm(1 - probability),
   judge(scores, predicted, label) {
     let sum = 0;
@@ -69,7 +69,7 @@ const multiLabelHead: ClassHead = {
   },
 };
 
-/** The head of a network with `outputs` outputs. Throws ConfigError, beginning with `origin`, for outputs that are no scores of classes. */
+/** The head of a network with `outputs` outputs. Throws ConfigError, beginning with `origin`, for outputs that are not class scores. */
 export function classHeadOf(head: HeadName | undefined, outputs: number, origin: string): ClassHead {
   const name = head ?? "softmax";
   requireProbabilities(name, origin);
@@ -78,7 +78,7 @@ export function classHeadOf(head: HeadName | undefined, outputs: number, origin:
   return isMultiLabel(name, outputs) ? multiLabelHead : binaryHead;
 }
 
-/** exp(score) / Σ exp(score). Shapes: [classes], kept. Throws NonFiniteError for scores that are not finite. */
+/** exp(score) / Σ exp(score). Shapes: [classes] → [classes]. Throws NonFiniteError for NaN or infinite scores. */
 export function softmax(scores: Scores): Float64Array {
   checkScores(scores);
   const max = maxOf(scores);
@@ -86,14 +86,14 @@ export function softmax(scores: Scores): Float64Array {
   return Float64Array.from(scores, (score) => Math.exp(score - max) / sum);
 }
 
-/** Throws NonFiniteError for scores that are not finite: no order and no probability follows from them. */
+/** Throws NonFiniteError for NaN or infinite scores, which have no order and no probabilities. */
 export function checkScores(scores: Scores): void {
   const at = firstNonFinite(scores);
   if (at >= 0) throw new NonFiniteError(`scores: expected finite numbers, got ${scores[at]} for class ${at}`);
 }
 
 /**
- * Throws NonFiniteError, beginning with the image's name, if an output is not finite. Shapes: outputs [count, …].
+ * Throws NonFiniteError, beginning with the image's name, if an output is NaN or infinite. Shapes: outputs [count, …].
  */
 export function checkOutputs(outputs: Float32Array, count: number, nameOf: (row: number) => string): void {
   const at = firstNonFinite(outputs);
@@ -103,7 +103,7 @@ export function checkOutputs(outputs: Float32Array, count: number, nameOf: (row:
   throw new NonFiniteError(`${nameOf(row)}: ${outputProblem(outputs.subarray(row * length, (row + 1) * length))}`);
 }
 
-/** The complaint about one image's outputs; undefined if all are finite. */
+/** Describes the first NaN or infinite output of an image; undefined if all are finite. */
 export function outputProblem(outputs: Float32Array): string | undefined {
   const at = firstNonFinite(outputs);
   if (at < 0) return undefined;
@@ -118,7 +118,7 @@ function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
-/** A probability too small for f64 counts as the smallest number above 0, so that losses are finite. */
+/** Replaces a probability that underflows f64 by the smallest number above 0, so that losses are finite. */
 function logarithm(probability: number): number {
   return Math.log(Math.max(probability, Number.MIN_VALUE));
 }

@@ -1,21 +1,21 @@
-/** Confusions between classes. */
+/** Confusion between classes. */
 import { DataError } from "../../errors.ts";
 
 /** Recognition of one class. */
 export interface ClassFigures {
   readonly className: string;
   readonly images: number;
-  /** Images of this class for which it was predicted. */
+  /** Number of images of this class for which it was predicted. */
   readonly correct: number;
-  /** correct / how often it was predicted; null if it never was. */
+  /** correct / number of images for which it was predicted; null if there are none. */
   readonly precision: number | null;
-  /** correct / images; null if there are no images of it. */
+  /** correct / images; null without images. */
   readonly recall: number | null;
-  /** Harmonic mean of the two, for a multi-label network; null if there are no images of it and it never was predicted. */
+  /** Harmonic mean of the two, for a multi-label network; null if it has no images and was never predicted. */
   readonly f1?: number | null;
 }
 
-/** Images of one class for which another was predicted. */
+/** Number of images of one class for which another was predicted. */
 export interface Confusion {
   readonly className: string;
   readonly predicted: string;
@@ -24,7 +24,7 @@ export interface Confusion {
 
 export interface ConfusionCounter {
   add(label: number, predicted: number): void;
-  /** Rows of `confusion` are classes, columns the classes predicted. */
+  /** Computes precision and recall. Rows of `confusion` are classes, columns predicted classes. */
   result(): { readonly perClass: readonly ClassFigures[]; readonly confusion: readonly (readonly number[])[] };
 }
 
@@ -61,7 +61,7 @@ function classFigures(
   });
 }
 
-/** The pairs of classes that were confused, the most frequent first, in the order of the classes where they are equal. */
+/** The pairs of confused classes, the most frequent first; equal ones are in the order of the classes. */
 export function frequentConfusions(
   { perClass, confusion }: ReturnType<ConfusionCounter["result"]>,
   limit: number,

@@ -5,15 +5,15 @@ import { ConfigError } from "../../errors.ts";
 import { checkSamePictures, columnsOf } from "./ensemble.ts";
 
 const pixel = { width: 1, height: 1, channels: 1, data: new Uint8Array(1) } as const;
-const split: Split = { length: 23, label: (i) => (i * i) % 3, image: () => pixel, path: (i) => `picture, ${i}.png` };
+const split: Split = { length: 23, label: (i) => (i * i) % 3, image: () => pixel, path: (i) => `image, ${i}.png` };
 
-test("other classes and other pictures are refused", () => {
-  const message = /^two: expected the classes of the first run, got others: missing b; besides d, e$/;
+test("other classes and other images are refused", () => {
+  const message = /^two: expected the classes of the first run, got others: missing b; unexpected d, e$/;
   assert.throws(
     () => columnsOf(["a", "b"], ["a", "d", "e"], "two"),
     (error) => error instanceof ConfigError && message.test(error.message),
   );
-  assert.throws(() => columnsOf(["a", "b"], ["a", "b", "c"], "two"), /missing none; besides c$/);
+  assert.throws(() => columnsOf(["a", "b"], ["a", "b", "c"], "two"), /missing none; unexpected c$/);
   checkSamePictures(split, { ...split }, "two");
   const others: readonly Split[] = [
     { ...split, length: 22 },

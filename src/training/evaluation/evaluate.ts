@@ -3,7 +3,7 @@ import type { Split } from "../../dataset/dataset.ts";
 import { type CountedHead, countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
-/** Options of turning scores into an evaluation. */
+/** Options of computing an evaluation from scores. */
 export interface CountOptions extends CountedHead {
   readonly split: Split;
   readonly classNames: readonly string[];
@@ -17,14 +17,14 @@ export interface CountOptions extends CountedHead {
 export interface EvaluateOptions extends Omit<ScoreOptions, keyof CountOptions>, CountOptions {}
 
 /**
- * Runs a network over a split, in order. The last, smaller batch counts for the images it has. Undefined if it was aborted. Throws NonFiniteError naming the image if
- * an output is not finite.
+ * Runs a network over a split, in order. The last, smaller batch is weighted by its number of images. Undefined if it was aborted. Throws
+ * NonFiniteError naming the image if an output is NaN or infinite.
  */
 export function evaluate(program: ScoringProgram, options: EvaluateOptions): Promise<Evaluation | undefined> {
   return evaluateScores(scoreSplit(program, options), options);
 }
 
-/** The evaluation that scores amount to. Undefined if it was aborted. */
+/** Computes an evaluation from scores. Undefined if it was aborted. */
 export async function evaluateScores(
   scored: AsyncIterable<ScoredBatch>,
   { split, classNames, head, threshold, onProgress, onPrediction, signal }: CountOptions,
@@ -68,12 +68,12 @@ type Key = "loss" | "probability";
 
 interface Kept {
   readonly list: readonly Prediction[];
-  /** True if `add` would keep it. */
+  /** True if `add` would keep a prediction. */
   takes(found: Pick<Prediction, Key>): boolean;
   add(prediction: Prediction): void;
 }
 
-/** The predictions with the highest of one number, the first of equal ones first. */
+/** Keeps the predictions with the highest value of one figure; the first of equal ones first. */
 function keepHighest(key: Key): Kept {
   const list: Prediction[] = [];
   return {

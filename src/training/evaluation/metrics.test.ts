@@ -94,7 +94,7 @@ test("countCorrect and the evaluation's top-1 are the same", () => {
   assert.equal(countCorrect(logits, labels, 300) / 300, evaluate(letters(10), logits, labels).top1Accuracy);
 });
 
-test("scores far out of exp's range: the loss and the shares are finite and right", () => {
+test("scores far out of exp's range: the loss and the probabilities are finite and right", () => {
   const result = evaluate(["a", "b"], rows([1000, 0], [-1000, -1002]), [1, 0]);
   const second = Math.log(1 + Math.exp(-2));
   assert.ok(Math.abs(result.loss - (1000 + second) / 2) < 1e-12);

@@ -7,14 +7,14 @@ import { countLabels, DEFAULT_THRESHOLD, type MultiLabelFigures } from "./multiL
 
 /** Results over a set of images. Accuracies are fractions. */
 export interface Figures {
-  /** Mean cross-entropy, natural logarithm; of a multi-label network, the mean binary cross-entropy of its classes. */
+  /** Mean cross-entropy, natural logarithm; for a multi-label network, the mean binary cross-entropy of its classes. */
   readonly loss: number;
   readonly images: number;
-  /** Fraction of images whose most probable class is their own. */
+  /** Fraction of images whose most probable class is the correct one. */
   readonly top1Accuracy: number;
-  /** The fraction of images whose class is among the k best; k is 5, or the number of classes if that is less. */
+  /** Fraction of images whose class is among the k most probable; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
-  /** For a multi-label network, a class counts as predicted at the threshold or above. */
+  /** Precision and recall by class. For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
   /** For a multi-label network only. */
   readonly multiLabel?: MultiLabelFigures;
@@ -35,15 +35,15 @@ export interface Prediction {
   readonly probability: number;
   /** Probability of the image's own class. */
   readonly classProbability: number;
-  /** −log of that. */
+  /** −log `trueProbability`. */
   readonly loss: number;
 }
 
-/** Results with the images that were worst, and best. */
+/** Results with the worst and best images. */
 export interface Evaluation extends Figures {
-  /** Up to ten images of which another class was predicted, the highest loss first. */
+  /** Up to ten misclassified images, the highest loss first. */
   readonly worstMistakes: readonly Prediction[];
-  /** Up to ten images of which their own class was predicted, the highest probability first. */
+  /** Up to ten correctly classified images, the highest probability first. */
   readonly bestPredictions: readonly Prediction[];
 }
 
@@ -56,12 +56,12 @@ export interface Judgement extends Judged {
 
 /** Accumulates scores batch by batch. */
 export interface EvaluationCounter {
-  /** Shapes: scores [count, classes], labels [count]. Returns the judgements, row by row. Throws NonFiniteError for scores that are not finite. */
+  /** Shapes: scores [count, classes], labels [count]. Returns each row's metrics. Throws NonFiniteError for NaN or infinite scores. */
   add(scores: Scores, labels: ArrayLike<number>, count: number): readonly Judgement[];
   result(): Figures;
 }
 
-/** The reading of scores: their head, and the least probability of a class that is present in an image of a multi-label network. */
+/** Interpretation of scores: their head, and the minimum probability of a class that is present, for a multi-label network. */
 export interface CountedHead {
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
@@ -69,7 +69,7 @@ export interface CountedHead {
   readonly threshold?: number | undefined;
 }
 
-/** Starts counting; the number of class names is the number of scores a row. */
+/** Starts counting; each row has one score per class name. */
 export function countEvaluation(classNames: readonly string[], reading: CountedHead = {}): EvaluationCounter {
   const { head = softmaxHead, threshold = DEFAULT_THRESHOLD } = reading;
   const classes = classNames.length;
@@ -135,7 +135,7 @@ export function bestOf(scores: Scores): number {
 
 /**
  * Number of rows whose label's score is the highest; the first of equal scores counts. Shapes: scores [count, classes]. Throws NonFiniteError
- * for a NaN.
+ * for NaN.
  */
 export function countCorrect(scores: Scores, labels: ArrayLike<number>, count: number): number {
   const classes = scores.length / count;

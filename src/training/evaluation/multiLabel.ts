@@ -1,16 +1,16 @@
-/** Figures of a network whose classes are independent, on images with one known class. */
+/** Metrics of a multi-label network on images with one known class. */
 import type { ClassFigures } from "./confusion.ts";
 
-/** Least probability of a class that is present. */
+/** Minimum probability of a class that is present. */
 export const DEFAULT_THRESHOLD = 0.5;
 
-/** Figures of a multi-label network. An image's folder is taken for its only class. */
+/** Metrics of a multi-label network. Each image counts as showing its folder's class and no other. */
 export interface MultiLabelFigures {
-  /** Probability from which on a class counts as present. */
+  /** Minimum probability of a class that counts as present. */
   readonly threshold: number;
-  /** Fraction of images with their own class present, and no other. */
+  /** Fraction of images for which exactly their own class is predicted. */
   readonly exactMatch: number;
-  /** Mean F1 of the classes that have one. */
+  /** Mean of all defined F1 scores. */
   readonly macroF1: number;
 }
 

@@ -28,15 +28,15 @@ const preprocessing: Preprocessing = {
   deviation: [0.25],
 };
 const preparation = createPreparation({ preprocessing });
-const pictures = Array.from({ length: 23 }, (_, i): Image => {
-  const values = uniform(`picture ${i}`, 81, 0, 256);
+const images = Array.from({ length: 23 }, (_, i): Image => {
+  const values = uniform(`image ${i}`, 81, 0, 256);
   return { width: 9, height: 9, channels: 1, data: Uint8Array.from(values) };
 });
 const split: Split = {
-  length: pictures.length,
+  length: images.length,
   label: (i) => (i * i) % 3,
-  image: (i) => pictures[i] as Image,
-  path: (i) => `picture, ${i}.png`,
+  image: (i) => images[i] as Image,
+  path: (i) => `image, ${i}.png`,
 };
 
 const engine = createReferenceEngine();
@@ -51,7 +51,7 @@ async function network(name: string, batchSize: number, rest: readonly unknown[]
   return program;
 }
 
-/** exp / Σ exp of one picture in one view, alone. */
+/** exp / Σ exp of one image in one view, alone. */
 async function plainSoftmax(program: Program, index: number, view: View): Promise<readonly number[]> {
   const input = new Float32Array(16);
   createPreprocessor(preprocessing)(split.image(index), input, 0, view);
@@ -71,14 +71,14 @@ async function predictionsOf(run: (onPrediction: (p: Prediction) => void) => Pro
   return predictions;
 }
 
-/** What f64 loses on the way to a logarithm and back, and in sums of a few terms. */
+/** Rounding of f64 in a logarithm, its inverse and sums of a few terms. */
 const tolerance = 1e-14;
 
 function assertNear(difference: number, limit: number): void {
   assert.ok(Math.abs(difference) < limit, `off by ${difference}`);
 }
 
-test("ten views: the mean of ten softmaxes, against each picture and view computed alone", async () => {
+test("ten views: the mean of ten softmaxes, against each image and view computed alone", async () => {
   const views = tenCropViews(preprocessing);
   const alone = await network("one", 1);
   for (const batchSize of [1, 5, 23, 40]) {
@@ -89,7 +89,7 @@ test("ten views: the mean of ten softmaxes, against each picture and view comput
     for (const [i, prediction] of predictions.entries()) {
       const mean = meanOf(await Promise.all(views.map((view) => plainSoftmax(alone, i, view))));
       const [label, best] = [split.label(i), mean.indexOf(Math.max(...mean))];
-      assert.deepEqual([prediction.index, prediction.file], [i, `picture, ${i}.png`]);
+      assert.deepEqual([prediction.index, prediction.file], [i, `image, ${i}.png`]);
       assert.deepEqual([prediction.className, prediction.predicted], [classNames[label], classNames[best]]);
       assertNear(prediction.probability - (mean[best] as number), tolerance);
       assertNear(prediction.classProbability - (mean[label] as number), tolerance);
@@ -140,10 +140,10 @@ test("two networks, classes in another order, one view and ten: the mean of what
   for (const program of [...programs, ...plain]) program.close();
 });
 
-test("dropout that stays active: masks follow from picture and view, not from the batch; each view has its own", async () => {
+test("dropout that stays active: masks depend on image and view, not on the batch; each view has its own", async () => {
   const drawing = [dropout("drop", { activeAtEvaluation: true })];
   const flat: Image = { width: 9, height: 9, channels: 1, data: new Uint8Array(81).fill(200) };
-  // All views of such pictures are the same, and so are the pictures: what differs is drawn.
+  // All views and all images are the same, so that only the draws differ.
   const options = { split: { ...split, image: () => flat }, preparation, classNames, seed: 0 };
   const probabilities = async (batchSize: number, views: readonly View[]) => {
     const program = await network("one", batchSize, drawing);
@@ -169,7 +169,7 @@ test("the worst mistakes are the ten highest losses, the best predictions the te
   const mistakes = predictions.filter(({ className, predicted }) => className !== predicted);
   assert.ok(mistakes.length > 10, `${mistakes.length} mistakes are too few for this test`);
   assert.deepEqual(result?.worstMistakes, mistakes.sort((a, b) => b.loss - a.loss).slice(0, 10));
-  // The same pictures under the classes that they are taken for.
+  // The same images, labelled with their predicted classes.
   const namedRight: Split = { ...split, label: (i) => classNames.indexOf(predictions[i]?.predicted ?? "") };
   const right: Prediction[] = [];
   const told = { split: namedRight, preparation, classNames, seed: 0 };
@@ -177,7 +177,7 @@ test("the worst mistakes are the ten highest losses, the best predictions the te
   assert.equal(best?.top1Accuracy, 1);
   assert.deepEqual(best?.worstMistakes, []);
   assert.deepEqual(best?.bestPredictions, right.sort((a, b) => b.probability - a.probability).slice(0, 10));
-  // Without anybody who is told of each, the same are kept.
+  // Without a callback for each prediction, the same ones are kept.
   assert.deepEqual(await evaluate(program, told), best);
   assert.deepEqual(await evaluate(program, { split, preparation, classNames, seed: 0 }), result);
   program.close();

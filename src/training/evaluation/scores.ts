@@ -7,7 +7,7 @@ import { centreView, type View } from "../../image/prepare/views.ts";
 import { yieldToEvents } from "../../yieldToEvents.ts";
 import { type ClassHead, checkOutputs, type Scores, softmaxHead } from "./classHead.ts";
 
-/** Scores of images. Valid until the next batch is asked for. */
+/** Scores of images. Valid until the next batch is requested. */
 export interface ScoredBatch {
   /** [count, classes]. */
   readonly scores: Scores;
@@ -24,9 +24,9 @@ export type ScoringProgram = Pick<Program, "batchSize" | "nextInput" | "forward"
 export interface ScoreOptions {
   readonly split: Split;
   readonly preparation: Preparation;
-  /** For networks whose dropout is active at evaluation: an image's masks follow from this, its position in the split and the view. */
+  /** Random seed for networks whose dropout is active at evaluation. Masks are a function of seed, position in the split and view. */
   readonly seed: number;
-  /** Probabilities are averaged over these views of each image. Default: the fit's one view in evaluation, and the scores as they are. */
+  /** Probabilities are averaged over these views of each image. Default: the fit's single view of evaluation, without averaging. */
   readonly views?: readonly View[] | undefined;
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
@@ -36,10 +36,9 @@ export interface ScoreOptions {
 /**
  * Runs a network over a split, in order; it ends early if it is aborted.
  *
- * All views of a batch follow each other, so that memory is needed for the probabilities of one batch, not of the split, and each image
- * is read once.
+ * All views of a batch follow each other, so that only the probabilities of one batch are in memory, and each image is read once.
  *
- * Throws NonFiniteError naming the image if an output is not finite.
+ * Throws NonFiniteError naming the image if an output is NaN or infinite.
  */
 export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
   const { split, preparation, seed, views = [centreView], head = softmaxHead, signal } = options;
@@ -72,9 +71,9 @@ function nameOf(split: Split, index: number): string {
 
 /** Averages the probabilities of scores of the same images. */
 export interface ScoreAverage {
-  /** Shapes: scores [count, classes], the same for all that are averaged. */
+  /** Adds scores. Shapes: [count, classes], the same for all that are averaged. */
   add(scores: Scores, count: number): void;
-  /** Returns scores with the mean probabilities, and starts again. */
+  /** Returns scores with the mean probabilities, and resets the sums. */
   take(): Float64Array;
 }
 

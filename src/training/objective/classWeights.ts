@@ -4,14 +4,14 @@ import type { Split } from "../../dataset/dataset.ts";
 import { ConfigError } from "../../errors.ts";
 
 /**
- * `none`: every class counts alike. `balanced`: an image counts as images / (classes · images of its class), so that all classes
- * together count alike; one without images is none. Or weights by class name; classes that are not named count 1.
+ * `none`: every image has weight 1. `balanced`: an image has weight images / (classes · images of its class), so that all classes with images have
+ * the same total weight. An object has weights by class name; other classes have weight 1.
  *
- * Source of `balanced`: King and Zeng 2001, “Logistic regression in rare events data”, as scikit-learn's `class_weight="balanced"` has it.
+ * Source of `balanced`: King and Zeng 2001, “Logistic regression in rare events data”, as in scikit-learn's `class_weight="balanced"`.
  */
 export const classWeightsSchema = z.union([z.enum(["none", "balanced"]), z.custom<Record<string, number>>(isWeights)]);
 
-/** True for an object of positive numbers. It is kept as it is: a record of zod's would lose a class named `__proto__`. */
+/** True for an object of positive numbers, used as given: zod's record schema would drop a class named `__proto__`. */
 function isWeights(value: unknown): boolean {
   return (
     typeof value === "object" &&
@@ -28,7 +28,7 @@ export function describeClassWeights(weights: ClassWeights): string {
   return typeof weights === "string" ? weights : JSON.stringify(weights);
 }
 
-/** Throws ConfigError for the name of a class that is none. */
+/** Throws ConfigError for an unknown class name. */
 export function checkClassWeights(weights: ClassWeights, classNames: readonly string[]): void {
   if (typeof weights === "string") return;
   const unknown = Object.keys(weights).filter((name) => !classNames.includes(name));
@@ -38,7 +38,7 @@ export function checkClassWeights(weights: ClassWeights, classNames: readonly st
   );
 }
 
-/** The weights by label. Shapes: [classes]. Throws ConfigError for a name that is no class. */
+/** The weights by label. Shapes: [classes]. Throws ConfigError for an unknown class name. */
 export function weightsOfClasses(
   weights: ClassWeights,
   classNames: readonly string[],

@@ -9,7 +9,7 @@ function random(length: number): Float32Array {
   return values;
 }
 
-test("every mix is λ times each picture and 1 − λ times its partner, whatever the cycles; other rows stay", () => {
+test("every mix is λ times each image and 1 − λ times its partner, whatever the cycles; other rows stay", () => {
   const [batchSize, scratch] = [9, createMixScratch(9)];
   const draw = createMixes(5, 1, batchSize);
   // Less than a block, not a multiple of four; and more than two blocks.

@@ -1,5 +1,5 @@
 /**
- * Mixup: x ← λ x + (1 − λ) x′, and likewise the targets, with x′ another image of the batch and one λ of Beta(α, α) a batch.
+ * Mixup: x ← λ x + (1 − λ) x′, and likewise the targets, with x′ another image of the batch, and one λ ~ Beta(α, α) per batch.
  *
  * Source: Zhang, Cissé, Dauphin, Lopez-Paz 2018, “mixup: Beyond empirical risk minimization”, §2 and its figure 1a.
  */
@@ -14,8 +14,7 @@ export interface Mix {
 }
 
 /**
- * Draws mixes for batches of up to `batchSize` images: λ and partners are a function of (seed, counter), where the counter is one that no two batches
- * share.
+ * Draws mixes for batches of up to `batchSize` images: λ and partners are a function of (seed, counter), where every batch has its own counter.
  */
 export function createMixes(seed: number, alpha: number, batchSize: number): (counter: number, count: number) => Mix {
   const beta = createBeta(seed, "mixup", alpha);
@@ -28,12 +27,12 @@ export function createMixes(seed: number, alpha: number, batchSize: number): (co
   };
 }
 
-/** Values mixed at a time: a block that was read as a partner's is still in the first-level cache when its own turn comes. */
+/** Number of values mixed at a time: a partner's block is still in the first-level cache when it is mixed itself. */
 const BLOCK = 2048;
 
 /**
- * Mixes the images of a batch in place, block by block of their values: along each cycle of the permutation, keeping the first image's block for the
- * last one.
+ * Mixes the images of a batch in place, block by block of their values, along each cycle of the permutation. The first image's block is saved for
+ * the last one.
  *
  * Shapes: images [≥ count, size].
  */
@@ -69,7 +68,7 @@ export function createMixScratch(batchSize: number): MixScratch {
   return { first: new Float32Array(BLOCK), done: new Uint8Array(batchSize) };
 }
 
-/** The hot loop: λ x + (1 − λ) x′ as x′ + λ (x − x′); four at a time takes two thirds of the time of one by one. */
+/** The hot loop: λ x + (1 − λ) x′ as x′ + λ (x − x′). Unrolled by four, it takes two thirds of the time. */
 function mixInto(x: Float32Array, at: number, y: Float32Array, from: number, lambda: number, length: number): void {
   const whole = length & ~3;
   for (let i = 0; i < whole; i += 4) {
@@ -90,7 +89,7 @@ function mixInto(x: Float32Array, at: number, y: Float32Array, from: number, lam
   }
 }
 
-/** Words drawn at a time: an attempt uses three, and more than nine of ten succeed. */
+/** Number of words drawn at a time: an attempt uses three, and over 90 % of attempts succeed. */
 const WORDS = 16;
 
 /**
@@ -105,7 +104,7 @@ export function createBeta(seed: number, purpose: string, alpha: number): (count
   const words = new Uint32Array(WORDS);
   let counter = 0;
   let drawn = 0;
-  /** In (0, 1). */
+  /** A uniform number in (0, 1). */
   const uniform = () => {
     if (drawn % WORDS === 0) fillWords(stream, counter, words, { first: drawn });
     return ((words[drawn++ % WORDS] as number) + 0.5) / 0x100000000;

@@ -8,14 +8,14 @@ const classNames = ["a", "b", "c"];
 const labels = Int32Array.of(0, 1, 2, 1, 0, 0, 0, 0);
 const split = { length: labels.length, label: (index: number) => labels[index] as number };
 const plain = { labelSmoothing: 0, classWeights: "none", mixup: 0, seed: 6 } as const;
-/** One number a picture. */
+/** One number per image. */
 const batchOf = (count: number) => {
   const images = new Float32Array(labels.length);
   fillUniform(randomStream(1, "objective.test"), 0, images);
   return { images, labels, indices: new Uint32Array(labels.length), count, view: 0 };
 };
 
-test("without anything asked for, targets are one-hot and pictures are left alone", () => {
+test("by default, targets are one-hot and images are unchanged", () => {
   const batch = batchOf(8);
   const before = batch.images.slice();
   const { targets } = createObjective(plain, 8, split, classNames).prepare(batch, 0);
@@ -41,14 +41,14 @@ test("with everything, a batch of any size has targets whose labels' weights sum
   }
 });
 
-test("pictures, targets and the count of right answers are mixed by the same λ and partners", () => {
+test("images, targets and the count of right answers are mixed by the same λ and partners", () => {
   const objective = createObjective({ ...plain, mixup: 1 }, 8, split, classNames);
   const batch = batchOf(8);
   const before = batch.images.slice();
   const { targets, countCorrect } = objective.prepare(batch, 24);
   const { lambda, partners } = createMixes(plain.seed, 1, 8)(24, 8);
   assert.ok(lambda > 0.01 && lambda < 0.99);
-  // Answers in turn: over a batch, one answer for all would be right as often for the partners as for the pictures.
+  // Answers in turn: over a batch, one answer for all would be right as often for the partners as for the images.
   const scores = Float32Array.from({ length: 24 }, (_, i) => Number(i % 3 === Math.floor(i / 3) % 3));
   let right = 0;
   for (const [row, partner] of partners.entries()) {

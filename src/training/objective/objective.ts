@@ -1,4 +1,4 @@
-/** Training targets of a batch, as a recipe defines them. */
+/** Training targets of a batch, according to a recipe. */
 import type { Split } from "../../dataset/dataset.ts";
 import type { Batch } from "../../dataset/prepare/batches.ts";
 import type { Scores } from "../evaluation/classHead.ts";
@@ -8,12 +8,12 @@ import { weightsOfClasses } from "./classWeights.ts";
 import { createMixes, createMixScratch, mixImages } from "./mixup.ts";
 import { type MixedLabels, writeTargets } from "./targets.ts";
 
-/** The targets of one batch, and its labels to compare answers with. */
+/** The targets of one batch, and its labels for counting correct predictions. */
 export interface BatchTargets {
   /** [batchSize, classes]; rows past the batch's count are undefined. Valid until the next batch is prepared. */
   readonly targets: Float32Array;
   /**
-   * Number of correct answers to the batch. For mixed images, λ for the one class and 1 − λ for the other. Valid until `unread` more batches are
+   * Number of correct predictions of the batch. For mixed images, λ for the one class and 1 − λ for the other. Valid until `unread` more batches are
    * prepared.
    *
    * Source: the program of Zhang et al. 2018.
@@ -21,23 +21,23 @@ export interface BatchTargets {
   countCorrect(scores: Scores): number;
 }
 
-/** Makes targets batch by batch. */
+/** Computes targets batch by batch. */
 export interface Objective {
   /**
-   * Mixes the batch's images in place, if the recipe does that, and returns its targets. All that is random is a function of the recipe's seed and
-   * `counter`, which no two batches of a run share.
+   * Mixes the batch's images in place if the recipe has mixup, and returns its targets. All random choices are a function of the recipe's seed and
+   * `counter`, which differs for every batch of a run.
    *
-   * Throws DataError for a label that is no class.
+   * Throws DataError for a label out of range.
    */
   prepare(batch: Batch, counter: number): BatchTargets;
 }
 
-/** The labels of a batch whose answers have not been read yet. */
+/** The labels of a batch whose predictions have not been read yet. */
 interface LabelMemory {
   readonly labels: Int32Array;
   readonly second: Int32Array;
   count: number;
-  /** Fraction of the first label; 1 where images are not mixed. */
+  /** Fraction of the first label; 1 without mixup. */
   lambda: number;
 }
 
@@ -45,8 +45,8 @@ interface LabelMemory {
 type Mixer = (batch: Batch, counter: number, second: Int32Array) => number;
 
 /**
- * Makes the objective of a recipe, for batches of up to `batchSize`. `unread` is how many batches may be prepared before the answers to the first are
- * counted. Throws ConfigError for weights of unknown classes.
+ * Creates the objective of a recipe, for batches of up to `batchSize`. `unread` is the maximum number of batches prepared before the first one's
+ * predictions are counted. Throws ConfigError for weights of unknown classes.
  */
 export function createObjective(
   recipe: Pick<Recipe, "labelSmoothing" | "classWeights" | "mixup" | "seed">,

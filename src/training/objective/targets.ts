@@ -23,7 +23,7 @@ export interface MixedLabels {
  * The mean over the images of −Σ target · log p is then torch.nn.CrossEntropyLoss(weight=w, label_smoothing=ε) of the labels, λ times of y and 1 − λ
  * times of y′: the weighted mean, where the divisor is the sum of the labels' weights. The labels y′ are the labels y in another order.
  *
- * Shapes: labels [count], into [≥ count, K]. Throws DataError for a label that is no class.
+ * Shapes: labels [count], into [≥ count, K]. Throws DataError for a label out of range.
  */
 export function writeTargets(
   { labelSmoothing, classWeights }: TargetRule,
@@ -59,7 +59,7 @@ function classOf(labels: ArrayLike<number>, row: number, classes: number): numbe
   throw new DataError(`label of image ${row}: expected a class from 0 to ${classes - 1}, got ${label}`);
 }
 
-/** 1 for an image's class and 0 for others. Shapes: labels [N]; [N, classes]. Throws DataError for a label that is no class. */
+/** 1 for an image's class and 0 for others. Shapes: labels [N] → [N, classes]. Throws DataError for a label out of range. */
 export function oneHotTargets(labels: ArrayLike<number>, classes: number): Float32Array {
   const targets = new Float32Array(labels.length * classes);
   const rule: TargetRule = { labelSmoothing: 0, classWeights: new Float32Array(classes).fill(1) };

@@ -12,8 +12,8 @@ export const momentOptions = {
 };
 
 /**
- * Adam. With w weights, g gradient, λ decay, ε learning rate, t the step from 1 on: g ← g + λ·w; m ← β₁·m + (1 − β₁)·g; v ← β₂·v + (1 − β₂)·g²;
- * w ← w − ε · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + `epsilon`). Source: Kingma and Ba 2015, algorithm 1; decay as torch.optim.Adam has it.
+ * Adam. With w weights, g gradient, λ decay, ε learning rate, t the step from 1: g ← g + λ·w; m ← β₁·m + (1 − β₁)·g; v ← β₂·v + (1 − β₂)·g²;
+ * w ← w − ε · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + `epsilon`). Source: Kingma and Ba 2015, algorithm 1; decay as in torch.optim.Adam.
  */
 export const adamSchema = z.strictObject({
   kind: z.literal("adam"),
@@ -46,7 +46,7 @@ export function momentStep(
     ["add", gradient],
   ] as const;
   const [rate, correction, kept]: readonly [Scalar, Scalar, Scalar] = [{ value: 0 }, { value: 0 }, { value: 1 }];
-  // m + (1 − β)·(g − m), which for equal numbers changes nothing.
+  // m + (1 − β)·(g − m), which leaves m unchanged if g equals m.
   const towards = (mean: Assignment["target"], beta: number) =>
     [
       ["subtract", mean],

@@ -1,10 +1,10 @@
-/** The optimizer of a run: every parameter's update compiled once, with clipping, accumulation and averaging as the recipe has them. */
+/** The optimizer of a run: every parameter's update compiled once, with the recipe's clipping, accumulation and averaging. */
 import type { Assignment, Scalar, Tensor, TrainableParameter, TrainingProgram, Update } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Recipe } from "../recipe.ts";
 import { optimizerKind } from "./optimizers.ts";
 
-/** A tensor that belongs in a checkpoint: `velocity` of the parameter `conv1.weight`. */
+/** A tensor of a checkpoint, such as the `velocity` of the parameter `conv1.weight`. */
 export interface StateTensor {
   readonly name: string;
   readonly parameter: string;
@@ -16,23 +16,23 @@ export interface OptimizerStep {
   readonly learningRate: number;
   /** Number of the step in the run, from 1. */
   readonly step: number;
-  /** Total of its batches. */
+  /** Total over its batches. */
   readonly images: number;
 }
 
 /** Updates a program's weights from its gradients. A step allocates no tensors. */
 export interface Optimizer {
-  /** All tensors that a resumed run needs besides the weights; zeros at first. */
+  /** All tensors that a resumed run needs in addition to the weights; initially zero. */
   readonly state: readonly StateTensor[];
-  /** The averaged weights by parameter, with which the network is evaluated; undefined if the recipe averages none. */
+  /** The averaged weights by parameter, used for evaluations; undefined if the recipe averages none. */
   readonly averaged: ReadonlyMap<string, Tensor> | undefined;
-  /** Starts the average from the initial weights: to be called once those are written. */
+  /** Starts the average from the initial weights. Call it once they are written. */
   start(): void;
   /** Adds the gradients of a batch of `images` images, the first of its step or a later one. */
   addBatch(images: number, isFirst: boolean): void;
   /**
-   * Updates the weights from the batches added. Returns the gradient's norm if the recipe clips it; otherwise no number is read, and the update is
-   * begun before the call returns.
+   * Updates the weights from the added batches. Returns the gradient's norm if the recipe clips it. Otherwise reads nothing, and begins the update
+   * before the call returns.
    */
   step(step: OptimizerStep): Promise<number | undefined>;
   /** Runs an action while the program has the averaged weights; the gradients are lost. */
@@ -95,12 +95,12 @@ export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecip
   };
 }
 
-/** A recipe's optimizer in a line, for people. */
+/** One-line description of a recipe's optimizer. */
 export function describeOptimizer({ optimizer, clipNorm, accumulate = 1, average }: OptimizerRecipe): string {
   return [
     optimizerKind(optimizer).describe(optimizer),
     ...(clipNorm === undefined ? [] : [`gradients clipped to ${clipNorm}`]),
-    ...(accumulate === 1 ? [] : [`${accumulate} batches a step`]),
+    ...(accumulate === 1 ? [] : [`${accumulate} batches per step`]),
     ...(average === undefined ? [] : [`weights averaged by ${average}`]),
   ].join("; ");
 }
@@ -119,7 +119,7 @@ function checkMultipliers(
   throw new ConfigError(`recipe ${recipe}: multipliers: no tensor "${unknown}"; expected one of ${names.join(", ")}`);
 }
 
-/** Updates of one parameter besides its step, if the recipe accumulates or averages. */
+/** Further updates of one parameter, if the recipe accumulates or averages. */
 interface ParameterUpdates {
   readonly begin?: Update;
   readonly add?: Update;
@@ -131,9 +131,9 @@ interface ParameterUpdates {
 interface CompiledParameter {
   readonly state: readonly StateTensor[];
   readonly averaged: readonly (readonly [parameter: string, Tensor])[];
-  /** Gradient of a step: the batch's, or the sum of its batches'. */
+  /** Gradient of a step: that of its batch, or the sum over its batches. */
   readonly gradient: Tensor;
-  /** Images of the batch that is added. */
+  /** Number of images of the added batch. */
   readonly images: Scalar;
   readonly updates: ParameterUpdates;
   step(learningRate: number, step: number, scale: number): void;
@@ -186,7 +186,7 @@ function compileParameter(
   };
 }
 
-/** Sums of gradients, each times its number of images, since a batch's gradient is that of its mean loss. */
+/** Sums of gradients, weighted by the number of images, since a batch's gradient is that of its mean loss. */
 function accumulation(program: TrainingProgram, sum: Tensor, gradient: Tensor, images: Scalar) {
   const begin = program.compileUpdate([{ target: sum, from: gradient, operations: [["multiply", images]] }]);
   const operations = [
@@ -197,8 +197,8 @@ function accumulation(program: TrainingProgram, sum: Tensor, gradient: Tensor, i
 }
 
 /**
- * Decay of the exponential moving average at a step, from 1: e ← d·e + (1 − d)·w after each step, with
- * d = min(`decay`, n / (n + 9)) if n weights were averaged before, so that the average of a short run does not keep too much of its first weights.
+ * Decay of the exponential moving average at a step, from 1: e ← d·e + (1 − d)·w after each step, with d = min(`decay`, n / (n + 9)) after n averaged
+ * weights. The growing decay limits the influence of the initial weights on a short run.
  *
  * Source: Polyak and Juditsky 1992; the growing decay as in TensorFlow's `ExponentialMovingAverage` with `num_updates`, the first weights taken as
  * they are as in torch.optim.swa_utils.AveragedModel.

@@ -7,19 +7,19 @@ export interface OptimizerTensors {
   readonly value: Tensor;
   /** The gradient of the mean loss of the step's images. */
   readonly gradient: Tensor;
-  /** Those that the optimizer keeps, in the order of its names for them. */
+  /** Tensors of the optimizer's state, in the order of `state`. */
   readonly state: readonly Tensor[];
 }
 
 /** Arguments of a step's scalars. */
 export interface StepPlace {
-  /** With the parameter's factor. */
+  /** Learning rate, multiplied by the parameter's factor. */
   readonly learningRate: number;
   /** Number of the step in the run, from 1. */
   readonly step: number;
 }
 
-/** One step of one parameter: element by element, with scalars that `set` gives their values for a step. */
+/** One step of one parameter, element by element. `set` assigns the step's values to its scalars. */
 export interface ParameterStep {
   readonly assignments: readonly Assignment[];
   set(place: StepPlace): void;
@@ -27,12 +27,12 @@ export interface ParameterStep {
 
 /** A kind of optimizer with options of type O. */
 export interface OptimizerKind<O> {
-  /** Strict, with the defaults; `kind` names it. */
+  /** Strict schema with defaults; `kind` is the name. */
   readonly schema: z.ZodMiniType<O>;
-  /** State of each parameter: names in a checkpoint of tensors that are zero at first. */
+  /** Names of each parameter's state tensors in a checkpoint; initially zero. */
   state(options: O): readonly string[];
-  /** `weightDecay` is that of the options with the parameter's factor. */
+  /** Compiles a parameter's step; `weightDecay` is the option multiplied by the parameter's factor. */
   step(options: O, tensors: OptimizerTensors, weightDecay: number): ParameterStep;
-  /** One line for people. */
+  /** One-line description. */
   describe(options: O): string;
 }

@@ -5,7 +5,7 @@ import { adamW, adamWSchema } from "./adamW.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 import { sgd, sgdSchema } from "./sgd.ts";
 
-/** The options of an optimizer; what names no `kind` is SGD. */
+/** The options of an optimizer; without a `kind`, SGD. */
 export const optimizerSchema = z.pipe(
   z.transform((json: unknown) =>
     typeof json === "object" && json !== null && !("kind" in json) ? { kind: "sgd", ...json } : json,
@@ -24,7 +24,7 @@ const kinds: { readonly [K in OptimizerName]: OptimizerKind<Extract<OptimizerOpt
 
 export const optimizerNames = Object.keys(kinds) as readonly OptimizerName[];
 
-/** The kind that some options are of. */
+/** The kind of an optimizer's options. */
 export function optimizerKind<O extends OptimizerOptions>(options: O): OptimizerKind<O> {
   return kinds[options.kind] as unknown as OptimizerKind<O>;
 }

@@ -11,8 +11,8 @@ import type { OptimizerKind, OptimizerTensors, ParameterStep } from "./optimizer
  * - `pytorch`: v ← m·v + λ·w + g; w ← w − ε·v. Source: torch.optim.SGD.
  * - `nesterov`: v ← m·v + λ·w + g; w ← w − ε·(λ·w + g + m·v). Source: torch.optim.SGD with `nesterov`, after Sutskever et al. 2013.
  *
- * At a constant rate the first two make the same steps. They differ when the rate changes: the paper's velocity carries the rate of the steps
- * that built it, so a lower rate sets in over about 1 / (1 − m) steps; PyTorch's velocity is rescaled at once.
+ * At a constant learning rate the first two take the same steps. They differ when it changes: the paper's velocity contains the rates of earlier
+ * steps, so a lower rate takes effect over about 1 / (1 − m) steps. PyTorch's velocity is rescaled at once.
  */
 export const sgdSchema = z
   .strictObject({
@@ -74,7 +74,7 @@ type WithVelocity = (
   weightDecay: number,
 ) => ParameterStep;
 
-/** Sums are made as (x / m + v)·m, since each operation acts on all that was made before it. */
+/** Computes sums as (x / m + v)·m, since each operation of an update acts on the result so far. */
 const withVelocity: { readonly [F in Sgd["form"]]: WithVelocity } = {
   paper({ value, gradient }, velocity, momentum, weightDecay) {
     const rate: Scalar = { value: 0 };

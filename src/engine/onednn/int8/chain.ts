@@ -18,15 +18,15 @@ import { createInt8Weights, type Int8Weights } from "./weights.ts";
 
 const multiplying: { readonly [K in OpKind]?: Int8Builder<K> } = multiplications;
 
-/** Options that int8 cannot compute, by kind: the part of a message after the operation's name. */
+/** Options that int8 does not support, by kind: the part of a message after the operation's name. */
 const refusals: { readonly [K in OpKind]?: (options: OpOptions[K]) => string | undefined } = {
   dropout: ({ activeAtEvaluation, probability }) =>
     activeAtEvaluation && probability > 0 ? "dropout that stays active at evaluation" : undefined,
 };
 
 /**
- * Adds every operation's steps. Max pooling and the like pass 8 bits through, other kinds without weights compute in f32 between two roundings: as
- * in the exported file.
+ * Adds every operation's steps. Max pooling and similar kinds pass int8 values through; other kinds without weights compute in f32 between two
+ * roundings, as in the exported file.
  */
 export function addInt8Forward(
   session: Session,
@@ -85,7 +85,7 @@ function build<K extends OpKind>(
   return { ...quantize(context, { value: output, rounding: undefined }, rounding), covers: 1 };
 }
 
-/** The surroundings of an operation without weights. */
+/** The build context of an operation without weights. */
 function inFormat({ plan, batchSize, run }: Surroundings, format: MemoryFormat): BuildContext {
   return {
     plan,

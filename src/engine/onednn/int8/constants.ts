@@ -1,11 +1,11 @@
-/** Values that stay in memory for all passes of a program. */
+/** Constants, which stay in memory for all passes of a program. */
 import { asValue } from "../chain.ts";
 import type { Desc, MemoryFormat } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import type { PlainValues } from "../tensors.ts";
 import type { Int8Context } from "./op.ts";
 
-/** A tensor of the given extents in a layout, filled once. */
+/** A tensor of the given extents in a layout, written once. */
 export function constantIn(
   { plan, tensors }: Pick<Int8Context, "plan" | "tensors">,
   dims: readonly number[],

@@ -39,7 +39,7 @@ const linear: Int8Builder<"linear"> = (context, op, input, next) => {
 export const multiplications = { conv2d, linear };
 
 /**
- * Sums of 8-bit products in s32, scaled, rounded and stored in 8 bits by one primitive, with the activation after it where that is possible. Longer than
+ * One primitive computes sums of int8 products in s32, then scales, rounds and stores them in int8, with the next activation if possible. Longer than
  * other functions: one primitive with all its arguments.
  */
 function multiply(
@@ -52,7 +52,7 @@ function multiply(
   const { plan, scheme, weights } = context;
   const { session } = plan;
   const inputRounding = input.rounding;
-  if (!inputRounding) throw new Error(`${op.name}: its input has no rounding in the quantization`);
+  if (!inputRounding) throw new Error(`${op.name}: expected a rounding of its input in the quantization, found none`);
   const { activation, rounding, covers } = outputOf(context, op, next);
   const [weight, bias] = scalesOf(op, scheme);
   const unit = rounding?.scale ?? 1;
@@ -89,7 +89,7 @@ function multiply(
   return { value, rounding, covers };
 }
 
-/** An output's rounding, and the activation before it. Storing in a range from 0 clamps as a `clamped` activation does. */
+/** An output's rounding, and the activation before it. Storing in a range from 0 clamps like a `clamped` activation. */
 function outputOf(
   { scheme: { activations } }: Int8Context,
   op: Int8Layer["op"],
@@ -108,7 +108,7 @@ function withMargin([n = 0, channels = 0, ...map]: readonly number[], margin: nu
   return [n, channels, ...map.map((extent) => extent + 2 * margin)];
 }
 
-/** The maps with a margin of zero points, which are the zeros of their padding: the library pads with the integer 0. */
+/** Pads the maps with their zero point, which represents 0: the library pads with the integer 0. */
 function addMargin(
   context: Int8Context,
   input: Value,

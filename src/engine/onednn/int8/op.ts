@@ -8,13 +8,13 @@ import type { Int8Weights } from "./weights.ts";
 /** A request for int8. */
 export type Int8Request = InferenceRequest & { readonly precision: "int8" };
 
-/** An activation in 8 bits by its rounding, or in f32 without one. */
+/** An activation: int8 if it has a rounding, otherwise f32. */
 export interface Int8Value {
   readonly value: Value;
   readonly rounding: Rounding | undefined;
 }
 
-/** Shared surroundings of all operations of an int8 program. */
+/** Build context shared by all operations of an int8 program. */
 export interface Int8Context {
   readonly plan: Plan;
   readonly tensors: TensorMemory;
@@ -22,7 +22,7 @@ export interface Int8Context {
   readonly weights: Int8Weights;
 }
 
-/** Adds an operation to a plan. `covers` is the number of operations of the chain that this computes. */
+/** Adds an operation to a plan. `covers` is the number of operations of the chain that the built steps compute. */
 export type Int8Builder<K extends OpKind> = (
   context: Int8Context,
   op: Op<K>,

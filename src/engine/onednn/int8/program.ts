@@ -9,7 +9,7 @@ import type { Int8Request } from "./op.ts";
 /**
  * Compiles a chain of operations for inference in int8, by the request's scheme. The program's weights are written in f32 and stored in int8.
  *
- * Throws ConfigError without a scheme, or for an operation that int8 cannot compute.
+ * Throws ConfigError without a scheme, or for an operation that int8 does not support.
  */
 export function compileInt8(library: ConfiguredOneDnn, libc: LibC, request: Int8Request): Program {
   return releaseOnFailure(library, libc, (session, tensors, account, map) => {

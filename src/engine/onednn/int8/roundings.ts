@@ -1,14 +1,14 @@
 /**
- * Between f32 and 8 bits: q = round(x / scale) + zeroPoint, clamped to 0 … 255; x = scale · (q − zeroPoint). Layouts stay as they are.
+ * Conversion between f32 and int8: q = round(x / scale) + zeroPoint, clamped to 0 … 255; x = scale · (q − zeroPoint). Layouts are kept.
  *
- * The quotient is divided, and rounded before the zero point is added: multiplied by 1 / scale, or rounded after, halves go to another integer than in
- * the exported file, and images of 8-bit levels are full of halves.
+ * The steps divide, and round before they add the zero point. Multiplying by 1 / scale, or rounding last, would round ties differently from the
+ * exported file, and images of 8-bit levels have many ties.
  */
 import type { Rounding } from "../../../int8.ts";
 import { constant } from "./constants.ts";
 import type { Int8Context, Int8Value } from "./op.ts";
 
-/** The value in 8 bits; itself if `rounding` is undefined. */
+/** The value in int8; the value itself if `rounding` is undefined. */
 export function quantize(context: Int8Context, input: Int8Value, rounding: Rounding | undefined): Int8Value {
   if (!rounding) return input;
   const { plan } = context;
@@ -36,7 +36,7 @@ export function dequantize(context: Int8Context, input: Int8Value): Int8Value {
   const { dims, desc } = input.value;
   const [scale, zeroPoint] = scalars(context, dims, input.rounding);
   const { session } = plan;
-  // The library's own kernel from u8 to f32 is a plain loop: a copy comes first, in the layout that it would choose.
+  // The library converts u8 to f32 by a plain loop, so a reorder to its preferred layout comes first.
   const direct = session.elementwise(desc, session.any(dims, "f32"), [{ operation: "multiply", operand: scale.desc }]);
   const value = plan.value(dims, plan.layout(direct, "dst"));
   plan.copy(input.value, value);

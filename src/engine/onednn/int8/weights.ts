@@ -1,4 +1,4 @@
-/** Weights and biases of an int8 program: written in f32, stored as they are multiplied. */
+/** Weights and biases of an int8 program: written in f32, stored in the form that the kernels multiply. */
 import { ShapeError } from "../../../errors.ts";
 import { type Int8Scheme, type RoundedParameter, type Rounding, roundParameter } from "../../../int8.ts";
 import { formatShape, type Shape, sizeOf } from "../../../shape.ts";
@@ -9,7 +9,7 @@ import type { Desc, Session } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import type { TensorMemory } from "../tensors.ts";
 
-/** A layer's integer sums and what becomes of them. */
+/** Scales and rounding of a layer's integer sums. */
 export interface Int8Layer {
   readonly op: Op<"conv2d"> | Op<"linear">;
   readonly weight: RoundedParameter;
@@ -17,20 +17,20 @@ export interface Int8Layer {
   readonly input: Rounding;
   /** Undefined for an f32 output. */
   readonly output: Rounding | undefined;
-  /** From sums to outputs: one for each output channel. */
+  /** Scales from sums to outputs, one for each output channel. */
   readonly scales: Float32Array;
 }
 
 /** Learned tensors of an int8 program, in the network's order. */
 export interface Int8Weights {
   readonly parameters: ReadonlyMap<string, StoredParameter>;
-  /** The layer's memory for weights in layout `desc`, whose extents are `dims`, and for its bias. */
+  /** Adds a layer: memory for weights in layout `desc` with extents `dims`, and for the bias. */
   add(layer: Int8Layer, dims: readonly number[], desc: Desc): { readonly weight: Value; readonly bias: Value };
   /** Rounds and stores plain f32 values. Throws ShapeError for a tensor of another program or another number of values. */
   write(tensor: Tensor, values: Float32Array): void;
 }
 
-/** The scales of a layer's parameters in a scheme. Throws Error if it lacks one. */
+/** The scales of a layer's parameters in a scheme. Throws Error if one is missing. */
 export function scalesOf({ name, parameters }: Op, scheme: Int8Scheme): readonly [RoundedParameter, RoundedParameter] {
   const [weight, bias] = parameters.map((parameter) => scheme.parameters.get(parameter.name));
   if (!weight || !bias) throw new Error(`${name}: no scales of its weights in the quantization`);
@@ -71,7 +71,7 @@ export function createInt8Weights(session: Session, tensors: TensorMemory): Int8
 
 /**
  * Σ (q − z) · w + b = Σ q · w + (b − z · Σ w): the input's zero point is part of the bias, and so is the output's, which is added after the sum
- * is scaled. Whole numbers throughout, up to the rounding of the bias to f32.
+ * is scaled. All terms are integers, except that the bias is rounded to f32.
  */
 function layerWriters(
   tensors: TensorMemory,

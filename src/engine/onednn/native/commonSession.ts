@@ -1,4 +1,4 @@
-/** The part of a session that the C APIs of oneDNN 2.x and 3.x have in common: what happens once primitive descriptors are there. */
+/** The part of a session that the C APIs of oneDNN 2.x and 3.x share: everything after the creation of primitive descriptors. */
 import { binary, type Library, out, POINTER as P, SCRATCHPAD_USER, textAt, types } from "./library.ts";
 import type {
   BinaryOperation,
@@ -29,14 +29,14 @@ const MULTIPLE_SRC = 1024;
 const SRC_1 = 2;
 const EXEC_ARG_BYTES = 16;
 
-/** The brands exist for the type checker; this is the value behind them. */
+/** The underlying value of a branded handle; brands exist for the type checker only. */
 export const asHandle = (value: Desc | PrimitiveDesc | Primitive | Memory): bigint => value as unknown as bigint;
 
-/** Handles that are freed together. */
+/** Scope of handles that are freed together. */
 export interface Scope {
-  /** Makes a handle that the function `destroy` will free. */
+  /** Creates a handle that the function `destroy` frees. */
   own<T = bigint>(destroy: string, make: (slot: BigUint64Array) => void): T;
-  /** Frees all, in reverse. */
+  /** Frees all handles, in reverse order. */
   close(): void;
 }
 
@@ -54,12 +54,12 @@ export function openScope({ call }: Library): Scope {
   };
 }
 
-/** Makes a primitive descriptor that the scope owns. */
+/** Creates a primitive descriptor that the scope owns. */
 export function ownPrimitiveDesc(scope: Scope, make: (slot: BigUint64Array) => void): PrimitiveDesc {
   return scope.own("dnnl_primitive_desc_destroy", make);
 }
 
-/** Attributes of a primitive that does something to its result as well; `append` enters that in the list given. */
+/** Attributes of a primitive with post-operations; `append` adds them to the given list. */
 export function attributesWith({ call }: Library, scope: Scope, append: (postOps: bigint) => void): bigint {
   const attr = scope.own("dnnl_primitive_attr_destroy", (slot) => call("dnnl_primitive_attr_create", P, slot));
   const postOps = scope.own("dnnl_post_ops_destroy", (slot) => call("dnnl_post_ops_create", P, slot));
@@ -69,7 +69,7 @@ export function attributesWith({ call }: Library, scope: Scope, append: (postOps
   return attr;
 }
 
-/** Attributes of a primitive that takes its result through operations; `appendUnary` enters one that has no operand. */
+/** Attributes of a primitive that applies operations to its result; `appendUnary` adds one without operand. */
 export function attributesWithOperations(
   library: Library,
   scope: Scope,
@@ -85,7 +85,7 @@ export function attributesWithOperations(
   });
 }
 
-/** The members of a session that do not depend on how things are described. `postOperation` is what numbers of post-operations are multiples of. */
+/** The members of a session that do not depend on the version's descriptors. `postOperation` is the multiple that numbers post-operations. */
 export function commonSession(
   library: Library,
   scope: Scope,

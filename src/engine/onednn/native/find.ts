@@ -7,7 +7,7 @@ import type { OneDnn } from "./oneDnn.ts";
 import { loadOneDnn2 } from "./oneDnn2.ts";
 import { loadOneDnn3 } from "./oneDnn3.ts";
 
-/** Loaders by major version; the lowest minor version that each was written for. All later ones of a major version keep its API. */
+/** Loader and minimum minor version of each major version. Later minor versions keep the API. */
 const loaders: ReadonlyMap<
   number,
   { readonly minor: number; readonly load: (path: string, version: string) => OneDnn }
@@ -17,18 +17,18 @@ const loaders: ReadonlyMap<
 ]);
 
 /**
- * Where a virtual machine hides the caches of an AMD processor, 3.2 to 3.9 take the first one for a single byte: `sum` divides by zero and
- * reorders drop the end of padded weights (https://github.com/uxlfoundation/oneDNN/issues/5313 is the same on Arm, from 3.10 on).
+ * Minimum cache size. If a virtual machine hides the caches of an AMD processor, 3.2 to 3.9 assume a first-level cache of one byte: `sum` divides by
+ * zero and reorders drop the end of padded weights (https://github.com/uxlfoundation/oneDNN/issues/5313 is the same on Arm, from 3.10 on).
  */
 const SMALLEST_CACHE_BYTES = 4096;
 
-/** Debian puts the minor version into the name (3.7 and 3.12 alike call themselves 3.6), and the linker takes no patterns. */
+/** Debian puts the minor version into the name (3.7 and 3.12 are both called 3.6), and the linker accepts no patterns. */
 const HIGHEST_MINOR = 30;
 const debianNames = Array.from({ length: HIGHEST_MINOR + 1 }, (_, i) => `libdnnl.so.3.${HIGHEST_MINOR - i}`);
 
 /**
- * Where to look, best first: names for the dynamic linker. 2.x comes before 3.x where a machine has both, since only 2.x has Winograd
- * convolutions for AVX-512. Version 1 is looked for to say what it is.
+ * Names for the dynamic linker, best first. 2.x comes before 3.x, since only 2.x has Winograd convolutions for AVX-512. Version 1 is searched for the
+ * sake of the error message.
  */
 const libraryNames: readonly string[] =
   process.platform === "darwin"
@@ -41,11 +41,11 @@ const INSTALL =
 
 /** A oneDNN library on this machine. */
 export interface FoundLibrary {
-  /** The file, as far as the system tells. */
+  /** The file, if the system reports it; otherwise its name. */
   readonly path: string;
   readonly version: string;
   readonly supported: boolean;
-  /** Why it is not supported. */
+  /** Reason why it is not supported. */
   readonly problem?: string;
 }
 
@@ -74,7 +74,7 @@ function load({ path, version }: FoundLibrary): OneDnn {
   return loader.load(path, version);
 }
 
-/** One library after the other, so that nothing is loaded behind the one that will do. */
+/** Loads one library at a time, and none after the first supported one. */
 function* search(): Generator<FoundLibrary> {
   const chosen = process.env["ALEXNET_ONEDNN"];
   const seen = new Set<string>();
@@ -93,18 +93,18 @@ function probe(name: string): FoundLibrary | undefined {
     const problem = problemOf(facts);
     return { path, version: facts.version, supported: problem === undefined, ...(problem && { problem }) };
   } catch {
-    return undefined; // not there, or no oneDNN: the caller reports what is missing
+    return undefined; // not found, or not oneDNN: the caller reports it
   }
 }
 
-/** Why the engine refuses a library. */
+/** Reason to refuse a library; undefined for a supported one. */
 function problemOf({ version, firstCacheBytes }: LibraryFacts): string | undefined {
   const [major, minor] = majorMinor(version);
   if (minor < (loaders.get(major)?.minor ?? Infinity)) return "is not supported";
   if (firstCacheBytes === undefined || firstCacheBytes >= SMALLEST_CACHE_BYTES) return undefined;
   return (
-    `takes this processor's first cache for ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
-    "numbers or crash; use another version (docs/onednn.md)"
+    `detects a first-level cache of ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
+    "values or crash; use another version (docs/onednn.md)"
   );
 }
 

@@ -16,18 +16,18 @@ const MAP_FIXED = 0x10;
 const HUGE_PAGE = 2 ** 21;
 const CACHE_LINE = 64;
 
-/** A range of zeroed memory of the operating system, outside JavaScript's heap: it never moves. */
+/** A range of zeroed memory from the operating system, outside JavaScript's heap: it never moves. */
 export interface MappedMemory {
   /** A multiple of 2 MiB. */
   readonly address: bigint;
   readonly bytes: number;
   /**
-   * Part of the memory as JavaScript sees it, for lengths up to 2^30 numbers. After `unmap` it reads as zeros or what was last written to it.
+   * A view of the memory for JavaScript, of up to 2^30 numbers. After `unmap` it reads as zeros or the last values written to it.
    *
-   * Throws NativeError if it is longer: the runtime takes no more.
+   * Throws NativeError if it is longer: the runtime allows no more.
    */
   view(address: bigint, length: number): Float32Array;
-  /** Gives the memory back; its addresses once no view of it is left. Doing so again does nothing. */
+  /** Frees the memory, and its addresses once no view of it is left. Repeated calls do nothing. */
   unmap(): void;
 }
 
@@ -37,15 +37,15 @@ export interface SharedMemory {
 }
 
 export interface LibC {
-  /** Zeroed memory on huge pages where the system has them. Throws NativeError if there is not enough. */
+  /** Zeroed memory on huge pages where the system has them. Throws NativeError if memory runs out. */
   map(bytes: number): MappedMemory;
-  /** Zeroed memory that threads of JavaScript can share, at an address that does not change; it lasts as long as the array is referred to. */
+  /** Zeroed memory that JavaScript threads can share, at a fixed address; it lives as long as the array is referenced. */
   share(length: number): SharedMemory;
-  /** The address of a typed array's memory, for calls that return before JavaScript goes on. */
+  /** The address of a typed array's memory, for synchronous calls. */
   addressOf(array: Float32Array | Int8Array | Uint8Array): bigint;
-  /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
+  /** Keeps a library loaded until the process exits: its threads may outlive every handle to it. */
   pin(path: string): void;
-  /** The file that a library was loaded from which has the function `symbol`; undefined if it is not loaded, or has none. */
+  /** File of the loaded library with the function `symbol`; undefined if it is not loaded, or has no file. */
   fileOf(library: string, symbol: string): string | undefined;
 }
 
@@ -97,7 +97,7 @@ export function loadLibC(): LibC {
         unmap() {
           if (!isMapped) return;
           isMapped = false;
-          // A view cannot be taken back: fresh pages in place of the old ones, which take no memory until they are touched.
+          // A view cannot be revoked: fresh pages replace the old ones, and take no memory until they are touched.
           if (views === 0) free();
           else mmap(start, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_FIXED, -1, 0);
         },
@@ -115,7 +115,7 @@ export function loadLibC(): LibC {
     addressOf: (array) => koffi.address(array),
     pin(path) {
       if (dlopen(path, RTLD_NOW | RTLD_NODELETE) === null) {
-        throw new NativeError(`${path}: the library does not load`);
+        throw new NativeError(`${path}: the library cannot be loaded`);
       }
     },
     fileOf(name, symbol) {

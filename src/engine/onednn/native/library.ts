@@ -1,6 +1,6 @@
 /**
- * The one place that calls oneDNN: loading, checked calls, and the values that mean the same in the C APIs of 2.x and 3.x. What else
- * they share is in `commonSession.ts`; where they differ, `oneDnn2.ts` and `oneDnn3.ts` do.
+ * The only module that calls oneDNN: loading, checked calls, and the constants that the C APIs of 2.x and 3.x share. `commonSession.ts` has the other
+ * shared code, `oneDnn2.ts` and `oneDnn3.ts` have the differences.
  *
  * Longer than other files by its tables of values. Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
  */
@@ -11,7 +11,7 @@ import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Se
 export const FORMAT_ANY = 1;
 export const lrnAlgorithms = { acrossChannels: 2815, withinChannel: 3071 } as const;
 export const REDUCTION_SUM = 196596;
-/** Of the binary primitive. */
+/** Algorithms of the binary primitive. */
 export const binary = { add: 131056, multiply: 131057, divide: 131060, subtract: 131061 } as const;
 export const formats: Record<MemoryFormat, number> = { bf16: 2, f32: 3, s8: 5, u8: 6 };
 const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
@@ -34,7 +34,7 @@ const queries: Record<QueryRole, number> = {
   scratchpad: 136,
 };
 const instructionSets = new Map([
-  [0, process.arch], // told on x64 only
+  [0, process.arch], // reported on x64 only
   [0x1, "SSE4.1"],
   [0x3, "AVX"],
   [0x7, "AVX2"],
@@ -49,7 +49,7 @@ const instructionSets = new Map([
   [0xfef, "AMX"], // 3.x
   [0x1fef, "AMX FP16"],
 ]);
-/** AVX512-BF16, and so AMX. AVX2-VNNI-2 multiplies bf16 too, but only 3.x uses it, and nothing here was tried on one. */
+/** AVX512-BF16, and so AMX. AVX2-VNNI-2 multiplies bf16 too, but only 3.x uses it, and it is untested here. */
 const BF16_BIT = 0x80;
 /** AVX-512 VNNI, and so AMX; AVX2 VNNI of 2.x, and of 3.x. */
 const VNNI_BITS = 0x40 | 0x400 | 0x8;
@@ -69,7 +69,7 @@ const FIRST_CACHE_FUNCTION = "_ZN4dnnl4impl3cpu8platform23get_per_core_cache_siz
 type Status = number;
 type Call = (name: string, types: string, ...args: readonly unknown[]) => void;
 
-/** The C type of everything that is passed by address. */
+/** The C type of all values passed by address. */
 export const POINTER = "void *";
 
 /** `["int", 2], [POINTER, 1]` as a list of C types. */
@@ -77,28 +77,28 @@ export function types(...groups: readonly (readonly [type: string, count: number
   return groups.flatMap(([type, count]) => Array<string>(count).fill(type)).join(", ");
 }
 
-/** The forward propagation of training or inference. */
+/** The kind of forward propagation: training or inference. */
 export const propagation = (training: boolean): number => (training ? FORWARD_TRAINING : FORWARD_INFERENCE);
 
-/** The start of the names of functions for a convolution or inner product. */
+/** Prefix of the function names of a convolution or inner product. */
 export const weighted = (window: ConvolutionWindow): string => (window ? "convolution" : "inner_product");
 
 /** A convolution's algorithm as an argument; an inner product takes none. */
 export const algorithm = (window: ConvolutionWindow): readonly number[] =>
   window ? [convolutionAlgorithms[window.algorithm]] : [];
 
-/** The arguments of local response normalisation, of the types `LRN_TYPES`. */
+/** The arguments of local response normalisation, with the types `LRN_TYPES`. */
 export const lrnArgs = ({ size, alpha, beta, k }: LrnOptions): readonly number[] => [size, alpha, beta, k];
 export const LRN_TYPES = "int64, float, float, float";
 
-/** What the library in a file says of itself. */
+/** Facts that a library reports about itself. */
 export interface LibraryFacts {
   readonly version: string;
   /** Bytes of a core's first data cache as the library sees them; undefined before 3.4. */
   readonly firstCacheBytes: number | undefined;
 }
 
-/** Throws if the file is not to be loaded, or is no oneDNN. */
+/** Throws if the file cannot be loaded, or is not oneDNN. */
 export function inspectLibrary(path: string): LibraryFacts {
   const native = koffi.load(path);
   const version: bigint = native.func("dnnl_version", POINTER, [])();
@@ -113,9 +113,9 @@ function firstCacheBytes(native: ReturnType<typeof koffi.load>): number | undefi
   }
 }
 
-/** A loaded library, with what is made once: engine, stream, attributes. */
+/** A loaded library, with its engine, stream and attributes. */
 export interface Library {
-  /** Calls a function that returns a status, and checks that. */
+  /** Calls a function that returns a status, and checks the status. */
   readonly call: Call;
   readonly engine: bigint;
   /** Attributes of every primitive: the caller provides the scratchpad. */
@@ -123,11 +123,11 @@ export interface Library {
   readonly run: (primitive: bigint, count: number, args: Uint8Array) => void;
   readonly bytesOf: (desc: unknown) => number;
   readonly isSame: (a: unknown, b: unknown) => boolean;
-  /** The address of a descriptor that belongs to the primitive descriptor. */
+  /** The address of a descriptor owned by the primitive descriptor. */
   readonly queryDesc: (primitiveDesc: bigint, role: QueryRole) => bigint | undefined;
 }
 
-/** Loads the library at `path`; `createSession` is what its version does differently. */
+/** Loads the library at `path`; `createSession` has the differences of its version. */
 export function loadLibrary(path: string, version: string, createSession: (library: Library) => Session): OneDnn {
   const native = koffi.load(path);
   const call = checkedCalls(native);
@@ -205,7 +205,7 @@ function refusingAfterClose(session: Session, onClose: () => void): Session {
   };
 }
 
-/** The one checker of statuses. */
+/** Throws NativeError for a status other than success. */
 function check(name: string, status: Status): void {
   if (status === UNIMPLEMENTED) throw new UnimplementedError(`oneDNN: ${name}: ${statuses[status]}`);
   if (status !== 0) throw new NativeError(`oneDNN: ${name}: ${statuses[status] ?? `status ${status}`}`);
@@ -231,7 +231,7 @@ export function out(make: (slot: BigUint64Array) => void): bigint {
   return slot[0] as bigint;
 }
 
-/** Extents, strides or paddings as the library takes them. */
+/** Extents, strides or paddings in the library's format. */
 export function dims(extents: readonly number[]): BigInt64Array {
   const array = new BigInt64Array(MAX_DIMS);
   extents.forEach((extent, i) => {
@@ -240,7 +240,7 @@ export function dims(extents: readonly number[]): BigInt64Array {
   return array;
 }
 
-/** The same number for height and width. */
+/** One number for both height and width. */
 export const both = (extent: number): BigInt64Array => dims([extent, extent]);
 
 /** Strides of the row-major layout. */

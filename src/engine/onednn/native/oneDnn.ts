@@ -1,8 +1,8 @@
 /**
- * oneDNN as the engine sees it: the same few functions whichever version is loaded. Types only.
+ * The engine's interface to oneDNN, independent of the loaded version. Types only.
  *
- * One file for each API version implements this, with the C signatures that it alone has: `oneDnn2.ts`, `oneDnn3.ts`. What both share is in
- * `library.ts` and `commonSession.ts`.
+ * One file per API version implements it, with that version's C signatures: `oneDnn2.ts`, `oneDnn3.ts`. Shared code is in `library.ts` and
+ * `commonSession.ts`.
  */
 
 declare const kind: unique symbol;
@@ -51,16 +51,16 @@ export type Role =
   /** The i-th term of `sum`. */
   | `term${number}`;
 
-/** The layouts that an implementation can be asked for. */
+/** Layouts that a primitive can request. */
 export type QueryRole = Exclude<Role, "bias" | "diffBias" | "outputScales" | `operand${number}` | `term${number}`>;
 
 /** Floating-point format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
 
-/** Format of the numbers in memory: 8-bit integers too, unsigned and signed. */
+/** Format of the numbers in memory, including unsigned and signed 8-bit integers. */
 export type MemoryFormat = NumberFormat | "u8" | "s8";
 
-/** An element-wise function; `alpha` is the slope of `relu` below 0, at least 0, and means nothing to the others. */
+/** An element-wise function; `alpha` is the slope of `relu` below 0, at least 0; other functions ignore it. */
 export interface Activation {
   readonly name: "relu" | "tanh" | "sigmoid";
   readonly alpha: number;
@@ -81,11 +81,11 @@ export interface Window2d {
   readonly kernelSize: number;
   readonly stride: number;
   readonly padding: number;
-  /** At the bottom and on the right, if it differs. */
+  /** Padding at the bottom and on the right, if it differs. */
   readonly endPadding?: number | undefined;
 }
 
-/** `average` counts pixels inside the map only. */
+/** `average` counts only pixels inside the map. */
 export type PoolAlgorithm = "max" | "average" | "averageWithPadding";
 
 export interface LrnOptions {
@@ -96,11 +96,11 @@ export interface LrnOptions {
   readonly region?: "withinChannel" | undefined;
 }
 
-/** What a matrix product adds to its result and applies to it, in this order. */
+/** Operations on the result of a matrix product, in this order. */
 export interface MatmulOptions {
-  /** Added: like dst, or with extent 1 in all axes but the last. */
+  /** Added to the product: shaped like dst, or with extent 1 in all axes but the last. */
   readonly bias?: Desc;
-  /** Adds the product to what dst holds. Default false. */
+  /** Adds the product to the contents of dst. Default false. */
   readonly accumulate?: boolean;
   readonly activation?: Activation | undefined;
 }
@@ -119,9 +119,8 @@ export type ConvolutionWindow =
   | undefined;
 
 /**
- * Makes and runs primitives on one CPU stream, and owns all it made until `close`. Every call checks the library's status and
- * throws NativeError naming the call. Where a primitive descriptor is asked for, it is an UnimplementedError if the library does not
- * have the operation in these formats, layouts or algorithm.
+ * Creates and runs primitives on one CPU stream, and owns them until `close`. Every call checks the library's status and throws NativeError naming the
+ * call. Requests for a primitive descriptor throw UnimplementedError if the library lacks the operation in these formats, layouts or algorithm.
  */
 export interface Session {
   /** Layout left to the library. */
@@ -130,7 +129,7 @@ export interface Session {
   plain(dims: readonly number[], format: MemoryFormat): Desc;
   /** Element [i, j, …] lies i · strides[0] + j · strides[1] + … elements after the first. */
   strided(dims: readonly number[], strides: readonly number[], format: MemoryFormat): Desc;
-  /** A part of a tensor as it lies in the whole. Offsets must be at multiples of the layout's blocks. */
+  /** A part of a tensor within the whole. Offsets must be multiples of the layout's blocks. */
   slice(whole: Desc, dims: readonly number[], offsets: readonly number[]): Desc;
   bytes(desc: Desc): number;
   same(a: Desc, b: Desc): boolean;
@@ -143,7 +142,7 @@ export interface Session {
     activation: Activation | undefined,
   ): PrimitiveDesc;
   /**
-   * As `weightedForward`, on u8 inputs and s8 weights: dst = activation(scale · (Σ src · weights + bias)), one scale per output channel, with sums in
+   * Like `weightedForward`, on u8 inputs and s8 weights: dst = activation(scale · (Σ src · weights + bias)), one scale per output channel, with sums in
    * s32. A u8 output is rounded, halves to the even integer, and clamped to 0 … 255. The scales are also the argument `outputScales`, [1, O] or
    * [1, O, 1, 1].
    */
@@ -153,12 +152,12 @@ export interface Session {
     activation: Activation | undefined,
     scales: Float32Array,
   ): PrimitiveDesc;
-  /** `op.src` is the gradient to make. */
+  /** `op.src` is the gradient to compute. */
   weightedBackwardData(op: WeightedOp, window: ConvolutionWindow, forward: PrimitiveDesc): PrimitiveDesc;
-  /** `op.weights` and `op.bias` are the gradients to make. */
+  /** `op.weights` and `op.bias` are the gradients to compute. */
   weightedBackwardWeights(op: WeightedOp, window: ConvolutionWindow, forward: PrimitiveDesc): PrimitiveDesc;
   activationForward(activation: Activation, data: Desc, training: boolean): PrimitiveDesc;
-  /** From the forward output, not its input. */
+  /** Computed from the forward output, not its input. */
   activationBackward(activation: Activation, gradient: Desc, output: Desc): PrimitiveDesc;
   lrnForward(data: Desc, options: LrnOptions, training: boolean): PrimitiveDesc;
   lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
@@ -171,8 +170,8 @@ export interface Session {
     forward: PrimitiveDesc,
   ): PrimitiveDesc;
   /**
-   * dst = src, taken through the operations in order, element by element, in f32. src and dst have one layout; their formats may differ: a result that is stored as an
-   * integer is rounded and clamped. dst may be the memory of src or of an operand of its format: each element is read before it is written.
+   * dst = the operations applied to src in order, element by element, in f32. src and dst have one layout; their formats may differ. A result stored as
+   * an integer is rounded and clamped. dst may be the memory of src or of an operand of its format: each element is read before it is written.
    */
   elementwise(
     src: Desc,
@@ -180,8 +179,8 @@ export interface Session {
     operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]],
   ): PrimitiveDesc;
   /**
-   * dst [M, N] = src [M, K] · weights [K, N]; with axes before those, one product for each of their positions. In these, an operand of extent 1
-   * serves all positions.
+   * dst [M, N] = src [M, K] · weights [K, N]; additional leading axes are batch axes. An operand with extent 1 in a batch axis
+   * is broadcast.
    */
   matmul(src: Desc, weights: Desc, dst: Desc, options?: MatmulOptions): PrimitiveDesc;
   /** Over the last axis of [N, classes]. */
@@ -194,7 +193,7 @@ export interface Session {
   /** Copies src to dst, changing the layout. */
   reorder(src: Desc, dst: Desc): PrimitiveDesc;
 
-  /** The layout that a primitive descriptor uses for a role; undefined if it does not use the role. */
+  /** The layout that a primitive descriptor uses for a role; undefined for an unused role. */
   query(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc | undefined;
   /** The implementation's own name, such as `jit:avx512_core`. */
   implementation(primitiveDesc: PrimitiveDesc): string;
@@ -207,9 +206,9 @@ export interface Session {
 
 /** A loaded oneDNN. */
 export interface OneDnn {
-  /** `2.6.3`. */
+  /** Version, such as `2.6.3`. */
   readonly version: string;
-  /** The widest instruction set that the library will use here, such as `AVX-512 BF16`. */
+  /** The widest instruction set that the library uses on this processor, such as `AVX-512 BF16`. */
   readonly instructionSet: string;
   /** True if that instruction set multiplies bf16 numbers natively. */
   readonly nativeBf16: boolean;
@@ -217,6 +216,6 @@ export interface OneDnn {
   readonly nativeInt8: boolean;
   readonly path: string;
   session(): Session;
-  /** Frees what all sessions share; they must be closed before. */
+  /** Frees memory shared by all sessions, which must be closed before. */
   close(): void;
 }

@@ -1,8 +1,8 @@
 /**
  * oneDNN's C API, versions 2.6 and later of 2.x. Descriptors are structs that the caller owns; an operation is first described
- * (`dnnl_X_desc_init`), then a primitive descriptor made of it.
+ * (`dnnl_X_desc_init`), then turned into a primitive descriptor.
  *
- * One function is longer than most: it is all that the project knows of this API, kept in one place. Names follow `dnnl.h`, values and
+ * One function is longer than most: it contains everything specific to this API. Names follow `dnnl.h`, values and
  * sizes were printed by a C program compiled with the 2.6.3 headers.
  */
 import {
@@ -49,7 +49,7 @@ import type {
 } from "./oneDnn.ts";
 
 const MEMORY_DESC_BYTES = 696;
-/** Largest operation descriptor is the convolution's, 5,976 bytes. */
+/** The largest operation descriptor is that of convolution, 5,976 bytes. */
 const OP_DESC_BYTES = 8192;
 const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   relu: { plain: 31, useDst: 256 },
@@ -80,7 +80,7 @@ function poolArgs({ stride, kernelSize, padding, endPadding = padding }: Window2
   return [both(stride), both(kernelSize), both(padding), both(endPadding)];
 }
 
-/** The brands exist for the type checker; these are the values behind them. */
+/** Underlying values of branded handles; brands exist for the type checker only. */
 const asBytes = (desc: Desc) => desc as unknown as Uint8Array;
 const asDesc = (bytes: Uint8Array) => bytes as unknown as Desc;
 

@@ -1,7 +1,7 @@
 /**
- * oneDNN's C API, versions 3.x. Descriptors are handles; one call describes an operation and makes its primitive descriptor.
+ * oneDNN's C API, versions 3.x. Descriptors are handles; one call describes an operation and creates its primitive descriptor.
  *
- * One function is longer than most: it is all that the project knows of this API, kept in one place. Names follow `dnnl.h`. Values and
+ * One function is longer than most: it contains everything specific to this API. Names follow `dnnl.h`. Values and
  * signatures are those of the headers of 3.0, 3.3, 3.7.2 and 3.12.1, which agree.
  */
 import {
@@ -61,10 +61,10 @@ const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: 
   round: [50, 0, 0],
 };
 const NO_ATTRIBUTES = 0n;
-/** That of the result. */
+/** Mask of the result's scales. */
 const UNDEFINED_FORMAT = 0;
 
-/** Distance between the pixels that a window sees, less one. */
+/** Dilation in the library's convention: the distance between a window's pixels, minus one. */
 const DENSE = both(0);
 
 /** Loads the library at `path`, which must be of version 3.x. */
@@ -85,7 +85,7 @@ function createSession(library: Library): Session {
   const scope = openScope(library);
 
   const memoryDesc = (make: (slot: BigUint64Array) => void): Desc => scope.own("dnnl_memory_desc_destroy", make);
-  /** `args` are those between the engine and the attributes; the last one of a backward operation is the forward primitive descriptor. */
+  /** `args` come between the engine and the attributes; for a backward operation, the last one is the forward primitive descriptor. */
   function primitiveDesc(name: string, argTypes: string, args: readonly unknown[], attributes = attr): PrimitiveDesc {
     return ownPrimitiveDesc(scope, (slot) =>
       call(`dnnl_${name}_primitive_desc_create`, `${P}, ${P}, ${argTypes}, ${P}`, slot, engine, ...args, attributes),
@@ -127,12 +127,12 @@ function createSession(library: Library): Session {
       memoryDesc((slot) =>
         call("dnnl_memory_desc_create_submemory", types([P, 4]), slot, whole, dims(extents), dims(offsets)),
       ),
-    /** Belongs to the primitive descriptor, which lives as long as the session. */
+    /** Owned by the primitive descriptor, which lives as long as the session. */
     query: (pd, role) => queryDesc(asHandle(pd), role) as Desc | undefined,
 
     weightedForward: (op, window, training, activation) =>
       forwardOf(op, window, training, activation ? activationAttributes(activation) : attr),
-    /** Scales of the library's own kind multiply before the bias is added, which rounds once more than 2.x and the exported file do. */
+    /** The library's own scales multiply before the bias is added: one rounding more than 2.x and the exported file. */
     int8Forward(op, window, activation, scales) {
       const operand = memoryDesc((slot) => {
         const extents = [1, scales.length, ...(window ? [1, 1] : [])];

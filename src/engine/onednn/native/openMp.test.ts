@@ -10,7 +10,7 @@ const modules = {
   tiny: new URL("../../../../test/tinyRuns.ts", import.meta.url).href,
 };
 
-/** Runs a network on so many threads in a process of its own. What it prints: the threads that computing added to the process. */
+/** Program that runs a network on n threads in its own process, and prints the number of threads that this added. */
 function program(threads: number): string {
   return `
     import { readdirSync } from "node:fs";
@@ -34,13 +34,13 @@ async function addedThreads(threads: number, environment: Readonly<Record<string
   return Number(stdout);
 }
 
-test("an engine computes on as many threads as it is told to, whatever the environment says", async () => {
+test("an engine computes on the requested number of threads in any environment", async () => {
   const environments: readonly Readonly<Record<string, string>>[] = [
     { OMP_NUM_THREADS: "1", OMP_PROC_BIND: "true", OMP_PLACES: "cores" },
     { OMP_DYNAMIC: "true" },
     { OMP_MAX_ACTIVE_LEVELS: "0" },
     { GOMP_CPU_AFFINITY: "0" },
-    // As users have it: threads that still spin when the process ends.
+    // A common setting: threads still spin when the process ends.
     { OMP_WAIT_POLICY: "active" },
   ];
   for (const environment of environments) {

@@ -1,23 +1,23 @@
-/** OpenMP, on whose threads oneDNN computes: GNU's, LLVM's or Intel's, whichever it was linked with. */
+/** OpenMP, which runs oneDNN's threads: GNU's, LLVM's or Intel's, depending on the build of oneDNN. */
 import koffi from "koffi";
 import { messageOf, NativeError } from "../../../errors.ts";
 
 export interface OpenMp {
-  /** The most threads that the environment (OMP_THREAD_LIMIT) lets it have. */
+  /** Maximum number of threads that the environment (OMP_THREAD_LIMIT) allows. */
   readonly threadLimit: number;
-  /** How many threads the calling thread's parallel regions use. oneDNN asks when it makes and when it runs a primitive. */
+  /** Sets the number of threads of the calling thread's parallel regions. oneDNN reads it when it creates and when it runs a primitive. */
   setThreads(threads: number): void;
 }
 
 /**
- * The OpenMP behind the oneDNN at `path`, told to give the calling thread as many threads as it asks for: OMP_DYNAMIC would give fewer on a
- * busy machine, OMP_MAX_ACTIVE_LEVELS=0 none but its own.
+ * Loads the OpenMP of the oneDNN at `path`, and makes it provide exactly the requested number of threads: OMP_DYNAMIC would provide fewer on a busy
+ * machine, OMP_MAX_ACTIVE_LEVELS=0 only the calling thread.
  *
  * Throws NativeError if that oneDNN was built without OpenMP.
  */
 export function loadOpenMp(path: string): OpenMp {
   try {
-    // A library's symbols are looked up in what it depends on too.
+    // A symbol lookup in a library includes its dependencies.
     const library = koffi.load(path);
     library.func("omp_set_dynamic", "void", ["int"])(0);
     library.func("omp_set_max_active_levels", "void", ["int"])(1);
@@ -26,8 +26,11 @@ export function loadOpenMp(path: string): OpenMp {
       setThreads: library.func("omp_set_num_threads", "void", ["int"]),
     };
   } catch (cause) {
-    throw new NativeError(`oneDNN: ${path} is built without OpenMP (${messageOf(cause)}); expected a build with it`, {
-      cause,
-    });
+    throw new NativeError(
+      `oneDNN: ${path} is built without OpenMP (${messageOf(cause)}); install a build with OpenMP`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,4 +1,4 @@
-/** Activations from primitives, fused into the layer before where that is possible. */
+/** Activations from primitives, fused into the preceding layer if possible. */
 import type { AnyOp, Op, OpKind, OpOptions } from "../../engine.ts";
 import type { Activation } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
@@ -19,12 +19,12 @@ function activationOf<K extends OpKind>({ kind, options }: Op<K>): Activation | 
   return allFunctions[kind]?.(options);
 }
 
-/** The activation that a convolution or linear layer can compute along with its own result: that of the next operation. */
+/** The activation that a convolution or linear layer can fuse: that of the next operation. */
 export function fusable(next: AnyOp | undefined): Activation | undefined {
   return next && activationOf<OpKind>(next);
 }
 
-/** Turns the gradient of an activation's output into that of its input, in place. */
+/** Converts the gradient of an activation's output to that of its input, in place. */
 export function addActivationBackward(plan: Plan, activation: Activation, output: Value, gradient: Value): Value {
   const inPlace = plan.inLayout(gradient, output.desc);
   plan.add("activation", plan.session.activationBackward(activation, inPlace.desc, output.desc), [
@@ -35,7 +35,7 @@ export function addActivationBackward(plan: Plan, activation: Activation, output
   return inPlace;
 }
 
-/** An activation after an operation that cannot fuse it, in the layout of the next operation: its output is kept once. */
+/** An activation after an operation that cannot fuse it, in the layout of the next operation, so that its output is stored once. */
 function buildActivation<K extends OpKind>(
   context: BuildContext,
   op: Op<K>,
@@ -44,7 +44,7 @@ function buildActivation<K extends OpKind>(
 ): Built {
   const { plan, training } = context;
   const activation = activationOf(op);
-  if (!activation) throw new Error(`${op.name}: ${op.kind} is no activation`);
+  if (!activation) throw new Error(`${op.name}: ${op.kind} is not an activation`);
   const layout = next && context.inputLayout(next, given);
   const input = layout ? plan.inLayout(given, layout) : given;
   const output = plan.value(input.dims, input.desc);

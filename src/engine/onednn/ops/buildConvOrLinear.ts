@@ -7,8 +7,8 @@ import type { BuildContext, Built } from "./op.ts";
 import { addWeightGradient, weightGradientOf } from "./weightGradient.ts";
 
 /**
- * Forward chooses the layouts of activations, backward takes the same. In training the weights live in the f32 layout that their gradient is
- * made in; where another layout or format is multiplied, a reorder stands between.
+ * The forward primitive chooses the layouts of activations, and backward uses the same ones. In training the weights are stored in f32 in the layout of
+ * their gradient; a reorder converts them if a kernel needs another layout or format.
  */
 export function buildWeighted(context: BuildContext, weighted: Weighted): Built {
   const { plan, training, format } = context;

@@ -1,4 +1,4 @@
-/** The list of kinds of the oneDNN engine, with the builders that are short. */
+/** Builders of the oneDNN engine by kind of operation, including the short ones. */
 import { fillDropoutMask, randomStream } from "../../../random.ts";
 import type { OpKind } from "../../engine.ts";
 import type { Value } from "../plan.ts";
@@ -9,8 +9,8 @@ import { type Builder, passThrough, whole } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 
 /**
- * Inner product. On plain inputs the library uses one weight layout for all three directions. A single image multiplies a matrix by a vector: all
- * weights pass by once, and in row order they do so a quarter faster than in blocks (fc6 in f32: 3.5 ms against 4.7, oneDNN 2.6).
+ * Inner product. On plain inputs the library uses one weight layout for all three directions. A single image multiplies a matrix by a vector and reads
+ * all weights once: a quarter faster in row order than in blocks (fc6 in f32: 3.5 ms against 4.7, oneDNN 2.6).
  */
 const buildLinear: Builder<"linear"> = (context, op, input, next) => {
   const { outFeatures } = op.options;
@@ -31,8 +31,8 @@ const buildLinear: Builder<"linear"> = (context, op, input, next) => {
 };
 
 /**
- * A copy in row order. Inner products could read maps as they lie, but choose slower weight layouts for them, a different one for each
- * direction: the copy of a few megabytes saves reorders of all weights.
+ * A copy in row order. Inner products can read maps in any layout, but then choose slower weight layouts, a different one for each direction. The copy
+ * of a few megabytes saves reorders of all weights.
  */
 const buildFlatten: Builder<"flatten"> = ({ plan, batchSize, format }, op, input) => {
   const { session } = plan;
@@ -50,7 +50,7 @@ const buildFlatten: Builder<"flatten"> = ({ plan, batchSize, format }, op, input
   };
 };
 
-/** Normalisation over neighbouring channels; training keeps the denominators. */
+/** Normalisation over neighbouring channels; training stores the denominators. */
 const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, training }, op, input) => {
   const { session } = plan;
   const forward = session.lrnForward(input.desc, op.options, training);
@@ -77,8 +77,8 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, training }
 };
 
 /**
- * Multiplies by a mask that JavaScript draws before; a mask of ones where dropout is off. Elements are numbered in row order,
- * so the mask does not depend on the layout.
+ * Multiplies by a mask drawn by JavaScript; a mask of ones if dropout is off. Elements are numbered in row order, so the mask does not depend on the
+ * layout.
  */
 const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSize }, op, input) => {
   const { probability, activeAtEvaluation } = op.options;
@@ -122,7 +122,7 @@ const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSize }, op
   };
 };
 
-/** The builder of each kind of operation: leaving one out does not compile. */
+/** The builder of each kind of operation; a missing one is a type error. */
 export const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...activationBuilders,
   ...poolBuilders,

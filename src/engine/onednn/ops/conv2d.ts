@@ -9,10 +9,10 @@ import { convolutionAlgorithm } from "./convolutionRule.ts";
 import { buildDft } from "./dftConvolution.ts";
 import { type BuildContext, type Builder, type Built, type Part, realFormat, whole } from "./op.ts";
 
-/** Layouts block channels by as many: groups that are no multiple of it cannot be cut out of a map. */
+/** Channels per block of a layout: groups of other sizes than multiples of it cannot be sliced from a map. */
 const CHANNEL_BLOCK = 16;
 
-/** Convolution by the algorithm of the rule. */
+/** Convolution, by the algorithm that the rule selects. */
 export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   const winograd = winogradParts(context, op, input, next);
   const algorithm = convolutionAlgorithm(context, op, winograd !== undefined);
@@ -24,14 +24,14 @@ export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
   return only && winograd.length === 1 ? buildWeighted(context, only) : buildGroups(context, direct, winograd);
 };
 
-/** The layout of a convolution's input, if the library may not choose it. */
+/** The layout of a convolution's input; undefined if the library chooses it. */
 export function convolutionInput(context: BuildContext, op: Op<"conv2d">, input: Value): Desc | undefined {
   const hasWinograd = winogradParts(context, op, input, undefined) !== undefined;
   const isDft = convolutionAlgorithm(context, op, hasWinograd) === "dft";
   return isDft ? channelsLast(context.plan.session, input.dims, realFormat(context)) : undefined;
 }
 
-/** The groups of a convolution by Winograd's algorithm; undefined if that may not be used, or the library does not have it. */
+/** The groups of a convolution by Winograd's algorithm; undefined if it is not permitted, or the library lacks it. */
 function winogradParts(
   context: BuildContext,
   op: Op<"conv2d">,
@@ -49,7 +49,7 @@ function winogradParts(
   return parts.every((part) => hasForward(context, part)) ? parts : undefined;
 }
 
-/** The convolution of all groups, or, as part i of as many parts as there are groups, of group i. */
+/** The convolution of all groups, or of group i if `part` is part i of n groups. */
 function weightedOf(
   { plan, batchSize, format }: BuildContext,
   op: Op<"conv2d">,
@@ -76,7 +76,7 @@ function weightedOf(
   };
 }
 
-/** Each group by itself, since the library has no grouped Winograd. Copying a group's channels costs a small part of what that saves. */
+/** Computes each group separately, since the library has no grouped Winograd. Copying a group's channels costs little compared with the gain. */
 function buildGroups(context: BuildContext, direct: Weighted, groups: readonly Weighted[]): Built {
   const { plan } = context;
   const { op, input, outputDims } = direct;

@@ -1,4 +1,4 @@
-/** A convolution or linear layer to be built, and its forward primitive. */
+/** Description of a convolution or linear layer, and its forward primitive. */
 import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
 import type { ConvolutionWindow, Desc, MemoryFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
@@ -11,14 +11,14 @@ export interface Weighted {
   readonly op: Op<"conv2d"> | Op<"linear">;
   readonly next: AnyOp | undefined;
   readonly input: Value;
-  /** Layout to take the input in: `any` to let the library choose. */
+  /** Layout of the input: `any` to let the library choose. */
   readonly src: Desc;
-  /** Layout to multiply the weights in: `any`, as above. */
+  /** Layout of the multiplied weights: `any` to let the library choose. */
   readonly weights: Desc;
   readonly weightDims: readonly number[];
   readonly outputDims: readonly number[];
   readonly window: ConvolutionWindow;
-  /** Its part of the operation's parameters. */
+  /** Part of the operation's parameters. */
   readonly part: Part;
 }
 
@@ -30,7 +30,7 @@ export function forwardOf({ plan, training, format }: BuildContext, weighted: We
     src,
     weights,
     bias: session.plain(outputDims.slice(1, 2), "f32"),
-    // The loss reads the end of the chain in f32, whatever the format of the products.
+    // The loss reads the end of the chain in f32 for any format of the products.
     dst: outputLayout(plan.session, weighted, next ? format : "f32"),
   };
   return session.weightedForward(descs, window, training, fusable(next));
@@ -41,12 +41,12 @@ export function hasForward(context: BuildContext, weighted: Weighted): boolean {
   return orUnimplemented(() => forwardOf(context, weighted)) !== undefined;
 }
 
-/** Plain loops, and matrix products of copied windows: what the library has where it has nothing better, the worst first. */
+/** Slow implementations, the worst first: plain loops, and matrix products of copied windows. */
 const slow = [/^ref/, /(^|:)gemm/];
 
 /**
- * The first candidate that the library has a kernel of its own for, or else the best of them. A rule, not a race: it depends on nothing but the
- * request, the library and the processor.
+ * The first candidate with an optimized kernel, or else the best of them. The choice depends only on the request, the library and the processor, not on
+ * a timing.
  */
 export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(plan: Plan, candidates: Iterable<C>): C {
   const kept: C[] = [];
@@ -64,12 +64,12 @@ export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(pla
   return others.reduce((best, next) => (rank(next) > rank(best) ? next : best), first);
 }
 
-/** Inner products keep row order, in which the library has one layout of weights for all three directions. */
+/** Layout of an output. Inner products keep row order, for which the library has one weight layout in all three directions. */
 export function outputLayout(session: Session, { window, outputDims }: Weighted, format: MemoryFormat): Desc {
   return window ? session.any(outputDims, format) : session.plain(outputDims, format);
 }
 
-/** The library's convolution in one direction: by the requested algorithm if it has that, else direct. */
+/** The library's convolution in one direction: by the requested algorithm if available, else direct. */
 export function orDirect(window: ConvolutionWindow, make: (window: ConvolutionWindow) => PrimitiveDesc): PrimitiveDesc {
   if (window?.algorithm !== "winograd") return make(window);
   return orUnimplemented(() => make(window)) ?? make({ ...window, algorithm: "direct" });

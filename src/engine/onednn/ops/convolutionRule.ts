@@ -1,31 +1,30 @@
-/** The rule for the algorithm of a convolution: it depends on nothing but the request, the library and the processor. */
+/** The rule for the algorithm of a convolution: it depends only on the request, the library and the processor. */
 import type { Op } from "../../engine.ts";
 import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
 import { type Axis, outputSize, points, productsOf } from "./dftTables.ts";
 import { type BuildContext, realFormat } from "./op.ts";
 
 /**
- * What a multiplication costs when the transform takes it, and what the transform of the filters costs for each of their products, in multiplications
- * of direct convolution. Measured on the layers of AlexNet and its relatives at batch 8 to 128, see docs/onednn.md.
+ * Cost of a multiplication in the transformed domain, and of the transform of the filters per product, in multiplications of direct convolution.
+ * Measured on the layers of AlexNet and similar networks at batch 8 to 128, see docs/onednn.md.
  */
 const COST_OF_PRODUCT = 1.4;
 const COST_OF_FILTER = 48;
 
-/** What a multiplication of direct convolution costs in bf16; transforms are f32 all the same. */
+/** Cost of a multiplication of direct convolution in bf16; transforms are always f32. */
 const COST_IN_BF16 = 0.55;
 
 /**
- * Processors that the costs hold for. AMX multiplies bf16 numbers so fast that the transforms alone would take longer than direct convolution; Arm was not
- * measured.
+ * Processors for which the costs are measured. With AMX, the transforms alone would take longer than direct convolution in bf16. Arm is not measured.
  */
 const measured = { f32: /AVX2|AVX-512|AMX/, bf16: /AVX-512/ } as const;
 
-/** What a multiplication of direct convolution costs where the library has Winograd's algorithm instead, its copies included. */
+/** Cost of a multiplication by Winograd's algorithm, including its copies. */
 const COST_WITH_WINOGRAD = 0.75;
 
 /**
- * The algorithm of a convolution: `exact` keeps to the direct one, and other strides than 1 have no other. Direct convolution includes Winograd's
- * algorithm, if `hasWinograd`.
+ * Selects the algorithm of a convolution: direct if `exact` or for strides other than 1. Direct convolution includes Winograd's algorithm if
+ * `hasWinograd`.
  */
 export function convolutionAlgorithm(
   context: BuildContext,
@@ -65,7 +64,7 @@ function costOfDft(op: Op<"conv2d">, batchSize: number): number {
   const { channels, outChannels, pairs } = channelsOf(op);
   const products = productsOf(height, width);
   const rows = points(height);
-  /** Of a map of a channel: vertical, then horizontal from two rows to three planes for each frequency. */
+  /** Cost of transforming one channel: vertically, then horizontally from two rows to three planes for each frequency. */
   const transforms = ([h, w]: readonly [number, number]) => rows * h * w + 3 * rows * points(width) * w;
   const perImage =
     pairs * products +

@@ -30,12 +30,12 @@ import {
 import { type BuildContext, type Built, realFormat, whole } from "./op.ts";
 
 /**
- * The most images whose spectra are in memory together. Each part makes the filters' planes again: parts of 64 take 12 % longer for a step of
- * `alexnet-fashion` at batch 128, and save 6 % of the memory of its activations.
+ * Maximum number of images whose spectra are in memory at the same time. Each part recomputes the filters' planes: parts of 64 take 12 % longer for a
+ * step of `alexnet-fashion` at batch 128, and save 6 % of the memory of its activations.
  */
 const LARGEST_PART = 128;
 
-/** Adds the forward steps. Maps lie channels-last, weights as [kernel row, kernel column, group, channel, output]. */
+/** Adds the forward steps. Maps are stored channels-last, weights as [kernel row, kernel column, group, channel, output]. */
 export function buildDft(context: BuildContext, op: Op<"conv2d">, input: Value, next: AnyOp | undefined): Built {
   const { plan, training, batchSize } = context;
   const format = realFormat(context);
@@ -72,7 +72,7 @@ function dftOf(context: BuildContext, { inputShape, outputShape, options }: Op<"
   return { plan, format: realFormat(context), matrices, groups, input, output, parts: subBatches(batchSize) };
 }
 
-/** Consecutive parts of a batch, as equal as they can be. */
+/** Consecutive parts of a batch, of nearly equal size. */
 function subBatches(batchSize: number): readonly SubBatch[] {
   const parts = Math.ceil(batchSize / LARGEST_PART);
   const start = (part: number) => Math.floor((part * batchSize) / parts);
@@ -132,7 +132,7 @@ function tablesOf({ matrices }: Dft, { rows }: PlacedFrequency) {
   return { horizontal: matrices.horizontal[rows], horizontalInverse: matrices.horizontalInverse[rows] };
 }
 
-/** The bias once for every column of a map: what is added to a row of outputs. */
+/** The bias repeated for every column of a map, to be added to a row of outputs. */
 function repeatedBias(dft: Dft, bias: Value): Value {
   const { channels, width } = dft.output;
   const repeated = fresh(dft, [width, channels]);
@@ -144,16 +144,16 @@ interface BackwardValues {
   readonly x: Value;
   readonly weight: Value;
   readonly gradient: Value;
-  /** To be made if it is there, as are the next. */
+  /** Memory for the gradient of the input; undefined if it is not needed. The same holds for `gradients`. */
   readonly inputGradient: Value | undefined;
   readonly gradients: { readonly weight: Value; readonly bias: Value } | undefined;
 }
 
-/** Adds the backward steps of a sub-batch. Both gradients take the planes of the output's, so these are made once. */
+/** Adds the backward steps of a sub-batch. Both gradients use the planes of the output's gradient, which are computed once. */
 function addBackward(dft: Dft, name: string, values: BackwardValues, part: SubBatch, isLater: boolean): void {
   const { plan, matrices, input, output } = dft;
   const { x, weight, gradient, inputGradient, gradients } = values;
-  /** Of the steps that both gradients need. */
+  /** Direction of the steps that both gradients share. */
   const shared = inputGradient ? "backwardData" : "backwardWeights";
   plan.enter(name, shared);
   const gradientMaps = mapsOf(dft, output, gradient, part);

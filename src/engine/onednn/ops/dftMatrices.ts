@@ -21,7 +21,7 @@ export interface DftMatrices {
   readonly horizontal: Readonly<Record<1 | 2, Pair>>;
   readonly horizontalInverse: Readonly<Record<1 | 2, Pair>>;
   readonly frequencies: readonly PlacedFrequency[];
-  /** The most planes of a frequency. */
+  /** Maximum number of planes of a frequency. */
   readonly planes: number;
   /** A column of n ones. */
   column(n: number): Value;
@@ -29,7 +29,7 @@ export interface DftMatrices {
   row(n: number): Value;
 }
 
-/** Places the matrices of a convolution, in f32; they are written when the plan first runs. `ones` is the most ones of a row or column. */
+/** Places the matrices of a convolution, in f32; they are written when the plan first runs. `ones` is the maximum length of a row or column of ones. */
 export function placeMatrices(plan: Plan, height: Axis, width: Axis, ones: number): DftMatrices {
   const tables = dftTables(height, width);
   const placed: { readonly value: Value; readonly numbers: Float32Array }[] = [];

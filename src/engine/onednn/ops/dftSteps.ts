@@ -1,6 +1,5 @@
 /**
- * Steps that convolution by the discrete Fourier transform is made of. All transforms are f32; the factors of the products between them are in the
- * format of the network.
+ * Steps of convolution by the discrete Fourier transform. All transforms are f32; the factors of the products between them have the network's format.
  */
 import { sizeOf } from "../../../shape.ts";
 import type { Desc, MatmulOptions, NumberFormat } from "../native/oneDnn.ts";
@@ -8,11 +7,11 @@ import { channelsLast } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
 import type { DftMatrices, PlacedFrequency } from "./dftMatrices.ts";
 
-/** A side of the convolution: its input or its output. Maps lie channels-last. */
+/** A side of the convolution: its input or its output. Maps are stored channels-last. */
 export interface Side {
   readonly height: number;
   readonly width: number;
-  /** Of all groups. */
+  /** Number of channels of all groups. */
   readonly channels: number;
 }
 
@@ -22,7 +21,7 @@ export interface SubBatch {
   readonly count: number;
 }
 
-/** What the steps of one convolution have in common. */
+/** Context shared by the steps of one convolution. */
 export interface Dft {
   readonly plan: Plan;
   readonly format: NumberFormat;
@@ -39,7 +38,7 @@ type ProductOptions = Omit<MatmulOptions, "bias"> & { readonly bias?: Value };
 const plainStrides = (dims: readonly number[]): readonly number[] =>
   dims.map((_, i) => dims.slice(i + 1).reduce((product, extent) => product * extent, 1));
 
-/** The same f32 memory, from element `first` on, seen in another shape. */
+/** A view of f32 memory from element `first` on, in another shape. */
 export function shaped(
   { plan }: Dft,
   { buffer, offset = 0 }: Value,
@@ -90,14 +89,14 @@ function multiply(
 /** [row, column] for every image of a sub-batch. */
 const forAll = (dft: Dft, matrix: Value): Value => shaped(dft, matrix, [1, ...matrix.dims]);
 
-/** A sub-batch of maps in f32, as they lie or copied. */
+/** A sub-batch of maps in f32: a view, or a copy. */
 export function mapsOf(dft: Dft, side: Side, maps: Value, part: SubBatch): Value {
   const { plan, format } = dft;
   const lying = mapsInFormat(dft, side, maps, part);
   return format === "f32" ? lying : plan.inLayout(lying, mapsLayout(dft, side, part.count, "f32"));
 }
 
-/** A sub-batch of maps as they lie. */
+/** A view of a sub-batch of maps. */
 export function mapsInFormat(dft: Dft, side: Side, { buffer, offset = 0 }: Value, { first, count }: SubBatch): Value {
   const { format } = dft;
   const { height, width, channels } = side;
@@ -106,7 +105,7 @@ export function mapsInFormat(dft: Dft, side: Side, { buffer, offset = 0 }: Value
   return { buffer, dims, desc: mapsLayout(dft, side, count, format), offset: offset + bytes };
 }
 
-/** [image, row of a map, column · channel] */
+/** View as [image, row of a map, column · channel]. */
 export function mapRows(dft: Dft, { height, width, channels }: Side, maps: Value): Value {
   return shaped(dft, maps, [maps.dims[0] as number, height, width * channels]);
 }
@@ -116,14 +115,14 @@ export function newSpectrum(dft: Dft, { width, channels }: Side, n: number): Val
   return fresh(dft, [n, dft.matrices.rows, width * channels]);
 }
 
-/** From maps to the rows of their vertical transforms; the matrix is that, or its adjoint's. */
+/** Transforms maps vertically; the matrix is that of the transform or of its adjoint. */
 export function toSpectrum(dft: Dft, side: Side, maps: Value, matrix: Value): Value {
   const spectrum = newSpectrum(dft, side, maps.dims[0] as number);
   transform(dft, [forAll(dft, matrix), mapRows(dft, side, maps), spectrum]);
   return spectrum;
 }
 
-/** From the rows of vertical transforms to maps. */
+/** Transforms rows of vertical transforms back to maps. */
 export function fromSpectrum(
   dft: Dft,
   side: Side,
@@ -147,20 +146,20 @@ export function newPlanes(dft: Dft, { channels }: Side, planes: number, n: numbe
   return fresh(dft, [planes, n, channels]);
 }
 
-/** The same seen as [image, plane, channel]. */
+/** View of the planes as [image, plane, channel]. */
 function byImage(dft: Dft, planes: Value): Value {
   const [n = 0, count = 0, channels = 0] = planes.dims;
   return shaped(dft, planes, [count, n, channels], [channels, count * channels, 1]);
 }
 
-/** From rows of the vertical transform to planes. */
+/** Transforms rows of the vertical transform to planes. */
 export function toPlanes(dft: Dft, side: Side, spectrum: Value, frequency: PlacedFrequency, matrix: Value): Value {
   const planes = newPlanes(dft, side, frequency.planes, spectrum.dims[0] as number);
   transform(dft, [forAll(dft, matrix), frequencyRows(dft, side, spectrum, frequency), byImage(dft, planes)]);
   return planes;
 }
 
-/** From planes to rows of the vertical transform. */
+/** Transforms planes back to rows of the vertical transform. */
 export function fromPlanes(
   dft: Dft,
   side: Side,
@@ -199,13 +198,13 @@ export function filterMatrices({ groups, input, output }: Dft, value: Value): Ma
   return { value, dims, strides: plainStrides(dims) };
 }
 
-/** The matrices' transposes, as they lie. */
+/** Transposed views of the matrices. */
 export function turned({ value, dims, strides }: Matrices): Matrices {
   const turn = ([planes = 0, groups = 0, rows = 0, columns = 0]: readonly number[]) => [planes, groups, columns, rows];
   return { value, dims: turn(dims), strides: turn(strides) };
 }
 
-/** Planes as the factors of products have them: in the format of the network. */
+/** Planes in the format of the network, as factors of products. */
 export function asFactor({ plan, format }: Dft, planes: Value): Value {
   return plan.inLayout(planes, plan.session.plain(planes.dims, format));
 }

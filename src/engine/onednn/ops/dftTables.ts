@@ -1,10 +1,10 @@
 /**
  * Constant matrices of convolution by the discrete Fourier transform. docs/onednn.md derives them.
  *
- * Along an axis the transform has S points. That of a real map has conjugate symmetry, so that the vertical transform keeps S real rows: the real part of
- * frequency 0, real and imaginary parts of the others below S / 2, and the real part of frequency S / 2 if S is even. Rows of one vertical frequency,
- * transformed horizontally, give its planes: three real numbers for a complex frequency, whose product takes three real multiplications, and one for
- * a real frequency.
+ * Along an axis the transform has S points. The transform of a real map has conjugate symmetry, so the vertical transform stores S real rows: the real
+ * part of frequency 0, real and imaginary parts of the others below S / 2, and the real part of frequency S / 2 if S is even. The horizontal transform
+ * turns the rows of one vertical frequency into its planes. A complex frequency has three real numbers, whose product takes three real
+ * multiplications; a real frequency has one.
  */
 
 /** A matrix in row order. */
@@ -21,7 +21,7 @@ export interface Axis {
   readonly padding: number;
 }
 
-/** Rows of one vertical frequency, and what they become. */
+/** Transforms of the rows of one vertical frequency. */
 export interface VerticalFrequency {
   readonly firstRow: number;
   /** 1 if it is real, else 2. */
@@ -31,7 +31,7 @@ export interface VerticalFrequency {
   readonly filter: Table;
 }
 
-/** The matrices of one convolution. Gradients take their transposes. */
+/** The matrices of one convolution. Gradients use their transposes. */
 export interface DftTables {
   /** Rows of the vertical transform. */
   readonly rows: number;
@@ -50,12 +50,12 @@ export interface DftTables {
 export const outputSize = ({ size, kernelSize, padding }: Axis): number => size + 2 * padding - kernelSize + 1;
 
 /**
- * Points of the transform: a map with its padding on one side, as the zeros on the other are the same points. At least the outputs, which are more where
- * the padding reaches past the kernel.
+ * Number of points of the transform: the map with its padding on one side, since the zeros on the other side coincide with it. At least the number of
+ * outputs, which is larger if the padding exceeds the kernel.
  */
 export const points = (axis: Axis): number => Math.max(axis.size + axis.padding, outputSize(axis));
 
-/** Products of two real numbers for each pair of channels, per image: what direct convolution needs kernel size² · outputs of. */
+/** Number of real multiplications per pair of channels and image; direct convolution needs kernel size² · outputs. */
 export function productsOf(height: Axis, width: Axis): number {
   const [complex, real] = ([2, 1] as const).map((rows) => horizontalParts(points(width), rows).length);
   const realRows = points(height) % 2 === 0 ? 2 : 1;
@@ -96,7 +96,7 @@ function frequenciesOf(s: number): readonly Frequency[] {
   }));
 }
 
-/** A plane's horizontal frequency and which number of it the plane is. */
+/** A plane's horizontal frequency, and the index of its number. */
 interface Plane {
   readonly k: number;
   readonly part: "real" | 0 | 1 | 2;
@@ -132,7 +132,7 @@ function verticalTable(axis: Axis): Table {
 /** Rows: frequency 0, then real and imaginary parts in turn. */
 const isImaginary = (row: number): boolean => row > 0 && row % 2 === 0;
 
-/** Frequencies between 0 and S / 2 stand for two each. */
+/** Weight of a frequency: those between 0 and S / 2 represent two. */
 function verticalInverseTable(axis: Axis): Table {
   const s = points(axis);
   return table(outputSize(axis), s, (y, row) => {
@@ -143,7 +143,7 @@ function verticalInverseTable(axis: Axis): Table {
   });
 }
 
-/** From real and imaginary parts to (re + im, re, im), divided by the number of points of both axes. */
+/** Converts real and imaginary parts to (re + im, re, im), divided by the number of points of both axes. */
 function forwardTable(height: Axis, width: Axis, rows: 1 | 2): Table {
   const s = points(width);
   const parts = horizontalParts(s, rows);
@@ -157,7 +157,7 @@ function forwardTable(height: Axis, width: Axis, rows: 1 | 2): Table {
   });
 }
 
-/** Of the conjugate transform of a filter, c + id: (c, d − c, c + d). */
+/** Converts the conjugate transform of a filter, c + id, to (c, d − c, c + d). */
 function filterTable(height: Axis, width: Axis, k: number, rows: 1 | 2): Table {
   const [sy, sx] = [points(height), points(width)];
   const parts = horizontalParts(sx, rows);
@@ -170,7 +170,7 @@ function filterTable(height: Axis, width: Axis, k: number, rows: 1 | 2): Table {
   });
 }
 
-/** From the three products to (p0 − p2) + i (p0 + p1), and from there to real and imaginary parts of the outputs. */
+/** Converts the three products to (p0 − p2) + i (p0 + p1), and that to real and imaginary parts of the outputs. */
 function inverseTable(width: Axis, rows: 1 | 2): Table {
   const s = points(width);
   const outputs = outputSize(width);
@@ -178,7 +178,7 @@ function inverseTable(width: Axis, rows: 1 | 2): Table {
   return table(rows * outputs, parts.length, (row, column) => {
     const { k, part } = parts[column] as Plane;
     const [cos, sin] = turn(k, row % outputs, s);
-    // The real part of the inverse takes cos · re − sin · im, the imaginary part sin · re + cos · im.
+    // The real part of the inverse is cos · re − sin · im, the imaginary part sin · re + cos · im.
     const [re, im] = row < outputs ? [cos, -sin] : [sin, cos];
     if (part === "real") return re;
     const weight = rows === 1 ? 2 : 1;

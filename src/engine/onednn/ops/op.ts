@@ -1,4 +1,4 @@
-/** Members that every kind has in the oneDNN engine. */
+/** Interface between the oneDNN engine and its kinds of operations. */
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
 import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
 import type { Desc, MemoryFormat, NumberFormat } from "../native/oneDnn.ts";
@@ -12,27 +12,27 @@ export interface Part {
 
 export const whole: Part = { index: 0, count: 1 };
 
-/** Shared surroundings of all operations of a program. */
+/** Build context shared by all operations of a program. */
 export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  /** Number format of activations, their gradients, and weights as they are multiplied. */
+  /** Number format of activations, their gradients, and multiplied weights. */
   readonly format: MemoryFormat;
-  /** No algorithm that rounds more than direct convolution. */
+  /** Excludes algorithms that round more than direct convolution. */
   readonly exact: boolean;
-  /** Algorithm of all convolutions that have it; by the rule if absent. */
+  /** Algorithm of all convolutions that support it; chosen by the rule if absent. */
   readonly algorithm: ConvolutionAlgorithm | undefined;
-  /** The widest that the library uses. */
+  /** The widest instruction set that the library uses. */
   readonly instructionSet: string;
-  /** The layout that an operation takes its input in, if that is not the library's choice. */
+  /** The layout of an operation's input; undefined if the library chooses it. */
   inputLayout(op: AnyOp, input: Value): Desc | undefined;
-  /** Enters the algorithm that a convolution was given. */
+  /** Records the algorithm of a convolution. */
   chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
-   * A part of an operation's parameter, which is made of `count` parts of that layout, and the same of its gradient in training, unless it is
+   * A part of an operation's parameter, which consists of `part.count` parts of that layout. In training, also the part of its gradient, unless it is
    * frozen.
    */
   parameter(
@@ -46,16 +46,16 @@ export interface BuildContext {
   readonly run: { draws: DropoutDraws; dropoutActive: boolean };
 }
 
-/** The format of a convolution's maps outside of int8, which builds its own. Throws Error for an integer format. */
+/** The format of a convolution's maps; int8 has its own builders. Throws Error for an integer format. */
 export function realFormat({ format }: Pick<BuildContext, "format">): NumberFormat {
   if (format === "f32" || format === "bf16") return format;
   throw new Error(`convolution: expected maps in f32 or bf16, got ${format}`);
 }
 
-/** An operation's forward steps, added to the plan, and how to add its backward steps. */
+/** An operation whose forward steps are in the plan, and a function to add its backward steps. */
 export interface Built {
   readonly output: Value;
-  /** Number of operations of the chain that this covers: 2 if the next one is fused into it. */
+  /** Number of operations of the chain that it computes: 2 if the next one is fused into it. */
   readonly covers: number;
   /**
    * Adds the backward steps, from the gradient of `output`, whose memory may be overwritten. Returns the gradient of the input, or
@@ -64,7 +64,7 @@ export interface Built {
   backward(outputGradient: Value, needsInputGradient: boolean): Value | undefined;
 }
 
-/** Adds an operation to a plan. `next` is the operation after it, for fusing. */
+/** Adds an operation to a plan. `next` is the following operation, for fusing. */
 export type Builder<K extends OpKind> = (
   context: BuildContext,
   op: Op<K>,
@@ -72,7 +72,7 @@ export type Builder<K extends OpKind> = (
   next: AnyOp | undefined,
 ) => Built;
 
-/** An operation that does nothing. */
+/** An operation without steps. */
 export function passThrough(input: Value): Built {
   return { output: input, covers: 1, backward: (gradient) => gradient };
 }

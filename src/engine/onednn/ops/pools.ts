@@ -13,8 +13,8 @@ const buildAveragePool2d: Builder<"averagePool2d"> = (context, op, input) => {
 };
 
 /**
- * Nothing if the map has the size already, average pooling if all windows are alike, otherwise a matrix product: each output is a
- * fixed weighting of the map's pixels.
+ * No steps if the map already has the size, average pooling if all windows have the same shape, otherwise a matrix product: each output is a fixed
+ * weighting of the map's pixels.
  */
 const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (context, op, input) => {
   const [, height, width] = featureMap(op.name, op.inputShape);
@@ -34,7 +34,7 @@ export const poolBuilders = {
   adaptiveAveragePool2d: buildAdaptiveAveragePool2d,
 };
 
-/** Pooling over windows that are all alike. Training of max pooling remembers where each maximum was. */
+/** Pooling over windows of the same shape. In training, max pooling stores the position of each maximum. */
 function buildPool(
   { plan, training, format }: BuildContext,
   algorithm: PoolAlgorithm,
@@ -61,7 +61,7 @@ function buildPool(
   };
 }
 
-/** The same memory, in row order, seen as [maps, pixels]. */
+/** View of memory in row order as [maps, pixels]. */
 function asMatrix(plan: Plan, value: Value, format: MemoryFormat): Value {
   const [n = 0, c = 0, h = 0, w = 0] = value.dims;
   const dims = [n * c, h * w];

@@ -5,13 +5,13 @@ import type { Plan, Value } from "../plan.ts";
 import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./convOrLinear.ts";
 import type { BuildContext } from "./op.ts";
 
-/** The gradients of weights and bias, which are f32 whatever is multiplied: how they are computed. */
+/** Plan of computing the gradients of weights and bias, which are always f32. */
 export interface WeightGradient {
-  /** Of one part. */
+  /** Primitive for one part. */
   readonly primitiveDesc: PrimitiveDesc;
   /** Layouts of the whole batch. */
   readonly layouts: Layouts;
-  /** Equal parts of the batch, whose gradients are added up. */
+  /** Number of equal parts of the batch, whose gradients are summed. */
   readonly parts: number;
 }
 
@@ -20,15 +20,15 @@ type Layouts = Pick<WeightedOp, "src" | "dst">;
 const PARTS = [2, 4, 8] as const;
 
 /**
- * As the numbers lie, unless the library has nothing but plain loops for that, which are a thousand times slower: then in layouts of its own
- * choice, or in parts of the batch. For the first layer of `alexnet-fashion` 2.6 wants the former on AVX2; 3.12 the latter beyond 108 images, since
- * it takes the sizes of part of the tensors for those of others.
+ * Uses the existing layouts, unless the library only has plain loops for them, which are a thousand times slower. Then uses layouts of the library's
+ * choice, or parts of the batch. The first layer of `alexnet-fashion` needs the former in 2.6 on AVX2, and the latter in 3.12 beyond 108 images, since
+ * 3.12 confuses the sizes of some tensors.
  */
 export function weightGradientOf(context: BuildContext, weighted: Weighted, forward: PrimitiveDesc): WeightGradient {
   return fastest(context.plan, candidates(context, weighted, forward));
 }
 
-/** What a weight gradient is made of: the layer's input and the gradient of its output; and where it goes. */
+/** Inputs and outputs of a weight gradient. */
 interface Ends {
   readonly input: Value;
   readonly gradient: Value;
@@ -36,7 +36,7 @@ interface Ends {
   readonly bias: Value;
 }
 
-/** Adds its steps to a plan, entered in the account as that `work`. */
+/** Adds the steps of a weight gradient to a plan, profiled as `work`. */
 export function addWeightGradient(
   plan: Plan,
   work: string,
@@ -79,7 +79,7 @@ function* candidates(context: BuildContext, weighted: Weighted, forward: Primiti
   for (const count of parts) yield inParts(plan, weighted, { format, layouts: lying.layouts }, count);
 }
 
-/** `any` among the layouts is left to the library. */
+/** The library chooses layouts that are `any`. */
 function wholeBatch(plan: Plan, weighted: Weighted, layouts: Layouts, forward: PrimitiveDesc): WeightGradient {
   const primitiveDesc = backwardOf(plan, weighted, layouts, forward);
   const chosen = { src: plan.layout(primitiveDesc, "src"), dst: plan.layout(primitiveDesc, "diffDst") };
@@ -87,14 +87,14 @@ function wholeBatch(plan: Plan, weighted: Weighted, layouts: Layouts, forward: P
 }
 
 /**
- * AMX multiplies bf16 numbers by pairs of channels: of a single channel half is lost, and to bring that into its form costs more than the products.
- * For 128 images of 227×227 the gradient of conv1 takes 85 ms (oneDNN 2.6; 55 in 3.7) where f32 takes 27 and the copies 11.
+ * AMX multiplies bf16 numbers in pairs of channels: a single channel wastes half, and the conversion to that form costs more than the products.
+ * For 128 images of 227×227 the gradient of conv1 takes 85 ms (oneDNN 2.6; 55 in 3.7) where f32 takes 27 ms and the copies 11 ms.
  */
 function wastesTiles({ session }: Plan, { window, next, input }: Weighted, { primitiveDesc }: WeightGradient): boolean {
   return Boolean(window && next) && input.dims[1] === 1 && /amx/.test(session.implementation(primitiveDesc));
 }
 
-/** What is multiplied, in which format and layouts. */
+/** Format and layouts of the multiplied tensors. */
 interface Form {
   readonly format: MemoryFormat;
   readonly layouts: Layouts;
@@ -108,7 +108,7 @@ function f32Form(context: BuildContext, weighted: Weighted): Form {
   return { format: "f32", layouts: { src: plan.layout(forward, "src"), dst: plan.layout(forward, "dst") } };
 }
 
-/** Layouts keep the batch outermost, so a part lies as the whole does. */
+/** Computes the gradient in parts. The batch is the outermost axis of every layout, so a part has the layout of the whole. */
 export function inParts(plan: Plan, weighted: Weighted, { format, layouts }: Form, parts: number): WeightGradient {
   const { session } = plan;
   const { input, weightDims, outputDims, window } = weighted;
