@@ -40,7 +40,7 @@ export function onStopSignals(onFirst: () => void): StopSignals {
         code = exitCode;
         onFirst();
         controller.abort();
-        // A closed terminal sends SIGHUP more than once, also after another signal: saving goes on.
+        // A closed terminal sends SIGHUP more than once, also after another signal: saving continues.
       } else if (name !== "SIGHUP") process.exit(exitCode);
     };
     return { name, handler };

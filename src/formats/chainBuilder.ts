@@ -96,7 +96,7 @@ class Chain implements ChainBuilder {
   #axes: readonly number[];
   /** Place in the network of each element of a vector that was flattened in another order. */
   #order: Int32Array | undefined;
-  /** Of a vector, in the file's order; the next linear layer receives it. */
+  /** A vector in the file's order; the next linear layer receives it. */
   #pending: (Affine & { readonly name: string }) | undefined;
   #head: HeadName | undefined;
 

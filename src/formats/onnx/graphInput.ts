@@ -35,7 +35,7 @@ export function inputOf(
   if (!batch) throw new UnsupportedError(`${origin}: input "${name}" has no axes`);
   const stated = rest.map(({ value }) => (value !== undefined && value > 0 && Number.isSafeInteger(value) ? value : 0));
   const isLast = stated.length === 3 && isChannelsLast(stated, name, nodes);
-  // Of an image only height and width may be open.
+  // Only height and width of an image may be open.
   const sides = stated.length === 3 ? (isLast ? [0, 1] : [1, 2]) : [];
   const shape = stated.map((extent, axis) => {
     if (extent > 0) return extent;
