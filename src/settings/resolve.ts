@@ -105,7 +105,7 @@ export async function resolve(
 }
 
 /**
- * The configuration of a run to resume with more epochs, with the same result as a run of so many epochs from its start. Unchanged for other numbers, which
+ * The configuration of a run to resume with more epochs, with the same result as a run that started with them. Unchanged for other numbers, which
  * `refuseChanges` compares. Throws ConfigError for a learning rate that depends on the number of epochs.
  */
 function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfig {
