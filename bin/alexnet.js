@@ -4,6 +4,7 @@
  * installed package, which has no source, it runs dist/.
  */
 import { existsSync } from "node:fs";
+import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
 
 const source = new URL("../src/cli/main.ts", import.meta.url);
@@ -15,6 +16,8 @@ function nodeIsOld() {
 }
 
 async function importSource() {
+  // Node.js 22.18 and later strip types themselves.
+  if (process.features.typescript) return import(source.href);
   const tsconfig = fileURLToPath(new URL("../tsconfig.json", import.meta.url));
   const { register } = await import("tsx/esm/api");
   register({ tsconfig });
@@ -36,6 +39,9 @@ async function run() {
   const { main } = fromSource ? await importSource() : await import(built.href);
   return main(process.argv.slice(2));
 }
+
+// Node.js 22.1 and later keep compiled modules among the temporary files of the system: a checkout then starts in half the time.
+nodeModule.enableCompileCache?.();
 
 // As other programs do where nobody reads what they print any more: `alexnet … | head`. 128 and the number of SIGPIPE.
 process.stdout.on("error", (error) => {

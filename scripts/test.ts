@@ -1,6 +1,6 @@
 /**
- * Runs the tests: all `*.test.ts` under src/ and test/, the given files, or with `--numeric` those of the arithmetic. Each file runs in its own
- * process, two at a time, except those that measure. Start it with `node --import tsx`.
+ * Runs the tests: all `*.test.ts` under src/ and test/, or the files given, or a named part: `--numeric` for those of the arithmetic, `--platform` for those that
+ * depend on Node.js. Each file in a process of its own, two at a time, except those that measure.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { COMPILED_FOLDER, compileCheckout } from "./testing/compile.ts";
-import { allTests, numericTests, runsAlone } from "./testing/suites.ts";
+import { allTests, runsAlone, suiteNames, suiteTests } from "./testing/suites.ts";
 
 /** Node 20 applies it to each file as a whole; a file that exceeds it is stopped and fails. */
 const TIMEOUT_MS = 240_000;
@@ -61,7 +61,10 @@ async function runAll(files: readonly string[]): Promise<void> {
 
 function chosen(given: readonly string[]): readonly string[] {
   if (given.length === 0) return allTests();
-  return given.flatMap((name) => (name === "--numeric" ? numericTests() : [resolve(name)]));
+  return given.flatMap((name) => {
+    const suite = suiteNames.find((known) => name === `--${known}`);
+    return suite ? suiteTests(suite) : [resolve(name)];
+  });
 }
 
 const files = chosen(process.argv.slice(2));

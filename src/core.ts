@@ -1,6 +1,8 @@
 /**
  * `alexnet/core`: networks as data, preprocessing, the reference engine and training, on any JavaScript engine. Nothing here reaches a module of
  * Node.js, so that a bundler for a browser needs no replacement for one.
+ *
+ * @module alexnet/core
  */
 
 export {

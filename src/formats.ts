@@ -1,4 +1,8 @@
-/** `alexnet/formats`: model files of PyTorch, ONNX, Caffe and safetensors, read and written without a run directory. */
+/**
+ * `alexnet/formats`: model files of PyTorch, ONNX, Caffe and safetensors, read and written without a run directory.
+ *
+ * @module alexnet/formats
+ */
 
 export { CheckpointError, ConfigError, DataError, ShapeError, UnsupportedError } from "./errors.ts";
 export { type CaffeOptions, readCaffeFile } from "./formats/caffe/readCaffe.ts";

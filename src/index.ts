@@ -1,4 +1,8 @@
-/** AlexNet in TypeScript: describe, train, evaluate, predict. */
+/**
+ * AlexNet in TypeScript: describe, train, evaluate, predict.
+ *
+ * @module alexnet
+ */
 
 export {
   AlexNetError,

@@ -17,7 +17,24 @@ export interface RoundedParameter {
   readonly scales: Float32Array;
 }
 
-/** Minimum and maximum of a set of values. */
+/**
+ * An operation's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
+ * from 0 does, so values are rounded after it and not before it. `computed`: computes new values, which are rounded again.
+ */
+export type Int8Effect = "kept" | "clamped" | "computed";
+
+/** The rounding of a network to 8 bits: all that is needed to compute it. */
+export interface Int8Scheme {
+  /** Roundings of activations by the layer that outputs them; `IMAGES` is the network's input. */
+  readonly activations: ReadonlyMap<string, Rounding>;
+  /** Scales of learned tensors by their full names. */
+  readonly parameters: ReadonlyMap<string, RoundedParameter>;
+}
+
+/** The name of the images among outputs of layers, none of which is empty. */
+export const IMAGES = "";
+
+/** Least and largest of some values. */
 export interface Range {
   readonly min: number;
   readonly max: number;
@@ -88,16 +105,25 @@ export function parameterScales(
 
 /** Quantizes a learned tensor. */
 export function roundParameter(values: Float32Array, { type, scales }: RoundedParameter): Int8Array | Int32Array {
-  const limit = type === "INT8" ? LARGEST_WEIGHT : 2 ** 31 - 1;
-  const rounded = type === "INT8" ? new Int8Array(values.length) : new Int32Array(values.length);
   const length = values.length / scales.length;
-  for (const [row, scale] of scales.entries()) {
-    for (let i = row * length; i < (row + 1) * length; i++) {
-      const whole = (values[i] as number) / scale + WHOLE - WHOLE;
-      rounded[i] = Math.min(Math.max(whole, -limit), limit);
-    }
+  if (type === "INT8") {
+    const rounded = new Int8Array(values.length);
+    for (const [row, scale] of scales.entries()) roundWeights(values, rounded, row * length, length, scale);
+    return rounded;
   }
-  return rounded;
+  const limit = 2 ** 31 - 1;
+  return Int32Array.from(values, (value, i) => {
+    const whole = value / (scales[Math.floor(i / length)] as number) + WHOLE - WHOLE;
+    return Math.min(Math.max(whole, -limit), limit);
+  });
+}
+
+/** Millions of weights: a loop over one type of array is twice as fast as one over two. */
+function roundWeights(values: Float32Array, rounded: Int8Array, start: number, length: number, scale: number): void {
+  for (let i = start; i < start + length; i++) {
+    const whole = (values[i] as number) / scale + WHOLE - WHOLE;
+    rounded[i] = whole > LARGEST_WEIGHT ? LARGEST_WEIGHT : whole < -LARGEST_WEIGHT ? -LARGEST_WEIGHT : whole;
+  }
 }
 
 /** Quantizes and dequantizes a learned tensor in place. */

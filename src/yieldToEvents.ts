@@ -11,18 +11,13 @@ export function yieldToEvents(): Promise<void> {
   });
 }
 
-/** A port as pages have it; the types of Node.js know its own events only. */
-interface PagePort {
-  onmessage: (() => void) | null;
-  close(): void;
-}
-
 function postToSelf(resolve: () => void): void {
   const { port1, port2 } = new MessageChannel();
-  const port = port1 as unknown as PagePort;
-  port.onmessage = () => {
-    port.close();
+  const onmessage = () => {
+    port1.close();
     resolve();
   };
+  // The types of Node.js, which this is compiled with, leave this property of browsers out.
+  Object.assign(port1, { onmessage });
   port2.postMessage(null);
 }

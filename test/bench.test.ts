@@ -45,6 +45,7 @@ test("two rounds of one network, as JSON: the documented fields, with figures th
   const [figures] = report.networks;
   assert.ok(figures);
   const { training, inference, layers } = figures;
+  assert.ok(training);
   assert.deepEqual([figures.network, figures.precision], ["tiny", "f32"]);
   for (const { median, min, max } of Object.values(training)) assert.ok(min <= median && median <= max);
   assert.ok(training.stepSeconds.min < training.stepSeconds.max, "two rounds took the same time to the last bit");

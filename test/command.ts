@@ -6,6 +6,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMPILED_FOLDER, type Compiled, compileCheckout, compiledIn } from "../scripts/testing/compile.ts";
+import { stripsTypes } from "../src/dataset/workerModule.ts";
 
 export interface Outcome {
   /** The exit code; the signal if one ended it. */
@@ -30,8 +31,12 @@ async function compileForThisProcess(): Promise<Compiled> {
 }
 
 /** Arguments under which another process imports TypeScript, as this one does. */
-export const importTypeScript: readonly string[] =
-  shared === undefined ? ["--import", import.meta.resolve("tsx")] : compiledIn(shared).importArguments;
+export const importTypeScript: readonly string[] = argumentsOfImport();
+
+function argumentsOfImport(): readonly string[] {
+  if (shared !== undefined) return compiledIn(shared).importArguments;
+  return stripsTypes ? [] : ["--import", import.meta.resolve("tsx")];
+}
 
 export interface StartOptions {
   readonly cwd: string;

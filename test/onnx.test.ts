@@ -188,7 +188,7 @@ describe("preprocessing inside the graph", () => {
     assert.throws(write({ pixels: "nhwc" }), ConfigError);
     assert.throws(
       write({ pixels: "nhwc", preprocessing: { ...preprocessing, size: [18, 17] } }),
-      /3×19×17, got 3×18×17/,
+      /3×19×17 for pixel input, got 3×18×17/,
     );
     assert.throws(write({ pixels: "nhwc", preprocessing: { ...preprocessing, fit: { kind: "pad" } } }), /border/);
   });
@@ -209,7 +209,7 @@ describe("writeOnnx", () => {
     const huge: Network = { ...everyKind, layers };
     assert.throws(
       () => writeOnnx(huge, () => new Float32Array()),
-      /^ConfigError: every-kind: an ONNX file holds 2 GiB/,
+      /^ConfigError: every-kind: expected at most 2 GiB for an ONNX file/,
     );
   });
 });

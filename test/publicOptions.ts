@@ -145,7 +145,14 @@ export type Options = [
       onIteration?: (iteration: number, of: number, point: { learningRate: number; loss: number }) => void;
     }
   >,
-  Accepts<OpenOptions, Open & { batchSize?: number }>,
+  Accepts<
+    OpenOptions,
+    Open & {
+      batchSize?: number;
+      precision?: "auto" | "f32" | "bf16" | "int8";
+      calibration?: { dataset?: string; dataDir?: string; images?: number; onProgress?: Progress };
+    }
+  >,
   Accepts<PredictOptions, { samples?: number; seed?: number; threshold?: number }>,
   Accepts<HeadName, Head>,
   Accepts<RawImage, { width: number; height: number; channels?: number; data: Uint8Array | Uint8ClampedArray }>,

@@ -206,6 +206,7 @@ export type Results = [
       head: Head;
       isMultiLabel: boolean;
       engine: string;
+      precision: "f32" | "bf16" | "int8";
       isRandom: boolean;
       predict(
         image: string | Image,

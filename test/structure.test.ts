@@ -1,6 +1,7 @@
 /** Holds the structure that CONTRIBUTING.md describes, by the rules in structureRules.ts. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import * as nodeModule from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ZodMiniObject } from "zod/mini";
@@ -134,4 +135,20 @@ test("the checks above see what they are for", () => {
     "const company = anyLayer(b), any2 = c;",
   ];
   for (const text of good) assert.deepEqual(forbiddenText([file("src/a.ts", text)]), [], text);
+});
+
+test("where Node.js strips types, it can those of every file", () => {
+  if (!("stripTypeScriptTypes" in nodeModule)) return; // Node.js 20
+  const strip = nodeModule.stripTypeScriptTypes as (code: string) => string;
+  const problems = sourceFiles("src", "test", "scripts", "bench", "examples")
+    .filter(({ path }) => path.endsWith(".ts"))
+    .flatMap(({ path, text }) => {
+      try {
+        strip(text);
+        return [];
+      } catch (error) {
+        return [`${path}: ${(error as Error).message}`];
+      }
+    });
+  assert.deepEqual(problems, []);
 });

@@ -26,7 +26,7 @@ function environment({ limit, threadLimit }: Setting): NodeJS.ProcessEnv {
 
 /** Description that the engine gives of itself. */
 function describe(setting: Setting): string {
-  const args = ["--import", "tsx", fileURLToPath(import.meta.url), "--describe"];
+  const args = ["--import", "./scripts/typescript.mjs", fileURLToPath(import.meta.url), "--describe"];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: root,
     env: environment(setting),
@@ -37,7 +37,7 @@ function describe(setting: Setting): string {
 }
 
 function runTests(setting: Setting): boolean {
-  const args = ["--import", "tsx", "scripts/test.ts", "--numeric"];
+  const args = ["--import", "./scripts/typescript.mjs", "scripts/test.ts", "--numeric"];
   return spawnSync(process.execPath, args, { cwd: root, env: environment(setting), stdio: "inherit" }).status === 0;
 }
 

@@ -4,6 +4,7 @@ import { cp, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { stripsTypes } from "../../src/dataset/workerModule.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -12,7 +13,7 @@ export const COMPILED_FOLDER = "ALEXNET_COMPILED";
 
 /** A compiled checkout. */
 export interface Compiled {
-  /** Node.js arguments that load every TypeScript module of the checkout in its compiled form. */
+  /** Arguments of Node.js under which it loads the checkout's TypeScript: as compiled, or by itself where it strips types. */
   readonly importArguments: readonly string[];
   /** Path of the command, in a package like that of an installation. */
   readonly command: string;
@@ -21,18 +22,20 @@ export interface Compiled {
 /** Compiles to a folder, which may exist. Does not check types; `npm run check` does. */
 export async function compileCheckout(folder: string): Promise<Compiled> {
   const modules = join(folder, "modules");
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
   const output = ["--noEmit", "false", "--noCheck", "--inlineSourceMap", "--rootDir", root, "--outDir", modules];
   await promisify(execFile)(process.execPath, [compiler, "-p", join(root, "tsconfig.json"), ...output]);
   await makePackage(modules, join(folder, "package"));
   return compiledIn(folder);
 }
 
-/** Result of an earlier `compileCheckout` in this folder. */
+/** The result of an earlier `compileCheckout` in a folder. */
 export function compiledIn(folder: string): Compiled {
+  const command = join(folder, "package/bin/alexnet.js");
+  if (stripsTypes) return { importArguments: [], command };
   const hook = pathToFileURL(join(folder, "modules/scripts/testing/importCompiled.js"));
   hook.searchParams.set("checkout", pathToFileURL(root).href);
-  return { importArguments: ["--import", hook.href], command: join(folder, "package/bin/alexnet.js") };
+  return { importArguments: ["--import", hook.href], command };
 }
 
 async function makePackage(modules: string, folder: string): Promise<void> {

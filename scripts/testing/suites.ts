@@ -1,4 +1,4 @@
-/** Lists of tests: all, those that run alone, and those of the arithmetic. */
+/** The tests, their named parts, and those that run alone. */
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,39 +15,69 @@ export function allTests(): readonly string[] {
   );
 }
 
-/** Folders and files whose results depend on the instructions that the engine is compiled to. */
-const numeric = [
-  "test/conformance/",
-  "test/exact.test.ts",
-  "test/gradients.test.ts",
-  "test/optimizerRuns.test.ts",
-  "test/optimizers.test.ts",
-  "test/pytorch.test.ts",
-  "test/sgd.test.ts",
-  "test/training.test.ts",
-];
+/** Folders and files of each named part of the tests. */
+const suites = {
+  /** Results that depend on the instructions that the engine is compiled to, and on the version of its library. */
+  numeric: [
+    "test/conformance/",
+    "test/exact.test.ts",
+    "test/gradients.test.ts",
+    "test/optimizerRuns.test.ts",
+    "test/optimizers.test.ts",
+    "test/pytorch.test.ts",
+    "test/sgd.test.ts",
+    "test/training.test.ts",
+  ],
+  /** Native packages, threads, processes, files and streams: results that depend on the version of Node.js. */
+  platform: [
+    "src/checkpoint/",
+    "src/cli/",
+    "src/dataset/download/",
+    "src/dataset/pack/imageWorkers.test.ts",
+    "src/dataset/pack/pack.test.ts",
+    "src/dataset/prepare/",
+    "src/engine/",
+    "src/formats/",
+    "src/image/files/",
+    "src/report/",
+    "test/caffe.test.ts",
+    "test/cli.test.ts",
+    "test/completion.test.ts",
+    "test/conformance/",
+    "test/imageInputs.test.ts",
+    "test/launcher.test.ts",
+    "test/sgd.test.ts",
+    "test/structure.test.ts",
+  ],
+} satisfies Readonly<Record<string, readonly string[]>>;
 
-/** Tests of the arithmetic, to run with each instruction set and each version of the library. Throws Error if one is missing. */
-export function numericTests(): readonly string[] {
+/** A named part of the tests. */
+export type SuiteName = keyof typeof suites;
+
+/** The names of the parts. */
+export const suiteNames = Object.keys(suites) as readonly SuiteName[];
+
+/** The tests of a named part. Throws Error if one is not there. */
+export function suiteTests(name: SuiteName): readonly string[] {
   const all = allTests();
-  return numeric.flatMap((path) => {
+  return suites[name].flatMap((path) => {
     const found = all.filter(
       (file) => file === join(root, path) || (path.endsWith("/") && file.startsWith(join(root, path))),
     );
-    if (found.length === 0) throw new Error(`numeric tests: no ${path}; correct the list in scripts/testing/suites.ts`);
+    if (found.length === 0) throw new Error(`${name} tests: no ${path}; correct the list in scripts/testing/suites.ts`);
     return found;
   });
 }
 
 /**
- * True if no other test may run at the same time. The test declares it with a reason: `// Runs alone: it holds limits of time.` A test that measures
- * time but may run next to others declares `// Runs beside others: …`; test/structure.test.ts requires one of the two.
+ * True for a test beside which no other may run. A line in the test says so, with the reason: `// Runs alone: it holds limits of time.` One that
+ * measures and still runs beside others says that: `// Runs beside others: …`; test/structure.test.ts asks for one of the two.
  */
 export function runsAlone(text: string): boolean {
   return companyIn(text) === "alone";
 }
 
-/** Declaration of a test about other tests at the same time. */
+/** A test's own word on others beside it: `alone` or `beside others`. */
 export function companyIn(text: string): string | undefined {
   return /^\/\/ Runs (alone|beside others): \S/m.exec(text)?.[1];
 }

@@ -2,7 +2,7 @@
  * Benchmark of networks on this machine: training and inference speed, and the library's ceiling. Each network and precision is measured in a
  * process of its own, which gives its own peak memory. Rounds alternate between them, so that a slowdown of the machine affects all alike.
  */
-import type { Engine, Precision } from "../engine/engine.ts";
+import type { Engine, InferencePrecision, Precision } from "../engine/engine.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -22,13 +22,14 @@ import { loadNetwork } from "../settings/load.ts";
 import { sizeOf } from "../shape.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { measureInt8 } from "./benchmarkInt8.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";
 
 /** A network, by name or JSON file, with a precision. */
 export interface BenchmarkCase {
   readonly network: string;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
 }
 
 /** Options of a measurement. */
@@ -72,12 +73,12 @@ export const benchmarkedNetworks = ["alexnet-fashion", "alexnet-owt", "alexnet"]
  */
 export async function benchmarkCases(
   networks: readonly string[] = benchmarkedNetworks,
-  precisions?: readonly Precision[],
+  precisions?: readonly InferencePrecision[],
 ): Promise<readonly BenchmarkCase[]> {
   for (const network of networks) await loadNetwork(network);
   const { engine } = await selectEngine("onednn");
   engine.close();
-  const wanted = new Set(precisions ?? nativePrecisions(engine));
+  const wanted = new Set<InferencePrecision>(precisions ?? nativePrecisions(engine));
   return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
@@ -98,22 +99,11 @@ export async function measureOnce(
 async function measureOn(
   engine: Engine,
   network: Network,
-  precision: Precision,
+  precision: InferencePrecision,
   { batchSize, exact = false, layers = false, recipe }: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const { name, version, description, threads } = engine;
-  const compile = { precision, batchSize, exact };
-  const { training, inference, layers: all } = await measureNetwork(engine, network, compile, recipe);
-  const ceiling = await measureCeiling(engine, precision);
-  const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
-  const figures: NetworkFigures = {
-    network: network.name,
-    precision,
-    training: { ...training, shareOfCeiling },
-    inference,
-    ...(layers ? { layers: all } : {}),
-  };
-  return {
+  const report = {
     machine: describeMachine(),
     engine: { name, version, description },
     threads,
@@ -121,9 +111,25 @@ async function measureOn(
     optimizer: describeOptimizer(recipe),
     exact,
     rounds: 1,
-    ceilings: [ceiling],
-    networks: [figures],
   };
+  if (precision === "int8") {
+    const inference = await measureInt8(engine, network, { batchSize, exact });
+    return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };
+  }
+  const compile = { precision, batchSize, exact };
+  const { training, inference, stepFlops, layers: all } = await measureNetwork(engine, network, compile, recipe);
+  const ceiling = await measureCeiling(engine, precision);
+  const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
+  const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
+  const shareOfFloor = spread([floorSeconds / training.stepSeconds.median]);
+  const figures: NetworkFigures = {
+    network: network.name,
+    precision,
+    training: { ...training, shareOfCeiling, shareOfFloor },
+    inference,
+    ...(layers ? { layers: all } : {}),
+  };
+  return { ...report, ceilings: [ceiling], networks: [figures] };
 }
 
 /** A network of a single layer, large enough that only its arithmetic counts. */

@@ -4,11 +4,12 @@ import { tinyNetwork } from "../../test/tinyRuns.ts";
 import { createReferenceEngine } from "../engine/reference/reference.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { findRecipe } from "../training/recipe.ts";
-import { measureNetwork, trainingFlops } from "./benchmarkNetwork.ts";
+import { measureNetwork } from "./benchmarkNetwork.ts";
+import { directFlops } from "./profile.ts";
 
 test("a step's arithmetic: two operations per MAC, three passes, two for the first layer", () => {
   // Krizhevsky et al. 2012: 724,406,816 MACs per image, of which conv1, 55×55 positions of 96 kernels of 11×11×3, has 105,415,200.
-  assert.equal(trainingFlops(findNetwork("alexnet"), 128), 2 * 128 * (3 * 724_406_816 - 105_415_200));
+  assert.equal(directFlops(findNetwork("alexnet"), 128), 2 * 128 * (3 * 724_406_816 - 105_415_200));
 });
 
 test("a round's figures agree with each other", async () => {
@@ -25,7 +26,7 @@ test("a round's figures agree with each other", async () => {
   const seconds = stepSeconds.median;
   // Two roundings.
   assert.ok(Math.abs(imagesPerSecond.median * seconds - batchSize) < 1e-12);
-  assert.ok(Math.abs((flopsPerSecond.median * seconds) / trainingFlops(tinyNetwork, batchSize) - 1) < 1e-12);
+  assert.ok(Math.abs((flopsPerSecond.median * seconds) / directFlops(tinyNetwork, batchSize) - 1) < 1e-12);
   // This engine records no profile.
   assert.deepEqual([primitiveShare.median, reorderShare.median, outsideShare.median], [0, 0, 1]);
   assert.deepEqual(measured.layers, []);

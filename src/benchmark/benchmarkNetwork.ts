@@ -1,27 +1,38 @@
 /** Times training and inference of one network, on images and labels in memory. */
-import type { CompileRequest, Engine, Program, TrainingProgram } from "../engine/engine.ts";
+import type {
+  CompileRequest,
+  Engine,
+  InferencePrecision,
+  InferenceRequest,
+  KernelProfile,
+  Program,
+  TrainingProgram,
+} from "../engine/engine.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
-import { summarize } from "../network/summary.ts";
 import { fillUniform, randomStream } from "../random.ts";
 import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkReport.ts";
 import { sizeOf } from "../shape.ts";
 import { oneHotTargets } from "../training/objective/targets.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
-import { layerFigures, secondsOf } from "./profile.ts";
+import { directFlops, flopsOf, layerFigures, secondsOf } from "./profile.ts";
 
 /** Compile options of a network. */
-export type BenchmarkedCompile = Required<Pick<CompileRequest, "precision" | "batchSize" | "exact">>;
+export type BenchmarkedCompile<P = CompileRequest["precision"]> = Required<
+  Pick<CompileRequest, "batchSize" | "exact">
+> & { readonly precision: P };
 
 /** One round of one network: each spread contains a single value, the mean of the round's steps. */
 export interface MeasuredNetwork {
-  readonly training: Omit<TrainingFigures, "shareOfCeiling">;
+  readonly training: Omit<TrainingFigures, "shareOfCeiling" | "shareOfFloor">;
+  /** Floating-point operations of a step by the algorithms that ran. */
+  readonly stepFlops: number;
   readonly inference: NetworkFigures["inference"];
   readonly layers: Required<NetworkFigures>["layers"];
 }
 
-const SEED = 0;
+export const SEED = 0;
 const TRAINING_STEPS = 3;
 const INFERENCE_PASSES = 3;
 /** Minimum number of measured steps of small batches. */
@@ -37,6 +48,17 @@ export async function measureNetwork(
   const images = new Float32Array(compile.batchSize * sizeOf(network.input));
   fillUniform(randomStream(SEED, "images"), 0, images);
   const { parameters, ...measured } = await measureTraining(engine, network, images, compile, recipe);
+  return { ...measured, inference: await measureInference(engine, network, images, compile, parameters) };
+}
+
+/** Inference in any format, on weights by their names. */
+export async function measureInference(
+  engine: Engine,
+  network: Network,
+  images: Float32Array,
+  compile: BenchmarkedCompile<InferencePrecision> & Pick<InferenceRequest, "quantization">,
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<NetworkFigures["inference"]> {
   const inference: NetworkFigures["inference"][number][] = [];
   for (const batchSize of new Set([1, compile.batchSize])) {
     const request = { ops: operations(network), inputShape: network.input, ...compile, batchSize };
@@ -51,7 +73,7 @@ export async function measureNetwork(
       program.close();
     }
   }
-  return { ...measured, inference };
+  return inference;
 }
 
 async function measureTraining(
@@ -60,7 +82,9 @@ async function measureTraining(
   images: Float32Array,
   compile: BenchmarkedCompile,
   recipe: Recipe,
-): Promise<Pick<MeasuredNetwork, "training" | "layers"> & { parameters: ReadonlyMap<string, Float32Array> }> {
+): Promise<
+  Pick<MeasuredNetwork, "training" | "layers" | "stepFlops"> & { parameters: ReadonlyMap<string, Float32Array> }
+> {
   const program = await engine.compileTraining({ ops: operations(network), inputShape: network.input, ...compile });
   try {
     await initialize(program, network);
@@ -72,12 +96,18 @@ async function measureTraining(
     for (let i = 0; i < steps; i++) await step();
     const stepSeconds = (performance.now() - start) / 1000 / steps;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-    const account = program.takeProfile().map((work) => ({ ...work, seconds: work.seconds / steps }));
+    const perStep = (work: KernelProfile) => ({
+      ...work,
+      seconds: work.seconds / steps,
+      ...(work.flops === undefined ? {} : { flops: work.flops / steps }),
+    });
+    const account = program.takeProfile().map(perStep);
+    const stepFlops = flopsOf(network, compile.batchSize, account);
     const { primitives, reorders } = secondsOf(account);
     const training = {
       imagesPerSecond: compile.batchSize / stepSeconds,
       stepSeconds,
-      flopsPerSecond: trainingFlops(network, compile.batchSize) / stepSeconds,
+      flopsPerSecond: directFlops(network, compile.batchSize) / stepSeconds,
       primitiveShare: primitives / stepSeconds,
       reorderShare: reorders / stepSeconds,
       outsideShare: 1 - (primitives + reorders) / stepSeconds,
@@ -85,7 +115,8 @@ async function measureTraining(
     };
     const parameters = new Map<string, Float32Array>();
     for (const { name, value } of program.parameters) parameters.set(name, await program.read(value));
-    return { training: spreads(training), layers: layerFigures(network, compile.batchSize, account), parameters };
+    const layers = layerFigures(network, compile.batchSize, account, program.algorithms);
+    return { training: spreads(training), layers, stepFlops, parameters };
   } finally {
     program.close();
   }
@@ -129,15 +160,6 @@ async function inferenceRate(program: Program, images: Float32Array): Promise<nu
   const start = performance.now();
   for (let i = 0; i < passes; i++) await pass();
   return (1000 * passes * batchSize) / (performance.now() - start);
-}
-
-/**
- * Floating-point operations of a training step by direct algorithms, two per multiply-accumulate. Each layer with weights counts once forward, once
- * for the gradient of its weights, and once for that of its input. The first layer has no gradient of its input.
- */
-export function trainingFlops(network: Network, batchSize: number): number {
-  const macs = summarize(network).layers.flatMap((layer) => (layer.macs > 0 ? [layer.macs] : []));
-  return 2 * batchSize * macs.reduce((sum, of, i) => sum + (i === 0 ? 2 : 3) * of, 0);
 }
 
 function spreads<K extends string>(figures: Readonly<Record<K, number>>): Record<K, ReturnType<typeof spread>> {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Direction, KernelProfile } from "../engine/engine.ts";
 import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { Network } from "../network/network.ts";
-import { layerFigures, secondsOf } from "./profile.ts";
+import { directFlops, flopsOf, layerFigures, secondsOf } from "./profile.ts";
 
 /** conv1: 6×6 positions × 9 weights × 2 maps = 648 MACs; fc2: 72 × 5 = 360. */
 const network: Network = {
@@ -36,6 +36,17 @@ const account = [
   work("conv1.weight", "update", "sum", 0.5),
   work("conv1.bias", "update", "sum", 0.25),
 ];
+
+test("a step's operations: those in the profile, else those of the direct algorithm", () => {
+  const direct = 2 * 10 * (2 * 648 + 3 * 360);
+  assert.equal(directFlops(network, 10), direct);
+  assert.equal(flopsOf(network, 10, account), direct);
+  const other = [
+    { ...work("fc2", "forward", "DFT product", 1), flops: 500 },
+    { ...work("fc2", "backwardData", "DFT product", 1), flops: 7 },
+  ];
+  assert.equal(flopsOf(network, 10, [...account, ...other]), 2 * 10 * 2 * 648 + 507);
+});
 
 test("time in primitives is separate from time in reorders", () => {
   assert.deepEqual(secondsOf(account), { primitives: 10.9375, reorders: 1.25 });

@@ -1,12 +1,12 @@
 /** Figures of a training step and its layers, from an engine's kernel profile. */
-import type { KernelProfile } from "../engine/engine.ts";
+import type { KernelProfile, Program } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { type LayerFigures, spread } from "../report/tables/benchmarkReport.ts";
 
 const REORDER = "reorder";
 /** Kinds of work whose arithmetic is the layer's MACs. */
-const multiplying: readonly string[] = ["convolution", "linear"];
+const multiplying: readonly string[] = ["convolution", "linear", "DFT transform", "DFT product"];
 
 /** Time of primitives that compute, and of those that only change a layout or format. */
 export function secondsOf(account: readonly KernelProfile[]): {
@@ -15,6 +15,31 @@ export function secondsOf(account: readonly KernelProfile[]): {
 } {
   const isReorder = ({ work }: KernelProfile) => work === REORDER;
   return { primitives: total(account.filter((work) => !isReorder(work))), reorders: total(account.filter(isReorder)) };
+}
+
+/**
+ * Floating-point operations of a training step by the algorithms that ran: those that the account has, for the layers that it has them of, and the direct
+ * algorithm's for all others.
+ */
+export function flopsOf(network: Network, batchSize: number, account: readonly KernelProfile[]): number {
+  const counted = account.filter(({ flops }) => flops !== undefined);
+  const layers = new Set(counted.map(layerOf));
+  const own = counted.reduce((sum, { flops = 0 }) => sum + flops, 0);
+  return own + directFlops(network, batchSize, (layer) => !layers.has(layer));
+}
+
+/**
+ * Floating-point operations of a training step by the direct algorithms: two a multiply-accumulate, for each layer with weights once forward,
+ * once for the gradient of its weights and once for that of its input, which the first of them does without.
+ */
+export function directFlops(
+  network: Network,
+  batchSize: number,
+  counts: (layer: string) => boolean = () => true,
+): number {
+  const layers = summarize(network).layers.filter(({ macs }) => macs > 0);
+  const passes = layers.map(({ name, macs }, i) => (counts(name) ? (i === 0 ? 2 : 3) * macs : 0));
+  return 2 * batchSize * passes.reduce((sum, macs) => sum + macs, 0);
 }
 
 function total(account: readonly KernelProfile[]): number {
@@ -26,6 +51,7 @@ export function layerFigures(
   network: Network,
   batchSize: number,
   account: readonly KernelProfile[],
+  algorithms: Program["algorithms"] = {},
 ): readonly LayerFigures[] {
   const macs = new Map(summarize(network).layers.map((layer) => [layer.name, layer.macs]));
   const groups = new Map<string, KernelProfile[]>();
@@ -39,9 +65,11 @@ export function layerFigures(
     const { primitives, reorders } = secondsOf(works);
     const multiplied = total(works.filter(({ work }) => multiplying.includes(work)));
     const flops = 2 * batchSize * (macs.get(layer) ?? 0);
+    const algorithm = algorithms[layer];
     return {
       layer,
       direction,
+      ...(algorithm === undefined ? {} : { algorithm }),
       implementations: [...new Set(works.map(({ work, implementation }) => `${work} ${implementation}`))],
       seconds: spread([primitives]),
       reorderSeconds: spread([reorders]),

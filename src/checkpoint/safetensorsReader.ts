@@ -114,12 +114,17 @@ export class SafetensorsReader {
   /** Reads the whole file. Throws CheckpointError if the checksum differs. */
   async verify(): Promise<void> {
     const hash = this.#startHash();
-    await explainingReads(this.path, async () => {
-      const start = this.#headerBytes.length;
-      const data = this.#handle.createReadStream({ start, autoClose: false, highWaterMark: chunkBytes });
-      for await (const chunk of data) hash.update(chunk as Buffer);
-    });
+    await this.#hashContent(hash);
     this.#finishHash(hash);
+  }
+
+  /** The file's SHA-256 as its header says, or computed for a file without one. `verify` compares the two. */
+  async digest(): Promise<string> {
+    const { checksum } = this.header;
+    if (checksum !== undefined) return checksum;
+    const hash = this.#startHash();
+    await this.#hashContent(hash);
+    return hash.digest("hex");
   }
 
   async close(): Promise<void> {
@@ -134,6 +139,14 @@ export class SafetensorsReader {
 
   #startHash(): Hash {
     return createHash("sha256").update(withoutChecksum(this.#headerBytes));
+  }
+
+  async #hashContent(hash: Hash): Promise<void> {
+    await explainingReads(this.path, async () => {
+      const start = this.#headerBytes.length;
+      const data = this.#handle.createReadStream({ start, autoClose: false, highWaterMark: chunkBytes });
+      for await (const chunk of data) hash.update(chunk as Buffer);
+    });
   }
 
   #finishHash(hash: Hash): void {

@@ -1,7 +1,9 @@
 /** Options and arguments shared by several commands, and the parsers of their values. */
 import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
+import { type InferencePrecisionName, inferencePrecisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
-import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
+import type { CalibrationChoice, OpenOptions } from "../model/openModel.ts";
+import type { ArgumentSpec, Invocation, OptionSection, OptionSpec } from "./spec.ts";
 
 /** Creates a parser of numbers within bounds, which throws ConfigError with the expected and the given text. */
 function number(expected: string, accepts: (value: number) => boolean): (text: string) => number {
@@ -47,7 +49,44 @@ export const thresholdOption: OptionSpec = {
   parse: properFraction,
 };
 
-/** Output file for a command's figure. */
+/** Number format of a trained network, and the images of its int8 calibration. */
+export const inferencePrecisionOptions: readonly OptionSpec[] = [
+  {
+    flags: "--precision <name>",
+    help: "number format; auto is the run's",
+    choices: inferencePrecisionNames,
+    default: "auto",
+  },
+  {
+    flags: "--calibrate <dataset>",
+    help: "int8: data set or image folder to calibrate on (default: the stored calibration, or the run's training images)",
+  },
+];
+
+/** Values of `inferencePrecisionOptions`. */
+export interface InferencePrecisionFlags {
+  readonly precision: InferencePrecisionName;
+  readonly calibrate?: string;
+}
+
+/** The options of a network by these flags. Wrong usage for images to calibrate on without int8. */
+export function inferencePrecision(
+  { precision, calibrate }: InferencePrecisionFlags,
+  invocation: Invocation,
+  { dataDir, onProgress }: Pick<CalibrationChoice, "dataDir" | "onProgress"> = {},
+): Pick<OpenOptions, "precision" | "calibration"> {
+  if (calibrate !== undefined && precision !== "int8") invocation.fail("--calibrate requires --precision int8");
+  return {
+    precision,
+    calibration: {
+      ...(calibrate === undefined ? {} : { dataset: calibrate }),
+      ...(dataDir === undefined ? {} : { dataDir }),
+      ...(onProgress && { onProgress }),
+    },
+  };
+}
+
+/** The file that a command draws its figure to. */
 export function figureOption(file: string): OptionSpec {
   return { flags: "--output <file>", help: "figure to write; the name ends in .png or .svg", default: file };
 }

@@ -3,17 +3,18 @@ import { type DurableOutput, openDurableOutput } from "../checkpoint/durableOutp
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { filesOf } from "../model/featureWriter.ts";
-import type { SourceOpener } from "../model/modelSource.ts";
+import type { OpenOptions } from "../model/openModel.ts";
 import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
 import type { ImportFacts } from "./importOptions.ts";
+import type { InferencePrecisionFlags } from "./options.ts";
 import { jsonOf, print, printError, STANDARD_OUTPUT, standardTable, unicodeOutput } from "./output.ts";
 import { imageProgress } from "./progress.ts";
 import { stoppable } from "./signals.ts";
 
 /** Flags of `alexnet predict`. */
-export interface PredictFlags extends ImportFacts {
+export interface PredictFlags extends ImportFacts, InferencePrecisionFlags {
   readonly top: number;
   readonly samples: number;
   readonly seed: number;
@@ -32,7 +33,7 @@ export async function predictMany(
   run: string,
   paths: readonly string[],
   flags: PredictFlags,
-  openSource: SourceOpener,
+  source: Pick<OpenOptions, "openSource" | "precision" | "calibration">,
 ): Promise<void> {
   const line = imageProgress("predict");
   const say = (message: string) => {
@@ -41,7 +42,7 @@ export async function predictMany(
   };
   const { engine, threads, batchSize, samples, seed, threshold } = flags;
   const settings = {
-    openSource,
+    ...source,
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
     ...(threshold === undefined ? {} : { threshold }),

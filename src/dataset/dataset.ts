@@ -105,6 +105,7 @@ export interface LoadOptions extends DatasetOptions {
   readonly maxBad?: number | undefined;
   /** Called with the number of images packed so far, out of `total`. */
   readonly onPacking?: ((done: number, total: number) => void) | undefined;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: ((message: string) => void) | undefined;
 }
 

@@ -10,6 +10,7 @@
  * promises, and every value read back is a promise.
  */
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
 
 /** A square pooling window. `endPadding` is the padding at the bottom and on the right; default: `padding`. */
@@ -48,6 +49,7 @@ export interface OpOptions {
   readonly dropout: { readonly probability: number; readonly activeAtEvaluation: boolean };
 }
 
+/** Kinds of operations, and of the layers that they compute. */
 export type OpKind = keyof OpOptions;
 
 /** An operation of the chain, with shapes for one image (no batch). */
@@ -57,6 +59,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly options: OpOptions[K];
   /** Determines the rewrites that are allowed. */
   readonly order: Order;
+  /** Inference in int8 follows from it. */
+  readonly inInt8: Int8Effect;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
@@ -66,6 +70,7 @@ export interface Op<K extends OpKind = OpKind> {
 /** Any operation, discriminated by `kind`. */
 export type AnyOp = { [K in OpKind]: Op<K> }[OpKind];
 
+/** Name and shape of a trainable tensor. */
 export interface ParameterShape {
   /** Unique in the network, such as `conv1.weight`. */
   readonly name: string;
@@ -78,6 +83,9 @@ export interface ParameterShape {
  */
 export type Precision = "f32" | "bf16";
 
+/** Number formats of inference: int8 multiplies 8-bit integers, by the scheme of `InferenceRequest.quantization`. */
+export type InferencePrecision = Precision | "int8";
+
 /** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
   readonly ops: readonly AnyOp[];
@@ -86,8 +94,8 @@ export interface CompileRequest {
   readonly batchSize: number;
   readonly precision: Precision;
   /**
-   * Use direct convolution only, which is exact for integers as long as f32 sums are. Otherwise an engine may choose a faster algorithm with more
-   * rounding, such as Winograd's, by a rule that depends only on the request, the library and the processor. Default: false.
+   * Use direct convolution only, which is exact for integers as long as f32 sums are. Otherwise an engine may choose a faster algorithm with other
+   * rounding, such as the discrete Fourier transform, by a rule that depends only on the request, the library and the processor. Default: false.
    */
   readonly exact?: boolean;
   /** Also compute the gradient of the input images. Default: false. */
@@ -99,7 +107,14 @@ export interface CompileRequest {
   readonly frozen?: readonly string[];
 }
 
-/** A tensor in an engine's own memory and layout; `shape` is its plain shape. */
+/** A chain to compile for inference. */
+export interface InferenceRequest extends Omit<CompileRequest, "precision"> {
+  readonly precision: InferencePrecision;
+  /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
+  readonly quantization?: Int8Scheme;
+}
+
+/** A tensor in an engine's own memory and layout; `shape` is that of its plain form. */
 export interface Tensor {
   readonly shape: Shape;
 }
@@ -144,6 +159,7 @@ export interface Assignment {
 
 /** Compiled assignments, for repeated runs. */
 export interface Update {
+  /** Applies the update to every parameter. */
   run(): void;
 }
 
@@ -162,6 +178,8 @@ export interface KernelProfile {
   readonly runs: number;
   /** Total of all runs. */
   readonly seconds: number;
+  /** Floating-point operations of all runs, where they are others than those of the direct algorithm. */
+  readonly flops?: number;
 }
 
 /**
@@ -172,15 +190,17 @@ export interface KernelProfile {
  */
 export interface Program {
   readonly batchSize: number;
-  readonly precision: Precision;
+  readonly precision: InferencePrecision;
   /**
-   * [batchSize, …inputShape]: an input buffer of the program, for callers that await each call before writing the next images. Calls with this array
-   * compute in place; other arrays are copied into it.
+   * `[batchSize, …inputShape]`: an input buffer of the program, for callers that await each call before they write the next images. Calls with this
+   * very array compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
+  /** Algorithm of each convolution, such as `direct`, by the name of its operation; absent if the engine has only one. */
+  readonly algorithms?: Readonly<Record<string, string>>;
   /** Bytes that the program allocates for parameters, their gradients, and activations with scratch memory. */
   readonly memory: { readonly parameters: number; readonly gradients: number; readonly activations: number };
   /**
@@ -264,8 +284,8 @@ export interface TrainingProgram extends Program {
 }
 
 /** A number format supported by an engine. */
-export interface PrecisionSupport {
-  readonly name: Precision;
+export interface PrecisionSupport<P extends InferencePrecision = Precision> {
+  readonly name: P;
   /** The hardware has instructions for it. Otherwise it is emulated, slower than f32, or compiling it throws UnimplementedError. */
   readonly native: boolean;
 }
@@ -280,11 +300,15 @@ export interface Engine {
   readonly version: string;
   /** Number of compute threads on this machine; 0 if a device computes. */
   readonly threads: number;
-  /** Supported formats, the fastest first. */
+  /** Formats of training and inference. */
   readonly precisions: readonly PrecisionSupport[];
+  /** The one of `precisions` in which this processor computes fastest. */
+  readonly fastestPrecision: Precision;
+  /** Formats of inference: those of training, and others. */
+  readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
-  compile(request: CompileRequest): Promise<Program>;
+  compile(request: InferenceRequest): Promise<Program>;
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

@@ -12,6 +12,7 @@ import type { ModelFormat } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../formats/tensorNaming.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import { storeOrNote } from "../model/int8Model.ts";
 import type { HeadName } from "../network/head.ts";
 import type { QuantizationReport, QuantizeOptions } from "./quantizeModel.ts";
 
@@ -78,6 +79,9 @@ export async function exportModel(path: string, output: string, options: ExportO
       await format.write(temporary, model, weights, form);
       signal?.throwIfAborted();
     });
+    if (quantized) {
+      await storeOrNote(source, await reader.digest(), quantized.quantization, options.int8?.onMessage);
+    }
     const { size: bytes } = await stat(output);
     const written = {
       source,

@@ -1,30 +1,30 @@
 /** Post-training quantization to 8 bits: calibration, and measurement of the accuracy lost. */
 import type { Model } from "../checkpoint/metadata.ts";
-import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Split, SplitName } from "../dataset/dataset.ts";
+import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
+import type { Split } from "../dataset/dataset.ts";
 import { requireLimit } from "../dataset/limit.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
-import type { Engine, Program } from "../engine/engine.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { checkedRange, IMAGES, planQuantization, type Quantization, roundedPlaces } from "../formats/quantization.ts";
-import { dequantizeParameter, type Range, roundActivations } from "../int8.ts";
-import { type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
+import type { Quantization } from "../formats/quantization.ts";
+import { CALIBRATION_BATCH, calibrateNetwork } from "../model/calibration.ts";
+import { type EvaluationData, type EvaluationDataOptions, loadEvaluationData } from "../model/evaluationData.ts";
+import { type Int8Network, openInt8Network } from "../model/int8Network.ts";
 import type { OpenOptions } from "../model/openModel.ts";
-import { classesOf, deterministic, type Network, operations } from "../network/network.ts";
-import { sizeOf } from "../shape.ts";
+import { classesOf } from "../network/network.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
-import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
+import { scoreSplit } from "../training/evaluation/scores.ts";
 
 /** Options of calibration and measurement. */
 export interface QuantizeOptions
   extends Omit<EvaluationDataOptions, "split" | "limit" | "divided">,
-    Omit<OpenOptions, "batchSize"> {
-  /** Number of training images, balanced over classes, that determine the ranges. Default 256, or the number of classes if greater. */
+    Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
+  /** Training images whose ranges are those of the file, some of each class. Default 256, or the number of classes if that is more. */
   readonly calibrationImages?: number;
   /** Number of test images, balanced over classes, to measure on. Default 1000. */
   readonly testLimit?: number;
+  /** Called after each batch of calibration or test images. */
   readonly onProgress?: (what: "calibrate" | "test", images: number, of: number) => void;
 }
 
@@ -40,13 +40,11 @@ export interface QuantizationReport {
   };
 }
 
+/** Accuracy on the test images. */
 export interface Accuracy {
   readonly top1Accuracy: number;
   readonly topK: Figures["topK"];
 }
-
-/** Batch size. */
-const BATCH = 32;
 
 /**
  * Computes the quantization of a trained network from the ranges of its activations on training images. `weights` uses the network's tensor
@@ -66,31 +64,20 @@ export async function quantizeModel(
   requireLimit("test limit", options.testLimit);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
-  const load = (split: SplitName, limit: number | undefined, usual: number) =>
-    loadEvaluationData(path, file, model, {
-      ...options,
-      split,
-      limit: limit ?? Math.max(usual, model.classNames.length),
-      divided: true,
-    });
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
     const head = classHeadOf(model.head, classesOf(model.network), file);
+    const network = closing(scope, await openInt8Network(model.network, weights, engine, CALIBRATION_BATCH));
+    const { onProgress, ...given } = options;
+    const quantization = await calibrateNetwork({ path, file, model, weights }, network, engine.threads, {
+      ...given,
+      onCalibrate: (images, of) => onProgress?.("calibrate", images, of),
+    });
+    const { calibration } = quantization;
     const preparation = closing(scope, createThreadedPreparation({ preprocessing, threads: engine.threads }));
-    const network = closing(scope, await openInt8Network(model.network, weights, engine, BATCH));
-    const train = await load("train", options.calibrationImages, 256);
-    const calibration = { dataset: train.name, images: train.split.length };
-    try {
-      await recordRanges(network, train.split, preparation, options);
-    } finally {
-      train.close();
-    }
-    const ranges = network.takeRanges();
-    reportDeadLayers(ranges, options);
-    const quantization = await planQuantization(model.network, ranges, readingInto(weights), calibration);
-    const { split } = closing(scope, await load("test", options.testLimit, 1000));
-    const judge = () => evaluateAll(network, split, preparation, { model, head }, options);
+    const { split } = closing(scope, await loadTestImages(path, file, model, options));
+    const judge = () => judgeAll(network, split, preparation, { model, head }, options);
     const f32 = await judge();
     await network.round(quantization);
     const int8 = await judge();
@@ -102,35 +89,21 @@ export async function quantizeModel(
   }
 }
 
-/** Registers a resource for closing and returns it. */
+const USUAL_TEST_IMAGES = 1000;
+
+function loadTestImages(path: string, file: string, model: Model, options: QuantizeOptions): Promise<EvaluationData> {
+  const limit = options.testLimit ?? Math.max(USUAL_TEST_IMAGES, model.classNames.length);
+  return loadEvaluationData(path, file, model, { ...options, split: "test", limit, divided: true });
+}
+
+/** The thing itself, which is closed with the others. */
 function closing<T extends { close(): void }>(scope: { close(): void }[], thing: T): T {
   scope.push(thing);
   return thing;
 }
 
-/** Runs training images through a network that records its ranges. */
-async function recordRanges(
-  network: Int8Network,
-  split: Split,
-  preparation: Preparation,
-  { onProgress, signal }: QuantizeOptions,
-): Promise<void> {
-  let images = 0;
-  for await (const { count } of scoreSplit(network, { split, preparation, seed: 0 })) {
-    signal?.throwIfAborted();
-    images += count;
-    onProgress?.("calibrate", images, split.length);
-  }
-}
-
-function reportDeadLayers(ranges: ReadonlyMap<string, Range>, { onMessage }: QuantizeOptions): void {
-  for (const [name, { min, max }] of ranges) {
-    if (min === 0 && max === 0) onMessage?.(`${name}: all 0 on the calibration images, so always 0 in 8 bits`);
-  }
-}
-
-/** Computes a network's accuracy on test images, and its prediction for each. */
-async function evaluateAll(
+/** Accuracy of a network on test images, and its prediction for each. */
+async function judgeAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
@@ -147,97 +120,4 @@ async function evaluateAll(
   }
   const { top1Accuracy, topK } = counter.result();
   return { accuracy: { top1Accuracy, topK }, predicted };
-}
-
-/** A network in f32 arithmetic, without dropout, that can simulate 8 bits. Calls must not overlap. */
-interface Int8Network extends ScoringProgram {
-  /**
-   * Returns the ranges of the input images and of each quantizable output over all previous calls of `forward`, by the names of
-   * `Quantization.activations`, and stops recording.
-   */
-  takeRanges(): ReadonlyMap<string, Range>;
-  /** Rounds weights and activations in later calls, like a file with this quantization. */
-  round(quantization: Quantization): Promise<void>;
-  close(): void;
-}
-
-/** Compiles a network for calibration. `weights` uses the network's tensor names. The caller closes the engine. */
-export async function openInt8Network(
-  network: Network,
-  weights: TensorSource,
-  engine: Engine,
-  batchSize: number,
-): Promise<Int8Network> {
-  const places = roundedPlaces(network);
-  const names = places.map((place) => network.layers[place]?.name ?? IMAGES);
-  const programs: Program[] = [];
-  const close = () => {
-    for (const program of programs) program.close();
-  };
-  try {
-    const ops = operations(deterministic(network));
-    for (const [i, place] of places.entries()) {
-      const piece = ops.slice(place + 1, (places[i + 1] ?? ops.length) + 1);
-      const inputShape = piece[0]?.inputShape ?? network.input;
-      programs.push(await engine.compile({ ops: piece, inputShape, batchSize, precision: "f32" }));
-    }
-    await writeWeights(programs, weights);
-  } catch (error) {
-    close();
-    throw error;
-  }
-  const first = programs[0] as Program;
-  const ranges = new Map<string, Range>();
-  let isWatched = true;
-  let quantization: Quantization | undefined;
-  return {
-    batchSize,
-    nextInput: () => first.nextInput(),
-    takeRanges() {
-      isWatched = false;
-      return ranges;
-    },
-    async forward(images, count, draws) {
-      let values = images.subarray(0, count * sizeOf(network.input));
-      for (const [i, program] of programs.entries()) {
-        const name = names[i] as string;
-        const rounding = quantization?.activations.get(name);
-        if (isWatched) ranges.set(name, checkedRange(name, widened(ranges.get(name), values)));
-        if (rounding) values = roundActivations(values, rounding, program.input.subarray(0, values.length));
-        values = await program.forward(values, count, draws);
-      }
-      return values;
-    },
-    async round(given) {
-      await writeWeights(programs, weights, given);
-      quantization = given;
-    },
-    close,
-  };
-}
-
-/** Writes the weights, rounded if a quantization is given. */
-async function writeWeights(
-  programs: readonly Program[],
-  weights: TensorSource,
-  quantization?: Quantization,
-): Promise<void> {
-  for (const program of programs) {
-    for (const { name, value } of program.parameters) {
-      const values = await weights.read(name, program.scratch(sizeOf(value.shape)));
-      const rounded = quantization?.parameters.get(name);
-      if (rounded) dequantizeParameter(values, rounded);
-      await program.write(value, values);
-    }
-  }
-}
-
-/** Extends a range to include the values; not finite if a value is not. */
-function widened({ min, max }: Range = { min: Infinity, max: -Infinity }, values: Float32Array): Range {
-  let [low, high] = [min, max];
-  for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  return { min: low, max: high };
 }

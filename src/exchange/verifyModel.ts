@@ -25,6 +25,7 @@ export interface VerifyOptions {
   readonly seed?: number;
   readonly engine?: EngineName;
   readonly threads?: number;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
 }
 

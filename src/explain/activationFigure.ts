@@ -11,8 +11,8 @@ import { formatCount } from "../report/numbers.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
-export interface ActivationOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Number of maps to show per layer, the first ones. Default 32. */
+export interface ActivationOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
+  /** Maps shown of a layer, the first ones. Default 32. */
   readonly maps?: number;
 }
 
@@ -28,6 +28,7 @@ export interface LayerActivity {
   readonly positive: number;
 }
 
+/** Activation maps of a network's layers for one image, as a figure and as numbers. */
 export interface ActivationSheet {
   readonly svg: string;
   readonly layers: readonly LayerActivity[];

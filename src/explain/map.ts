@@ -18,8 +18,10 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
-export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImagesOptions, "limit"> {
-  /** Maximum number of images. Default 2000. */
+export interface MapOptions
+  extends Omit<OpenOptions, "batchSize" | "precision" | "calibration">,
+    Omit<MapImagesOptions, "limit"> {
+  /** Images at most. Default 2000. */
   readonly limit?: number;
   /** Layer whose outputs are the features. Default: the last hidden layer. */
   readonly layer?: string;
@@ -29,6 +31,7 @@ export interface MapOptions extends Omit<OpenOptions, "batchSize">, Omit<MapImag
   readonly perplexity?: number;
   /** Draws the images themselves too, as `picturesSvg`. */
   readonly withPictures?: boolean;
+  /** Called after each batch of images. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Progress of principal components. Their number is not known in advance, so `of` is an upper bound. */
   readonly onComponentStep?: (steps: number, most: number) => void;
@@ -48,6 +51,7 @@ export interface MapPoint {
   readonly y: number;
 }
 
+/** Images as points of a plane: neighbours have similar layer outputs. */
 export interface PictureMap {
   readonly layer: string;
   readonly features: number;

@@ -22,7 +22,9 @@ export interface MapImagesOptions {
   readonly folder?: string;
   readonly dataDir?: string;
   readonly limit: number;
+  /** Called while images are decoded into the cache. */
   readonly onPacking?: (images: number, of: number) => void;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
 }

@@ -11,6 +11,7 @@ import { sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
 
+/** Options of `measureSaliency`. */
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
   /** Class to explain. Default: the predicted one. */
   readonly className?: string;
@@ -18,9 +19,11 @@ export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
   readonly window?: number;
   /** Distance between squares in pixels. Default: half the window. */
   readonly stride?: number;
+  /** Called after each batch of occluded squares. */
   readonly onProgress?: (squares: number, of: number) => void;
 }
 
+/** Sensitivity of a prediction to each region of an image. */
 export interface Saliency {
   readonly className: string;
   /** Probability of the class with nothing hidden. */

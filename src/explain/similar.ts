@@ -18,11 +18,12 @@ import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
 import { createInputImage } from "./inputImage.ts";
 
-export interface SimilarOptions extends Omit<OpenOptions, "batchSize"> {
-  /** Number of results per query. Default 6, as in the paper. */
+export interface SimilarOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
+  /** Images found for each. Default 6, as in the paper. */
   readonly top?: number;
   /** Layer whose outputs are compared. Default: the last hidden layer. */
   readonly layer?: string;
+  /** Called after each batch of images. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Called for each unreadable file. */
   readonly onBad?: (message: string) => void;
@@ -36,6 +37,7 @@ export interface Neighbour {
   readonly distance: number;
 }
 
+/** The images most similar to a query, by a layer's outputs. */
 export interface SimilarPictures {
   readonly layer: string;
   readonly features: number;

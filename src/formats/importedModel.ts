@@ -5,6 +5,7 @@ import { type Network, place } from "../network/network.ts";
 import type { FinishedChain } from "./chainBuilder.ts";
 import type { Assumptions, ModelFile } from "./format.ts";
 
+/** A model read from a file of another program. */
 export interface ImportedModel {
   /** `deviations` records every difference from the file. */
   readonly network: Network;

@@ -1,46 +1,34 @@
 /** Quantization plan of a network, shared by exported files and their simulation. */
 
-import type { OpKind } from "../engine/engine.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import {
+  IMAGES,
+  type Int8Effect,
+  type Int8Scheme,
   largestOfRows,
   parameterScales,
   type Range,
   type RoundedParameter,
-  type Rounding,
   roundingFor,
 } from "../int8.ts";
-import { layerKinds } from "../layers/kinds.ts";
-import type { Int8Effect, Layer } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
-import type { Shape } from "../shape.ts";
 
 /** 8-bit quantization of a network. */
-export interface Quantization {
-  /** Quantization of activations by the layer that outputs them; `IMAGES` is the network's input. */
-  readonly activations: ReadonlyMap<string, Rounding>;
-  /** Quantization of parameters by full name. */
-  readonly parameters: ReadonlyMap<string, RoundedParameter>;
-  /** Images that determined the ranges of activations. */
+export interface Quantization extends Int8Scheme {
+  /** Images that the ranges of activations were measured on. */
   readonly calibration: Calibration;
 }
 
+/** Images that the ranges of the activations were measured on. */
 export interface Calibration {
   /** Name of the data set, or its folder. */
   readonly dataset: string;
   readonly images: number;
 }
 
-/** Name of the input among the layers' outputs; layer names are never empty. */
-export const IMAGES = "";
-
 /** Effect of each layer on 8-bit activations. */
 export function int8Layers(network: Network): readonly Int8Effect[] {
-  return place(network).map(({ layer, inputShape }) => inInt8(layer, inputShape));
-}
-
-function inInt8<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Int8Effect {
-  return layerKinds[layer.kind].inInt8(layer, inputShape);
+  return place(network).map(({ inInt8 }) => inInt8);
 }
 
 /**

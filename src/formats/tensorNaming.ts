@@ -16,18 +16,21 @@ export interface TensorNaming {
   of(network: Network): ReadonlyMap<string, string>;
 }
 
-/** All namings, the checkpoints' own first. */
+/** Tensors named as they are in a program. */
+export const layerNaming: TensorNaming = {
+  name: "layers",
+  description: "conv1.weight: by the layers' names",
+  of: (network) => namesBy(network, (layer) => layer),
+};
+
+/** Every way, the checkpoints' own first. */
 export const tensorNamings: readonly [TensorNaming, ...TensorNaming[]] = [
   {
     name: "torchvision",
     description: "features.0.weight, classifier.1.weight: like torchvision's AlexNet and this program's checkpoints",
     of: tensorNames,
   },
-  {
-    name: "layers",
-    description: "conv1.weight: by layer name",
-    of: (network) => namesBy(network, (layer) => layer),
-  },
+  layerNaming,
   {
     name: "sequential",
     description: "0.weight: by layer index in one nn.Sequential",

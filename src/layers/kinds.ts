@@ -25,6 +25,10 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   dropout: dropoutKind,
 };
 
+/**
+ * Constructor of a layer of one kind, such as `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`; options left out have that kind's
+ * defaults. Throws ConfigError naming the layer and the option.
+ */
 type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
 
 function maker<K extends OpKind>(kind: K): LayerMaker<K> {
@@ -35,17 +39,27 @@ function maker<K extends OpKind>(kind: K): LayerMaker<K> {
   };
 }
 
-/** `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`: one maker for each kind, with that kind's defaults. Throws ConfigError naming the layer and the option. */
+/** Convolution: each output is the sum of a window times a kernel, plus a bias; channels are split into `groups`. */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
+/** Rectified linear unit: max(0, x). */
 export const relu: LayerMaker<"relu"> = maker("relu");
+/** Hyperbolic tangent. */
 export const tanh: LayerMaker<"tanh"> = maker("tanh");
+/** Logistic function: 1 / (1 + e⁻ˣ). */
 export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
+/** Local response normalization across channels (Krizhevsky et al. 2012, §3.3). */
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
+/** Maximum of each window. */
 export const maxPool2d: LayerMaker<"maxPool2d"> = maker("maxPool2d");
+/** Mean of each window. */
 export const averagePool2d: LayerMaker<"averagePool2d"> = maker("averagePool2d");
+/** Mean of windows that divide the input into a given number of rows and columns. */
 export const adaptiveAveragePool2d: LayerMaker<"adaptiveAveragePool2d"> = maker("adaptiveAveragePool2d");
+/** [channels, height, width] to one vector. */
 export const flatten: LayerMaker<"flatten"> = maker("flatten");
+/** Fully connected layer: Wx + b. */
 export const linear: LayerMaker<"linear"> = maker("linear");
+/** Sets each value to 0 with `probability` and scales the others, in training only by default. */
 export const dropout: LayerMaker<"dropout"> = maker("dropout");
 
 /** Kinds that, at the end of another program's network, are its head, not a layer. */

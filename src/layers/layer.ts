@@ -2,6 +2,7 @@
 import type { z } from "zod/mini";
 import type { Op, OpKind, OpOptions } from "../engine/engine.ts";
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect } from "../int8.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
@@ -49,14 +50,8 @@ export interface KeptForBackward {
 export type Randomness = "never" | "training" | "always";
 
 /**
- * A layer's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
- * from 0 does, so values are rounded after this layer and not before it. `computed`: computes new values, which are rounded again.
- */
-export type Int8Effect = "kept" | "clamped" | "computed";
-
-/**
- * Everything about a kind of layer, in one place. Parameter counts, neurons, MACs, memory, and the operation that an engine runs are derived from it.
- * No member is optional, so that an omission does not compile.
+ * Everything about a kind of layer, in one place. The rest (parameter counts, neurons, MACs, memory, the operation an engine runs and how it may
+ * rewrite it) is derived. No member is optional, so that leaving one out does not compile.
  */
 export interface LayerKind<K extends OpKind> {
   readonly kind: K;

@@ -22,6 +22,7 @@ export interface OnnxGraph {
   constant(role: string, shape: Shape, values: () => OnnxValues): string;
 }
 
+/** Local response normalization in ONNX: as its own operator, or decomposed into simpler ones. */
 export type LrnForm = "native" | "decomposed";
 
 /** Attributes of a square window with equal stride and padding on both axes. */

@@ -1,5 +1,6 @@
 /** A trained classifier, opened from a run or a weights file. */
 import type { Model } from "../checkpoint/metadata.ts";
+import type { InferencePrecision } from "../engine/engine.ts";
 import { copyOfInput, type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import type { HeadName } from "../network/head.ts";
@@ -30,6 +31,8 @@ export interface Classifier {
   readonly isMultiLabel: boolean;
   /** Engine and threads, in words. */
   readonly engine: string;
+  /** Number format of the computation. */
+  readonly precision: InferencePrecision;
   /** True if an answer is a draw, since dropout stays active. */
   readonly isRandom: boolean;
   /**
@@ -63,6 +66,7 @@ export async function openClassifier(path: string, options: OpenOptions = {}): P
     head: model.head ?? "softmax",
     isMultiLabel: opened.head.isMultiLabel,
     engine,
+    precision: opened.program.precision,
     isRandom,
     predict: createPredict(opened, calls, anyImage, options.onMessage),
     evaluate: (given = {}) => calls.call(() => unlessAborted(given.signal, () => evaluateModel(opened, calls, given))),

@@ -26,7 +26,9 @@ export interface EvaluationDataOptions {
   readonly divided?: boolean;
   /** True for another program's file: what stands beside it is no run. Default false. */
   readonly isForeign?: boolean;
+  /** Called while images are decoded into the cache. */
   readonly onPacking?: (images: number, of: number) => void;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
   readonly signal?: AbortSignal;
 }

@@ -25,6 +25,7 @@ export interface ClassifierOptions {
   readonly engine: Engine;
   /** Images computed at a time; default 1, for predictions of single images. */
   readonly batchSize?: number;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
 }
 

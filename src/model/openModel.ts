@@ -3,14 +3,16 @@ import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import type { TensorSink } from "../checkpoint/tensorStore.ts";
-import type { CompileRequest, Engine, Program } from "../engine/engine.ts";
+import type { Engine, InferenceRequest, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
+import type { InferencePrecisionName } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
-import { UnimplementedError } from "../errors.ts";
+import { ConfigError, UnimplementedError } from "../errors.ts";
 import { withoutHeadLayer } from "../network/head.ts";
 import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
+import type { CalibrationOptions } from "./calibration.ts";
 import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
 
@@ -22,7 +24,21 @@ export interface OpenOptions {
   readonly batchSize?: number;
   /** Opens paths that are not this program's runs and weights files. Default: there are none. */
   readonly openSource?: SourceOpener;
+  /** Number format of the computation. Default `auto`: the run's. int8 needs a calibration, see `calibration`. */
+  readonly precision?: InferencePrecisionName;
+  /** For int8. Default: the calibration stored with the weights, or a new one on the run's training images, which is then stored. */
+  readonly calibration?: CalibrationChoice;
   readonly onMessage?: (message: string) => void;
+}
+
+/** Images to calibrate int8 on; naming a data set or a number makes a new calibration. */
+export interface CalibrationChoice {
+  /** A name or a folder of images. Default: the data set that the run was trained on. */
+  readonly dataset?: string;
+  readonly dataDir?: string;
+  /** Training images, some of each class. Default 256, or the number of classes if that is more. */
+  readonly images?: number;
+  readonly onProgress?: (images: number, of: number) => void;
 }
 
 export interface OpenModel {
@@ -100,7 +116,7 @@ export async function openPieces(
   const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
   if (note !== undefined) options.onMessage?.(note);
-  const { network, precision, exact } = model;
+  const { network } = model;
   const ends = endsOf(network);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
@@ -114,11 +130,11 @@ export async function openPieces(
   };
   try {
     const all = operations(network);
+    const compile = await compiler(path, file, model, engine, ends, options);
     for (const [i, end] of ends.entries()) {
       const ops = all.slice((ends[i - 1] ?? -1) + 1, end + 1);
       const inputShape = ops[0]?.inputShape ?? network.input;
-      const request = { ops, inputShape, batchSize: options.batchSize ?? 1, precision, exact };
-      programs.push(await compileOrF32(engine, request, options));
+      programs.push(await compile({ ops, inputShape, batchSize: options.batchSize ?? 1, exact: model.exact }));
     }
     await fill(sharedSink(programs, network));
   } catch (error) {
@@ -139,13 +155,51 @@ async function weightsNote(path: string, file: string, { metrics }: Model): Prom
   return `${path}: best.safetensors, the weights of epoch ${epoch(metrics)}; last.safetensors has those of epoch ${epoch(newest)}`;
 }
 
+/** Compiles a piece of the network in the precision asked for. */
+async function compiler(
+  path: string,
+  file: string,
+  model: Model,
+  engine: Engine,
+  ends: readonly number[],
+  { precision = "auto", calibration, onMessage }: OpenOptions,
+): Promise<(piece: Omit<InferenceRequest, "precision">) => Promise<Program>> {
+  if (precision === "auto") {
+    return (piece) => compileOrF32(engine, { ...piece, precision: model.precision }, onMessage);
+  }
+  if (precision !== "int8") return (piece) => engine.compile({ ...piece, precision });
+  if (ends.length !== 1 || ends[0] !== model.network.layers.length - 1) {
+    throw new ConfigError("precision: int8 computes a network's outputs, not those of its layers; use f32 or bf16");
+  }
+  const { quantizationOf } = await import("./int8Model.ts");
+  const quantization = await quantizationOf(path, file, model, engine, calibrationOptions(calibration, onMessage));
+  return (piece) => engine.compile({ ...piece, precision, quantization });
+}
+
+function calibrationOptions(
+  { dataset, dataDir, images, onProgress }: CalibrationChoice = {},
+  onMessage: OpenOptions["onMessage"],
+): CalibrationOptions {
+  return {
+    ...(dataset === undefined ? {} : { dataset }),
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(images === undefined ? {} : { calibrationImages: images }),
+    ...(onProgress && { onCalibrate: onProgress }),
+    ...(onMessage && { onMessage }),
+  };
+}
+
 /** In the precision that the weights were trained for, or in f32 where the library cannot have that on this processor. */
-async function compileOrF32(engine: Engine, request: CompileRequest, { onMessage }: OpenOptions): Promise<Program> {
+async function compileOrF32(
+  engine: Engine,
+  request: InferenceRequest,
+  onMessage: OpenOptions["onMessage"],
+): Promise<Program> {
   try {
     return await engine.compile(request);
   } catch (error) {
     if (!(error instanceof UnimplementedError) || request.precision === "f32") throw error;
-    onMessage?.(`precision: no ${request.precision} in ${engine.description}; going on in f32`);
+    onMessage?.(`precision: no ${request.precision} in ${engine.description}; using f32`);
     return engine.compile({ ...request, precision: "f32" });
   }
 }

@@ -21,6 +21,7 @@ import { type ClassScore, type PredictOptions, predictRows, type RowPrediction }
 export interface PredictFilesOptions extends OpenOptions, PredictOptions {
   /** Threads that decode. Default: one a core. */
   readonly decodingThreads?: number;
+  /** Called after each batch of files. */
   readonly onProgress?: (files: number, of: number) => void;
   readonly signal?: AbortSignal;
 }

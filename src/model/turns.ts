@@ -59,6 +59,7 @@ export interface EvaluateSplitOptions {
    * keeps no more than the input. Source: Krizhevsky et al. 2012, §4.1.
    */
   readonly tenCrop?: boolean;
+  /** Called after each evaluated batch. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Called with each image's prediction, in order. */
   readonly onPrediction?: (prediction: Prediction) => void;

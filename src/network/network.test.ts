@@ -113,6 +113,7 @@ describe("operations", () => {
       name: "conv",
       options: { outChannels: 4, kernelSize: 3, stride: 1, padding: 0, groups: 1 },
       order: "other",
+      inInt8: "computed",
       inputShape: [1, 8, 8],
       outputShape: [4, 6, 6],
       parameters: [

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import type { AnyOp, OpKind } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
+import type { Int8Effect } from "../int8.ts";
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
@@ -25,6 +26,7 @@ export interface Network {
 export interface PlacedLayer {
   readonly layer: AnyLayer;
   readonly order: Order;
+  readonly inInt8: Int8Effect;
   readonly keeps: KeptForBackward;
   readonly randomness: Randomness;
   readonly inputShape: Shape;
@@ -97,6 +99,7 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
   return {
     layer: anyLayer(layer),
     order: kind.order,
+    inInt8: kind.inInt8(layer, inputShape),
     keeps: kind.keeps,
     randomness: kind.randomness(layer),
     inputShape,
@@ -107,10 +110,10 @@ function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): Place
 
 /** The network as a chain of operations for an engine. */
 export function operations(network: Network): readonly AnyOp[] {
-  return place(network).map(({ layer, order, inputShape, outputShape, parameters }) => {
+  return place(network).map(({ layer, order, inInt8, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
     const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
-    return { kind, name, options, order, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
+    return { kind, name, options, order, inInt8, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
 }
 

@@ -5,6 +5,7 @@
  * the light palette by a CSS variable, and `themeVariables` defines these variables.
  */
 export const themes = ["light", "dark"] as const;
+/** Colours of a figure. */
 export type Theme = (typeof themes)[number];
 
 /**

@@ -7,7 +7,7 @@ import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
-import { precisionNames } from "../engine/select/precision.ts";
+import { int8Refusal, precisionNames } from "../engine/select/precision.ts";
 import { type Augmentation, augmentationNames, usualAugmentation } from "../image/augment/augmentation.ts";
 import { fitDescriptions } from "../image/prepare/fit.ts";
 import { networks } from "../network/alexnet.ts";
@@ -507,19 +507,19 @@ export const settings = {
     compare: (value, { engine }) => unlessAuto(value, engine.name),
   }),
   precision: setting({
-    schema: z.enum(precisionNames),
+    schema: z.enum(precisionNames, { error: ({ input }) => (input === "int8" ? int8Refusal : undefined) }),
     value: "<name>",
-    help: "number format; auto uses bf16 if the processor supports it",
+    help: "number format; auto uses bf16 where it is faster than f32",
     section: "Compute",
     default: "auto",
     commands: rates,
     place: "precision",
     compare: (value, { precision }) => unlessAuto(value, precision),
   }),
-  /** Direct convolution only. Default: false, which uses Winograd's algorithm where it is faster. */
+  /** Direct convolution only. Default: false, which uses the discrete Fourier transform or Winograd's algorithm where they are faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "use direct convolution only: slower, without the rounding error of Winograd's algorithm",
+    help: "use direct convolution only: slower, without the rounding of other algorithms",
     section: "Compute",
     commands: steps,
     place: "exact",
@@ -539,6 +539,7 @@ export const settings = {
 /** Settings of a run, each with a default. */
 export type RunSettings = SettingsOf<typeof settings>;
 
+/** Keys of the settings whose place in config.json begins with a prefix. */
 type KeysAt<Prefix extends string> = {
   [K in keyof typeof settings]: (typeof settings)[K]["place"] extends `${Prefix}.${string}` ? K : never;
 }[keyof typeof settings];

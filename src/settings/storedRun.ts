@@ -41,6 +41,8 @@ export const storedRunSchema = z.object({
   precision: z.enum(["f32", "bf16"] satisfies Precision[]),
   /** Direct convolution only; earlier versions always used it. */
   exact: z.boolean().default(true),
+  /** Algorithm of each convolution, by layer, where the engine has several. Absent in runs of versions that did not record it. */
+  algorithms: z.record(z.string(), z.string()).optional(),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
   /** Command line. */

@@ -108,6 +108,27 @@ async function resumeRun(
   return { config, dataset, engine };
 }
 
+/**
+ * Says which convolutions of a resumed run are computed by another algorithm than the run began with. Versions that recorded none had the direct one
+ * and Winograd's, each of which is found where the other one was on another machine.
+ */
+export function noteOtherAlgorithms(
+  { algorithms: then }: Pick<RunConfig, "algorithms">,
+  algorithms: Readonly<Record<string, string>> = {},
+  { onMessage }: TrainObserver = {},
+): void {
+  const isOther = (layer: string, now: string) => (then ? then[layer] !== now : now === "dft");
+  const other = Object.entries(algorithms).filter(([layer, now]) => isOther(layer, now));
+  if (other.length === 0) return;
+  const names = [...new Set(other.map(([, now]) => now))].map((now) => {
+    const layers = other.flatMap(([layer, algorithm]) => (algorithm === now ? [layer] : []));
+    return `${layers.join(", ")} by ${now}`;
+  });
+  onMessage?.(
+    `convolutions: ${names.join("; ")} now, by another algorithm when the run began; rounding differs from here on`,
+  );
+}
+
 /** Says which classes have no training image that can be read. */
 function noteMissing({ train, classNames, listed, source }: Dataset, { onMessage }: TrainObserver): void {
   if (listed === undefined) return;

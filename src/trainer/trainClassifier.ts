@@ -10,11 +10,11 @@ import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Dataset } from "../dataset/dataset.ts";
-import { memorySource } from "../dataset/memorySource.ts";
 import { CheckpointError } from "../errors.ts";
 import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, writeReport } from "../runs/runReport.ts";
+import { nameDataset } from "../settings/datasetObject.ts";
 import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import type { RunSettings } from "../settings/settings.ts";
@@ -29,7 +29,7 @@ import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
 import { readPosition, type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder } from "./runRecorder.ts";
-import { type PreparedRun, prepareRun } from "./runSetup.ts";
+import { noteOtherAlgorithms, type PreparedRun, prepareRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** One call of training: its limits and callbacks. */
@@ -70,11 +70,9 @@ export interface TrainResult {
  * Throws ConfigError for settings that do not fit, DataError for an unusable data set, CheckpointError for an unusable directory, DivergenceError if
  * training diverges; whatever was saved before stays.
  */
-export async function trainClassifier({ dataset, ...options }: TrainOptions = {}): Promise<TrainResult> {
-  const source = typeof dataset === "object" ? memorySource(dataset) : undefined;
-  const name = typeof dataset === "object" ? source?.name : dataset;
-  const plan = await resolve({ ...options, ...(name === undefined ? {} : { dataset: name }) }, { source });
-  return trainRun(plan, options);
+export async function trainClassifier(options: TrainOptions = {}): Promise<TrainResult> {
+  const { settings, source } = nameDataset(options);
+  return trainRun(await resolve(settings, { source }), settings);
 }
 
 /** Trains a run that is resolved; otherwise as `trainClassifier`. */
@@ -182,7 +180,9 @@ async function loadRun(
   }
   const dataset = await model.inputs(observer, signal);
   // A run that cannot even start leaves no directory.
-  if (!checkpoint) await writeConfig(directory, config);
+  const { algorithms } = program;
+  if (checkpoint) noteOtherAlgorithms(config, algorithms, observer);
+  else await writeConfig(directory, { ...config, ...(algorithms ? { algorithms: { ...algorithms } } : {}) });
   await truncateLog(directory, start.iteration, start.rollbacks.count);
   const training = runTraining(prepared, program, optimizer, dataset, preparation);
   return { ...run, training, weights, optimizer: state, average, dataset };

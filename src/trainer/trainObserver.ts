@@ -34,11 +34,14 @@ export interface TrainObserver {
   onPacking?(images: number, of: number): void;
   /** While the output of frozen layers is computed for the cache. */
   onFeatures?(images: number, of: number): void;
+  /** Called after each iteration. */
   onProgress?(progress: TrainProgress): void;
+  /** Called after each evaluated batch. */
   onEvaluationProgress?(images: number, of: number): void;
   /** Each line of the log except those of rollbacks. */
   onLog?(entry: LogEntry): void;
   /** Training has rolled back to an iteration; lines of later ones come again. */
   onRollback?(entry: RollbackEntry): void;
+  /** Called after each epoch, with its line of log.jsonl. */
   onEpoch?(entry: LogEntry): void;
 }

@@ -28,6 +28,7 @@ export interface RateFinderOptions extends RunSettings {
   /** Stops the sweep within an iteration; the result so far is returned. */
   readonly signal?: AbortSignal;
   readonly observer?: Pick<TrainObserver, "onDownload" | "onPacking" | "onFeatures" | "onMessage">;
+  /** Called after each iteration. */
   readonly onIteration?: (iteration: number, of: number, point: RateLoss) => void;
 }
 

@@ -36,6 +36,7 @@ const trialResultSchema = z.object({
 
 export type TrialResult = z.infer<typeof trialResultSchema>;
 
+/** Options of a sweep. */
 export interface SweepOptions {
   readonly plan: SweepPlan;
   readonly directory: string;
@@ -44,10 +45,13 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
   /** Observer of each run. */
   readonly observer?: TrainObserver;
+  /** Called when a trial starts. */
   readonly onTrial?: (trial: Trial, of: number) => void;
+  /** Called when a trial ends. */
   readonly onResult?: (result: TrialResult, of: number) => void;
 }
 
+/** The trials of a sweep and the best of them. */
 export interface SweepResult {
   readonly directory: string;
   readonly end: "finished" | "interrupt" | "time";

@@ -76,9 +76,10 @@ describeEngines("account", (engine) => {
 });
 
 const accountOf = (engine: EngineUnderTest) => withProgram(engine, chain, (program) => steps(program, 1));
-const isDirect = ({ arithmetic }: EngineUnderTest) => arithmetic.convolutionError === 1;
+/** Convolutions by the algorithm of the rule, which is direct or Winograd's for so small a network. */
+const byRule = engines.filter(({ settings, name }) => !settings.exact && !name.endsWith("DFT"));
 
-for (const engine of engines.filter(isDirect)) {
+for (const engine of engines.filter(({ settings }) => settings.exact)) {
   it(`${engine.name}: convolutions are direct`, async () => {
     for (const [key, implementation] of convolutions(await accountOf(engine))) {
       assert.doesNotMatch(implementation, /wino/i, key);
@@ -86,7 +87,31 @@ for (const engine of engines.filter(isDirect)) {
   });
 }
 
-for (const engine of engines.filter((candidate) => !isDirect(candidate))) {
+for (const engine of engines.filter(({ name }) => name.endsWith("DFT"))) {
+  it(`${engine.name}: convolutions of stride 1 are Fourier transforms and products, groups too; no others are`, async () => {
+    const account = await accountOf(engine);
+    assert.deepEqual([...convolutions(account).keys()].sort(), [
+      "conv1 backwardData",
+      "conv1 backwardWeights",
+      "conv1 forward",
+    ]);
+    for (const name of ["conv2", "conv3", "conv4", "conv5"]) {
+      for (const direction of ["forward", "backwardData", "backwardWeights"]) {
+        const works = account.filter((entry) => entry.layer === name && entry.direction === direction);
+        assert.ok(
+          works.some(({ work }) => work === "DFT product"),
+          `${name} ${direction}`,
+        );
+        assert.ok(
+          works.some(({ work }) => work === "DFT transform"),
+          `${name} ${direction}`,
+        );
+      }
+    }
+  });
+}
+
+for (const engine of byRule.filter(({ settings }) => settings.precision === "f32")) {
   it(`${engine.name}: 3×3 convolutions are Winograd's where the library has that, groups too; no others are`, async () => {
     const direct = engines.find(({ settings, create }) => settings.exact && create === engine.create);
     assert.ok(direct);

@@ -85,7 +85,10 @@ export function keptWithin({ arithmetic }: EngineUnderTest, sums: Tolerance, mor
   return { relative: relative + arithmetic.step, absolute: absolute + (more * arithmetic.step) / 2 };
 }
 
-/** Registers a suite for every engine. */
-export function describeEngines(name: string, suite: (engine: EngineUnderTest) => void): void {
-  for (const engine of engines) describe(`${engine.name}, ${name}`, () => suite(engine));
+/** The engines on which a convolution by ones changes no number that is kept: what is behind it can be told from it. */
+export const exactByOnes = engines.filter(({ arithmetic }) => arithmetic.factorError === 0);
+
+/** Registers a suite for every engine, or for those of a list. */
+export function describeEngines(name: string, suite: (engine: EngineUnderTest) => void, among = engines): void {
+  for (const engine of among) describe(`${engine.name}, ${name}`, () => suite(engine));
 }

@@ -5,14 +5,14 @@ import { assertCloseNorm } from "../assertClose.ts";
 import { type Chain, compileInference, fillParameters, need, noDraws } from "../chains.ts";
 import type { EngineUnderTest } from "../engines.ts";
 import { dataOf, describeEngines, expectedOf, resultsOf, withProgram } from "./compare.ts";
-import { movedMaxima, stacks, stackTolerance } from "./stacks.ts";
+import { gradientTolerance, stacks, stackTolerance } from "./stacks.ts";
 
 async function assertStack(engine: EngineUnderTest, chain: Chain): Promise<void> {
   const actual = await resultsOf(engine, chain);
   const expected = expectedOf(engine, chain);
   assert.deepEqual([...actual.keys()], [...expected.keys()]);
   for (const [key, value] of expected) {
-    const tolerance = stackTolerance(engine, chain) + (key === "output" ? 0 : movedMaxima(engine, chain));
+    const tolerance = stackTolerance(engine, chain) + (key === "output" ? 0 : gradientTolerance(engine, chain, key));
     assertCloseNorm(need(actual, key), value, tolerance, key);
   }
 }

@@ -254,20 +254,20 @@ describeEngines("tensors", (engine) => {
     const layers = [...chain.layers, flatten("flatten"), linear("fc", { outFeatures: 3 })];
     await withProgram(engine, { ...chain, layers }, async (program) => {
       const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-      for (const of of ["values", "gradients"] as const) {
-        const other = of === "values" ? "gradients" : "values";
-        assert.equal(await program.firstNonFinite(of), undefined);
+      for (const part of ["values", "gradients"] as const) {
+        const other = part === "values" ? "gradients" : "values";
+        assert.equal(await program.firstNonFinite(part), undefined);
         for (const { name, value, gradient } of program.parameters.toReversed()) {
           const values = uniform(name, sizeOf(value.shape));
           for (const place of [0, values.length >> 1, values.length - 1]) {
             const changed = values.with(place, bad[place % 3] ?? Number.NaN);
-            await program.write(of === "values" ? value : gradient, changed);
-            assert.equal(await program.firstNonFinite(of), name);
+            await program.write(part === "values" ? value : gradient, changed);
+            assert.equal(await program.firstNonFinite(part), name);
             assert.equal(await program.firstNonFinite(other), undefined);
           }
         }
         for (const { value, gradient } of program.parameters) {
-          await program.write(of === "values" ? value : gradient, new Float32Array(sizeOf(value.shape)));
+          await program.write(part === "values" ? value : gradient, new Float32Array(sizeOf(value.shape)));
         }
       }
     });

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { BenchmarkCase, BenchmarkSettings } from "../../benchmark/benchmark.ts";
-import type { Precision } from "../../engine/engine.ts";
+import type { InferencePrecision } from "../../engine/engine.ts";
 import { AlexNetError } from "../../errors.ts";
 import { networks } from "../../network/alexnet.ts";
 import { formatDuration } from "../../report/numbers.ts";
@@ -24,8 +24,8 @@ export const bench: CommandSpec = {
     },
     {
       flags: "--precision <name...>",
-      help: "number formats (default: f32, and bf16 if the processor supports it)",
-      choices: ["f32", "bf16"],
+      help: "number formats, int8 for inference only (default: f32, and bf16 if the processor supports it)",
+      choices: ["f32", "bf16", "int8"],
     },
     {
       flags: "--batch-size <n>",
@@ -43,15 +43,17 @@ export const bench: CommandSpec = {
     ["alexnet bench", "three networks, f32 and bf16"],
     ["alexnet bench --network alexnet-owt --layers", "the time of each layer"],
     ["alexnet bench --precision bf16 --rounds 5", "one format, five times"],
+    ["alexnet bench --precision f32 int8", "inference in 8-bit numbers too"],
     ["alexnet bench --network my-network.json --json"],
     ["alexnet bench --optimizer adamw --clip-norm 1 --average 0.999"],
   ],
   notes: `
 A step includes everything that training does with a batch. GFLOP/s count the
-arithmetic of direct convolution. Winograd's algorithm needs less, so a network
-may exceed the ceiling, which is measured directly. Each round measures every
-network in a process of its own; figures are medians over rounds. Keep the
-machine idle.`,
+arithmetic of direct convolution. Fourier transforms and Winograd's algorithm
+need less, so a network may exceed the ceiling, which is measured directly. The
+floor is the time that the chosen algorithms' arithmetic takes at the ceiling.
+Each round measures every network in a process of its own; figures are medians
+over rounds. Keep the machine idle.`,
   run: measure,
 };
 
@@ -59,7 +61,7 @@ interface BenchFlags extends Omit<BenchmarkSettings, "recipe">, RecipeOverrides 
   readonly batchSize: number;
   readonly recipe?: string;
   readonly network?: readonly string[];
-  readonly precision?: readonly Precision[];
+  readonly precision?: readonly InferencePrecision[];
   readonly rounds: number;
   readonly json?: boolean;
 }

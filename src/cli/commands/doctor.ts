@@ -1,4 +1,5 @@
 /** `alexnet doctor`. */
+import type { Engine } from "../../engine/engine.ts";
 import type { FoundLibrary } from "../../engine/onednn/native/find.ts";
 import type { ProcessorShare } from "../../engine/onednn/threads.ts";
 import { describeMachine, type Machine } from "../../engine/select/machine.ts";
@@ -19,7 +20,9 @@ interface Diagnosis {
   readonly threads: number;
   readonly libraries: readonly FoundLibrary[];
   /** Engine of `--engine onednn`, or the reason why there is none. */
-  readonly onednn: { readonly engine: string } | { readonly problem: string };
+  readonly onednn:
+    | { readonly engine: string; readonly precisions: Engine["inferencePrecisions"] }
+    | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
 }
 
@@ -51,7 +54,7 @@ async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
   try {
     const { engine } = await selectEngine("onednn");
     engine.close();
-    return { engine: engine.description };
+    return { engine: engine.description, precisions: engine.inferencePrecisions };
   } catch (error) {
     return { problem: messageOf(error) };
   }
@@ -68,11 +71,26 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
       "oneDNN",
       `${version} at ${path}${supported ? "" : " (not supported)"}`,
     ]),
-    "engine" in onednn ? ["engine", onednn.engine] : ["engine", `reference only (slow). ${onednn.problem}`],
+    ...("engine" in onednn
+      ? ([
+          ["engine", onednn.engine],
+          ["precisions", formatPrecisions(onednn.precisions)],
+        ] as const)
+      : ([["engine", `reference only (slow). ${onednn.problem}`]] as const)),
     ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+/** Notes on each format, with and without instructions of the processor for it. */
+function formatPrecisions(precisions: Engine["inferencePrecisions"]): string {
+  const notes = {
+    f32: { native: "f32", emulated: "f32" },
+    bf16: { native: "bf16", emulated: "bf16 (no instructions for it: slower than f32)" },
+    int8: { native: "int8 (inference)", emulated: "int8 (inference; without VNNI, slower than with it)" },
+  };
+  return precisions.map(({ name, native }) => notes[name][native ? "native" : "emulated"]).join(", ");
 }
 
 function formatShare({ processors, cores, quota }: Diagnosis["machine"]): string {

@@ -6,7 +6,16 @@ import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { foreignFacts, type ImportFacts, importOptions } from "../importOptions.ts";
-import { jsonOption, positiveInteger, runArgument, seed, thresholdOption } from "../options.ts";
+import {
+  type InferencePrecisionFlags,
+  inferencePrecision,
+  inferencePrecisionOptions,
+  jsonOption,
+  positiveInteger,
+  runArgument,
+  seed,
+  thresholdOption,
+} from "../options.ts";
 import {
   print,
   printError,
@@ -50,6 +59,7 @@ export const evaluate: CommandSpec = {
     { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
     { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
+    ...inferencePrecisionOptions,
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
@@ -59,6 +69,7 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick", "over all test images"],
     ["alexnet evaluate runs/quick/last.safetensors", "the newest, not the best"],
     ["alexnet evaluate runs/quick --limit 1000 --json"],
+    ["alexnet evaluate runs/quick --precision int8", "8-bit numbers"],
     ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
     ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
@@ -71,7 +82,7 @@ Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.
   run: evaluateRuns,
 };
 
-interface EvaluateFlags extends ImportFacts {
+interface EvaluateFlags extends ImportFacts, InferencePrecisionFlags {
   readonly dataset?: string;
   readonly dataDir?: string;
   readonly split?: SplitName;
@@ -90,17 +101,28 @@ interface EvaluateFlags extends ImportFacts {
 
 async function evaluateRuns(
   paths: readonly string[],
-  { json, csv, plots, ...flags }: EvaluateFlags,
+  { json, csv, plots, precision: format, calibrate, ...flags }: EvaluateFlags,
   invocation: Invocation,
 ): Promise<void> {
   refuseMixedOutput(invocation, csv, json);
   const packing = imageProgress("pack");
+  const calibrating = imageProgress("calibrate");
   const testing = imageProgress("test");
   const clear = () => {
     packing.clear();
+    calibrating.clear();
     testing.clear();
   };
-  // Nothing to save, but only a regular exit restores the terminal's cursor.
+  const precision = inferencePrecision(
+    { precision: format, ...(calibrate === undefined ? {} : { calibrate }) },
+    invocation,
+    {
+      // The folder of the run's own data set.
+      ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
+      onProgress: calibrating.update,
+    },
+  );
+  // Nothing to save, but the terminal gets its cursor back only at a regular exit.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
@@ -112,11 +134,13 @@ async function evaluateRuns(
     };
     const measured = await measure(paths, {
       ...flags,
+      ...precision,
       openSource: foreignModels(foreignFacts(flags), say),
       onMessage: say,
       onPacking: packing.update,
       onProgress(images, of) {
         packing.clear();
+        calibrating.clear();
         testing.update(images, of);
       },
       ...(csv === undefined ? {} : { onPrediction: (prediction) => lines.push(csvLine(predictionRow(prediction))) }),

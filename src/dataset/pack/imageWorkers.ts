@@ -4,7 +4,8 @@ import { Worker } from "node:worker_threads";
 import { DataError, messageOf } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Fitting } from "../../image/prepare/fitter.ts";
-import { startOf, threadModule } from "../workerModule.ts";
+import { moduleUrl } from "../../packageRoot.ts";
+import { startOf } from "../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
 /** Options of worker threads. */
@@ -46,7 +47,7 @@ const USUAL_BYTES = 64 * 1024;
 
 /** Starts threads, which the caller must close. */
 export function createImageWorkers(options: ImageWorkersOptions = {}): ImageWorkers {
-  const { fitting, threads = availableParallelism(), module = threadModule("pack/imageWorker") } = options;
+  const { fitting, threads = availableParallelism(), module = moduleUrl("dataset/pack/imageWorker") } = options;
   const inbox = createInbox();
   const workers = Array.from({ length: threads }, () => new Worker(startOf(module), { workerData: { fitting } }));
   for (const worker of workers) {

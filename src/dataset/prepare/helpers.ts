@@ -1,6 +1,7 @@
 /** Helper threads of batch preparation. */
 import { Worker } from "node:worker_threads";
-import { startOf, threadModule } from "../workerModule.ts";
+import { moduleUrl } from "../../packageRoot.ts";
+import { startOf } from "../workerModule.ts";
 import { createBoard } from "./board.ts";
 import { type PreparationJob, prepareFromBoard, type RowOptions, type RowPreparer } from "./rows.ts";
 
@@ -40,7 +41,7 @@ export function createHelpers(
   const imageSize = channels * size[0] * size[1];
   const workerData: HelperData = { options: { preprocessing, random }, board: board.memory, rows, imageSize };
   const workers = Array.from({ length: threads }, () => {
-    const worker = new Worker(startOf(threadModule("prepare/thread")), { workerData });
+    const worker = new Worker(startOf(moduleUrl("dataset/prepare/thread")), { workerData });
     // Without helper threads preparation is only slower.
     worker.on("error", () => {});
     worker.unref();

@@ -44,7 +44,7 @@ const options: RowOptions = {
 const imageSize = 3 * 22 * 22;
 
 /** Images of different sizes, every third one grey; those with an odd number are in shared memory. */
-const images: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
+const sources: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   const [width, height, channels] = [31 + (i % 7), 40 - (i % 5), i % 3 === 0 ? 1 : 3] as const;
   const words = new Uint32Array(width * height * channels);
   fillWords(randomStream(1, "picture"), i, words);
@@ -53,11 +53,11 @@ const images: readonly Image[] = Array.from({ length: 40 }, (_, i) => {
   data.set(Uint8Array.from(words, (word) => word >>> 24));
   return { width, height, channels, data };
 });
-const split: Split = { length: images.length, label: () => 0, image: (index) => images[index] as Image };
+const split: Split = { length: sources.length, label: () => 0, image: (index) => sources[index] as Image };
 
 function jobOf(given: Partial<PreparationJob> = {}): PreparationJob {
   const images = new Float32Array(new SharedArrayBuffer(4 * BATCH * imageSize + 64), 64);
-  const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % images.length);
+  const indices = Uint32Array.from({ length: BATCH }, (_, row) => (row * 7) % sources.length);
   const uses = indices.map((index) => index + 3);
   return { split, indices, uses, count: BATCH, epoch: undefined, view: centreView, images, ...given };
 }
@@ -102,14 +102,14 @@ describe("helping threads", () => {
   test("a failed image throws the same error as on one thread, and the next batch is prepared", async () => {
     const cut: Split = {
       ...split,
-      image: (index) => ({ ...(images[index] as Image), ...(index === 7 ? { width: 3 } : {}) }),
+      image: (index) => ({ ...(sources[index] as Image), ...(index === 7 ? { width: 3 } : {}) }),
     };
     await assert.rejects(prepareTogether(jobOf({ split: cut })), ShapeError);
     const unreadable: Split = {
       ...split,
       image(index) {
         if (index === 7) throw new DataError("gone");
-        return images[index] as Image;
+        return sources[index] as Image;
       },
     };
     await assert.rejects(prepareTogether(jobOf({ split: unreadable })), /gone/);

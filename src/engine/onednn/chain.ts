@@ -3,10 +3,12 @@
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
+import { convolutionInput } from "./ops/conv2d.ts";
 import type { BuildContext, Built } from "./ops/op.ts";
 import { Plan, type Value } from "./plan.ts";
 import type { Account } from "./profile.ts";
@@ -17,6 +19,7 @@ export interface Forward {
   readonly plan: Plan;
   readonly tensors: TensorMemory;
   readonly parameters: ReadonlyMap<string, StoredParameter>;
+  readonly algorithms: Readonly<Record<string, string>>;
   readonly run: BuildContext["run"];
   readonly input: Value;
   /** The memory of `input`, for JavaScript. */
@@ -39,6 +42,7 @@ export interface StoredParameter {
 
 /** Adds every operation's forward steps; weights get memory in the layouts that the steps choose. */
 export function addForward(
+  library: ConfiguredOneDnn,
   session: Session,
   tensors: TensorMemory,
   request: CompileRequest,
@@ -50,12 +54,19 @@ export function addForward(
   const parameters = new Map<string, StoredParameter>();
   const { batchSize, precision: format, exact = false, frozen = [] } = request;
   const ops = hoistMaxPool(request.ops);
+  const algorithms: Record<string, string> = {};
   const context: BuildContext = {
     plan,
     batchSize,
     training,
     format,
     exact,
+    algorithm: library.convolution,
+    instructionSet: library.instructionSet,
+    inputLayout: (op, value) => inputLayout<OpKind>(context, op, value),
+    chose(operation, algorithm) {
+      algorithms[operation] = algorithm;
+    },
     run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
@@ -75,7 +86,7 @@ export function addForward(
   }
   const output = plan.inLayout(value, session.plain(value.dims, "f32"));
   plan.keep(output);
-  return { plan, tensors, parameters, run: context.run, input, images: images.array, output, chain };
+  return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
 }
 
 /** Gives builders their parameters, in memory that is created at the first request and added to `parameters`. */
@@ -108,6 +119,15 @@ function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value,
   return builders[op.kind](context, op, input, next);
 }
 
+/** Layouts of inputs that the library may not choose, by the kind of operation. */
+const inputLayouts: {
+  readonly [K in OpKind]?: (context: BuildContext, op: Op<K>, input: Value) => Desc | undefined;
+} = { conv2d: convolutionInput };
+
+function inputLayout<K extends OpKind>(context: BuildContext, op: Op<K>, input: Value): Desc | undefined {
+  return inputLayouts[op.kind]?.(context, op, input);
+}
+
 /** Adds the backward steps, down to the first operation that learns, or to the input if its gradient is wanted. */
 export function addBackward(forward: Forward, outputGradient: Value, wanted: boolean): Value | undefined {
   const { plan, chain, input } = forward;
@@ -125,11 +145,12 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
   return plain;
 }
 
-function asValue({ desc, bytes, address }: EngineTensor, dims: readonly number[], offset: number): Value {
+/** A part of a tensor, from byte `offset` on. */
+export function asValue({ desc, bytes, address }: EngineTensor, dims: readonly number[], offset: number): Value {
   return { ...fixedValue(desc, dims, bytes, address), offset };
 }
 
 /** A value in memory that is not the plan's. */
-function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
+export function fixedValue(desc: Desc, dims: readonly number[], bytes: number, address: bigint): Value {
   return { desc, dims, buffer: { bytes, address, firstStep: 0, lastStep: Infinity } };
 }

@@ -1,12 +1,15 @@
 /** The oneDNN engine. */
+import { cpus } from "node:os";
 import { ConfigError, UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine, PrecisionSupport } from "../engine.ts";
+import type { Engine, InferencePrecision, InferenceRequest, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
+import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
+import { fastestPrecision } from "./fastestPrecision.ts";
+import { compileInt8 } from "./int8/program.ts";
 import { loadOneDnn } from "./native/find.ts";
-import { loadLibC } from "./native/libc.ts";
+import { type LibC, loadLibC } from "./native/libc.ts";
 import type { OneDnn } from "./native/oneDnn.ts";
 import { loadOpenMp } from "./native/openMp.ts";
-import { measuredPrecisions } from "./precisions.ts";
 import { compileInference, compileTraining } from "./program.ts";
 import { processorShare } from "./threads.ts";
 
@@ -14,6 +17,11 @@ import { processorShare } from "./threads.ts";
 export interface OneDnnOptions {
   /** Default: the physical cores that this process may use, as `processorShare` counts them. */
   readonly threads?: number;
+  /**
+   * Algorithm of the convolutions of stride 1 in requests that are not `exact`: one for all, whatever their sizes, for tests and measurements. Default:
+   * for each the faster one, by a rule.
+   */
+  readonly convolution?: ConvolutionAlgorithm;
 }
 
 /**
@@ -36,35 +44,49 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   }
   const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  const library = { ...withThreads(loaded, useThreads), threads };
+  const library = { ...withThreads(loaded, useThreads), threads, convolution: options.convolution };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
-  let precisions: readonly PrecisionSupport[] | undefined;
   return {
     name: "onednn",
     description: `oneDNN ${library.version} (${library.instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
     version: library.version,
     threads,
-    get precisions() {
-      if (!precisions) {
-        lifetime.requireOpen();
-        precisions = measuredPrecisions(library, libc);
-      }
-      return precisions;
-    },
+    precisions: precisionsOf(library),
+    fastestPrecision: fastestPrecision(library, cpus()[0]?.model ?? ""),
+    inferencePrecisions: [...precisionsOf(library), { name: "int8", native: library.nativeInt8 }],
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
       useThreads();
-      return lifetime.own(explainPrecision(request, library, () => compileInference(library, libc, request)));
+      return lifetime.own(explainPrecision(request, library, () => compile(library, libc, request)));
     },
     async compileTraining(request) {
       lifetime.requireOpen();
+      refuseInt8(request.precision);
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },
     close: lifetime.close,
   };
+}
+
+function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
+  return [
+    { name: "f32", native: true },
+    { name: "bf16", native: nativeBf16 },
+  ];
+}
+
+function compile(library: ConfiguredOneDnn, libc: LibC, { precision, ...request }: InferenceRequest): Program {
+  return precision === "int8"
+    ? compileInt8(library, libc, { ...request, precision })
+    : compileInference(library, libc, { ...request, precision });
+}
+
+/** For callers whose types are not checked. */
+function refuseInt8(precision: InferencePrecision): void {
+  if (precision === "int8") throw new ConfigError("precision: int8 is for inference only; train in f32 or bf16");
 }
 
 function closeOnFailure<T>(library: OneDnn, action: () => T): T {
@@ -77,7 +99,11 @@ function closeOnFailure<T>(library: OneDnn, action: () => T): T {
 }
 
 /** The library answers `unimplemented` for a number format that it lacks on this processor. */
-function explainPrecision<T>({ precision }: CompileRequest, { version, instructionSet }: OneDnn, compile: () => T): T {
+function explainPrecision<T>(
+  { precision }: Pick<InferenceRequest, "precision">,
+  { version, instructionSet }: OneDnn,
+  compile: () => T,
+): T {
   try {
     return compile();
   } catch (cause) {

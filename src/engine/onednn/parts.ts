@@ -1,5 +1,5 @@
-/** Parts of a tensor as they lie in the whole, without a copy. */
-import type { Session } from "./native/oneDnn.ts";
+/** Parts of a tensor as they lie in the whole, without a copy, and the layout that they are cut from best. */
+import type { Desc, NumberFormat, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 
 /** Part `index` of `count` equal parts along the channels: [N, C, …] → [N, C / count, …]. C / count must be a multiple of the layout's blocks. */
@@ -17,4 +17,10 @@ export function batchPart(session: Session, value: Value, index: number, count: 
   const desc = session.slice(value.desc, dims, [0, ...rest.map(() => 0)]);
   const { buffer, offset = 0 } = value;
   return { buffer, dims, desc, offset: offset + (index * session.bytes(value.desc)) / count };
+}
+
+/** Channels-last layout of [N, C, H, W]. */
+export function channelsLast(session: Session, dims: readonly number[], format: NumberFormat): Desc {
+  const [, channels = 0, height = 0, width = 0] = dims;
+  return session.strided(dims, [height * width * channels, 1, width * channels, channels], format);
 }

@@ -83,13 +83,13 @@ export class Plan {
     return value;
   }
 
-  /** Adds a primitive, profiled as `work`; its scratchpad, if it needs one, is provided. */
-  add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[]): void {
+  /** Adds a primitive, profiled as `work` and with its `flops` if given; its scratchpad, if it needs one, is provided. */
+  add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[], flops?: number): void {
     const scratchpad = this.session.query(primitiveDesc, "scratchpad");
     const all = scratchpad ? [...args, ["scratchpad", this.value([], scratchpad)] as const] : args;
     for (const [, value] of all) this.#use(value.buffer);
     const implementation = this.session.implementation(primitiveDesc);
-    const entry = this.#account.open(this.#layer, this.#direction, work, implementation);
+    const entry = this.#account.open(this.#layer, this.#direction, work, implementation, flops);
     this.#steps.push({ primitiveDesc, args: all, entry });
   }
 

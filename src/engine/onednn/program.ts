@@ -1,20 +1,28 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
-import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgram } from "../engine.ts";
+import type {
+  CompileRequest,
+  DropoutDraws,
+  InferenceRequest,
+  Program,
+  StepReading,
+  TrainingProgram,
+} from "../engine.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Session } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
 import { type Account, newAccount } from "./profile.ts";
 import { TensorMemory } from "./tensors.ts";
 
 /** Compiles a chain of operations for inference. */
-export function compileInference(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): Program {
+export function compileInference(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): Program {
   return releaseOnFailure(library, libc, (session, tensors, account, map) => {
-    const forward = addForward(session, tensors, request, account, false, libc.share);
+    const forward = addForward(library, session, tensors, request, account, false, libc.share);
     const end = forward.plan.length;
     const memory = forward.plan.finish(map);
     const run = forwardPass(forward, request, memory.phase(0, end));
@@ -28,15 +36,15 @@ export function compileInference(library: ThreadedOneDnn, libc: LibC, request: C
 }
 
 /** Compiles a chain of operations for training: forward, loss if the chain ends in class scores, and backward. */
-export function compileTraining(library: ThreadedOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
+export function compileTraining(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
   return releaseOnFailure(library, libc, (session, tensors, account, map) =>
-    trainingProgram(addForward(session, tensors, request, account, true, libc.share), map, request, account),
+    trainingProgram(addForward(library, session, tensors, request, account, true, libc.share), map, request, account),
   );
 }
 
 /** Frees what was made if memory runs out or the library refuses. */
-function releaseOnFailure<T>(
-  library: ThreadedOneDnn,
+export function releaseOnFailure<T>(
+  library: ConfiguredOneDnn,
   libc: LibC,
   compile: (session: Session, tensors: TensorMemory, account: Account, map: LibC["map"]) => T,
 ): T {
@@ -60,9 +68,9 @@ function releaseOnFailure<T>(
 }
 
 /** The members that do not depend on the mode. */
-function commonMembers(
-  { plan, tensors, parameters, images, output }: Forward,
-  { batchSize, precision }: CompileRequest,
+export function commonMembers<P extends InferenceRequest["precision"]>(
+  { plan, tensors, parameters, algorithms, images, output }: Forward,
+  { batchSize, precision }: { readonly batchSize: number; readonly precision: P },
   { arena }: FinishedPlan,
   account: Account,
 ) {
@@ -78,6 +86,7 @@ function commonMembers(
       return images;
     },
     outputShape: output.dims.slice(1),
+    algorithms,
     memory: {
       parameters: bytes(stored.map(({ value }) => value)),
       gradients: bytes(stored.map(({ gradient }) => gradient)),
@@ -95,7 +104,7 @@ function commonMembers(
 }
 
 /** Staging memory: the arena's part that holds nothing between two passes, if that is large enough. */
-function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
+export function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Program["scratch"] {
   return (length) => {
     tensors.requireOpen();
     return 4 * length <= spare.bytes ? arena.view(spare.address, length) : tensors.scratch(length);
@@ -106,7 +115,11 @@ function scratchOf({ tensors }: Forward, { arena, spare }: FinishedPlan): Progra
 type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) => Float32Array;
 
 /** The forward pass as one blocking call. */
-function forwardPass(forward: Forward, request: CompileRequest, steps: Phase): ForwardPass {
+export function forwardPass(
+  forward: Forward,
+  request: Pick<CompileRequest, "batchSize" | "inputShape">,
+  steps: Phase,
+): ForwardPass {
   const { plan, tensors, run, images: input } = forward;
   const { batchSize, inputShape } = request;
   const output = plan.view(forward.output);

@@ -1,7 +1,8 @@
 /** Sums of squares, piece by piece: the gradients' norm. */
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import { cutIntoPieces, mostInPiece } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 
@@ -47,7 +48,7 @@ interface Squares {
  * added up in f64. Each row holds some hundred to some thousand squares, summed in the lanes of vectors, so that the sum is right to about 1e-7.
  */
 export class SumsOfSquares {
-  readonly #library: ThreadedOneDnn;
+  readonly #library: ConfiguredOneDnn;
   readonly #libc: LibC;
   readonly #account: Account;
   readonly #session: Session;
@@ -56,7 +57,7 @@ export class SumsOfSquares {
   /** The sums, and after them the squares of a piece. */
   #buffer: MappedMemory | undefined;
 
-  constructor(library: ThreadedOneDnn, libc: LibC, account: Account, scratchpad: Scratchpad) {
+  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, scratchpad: Scratchpad) {
     this.#library = library;
     this.#libc = libc;
     this.#account = account;
@@ -104,7 +105,7 @@ export class SumsOfSquares {
   #form(length: number, data: Desc): Form {
     const session = this.#session;
     const { address, sumsAddress, view } = this.#squares();
-    const squaring = session.elementwise(data, [{ operation: "multiply", operand: data }]);
+    const squaring = session.elementwise(data, data, [{ operation: "multiply", operand: data }]);
     const common = { data, square: session.primitive(squaring), implementation: session.implementation(squaring) };
     if (length <= MAX_SUMS) return { ...common, results: view(address, length) };
     const sums = sumsOf(length);

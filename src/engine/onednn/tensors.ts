@@ -2,9 +2,10 @@
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Assignment, Tensor, Update } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
@@ -17,10 +18,13 @@ interface Check {
   readonly run?: { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry };
 }
 
+/** Values outside the engine; their type is that of the tensor's plain form. */
+export type PlainValues = Float32Array | Int8Array | Uint8Array;
+
 /** The tensors of a program that outlive a step: parameters, their gradients, optimizer state. Owns their memory. */
 export class TensorMemory {
   readonly #account: Account;
-  readonly #library: ThreadedOneDnn;
+  readonly #library: ConfiguredOneDnn;
   readonly #libc: LibC;
   readonly #tensors = new Map<Tensor, EngineTensor>();
   readonly #mapped: MappedMemory[] = [];
@@ -34,7 +38,7 @@ export class TensorMemory {
   #scratch: MappedMemory | undefined;
   isOpen = true;
 
-  constructor(library: ThreadedOneDnn, libc: LibC, account: Account) {
+  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account) {
     this.#account = account;
     this.#library = library;
     this.#libc = libc;
@@ -93,7 +97,7 @@ export class TensorMemory {
    * Copies between a tensor and plain values of the same number. Returns the values: a use after the copy, which holds only their address,
    * keeps them alive.
    */
-  transfer(direction: "read" | "write", tensor: EngineTensor, values: Float32Array): Float32Array {
+  transfer<V extends PlainValues>(direction: "read" | "write", tensor: EngineTensor, values: V): V {
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(
         `${tensor.name}: expected ${sizeOf(tensor.shape)} values (${formatShape(tensor.shape)}), got ${values.length}`,

@@ -1,9 +1,10 @@
 /** Element-wise assignments, piece by piece: the optimizer's arithmetic. */
 import { ShapeError } from "../../errors.ts";
 import type { Assignment, Scalar, Tensor, Update } from "../engine.ts";
+import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Desc, Memory, PreparedArgs, Primitive, Role, Session, ThreadedOneDnn } from "./native/oneDnn.ts";
+import type { Desc, Memory, PreparedArgs, Primitive, Role, Session } from "./native/oneDnn.ts";
 import { cutIntoPieces, type Pieces } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
 
@@ -16,7 +17,7 @@ interface Compiled {
 
 /** Compiles updates; owns their primitives and the memory of their scalars. */
 export class Updates {
-  readonly #library: ThreadedOneDnn;
+  readonly #library: ConfiguredOneDnn;
   readonly #libc: LibC;
   readonly #account: Account;
   readonly #session: Session;
@@ -24,7 +25,7 @@ export class Updates {
   readonly #scalars: MappedMemory[] = [];
 
   /** `own` gives a tensor as the engine has it, or throws if it is another program's. */
-  constructor(library: ThreadedOneDnn, libc: LibC, account: Account, own: (tensor: Tensor) => EngineTensor) {
+  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, own: (tensor: Tensor) => EngineTensor) {
     this.#library = library;
     this.#libc = libc;
     this.#account = account;
@@ -103,7 +104,7 @@ export class Updates {
       const then = others.map((one) =>
         one.length === 1 ? { operation: one[0] } : { operation: one[0], operand: descOf(one[1]) },
       );
-      return session.elementwise(data, [{ operation, operand: descOf(operand) }, ...then]);
+      return session.elementwise(data, data, [{ operation, operand: descOf(operand) }, ...then]);
     };
     const [whole, last] = [describe(descs[0]), describe(descs[1])];
     const args = Array.from({ length: count }, (_, i) => {

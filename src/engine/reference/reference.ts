@@ -1,6 +1,6 @@
 /** The reference engine: plain loops in f64. */
 import { UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine } from "../engine.ts";
+import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import { ReferenceProgram } from "./program.ts";
 import { ReferenceTrainingProgram } from "./trainingProgram.ts";
@@ -19,24 +19,26 @@ export function createReferenceEngine(): Engine {
     description: `reference ${version}: plain TypeScript in f64, 1 thread`,
     threads: 1,
     version,
-    precisions: [{ name: "f32", native: true }],
+    precisions: [f32],
+    fastestPrecision: "f32",
+    inferencePrecisions: [f32],
     trains: true,
     async compile(request) {
       lifetime.requireOpen();
-      requireF32(request);
-      return lifetime.own(new ReferenceProgram(request));
+      return lifetime.own(new ReferenceProgram(inF32(request)));
     },
     async compileTraining(request) {
       lifetime.requireOpen();
-      requireF32(request);
-      return lifetime.own(new ReferenceTrainingProgram(request));
+      return lifetime.own(new ReferenceTrainingProgram(inF32(request)));
     },
     close: lifetime.close,
   };
 }
 
-/** f64 exceeds f32; bf16 is not supported. */
-function requireF32({ precision }: CompileRequest): void {
-  if (precision !== "f32")
-    throw new UnimplementedError(`precision: the reference engine does not support ${precision}; use f32`);
+const f32 = { name: "f32", native: true } as const;
+
+/** f32 is exceeded; other formats would not be what was asked for. */
+function inF32({ precision, ...request }: InferenceRequest): CompileRequest {
+  if (precision === "f32") return { ...request, precision };
+  throw new UnimplementedError(`precision: the reference engine has no ${precision}; use f32`);
 }

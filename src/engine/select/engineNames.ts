@@ -8,12 +8,14 @@ interface EngineFacts {
   readonly macsPerSecond?: number;
 }
 
+/** Facts about each engine that can be created. */
 const engines = {
   onednn: { takesThreads: true },
   // conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025.
   reference: { takesThreads: false, macsPerSecond: 6e8 },
 } as const satisfies Readonly<Record<string, EngineFacts>>;
 
+/** Name of an engine that can be created. */
 type CreatedEngineName = keyof typeof engines;
 
 /** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise the reference engine. */

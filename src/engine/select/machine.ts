@@ -1,6 +1,7 @@
 /** Software versions and hardware. */
 import { readFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
+import { packageRoot } from "../../packageRoot.ts";
 
 /** Software and hardware of a run. */
 export interface Machine {
@@ -21,8 +22,6 @@ export function describeMachine(): Machine {
 
 /** This package's version. */
 export function packageVersion(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
-  );
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL("package.json", packageRoot), "utf8"));
   return manifest.version;
 }

@@ -1,12 +1,23 @@
 /** Choice of f32 or bf16, with the reason. */
-import type { Engine, Precision } from "../engine.ts";
+import type { Engine, InferencePrecision, Precision } from "../engine.ts";
 
 /** Values of `--precision`. */
 export const precisionNames = ["auto", "f32", "bf16"] as const;
 
 export type PrecisionName = (typeof precisionNames)[number];
 
-/** A number format, with a message if it was not requested or is slow. */
+/** Values of `--precision` for inference; `auto` is the run's precision, never int8. */
+export const inferencePrecisionNames = [...precisionNames, "int8"] as const satisfies readonly (
+  | "auto"
+  | InferencePrecision
+)[];
+
+export type InferencePrecisionName = (typeof inferencePrecisionNames)[number];
+
+/** The message for int8 where training is asked for. */
+export const int8Refusal = "int8 is for inference (predict, evaluate); train in f32 or bf16";
+
+/** A number format, and why it was chosen if the choice was left to us. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   readonly reason: string | undefined;
@@ -22,24 +33,24 @@ export function nativePrecisions(engine: Pick<Engine, "precisions">): readonly P
   return precisionNames.filter((name) => name !== "auto").filter((name) => isNative(engine, name));
 }
 
-/** Chooses a number format. `auto` is the one in which the engine was measured to be fastest. */
+/** Chooses a number format. `auto` is the engine's fastest. */
 export function choosePrecision(
   name: PrecisionName,
-  engine: Pick<Engine, "precisions" | "description">,
+  engine: Pick<Engine, "precisions" | "fastestPrecision" | "description">,
 ): ChosenPrecision {
-  const { precisions, description } = engine;
+  const { description } = engine;
   if (name !== "auto") {
     const slow = `precision: ${name} is slower than f32 here: ${description} has no instructions for it`;
     return { precision: name, reason: isNative(engine, name) ? undefined : slow };
   }
-  const precision = precisions[0]?.name ?? "f32";
+  const precision = engine.fastestPrecision;
   return { precision, reason: reasonFor(precision, isNative(engine, "bf16"), description) };
 }
 
 function reasonFor(precision: Precision, hasBf16: boolean, description: string): string {
   if (precision !== "f32")
-    return `precision: ${precision}, measured to be faster on this processor; for f32, use --precision f32`;
+    return `precision: ${precision}, which is faster on this processor; for f32, use --precision f32`;
   return hasBf16
-    ? "precision: f32, measured to be faster on this processor than bf16; bf16 needs less memory"
+    ? "precision: f32, which is faster on this processor than bf16; bf16 needs less memory"
     : `precision: f32, because ${description} has no instructions for bf16`;
 }

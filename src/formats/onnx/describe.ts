@@ -5,12 +5,12 @@ import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../../image/image.ts";
 import { frameSizeOf, leavesBorder, placementOf } from "../../image/prepare/fit.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
-import type { RoundedParameter } from "../../int8.ts";
+import { IMAGES, type RoundedParameter } from "../../int8.ts";
 import type { LrnForm } from "../../layers/onnxGraph.ts";
 import { type HeadName, requireProbabilities } from "../../network/head.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { Shape } from "../../shape.ts";
-import { IMAGES, int8Layers, type Quantization } from "../quantization.ts";
+import { int8Layers, type Quantization } from "../quantization.ts";
 import {
   createGraphBuilder,
   type OnnxDescription,

@@ -65,7 +65,7 @@ test("WebP: files that contradict their format", async () => {
   await assertRefused(webpFile(riffChunk("VP8 ", Buffer.alloc(20))), /no key frame/);
   const long = Buffer.from(still);
   long.writeUInt32LE(still.length, 4);
-  await assertRefused(webpFile(long), /the chunk "VP8L" is longer/);
+  await assertRefused(webpFile(long), /the chunk "VP8L" exceeds its container/);
   await assertRefused(
     webpFile(still.subarray(0, 8 + still.readUInt32LE(4) - 8).fill(0, 13)),
     /WebP image, got a damaged one/,

@@ -6,6 +6,7 @@ import { type Fit, keepsMoreThan, type Placement } from "./fit.ts";
 /** 0 is left or top, 1 is right or bottom. */
 export type Corner = readonly [across: 0 | 1, down: 0 | 1];
 
+/** Part of an image that is evaluated as an image of its own. */
 export interface View {
   /** Undefined: the fit's evaluation window, such as the centre. */
   readonly corner?: Corner | undefined;

@@ -1,5 +1,5 @@
 /** Benchmark report: data, and the text that `bench` prints. */
-import type { Direction, Precision } from "../../engine/engine.ts";
+import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
 import { formatBytes, formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
@@ -38,8 +38,9 @@ export interface Ceiling {
 /** One network at one precision. */
 export interface NetworkFigures {
   readonly network: string;
-  readonly precision: Precision;
-  readonly training: TrainingFigures;
+  readonly precision: InferencePrecision;
+  /** Absent for a format of inference alone. */
+  readonly training?: TrainingFigures;
   readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
@@ -49,10 +50,15 @@ export interface NetworkFigures {
 export interface TrainingFigures {
   readonly imagesPerSecond: Spread;
   readonly stepSeconds: Spread;
-  /** Arithmetic of the direct algorithms (`trainingFlops`) ÷ time of a step. */
+  /** Arithmetic of the direct algorithms (`directFlops`) ÷ time of a step. */
   readonly flopsPerSecond: Spread;
-  /** `flopsPerSecond` ÷ the ceiling of the same round; above 1 if Winograd's algorithm saves multiplications. */
+  /** `flopsPerSecond` ÷ the ceiling of the same round; above 1 if other algorithms multiply less than the direct one. */
   readonly shareOfCeiling: Spread;
+  /**
+   * Time that the arithmetic of the algorithms that ran takes at the ceiling (the floor) ÷ time of a step. Winograd's arithmetic is counted as that of
+   * direct convolution.
+   */
+  readonly shareOfFloor: Spread;
   /** Fractions of a step's time: primitives other than reorders, reorders, everything else. */
   readonly primitiveShare: Spread;
   readonly reorderShare: Spread;
@@ -65,6 +71,8 @@ export interface TrainingFigures {
 export interface LayerFigures {
   readonly layer: string;
   readonly direction: Direction;
+  /** Algorithm of a convolution: `direct`, `winograd` or `dft`; absent for other layers. */
+  readonly algorithm?: string;
   /** Library implementations with their fraction of the work: `convolution jit:avx512_core`. */
   readonly implementations: readonly string[];
   /** Excludes reorders. */
@@ -118,14 +126,20 @@ const networkColumns: readonly Column[] = [
   { heading: "Precision", align: "left" },
 ];
 
-/** Formats machine, ceilings, and tables of training, time and inference, then one table of layers per network. */
+/**
+ * Machine, ceilings, and a table each of training, of where its time goes, and of inference; then one of layers for each network that has them.
+ * Without training, only inference.
+ */
 export function formatBenchmark(report: BenchmarkReport): string {
   const { batchSize, networks } = report;
-  return [
-    formatConditions(report),
+  const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
     `Training, batch ${batchSize}\n${formatTraining(networks)}`,
     `Where a step's time goes\n${formatShares(networks)}`,
+  ];
+  return [
+    formatConditions(report),
+    ...(trained(networks).length > 0 ? training : []),
     `Inference\n${formatInference(networks)}`,
     ...networks.flatMap((figures) => formatLayers(figures) ?? []),
   ].join("\n\n");
@@ -157,6 +171,13 @@ function formatCeilings(ceilings: readonly Ceiling[]): string {
   return formatTable(columns, rows);
 }
 
+/** Networks whose training was measured. */
+function trained(
+  networks: readonly NetworkFigures[],
+): readonly (NetworkFigures & { readonly training: TrainingFigures })[] {
+  return networks.flatMap(({ training, ...network }) => (training ? [{ ...network, training }] : []));
+}
+
 function formatTraining(networks: readonly NetworkFigures[]): string {
   const columns: readonly Column[] = [
     ...networkColumns,
@@ -165,7 +186,7 @@ function formatTraining(networks: readonly NetworkFigures[]): string {
     { heading: "Of ceiling", align: "right" },
     { heading: "Memory", align: "right" },
   ];
-  const rows = networks.map(({ network, precision, training }) => [
+  const rows = trained(networks).map(({ network, precision, training }) => [
     network,
     precision,
     ...ranged(training.imagesPerSecond, formatMagnitude),
@@ -183,14 +204,16 @@ function formatShares(networks: readonly NetworkFigures[]): string {
     { heading: "Primitives", align: "right" },
     { heading: "Reorders", align: "right" },
     { heading: "Outside", align: "right" },
+    { heading: "Of floor", align: "right" },
   ];
-  const rows = networks.map(({ network, precision, training }) => [
+  const rows = trained(networks).map(({ network, precision, training }) => [
     network,
     precision,
     `${milliseconds(training.stepSeconds.median)} ms`,
     formatPercent(training.primitiveShare.median),
     formatPercent(training.reorderShare.median),
     formatPercent(training.outsideShare.median),
+    formatPercent(training.shareOfFloor.median),
   ]);
   return formatTable(columns, rows);
 }
@@ -220,12 +243,16 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
     { heading: "Reorder", align: "right" },
   ];
   const names = [...new Set(layers.map(({ layer }) => layer))];
-  const rows = names.map((name) => [name, ...layerCells(layers.filter(({ layer }) => layer === name))]);
+  const rows = names.map((name) => {
+    const figures = layers.filter(({ layer }) => layer === name);
+    const { algorithm } = figures[0] ?? {};
+    return [algorithm === undefined ? name : `${name}, ${algorithm}`, ...layerCells(figures)];
+  });
   const footer = [["total", ...layerCells(layers, false)]];
   return [
     wrap(`${network}, ${precision}: milliseconds of a step by layer`),
     formatTable(columns, rows, { footer }),
-    "Data, Weights: backward to the layer's input, and to its weights.",
+    "Data, Weights: backward to the layer's input, and to its weights.\ndft: discrete Fourier transform.",
   ].join("\n");
 }
 

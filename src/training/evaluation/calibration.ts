@@ -13,6 +13,7 @@ export interface CalibrationBin {
   readonly accuracy: number | null;
 }
 
+/** Agreement of predicted probabilities with observed accuracy. */
 export interface Calibration {
   /** Σ images · |accuracy − confidence| / Σ images over the bins: the expected calibration error. */
   readonly error: number;

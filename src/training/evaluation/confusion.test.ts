@@ -73,5 +73,5 @@ test("one image, of two classes: all figures are there, JSON has no gaps", () =>
     ],
   });
   const text = formatEvaluation({ ...result, worstMistakes: [], bestPredictions: [] }, { unicode: false });
-  assert.match(text, /Most frequent confusions\n\nClass +taken for +Images\n[- ]+\nb +a +1$/);
+  assert.match(text, /Most frequent confusions\n\nClass +Predicted as +Images\n[- ]+\nb +a +1$/);
 });

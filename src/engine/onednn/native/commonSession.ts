@@ -13,7 +13,7 @@ import type {
 } from "./oneDnn.ts";
 
 const QUERY_IMPL_INFO_STR = 8;
-const argNumbers: Record<Exclude<Role, `operand${number}` | `term${number}`>, number> = {
+const argNumbers: Record<Exclude<Role, "outputScales" | `operand${number}` | `term${number}`>, number> = {
   src: 1,
   dst: 17,
   weights: 33,
@@ -137,5 +137,7 @@ function execArgs(memories: readonly (readonly [Role, Memory])[], postOperation:
 function argNumber(role: Role, postOperation: number): number {
   if (role.startsWith("term")) return MULTIPLE_SRC + Number(role.slice(4));
   if (role.startsWith("operand")) return postOperation * Number(role.slice(7)) + SRC_1;
+  // The first post-operation's operand in 3.x; 2.x holds the scales in the attributes and ignores the argument.
+  if (role === "outputScales") return postOperation + SRC_1;
   return argNumbers[role as keyof typeof argNumbers];
 }

@@ -41,7 +41,7 @@ export interface LibC {
   /** Zeroed memory that threads of JavaScript can share, at an address that does not change; it lasts as long as the array is referred to. */
   share(length: number): SharedMemory;
   /** The address of a typed array's memory, for calls that return before JavaScript goes on. */
-  addressOf(array: Float32Array): bigint;
+  addressOf(array: Float32Array | Int8Array | Uint8Array): bigint;
   /** Keeps a library loaded until the process ends: its threads may outlive every handle to it. */
   pin(path: string): void;
   /** The file that a library was loaded from which has the function `symbol`; undefined if it is not loaded, or has none. */

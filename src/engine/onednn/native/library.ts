@@ -6,14 +6,14 @@
  */
 import koffi from "koffi";
 import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts";
-import type { ConvolutionWindow, LrnOptions, NumberFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
+import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;
 export const lrnAlgorithms = { acrossChannels: 2815, withinChannel: 3071 } as const;
 export const REDUCTION_SUM = 196596;
 /** Of the binary primitive. */
-export const binary = { add: 131056, multiply: 131057, subtract: 131061 } as const;
-export const formats: Record<NumberFormat, number> = { bf16: 2, f32: 3 };
+export const binary = { add: 131056, multiply: 131057, divide: 131060, subtract: 131061 } as const;
+export const formats: Record<MemoryFormat, number> = { bf16: 2, f32: 3, s8: 5, u8: 6 };
 const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
 export const pooling = { max: 511, averageWithPadding: 767, average: 1023 } as const;
 export const FORWARD_TRAINING = 64;
@@ -51,6 +51,8 @@ const instructionSets = new Map([
 ]);
 /** AVX512-BF16, and so AMX. AVX2-VNNI-2 multiplies bf16 too, but only 3.x uses it, and nothing here was tried on one. */
 const BF16_BIT = 0x80;
+/** AVX-512 VNNI, and so AMX; AVX2 VNNI of 2.x, and of 3.x. */
+const VNNI_BITS = 0x40 | 0x400 | 0x8;
 const statuses = [
   "success",
   "out of memory",
@@ -156,6 +158,7 @@ export function loadLibrary(path: string, version: string, createSession: (libra
     version,
     path,
     nativeBf16: (effectiveIsa & BF16_BIT) !== 0,
+    nativeInt8: (effectiveIsa & VNNI_BITS) !== 0,
     instructionSet: instructionSets.get(effectiveIsa) ?? `instruction set 0x${effectiveIsa.toString(16)}`,
     session() {
       if (!isOpen) throw new ClosedError("oneDNN");

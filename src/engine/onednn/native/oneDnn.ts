@@ -44,16 +44,21 @@ export type Role =
   | "diffDst"
   | "diffWeights"
   | "diffBias"
+  /** Scales of `int8Forward`. */
+  | "outputScales"
   /** The operand of the i-th operation of `elementwise`. */
   | `operand${number}`
   /** The i-th term of `sum`. */
   | `term${number}`;
 
 /** The layouts that an implementation can be asked for. */
-export type QueryRole = Exclude<Role, "bias" | "diffBias" | `operand${number}` | `term${number}`>;
+export type QueryRole = Exclude<Role, "bias" | "diffBias" | "outputScales" | `operand${number}` | `term${number}`>;
 
-/** Format of the numbers in a tensor. */
+/** Floating-point format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
+
+/** Format of the numbers in memory: 8-bit integers too, unsigned and signed. */
+export type MemoryFormat = NumberFormat | "u8" | "s8";
 
 /** An element-wise function; `alpha` is the slope of `relu` below 0, at least 0, and means nothing to the others. */
 export interface Activation {
@@ -63,13 +68,13 @@ export interface Activation {
 
 /** x ← x ∘ operand; the operand is like x, or one number. */
 export interface BinaryOperation {
-  readonly operation: "add" | "subtract" | "multiply";
+  readonly operation: "add" | "subtract" | "multiply" | "divide";
   readonly operand: Desc;
 }
 
-/** x ← f(x). */
+/** x ← f(x). `round` rounds to the nearest integer, halves to the even one. */
 export interface UnaryOperation {
-  readonly operation: "square" | "squareRoot" | "reciprocal";
+  readonly operation: "square" | "squareRoot" | "reciprocal" | "round";
 }
 
 export interface Window2d {
@@ -89,6 +94,15 @@ export interface LrnOptions {
   readonly beta: number;
   readonly k: number;
   readonly region?: "withinChannel" | undefined;
+}
+
+/** What a matrix product adds to its result and applies to it, in this order. */
+export interface MatmulOptions {
+  /** Added: like dst, or with extent 1 in all axes but the last. */
+  readonly bias?: Desc;
+  /** Adds the product to what dst holds. Default false. */
+  readonly accumulate?: boolean;
+  readonly activation?: Activation | undefined;
 }
 
 /** Descriptors of a convolution or inner product: `weights` and the rest may be `any` for the library to choose. */
@@ -111,9 +125,11 @@ export type ConvolutionWindow =
  */
 export interface Session {
   /** Layout left to the library. */
-  any(dims: readonly number[], format: NumberFormat): Desc;
+  any(dims: readonly number[], format: MemoryFormat): Desc;
   /** Row-major layout. */
-  plain(dims: readonly number[], format: NumberFormat): Desc;
+  plain(dims: readonly number[], format: MemoryFormat): Desc;
+  /** Element [i, j, …] lies i · strides[0] + j · strides[1] + … elements after the first. */
+  strided(dims: readonly number[], strides: readonly number[], format: MemoryFormat): Desc;
   /** A part of a tensor as it lies in the whole. Offsets must be at multiples of the layout's blocks. */
   slice(whole: Desc, dims: readonly number[], offsets: readonly number[]): Desc;
   bytes(desc: Desc): number;
@@ -125,6 +141,17 @@ export interface Session {
     window: ConvolutionWindow,
     training: boolean,
     activation: Activation | undefined,
+  ): PrimitiveDesc;
+  /**
+   * As `weightedForward`, on u8 inputs and s8 weights: dst = activation(scale · (Σ src · weights + bias)), one scale per output channel, with sums in
+   * s32. A u8 output is rounded, halves to the even integer, and clamped to 0 … 255. The scales are also the argument `outputScales`, [1, O] or
+   * [1, O, 1, 1].
+   */
+  int8Forward(
+    op: WeightedOp,
+    window: ConvolutionWindow,
+    activation: Activation | undefined,
+    scales: Float32Array,
   ): PrimitiveDesc;
   /** `op.src` is the gradient to make. */
   weightedBackwardData(op: WeightedOp, window: ConvolutionWindow, forward: PrimitiveDesc): PrimitiveDesc;
@@ -144,15 +171,19 @@ export interface Session {
     forward: PrimitiveDesc,
   ): PrimitiveDesc;
   /**
-   * dst = src, taken through the operations in order, element by element. dst may be the memory of src or of an operand: each element is
-   * read before it is written.
+   * dst = src, taken through the operations in order, element by element, in f32. src and dst have one layout; their formats may differ: a result that is stored as an
+   * integer is rounded and clamped. dst may be the memory of src or of an operand of its format: each element is read before it is written.
    */
   elementwise(
-    data: Desc,
+    src: Desc,
+    dst: Desc,
     operations: readonly [BinaryOperation, ...(BinaryOperation | UnaryOperation)[]],
   ): PrimitiveDesc;
-  /** dst [M, N] = src [M, K] · weights [K, N]. */
-  matmul(src: Desc, weights: Desc, dst: Desc): PrimitiveDesc;
+  /**
+   * dst [M, N] = src [M, K] · weights [K, N]; with axes before those, one product for each of their positions. In these, an operand of extent 1
+   * serves all positions.
+   */
+  matmul(src: Desc, weights: Desc, dst: Desc, options?: MatmulOptions): PrimitiveDesc;
   /** Over the last axis of [N, classes]. */
   logSoftmaxForward(data: Desc): PrimitiveDesc;
   logSoftmaxBackward(gradient: Desc, data: Desc, forward: PrimitiveDesc): PrimitiveDesc;
@@ -182,13 +213,10 @@ export interface OneDnn {
   readonly instructionSet: string;
   /** True if that instruction set multiplies bf16 numbers natively. */
   readonly nativeBf16: boolean;
+  /** True if it multiplies 8-bit integers natively: VNNI, or AMX. */
+  readonly nativeInt8: boolean;
   readonly path: string;
   session(): Session;
   /** Frees what all sessions share; they must be closed before. */
   close(): void;
-}
-
-/** A oneDNN that has been told on how many threads to compute. */
-export interface ThreadedOneDnn extends OneDnn {
-  readonly threads: number;
 }

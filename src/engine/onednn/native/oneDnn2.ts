@@ -39,10 +39,12 @@ import type {
   Activation,
   ConvolutionWindow,
   Desc,
+  MemoryFormat,
   OneDnn,
   PrimitiveDesc,
   Session,
   UnaryOperation,
+  WeightedOp,
   Window2d,
 } from "./oneDnn.ts";
 
@@ -55,11 +57,14 @@ const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   sigmoid: { plain: 175, useDst: 260 },
 };
 const MULTIPLE_POST_OP = 16384;
+/** The mask of scales along the channels of an output. */
+const OUTPUT_CHANNELS = 1 << 1;
 /** Kind, α and β; the reciprocal is α x^β. */
 const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: number, beta: number]> = {
   square: [79, 0, 0],
   squareRoot: [111, 0, 0],
   reciprocal: [32, 1, -1],
+  round: [64, 0, 0],
 };
 
 /** Loads the library at `path`, which must be of version 2.6 or later of 2.x. */
@@ -101,19 +106,25 @@ function createSession(library: Library): Session {
       call("dnnl_primitive_desc_create", types([P, 5]), slot, opDesc, attributes, engine, hint),
     );
   }
-  function withActivation(activation: Activation | undefined): bigint {
-    if (!activation) return attr;
-    return attributesWith(library, scope, (postOps) =>
-      call(
-        "dnnl_post_ops_append_eltwise",
-        `${P}, float, int, float, float`,
-        postOps,
-        1,
-        eltwise[activation.name].plain,
-        activation.alpha,
-        0,
-      ),
-    );
+  const strided = (extents: readonly number[], strides: BigInt64Array, format: MemoryFormat) =>
+    memoryDesc((bytes) => {
+      const args = [extents.length, dims(extents), formats[format], strides];
+      call("dnnl_memory_desc_init_by_strides", `${P}, int, ${P}, int, ${P}`, bytes, ...args);
+    });
+  function appendActivation(postOps: bigint, { name, alpha }: Activation): void {
+    call("dnnl_post_ops_append_eltwise", `${P}, float, int, float, float`, postOps, 1, eltwise[name].plain, alpha, 0);
+  }
+  function activationAttributes(activation: Activation | undefined): bigint {
+    return attributesWith(library, scope, (postOps) => {
+      if (!activation) return;
+      appendActivation(postOps, activation);
+    });
+  }
+  function forwardOf(op: WeightedOp, window: ConvolutionWindow, training: boolean, attributes: bigint): PrimitiveDesc {
+    const descs = [op.src, op.weights, op.bias, op.dst];
+    const args = [propagation(training), ...algorithm(window), ...descs, ...windowArgs(window)];
+    const signature = window ? types(["int", 2], [P, 7]) : types(["int", 1], [P, 4]);
+    return primitiveDesc(`${weighted(window)}_forward`, signature, args, null, attributes);
   }
 
   return {
@@ -123,11 +134,8 @@ function createSession(library: Library): Session {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
         call("dnnl_memory_desc_init_by_tag", `${P}, int, ${P}, int, int`, bytes, ...args);
       }),
-    plain: (extents, format) =>
-      memoryDesc((bytes) => {
-        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
-        call("dnnl_memory_desc_init_by_strides", `${P}, int, ${P}, int, ${P}`, bytes, ...args);
-      }),
+    plain: (extents, format) => strided(extents, plainStrides(extents), format),
+    strided: (extents, strides, format) => strided(extents, dims(strides), format),
     slice: (whole, extents, offsets) =>
       memoryDesc((bytes) =>
         call("dnnl_memory_desc_init_submemory", types([P, 4]), bytes, whole, dims(extents), dims(offsets)),
@@ -137,18 +145,13 @@ function createSession(library: Library): Session {
       return found === undefined ? undefined : asDesc(copyOf(found, MEMORY_DESC_BYTES));
     },
 
-    weightedForward(op, window, training, activation) {
-      const args = [
-        propagation(training),
-        ...algorithm(window),
-        op.src,
-        op.weights,
-        op.bias,
-        op.dst,
-        ...windowArgs(window),
-      ];
-      const signature = window ? types(["int", 2], [P, 7]) : types(["int", 1], [P, 4]);
-      return primitiveDesc(`${weighted(window)}_forward`, signature, args, null, withActivation(activation));
+    weightedForward: (op, window, training, activation) =>
+      forwardOf(op, window, training, activation ? activationAttributes(activation) : attr),
+    int8Forward(op, window, activation, scales) {
+      const attributes = activationAttributes(activation);
+      const args = [attributes, scales.length, OUTPUT_CHANNELS, scales];
+      call("dnnl_primitive_attr_set_output_scales", `${P}, int64, int, ${P}`, ...args);
+      return forwardOf(op, window, false, attributes);
     },
     weightedBackwardData(op, window, forward) {
       const args = [...algorithm(window), op.src, op.weights, op.dst, ...windowArgs(window)];
@@ -198,7 +201,7 @@ function createSession(library: Library): Session {
       const args = [pooling[kind], diffSrc, diffDst, ...poolArgs(window)];
       return primitiveDesc("pooling_backward", types(["int", 1], [P, 6]), args, forward);
     },
-    elementwise(data, [first, ...then]) {
+    elementwise(src, dst, [first, ...then]) {
       const attributes = attributesWithOperations(library, scope, then, (postOps, operation) => {
         const [kind, alpha, beta] = unary[operation];
         call("dnnl_post_ops_append_eltwise", `${P}, float, int, float, float`, postOps, 1, kind, alpha, beta);
@@ -206,12 +209,18 @@ function createSession(library: Library): Session {
       return primitiveDesc(
         "binary",
         types(["int", 1], [P, 3]),
-        [binary[first.operation], data, first.operand, data],
+        [binary[first.operation], src, first.operand, dst],
         null,
         attributes,
       );
     },
-    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    matmul(src, weights, dst, { bias, accumulate = false, activation } = {}) {
+      const attributes = attributesWith(library, scope, (postOps) => {
+        if (accumulate) call("dnnl_post_ops_append_sum", `${P}, float`, postOps, 1);
+        if (activation) appendActivation(postOps, activation);
+      });
+      return primitiveDesc("matmul", types([P, 4]), [src, weights, bias ?? null, dst], null, attributes);
+    },
     logSoftmaxForward: (data) => primitiveDesc("logsoftmax_forward", `int, ${P}, int`, [FORWARD_TRAINING, data, 1]),
     logSoftmaxBackward: (gradient, data, forward) =>
       primitiveDesc("logsoftmax_backward", `${P}, ${P}, int`, [gradient, data, 1], forward),

@@ -37,10 +37,12 @@ import type {
   Activation,
   ConvolutionWindow,
   Desc,
+  MemoryFormat,
   OneDnn,
   PrimitiveDesc,
   Session,
   UnaryOperation,
+  WeightedOp,
   Window2d,
 } from "./oneDnn.ts";
 
@@ -56,8 +58,11 @@ const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: 
   square: [35, 0, 0],
   squareRoot: [37, 0, 0],
   reciprocal: [48, 1, -1],
+  round: [50, 0, 0],
 };
 const NO_ATTRIBUTES = 0n;
+/** That of the result. */
+const UNDEFINED_FORMAT = 0;
 
 /** Distance between the pixels that a window sees, less one. */
 const DENSE = both(0);
@@ -86,12 +91,27 @@ function createSession(library: Library): Session {
       call(`dnnl_${name}_primitive_desc_create`, `${P}, ${P}, ${argTypes}, ${P}`, slot, engine, ...args, attributes),
     );
   }
-  function withActivation(activation: Activation | undefined): bigint {
-    if (!activation) return attr;
-    const { name, alpha } = activation;
-    return attributesWith(library, scope, (postOps) =>
-      call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0),
-    );
+  const strided = (extents: readonly number[], strides: BigInt64Array, format: MemoryFormat) =>
+    memoryDesc((slot) => {
+      const args = [extents.length, dims(extents), formats[format], strides];
+      call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
+    });
+  function appendActivation(postOps: bigint, { name, alpha }: Activation): void {
+    call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, eltwise[name].plain, alpha, 0);
+  }
+  /** Multiplication by `factors`, then the activation. */
+  function activationAttributes(activation: Activation | undefined, factors?: Desc): bigint {
+    return attributesWith(library, scope, (postOps) => {
+      if (factors) call("dnnl_post_ops_append_binary", `${P}, int, ${P}`, postOps, binary.multiply, factors);
+      if (!activation) return;
+      appendActivation(postOps, activation);
+    });
+  }
+  function forwardOf(op: WeightedOp, window: ConvolutionWindow, training: boolean, attributes: bigint): PrimitiveDesc {
+    const descs = [op.src, op.weights, op.bias, op.dst];
+    const args = [propagation(training), ...algorithm(window), ...descs, ...windowArgs(window)];
+    const signature = window ? types(["int", 2], [P, 8]) : types(["int", 1], [P, 4]);
+    return primitiveDesc(`${weighted(window)}_forward`, signature, args, attributes);
   }
 
   return {
@@ -101,11 +121,8 @@ function createSession(library: Library): Session {
         const args = [extents.length, dims(extents), formats[format], FORMAT_ANY];
         call("dnnl_memory_desc_create_with_tag", `${P}, int, ${P}, int, int`, slot, ...args);
       }),
-    plain: (extents, format) =>
-      memoryDesc((slot) => {
-        const args = [extents.length, dims(extents), formats[format], plainStrides(extents)];
-        call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
-      }),
+    plain: (extents, format) => strided(extents, plainStrides(extents), format),
+    strided: (extents, strides, format) => strided(extents, dims(strides), format),
     slice: (whole, extents, offsets) =>
       memoryDesc((slot) =>
         call("dnnl_memory_desc_create_submemory", types([P, 4]), slot, whole, dims(extents), dims(offsets)),
@@ -113,18 +130,16 @@ function createSession(library: Library): Session {
     /** Belongs to the primitive descriptor, which lives as long as the session. */
     query: (pd, role) => queryDesc(asHandle(pd), role) as Desc | undefined,
 
-    weightedForward(op, window, training, activation) {
-      const args = [
-        propagation(training),
-        ...algorithm(window),
-        op.src,
-        op.weights,
-        op.bias,
-        op.dst,
-        ...windowArgs(window),
-      ];
-      const signature = window ? types(["int", 2], [P, 8]) : types(["int", 1], [P, 4]);
-      return primitiveDesc(`${weighted(window)}_forward`, signature, args, withActivation(activation));
+    weightedForward: (op, window, training, activation) =>
+      forwardOf(op, window, training, activation ? activationAttributes(activation) : attr),
+    /** Scales of the library's own kind multiply before the bias is added, which rounds once more than 2.x and the exported file do. */
+    int8Forward(op, window, activation, scales) {
+      const operand = memoryDesc((slot) => {
+        const extents = [1, scales.length, ...(window ? [1, 1] : [])];
+        const args = [extents.length, dims(extents), formats.f32, plainStrides(extents)];
+        call("dnnl_memory_desc_create_with_strides", `${P}, int, ${P}, int, ${P}`, slot, ...args);
+      });
+      return forwardOf(op, window, false, activationAttributes(activation, operand));
     },
     weightedBackwardData(op, window, forward) {
       const args = [...algorithm(window), op.src, op.weights, op.dst, ...windowArgs(window), forward];
@@ -183,7 +198,7 @@ function createSession(library: Library): Session {
       const args = [pooling[kind], diffSrc, diffDst, ...poolArgs(window), forward];
       return primitiveDesc("pooling_backward", types(["int", 1], [P, 8]), args);
     },
-    elementwise(data, [first, ...then]) {
+    elementwise(src, dst, [first, ...then]) {
       const attributes = attributesWithOperations(library, scope, then, (postOps, operation) => {
         const [kind, alpha, beta] = unary[operation];
         call("dnnl_post_ops_append_eltwise", `${P}, int, float, float`, postOps, kind, alpha, beta);
@@ -191,11 +206,17 @@ function createSession(library: Library): Session {
       return primitiveDesc(
         "binary",
         types(["int", 1], [P, 3]),
-        [binary[first.operation], data, first.operand, data],
+        [binary[first.operation], src, first.operand, dst],
         attributes,
       );
     },
-    matmul: (src, weights, dst) => primitiveDesc("matmul", types([P, 4]), [src, weights, null, dst]),
+    matmul(src, weights, dst, { bias, accumulate = false, activation } = {}) {
+      const attributes = attributesWith(library, scope, (postOps) => {
+        if (accumulate) call("dnnl_post_ops_append_sum", `${P}, float, int, int`, postOps, 1, 0, UNDEFINED_FORMAT);
+        if (activation) appendActivation(postOps, activation);
+      });
+      return primitiveDesc("matmul", types([P, 4]), [src, weights, bias ?? null, dst], attributes);
+    },
     logSoftmaxForward(data) {
       const args = [FORWARD_TRAINING, SOFTMAX_LOG, data, data, 1];
       return primitiveDesc("softmax_forward", `int, int, ${P}, ${P}, int`, args);

@@ -35,10 +35,18 @@ export function addActivationBackward(plan: Plan, activation: Activation, output
   return inPlace;
 }
 
-/** An activation after an operation that cannot fuse it. */
-function buildActivation<K extends OpKind>({ plan, training }: BuildContext, op: Op<K>, input: Value): Built {
+/** An activation after an operation that cannot fuse it, in the layout of the next operation: its output is kept once. */
+function buildActivation<K extends OpKind>(
+  context: BuildContext,
+  op: Op<K>,
+  given: Value,
+  next: AnyOp | undefined,
+): Built {
+  const { plan, training } = context;
   const activation = activationOf(op);
   if (!activation) throw new Error(`${op.name}: ${op.kind} is no activation`);
+  const layout = next && context.inputLayout(next, given);
+  const input = layout ? plan.inLayout(given, layout) : given;
   const output = plan.value(input.dims, input.desc);
   plan.add("activation", plan.session.activationForward(activation, input.desc, training), [
     ["src", input],

@@ -100,7 +100,7 @@ const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSize }, op
   plan.addCall(draw, [mask]);
   const maskInLayout = plan.inLayout(mask, input.desc);
   const output = plan.value(input.dims, input.desc);
-  const multiply = session.elementwise(input.desc, [{ operation: "multiply", operand: input.desc }]);
+  const multiply = session.elementwise(input.desc, input.desc, [{ operation: "multiply", operand: input.desc }]);
   plan.add("dropout", multiply, [
     ["src", input],
     ["operand0", maskInLayout],

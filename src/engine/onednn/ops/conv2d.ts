@@ -1,29 +1,53 @@
 /** Convolution from primitives. */
 import type { AnyOp, Op } from "../../engine.ts";
-import { channelPart } from "../parts.ts";
+import type { Desc } from "../native/oneDnn.ts";
+import { channelPart, channelsLast } from "../parts.ts";
 import type { Value } from "../plan.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { forwardOf, hasForward, type Weighted } from "./convOrLinear.ts";
-import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
+import { convolutionAlgorithm } from "./convolutionRule.ts";
+import { buildDft } from "./dftConvolution.ts";
+import { type BuildContext, type Builder, type Built, type Part, realFormat, whole } from "./op.ts";
 
 /** Layouts block channels by as many: groups that are no multiple of it cannot be cut out of a map. */
 const CHANNEL_BLOCK = 16;
 
-/** Convolution: by Winograd's algorithm where that may be used and the library has it, which is faster; direct otherwise. */
+/** Convolution by the algorithm of the rule. */
 export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
+  const winograd = winogradParts(context, op, input, next);
+  const algorithm = convolutionAlgorithm(context, op, winograd !== undefined);
+  context.chose(op.name, algorithm === "direct" && winograd ? "winograd" : algorithm);
+  if (algorithm === "dft") return buildDft(context, op, input, next);
+  const direct = weightedOf(context, op, input, next, whole, "direct");
+  if (!winograd) return buildWeighted(context, direct);
+  const [only] = winograd;
+  return only && winograd.length === 1 ? buildWeighted(context, only) : buildGroups(context, direct, winograd);
+};
+
+/** The layout of a convolution's input, if the library may not choose it. */
+export function convolutionInput(context: BuildContext, op: Op<"conv2d">, input: Value): Desc | undefined {
+  const hasWinograd = winogradParts(context, op, input, undefined) !== undefined;
+  const isDft = convolutionAlgorithm(context, op, hasWinograd) === "dft";
+  return isDft ? channelsLast(context.plan.session, input.dims, realFormat(context)) : undefined;
+}
+
+/** The groups of a convolution by Winograd's algorithm; undefined if that may not be used, or the library does not have it. */
+function winogradParts(
+  context: BuildContext,
+  op: Op<"conv2d">,
+  input: Value,
+  next: AnyOp | undefined,
+): readonly Weighted[] | undefined {
   const { kernelSize, stride, groups, outChannels } = op.options;
   const channels = [op.inputShape[0] as number, outChannels];
-  const mayRound = !context.exact && context.format === "f32" && kernelSize === 3 && stride === 1;
+  const mayRound = !context.exact && context.algorithm === undefined && context.format === "f32";
   const isDivisible = groups === 1 || channels.every((count) => count % (groups * CHANNEL_BLOCK) === 0);
-  const direct = weightedOf(context, op, input, next, whole, "direct");
-  if (!mayRound || !isDivisible) return buildWeighted(context, direct);
+  if (!mayRound || kernelSize !== 3 || stride !== 1 || !isDivisible) return undefined;
   const parts = Array.from({ length: groups }, (_, index) =>
     weightedOf(context, op, input, next, { index, count: groups }, "winograd"),
   );
-  if (!parts.every((part) => hasForward(context, part))) return buildWeighted(context, direct);
-  const [only] = parts;
-  return only && groups === 1 ? buildWeighted(context, only) : buildGroups(context, direct, parts);
-};
+  return parts.every((part) => hasForward(context, part)) ? parts : undefined;
+}
 
 /** The convolution of all groups, or, as part i of as many parts as there are groups, of group i. */
 function weightedOf(

@@ -1,7 +1,7 @@
 /** A convolution or linear layer to be built, and its forward primitive. */
 import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
-import type { ConvolutionWindow, Desc, NumberFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
+import type { ConvolutionWindow, Desc, MemoryFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 import { fusable } from "./activations.ts";
 import type { BuildContext, Part } from "./op.ts";
@@ -65,7 +65,7 @@ export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(pla
 }
 
 /** Inner products keep row order, in which the library has one layout of weights for all three directions. */
-export function outputLayout(session: Session, { window, outputDims }: Weighted, format: NumberFormat): Desc {
+export function outputLayout(session: Session, { window, outputDims }: Weighted, format: MemoryFormat): Desc {
   return window ? session.any(outputDims, format) : session.plain(outputDims, format);
 }
 

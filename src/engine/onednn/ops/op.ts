@@ -1,6 +1,7 @@
 /** Members that every kind has in the oneDNN engine. */
 import type { AnyOp, DropoutDraws, Op, OpKind } from "../../engine.ts";
-import type { Desc, NumberFormat } from "../native/oneDnn.ts";
+import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
+import type { Desc, MemoryFormat, NumberFormat } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 
 /** One of `count` equal parts. */
@@ -17,9 +18,17 @@ export interface BuildContext {
   readonly batchSize: number;
   readonly training: boolean;
   /** Number format of activations, their gradients, and weights as they are multiplied. */
-  readonly format: NumberFormat;
+  readonly format: MemoryFormat;
   /** No algorithm that rounds more than direct convolution. */
   readonly exact: boolean;
+  /** Algorithm of all convolutions that have it; by the rule if absent. */
+  readonly algorithm: ConvolutionAlgorithm | undefined;
+  /** The widest that the library uses. */
+  readonly instructionSet: string;
+  /** The layout that an operation takes its input in, if that is not the library's choice. */
+  inputLayout(op: AnyOp, input: Value): Desc | undefined;
+  /** Enters the algorithm that a convolution was given. */
+  chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
@@ -35,6 +44,12 @@ export interface BuildContext {
   ): { value: Value; gradient: Value | undefined };
   /** Dropout masks of the run in progress. */
   readonly run: { draws: DropoutDraws; dropoutActive: boolean };
+}
+
+/** The format of a convolution's maps outside of int8, which builds its own. Throws Error for an integer format. */
+export function realFormat({ format }: Pick<BuildContext, "format">): NumberFormat {
+  if (format === "f32" || format === "bf16") return format;
+  throw new Error(`convolution: expected maps in f32 or bf16, got ${format}`);
 }
 
 /** An operation's forward steps, added to the plan, and how to add its backward steps. */

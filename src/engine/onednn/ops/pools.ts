@@ -1,6 +1,6 @@
 /** Pooling from primitives: max, average, and average to a given size. */
 import { featureMap } from "../../../shape.ts";
-import type { NumberFormat, PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
+import type { MemoryFormat, PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
 import { type BuildContext, type Builder, type Built, passThrough } from "./op.ts";
 
@@ -62,7 +62,7 @@ function buildPool(
 }
 
 /** The same memory, in row order, seen as [maps, pixels]. */
-function asMatrix(plan: Plan, value: Value, format: NumberFormat): Value {
+function asMatrix(plan: Plan, value: Value, format: MemoryFormat): Value {
   const [n = 0, c = 0, h = 0, w = 0] = value.dims;
   const dims = [n * c, h * w];
   const inRowOrder = plan.inLayout(value, plan.session.plain(value.dims, format));

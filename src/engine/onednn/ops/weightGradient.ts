@@ -1,5 +1,5 @@
 /** Format, layouts and parts of weight gradients. */
-import type { Desc, NumberFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
+import type { Desc, MemoryFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
 import { batchPart } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
 import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./convOrLinear.ts";
@@ -96,7 +96,7 @@ function wastesTiles({ session }: Plan, { window, next, input }: Weighted, { pri
 
 /** What is multiplied, in which format and layouts. */
 interface Form {
-  readonly format: NumberFormat;
+  readonly format: MemoryFormat;
   readonly layouts: Layouts;
 }
 
