@@ -207,7 +207,10 @@ test("weights files that are damaged, foreign, or of another shape: one message,
     ["flipped-values", /corrupt, .*its checksum differs/],
     ["flipped-header", /corrupt, .*its checksum differs/],
     ["cut", /corrupt, .*expected \d+ bytes|its header claims/],
-    ["foreign", /expected a weights file of format version 1 or 2, got none: it was not written by this program/],
+    [
+      "foreign",
+      /the file does not state everything that predictions need; add --network, --head, --classes, --fit, --mean/,
+    ],
     [
       "misshapen",
       /4 tensors do not match:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,

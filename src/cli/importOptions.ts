@@ -16,7 +16,7 @@ export const modelHelp =
 /** Flags of `importOptions`. */
 export type ImportFacts = Omit<ForeignFacts, "network"> & { readonly network?: string };
 
-const section: OptionSection = { heading: "Other programs' files", command: "import" };
+const section: OptionSection = { heading: "Import", command: "import" };
 
 export const importOptions: readonly OptionSpec[] = inSection(section, [
   {
