@@ -146,6 +146,21 @@ test("SIGINT, SIGTERM and SIGHUP save in the middle of an epoch; the run goes on
   await Promise.all(stopped);
 });
 
+test("resumed with more epochs, a run ends with the weights of one that had them from the start", async () => {
+  const short = [...long.slice(0, -1), "1"];
+  assert.equal((await train(...short, "--run", "extended")).exit, 0);
+  const fewer = await train("--run", "extended", "--resume", "--epochs", "0.5");
+  assert.equal(fewer.exit, 1);
+  assert.match(fewer.stderr, /--epochs is 0\.5, the run was started with 1/);
+  const more = await train("--run", "extended", "--resume", "--epochs", "2");
+  assert.equal(more.exit, 0, more.stderr);
+  await assertSameRun("extended", "long");
+  assert.equal((await train(...short, "--run", "cosine", "--schedule", "cosine")).exit, 0);
+  const refused = await train("--run", "cosine", "--resume", "--epochs", "2");
+  assert.equal(refused.exit, 1);
+  assert.match(refused.stderr, /the cosine schedule of the run is planned for 1 epochs; start a new run .* --from/);
+});
+
 test("training goes on when nobody reads its output any more", async () => {
   for (const closed of ["stdout", "stderr"] as const) {
     const running = startTraining([...long, "--run", `closed-${closed}`]);

@@ -39,7 +39,7 @@ export function inSection(section: OptionSection, options: readonly OptionSpec[]
 
 export const runArgument: ArgumentSpec = {
   name: "<run>",
-  help: "run directory (its best weights), .safetensors file, or torchvision",
+  help: "run directory (its best weights), latest (the newest run), .safetensors file, or torchvision",
   suggestions: pretrainedNames,
 };
 

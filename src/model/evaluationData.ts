@@ -1,4 +1,5 @@
 /** Images to evaluate a trained network on. */
+
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
@@ -9,6 +10,7 @@ import { memorySource } from "../dataset/memorySource.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
+import { didYouMean } from "../suggest.ts";
 import { resizeNote } from "./predictionInput.ts";
 
 /** Data set of an evaluation. */
@@ -151,6 +153,6 @@ function relabelled(split: Split, dataset: Dataset, { classNames, network }: Mod
   const list = (names: readonly string[]) =>
     names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
   throw new ConfigError(
-    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}`,
+    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}${didYouMean(unknown[0] as string, classNames)}`,
   );
 }

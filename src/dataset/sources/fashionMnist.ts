@@ -3,7 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { constants, gunzip, gunzipSync } from "node:zlib";
 import { formatBytes } from "../../bytes.ts";
 import { codeOf, DataError, messageOf } from "../../errors.ts";
 import {
@@ -231,7 +231,7 @@ export async function readIdx(path: string, rank: number): Promise<IdxArray> {
     if (size > MAX_IDX_BYTES) throw tooLong(path);
     const bytes = await readFile(path);
     const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    return parseIdx(path, isGzip ? await unzip(path, bytes) : bytes, rank);
+    return parseIdx(path, isGzip ? await unzip(path, bytes, rank) : bytes, rank);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
@@ -245,10 +245,19 @@ function tooLong(path: string): DataError {
   return new DataError(`${path}: expected at most ${formatBytes(MAX_IDX_BYTES)} of data, got more; get the file again`);
 }
 
-async function unzip(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+/** Packed bytes that contain the header of any intact file. */
+const START_BYTES = 4096;
+
+/** Unpacks as many bytes as the header says, and no more: a small file can unpack to gigabytes. */
+async function unzip(path: string, bytes: Uint8Array, rank: number): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(bytes, { chunkSize: 1 << 20, maxOutputLength: MAX_IDX_BYTES });
+    const start = gunzipSync(bytes.subarray(0, START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH });
+    const { length, headerLength } = idxHeader(path, start, rank);
+    const maxOutputLength = headerLength + length;
+    if (maxOutputLength > MAX_IDX_BYTES) throw tooLong(path);
+    return await promisify(gunzip)(bytes, { chunkSize: 1 << 20, maxOutputLength });
   } catch (error) {
+    if (error instanceof DataError) throw error;
     if (codeOf(error) === "ERR_BUFFER_TOO_LARGE") throw tooLong(path);
     throw new DataError(`${path}: expected an intact gzip file, got a corrupt one (${messageOf(error)})`, {
       cause: error,
@@ -262,17 +271,7 @@ async function unzip(path: string, bytes: Uint8Array): Promise<Uint8Array> {
  * Throws DataError with a message that begins with `name`. Source: LeCun, Cortes, Burges, "The MNIST database", file formats.
  */
 export function parseIdx(name: string, bytes: Uint8Array, rank: number): IdxArray {
-  const headerLength = 4 + 4 * rank;
-  if (bytes.length < headerLength) {
-    throw new DataError(
-      `${name}: expected an IDX file with a header of ${headerLength} bytes, got ${bytes.length} bytes`,
-    );
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [magic, expected] = [view.getUint32(0), 0x0800 + rank];
-  if (magic !== expected) throw new DataError(`${name}: expected the IDX magic ${hex(expected)}, got ${hex(magic)}`);
-  const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const length = shape.reduce((product, extent) => product * extent, 1);
+  const { shape, length, headerLength } = idxHeader(name, bytes, rank);
   const got = bytes.length - headerLength;
   if (length === 0) throw new DataError(`${name}: expected at least one element, got the shape ${shape.join("×")}`);
   if (got !== length) {
@@ -283,4 +282,19 @@ export function parseIdx(name: string, bytes: Uint8Array, rank: number): IdxArra
 
 function hex(value: number): string {
   return `0x${value.toString(16).padStart(8, "0")}`;
+}
+
+/** Header of an IDX file: the shape, its number of elements, and the bytes of the header itself. */
+function idxHeader(name: string, bytes: Uint8Array, rank: number) {
+  const headerLength = 4 + 4 * rank;
+  if (bytes.length < headerLength) {
+    throw new DataError(
+      `${name}: expected an IDX file with a header of ${headerLength} bytes, got ${bytes.length} bytes`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [magic, expected] = [view.getUint32(0), 0x0800 + rank];
+  if (magic !== expected) throw new DataError(`${name}: expected the IDX magic ${hex(expected)}, got ${hex(magic)}`);
+  const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
+  return { shape, length: shape.reduce((product, extent) => product * extent, 1), headerLength };
 }

@@ -1,7 +1,9 @@
 /** Weights of classes in the loss. */
+
 import * as z from "zod/mini";
 import type { Split } from "../../dataset/dataset.ts";
 import { ConfigError } from "../../errors.ts";
+import { didYouMean } from "../../suggest.ts";
 
 /**
  * `none`: every image has weight 1. `balanced`: an image has weight images / (classes · images of its class), so that all classes with images have
@@ -34,7 +36,7 @@ export function checkClassWeights(weights: ClassWeights, classNames: readonly st
   const unknown = Object.keys(weights).filter((name) => !classNames.includes(name));
   if (unknown.length === 0) return;
   throw new ConfigError(
-    `classWeights: expected names of classes (${classNames.join(", ")}), got ${unknown.join(", ")}; correct the recipe`,
+    `classWeights: expected names of classes (${classNames.join(", ")}), got ${unknown.map((name) => name + didYouMean(name, classNames)).join(", ")}; correct the recipe`,
   );
 }
 
