@@ -73,7 +73,7 @@ test("pictures added: no resume, though limits keep their number; evaluation say
     trainClassifier({ run, resume: true }),
     /^ConfigError: .*photos: expected the image files that the run was started with, got others/,
   );
-  assert.match((await evaluated()).messages.join("\n"), /some of these may have been trained on/);
+  assert.match((await evaluated()).messages.join("\n"), /may have been trained on some of these images/);
   for (const path of added) await rm(join(photos, path));
   assert.equal((await trainClassifier({ run, resume: true })).end, "already finished");
   assert.deepEqual((await evaluated()).messages, []);
@@ -83,7 +83,7 @@ test("a folder that the run does not know has no training pictures", async () =>
   const other = join(base, "other");
   await writePicture(other, "b/1.png", noise(400, 9, 8, 3));
   assert.equal((await evaluated({ dataset: other })).images, 1);
-  await assert.rejects(evaluated({ dataset: other, split: "train" }), /^ConfigError: .*expected training pictures/);
+  await assert.rejects(evaluated({ dataset: other, split: "train" }), /^ConfigError: .*expected training images/);
 });
 
 test("damaged pictures to measure by: an error, unless a share of them is allowed", async () => {

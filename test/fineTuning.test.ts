@@ -335,7 +335,7 @@ const refused: readonly (readonly [what: string, options: TrainOptions, message:
       /--freeze: no layer "conv9" in tiny; expected conv, none, or some of conv1, conv2, fc3, fc4/,
       ConfigError,
     ],
-    ["a new layer frozen", { freeze: ["fc4"] }, /--freeze: fc4: expected weights of the file/, ConfigError],
+    ["a new layer frozen", { freeze: ["fc4"] }, /--freeze: fc4: the file has no weights that fit/, ConfigError],
     [
       "everything frozen",
       { dataset: "many", freeze: ["conv", "fc3", "fc4"] },

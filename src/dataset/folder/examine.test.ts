@@ -76,7 +76,7 @@ test("hash, format and size of images, and errors of other files", async () => {
     }
     const errors = examined.slice(7).map((file) => (file && "error" in file.result ? file.result.error : "none"));
     for (const [i, says] of [
-      /^expected a JPEG, PNG, WebP or GIF image, got a file that starts with "no pictu"/,
+      /^expected a JPEG, PNG, WebP or GIF image, got a file that starts with "no image"/,
       /^expected a complete JPEG image, got a truncated one/,
       /^expected a JPEG, PNG, WebP or GIF image, got an empty file/,
       /^expected a JPEG, PNG, WebP or GIF image, but there is no such file$/,
