@@ -113,7 +113,7 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["trian", /unknown command 'trian'\n\(Did you mean train\?\)/],
     ["train --lerning-rate 1", /unknown option '--lerning-rate'/],
     ["train --epochs many", /--epochs.*expected a number above 0 and at most 1000000, got "many"/],
-    ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0, got "1.5"/],
+    ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0.*, got "1.5"/],
     ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
     ["train --engine gpu", /--engine.*auto, onednn, reference/],
     ["train --resume", /--resume requires --run/],
