@@ -86,7 +86,7 @@ export function printError(text: string): void {
 
 /** Prints an error's message, further lines indented, so that no name in it passes for a message of its own. */
 export function printProblem(message: string): void {
-  const text = `alexnet: ${message.replaceAll("\n", "\n  ")}`;
+  const text = `alexnet: ${message.replace(/\n(?! {2})/g, "\n  ")}`;
   // Node.js hears NO_COLOR here.
   const isColoured = process.stderr.isTTY && process.stderr.hasColors();
   process.stderr.write(isColoured ? `\u001b[31m${terminalText(text)}\u001b[39m\n` : `${terminalText(text)}\n`);
