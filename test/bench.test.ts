@@ -72,7 +72,7 @@ test("wrong usage exits 2, what cannot be measured 1, with one message", async (
     ["--precision f16", 2, /--precision.*f32, bf16/],
     ["--rounds 0", 2, /--rounds.*expected a whole number above 0/],
     ["tiny.json", 2, /too many arguments/],
-    ["--network alexnet-xl", 1, /^alexnet: network "alexnet-xl": .*alexnet-owt/],
+    ["--network alexnet-xl", 2, /^alexnet: network "alexnet-xl": .*alexnet-owt/],
     // Found out in the process that measures.
     ["--network headless.json --batch-size 2", 1, /^alexnet: loss: expected an output \[classes\].*\n$/],
   ];

@@ -399,7 +399,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(slow.exit, 1);
   assert.match(
     slow.stderr,
-    /\nalexnet: engine: the reference engine would take about \d+ (?:h|d) .*install oneDNN .*--engine reference\n$/,
+    /\nalexnet: engine: the reference engine would take about \d+ (?:h|d) .*install oneDNN .*--engine reference to train anyway\n$/,
   );
   assert.deepEqual(await listing(), before);
   const tiny = await alexnet("train --network tiny.json --data-dir data --epochs 0.5 --run slow", noOneDnn);

@@ -86,7 +86,7 @@ test("mistyped names, and flags of other tools, get a suggestion and exit code 2
     ["train photos --lr 0.1", /unknown option '--lr'\n\(Did you mean --learning-rate\?\)\n$/],
     ["train photos --model=x", /\(Did you mean --network\?\)\n$/],
     ["train --data photos", /\(Give it as the argument \[dataset\], without a flag\.\)\n$/],
-    ["evaluate --weights runs/new", /\(Give it as the argument <run\.\.\.>, without a flag\.\)\n$/],
+    ["filters --weights runs/new", /\(Give it as the argument <run>, without a flag\.\)\n$/],
     ["train photos --freeze conv1", /--freeze: requires initial weights; add --from\n$/],
     ["compare runs/new", /compare: expected 2 to 26 runs, got 1\n$/],
   ] as const) {
