@@ -242,7 +242,7 @@ test("stopped for time, a run has been evaluated, and goes on to the same weight
 test("a finished run says so; one that died before its report gets it", async () => {
   const finished = await train(...flags, "--run", undisturbed.run, "--resume");
   assert.equal(finished.exit, 0);
-  assert.match(finished.stderr, /undisturbed: already finished; nothing to do/);
+  assert.match(finished.stderr, /undisturbed: already finished; for more epochs: alexnet train --run undisturbed --resume --epochs N/);
   await cp(join(folder, undisturbed.run), join(folder, "unreported"), { recursive: true });
   for (const name of ["report.html", "curves.svg"]) await rm(join(folder, "unreported", name));
   const unreported = { run: join(folder, "unreported"), resume: true };
@@ -288,7 +288,7 @@ test("on resume, the same settings may be given; each one that differs is named 
     [{ network: otherLayers }, "--network is tiny with other layers, the run was started with tiny"],
     [{ recipe: "d2l" }, "--recipe is d2l, the run was started with fashion"],
     [{ recipe: otherRecipe }, "--recipe is fashion with other schedule, the run was started with fashion"],
-    [{ epochs: 9 }, "--epochs is 9, the run was started with 4"],
+    [{ epochs: 3 }, "--epochs is 3, the run was started with 4"],
     [{ batchSize: 32 }, "--batch-size is 32, the run was started with 16"],
     [{ learningRate: 0.5 }, "--learning-rate is 0.5, the run was started with 0.01"],
     [{ momentum: 0 }, "--momentum is 0, the run was started with 0.9"],
@@ -342,7 +342,7 @@ test("a damaged last checkpoint: resume takes the one before, says so, and ends 
     await damage(join(folder, name, file));
     const messages = await resume(name);
     assert.equal(messages.length, 1);
-    assert.ok(messages[0]?.startsWith(`${join(folder, name, file)}: damaged`), messages[0]);
+    assert.ok(messages[0]?.startsWith(`${join(folder, name, file)}: corrupt`), messages[0]);
     await assertSameRun(name, undisturbed.run);
   }
 });
