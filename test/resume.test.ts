@@ -242,7 +242,10 @@ test("stopped for time, a run has been evaluated, and goes on to the same weight
 test("a finished run says so; one that died before its report gets it", async () => {
   const finished = await train(...flags, "--run", undisturbed.run, "--resume");
   assert.equal(finished.exit, 0);
-  assert.match(finished.stderr, /undisturbed: already finished; for more epochs: alexnet train --run undisturbed --resume --epochs N/);
+  assert.match(
+    finished.stderr,
+    /undisturbed: already finished; for more epochs: alexnet train --run undisturbed --resume --epochs N/,
+  );
   await cp(join(folder, undisturbed.run), join(folder, "unreported"), { recursive: true });
   for (const name of ["report.html", "curves.svg"]) await rm(join(folder, "unreported", name));
   const unreported = { run: join(folder, "unreported"), resume: true };

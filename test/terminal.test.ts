@@ -38,7 +38,10 @@ test("training draws its progress; after Ctrl-C, and after an error, the process
     const train = `${process.execPath} ${bin} train --network tiny.json --data-dir data --threads 1 --batch-size 4`;
 
     const stopped = openTerminal(`${train} --epochs 500 --run stopped`, folder);
-    while (!/images\/s .* left/.test(stopped.text())) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!/images\/s .* left/.test(stopped.text())) {
+      assert.equal(stopped.process.exitCode, null, stopped.text());
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     stopped.process.stdin?.write(ctrlC);
     assert.equal(await stopped.exit, 130, stopped.text());
     assert.match(stopped.text(), /Saved\. Resume with: alexnet train --run stopped --resume/);

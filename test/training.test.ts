@@ -407,7 +407,7 @@ test("a run directory holds all that it should, and its weights the metrics", as
   const config = JSON.parse(await readFile(join(run, "config.json"), "utf8"));
   assert.deepEqual(
     [config.network, config.recipe.name, config.dataset.trainImages, config.precision, config.engine.threads],
-    [JSON.parse(JSON.stringify(tinyNetwork)), "plain", 200, noBf16 ? "f32" : "bf16", 1],
+    [JSON.parse(JSON.stringify(tinyNetwork)), "plain", 200, fast.fastestPrecision, 1],
   );
   assert.deepEqual([config.machine.node, config.engine.name], [process.versions.node, "onednn"]);
   const classifier = await openClassifier(join(run, "last.safetensors"), { threads: 1 });

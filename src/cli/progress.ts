@@ -51,11 +51,12 @@ function terminalLine(label: string): ProgressLine {
   };
 }
 
-const BAR_COLUMNS = 16;
+const BAR_COLUMNS = 8;
 
 /** The text of a bar, cut to the terminal's width: a wrapped line would stay when the bar is removed. */
 function fitted(label: string, text: string): string {
-  const { columns = terminalWidth } = process.stderr;
+  // A terminal without a size reports 0 columns.
+  const columns = process.stderr.columns || terminalWidth;
   return truncate(printable(text), Math.max(1, columns - label.length - BAR_COLUMNS - 3));
 }
 
