@@ -7,7 +7,9 @@ import type { SafetensorsReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource } from "./safetensorsWriter.ts";
 
 /** Tensors that can be restored, by their names in the file: the weights of a program. */
-export interface TensorSink extends Omit<TensorSource, "read"> {
+export interface TensorSink extends Omit<TensorSource, "read" | "scratch"> {
+  /** Memory to pass values through, if the sink has some. */
+  scratch?(length: number): Float32Array;
   /** Copies the values; the caller may overwrite them afterwards. */
   write(name: string, values: Float32Array): Promise<void>;
 }

@@ -308,7 +308,9 @@ export interface Engine {
   readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
+  /** Compiles a chain for inference. */
   compile(request: InferenceRequest): Promise<Program>;
+  /** Compiles a chain for training. */
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

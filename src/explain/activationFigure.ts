@@ -11,6 +11,7 @@ import { formatCount } from "../report/numbers.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
+/** Options of a figure of activations. */
 export interface ActivationOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
   /** Maps shown of a layer, the first ones. Default 32. */
   readonly maps?: number;

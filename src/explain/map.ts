@@ -18,6 +18,7 @@ import { createInputImage } from "./inputImage.ts";
 import { computeFeatures, type MapImagesOptions, type MapSource, openMapImages, type SeenImage } from "./mapImages.ts";
 import type { MapMethod } from "./mapMethods.ts";
 
+/** Options of a map of images. */
 export interface MapOptions
   extends Omit<OpenOptions, "batchSize" | "precision" | "calibration">,
     Omit<MapImagesOptions, "limit"> {

@@ -18,6 +18,7 @@ import { truncateStart } from "../report/text.ts";
 import { sizeOf } from "../shape.ts";
 import { createInputImage } from "./inputImage.ts";
 
+/** Options of a search for similar images. */
 export interface SimilarOptions extends Omit<OpenOptions, "batchSize" | "precision" | "calibration"> {
   /** Images found for each. Default 6, as in the paper. */
   readonly top?: number;

@@ -28,6 +28,7 @@ export interface OpenOptions {
   readonly calibration?: CalibrationChoice;
   /** Opens paths that are not this program's runs and weights files. Default: there are none. */
   readonly openSource?: SourceOpener;
+  /** Called with facts and warnings for people. */
   readonly onMessage?: (message: string) => void;
 }
 
@@ -38,6 +39,7 @@ export interface CalibrationChoice {
   readonly dataDir?: string;
   /** Training images, some of each class. Default 256, or the number of classes if that is more. */
   readonly images?: number;
+  /** Called after each batch of the calibration. */
   readonly onProgress?: (images: number, of: number) => void;
 }
 
