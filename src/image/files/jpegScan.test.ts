@@ -98,6 +98,16 @@ test("JPEG: megabytes of tables that no scan uses take no time", () => {
   assert.ok(performance.now() - begin < 1500);
 });
 
+test("JPEG: thousands of restart marks in a file of megabytes take no time", () => {
+  const whole = restartJpeg(new Array<number>(8191).fill(77));
+  // A camera's data after the end.
+  const bytes = Buffer.concat([whole, Buffer.alloc(20e6)]);
+  const begin = performance.now();
+  inspectImage(bytes);
+  // Memory of the file's size for each part between two marks would take 160 GB, and half a minute.
+  assert.ok(performance.now() - begin < 1500);
+});
+
 test("codingUnits: a component alone has its own blocks, several share units", () => {
   const frame = { width: 97, height: 61, across: 2, down: 2 };
   assert.equal(codingUnits(frame, { across: 2, down: 2 }, false), 7 * 4);

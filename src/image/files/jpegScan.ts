@@ -99,18 +99,17 @@ interface CodedData {
   readonly end: number;
 }
 
-/** Source: T.81, B.1.1.5: 0xFF in coded data is followed by 0; any other byte there ends them. */
-function codedData(bytes: Uint8Array, start: number): CodedData {
-  const data = new Uint8Array(bytes.length - start);
+/** Copies coded data to the start of `target`. Source: T.81, B.1.1.5: 0xFF in them is followed by 0; any other byte there ends them. */
+function codedData(bytes: Uint8Array, start: number, target: Uint8Array): CodedData {
   let length = 0;
   for (let from = start; ; ) {
     const found = bytes.indexOf(0xff, from);
     const end = found < 0 ? bytes.length : found;
     const isData = bytes[end + 1] === 0;
     const run = bytes.subarray(from, isData ? end + 1 : end);
-    data.set(run, length);
+    target.set(run, length);
     length += run.length;
-    if (!isData) return { data: data.subarray(0, length), end };
+    if (!isData) return { data: target.subarray(0, length), end };
     from = end + 2;
   }
 }
@@ -128,13 +127,14 @@ export function scanProblem(bytes: Uint8Array, scan: HuffmanScan): string | unde
     dc: tableOf(dc, LARGEST_DC_SYMBOL),
     ac: tableOf(ac, 255),
   }));
-  let coded = codedData(bytes, start);
+  const memory = new Uint8Array(bytes.length - start);
+  let coded = codedData(bytes, start, memory);
   let reader: BitReader = { data: coded.data, at: 0, buffer: 0, count: 0 };
   for (let unit = 0; unit < units; unit++) {
     if (restartInterval > 0 && unit > 0 && unit % restartInterval === 0) {
       const next = afterRestart(bytes, coded, consumed(reader), unit / restartInterval - 1);
       if (next === undefined) return "a restart mark is missing from its coded data";
-      coded = codedData(bytes, next);
+      coded = codedData(bytes, next, memory);
       reader = { data: coded.data, at: 0, buffer: 0, count: 0 };
     }
     for (const { blocks, dc, ac } of components) {
