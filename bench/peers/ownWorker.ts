@@ -14,7 +14,7 @@ import {
   type WorkerRequest,
 } from "./protocol.ts";
 import { CHECK_DRAWS, checkTargets } from "./reference.ts";
-import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
+import { type Chain, loadParameters, readChain, readFreshImages, readImages } from "./workload.ts";
 
 const SGD: Sgd = { kind: "sgd", form: "pytorch", momentum: 0.9, weightDecay: 5e-4 };
 /** Low, so that the loss stays finite for hundreds of steps on random labels. */
@@ -88,15 +88,6 @@ function inference(program: Program): Steps {
     },
     gradients: async () => ({}),
   };
-}
-
-async function loadParameters(program: Program, folder: string, chain: Chain): Promise<void> {
-  const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  for (const { name, values } of readParameters(folder, chain, (length) => program.scratch(length))) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`${name}: the program has no such parameter`);
-    await program.write(tensor, values);
-  }
 }
 
 await serve(compute);

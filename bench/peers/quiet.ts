@@ -43,7 +43,8 @@ export function createQuietWatch(): QuietWatch {
       const others = used / (elapsed * availableParallelism());
       const slowdown = Math.max(before, control()) / fastest;
       if (others > OTHERS) return [result, `other processes used ${(100 * others).toFixed(0)} % of the cores`];
-      if (slowdown > CONTROL) return [result, `the control loop took ${slowdown.toFixed(2)} times as long as before`];
+      if (slowdown > CONTROL)
+        return [result, `the control loop took ${slowdown.toFixed(2)} times as long as at its fastest`];
       return [result, undefined];
     },
   };

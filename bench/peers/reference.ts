@@ -3,7 +3,7 @@ import type { AnyOp, CompileRequest, DropoutDraws, Program } from "../../src/eng
 import { createReferenceEngine } from "../../src/engine/reference/reference.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { CHECKED_IMAGES, type Checked, gradientSample, type Mode } from "./protocol.ts";
-import { type Chain, readChain, readFreshImages, readParameters } from "./workload.ts";
+import { type Chain, loadParameters, readChain, readFreshImages } from "./workload.ts";
 
 /** Random numbers of dropout in a checked step. */
 export const CHECK_DRAWS: DropoutDraws = { seed: 1, first: 0 };
@@ -55,12 +55,7 @@ function requestOf({
 }
 
 async function load(program: Program, folder: string, chain: Chain): Promise<Float32Array> {
-  const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  for (const { name, values } of readParameters(folder, chain, (length) => new Float32Array(length))) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`${name}: the program has no such parameter`);
-    await program.write(tensor, values);
-  }
+  await loadParameters(program, folder, chain);
   readFreshImages(folder, program.input);
   return program.input;
 }

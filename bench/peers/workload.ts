@@ -3,7 +3,7 @@ import { createWriteStream, openSync, readFileSync, readSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { AnyOp } from "../../src/engine/engine.ts";
+import type { AnyOp, Program } from "../../src/engine/engine.ts";
 import { type Initializer, initialValues } from "../../src/network/initialize.ts";
 import { classesOf, type Network, operations } from "../../src/network/network.ts";
 import { fillGaussian, randomStream } from "../../src/random.ts";
@@ -73,5 +73,15 @@ export function* readParameters(
     const values = allocate(sizeOf(shape));
     readSync(file, values);
     yield { name, values };
+  }
+}
+
+/** Writes the workload's parameters to a program. */
+export async function loadParameters(program: Program, folder: string, chain: Chain): Promise<void> {
+  const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
+  for (const { name, values } of readParameters(folder, chain, (length) => program.scratch(length))) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`${name}: the program has no such parameter`);
+    await program.write(tensor, values);
   }
 }
