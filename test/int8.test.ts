@@ -7,52 +7,22 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { CheckpointError, ConfigError, UnsupportedError } from "../src/errors.ts";
-import type { OnnxOptions } from "../src/formats/onnx/describe.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
-import { onnxMetadata, writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
+import { onnxMetadata } from "../src/formats/onnx/writeOnnx.ts";
 import { planQuantization, roundedPlaces } from "../src/formats/quantization.ts";
 import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
-import { openInt8Network } from "../src/model/int8Network.ts";
 import { findNetwork, networks } from "../src/network/alexnet.ts";
 import type { Network } from "../src/network/network.ts";
-import { sizeOf } from "../src/shape.ts";
 import { norm } from "./assertClose.ts";
-import { noDraws } from "./chains.ts";
-import { drawn } from "./golden.ts";
-import { everyKind, type Weighted, weighted } from "./onnxNetworks.ts";
-import { bytesOf, runOnnx } from "./onnxRuntime.ts";
+import { distance, imagesFor, roundedTo8Bits } from "./int8Networks.ts";
+import { everyKind, weighted } from "./onnxNetworks.ts";
 import { findPython, runPython } from "./python.ts";
 
-/** The same images in f32, rounded here, and by the file in ONNX Runtime. */
-async function compared({ network, values }: Weighted, images: Float32Array, options: OnnxOptions = {}) {
-  const count = images.length / sizeOf(network.input);
-  const read = (name: string) => (values.get(name) as Float32Array).slice();
-  const engine = createOneDnnEngine();
-  const weights = { tensors: [], read: async (name: string) => read(name) };
-  const rounded = await openInt8Network(network, weights, engine, count);
-  try {
-    const f32 = (await rounded.forward(images, count, noDraws)).slice();
-    const calibration = { dataset: "drawn", images: count };
-    const quantization = await planQuantization(network, rounded.takeRanges(), read, calibration);
-    await rounded.round(quantization);
-    const int8 = (await rounded.forward(images, count, noDraws)).slice();
-    const file = await bytesOf(writeOnnx(network, read, { ...options, quantization }));
-    const runtime = await runOnnx(file, images, [count, ...network.input]);
-    return { f32, int8, runtime, file, quantization };
-  } finally {
-    rounded.close();
-    engine.close();
-  }
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return norm(a.map((value, i) => value - (b[i] as number)));
-}
-
-function imagesFor({ input }: Network, count: number): Float32Array {
-  return drawn(5, "images", count * sizeOf(input), -2, 2.5);
+/** As `roundedTo8Bits`, with the outputs rounded here as `int8`. */
+async function compared(...given: Parameters<typeof roundedTo8Bits>) {
+  const { simulated: int8, ...others } = await roundedTo8Bits(...given);
+  return { int8, ...others };
 }
 
 /** The first layers of a network, up to one. */

@@ -5,39 +5,24 @@ import type { CompileRequest } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { ConfigError } from "../src/errors.ts";
-import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
-import { planQuantization } from "../src/formats/quantization.ts";
 import type { Int8Scheme } from "../src/int8.ts";
 import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
-import { openInt8Network } from "../src/model/int8Network.ts";
 import { findNetwork, networks } from "../src/network/alexnet.ts";
 import { deterministic, type Network, operations } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { norm } from "./assertClose.ts";
 import { noDraws } from "./chains.ts";
-import { drawn } from "./golden.ts";
+import { distance, imagesFor, roundedTo8Bits } from "./int8Networks.ts";
 import { everyKind, type Weighted, weighted } from "./onnxNetworks.ts";
-import { bytesOf, runOnnx } from "./onnxRuntime.ts";
 
 const COUNT = 2;
 
-/** Outputs for the same images: f32, rounded in f32, the exported file in ONNX Runtime, int8 on the engine. */
+/** As `roundedTo8Bits`, and int8 on the engine. */
 async function compared({ network: given, values }: Weighted, images: Float32Array, { batchSize = COUNT + 1 } = {}) {
   const network = deterministic(given);
-  const read = (name: string) => (values.get(name) as Float32Array).slice();
+  const { quantization, ...others } = await roundedTo8Bits({ network, values }, images);
   const engine = createOneDnnEngine();
-  const weights = { tensors: [], read: async (name: string) => read(name) };
-  const rounded = await openInt8Network(network, weights, engine, COUNT);
   try {
-    const f32 = (await rounded.forward(images, COUNT, noDraws)).slice();
-    const calibration = { dataset: "drawn", images: COUNT };
-    const quantization = await planQuantization(network, rounded.takeRanges(), read, calibration);
-    await rounded.round(quantization);
-    const simulated = (await rounded.forward(images, COUNT, noDraws)).slice();
-    const runtime = await runOnnx(await bytesOf(writeOnnx(network, read, { quantization })), images, [
-      COUNT,
-      ...network.input,
-    ]);
     const program = await engine.compile({
       ops: operations(network),
       inputShape: network.input,
@@ -45,7 +30,9 @@ async function compared({ network: given, values }: Weighted, images: Float32Arr
       precision: "int8",
       quantization,
     });
-    for (const { name, value } of program.parameters) await program.write(value, read(name));
+    for (const { name, value } of program.parameters) {
+      await program.write(value, (values.get(name) as Float32Array).slice());
+    }
     const size = sizeOf(network.input);
     const outputs: number[] = [];
     // By default one batch with a row to spare.
@@ -55,16 +42,10 @@ async function compared({ network: given, values }: Weighted, images: Float32Arr
     }
     const int8 = Float32Array.from(outputs);
     const work = program.takeProfile().map(({ layer, work: kind }) => `${layer} ${kind}`);
-    program.close();
-    return { f32, simulated, runtime, int8, work };
+    return { ...others, int8, work };
   } finally {
-    rounded.close();
     engine.close();
   }
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return norm(a.map((value, i) => value - (b[i] as number)));
 }
 
 /** The first layers of a network, up to its second pooling. */
@@ -76,10 +57,6 @@ function upToPool(network: Network): Network {
   };
 }
 
-function imagesFor({ input }: Network): Float32Array {
-  return drawn(5, "images", COUNT * sizeOf(input), -2, 2.5);
-}
-
 describe("int8 on oneDNN", () => {
   /**
    * Integer sums are exact, and so equal. A product of scales may round in another order, and move one of millions of numbers to its neighbour: a
@@ -88,7 +65,7 @@ describe("int8 on oneDNN", () => {
   const whole = findNetwork("alexnet-small");
   for (const network of [everyKind, whole, ...networks.map(upToPool)]) {
     it(`computes what the exported file does on integer operators: ${network.name}, ${network.layers.length} layers`, async () => {
-      const { f32, simulated, runtime, int8 } = await compared(weighted(network), imagesFor(network));
+      const { f32, simulated, runtime, int8 } = await compared(weighted(network), imagesFor(network, COUNT));
       const [cost, measured] = [distance(f32, simulated), distance(f32, int8)];
       assert.ok(cost > 1e-3 * norm(f32), `rounding changes the outputs, by ${cost}`);
       assert.ok(distance(int8, runtime) <= 0.05 * cost, `differs by ${distance(int8, runtime)}, rounding by ${cost}`);
@@ -114,7 +91,7 @@ describe("int8 on oneDNN", () => {
         dropout("drop"),
       ],
     };
-    const { f32, simulated, int8, work } = await compared(weighted(network), imagesFor(network));
+    const { f32, simulated, int8, work } = await compared(weighted(network), imagesFor(network, COUNT));
     // The last product's rounding in f32.
     assert.ok(distance(int8, simulated) <= 1e-6 * norm(simulated));
     assert.ok(distance(int8, f32) > 1e-3 * norm(f32));
@@ -130,7 +107,7 @@ describe("int8 on oneDNN", () => {
   it("gives an image the same numbers in any batch", async () => {
     const network = upToPool(findNetwork("alexnet-small"));
     const model = weighted(network);
-    const images = imagesFor(network);
+    const images = imagesFor(network, COUNT);
     const [all, alone] = [await compared(model, images), await compared(model, images, { batchSize: 1 })];
     assert.deepEqual(all.int8, alone.int8);
   });

@@ -1,9 +1,7 @@
 /** `export --int8` of a trained network: what it says is what ONNX Runtime measures, and what cannot be is refused. */
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { cp, mkdir, readdir, readFile, stat, symlink } from "node:fs/promises";
+import { test } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { CheckpointError, ConfigError } from "../src/errors.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
@@ -11,29 +9,15 @@ import { importModel } from "../src/exchange/importModel.ts";
 import { verifyModel } from "../src/exchange/verifyModel.ts";
 import { writePytorch } from "../src/formats/pytorch/writePytorch.ts";
 import { encodePng } from "../src/image/files/decode.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { runMain } from "./mainOutput.ts";
 import { runOnnx } from "./onnxRuntime.ts";
-import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { withTinyRun } from "./tinyRun.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 const TEST_IMAGES = 500;
-const cacheBefore = process.env["XDG_CACHE_HOME"];
-let folder = "";
-const at = (name: string) => join(folder, name);
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alexnet-int8-"));
-  process.env["XDG_CACHE_HOME"] = at("cache");
-  await writeTinyDataset(folder, { train: 1000, test: TEST_IMAGES });
-  await trainClassifier({ threads: 1, epochs: 6, dataDir: folder, network: tinyNetwork, run: at("run") });
-});
-after(async () => {
-  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = cacheBefore;
-  await rm(folder, { recursive: true });
-});
+const at = withTinyRun(TEST_IMAGES);
 
-const given = () => ({ threads: 1, dataDir: folder });
+const given = () => ({ threads: 1, dataDir: at("") });
 
 test("the accuracy that it says is that of ONNX Runtime on the same pictures", async () => {
   const messages: string[] = [];
@@ -77,7 +61,7 @@ test("the command prints sizes and accuracies, as a table or as JSON", async () 
   const options = [
     "--int8",
     "--data-dir",
-    folder,
+    at(""),
     "--threads",
     "1",
     "--calibration-images",
@@ -161,7 +145,7 @@ test("aborted while it calibrates, measures or writes: nothing is left", async (
     const exporting = exportModel(at("run"), at("cut.onnx"), { int8: { ...given(), onProgress }, signal: stop.signal });
     await assert.rejects(exporting, { name: "AbortError" });
   }
-  const names = await readdir(folder);
+  const names = await readdir(at(""));
   assert.deepEqual(
     names.filter((name) => name.startsWith("cut")),
     [],

@@ -1,7 +1,6 @@
 /** Inference in int8 of a trained network: its stored calibration, its classes and those of the exported file, and refusals. */
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
@@ -18,23 +17,11 @@ import type { Prediction } from "../src/training/evaluation/metrics.ts";
 import { runMain } from "./mainOutput.ts";
 import { everyKind } from "./onnxNetworks.ts";
 import { runOnnxUnoptimized } from "./onnxRuntime.ts";
-import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { withTinyRun } from "./tinyRun.ts";
+import { tinyNetwork } from "./tinyRuns.ts";
 
 const TEST_IMAGES = 500;
-const cacheBefore = process.env["XDG_CACHE_HOME"];
-let folder = "";
-const at = (name: string) => join(folder, name);
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "alexnet-int8-inference-"));
-  process.env["XDG_CACHE_HOME"] = at("cache");
-  await writeTinyDataset(folder, { train: 1000, test: TEST_IMAGES });
-  await trainClassifier({ threads: 1, epochs: 6, dataDir: folder, network: tinyNetwork, run: at("run") });
-});
-after(async () => {
-  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = cacheBefore;
-  await rm(folder, { recursive: true });
-});
+const at = withTinyRun(TEST_IMAGES);
 
 /** Evaluates a run, and counts the images that it was calibrated on. */
 async function evaluated(run: string, options: OpenOptions = {}) {
@@ -53,7 +40,7 @@ async function evaluated(run: string, options: OpenOptions = {}) {
     onMessage: (message) => messages.push(message),
   });
   try {
-    const evaluation = await classifier.evaluate({ dataDir: folder, onPrediction: (one) => predictions.push(one) });
+    const evaluation = await classifier.evaluate({ dataDir: at(""), onPrediction: (one) => predictions.push(one) });
     assert.ok(evaluation);
     const { top1Accuracy } = evaluation;
     return { calibrated, messages, top1Accuracy, predicted: predictions.map(({ predicted }) => predicted), classifier };
@@ -84,7 +71,7 @@ test("it is calibrated once, as export does, and gives the classes of the export
   assert.ok(f32.top1Accuracy > 0.5 && Math.abs(first.top1Accuracy - f32.top1Accuracy) < 5 / TEST_IMAGES);
   assert.equal(f32.classifier.precision, "f32");
 
-  await exportModel(at(run), at("once.onnx"), { flags: new Set(["pixels"]), int8: { threads: 1, dataDir: folder } });
+  await exportModel(at(run), at("once.onnx"), { flags: new Set(["pixels"]), int8: { threads: 1, dataDir: at("") } });
   assert.equal(await readFile(at(`${run}/best.int8.json`), "utf8"), stored, "the export's calibration is the same");
   const pixels = new Uint8Array((await readFile(at("t10k-images-idx3-ubyte"))).subarray(16));
   const logits = await runOnnxUnoptimized(await readFile(at("once.onnx")), pixels, [TEST_IMAGES, 28, 28, 1]);
@@ -102,7 +89,7 @@ test("images that are asked for calibrate again, and their calibration is stored
   const run = await fresh("again");
   await evaluated(run);
   const before = JSON.parse(await readFile(at(`${run}/best.int8.json`), "utf8"));
-  const again = await evaluated(run, { calibration: { images: 40, dataDir: folder } });
+  const again = await evaluated(run, { calibration: { images: 40, dataDir: at("") } });
   assert.equal(again.calibrated, 40);
   const after = JSON.parse(await readFile(at(`${run}/best.int8.json`), "utf8"));
   assert.deepEqual([before.calibration.images, after.calibration.images], [256, 40]);
@@ -144,14 +131,14 @@ test("a calibration of other weights is not used, and an unreadable one is named
 
 test("the commands take it, and their help names it", async () => {
   const run = at(await fresh("commands"));
-  const options = ["--precision", "int8", "--threads", "1", "--limit", "50", "--data-dir", folder, "--json"];
+  const options = ["--precision", "int8", "--threads", "1", "--limit", "50", "--data-dir", at(""), "--json"];
   const evaluation = await runMain("evaluate", run, ...options);
   assert.equal(evaluation.exit, 0, evaluation.stderr);
   assert.match(evaluation.stderr, /int8: calibrated on 256 images of fashion-mnist/);
   assert.equal(JSON.parse(evaluation.stdout).images, 50);
   const again = await runMain("evaluate", run, ...options);
   assert.deepEqual([again.stdout, again.stderr], [evaluation.stdout, ""]);
-  const usage = await runMain("evaluate", run, "--calibrate", folder);
+  const usage = await runMain("evaluate", run, "--calibrate", at(""));
   assert.equal(usage.exit, 2);
   assert.match(usage.stderr, /--calibrate requires --precision int8/);
   const training = await runMain("train", "--precision", "int8");
@@ -177,7 +164,7 @@ test("it is refused by name: another engine, a layer's outputs, random networks,
     /^ConfigError: precision: int8 has no dropout that stays active at evaluation \(drop\); use f32 or bf16/,
   );
   engine.close();
-  const training = { ...int8, dataDir: folder, network: tinyNetwork, run: at("untrained") } as unknown as TrainOptions;
+  const training = { ...int8, dataDir: at(""), network: tinyNetwork, run: at("untrained") } as unknown as TrainOptions;
   await assert.rejects(
     trainClassifier(training),
     (e) => e instanceof ConfigError && /^precision: expected one of auto, f32, bf16, got "int8"/.test(e.message),
@@ -200,7 +187,7 @@ test("it is refused by name: another engine, a layer's outputs, random networks,
 
 test("files are predicted in it", async () => {
   const run = at(await fresh("files"));
-  const options = { threads: 1, precision: "int8", calibration: { dataDir: folder } } as const;
+  const options = { threads: 1, precision: "int8", calibration: { dataDir: at("") } } as const;
   for await (const [prediction] of predictFiles(run, [at("t10k-images-idx3-ubyte")], options)) {
     assert.ok(prediction && "error" in prediction, "no image, but the network was opened");
   }
