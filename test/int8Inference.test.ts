@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { CheckpointError, ConfigError } from "../src/errors.ts";
