@@ -88,7 +88,7 @@ const systemErrors: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder; check the path",
   ENOTDIR: "a file is in the place of a folder; choose another path",
   EISDIR: "expected a file, got a folder; name a file",
-  EEXIST: "a file of this name exists; remove it, or choose another name",
+  EEXIST: "a file with this name exists; remove it, or choose another name",
   EACCES: "permission denied; change its permissions, or choose another path",
   EPERM: "permission denied; change its permissions, or choose another path",
   EROFS: "the file system is read-only; choose another path",

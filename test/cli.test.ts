@@ -63,7 +63,7 @@ async function forEach<T>(items: readonly T[], action: (item: T) => Promise<void
 }
 
 /** Unknown names and file names of the wrong kind are wrong usage. */
-const isUsage = /: unknown \(|: unknown;|no data set or folder of this name|expected a name that ends in/;
+const isUsage = /: unknown \(|: unknown;|no data set or folder with this name|expected a name that ends in/;
 
 /** A command that fails with exit 1, or 2 for wrong usage, nothing on standard output, one message, and no new file. */
 async function assertRefused(args: string, message: RegExp, env?: Readonly<Record<string, string>>): Promise<void> {
@@ -168,7 +168,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["train --network alexnet-xl", /network "alexnet-xl"/],
     ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
     ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],
-    ["train mnist --run new-1", /mnist: no data set or folder of this name.*; expected fashion-mnist/],
+    ["train mnist --run new-1", /mnist: no data set or folder with this name.*; expected fashion-mnist/],
     ["train --network tiny.json --input-size 8 --data-dir data --run new-2", /pool1: window 3 exceeds/],
     ["train --data-dir nowhere --run new-3", /nowhere: expected the four files of Fashion-MNIST, missing train-images/],
     ["train --data-dir cut --run new-4", /cut\/train-images-idx3-ubyte: expected 156800 bytes of data .*got 984/],
@@ -180,7 +180,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["sweep bad-recipe.json", /bad-recipe\.json: expected a sweep .*"momentum"/s],
     ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a \.safetensors file/],
     ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
-    ["evaluate trained --dataset mnist", /mnist: no data set or folder of this name/],
+    ["evaluate trained --dataset mnist", /mnist: no data set or folder with this name/],
     ["evaluate trained --dataset imagenet", /imagenet: expected a folder that contains train and val/],
     ["predict image-0.png image-0.png", /image-0\.png: corrupt, or not a safetensors file/],
   ];

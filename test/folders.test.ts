@@ -248,7 +248,7 @@ test("a folder named like a data set comes first, with a message; a run keeps th
   try {
     const plan = await resolve({ dataset: "flowers" });
     assert.equal(plan.source.name, join(process.cwd(), "flowers"));
-    assert.match(plan.messages.join("\n"), /^flowers: using the folder .*, not the data set of this name; /);
+    assert.match(plan.messages.join("\n"), /^flowers: using the folder .*, not the data set with this name; /);
     const named = await resolve({ dataset: "flowers", dataDir: "elsewhere" });
     assert.deepEqual([named.source.name, named.messages], ["flowers", []]);
     assert.equal((await storedPlan("run", stored)).source.name, "flowers");

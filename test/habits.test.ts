@@ -82,7 +82,7 @@ test("mistyped names, and flags of other tools, get a suggestion and exit code 2
   for (const [args, says] of [
     ["train photos --network alexnet-otw", /unknown \(did you mean alexnet-owt\?\)/],
     ["train photos --recipe photo", /unknown \(did you mean photos\?\)/],
-    ["train cifar", /no data set or folder of this name \(did you mean cifar10\?\)/],
+    ["train cifar", /no data set or folder with this name \(did you mean cifar10\?\)/],
     ["train photos --lr 0.1", /unknown option '--lr'\n\(Did you mean --learning-rate\?\)\n$/],
     ["train photos --model=x", /\(Did you mean --network\?\)\n$/],
     ["train --data photos", /\(Give it as the argument \[dataset\], without a flag\.\)\n$/],

@@ -225,7 +225,7 @@ test("--features: what goes together, and names that are not there", async () =>
   }
   await assert.rejects(
     alexnetFeatures("fc9", join(folder, "a.npy")),
-    /layer "fc9": tiny has no layer of this name; expected one of conv1, .*fc3/,
+    /layer "fc9": tiny has no layer with this name; expected one of conv1, .*fc3/,
   );
   await assert.rejects(alexnetFeatures("fc2", join(folder, "a.txt")), ConfigError);
   await mkdir(join(folder, "empty"));

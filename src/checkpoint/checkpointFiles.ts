@@ -39,7 +39,7 @@ export async function resolveModelFile(path: string): Promise<string> {
   }
   const found = await statOf(path);
   if (found === undefined) {
-    throw new CheckpointError(`${path}: no such file or folder; expected a run directory or a .safetensors file`);
+    throw new CheckpointError(`${path}: no such file or folder; expected a run directory or a model file`);
   }
   if (!found.isDirectory()) return path;
   const { best, last, previous } = checkpointFiles(path);

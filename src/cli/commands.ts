@@ -11,7 +11,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "lr-find",
-    summary: "sweep the learning rate and suggest one",
+    summary: "try a range of learning rates and suggest one",
     group: "Train",
     load: async () => (await import("./commands/lrFind.ts")).lrFind,
   },
@@ -47,7 +47,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "compare",
-    summary: "compare runs: accuracy, speed, parameters, curves, differing settings",
+    summary: "compare runs: accuracy, speed, parameters, curves, and the settings that differ",
     group: "Train",
     load: async () => (await import("./commands/compare.ts")).compare,
   },
@@ -65,7 +65,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "pull",
-    summary: "download published weights for predict, evaluate, train --from and others",
+    summary: "download published weights for predict, evaluate, train --from and other commands",
     group: "Use",
     load: async () => (await import("./commands/pull.ts")).pull,
   },
@@ -77,7 +77,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "import",
-    summary: "import weights of other programs as a run",
+    summary: "import weights from other programs as a run",
     group: "Use",
     load: async () => (await import("./commands/import.ts")).importCommand,
   },
@@ -89,7 +89,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "summary",
-    summary: "show every number of a network: sizes, parameters, arithmetic, memory",
+    summary: "show a network's layer sizes, parameter counts, operations and memory use",
     group: "Look inside",
     load: async () => (await import("./commands/summary.ts")).summary,
   },
@@ -101,31 +101,31 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "filters",
-    summary: "draw the first layer's kernels of a trained network",
+    summary: "draw the first-layer kernels of a trained network",
     group: "Look inside",
     load: async () => (await import("./commands/filters.ts")).filters,
   },
   {
     name: "activations",
-    summary: "draw the activations of an image, layer by layer",
+    summary: "draw the activations for an image, layer by layer",
     group: "Look inside",
     load: async () => (await import("./commands/activations.ts")).activations,
   },
   {
     name: "saliency",
-    summary: "draw which parts of an image a prediction depends on",
+    summary: "show which parts of an image a prediction depends on",
     group: "Look inside",
     load: async () => (await import("./commands/saliency.ts")).saliency,
   },
   {
     name: "similar",
-    summary: "find the images whose features are most similar",
+    summary: "find the images most similar to a query image, by their features",
     group: "Look inside",
     load: async () => (await import("./commands/similar.ts")).similar,
   },
   {
     name: "map",
-    summary: "draw a map of images by their features: t-SNE or principal components",
+    summary: "map images by feature similarity: t-SNE or principal components",
     group: "Look inside",
     load: async () => (await import("./commands/map.ts")).map,
   },
@@ -137,7 +137,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "bench",
-    summary: "measure training and inference speed, and the machine's ceiling",
+    summary: "measure training and inference speed, and the machine's peak throughput",
     group: "Machine",
     load: async () => (await import("./commands/bench.ts")).bench,
   },

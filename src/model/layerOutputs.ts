@@ -94,7 +94,7 @@ function positionsOf({ name: of, layers }: Network, names: readonly string[]): r
     const index = layers.findIndex((layer) => layer.name === name);
     if (index >= 0) return index;
     const known = layers.map((layer) => layer.name).join(", ");
-    throw new ConfigError(`layer "${name}": ${of} has no layer of this name; expected one of ${known}`);
+    throw new ConfigError(`layer "${name}": ${of} has no layer with this name; expected one of ${known}`);
   });
 }
 

@@ -68,7 +68,7 @@ export const settings = {
   dataset: setting({
     schema: name,
     value: "[dataset]",
-    help: `${datasetNames.join(", ")}, or a folder containing a folder per class`,
+    help: `${datasetNames.join(", ")}, or a folder with one subfolder per class`,
     suggestions: datasetNames,
     default: "fashion-mnist",
     commands: inputs,
@@ -103,7 +103,7 @@ export const settings = {
   epochs: setting({
     schema: shape.epochs,
     value: "<n>",
-    help: "epochs to train, above 0; may be fractional (default: the recipe's)",
+    help: "number of epochs, greater than 0; fractions allowed (default: the recipe's)",
     commands: runs,
     place: "recipe.epochs",
   }),
@@ -155,7 +155,7 @@ export const settings = {
   trainLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "train on n images only, some of each class; at least the number of classes",
+    help: "train on only n images, drawn from every class; at least the number of classes",
     section: "Data",
     commands: rates,
     place: "dataset.trainLimit",
@@ -164,7 +164,7 @@ export const settings = {
   testLimit: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "evaluate on n test images only, some of each class; at least the number of classes",
+    help: "evaluate on only n test images, drawn from every class; at least the number of classes",
     section: "Data",
     commands: runs,
     place: "dataset.testLimit",
@@ -195,7 +195,7 @@ export const settings = {
   fit: setting({
     schema: inner(shape.fit),
     value: "<name>",
-    help: `method of fitting images to the input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
+    help: `fit of images to the network's input. ${fitDescriptions.map(([fit, description]) => `${fit}: ${description}`).join("; ")}`,
     section: "Input",
     commands: inputs,
     place: "recipe.fit",
@@ -215,7 +215,7 @@ export const settings = {
   normalization: setting({
     schema: shape.normalization,
     value: "<name>",
-    help: "normalization of pixel values",
+    help: "normalization of pixel values. unit: to 0 … 1; symmetric: to −1 … 1; standard: by the training set's mean and deviation; mean, mean-image: subtract the training set's mean per channel or per pixel",
     section: "Input",
     commands: inputs,
     place: "recipe.normalization",
@@ -224,7 +224,7 @@ export const settings = {
   augment: setting({
     schema: z.array(z.enum(augmentationNames)).readonly(),
     value: "<list>",
-    help: `augmentations of training images, comma-separated: ${augmentationNames.join(",")}; or none`,
+    help: `augmentations for training images, comma-separated: ${augmentationNames.join(",")}; or none`,
     suggestions: [...augmentationNames, "none"],
     section: "Input",
     commands: inputs,
@@ -256,7 +256,7 @@ export const settings = {
   everyEpochs: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "epochs between reductions of a step schedule (default: the recipe's, or a third of the run)",
+    help: "epochs between learning rate drops in a step schedule (default: the recipe's, or a third of the run)",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyEpochs",
@@ -266,7 +266,7 @@ export const settings = {
   everyFraction: setting({
     schema: z.number().positive().max(1),
     value: "<x>",
-    help: "fraction of the run between reductions of a step schedule, such as 0.25",
+    help: "fraction of the run between learning rate drops in a step schedule, such as 0.25",
     section: "Schedule",
     commands: runs,
     place: "recipe.schedule.everyFraction",
@@ -276,7 +276,7 @@ export const settings = {
   warmup: setting({
     schema: inner(shape.warmup),
     value: "<n>",
-    help: "epochs of linear warm-up of the learning rate from 0",
+    help: "epochs of linear learning rate warm-up from 0",
     section: "Schedule",
     commands: runs,
     place: "recipe.warmup",
@@ -297,7 +297,7 @@ export const settings = {
     schema: nameOr(earlyStoppingSchema.shape.patience, earlyStoppingSchema),
     text: earlyStoppingSchema.shape.patience,
     value: "<n>",
-    help: "stop after n epochs without improvement of the --monitor metric on the validation set",
+    help: "stop after n epochs without improvement in the --monitor metric on the validation set",
     section: "Schedule",
     commands: runs,
     place: "recipe.earlyStopping",
@@ -316,7 +316,7 @@ export const settings = {
   labelSmoothing: setting({
     schema: inner(shape.labelSmoothing),
     value: "<x>",
-    help: "label smoothing, from 0 to below 1: fraction of each target to spread over all classes",
+    help: "label smoothing, at least 0 and less than 1: fraction of each target to spread over all classes",
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.labelSmoothing",
@@ -324,7 +324,7 @@ export const settings = {
   mixup: setting({
     schema: inner(shape.mixup),
     value: "<alpha>",
-    help: "mix pairs of images and labels with weights from Beta(alpha, alpha), such as 0.2",
+    help: "mix pairs of images and labels with weights from Beta(alpha, alpha); a typical alpha is 0.2",
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.mixup",
@@ -353,7 +353,7 @@ export const settings = {
     schema: nameOr(z.enum(optimizerNames), optimizerSchema),
     text: z.enum(optimizerNames),
     value: "<name>",
-    help: "optimizer; one other than the recipe's uses PyTorch's defaults",
+    help: "optimizer; if it differs from the recipe's, PyTorch's defaults apply",
     section: "Optimizer",
     commands: steps,
     place: "recipe.optimizer",
@@ -423,7 +423,7 @@ export const settings = {
   from: setting({
     schema: name,
     value: "<run>",
-    help: "initial weights: run directory (its best), .safetensors file, or torchvision",
+    help: "initial weights: run directory (its best weights), .safetensors file, or torchvision",
     suggestions: pretrainedNames,
     section: "Fine-tuning",
     commands: rates,
@@ -433,7 +433,7 @@ export const settings = {
   freeze: setting({
     schema: z.array(name).readonly(),
     value: "<layers>",
-    help: "layers not to train: conv (all before the first linear layer), none, or comma-separated names (default: none)",
+    help: "layers to freeze: conv (all before the first linear layer), none, or comma-separated names (default: none)",
     suggestions: ["conv", "none"],
     section: "Fine-tuning",
     commands: rates,
@@ -444,7 +444,7 @@ export const settings = {
   oldLayersRate: setting({
     schema: z.number().nonnegative(),
     value: "<x>",
-    help: "learning rate factor of layers initialised by --from, 0 or more",
+    help: "learning rate multiplier for layers initialized from --from, 0 or more",
     section: "Fine-tuning",
     default: 0.1,
     commands: rates,
@@ -458,7 +458,7 @@ export const settings = {
   keptViews: setting({
     schema: z.int().nonnegative(),
     value: "<n>",
-    help: "number of augmented views per image to cache the frozen layers' output for (default: 1)",
+    help: "number of augmented views of each image whose frozen-layer output is cached (default: 1)",
     section: "Fine-tuning",
     commands: rates,
     place: "fineTuning.keptViews",
@@ -478,7 +478,7 @@ export const settings = {
   rollbackFactor: setting({
     schema: divergence.factor.unwrap(),
     value: "<x>",
-    help: "learning rate factor at each rollback",
+    help: "factor by which each rollback multiplies the learning rate",
     section: "Divergence",
     default: divergence.factor.parse(undefined),
     commands: runs,
@@ -519,7 +519,7 @@ export const settings = {
   /** Direct convolution only. Default: false, which uses the discrete Fourier transform or Winograd's algorithm where they are faster. */
   exact: setting({
     schema: z.boolean(),
-    help: "use direct convolution only: slower, without the rounding of other algorithms",
+    help: "use direct convolution only: slower, without the extra rounding error of faster algorithms",
     section: "Compute",
     commands: steps,
     place: "exact",
@@ -527,7 +527,7 @@ export const settings = {
   threads: setting({
     schema: z.int().positive(),
     value: "<n>",
-    help: "compute threads (default: the cores available to this process)",
+    help: "number of compute threads (default: the cores available to this process)",
     section: "Compute",
     commands: steps,
     place: "engine.threads",

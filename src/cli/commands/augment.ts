@@ -8,7 +8,7 @@ import type { CommandSpec } from "../spec.ts";
 import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 
 export const augment: CommandSpec = {
-  arguments: [{ ...datasetArgument, name: "<dataset>", help: "data set, or a folder containing a folder per class" }],
+  arguments: [{ ...datasetArgument, name: "<dataset>", help: "data set, or a folder with one subfolder per class" }],
   options: [
     { flags: "--preview <file>", help: "PNG file to write the contact sheet to", default: "augment.png" },
     {

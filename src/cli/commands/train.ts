@@ -43,25 +43,25 @@ export const train: CommandSpec = {
   examples: [
     ["alexnet train", "defaults, on Fashion-MNIST"],
     ["alexnet train --epochs 0.25 --run runs/quick", "a quarter of an epoch"],
-    ["alexnet train --recipe d2l --learning-rate 0.02", "a recipe, one value changed"],
+    ["alexnet train --recipe d2l --learning-rate 0.02", "one value changed"],
     ["alexnet train photos/ --mixup 0.2 --label-smoothing 0.1 --early-stopping 8"],
     ["alexnet train --run runs/quick --resume", "resume a stopped run"],
     ["alexnet train photos/", "a folder per class"],
-    ["alexnet train photos/ --fit pad --augment flip", "whole images, reflected"],
+    ["alexnet train photos/ --fit pad --augment flip", "whole images, randomly flipped"],
     ["alexnet train cifar10 --fit native", "small images at their own size"],
-    ["alexnet train flowers --recipe flowers", "Adam, with its own network"],
+    ["alexnet train flowers --recipe flowers", "Adam and the recipe's own network"],
     ["alexnet train --schedule cosine --warmup 1", "cosine decay after warm-up"],
-    ["alexnet train photos/ --from runs/big", "fine-tune its weights"],
-    ["alexnet train photos/ --from torchvision", "fine-tune ImageNet's"],
+    ["alexnet train photos/ --from runs/big", "fine-tune from its weights"],
+    ["alexnet train photos/ --from torchvision", "fine-tune ImageNet weights"],
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
     ["alexnet train --config runs/big/config.json", "the same run again"],
     ["alexnet train --live", "watch it in the browser"],
   ],
   notes: `
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
-report.html and checkpoints (*.safetensors). Options without a default here
-default to the recipe's value, or to off.
-Ctrl-C saves and stops; a second one stops at once.`,
+report.html and checkpoints (*.safetensors). Options shown without a default use
+the recipe's value, or are off.
+Ctrl-C saves and stops; press it again to stop immediately.`,
   run: trainNetwork,
 };
 

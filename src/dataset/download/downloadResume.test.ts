@@ -189,6 +189,6 @@ test("a folder that cannot be created", async () => {
   const path = join(folder, "occupied/file");
   await assert.rejects(
     downloadFile({ url, path, md5, timeoutSeconds: 10, onBytes: () => {} }),
-    new RegExp(`^DataError: ${url}: a file of this name exists; `),
+    new RegExp(`^DataError: ${url}: a file with this name exists; `),
   );
 });

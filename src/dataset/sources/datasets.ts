@@ -34,7 +34,7 @@ export async function findDataset(
 ): Promise<DatasetSource> {
   if (dataDir === undefined && isDatasetName(name) && (await isFolder(name))) {
     onMessage?.(
-      `${name}: using the folder ${resolve(name)}, not the data set of this name; for the data set, rename the folder or add --data-dir`,
+      `${name}: using the folder ${resolve(name)}, not the data set with this name; for the data set, rename the folder or add --data-dir`,
     );
     return folderSource(name);
   }
@@ -48,7 +48,7 @@ export async function storedDataset(name: string): Promise<DatasetSource> {
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);
   throw new UsageError(
-    `${name}: no data set or folder of this name${didYouMean(name, datasetNames)}; ` +
+    `${name}: no data set or folder with this name${didYouMean(name, datasetNames)}; ` +
       `expected ${datasetNames.join(", ")}, or a folder of images`,
   );
 }

@@ -172,7 +172,7 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
     const messages: string[] = [];
     const onMessage = (message: string) => messages.push(message);
     assert.equal((await findDataset("flowers", { onMessage })).name, resolve("flowers"));
-    assert.match(messages.join("\n"), /^flowers: using the folder .*flowers, not the data set of this name; [^\n]*$/);
+    assert.match(messages.join("\n"), /^flowers: using the folder .*flowers, not the data set with this name; [^\n]*$/);
     assert.equal((await findDataset("flowers", { dataDir: "elsewhere", onMessage })).name, "flowers");
     assert.equal((await storedDataset("flowers")).name, "flowers");
     assert.equal((await findDataset("cifar10", { onMessage })).name, "cifar10");
@@ -183,7 +183,7 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   await assert.rejects(
     findDataset("mnist"),
     new UsageError(
-      "mnist: no data set or folder of this name (did you mean fashion-mnist?); expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
+      "mnist: no data set or folder with this name (did you mean fashion-mnist?); expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
     ),
   );
 });

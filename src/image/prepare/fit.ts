@@ -92,7 +92,7 @@ function frameSide({ width, height }: PixelSize): number {
 
 const kinds: FitKinds = {
   resize: {
-    description: "stretched to the input, ignoring the aspect ratio",
+    description: "stretch to the input size, ignoring the aspect ratio",
     create: () => ({ kind: "resize" }),
     frame: (_fit, size) => ({ scaled: size, kept: wholeOf(size) }),
     place: (_fit, size, kept) => stretched(wholeOf(kept), size),
@@ -105,7 +105,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   crop: {
-    description: "the paper's: shorter side to 256, central square, then a crop",
+    description: "as in the paper (scale the shorter side to 256, take the central square, crop from it)",
     create: (size) => ({ kind: "crop", shorterSide: frameSide(size) }),
     frame: ({ shorterSide }, _size, image) => {
       const scaled = scaledTo(shorterSide, image);
@@ -121,7 +121,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   pad: {
-    description: "whole image undistorted, border in the mean colour (letterbox)",
+    description: "keep the aspect ratio and pad with the mean colour (letterbox)",
     create: () => ({ kind: "pad" }),
     frame: (_fit, size, image) => {
       const scale = Math.min(size.width / image.width, size.height / image.height);
@@ -142,7 +142,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   "random-resized-crop": {
-    description: "training: a random crop of random size, stretched; evaluation: a centre crop",
+    description: "in training, a random crop of random size, stretched; in evaluation, a centre crop",
     create: (size) => ({
       kind: "random-resized-crop",
       shorterSide: frameSide(size),
@@ -165,7 +165,7 @@ const kinds: FitKinds = {
     isOneSize: false,
   },
   native: {
-    description: "unchanged; the network is built for the images' own size",
+    description: "keep the images' own size, for which the network is built",
     create: () => ({ kind: "native" }),
     frame: (_fit, _size, image) => ({ scaled: image, kept: wholeOf(image) }),
     // All training images have the size of the input. Others are stretched, like in the fit `resize`.
