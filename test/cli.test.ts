@@ -178,7 +178,7 @@ test("names and files that are not there, or hold something else: one message, e
     ["lr-find --data-dir data --min-rate 1 --max-rate 0.1", /--min-rate: expected less than --max-rate, 0\.1, got 1/],
     ["sweep nowhere.json", /nowhere\.json: expected a sweep \(see alexnet sweep --help\): .*no such file/],
     ["sweep bad-recipe.json", /bad-recipe\.json: expected a sweep .*"momentum"/s],
-    ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a \.safetensors file/],
+    ["evaluate nowhere", /nowhere: no such file or folder; expected a run directory or a model file/],
     ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
     ["evaluate trained --dataset mnist", /mnist: no data set or folder with this name/],
     ["evaluate trained --dataset imagenet", /imagenet: expected a folder that contains train and val/],
