@@ -9,7 +9,7 @@ export const stripsTypes = "typescript" in process.features && Boolean(process.f
 export function startOf(module: URL): URL {
   if (!module.pathname.endsWith(".ts") || stripsTypes) return module;
   const tsx = import.meta.resolve("tsx/esm/api");
-  const tsconfig = fileURLToPath(new URL("tsconfig.json", packageRoot));
+  const tsconfig = fileURLToPath(new URL("tsconfig.json", packageRoot()));
   const code = `import { register } from ${JSON.stringify(tsx)};
     register({ tsconfig: ${JSON.stringify(tsconfig)} });
     await import(${JSON.stringify(module.href)});`;

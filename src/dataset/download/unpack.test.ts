@@ -87,7 +87,10 @@ test("truncated, corrupt, or without the wanted files", async () => {
 test("a place that cannot be written", async () => {
   await writeFiles(work, [["cache", ""]]);
   await writeFile(archive, gzipSync(tarArchive(good)));
-  await assert.rejects(unpack(), /^DataError: .*out: .*a\.tgz cannot be unpacked there \(a file with this name exists; /);
+  await assert.rejects(
+    unpack(),
+    /^DataError: .*out: .*a\.tgz cannot be unpacked there \(a file with this name exists; /,
+  );
 });
 
 test("another process was faster: its result stays; what a dead process left is removed", async () => {

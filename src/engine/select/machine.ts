@@ -22,6 +22,6 @@ export function describeMachine(): Machine {
 
 /** This package's version. */
 export function packageVersion(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL("package.json", packageRoot), "utf8"));
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL("package.json", packageRoot()), "utf8"));
   return manifest.version;
 }
