@@ -6,8 +6,8 @@ import type { AnyOp, Op, OpKind, OpOptions } from "../../engine.ts";
 import { type Forward, fixedValue } from "../chain.ts";
 import type { LibC } from "../native/libc.ts";
 import type { MemoryFormat, Session } from "../native/oneDnn.ts";
-import { builders } from "../ops/builders.ts";
-import type { BuildContext } from "../ops/op.ts";
+import { weightlessBuilders } from "../ops/builders.ts";
+import type { Builder, OpContext } from "../ops/op.ts";
 import { Plan } from "../plan.ts";
 import type { Account } from "../profile.ts";
 import type { TensorMemory } from "../tensors.ts";
@@ -16,7 +16,9 @@ import type { Int8Builder, Int8Context, Int8Request, Int8Value } from "./op.ts";
 import { dequantize, quantize } from "./roundings.ts";
 import { createInt8Weights, type Int8Weights } from "./weights.ts";
 
+// One of the two has each kind.
 const multiplying: { readonly [K in OpKind]?: Int8Builder<K> } = multiplications;
+const weightless: { readonly [K in OpKind]?: Builder<K, OpContext> } = weightlessBuilders;
 
 /** Options that int8 does not support, by kind: the part of a message after the operation's name. */
 const refusals: { readonly [K in OpKind]?: (options: OpOptions[K]) => string | undefined } = {
@@ -40,7 +42,7 @@ export function addInt8Forward(
   const plan = new Plan(session, account);
   const weights = createInt8Weights(session, tensors);
   const context: Int8Context = { plan, tensors, scheme, weights };
-  const run: BuildContext["run"] = { draws: { seed: 0, first: 0 }, dropoutActive: false };
+  const run: OpContext["run"] = { draws: { seed: 0, first: 0 }, dropoutActive: false };
   const inputDims = [batchSize, ...inputShape];
   const images = share(sizeOf(inputDims));
   const input = fixedValue(session.plain(inputDims, "f32"), inputDims, images.array.byteLength, images.address);
@@ -65,7 +67,7 @@ function refuse<K extends OpKind>({ kind, name, options }: Op<K>): void {
   if (problem !== undefined) throw new ConfigError(`${name}: int8 has no ${problem}; use f32 or bf16`);
 }
 
-type Surroundings = Int8Context & Pick<BuildContext, "batchSize" | "run">;
+type Surroundings = Int8Context & Pick<OpContext, "batchSize" | "run">;
 
 function build<K extends OpKind>(
   context: Surroundings,
@@ -73,34 +75,20 @@ function build<K extends OpKind>(
   input: Int8Value,
   next: AnyOp | undefined,
 ): ReturnType<Int8Builder<K>> {
-  const builder = multiplying[op.kind];
-  if (builder) return builder(context, op, input, next);
+  const multiply = multiplying[op.kind];
+  if (multiply) return multiply(context, op, input, next);
+  const add = weightless[op.kind] as Builder<K, OpContext>;
   if (op.inInt8 === "kept") {
-    const { output } = builders[op.kind](inFormat(context, input.rounding ? "u8" : "f32"), op, input.value, undefined);
+    const { output } = add(inFormat(context, input.rounding ? "u8" : "f32"), op, input.value, undefined);
     return { value: output, rounding: input.rounding, covers: 1 };
   }
   const { value } = dequantize(context, input);
-  const { output } = builders[op.kind](inFormat(context, "f32"), op, value, undefined);
+  const { output } = add(inFormat(context, "f32"), op, value, undefined);
   const rounding = context.scheme.activations.get(op.name);
   return { ...quantize(context, { value: output, rounding: undefined }, rounding), covers: 1 };
 }
 
 /** The build context of an operation without weights. */
-function inFormat({ plan, batchSize, run }: Surroundings, format: MemoryFormat): BuildContext {
-  return {
-    plan,
-    batchSize,
-    training: false,
-    format,
-    exact: false,
-    algorithm: undefined,
-    instructionSet: "",
-    inputLayout: () => undefined,
-    chose() {},
-    run,
-    isFrozen: () => true,
-    parameter(operation) {
-      throw new Error(`${operation}: expected no parameters`);
-    },
-  };
+function inFormat({ plan, batchSize, run }: Surroundings, format: MemoryFormat): OpContext {
+  return { plan, batchSize, training: false, format, run, inputLayout: () => undefined };
 }

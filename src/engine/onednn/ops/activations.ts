@@ -2,7 +2,7 @@
 import type { AnyOp, Op, OpKind, OpOptions } from "../../engine.ts";
 import type { Activation } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
-import type { BuildContext, Builder, Built } from "./op.ts";
+import type { Builder, Built, OpContext } from "./op.ts";
 
 /** The library's function for each activation. */
 const functions = {
@@ -37,7 +37,7 @@ export function addActivationBackward(plan: Plan, activation: Activation, output
 
 /** An activation after an operation that cannot fuse it, in the layout of the next operation, so that its output is stored once. */
 function buildActivation<K extends OpKind>(
-  context: BuildContext,
+  context: OpContext,
   op: Op<K>,
   given: Value,
   next: AnyOp | undefined,
@@ -61,4 +61,4 @@ function buildActivation<K extends OpKind>(
 
 export const activationBuilders = Object.fromEntries(
   Object.keys(functions).map((kind) => [kind, buildActivation]),
-) as unknown as { readonly [K in ActivationKind]: Builder<K> };
+) as unknown as { readonly [K in ActivationKind]: Builder<K, OpContext> };

@@ -5,7 +5,7 @@ import type { Value } from "../plan.ts";
 import { activationBuilders } from "./activations.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { buildConv2d } from "./conv2d.ts";
-import { type Builder, passThrough, whole } from "./op.ts";
+import { type Builder, type OpContext, passThrough, whole } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 
 /**
@@ -34,7 +34,7 @@ const buildLinear: Builder<"linear"> = (context, op, input, next) => {
  * A copy in row order. Inner products can read maps in any layout, but then choose slower weight layouts, a different one for each direction. The copy
  * of a few megabytes saves reorders of all weights.
  */
-const buildFlatten: Builder<"flatten"> = ({ plan, batchSize, format }, op, input) => {
+const buildFlatten: Builder<"flatten", OpContext> = ({ plan, batchSize, format }, op, input) => {
   const { session } = plan;
   const maps = session.plain(input.dims, format);
   const flatDims = [batchSize, ...op.outputShape];
@@ -51,7 +51,7 @@ const buildFlatten: Builder<"flatten"> = ({ plan, batchSize, format }, op, input
 };
 
 /** Normalisation over neighbouring channels; training stores the denominators. */
-const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, training }, op, input) => {
+const buildLocalResponseNorm: Builder<"localResponseNorm", OpContext> = ({ plan, training }, op, input) => {
   const { session } = plan;
   const forward = session.lrnForward(input.desc, op.options, training);
   const output = plan.value(input.dims, input.desc);
@@ -80,7 +80,7 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = ({ plan, training }
  * Multiplies by a mask drawn by JavaScript; a mask of ones if dropout is off. Elements are numbered in row order, so the mask does not depend on the
  * layout.
  */
-const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSize }, op, input) => {
+const buildDropout: Builder<"dropout", OpContext> = ({ plan, training, run, batchSize }, op, input) => {
   const { probability, activeAtEvaluation } = op.options;
   if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input);
   const { session } = plan;
@@ -122,13 +122,18 @@ const buildDropout: Builder<"dropout"> = ({ plan, training, run, batchSize }, op
   };
 };
 
-/** The builder of each kind of operation; a missing one is a type error. */
-export const builders: { readonly [K in OpKind]: Builder<K> } = {
+/** Builders of the kinds without weights. */
+export const weightlessBuilders = {
   ...activationBuilders,
   ...poolBuilders,
-  conv2d: buildConv2d,
-  linear: buildLinear,
   flatten: buildFlatten,
   localResponseNorm: buildLocalResponseNorm,
   dropout: buildDropout,
+} satisfies { readonly [K in OpKind]?: Builder<K, OpContext> };
+
+/** The builder of each kind of operation; a missing one is a type error. */
+export const builders: { readonly [K in OpKind]: Builder<K> } = {
+  ...weightlessBuilders,
+  conv2d: buildConv2d,
+  linear: buildLinear,
 };

@@ -7,7 +7,7 @@ import { buildWeighted } from "./buildConvOrLinear.ts";
 import { forwardOf, hasForward, type Weighted } from "./convOrLinear.ts";
 import { convolutionAlgorithm } from "./convolutionRule.ts";
 import { buildDft } from "./dftConvolution.ts";
-import { type BuildContext, type Builder, type Built, type Part, realFormat, whole } from "./op.ts";
+import { type BuildContext, type Builder, type Built, type Part, whole } from "./op.ts";
 
 /** Channels per block of a layout: groups of other sizes than multiples of it cannot be sliced from a map. */
 const CHANNEL_BLOCK = 16;
@@ -28,7 +28,7 @@ export const buildConv2d: Builder<"conv2d"> = (context, op, input, next) => {
 export function convolutionInput(context: BuildContext, op: Op<"conv2d">, input: Value): Desc | undefined {
   const hasWinograd = winogradParts(context, op, input, undefined) !== undefined;
   const isDft = convolutionAlgorithm(context, op, hasWinograd) === "dft";
-  return isDft ? channelsLast(context.plan.session, input.dims, realFormat(context)) : undefined;
+  return isDft ? channelsLast(context.plan.session, input.dims, context.format) : undefined;
 }
 
 /** The groups of a convolution by Winograd's algorithm; undefined if it is not permitted, or the library lacks it. */

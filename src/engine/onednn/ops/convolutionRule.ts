@@ -2,7 +2,7 @@
 import type { Op } from "../../engine.ts";
 import type { ConvolutionAlgorithm } from "../configuredOneDnn.ts";
 import { type Axis, outputSize, points, productsOf } from "./dftTables.ts";
-import { type BuildContext, realFormat } from "./op.ts";
+import type { BuildContext } from "./op.ts";
 
 /**
  * Cost of a multiplication in the transformed domain, and of the transform of the filters per product, in multiplications of direct convolution.
@@ -34,7 +34,7 @@ export function convolutionAlgorithm(
   const { exact, algorithm, batchSize, instructionSet } = context;
   if (exact || op.options.stride !== 1) return "direct";
   if (algorithm) return algorithm;
-  const format = realFormat(context);
+  const format = context.format;
   const direct =
     costOfDirect(op, batchSize) * (format === "bf16" ? COST_IN_BF16 : hasWinograd ? COST_WITH_WINOGRAD : 1);
   return measured[format].test(instructionSet) && costOfDft(op, batchSize) < direct ? "dft" : "direct";

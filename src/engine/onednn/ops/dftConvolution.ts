@@ -27,7 +27,7 @@ import {
   transform,
   turned,
 } from "./dftSteps.ts";
-import { type BuildContext, type Built, realFormat, whole } from "./op.ts";
+import { type BuildContext, type Built, whole } from "./op.ts";
 
 /**
  * Maximum number of images whose spectra are in memory at the same time. Each part recomputes the filters' planes: parts of 64 take 12 % longer for a
@@ -38,7 +38,7 @@ const LARGEST_PART = 128;
 /** Adds the forward steps. Maps are stored channels-last, weights as [kernel row, kernel column, group, channel, output]. */
 export function buildDft(context: BuildContext, op: Op<"conv2d">, input: Value, next: AnyOp | undefined): Built {
   const { plan, training, batchSize } = context;
-  const format = realFormat(context);
+  const format = context.format;
   const dft = dftOf(context, op);
   const activation = fusable(next);
   const x = plan.inLayout(input, mapsLayout(dft, dft.input, batchSize, format));
@@ -69,7 +69,7 @@ function dftOf(context: BuildContext, { inputShape, outputShape, options }: Op<"
   const [input, output] = [side(inputShape), side(outputShape)];
   const axis = (size: number) => ({ size, kernelSize, padding });
   const matrices = placeMatrices(plan, axis(input.height), axis(input.width), Math.max(batchSize, output.width));
-  return { plan, format: realFormat(context), matrices, groups, input, output, parts: subBatches(batchSize) };
+  return { plan, format: context.format, matrices, groups, input, output, parts: subBatches(batchSize) };
 }
 
 /** Consecutive parts of a batch, of nearly equal size. */

@@ -12,21 +12,29 @@ export interface Part {
 
 export const whole: Part = { index: 0, count: 1 };
 
-/** Build context shared by all operations of a program. */
-export interface BuildContext {
+/** Build context of operations without weights, in f32, bf16 and int8 programs. */
+export interface OpContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  /** Number format of activations, their gradients, and multiplied weights. */
+  /** Number format of activations and their gradients. */
   readonly format: MemoryFormat;
+  /** The layout of an operation's input; undefined if the library chooses it. */
+  inputLayout(op: AnyOp, input: Value): Desc | undefined;
+  /** Dropout masks of the run in progress. */
+  readonly run: { draws: DropoutDraws; dropoutActive: boolean };
+}
+
+/** Build context shared by all operations of a program in f32 or bf16. */
+export interface BuildContext extends OpContext {
+  /** Number format of activations, their gradients, and multiplied weights. */
+  readonly format: NumberFormat;
   /** Excludes algorithms that round more than direct convolution. */
   readonly exact: boolean;
   /** Algorithm of all convolutions that support it; chosen by the rule if absent. */
   readonly algorithm: ConvolutionAlgorithm | undefined;
   /** The widest instruction set that the library uses. */
   readonly instructionSet: string;
-  /** The layout of an operation's input; undefined if the library chooses it. */
-  inputLayout(op: AnyOp, input: Value): Desc | undefined;
   /** Records the algorithm of a convolution. */
   chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
@@ -42,14 +50,6 @@ export interface BuildContext {
     desc: Desc,
     part: Part,
   ): { value: Value; gradient: Value | undefined };
-  /** Dropout masks of the run in progress. */
-  readonly run: { draws: DropoutDraws; dropoutActive: boolean };
-}
-
-/** The format of a convolution's maps; int8 has its own builders. Throws Error for an integer format. */
-export function realFormat({ format }: Pick<BuildContext, "format">): NumberFormat {
-  if (format === "f32" || format === "bf16") return format;
-  throw new Error(`convolution: expected maps in f32 or bf16, got ${format}`);
 }
 
 /** An operation whose forward steps are in the plan, and a function to add its backward steps. */
@@ -65,8 +65,8 @@ export interface Built {
 }
 
 /** Adds an operation to a plan. `next` is the following operation, for fusing. */
-export type Builder<K extends OpKind> = (
-  context: BuildContext,
+export type Builder<K extends OpKind, C extends OpContext = BuildContext> = (
+  context: C,
   op: Op<K>,
   input: Value,
   next: AnyOp | undefined,

@@ -2,12 +2,12 @@
 import { featureMap } from "../../../shape.ts";
 import type { MemoryFormat, PoolAlgorithm, Window2d } from "../native/oneDnn.ts";
 import type { Plan, Value } from "../plan.ts";
-import { type BuildContext, type Builder, type Built, passThrough } from "./op.ts";
+import { type Builder, type Built, type OpContext, passThrough } from "./op.ts";
 
-const buildMaxPool2d: Builder<"maxPool2d"> = (context, op, input) =>
+const buildMaxPool2d: Builder<"maxPool2d", OpContext> = (context, op, input) =>
   buildPool(context, "max", input, [context.batchSize, ...op.outputShape], op.options);
 
-const buildAveragePool2d: Builder<"averagePool2d"> = (context, op, input) => {
+const buildAveragePool2d: Builder<"averagePool2d", OpContext> = (context, op, input) => {
   const algorithm = op.options.countIncludePad ? "averageWithPadding" : "average";
   return buildPool(context, algorithm, input, [context.batchSize, ...op.outputShape], op.options);
 };
@@ -16,7 +16,7 @@ const buildAveragePool2d: Builder<"averagePool2d"> = (context, op, input) => {
  * No steps if the map already has the size, average pooling if all windows have the same shape, otherwise a matrix product: each output is a fixed
  * weighting of the map's pixels.
  */
-const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (context, op, input) => {
+const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d", OpContext> = (context, op, input) => {
   const [, height, width] = featureMap(op.name, op.inputShape);
   const { outputSize } = op.options;
   if (height === outputSize && width === outputSize) return passThrough(input);
@@ -36,7 +36,7 @@ export const poolBuilders = {
 
 /** Pooling over windows of the same shape. In training, max pooling stores the position of each maximum. */
 function buildPool(
-  { plan, training, format }: BuildContext,
+  { plan, training, format }: OpContext,
   algorithm: PoolAlgorithm,
   input: Value,
   outputDims: readonly number[],
@@ -70,7 +70,7 @@ function asMatrix(plan: Plan, value: Value, format: MemoryFormat): Value {
 }
 
 function unevenWindows(
-  { plan, format }: BuildContext,
+  { plan, format }: OpContext,
   input: Value,
   outputDims: readonly number[],
   table: Float32Array,
