@@ -314,6 +314,14 @@ test("training in memory: settings, weights and data that do not fit", async () 
     train: { ...own.train, image: (index: number) => (++reads > 12 ? assert.fail("gone") : own.train.image(index)) },
   };
   await refused({ dataset: failing }, DataError, /^own: training image \d+: gone$/);
+  let wrong = 0;
+  const relabelled = await createDataset(ownDataset({ label: () => wrong }));
+  wrong = 2;
+  await refused(
+    { dataset: relabelled },
+    DataError,
+    /^own: training image \d+: label: expected a whole number from 0 to 1, got 2$/,
+  );
 });
 
 test("training in memory: aborted at any moment, it ends with a usable model", async () => {

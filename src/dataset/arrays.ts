@@ -4,7 +4,7 @@ import { imageOfPixels, kindOf, type RawImage, shown } from "../image/rawImage.t
 import { arrayNameOf, isByteArray } from "../image/typedArray.ts";
 import { permutation, randomStream } from "../random.ts";
 import { type Dataset, loadDefaults } from "./dataset.ts";
-import { checkClassNames, checkedLabel, createMemoryDataset, type OwnSplit } from "./ownDataset.ts";
+import { checkClassNames, checkedLabel, createMemoryDataset, explaining, type OwnSplit } from "./ownDataset.ts";
 
 /** Values of pixels: bytes from 0 (black) to 255 (white), or floats from 0 to 1, which are rounded to the nearest of 256 levels. */
 export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array | Float64Array;
@@ -96,8 +96,9 @@ function imagesOf(name: string, { images, labels }: LabelledArrays, options: Arr
     throw new DataError(`${name}: expected one label for each image, got ${list.length} images and ${count} labels`);
   }
   return list.map((image, i) =>
-    explaining(`${name} image ${i}`, () =>
-      imageOfPixels(arrayNameOf(image) === undefined ? image : sized(image as Pixels, options)),
+    explaining(
+      () => `${name} image ${i}`,
+      () => imageOfPixels(arrayNameOf(image) === undefined ? image : sized(image as Pixels, options)),
     ),
   );
 }
@@ -157,13 +158,18 @@ const MOST_CLASSES = 100_000;
 
 function labelsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly string[]): Uint32Array {
   const indices = new Map(classNames.map((className, c) => [className, c]));
-  return Uint32Array.from({ length: labels.length }, (_, i) => {
-    const label = labels[i];
-    if (typeof label !== "string") return checkedLabel(`${name} image ${i}`, label, classNames.length);
+  const indexOf = (label: unknown) => {
+    if (typeof label !== "string") return checkedLabel(label, classNames.length);
     const index = indices.get(label);
     if (index !== undefined) return index;
-    throw new DataError(`${name} image ${i}: label: expected one of ${classNames.join(", ")}, got "${label}"`);
-  });
+    throw new DataError(`label: expected one of ${classNames.join(", ")}, got "${label}"`);
+  };
+  return Uint32Array.from({ length: labels.length }, (_, i) =>
+    explaining(
+      () => `${name} image ${i}`,
+      () => indexOf(labels[i]),
+    ),
+  );
 }
 
 /** Holds out a fraction of each class, of which at least one image stays in training. */
@@ -191,13 +197,4 @@ function holdOut(
 function selected(split: OwnSplit, indices: Uint32Array): OwnSplit {
   const at = (index: number) => indices[index] as number;
   return { length: indices.length, label: (index) => split.label(at(index)), image: (index) => split.image(at(index)) };
-}
-
-/** Runs an action; `name` begins the message of its DataError. */
-export function explaining<T>(name: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw cause instanceof DataError ? new DataError(`${name}: ${cause.message}`, { cause }) : cause;
-  }
 }

@@ -1,8 +1,9 @@
 /** Data sets from an iterable of labelled images. */
 import { DataError, messageOf } from "../errors.ts";
 import { imageOfPixels, type RawImage } from "../image/rawImage.ts";
-import { explaining, fromArrays, type LabelledArrays, type MemoryOptions } from "./arrays.ts";
+import { fromArrays, type LabelledArrays, type MemoryOptions } from "./arrays.ts";
 import type { Dataset } from "./dataset.ts";
+import { explaining } from "./ownDataset.ts";
 
 /** An image with its label, and the part of the data set that it belongs to. */
 export interface LabelledImage {
@@ -41,7 +42,12 @@ export async function fromIterable(
     const part = parts[split];
     if (!part)
       throw new DataError(`${name}: image ${count}: split: expected train, validation or test, got "${split}"`);
-    part.images.push(ownImage(`${name}: image ${count}`, image));
+    part.images.push(
+      explaining(
+        () => `${name}: image ${count}`,
+        () => ownImage(image),
+      ),
+    );
     part.labels.push(label);
     count++;
     options.onProgress?.(count);
@@ -64,8 +70,8 @@ function newPart(): { readonly images: RawImage[]; readonly labels: (number | st
 }
 
 /** A copy, since a generator may use its memory again for the next image. */
-function ownImage(name: string, image: RawImage): RawImage {
-  const { data, ...size } = explaining(name, () => imageOfPixels(image));
+function ownImage(image: RawImage): RawImage {
+  const { data, ...size } = imageOfPixels(image);
   return { ...size, data: data.slice() };
 }
 

@@ -98,31 +98,32 @@ export function checkedDataset(dataset: Dataset): Dataset {
   };
 }
 
+/** Number of classes of each split that is checked already: a second check would only repeat work, and the name in messages. */
+const checkedFor = new WeakMap<OwnSplit, number>();
+
 /** A split whose labels and images are checked when they are read; `name` begins each message. */
 function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
-  const { length } = split;
+  if (checkedFor.get(split) === classes) return split as Split;
+  const { length, path } = split;
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);
   }
-  const { path } = split;
-  return {
+  const at = <T>(index: number, read: () => T) => explaining(() => `${name} image ${index}`, read);
+  const checked: Split = {
     length,
-    label: (index) =>
-      checkedLabel(
-        `${name} image ${index}`,
-        guarded(`${name} image ${index}`, () => split.label(index)),
-        classes,
-      ),
-    image: (index) => guarded(`${name} image ${index}`, () => imageOfPixels(split.image(index))),
+    label: (index) => at(index, () => checkedLabel(split.label(index), classes)),
+    image: (index) => at(index, () => imageOfPixels(split.image(index))),
     ...(split.prefetch ? { prefetch: (indices) => prefetched(name, split, indices) } : {}),
     ...(path ? { path: (index) => path(index) } : {}),
   };
+  checkedFor.set(checked, classes);
+  return checked;
 }
 
-/** The label. Throws DataError, beginning with `name`, unless it is a whole number from 0 to `classes` − 1. */
-export function checkedLabel(name: string, label: unknown, classes: number): number {
+/** Returns the label. Throws DataError unless it is a whole number from 0 to `classes` − 1. */
+export function checkedLabel(label: unknown, classes: number): number {
   if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) return label as number;
-  throw new DataError(`${name}: label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
+  throw new DataError(`label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
 }
 
 async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): Promise<void> {
@@ -133,11 +134,12 @@ async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): 
   }
 }
 
-function guarded<T>(name: string, action: () => T): T {
+/** Reads a caller's values. Throws any error as a DataError whose message begins with the name; the error is its `cause`. */
+export function explaining<T>(nameOf: () => string, read: () => T): T {
   try {
-    return action();
+    return read();
   } catch (cause) {
-    throw explained(name, cause);
+    throw explained(nameOf(), cause);
   }
 }
 
