@@ -218,6 +218,28 @@ test("bytes, floats, single images and names of classes give the same data set",
   );
 });
 
+test("images are held out of every class with two or more; other seeds choose others", () => {
+  const own = [...Array(20).fill("a"), "b", "b", "c"];
+  const pixels = Uint8Array.from({ length: 16 * own.length }, (_, i) => i >> 4);
+  const heldBy = (seed: number) => {
+    const { train, validation } = fromArrays(pixels, own, { ...size, seed });
+    const positions = (split = train) =>
+      Array.from({ length: split.length }, (_, i) => split.image(i).data[0] as number);
+    const held = positions(validation);
+    assert.deepEqual(
+      [...positions(), ...held].sort((a, b) => a - b),
+      [...own.keys()],
+    );
+    assert.deepEqual(
+      held.map((at) => own[at]),
+      ["a", "a", "a", "a", "b"],
+    );
+    return held;
+  };
+  assert.deepEqual(heldBy(0), heldBy(0));
+  assert.notDeepEqual(heldBy(0), heldBy(1));
+});
+
 async function* someImages(n: number, then?: () => void): AsyncGenerator<LabelledImage> {
   for (let i = 0; i < n; i++) {
     yield { image: { ...size, data: images.subarray(16 * i, 16 * (i + 1)) }, label: labels[i] as number };

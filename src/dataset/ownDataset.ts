@@ -116,8 +116,13 @@ function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
     ...(split.prefetch ? { prefetch: (indices) => prefetched(name, split, indices) } : {}),
     ...(path ? { path: (index) => path(index) } : {}),
   };
-  checkedFor.set(checked, classes);
-  return checked;
+  return asChecked(checked, classes);
+}
+
+/** Marks a split whose labels and images have been checked for this number of classes. */
+export function asChecked(split: Split, classes: number): Split {
+  checkedFor.set(split, classes);
+  return split;
 }
 
 /** Returns the label. Throws DataError unless it is a whole number from 0 to `classes` − 1. */
