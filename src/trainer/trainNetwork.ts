@@ -9,9 +9,10 @@ import { checkWeights, type NetworkModel, readWeights, type Weights, writeWeight
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations, parseNetwork, withInput } from "../network/network.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { defaultMonitor } from "../training/monitor.ts";
 import { checkClassWeights } from "../training/objective/classWeights.ts";
 import { createOptimizer, type Optimizer } from "../training/optimizers/optimizer.ts";
-import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import { defaultRecipe, findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 import { initialPosition, type Position } from "../training/state.ts";
 import { type TrainingEnd, train } from "../training/train.ts";
 import { fitInput, inputOf, newFitting, type RunInput } from "./fitInput.ts";
@@ -98,14 +99,9 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
 function recipeOf(options: TrainNetworkOptions): Recipe {
   const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } =
     options;
-  const named = recipe ?? defaultRecipe(options);
+  const named = recipe ?? defaultRecipe(dataset.channels, values.fit);
   const base = typeof named === "string" ? findRecipe(named) : parseRecipe(named);
-  return parseRecipe({ monitor: "accuracy", ...base, ...values }, `recipe ${base.name}`);
-}
-
-function defaultRecipe({ dataset, fit }: TrainNetworkOptions): string {
-  if (dataset.channels === 1) return "fashion";
-  return fit === "native" ? "small" : "photos";
+  return parseRecipe({ monitor: defaultMonitor, ...base, ...values }, `recipe ${base.name}`);
 }
 
 function fitNetwork(
