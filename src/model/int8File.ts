@@ -6,7 +6,7 @@ import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { IMAGES } from "../int8.ts";
-import { type Network, operations } from "../network/network.ts";
+import { type Network, parametersOf } from "../network/network.ts";
 
 /** Version of the file's format. */
 const VERSION = 1;
@@ -72,8 +72,7 @@ function parse(file: string, text: string): z.infer<typeof schema> {
 function requireWhole(file: string, { activations, parameters }: Quantization, network: Network): void {
   const names = roundedPlaces(network).map((place) => network.layers[place]?.name ?? IMAGES);
   const missing = names.filter((name) => !activations.has(name));
-  const shapes = operations(network).flatMap((op) => op.parameters);
-  const odd = shapes.filter(({ name, shape }) => parameters.get(name)?.scales.length !== shape[0]);
+  const odd = parametersOf(network).filter(({ name, shape }) => parameters.get(name)?.scales.length !== shape[0]);
   if (missing.length === 0 && odd.length === 0 && names.length === activations.size) return;
   throw new CheckpointError(`${file}: not a stored calibration of ${network.name}: its layers differ`);
 }

@@ -72,7 +72,12 @@ export async function createClassifier(
   checkWeights(name, network, weights);
   const ops = operations(network);
   const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision, exact });
-  await writeWeights(program, program.parameters, weights);
+  try {
+    await writeWeights(program, program.parameters, weights);
+  } catch (error) {
+    program.close();
+    throw error;
+  }
   const compiled = { file: name, model, head, program, isRandom: isStochastic(network) };
   const calls = createCallQueue(`classifier ${name}`, () => program.close());
   return {

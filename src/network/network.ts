@@ -1,7 +1,7 @@
 /** Networks as data: parsing, shape inference, and changes of input and classes. */
 import * as z from "zod/mini";
 import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "../bytes.ts";
-import type { AnyOp, OpKind } from "../engine/engine.ts";
+import type { AnyOp, OpKind, ParameterShape } from "../engine/engine.ts";
 import { ConfigError, ShapeError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect } from "../int8.ts";
@@ -136,6 +136,11 @@ export function operations(network: Network): readonly AnyOp[] {
     const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
     return { kind, name, options, order, inInt8, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
+}
+
+/** Every parameter of a network, named as in a program, such as `conv1.weight`; in order. */
+export function parametersOf(network: Network): readonly ParameterShape[] {
+  return operations(network).flatMap((op): readonly ParameterShape[] => op.parameters);
 }
 
 /** True if outputs at evaluation depend on random numbers. */
