@@ -14,6 +14,7 @@ import {
   createReferenceEngine,
   DataError,
   type Dataset,
+  type Engine,
   fromArrays,
   fromIterable,
   type LabelledImage,
@@ -386,6 +387,27 @@ test("training in memory gives the weights of a run directory, to the bit; a fil
   await assert.rejects(created.predict(pixels), { name: "ClosedError" });
 });
 
+test("a classifier whose weights cannot be written frees its program", async () => {
+  let isClosed = false;
+  const failing: Engine = {
+    ...engine,
+    async compile(request) {
+      const program = await engine.compile(request);
+      const close = program.close.bind(program);
+      return Object.assign(program, {
+        write: () => Promise.reject(new Error("device lost")),
+        close() {
+          isClosed = true;
+          close();
+        },
+      });
+    },
+  };
+  const { model } = await trainNetwork({ network, dataset: fromArrays(images, labels, size), engine, ...settings });
+  await assert.rejects(createClassifier(model, { engine: failing }), /^Error: device lost$/);
+  assert.ok(isClosed);
+});
+
 test("a run on a data set object: data that fail or an abort leave its checkpoint, and it resumes as one that never stopped", async () => {
   const dataset = fromArrays(images, labels, size);
   const common: TrainOptions = { network, ...settings, epochs: 4, engine: "onednn", threads: 1, precision: "f32" };
@@ -409,7 +431,10 @@ test("a run on a data set object: data that fail or an abort leave its checkpoin
       name: "ConfigError",
       message,
     });
-  await refused({ ...dataset, name: "other" }, /^memory:data|memory:other/);
+  await refused(
+    { ...dataset, name: "other" },
+    /^resume: DATASET is memory:other, the run was started with memory:data; /,
+  );
   await refused(
     { ...dataset, classNames: ["a", "b"] },
     /expected the classes that the run was started with \(0, 1\), got a, b$/,
