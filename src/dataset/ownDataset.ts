@@ -4,6 +4,7 @@ import { type Image, isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments, deviationOf, momentsOf } from "../image/prepare/moments.ts";
 import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
 import type { Dataset, Split } from "./dataset.ts";
+import { evenlySpaced } from "./limit.ts";
 
 /** A part of a caller's data set: images by their position, each with a label. */
 export interface OwnSplit {
@@ -32,9 +33,9 @@ export interface OwnDataset {
   readonly test?: OwnSplit | undefined;
 }
 
-/** Images whose pixels the mean and deviation are computed of, at most. */
+/** Maximum number of images that mean and deviation are computed from. */
 const STATISTICS_IMAGES = 10_000;
-/** Images loaded at a time for that. */
+/** Number of these that are loaded at a time. */
 const PREFETCHED = 64;
 
 /**
@@ -48,7 +49,7 @@ export async function createDataset(own: OwnDataset): Promise<Dataset> {
   const checked = checkedParts(own);
   const { train } = checked;
   const statistics = startStatistics();
-  const indices = sampleOf(train.length);
+  const indices = evenlySpaced(STATISTICS_IMAGES, train.length);
   for (let start = 0; start < indices.length; start += PREFETCHED) {
     const wanted = indices.slice(start, start + PREFETCHED);
     await train.prefetch?.(wanted);
@@ -61,7 +62,7 @@ export async function createDataset(own: OwnDataset): Promise<Dataset> {
 export function createMemoryDataset(own: OwnDataset): Dataset {
   const checked = checkedParts(own);
   const statistics = startStatistics();
-  for (const index of sampleOf(checked.train.length)) statistics.add(checked.train.image(index));
+  for (const index of evenlySpaced(STATISTICS_IMAGES, checked.train.length)) statistics.add(checked.train.image(index));
   return { ...checked, ...statistics.result() };
 }
 
@@ -150,12 +151,6 @@ export function explaining<T>(nameOf: () => string, read: () => T): T {
 
 function explained(name: string, cause: unknown): DataError {
   return new DataError(`${name}: ${messageOf(cause)}`, { cause });
-}
-
-/** Evenly spaced positions among `length`. */
-function sampleOf(length: number): Uint32Array {
-  const count = Math.min(length, STATISTICS_IMAGES);
-  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
 }
 
 type Statistics = Pick<Dataset, "channels" | "imageSize" | "mean" | "deviation" | "moments">;

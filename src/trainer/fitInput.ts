@@ -1,6 +1,7 @@
 /** Adaptation of data set and network to each other, and the scale of pixel values. */
 import { encodeBase64 } from "../base64.ts";
 import type { Dataset } from "../dataset/dataset.ts";
+import { evenlySpaced } from "../dataset/limit.ts";
 import { eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import type { PrincipalColours } from "../image/augment/lighting.ts";
@@ -148,13 +149,12 @@ async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<st
   const fit = createFitter(fitting);
   const plane = frame.width * frame.height;
   const sums = new Float64Array(fitting.channels * plane);
-  const count = Math.min(train.length, MEAN_IMAGES);
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * train.length) / count);
+  const indices = evenlySpaced(MEAN_IMAGES, train.length);
+  for (const index of indices) {
     await train.prefetch?.(Uint32Array.of(index));
     addPlanes(sums, fit(train.image(index)), plane);
   }
-  return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / count)));
+  return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / indices.length)));
 }
 
 function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
