@@ -17,6 +17,7 @@ export interface LabelledArrays {
    * `ImageData`. Rows from the top, channels of a pixel side by side. Bytes are not copied: leave them as they are while the data set is in use.
    */
   readonly images: Pixels | readonly (Pixels | RawImage)[];
+  /** Class of each image: its index, from 0, or its name. */
   readonly labels: ArrayLike<number> | readonly string[];
 }
 
@@ -24,7 +25,7 @@ export interface LabelledArrays {
 export interface MemoryOptions {
   /** Name in messages and in the configuration of a run. Default: `data`. */
   readonly name?: string;
-  /** By label. Default: the names among the labels, sorted; for numbers, `0`, `1`, … up to the largest. */
+  /** In the order of labels. Default: the names among the labels, sorted; for numbers, `0`, `1`, … up to the largest. */
   readonly classNames?: readonly string[];
   /**
    * Fraction of each class to hold out for validation if no validation set is given, rounded, but at least 1 of 2 or more images, as of an image folder.
@@ -37,10 +38,11 @@ export interface MemoryOptions {
 
 /** Options of a data set of arrays. */
 export interface ArrayOptions extends MemoryOptions {
-  /** Size of every image in pixels; needed for pixels without a size of their own. */
+  /** Width of every image in pixels; required for pixels without a size of their own. */
   readonly width?: number;
+  /** Height of every image in pixels; required for pixels without a size of their own. */
   readonly height?: number;
-  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Default: what the number of values says. */
+  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Default: from the number of values. */
   readonly channels?: number;
   /** Validation set. Default: held out of the images. */
   readonly validation?: LabelledArrays;
@@ -49,12 +51,12 @@ export interface ArrayOptions extends MemoryOptions {
 }
 
 /**
- * A data set of arrays in memory.
+ * Creates a data set from arrays in memory.
  *
- * Shapes: images [N, height, width, channels], labels [N].
+ * Shapes: images [N, height, width, channels], labels [N]. Units: bytes from 0 to 255, floats from 0 to 1.
  *
- * Throws DataError, naming the image, for arrays of other lengths, a label out of range, or a value that is not finite or out of range; ConfigError
- * for fewer than two classes.
+ * Throws DataError, naming the image, for arrays whose lengths do not match, an unknown label, or a value that is not finite or out of range; ConfigError
+ * for fewer than two classes, two of one name, or a `validationFraction` that is not from 0 to below 1.
  */
 export function fromArrays(
   images: LabelledArrays["images"],

@@ -6,10 +6,13 @@ import { type ImageLimit, limitedIndices } from "./limit.ts";
 
 /** One part of a data set: labelled images, read by index. */
 export interface Split {
+  /** Number of images. */
   readonly length: number;
   /** Class of image `index`; 0 ≤ index < length. */
   label(index: number): number;
-  /** Image `index`. Its data is read-only; valid until the next call, or in shared memory until the second `prefetch`. */
+  /**
+   * Image `index`. Its data is read-only; valid until the next call, or in shared memory until the second `prefetch`. Throws DataError if it is unreadable.
+   */
   image(index: number): Image;
   /**
    * Starts reading these images in the background, so that `image` finds them in memory. Absent if all images are in memory. Never rejects:
@@ -53,7 +56,7 @@ export interface Dataset {
   readonly deviation: readonly number[];
   /** Mean colour of the training images, and means of the products of channels. */
   moments(): ColourMoments;
-  /** Folder that the data set was read from. */
+  /** Folder that the data set was read from; its name if it is in memory. */
   readonly source: string;
   /** SHA-256 over the list of image files in the training and validation sets, before any limit. Absent if there are no image files. */
   readonly listed?: string | undefined;

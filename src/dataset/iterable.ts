@@ -20,16 +20,16 @@ export interface IterableOptions extends MemoryOptions {
   readonly length?: number;
   /** Aborting ends reading: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each image. */
+  /** Called after each image with the number of images so far. */
   readonly onProgress?: (images: number) => void;
 }
 
 /**
- * A data set of the images of an iterable, such as an async generator that reads files, a database or a stream. All are read once, copied, and kept
+ * Creates a data set from an iterable of images, such as an async generator that reads files, a database or a stream. All are read once, copied, and kept
  * in memory, since training reads them in another order in every epoch.
  *
  * Throws DataError, naming the image, for an invalid image or label, for an iterable that throws (its error is the `cause`), or that ends before
- * `length` images; ConfigError for fewer than two classes.
+ * `length` images; ConfigError as `fromArrays`; the signal's reason if that is aborted.
  */
 export async function fromIterable(
   source: AsyncIterable<LabelledImage> | Iterable<LabelledImage>,

@@ -6,7 +6,7 @@ import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { evenlySpaced } from "./limit.ts";
 
-/** A part of a caller's data set: images by their position, each with a label. */
+/** A part of a caller's data set: images by their position, each with a label. Any error that its functions throw becomes a DataError with that `cause`. */
 export interface OwnSplit {
   /** Number of images. */
   readonly length: number;
@@ -14,7 +14,7 @@ export interface OwnSplit {
   label(index: number): number;
   /** Image `index`, of 1 to 4 channels; its data is read before the next call. */
   image(index: number): RawImage;
-  /** Begins to load these images, so that `image` finds them in memory. Left out, all are in memory. */
+  /** Starts loading these images, so that `image` finds them in memory; awaited before `image` is called. Absent if all images are in memory. */
   prefetch?(indices: Uint32Array): Promise<void>;
   /** File of image `index`, for lists of predictions. */
   path?(index: number): string;
@@ -24,7 +24,7 @@ export interface OwnSplit {
 export interface OwnDataset {
   /** Name in messages and in the configuration of a run. Default: `data`. */
   readonly name?: string;
-  /** By label. */
+  /** In the order of labels; at least two, all different. */
   readonly classNames: readonly string[];
   readonly train: OwnSplit;
   /** Validation set, evaluated after each epoch. Default: the test set. */
@@ -42,8 +42,8 @@ const PREFETCHED = 64;
  * Completes a data set of the caller's own with the channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced
  * ones. Every label and image is checked when it is read; an error names the data set, the part and the position.
  *
- * Throws ConfigError for class names that are none, DataError for an empty training set, a label out of range, an image that is not one, or an
- * error of the caller's code, which is its `cause`.
+ * Throws ConfigError for fewer than two classes or two of one name, DataError for an empty training set, an unusable image, or an error of the caller's
+ * code, which is its `cause`. Labels, and images outside that sample, throw DataError when they are read.
  */
 export async function createDataset(own: OwnDataset): Promise<Dataset> {
   const checked = checkedParts(own);

@@ -12,7 +12,7 @@ import { classHeadOf } from "../training/evaluation/classHead.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { checkWeights, type NetworkModel, writeWeights } from "./networkModel.ts";
-import { type ClassScore, type PredictOptions, requireThreshold } from "./predictRows.ts";
+import { type ClassScore, type CompiledClassifier, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
 
 /** The parts of a model that a classifier needs, with defaults for those left out. */
@@ -42,12 +42,12 @@ export interface NetworkClassifier {
   readonly isRandom: boolean;
   /**
    * Every class, the most probable first. The pixels are copied before the call returns. Throws DataError for pixels that are not an image, and if
-   * the network's outputs are NaN or infinite.
+   * the network's outputs are NaN or infinite; ConfigError for invalid options; the signal's reason if that is aborted before the prediction begins.
    */
   predict(image: RawImage, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
    * Metrics over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted.
-   * Throws DataError naming an image that is unusable, or for which the network's outputs are NaN or infinite.
+   * Throws DataError naming an image that is unusable, or for which the network's outputs are NaN or infinite; ConfigError for invalid options.
    */
   evaluate(split: Split, options?: EvaluateSplitOptions): Promise<Evaluation | undefined>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
@@ -57,15 +57,15 @@ export interface NetworkClassifier {
 /**
  * Compiles a network in memory for predictions and evaluations: one that `trainNetwork` returned, or that was read from a file.
  *
- * Throws ConfigError if its outputs are not scores of its classes, CheckpointError for weights that do not fit the network or are NaN or infinite,
- * ShapeError or NativeError if the engine cannot run it.
+ * Throws ConfigError if its outputs are not scores of its classes or its preprocessing is invalid, CheckpointError for weights that do not fit the
+ * network or are NaN or infinite, ShapeError or NativeError if the engine cannot run it.
  */
 export async function createClassifier(
   given: ClassifierModel,
   { engine, batchSize = 1, onMessage }: ClassifierOptions,
 ): Promise<NetworkClassifier> {
   const model: NetworkModel = { metrics: {}, precision: "f32", exact: false, ...given };
-  const { network, preprocessing, weights, precision, exact } = model;
+  const { network, weights, precision, exact } = model;
   const { name } = network;
   const head = classHeadOf(model.head, classesOf(network), name);
   checkClasses(model, head.scores(new Float32Array(classesOf(network)), 1).length);
@@ -74,23 +74,32 @@ export async function createClassifier(
   const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision, exact });
   try {
     await writeWeights(program, program.parameters, weights);
+    return classifierOf({ file: name, model, head, program, isRandom: isStochastic(network) }, model, onMessage);
   } catch (error) {
     program.close();
     throw error;
   }
-  const compiled = { file: name, model, head, program, isRandom: isStochastic(network) };
-  const calls = createCallQueue(`classifier ${name}`, () => program.close());
+}
+
+function classifierOf(
+  compiled: CompiledClassifier,
+  model: NetworkModel,
+  onMessage: ClassifierOptions["onMessage"],
+): NetworkClassifier {
+  const { file, head, program, isRandom } = compiled;
+  const { network, preprocessing } = model;
+  const calls = createCallQueue(`classifier ${file}`, () => program.close());
   return {
     model,
     head: model.head ?? "softmax",
     isMultiLabel: head.isMultiLabel,
-    isRandom: compiled.isRandom,
+    isRandom,
     predict: createPredict(compiled, calls, pixels, onMessage),
     evaluate: (split, options = {}) =>
       calls.call(async () => {
         requireThreshold(compiled, options.threshold);
         const preparation = createPreparation({ preprocessing });
-        const input = new Float32Array(batchSize * sizeOf(network.input));
+        const input = new Float32Array(program.batchSize * sizeOf(network.input));
         try {
           return await unlessAborted(options.signal, () =>
             evaluateInTurns(compiled, calls, split, { preparation, input }, options),

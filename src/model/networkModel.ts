@@ -6,7 +6,7 @@ import { nonFiniteProblem } from "../finite.ts";
 import { type Network, parametersOf } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 
-/** Plain values of a network's parameters, NCHW and OIHW, by name, such as `conv1.weight`. */
+/** Values of a network's parameters by name, such as `conv1.weight`: weights [O, I, H, W] of convolutions, [O, I] of linear layers, biases [O]. */
 export type Weights = ReadonlyMap<string, Float32Array>;
 
 /** A trained network in memory, with everything that a prediction needs. */

@@ -164,7 +164,11 @@ export function withInput(network: Network, input: Network["input"]): Network {
   return changed;
 }
 
-/** The same network with another number of classes, set as the outputs of the last layer with parameters. */
+/**
+ * The same network with another number of classes, set as the outputs of the last layer with parameters.
+ *
+ * Throws ConfigError if no layer sets the number of classes, ShapeError naming a layer that does not match the previous one.
+ */
 export function withClasses(network: Network, classes: number): Network {
   const index = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
   const last = network.layers[index];

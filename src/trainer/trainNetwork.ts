@@ -34,6 +34,7 @@ export type RecipeValues = {
 export interface TrainNetworkOptions extends RecipeValues {
   /** The network to train; its last layer with weights gets one output per class of the data set. */
   readonly network: Network;
+  /** Training images, and the validation set that is evaluated after each epoch. */
   readonly dataset: Dataset;
   /** Compute engine; the caller closes it. */
   readonly engine: Engine;
@@ -49,6 +50,7 @@ export interface TrainNetworkOptions extends RecipeValues {
   readonly maxMinutes?: number;
   /** Aborting ends training after the current iteration, or the current evaluation's batch. */
   readonly signal?: AbortSignal;
+  /** Callbacks of progress and messages. */
   readonly observer?: NetworkObserver;
 }
 
@@ -68,7 +70,8 @@ export interface TrainedNetwork {
  * Trains a network in memory, without files, by the training loop of `trainClassifier`: the same recipe and seed produce the same weights.
  *
  * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of
- * another network, DataError for an unusable image, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
+ * another network, DataError for an unusable image, DivergenceError if training diverges, NativeError if the engine cannot run the network. Aborting is
+ * no error: `end` is then `interrupt`.
  */
 export async function trainNetwork(options: TrainNetworkOptions): Promise<TrainedNetwork> {
   const { engine, dataset, precision = "f32", exact = false } = options;

@@ -192,7 +192,7 @@ export function defaultRecipe(channels: 1 | 3, fit: FitName | undefined): string
   return fit === "native" ? small.name : photos.name;
 }
 
-/** Finds a recipe by name. Throws UsageError listing the names if it is unknown. */
+/** Finds a recipe by name. Throws ConfigError (a UsageError) listing the names if it is unknown. */
 export function findRecipe(name: string): Recipe {
   const found = recipes.find((recipe) => recipe.name === name);
   if (found) return found;
