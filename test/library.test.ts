@@ -337,6 +337,11 @@ test("training in memory: settings, weights and data that do not fit", async () 
     train: { ...own.train, image: (index: number) => (++reads > 12 ? assert.fail("gone") : own.train.image(index)) },
   };
   await refused({ dataset: failing }, DataError, /^own: training image \d+: gone$/);
+  let isOffline = false;
+  const prefetch = async () => assert.ok(!isOffline, "offline");
+  const remote = await createDataset(ownDataset({ prefetch }));
+  isOffline = true;
+  await refused({ dataset: remote }, DataError, /^own: training images: offline$/);
   let wrong = 0;
   const relabelled = await createDataset(ownDataset({ label: () => wrong }));
   wrong = 2;

@@ -3,7 +3,7 @@ import { ConfigError, DataError, messageOf } from "../errors.ts";
 import { type Image, isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments, deviationOf, momentsOf } from "../image/prepare/moments.ts";
 import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
-import type { Dataset, Split } from "./dataset.ts";
+import { type Dataset, type Split, sampledImages } from "./dataset.ts";
 import { evenlySpaced } from "./limit.ts";
 
 /** A part of a caller's data set: images by their position, each with a label. Any error that its functions throw becomes a DataError with that `cause`. */
@@ -35,8 +35,6 @@ export interface OwnDataset {
 
 /** Maximum number of images that mean and deviation are computed from. */
 const STATISTICS_IMAGES = 10_000;
-/** Number of these that are loaded at a time. */
-const PREFETCHED = 64;
 
 /**
  * Completes a data set of the caller's own with the channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced
@@ -47,14 +45,8 @@ const PREFETCHED = 64;
  */
 export async function createDataset(own: OwnDataset): Promise<Dataset> {
   const checked = checkedParts(own);
-  const { train } = checked;
   const statistics = startStatistics();
-  const indices = evenlySpaced(STATISTICS_IMAGES, train.length);
-  for (let start = 0; start < indices.length; start += PREFETCHED) {
-    const wanted = indices.slice(start, start + PREFETCHED);
-    await train.prefetch?.(wanted);
-    for (const index of wanted) statistics.add(train.image(index));
-  }
+  for await (const image of sampledImages(checked.train, STATISTICS_IMAGES)) statistics.add(image);
   return { ...checked, ...statistics.result() };
 }
 

@@ -1,7 +1,6 @@
 /** Adaptation of data set and network to each other, and the scale of pixel values. */
 import { encodeBase64 } from "../base64.ts";
-import type { Dataset } from "../dataset/dataset.ts";
-import { evenlySpaced } from "../dataset/limit.ts";
+import { type Dataset, sampledImages } from "../dataset/dataset.ts";
 import { eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import type { PrincipalColours } from "../image/augment/lighting.ts";
@@ -149,12 +148,12 @@ async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<st
   const fit = createFitter(fitting);
   const plane = frame.width * frame.height;
   const sums = new Float64Array(fitting.channels * plane);
-  const indices = evenlySpaced(MEAN_IMAGES, train.length);
-  for (const index of indices) {
-    await train.prefetch?.(Uint32Array.of(index));
-    addPlanes(sums, fit(train.image(index)), plane);
+  let count = 0;
+  for await (const image of sampledImages(train, MEAN_IMAGES)) {
+    addPlanes(sums, fit(image), plane);
+    count++;
   }
-  return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / indices.length)));
+  return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / count)));
 }
 
 function addPlanes(sums: Float64Array, { channels, data }: Image, plane: number): void {
