@@ -22,6 +22,7 @@ import {
   type Pixels,
   parseNetwork,
   ShapeError,
+  type Split,
   trainNetwork,
 } from "../src/core.ts";
 import { readModel, writeModel } from "../src/formats.ts";
@@ -390,6 +391,21 @@ test("training in memory gives the weights of a run directory, to the bit; a fil
   await assert.rejects(created.predict({ width: 4, height: 4 } as never), { name: "DataError" });
   await Promise.all([opened.close(), created.close()]);
   await assert.rejects(created.predict(pixels), { name: "ClosedError" });
+});
+
+test("evaluating a split of one's own: images and labels that are none are refused, and so is an empty split", async () => {
+  const dataset = fromArrays(images, labels, size);
+  const { model } = await trainNetwork({ network, dataset, engine, ...settings });
+  const classifier = await createClassifier(model, { engine });
+  const refused = (changed: Partial<Split>, message: RegExp) =>
+    assert.rejects(classifier.evaluate({ ...dataset.test, ...changed }), { name: "DataError", message });
+  await refused({ length: 0 }, /^split: expected images, got none$/);
+  await refused({ length: -1 }, /^split: length: expected a whole number of images, got -1$/);
+  await refused({ label: () => Number.NaN }, /^split image 0: label: expected a whole number from 0 to 1, got NaN$/);
+  await refused({ label: (index) => (index === 3 ? 2 : 0) }, /^split image 3: label: .* got 2$/);
+  const short = { ...size, channels: 1, data: new Uint8Array(15) } as const;
+  await refused({ image: () => short }, /^split image 0: image: data: expected 4×4×1 = 16 bytes, got 15$/);
+  await classifier.close();
 });
 
 test("a classifier whose weights cannot be written frees its program", async () => {

@@ -94,8 +94,10 @@ export function checkedDataset(dataset: Dataset): Dataset {
 /** Number of classes of each split that is checked already: a second check would only repeat work, and the name in messages. */
 const checkedFor = new WeakMap<OwnSplit, number>();
 
-/** A split whose labels and images are checked when they are read; `name` begins each message. */
-function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
+/**
+ * A split whose labels and images are checked when they are read; `name` begins each message. Throws DataError for a length that is not a whole number.
+ */
+export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
   if (checkedFor.get(split) === classes) return split as Split;
   const { length, path } = split;
   if (!Number.isSafeInteger(length) || length < 0) {

@@ -15,7 +15,7 @@ import { checkedWeights } from "./tensorNaming.ts";
 /** A tensor with its values as f32, in row-major order. */
 export interface NamedTensor {
   readonly shape: Shape;
-  /** As many as the product of the shape. */
+  /** Number of values: the product of the shape. */
   readonly values: Float32Array;
 }
 

@@ -1,8 +1,9 @@
 /** A classifier of a network in memory. */
 import type { Split } from "../dataset/dataset.ts";
+import { checkedSplit } from "../dataset/ownDataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Engine } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { imageOfPixels, type RawImage } from "../image/rawImage.ts";
 import { isByteArray } from "../image/typedArray.ts";
 import type { HeadName } from "../network/head.ts";
@@ -47,7 +48,8 @@ export interface NetworkClassifier {
   predict(image: RawImage, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
    * Metrics over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted.
-   * Throws DataError naming an image that is unusable, or for which the network's outputs are NaN or infinite; ConfigError for invalid options.
+   * Throws DataError for a split without images, and naming an image that is unusable, has no label of the model's, or for which the network's outputs
+   * are NaN or infinite; ConfigError for invalid options.
    */
   evaluate(split: Split, options?: EvaluateSplitOptions): Promise<Evaluation | undefined>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
@@ -98,11 +100,13 @@ function classifierOf(
     evaluate: (split, options = {}) =>
       calls.call(async () => {
         requireThreshold(compiled, options.threshold);
+        const checked = checkedSplit("split", split, model.classNames.length);
+        if (checked.length === 0) throw new DataError("split: expected images, got none");
         const preparation = createPreparation({ preprocessing });
         const input = new Float32Array(program.batchSize * sizeOf(network.input));
         try {
           return await unlessAborted(options.signal, () =>
-            evaluateInTurns(compiled, calls, split, { preparation, input }, options),
+            evaluateInTurns(compiled, calls, checked, { preparation, input }, options),
           );
         } finally {
           preparation.close();
