@@ -338,6 +338,11 @@ test("training in memory: settings, weights and data that do not fit", async () 
     train: { ...own.train, image: (index: number) => (++reads > 12 ? assert.fail("gone") : own.train.image(index)) },
   };
   await refused({ dataset: failing }, DataError, /^own: training image \d+: gone$/);
+  const none = { ...dataset.train, length: 0 };
+  await refused({ dataset: { ...dataset, train: none } }, DataError, /^data: expected training images, got none$/);
+  await refused({ dataset: { ...dataset, classNames: ["a", "a"] } }, ConfigError, /^data: class "a" is there twice/);
+  const withoutTest = await trainNetwork({ ...given, dataset: { ...dataset, validation: none, test: none } });
+  assert.equal(withoutTest.evaluation?.images, dataset.train.length);
   let isOffline = false;
   const prefetch = async () => assert.ok(!isOffline, "offline");
   const remote = await createDataset(ownDataset({ prefetch }));

@@ -47,7 +47,7 @@ export async function createDataset(own: OwnDataset): Promise<Dataset> {
   const checked = checkedParts(own);
   const statistics = startStatistics();
   for await (const image of sampledImages(checked.train, STATISTICS_IMAGES)) statistics.add(image);
-  return { ...checked, ...statistics.result() };
+  return { ...checked, source: checked.name, ...statistics.result() };
 }
 
 /** `createDataset` for images that are all in memory: nothing is awaited. */
@@ -55,10 +55,10 @@ export function createMemoryDataset(own: OwnDataset): Dataset {
   const checked = checkedParts(own);
   const statistics = startStatistics();
   for (const index of evenlySpaced(STATISTICS_IMAGES, checked.train.length)) statistics.add(checked.train.image(index));
-  return { ...checked, ...statistics.result() };
+  return { ...checked, source: checked.name, ...statistics.result() };
 }
 
-type Parts = Pick<Dataset, "name" | "classNames" | "train" | "validation" | "test" | "source">;
+type Parts = Pick<Dataset, "name" | "classNames" | "train" | "validation" | "test">;
 
 function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts {
   checkClassNames(name, classNames);
@@ -68,7 +68,7 @@ function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts 
   if (!train) throw new DataError(`${name}: expected training images, got none`);
   const validation = part("validation", own.validation);
   const test = part("test", own.test) ?? validation ?? train;
-  return { name, classNames, train, validation, test, source: name };
+  return { name, classNames, train, validation, test };
 }
 
 /** Throws ConfigError unless there are at least two class names, all different. */
@@ -79,16 +79,13 @@ export function checkClassNames(name: string, classNames: readonly string[]): vo
     throw new ConfigError(`${name}: class "${twice}" is there twice; give each class its own name`);
 }
 
-/** The same data set, its labels and images checked when they are read. */
+/**
+ * The same data set, its labels and images checked when they are read; an empty validation or test set is one left out.
+ *
+ * Throws ConfigError for fewer than two classes or two of one name, DataError for an empty training set.
+ */
 export function checkedDataset(dataset: Dataset): Dataset {
-  const { name, classNames, train, validation, test } = dataset;
-  const part = (what: string, split: Split) => checkedSplit(`${name}: ${what}`, split, classNames.length);
-  return {
-    ...dataset,
-    train: part("training", train),
-    validation: validation && part("validation", validation),
-    test: part("test", test),
-  };
+  return { ...dataset, ...checkedParts(dataset) };
 }
 
 /** Number of classes of each split that is checked already: a second check would only repeat work, and the name in messages. */
