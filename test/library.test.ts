@@ -14,6 +14,7 @@ import {
   createReferenceEngine,
   DataError,
   type Dataset,
+  DivergenceError,
   type Engine,
   fromArrays,
   fromIterable,
@@ -338,6 +339,11 @@ test("training in memory: settings, weights and data that do not fit", async () 
     train: { ...own.train, image: (index: number) => (++reads > 12 ? assert.fail("gone") : own.train.image(index)) },
   };
   await refused({ dataset: failing }, DataError, /^own: training image \d+: gone$/);
+  await refused(
+    { learningRate: 1e38, epochs: 20 },
+    DivergenceError,
+    /^training: .* after iteration \d+; train again with a lower learningRate than 1e\+38$/,
+  );
   const none = { ...dataset.train, length: 0 };
   await refused({ dataset: { ...dataset, train: none } }, DataError, /^data: expected training images, got none$/);
   await refused({ dataset: { ...dataset, classNames: ["a", "a"] } }, ConfigError, /^data: class "a" is there twice/);

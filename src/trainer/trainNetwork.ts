@@ -4,7 +4,7 @@ import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { checkedDataset } from "../dataset/ownDataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Precision, TrainingProgram } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DivergenceError } from "../errors.ts";
 import { checkWeights, type NetworkModel, readWeights, type Weights, writeWeights } from "../model/networkModel.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations, parseNetwork, withInput } from "../network/network.ts";
@@ -93,6 +93,10 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
     await writeWeights(program, program.parameters, options.weights ?? newWeights(network, recipe));
     optimizer.start();
     return await trainCompiled(options, recipe, input, program, optimizer);
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    // The remedy of the training loop is for a run directory.
+    throw new DivergenceError(error.reason, `train again with a lower learningRate than ${recipe.learningRate}`);
   } finally {
     program.close();
   }
