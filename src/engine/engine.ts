@@ -13,27 +13,36 @@ import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
 
-/** A square pooling window. `endPadding` is the padding at the bottom and on the right; default: `padding`. */
+/** A square pooling window, in pixels of the input. */
 export interface PoolWindow {
+  /** Height and width of the window. */
   readonly kernelSize: number;
+  /** Distance between two windows. */
   readonly stride: number;
+  /** Padding at the top and on the left. */
   readonly padding: number;
+  /** Padding at the bottom and on the right. Default: `padding`. */
   readonly endPadding?: number | undefined;
 }
 
 /** Options of each kind of operation. A kind of layer is an operation of the same name and options. */
 export interface OpOptions {
+  /** Square kernels; sizes in pixels of the input. */
   readonly conv2d: {
     readonly outChannels: number;
     readonly kernelSize: number;
     readonly stride: number;
+    /** Zeros on each side. */
     readonly padding: number;
+    /** Divides input and output channels; each output reads the inputs of its own group. */
     readonly groups: number;
   };
   readonly relu: object;
   readonly tanh: object;
   readonly sigmoid: object;
+  /** x / (k + alpha / size · Σ x²)^beta. */
   readonly localResponseNorm: {
+    /** Number of channels in the sum, odd. */
     readonly size: number;
     readonly alpha: number;
     readonly beta: number;
@@ -42,10 +51,13 @@ export interface OpOptions {
     readonly region?: "withinChannel" | undefined;
   };
   readonly maxPool2d: PoolWindow;
+  /** `countIncludePad` counts the padding as zeros. */
   readonly averagePool2d: PoolWindow & { readonly countIncludePad: boolean };
+  /** `outputSize` is the height and width of the output. */
   readonly adaptiveAveragePool2d: { readonly outputSize: number };
   readonly flatten: object;
   readonly linear: { readonly outFeatures: number };
+  /** `probability` of setting a value to 0, from 0 to below 1. */
   readonly dropout: { readonly probability: number; readonly activeAtEvaluation: boolean };
 }
 

@@ -54,6 +54,7 @@ export type ReadParameter = (name: string) => Float32Array | Promise<Float32Arra
 export interface OnnxFile {
   /** Sum of the lengths of all chunks. */
   readonly byteLength: number;
+  /** Bytes of the file, in order. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
