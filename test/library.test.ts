@@ -14,6 +14,8 @@ import {
   createReferenceEngine,
   DataError,
   type Dataset,
+  DivergenceError,
+  type Engine,
   fromArrays,
   fromIterable,
   type LabelledImage,
@@ -21,6 +23,7 @@ import {
   type Pixels,
   parseNetwork,
   ShapeError,
+  type Split,
   trainNetwork,
 } from "../src/core.ts";
 import { readModel, writeModel } from "../src/formats.ts";
@@ -218,6 +221,28 @@ test("bytes, floats, single images and names of classes give the same data set",
   );
 });
 
+test("images are held out of every class with two or more; other seeds choose others", () => {
+  const own = [...Array(20).fill("a"), "b", "b", "c"];
+  const pixels = Uint8Array.from({ length: 16 * own.length }, (_, i) => i >> 4);
+  const heldBy = (seed: number) => {
+    const { train, validation } = fromArrays(pixels, own, { ...size, seed });
+    const positions = (split = train) =>
+      Array.from({ length: split.length }, (_, i) => split.image(i).data[0] as number);
+    const held = positions(validation);
+    assert.deepEqual(
+      [...positions(), ...held].sort((a, b) => a - b),
+      [...own.keys()],
+    );
+    assert.deepEqual(
+      held.map((at) => own[at]),
+      ["a", "a", "a", "a", "b"],
+    );
+    return held;
+  };
+  assert.deepEqual(heldBy(0), heldBy(0));
+  assert.notDeepEqual(heldBy(0), heldBy(1));
+});
+
 async function* someImages(n: number, then?: () => void): AsyncGenerator<LabelledImage> {
   for (let i = 0; i < n; i++) {
     yield { image: { ...size, data: images.subarray(16 * i, 16 * (i + 1)) }, label: labels[i] as number };
@@ -314,6 +339,29 @@ test("training in memory: settings, weights and data that do not fit", async () 
     train: { ...own.train, image: (index: number) => (++reads > 12 ? assert.fail("gone") : own.train.image(index)) },
   };
   await refused({ dataset: failing }, DataError, /^own: training image \d+: gone$/);
+  await refused(
+    { learningRate: 1e38, epochs: 20 },
+    DivergenceError,
+    /^training: .* after iteration \d+; train again with a lower learningRate than 1e\+38$/,
+  );
+  const none = { ...dataset.train, length: 0 };
+  await refused({ dataset: { ...dataset, train: none } }, DataError, /^data: expected training images, got none$/);
+  await refused({ dataset: { ...dataset, classNames: ["a", "a"] } }, ConfigError, /^data: class "a" is there twice/);
+  const withoutTest = await trainNetwork({ ...given, dataset: { ...dataset, validation: none, test: none } });
+  assert.equal(withoutTest.evaluation?.images, dataset.train.length);
+  let isOffline = false;
+  const prefetch = async () => assert.ok(!isOffline, "offline");
+  const remote = await createDataset(ownDataset({ prefetch }));
+  isOffline = true;
+  await refused({ dataset: remote }, DataError, /^own: training images: offline$/);
+  let wrong = 0;
+  const relabelled = await createDataset(ownDataset({ label: () => wrong }));
+  wrong = 2;
+  await refused(
+    { dataset: relabelled },
+    DataError,
+    /^own: training image \d+: label: expected a whole number from 0 to 1, got 2$/,
+  );
 });
 
 test("training in memory: aborted at any moment, it ends with a usable model", async () => {
@@ -356,6 +404,42 @@ test("training in memory gives the weights of a run directory, to the bit; a fil
   await assert.rejects(created.predict(pixels), { name: "ClosedError" });
 });
 
+test("evaluating a split of one's own: images and labels that are none are refused, and so is an empty split", async () => {
+  const dataset = fromArrays(images, labels, size);
+  const { model } = await trainNetwork({ network, dataset, engine, ...settings });
+  const classifier = await createClassifier(model, { engine });
+  const refused = (changed: Partial<Split>, message: RegExp) =>
+    assert.rejects(classifier.evaluate({ ...dataset.test, ...changed }), { name: "DataError", message });
+  await refused({ length: 0 }, /^split: expected images, got none$/);
+  await refused({ length: -1 }, /^split: length: expected a whole number of images, got -1$/);
+  await refused({ label: () => Number.NaN }, /^split image 0: label: expected a whole number from 0 to 1, got NaN$/);
+  await refused({ label: (index) => (index === 3 ? 2 : 0) }, /^split image 3: label: .* got 2$/);
+  const short = { ...size, channels: 1, data: new Uint8Array(15) } as const;
+  await refused({ image: () => short }, /^split image 0: image: data: expected 4×4×1 = 16 bytes, got 15$/);
+  await classifier.close();
+});
+
+test("a classifier whose weights cannot be written frees its program", async () => {
+  let isClosed = false;
+  const failing: Engine = {
+    ...engine,
+    async compile(request) {
+      const program = await engine.compile(request);
+      const close = program.close.bind(program);
+      return Object.assign(program, {
+        write: () => Promise.reject(new Error("device lost")),
+        close() {
+          isClosed = true;
+          close();
+        },
+      });
+    },
+  };
+  const { model } = await trainNetwork({ network, dataset: fromArrays(images, labels, size), engine, ...settings });
+  await assert.rejects(createClassifier(model, { engine: failing }), /^Error: device lost$/);
+  assert.ok(isClosed);
+});
+
 test("a run on a data set object: data that fail or an abort leave its checkpoint, and it resumes as one that never stopped", async () => {
   const dataset = fromArrays(images, labels, size);
   const common: TrainOptions = { network, ...settings, epochs: 4, engine: "onednn", threads: 1, precision: "f32" };
@@ -379,7 +463,10 @@ test("a run on a data set object: data that fail or an abort leave its checkpoin
       name: "ConfigError",
       message,
     });
-  await refused({ ...dataset, name: "other" }, /^memory:data|memory:other/);
+  await refused(
+    { ...dataset, name: "other" },
+    /^resume: DATASET is memory:other, the run was started with memory:data; /,
+  );
   await refused(
     { ...dataset, classNames: ["a", "b"] },
     /expected the classes that the run was started with \(0, 1\), got a, b$/,

@@ -14,10 +14,13 @@ export interface Model {
   readonly network: Network;
   /** Default: softmax, the head of every network trained here. */
   readonly head?: HeadName | undefined;
+  /** In the order of the network's outputs. */
   readonly classNames: readonly string[];
+  /** From an image to the network's input. */
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Number format that the weights were trained in. */
   readonly precision: Precision;
   /** Direct convolution only. */
   readonly exact: boolean;

@@ -11,14 +11,19 @@ import { explainingWrites, writeFileDurably } from "./durable.ts";
 export interface LogEntry {
   /** Passes over the training set so far, fractional. */
   readonly epoch: number;
+  /** Batches so far. */
   readonly iteration: number;
-  /** Mean since the previous line; in lines of evaluations, over the epoch so far. The same for accuracy. */
+  /** Mean cross-entropy since the previous line; in lines of evaluations, over the epoch so far. Natural logarithm. */
   readonly trainLoss: number;
+  /** Fraction of correctly classified training images, over the same images. */
   readonly trainAccuracy: number;
-  /** Only in lines of evaluations. */
+  /** Loss of the evaluation; only in lines of evaluations. */
   readonly testLoss?: number;
+  /** Top-1 accuracy of the evaluation, a fraction; only in lines of evaluations. */
   readonly testAccuracy?: number;
+  /** Learning rate of the last iteration. */
   readonly learningRate: number;
+  /** Training images per second. */
   readonly examplesPerSecond: number;
   /** Training time since the start of the run in seconds, without interruptions. */
   readonly seconds: number;

@@ -1,10 +1,11 @@
 /** Data sets from arrays in memory. */
 import { ConfigError, DataError } from "../errors.ts";
+import type { Image } from "../image/image.ts";
 import { imageOfPixels, kindOf, type RawImage, shown } from "../image/rawImage.ts";
 import { arrayNameOf, isByteArray } from "../image/typedArray.ts";
-import { permutation, randomStream } from "../random.ts";
-import { type Dataset, loadDefaults } from "./dataset.ts";
-import { checkClassNames, checkedLabel, createMemoryDataset, type OwnSplit } from "./ownDataset.ts";
+import { type Dataset, loadDefaults, type Split } from "./dataset.ts";
+import { heldOut } from "./holdOut.ts";
+import { asChecked, checkClassNames, checkedLabel, createMemoryDataset, explaining } from "./ownDataset.ts";
 
 /** Values of pixels: bytes from 0 (black) to 255 (white), or floats from 0 to 1, which are rounded to the nearest of 256 levels. */
 export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array | Float64Array;
@@ -16,6 +17,7 @@ export interface LabelledArrays {
    * `ImageData`. Rows from the top, channels of a pixel side by side. Bytes are not copied: leave them as they are while the data set is in use.
    */
   readonly images: Pixels | readonly (Pixels | RawImage)[];
+  /** Class of each image: its index, from 0, or its name. */
   readonly labels: ArrayLike<number> | readonly string[];
 }
 
@@ -23,20 +25,24 @@ export interface LabelledArrays {
 export interface MemoryOptions {
   /** Name in messages and in the configuration of a run. Default: `data`. */
   readonly name?: string;
-  /** By label. Default: the names among the labels, sorted; for numbers, `0`, `1`, … up to the largest. */
+  /** In the order of labels. Default: the names among the labels, sorted; for numbers, `0`, `1`, … up to the largest. */
   readonly classNames?: readonly string[];
-  /** Fraction of each class to hold out for validation if no validation set is given; 0 evaluates on the training set. Default 0.2. */
+  /**
+   * Fraction of each class to hold out for validation if no validation set is given, rounded, but at least 1 of 2 or more images, as of an image folder.
+   * 0 evaluates on the training set. Default 0.2.
+   */
   readonly validationFraction?: number;
-  /** Random seed of their choice. Default 0. */
+  /** Random seed that selects them. Default 0. */
   readonly seed?: number;
 }
 
 /** Options of a data set of arrays. */
 export interface ArrayOptions extends MemoryOptions {
-  /** Size of every image in pixels; needed for pixels without a size of their own. */
+  /** Width of every image in pixels; required for pixels without a size of their own. */
   readonly width?: number;
+  /** Height of every image in pixels; required for pixels without a size of their own. */
   readonly height?: number;
-  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Default: what the number of values says. */
+  /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Default: from the number of values. */
   readonly channels?: number;
   /** Validation set. Default: held out of the images. */
   readonly validation?: LabelledArrays;
@@ -45,12 +51,12 @@ export interface ArrayOptions extends MemoryOptions {
 }
 
 /**
- * A data set of arrays in memory.
+ * Creates a data set from arrays in memory.
  *
- * Shapes: images [N, height, width, channels], labels [N].
+ * Shapes: images [N, height, width, channels], labels [N]. Units: bytes from 0 to 255, floats from 0 to 1.
  *
- * Throws DataError, naming the image, for arrays of other lengths, a label out of range, or a value that is not finite or out of range; ConfigError
- * for fewer than two classes.
+ * Throws DataError, naming the image, for arrays whose lengths do not match, an unknown label, or a value that is not finite or out of range; ConfigError
+ * for fewer than two classes, two of one name, or a `validationFraction` that is not from 0 to below 1.
  */
 export function fromArrays(
   images: LabelledArrays["images"],
@@ -65,29 +71,41 @@ export function fromArrays(
   };
   const classNames = options.classNames ?? classNamesOf(Object.values(parts).map((part) => part.labels));
   checkClassNames(name, classNames);
-  const splitOf = (what: keyof typeof parts) => {
+  const partOf = (what: keyof typeof parts) => {
     const part = parts[what];
     if (!part) return undefined;
-    return splitOfImages(
-      imagesOf(`${name}: ${what}`, part, options),
-      labelsOf(`${name}: ${what}`, part.labels, classNames),
-    );
+    const at = `${name}: ${what}`;
+    return { images: imagesOf(at, part, options), labels: labelsOf(at, part.labels, classNames) };
   };
-  const [train, validation, test] = [splitOf("training") as OwnSplit, splitOf("validation"), splitOf("test")];
-  const held = validation ? { train, validation } : holdOut(train, classNames.length, options);
-  return createMemoryDataset({ name, classNames, ...held, ...(test && { test }) });
+  const [training, validation, test] = [partOf("training") as Part, partOf("validation"), partOf("test")];
+  const [train, held] = validation ? [training, validation] : holdOut(training, classNames, options);
+  const splitOf = (part: Part | undefined) => part && splitOfPart(part, classNames.length);
+  return createMemoryDataset({
+    name,
+    classNames,
+    train: splitOfPart(train, classNames.length),
+    validation: splitOf(held),
+    test: splitOf(test),
+  });
 }
 
-function splitOfImages(images: readonly RawImage[], labels: Uint32Array): OwnSplit {
-  return {
+/** Images and labels, checked. */
+interface Part {
+  readonly images: readonly Image[];
+  readonly labels: Uint32Array;
+}
+
+function splitOfPart({ images, labels }: Part, classes: number): Split {
+  const split = {
     length: images.length,
-    label: (index) => labels[index] as number,
-    image: (index) => images[index] as RawImage,
+    label: (index: number) => labels[index] as number,
+    image: (index: number) => images[index] as Image,
   };
+  return asChecked(split, classes);
 }
 
 /** Every image of a part, its values checked. */
-function imagesOf(name: string, { images, labels }: LabelledArrays, options: ArrayOptions): readonly RawImage[] {
+function imagesOf(name: string, { images, labels }: LabelledArrays, options: ArrayOptions): readonly Image[] {
   const count = labels.length;
   const list = Array.isArray(images)
     ? (images as readonly (Pixels | RawImage)[])
@@ -96,8 +114,9 @@ function imagesOf(name: string, { images, labels }: LabelledArrays, options: Arr
     throw new DataError(`${name}: expected one label for each image, got ${list.length} images and ${count} labels`);
   }
   return list.map((image, i) =>
-    explaining(`${name} image ${i}`, () =>
-      imageOfPixels(arrayNameOf(image) === undefined ? image : sized(image as Pixels, options)),
+    explaining(
+      () => `${name} image ${i}`,
+      () => imageOfPixels(arrayNameOf(image) === undefined ? image : sized(image as Pixels, options)),
     ),
   );
 }
@@ -157,47 +176,35 @@ const MOST_CLASSES = 100_000;
 
 function labelsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly string[]): Uint32Array {
   const indices = new Map(classNames.map((className, c) => [className, c]));
-  return Uint32Array.from({ length: labels.length }, (_, i) => {
-    const label = labels[i];
-    if (typeof label !== "string") return checkedLabel(`${name} image ${i}`, label, classNames.length);
+  const indexOf = (label: unknown) => {
+    if (typeof label !== "string") return checkedLabel(label, classNames.length);
     const index = indices.get(label);
     if (index !== undefined) return index;
-    throw new DataError(`${name} image ${i}: label: expected one of ${classNames.join(", ")}, got "${label}"`);
-  });
+    throw new DataError(`label: expected one of ${classNames.join(", ")}, got "${label}"`);
+  };
+  return Uint32Array.from({ length: labels.length }, (_, i) =>
+    explaining(
+      () => `${name} image ${i}`,
+      () => indexOf(labels[i]),
+    ),
+  );
 }
 
-/** Holds out a fraction of each class, of which at least one image stays in training. */
+/** Splits a part into training and validation images, by `heldOut`; undefined if none are held out. */
 function holdOut(
-  split: OwnSplit,
-  classes: number,
-  { validationFraction: fraction = loadDefaults.validationShare, seed = 0 }: MemoryOptions,
-): { readonly train: OwnSplit; readonly validation?: OwnSplit } {
+  { images, labels }: Part,
+  classNames: readonly string[],
+  { validationFraction: fraction = loadDefaults.validationShare, seed = loadDefaults.seed }: MemoryOptions,
+): readonly [train: Part, validation: Part | undefined] {
   if (!(fraction >= 0 && fraction < 1)) {
     throw new ConfigError(
       `validationFraction: expected a number from 0 up to, not including, 1, got ${shown(fraction)}`,
     );
   }
-  const order = permutation(randomStream(seed, "hold out"), 0, split.length);
-  const byClass = Array.from({ length: classes }, (): number[] => []);
-  for (const index of order) byClass[split.label(index)]?.push(index);
-  const held = new Set(
-    byClass.flatMap((own) => own.slice(0, Math.min(Math.round(fraction * own.length), own.length - 1))),
-  );
-  if (held.size === 0) return { train: split };
-  const some = (wanted: boolean) => Uint32Array.from([...order.keys()].filter((index) => held.has(index) === wanted));
-  return { train: selected(split, some(false)), validation: selected(split, some(true)) };
-}
-
-function selected(split: OwnSplit, indices: Uint32Array): OwnSplit {
-  const at = (index: number) => indices[index] as number;
-  return { length: indices.length, label: (index) => split.label(at(index)), image: (index) => split.image(at(index)) };
-}
-
-/** Runs an action; `name` begins the message of its DataError. */
-export function explaining<T>(name: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw cause instanceof DataError ? new DataError(`${name}: ${cause.message}`, { cause }) : cause;
-  }
+  const held: ReadonlySet<number> = fraction === 0 ? new Set() : heldOut(labels, classNames, fraction, seed);
+  const some = (isHeld: boolean): Part => ({
+    images: images.filter((_, i) => held.has(i) === isHeld),
+    labels: labels.filter((_, i) => held.has(i) === isHeld),
+  });
+  return [some(false), held.size > 0 ? some(true) : undefined];
 }

@@ -2,18 +2,21 @@
 import type { Image, PixelSize } from "../image/image.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
 import { averageMoments, type ColourMoments, momentsOf } from "../image/prepare/moments.ts";
-import { type ImageLimit, limitedIndices } from "./limit.ts";
+import { evenlySpaced, type ImageLimit, limitedIndices } from "./limit.ts";
 
 /** One part of a data set: labelled images, read by index. */
 export interface Split {
+  /** Number of images. */
   readonly length: number;
   /** Class of image `index`; 0 ≤ index < length. */
   label(index: number): number;
-  /** Image `index`. Its data is read-only; valid until the next call, or in shared memory until the second `prefetch`. */
+  /**
+   * Image `index`. Its data is read-only; valid until the next call, or in shared memory until the second `prefetch`. Throws DataError if it is unreadable.
+   */
   image(index: number): Image;
   /**
-   * Starts reading these images in the background, so that `image` finds them in memory. Absent if all images are in memory. Never rejects:
-   * `image` throws the error.
+   * Starts reading these images in the background, so that `image` finds them in memory. Absent if all images are in memory. An unreadable image is an
+   * error of `image`; the promise rejects with DataError if nothing can be read, as by the code of a caller's own split.
    */
   prefetch?(indices: Uint32Array): Promise<void>;
   /** File of image `index`, if each image has a file of its own. */
@@ -53,7 +56,7 @@ export interface Dataset {
   readonly deviation: readonly number[];
   /** Mean colour of the training images, and means of the products of channels. */
   moments(): ColourMoments;
-  /** Folder that the data set was read from. */
+  /** Folder that the data set was read from; its name if it is in memory. */
   readonly source: string;
   /** SHA-256 over the list of image files in the training and validation sets, before any limit. Absent if there are no image files. */
   readonly listed?: string | undefined;
@@ -151,6 +154,19 @@ export function splitMoments(split: Split, channels: 1 | 3): ColourMoments {
     for (let i = 0; i < split.length; i++) yield momentsOf(split.image(i));
   }
   return averageMoments(each(), channels) ?? { mean: new Array(channels).fill(0), products: [] };
+}
+
+/** Number of images that `sampledImages` loads at a time. */
+const SAMPLED_AT_A_TIME = 64;
+
+/** Evenly spaced images of a split, at most `most`; each is valid until the next. */
+export async function* sampledImages(split: Split, most: number): AsyncGenerator<Image> {
+  const indices = evenlySpaced(most, split.length);
+  for (let start = 0; start < indices.length; start += SAMPLED_AT_A_TIME) {
+    const wanted = indices.slice(start, start + SAMPLED_AT_A_TIME);
+    await split.prefetch?.(wanted);
+    for (const index of wanted) yield split.image(index);
+  }
 }
 
 /** Split that is evaluated after each epoch of training: the validation set, or the test set if there is none. */

@@ -1,8 +1,9 @@
 /** Data sets from an iterable of labelled images. */
 import { DataError, messageOf } from "../errors.ts";
 import { imageOfPixels, type RawImage } from "../image/rawImage.ts";
-import { explaining, fromArrays, type LabelledArrays, type MemoryOptions } from "./arrays.ts";
+import { fromArrays, type LabelledArrays, type MemoryOptions } from "./arrays.ts";
 import type { Dataset } from "./dataset.ts";
+import { explaining } from "./ownDataset.ts";
 
 /** An image with its label, and the part of the data set that it belongs to. */
 export interface LabelledImage {
@@ -19,16 +20,16 @@ export interface IterableOptions extends MemoryOptions {
   readonly length?: number;
   /** Aborting ends reading: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each image. */
+  /** Called after each image with the number of images so far. */
   readonly onProgress?: (images: number) => void;
 }
 
 /**
- * A data set of the images of an iterable, such as an async generator that reads files, a database or a stream. All are read once, copied, and kept
+ * Creates a data set from an iterable of images, such as an async generator that reads files, a database or a stream. All are read once, copied, and kept
  * in memory, since training reads them in another order in every epoch.
  *
  * Throws DataError, naming the image, for an invalid image or label, for an iterable that throws (its error is the `cause`), or that ends before
- * `length` images; ConfigError for fewer than two classes.
+ * `length` images; ConfigError as `fromArrays`; the signal's reason if that is aborted.
  */
 export async function fromIterable(
   source: AsyncIterable<LabelledImage> | Iterable<LabelledImage>,
@@ -41,7 +42,12 @@ export async function fromIterable(
     const part = parts[split];
     if (!part)
       throw new DataError(`${name}: image ${count}: split: expected train, validation or test, got "${split}"`);
-    part.images.push(ownImage(`${name}: image ${count}`, image));
+    part.images.push(
+      explaining(
+        () => `${name}: image ${count}`,
+        () => ownImage(image),
+      ),
+    );
     part.labels.push(label);
     count++;
     options.onProgress?.(count);
@@ -64,8 +70,8 @@ function newPart(): { readonly images: RawImage[]; readonly labels: (number | st
 }
 
 /** A copy, since a generator may use its memory again for the next image. */
-function ownImage(name: string, image: RawImage): RawImage {
-  const { data, ...size } = explaining(name, () => imageOfPixels(image));
+function ownImage(image: RawImage): RawImage {
+  const { data, ...size } = imageOfPixels(image);
   return { ...size, data: data.slice() };
 }
 

@@ -66,7 +66,13 @@ export function limitedIndices(
 
 /** `count` of `length` indices: the first ones in random order, evenly spaced ones in sorted order. */
 function chosen(count: number, length: number, order: ImageOrder): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, i) => (order === "random" ? i : Math.floor((i * length) / count)));
+  return order === "random" ? Uint32Array.from({ length: count }, (_, i) => i) : evenlySpaced(count, length);
+}
+
+/** Evenly spaced indices among `length`, ascending: at most `most`. */
+export function evenlySpaced(most: number, length: number): Uint32Array {
+  const count = Math.min(most, length);
+  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
 }
 
 /**

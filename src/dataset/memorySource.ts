@@ -28,9 +28,14 @@ export function memorySource(dataset: Dataset): DatasetSource {
   };
 }
 
+/** True for the name that a run stores for a data set object. */
+export function isMemoryName(name: string): boolean {
+  return name.startsWith(prefix);
+}
+
 /** Throws ConfigError for the stored name of a data set object: only the program that has the object can hand it over. */
 export function refuseMemory(name: string): void {
-  if (!name.startsWith(prefix)) return;
+  if (!isMemoryName(name)) return;
   throw new ConfigError(
     `${name}: a data set in the memory of the program that started the run; pass the Dataset object as dataset, or name another data set`,
   );

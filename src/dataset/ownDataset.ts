@@ -3,9 +3,10 @@ import { ConfigError, DataError, messageOf } from "../errors.ts";
 import { type Image, isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments, deviationOf, momentsOf } from "../image/prepare/moments.ts";
 import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
-import type { Dataset, Split } from "./dataset.ts";
+import { type Dataset, type Split, sampledImages } from "./dataset.ts";
+import { evenlySpaced } from "./limit.ts";
 
-/** A part of a caller's data set: images by their position, each with a label. */
+/** A part of a caller's data set: images by their position, each with a label. Any error that its functions throw becomes a DataError with that `cause`. */
 export interface OwnSplit {
   /** Number of images. */
   readonly length: number;
@@ -13,7 +14,7 @@ export interface OwnSplit {
   label(index: number): number;
   /** Image `index`, of 1 to 4 channels; its data is read before the next call. */
   image(index: number): RawImage;
-  /** Begins to load these images, so that `image` finds them in memory. Left out, all are in memory. */
+  /** Starts loading these images, so that `image` finds them in memory; awaited before `image` is called. Absent if all images are in memory. */
   prefetch?(indices: Uint32Array): Promise<void>;
   /** File of image `index`, for lists of predictions. */
   path?(index: number): string;
@@ -23,7 +24,7 @@ export interface OwnSplit {
 export interface OwnDataset {
   /** Name in messages and in the configuration of a run. Default: `data`. */
   readonly name?: string;
-  /** By label. */
+  /** In the order of labels; at least two, all different. */
   readonly classNames: readonly string[];
   readonly train: OwnSplit;
   /** Validation set, evaluated after each epoch. Default: the test set. */
@@ -32,40 +33,32 @@ export interface OwnDataset {
   readonly test?: OwnSplit | undefined;
 }
 
-/** Images whose pixels the mean and deviation are computed of, at most. */
+/** Maximum number of images that mean and deviation are computed from. */
 const STATISTICS_IMAGES = 10_000;
-/** Images loaded at a time for that. */
-const PREFETCHED = 64;
 
 /**
  * Completes a data set of the caller's own with the channels, size, mean and deviation of its training images: of all, or of 10,000 evenly spaced
  * ones. Every label and image is checked when it is read; an error names the data set, the part and the position.
  *
- * Throws ConfigError for class names that are none, DataError for an empty training set, a label out of range, an image that is not one, or an
- * error of the caller's code, which is its `cause`.
+ * Throws ConfigError for fewer than two classes or two of one name, DataError for an empty training set, an unusable image, or an error of the caller's
+ * code, which is its `cause`. Labels, and images outside that sample, throw DataError when they are read.
  */
 export async function createDataset(own: OwnDataset): Promise<Dataset> {
   const checked = checkedParts(own);
-  const { train } = checked;
   const statistics = startStatistics();
-  const indices = sampleOf(train.length);
-  for (let start = 0; start < indices.length; start += PREFETCHED) {
-    const wanted = indices.slice(start, start + PREFETCHED);
-    await train.prefetch?.(wanted);
-    for (const index of wanted) statistics.add(train.image(index));
-  }
-  return { ...checked, ...statistics.result() };
+  for await (const image of sampledImages(checked.train, STATISTICS_IMAGES)) statistics.add(image);
+  return { ...checked, source: checked.name, ...statistics.result() };
 }
 
 /** `createDataset` for images that are all in memory: nothing is awaited. */
 export function createMemoryDataset(own: OwnDataset): Dataset {
   const checked = checkedParts(own);
   const statistics = startStatistics();
-  for (const index of sampleOf(checked.train.length)) statistics.add(checked.train.image(index));
-  return { ...checked, ...statistics.result() };
+  for (const index of evenlySpaced(STATISTICS_IMAGES, checked.train.length)) statistics.add(checked.train.image(index));
+  return { ...checked, source: checked.name, ...statistics.result() };
 }
 
-type Parts = Pick<Dataset, "name" | "classNames" | "train" | "validation" | "test" | "source">;
+type Parts = Pick<Dataset, "name" | "classNames" | "train" | "validation" | "test">;
 
 function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts {
   checkClassNames(name, classNames);
@@ -75,7 +68,7 @@ function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts 
   if (!train) throw new DataError(`${name}: expected training images, got none`);
   const validation = part("validation", own.validation);
   const test = part("test", own.test) ?? validation ?? train;
-  return { name, classNames, train, validation, test, source: name };
+  return { name, classNames, train, validation, test };
 }
 
 /** Throws ConfigError unless there are at least two class names, all different. */
@@ -86,43 +79,48 @@ export function checkClassNames(name: string, classNames: readonly string[]): vo
     throw new ConfigError(`${name}: class "${twice}" is there twice; give each class its own name`);
 }
 
-/** The same data set, its labels and images checked when they are read. */
+/**
+ * The same data set, its labels and images checked when they are read; an empty validation or test set is one left out.
+ *
+ * Throws ConfigError for fewer than two classes or two of one name, DataError for an empty training set.
+ */
 export function checkedDataset(dataset: Dataset): Dataset {
-  const { name, classNames, train, validation, test } = dataset;
-  const part = (what: string, split: Split) => checkedSplit(`${name}: ${what}`, split, classNames.length);
-  return {
-    ...dataset,
-    train: part("training", train),
-    validation: validation && part("validation", validation),
-    test: part("test", test),
-  };
+  return { ...dataset, ...checkedParts(dataset) };
 }
 
-/** A split whose labels and images are checked when they are read; `name` begins each message. */
-function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
-  const { length } = split;
+/** Number of classes of each split that is checked already: a second check would only repeat work, and the name in messages. */
+const checkedFor = new WeakMap<OwnSplit, number>();
+
+/**
+ * A split whose labels and images are checked when they are read; `name` begins each message. Throws DataError for a length that is not a whole number.
+ */
+export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
+  if (checkedFor.get(split) === classes) return split as Split;
+  const { length, path } = split;
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);
   }
-  const { path } = split;
-  return {
+  const at = <T>(index: number, read: () => T) => explaining(() => `${name} image ${index}`, read);
+  const checked: Split = {
     length,
-    label: (index) =>
-      checkedLabel(
-        `${name} image ${index}`,
-        guarded(`${name} image ${index}`, () => split.label(index)),
-        classes,
-      ),
-    image: (index) => guarded(`${name} image ${index}`, () => imageOfPixels(split.image(index))),
+    label: (index) => at(index, () => checkedLabel(split.label(index), classes)),
+    image: (index) => at(index, () => imageOfPixels(split.image(index))),
     ...(split.prefetch ? { prefetch: (indices) => prefetched(name, split, indices) } : {}),
     ...(path ? { path: (index) => path(index) } : {}),
   };
+  return asChecked(checked, classes);
 }
 
-/** The label. Throws DataError, beginning with `name`, unless it is a whole number from 0 to `classes` − 1. */
-export function checkedLabel(name: string, label: unknown, classes: number): number {
+/** Marks a split whose labels and images have been checked for this number of classes. */
+export function asChecked(split: Split, classes: number): Split {
+  checkedFor.set(split, classes);
+  return split;
+}
+
+/** Returns the label. Throws DataError unless it is a whole number from 0 to `classes` − 1. */
+export function checkedLabel(label: unknown, classes: number): number {
   if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) return label as number;
-  throw new DataError(`${name}: label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
+  throw new DataError(`label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
 }
 
 async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): Promise<void> {
@@ -133,22 +131,17 @@ async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): 
   }
 }
 
-function guarded<T>(name: string, action: () => T): T {
+/** Reads a caller's values. Throws any error as a DataError whose message begins with the name; the error is its `cause`. */
+export function explaining<T>(nameOf: () => string, read: () => T): T {
   try {
-    return action();
+    return read();
   } catch (cause) {
-    throw explained(name, cause);
+    throw explained(nameOf(), cause);
   }
 }
 
 function explained(name: string, cause: unknown): DataError {
   return new DataError(`${name}: ${messageOf(cause)}`, { cause });
-}
-
-/** Evenly spaced positions among `length`. */
-function sampleOf(length: number): Uint32Array {
-  const count = Math.min(length, STATISTICS_IMAGES);
-  return Uint32Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
 }
 
 type Statistics = Pick<Dataset, "channels" | "imageSize" | "mean" | "deviation" | "moments">;

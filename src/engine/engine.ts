@@ -13,27 +13,36 @@ import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
 
-/** A square pooling window. `endPadding` is the padding at the bottom and on the right; default: `padding`. */
+/** A square pooling window, in pixels of the input. */
 export interface PoolWindow {
+  /** Height and width of the window. */
   readonly kernelSize: number;
+  /** Distance between two windows. */
   readonly stride: number;
+  /** Padding at the top and on the left. */
   readonly padding: number;
+  /** Padding at the bottom and on the right. Default: `padding`. */
   readonly endPadding?: number | undefined;
 }
 
 /** Options of each kind of operation. A kind of layer is an operation of the same name and options. */
 export interface OpOptions {
+  /** Square kernels; sizes in pixels of the input. */
   readonly conv2d: {
     readonly outChannels: number;
     readonly kernelSize: number;
     readonly stride: number;
+    /** Zeros on each side. */
     readonly padding: number;
+    /** Divides input and output channels; each output reads the inputs of its own group. */
     readonly groups: number;
   };
   readonly relu: object;
   readonly tanh: object;
   readonly sigmoid: object;
+  /** x / (k + alpha / size · Σ x²)^beta. */
   readonly localResponseNorm: {
+    /** Number of channels in the sum, odd. */
     readonly size: number;
     readonly alpha: number;
     readonly beta: number;
@@ -42,10 +51,13 @@ export interface OpOptions {
     readonly region?: "withinChannel" | undefined;
   };
   readonly maxPool2d: PoolWindow;
+  /** `countIncludePad` counts the padding as zeros. */
   readonly averagePool2d: PoolWindow & { readonly countIncludePad: boolean };
+  /** `outputSize` is the height and width of the output. */
   readonly adaptiveAveragePool2d: { readonly outputSize: number };
   readonly flatten: object;
   readonly linear: { readonly outFeatures: number };
+  /** `probability` of setting a value to 0, from 0 to below 1. */
   readonly dropout: { readonly probability: number; readonly activeAtEvaluation: boolean };
 }
 
@@ -88,9 +100,11 @@ export type InferencePrecision = Precision | "int8";
 
 /** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
+  /** In order: each operation's input is the output of the previous one. */
   readonly ops: readonly AnyOp[];
   /** Shape of one image, [C, H, W]. */
   readonly inputShape: Shape;
+  /** Maximum number of images per call. */
   readonly batchSize: number;
   readonly precision: Precision;
   /**
@@ -211,7 +225,8 @@ export interface Program {
   nextInput(): Promise<Float32Array>;
   /**
    * The network's output for `count` images (NCHW, `count` ≤ batch size), as at evaluation: dropout is off except in layers with
-   * `activeAtEvaluation`. Returns [count, …outputShape] in memory that the caller owns.
+   * `activeAtEvaluation`. Returns [count, …outputShape] in memory that the caller owns. Throws ShapeError for a `count` that is not from 1 to the batch
+   * size, or too few values.
    */
   forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
@@ -219,7 +234,7 @@ export interface Program {
    * until the next call of `scratch` or `forward`, or until `close`.
    */
   scratch(length: number): Float32Array;
-  /** Throws ShapeError if the number of values differs from the tensor's. */
+  /** Writes a tensor's plain values, row by row in the order of its shape. Throws ShapeError if their number differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
   /** Profile of kernels since compilation or the last call, in the order of their first run; empty if the engine records none. */
   takeProfile(): readonly KernelProfile[];
@@ -249,19 +264,22 @@ export interface TrainingProgram extends Program {
    */
   readonly readback: { readonly everySteps: number };
   /**
-   * Reads a tensor's plain values, into `into` if given. Only for training: an inference program may store weights in a form that can only be
-   * multiplied.
+   * Reads a tensor's plain values, row by row in the order of its shape, into `into` if given. Only for training: an inference program may store weights
+   * in a form that can only be multiplied. Throws ShapeError if `into` has another length.
    */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
   /** Like `forward`, with dropout active: the first half of a step. The result is valid until another pass. */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
-  /** Computes all gradients from the output gradient of the preceding `forwardTraining` ([count, …outputShape]); once per forward pass. */
+  /**
+   * Computes all gradients from the output gradient of the preceding `forwardTraining` ([count, …outputShape]); once per forward pass. Throws ShapeError
+   * for another number of values.
+   */
   backward(outputGradient: Float32Array): Promise<void>;
   /**
    * A complete step except the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
    * images and classes. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight; a target of 0 contributes
-   * nothing, whatever p is. The promise resolves once the results have arrived; updates need not wait for it. Throws ShapeError if there are fewer
-   * than `count` rows.
+   * nothing, whatever p is. The promise resolves once the results have arrived; updates need not wait for it. Throws ShapeError as `forward`, for fewer
+   * than `count` rows, and if the output is not [classes].
    */
   forwardBackward(
     images: Float32Array,
@@ -290,7 +308,7 @@ export interface PrecisionSupport<P extends InferencePrecision = Precision> {
   readonly native: boolean;
 }
 
-/** Compiles networks and runs them. `compile` throws ShapeError or NativeError if the engine cannot run the chain. */
+/** Compiles networks and runs them. Its owner closes it. */
 export interface Engine {
   /** Name for `--engine`. */
   readonly name: string;
@@ -308,9 +326,12 @@ export interface Engine {
   readonly inferencePrecisions: readonly PrecisionSupport<InferencePrecision>[];
   /** `compileTraining` is supported; otherwise it throws UnimplementedError. */
   readonly trains: boolean;
-  /** Compiles a chain for inference. */
+  /**
+   * Compiles a chain for inference. Throws ShapeError or NativeError if the engine cannot run it, UnimplementedError if it lacks the precision, ClosedError
+   * after `close`.
+   */
   compile(request: InferenceRequest): Promise<Program>;
-  /** Compiles a chain for training. */
+  /** Compiles a chain for training. Throws as `compile`; UnimplementedError also if the engine does not train. */
   compileTraining(request: CompileRequest): Promise<TrainingProgram>;
   /** Closes its programs, then frees all memory. Compiling afterwards throws ClosedError; closing it again does nothing. */
   close(): void;

@@ -15,6 +15,7 @@ import { checkedWeights } from "./tensorNaming.ts";
 /** A tensor with its values as f32, in row-major order. */
 export interface NamedTensor {
   readonly shape: Shape;
+  /** Number of values: the product of the shape. */
   readonly values: Float32Array;
 }
 
@@ -28,9 +29,9 @@ export interface PyTorchReadOptions {
 }
 
 /**
- * Reads the state dict of a `.pth`, `.pt` or `.bin` file of `torch.save`, by path or from its bytes. Nothing of Python's is run.
+ * Reads the state dict of a `.pth`, `.pt` or `.bin` file of `torch.save`, by path or from its bytes. Runs no Python code.
  *
- * Throws DataError if it is unreadable, or is data of another kind.
+ * Throws DataError if the file is missing or unreadable, or contains something else.
  */
 export async function readPyTorchFile(file: string | Uint8Array, options: PyTorchReadOptions = {}): Promise<Tensors> {
   const source = typeof file === "string" ? await openBytes(file) : bytesInMemory("file", file);
@@ -41,12 +42,20 @@ export async function readPyTorchFile(file: string | Uint8Array, options: PyTorc
   }
 }
 
-/** Writes a state dict that `torch.load(FILE, weights_only=True)` reads. Throws CheckpointError if it cannot be written; what was there stays. */
+/**
+ * Writes a state dict that `torch.load(FILE, weights_only=True)` reads.
+ *
+ * Throws ShapeError for a tensor whose number of values differs from its shape, CheckpointError if the file cannot be written; an existing file then stays.
+ */
 export async function writePyTorchFile(path: string, tensors: Tensors): Promise<void> {
   await writeThrough(path, (temporary) => writePytorch(temporary, sourceOf(tensors)));
 }
 
-/** Tensors and metadata of a safetensors file. Throws CheckpointError if it is unreadable, or was changed after it was written here. */
+/**
+ * Reads tensors and metadata of a safetensors file.
+ *
+ * Throws CheckpointError if it is missing or unreadable, or its contents differ from the checksum in its metadata.
+ */
 export async function readSafetensorsFile(
   path: string,
 ): Promise<{ readonly tensors: Tensors; readonly metadata: Readonly<Record<string, string>> }> {
@@ -56,7 +65,7 @@ export async function readSafetensorsFile(
   });
 }
 
-/** Writes a safetensors file. Throws CheckpointError if it cannot be written; what was there stays. */
+/** Writes a safetensors file with tensors in f32. Throws as `writePyTorchFile`. */
 export async function writeSafetensorsFile(
   path: string,
   tensors: Tensors,
@@ -66,10 +75,11 @@ export async function writeSafetensorsFile(
 }
 
 /**
- * The tensors of a file as the weights of a network, by parameter name such as `conv1.weight`. The file may name them as torchvision does, by the
+ * Returns the tensors of a file as the weights of a network, by parameter name such as `conv1.weight`. The file may name them as torchvision does, by the
  * layers' names, or by their places in one `nn.Sequential`, after any common prefix.
  *
- * Throws CheckpointError, beginning with `origin`, listing every tensor that is missing, superfluous, of another shape, or not finite.
+ * Throws CheckpointError, beginning with `origin`, listing every tensor that is missing, extra or of another shape, or naming one that is not finite;
+ * ShapeError for one whose number of values differs from its shape.
  */
 export async function weightsOf(
   network: Network,

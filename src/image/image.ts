@@ -4,6 +4,7 @@
 export interface Image extends PixelSize {
   /** 1: grey. 3: red, green, blue. */
   readonly channels: 1 | 3;
+  /** height × width × channels levels from 0 (black) to 255 (white). */
   readonly data: Uint8Array;
 }
 

@@ -9,6 +9,7 @@ export interface RawImage {
   readonly height: number;
   /** 1: grey. 2: grey and alpha. 3: RGB. 4: RGBA. Alpha is put on white, as in files. Default: what the length of `data` says. */
   readonly channels?: number | undefined;
+  /** height × width × channels levels from 0 (black) to 255 (white). */
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 

@@ -26,8 +26,10 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
 };
 
 /**
- * Constructor of a layer of one kind, such as `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`; options left out have that kind's
- * defaults. Throws ConfigError naming the layer and the option.
+ * Constructor of a layer of one kind, as plain data for `Network.layers`, such as `conv2d("conv1", { outChannels: 96, kernelSize: 11, stride: 4 })`; options left out have that kind's
+ * defaults. Shapes in the descriptions are of one image.
+ *
+ * Throws ConfigError naming the layer and the option if one is invalid, missing or unknown.
  */
 type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
 
@@ -39,7 +41,12 @@ function maker<K extends OpKind>(kind: K): LayerMaker<K> {
   };
 }
 
-/** Convolution: each output is the sum of a window times a kernel, plus a bias; channels are split into `groups`. */
+/**
+ * Convolution: each output is the sum of a window times a kernel, plus a bias; channels are split into `groups`.
+ *
+ * Shapes: [C, H, W] → [outChannels, H′, W′] with H′ = ⌊(H + 2 · padding − kernelSize) / stride⌋ + 1, and so W′. Weight [outChannels, C / groups, kernelSize,
+ * kernelSize], bias [outChannels]. Defaults: stride 1, padding 0, groups 1. Source: Krizhevsky et al. 2012, §3.5.
+ */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
 /** Rectified linear unit: max(0, x). */
 export const relu: LayerMaker<"relu"> = maker("relu");
@@ -47,19 +54,41 @@ export const relu: LayerMaker<"relu"> = maker("relu");
 export const tanh: LayerMaker<"tanh"> = maker("tanh");
 /** Logistic function: 1 / (1 + e⁻ˣ). */
 export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
-/** Local response normalization across channels (Krizhevsky et al. 2012, §3.3). */
+/**
+ * Local response normalization: x / (k + alpha / size · Σ x²)^beta, summed over `size` neighbouring channels.
+ *
+ * Shapes: [C, H, W], unchanged. Defaults: size 5, alpha 1e-4, beta 0.75, k 2. Source: Krizhevsky et al. 2012, §3.3.
+ */
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
-/** Maximum of each window. */
+/**
+ * Maximum of each window; padding is never the maximum.
+ *
+ * Shapes: [C, H, W] → [C, H′, W′] with H′ = ⌊(H + padding + endPadding − kernelSize) / stride⌋ + 1, and so W′. Defaults: padding 0, endPadding as padding.
+ * Source: Krizhevsky et al. 2012, §3.4.
+ */
 export const maxPool2d: LayerMaker<"maxPool2d"> = maker("maxPool2d");
-/** Mean of each window. */
+/**
+ * Mean of each window. `countIncludePad` counts the padding as zeros; by default it is not counted.
+ *
+ * Shapes and defaults: as for `maxPool2d`.
+ */
 export const averagePool2d: LayerMaker<"averagePool2d"> = maker("averagePool2d");
-/** Mean of windows that divide the input into a given number of rows and columns. */
+/**
+ * Mean of windows that divide the input into a given number of rows and columns.
+ *
+ * Shapes: [C, H, W] → [C, outputSize, outputSize]. Source: torchvision's AlexNet.
+ */
 export const adaptiveAveragePool2d: LayerMaker<"adaptiveAveragePool2d"> = maker("adaptiveAveragePool2d");
-/** [channels, height, width] to one vector. */
+/** One vector of all values. Shapes: [C, H, W] → [C · H · W]. */
 export const flatten: LayerMaker<"flatten"> = maker("flatten");
-/** Fully connected layer: Wx + b. */
+/** Fully connected layer: Wx + b. Shapes: [I] → [outFeatures]; weight [outFeatures, I], bias [outFeatures]. */
 export const linear: LayerMaker<"linear"> = maker("linear");
-/** Sets each value to 0 with `probability` and scales the others, in training only by default. */
+/**
+ * Sets each value to 0 with `probability` (default 0.5) and divides the others by 1 − `probability`. `activeAtEvaluation` keeps it on after training, so
+ * that predictions are random; default false.
+ *
+ * Shapes: unchanged. Source: Krizhevsky et al. 2012, §4.2, which halves the outputs at test time instead.
+ */
 export const dropout: LayerMaker<"dropout"> = maker("dropout");
 
 /** Kinds that, at the end of another program's network, are its head, not a layer. */

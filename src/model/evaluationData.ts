@@ -79,14 +79,14 @@ async function openDataset(
   { dataset, split, limit, maxBad, dataDir, divided, isForeign, onPacking, onMessage, signal }: EvaluationDataOptions,
 ): Promise<Dataset> {
   const run = isForeign ? undefined : await readRunConfig(path === file ? dirname(file) : path);
-  const given = typeof dataset === "object" ? memorySource(dataset) : undefined;
-  const name = typeof dataset === "object" ? given?.name : (dataset ?? run?.dataset.name);
+  const [asked, given] = typeof dataset === "object" ? [undefined, memorySource(dataset)] : [dataset, undefined];
+  const name = given?.name ?? asked ?? run?.dataset.name;
   if (name === undefined) {
     throw new ConfigError(
       `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate)`,
     );
   }
-  const isStored = run && (dataset === undefined || (typeof dataset === "string" && (await isFolderOf(run, dataset))));
+  const isStored = run && (asked === undefined || (await isFolderOf(run, asked)));
   const found = () => (isStored ? storedDataset(run.dataset.name) : findDataset(name, { dataDir, onMessage }));
   const source = given ?? (await found());
   const own = source.name === run?.dataset.name ? run : undefined;

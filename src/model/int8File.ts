@@ -1,12 +1,13 @@
 /** A network's quantization to int8, stored next to its weights. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { bytesOf } from "../checkpoint/safetensorsWriter.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { type Quantization, roundedPlaces } from "../formats/quantization.ts";
 import { IMAGES } from "../int8.ts";
-import { type Network, operations } from "../network/network.ts";
+import { type Network, parametersOf } from "../network/network.ts";
+import { parseJsonText, problemsOf } from "../schema.ts";
 
 /** Version of the file's format. */
 const VERSION = 1;
@@ -61,9 +62,9 @@ export async function readInt8File(
 
 function parse(file: string, text: string): z.infer<typeof schema> {
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(parseJsonText(text));
   } catch (cause) {
-    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    const problem = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new CheckpointError(`${file}: not a stored calibration: ${problem}`, { cause });
   }
 }
@@ -72,8 +73,7 @@ function parse(file: string, text: string): z.infer<typeof schema> {
 function requireWhole(file: string, { activations, parameters }: Quantization, network: Network): void {
   const names = roundedPlaces(network).map((place) => network.layers[place]?.name ?? IMAGES);
   const missing = names.filter((name) => !activations.has(name));
-  const shapes = operations(network).flatMap((op) => op.parameters);
-  const odd = shapes.filter(({ name, shape }) => parameters.get(name)?.scales.length !== shape[0]);
+  const odd = parametersOf(network).filter(({ name, shape }) => parameters.get(name)?.scales.length !== shape[0]);
   if (missing.length === 0 && odd.length === 0 && names.length === activations.size) return;
   throw new CheckpointError(`${file}: not a stored calibration of ${network.name}: its layers differ`);
 }

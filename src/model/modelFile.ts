@@ -1,12 +1,11 @@
 /** Models in memory, read from and written to weights files. */
-import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { writeThrough } from "../checkpoint/durable.ts";
 import { encodeModel } from "../checkpoint/metadata.ts";
-import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
-import { type Network, place } from "../network/network.ts";
+import { type Network, parametersOf } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import type { Shape } from "../shape.ts";
+import { openSource } from "./modelSource.ts";
 import { checkWeights, type NetworkModel } from "./networkModel.ts";
 
 /**
@@ -15,12 +14,11 @@ import { checkWeights, type NetworkModel } from "./networkModel.ts";
  * Throws CheckpointError if the file is missing or unreadable, or a weight is NaN or infinite.
  */
 export async function readModel(path: string): Promise<NetworkModel> {
-  const file = await resolveModelFile(path);
-  const model = await loadModel(file);
+  const { model, fill } = await openSource(path);
   const stored = storedTensors(model.network);
   const names = new Map(stored.map(({ name, stored: own }) => [own, name]));
   const weights = new Map<string, Float32Array>();
-  await readWeights(file, {
+  await fill({
     tensors: stored.map(({ stored: name, shape }) => ({ name, shape })),
     write: async (name, values) => void weights.set(names.get(name) as string, values.slice()),
   });
@@ -49,10 +47,5 @@ function storedTensors(
   network: Network,
 ): readonly { readonly name: string; readonly stored: string; readonly shape: Shape }[] {
   const names = tensorNames(network);
-  return place(network).flatMap(({ layer, parameters }) =>
-    parameters.map(({ name: role, shape }) => {
-      const name = `${layer.name}.${role}`;
-      return { name, stored: names.get(name) ?? name, shape };
-    }),
-  );
+  return parametersOf(network).map(({ name, shape }) => ({ name, stored: names.get(name) ?? name, shape }));
 }

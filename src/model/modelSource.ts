@@ -4,6 +4,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { scratchFor, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { checkTensors, type TensorSink } from "../checkpoint/tensorStore.ts";
+import { sizeOf } from "../shape.ts";
 
 /** A model whose weights are read once it is compiled. */
 export interface ModelSource {
@@ -38,8 +39,7 @@ export function sourceOf(file: string, model: Model, weights: TensorSource): Mod
       checkTensors(file, weights.tensors, sink.tensors);
       const scratch = scratchFor(sink);
       for (const { name, shape } of weights.tensors) {
-        const length = shape.reduce((product, extent) => product * extent, 1);
-        await sink.write(name, await weights.read(name, scratch.subarray(0, length)));
+        await sink.write(name, await weights.read(name, scratch.subarray(0, sizeOf(shape))));
       }
     },
   };

@@ -1,8 +1,9 @@
 /** A classifier of a network in memory. */
 import type { Split } from "../dataset/dataset.ts";
+import { checkedSplit } from "../dataset/ownDataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Engine } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { imageOfPixels, type RawImage } from "../image/rawImage.ts";
 import { isByteArray } from "../image/typedArray.ts";
 import type { HeadName } from "../network/head.ts";
@@ -12,7 +13,7 @@ import { classHeadOf } from "../training/evaluation/classHead.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { checkWeights, type NetworkModel, writeWeights } from "./networkModel.ts";
-import { type ClassScore, type PredictOptions, requireThreshold } from "./predictRows.ts";
+import { type ClassScore, type CompiledClassifier, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
 
 /** The parts of a model that a classifier needs, with defaults for those left out. */
@@ -42,12 +43,13 @@ export interface NetworkClassifier {
   readonly isRandom: boolean;
   /**
    * Every class, the most probable first. The pixels are copied before the call returns. Throws DataError for pixels that are not an image, and if
-   * the network's outputs are NaN or infinite.
+   * the network's outputs are NaN or infinite; ConfigError for invalid options; the signal's reason if that is aborted before the prediction begins.
    */
   predict(image: RawImage, options?: PredictOptions): Promise<readonly ClassScore[]>;
   /**
    * Metrics over a part of a data set, such as `dataset.test`, whose labels are indices of the model's classes. Undefined if the signal was aborted.
-   * Throws DataError naming an image that is unusable, or for which the network's outputs are NaN or infinite.
+   * Throws DataError for a split without images, and naming an image that is unusable, has no label of the model's, or for which the network's outputs
+   * are NaN or infinite; ConfigError for invalid options.
    */
   evaluate(split: Split, options?: EvaluateSplitOptions): Promise<Evaluation | undefined>;
   /** Waits for the calls in flight, then frees all memory. Calls afterwards throw ClosedError; closing it again does nothing. */
@@ -57,38 +59,54 @@ export interface NetworkClassifier {
 /**
  * Compiles a network in memory for predictions and evaluations: one that `trainNetwork` returned, or that was read from a file.
  *
- * Throws ConfigError if its outputs are not scores of its classes, CheckpointError for weights that do not fit the network or are NaN or infinite,
- * ShapeError or NativeError if the engine cannot run it.
+ * Throws ConfigError if its outputs are not scores of its classes or its preprocessing is invalid, CheckpointError for weights that do not fit the
+ * network or are NaN or infinite, ShapeError or NativeError if the engine cannot run it.
  */
 export async function createClassifier(
   given: ClassifierModel,
   { engine, batchSize = 1, onMessage }: ClassifierOptions,
 ): Promise<NetworkClassifier> {
   const model: NetworkModel = { metrics: {}, precision: "f32", exact: false, ...given };
-  const { network, preprocessing, weights, precision, exact } = model;
+  const { network, weights, precision, exact } = model;
   const { name } = network;
   const head = classHeadOf(model.head, classesOf(network), name);
   checkClasses(model, head.scores(new Float32Array(classesOf(network)), 1).length);
   checkWeights(name, network, weights);
   const ops = operations(network);
   const program = await engine.compile({ ops, inputShape: network.input, batchSize, precision, exact });
-  await writeWeights(program, program.parameters, weights);
-  const compiled = { file: name, model, head, program, isRandom: isStochastic(network) };
-  const calls = createCallQueue(`classifier ${name}`, () => program.close());
+  try {
+    await writeWeights(program, program.parameters, weights);
+    return classifierOf({ file: name, model, head, program, isRandom: isStochastic(network) }, model, onMessage);
+  } catch (error) {
+    program.close();
+    throw error;
+  }
+}
+
+function classifierOf(
+  compiled: CompiledClassifier,
+  model: NetworkModel,
+  onMessage: ClassifierOptions["onMessage"],
+): NetworkClassifier {
+  const { file, head, program, isRandom } = compiled;
+  const { network, preprocessing } = model;
+  const calls = createCallQueue(`classifier ${file}`, () => program.close());
   return {
     model,
     head: model.head ?? "softmax",
     isMultiLabel: head.isMultiLabel,
-    isRandom: compiled.isRandom,
+    isRandom,
     predict: createPredict(compiled, calls, pixels, onMessage),
     evaluate: (split, options = {}) =>
       calls.call(async () => {
         requireThreshold(compiled, options.threshold);
+        const checked = checkedSplit("split", split, model.classNames.length);
+        if (checked.length === 0) throw new DataError("split: expected images, got none");
         const preparation = createPreparation({ preprocessing });
-        const input = new Float32Array(batchSize * sizeOf(network.input));
+        const input = new Float32Array(program.batchSize * sizeOf(network.input));
         try {
           return await unlessAborted(options.signal, () =>
-            evaluateInTurns(compiled, calls, split, { preparation, input }, options),
+            evaluateInTurns(compiled, calls, checked, { preparation, input }, options),
           );
         } finally {
           preparation.close();

@@ -3,10 +3,10 @@ import type { Model } from "../checkpoint/metadata.ts";
 import type { Parameter, Program, Tensor, TrainingProgram } from "../engine/engine.ts";
 import { CheckpointError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
-import { type Network, place } from "../network/network.ts";
-import { type Shape, sizeOf } from "../shape.ts";
+import { type Network, parametersOf } from "../network/network.ts";
+import { sizeOf } from "../shape.ts";
 
-/** Plain values of a network's parameters, NCHW and OIHW, by name, such as `conv1.weight`. */
+/** Values of a network's parameters by name, such as `conv1.weight`: weights [O, I, H, W] of convolutions, [O, I] of linear layers, biases [O]. */
 export type Weights = ReadonlyMap<string, Float32Array>;
 
 /** A trained network in memory, with everything that a prediction needs. */
@@ -19,11 +19,7 @@ export interface NetworkModel extends Model {
  * the message.
  */
 export function checkWeights(origin: string, network: Network, weights: Weights): void {
-  const expected: ReadonlyMap<string, Shape> = new Map(
-    place(network).flatMap(({ layer, parameters }) =>
-      parameters.map(({ name, shape }) => [`${layer.name}.${name}`, shape] as const),
-    ),
-  );
+  const expected = new Map(parametersOf(network).map(({ name, shape }) => [name, shape]));
   const problems = [...expected].flatMap(([name, shape]) => {
     const values = weights.get(name);
     if (!values) return [`${name}: missing, expected [${shape.join(", ")}]`];

@@ -9,7 +9,7 @@ import type { InferencePrecisionName } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError, UnimplementedError } from "../errors.ts";
 import { withoutHeadLayer } from "../network/head.ts";
-import { classesOf, isStochastic, type Network, operations, place } from "../network/network.ts";
+import { classesOf, isStochastic, type Network, operations, parametersOf } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import type { CalibrationOptions } from "./calibration.ts";
@@ -213,9 +213,7 @@ function sharedSink(programs: readonly Program[], network: Network): TensorSink 
   const names = tensorNames(network);
   const memory = programs[0] as Program;
   return {
-    tensors: place(network).flatMap(({ layer, parameters }) =>
-      parameters.map(({ name, shape }) => ({ name: names.get(`${layer.name}.${name}`) ?? name, shape })),
-    ),
+    tensors: parametersOf(network).map(({ name, shape }) => ({ name: names.get(name) ?? name, shape })),
     scratch: (length) => memory.scratch(length),
     async write(name, values) {
       await owners.get(name)?.write(name, values);

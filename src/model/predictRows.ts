@@ -20,6 +20,7 @@ export interface CompiledClassifier {
 /** A class with its probability. */
 export interface ClassScore {
   readonly className: string;
+  /** From 0 to 1; the probabilities of all classes sum to 1, except in a multi-label network. */
   readonly probability: number;
   /** For a multi-label network only: true if the probability is at the threshold or above. */
   readonly isPresent?: boolean;

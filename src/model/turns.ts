@@ -63,6 +63,7 @@ export interface EvaluateSplitOptions {
   readonly onProgress?: (images: number, of: number) => void;
   /** Called with each image's prediction, in order. */
   readonly onPrediction?: (prediction: Prediction) => void;
+  /** Aborting ends the evaluation: its result is undefined. */
   readonly signal?: AbortSignal;
 }
 

@@ -222,7 +222,7 @@ export const networks: readonly Network[] = [
   caffenet,
 ];
 
-/** Finds a network by name. Throws UsageError listing the names if it is unknown. */
+/** Finds a network by name. Throws ConfigError (a UsageError) listing the names if it is unknown. */
 export function findNetwork(name: string): Network {
   const found = networks.find((network) => network.name === name);
   if (found) return found;

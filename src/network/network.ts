@@ -1,7 +1,7 @@
 /** Networks as data: parsing, shape inference, and changes of input and classes. */
 import * as z from "zod/mini";
 import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "../bytes.ts";
-import type { AnyOp, OpKind } from "../engine/engine.ts";
+import type { AnyOp, OpKind, ParameterShape } from "../engine/engine.ts";
 import { ConfigError, ShapeError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect } from "../int8.ts";
@@ -138,6 +138,11 @@ export function operations(network: Network): readonly AnyOp[] {
   });
 }
 
+/** Every parameter of a network, named as in a program, such as `conv1.weight`; in order. */
+export function parametersOf(network: Network): readonly ParameterShape[] {
+  return operations(network).flatMap((op): readonly ParameterShape[] => op.parameters);
+}
+
 /** True if outputs at evaluation depend on random numbers. */
 export function isStochastic(network: Network): boolean {
   return place(network).some(({ randomness }) => randomness === "always");
@@ -159,7 +164,11 @@ export function withInput(network: Network, input: Network["input"]): Network {
   return changed;
 }
 
-/** The same network with another number of classes, set as the outputs of the last layer with parameters. */
+/**
+ * The same network with another number of classes, set as the outputs of the last layer with parameters.
+ *
+ * Throws ConfigError if no layer sets the number of classes, ShapeError naming a layer that does not match the previous one.
+ */
 export function withClasses(network: Network, classes: number): Network {
   const index = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
   const last = network.layers[index];

@@ -7,10 +7,13 @@ import type { Network } from "./network.ts";
 
 /** One published figure. */
 export interface PaperFigure {
+  /** Name of the figure, such as `parameters of conv2`. */
   readonly what: string;
   /** Place in the paper. */
   readonly where: string;
+  /** Value in the paper, as printed there; `–` if it is not. */
   readonly published: string;
+  /** Value of the network as described. */
   readonly here: string;
   /** Explanation of a difference; empty if there is none. */
   readonly note: string;

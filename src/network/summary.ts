@@ -17,8 +17,11 @@ export interface ReceptiveField {
 export interface LayerSummary extends LayerDescription {
   readonly name: string;
   readonly kind: AnyLayer["kind"];
+  /** [channels, height, width], or [features] after `flatten`. */
   readonly inputShape: Shape;
+  /** [channels, height, width], or [features] from `flatten` on. */
   readonly outputShape: Shape;
+  /** Number of weights and biases. */
   readonly parameters: number;
   /** `11×11×3×96 + 96`; empty for a layer without parameters. */
   readonly parameterFormula: string;
@@ -28,12 +31,15 @@ export interface LayerSummary extends LayerDescription {
   readonly macs: number;
   /** 2 × MACs. */
   readonly flops: number;
-  /** Fractions of the network's totals. */
+  /** Fraction of the network's parameters, from 0 to 1. */
   readonly parameterShare: number;
+  /** Fraction of the network's MACs, from 0 to 1. */
   readonly macShare: number;
-  /** Size in bytes of the output for a batch, in 32-bit floats; its gradient has the same size. */
+  /** Size in bytes of the output for a batch, in 32-bit floats. */
   readonly activationBytes: number;
+  /** Size in bytes of the output's gradient for a batch, in 32-bit floats. */
   readonly gradientBytes: number;
+  /** Part of the input, in pixels, that one output depends on. */
   readonly receptiveField: ReceptiveField;
 }
 
@@ -46,13 +52,14 @@ export interface NetworkSummary {
   /** Batch size of the figures in bytes. */
   readonly batchSize: number;
   readonly layers: readonly LayerSummary[];
-  /** FLOPs are 2 × MACs. */
+  /** Sums over the layers, for one image; FLOPs are 2 × MACs. */
   readonly totals: {
     readonly parameters: number;
     readonly neurons: number;
     readonly macs: number;
     readonly flops: number;
   };
+  /** Memory of training with this batch size, in bytes. */
   readonly trainingMemory: TrainingMemory;
   /** Comparison with the paper's figures; empty for other networks. */
   readonly againstPaper: readonly PaperFigure[];

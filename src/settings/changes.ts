@@ -1,5 +1,6 @@
 /** Differences between given settings and those of a stored run. */
 import { isDeepStrictEqual } from "node:util";
+import { isMemoryName } from "../dataset/memorySource.ts";
 import { findDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { type Network, withClasses, withInput } from "../network/network.ts";
@@ -27,9 +28,9 @@ const lookups: {
     table: SettingTable,
   ) => Promise<Compared>;
 } = {
-  // A stored name means the stored data set, even if a folder has this name by now.
+  // A stored name means the stored data set, even if a folder has this name by now. The name of an object is found nowhere.
   dataset: async (name, { dataset }, { dataDir }) => [
-    name === dataset.name ? name : (await findDataset(name, { dataDir })).name,
+    name === dataset.name || isMemoryName(name) ? name : (await findDataset(name, { dataDir })).name,
     dataset.name,
   ],
   network: async (network, config) => [await givenNetwork(network, config), config.network.name],

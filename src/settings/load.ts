@@ -4,7 +4,6 @@ import { readFile } from "node:fs/promises";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { PixelSize } from "../image/image.ts";
-import type { FitName } from "../image/prepare/fit.ts";
 import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { parseJsonText } from "../schema.ts";
@@ -20,12 +19,6 @@ export async function loadNetwork(network: string | Network): Promise<Network> {
 export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
   if (typeof recipe !== "string") return parseRecipe(recipe, "recipe");
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
-}
-
-/** The recipe of a run that names none. */
-export function defaultRecipe({ channels }: DatasetSource, fit: FitName | undefined): string {
-  if (channels === 1) return "fashion";
-  return fit === "native" ? "small" : "photos";
 }
 
 /** Image sizes that `alexnet-small` is for. */

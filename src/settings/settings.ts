@@ -14,7 +14,7 @@ import { networks } from "../network/alexnet.ts";
 import type { Network } from "../network/network.ts";
 import { inner } from "../schema.ts";
 import { earlyStoppingSchema } from "../training/earlyStopping.ts";
-import { monitorNames } from "../training/monitor.ts";
+import { defaultMonitor, monitorNames } from "../training/monitor.ts";
 import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { optimizerNames, optimizerSchema } from "../training/optimizers/optimizers.ts";
@@ -288,7 +288,7 @@ export const settings = {
     value: "<name>",
     help: "metric that selects the best weights and drives early stopping and the plateau schedule; the other one breaks ties",
     section: "Schedule",
-    default: "accuracy",
+    default: defaultMonitor,
     commands: runs,
     place: "recipe.monitor",
   }),

@@ -1,6 +1,6 @@
 /** Adaptation of data set and network to each other, and the scale of pixel values. */
 import { encodeBase64 } from "../base64.ts";
-import type { Dataset } from "../dataset/dataset.ts";
+import { type Dataset, sampledImages } from "../dataset/dataset.ts";
 import { eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import type { PrincipalColours } from "../image/augment/lighting.ts";
@@ -148,11 +148,10 @@ async function meanImage({ train, name }: Dataset, fitting: Fitting): Promise<st
   const fit = createFitter(fitting);
   const plane = frame.width * frame.height;
   const sums = new Float64Array(fitting.channels * plane);
-  const count = Math.min(train.length, MEAN_IMAGES);
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor((i * train.length) / count);
-    await train.prefetch?.(Uint32Array.of(index));
-    addPlanes(sums, fit(train.image(index)), plane);
+  let count = 0;
+  for await (const image of sampledImages(train, MEAN_IMAGES)) {
+    addPlanes(sums, fit(image), plane);
+    count++;
   }
   return encodeBase64(Uint8Array.from(sums, (sum) => Math.round(sum / count)));
 }

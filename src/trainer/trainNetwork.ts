@@ -4,14 +4,15 @@ import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { checkedDataset } from "../dataset/ownDataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Engine, Precision, TrainingProgram } from "../engine/engine.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DivergenceError } from "../errors.ts";
 import { checkWeights, type NetworkModel, readWeights, type Weights, writeWeights } from "../model/networkModel.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations, parseNetwork, withInput } from "../network/network.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { defaultMonitor } from "../training/monitor.ts";
 import { checkClassWeights } from "../training/objective/classWeights.ts";
 import { createOptimizer, type Optimizer } from "../training/optimizers/optimizer.ts";
-import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import { defaultRecipe, findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 import { initialPosition, type Position } from "../training/state.ts";
 import { type TrainingEnd, train } from "../training/train.ts";
 import { fitInput, inputOf, newFitting, type RunInput } from "./fitInput.ts";
@@ -33,6 +34,7 @@ export type RecipeValues = {
 export interface TrainNetworkOptions extends RecipeValues {
   /** The network to train; its last layer with weights gets one output per class of the data set. */
   readonly network: Network;
+  /** Training images, and the validation set that is evaluated after each epoch. */
   readonly dataset: Dataset;
   /** Compute engine; the caller closes it. */
   readonly engine: Engine;
@@ -48,6 +50,7 @@ export interface TrainNetworkOptions extends RecipeValues {
   readonly maxMinutes?: number;
   /** Aborting ends training after the current iteration, or the current evaluation's batch. */
   readonly signal?: AbortSignal;
+  /** Callbacks of progress and messages. */
   readonly observer?: NetworkObserver;
 }
 
@@ -67,7 +70,8 @@ export interface TrainedNetwork {
  * Trains a network in memory, without files, by the training loop of `trainClassifier`: the same recipe and seed produce the same weights.
  *
  * Throws ConfigError for settings that do not fit, ShapeError for a network that does not fit its input, CheckpointError for initial weights of
- * another network, DataError for an unusable image, DivergenceError if training diverges. Aborting is no error: `end` says `interrupt`.
+ * another network, DataError for an unusable image, DivergenceError if training diverges, NativeError if the engine cannot run the network. Aborting is
+ * no error: `end` is then `interrupt`.
  */
 export async function trainNetwork(options: TrainNetworkOptions): Promise<TrainedNetwork> {
   const { engine, dataset, precision = "f32", exact = false } = options;
@@ -89,6 +93,10 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
     await writeWeights(program, program.parameters, options.weights ?? newWeights(network, recipe));
     optimizer.start();
     return await trainCompiled(options, recipe, input, program, optimizer);
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    // The remedy of the training loop is for a run directory.
+    throw new DivergenceError(error.reason, `train again with a lower learningRate than ${recipe.learningRate}`);
   } finally {
     program.close();
   }
@@ -98,14 +106,9 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
 function recipeOf(options: TrainNetworkOptions): Recipe {
   const { network, dataset, engine, recipe, weights, precision, exact, maxMinutes, signal, observer, ...values } =
     options;
-  const named = recipe ?? defaultRecipe(options);
+  const named = recipe ?? defaultRecipe(dataset.channels, values.fit);
   const base = typeof named === "string" ? findRecipe(named) : parseRecipe(named);
-  return parseRecipe({ monitor: "accuracy", ...base, ...values }, `recipe ${base.name}`);
-}
-
-function defaultRecipe({ dataset, fit }: TrainNetworkOptions): string {
-  if (dataset.channels === 1) return "fashion";
-  return fit === "native" ? "small" : "photos";
+  return parseRecipe({ monitor: defaultMonitor, ...base, ...values }, `recipe ${base.name}`);
 }
 
 function fitNetwork(

@@ -4,16 +4,19 @@ import type { RunConfig } from "../settings/runConfig.ts";
 
 /** Progress of training. */
 export interface TrainProgress {
-  /** Epochs so far, fractional, and in total. */
+  /** Epochs so far; fractional within one. */
   readonly epoch: number;
+  /** Epochs in total. */
   readonly epochs: number;
-  /** Training images so far, and in total. */
+  /** Training images so far, each counted once per epoch. */
   readonly images: number;
+  /** Training images in total. */
   readonly totalImages: number;
-  /** Means over the epoch so far. */
+  /** Mean cross-entropy over the epoch so far, natural logarithm. */
   readonly loss: number;
+  /** Fraction of correctly classified images over the epoch so far. */
   readonly accuracy: number;
-  /** Mean over the last few iterations. */
+  /** Training images per second over the last few iterations. */
   readonly examplesPerSecond: number;
 }
 

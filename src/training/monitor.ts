@@ -5,6 +5,9 @@ export const monitorNames = ["accuracy", "loss"] as const;
 
 export type Monitor = (typeof monitorNames)[number];
 
+/** Monitor of a new run that names none. */
+export const defaultMonitor: Monitor = "accuracy";
+
 /** Figures of one evaluation; the accuracy is a fraction. */
 export interface Evaluated {
   readonly testAccuracy: number;

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { ConfigError, UsageError } from "../errors.ts";
 import { augmentationSchema } from "../image/augment/augmentation.ts";
-import { fitNames } from "../image/prepare/fit.ts";
+import { type FitName, fitNames } from "../image/prepare/fit.ts";
 import { filters } from "../image/resize/taps.ts";
 import { initializerSchema } from "../network/initialize.ts";
 import { belowOne, nonnegative, parseJson, positive, positiveInt, properFraction, someText } from "../schema.ts";
@@ -186,7 +186,13 @@ const flowers: Recipe = recipeSchema.parse({
 /** Every named recipe, for `--recipe`. */
 export const recipes: readonly Recipe[] = [fashion, d2l, paper, photos, small, flowers];
 
-/** Finds a recipe by name. Throws UsageError listing the names if it is unknown. */
+/** Name of the recipe of a run that names none, for images of 1 or 3 channels. */
+export function defaultRecipe(channels: 1 | 3, fit: FitName | undefined): string {
+  if (channels === 1) return fashion.name;
+  return fit === "native" ? small.name : photos.name;
+}
+
+/** Finds a recipe by name. Throws ConfigError (a UsageError) listing the names if it is unknown. */
 export function findRecipe(name: string): Recipe {
   const found = recipes.find((recipe) => recipe.name === name);
   if (found) return found;

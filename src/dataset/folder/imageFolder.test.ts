@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Files, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
+import { countHeldOut } from "../holdOut.ts";
 import { type ImageFolderOptions, listImageFolder, listTestFolder } from "./imageFolder.ts";
 import type { ImageListing, ListedImage } from "./imageListing.ts";
-import { countHeldOut } from "./splitFolder.ts";
 
 /** Empty files: names are enough, no image is opened. */
 function named(folder: string, count: number): Files {

@@ -12,7 +12,7 @@ export interface Preparation {
   close(): void;
 }
 
-/** Creates a preparation, which the caller must close. Threads start only once they are worthwhile; until then the calling thread works alone. */
+/** Creates a preparation on the calling thread, which the caller closes. Throws the errors of `createPreprocessor`. */
 export function createPreparation(options: RowOptions): Preparation {
   const prepareRow = createRowPreparer(options);
   let isClosed = false;

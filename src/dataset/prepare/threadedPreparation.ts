@@ -12,17 +12,15 @@ export interface ThreadedPreparationOptions extends RowOptions {
   readonly patience?: number | undefined;
 }
 
-/** A bound on memory: each thread has its own copy of the program's code and buffers. */
+/** Limits memory: each thread has its own copy of the program's code and buffers. */
 const MOST_THREADS = 8;
 /** Long enough that the start of a thread costs little in comparison. */
 const PATIENCE_MS = 2000;
 
 /**
- * Creates a preparation, which the caller closes. Other threads are started only once they have shown to be worth it; until then everything is done on
- * the caller's.
+ * Creates a preparation, which the caller closes. Helper threads start only once they are worthwhile; until then the calling thread works alone.
  *
- * Threads work between two steps of an engine, not beside them: where every core computes, that would take from the steps what it saves between
- * them.
+ * Threads work between the steps of an engine, not during them: while every core computes, preparation would only slow down the steps.
  */
 export function createThreadedPreparation(options: ThreadedPreparationOptions): Preparation {
   const { preprocessing, threads = 1, patience = PATIENCE_MS } = options;

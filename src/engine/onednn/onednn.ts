@@ -16,7 +16,7 @@ import { processorShare } from "./threads.ts";
 
 /** Options of the engine. */
 export interface OneDnnOptions {
-  /** Default: the physical cores that this process may use, as `processorShare` counts them. */
+  /** Number of compute threads, from 1 to 1024. Default: the number of physical cores that this process may use. */
   readonly threads?: number;
   /**
    * Algorithm of all convolutions of stride 1 in requests that are not `exact`, for tests and measurements. Default: a rule selects the faster one for
@@ -31,6 +31,9 @@ const MAX_THREADS = 1024;
 /**
  * The fast engine: oneDNN through FFI. Its calls run on the calling thread and OpenMP's threads, one at a time. Each call blocks the event loop until
  * its work is done.
+ *
+ * Compiling throws ShapeError for a network that needs more memory than this machine has, ConfigError for what int8 lacks (training, some layers),
+ * UnimplementedError for a precision that oneDNN lacks on this processor.
  *
  * Throws NativeError, with what to install, if no supported oneDNN is found; ConfigError for a number of threads below 1 or above what the
  * environment allows.

@@ -11,6 +11,8 @@ const version = "1";
 /**
  * Creates the engine for reading and comparison: plain loops in f64, one thread, f32 only at its interface. A resumed run differs by the rounding of
  * its checkpoint to f32. Steps allocate small scratch arrays where that simplifies the formulas.
+ *
+ * Compiling throws UnimplementedError for a precision other than f32.
  */
 export function createReferenceEngine(): Engine {
   const lifetime = engineLifetime("reference", () => {});

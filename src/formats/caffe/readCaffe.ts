@@ -34,7 +34,12 @@ const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** Reads a .caffemodel file. Throws CheckpointError if it cannot be read. */
+/**
+ * Reads a .caffemodel file. The first convolution's weights are reordered to red, green, blue.
+ *
+ * Throws CheckpointError if the file is missing, unreadable or above 2 GiB, UnsupportedError naming layer and parameter for an unsupported feature,
+ * ConfigError for a mean that is not on the scale of 0 to 1.
+ */
 export async function readCaffeFile(path: string, options?: CaffeOptions): Promise<ImportedModel> {
   try {
     const file = await stat(path);

@@ -44,12 +44,17 @@ const IR_VERSION = 7;
 /** Maximum size of a protobuf message. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** Reads the values of a parameter by name, such as `conv1.weight`; they are valid until the next call. */
+/**
+ * Reads the values of a parameter by name, such as `conv1.weight`: weights [O, I, H, W] of convolutions, [O, I] of linear layers, biases [O]. They must
+ * stay valid until the next call.
+ */
 export type ReadParameter = (name: string) => Float32Array | Promise<Float32Array>;
 
 /** A file to be written. `chunks` yields its pieces once; each is valid until the next. */
 export interface OnnxFile {
+  /** Sum of the lengths of all chunks. */
   readonly byteLength: number;
+  /** Bytes of the file, in order. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 

@@ -10,7 +10,9 @@ export interface Fitting {
   readonly size: readonly [height: number, width: number];
   /** 1: colour becomes luma. 3: unchanged; grey is repeated only in the input. */
   readonly channels: 1 | 3;
+  /** Method of fitting an image to `size`. */
   readonly fit: Fit;
+  /** Interpolation of resizing. */
   readonly resize: Filter;
 }
 

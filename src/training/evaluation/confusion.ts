@@ -1,9 +1,10 @@
 /** Confusion between classes. */
 import { DataError } from "../../errors.ts";
 
-/** Recognition of one class. */
+/** Recognition of one class. Precision, recall and F1 are from 0 to 1. */
 export interface ClassFigures {
   readonly className: string;
+  /** Number of images of this class. */
   readonly images: number;
   /** Number of images of this class for which it was predicted. */
   readonly correct: number;

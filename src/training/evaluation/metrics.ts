@@ -9,6 +9,7 @@ import { countLabels, DEFAULT_THRESHOLD, type MultiLabelFigures } from "./multiL
 export interface Figures {
   /** Mean cross-entropy, natural logarithm; for a multi-label network, the mean binary cross-entropy of its classes. */
   readonly loss: number;
+  /** Number of images. */
   readonly images: number;
   /** Fraction of images whose most probable class is the correct one. */
   readonly top1Accuracy: number;
@@ -29,13 +30,15 @@ export interface Prediction {
   readonly index: number;
   /** Present if each image has a file of its own. */
   readonly file?: string;
+  /** Its own class. */
   readonly className: string;
+  /** The most probable class. */
   readonly predicted: string;
   /** Probability of the predicted class. */
   readonly probability: number;
   /** Probability of the image's own class. */
   readonly classProbability: number;
-  /** −log `trueProbability`. */
+  /** −log `classProbability`, natural logarithm; for a multi-label network, the mean binary cross-entropy of its classes. */
   readonly loss: number;
 }
 
