@@ -16,6 +16,16 @@ export function transposed(matrix: Float32Array, rows: number, columns: number):
   return result;
 }
 
+/** The columns of a matrix in another order: column i moves to column order[i]. */
+export function reorderedColumns(matrix: Float32Array, order: Int32Array): Float32Array {
+  const columns = order.length;
+  const result = new Float32Array(matrix.length);
+  for (let row = 0; row < matrix.length; row += columns) {
+    for (let i = 0; i < columns; i++) result[row + (order[i] as number)] = matrix[row + i] as number;
+  }
+  return result;
+}
+
 /** Places of the elements of a strided view, in row-major order of its `shape`. */
 export function* stridedPlaces(shape: Shape, strides: readonly number[], offset = 0): Generator<number> {
   const index = shape.map(() => 0);

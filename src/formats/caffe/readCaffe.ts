@@ -5,7 +5,7 @@ import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
+import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { asFloats } from "../values.ts";
@@ -58,7 +58,7 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
   const layers = evaluationLayers(layersOf(net, origin), origin);
   if (layers.length === 0) throw new CheckpointError(`${origin}: not a .caffemodel (expected layers, got none)`);
   const { shape, assumption } = imageShape(net, layers, options, origin);
-  const chain = createChainBuilder(shape, origin);
+  const chain = new ChainBuilder(shape, origin);
   walk(net, layers, chain, origin);
   const finished = chain.finish(net.name || "caffe", "Caffe model");
   const { network, tensors } = finished;
@@ -168,7 +168,7 @@ const MAX_TRIED_SIDE = 512;
 function sizeFromLayers(net: CaffeNet, layers: readonly CaffeLayer[], origin: string): ImageShape {
   const fits = Array.from({ length: MAX_TRIED_SIDE }, (_, i) => i + 1).filter((side) => {
     try {
-      walk(net, layers, createChainBuilder([channelsAt(layers, side), side, side], origin), origin);
+      walk(net, layers, new ChainBuilder([channelsAt(layers, side), side, side], origin), origin);
       return true;
     } catch (error) {
       if (error instanceof AlexNetError) return false;

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { createChainBuilder } from "../chainBuilder.ts";
+import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { foldConstant, foldShape } from "./foldConstants.ts";
@@ -127,7 +127,7 @@ function readGraph(
   const nodes = neededNodes(graph, output, origin);
   const { batchSize, shape, isChannelsLast } = inputOf(input, nodes, options, origin);
   define(input.name ?? "", { step: 0, shape });
-  const chain = createChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
+  const chain = new ChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
   const context = contextFor(values, opset, batchSize, external, origin, graph);
   let step = 0;
   for (const node of nodes) {
@@ -162,12 +162,7 @@ function readGraph(
 /** Operators whose first input may be the constant. */
 const commutative: ReadonlySet<string> = new Set(["Add", "Mul"]);
 
-function readNode(
-  node: NodeMessage,
-  chainInput: string,
-  context: NodeContext,
-  chain: ReturnType<typeof createChainBuilder>,
-): void {
+function readNode(node: NodeMessage, chainInput: string, context: NodeContext, chain: ChainBuilder): void {
   const what = describeNode(node, context.origin);
   const { opType = "", domain = "" } = node;
   const known = domain === "" || domain === "ai.onnx";
