@@ -107,6 +107,24 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
   return { view, checkAttributes };
 }
 
+/** True for ONNX's own operators. */
+export function isOnnxDomain(domain: string): boolean {
+  return domain === "" || domain === "ai.onnx";
+}
+
+/** An axis of a tensor of this rank; a negative one counts from the end. Throws UnsupportedError if there is no such axis. */
+export function axisOf(node: NodeView, axis: number, rank: number): number {
+  const place = axis < 0 ? axis + rank : axis;
+  if (place >= 0 && place < rank) return place;
+  throw node.unsupported(`axis ${axis} of ${rank}`);
+}
+
+/** Axes of the attribute `axes`, or of the second input, which replaced it; undefined if the node has neither. Errors as of `axisOf`. */
+export function axesOf(node: NodeView, rank: number): readonly number[] | undefined {
+  const stated = node.ints("axes") ?? node.constant(1)?.integers();
+  return stated?.map((axis) => axisOf(node, axis, rank));
+}
+
 /** Reads the window attributes; `kernel` is the default size. Throws UnsupportedError unless the window has two axes. */
 export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
   if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");

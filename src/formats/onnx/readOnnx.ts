@@ -15,7 +15,7 @@ import {
   type NodeMessage,
   type ValueInfoMessage,
 } from "./messages.ts";
-import { describeNode, type NodeContext, type Value, viewNode } from "./node.ts";
+import { describeNode, isOnnxDomain, type NodeContext, type Value, viewNode } from "./node.ts";
 import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
 import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
@@ -94,10 +94,6 @@ function opsetOf({ opsetImport }: ModelMessage, origin: string): number {
   throw new UnsupportedError(`${origin}: opset ${version}, expected ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
 }
 
-function isOnnxDomain(domain: string): boolean {
-  return domain === "" || domain === "ai.onnx";
-}
-
 /** Name and source of a network. */
 interface Origin {
   readonly name: string;
@@ -165,7 +161,7 @@ const commutative: ReadonlySet<string> = new Set(["Add", "Mul"]);
 function readNode(node: NodeMessage, chainInput: string, context: NodeContext, chain: ChainBuilder): void {
   const what = describeNode(node, context.origin);
   const { opType = "", domain = "" } = node;
-  const known = domain === "" || domain === "ai.onnx";
+  const known = isOnnxDomain(domain);
   const read = known && Object.hasOwn(operatorReaders, opType) ? operatorReaders[opType] : undefined;
   if (!read) {
     throw new UnsupportedError(
