@@ -9,7 +9,7 @@ import { type Network, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
 import { type Affine, composed, foldedAfter, foldedBefore } from "./affine.ts";
 import type { Assumptions } from "./format.ts";
-import { reorderedColumns, stridedPlaces, stridesOf } from "./values.ts";
+import { copyStrided, reorderedColumns, stridesOf } from "./values.ts";
 
 /** A network with its tensors. `head` is the softmax or sigmoid at the file's end, which is not a layer. */
 export interface FinishedChain {
@@ -270,7 +270,10 @@ function isInOrder(axes: readonly number[], shape: Shape): boolean {
 function orderOf(axes: readonly number[], shape: Shape): Int32Array {
   const strides = stridesOf(shape);
   const at = (list: readonly number[]) => axes.map((axis) => list[axis] as number);
-  return Int32Array.from(stridedPlaces(at(shape), at(strides)));
+  const order = new Int32Array(sizeOf(shape));
+  const places = order.map((_, place) => place);
+  copyStrided(places, order, { shape: at(shape), strides: at(strides), offset: 0 });
+  return order;
 }
 
 /** Throws UnsupportedError for a parameter of the wrong size, CheckpointError for one that is not finite. */

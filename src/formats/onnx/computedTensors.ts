@@ -1,7 +1,7 @@
 /** Tensors computed from other tensors: strided views, broadcasting, and a limit on their total size. */
 import { UnsupportedError } from "../../errors.ts";
 import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
-import { stridedPlaces, stridesOf } from "../values.ts";
+import { copyStrided, isContiguous, type StridedView, stridesOf } from "../values.ts";
 import type { NodeContext, NodeView } from "./node.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
@@ -21,45 +21,38 @@ export function broadcast(node: NodeView, a: Shape, b: Shape): Shape {
   });
 }
 
-/** Strides of the view of a tensor of `shape` that has the shape `target`: 0 along broadcast axes. */
-export function broadcastStrides(shape: Shape, target: Shape): readonly number[] {
-  const strides = stridesOf(shape);
+/** A tensor broadcast to a shape from `broadcast`. Errors as of `spend`. */
+export function broadcastTo(target: Shape, tensor: OnnxTensor, context: NodeContext): OnnxTensor {
+  const { shape } = tensor;
+  const own = stridesOf(shape);
   const lead = target.length - shape.length;
-  return target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (strides[i - lead] as number)));
+  const strides = target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (own[i - lead] as number)));
+  return view(tensor, { shape: target, strides, offset: 0 }, context);
 }
 
 /** A copy of a strided view of a tensor; the tensor itself if the view is all of it in order. Errors as of `spend`. */
-export function view(
-  tensor: OnnxTensor,
-  shape: Shape,
-  strides: readonly number[],
-  offset: number,
-  context: NodeContext,
-): OnnxTensor {
-  if (offset === 0 && equalShapes(shape, tensor.shape) && equalShapes(strides, stridesOf(shape))) return tensor;
-  return picked(tensor, shape, () => stridedPlaces(shape, strides, offset), context);
+export function view(tensor: OnnxTensor, wanted: StridedView, context: NodeContext): OnnxTensor {
+  const { shape, offset } = wanted;
+  if (offset === 0 && equalShapes(shape, tensor.shape) && isContiguous(wanted)) return tensor;
+  return picked(tensor, shape, (from, to) => copyStrided(from, to, wanted), context);
 }
 
-/** A tensor of `shape` with the elements of another at these places, in row-major order of both. Errors as of `spend`. */
+/** A tensor of `shape` whose elements `copy` chooses from those of another. Errors as of `spend`. */
 export function picked(
   tensor: OnnxTensor,
   shape: Shape,
-  places: () => Iterable<number>,
+  copy: (from: ArrayLike<number>, to: Float32Array | number[]) => void,
   context: NodeContext,
   node?: NodeView,
 ): OnnxTensor {
   spend(sizeOf(shape), context, node);
   if (tensor.isInteger) {
-    const values = tensor.integers();
-    return integerTensor(
-      Array.from(places(), (place) => values[place] as number),
-      shape,
-    );
+    const result: number[] = [];
+    copy(tensor.integers(), result);
+    return integerTensor(result, shape);
   }
-  const values = tensor.floats();
   const result = new Float32Array(sizeOf(shape));
-  let i = 0;
-  for (const place of places()) result[i++] = values[place] as number;
+  copy(tensor.floats(), result);
   return floatTensor(result, shape);
 }
 

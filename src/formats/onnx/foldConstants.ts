@@ -6,7 +6,7 @@
  */
 import { UnsupportedError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { broadcast, broadcastStrides, type Fold, floatTensor, integerTensor, spend, view } from "./computedTensors.ts";
+import { broadcast, broadcastTo, type Fold, floatTensor, integerTensor, spend } from "./computedTensors.ts";
 import { indexingFolds } from "./foldIndexing.ts";
 import { dataTypes, type NodeMessage } from "./messages.ts";
 import { axesOf, describeNode, isOnnxDomain, type NodeContext, type NodeView, type Value, viewNode } from "./node.ts";
@@ -109,8 +109,7 @@ function binary(of: (a: number, b: number) => number, ofIntegers = of): Fold {
     const [a, b] = [node.need(0), node.need(1)];
     if (a.isInteger !== b.isInteger) throw node.unsupported("inputs of different types");
     const shape = broadcast(node, a.shape, b.shape);
-    const wide = (tensor: OnnxTensor) => view(tensor, shape, broadcastStrides(tensor.shape, shape), 0, context);
-    const [left, right] = [wide(a), wide(b)];
+    const [left, right] = [broadcastTo(shape, a, context), broadcastTo(shape, b, context)];
     if (a.isInteger) {
       const others = right.integers();
       return integerTensor(

@@ -8,7 +8,7 @@ import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
 import { stridesOf } from "../values.ts";
 import {
   broadcast,
-  broadcastStrides,
+  broadcastTo,
   type Fold,
   floatTensor,
   integerTensor,
@@ -61,7 +61,7 @@ export const indexingFolds: Readonly<Record<string, Fold>> = {
     }
     const strides = stridesOf(shape);
     const at = <T>(list: readonly T[]) => order.map((axis) => list[axis] as T);
-    return view(tensor, at(shape), at(strides), 0, context);
+    return view(tensor, { shape: at(shape), strides: at(strides), offset: 0 }, context);
   },
   Slice: foldSlice,
   Gather: foldGather,
@@ -69,18 +69,12 @@ export const indexingFolds: Readonly<Record<string, Fold>> = {
   Expand(node, context) {
     const tensor = node.need(0);
     const target = knownShape(node, node.need(1).integers());
-    const shape = broadcast(node, tensor.shape, target);
-    return view(tensor, shape, broadcastStrides(tensor.shape, shape), 0, context);
+    return broadcastTo(broadcast(node, tensor.shape, target), tensor, context);
   },
   ConstantOfShape(node, context) {
     const shape = knownShape(node, node.need(0).integers());
-    return view(
-      node.tensor("value") ?? floatTensor(Float32Array.of(0)),
-      shape,
-      shape.map(() => 0),
-      0,
-      context,
-    );
+    const value = node.tensor("value") ?? floatTensor(Float32Array.of(0));
+    return view(value, { shape, strides: shape.map(() => 0), offset: 0 }, context);
   },
 };
 
@@ -119,7 +113,7 @@ function foldSlice(node: NodeView, context: NodeContext): OnnxTensor {
     shape[axis] = Math.max(0, Math.ceil((end - start) / step));
     strides[axis] = (strides[axis] as number) * step;
   }
-  return view(tensor, shape, strides, offset, context);
+  return view(tensor, { shape, strides, offset }, context);
 }
 
 function foldGather(node: NodeView, context: NodeContext): OnnxTensor {
@@ -132,12 +126,15 @@ function foldGather(node: NodeView, context: NodeContext): OnnxTensor {
   const [before, after] = [tensor.shape.slice(0, axis), tensor.shape.slice(axis + 1)];
   const shape = [...before, ...chosen.shape, ...after];
   const run = sizeOf(after);
-  const all = function* () {
-    for (let row = 0; row < sizeOf(before); row++) {
-      for (const place of places) for (let i = 0; i < run; i++) yield (row * extent + place) * run + i;
+  const rows = sizeOf(before);
+  const copy = (from: ArrayLike<number>, to: Float32Array | number[]) => {
+    let at = 0;
+    for (let row = 0; row < rows; row++) {
+      for (const place of places)
+        for (let i = 0; i < run; i++) to[at++] = from[(row * extent + place) * run + i] as number;
     }
   };
-  return picked(tensor, shape, all, context, node);
+  return picked(tensor, shape, copy, context, node);
 }
 
 function foldConcat(node: NodeView, context: NodeContext): OnnxTensor {
@@ -158,9 +155,10 @@ function foldConcat(node: NodeView, context: NodeContext): OnnxTensor {
     tensors.reduce((sum, each) => sum + (each.shape[axis] as number), 0),
   );
   spend(sizeOf(shape), context, node);
+  const rows = sizeOf(shape.slice(0, axis));
   const joined = <A extends Float32Array | number[]>(values: readonly ArrayLike<number>[], into: A): A => {
     let at = 0;
-    for (let row = 0; row < sizeOf(shape.slice(0, axis)); row++) {
+    for (let row = 0; row < rows; row++) {
       for (const [i, { shape: own }] of tensors.entries()) {
         const run = sizeOf(own.slice(axis));
         for (let j = row * run; j < (row + 1) * run; j++) into[at++] = (values[i] as ArrayLike<number>)[j] as number;
@@ -169,13 +167,8 @@ function foldConcat(node: NodeView, context: NodeContext): OnnxTensor {
     return into;
   };
   if (first.isInteger) {
-    return integerTensor(
-      joined(
-        tensors.map((each) => each.integers()),
-        [],
-      ),
-      shape,
-    );
+    const integers = tensors.map((each) => each.integers());
+    return integerTensor(joined(integers, []), shape);
   }
   const floats = tensors.map((each) => each.floats());
   return floatTensor(joined(floats, new Float32Array(sizeOf(shape))), shape);

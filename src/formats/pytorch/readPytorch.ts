@@ -12,10 +12,11 @@ import { sizeOf } from "../../shape.ts";
 import { type ByteSource, readPiece } from "../containers/byteSource.ts";
 import { readEntry, readZip, type ZipEntry } from "../containers/zip.ts";
 import type { WeightsChoice } from "../format.ts";
+import { isContiguous } from "../values.ts";
 import { findStateDict } from "./findStateDict.ts";
 import { type PickleHost, unpickle } from "./pickle.ts";
 import type { PickleDict, PickledStorage, PickledTensor, PickleValue, StorageReader } from "./pickleFormat.ts";
-import { gather, isContiguous, pytorchGlobals, storageOf } from "./stateDict.ts";
+import { gather, pytorchGlobals, storageOf } from "./stateDict.ts";
 
 /** A state dict whose values are still in the file. */
 export interface PytorchFile {
