@@ -32,11 +32,14 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
 type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
 
 function maker<K extends OpKind>(kind: K): LayerMaker<K> {
-  return (name, given = {}) => {
-    const parsed = parseJson<object>(layerKinds[kind].options, given);
-    if (parsed.problem !== undefined) throw new ConfigError(`${name} (${kind}): ${parsed.problem}`);
-    return { name, kind, ...parsed.data } as Layer<K>;
-  };
+  return (name, given = {}) => layerOf(kind, name, given);
+}
+
+/** A layer of one kind, with that kind's defaults. Throws ConfigError, beginning with `what`, naming the option. */
+export function layerOf<K extends OpKind>(kind: K, name: string, given: object, what = name): Layer<K> {
+  const parsed = parseJson<object>(layerKinds[kind].options, given);
+  if (parsed.problem !== undefined) throw new ConfigError(`${what} (${kind}): ${parsed.problem}`);
+  return { name, kind, ...parsed.data } as Layer<K>;
 }
 
 /** Convolution: each output is the sum of a window times a kernel, plus a bias; channels are split into `groups`. */
