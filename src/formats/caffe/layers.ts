@@ -4,7 +4,7 @@ import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../
 import type { AnyLayer } from "../../layers/layer.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
-import { addConvolution, type Pair } from "../fileConvolution.ts";
+import { addConvolution, MAX_PADDING, type Pair } from "../fileConvolution.ts";
 import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
 import { asFloats, transposed } from "../values.ts";
 import type { Blob, CaffeLayer } from "./messages.ts";
@@ -17,8 +17,10 @@ export interface CaffeContext {
   unsupported(why: string): UnsupportedError;
 }
 
+/** Adds a layer of a file to the chain. Throws UnsupportedError with the parameter if no layer is equivalent. */
 export type CaffeReader = (layer: CaffeLayer, context: CaffeContext) => void;
 
+/** By layer type. */
 export const caffeReaders: Readonly<Record<string, CaffeReader>> = {
   Convolution: readConvolution,
   InnerProduct: readInnerProduct,
@@ -125,7 +127,7 @@ function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
   const dilation = pairOf(parameters.dilation, [], 1);
   const pad = pairOf(parameters.pad, [padH, padW], 0);
   for (const size of [...kernel, ...stride, ...dilation]) positive(size, "kernel_size, stride or dilation", context);
-  if (pad.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${pad.join(", ")}`);
+  if (pad.some((size) => size < 0 || size > MAX_PADDING)) throw unsupported(`pad ${pad.join(", ")}`);
   if (channels % groups !== 0 || outChannels % groups !== 0)
     throw unsupported(`group ${groups} on ${channels} channels`);
   const weight = blobOf(layer, 0, [outChannels, channels / groups, ...kernel], context);
@@ -133,8 +135,6 @@ function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
   const window = { kernel, stride, dilation, padBefore: pad, padAfter: pad };
   addConvolution(chain, nameOf(layer, context), { ...window, outChannels, groups }, weight, bias, what);
 }
-
-const MOST_PADDING = 4096;
 
 function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported, what } = context;
@@ -169,7 +169,7 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const strides = pairOf(both(stride), [parameters.strideH, parameters.strideW], 1);
   const padBefore = pairOf(both(pad), [parameters.padH, parameters.padW], 0);
   for (const size of [...kernel, ...strides]) positive(size, "kernel_size or stride", context);
-  if (padBefore.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
+  if (padBefore.some((size) => size < 0 || size > MAX_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
   // Caffe rounds up by default.
   const window = { kernel, stride: strides, dilation: [1, 1] as const, padBefore, padAfter: padBefore };
   const square = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);

@@ -1,12 +1,12 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of supported layers. */
-import { readFile, stat } from "node:fs/promises";
-import { AlexNetError, CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { AlexNetError, CheckpointError, ConfigError, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
+import { readWholeFile } from "../containers/wholeFile.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { asFloats } from "../values.ts";
 import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
@@ -32,18 +32,10 @@ const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData
 const losses = new Set(["SoftmaxWithLoss", "SigmoidCrossEntropyLoss"]);
 const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
-const MAX_BYTES = 2 ** 31 - 1;
 
-/** Reads a .caffemodel file. Throws CheckpointError if it cannot be read. */
+/** Reads a .caffemodel file. Throws CheckpointError if it cannot be read, and the errors of `readCaffe`. */
 export async function readCaffeFile(path: string, options?: CaffeOptions): Promise<ImportedModel> {
-  try {
-    const file = await stat(path);
-    if (!file.isFile() || file.size > MAX_BYTES) throw new CheckpointError(`${path}: expected a file of at most 2 GiB`);
-    return readCaffe(await readFile(path), path, options);
-  } catch (error) {
-    if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
+  return readCaffe(await readWholeFile(path), path, options);
 }
 
 /**

@@ -1,10 +1,10 @@
 /** Reads ONNX models whose graph is a chain of supported layers. */
-import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { CheckpointError, UnsupportedError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
+import { readWholeFile } from "../containers/wholeFile.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { foldConstant, foldShape } from "./foldConstants.ts";
 import { inputOf, type OnnxReadOptions } from "./graphInput.ts";
@@ -22,8 +22,6 @@ import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 
 /** Supported operator set versions. */
 const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
-/** Maximum size of a protobuf message. */
-const MAX_BYTES = 2 ** 31 - 1;
 
 /**
  * Reads an ONNX file, and external data in its folder.
@@ -32,7 +30,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * for an unsupported feature.
  */
 export async function readOnnxFile(path: string, options: OnnxReadOptions = {}): Promise<ImportedModel> {
-  const model = parseModel(await readWhole(path), path);
+  const model = parseModel(await readWholeFile(path), path);
   const constants = (model.graph?.node ?? []).flatMap((node) => node.attribute.flatMap(({ t }) => t ?? []));
   const external = await readExternal(path, [...(model.graph?.initializer ?? []), ...constants]);
   return readModel(model, path, external, options);
@@ -41,19 +39,6 @@ export async function readOnnxFile(path: string, options: OnnxReadOptions = {}):
 /** Reads a model from memory; refuses external data. Messages begin with `origin`. */
 export function readOnnx(bytes: Uint8Array, origin: string, options: OnnxReadOptions = {}): ImportedModel {
   return readModel(parseModel(bytes, origin), origin, new Map(), options);
-}
-
-async function readWhole(path: string): Promise<Uint8Array> {
-  try {
-    const file = await stat(path);
-    const { size } = file;
-    if (!file.isFile()) throw new CheckpointError(`${path}: expected a file`);
-    if (size > MAX_BYTES) throw new CheckpointError(`${path}: expected at most 2 GiB, got ${size} bytes`);
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function parseModel(bytes: Uint8Array, origin: string): ModelMessage {

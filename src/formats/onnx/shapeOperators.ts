@@ -6,6 +6,7 @@ import { dataTypes } from "./messages.ts";
 import { axesOf, type NodeView } from "./node.ts";
 import { layerName, type OperatorReader } from "./operatorReader.ts";
 
+/** By operator. */
 export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
   Flatten(node, chain) {
     const axis = node.int("axis", 1);
