@@ -49,8 +49,8 @@ async function openForeign(
   const { file } = await openModelFile(path, undefined, facts);
   try {
     requireFacts(path, missingFacts(file, facts));
-    const { model, assumptions, notes } = await describeImport(file, facts);
-    requireFacts(path, assumptions.some((line) => line.startsWith("head:")) ? ["--head"] : []);
+    const { model, isHeadAssumed, notes } = await describeImport(file, facts);
+    requireFacts(path, isHeadAssumed ? ["--head"] : []);
     for (const note of notes) onMessage?.(note);
     const weights = await inMemory(checkedWeights(path, file.weights, model.network));
     return sourceOf(file.path, model, weights);
