@@ -101,7 +101,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
 
 async function evaluateRuns(
   paths: readonly string[],
-  { json, csv, plots, precision: format, calibrate, ...flags }: EvaluateFlags,
+  { json, csv, plots, ...flags }: EvaluateFlags,
   invocation: Invocation,
 ): Promise<void> {
   refuseMixedOutput(invocation, csv, json);
@@ -113,15 +113,11 @@ async function evaluateRuns(
     calibrating.clear();
     testing.clear();
   };
-  const precision = inferencePrecision(
-    { precision: format, ...(calibrate === undefined ? {} : { calibrate }) },
-    invocation,
-    {
-      // The folder of the run's own data set.
-      ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
-      onProgress: calibrating.update,
-    },
-  );
+  const precision = inferencePrecision(flags, invocation, {
+    // The folder of the run's own data set.
+    ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
+    onProgress: calibrating.update,
+  });
   // Nothing to save, but the terminal gets its cursor back only at a regular exit.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
