@@ -50,7 +50,7 @@ export const relu: LayerMaker<"relu"> = maker("relu");
 export const tanh: LayerMaker<"tanh"> = maker("tanh");
 /** Logistic function: 1 / (1 + e⁻ˣ). */
 export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
-/** Local response normalization across channels (Krizhevsky et al. 2012, §3.3). */
+/** Local response normalization across channels (Krizhevsky et al. 2012, §3.3), or within each with `region: "withinChannel"`. */
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
 /** Maximum of each window. */
 export const maxPool2d: LayerMaker<"maxPool2d"> = maker("maxPool2d");
