@@ -96,7 +96,7 @@ function readGraph(
 ): ImportedModel {
   if (graph.sparseInitializer.length > 0) throw new UnsupportedError(`${origin}: sparse initializers`);
   const values = new Map<string, Value>();
-  const define = (key: string, value: Value) => {
+  const define: Define = (key, value) => {
     if (values.has(key)) throw new CheckpointError(`${origin}: value "${key}" is defined twice`);
     values.set(key, value);
   };
@@ -110,9 +110,26 @@ function readGraph(
   define(input.name ?? "", { step: 0, shape });
   const chain = new ChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
   const context = contextFor(values, opset, batchSize, external, origin, graph);
+  const steps = addNodes(nodes, values, define, context, chain);
+  if (stepOf(values, output) !== steps) {
+    throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
+  }
+  return importedModel(chain.finish(name, source), { producer: "" });
+}
+
+type Define = (name: string, value: Value) => void;
+
+/** Folds nodes of constants and adds the others to the chain, in order. Returns the number of nodes added. */
+function addNodes(
+  nodes: readonly NodeMessage[],
+  values: ReadonlyMap<string, Value>,
+  define: Define,
+  context: NodeContext,
+  chain: ChainBuilder,
+): number {
   let step = 0;
   for (const node of nodes) {
-    const what = describeNode(node, origin);
+    const what = describeNode(node, context.origin);
     const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
     if (onChain.length === 0) {
       // The first node that is not supported names the reason, however many depend on it.
@@ -134,10 +151,7 @@ function readGraph(
     step++;
     defineOutputs(node, { step, shape: chain.shape }, define, what);
   }
-  if (stepOf(values, output) !== step) {
-    throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
-  }
-  return importedModel(chain.finish(name, source), { producer: "" });
+  return step;
 }
 
 /** Operators whose first input may be the constant. */
@@ -172,7 +186,7 @@ function stepOf(values: ReadonlyMap<string, Value>, name: string): number | unde
   return value && "step" in value ? value.step : undefined;
 }
 
-function defineOutputs(node: NodeMessage, value: Value, define: (name: string, value: Value) => void, what: string) {
+function defineOutputs(node: NodeMessage, value: Value, define: Define, what: string) {
   const [first = "", ...others] = node.output;
   if (first === "") throw new CheckpointError(`${what}: no output`);
   define(first, value);
