@@ -99,12 +99,9 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
   readonly json?: boolean;
 }
 
-async function evaluateRuns(
-  paths: readonly string[],
-  { json, csv, plots, ...flags }: EvaluateFlags,
-  invocation: Invocation,
-): Promise<void> {
-  refuseMixedOutput(invocation, csv, json);
+async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): Promise<void> {
+  const { csv } = flags;
+  refuseMixedOutput(invocation, csv, flags.json);
   const packing = imageProgress("pack");
   const calibrating = imageProgress("calibrate");
   const testing = imageProgress("test");
@@ -143,26 +140,34 @@ async function evaluateRuns(
     });
     clear();
     if (!measured) return;
-    const { heading, title, evaluation, isRandom } = measured;
-    if (json) printJson(evaluation);
-    else if (csv === STANDARD_OUTPUT) await standardTable.append(lines.join(""));
-    else {
-      const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
-      print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
-    }
-    if (isRandom)
-      printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
-    if (csv !== undefined && csv !== STANDARD_OUTPUT) {
-      const { writeFileDurably } = await import("../../checkpoint/durable.ts");
-      await writeFileDurably(csv, lines.join(""));
-    }
-    if (plots !== undefined) {
-      const { writeEvaluationCharts } = await import("../../runs/chartFiles.ts");
-      await writeEvaluationCharts(plots, evaluation, title);
-    }
+    await report(measured, lines.join(""), flags);
   } finally {
     clear();
     stop.end();
+  }
+}
+
+/** Prints a result, and writes its files; `table` is the CSV of all predictions. */
+async function report(
+  { heading, title, evaluation, isRandom }: Measured,
+  table: string,
+  { json, csv, plots }: Pick<EvaluateFlags, "json" | "csv" | "plots">,
+): Promise<void> {
+  if (json) printJson(evaluation);
+  else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
+  else {
+    const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
+    print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+  }
+  if (isRandom)
+    printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
+  if (csv !== undefined && csv !== STANDARD_OUTPUT) {
+    const { writeFileDurably } = await import("../../checkpoint/durable.ts");
+    await writeFileDurably(csv, table);
+  }
+  if (plots !== undefined) {
+    const { writeEvaluationCharts } = await import("../../runs/chartFiles.ts");
+    await writeEvaluationCharts(plots, evaluation, title);
   }
 }
 
