@@ -102,14 +102,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
 async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): Promise<void> {
   const { csv } = flags;
   refuseMixedOutput(invocation, csv, flags.json);
-  const packing = imageProgress("pack");
-  const calibrating = imageProgress("calibrate");
-  const testing = imageProgress("test");
-  const clear = () => {
-    packing.clear();
-    calibrating.clear();
-    testing.clear();
-  };
+  const { packing, calibrating, testing, clear, say } = progressOfStages();
   const precision = inferencePrecision(flags, invocation, {
     // The folder of the run's own data set.
     ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
@@ -121,10 +114,6 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
   const lines = [csvLine(predictionHeadings)];
   try {
     const { foreignModels } = await import("../../exchange/foreignModels.ts");
-    const say = (message: string) => {
-      clear();
-      printError(message);
-    };
     const measured = await measure(paths, {
       ...flags,
       ...precision,
@@ -145,6 +134,19 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
     clear();
     stop.end();
   }
+}
+
+/** Progress of the stages of an evaluation, of which one is shown at a time; `say` prints a message between them. */
+function progressOfStages() {
+  const [packing, calibrating, testing] = [imageProgress("pack"), imageProgress("calibrate"), imageProgress("test")];
+  const clear = () => {
+    for (const line of [packing, calibrating, testing]) line.clear();
+  };
+  const say = (message: string) => {
+    clear();
+    printError(message);
+  };
+  return { packing, calibrating, testing, clear, say };
 }
 
 /** Prints a result, and writes its files; `table` is the CSV of all predictions. */
