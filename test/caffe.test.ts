@@ -8,7 +8,6 @@ import { blobTable, layerTable, netTable, poolingTable, reluTable, shapeTable } 
 import { readCaffe, readCaffeFile, readCaffeMean } from "../src/formats/caffe/readCaffe.ts";
 import {
   bytes,
-  chunksOf,
   concatenated,
   type Encoded,
   float,
@@ -19,10 +18,11 @@ import {
 } from "../src/formats/containers/protobuf.ts";
 import { createPreprocessor } from "../src/image/prepare/preprocess.ts";
 import { assertClose } from "./assertClose.ts";
+import { encodeHead } from "./caffeSnapshots.ts";
 import { floats, readGolden } from "./golden.ts";
+import { messageBytes } from "./messageBytes.ts";
 import { mutations } from "./mutations.ts";
 import { computeImported } from "./onnxCases.ts";
-import { bytesOf } from "./onnxRuntime.ts";
 
 const MUTATIONS = Number(process.env["ALEXNET_MUTATIONS"] ?? 4000);
 
@@ -50,7 +50,7 @@ describe("a .caffemodel", () => {
     });
   }
 
-  it("has the head sigmoid where a SigmoidCrossEntropyLoss or a Sigmoid ends it", async () => {
+  it("has the head sigmoid if it ends in a SigmoidCrossEntropyLoss or a Sigmoid", async () => {
     const softmax = readCaffe(modelOf("published"), "published");
     const model = modelOf("deployed");
     const at = model.lastIndexOf("Softmax");
@@ -92,7 +92,7 @@ describe("a .caffemodel", () => {
     }
   });
 
-  it("prepares pictures as Caffe does: levels less the mean that the file tells, red first", () => {
+  it("prepares images as Caffe does: levels minus the mean of the file, red first", () => {
     const { preprocessing } = readCaffe(modelOf("published"), "published").metadata;
     assert.ok(preprocessing);
     const target = new Float32Array(3 * 35 * 35);
@@ -107,7 +107,7 @@ describe("a .caffemodel", () => {
     );
   });
 
-  it("is taken for one in red, green, blue where that is said", () => {
+  it("keeps the order of its channels with colours rgb", () => {
     const turned = readCaffe(modelOf("deployed"), "deployed").tensors.get("conv1.weight") as Float32Array;
     const asStored = readCaffe(modelOf("deployed"), "deployed", { colours: "rgb" }).tensors.get("conv1.weight");
     assert.deepEqual(asStored?.subarray(0, 25), turned.subarray(50, 75));
@@ -121,18 +121,11 @@ async function net(...layers: readonly Encoded[]): Promise<Uint8Array> {
     message(netTable.inputShape.number, ints(shapeTable.dim.number, [1, 1, 8, 8])),
     ...layers.map((layer) => message(netTable.layers.number, layer)),
   );
-  return bytesOf({ byteLength: encoded.byteLength, chunks: chunksOf(encoded) });
+  return messageBytes(encoded);
 }
 
 function layer(type: string, ...parts: readonly Encoded[]): Encoded {
-  const { name, type: typeField, bottom, top } = layerTable;
-  return concatenated(
-    text(name.number, "it"),
-    text(typeField.number, type),
-    text(bottom.number, "data"),
-    text(top.number, "data"),
-    ...parts,
-  );
+  return concatenated(encodeHead({ name: "it", type }, ["data"], ["data"]), ...parts);
 }
 
 describe("a .caffemodel that networks here cannot be", () => {
@@ -194,7 +187,7 @@ describe("a mean of Caffe", () => {
       ...[num, channels, height, width].map((field, i) => int(field.number, [1, 3, 2, 2][i] as number)),
       bytes(data.number, new Uint8Array(levels.buffer)),
     );
-    const file = await bytesOf({ byteLength: encoded.byteLength, chunks: chunksOf(encoded) });
+    const file = await messageBytes(encoded);
     assert.deepEqual(readCaffeMean(file, "mean"), [123 / 255, 117 / 255, 104 / 255]);
     assert.throws(() => readCaffeMean(file.slice(0, 4), "mean"), CheckpointError);
   });

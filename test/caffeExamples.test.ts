@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
-import type { CaffeOptions } from "../src/formats/caffe/readCaffe.ts";
-import { readCaffe } from "../src/formats/caffe/readCaffe.ts";
+import { type CaffeOptions, readCaffe } from "../src/formats/caffe/readCaffe.ts";
 import { assertClose } from "./assertClose.ts";
 import { type ExampleLayer, snapshotOf } from "./caffeSnapshots.ts";
 import { drawn } from "./golden.ts";
@@ -40,7 +39,6 @@ const pool = (name: string, kind: number, kernelSize: number, stride: number): E
 });
 const data = (transform: ExampleLayer["transform"]): ExampleLayer => ({ name: "data", type: "Data", transform });
 const loss: ExampleLayer = { name: "loss", type: "SoftmaxWithLoss" };
-const cifarMean = { meanFile: "examples/cifar10/mean.binaryproto" };
 const imagenetMean = [122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255];
 
 const norm = (name: string): ExampleLayer => ({ name, type: "LRN", norm: { localSize: 5, alpha: 1e-4, beta: 0.75 } });
@@ -84,6 +82,22 @@ const alexnet = (normFirst: boolean): readonly ExampleLayer[] => {
 const alexnetKinds = (first: string) =>
   `conv2d relu ${first} conv2d relu ${first} conv2d relu conv2d relu conv2d relu maxPool2d flatten linear relu dropout linear relu dropout linear`;
 
+/** Layers of both CIFAR-10 examples, to the last pool; the full one normalises after the first two. */
+const cifarTrunk = (normalised: (name: string) => readonly ExampleLayer[]): readonly ExampleLayer[] => [
+  data({ meanFile: "examples/cifar10/mean.binaryproto" }),
+  conv("conv1", [3, 32], 5, { pad: 2 }),
+  pool("pool1", MAX, 3, 2),
+  inPlace("relu1", "ReLU"),
+  ...normalised("norm1"),
+  conv("conv2", [32, 32], 5, { pad: 2 }),
+  inPlace("relu2", "ReLU"),
+  pool("pool2", AVE, 3, 2),
+  ...normalised("norm2"),
+  conv("conv3", [32, 64], 5, { pad: 2 }),
+  inPlace("relu3", "ReLU"),
+  pool("pool3", AVE, 3, 2),
+];
+
 /** Source: BVLC Caffe, examples/mnist, examples/cifar10, models/bvlc_alexnet, models/bvlc_reference_caffenet. */
 const examples: Readonly<Record<string, Example>> = {
   lenet: {
@@ -105,21 +119,7 @@ const examples: Readonly<Record<string, Example>> = {
     deviation: 256 / 255,
   },
   cifar10_quick: {
-    layers: [
-      data(cifarMean),
-      conv("conv1", [3, 32], 5, { pad: 2 }),
-      pool("pool1", MAX, 3, 2),
-      inPlace("relu1", "ReLU"),
-      conv("conv2", [32, 32], 5, { pad: 2 }),
-      inPlace("relu2", "ReLU"),
-      pool("pool2", AVE, 3, 2),
-      conv("conv3", [32, 64], 5, { pad: 2 }),
-      inPlace("relu3", "ReLU"),
-      pool("pool3", AVE, 3, 2),
-      ip("ip1", 1024, 64),
-      ip("ip2", 64, 10),
-      loss,
-    ],
+    layers: [...cifarTrunk(() => []), ip("ip1", 1024, 64), ip("ip2", 64, 10), loss],
     options: { inputSize: 32 },
     input: [3, 32, 32],
     kinds: "conv2d maxPool2d relu conv2d relu averagePool2d conv2d relu averagePool2d flatten linear linear",
@@ -127,22 +127,7 @@ const examples: Readonly<Record<string, Example>> = {
     deviation: 1 / 255,
   },
   cifar10_full: {
-    layers: [
-      data(cifarMean),
-      conv("conv1", [3, 32], 5, { pad: 2 }),
-      pool("pool1", MAX, 3, 2),
-      inPlace("relu1", "ReLU"),
-      within("norm1"),
-      conv("conv2", [32, 32], 5, { pad: 2 }),
-      inPlace("relu2", "ReLU"),
-      pool("pool2", AVE, 3, 2),
-      within("norm2"),
-      conv("conv3", [32, 64], 5, { pad: 2 }),
-      inPlace("relu3", "ReLU"),
-      pool("pool3", AVE, 3, 2),
-      ip("ip1", 1024, 10),
-      loss,
-    ],
+    layers: [...cifarTrunk((name) => [within(name)]), ip("ip1", 1024, 10), loss],
     options: { input: [3, 32, 32] },
     input: [3, 32, 32],
     kinds:

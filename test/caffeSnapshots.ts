@@ -12,7 +12,6 @@ import {
 } from "../src/formats/caffe/messages.ts";
 import {
   bytes,
-  chunksOf,
   concatenated,
   type Encoded,
   float,
@@ -23,7 +22,7 @@ import {
 } from "../src/formats/containers/protobuf.ts";
 import { sizeOf } from "../src/shape.ts";
 import { drawn } from "./golden.ts";
-import { bytesOf } from "./onnxRuntime.ts";
+import { messageBytes } from "./messageBytes.ts";
 
 type Values = Readonly<Record<string, number | string>>;
 
@@ -68,17 +67,14 @@ export async function snapshotOf(name: string, layers: readonly ExampleLayer[]):
     return message(netTable.layers.number, encodeLayer(layer, bottoms, isData ? [top, "label"] : [top]));
   });
   const net = concatenated(text(netTable.name.number, name), ...encoded);
-  return bytesOf({ byteLength: net.byteLength, chunks: chunksOf(net) });
+  return messageBytes(net);
 }
 
 function encodeLayer(layer: ExampleLayer, bottoms: readonly string[], tops: readonly string[]): Encoded {
-  const { name, type, bottom, top, blobs, include } = layerTable;
+  const { blobs, include } = layerTable;
   const isData = layer.type === "Data";
   return concatenated(
-    text(name.number, layer.name),
-    text(type.number, layer.type),
-    ...bottoms.map((each) => text(bottom.number, each)),
-    ...tops.map((each) => text(top.number, each)),
+    encodeHead(layer, bottoms, tops),
     ...(layer.blobs ?? []).map((shape, i) => message(blobs.number, encodeBlob(layer, shape, i))),
     ...(isData ? [message(include.number, int(RULE_PHASE, TRAIN)), message(DATA, text(1, "train_lmdb"))] : []),
     int(LAYER_PHASE, TRAIN),
@@ -88,6 +84,21 @@ function encodeLayer(layer: ExampleLayer, bottoms: readonly string[], tops: read
       const fields = Object.entries(values).map(([field, value]) => encodeField(table, field, value));
       return [message(layerTable[kind as keyof typeof parameters].number, ...fields)];
     }),
+  );
+}
+
+/** Name, type, inputs and outputs of a layer. */
+export function encodeHead(
+  layer: Pick<ExampleLayer, "name" | "type">,
+  bottoms: readonly string[],
+  tops: readonly string[],
+): Encoded {
+  const { name, type, bottom, top } = layerTable;
+  return concatenated(
+    text(name.number, layer.name),
+    text(type.number, layer.type),
+    ...bottoms.map((each) => text(bottom.number, each)),
+    ...tops.map((each) => text(top.number, each)),
   );
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { AlexNetError, CheckpointError } from "../src/errors.ts";
-import { chunksOf, concatenated, type Encoded, int, ints, message, text } from "../src/formats/containers/protobuf.ts";
+import { concatenated, type Encoded, int, ints, message, text } from "../src/formats/containers/protobuf.ts";
 import {
   dataLocations,
   dataTypes,
@@ -26,15 +26,12 @@ import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
 import { place } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { readGolden } from "./golden.ts";
+import { messageBytes } from "./messageBytes.ts";
 import { mutations } from "./mutations.ts";
 import { everyKind, weighted } from "./onnxNetworks.ts";
 import { bytesOf } from "./onnxRuntime.ts";
 
 const MUTATIONS = Number(process.env["ALEXNET_MUTATIONS"] ?? 4000);
-
-async function collected(encoded: Encoded): Promise<Uint8Array> {
-  return bytesOf({ byteLength: encoded.byteLength, chunks: chunksOf(encoded) });
-}
 
 /** y = x · W, W of [2, 3] in another file. */
 function external(entries: Readonly<Record<string, string>>, dims: readonly number[] = [2, 3]): Encoded {
@@ -98,7 +95,7 @@ describe("external data", () => {
 
   async function read(entries: Readonly<Record<string, string>>, dims?: readonly number[]) {
     const path = join(folder, "model.onnx");
-    await writeFile(path, await collected(external(entries, dims)));
+    await writeFile(path, await messageBytes(external(entries, dims)));
     return readOnnxFile(path);
   }
 
@@ -148,7 +145,7 @@ describe("external data", () => {
   });
 
   it("is refused of a model in memory, which has no folder", async () => {
-    const bytes = await collected(external({ location: "inside.bin", offset: "8" }));
+    const bytes = await messageBytes(external({ location: "inside.bin", offset: "8" }));
     assert.throws(() => readOnnx(bytes, "model.onnx"), CheckpointError);
   });
 });

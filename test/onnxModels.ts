@@ -1,7 +1,6 @@
 /** ONNX files from a list of nodes, as any program may write them. */
 import {
   bytes,
-  chunksOf,
   concatenated,
   type Encoded,
   float,
@@ -25,7 +24,7 @@ import {
   typeTable,
   valueInfoTable,
 } from "../src/formats/onnx/messages.ts";
-import { bytesOf } from "./onnxRuntime.ts";
+import { messageBytes } from "./messageBytes.ts";
 
 /** A whole number, whole numbers, or `{ float }`. */
 export type NodeAttribute = number | readonly number[] | { readonly float: number };
@@ -65,7 +64,7 @@ export async function onnxModel({ nodes, constants = {}, input, opset = 13 }: On
     message(modelTable.graph.number, graph),
     message(modelTable.opsetImport.number, int(opsetTable.version.number, opset)),
   );
-  return bytesOf({ byteLength: model.byteLength, chunks: chunksOf(model) });
+  return messageBytes(model);
 }
 
 function encodeNode([operator, inputs, output, attributes = {}]: NodeLine): Encoded {

@@ -125,6 +125,21 @@ const spellings: Readonly<Record<string, Spelling>> = {
     },
     input: image,
   },
+  "weights gathered, filled and expanded": {
+    nodes: [
+      ["Gather", ["wAll", "channels"], "w", { axis: 1 }],
+      ["ConstantOfShape", ["four"], "b"],
+      ["Expand", ["fb1", "five"], "fb"],
+      ...trunk,
+      ["Flatten", ["p"], "f"],
+      last,
+    ],
+    constants: {
+      ...{ wAll: random([4, 5, 3, 3], "w"), channels: list(2, 0, -1), four: list(4) },
+      ...{ fw: weights.fw, fb1: random([1], "fb"), five: list(5) },
+    },
+    input: image,
+  },
   "channels last, transposed to channels first and back before flattening": {
     nodes: [
       ["Transpose", ["x"], "first", { perm: [0, 3, 1, 2] }],

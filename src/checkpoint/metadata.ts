@@ -131,6 +131,11 @@ export function decodeOptimizer(reader: SafetensorsReader): OptimizerMetadata {
   return decode(reader, optimizerSchema, "optimizer file");
 }
 
+/** True for the metadata of a file of this program, of any version. */
+export function isOwnMetadata(metadata: Readonly<Record<string, string>>): boolean {
+  return metadata["formatVersion"] !== undefined;
+}
+
 function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string): T {
   const { metadata } = reader.header;
   const { formatVersion: version } = metadata;

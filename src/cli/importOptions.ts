@@ -18,6 +18,7 @@ export type ImportFacts = Omit<ForeignFacts, "network"> & { readonly network?: s
 
 const section: OptionSection = { heading: "Import", command: "import" };
 
+/** Options of `import`, and of commands that open a file without an import. */
 export const importOptions: readonly OptionSpec[] = inSection(section, [
   {
     flags: "--network <network>",

@@ -11,10 +11,12 @@ export function unicodeOutput(): boolean {
   return showsUnicode(process.stdout.isTTY === true, { LC_ALL, LC_CTYPE, LANG });
 }
 
+/** Prints to standard output: a command's result, with characters that control a terminal replaced. */
 export function print(text: string): void {
   process.stdout.write(`${terminalText(text)}\n`);
 }
 
+/** Prints a result as indented JSON. Throws DataError as `jsonOf` does. */
 export function printJson(value: unknown): void {
   print(jsonOf(value, 2));
 }

@@ -1,6 +1,7 @@
 /** Other programs' files as sources of trained networks, without an import into a run directory. */
 import { stat } from "node:fs/promises";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { isOwnMetadata } from "../checkpoint/metadata.ts";
 import { pretrainedOf } from "../checkpoint/pretrainedFiles.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
@@ -49,8 +50,8 @@ async function openForeign(
   const { file } = await openModelFile(path, undefined, facts);
   try {
     requireFacts(path, missingFacts(file, facts));
-    const { model, assumptions, notes } = await describeImport(file, facts);
-    requireFacts(path, assumptions.some((line) => line.startsWith("head:")) ? ["--head"] : []);
+    const { model, isHeadAssumed, notes } = await describeImport(file, facts);
+    requireFacts(path, isHeadAssumed ? ["--head"] : []);
     for (const note of notes) onMessage?.(note);
     const weights = await inMemory(checkedWeights(path, file.weights, model.network));
     return sourceOf(file.path, model, weights);
@@ -72,7 +73,7 @@ async function isForeign(path: string): Promise<boolean> {
   }
   const lower = path.toLowerCase();
   if (lower.endsWith(".safetensors")) {
-    return withReader(path, async ({ header }) => header.metadata["formatVersion"] === undefined);
+    return withReader(path, async ({ header }) => !isOwnMetadata(header.metadata));
   }
   return formatsThat("read").some(({ endings }) => endings.some((ending) => lower.endsWith(ending)));
 }

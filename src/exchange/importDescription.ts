@@ -48,6 +48,8 @@ export interface DescribedImport {
   readonly model: Model;
   /** Assumptions in place of missing facts, one line each. */
   readonly assumptions: readonly string[];
+  /** True if one of them is the head. */
+  readonly isHeadAssumed: boolean;
   /** Notes on values that were converted or renamed. */
   readonly notes: readonly string[];
 }
@@ -61,8 +63,9 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   const like = options.like === undefined ? undefined : await loadModel(await resolveModelFile(options.like));
   const assumptions = fileAssumptions(file, options);
   const chosen = await chooseNetwork(file, like, options);
-  const { network, head } = chooseHead(file, like, chosen, options, assumptions);
+  const { network, head, isAssumed } = chooseHead(file, like, chosen, options);
   const outputs = classesOf(network);
+  if (isAssumed) assumptions.push(`head: softmax (one class per image, from ${outputs} logits); --head changes it`);
   const count = classCount(head, outputs);
   const listed = options.classes === undefined ? undefined : await readClassList(options.classes);
   const names = bothClasses(listed?.names ?? like?.classNames ?? file.classNames, count);
@@ -89,6 +92,7 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   return {
     model: { ...described, ...(head === "softmax" ? {} : { head }) },
     assumptions,
+    isHeadAssumed: isAssumed,
     notes: [...(file.notes ?? []), ...(listed?.notes ?? []), ...repeats, ...notes],
   };
 }
@@ -109,7 +113,7 @@ function bothClasses(names: readonly string[] | undefined, count: number): reado
 }
 
 /**
- * Determines the head, and removes a head layer from the network.
+ * Determines the head, and removes a head layer from the network. By default assumes softmax for two or more outputs.
  *
  * Throws ConfigError if a single output has no known head, or if `--head` contradicts the file.
  */
@@ -118,8 +122,7 @@ function chooseHead(
   like: Model | undefined,
   chosen: Network,
   { head: given, network: described }: DescribeOptions,
-  assumptions: string[],
-): { readonly network: Network; readonly head: HeadName } {
+): { readonly network: Network; readonly head: HeadName; readonly isAssumed: boolean } {
   // A network from this program's own files keeps its last layer, because it was trained with it.
   const parted = described === undefined ? undefined : withoutHeadLayer(chosen);
   const network = parted?.network ?? chosen;
@@ -132,15 +135,14 @@ function chooseHead(
   const outputs = classesOf(network);
   if (known !== undefined) {
     requireClasses(known, outputs, file.path);
-    return { network, head: known };
+    return { network, head: known, isAssumed: false };
   }
   if (outputs === 1) {
     throw new ConfigError(
       `${file.path}: the meaning of its single output is unknown; give --head sigmoid for the logit of two classes, --head none for any other number`,
     );
   }
-  assumptions.push(`head: softmax (one class per image, from ${outputs} logits); --head changes it`);
-  return { network, head: "softmax" };
+  return { network, head: "softmax", isAssumed: true };
 }
 
 async function chooseNetwork(file: ModelFile, like: Model | undefined, options: DescribeOptions): Promise<Network> {

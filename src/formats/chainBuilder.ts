@@ -1,4 +1,4 @@
-/** Builds a network layer by layer, with its tensors, from another program's file. Longer than other files: one state, one class. */
+/** Builds a network layer by layer, with its tensors, from another program's file. */
 import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
 import { CheckpointError, UnsupportedError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
@@ -7,45 +7,9 @@ import type { AnyLayer } from "../layers/layer.ts";
 import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
+import { type Affine, composed, foldedAfter, foldedBefore } from "./affine.ts";
 import type { Assumptions } from "./format.ts";
-import { stridedPlaces } from "./values.ts";
-
-/** A chain of layers under construction. Values have the file's axes, which a transposition orders differently from the network's. */
-export interface ChainBuilder {
-  /** Shape of one image's value in the file's order of axes. */
-  readonly shape: Shape;
-  /** True for maps in the network's order of axes, [channels, height, width]. */
-  readonly isChannelsFirst: boolean;
-  /** Axis of `shape` that counts channels, or features. */
-  readonly channelAxis: number;
-  /** Adds a layer whose output has the given shape in the network's order of axes; by default it has the input's shape and order. */
-  add(layer: AnyLayer, shape?: Shape): void;
-  /** Adds a layer that passes values through at evaluation, such as dropout. */
-  addPassThrough(layer: AnyLayer): void;
-  /** Adds a layer with weight and bias; a missing bias is filled with zeros. */
-  addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, shape: Shape): void;
-  /** Adds a linear layer; `weight` is [outFeatures, inFeatures] in the file's order. Throws UnsupportedError if the input is not flat. */
-  addLinear(name: string, weight: Float32Array, inFeatures: number, bias: Float32Array | undefined, what: string): void;
-  /**
-   * output ← scale[o] · output + shift[o]. Folded into the last layer if it has parameters, else into the next linear layer if the value is
-   * flat, else added as a convolution.
-   */
-  scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void;
-  /** Orders the axes of a map as a transposition in the file: axis i becomes what was axis order[i]. */
-  transpose(order: readonly number[]): void;
-  /** Flattens in the file's order of axes. */
-  flatten(name: string): void;
-  /** Reshapes as the file does; false unless that is exact: only axes of extent 1 move, or the input is a vector and becomes an image. */
-  reshape(shape: Shape): boolean;
-  /** Ends the chain with a head. Throws UnsupportedError, beginning with `what`, if the output has more than one axis. */
-  endIn(head: HeadName, what: string): void;
-  /** Returns a layer name that is not in use. */
-  unusedName(wanted: string): string;
-  /** Records a deviation from the file. */
-  note(text: string): void;
-  /** Throws UnsupportedError without layers, ShapeError for a layer that does not fit, CheckpointError for a non-finite weight. */
-  finish(name: string, source: string): FinishedChain;
-}
+import { copyStrided, reorderedColumns, stridesOf } from "./values.ts";
 
 /** A network with its tensors. `head` is the softmax or sigmoid at the file's end, which is not a layer. */
 export interface FinishedChain {
@@ -63,23 +27,8 @@ export interface ChainOptions {
   readonly inputSize?: number | undefined;
 }
 
-/** `imageShape` has at most three axes; otherwise throws UnsupportedError, beginning with `origin`. */
-export function createChainBuilder(imageShape: Shape, origin: string, options: ChainOptions = {}): ChainBuilder {
-  if (imageShape.length > 3) {
-    throw new UnsupportedError(
-      `${origin}: the input has ${imageShape.length + 1} axes, batch included; expected at most 4`,
-    );
-  }
-  return new Chain(imageShape, origin, options);
-}
-
-/** Per-channel factors and summands that are still to be folded into a layer. */
-interface Affine {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
-
-class Chain implements ChainBuilder {
+/** A chain of layers under construction. Values have the file's axes, which a transposition orders differently from the network's. */
+export class ChainBuilder {
   readonly #origin: string;
   readonly #options: ChainOptions;
   readonly #layers: AnyLayer[] = [];
@@ -100,7 +49,13 @@ class Chain implements ChainBuilder {
   #pending: (Affine & { readonly name: string }) | undefined;
   #head: HeadName | undefined;
 
-  constructor(imageShape: Shape, origin: string, options: ChainOptions) {
+  /** `imageShape` has at most three axes; otherwise throws UnsupportedError, beginning with `origin`. */
+  constructor(imageShape: Shape, origin: string, options: ChainOptions = {}) {
+    if (imageShape.length > 3) {
+      throw new UnsupportedError(
+        `${origin}: the input has ${imageShape.length + 1} axes, batch included; expected at most 4`,
+      );
+    }
     this.#origin = origin;
     this.#options = options;
     const isLast = options.isChannelsLast === true && imageShape.length === 3;
@@ -111,17 +66,25 @@ class Chain implements ChainBuilder {
       this.note(`input [${imageShape.join(", ")}] with channels last, converted to [${this.#shape.join(", ")}]`);
   }
 
+  /** Shape of one image's value in the file's order of axes. */
   get shape(): Shape {
     return this.#axes.map((axis) => this.#shape[axis] as number);
   }
+  /** True for maps in the network's order of axes, [channels, height, width]. */
   get isChannelsFirst(): boolean {
     const isOrdered = isInOrder(this.#axes, this.#shape) && equalShapes(this.shape, this.#shape);
     return this.#axes.length === 3 && isOrdered;
   }
+  /** Axis of `shape` that counts channels, or features. */
   get channelAxis(): number {
     return this.#axes.indexOf(0);
   }
 
+  /**
+   * Adds a layer whose output has the shape `next` in the network's order of axes; by default it has the input's shape and order.
+   *
+   * Throws UnsupportedError after a head, or if a scale and shift wait for a linear layer.
+   */
   add(layer: AnyLayer, next?: Shape): void {
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);
     this.addPassThrough(layer);
@@ -129,17 +92,23 @@ class Chain implements ChainBuilder {
     this.#axes = next.map((_, axis) => axis);
     this.#shape = next;
   }
+  /** Adds a layer that passes values through at evaluation, such as dropout. Throws UnsupportedError after a head. */
   addPassThrough(layer: AnyLayer): void {
     this.#refuseAfterHead(layer.name);
     if (this.#layers.length === 0) this.#start();
     this.#names.add(layer.name);
     this.#layers.push(layer);
   }
+  /** Adds a layer with weight and bias, and the errors of `add`; a missing bias is filled with zeros. */
   addWeighted(layer: AnyLayer, weight: Float32Array, bias: Float32Array | undefined, next: Shape): void {
     this.add(layer, next);
     this.#tensors.set(`${layer.name}.weight`, weight);
     this.#tensors.set(`${layer.name}.bias`, bias ?? new Float32Array(next[0] as number));
   }
+  /**
+   * Adds a linear layer; `weight` is [outFeatures, inFeatures] in the file's order. Throws UnsupportedError, beginning with `what`, unless the
+   * input is [inFeatures].
+   */
   addLinear(
     name: string,
     weight: Float32Array,
@@ -151,12 +120,16 @@ class Chain implements ChainBuilder {
       throw new UnsupportedError(`${what}: expected an input [${inFeatures}], got [${this.shape.join(", ")}]`);
     }
     const outFeatures = weight.length / inFeatures;
-    const folded = this.#pending ? foldedBefore(weight, bias, inFeatures, this.#pending) : { weight, bias };
-    const ordered = this.#order ? reordered(folded.weight, this.#order) : folded.weight;
+    const folded = this.#pending ? foldedBefore(weight, bias, this.#pending) : { weight, bias };
+    const ordered = this.#order ? reorderedColumns(folded.weight, this.#order) : folded.weight;
     this.#pending = undefined;
     this.#order = undefined;
     this.addWeighted(linear(name, { outFeatures }) as AnyLayer, ordered, folded.bias, [outFeatures]);
   }
+  /**
+   * output ← scale[o] · output + shift[o]. Folded into the last layer if it has parameters, else into the next linear layer if the value is
+   * flat, else added as a convolution.
+   */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void {
     this.#refuseAfterHead(name);
     const ones = scale ?? new Float64Array(shift.length).fill(1);
@@ -174,15 +147,18 @@ class Chain implements ChainBuilder {
     } else throw this.#refusedAffine(name);
   }
 
+  /** Orders the axes of a map as a transposition in the file: axis i becomes what was axis order[i]. */
   transpose(order: readonly number[]): void {
     this.#axes = order.map((axis) => this.#axes[axis] as number);
   }
+  /** Flattens in the file's order of axes. */
   flatten(name: string): void {
     if (this.#shape.length === 1) return;
     const [shape, axes] = [this.#shape, this.#axes];
     this.add(flatten(name) as AnyLayer, [sizeOf(shape)]);
     if (!isInOrder(axes, shape)) this.#order = orderOf(axes, shape);
   }
+  /** Reshapes as the file does; false unless that is exact: only axes of extent 1 move, or the input is a vector and becomes an image. */
   reshape(next: Shape): boolean {
     if (this.#layers.length === 0 && this.#shape.length === 1 && next.length === 3 && !this.#pending) {
       this.note(`input [${this.#shape.join(", ")}] reshaped to [${next.join(", ")}]`);
@@ -199,6 +175,7 @@ class Chain implements ChainBuilder {
     return true;
   }
 
+  /** Ends the chain with a head. Throws UnsupportedError, beginning with `what`, if the output has more than one axis. */
   endIn(kind: HeadName, what: string): void {
     this.#refuseAfterHead(what);
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);
@@ -207,6 +184,7 @@ class Chain implements ChainBuilder {
     }
     this.#head = kind;
   }
+  /** Returns a layer name that is not in use. */
   unusedName(wanted: string): string {
     let count = this.#counters.get(wanted) ?? 1;
     const name = () => (count === 1 ? wanted : `${wanted}_${count}`);
@@ -214,9 +192,11 @@ class Chain implements ChainBuilder {
     this.#counters.set(wanted, count);
     return name();
   }
+  /** Records a deviation from the file. */
   note(text: string): void {
     this.#notes.push(text);
   }
+  /** Throws UnsupportedError without layers, ShapeError for a layer that does not fit, CheckpointError for a non-finite weight. */
   finish(name: string, source: string): FinishedChain {
     if (this.#layers.length === 0) this.#start();
     if (this.#layers.length === 0)
@@ -227,7 +207,7 @@ class Chain implements ChainBuilder {
         `${this.#origin}: not supported: an output [N, ${this.shape.join(", ")}] of transposed maps`,
       );
     }
-    for (const [layer, affine] of this.#affines) foldInto(this.#tensors, layer, affine);
+    this.#foldAffines();
     const [channels = 1, height = 1, width = 1] = this.#input;
     const input = [channels, height, width] as const;
     const whole: Network = { name, source, deviations: this.#notes, input, layers: this.#layers };
@@ -250,6 +230,17 @@ class Chain implements ChainBuilder {
     const text = `input: the ${features} values of the file as an image of ${image.join("×")}, channels first`;
     this.#notes.push(text);
     this.#assumptions = { inputSize: text };
+  }
+  #foldAffines(): void {
+    for (const [layer, affine] of this.#affines) {
+      const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
+      const stored = {
+        weight: this.#tensors.get(weight) as Float32Array,
+        bias: this.#tensors.get(bias) as Float32Array,
+      };
+      const folded = foldedAfter(stored, affine);
+      this.#tensors.set(weight, folded.weight).set(bias, folded.bias);
+    }
   }
   #refuseAfterHead(name: string): void {
     if (!this.#head) return;
@@ -277,56 +268,12 @@ function isInOrder(axes: readonly number[], shape: Shape): boolean {
 
 /** Place in row-major order of `shape` of each element, in row-major order of the reordered axes. */
 function orderOf(axes: readonly number[], shape: Shape): Int32Array {
-  const strides = axes.map((axis) => sizeOf(shape.slice(axis + 1)));
-  return Int32Array.from(
-    stridedPlaces(
-      axes.map((axis) => shape[axis] as number),
-      strides,
-    ),
-  );
-}
-
-/** Columns of a matrix moved from the file's order to the network's. */
-function reordered(weight: Float32Array, order: Int32Array): Float32Array {
-  const columns = order.length;
-  const result = new Float32Array(weight.length);
-  for (let row = 0; row < weight.length; row += columns) {
-    for (let i = 0; i < columns; i++) result[row + (order[i] as number)] = weight[row + i] as number;
-  }
-  return result;
-}
-
-/** W (scale · x + shift) + b = (W scale) x + (W shift + b). */
-function foldedBefore(weight: Float32Array, bias: Float32Array | undefined, columns: number, { scale, shift }: Affine) {
-  const rows = weight.length / columns;
-  const sums = Float32Array.from({ length: rows }, (_, row) => {
-    let sum = bias?.[row] ?? 0;
-    for (let i = 0; i < columns; i++) sum += (weight[row * columns + i] as number) * (shift[i] as number);
-    return sum;
-  });
-  return { weight: weight.map((w, i) => w * (scale[i % columns] as number)), bias: sums };
-}
-
-/** Both, one after the other. */
-function composed(first: Affine | undefined, second: Affine): Affine {
-  if (!first) return second;
-  return {
-    scale: first.scale.map((s, i) => s * (second.scale[i] as number)),
-    shift: first.shift.map((t, i) => t * (second.scale[i] as number) + (second.shift[i] as number)),
-  };
-}
-
-function foldInto(tensors: Map<string, Float32Array>, layer: string, { scale, shift }: Affine): void {
-  const weight = tensors.get(`${layer}.weight`) as Float32Array;
-  const bias = tensors.get(`${layer}.bias`) as Float32Array;
-  const fanIn = weight.length / bias.length;
-  const isScaled = scale.some((s) => s !== 1);
-  const scaled = isScaled ? weight.map((w, i) => w * (scale[Math.floor(i / fanIn)] as number)) : weight;
-  tensors.set(`${layer}.weight`, scaled);
-  tensors.set(
-    `${layer}.bias`,
-    bias.map((b, o) => b * (scale[o] as number) + (shift[o] as number)),
-  );
+  const strides = stridesOf(shape);
+  const at = (list: readonly number[]) => axes.map((axis) => list[axis] as number);
+  const order = new Int32Array(sizeOf(shape));
+  const places = order.map((_, place) => place);
+  copyStrided(places, order, { shape: at(shape), strides: at(strides), offset: 0 });
+  return order;
 }
 
 /** Throws UnsupportedError for a parameter of the wrong size, CheckpointError for one that is not finite. */

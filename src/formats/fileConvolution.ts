@@ -13,13 +13,17 @@ export interface FileWindow {
   readonly padAfter: Pair;
 }
 
+/** Window, outputs and groups of a convolution in a file. */
 export interface FileConvolution extends FileWindow {
   readonly outChannels: number;
   readonly groups: number;
 }
 
+/** Numbers of both axes of an image. */
 export type Pair = readonly [height: number, width: number];
 
+/** Largest padding that a file may state, in pixels. */
+export const MAX_PADDING = 4096;
 /** Maximum growth of a kernel by zero padding, as a factor of its area. */
 const MOST_GROWTH = 16;
 

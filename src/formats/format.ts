@@ -34,6 +34,7 @@ export interface ReadFacts {
 
 /** Values of `--weights`. */
 export const weightsChoices = ["raw", "ema"] as const;
+/** Weights of training (`raw`), or their moving average (`ema`). */
 export type WeightsChoice = (typeof weightsChoices)[number];
 
 /** A flag `--<name>` that the format adds to `alexnet export`. */

@@ -22,15 +22,14 @@ const safetensorsFormat: ModelFormat = {
     await writeSafetensors(path, { format: "pt", ...encodeModel(model, 0) }, weights);
   },
   async read(path): Promise<ModelFile> {
-    const { decodeModel } = await import("../checkpoint/metadata.ts");
+    const { decodeModel, isOwnMetadata } = await import("../checkpoint/metadata.ts");
     const { openSafetensors } = await import("../checkpoint/safetensorsReader.ts");
     const reader = await openSafetensors(path);
     try {
       await reader.verify();
-      const isOwn = reader.header.metadata["formatVersion"] !== undefined;
       const { tensors } = reader;
       const weights = { tensors, read: (name: string, into: Float32Array) => reader.read(name, into) };
-      const said = isOwn ? { head: "softmax" as const, ...decodeModel(reader) } : {};
+      const said = isOwnMetadata(reader.header.metadata) ? { head: "softmax" as const, ...decodeModel(reader) } : {};
       return { path, weights, ...said, close: () => reader.close() };
     } catch (error) {
       await reader.close();

@@ -11,6 +11,7 @@ import { CheckpointError, codeOf, DataError, messageOf } from "../errors.ts";
 import { createFit, type Fit } from "../image/prepare/fit.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { Filter } from "../image/resize/taps.ts";
+import { parseJsonText, problemsOf } from "../schema.ts";
 import type { ModelFile, ReadFacts } from "./format.ts";
 import { findFormat } from "./formats.ts";
 
@@ -133,7 +134,7 @@ function sideOf(size: z.infer<typeof side> | undefined): number | undefined {
   return typeof size === "object" ? (size.shortest_edge ?? size.height) : size;
 }
 
-/** Undefined if there is no such file. */
+/** Parsed JSON of a file; undefined if there is no such file. Throws CheckpointError for one that cannot be read, DataError for other contents. */
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   let text: string;
   try {
@@ -143,10 +144,9 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | unde
     throw new CheckpointError(`${path}: cannot be read: ${messageOf(cause)}`, { cause });
   }
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(parseJsonText(text));
   } catch (cause) {
-    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
-    const why = issue ? `${issue.path.join(".")}: ${issue.message}` : messageOf(cause);
+    const why = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new DataError(`${path}: expected the description of a Hugging Face model: ${why}`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import type { Shape } from "../shape.ts";
 import type { ChainBuilder } from "./chainBuilder.ts";
 import type { FileWindow } from "./fileConvolution.ts";
 
+/** Window of a pool in a file. */
 export interface FilePool extends FileWindow {
   /** True if a window may begin inside the map and end outside. */
   readonly isCeil: boolean;
@@ -61,11 +62,12 @@ export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, un
   };
 }
 
+/** Adds max pooling. */
 export function addMaxPool(chain: ChainBuilder, name: string, { options, shape }: Pool): void {
   chain.add(maxPool2d(name, options) as AnyLayer, shape);
 }
 
-/** `countsPadding`: true if means include the padding as zeros (but nothing beyond it). */
+/** Adds average pooling. `countsPadding`: true if means include the padding as zeros (but nothing beyond it). */
 export function addAveragePool(
   chain: ChainBuilder,
   name: string,

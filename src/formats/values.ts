@@ -16,12 +16,34 @@ export function transposed(matrix: Float32Array, rows: number, columns: number):
   return result;
 }
 
-/** Places of the elements of a strided view, in row-major order of its `shape`. */
-export function* stridedPlaces(shape: Shape, strides: readonly number[], offset = 0): Generator<number> {
+/** The columns of a matrix in another order: column i moves to column order[i]. */
+export function reorderedColumns(matrix: Float32Array, order: Int32Array): Float32Array {
+  const columns = order.length;
+  const result = new Float32Array(matrix.length);
+  for (let row = 0; row < matrix.length; row += columns) {
+    for (let i = 0; i < columns; i++) result[row + (order[i] as number)] = matrix[row + i] as number;
+  }
+  return result;
+}
+
+/** A view of some elements of an array: element [i, j, …] is at offset + i · strides[0] + j · strides[1] + …. */
+export interface StridedView {
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** Copies a view of `from` to `to`, in row-major order of its shape; `to` has room for exactly these elements. */
+export function copyStrided<T>(
+  from: ArrayLike<T>,
+  to: { [place: number]: T },
+  { shape, strides, offset }: StridedView,
+) {
   const index = shape.map(() => 0);
+  const count = sizeOf(shape);
   let place = offset;
-  for (let left = sizeOf(shape); left > 0; left--) {
-    yield place;
+  for (let i = 0; i < count; i++) {
+    to[i] = from[place] as T;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       const next = (index[axis] as number) + 1;
       place += strides[axis] as number;
@@ -31,6 +53,17 @@ export function* stridedPlaces(shape: Shape, strides: readonly number[], offset 
       place -= next * (strides[axis] as number);
     }
   }
+}
+
+/** True if the elements of a view follow each other in row-major order; strides of axes of extent 1 do not matter. */
+export function isContiguous({ shape, strides }: Omit<StridedView, "offset">): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const extent = shape[axis] as number;
+    if (extent !== 1 && strides[axis] !== expected) return false;
+    expected *= extent;
+  }
+  return true;
 }
 
 /** Strides of a row-major array. */

@@ -34,11 +34,14 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
 type LayerMaker<K extends OpKind> = (name: string, options?: Partial<OpOptions[K]>) => Layer<K>;
 
 function maker<K extends OpKind>(kind: K): LayerMaker<K> {
-  return (name, given = {}) => {
-    const parsed = parseJson<object>(layerKinds[kind].options, given);
-    if (parsed.problem !== undefined) throw new ConfigError(`${name} (${kind}): ${parsed.problem}`);
-    return { name, kind, ...parsed.data } as Layer<K>;
-  };
+  return (name, given = {}) => layerOf(kind, name, given);
+}
+
+/** A layer of one kind, with that kind's defaults. Throws ConfigError, beginning with `what`, naming the option. */
+export function layerOf<K extends OpKind>(kind: K, name: string, given: object, what = name): Layer<K> {
+  const parsed = parseJson<object>(layerKinds[kind].options, given);
+  if (parsed.problem !== undefined) throw new ConfigError(`${what} (${kind}): ${parsed.problem}`);
+  return { name, kind, ...parsed.data } as Layer<K>;
 }
 
 /**
@@ -55,7 +58,8 @@ export const tanh: LayerMaker<"tanh"> = maker("tanh");
 /** Logistic function: 1 / (1 + e⁻ˣ). */
 export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
 /**
- * Local response normalization: x / (k + alpha / size · Σ x²)^beta, summed over `size` neighbouring channels.
+ * Local response normalization: x / (k + alpha / size · Σ x²)^beta, summed over `size` neighbouring channels, or over a window of each channel with
+ * `region: "withinChannel"`.
  *
  * Shapes: [C, H, W], unchanged. Defaults: size 5, alpha 1e-4, beta 0.75, k 2. Source: Krizhevsky et al. 2012, §3.3.
  */

@@ -5,7 +5,7 @@ import type { AnyOp, OpKind, ParameterShape } from "../engine/engine.ts";
 import { ConfigError, ShapeError } from "../errors.ts";
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect } from "../int8.ts";
-import { layerKinds } from "../layers/kinds.ts";
+import { layerKinds, layerOf } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
@@ -59,7 +59,7 @@ export function parseNetwork(json: unknown, origin = "network"): Network {
       const known = Object.keys(layerKinds).join(", ");
       throw new ConfigError(`${origin}: ${name}: unknown kind "${kind}"; expected one of ${known}`);
     }
-    return parseLayer(origin, name, kind, options);
+    return anyLayer(layerOf(kind, name, options, `${origin}: ${name}`));
   });
   const network = { ...parsed.data, layers };
   place(network);
@@ -68,12 +68,6 @@ export function parseNetwork(json: unknown, origin = "network"): Network {
 
 function isKind(kind: string): kind is OpKind {
   return Object.hasOwn(layerKinds, kind);
-}
-
-function parseLayer<K extends OpKind>(origin: string, name: string, kind: K, options: object): AnyLayer {
-  const parsed = parseJson<object>(layerKinds[kind].options, options);
-  if (parsed.problem !== undefined) throw new ConfigError(`${origin}: ${name} (${kind}): ${parsed.problem}`);
-  return anyLayer({ name, kind, ...parsed.data } as Layer<K>);
 }
 
 /** TypeScript does not infer that Layer<K> for any K is a member of the union. */

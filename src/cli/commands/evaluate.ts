@@ -99,39 +99,21 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
   readonly json?: boolean;
 }
 
-async function evaluateRuns(
-  paths: readonly string[],
-  { json, csv, plots, precision: format, calibrate, ...flags }: EvaluateFlags,
-  invocation: Invocation,
-): Promise<void> {
-  refuseMixedOutput(invocation, csv, json);
-  const packing = imageProgress("pack");
-  const calibrating = imageProgress("calibrate");
-  const testing = imageProgress("test");
-  const clear = () => {
-    packing.clear();
-    calibrating.clear();
-    testing.clear();
-  };
-  const precision = inferencePrecision(
-    { precision: format, ...(calibrate === undefined ? {} : { calibrate }) },
-    invocation,
-    {
-      // The folder of the run's own data set.
-      ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
-      onProgress: calibrating.update,
-    },
-  );
+async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): Promise<void> {
+  const { csv } = flags;
+  refuseMixedOutput(invocation, csv, flags.json);
+  const { packing, calibrating, testing, clear, say } = progressOfStages();
+  const precision = inferencePrecision(flags, invocation, {
+    // The folder of the run's own data set.
+    ...(flags.dataset === undefined && flags.dataDir !== undefined ? { dataDir: flags.dataDir } : {}),
+    onProgress: calibrating.update,
+  });
   // Nothing to save, but the terminal gets its cursor back only at a regular exit.
   const stop = onStopSignals(() => process.exit(stop.exitCode()));
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
   try {
     const { foreignModels } = await import("../../exchange/foreignModels.ts");
-    const say = (message: string) => {
-      clear();
-      printError(message);
-    };
     const measured = await measure(paths, {
       ...flags,
       ...precision,
@@ -147,26 +129,47 @@ async function evaluateRuns(
     });
     clear();
     if (!measured) return;
-    const { heading, title, evaluation, isRandom } = measured;
-    if (json) printJson(evaluation);
-    else if (csv === STANDARD_OUTPUT) await standardTable.append(lines.join(""));
-    else {
-      const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
-      print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
-    }
-    if (isRandom)
-      printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
-    if (csv !== undefined && csv !== STANDARD_OUTPUT) {
-      const { writeFileDurably } = await import("../../checkpoint/durable.ts");
-      await writeFileDurably(csv, lines.join(""));
-    }
-    if (plots !== undefined) {
-      const { writeEvaluationCharts } = await import("../../runs/chartFiles.ts");
-      await writeEvaluationCharts(plots, evaluation, title);
-    }
+    await report(measured, lines.join(""), flags);
   } finally {
     clear();
     stop.end();
+  }
+}
+
+/** Progress of the stages of an evaluation, of which one is shown at a time; `say` prints a message between them. */
+function progressOfStages() {
+  const [packing, calibrating, testing] = [imageProgress("pack"), imageProgress("calibrate"), imageProgress("test")];
+  const clear = () => {
+    for (const line of [packing, calibrating, testing]) line.clear();
+  };
+  const say = (message: string) => {
+    clear();
+    printError(message);
+  };
+  return { packing, calibrating, testing, clear, say };
+}
+
+/** Prints a result, and writes its files; `table` is the CSV of all predictions. */
+async function report(
+  { heading, title, evaluation, isRandom }: Measured,
+  table: string,
+  { json, csv, plots }: Pick<EvaluateFlags, "json" | "csv" | "plots">,
+): Promise<void> {
+  if (json) printJson(evaluation);
+  else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
+  else {
+    const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
+    print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+  }
+  if (isRandom)
+    printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
+  if (csv !== undefined && csv !== STANDARD_OUTPUT) {
+    const { writeFileDurably } = await import("../../checkpoint/durable.ts");
+    await writeFileDurably(csv, table);
+  }
+  if (plots !== undefined) {
+    const { writeEvaluationCharts } = await import("../../runs/chartFiles.ts");
+    await writeEvaluationCharts(plots, evaluation, title);
   }
 }
 

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import { printable } from "../../escape.ts";
+import type { Classifier } from "../../model/classifier.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
@@ -75,22 +76,14 @@ writes the file names, to fc7.files.json next to fc7.npy.`,
   run: predictImages,
 };
 
-/** Classifies the images; an unreadable one does not stop the others. */
 async function predictImages(
   run: string,
   images: readonly string[],
   flags: PredictFlags,
   invocation: Invocation,
 ): Promise<void> {
-  const { engine, threads, json, top, samples, seed: drawSeed, threshold, csv, features, output } = flags;
-  const options = { samples, seed: drawSeed, ...(threshold === undefined ? {} : { threshold }) };
-  if ((features === undefined) !== (output === undefined)) {
-    invocation.fail("--features LAYER and --output FILE require each other");
-  }
-  if (features !== undefined && (csv !== undefined || json)) {
-    invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
-  }
-  refuseMixedOutput(invocation, csv, json);
+  const isBatch = flags.csv !== undefined || flags.features !== undefined || images.some(isFolder);
+  refuseContradictions(images, flags, isBatch, invocation);
   const calibrating = imageProgress("calibrate");
   const say = (message: string) => {
     calibrating.clear();
@@ -101,14 +94,11 @@ async function predictImages(
     ...inferencePrecision(flags, invocation, { onProgress: calibrating.update }),
     openSource: foreignModels(foreignFacts(flags), say),
   };
-  const isBatch = csv !== undefined || features !== undefined || images.some(isFolder);
-  if (images.includes(STANDARD_INPUT) && isBatch) {
-    invocation.fail("- reads one image from standard input; name files with --csv, --features or folders");
-  }
   if (isBatch) {
     const { predictMany } = await import("../predictMany.ts");
     return predictMany(run, images, flags, opening);
   }
+  const { engine, threads } = flags;
   const { openClassifier } = await import("../../model/classifier.ts");
   const classifier = await openClassifier(run, {
     ...opening,
@@ -116,27 +106,56 @@ async function predictImages(
     ...(engine ? { engine } : {}),
     ...(threads === undefined ? {} : { threads }),
   }).finally(calibrating.clear);
-  const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
   try {
-    for (const file of images) {
-      try {
-        const input = file === STANDARD_INPUT ? await standardInput() : file;
-        const classes = (await classifier.predict(input, options)).slice(0, top);
-        results.push({ file, classes });
-        if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
-      } catch (error) {
-        if (!(error instanceof DataError)) throw error;
-        printProblem(file === STANDARD_INPUT ? error.message.replace(/^image: /, "standard input: ") : error.message);
-        process.exitCode = error.exitCode;
-      }
-    }
-    if (json) printJson(results);
-    if (classifier.isRandom) {
-      const draws = samples === 1 ? "a random sample" : `the mean of ${samples} random samples`;
-      printError(`Dropout is active at evaluation in this network: each prediction is ${draws} (--samples, --seed).`);
-    }
+    await predictEach(classifier, images, flags);
   } finally {
     await classifier.close();
+  }
+}
+
+/** Fails as wrong usage for flags that exclude each other. */
+function refuseContradictions(
+  images: readonly string[],
+  { json, csv, features, output }: PredictFlags,
+  isBatch: boolean,
+  invocation: Invocation,
+): void {
+  if ((features === undefined) !== (output === undefined)) {
+    invocation.fail("--features LAYER and --output FILE require each other");
+  }
+  if (features !== undefined && (csv !== undefined || json)) {
+    invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
+  }
+  refuseMixedOutput(invocation, csv, json);
+  if (images.includes(STANDARD_INPUT) && isBatch) {
+    invocation.fail("- reads one image from standard input; name files with --csv, --features or folders");
+  }
+}
+
+/** Classifies images one by one; an unreadable one does not stop the others. */
+async function predictEach(
+  classifier: Classifier,
+  images: readonly string[],
+  { json, top, samples, seed: drawSeed, threshold }: PredictFlags,
+): Promise<void> {
+  const options = { samples, seed: drawSeed, ...(threshold === undefined ? {} : { threshold }) };
+  const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
+  for (const file of images) {
+    try {
+      const input = file === STANDARD_INPUT ? await standardInput() : file;
+      const classes = (await classifier.predict(input, options)).slice(0, top);
+      results.push({ file, classes });
+      if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      printProblem(file === STANDARD_INPUT ? error.message.replace(/^image: /, "standard input: ") : error.message);
+      process.exitCode = error.exitCode;
+    }
+  }
+  if (json) printJson(results);
+  if (classifier.isRandom) {
+    const draws = samples === 1 ? "a random sample" : `the mean of ${samples} random samples`;
+    printError(`Dropout is active at evaluation in this network: each prediction is ${draws} (--samples, --seed).`);
   }
 }
 

@@ -4,10 +4,17 @@ import { dropout, flatten, localResponseNorm, relu, sigmoid, tanh } from "../../
 import type { AnyLayer } from "../../layers/layer.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
-import { addConvolution, type Pair } from "../fileConvolution.ts";
+import { addConvolution, MAX_PADDING, type Pair } from "../fileConvolution.ts";
 import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
-import { asFloats, transposed } from "../values.ts";
-import type { Blob, CaffeLayer } from "./messages.ts";
+import { transposed } from "../values.ts";
+import { type Blob, isFilled } from "./blob.ts";
+import type { LayerMessage } from "./messages.ts";
+
+/** A layer of either version of the format. */
+export type CaffeLayer = Omit<LayerMessage, "type" | "blobs"> & {
+  readonly type: string;
+  readonly blobs: readonly Blob[];
+};
 
 /** Context of a layer in a chain. */
 export interface CaffeContext {
@@ -17,8 +24,10 @@ export interface CaffeContext {
   unsupported(why: string): UnsupportedError;
 }
 
+/** Adds a layer of a file to the chain. Throws UnsupportedError with the parameter if no layer is equivalent. */
 export type CaffeReader = (layer: CaffeLayer, context: CaffeContext) => void;
 
+/** By layer type. */
 export const caffeReaders: Readonly<Record<string, CaffeReader>> = {
   Convolution: readConvolution,
   InnerProduct: readInnerProduct,
@@ -70,33 +79,14 @@ function flattenTo(name: string, { chain }: CaffeContext): void {
 }
 
 /** Values of blob `place`, which must match the shape up to axes of size 1. */
-function blobOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsupported }: CaffeContext): Float32Array {
+function valuesOf({ blobs }: CaffeLayer, place: number, shape: Shape, { what, unsupported }: CaffeContext) {
   const blob = blobs[place];
   if (!blob) throw new CheckpointError(`${what}: blob ${place + 1} is missing; give a file with weights`);
-  if (blob.doubleData.length > 0) throw unsupported("weights in double precision");
-  const extents = extentsOf(blob).filter((extent) => extent !== 1);
-  const expected = shape.filter((extent) => extent !== 1);
-  const length = blob.data.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  if (extents.join() !== expected.join() || length !== 4 * sizeOf(shape)) {
-    const got = `[${extentsOf(blob).join(", ")}] of ${length} bytes`;
-    throw new CheckpointError(`${what}: blob ${place + 1}: expected [${shape.join(", ")}], got ${got}`);
-  }
-  return valuesOf(blob);
-}
-
-const readBlobs = new WeakMap<Blob, Float32Array>();
-
-/** Values of a blob, joined once however often the layers are walked. */
-function valuesOf(blob: Blob): Float32Array {
-  const values =
-    readBlobs.get(blob) ?? asFloats(blob.data.length === 1 ? (blob.data[0] as Uint8Array) : Buffer.concat(blob.data));
-  readBlobs.set(blob, values);
-  return values;
-}
-
-/** Shape of a blob; the old form has four extents. */
-export function extentsOf({ shape, num, channels, height, width }: Blob): Shape {
-  return shape?.dim ?? [num ?? 1, channels ?? 1, height ?? 1, width ?? 1];
+  if (blob.hasDoubles) throw unsupported("weights in double precision");
+  const [got, expected] = [blob.shape, shape].map((extents) => extents.filter((extent) => extent !== 1).join());
+  if (got === expected && isFilled(blob)) return blob.values();
+  const found = `[${blob.shape.join(", ")}] of ${blob.byteLength} bytes`;
+  throw new CheckpointError(`${what}: blob ${place + 1}: expected [${shape.join(", ")}], got ${found}`);
 }
 
 function positive(value: number | undefined, name: string, { what }: CaffeContext): number {
@@ -125,16 +115,14 @@ function readConvolution(layer: CaffeLayer, context: CaffeContext): void {
   const dilation = pairOf(parameters.dilation, [], 1);
   const pad = pairOf(parameters.pad, [padH, padW], 0);
   for (const size of [...kernel, ...stride, ...dilation]) positive(size, "kernel_size, stride or dilation", context);
-  if (pad.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${pad.join(", ")}`);
+  if (pad.some((size) => size < 0 || size > MAX_PADDING)) throw unsupported(`pad ${pad.join(", ")}`);
   if (channels % groups !== 0 || outChannels % groups !== 0)
     throw unsupported(`group ${groups} on ${channels} channels`);
-  const weight = blobOf(layer, 0, [outChannels, channels / groups, ...kernel], context);
-  const bias = biasTerm ? blobOf(layer, 1, [outChannels], context) : undefined;
+  const weight = valuesOf(layer, 0, [outChannels, channels / groups, ...kernel], context);
+  const bias = biasTerm ? valuesOf(layer, 1, [outChannels], context) : undefined;
   const window = { kernel, stride, dilation, padBefore: pad, padAfter: pad };
   addConvolution(chain, nameOf(layer, context), { ...window, outChannels, groups }, weight, bias, what);
 }
-
-const MOST_PADDING = 4096;
 
 function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   const { chain, unsupported, what } = context;
@@ -144,8 +132,8 @@ function readInnerProduct(layer: CaffeLayer, context: CaffeContext): void {
   if (axis !== 1) throw unsupported(`axis ${axis}`);
   const outFeatures = positive(parameters.numOutput, "num_output", context);
   const inFeatures = sizeOf(chain.shape);
-  const stored = blobOf(layer, 0, transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures], context);
-  const bias = biasTerm ? blobOf(layer, 1, [outFeatures], context) : undefined;
+  const stored = valuesOf(layer, 0, transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures], context);
+  const bias = biasTerm ? valuesOf(layer, 1, [outFeatures], context) : undefined;
   const name = nameOf(layer, context);
   flattenTo(chain.unusedName("flatten"), context);
   chain.addLinear(name, transpose ? transposed(stored, inFeatures, outFeatures) : stored, inFeatures, bias, what);
@@ -169,7 +157,7 @@ function readPooling(layer: CaffeLayer, context: CaffeContext): void {
   const strides = pairOf(both(stride), [parameters.strideH, parameters.strideW], 1);
   const padBefore = pairOf(both(pad), [parameters.padH, parameters.padW], 0);
   for (const size of [...kernel, ...strides]) positive(size, "kernel_size or stride", context);
-  if (padBefore.some((size) => size < 0 || size > MOST_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
+  if (padBefore.some((size) => size < 0 || size > MAX_PADDING)) throw unsupported(`pad ${padBefore.join(", ")}`);
   // Caffe rounds up by default.
   const window = { kernel, stride: strides, dilation: [1, 1] as const, padBefore, padAfter: padBefore };
   const square = squarePool({ ...window, isCeil: roundMode === 0 }, chain.shape, unsupported);

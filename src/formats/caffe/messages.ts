@@ -164,7 +164,9 @@ export const v1Types: Readonly<Record<number, string>> = {
   29: "MemoryData",
 };
 
-export type Blob = Message<typeof blobTable>;
-/** A layer in either format. */
-export type CaffeLayer = Omit<Message<typeof layerTable>, "type"> & { readonly type: string };
+/** A tensor as stored. */
+export type BlobMessage = Message<typeof blobTable>;
+/** A layer as stored. */
+export type LayerMessage = Message<typeof layerTable>;
+/** A network as stored. */
 export type CaffeNet = Message<typeof netTable>;

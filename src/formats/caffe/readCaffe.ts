@@ -1,16 +1,16 @@
 /** Reads Caffe's .caffemodel files whose network is a chain of supported layers. */
-import { readFile, stat } from "node:fs/promises";
-import { AlexNetError, CheckpointError, ConfigError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { AlexNetError, CheckpointError, ConfigError, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type Network, place } from "../../network/network.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { type ChainBuilder, createChainBuilder } from "../chainBuilder.ts";
+import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
+import { readWholeFile } from "../containers/wholeFile.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
-import { asFloats } from "../values.ts";
-import { type CaffeContext, caffeReaders, extentsOf } from "./layers.ts";
-import { blobTable, type CaffeLayer, type CaffeNet, netTable, v1Types } from "./messages.ts";
+import { blobOf, isFilled } from "./blob.ts";
+import { type CaffeContext, type CaffeLayer, caffeReaders } from "./layers.ts";
+import { blobTable, type CaffeNet, netTable, v1Types } from "./messages.ts";
 
 /** Facts that the file may not contain. */
 export interface CaffeOptions {
@@ -32,7 +32,6 @@ const sources = new Set(["Data", "Input", "ImageData", "MemoryData", "WindowData
 const losses = new Set(["SoftmaxWithLoss", "SigmoidCrossEntropyLoss"]);
 const measures = new Set(["Accuracy", "Silence"]);
 const [TRAIN, TEST] = [0, 1];
-const MAX_BYTES = 2 ** 31 - 1;
 
 /**
  * Reads a .caffemodel file. The first convolution's weights are reordered to red, green, blue.
@@ -41,14 +40,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * ConfigError for a mean that is not on the scale of 0 to 1.
  */
 export async function readCaffeFile(path: string, options?: CaffeOptions): Promise<ImportedModel> {
-  try {
-    const file = await stat(path);
-    if (!file.isFile() || file.size > MAX_BYTES) throw new CheckpointError(`${path}: expected a file of at most 2 GiB`);
-    return readCaffe(await readFile(path), path, options);
-  } catch (error) {
-    if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
+  return readCaffe(await readWholeFile(path), path, options);
 }
 
 /**
@@ -63,7 +55,7 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
   const layers = evaluationLayers(layersOf(net, origin), origin);
   if (layers.length === 0) throw new CheckpointError(`${origin}: not a .caffemodel (expected layers, got none)`);
   const { shape, assumption } = imageShape(net, layers, options, origin);
-  const chain = createChainBuilder(shape, origin);
+  const chain = new ChainBuilder(shape, origin);
   walk(net, layers, chain, origin);
   const finished = chain.finish(net.name || "caffe", "Caffe model");
   const { network, tensors } = finished;
@@ -83,14 +75,13 @@ export function readCaffe(bytes: Uint8Array, origin: string, options: CaffeOptio
 
 /** Mean of each channel of a mean file (.binaryproto), red first, on the scale of 0 to 1. Throws CheckpointError for any other file. */
 export function readCaffeMean(bytes: Uint8Array, origin: string): readonly number[] {
-  const blob = readMessage(blobTable, bytes, origin);
-  const [channels = 0] = extentsOf(blob).slice(-3);
-  const values = asFloats(Buffer.concat(blob.data));
-  if (values.length === 0 || values.length !== sizeOf(extentsOf(blob)) || channels < 1) {
-    throw new CheckpointError(
-      `${origin}: not a Caffe mean file: [${extentsOf(blob).join(", ")}] with ${values.length} values`,
-    );
+  const blob = blobOf(readMessage(blobTable, bytes, origin));
+  const { shape, byteLength } = blob;
+  const [channels = 0] = shape.slice(-3);
+  if (byteLength === 0 || !isFilled(blob) || channels < 1) {
+    throw new CheckpointError(`${origin}: not a Caffe mean file: [${shape.join(", ")}] of ${byteLength} bytes`);
   }
+  const values = blob.values();
   const problem = nonFiniteProblem(values);
   if (problem !== undefined) throw new CheckpointError(`${origin}: mean image: ${problem}`);
   const plane = values.length / channels;
@@ -103,13 +94,14 @@ export function readCaffeMean(bytes: Uint8Array, origin: string): readonly numbe
 function layersOf({ layers, layersV1 }: CaffeNet, origin: string): readonly CaffeLayer[] {
   if (layers.length > 0 && layersV1.length > 0)
     throw new UnsupportedError(`${origin}: expected layers of one format version, got both`);
-  const newer = layers.map((layer) => ({ ...layer, type: layer.type ?? "" }));
-  const older = layersV1.map(({ older, type = 0, ...layer }) => {
+  const newer = layers.map(({ blobs, type = "", ...layer }) => ({ ...layer, type, blobs: blobs.map(blobOf) }));
+  const older = layersV1.map(({ older, blobs, type = 0, ...layer }) => {
     if (older)
       throw new UnsupportedError(
         `${origin}: layers in the format before 2013; convert it with upgrade_net_proto_binary`,
       );
-    return { ...layer, type: v1Types[type] ?? `type ${type}`, flatten: undefined, input: undefined };
+    const known = v1Types[type] ?? `type ${type}`;
+    return { ...layer, type: known, blobs: blobs.map(blobOf), flatten: undefined, input: undefined };
   });
   return [...newer, ...older];
 }
@@ -160,9 +152,9 @@ function channelsAt(layers: readonly CaffeLayer[], side: number): number {
   const first = layers.find(({ type }) => type === "Convolution" || type === "InnerProduct");
   const [weight] = first?.blobs ?? [];
   if (!first || !weight) return 3;
-  const extents = extentsOf(weight);
-  if (first.type === "Convolution") return (extents.at(1) ?? 3) * (first.convolution?.group ?? 1);
-  const inputs = extents.at(first.linear?.transpose ? -2 : -1) ?? 0;
+  const { shape } = weight;
+  if (first.type === "Convolution") return (shape.at(1) ?? 3) * (first.convolution?.group ?? 1);
+  const inputs = shape.at(first.linear?.transpose ? -2 : -1) ?? 0;
   return Math.max(1, Math.round(inputs / side ** 2));
 }
 
@@ -173,7 +165,7 @@ const MAX_TRIED_SIDE = 512;
 function sizeFromLayers(net: CaffeNet, layers: readonly CaffeLayer[], origin: string): ImageShape {
   const fits = Array.from({ length: MAX_TRIED_SIDE }, (_, i) => i + 1).filter((side) => {
     try {
-      walk(net, layers, createChainBuilder([channelsAt(layers, side), side, side], origin), origin);
+      walk(net, layers, new ChainBuilder([channelsAt(layers, side), side, side], origin), origin);
       return true;
     } catch (error) {
       if (error instanceof AlexNetError) return false;

@@ -5,6 +5,7 @@ import type { NodeView } from "./node.ts";
 import { biasOf, layerName, type OperatorReader } from "./operatorReader.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
+/** By operator. */
 export const affineReaders: Readonly<Record<string, OperatorReader>> = {
   Add(node, chain) {
     chain.scaleAndShift(layerName(node, chain, "add"), undefined, operandOf(node, chain, "summand"));

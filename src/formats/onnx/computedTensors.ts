@@ -1,10 +1,14 @@
 /** Tensors computed from other tensors: strided views, broadcasting, and a limit on their total size. */
 import { UnsupportedError } from "../../errors.ts";
 import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
-import { stridedPlaces, stridesOf } from "../values.ts";
+import { copyStrided, isContiguous, type StridedView, stridesOf } from "../values.ts";
 import type { NodeContext, NodeView } from "./node.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
+/** Computes an operator's output from constant inputs. Throws UnsupportedError for a feature that is not supported. */
+export type Fold = (node: NodeView, context: NodeContext) => OnnxTensor;
+
+/** Shape that two shapes broadcast to. Throws UnsupportedError for extents that differ where neither is 1. */
 export function broadcast(node: NodeView, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   const wide = (shape: Shape) => [...new Array<number>(rank - shape.length).fill(1), ...shape];
@@ -17,83 +21,73 @@ export function broadcast(node: NodeView, a: Shape, b: Shape): Shape {
   });
 }
 
-export function broadcastStrides(shape: Shape, target: Shape): readonly number[] {
-  const strides = stridesOf(shape);
+/** A tensor broadcast to a shape from `broadcast`. Errors as of `spend`. */
+export function broadcastTo(target: Shape, tensor: OnnxTensor, context: NodeContext): OnnxTensor {
+  const { shape } = tensor;
+  const own = stridesOf(shape);
   const lead = target.length - shape.length;
-  return target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (strides[i - lead] as number)));
+  const strides = target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (own[i - lead] as number)));
+  return view(tensor, { shape: target, strides, offset: 0 }, context);
 }
 
-/** A strided view of a tensor, copied on first use. */
-export function view(
-  tensor: OnnxTensor,
-  shape: Shape,
-  strides: readonly number[],
-  offset: number,
-  context: NodeContext,
-): OnnxTensor {
-  if (offset === 0 && equalShapes(shape, tensor.shape) && equalShapes(strides, stridesOf(shape))) return tensor;
-  return picked(tensor, shape, () => stridedPlaces(shape, strides, offset), context);
+/** A copy of a strided view of a tensor; the tensor itself if the view is all of it in order. Errors as of `spend`. */
+export function view(tensor: OnnxTensor, wanted: StridedView, context: NodeContext): OnnxTensor {
+  const { shape, offset } = wanted;
+  if (offset === 0 && equalShapes(shape, tensor.shape) && isContiguous(wanted)) return tensor;
+  return picked(tensor, shape, (from, to) => copyStrided(from, to, wanted), context);
 }
 
+/** A tensor of `shape` whose elements `copy` chooses from those of another. Errors as of `spend`. */
 export function picked(
   tensor: OnnxTensor,
   shape: Shape,
-  places: () => Iterable<number>,
+  copy: (from: ArrayLike<number>, to: Float32Array | number[]) => void,
   context: NodeContext,
   node?: NodeView,
 ): OnnxTensor {
   spend(sizeOf(shape), context, node);
   if (tensor.isInteger) {
-    return integersFrom(shape, () => {
-      const values = tensor.integers();
-      return Array.from(places(), (place) => values[place] as number);
-    });
+    const result: number[] = [];
+    copy(tensor.integers(), result);
+    return integerTensor(result, shape);
   }
-  return floatTensor(shape, () => {
-    const values = tensor.floats();
-    const result = new Float32Array(sizeOf(shape));
-    let i = 0;
-    for (const place of places()) result[i++] = values[place] as number;
-    return result;
-  });
+  const result = new Float32Array(sizeOf(shape));
+  copy(tensor.floats(), result);
+  return floatTensor(result, shape);
 }
 
-/** Throws UnsupportedError if the constants of a graph grow beyond the limit. */
+/** Counts computed values. Throws UnsupportedError if the constants of a graph grow beyond the limit. */
 export function spend(values: number, { budget, origin }: NodeContext, node?: NodeView): void {
   budget.left -= values;
   if (budget.left >= 0) return;
   throw new UnsupportedError(`${node?.what ?? origin}: the constants computed in the graph are too large`);
 }
 
+/** The same elements in another shape of the same size. */
 export function withShape(tensor: OnnxTensor, shape: Shape): OnnxTensor {
   return { ...tensor, shape };
 }
 
-export function floatTensor(shape: Shape, values: () => Float32Array): OnnxTensor {
-  // Not on first use: a long chain of nodes would overflow the stack.
-  const found = values();
+/** A tensor of computed floats; a vector unless `shape` says otherwise. */
+export function floatTensor(values: Float32Array, shape: Shape = [values.length]): OnnxTensor {
   return {
     shape,
     isInteger: false,
-    floats: () => found,
+    floats: () => values,
     integers() {
       throw new UnsupportedError("expected whole numbers, got floats");
     },
   };
 }
 
+/** A tensor of computed whole numbers; a vector unless `shape` says otherwise. */
 export function integerTensor(values: readonly number[], shape: Shape = [values.length]): OnnxTensor {
-  return integersFrom(shape, () => values);
-}
-
-export function integersFrom(shape: Shape, values: () => readonly number[]): OnnxTensor {
-  const found = values();
   return {
     shape,
     isInteger: true,
     floats() {
       throw new UnsupportedError("expected floats, got whole numbers");
     },
-    integers: () => found,
+    integers: () => values,
   };
 }

@@ -9,6 +9,7 @@ export interface OnnxReadOptions {
   readonly inputSize?: number | undefined;
 }
 
+/** Declared input of a graph. */
 export interface GraphInput {
   /** Undefined for any. */
   readonly batchSize: number | undefined;

@@ -1,7 +1,7 @@
 /** Nodes of an ONNX graph: attributes and inputs. */
 import { CheckpointError, UnsupportedError } from "../../errors.ts";
 import type { Shape } from "../../shape.ts";
-import type { FileWindow, Pair } from "../fileConvolution.ts";
+import { type FileWindow, MAX_PADDING, type Pair } from "../fileConvolution.ts";
 import type { AttributeMessage, NodeMessage } from "./messages.ts";
 import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
 
@@ -36,6 +36,7 @@ export interface NodeView {
   unsupported(why: string): UnsupportedError;
 }
 
+/** The graph around a node. `constant` throws UnsupportedError, beginning with `what`, for a value that is none. */
 export interface NodeContext {
   readonly origin: string;
   readonly opset: number;
@@ -47,6 +48,7 @@ export interface NodeContext {
   isConstant(name: string): boolean;
 }
 
+/** Beginning of messages about a node: `model.onnx: Conv "conv1"`. */
 export function describeNode({ name = "", opType = "" }: NodeMessage, origin: string): string {
   return `${origin}: ${opType}${name === "" ? "" : ` "${name}"`}`;
 }
@@ -107,6 +109,24 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
   return { view, checkAttributes };
 }
 
+/** True for ONNX's own operators. */
+export function isOnnxDomain(domain: string): boolean {
+  return domain === "" || domain === "ai.onnx";
+}
+
+/** An axis of a tensor of this rank; a negative one counts from the end. Throws UnsupportedError if there is no such axis. */
+export function axisOf(node: NodeView, axis: number, rank: number): number {
+  const place = axis < 0 ? axis + rank : axis;
+  if (place >= 0 && place < rank) return place;
+  throw node.unsupported(`axis ${axis} of ${rank}`);
+}
+
+/** Axes of the attribute `axes`, or of the second input, which replaced it; undefined if the node has neither. Errors as of `axisOf`. */
+export function axesOf(node: NodeView, rank: number): readonly number[] | undefined {
+  const stated = node.ints("axes") ?? node.constant(1)?.integers();
+  return stated?.map((axis) => axisOf(node, axis, rank));
+}
+
 /** Reads the window attributes; `kernel` is the default size. Throws UnsupportedError unless the window has two axes. */
 export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
   if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");
@@ -124,7 +144,7 @@ export function windowOf(node: NodeView, [, height, width]: readonly number[], m
   const pads = node.ints("pads") ?? [0, 0, 0, 0];
   const [top = 0, left = 0, bottom = 0, right = 0] = pads;
   if (pads.length !== 4) throw node.unsupported("attribute pads: expected four numbers");
-  if (pads.some((pad) => pad < 0 || pad > MOST_PADDING)) throw node.unsupported(`attribute pads ${pads.join(", ")}`);
+  if (pads.some((pad) => pad < 0 || pad > MAX_PADDING)) throw node.unsupported(`attribute pads ${pads.join(", ")}`);
   const auto = node.text("auto_pad", "NOTSET");
   const given = { kernel, stride, dilation, padBefore: [top, left], padAfter: [bottom, right] } as const;
   if (auto === "NOTSET") return given;
@@ -133,8 +153,6 @@ export function windowOf(node: NodeView, [, height, width]: readonly number[], m
   if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER") throw node.unsupported(`attribute auto_pad ${auto}`);
   return { ...given, ...samePadding(given, [height, width], auto === "SAME_UPPER") };
 }
-
-const MOST_PADDING = 4096;
 
 /**
  * Gives ⌈extent / stride⌉ windows; an odd pixel of padding goes to the end or to the beginning. Source: ONNX, operator Conv, `auto_pad`.

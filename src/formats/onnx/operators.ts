@@ -15,6 +15,7 @@ import { biasOf, layerName, type OperatorReader, requireMaps } from "./operatorR
 import { shapeReaders } from "./shapeOperators.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
+/** By operator. */
 export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
   Conv: readConv,
   Relu: (node, chain) => chain.add(relu(layerName(node, chain, "relu")) as AnyLayer),

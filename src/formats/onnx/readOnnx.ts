@@ -1,10 +1,10 @@
 /** Reads ONNX models whose graph is a chain of supported layers. */
-import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { CheckpointError, codeOf, messageOf, UnsupportedError } from "../../errors.ts";
+import { CheckpointError, UnsupportedError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { createChainBuilder } from "../chainBuilder.ts";
+import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
+import { readWholeFile } from "../containers/wholeFile.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
 import { foldConstant, foldShape } from "./foldConstants.ts";
 import { inputOf, type OnnxReadOptions } from "./graphInput.ts";
@@ -15,15 +15,13 @@ import {
   type NodeMessage,
   type ValueInfoMessage,
 } from "./messages.ts";
-import { describeNode, type NodeContext, type Value, viewNode } from "./node.ts";
+import { describeNode, isOnnxDomain, type NodeContext, type Value, viewNode } from "./node.ts";
 import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
 import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 
 /** Supported operator set versions. */
 const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
-/** Maximum size of a protobuf message. */
-const MAX_BYTES = 2 ** 31 - 1;
 
 /**
  * Reads an ONNX file, and external data in its folder.
@@ -32,7 +30,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * for an unsupported feature.
  */
 export async function readOnnxFile(path: string, options: OnnxReadOptions = {}): Promise<ImportedModel> {
-  const model = parseModel(await readWhole(path), path);
+  const model = parseModel(await readWholeFile(path), path);
   const constants = (model.graph?.node ?? []).flatMap((node) => node.attribute.flatMap(({ t }) => t ?? []));
   const external = await readExternal(path, [...(model.graph?.initializer ?? []), ...constants]);
   return readModel(model, path, external, options);
@@ -41,19 +39,6 @@ export async function readOnnxFile(path: string, options: OnnxReadOptions = {}):
 /** Reads a model from memory; refuses external data. Messages begin with `origin`. */
 export function readOnnx(bytes: Uint8Array, origin: string, options: OnnxReadOptions = {}): ImportedModel {
   return readModel(parseModel(bytes, origin), origin, new Map(), options);
-}
-
-async function readWhole(path: string): Promise<Uint8Array> {
-  try {
-    const file = await stat(path);
-    const { size } = file;
-    if (!file.isFile()) throw new CheckpointError(`${path}: expected a file`);
-    if (size > MAX_BYTES) throw new CheckpointError(`${path}: expected at most 2 GiB, got ${size} bytes`);
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === "") throw error;
-    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function parseModel(bytes: Uint8Array, origin: string): ModelMessage {
@@ -94,10 +79,6 @@ function opsetOf({ opsetImport }: ModelMessage, origin: string): number {
   throw new UnsupportedError(`${origin}: opset ${version}, expected ${OLDEST_OPSET} to ${NEWEST_OPSET}`);
 }
 
-function isOnnxDomain(domain: string): boolean {
-  return domain === "" || domain === "ai.onnx";
-}
-
 /** Name and source of a network. */
 interface Origin {
   readonly name: string;
@@ -115,7 +96,7 @@ function readGraph(
 ): ImportedModel {
   if (graph.sparseInitializer.length > 0) throw new UnsupportedError(`${origin}: sparse initializers`);
   const values = new Map<string, Value>();
-  const define = (key: string, value: Value) => {
+  const define: Define = (key, value) => {
     if (values.has(key)) throw new CheckpointError(`${origin}: value "${key}" is defined twice`);
     values.set(key, value);
   };
@@ -127,11 +108,28 @@ function readGraph(
   const nodes = neededNodes(graph, output, origin);
   const { batchSize, shape, isChannelsLast } = inputOf(input, nodes, options, origin);
   define(input.name ?? "", { step: 0, shape });
-  const chain = createChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
+  const chain = new ChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
   const context = contextFor(values, opset, batchSize, external, origin, graph);
+  const steps = addNodes(nodes, values, define, context, chain);
+  if (stepOf(values, output) !== steps) {
+    throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
+  }
+  return importedModel(chain.finish(name, source), { producer: "" });
+}
+
+type Define = (name: string, value: Value) => void;
+
+/** Folds nodes of constants and adds the others to the chain, in order. Returns the number of nodes added. */
+function addNodes(
+  nodes: readonly NodeMessage[],
+  values: ReadonlyMap<string, Value>,
+  define: Define,
+  context: NodeContext,
+  chain: ChainBuilder,
+): number {
   let step = 0;
   for (const node of nodes) {
-    const what = describeNode(node, origin);
+    const what = describeNode(node, context.origin);
     const onChain = node.input.filter((each) => each !== "").filter((each) => isOnChain(values, each, what));
     if (onChain.length === 0) {
       // The first node that is not supported names the reason, however many depend on it.
@@ -153,24 +151,16 @@ function readGraph(
     step++;
     defineOutputs(node, { step, shape: chain.shape }, define, what);
   }
-  if (stepOf(values, output) !== step) {
-    throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
-  }
-  return importedModel(chain.finish(name, source), { producer: "" });
+  return step;
 }
 
 /** Operators whose first input may be the constant. */
 const commutative: ReadonlySet<string> = new Set(["Add", "Mul"]);
 
-function readNode(
-  node: NodeMessage,
-  chainInput: string,
-  context: NodeContext,
-  chain: ReturnType<typeof createChainBuilder>,
-): void {
+function readNode(node: NodeMessage, chainInput: string, context: NodeContext, chain: ChainBuilder): void {
   const what = describeNode(node, context.origin);
   const { opType = "", domain = "" } = node;
-  const known = domain === "" || domain === "ai.onnx";
+  const known = isOnnxDomain(domain);
   const read = known && Object.hasOwn(operatorReaders, opType) ? operatorReaders[opType] : undefined;
   if (!read) {
     throw new UnsupportedError(
@@ -196,7 +186,7 @@ function stepOf(values: ReadonlyMap<string, Value>, name: string): number | unde
   return value && "step" in value ? value.step : undefined;
 }
 
-function defineOutputs(node: NodeMessage, value: Value, define: (name: string, value: Value) => void, what: string) {
+function defineOutputs(node: NodeMessage, value: Value, define: Define, what: string) {
   const [first = "", ...others] = node.output;
   if (first === "") throw new CheckpointError(`${what}: no output`);
   define(first, value);

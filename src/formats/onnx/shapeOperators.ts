@@ -2,12 +2,11 @@
 import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
 import { addGlobalAverage } from "../pooling.ts";
-import type { NodeView } from "./node.ts";
+import { dataTypes } from "./messages.ts";
+import { axesOf, type NodeView } from "./node.ts";
 import { layerName, type OperatorReader } from "./operatorReader.ts";
 
-/** TensorProto.DataType. */
-const FLOAT = 1;
-
+/** By operator. */
 export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
   Flatten(node, chain) {
     const axis = node.int("axis", 1);
@@ -36,7 +35,7 @@ export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
   ReduceMean: readReduceMean,
   Cast(node) {
     const to = node.int("to", 0);
-    if (to !== FLOAT) throw node.unsupported(`attribute to ${to}, expected FLOAT`);
+    if (to !== dataTypes.FLOAT) throw node.unsupported(`attribute to ${to}, expected FLOAT`);
   },
 };
 
@@ -68,10 +67,9 @@ function inferred(target: Shape, batch: number, copiesZeros: boolean, current: S
   return fits ? known.map((extent) => (extent === -1 ? features / product : extent)) : undefined;
 }
 
-/** Axes of one image that the node names; undefined if it names none. */
+/** Axes of one image that the node names, the batch as −1; undefined if it names none. */
 function imageAxes(node: NodeView, { shape }: ChainBuilder): readonly number[] | undefined {
-  const stated = node.ints("axes") ?? node.constant(1)?.integers();
-  return stated?.map((axis) => (axis < 0 ? axis + shape.length : axis - 1));
+  return axesOf(node, shape.length + 1)?.map((axis) => axis - 1);
 }
 
 /** The mean over height and width. */

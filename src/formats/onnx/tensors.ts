@@ -11,6 +11,7 @@ import { dataLocations, dataTypes, type TensorMessage } from "./messages.ts";
 /** Tensor bytes in an external file. */
 export type ExternalBytes = ReadonlyMap<TensorMessage, Uint8Array>;
 
+/** A tensor of the file, or one computed from its constants. */
 export interface OnnxTensor {
   readonly shape: Shape;
   /** True for a tensor of whole numbers, such as a shape. */

@@ -12,10 +12,11 @@ import { sizeOf } from "../../shape.ts";
 import { type ByteSource, readPiece } from "../containers/byteSource.ts";
 import { readEntry, readZip, type ZipEntry } from "../containers/zip.ts";
 import type { WeightsChoice } from "../format.ts";
+import { isContiguous } from "../values.ts";
 import { findStateDict } from "./findStateDict.ts";
 import { type PickleHost, unpickle } from "./pickle.ts";
 import type { PickleDict, PickledStorage, PickledTensor, PickleValue, StorageReader } from "./pickleFormat.ts";
-import { gather, isContiguous, pytorchGlobals, storageOf } from "./stateDict.ts";
+import { gather, pytorchGlobals, storageOf } from "./stateDict.ts";
 
 /** A state dict whose values are still in the file. */
 export interface PytorchFile {
@@ -185,12 +186,6 @@ const protocolVersion = 1001;
 /** Size of the value count before each storage. */
 const lengthBytes = 8;
 
-/** Contents of a file in the format before PyTorch 1.6. */
-export interface LegacyContent {
-  readonly root: PickleValue;
-  readonly storages: ReadonlyMap<string, StorageReader>;
-}
-
 /** Resolver of the surrounding pickles, which must not contain names or references. */
 const plain: PickleHost = {
   globals: new Map(),
@@ -209,7 +204,7 @@ async function readLegacy(
   bytes: Uint8Array,
   host: PickleHost,
   named: ReadonlyMap<string, PickledStorage>,
-): Promise<LegacyContent> {
+): Promise<Content> {
   const { path } = source;
   // Check the first bytes of a pickle, so that an image or a text is not reported as a damaged pickle.
   if (bytes[0] !== 0x80) throw notPytorch(path);

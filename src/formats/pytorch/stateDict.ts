@@ -2,6 +2,7 @@
 
 import { type Dtype, dtypes } from "../../checkpoint/dtypes.ts";
 import { sizeOf } from "../../shape.ts";
+import { copyStrided, isContiguous } from "../values.ts";
 import { asKey } from "./pickle.ts";
 import {
   describeValue,
@@ -167,17 +168,6 @@ export function storageOf(id: PickleValue): PickledStorage {
   return { type: "storage", key, dtype: type.dtype, length: length as number };
 }
 
-/** True if the values are contiguous and in order. */
-export function isContiguous({ shape, strides }: PickledTensor): boolean {
-  let expected = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const extent = shape[axis] as number;
-    if (extent !== 1 && strides[axis] !== expected) return false;
-    expected *= extent;
-  }
-  return true;
-}
-
 /** Values of a tensor in order, from all bytes of its storage; a view if contiguous. */
 export function gather(tensor: PickledTensor, storage: Uint8Array): Uint8Array {
   const { offset, shape } = tensor;
@@ -191,7 +181,7 @@ export function gather(tensor: PickledTensor, storage: Uint8Array): Uint8Array {
   const word = words[byteLength] ?? Uint8Array;
   const aligned = storage.byteOffset % byteLength === 0 ? storage : new Uint8Array(storage);
   const from = new word(aligned.buffer as ArrayBuffer, aligned.byteOffset, storage.length / byteLength);
-  copyStrided(tensor, from, new word(bytes.buffer));
+  copyStrided<number | bigint>(from, new word(bytes.buffer), tensor);
   return bytes;
 }
 
@@ -202,20 +192,3 @@ const words: Readonly<Record<number, new (buffer: ArrayBuffer, offset?: number, 
   4: Uint32Array,
   8: BigUint64Array,
 };
-
-/** Copies by iterating over the indices, last axis fastest, while tracking the source offset. */
-function copyStrided({ offset, shape, strides }: PickledTensor, from: Words, to: Words): void {
-  const index = shape.map(() => 0);
-  let place = offset;
-  for (let i = 0; i < to.length; i++) {
-    to[i] = from[place] as number & bigint;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const next = (index[axis] as number) + 1;
-      place += strides[axis] as number;
-      index[axis] = next;
-      if (next < (shape[axis] as number)) break;
-      index[axis] = 0;
-      place -= next * (strides[axis] as number);
-    }
-  }
-}
