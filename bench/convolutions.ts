@@ -2,7 +2,7 @@
  * Time of one convolution of AlexNet, forward and backward, by the discrete Fourier transform and by the rule's choice, relative to direct convolution. The
  * algorithms take turns in one process, on one thread; figures are medians of processor time.
  *
- *     OMP_NUM_THREADS=1 node --import tsx bench/convolutions.ts [--precision f32] [--batch-size 8 16 32 64] [--rounds 15]
+ *     OMP_NUM_THREADS=1 node --import tsx bench/convolutions.ts [--precision f32] [--batch-sizes 8,16,32,64] [--rounds 15]
  */
 import { parseArgs } from "node:util";
 import type { Precision, TrainingProgram } from "../src/engine/engine.ts";
@@ -27,7 +27,7 @@ const draws = { seed: 0, first: 0 };
 const { values: flags } = parseArgs({
   options: {
     precision: { type: "string", default: "f32" },
-    "batch-size": { type: "string", multiple: true, default: ["8", "16", "32", "64"] },
+    "batch-sizes": { type: "string", default: "8,16,32,64" },
     rounds: { type: "string", default: "15" },
   },
 });
@@ -86,7 +86,7 @@ async function measure(network: Network, batchSize: number) {
 const rows: string[][] = [];
 for (const [name, layers] of cases) {
   for (const layer of layers) {
-    for (const size of flags["batch-size"].map(Number)) {
+    for (const size of flags["batch-sizes"].split(",").map(Number)) {
       const { milliseconds, chosen } = await measure(alone(findNetwork(name), layer), size);
       const direct = milliseconds.get("direct") ?? Number.NaN;
       const ratio = (of: string) => (direct / (milliseconds.get(of) ?? Number.NaN)).toFixed(2);
