@@ -273,6 +273,32 @@ describeEngines("tensors", (engine) => {
     });
   });
 
+  it("values that an update makes infinite or NaN are found in all its pieces; large finite ones are not", async () => {
+    const layers = [flatten("flatten"), linear("fc", { outFeatures: 30_001 })];
+    await withProgram(engine, { ...chain, layers }, async (program) => {
+      const { name, value } = program.parameters.find((parameter) => parameter.name === "fc.weight") ?? {};
+      assert.ok(name && value);
+      const length = sizeOf(value.shape);
+      const clean = uniform(name, length);
+      const addend = program.newTensor(value);
+      const add = program.compileUpdate([{ target: value, from: value, operations: [["add", addend]] }]);
+      for (const place of [0, length >> 1, length - 1]) {
+        for (const bad of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+          await program.write(addend, new Float32Array(length).fill(bad, place, place + 1));
+          add.run();
+          assert.equal(await program.firstNonFinite("values"), name, `${bad} at ${place}`);
+          await program.write(value, clean);
+          assert.equal(await program.firstNonFinite("values"), undefined);
+        }
+      }
+      await program.write(addend, new Float32Array(length).fill(3e38));
+      add.run();
+      assert.equal(await program.firstNonFinite("values"), undefined);
+      await program.write(value, clean.with(length - 1, Number.NaN));
+      assert.equal(await program.firstNonFinite("values"), name);
+    });
+  });
+
   // Updates know nothing of precisions and algorithms: once for each library.
   if (engine !== engines.find(({ create }) => create === engine.create)) return;
 

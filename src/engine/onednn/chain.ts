@@ -110,6 +110,7 @@ function parameterOf(
     const stored = parameters.get(name) ?? make();
     parameters.set(name, stored);
     const { value, gradient } = stored;
+    if (gradient) tensors.watch(value);
     const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
     return { value: part(value), gradient: gradient && part(gradient) };
   };

@@ -12,7 +12,7 @@ export interface EngineTensor extends Tensor {
   readonly desc: Desc;
   /** Row-major layout of a part's extents. */
   readonly plain: Desc;
-  /** Total number of values in all parts. */
+  /** Size of all parts. */
   readonly bytes: number;
   readonly address: bigint;
 }

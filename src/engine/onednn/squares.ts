@@ -9,9 +9,9 @@ import { type Account, type Entry, execute } from "./profile.ts";
 /** The library divides sums among its threads, not the terms of one sum. A power of 2. */
 export const MAX_SUMS = 64;
 
-/** Maximum number of sums over equal numbers of values. */
-export function sumsOf(length: number): number {
-  let sums = MAX_SUMS;
+/** Maximum number of sums over equal numbers of values: a power of 2, at most `most`, which is one too. */
+export function sumsOf(length: number, most = MAX_SUMS): number {
+  let sums = most;
   while (length % sums !== 0) sums /= 2;
   return sums;
 }

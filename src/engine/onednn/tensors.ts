@@ -8,7 +8,7 @@ import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
-import { MAX_SUMS, SumsOfSquares, sumsOf } from "./squares.ts";
+import { MAX_SUMS, type Scratchpad, SumsOfSquares, sumsOf } from "./squares.ts";
 import { Updates } from "./updates.ts";
 
 /** Check that a tensor's values are finite: a sum with a NaN or infinite term is NaN or infinite. */
@@ -33,6 +33,9 @@ export class TensorMemory {
   readonly #updates: Updates;
   readonly #squares: SumsOfSquares;
   readonly #checks = new Map<Tensor, Check>();
+  readonly #watched = new Set<EngineTensor>();
+  /** Sums of the watched tensors' values as the last update left them; absent after a write. */
+  readonly #sumsOfUpdate = new Map<EngineTensor, Float32Array>();
   readonly #session: Session;
   #sums: MappedMemory | undefined;
   #scratch: MappedMemory | undefined;
@@ -43,8 +46,14 @@ export class TensorMemory {
     this.#library = library;
     this.#libc = libc;
     this.#session = library.session();
-    this.#updates = new Updates(library, libc, account, (tensor) => this.own(tensor));
-    this.#squares = new SumsOfSquares(library, libc, account, (session, desc) => this.#scratchpad(session, desc));
+    const scratchpad: Scratchpad = (session, desc) => this.#scratchpad(session, desc);
+    this.#updates = new Updates(library, libc, account, {
+      own: (tensor) => this.own(tensor),
+      isWatched: (tensor) => this.#watched.has(tensor),
+      updated: (tensor, sums) => void this.#sumsOfUpdate.set(tensor, sums),
+      scratchpad,
+    });
+    this.#squares = new SumsOfSquares(library, libc, account, scratchpad);
   }
 
   create(layout: Pick<EngineTensor, "name" | "parameter" | "shape" | "desc" | "plain" | "parts">): EngineTensor {
@@ -52,6 +61,11 @@ export class TensorMemory {
     const memory = this.#libc.map(bytes);
     this.#mapped.push(memory);
     return this.#owned({ ...layout, bytes, address: memory.address });
+  }
+
+  /** Lets updates of a tensor look for values that are not finite, while they have its values in cache. */
+  watch(tensor: EngineTensor): void {
+    this.#watched.add(tensor);
   }
 
   /** Wraps a plan's value, which must be kept and in row order, as a tensor. */
@@ -103,6 +117,7 @@ export class TensorMemory {
         `${tensor.name}: expected ${sizeOf(tensor.shape)} values (${formatShape(tensor.shape)}), got ${values.length}`,
       );
     }
+    if (direction === "write") this.#sumsOfUpdate.delete(tensor);
     const session = this.#library.session();
     try {
       const { desc, plain, parts, bytes, address } = tensor;
@@ -136,20 +151,31 @@ export class TensorMemory {
   /** True if all values are finite. */
   isFinite(tensor: EngineTensor): boolean {
     this.requireOpen();
+    const sums = this.#sumsOfUpdate.get(tensor) ?? this.#sumsNow(tensor);
+    if (sums.every(Number.isFinite)) return true;
+    // Sums of large numbers overflow before the numbers do.
+    return this.#valuesOf(tensor).every(Number.isFinite);
+  }
+
+  /** A created tensor's values in the engine's layout. */
+  #valuesOf({ address, bytes }: EngineTensor): Float32Array {
+    const memory = this.#mapped.find((mapped) => mapped.address === address) as MappedMemory;
+    return memory.view(address, bytes / 4);
+  }
+
+  #sumsNow(tensor: EngineTensor): Float32Array {
     const check = this.#checks.get(tensor) ?? this.#makeCheck(tensor);
     this.#checks.set(tensor, check);
     const { run, sums } = check;
     if (run) execute(this.#session, run.primitive, run.args, run.entry);
-    if (sums.every(Number.isFinite)) return true;
-    // Sums of large numbers overflow before the numbers do.
-    return (this.#sums as MappedMemory).view(tensor.address, tensor.bytes / 4).every(Number.isFinite);
+    return sums;
   }
 
   #makeCheck(tensor: EngineTensor): Check {
     const session = this.#session;
     const length = tensor.bytes / 4;
+    if (length <= MAX_SUMS) return { sums: this.#valuesOf(tensor) };
     this.#sums ??= this.#libc.map(4 * MAX_SUMS);
-    if (length <= MAX_SUMS) return { sums: this.#sums.view(tensor.address, length) };
     const rows = sumsOf(length);
     const [src, dst] = [session.plain([rows, length / rows], "f32"), session.plain([rows, 1], "f32")];
     const sum = session.reduceSum(src, dst);

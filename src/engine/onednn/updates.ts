@@ -7,40 +7,52 @@ import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, Memory, PreparedArgs, Primitive, Role, Session } from "./native/oneDnn.ts";
 import { cutIntoPieces, type Pieces } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
+import { MAX_SUMS, type Scratchpad, sumsOf } from "./squares.ts";
 
-/** An assignment compiled for every piece, the last of which may be smaller. */
+/** Work on every piece, the last of which may be smaller. */
 interface Compiled {
   readonly primitives: readonly [piece: Primitive, last: Primitive];
   readonly args: readonly PreparedArgs[];
   readonly entry: Entry;
 }
 
-/** Compiles updates; owns their primitives and the memory of their scalars. */
+/** The tensors that a program has, as updates see them. */
+export interface OwnTensors {
+  /** Returns a tensor in the engine's form. Throws if it belongs to another program, or if the program is closed. */
+  own(tensor: Tensor): EngineTensor;
+  /** True if the sums of a tensor's values are wanted, so that a value that is not finite is found without another pass. */
+  isWatched(tensor: EngineTensor): boolean;
+  /** Receives sums over all values of a watched tensor after each run that changed it. */
+  updated(tensor: EngineTensor, sums: Float32Array): void;
+  readonly scratchpad: Scratchpad;
+}
+
+/** Compiles updates; owns their primitives and the memory of their scalars and sums. */
 export class Updates {
   readonly #library: ConfiguredOneDnn;
   readonly #libc: LibC;
   readonly #account: Account;
   readonly #session: Session;
-  readonly #own: (tensor: Tensor) => EngineTensor;
-  readonly #scalars: MappedMemory[] = [];
+  readonly #tensors: OwnTensors;
+  readonly #mapped: MappedMemory[] = [];
 
-  /** `own` returns a tensor in the engine's form, or throws if it belongs to another program. */
-  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, own: (tensor: Tensor) => EngineTensor) {
+  constructor(library: ConfiguredOneDnn, libc: LibC, account: Account, tensors: OwnTensors) {
     this.#library = library;
     this.#libc = libc;
     this.#account = account;
-    this.#own = own;
+    this.#tensors = tensors;
     this.#session = library.session();
   }
 
   /**
-   * Runs all assignments on one piece of the tensors, then on the next, so that each finds the results of the previous one in cache.
+   * Runs all assignments on one piece of the tensors, then on the next, so that each finds the results of the previous one in cache. The watched
+   * targets' new values are summed there too.
    *
    * Throws ShapeError if the tensors differ in shape or layout.
    */
   compile(assignments: readonly Assignment[]): Update {
     const session = this.#session;
-    const own = this.#own;
+    const { own, updated } = this.#tensors;
     const used = assignments.flatMap(({ target, from, operations }) => [
       target,
       from,
@@ -52,7 +64,14 @@ export class Updates {
     for (const tensor of tensors) requireLike(session, first, tensor);
     const pieces = cutIntoPieces(session, first.bytes / 4, tensors.length, this.#library.threads);
     const scalars = this.#placeScalars(assignments);
-    const compiled = assignments.map((assignment) => this.#compile(assignment, pieces, scalars.memory));
+    const targets = [...new Set(assignments.map(({ target }) => own(target)))];
+    const watched = targets
+      .filter((target) => this.#tensors.isWatched(target) && target.bytes > 4 * MAX_SUMS)
+      .map((target) => ({ target, ...this.#sums(target, pieces) }));
+    const compiled = [
+      ...assignments.map((assignment) => this.#compile(assignment, pieces, scalars.memory)),
+      ...watched.map(({ compiled }) => compiled),
+    ];
     return {
       run() {
         // Throws if the program is closed.
@@ -64,13 +83,14 @@ export class Updates {
             execute(session, primitives[which], args[piece] as PreparedArgs, entry);
           }
         }
+        for (const { target, sums } of watched) updated(target, sums);
       },
     };
   }
 
   close(): void {
     this.#session.close();
-    for (const memory of this.#scalars.splice(0)) memory.unmap();
+    for (const memory of this.#mapped.splice(0)) memory.unmap();
   }
 
   /** Places every scalar in memory that the library reads. */
@@ -78,7 +98,7 @@ export class Updates {
     const operands = assignments.flatMap(({ operations }) => operations.flatMap(([, operand]) => operand ?? []));
     const scalars = [...new Set(operands)].filter((operand): operand is Scalar => !isTensor(operand));
     const memory = this.#libc.map(4 * scalars.length);
-    this.#scalars.push(memory);
+    this.#mapped.push(memory);
     const values = memory.view(memory.address, scalars.length);
     const one = this.#session.plain([1], "f32");
     const memories = new Map(
@@ -90,6 +110,39 @@ export class Updates {
         for (let i = 0; i < scalars.length; i++) values[i] = (scalars[i] as Scalar).value;
       },
     };
+  }
+
+  /** Sums of each piece: one for each thread, where its length divides. */
+  #sums(target: EngineTensor, { length, count, lengths }: Pieces) {
+    const session = this.#session;
+    let most = 1;
+    while (most < this.#library.threads && most < MAX_SUMS) most *= 2;
+    const forms = lengths.map((values) => {
+      const rows = sumsOf(values, most);
+      const [src, dst] = [session.plain([rows, values / rows], "f32"), session.plain([rows, 1], "f32")];
+      const reduction = session.reduceSum(src, dst);
+      return { rows, src, dst, reduction, scratchpad: this.#tensors.scratchpad(session, reduction) };
+    });
+    const [whole, last] = forms as [(typeof forms)[number], (typeof forms)[number]];
+    const total = (count - 1) * whole.rows + last.rows;
+    const memory = this.#libc.map(4 * total);
+    this.#mapped.push(memory);
+    const args = Array.from({ length: count }, (_, i) => {
+      const { src, dst, scratchpad } = i === count - 1 ? last : whole;
+      return session.args([
+        ["src", session.memory(src, target.address + BigInt(4 * length * i))],
+        ["dst", session.memory(dst, memory.address + BigInt(4 * whole.rows * i))],
+        ...scratchpad,
+      ]);
+    });
+    const entry = this.#account.open(
+      target.parameter,
+      "update",
+      "finite check",
+      session.implementation(whole.reduction),
+    );
+    const primitives = [session.primitive(whole.reduction), session.primitive(last.reduction)] as const;
+    return { compiled: { primitives, args, entry }, sums: memory.view(memory.address, total) };
   }
 
   #compile(
@@ -109,7 +162,8 @@ export class Updates {
     const [whole, last] = [describe(descs[0]), describe(descs[1])];
     const args = Array.from({ length: count }, (_, i) => {
       const desc = descs[i === count - 1 ? 1 : 0];
-      const memory = (tensor: Tensor) => session.memory(desc, this.#own(tensor).address + BigInt(4 * length * i));
+      const memory = (tensor: Tensor) =>
+        session.memory(desc, this.#tensors.own(tensor).address + BigInt(4 * length * i));
       return session.args([
         ["src", memory(from)],
         ["dst", memory(target)],
@@ -119,7 +173,7 @@ export class Updates {
         }),
       ]);
     });
-    const { parameter } = this.#own(target);
+    const { parameter } = this.#tensors.own(target);
     const entry = this.#account.open(parameter, "update", "elementwise", session.implementation(whole));
     return { primitives: [session.primitive(whole), session.primitive(last)], args, entry };
   }
