@@ -1,6 +1,6 @@
 /** The format by its specification, written and read. Longer than other files: every rule has its case. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -87,6 +87,32 @@ test("values, names, shapes and metadata are read back bit-exactly, also across 
     await fillStore(reader, read);
     assert.equal(bitsOf(read), bitsOf(written));
     await reader.verify();
+  });
+});
+
+test("a large file, whose checksum another thread computes: intact, changed anywhere, cut short", async () => {
+  const file = join(folder, "aside.safetensors");
+  const large = [{ name: "w", shape: [9 * 2 ** 20] }];
+  const written = memoryStore(large);
+  fillStoreAt(written, 3);
+  await writeSafetensors(file, {}, written);
+  const load = () => withReader(file, (reader) => fillStore(reader, memoryStore(large)));
+  await load();
+  await withReader(file, (reader) => reader.verify());
+  const { size } = await stat(file);
+  for (const position of [size - 4, size >> 1]) {
+    const handle = await open(file, "r+");
+    const byte = Buffer.alloc(1);
+    await handle.read(byte, 0, 1, position);
+    await handle.write(Buffer.of((byte[0] as number) ^ 1), 0, 1, position);
+    await assert.rejects(load(), /its checksum differs/);
+    await handle.write(byte, 0, 1, position);
+    await handle.close();
+  }
+  await load();
+  await withReader(file, async (reader) => {
+    await truncate(file, size - 100);
+    await assert.rejects(fillStore(reader, memoryStore(large)), /it ends at byte/);
   });
 });
 

@@ -1,10 +1,11 @@
 /** Reads safetensors strictly, tensor by tensor. */
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { CheckpointError, messageOf, ShapeError } from "../errors.ts";
 import { openRegular } from "../openRegular.ts";
 import { sizeOf } from "../shape.ts";
 import { f32, type StoredValues } from "./dtypes.ts";
+import { hashFile } from "./fileHash.ts";
 import {
   corruptFile,
   lengthBytes,
@@ -16,6 +17,9 @@ import {
   withoutChecksum,
 } from "./safetensorsHeader.ts";
 import { bytesOf, chunkBytes, scratchFor } from "./safetensorsWriter.ts";
+
+/** Size in bytes from which a file's checksum is computed on another thread: starting it takes as long as hashing 20 MB. */
+const HASHED_ASIDE = 32 * 1024 * 1024;
 
 /**
  * Opens a safetensors file and reads its header.
@@ -101,31 +105,35 @@ export class SafetensorsReader {
     consume: (name: string, values: Float32Array) => Promise<void>,
     scratch = scratchFor({ tensors: this.tensors }),
   ): Promise<void> {
-    const hash = this.#startHash();
-    for (const [name, tensor] of this.header.tensors) {
-      const values = scratch.subarray(0, sizeOf(tensor.shape));
-      const bytes = bytesFor(tensor, values);
-      await this.#readHashed(bytes, tensor, hash);
-      if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
-      await consume(name, values);
+    const verifying = this.verify();
+    // Thrown below, if reading itself does not fail.
+    verifying.catch(() => {});
+    try {
+      for (const [name, tensor] of this.header.tensors) {
+        const values = scratch.subarray(0, sizeOf(tensor.shape));
+        const bytes = bytesFor(tensor, values);
+        await readAll(this.path, this.#handle, bytes, tensor.position);
+        if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
+        await consume(name, values);
+      }
+    } finally {
+      // It uses the file, which the caller may close next.
+      await verifying.catch(() => {});
     }
-    this.#finishHash(hash);
+    await verifying;
   }
 
   /** Reads the whole file. Throws CheckpointError if the checksum differs. */
   async verify(): Promise<void> {
-    const hash = this.#startHash();
-    await this.#hashContent(hash);
-    this.#finishHash(hash);
+    const { checksum } = this.header;
+    if (checksum !== undefined && (await this.#hash()) !== checksum) {
+      throw corruptFile(this.path, "its checksum differs: the file changed after it was written");
+    }
   }
 
   /** The file's SHA-256 as its header says, or computed for a file without one. `verify` compares the two. */
   async digest(): Promise<string> {
-    const { checksum } = this.header;
-    if (checksum !== undefined) return checksum;
-    const hash = this.#startHash();
-    await this.#hashContent(hash);
-    return hash.digest("hex");
+    return this.header.checksum ?? this.#hash();
   }
 
   async close(): Promise<void> {
@@ -138,36 +146,18 @@ export class SafetensorsReader {
     return tensor;
   }
 
-  #startHash(): Hash {
-    return createHash("sha256").update(withoutChecksum(this.#headerBytes));
-  }
-
-  async #hashContent(hash: Hash): Promise<void> {
-    await explainingReads(this.path, async () => {
-      const start = this.#headerBytes.length;
+  /** SHA-256 of the file, without the digits of its own checksum. */
+  async #hash(): Promise<string> {
+    const prefix = withoutChecksum(this.#headerBytes);
+    const start = prefix.length;
+    return explainingReads(this.path, async () => {
+      const { size } = await this.#handle.stat();
+      if (size > HASHED_ASIDE) return hashFile(this.#handle.fd, prefix, start);
+      const hash = createHash("sha256").update(prefix);
       const data = this.#handle.createReadStream({ start, autoClose: false, highWaterMark: chunkBytes });
       for await (const chunk of data) hash.update(chunk as Buffer);
+      return hash.digest("hex");
     });
-  }
-
-  #finishHash(hash: Hash): void {
-    const { checksum } = this.header;
-    if (checksum !== undefined && hash.digest("hex") !== checksum) {
-      throw corruptFile(this.path, "its checksum differs: the file changed after it was written");
-    }
-  }
-
-  /** The system reads a chunk while this thread hashes the previous one. */
-  async #readHashed(bytes: Uint8Array, tensor: StoredTensor, hash: Hash): Promise<void> {
-    let before = bytes.subarray(0, 0);
-    for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
-      const chunk = bytes.subarray(offset, offset + chunkBytes);
-      const reading = readAll(this.path, this.#handle, chunk, tensor.position + offset);
-      hash.update(before);
-      await reading;
-      before = chunk;
-    }
-    hash.update(before);
   }
 }
 
