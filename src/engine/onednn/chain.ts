@@ -63,6 +63,7 @@ export function addForward(
     exact,
     algorithm: library.convolution,
     instructionSet: library.instructionSet,
+    isBf16Faster: library.isBf16Faster,
     inputLayout: (op, value) => inputLayout<OpKind>(context, op, value),
     chose(operation, algorithm) {
       algorithms[operation] = algorithm;

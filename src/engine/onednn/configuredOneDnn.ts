@@ -7,6 +7,8 @@ export type ConvolutionAlgorithm = "direct" | "dft";
 /** A loaded oneDNN with a number of threads. */
 export interface ConfiguredOneDnn extends OneDnn {
   readonly threads: number;
+  /** True if products of bf16 numbers are faster than those of f32 numbers. */
+  readonly isBf16Faster: boolean;
   /** Algorithm of all convolutions that support it; chosen by the rule if absent. */
   readonly convolution: ConvolutionAlgorithm | undefined;
 }

@@ -51,7 +51,13 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   }
   const threads = Math.min(wanted, threadLimit);
   const useThreads = () => setThreads(threads);
-  const library = { ...withThreads(loaded, useThreads), threads, convolution: options.convolution };
+  const fastest = fastestPrecision(loaded, cpus()[0]?.model ?? "");
+  const library: ConfiguredOneDnn = {
+    ...withThreads(loaded, useThreads),
+    threads,
+    isBf16Faster: fastest === "bf16",
+    convolution: options.convolution,
+  };
   const libc = loadLibC();
   const lifetime = engineLifetime("onednn", library.close);
   return {
@@ -60,7 +66,7 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     version: library.version,
     threads,
     precisions: precisionsOf(library),
-    fastestPrecision: fastestPrecision(library, cpus()[0]?.model ?? ""),
+    fastestPrecision: fastest,
     inferencePrecisions: [...precisionsOf(library), { name: "int8", native: library.nativeInt8 }],
     trains: true,
     async compile(request) {

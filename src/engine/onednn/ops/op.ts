@@ -35,6 +35,8 @@ export interface BuildContext extends OpContext {
   readonly algorithm: ConvolutionAlgorithm | undefined;
   /** The widest instruction set that the library uses. */
   readonly instructionSet: string;
+  /** True if products of bf16 numbers are faster than those of f32 numbers. */
+  readonly isBf16Faster: boolean;
   /** Records the algorithm of a convolution. */
   chose(operation: string, algorithm: string): void;
   /** True if training does not change the parameters of this operation. */
