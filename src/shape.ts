@@ -9,6 +9,11 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** Strides of a row-major array, in elements. */
+export function stridesOf(shape: Shape): readonly number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+}
+
 /** Formats a shape: `96×55×55`. */
 export function formatShape(shape: Shape): string {
   return shape.join("×");

@@ -6,10 +6,10 @@ import { conv2d, flatten, linear } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import { type Network, place } from "../network/network.ts";
-import { equalShapes, type Shape, sizeOf } from "../shape.ts";
+import { equalShapes, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { type Affine, composed, foldedAfter, foldedBefore } from "./affine.ts";
 import type { Assumptions } from "./format.ts";
-import { copyStrided, reorderedColumns, stridesOf } from "./values.ts";
+import { copyStrided, reorderedColumns } from "./values.ts";
 
 /** A network with its tensors. `head` is the softmax or sigmoid at the file's end, which is not a layer. */
 export interface FinishedChain {

@@ -65,8 +65,3 @@ export function isContiguous({ shape, strides }: Omit<StridedView, "offset">): b
   }
   return true;
 }
-
-/** Strides of a row-major array. */
-export function stridesOf(shape: Shape): readonly number[] {
-  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-}

@@ -1,7 +1,7 @@
 /** Tensors computed from other tensors: strided views, broadcasting, and a limit on their total size. */
 import { UnsupportedError } from "../../errors.ts";
-import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
-import { copyStrided, isContiguous, type StridedView, stridesOf } from "../values.ts";
+import { equalShapes, type Shape, sizeOf, stridesOf } from "../../shape.ts";
+import { copyStrided, isContiguous, type StridedView } from "../values.ts";
 import type { NodeContext, NodeView } from "./node.ts";
 import type { OnnxTensor } from "./tensors.ts";
 

@@ -4,8 +4,8 @@
  * Source: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
  */
 import { CheckpointError } from "../../errors.ts";
-import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
-import { stridesOf } from "../values.ts";
+import { equalShapes, type Shape, sizeOf, stridesOf } from "../../shape.ts";
+
 import {
   broadcast,
   broadcastTo,

@@ -1,7 +1,7 @@
 /**
  * Steps of convolution by the discrete Fourier transform. All transforms are f32; the factors of the products between them have the network's format.
  */
-import { sizeOf } from "../../../shape.ts";
+import { sizeOf, stridesOf } from "../../../shape.ts";
 import type { Desc, MatmulOptions, NumberFormat } from "../native/oneDnn.ts";
 import { channelsLast } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
@@ -35,15 +35,12 @@ export interface Dft {
 type Product = readonly [src: Value, weights: Value, dst: Value];
 type ProductOptions = Omit<MatmulOptions, "bias"> & { readonly bias?: Value };
 
-const plainStrides = (dims: readonly number[]): readonly number[] =>
-  dims.map((_, i) => dims.slice(i + 1).reduce((product, extent) => product * extent, 1));
-
 /** A view of f32 memory from element `first` on, in another shape. */
 export function shaped(
   { plan }: Dft,
   { buffer, offset = 0 }: Value,
   dims: readonly number[],
-  strides = plainStrides(dims),
+  strides = stridesOf(dims),
   first = 0,
 ): Value {
   return { buffer, dims, desc: plan.session.strided(dims, strides, "f32"), offset: offset + 4 * first };
@@ -195,7 +192,7 @@ export function imageMatrices({ groups }: Dft, value: Value): Matrices {
 /** Planes of filters as matrices [channel of a group, output of the group]. */
 export function filterMatrices({ groups, input, output }: Dft, value: Value): Matrices {
   const dims = [value.dims[0] as number, groups, input.channels / groups, output.channels / groups];
-  return { value, dims, strides: plainStrides(dims) };
+  return { value, dims, strides: stridesOf(dims) };
 }
 
 /** Transposed views of the matrices. */
