@@ -17,7 +17,7 @@ const SUITE = "unstable";
 /** Compiler for torch.compile, which generates C++ with the headers of PyTorch and Python. */
 const COMPILER = ["g++", "libtorch-dev", "libpython3-dev"];
 /** Without OpenBLAS, Debian's PyTorch multiplies matrices with the reference BLAS, more than twenty times slower. */
-const PACKAGES = ["python3-torch", "libopenblas0-openmp", "libjemalloc2", ...COMPILER];
+const PACKAGES = ["python3-torch", "python3-torchvision", "libopenblas0-openmp", "libjemalloc2", ...COMPILER];
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Folder for the benchmark's installations, outside the checkout. */
