@@ -383,7 +383,7 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   assert.equal(without.exit, 1);
   assert.match(
     without.stdout,
-    /reference only \(slow\)\. oneDNN: nothing loads from ALEXNET_ONEDNN=\/nonexistent; install 2\.6 or later/,
+    /reference only \(slow\)\. oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open .*; set ALEXNET_ONEDNN to .* 2\.6 or later/,
   );
 });
 
@@ -391,10 +391,10 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   const before = await listing();
   await assertRefused(
     "train --engine onednn --data-dir data --run new",
-    /oneDNN: nothing loads from .*; install 2\.6 or later of 2\.x, or 3\.x/,
+    /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open shared object file.*; set ALEXNET_ONEDNN to .* 2\.6 or later of 2\.x, or 3\.x/,
     noOneDnn,
   );
-  await assertRefused("evaluate trained --engine onednn", /oneDNN: nothing loads/, noOneDnn);
+  await assertRefused("evaluate trained --engine onednn", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, noOneDnn);
   const slow = await alexnet("train --data-dir data --run new", noOneDnn);
   assert.equal(slow.exit, 1);
   assert.match(

@@ -59,7 +59,7 @@ makeSystem
 copyCheckout
 inside node scripts/setup.mjs
 inside node bin/alexnet.js doctor | tee "$system/tmp/doctor" || true
-if grep -q "first cache" "$system/tmp/doctor"; then
+if grep -q "first-level cache" "$system/tmp/doctor"; then
   replaceOneDnn
   inside node bin/alexnet.js doctor
 fi

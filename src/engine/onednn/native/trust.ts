@@ -1,0 +1,33 @@
+/** Check of a file before it is loaded as code: only this user and root may be able to change it. */
+import { lstatSync } from "node:fs";
+import { dirname } from "node:path";
+import { messageOf } from "../../../errors.ts";
+
+const WRITABLE_BY_OTHERS = 0o022;
+/** A sticky folder, such as /tmp: only an entry's owner may replace it. */
+const STICKY = 0o1000;
+const ROOT = 0;
+
+/**
+ * Reason not to load code from a file, with a remedy; undefined if only `user` and root can change it. Checks owner and mode of the file and of every
+ * folder above it. `path` is absolute, without symbolic links. Windows has other rights: `user` is undefined there, and nothing is checked.
+ */
+export function untrustedPart(path: string, user: number | undefined = process.geteuid?.()): string | undefined {
+  if (user === undefined) return undefined;
+  for (let part = path; ; part = dirname(part)) {
+    const reason = reasonOf(part, user);
+    if (reason !== undefined || dirname(part) === part) return reason;
+  }
+}
+
+function reasonOf(part: string, user: number): string | undefined {
+  try {
+    const stat = lstatSync(part);
+    if (stat.uid !== user && stat.uid !== ROOT) return `${part} belongs to user ${stat.uid}, not to ${user} or root`;
+    const isSticky = stat.isDirectory() && (stat.mode & STICKY) !== 0;
+    if ((stat.mode & WRITABLE_BY_OTHERS) === 0 || isSticky) return undefined;
+    return `other users can write to ${part}; run chmod go-w ${part}`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
