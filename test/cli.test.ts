@@ -394,7 +394,11 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
     /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open shared object file.*; set ALEXNET_ONEDNN to .* 2\.6 or later of 2\.x, or 3\.x/,
     noOneDnn,
   );
-  await assertRefused("evaluate trained --engine onednn", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, noOneDnn);
+  await assertRefused(
+    "evaluate trained --engine onednn",
+    /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/,
+    noOneDnn,
+  );
   const slow = await alexnet("train --data-dir data --run new", noOneDnn);
   assert.equal(slow.exit, 1);
   assert.match(
@@ -406,7 +410,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(tiny.exit, 0, tiny.stderr);
   assert.match(
     tiny.stderr,
-    /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
+    /^oneDNN: ALEXNET_ONEDNN=.* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
   assert.match(tiny.stdout, /examples\/sec on reference/);
 });

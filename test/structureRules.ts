@@ -22,7 +22,7 @@ export const levels: readonly (readonly string[])[] = [
   ["explain"],
   ["runs"],
   ["trainer"],
-  ["exchange", "tuning", "benchmark"],
+  ["exchange", "tuning", "benchmark", "setup"],
   ["experiments", "server"],
   ["cli", "web", "entry"],
 ];

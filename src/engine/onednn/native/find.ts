@@ -1,5 +1,6 @@
 /** Finds oneDNN on this machine and loads it. */
 import { realpathSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { messageOf, NativeError } from "../../../errors.ts";
 import { inspectLibrary, type LibraryFacts } from "./library.ts";
 import { type LibraryFolder, platformPackageFolders, readLibraryFolder, setupFolder } from "./libraryFolder.ts";
@@ -115,7 +116,9 @@ function probe(look: () => FoundLibrary | undefined): FoundLibrary | undefined {
 /** Throws if a library cannot be loaded, or is not oneDNN. */
 function inspect(name: string): FoundLibrary {
   const facts = inspectLibrary(name);
-  const path = realpathSync(loadSystem().fileOf(name, "dnnl_version") ?? name);
+  // A loaded file keeps its first path, also after a move.
+  const file = isAbsolute(name) ? name : loadSystem().fileOf(name, "dnnl_version");
+  const path = realpathSync(file ?? name);
   const problem = problemOf(facts);
   return { path, version: facts.version, supported: problem === undefined, ...(problem && { problem }) };
 }
@@ -159,13 +162,18 @@ function loadCompanions({ companions }: LibraryFolder): void {
 
 /** Reason to refuse a library; undefined for a supported one. */
 function problemOf({ version, firstCacheBytes }: LibraryFacts): string | undefined {
-  const [major, minor] = majorMinor(version);
-  if (minor < (loaders.get(major)?.minor ?? Infinity)) return "is not supported";
+  if (!supportsVersion(version)) return "is not supported";
   if (firstCacheBytes === undefined || firstCacheBytes >= SMALLEST_CACHE_BYTES) return undefined;
   return (
     `detects a first-level cache of ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
     "values or crash; use another version (docs/onednn.md)"
   );
+}
+
+/** True for a version, such as `2.6.3-1` of a package, that the engine supports. */
+export function supportsVersion(version: string): boolean {
+  const [major, minor] = majorMinor(version);
+  return minor >= (loaders.get(major)?.minor ?? Infinity);
 }
 
 function majorMinor(version: string): readonly [major: number, minor: number] {

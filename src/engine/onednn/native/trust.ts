@@ -1,7 +1,7 @@
 /** Check of a file before it is loaded as code: only this user and root may be able to change it. */
-import { lstatSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import { messageOf } from "../../../errors.ts";
+import { messageOf, NativeError } from "../../../errors.ts";
 
 const WRITABLE_BY_OTHERS = 0o022;
 /** A sticky folder, such as /tmp: only an entry's owner may replace it. */
@@ -30,4 +30,12 @@ function reasonOf(part: string, user: number): string | undefined {
   } catch (error) {
     return messageOf(error);
   }
+}
+
+/** Throws NativeError unless only this user and root can change a folder, which need not exist. Checks its nearest existing parent. */
+export function requireTrusted(folder: string): void {
+  let existing = folder;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const problem = untrustedPart(realpathSync(existing));
+  if (problem !== undefined) throw new NativeError(`${folder}: not a safe place for a library: ${problem}`);
 }
