@@ -4,10 +4,10 @@ import { isAbsolute } from "node:path";
 import { messageOf, NativeError } from "../../../errors.ts";
 import { inspectLibrary, type LibraryFacts } from "./library.ts";
 import { type LibraryFolder, platformPackageFolders, readLibraryFolder, setupFolder } from "./libraryFolder.ts";
+import { loadSystem } from "./loadSystem.ts";
 import type { OneDnn } from "./oneDnn.ts";
 import { loadOneDnn2 } from "./oneDnn2.ts";
 import { loadOneDnn3 } from "./oneDnn3.ts";
-import { loadSystem } from "./system.ts";
 import { howToInstall, SUPPORTED_VERSIONS, systemLibraries } from "./systemLibraries.ts";
 import { untrustedPart } from "./trust.ts";
 

@@ -2,7 +2,8 @@
 import { formatBytes } from "../../../bytes.ts";
 import { NativeError } from "../../../errors.ts";
 import { loadKoffi } from "./koffi.ts";
-import { loadSystem, type System } from "./system.ts";
+import { loadSystem } from "./loadSystem.ts";
+import type { System } from "./system.ts";
 
 const HUGE_PAGE = 2 ** 21;
 const CACHE_LINE = 64;

@@ -1,7 +1,8 @@
 /** OpenMP, which runs oneDNN's threads: GNU's, LLVM's, Intel's or Microsoft's, depending on the build of oneDNN. */
 import { messageOf, NativeError } from "../../../errors.ts";
 import { type ForeignFunctions, loadKoffi } from "./koffi.ts";
-import { loadSystem, type System } from "./system.ts";
+import { loadSystem } from "./loadSystem.ts";
+import type { System } from "./system.ts";
 
 export interface OpenMp {
   /** Maximum number of threads that the environment (OMP_THREAD_LIMIT) allows. */

@@ -1,10 +1,6 @@
-/** The few functions of an operating system that the engine calls: memory, and libraries. */
-import { NativeError } from "../../../errors.ts";
-import { loadKoffi } from "./koffi.ts";
-import { posixConstants, posixSystem } from "./posix.ts";
-import { windowsSystem } from "./windows.ts";
+/** The few functions of an operating system that the engine calls: memory, and libraries. Types only. */
 
-/** One implementation per family of systems: `posix.ts`, `windows.ts`. */
+/** One implementation per family of systems: `posix.ts`, `windows.ts`; `loadSystem.ts` chooses. */
 export interface System {
   /** Zeroed memory; undefined if the system refuses. `bytes` is a multiple of the page size, as in all calls. */
   allocate(bytes: number): bigint | undefined;
@@ -18,13 +14,4 @@ export interface System {
   pin(library: string): boolean;
   /** File of a loaded library with the function `symbol`; undefined if it is not loaded, or has no file. */
   fileOf(library: string, symbol: string): string | undefined;
-}
-
-/** Throws NativeError on a system without an implementation. */
-export function loadSystem(platform: NodeJS.Platform = process.platform): System {
-  const koffi = loadKoffi();
-  if (platform === "win32") return windowsSystem(koffi);
-  const constants = posixConstants(platform);
-  if (!constants) throw new NativeError(`oneDNN: not supported on ${platform}; choose another engine`);
-  return posixSystem(koffi, constants);
 }
