@@ -37,6 +37,7 @@ const MESSAGE_LINES = 8;
 
 /** True if the machine has apt. */
 export async function hasApt(): Promise<boolean> {
+  if (process.platform !== "linux") return false;
   return program("apt-get", ["--version"]).then(
     () => true,
     () => false,
