@@ -14,7 +14,7 @@ inside() {
     mount -t proc proc "$system/proc"
     mount --rbind /sys "$system/sys"
     mount --rbind /dev "$system/dev"
-    exec chroot "$system" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/bin:/bin:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive \
+    exec chroot "$system" env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive \
       OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" bash -c "cd /checkout && exec \"\$@\"" - "$@"' - "$system" "$@"
 }
 

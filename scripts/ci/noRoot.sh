@@ -28,12 +28,12 @@ find "$system/checkout" -xdev -exec chown -h nobody:nogroup {} +
 
 newHome
 inside apt-get -q update
-asNobody /usr/local/bin/node scripts/setup.mjs
-asNobody /usr/local/bin/node bin/alexnet.js doctor
-asNobody /usr/local/bin/node bin/alexnet.js train --engine onednn --network alexnet-small --epochs 1 --train-limit 128 --test-limit 64 --run /tmp/nobody/run
-asNobody /usr/local/bin/node bin/alexnet.js predict /tmp/nobody/run docs/fit-crop.png --engine onednn
+asNobody node scripts/setup.mjs
+asNobody node bin/alexnet.js doctor
+asNobody node bin/alexnet.js train --engine onednn --network alexnet-small --epochs 1 --train-limit 128 --test-limit 64 --run /tmp/nobody/run
+asNobody node bin/alexnet.js predict /tmp/nobody/run docs/fit-crop.png --engine onednn
 
 newHome
 find "$system/var/lib/apt/lists" -type f -delete
-asNobody /usr/local/bin/node bin/alexnet.js setup
-asNobody /usr/local/bin/node bin/alexnet.js setup | grep 'nothing to install'
+asNobody node bin/alexnet.js setup
+asNobody node bin/alexnet.js setup | grep 'nothing to install'

@@ -33,6 +33,8 @@ async function setUp({ fashionMnist }: SetupFlags): Promise<void> {
 async function installLibrary(signal: AbortSignal): Promise<void> {
   const native = await import("../../engine/onednn/native/find.ts");
   const { setupFolder } = await import("../../engine/onednn/native/libraryFolder.ts");
+  const { loadSystem } = await import("../../engine/onednn/native/loadSystem.ts");
+  loadSystem(); // throws where no library could be used
   const before = usableLibrary(native);
   if (before) return print(`oneDNN ${before.version} is ${before.path}: nothing to install`);
   await requireApt();

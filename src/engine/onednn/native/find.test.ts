@@ -58,7 +58,7 @@ test("platform packages: one name per platform, and one per C library on Linux",
 });
 
 test("each platform has a remedy of its own, and one without an implementation is a message", () => {
-  assert.match(howToInstall("linux"), /alexnet setup downloads it without root/);
+  assert.match(howToInstall("linux"), /Debian and Ubuntu: alexnet setup, no root needed/);
   assert.match(howToInstall("darwin"), /brew install onednn/);
   assert.match(howToInstall("win32"), /dnnl\.dll/);
   assert.equal(posixConstants("aix"), undefined);

@@ -49,6 +49,7 @@ export function findOneDnn(): readonly FoundLibrary[] {
 
 /** Throws NativeError that says what was found and what to install. */
 export function loadOneDnn(): OneDnn {
+  loadSystem(); // throws without native functions, which would make every library look absent
   const chosen = process.env["ALEXNET_ONEDNN"];
   if (chosen) return loadChosen(chosen);
   const rejected: FoundLibrary[] = [];

@@ -15,7 +15,7 @@ export function loadKoffi(): ForeignFunctions {
     return loaded;
   } catch (cause) {
     throw new NativeError(
-      `koffi: no binary loads on ${process.platform}-${process.arch} (${messageOf(cause)}); ` +
+      `oneDNN: koffi has no binary for ${process.platform}-${process.arch} (${messageOf(cause)}); ` +
         `install the package @koromix/koffi-${process.platform}-${process.arch}, or choose another engine`,
       { cause },
     );

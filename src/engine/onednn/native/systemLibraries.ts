@@ -35,8 +35,5 @@ export function howToInstall(platform: NodeJS.Platform): string {
   const install = `install ${SUPPORTED_VERSIONS}`;
   if (platform === "win32") return `set ALEXNET_ONEDNN to the path of a dnnl.dll, ${SUPPORTED_VERSIONS}`;
   if (platform === "darwin") return `${install} (brew install onednn), or set ALEXNET_ONEDNN to the path of one`;
-  return (
-    `${install} (on Debian and Ubuntu, alexnet setup downloads it without root; packages libdnnl2, libdnnl3 and libdnnl3.6, ` +
-    "onednn of Alpine), or set ALEXNET_ONEDNN to the path of one"
-  );
+  return `${install} (on Debian and Ubuntu: alexnet setup, no root needed), or set ALEXNET_ONEDNN to the path of one`;
 }
