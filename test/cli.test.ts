@@ -387,6 +387,15 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   );
 });
 
+test("setup: installs nothing where oneDNN is found, and names the library of ALEXNET_ONEDNN that cannot be loaded", async () => {
+  const { exit, stdout } = await alexnet("setup");
+  assert.deepEqual(
+    [exit, stdout.replace(/\d+\.\d+ is \/.*:/, "V is FILE:")],
+    [0, "oneDNN 2.V is FILE: nothing to install\n"],
+  );
+  await assertRefused("setup", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, noOneDnn);
+});
+
 test("without oneDNN: what needs it is refused, what takes long is refused with an estimate, the rest goes on with a warning", async () => {
   const before = await listing();
   await assertRefused(

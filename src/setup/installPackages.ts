@@ -124,17 +124,14 @@ async function fetchPackages(
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   const apt = systemApt(signal);
-  const chosen = await choose(apt);
-  if (chosen.length > 0) {
-    try {
-      return await downloadAll(apt, chosen, join(work, "packages"), onStep);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof NativeError)) throw error;
-      onStep("download failed by apt's package lists, which may be outdated");
-    }
+  try {
+    const chosen = await choose(apt);
+    if (chosen.length > 0) return await downloadAll(apt, chosen, join(work, "packages"), onStep);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof NativeError)) throw error;
   }
-  onStep("downloading apt's package lists, for this installation only");
+  onStep("apt's package lists are missing or outdated; downloading fresh ones, for this installation only");
   const own = await downloadLists(join(work, "lists"), signal);
   return downloadAll(own, await choose(own), join(work, "packages-again"), onStep);
 }
