@@ -38,7 +38,7 @@ function setUp(mode) {
   let complete = true;
   const linked = () => {
     if (mode === "install") linkCommand(root);
-    return systemPackages(process.env);
+    return systemPackages(root, process.env);
   };
   for (const look of [() => npmPackages(root), linked]) {
     const step = look();

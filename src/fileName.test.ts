@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { win32 } from "node:path";
 import { test } from "node:test";
-import { fileNameOf } from "./fileName.ts";
+import { fileNameOf, staysInside } from "./fileName.ts";
 
 test("names become one component of a path", () => {
   const names = [
@@ -22,4 +23,34 @@ test("names become one component of a path", () => {
   );
   assert.ok(Buffer.byteLength(fileNameOf("😀a".repeat(1000), "x")) <= 240);
   assert.ok(Buffer.byteLength(fileNameOf("𠀀".repeat(1000), "x")) <= 240);
+});
+
+test("names are files on Windows too: no device, no dot at the end", () => {
+  const names = ["CON", "nul", "Aux.json", "COM1", "lpt¹.txt", "com10", "console", "nul-1", "x.", "x. .", "a:b"];
+  assert.deepEqual(
+    names.map((name) => fileNameOf(name, "network")),
+    ["_CON", "_nul", "_Aux.json", "_COM1", "_lpt¹.txt", "com10", "console", "nul-1", "x", "x", "a-b"],
+  );
+  const cut = fileNameOf(`${"a".repeat(59)}.b`, "network");
+  assert.equal(cut, "a".repeat(59), "a cut leaves no dot at the end either");
+});
+
+test("names in archives stay inside a folder, by the rules of Windows and of other systems", () => {
+  for (const name of ["a.bin", "d/a.bin", "d\\a.bin", "..a/b..", "d/./a"]) assert.ok(staysInside(name), name);
+  for (const name of [
+    "",
+    "/a",
+    "../a",
+    "d/../../a",
+    "\\a",
+    "..\\a",
+    "d\\..\\..\\a",
+    "C:\\a",
+    "C:a",
+    "\\\\host\\x\\a",
+  ]) {
+    assert.equal(staysInside(name), false, name);
+  }
+  // The oracle: joined to a folder, a refused name leads out of it on one of the systems.
+  assert.equal(win32.join("C:\\cache", "d\\..\\..\\a"), "C:\\a");
 });

@@ -383,18 +383,31 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   assert.equal(without.exit, 1);
   assert.match(
     without.stdout,
-    /reference only \(slow\)\. oneDNN: nothing loads from ALEXNET_ONEDNN=\/nonexistent; install 2\.6 or later/,
+    /reference only \(slow\)\. oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open .*; set ALEXNET_ONEDNN to .* 2\.6 or later/,
   );
+});
+
+test("setup: installs nothing where oneDNN is found, and names the library of ALEXNET_ONEDNN that cannot be loaded", async () => {
+  const { exit, stdout } = await alexnet("setup");
+  assert.deepEqual(
+    [exit, stdout.replace(/\d+\.\d+ is \/.*:/, "V is FILE:")],
+    [0, "oneDNN 2.V is FILE: nothing to install\n"],
+  );
+  await assertRefused("setup", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, noOneDnn);
 });
 
 test("without oneDNN: what needs it is refused, what takes long is refused with an estimate, the rest goes on with a warning", async () => {
   const before = await listing();
   await assertRefused(
     "train --engine onednn --data-dir data --run new",
-    /oneDNN: nothing loads from .*; install 2\.6 or later of 2\.x, or 3\.x/,
+    /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open shared object file.*; set ALEXNET_ONEDNN to .* 2\.6 or later of 2\.x, or 3\.x/,
     noOneDnn,
   );
-  await assertRefused("evaluate trained --engine onednn", /oneDNN: nothing loads/, noOneDnn);
+  await assertRefused(
+    "evaluate trained --engine onednn",
+    /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/,
+    noOneDnn,
+  );
   const slow = await alexnet("train --data-dir data --run new", noOneDnn);
   assert.equal(slow.exit, 1);
   assert.match(
@@ -406,7 +419,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
   assert.equal(tiny.exit, 0, tiny.stderr);
   assert.match(
     tiny.stderr,
-    /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
+    /^oneDNN: ALEXNET_ONEDNN=.* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
   assert.match(tiny.stdout, /examples\/sec on reference/);
 });

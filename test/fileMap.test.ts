@@ -1,9 +1,10 @@
 /** CONTRIBUTING.md names every folder of src/, every file says what it is, and entry points re-export only. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { platformPackages } from "../src/engine/onednn/native/libraryFolder.ts";
 import { codeOnly, root, sourceFiles } from "./sourceFiles.ts";
 import { entryPoints } from "./structureRules.ts";
 
@@ -38,6 +39,18 @@ test("docs/packages.md gives a reason for every package of package.json", () => 
     names.filter((name) => !page.includes(`[${name.replace("@biomejs/", "")}](`)),
     [],
   );
+});
+
+test("a platform package is named by its platform, runs no script, and is no dependency before it is published", () => {
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  assert.equal(optionalDependencies, undefined);
+  for (const folder of readdirSync(join(root, "packages"))) {
+    const manifest = JSON.parse(readFileSync(join(root, "packages", folder, "package.json"), "utf8"));
+    const { name, os, cpu, scripts, files } = manifest;
+    assert.equal(name, `alexnet-${folder}`);
+    assert.ok(platformPackages(os[0], cpu[0]).includes(name), name);
+    assert.deepEqual([os.length, cpu.length, scripts, files], [1, 1, undefined, ["lib", "licenses"]]);
+  }
 });
 
 test("every source file begins with a sentence that says what it is", () => {

@@ -22,7 +22,7 @@ export const levels: readonly (readonly string[])[] = [
   ["explain"],
   ["runs"],
   ["trainer"],
-  ["exchange", "tuning", "benchmark"],
+  ["exchange", "tuning", "benchmark", "setup"],
   ["experiments", "server"],
   ["cli", "web", "entry"],
 ];
@@ -58,11 +58,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "@resvg/resvg-js": ["src/report/figures/png.ts", "src/report/figures/fonts.ts"],
   "dejavu-fonts-ttf": [], // files for src/report/figures/fonts.ts, nothing to import
   "@fontsource/unifont": [], // likewise
-  koffi: [
-    "src/engine/onednn/native/library.ts", // oneDNN
-    "src/engine/onednn/native/openMp.ts", // the OpenMP behind it
-    "src/engine/onednn/native/libc.ts", // the C library
-  ],
+  koffi: ["src/engine/onednn/native/koffi.ts"], // loaded at the first native call
 };
 
 const forbidden: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [

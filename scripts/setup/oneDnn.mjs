@@ -1,6 +1,7 @@
 /** Finds the oneDNN libraries that the dynamic linker would load, without loading any; the engine loads and checks them. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, join } from "node:path";
 
 /** Versions that the engine accepts (src/engine/onednn/native/find.ts). */
@@ -46,11 +47,16 @@ export function findOneDnn(env) {
       throw new Error(`ALEXNET_ONEDNN: there is no file ${chosen}; set it to a libdnnl.so.2 or .3, or unset it`);
     return [{ path: chosen, version: versionOf(chosen), supported: true }];
   }
-  const folders = [...(env.LD_LIBRARY_PATH || "").split(":").filter(Boolean), ...DEFAULT_FOLDERS];
+  const folders = [...(env.LD_LIBRARY_PATH || "").split(":").filter(Boolean), ...DEFAULT_FOLDERS, userFolder(env)];
   const paths = new Set([...folders.flatMap(librariesIn), ...librariesInCache(linkerCache(), process.arch)].map(real));
   return [...paths]
     .map((path) => ({ path, version: versionOf(path), supported: isSupported(versionOf(path)) }))
     .sort((a, b) => bestFirst(a.version, b.version));
+}
+
+/** Folder of `alexnet setup` (src/engine/onednn/native/libraryFolder.ts). */
+function userFolder(env) {
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "alexnet/onednn");
 }
 
 function librariesIn(folder) {

@@ -1,4 +1,6 @@
-/** Installs system packages: the oneDNN library, and Fashion-MNIST. */
+/** Installs the oneDNN library and Fashion-MNIST: as system packages, or without root in the user's cache. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { asRoot, candidate, hasApt, install, namesBeginning, update } from "./apt.mjs";
 import { brewInstall, hasBrew } from "./brew.mjs";
 import { fashionMnistCache, findFashionMnist } from "./fashionMnist.mjs";
@@ -14,9 +16,9 @@ const OWN_BUILD =
   "of its libdnnl.so.2";
 
 /** Throws if a missing library cannot be installed. */
-export function systemPackages(env) {
+export function systemPackages(root, env) {
   const here = look(env);
-  if (!(here.oneDnn && here.data) && hasApt()) return byApt(here, env);
+  if (!(here.oneDnn && here.data) && hasApt()) return byApt(here, root, env);
   if (!here.oneDnn && hasBrew()) return byBrew(env);
   if (!here.oneDnn) throw unsupportedSystem(here, "this system has neither apt nor brew to install it by");
   return { present: describe(here, env) };
@@ -36,14 +38,14 @@ function describe({ oneDnn, data }, env) {
   return `oneDNN ${oneDnn.version} is ${oneDnn.path}; Fashion-MNIST ${place}`;
 }
 
-function byApt(here, env) {
+function byApt(here, root, env) {
   const needed = [...(here.oneDnn ? [] : ["oneDNN"]), ...(here.data ? [] : [DATA_PACKAGE])];
   return {
     missing: `${needed.join(" and ")} by apt`,
     install() {
       const prefix = asRoot();
-      if (!prefix) throw new Error(withoutRoot(here, env));
-      installByApt(prefix, here, env);
+      if (prefix) installByApt(prefix, here, env);
+      else installForUser(here, root, env);
       return describe(look(env), env);
     },
   };
@@ -60,6 +62,13 @@ function installByApt(prefix, before, env) {
   if (failure !== undefined || !after.oneDnn || (!after.data && dataExpected)) {
     throw new Error(`apt-get did not install ${packages.join(" and ")}${failure ? `:\n${failure}` : ""}${complaint}`);
   }
+}
+
+/** Without root and sudo: the command of this checkout unpacks the packages into the user's cache. The npm packages are there by now. */
+function installForUser(here, root, env) {
+  const command = join(root, "bin/alexnet.js");
+  const { status } = spawnSync(process.execPath, [command, "setup", "--fashion-mnist"], { stdio: "inherit" });
+  if (status !== 0 || !look(env).oneDnn) throw new Error(withoutRoot(here, env));
 }
 
 /** Versions of oneDNN that apt offers. */
@@ -111,7 +120,7 @@ function withoutRoot(here, env) {
   const oneDnn = offer ? offer.name : "libdnnl2";
   const needed = [...(here.oneDnn ? [] : [oneDnn]), ...(here.data ? [] : [DATA_PACKAGE])];
   const lines = [
-    `${needed.join(" and ")} must be installed, and you are neither root nor may use sudo here.`,
+    `${needed.join(" and ")} could not be installed without root, see above.`,
     "Let someone with root run",
     `    apt-get update && apt-get install --no-install-recommends ${needed.join(" ")}`,
     "and then run the set-up again.",

@@ -1,10 +1,10 @@
 /** Saving and restoring a run; the previous checkpoint is kept. */
 
-import { rename, rm, stat, statfs } from "node:fs/promises";
+import { rm, stat, statfs } from "node:fs/promises";
 import { formatBytes } from "../bytes.ts";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
-import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
+import { commitFile, explainingWrites, moveOver, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
 import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
 import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
@@ -48,11 +48,11 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
         await replaceByLink(files.last, files.previous);
         await replaceByLink(files.lastOptimizer, files.previousOptimizer);
       }
-      if (bestWeights) await rename(best, files.best);
+      if (bestWeights) await moveOver(best, files.best);
       else if (checkpoint.best) await replaceByLink(weights, files.best);
       await syncDirectory(directory);
-      await rename(optimizer, files.lastOptimizer);
-      await rename(weights, files.last);
+      await moveOver(optimizer, files.lastOptimizer);
+      await moveOver(weights, files.last);
       await syncDirectory(directory);
     });
   } finally {

@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 
 const temporarySuffix = ".alexnet-tmp";
@@ -55,8 +56,29 @@ export async function writeThrough(path: string, write: (temporary: string) => P
 
 /** Moves a synced temporary file of the same folder to its final path, durably. */
 export async function commitFile(temporary: string, path: string): Promise<void> {
-  await rename(temporary, path);
+  await moveOver(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+/** Renames a file, replacing a file of that name. */
+export function moveOver(from: string, to: string): Promise<void> {
+  return retryWhileInUse(() => rename(from, to));
+}
+
+/** First and last wait of `retryWhileInUse`, in milliseconds; the waits double, and take 1.3 s together. */
+const [FIRST_WAIT, LAST_WAIT] = [10, 640];
+const inUse: ReadonlySet<string> = new Set(["EPERM", "EACCES", "EBUSY"]);
+
+/** Repeats an action that Windows refuses while another program, such as a virus scanner or `alexnet live`, has the file open. */
+export async function retryWhileInUse<T>(action: () => Promise<T>, platform = process.platform): Promise<T> {
+  for (let wait = FIRST_WAIT; ; wait *= 2) {
+    try {
+      return await action();
+    } catch (error) {
+      if (platform !== "win32" || wait > LAST_WAIT || !inUse.has(codeOf(error))) throw error;
+      await setTimeout(wait);
+    }
+  }
 }
 
 /**
@@ -67,7 +89,7 @@ export async function replaceByLink(existing: string, path: string): Promise<voi
   const temporary = temporaryFor(path);
   try {
     await linkOrCopy(existing, temporary);
-    await rename(temporary, path);
+    await moveOver(temporary, path);
   } finally {
     // It still exists after a failure, and if both names were the same file: rename then does nothing.
     await rm(temporary, { force: true });
@@ -81,16 +103,18 @@ async function linkOrCopy(existing: string, path: string): Promise<void> {
   } catch (error) {
     if (!noLinks.has(codeOf(error))) throw error;
     await copyFile(existing, path, constants.COPYFILE_EXCL);
-    await syncPath(path);
+    // Windows syncs a file only through a handle that may write.
+    await syncPath(path, "r+");
   }
 }
 
-const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+/** Windows reports a file system without links, such as exFAT, as EISDIR. */
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EISDIR"]);
 
 /** Makes renames in a folder survive a power failure. */
 export async function syncDirectory(directory: string): Promise<void> {
   try {
-    await syncPath(directory);
+    await syncPath(directory, "r");
   } catch (error) {
     // Some file systems, and Windows, cannot sync a folder.
     if (!noDirectorySync.has(codeOf(error))) throw error;
@@ -99,8 +123,8 @@ export async function syncDirectory(directory: string): Promise<void> {
 
 const noDirectorySync: ReadonlySet<string> = new Set(["EINVAL", "ENOTSUP", "EPERM", "EISDIR"]);
 
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, "r");
+async function syncPath(path: string, flags: "r" | "r+"): Promise<void> {
+  const handle = await open(path, flags);
   try {
     await handle.sync();
   } finally {

@@ -130,6 +130,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/map.ts")).map,
   },
   {
+    name: "setup",
+    summary: "install oneDNN for this user, without root (Debian and Ubuntu)",
+    group: "Machine",
+    load: async () => (await import("./commands/setup.ts")).setup,
+  },
+  {
     name: "doctor",
     summary: "check this machine: Node.js, processor, oneDNN, data sets",
     group: "Machine",

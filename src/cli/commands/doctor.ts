@@ -67,9 +67,9 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
     ["system", machine.system],
     ["processor", `${machine.cpu}, ${formatShare(machine)}`],
     ["threads", `${threads}, unless --threads says otherwise`],
-    ...libraries.map(({ path, version, supported }): readonly [string, string] => [
+    ...libraries.map(({ path, version, problem }): readonly [string, string] => [
       "oneDNN",
-      `${version} at ${path}${supported ? "" : " (not supported)"}`,
+      `${version} at ${path}${problem === undefined ? "" : ` ${problem}`}`,
     ]),
     ...("engine" in onednn
       ? ([

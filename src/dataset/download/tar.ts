@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
+import { staysInside } from "../../fileName.ts";
 import { isRunning } from "./partialFile.ts";
 
 /** Files to read from an archive. */
@@ -111,7 +112,7 @@ function readHeader(archive: string, header: Uint8Array): Entry {
   const prefix = text(257, 8) === "ustar" ? text(345, 155) : "";
   const name = (prefix && `${prefix}/`) + text(0, 100);
   const [size, type] = [octal(124, 12), String.fromCharCode(header[156] as number)];
-  if (name === "" || name.startsWith("/") || name.split("/").includes("..")) {
+  if (!staysInside(name)) {
     throw new DataError(`${archive}: expected names inside a folder, got ${JSON.stringify(name)}`);
   }
   if (!regular.includes(type) && !ignoredTypes.includes(type)) {

@@ -1,11 +1,15 @@
 /** Finds oneDNN on this machine and loads it. */
 import { realpathSync } from "node:fs";
-import { NativeError } from "../../../errors.ts";
-import { loadLibC } from "./libc.ts";
+import { isAbsolute } from "node:path";
+import { messageOf, NativeError } from "../../../errors.ts";
 import { inspectLibrary, type LibraryFacts } from "./library.ts";
+import { type LibraryFolder, platformPackageFolders, readLibraryFolder, setupFolder } from "./libraryFolder.ts";
+import { loadSystem } from "./loadSystem.ts";
 import type { OneDnn } from "./oneDnn.ts";
 import { loadOneDnn2 } from "./oneDnn2.ts";
 import { loadOneDnn3 } from "./oneDnn3.ts";
+import { howToInstall, SUPPORTED_VERSIONS, systemLibraries } from "./systemLibraries.ts";
+import { untrustedPart } from "./trust.ts";
 
 /** Loader and minimum minor version of each major version. Later minor versions keep the API. */
 const loaders: ReadonlyMap<
@@ -22,23 +26,6 @@ const loaders: ReadonlyMap<
  */
 const SMALLEST_CACHE_BYTES = 4096;
 
-/** Debian puts the minor version into the name (3.7 and 3.12 are both called 3.6), and the linker accepts no patterns. */
-const HIGHEST_MINOR = 30;
-const debianNames = Array.from({ length: HIGHEST_MINOR + 1 }, (_, i) => `libdnnl.so.3.${HIGHEST_MINOR - i}`);
-
-/**
- * Names for the dynamic linker, best first. 2.x comes before 3.x, since only 2.x has Winograd convolutions for AVX-512. Version 1 is searched for the
- * sake of the error message.
- */
-const libraryNames: readonly string[] =
-  process.platform === "darwin"
-    ? ["libdnnl.2.dylib", "libdnnl.3.dylib", "/opt/homebrew/lib/libdnnl.3.dylib", "/usr/local/lib/libdnnl.3.dylib"]
-    : ["libdnnl.so.2", "libdnnl.so.3", ...debianNames, "libdnnl.so.1"];
-
-const INSTALL =
-  "install 2.6 or later of 2.x, or 3.x (npm run setup in a checkout; packages libdnnl2, libdnnl3 and libdnnl3.6 of Debian and " +
-  "Ubuntu, onednn of Homebrew), or set ALEXNET_ONEDNN to the path of one";
-
 /** A oneDNN library on this machine. */
 export interface FoundLibrary {
   /** The file, if the system reports it; otherwise its name. */
@@ -49,63 +36,145 @@ export interface FoundLibrary {
   readonly problem?: string;
 }
 
-/** Every oneDNN that the dynamic linker finds here, or the one that ALEXNET_ONEDNN names; the first supported one is used. */
+/** Every oneDNN found here, or the one that ALEXNET_ONEDNN names; the first supported one is used. */
 export function findOneDnn(): readonly FoundLibrary[] {
-  return [...search()];
+  const chosen = process.env["ALEXNET_ONEDNN"];
+  if (!chosen) return [...search()];
+  try {
+    return [inspect(chosen)];
+  } catch {
+    return []; // the reason is in the message of loadOneDnn
+  }
 }
 
 /** Throws NativeError that says what was found and what to install. */
 export function loadOneDnn(): OneDnn {
+  loadSystem(); // throws without native functions, which would make every library look absent
+  const chosen = process.env["ALEXNET_ONEDNN"];
+  if (chosen) return loadChosen(chosen);
   const rejected: FoundLibrary[] = [];
   for (const library of search()) {
     if (library.supported) return load(library);
     rejected.push(library);
   }
-  const chosen = process.env["ALEXNET_ONEDNN"];
   const found = rejected.map(({ path, version, problem }) => `${version} at ${path} ${problem}`).join("; ");
-  const state = found || (chosen ? `nothing loads from ALEXNET_ONEDNN=${chosen}` : "not found");
-  throw new NativeError(`oneDNN: ${state}; ${INSTALL}`);
+  throw new NativeError(`oneDNN: ${found || "not found"}; ${howToInstall(process.platform)}`);
+}
+
+/** Loads the library that ALEXNET_ONEDNN names: no other one is searched for. */
+function loadChosen(path: string): OneDnn {
+  const remedy = `set ALEXNET_ONEDNN to a oneDNN library of version ${SUPPORTED_VERSIONS}, or unset it`;
+  try {
+    const library = inspect(path);
+    if (library.supported) return load(library);
+    throw new NativeError(`${library.version} ${library.problem}`);
+  } catch (cause) {
+    throw new NativeError(`oneDNN: ALEXNET_ONEDNN=${path}: ${reasonOf(cause)}; ${remedy}`, { cause });
+  }
+}
+
+/** Loads and checks a library file for `alexnet setup`, before it is moved into place. Throws if it is not a supported oneDNN. */
+export function checkLibraryFolder(folder: string): FoundLibrary {
+  const found = readLibraryFolder(folder);
+  if (!found) throw new NativeError(`${folder}: no oneDNN library`);
+  loadCompanions(found);
+  const library = inspect(found.library);
+  if (!library.supported) throw new NativeError(`${library.version} ${library.problem}`);
+  return library;
 }
 
 function load({ path, version }: FoundLibrary): OneDnn {
   const loader = loaders.get(majorMinor(version)[0]);
   if (!loader) throw new NativeError(`oneDNN: no loader for version ${version}`);
-  loadLibC().pin(path);
+  // The library's threads may outlive every handle to it.
+  if (!loadSystem().pin(path)) throw new NativeError(`${path}: the library cannot be loaded`);
   return loader.load(path, version);
 }
 
-/** Loads one library at a time, and none after the first supported one. */
+/** Loads one library at a time, and none after the first supported one: the system's, a platform package's, that of `alexnet setup`. */
 function* search(): Generator<FoundLibrary> {
-  const chosen = process.env["ALEXNET_ONEDNN"];
   const seen = new Set<string>();
-  for (const name of chosen ? [chosen] : libraryNames) {
-    const library = probe(name);
+  for (const look of [
+    ...systemLibraries(process.platform, process.env).map((name) => () => inspect(name)),
+    ...platformPackageFolders().map((folder) => () => inspectFolder(folder)),
+    () => inspectSetupFolder(),
+  ]) {
+    const library = probe(look);
     if (!library || seen.has(library.path)) continue;
     seen.add(library.path);
     yield library;
   }
 }
 
-function probe(name: string): FoundLibrary | undefined {
+function probe(look: () => FoundLibrary | undefined): FoundLibrary | undefined {
   try {
-    const facts = inspectLibrary(name);
-    const path = realpathSync(loadLibC().fileOf(name, "dnnl_version") ?? name);
-    const problem = problemOf(facts);
-    return { path, version: facts.version, supported: problem === undefined, ...(problem && { problem }) };
+    return look();
   } catch {
     return undefined; // not found, or not oneDNN: the caller reports it
   }
 }
 
+/** Throws if a library cannot be loaded, or is not oneDNN. */
+function inspect(name: string): FoundLibrary {
+  const facts = inspectLibrary(name);
+  // A loaded file keeps its first path, also after a move.
+  const file = isAbsolute(name) ? name : loadSystem().fileOf(name, "dnnl_version");
+  const path = realpathSync(file ?? name);
+  const problem = problemOf(facts);
+  return { path, version: facts.version, supported: problem === undefined, ...(problem && { problem }) };
+}
+
+/** A library that fails to load in such a folder is reported: it was installed for this program. */
+function inspectFolder(folder: string): FoundLibrary | undefined {
+  const found = readLibraryFolder(folder);
+  if (!found) return undefined;
+  try {
+    loadCompanions(found);
+    return inspect(found.library);
+  } catch (error) {
+    return unread(found.library, `cannot be loaded: ${reasonOf(error)}`);
+  }
+}
+
+function unread(path: string, problem: string): FoundLibrary {
+  return { path, version: "unknown version", supported: false, problem };
+}
+
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/^Failed to load shared library: /, "");
+}
+
+/** Nothing in the user's cache is loaded that other users can change. */
+function inspectSetupFolder(): FoundLibrary | undefined {
+  const found = readLibraryFolder(setupFolder());
+  if (!found) return undefined;
+  for (const path of [found.library, ...found.companions.map((companion) => companion.path)]) {
+    const problem = untrustedPart(path);
+    if (problem) return unread(path, `is not loaded: ${problem}`);
+  }
+  return inspectFolder(setupFolder());
+}
+
+/** A loaded library serves all that ask for its name. The system's own comes first. */
+function loadCompanions({ companions }: LibraryFolder): void {
+  const { pin } = loadSystem();
+  for (const { name, path } of companions) if (!pin(name)) pin(path);
+}
+
 /** Reason to refuse a library; undefined for a supported one. */
 function problemOf({ version, firstCacheBytes }: LibraryFacts): string | undefined {
-  const [major, minor] = majorMinor(version);
-  if (minor < (loaders.get(major)?.minor ?? Infinity)) return "is not supported";
+  if (!supportsVersion(version)) return "is not supported";
   if (firstCacheBytes === undefined || firstCacheBytes >= SMALLEST_CACHE_BYTES) return undefined;
   return (
     `detects a first-level cache of ${firstCacheBytes} bytes, since the virtual machine hides it, and would lose ` +
     "values or crash; use another version (docs/onednn.md)"
   );
+}
+
+/** True for a version, such as `2.6.3-1` of a package, that the engine supports. */
+export function supportsVersion(version: string): boolean {
+  const [major, minor] = majorMinor(version);
+  return minor >= (loaders.get(major)?.minor ?? Infinity);
 }
 
 function majorMinor(version: string): readonly [major: number, minor: number] {

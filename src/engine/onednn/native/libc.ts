@@ -1,18 +1,10 @@
-/** The few functions of the C library that the engine needs. */
-import koffi from "koffi";
+/** Memory of the operating system for tensors: at fixed addresses, on huge pages where the system has them. */
 import { formatBytes } from "../../../bytes.ts";
 import { NativeError } from "../../../errors.ts";
+import { loadKoffi } from "./koffi.ts";
+import { loadSystem } from "./loadSystem.ts";
+import type { System } from "./system.ts";
 
-const PROT_READ_WRITE = 3;
-const MADV_HUGEPAGE = 14;
-const RTLD_NOW = 2;
-const onLinux = process.platform === "linux";
-const MAP_PRIVATE_ANONYMOUS = onLinux ? 0x22 : 0x1002;
-const RTLD_NODELETE = onLinux ? 0x1000 : 0x80;
-const RTLD_NOLOAD = onLinux ? 0x4 : 0x10;
-/** `Dl_info`: four pointers, the first one to the name of the file. */
-const DL_INFO_POINTERS = 4;
-const MAP_FIXED = 0x10;
 const HUGE_PAGE = 2 ** 21;
 const CACHE_LINE = 64;
 
@@ -43,10 +35,6 @@ export interface LibC {
   share(length: number): SharedMemory;
   /** The address of a typed array's memory, for synchronous calls. */
   addressOf(array: Float32Array | Int8Array | Uint8Array): bigint;
-  /** Keeps a library loaded until the process exits: its threads may outlive every handle to it. */
-  pin(path: string): void;
-  /** File of the loaded library with the function `symbol`; undefined if it is not loaded, or has no file. */
-  fileOf(library: string, symbol: string): string | undefined;
 }
 
 const MAX_VIEW_BYTES = 2 ** 32;
@@ -55,31 +43,24 @@ function view(address: bigint, length: number): Float32Array {
   if (length * 4 > MAX_VIEW_BYTES) {
     throw new NativeError(`memory: a tensor of ${length} numbers is too long; use a smaller batch size`);
   }
-  return new Float32Array(koffi.view(address, length * 4));
+  return new Float32Array(loadKoffi().view(address, length * 4));
 }
 
 /** Runs an action once a view has been collected. */
 const collected = new FinalizationRegistry<() => void>((action) => action());
 
-export function loadLibC(): LibC {
-  const library = koffi.load(onLinux ? "libc.so.6" : "/usr/lib/libSystem.B.dylib");
-  const mmap = library.func("mmap", "void *", ["void *", "size_t", "int", "int", "int", "int64"]);
-  const munmap = library.func("munmap", "int", ["void *", "size_t"]);
-  const madvise = library.func("madvise", "int", ["void *", "size_t", "int"]);
-  const dlopen = library.func("dlopen", "void *", ["str", "int"]);
-  const dlsym = library.func("dlsym", "void *", ["void *", "str"]);
-  const dlclose = library.func("dlclose", "int", ["void *"]);
-  const dladdr = library.func("dladdr", "int", ["void *", "void *"]);
+/** Memory of a system, by default of this one. Throws NativeError on a platform that the engine does not support. */
+export function loadLibC(system: System = loadSystem()): LibC {
+  const koffi = loadKoffi();
   return {
     map(bytes) {
       const whole = Math.ceil(Math.max(bytes, 1) / HUGE_PAGE + 1) * HUGE_PAGE;
-      const start: bigint | null = mmap(null, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-      if (start === null || BigInt.asIntN(64, start) === -1n) {
+      const start = system.allocate(whole);
+      if (start === undefined) {
         throw new NativeError(`memory: ${formatBytes(whole)} cannot be allocated; use a smaller batch size`);
       }
       const address = ((start + BigInt(HUGE_PAGE - 1)) / BigInt(HUGE_PAGE)) * BigInt(HUGE_PAGE);
-      if (onLinux && bytes >= HUGE_PAGE) madvise(address, whole - HUGE_PAGE, MADV_HUGEPAGE);
-      const free = () => void munmap(start, whole);
+      if (bytes >= HUGE_PAGE) system.preferHugePages(address, whole - HUGE_PAGE);
       let views = 0;
       let isMapped = true;
       return {
@@ -90,16 +71,16 @@ export function loadLibC(): LibC {
           views++;
           collected.register(array.buffer, () => {
             views--;
-            if (views === 0 && !isMapped) free();
+            if (views === 0 && !isMapped) system.free(start, whole);
           });
           return array;
         },
         unmap() {
           if (!isMapped) return;
           isMapped = false;
-          // A view cannot be revoked: fresh pages replace the old ones, and take no memory until they are touched.
-          if (views === 0) free();
-          else mmap(start, whole, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_FIXED, -1, 0);
+          // A view cannot be revoked.
+          if (views === 0) system.free(start, whole);
+          else system.discard(start, whole);
         },
       };
     },
@@ -109,22 +90,9 @@ export function loadLibC(): LibC {
       const start: bigint = BigInt(koffi.address(new Uint8Array(memory)));
       const offset = (alignment - Number(start % BigInt(alignment))) % alignment;
       const address = start + BigInt(offset);
-      if (onLinux && alignment === HUGE_PAGE) madvise(address, 4 * length, MADV_HUGEPAGE);
+      if (alignment === HUGE_PAGE) system.preferHugePages(address, 4 * length);
       return { array: new Float32Array(memory, offset, length), address };
     },
     addressOf: (array) => koffi.address(array),
-    pin(path) {
-      if (dlopen(path, RTLD_NOW | RTLD_NODELETE) === null) {
-        throw new NativeError(`${path}: the library cannot be loaded`);
-      }
-    },
-    fileOf(name, symbol) {
-      const handle = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
-      if (handle === null) return undefined;
-      const info = new BigUint64Array(DL_INFO_POINTERS);
-      const found = dladdr(dlsym(handle, symbol), info) !== 0;
-      dlclose(handle);
-      return found ? koffi.decode.string(info[0] as bigint) : undefined;
-    },
   };
 }

@@ -4,8 +4,8 @@
  *
  * Longer than other files by its tables of values. Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
  */
-import koffi from "koffi";
 import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts";
+import { type ForeignFunctions, loadKoffi } from "./koffi.ts";
 import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;
@@ -66,6 +66,7 @@ const UNIMPLEMENTED = 3;
 /** Not in `dnnl.h`, but exported since 3.4: `dnnl::impl::cpu::platform::get_per_core_cache_size(int)`. */
 const FIRST_CACHE_FUNCTION = "_ZN4dnnl4impl3cpu8platform23get_per_core_cache_sizeEi";
 
+type NativeLibrary = ReturnType<ForeignFunctions["load"]>;
 type Status = number;
 type Call = (name: string, types: string, ...args: readonly unknown[]) => void;
 
@@ -100,12 +101,13 @@ export interface LibraryFacts {
 
 /** Throws if the file cannot be loaded, or is not oneDNN. */
 export function inspectLibrary(path: string): LibraryFacts {
+  const koffi = loadKoffi();
   const native = koffi.load(path);
   const version: bigint = native.func("dnnl_version", POINTER, [])();
   return { version: new Int32Array(koffi.view(version, 12)).join("."), firstCacheBytes: firstCacheBytes(native) };
 }
 
-function firstCacheBytes(native: ReturnType<typeof koffi.load>): number | undefined {
+function firstCacheBytes(native: NativeLibrary): number | undefined {
   try {
     return native.func(FIRST_CACHE_FUNCTION, "uint", ["int"])(1);
   } catch {
@@ -129,7 +131,7 @@ export interface Library {
 
 /** Loads the library at `path`; `createSession` has the differences of its version. */
 export function loadLibrary(path: string, version: string, createSession: (library: Library) => Session): OneDnn {
-  const native = koffi.load(path);
+  const native = loadKoffi().load(path);
   const call = checkedCalls(native);
   const effectiveIsa: number = native.func("dnnl_get_effective_cpu_isa", "int", [])();
   const execute = native.func("dnnl_primitive_execute", "int", [POINTER, POINTER, "int", POINTER]);
@@ -212,7 +214,7 @@ function check(name: string, status: Status): void {
 }
 
 /** Functions are bound at first use. */
-function checkedCalls(native: ReturnType<typeof koffi.load>): Call {
+function checkedCalls(native: NativeLibrary): Call {
   const bound = new Map<string, (...args: readonly unknown[]) => Status>();
   return (name, types, ...args) => {
     let fn = bound.get(name);
@@ -249,9 +251,9 @@ export function plainStrides(extents: readonly number[]): BigInt64Array {
 }
 
 /** Text that the library owns. */
-export const textAt = (address: bigint): string => koffi.decode.string(address);
+export const textAt = (address: bigint): string => loadKoffi().decode.string(address);
 
 /** A copy of memory that the library owns. */
 export function copyOf(address: bigint, bytes: number): Uint8Array {
-  return new Uint8Array(koffi.view(address, bytes).slice(0));
+  return new Uint8Array(loadKoffi().view(address, bytes).slice(0));
 }
