@@ -17,8 +17,8 @@ export class Heap {
   /** Address of `bytes` bytes, zero at first. Throws ShapeError if they are not within 4 GiB, NativeError if the system refuses them. */
   allocate(bytes: number): number {
     const address = Math.ceil(this.#end / ALIGNMENT) * ALIGNMENT;
+    if (this.#memory) grow(this.#memory, address + bytes);
     this.#end = address + bytes;
-    if (this.#memory) this.#grow(this.#memory);
     return address;
   }
 
@@ -37,17 +37,6 @@ export class Heap {
     return this.#memory;
   }
 
-  #grow(memory: WebAssembly.Memory): void {
-    requireAddresses(this.#end);
-    const missing = Math.ceil((this.#end - memory.buffer.byteLength) / PAGE_BYTES);
-    if (missing <= 0) return;
-    try {
-      memory.grow(missing);
-    } catch (cause) {
-      throw refused(this.#end, cause);
-    }
-  }
-
   floats(address: number, length: number): Float32Array {
     return new Float32Array(this.#buffer(), address, length);
   }
@@ -63,6 +52,17 @@ export class Heap {
   #buffer(): ArrayBufferLike {
     if (!this.#memory) throw new Error("memory: used before it was created");
     return this.#memory.buffer;
+  }
+}
+
+function grow(memory: WebAssembly.Memory, end: number): void {
+  requireAddresses(end);
+  const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES);
+  if (missing <= 0) return;
+  try {
+    memory.grow(missing);
+  } catch (cause) {
+    throw refused(end, cause);
   }
 }
 
