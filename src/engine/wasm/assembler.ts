@@ -397,8 +397,12 @@ export class ModuleBuilder {
     return this.#types.push(bytes.join()) - 1;
   }
 
-  /** A function of the host. All imports come before the first function. */
-  import<R extends ValueType | undefined>(name: string, parameters: readonly ValueType[], result: R): Callable<R> {
+  /** A function of the host. All of them come before the first function. */
+  hostFunction<R extends ValueType | undefined>(
+    name: string,
+    parameters: readonly ValueType[],
+    result: R,
+  ): Callable<R> {
     return { index: this.#imports.push({ name, type: this.type({ parameters, result }) }) - 1, result };
   }
 

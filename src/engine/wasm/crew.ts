@@ -4,7 +4,7 @@ import { control } from "./kernels/kernel.ts";
 import type { Phase } from "./plan.ts";
 import type { Platform, StartedWorker } from "./platform.ts";
 
-/** What a pass is about: words of `control`. */
+/** Subject of a pass: words of `control`. */
 export interface PassWords {
   /** Number of images. */
   readonly images: number;
@@ -17,13 +17,13 @@ export interface PassWords {
 export interface Crew {
   /** Runs the steps of a phase, and returns when they are done. Throws NativeError if a thread has failed. */
   run(phase: Phase): void;
-  /** Sets what the next phases are about. */
+  /** Sets the subject of the next phases. */
   prepare(pass: PassWords): void;
   /** Ends the threads. */
   close(): void;
 }
 
-/** What a crew is made of. */
+/** Parts of a crew. */
 export interface CrewOptions {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -34,7 +34,7 @@ export interface CrewOptions {
 }
 
 /**
- * What each worker runs: it serves phases until the program is closed. If it fails, it says so in shared memory, and wakes all others.
+ * The program of each worker: it serves phases until the program is closed. If it fails, it says so in shared memory, and wakes all others.
  * Plain JavaScript, since it is the text of a worker.
  */
 const workerSource = `

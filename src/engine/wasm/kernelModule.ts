@@ -21,8 +21,8 @@ const multiplyAdd: Readonly<Record<InstructionSet, MultiplyAdd>> = {
 /** Builds the module: its bytes, and the kernels by name. */
 export function buildKernels(instructionSet: InstructionSet) {
   const module = new ModuleBuilder();
-  const now = module.import("now", [], "f64");
-  const power = module.import("power", ["f64", "f64"], "f64");
+  const now = module.hostFunction("now", [], "f64");
+  const power = module.hostFunction("power", ["f64", "f64"], "f64");
   const products = productTiles(module, multiplyAdd[instructionSet]);
   const kernels = {
     product: productKernel(module, products),

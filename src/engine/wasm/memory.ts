@@ -5,7 +5,7 @@ import { control } from "./kernels/kernel.ts";
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE_BYTES = 65536;
-/** What addresses of 32 bits reach. */
+/** Reach of addresses of 32 bits. */
 const MAX_BYTES = 2 ** 32;
 const ALIGNMENT = 64;
 

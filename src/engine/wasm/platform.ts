@@ -6,7 +6,7 @@ export interface StartedWorker {
   end(): void;
 }
 
-/** What a worker is started with. */
+/** Text and data of a worker to start. */
 export interface WorkerRequest {
   /** Text of a function `serve(data, ready)`. */
   readonly source: string;

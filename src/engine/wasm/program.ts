@@ -12,7 +12,7 @@ import type { Platform } from "./platform.ts";
 import { bytesOf, type EngineTensor, Tensors } from "./tensors.ts";
 import { plainLayout } from "./weights.ts";
 
-/** What an engine compiles with. */
+/** An engine's means of compiling. */
 export interface Toolbox {
   readonly module: WebAssembly.Module;
   readonly kernels: Kernels;

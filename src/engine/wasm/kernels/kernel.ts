@@ -50,7 +50,7 @@ export interface Kernel<F extends string = string> {
 /** The parameters of every kernel: its arguments, the counter of its items, the number of the thread. */
 export const kernelSignature = { parameters: ["i32", "i32", "i32"], result: undefined } as const;
 
-/** What a kernel's code is made of. */
+/** Parts of a kernel's code. */
 export interface KernelScope<F extends string> {
   readonly body: Body;
   /** Arguments, read at the start. */

@@ -19,7 +19,7 @@ function waitWhile(body: Body, address: number, expected: ReturnType<typeof load
   );
 }
 
-/** All threads arrive before any goes on. */
+/** All threads arrive before any continues. */
 function barrierFunction(module: ModuleBuilder): Callable<undefined> {
   return module.function([], undefined, (body) => {
     const threads = body.i32(load.i32(control.threads));

@@ -4,7 +4,7 @@ import { operand, padded } from "../featureMap.ts";
 import { control, LANES } from "../kernels/kernel.ts";
 import { PANEL_ROW } from "../kernels/tile.ts";
 import { type BuildContext, mapOf, withBorders } from "./op.ts";
-import type { Weighted } from "./weighted.ts";
+import { itemSize, panelBytes, type Weighted } from "./products.ts";
 import { type Segment, sumParts, tapsOf } from "./window.ts";
 
 /** Pixels of an item: many, since each item transposes the weights of its panels. */
@@ -94,23 +94,20 @@ function addTransposed(context: BuildContext, work: string, weighted: Weighted, 
   const { plan, kernels, batchSize } = context;
   const { window, panels, weight } = weighted;
   const { segments, rows, columns, outPanels } = one;
-  const pixels = batchSize * rows * columns;
-  const pixelsOfItem = Math.min(pixels, PIXELS);
-  const groups = Math.min(one.panels, Math.ceil(32 / Math.ceil(pixels / pixelsOfItem)));
-  context.scratch(8 * pixelsOfItem + segments.length * outPanels * LANES * PANEL_ROW);
+  const size = itemSize(batchSize * rows * columns, one.panels, PIXELS);
+  context.scratch(8 * size.pixelsOfItem + segments.length * outPanels * LANES * PANEL_ROW);
   const taps = plan.table(Int32Array.from(one.taps));
   plan.add(work, kernels.transposedProduct, {
     ...operand("a", one.gradient),
     ...one.target,
     rows,
     columns,
-    pixelsOfItem,
-    panelsOfItem: Math.ceil(one.panels / groups),
+    ...size,
     panels: one.panels,
     panelsOfGroup: one.panels / window.groups,
     aGroup: 4 * outPanels * LANES,
     b: weight.value,
-    bPanel: panels.taps * panels.lanes * PANEL_ROW,
+    bPanel: panelBytes(panels),
     ...sumParts(plan, segments),
     bias: control.zeros,
     biasPanel: 0,

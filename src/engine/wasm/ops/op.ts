@@ -5,7 +5,7 @@ import type { Kernels } from "../kernelModule.ts";
 import type { Plan } from "../plan.ts";
 import type { Layout } from "../weights.ts";
 
-/** What all operations of a program are built with. */
+/** Build context of all operations of a program. */
 export interface BuildContext {
   readonly plan: Plan;
   readonly kernels: Kernels;

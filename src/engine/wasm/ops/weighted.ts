@@ -1,5 +1,4 @@
 /** Convolutions and linear layers: both are products over windows. */
-import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand, padded } from "../featureMap.ts";
 import { LANES } from "../kernels/kernel.ts";
 import { updateInstructions } from "../kernels/tensors.ts";
@@ -9,6 +8,7 @@ import { type PanelExtents, panelLayout, vectorLayout } from "../weights.ts";
 import { addReluBackward, isFused } from "./activations.ts";
 import { addInputGradient } from "./inputGradient.ts";
 import { type BuildContext, type Builder, type Built, mapOf, type Site, withBorders } from "./op.ts";
+import { ITEMS, itemSize, panelBytes, type Weighted } from "./products.ts";
 import {
   convolutionBorders,
   convolutionPanels,
@@ -23,34 +23,12 @@ import {
   windowSegments,
 } from "./window.ts";
 
-/** A convolution or linear layer in terms of both. */
-export interface Weighted {
-  readonly op: Op<OpKind>;
-  readonly input: FeatureMap;
-  readonly output: FeatureMap;
-  readonly window: Window;
-  readonly panels: PanelExtents;
-  readonly weight: { readonly value: number; readonly gradient: number | undefined };
-  readonly bias: { readonly value: number; readonly gradient: number | undefined };
-}
-
-/** Pixels of an item of a product: enough to use a panel often, few enough to stay in the second cache with what they read. */
+/** Pixels of an item: enough to use a panel often, few enough to stay in the second cache with what they read. */
 const PIXELS = 128;
-/** Items that a step is to have, for some threads to share. */
-const ITEMS = 32;
 /** Pixels of a block of the weights' gradient, whose panel stays in the first cache. */
 const GRADIENT_PIXELS = 256;
 /** Inputs of a linear layer that are multiplied with all gradients at a time. */
 const GRADIENT_INPUTS = 512;
-
-export const panelBytes = ({ taps, lanes }: PanelExtents): number => taps * lanes * PANEL_ROW;
-
-/** Pixels and panels of an item. */
-export function itemSize(pixels: number, panels: number, most = PIXELS) {
-  const pixelsOfItem = Math.min(pixels, most);
-  const groups = Math.min(panels, Math.ceil(ITEMS / Math.ceil(pixels / pixelsOfItem)));
-  return { pixelsOfItem, panelsOfItem: Math.ceil(panels / groups) };
-}
 
 /** The place of a window's first pixel at output (0, 0). */
 function windowStart({ place, rowBytes, pixelBytes }: FeatureMap, { padding }: Window): Place {
@@ -72,7 +50,7 @@ function addForward(context: BuildContext, work: string, weighted: Weighted, rel
   const { plan, kernels, batchSize, scratch } = context;
   const { input, output, window, panels, weight, bias } = weighted;
   const count = padded(panels.outputs) / LANES;
-  const size = itemSize(batchSize * output.height * output.width, count);
+  const size = itemSize(batchSize * output.height * output.width, count, PIXELS);
   scratch(8 * size.pixelsOfItem);
   plan.add(work, kernels.product, {
     ...windowOperand(input, window),
