@@ -22,7 +22,7 @@ export interface EngineTensor extends Tensor {
 /** Bytes of a tensor in the engine's layout. */
 export const bytesOf = ({ layout }: EngineTensor): number => 4 * layout.length;
 
-/** What a program's tensors compute with. */
+/** Means of computing of a program's tensors. */
 interface TensorsOptions {
   readonly heap: Heap;
   readonly kernels: Kernels;

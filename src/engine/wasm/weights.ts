@@ -3,7 +3,7 @@
 import { padded } from "./featureMap.ts";
 import { LANES } from "./kernels/kernel.ts";
 
-/** Where the plain values of a tensor, row by row in the order of its shape, lie in the engine's layout. */
+/** Places of the plain values of a tensor, row by row in the order of its shape, in the layout of the engine. */
 export interface Layout {
   /** Values in the engine's layout, padding included. */
   readonly length: number;
