@@ -97,7 +97,7 @@ for (const [name, channels, outChannels, groups] of layers) {
   });
   for (const { name: engineName, create, settings, arithmetic } of engines) {
     if (arithmetic.sums === "f64") continue;
-    const engine = create();
+    const engine = await create();
     const program = await compileTraining(engine, settings, chain);
     await fillParameters(program, (parameter, length) => (parameter === "layer.weight" ? w : new Float32Array(length)));
     const results = await passThrough(program, x, dy);

@@ -1,14 +1,15 @@
 /** The engines that run through every suite. */
 import type { Engine } from "../src/engine/engine.ts";
-import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
+import { createOneDnnEngine, type OneDnnOptions } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { isNative } from "../src/engine/select/precision.ts";
+import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import type { CompileSettings } from "./chains.ts";
 
 /** An engine, and one of the ways to compile on it. */
 export interface EngineUnderTest {
   readonly name: string;
-  create(options?: { readonly threads?: number }): Engine;
+  create(options?: { readonly threads?: number }): Engine | Promise<Engine>;
   readonly settings: CompileSettings;
   readonly arithmetic: Arithmetic;
 }
@@ -63,7 +64,7 @@ const DFT_ERROR = 2.5;
  */
 const DFT_FACTOR_ERROR = 0.5;
 
-const withDft: EngineUnderTest["create"] = (options) => createOneDnnEngine({ ...options, convolution: "dft" });
+const withDft = (options?: OneDnnOptions) => createOneDnnEngine({ ...options, convolution: "dft" });
 
 const all: readonly EngineUnderTest[] = [
   {
@@ -71,6 +72,12 @@ const all: readonly EngineUnderTest[] = [
     create: createReferenceEngine,
     settings: { precision: "f32", exact: true },
     arithmetic: f64,
+  },
+  {
+    name: "wasm",
+    create: (options) => createWasmEngine(options),
+    settings: { precision: "f32", exact: true },
+    arithmetic: f32,
   },
   {
     name: "onednn, f32, exact",
@@ -110,9 +117,9 @@ const all: readonly EngineUnderTest[] = [
  */
 export const engines: readonly EngineUnderTest[] = all.filter(isComputedHere);
 
-function isComputedHere({ name, create, settings }: EngineUnderTest): boolean {
+function isComputedHere({ name, settings }: EngineUnderTest): boolean {
   if (settings.precision === "f32") return true;
-  const engine = create();
+  const engine = createOneDnnEngine();
   const isComputed = isNative(engine, settings.precision);
   engine.close();
   if (!isComputed) console.warn(`tests of ${name} are skipped: no instructions for it in ${engine.description}`);

@@ -114,7 +114,7 @@ function given(name: string, { input, layers, range }: Case): Given {
 }
 
 async function resultsOf({ create, settings }: EngineUnderTest, chain: Case, { x, w, b, dy }: Given): Promise<Results> {
-  const engine = create();
+  const engine = await create();
   const inputGradient = settings.exact || !chain.hasSlowInputGradient;
   const program = await compileTraining(engine, settings, { ...chain, batchSize, inputGradient });
   const own = new Map([

@@ -41,7 +41,7 @@ function recipeOf(changes: object): Recipe {
 }
 
 async function trajectory(engineUnderTest: EngineUnderTest, recipe: Recipe): Promise<readonly Float32Array[]> {
-  const engine = engineUnderTest.create({ threads: 1 });
+  const engine = await engineUnderTest.create({ threads: 1 });
   const program = await compileTraining(engine, engineUnderTest.settings, {
     input: [3, 1, 1],
     layers: [flatten("flatten"), linear("fc", { outFeatures: 2 })],

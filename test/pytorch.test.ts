@@ -131,7 +131,7 @@ for (const { name, create, settings, arithmetic } of engines.filter((engine) => 
     it("on a small net of every kind of layer: logits, loss, every gradient", async () => {
       const golden = await readGolden<SmallGolden>("pytorch-every-kind");
       const { seed, batchSize, first } = golden;
-      const engine = create();
+      const engine = await create();
       const program = await compileGolden(engine, settings, { input: [4, 11, 9], layers: everyKind, batchSize }, seed);
       const images = drawn(seed, "images", batchSize * 4 * 11 * 9, -1, 1);
       const targets = oneHotTargets(drawnLabels(seed, batchSize, 5), 5);
@@ -162,7 +162,7 @@ for (const { name, create, settings } of fastEngines) {
       it(`on ${network}: logits, every gradient, 8 steps of SGD`, async () => {
         const golden = await readGolden<FullGolden>(`pytorch-${network}`);
         const { seed, batchSize, sgd } = golden;
-        const engine = create();
+        const engine = await create();
         const chain = withoutDropout(network, batchSize);
         const program = await compileGolden(engine, settings, chain, seed);
         const images = drawn(seed, "images", batchSize * sizeOf(chain.input), -1, 1);

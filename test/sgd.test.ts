@@ -35,7 +35,7 @@ async function run(
   form: "paper" | "pytorch",
 ): Promise<number[]> {
   // The one number has nothing for a second thread.
-  const engine = create({ threads: 1 });
+  const engine = await create({ threads: 1 });
   const program = await compileTraining(engine, settings, {
     input: [1, 1, 1],
     layers: [flatten("flatten"), linear("fc", { outFeatures: 1 })],

@@ -13,7 +13,7 @@ export const levels: readonly (readonly string[])[] = [
   ["base"],
   ["image", "embedding", "engine"],
   ["layers"],
-  ["dataset", "network", "engine/reference", "engine/onednn", "communication"],
+  ["dataset", "network", "engine/reference", "engine/onednn", "engine/wasm", "communication"],
   ["training", "checkpoint"],
   ["formats", "report"],
   ["engine/select"],
@@ -33,10 +33,11 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
   network: ["base", "engine", "layers"],
   "engine/reference": ["base", "engine"],
   "engine/onednn": ["base", "engine"],
+  "engine/wasm": ["base", "engine"],
   communication: ["base", "engine"],
 };
 
-const concreteEngines = ["engine/reference", "engine/onednn"];
+const concreteEngines = ["engine/reference", "engine/onednn", "engine/wasm"];
 /** Files outside its own folder that may name a concrete engine. */
 const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
 

@@ -117,7 +117,7 @@ function listener(own: Partial<TrainingListener>): TrainingListener {
 
 for (const { name, create, settings } of engines) {
   test(`${name}: one batch can be learned by heart`, async () => {
-    const engine = create({ threads: 1 });
+    const engine = await create({ threads: 1 });
     const recipe = {
       ...plainSgd,
       epochs: 200,

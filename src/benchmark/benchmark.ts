@@ -3,6 +3,7 @@
  * process of its own, which gives its own peak memory. Rounds alternate between them, so that a slowdown of the machine affects all alike.
  */
 import type { Engine, InferencePrecision, Precision } from "../engine/engine.ts";
+import type { EngineName } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
@@ -36,6 +37,8 @@ export interface BenchmarkCase {
 export interface BenchmarkSettings {
   readonly batchSize: number;
   readonly threads?: number;
+  /** Default: `auto`. */
+  readonly engine?: EngineName;
   /** Use direct convolution only. Default: false. */
   readonly exact?: boolean;
   /** Report every layer. Default: false. */
@@ -69,26 +72,27 @@ export const benchmarkedNetworks = ["alexnet-fashion", "alexnet-owt", "alexnet"]
 /**
  * Cases of networks (default: `benchmarkedNetworks`) and precisions (default: f32, and bf16 if the processor supports it natively).
  *
- * Throws ConfigError for an unknown network, and NativeError without oneDNN.
+ * Throws ConfigError for an unknown network, and NativeError without the engine.
  */
 export async function benchmarkCases(
   networks: readonly string[] = benchmarkedNetworks,
   precisions?: readonly InferencePrecision[],
+  engineName: EngineName = "auto",
 ): Promise<readonly BenchmarkCase[]> {
   for (const network of networks) await loadNetwork(network);
-  const { engine } = await selectEngine("onednn");
+  const { engine } = await selectEngine(engineName);
   engine.close();
   const wanted = new Set<InferencePrecision>(precisions ?? nativePrecisions(engine));
   return [...new Set(networks)].flatMap((network) => [...wanted].map((precision) => ({ network, precision })));
 }
 
-/** Measures one round of one case, in this process. Throws NativeError without oneDNN, and ShapeError for a network without class scores. */
+/** Measures one round of one case, in this process. Throws NativeError without the engine, and ShapeError for a network without class scores. */
 export async function measureOnce(
   { network: name, precision }: BenchmarkCase,
   settings: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const network = await loadNetwork(name);
-  const { engine } = await selectEngine("onednn", settings.threads);
+  const { engine } = await selectEngine(settings.engine ?? "auto", settings.threads);
   try {
     return await measureOn(engine, network, precision, settings);
   } finally {

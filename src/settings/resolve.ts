@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { resolve as absolute, join } from "node:path";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
-import { type EngineName, storedEngine } from "../engine/select/engineNames.ts";
+import { type EngineName, mayResume, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { fileNameOf } from "../fileName.ts";
@@ -143,6 +143,8 @@ export async function storedPlan(
 ): Promise<RunPlan> {
   const { network, recipe, engine, precision, exact } = stored;
   const rows: SettingTable = table;
+  const wanted = settings.engine ?? "auto";
+  const isOther = mayResume(wanted, engine.name);
   const replacing = Object.fromEntries(Object.entries(settings).filter(([key]) => rows[key]?.onResume === "replace"));
   return {
     directory,
@@ -153,8 +155,9 @@ export async function storedPlan(
     network,
     inputSize: undefined,
     divergence: divergencePolicySchema.parse(withGiven("divergence", stored.divergence, replacing)),
-    engine: storedEngine(engine.name),
-    threads: engine.threads,
+    ...(isOther
+      ? { engine: wanted, threads: settings.threads }
+      : { engine: storedEngine(engine.name), threads: engine.threads }),
     precision,
     exact,
     stored,

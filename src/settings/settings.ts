@@ -6,7 +6,7 @@ import * as z from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
-import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
+import { engineFacts, engineNames, mayResume } from "../engine/select/engineNames.ts";
 import { int8Refusal, precisionNames } from "../engine/select/precision.ts";
 import { type Augmentation, augmentationNames, usualAugmentation } from "../image/augment/augmentation.ts";
 import { fitDescriptions } from "../image/prepare/fit.ts";
@@ -499,12 +499,12 @@ export const settings = {
   engine: setting({
     schema: z.enum(engineNames),
     value: "<name>",
-    help: "compute engine; auto uses oneDNN if it is installed",
+    help: "compute engine; auto uses oneDNN if it is installed, else wasm",
     section: "Compute",
     default: "auto",
-    commands: rates,
+    commands: steps,
     place: "engine.name",
-    compare: (value, { engine }) => unlessAuto(value, engine.name),
+    compare: (value, { engine }) => (mayResume(value, engine.name) ? undefined : unlessAuto(value, engine.name)),
   }),
   precision: setting({
     schema: z.enum(precisionNames, { error: ({ input }) => (input === "int8" ? int8Refusal : undefined) }),

@@ -115,7 +115,7 @@ for (const engine of byRule.filter(({ settings }) => settings.precision === "f32
   it(`${engine.name}: 3×3 convolutions are Winograd's where the library has that, groups too; no others are`, async () => {
     const direct = engines.find(({ settings, create }) => settings.exact && create === engine.create);
     assert.ok(direct);
-    const { version, description, close } = engine.create();
+    const { version, description, close } = await engine.create();
     close();
     const isThere = version.startsWith("2.") && /AVX-512|AMX/.test(description);
     const expected = convolutions(await accountOf(direct));

@@ -25,7 +25,7 @@ export async function withProgram<T>(
   chain: Chain,
   use: (program: TrainingProgram, engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const engine = create();
+  const engine = await create();
   const program = await compileTraining(engine, settings, chain);
   await fillParameters(program);
   const result = await use(program, engine);

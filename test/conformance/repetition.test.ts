@@ -128,7 +128,7 @@ describeEngines("repetition", (engine) => {
   });
 
   it("a program that is closed says so, and closing again does nothing", async () => {
-    const made = engine.create();
+    const made = await engine.create();
     const program = await compileTraining(made, engine.settings, chain);
     const { images, outputGradient } = dataOf(chain, program.outputShape);
     await program.forwardTraining(images, 4, noDraws);

@@ -43,6 +43,7 @@ export const bench: CommandSpec = {
     ["alexnet bench", "three networks, f32 and bf16"],
     ["alexnet bench --network alexnet-owt --layers", "the time of each layer"],
     ["alexnet bench --precision bf16 --rounds 5", "one format, five times"],
+    ["alexnet bench --engine wasm --network alexnet-small", "the WebAssembly engine"],
     ["alexnet bench --precision f32 int8", "inference in 8-bit numbers too"],
     ["alexnet bench --network my-network.json --json"],
     ["alexnet bench --optimizer adamw --clip-norm 1 --average 0.999"],
@@ -70,7 +71,7 @@ async function measure(flags: BenchFlags): Promise<void> {
   const { benchmarkCases, measureOnce } = await import("../../benchmark/benchmark.ts");
   const { loadRecipe } = await import("../../settings/load.ts");
   const { withOverrides } = await import("../../settings/overrides.ts");
-  const cases = await benchmarkCases(flags.network, flags.precision);
+  const cases = await benchmarkCases(flags.network, flags.precision, flags.engine);
   const [only] = cases;
   const recipe = withOverrides(await loadRecipe(flags.recipe ?? "fashion"), flags);
   const report =

@@ -76,7 +76,7 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
           ["engine", onednn.engine],
           ["precisions", formatPrecisions(onednn.precisions)],
         ] as const)
-      : ([["engine", `reference only (slow). ${onednn.problem}`]] as const)),
+      : ([["engine", `wasm, several times slower than oneDNN. ${onednn.problem}`]] as const)),
     ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

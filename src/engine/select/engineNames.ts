@@ -4,21 +4,24 @@ import { ConfigError } from "../../errors.ts";
 interface EngineFacts {
   /** True if `--threads` sets the engine's number of threads. */
   readonly takesThreads: boolean;
-  /** Multiply-accumulates per second, for estimating long runs. Absent for engines at native speed. */
+  /** Multiply-accumulates per second, for estimating long runs. Absent for engines that are made for speed. */
   readonly macsPerSecond?: number;
+  /** Engines whose runs it may resume, if it is asked for: they differ by the rounding of sums only. */
+  readonly resumes?: readonly string[];
 }
 
 /** Facts about each engine that can be created. */
 const engines = {
   onednn: { takesThreads: true },
+  wasm: { takesThreads: true, resumes: ["reference"] },
   // conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025.
   reference: { takesThreads: false, macsPerSecond: 6e8 },
 } as const satisfies Readonly<Record<string, EngineFacts>>;
 
 /** Name of an engine that can be created. */
-type CreatedEngineName = keyof typeof engines;
+export type CreatedEngineName = keyof typeof engines;
 
-/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise the reference engine. */
+/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise the WebAssembly engine. */
 export type EngineName = "auto" | CreatedEngineName;
 export const engineNames: readonly [EngineName, ...EngineName[]] = [
   "auto",
@@ -29,6 +32,11 @@ export const engineNames: readonly [EngineName, ...EngineName[]] = [
 export function storedEngine(name: string): CreatedEngineName {
   if (Object.hasOwn(engines, name)) return name as CreatedEngineName;
   throw new ConfigError(`engine "${name}": unknown; expected one of ${Object.keys(engines).join(", ")}`);
+}
+
+/** True if the engine `name` may resume a run of the engine `stored`, which another one began. */
+export function mayResume(name: EngineName, stored: string): boolean {
+  return engineFacts(name)?.resumes?.includes(stored) === true;
 }
 
 /** Facts of the engine `name`; undefined for an unlisted engine, such as one of a test. */

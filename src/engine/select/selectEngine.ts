@@ -3,30 +3,42 @@ import { NativeError } from "../../errors.ts";
 import { requireMemory } from "../../memoryCheck.ts";
 import type { Engine } from "../engine.ts";
 import { createOneDnnEngine } from "../onednn/onednn.ts";
+import { processorShare } from "../onednn/threads.ts";
 import { createReferenceEngine } from "../reference/reference.ts";
-import type { EngineName } from "./engineNames.ts";
+import { createWasmEngine } from "../wasm/wasm.ts";
+import type { CreatedEngineName, EngineName } from "./engineNames.ts";
 
 /** An engine, with a message about the choice. */
 export interface SelectedEngine {
   readonly engine: Engine;
-  /** Reason for using the slow engine, if it was not requested. */
+  /** Reason for using a slower engine than there could be, if it was not requested. */
   readonly warning: string | undefined;
 }
 
-/** Creates an engine, asynchronously for devices. Throws NativeError if `onednn` is requested and no supported oneDNN is found. */
+/** Constructors of the engines; `threads` is undefined for the default. */
+const creators: { readonly [N in CreatedEngineName]: (threads: number | undefined) => Engine | Promise<Engine> } = {
+  onednn: (threads) => createOneDnnEngine(threads === undefined ? {} : { threads }),
+  wasm: async (threads) => withMemoryCheck(await createWasmEngine({ threads: threads ?? processorShare().threads })),
+  reference: () => withMemoryCheck(createReferenceEngine()),
+};
+
+/**
+ * Creates an engine, asynchronously for threads and devices. `auto` is oneDNN, otherwise the WebAssembly engine. Throws NativeError if the requested
+ * engine cannot run here, such as `onednn` without a supported oneDNN.
+ */
 export async function selectEngine(name: EngineName, threads?: number): Promise<SelectedEngine> {
-  if (name === "reference") return { engine: referenceEngine(), warning: undefined };
+  if (name !== "auto") return { engine: await creators[name](threads), warning: undefined };
   try {
-    return { engine: createOneDnnEngine(threads === undefined ? {} : { threads }), warning: undefined };
+    return { engine: await creators.onednn(threads), warning: undefined };
   } catch (error) {
-    if (name === "onednn" || !(error instanceof NativeError)) throw error;
-    return { engine: referenceEngine(), warning: `${error.message}. Using the slow reference engine` };
+    if (!(error instanceof NativeError)) throw error;
+    const engine = await creators.wasm(threads);
+    return { engine, warning: `${error.message}. Using the WebAssembly engine, which is several times slower` };
   }
 }
 
-/** The reference engine, which itself uses nothing of Node.js, with a check of this machine's memory. */
-function referenceEngine(): Engine {
-  const engine = createReferenceEngine();
+/** An engine that uses nothing of Node.js, with a check of this machine's memory. */
+function withMemoryCheck(engine: Engine): Engine {
   return {
     ...engine,
     async compile(request) {

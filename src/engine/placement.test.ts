@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { uniform } from "../../../test/chains.ts";
-import { placeBuffers } from "./plan.ts";
+import { uniform } from "../../test/chains.ts";
+import { placeBuffers } from "./placement.ts";
 
 /** Buffers of random sizes that live between random steps; some to the end. */
 function randomBuffers(seed: number, count: number) {

@@ -1,0 +1,151 @@
+/** Kernels that pass over maps row by row: activations, copies, borders, and conversions from and to plain NCHW. */
+import {
+  type Body,
+  f32x4,
+  i32,
+  type Local,
+  load,
+  type ModuleBuilder,
+  sum,
+  type V128,
+  v128,
+  vector,
+} from "../assembler.ts";
+import { expFunction } from "./exponential.ts";
+import { addKernel } from "./kernel.ts";
+
+/** Operands of a row kernel, in order: what is read, and what is written. */
+const operandFields = [
+  ...(["x", "xImage", "xRow"] as const),
+  ...(["z", "zImage", "zRow"] as const),
+  ...(["y", "yImage", "yRow"] as const),
+] as const;
+
+const rowFields = ["rows", "rowBytes", ...operandFields] as const;
+
+/** y ← f(x, z), vector by vector, in all rows of all images. The target may be an operand. */
+function rowKernel(module: ModuleBuilder, f: (x: V128, z: V128, body: Body) => V128) {
+  return addKernel(module, rowFields, ({ body, arg, images, items }) => {
+    items(body.i32(i32.mul(images, arg.rows)), (item) => {
+      const image = body.i32(i32.div(item, arg.rows));
+      const row = body.i32(i32.rem(item, arg.rows));
+      const start = (base: Local<"i32">, ofImage: Local<"i32">, ofRow: Local<"i32">) =>
+        body.i32(sum(base, i32.mul(image, ofImage), i32.mul(row, ofRow)));
+      const x = start(arg.x, arg.xImage, arg.xRow);
+      const z = start(arg.z, arg.zImage, arg.zRow);
+      const y = start(arg.y, arg.yImage, arg.yRow);
+      const end = body.i32(i32.add(y, arg.rowBytes));
+      body.for(y, end, 16, () => {
+        body.storeV128(y, f(load.v128(x), load.v128(z), body));
+        body.increase(x, 16);
+        body.increase(z, 16);
+      });
+    });
+  });
+}
+
+/** Activations forward (of x), backward (of the gradient x and the output z), and copies. */
+export function rowKernels(module: ModuleBuilder) {
+  const exp = expFunction(module);
+  const one = vector(1);
+  const kept = (body: Body, value: V128) => body.local("v128", value);
+  return {
+    copy: rowKernel(module, (x) => x),
+    relu: rowKernel(module, (x) => f32x4.max(x, vector(0))),
+    reluBackward: rowKernel(module, (dy, y) => v128.and(dy, f32x4.gt(y, vector(0)))),
+    /** (1 − t) / (1 + t) with t = e^−2|x|, and the sign of x: exact to the last places on both sides. */
+    tanh: rowKernel(module, (given, _, body) => {
+      const x = kept(body, given);
+      const size = kept(body, f32x4.max(x, f32x4.sub(vector(0), x)));
+      const t = kept(body, exp(f32x4.sub(vector(0), f32x4.add(size, size))));
+      const y = kept(body, f32x4.div(f32x4.sub(one, t), f32x4.add(one, t)));
+      return v128.select(f32x4.sub(vector(0), y), y, f32x4.gt(vector(0), x));
+    }),
+    tanhBackward: rowKernel(module, (dy, y, body) => {
+      const output = kept(body, y);
+      return f32x4.mul(dy, f32x4.sub(one, f32x4.mul(output, output)));
+    }),
+    sigmoid: rowKernel(module, (x) => f32x4.div(one, f32x4.add(one, exp(f32x4.sub(vector(0), x))))),
+    sigmoidBackward: rowKernel(module, (dy, y, body) => {
+      const output = kept(body, y);
+      return f32x4.mul(f32x4.mul(dy, output), f32x4.sub(one, output));
+    }),
+  };
+}
+
+/** Sets the padding around maps to 0. */
+export function bordersKernel(module: ModuleBuilder) {
+  const fields = ["y", "yImage", "yRow", "allRows", "top", "rows", "left", "inside", "right"] as const;
+  return addKernel(module, fields, ({ body, arg, images, items }) => {
+    items(images, (image) => {
+      const row = body.i32(0);
+      const address = body.i32(i32.add(arg.y, i32.mul(image, arg.yImage)));
+      const afterInside = body.i32(i32.add(arg.left, arg.inside));
+      body.for(row, arg.allRows, 1, () => {
+        body.if(
+          i32.below(i32.sub(row, arg.top), arg.rows),
+          () => {
+            body.clear(address, arg.left);
+            body.clear(i32.add(address, afterInside), arg.right);
+          },
+          () => body.clear(address, arg.yRow),
+        );
+        body.increase(address, arg.yRow);
+      });
+    });
+  });
+}
+
+/** Sets the last lanes of each pixel, from byte `first` on, to 0. */
+export function lanesKernel(module: ModuleBuilder) {
+  const fields = ["y", "yImage", "yRow", "yPixel", "rows", "columns", "first"] as const;
+  return addKernel(module, fields, ({ body, arg, images, items }) => {
+    items(body.i32(i32.mul(images, arg.rows)), (item) => {
+      const image = i32.mul(i32.div(item, arg.rows), arg.yImage);
+      const pixel = body.i32(sum(arg.y, image, i32.mul(i32.rem(item, arg.rows), arg.yRow), arg.first));
+      const end = body.i32(i32.add(pixel, i32.mul(arg.columns, arg.yPixel)));
+      body.for(pixel, end, arg.yPixel, () => body.clear(pixel, i32.sub(arg.yPixel, arg.first)));
+    });
+  });
+}
+
+const plainFields = [
+  ...(["plain", "y", "yImage", "yRow", "yPixel"] as const),
+  ...(["channels", "rows", "columns"] as const),
+] as const;
+
+/** Conversions between plain [N, C, H, W] and maps with channels last; padded channels become 0. */
+export function plainKernels(module: ModuleBuilder) {
+  const kernel = (move: (body: Body, plain: Local<"i32">, y: Local<"i32">) => void, isInward: boolean) =>
+    addKernel(module, plainFields, ({ body, arg, images, items }) => {
+      const channelBytes = body.i32(i32.shiftLeft(i32.mul(arg.rows, arg.columns), 2));
+      items(body.i32(i32.mul(images, arg.rows)), (item) => {
+        const image = body.i32(i32.div(item, arg.rows));
+        const row = body.i32(i32.rem(item, arg.rows));
+        const pixel = body.i32(sum(arg.y, i32.mul(image, arg.yImage), i32.mul(row, arg.yRow)));
+        const from = body.i32(
+          sum(
+            arg.plain,
+            i32.mul(image, i32.mul(channelBytes, arg.channels)),
+            i32.shiftLeft(i32.mul(row, arg.columns), 2),
+          ),
+        );
+        const pixelsEnd = body.i32(i32.add(pixel, i32.mul(arg.columns, arg.yPixel)));
+        body.for(pixel, pixelsEnd, arg.yPixel, () => {
+          const plain = body.i32(from);
+          const y = body.i32(pixel);
+          const end = body.i32(i32.add(pixel, i32.shiftLeft(arg.channels, 2)));
+          body.for(y, end, 4, () => {
+            move(body, plain, y);
+            body.increase(plain, channelBytes);
+          });
+          if (isInward) body.clear(y, sum(pixel, arg.yPixel, i32.sub(0, y)));
+          body.increase(from, 4);
+        });
+      });
+    });
+  return {
+    fromPlain: kernel((body, plain, y) => body.storeF32(y, load.f32(plain)), true),
+    toPlain: kernel((body, plain, y) => body.storeF32(plain, load.f32(y)), false),
+  };
+}

@@ -1,0 +1,127 @@
+/** Builders of the WebAssembly engine by kind of operation, including the short ones. */
+import { randomStream } from "../../../random.ts";
+import type { Op, OpKind } from "../../engine.ts";
+import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
+import { normScratch } from "../kernels/norm.ts";
+import { activationBuilders, addClearedLanes } from "./activations.ts";
+import { type BuildContext, type Builder, type Built, mapOf, passThrough, type Site } from "./op.ts";
+import { poolBuilders } from "./pools.ts";
+import { weightedBuilders } from "./weighted.ts";
+import { convolutionBorders } from "./window.ts";
+
+/** Maps lie as channels-last rows, so a linear layer reads them as they are: its weights are in their order. */
+const buildFlatten: Builder<"flatten"> = (_context, _op, input, site) => passThrough(input, site);
+
+const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input, site) => {
+  const { plan, kernels, batchSize, training } = context;
+  const { size, alpha, beta, k, region } = op.options;
+  const output = mapOf(context, input, site.outputBorders(1), input.lanes);
+  const half = (size - 1) / 2;
+  const strength = alpha / (region ? size * size : size);
+  const sRow = input.width * input.pixelBytes;
+  const sImage = input.height * sRow;
+  const dense = () => ({ buffer: plan.buffer(batchSize * sImage), offset: 0 });
+  const s = training && site.needsInputGradient ? dense() : 0;
+  context.scratch(normScratch(input.pixelBytes, half));
+  const common = {
+    ...operand("x", input),
+    s,
+    t: 0,
+    sImage,
+    sRow,
+    rows: input.height,
+    columns: input.width,
+    laneBytes: input.pixelBytes,
+    half,
+    within: Number(region !== undefined),
+    k: { float: k },
+    alpha: { float: strength },
+    beta: { float: beta },
+    quarters: Number.isInteger(4 * beta) && beta >= 0 ? 4 * beta : -1,
+  };
+  plan.add("localResponseNorm", kernels.norm, { ...common, ...operand("y", output) });
+  // With k = 0, padded channels would be 0 · ∞.
+  if (k === 0 && output.lanes > output.channels) addClearedLanes(context, output);
+  return {
+    output,
+    covers: 1,
+    gradientBorders: noBorders,
+    backward(gradient) {
+      if (!site.needsInputGradient) return undefined;
+      const target = mapOf(context, input, site.inputGradientBorders, input.lanes);
+      const backward = { ...common, ...operand("y", target), t: dense() };
+      plan.add("localResponseNorm", kernels.normTerms, { ...backward, ...operand("z", gradient) });
+      plan.add("localResponseNorm", kernels.normBackward, { ...backward, strength: { float: 2 * beta * strength } });
+      if (k === 0 && target.lanes > target.channels) addClearedLanes(context, target);
+      return target;
+    },
+  };
+};
+
+/** Bits of an element, as `fillDropoutMask` uses them. */
+function bitsFor(probability: number): number {
+  let bits = 1;
+  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
+  return bits;
+}
+
+const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
+  const { probability, activeAtEvaluation } = op.options;
+  const { plan, kernels, training } = context;
+  if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input, site);
+  const output = mapOf(context, input, site.outputBorders(1), input.lanes);
+  const { channels, height, width } = input;
+  const bits = bitsFor(probability);
+  context.scratch(8 * Math.ceil((channels * height * width * bits) / 64) + 8);
+  const mask = {
+    channels,
+    rows: height,
+    columns: width,
+    key: randomStream(0, `dropout:${op.name}`).key1,
+    always: Number(activeAtEvaluation),
+    bits,
+    threshold: Math.round(probability * 2 ** bits),
+    factors: plan.table(Float32Array.of(0, 1 / (1 - probability))),
+  };
+  plan.add("dropout", kernels.dropout, { ...operand("x", input), ...operand("y", output), ...mask });
+  return {
+    output,
+    covers: 1,
+    gradientBorders: site.inputGradientBorders,
+    backward(gradient) {
+      if (!site.needsInputGradient) return undefined;
+      plan.add("dropout", kernels.dropout, { ...operand("x", gradient), ...operand("y", gradient), ...mask });
+      return gradient;
+    },
+  };
+};
+
+/** Builders of all kinds; an omission does not compile. */
+const builders: { readonly [K in OpKind]: Builder<K> } = {
+  ...activationBuilders,
+  ...poolBuilders,
+  ...weightedBuilders,
+  flatten: buildFlatten,
+  localResponseNorm: buildLocalResponseNorm,
+  dropout: buildDropout,
+};
+
+export function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: FeatureMap, site: Site): Built {
+  return builders[op.kind](context, op, input, site);
+}
+
+/** Zeros that an operation reads around its input, by kind; others read none. */
+const borders: { readonly [K in OpKind]?: (op: Op<K>) => Borders } = { conv2d: convolutionBorders };
+
+export function inputBorders<K extends OpKind>(op: Op<K>): Borders {
+  return borders[op.kind]?.(op) ?? noBorders;
+}
+
+/** Values of a pixel of the input images: as they are for a convolution that has no use for whole vectors. */
+const inputLanes: { readonly [K in OpKind]?: (op: Op<K>) => number | undefined } = {
+  conv2d: ({ options, inputShape }) => (options.groups === 1 ? extentsOf(inputShape).channels : undefined),
+};
+
+export function lanesOfInput<K extends OpKind>(op: Op<K>): number | undefined {
+  return inputLanes[op.kind]?.(op);
+}

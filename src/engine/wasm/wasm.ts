@@ -1,0 +1,101 @@
+/** The WebAssembly engine. */
+import { ConfigError, NativeError, UnimplementedError } from "../../errors.ts";
+import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
+import { engineLifetime } from "../lifetime.ts";
+import { f32x4, ModuleBuilder, relaxedMultiplyAdd, vector } from "./assembler.ts";
+import { buildKernels, type InstructionSet } from "./kernelModule.ts";
+import { findPlatform, type Platform } from "./platform.ts";
+import { compileInference, compileTraining, type Toolbox } from "./program.ts";
+
+/** Options of the engine. */
+export interface WasmOptions {
+  /** Number of compute threads, from 1 to 256. Default: the processors that the runtime reports; 1 where threads cannot share memory. */
+  readonly threads?: number;
+}
+
+/** Must change whenever any computed number changes. */
+const version = "1";
+
+const MAX_THREADS = 256;
+
+/**
+ * The engine that runs anywhere: kernels in WebAssembly, generated here as bytes, with SIMD and threads over shared memory. Each call blocks until its
+ * work is done. Results have the same bits for any number of threads.
+ *
+ * Compiling throws ShapeError for a program that needs more than 4 GiB, NativeError if memory or threads cannot be had, UnimplementedError for a
+ * precision other than f32.
+ *
+ * Throws NativeError if the runtime has no WebAssembly SIMD or no shared memory; ConfigError for a number of threads below 1 or above what is
+ * possible. `platform` replaces the runtime's threads, for tests.
+ */
+export async function createWasmEngine(options: WasmOptions = {}, platform?: Platform): Promise<Engine> {
+  requireSharedMemory();
+  const instructionSet = requireSimd();
+  const found = platform ?? (await findPlatform());
+  const threads = threadsOf(options, found);
+  const { bytes, kernels } = buildKernels(instructionSet);
+  const module = await WebAssembly.compile(bytes);
+  const implementation = `wasm ${instructionSet}`;
+  const toolbox: Toolbox = { module, kernels, implementation, threads, platform: found };
+  const lifetime = engineLifetime("wasm", () => {});
+  return {
+    name: "wasm",
+    description: `WebAssembly ${version} (${instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
+    version,
+    threads,
+    precisions: [f32],
+    fastestPrecision: "f32",
+    inferencePrecisions: [f32],
+    trains: true,
+    async compile(request) {
+      lifetime.requireOpen();
+      return lifetime.own(await compileInference(toolbox, inF32(request)));
+    },
+    async compileTraining(request) {
+      lifetime.requireOpen();
+      return lifetime.own(await compileTraining(toolbox, inF32(request)));
+    },
+    close: lifetime.close,
+  };
+}
+
+const f32 = { name: "f32", native: true } as const;
+
+function inF32({ precision, ...request }: InferenceRequest): CompileRequest {
+  if (precision === "f32") return { ...request, precision };
+  throw new UnimplementedError(`precision: the wasm engine has no ${precision}; use f32`);
+}
+
+function threadsOf({ threads }: WasmOptions, { processors, singleThread }: Platform): number {
+  const wanted = threads ?? (singleThread ? 1 : Math.min(processors, MAX_THREADS));
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
+    throw new ConfigError(`threads: expected a whole number from 1 to ${MAX_THREADS}, got ${wanted}`);
+  }
+  if (wanted > 1 && singleThread) throw new ConfigError(`threads: expected 1, got ${wanted}: ${singleThread}`);
+  return wanted;
+}
+
+/** The best instruction set of the runtime. */
+function requireSimd(): InstructionSet {
+  if (WebAssembly.validate(probe((a) => relaxedMultiplyAdd(a, a, a)))) return "relaxed SIMD";
+  if (WebAssembly.validate(probe((a) => f32x4.add(a, a)))) return "SIMD";
+  throw new NativeError(
+    "engine wasm: this runtime has no WebAssembly SIMD; use Node.js 20 or a current browser, or --engine reference",
+  );
+}
+
+/** A module with one instruction. */
+function probe(instruction: (a: ReturnType<typeof vector>) => ReturnType<typeof vector>): BufferSource {
+  const module = new ModuleBuilder();
+  module.enter(module.function([], "v128", (body) => body.return(instruction(vector(1)))));
+  return module.bytes();
+}
+
+function requireSharedMemory(): void {
+  try {
+    new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  } catch (cause) {
+    const message = "engine wasm: this runtime has no shared memory for WebAssembly; use --engine reference";
+    throw new NativeError(message, { cause });
+  }
+}
