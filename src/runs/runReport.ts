@@ -11,6 +11,7 @@ import { describeKernels, drawKernels, findFirstKernels, kernelImages } from "..
 import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
+import { curvesOf } from "../report/charts/curveSeries.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
@@ -25,6 +26,7 @@ import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { softmax } from "../training/evaluation/classHead.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
@@ -33,7 +35,7 @@ function titleOf({ network, dataset }: RunConfig): string {
 
 /** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
 export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
-  const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
+  const svg = await drawCurves(curvesOf(log), { title: titleOf(config), format: "wide" });
   await writeChart(directory, { name: "curves", svg });
   return svg;
 }
@@ -68,7 +70,8 @@ export async function writeReport(run: RunReport): Promise<void> {
   const shown = evaluations.find(({ iteration }) => iteration === run.iteration);
   const { network } = config;
   const { source, name, deviations } = network;
-  const charts = [...(await evaluationCharts(evaluation, title)), ...(await logCharts(log, title))];
+  const isSmooth = (epoch: number) => changesSmoothly(config.recipe, epoch);
+  const charts = [...(await evaluationCharts(evaluation, title)), ...(await logCharts(log, title, isSmooth))];
   for (const chart of charts) await writeChart(directory, chart);
   const filters = await filterChart(run);
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
@@ -92,7 +95,7 @@ export async function writeReport(run: RunReport): Promise<void> {
     },
     curves: {
       wide: await writeCurves(directory, config, log),
-      narrow: await drawCurves(log, { title, format: "narrow" }),
+      narrow: await drawCurves(curvesOf(log), { title, format: "narrow" }),
     },
     charts: filters ? [...charts, filters] : charts,
     evaluation,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
 import { toPng } from "../figures/png.ts";
-import type { CurveEntry } from "./curveSeries.ts";
+import { type CurveEntry, curvesOf } from "./curveSeries.ts";
 import { drawCurves } from "./curves.ts";
 
 /** A log as training writes it: a line every 20 iterations, and an evaluation at the end of each epoch and of the run. */
@@ -58,7 +58,7 @@ async function pixelsOf(svg: string) {
 for (const [name, entries] of Object.entries({ quarter, tenEpochs })) {
   test(`the lines of the figure, read off its axes, are the numbers of the log: ${name}`, async () => {
     for (const format of ["wide", "narrow"] as const) {
-      const svg = await drawCurves(entries, { title, format });
+      const svg = await drawCurves(curvesOf(entries), { title, format });
       const epochOf = readAxis(svg, "epoch");
       // Evaluations' lines hold means over the epoch, which are not on the curves.
       const fine = entries.filter((entry) => entry.testAccuracy === undefined);
@@ -92,7 +92,7 @@ for (const [name, entries] of Object.entries({ quarter, tenEpochs })) {
 }
 
 test("everything is inside of the figure, and the test accuracy of a quarter of an epoch can be seen", async () => {
-  const svg = await drawCurves(quarter, { title, format: "wide" });
+  const svg = await drawCurves(curvesOf(quarter), { title, format: "wide" });
   const { epoch, testAccuracy = Number.NaN } = quarter.at(-1) ?? { epoch: Number.NaN };
   const epochOf = readAxis(svg, "epoch");
   const x = (epoch - epochOf(0)) / (epochOf(1) - epochOf(0));
@@ -109,7 +109,7 @@ test("everything is inside of the figure, and the test accuracy of a quarter of 
 
 test("a PNG has its text without any font of the system", async () => {
   const ink = async (text: string) => {
-    const pixels = await pixelsOf(await drawCurves(quarter, { title: text, format: "wide" }));
+    const pixels = await pixelsOf(await drawCurves(curvesOf(quarter), { title: text, format: "wide" }));
     let dark = 0;
     for (let y = 20; y < 76; y++) for (let x = 0; x < 1440; x++) if ((pixels.at(x, y)[0] ?? 255) < 128) dark++;
     return dark;
@@ -121,7 +121,7 @@ test("a PNG has its text without any font of the system", async () => {
 });
 
 test("the lines differ without their colours", async () => {
-  const svg = await drawCurves(tenEpochs, { title, format: "wide" });
+  const svg = await drawCurves(curvesOf(tenEpochs), { title, format: "wide" });
   const dashes = ["train-loss", "train-accuracy", "test-accuracy"].map((name) => {
     const path = svg.match(new RegExp(`role-mark ${name}-line".*?<path[^>]*>`, "s"))?.[0] ?? "";
     return path.match(/stroke-dasharray="([^"]*)"/)?.[1] ?? "solid";
@@ -131,7 +131,7 @@ test("the lines differ without their colours", async () => {
 
 test("the legend ends with the last value of each series", async () => {
   const entries = [...quarter, { epoch: 0.3, trainLoss: 0.5, trainAccuracy: 0.75 }];
-  const svg = await drawCurves(entries, { title, format: "narrow" });
+  const svg = await drawCurves(curvesOf(entries), { title, format: "narrow" });
   const testAccuracy = quarter.at(-1)?.testAccuracy?.toFixed(3);
   for (const text of ["train loss 0.500", "train accuracy 0.750", `test accuracy ${testAccuracy}`]) {
     assert.ok(svg.includes(`>${text}<`), text);
@@ -139,11 +139,11 @@ test("the legend ends with the last value of each series", async () => {
 });
 
 test("no entries give a message, one entry gives points, and neither a line", async () => {
-  const none = await drawCurves([], { title, format: "wide" });
+  const none = await drawCurves(curvesOf([]), { title, format: "wide" });
   assert.match(none, /No data yet/);
   assert.match(none, new RegExp(title));
   toPng(none);
-  const one = await drawCurves(quarter.slice(0, 1), { title, format: "wide" });
+  const one = await drawCurves(curvesOf(quarter.slice(0, 1)), { title, format: "wide" });
   assert.deepEqual(
     ["train-loss", "train-accuracy", "test-accuracy"].map((name) => countMarkers(one, name)),
     [1, 1, 0],
@@ -152,7 +152,7 @@ test("no entries give a message, one entry gives points, and neither a line", as
 
 test("values that are not finite are left out, and titles cannot break the document", async () => {
   const entries = [...quarter, { epoch: 0.3, trainLoss: Number.NaN, trainAccuracy: Number.POSITIVE_INFINITY }];
-  const svg = await drawCurves(entries, { title: `<script>&"'\u0000\u001b</svg>`, format: "wide" });
+  const svg = await drawCurves(curvesOf(entries), { title: `<script>&"'\u0000\u001b</svg>`, format: "wide" });
   assert.equal(svg.includes("<script"), false);
   assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
   assert.equal(readLine(svg, "train-loss").length, quarter.length - 1);
@@ -162,7 +162,7 @@ test("values that are not finite are left out, and titles cannot break the docum
 
 test("a run of 90 epochs of ImageNet stays a small figure, and says that its points are means", async () => {
   const entries = logOf(900_000, 10_000);
-  const svg = await drawCurves(entries, { title, format: "wide" });
+  const svg = await drawCurves(curvesOf(entries), { title, format: "wide" });
   assert.ok(svg.length < 60_000, `${svg.length} characters for ${entries.length} entries`);
   assert.match(svg, /each point the mean of \d+ log lines/);
   toPng(svg);

@@ -2,10 +2,10 @@
 
 import type { Calibration } from "../../training/evaluation/calibration.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { formatPercent } from "../numbers.ts";
+import { formatCount, formatPercent } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours, strongCell } from "../theme.ts";
-import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
 
 /** The charts of an evaluation; `title` names the network and the data set. */
 export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
@@ -57,7 +57,9 @@ export function drawConfusion(
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
       const fraction = images > 0 ? count / images : 0;
-      return { row, column, count, fraction, label: count > 0 ? String(count) : "", isStrong: fraction > strongCell };
+      const says = `${names[row]}, predicted ${names[column]}\n${formatCount(count)} of ${formatCount(images)}, ${formatPercent(fraction)}`;
+      const label = count > 0 ? String(count) : "";
+      return { row, column, count, fraction, label, says, isStrong: fraction > strongCell };
     });
   });
   const rest = confusion.length - shown.length;
@@ -107,6 +109,7 @@ export function drawConfusion(
               fill: { value: colours.cell },
               fillOpacity: { field: "fraction" },
               stroke: { value: colours.grid },
+              description: { field: "says" },
             },
           },
         },
@@ -168,10 +171,14 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
   const shown = isAll ? perClass : perClass.toSorted((a, b) => (a.recall ?? 1) - (b.recall ?? 1)).slice(0, BAR_CLASSES);
   const names = shown.map(({ className }) => axisLabel(className));
   const values = shown.flatMap(({ precision, recall }, row) =>
-    [
-      { row, measure: "recall", value: recall },
-      { row, measure: "precision", value: precision },
-    ].filter(({ value }) => value !== null),
+    (
+      [
+        ["recall", recall],
+        ["precision", precision],
+      ] as const
+    ).flatMap(([measure, value]) =>
+      value === null ? [] : [{ row, measure, value, says: `${names[row]}\n${measure} ${formatPercent(value)}` }],
+    ),
   );
   const what = isAll ? "Classes" : `${BAR_CLASSES} classes of ${perClass.length} with the lowest recall`;
   return drawChart(
@@ -186,7 +193,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
       ],
       axes: [
         { ...axisStyle, orient: "left", scale: "row", ...labelled },
-        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", format: ".0%", grid: true },
+        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", grid: true, ...percentLabels() },
       ],
       legends: [
         {
@@ -213,6 +220,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
               y: { scale: "row", field: "row", offset: { scale: "measure", field: "measure" } },
               height: { scale: "measure", band: 1 },
               fill: { scale: "colour", field: "measure" },
+              description: { field: "says" },
             },
           },
         },
@@ -227,9 +235,11 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
  */
 export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
   const all = bins.reduce((sum, { images }) => sum + images, 0);
-  const values = bins.flatMap(({ images, confidence, accuracy }) =>
-    confidence === null ? [] : [{ confidence, accuracy, fraction: images / all }],
-  );
+  const values = bins.flatMap(({ images, confidence, accuracy }) => {
+    if (confidence === null || accuracy === null) return [];
+    const says = `${formatCount(images)} images\nprobability ${formatPercent(confidence)}\nright ${formatPercent(accuracy)}`;
+    return [{ confidence, accuracy, fraction: images / all, says }];
+  });
   const position = { x: { scale: "x", field: "confidence" }, y: { scale: "y", field: "accuracy" } };
   return drawChart(
     {
@@ -256,10 +266,10 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
           orient: "bottom",
           scale: "x",
           title: "probability of the class predicted",
-          format: ".0%",
           grid: true,
+          ...percentLabels(),
         },
-        { ...axisStyle, orient: "left", scale: "y", title: "fraction that is right", format: ".0%", grid: true },
+        { ...axisStyle, orient: "left", scale: "y", title: "fraction that is right", grid: true, ...percentLabels() },
       ],
       marks: [
         {
@@ -291,6 +301,7 @@ export function drawCalibration({ error, bins }: Calibration, title: string): Pr
               size: { scale: "size", field: "fraction" },
               fill: { value: colours.blue },
               fillOpacity: { value: 0.6 },
+              description: { field: "says" },
               stroke: { value: colours.blue },
             },
           },

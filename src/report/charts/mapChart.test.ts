@@ -38,7 +38,7 @@ test("every class has its name in the legend and among its points, mistakes are 
   for (const says of [
     "tiny: 15 test images",
     "t-SNE (perplexity 30) of the 1,024 outputs of relu7",
-    "80.0 % right; hollow: another class predicted",
+    "accuracy 80.0 %; hollow: another class predicted",
   ]) {
     assert.ok(svg.includes(`>${says}<`), says);
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { curvesOf } from "../charts/curveSeries.ts";
 import { drawCurves } from "../charts/curves.ts";
 import { type LiveData, livePieces, livePolicy, renderLivePage } from "./livePage.ts";
 
@@ -18,8 +19,8 @@ const data: LiveData = {
     trainLoss: 1,
   },
   curves: {
-    wide: await drawCurves([], { title: "t", format: "wide" }),
-    narrow: await drawCurves([], { title: "t", format: "narrow" }),
+    wide: await drawCurves(curvesOf([]), { title: "t", format: "wide" }),
+    narrow: await drawCurves(curvesOf([]), { title: "t", format: "narrow" }),
   },
   command: "alexnet train '<s>'",
 };

@@ -1,7 +1,7 @@
 /** Live page of a training run. Its script polls the server for changed parts. */
 import { createHash } from "node:crypto";
 import { html, type Markup, trusted } from "../markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { inPage } from "../theme.ts";
 import { percent } from "./htmlParts.ts";
 import { reportStyle } from "./htmlStyle.ts";
@@ -110,7 +110,7 @@ function figureItems(figures: LiveFigures): Markup {
   const { epoch, epochs, iteration, trainLoss, trainAccuracy, testAccuracy, bestAccuracy, watched } = figures;
   const { examplesPerSecond, seconds, secondsLeft, saved } = figures;
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
-    ["epoch", `${Number(epoch.toFixed(2))} of ${epochs}`],
+    ["epoch", `${formatEpoch(epoch)} of ${epochs}`],
     ["iteration", formatCount(iteration)],
     ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     ["train accuracy", maybePercent(trainAccuracy)],

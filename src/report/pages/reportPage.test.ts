@@ -4,6 +4,7 @@ import { test } from "node:test";
 import sharp from "sharp";
 import { findNetwork } from "../../network/alexnet.ts";
 import { summarize } from "../../network/summary.ts";
+import { curvesOf } from "../charts/curveSeries.ts";
 import { drawCurves } from "../charts/curves.ts";
 import { drawNetwork } from "../figures/drawing.ts";
 import { layerOverview } from "../tables/networkTables.ts";
@@ -16,8 +17,8 @@ const entries = [
   { epoch: 0.25, trainLoss: 0.9, trainAccuracy: 0.66, testAccuracy: 0.7 },
 ];
 const curves = {
-  wide: await drawCurves(entries, { title: "t", format: "wide" }),
-  narrow: await drawCurves(entries, { title: "t", format: "narrow" }),
+  wide: await drawCurves(curvesOf(entries), { title: "t", format: "wide" }),
+  narrow: await drawCurves(curvesOf(entries), { title: "t", format: "narrow" }),
 };
 const pngOf = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: "#804020" } })

@@ -1,6 +1,6 @@
 /** Report of a run as one self-contained HTML file. */
 import { type Content, html, type Markup, trusted } from "../markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
@@ -76,8 +76,8 @@ ${networkPart(network)}
 }
 
 function leadOf({ epochs, iterations, device }: ReportResults): string {
-  const passes = Number(epochs.toFixed(2));
-  return `${passes} ${passes === 1 ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
+  const passes = formatEpoch(epochs);
+  return `${passes} ${passes === "1" ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
 }
 
 /** Note about the weights that the page describes. */
@@ -89,7 +89,7 @@ function weightsNote({ weights, last }: ReportResults): Content {
 }
 
 function epochOf(epoch: number): string {
-  return String(Number(epoch.toFixed(2)));
+  return formatEpoch(epoch);
 }
 
 function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
