@@ -1,5 +1,6 @@
 /** Charts of an evaluation: confusion matrix, precision and recall by class, reliability diagram. */
 
+import { printable } from "../../escape.ts";
 import type { Calibration } from "../../training/evaluation/calibration.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { formatCount, formatPercent } from "../numbers.ts";
@@ -48,7 +49,8 @@ export function drawConfusion(
   title: string,
 ): Promise<string> {
   const shown = shownClasses(confusion);
-  const names = shown.map((c) => axisLabel(perClass[c]?.className ?? ""));
+  const nameOf = (c: number) => printable(perClass[c]?.className ?? "");
+  const names = shown.map((c) => axisLabel(nameOf(c)));
   const labels = Math.ceil(LETTER * Math.max(...names.map(({ length }) => length))) + 12;
   const cell = Math.max(18, Math.min(44, Math.floor(560 / shown.length)));
   const side = cell * shown.length;
@@ -57,7 +59,7 @@ export function drawConfusion(
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
       const fraction = images > 0 ? count / images : 0;
-      const says = `${names[row]}, predicted ${names[column]}\n${formatCount(count)} of ${formatCount(images)}, ${formatPercent(fraction)}`;
+      const says = `${nameOf(c)}, predicted ${nameOf(p)}\n${formatCount(count)} of ${formatCount(images)}, ${formatPercent(fraction)}`;
       const label = count > 0 ? String(count) : "";
       return { row, column, count, fraction, label, says, isStrong: fraction > strongCell };
     });
@@ -170,14 +172,16 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
   const isAll = perClass.length <= BAR_CLASSES;
   const shown = isAll ? perClass : perClass.toSorted((a, b) => (a.recall ?? 1) - (b.recall ?? 1)).slice(0, BAR_CLASSES);
   const names = shown.map(({ className }) => axisLabel(className));
-  const values = shown.flatMap(({ precision, recall }, row) =>
+  const values = shown.flatMap(({ className, precision, recall }, row) =>
     (
       [
         ["recall", recall],
         ["precision", precision],
       ] as const
     ).flatMap(([measure, value]) =>
-      value === null ? [] : [{ row, measure, value, says: `${names[row]}\n${measure} ${formatPercent(value)}` }],
+      value === null
+        ? []
+        : [{ row, measure, value, says: `${printable(className)}\n${measure} ${formatPercent(value)}` }],
     ),
   );
   const what = isAll ? "Classes" : `${BAR_CLASSES} classes of ${perClass.length} with the lowest recall`;

@@ -29,11 +29,7 @@ export function hoverColumns(
   { width, lastEpoch }: { readonly width: number; readonly lastEpoch: number },
 ): readonly HoverColumn[] {
   const xOf = (epoch: number) => (width * epoch) / lastEpoch;
-  const epochs = new Set(all.flatMap(({ series }) => series.points.map(({ epoch }) => epoch)));
-  const anchors: number[] = [];
-  for (const epoch of [...epochs].sort((a, b) => a - b)) {
-    if (anchors.length === 0 || xOf(epoch) >= xOf(anchors.at(-1) as number) + narrowest) anchors.push(epoch);
-  }
+  const anchors = anchorsOf(all, (a, b) => xOf(b) - xOf(a) >= narrowest);
   const cursors = all.map(() => 0);
   return anchors.map((epoch, i) => {
     const from = i === 0 ? 0 : (epoch + (anchors[i - 1] as number)) / 2;
@@ -48,6 +44,18 @@ export function hoverColumns(
     });
     return { left: xOf(from), right: xOf(to), says: [`epoch ${formatEpoch(epoch)}`, ...values].join("\n") };
   });
+}
+
+/** Epochs of points, in order, with enough room between them; the last one is among them. */
+function anchorsOf(all: readonly HoverSeries[], isApart: (a: number, b: number) => boolean): readonly number[] {
+  const epochs = new Set(all.flatMap(({ series }) => series.points.map(({ epoch }) => epoch)));
+  const sorted = [...epochs].sort((a, b) => a - b);
+  const anchors: number[] = [];
+  for (const epoch of sorted) {
+    const before = anchors.at(-1);
+    if (before === undefined || isApart(before, epoch)) anchors.push(epoch);
+  }
+  return [...anchors.slice(0, -1), ...sorted.slice(-1)];
 }
 
 /** Columns as a data set and a mark: invisible, and shaded under the pointer by the style sheet of pages. */

@@ -48,8 +48,10 @@ export async function drawMap(map: DrawnMap, classNames: readonly string[], titl
   const points = map.points.map((point) => {
     const { colour, form } = byName.get(classOf(point)) ?? { colour: otherColour, form: "circle" };
     const isWrong = (point.className ?? point.predicted) !== point.predicted;
-    const says = isWrong ? `${point.className}\npredicted ${point.predicted}` : classOf(point);
-    return { x: point.x, y: point.y, colour, form, isWrong, says: printable(says) };
+    const says = [printable(classOf(point)), ...(isWrong ? [`predicted ${printable(point.predicted)}`] : [])].join(
+      "\n",
+    );
+    return { x: point.x, y: point.y, colour, form, isWrong, says };
   });
   const scales = scalesOf(map.points);
   const labels = labelsOf(shown, (name) => map.points.filter((point) => classOf(point) === name), scales);

@@ -136,7 +136,7 @@ function withTexts(text: string): ReportData {
 
 /** Tags as a stack: throws where one is not closed, or closes another. Attributes must be quoted. */
 function assertBalanced(page: string): void {
-  const empty = new Set(["meta", "img", "rect", "path", "line"]);
+  const empty = new Set(["meta", "img", "rect", "line"]);
   const open: string[] = [];
   for (const [tag, slash, name = ""] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s[^<>]*)?>/gi)) {
     if (slash) assert.equal(open.pop(), name, tag);
