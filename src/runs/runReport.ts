@@ -15,7 +15,7 @@ import { curvesOf } from "../report/charts/curveSeries.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
-import { drawNetwork } from "../report/figures/drawing.ts";
+import { drawNetwork, drawNetworkWithin } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
 import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
@@ -76,7 +76,7 @@ export async function writeReport(run: RunReport): Promise<void> {
   const filters = await filterChart(run);
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
   const drawing = networkDrawing(network);
-  await writeFileDurably(join(directory, "network.svg"), drawing.svg);
+  await writeFileDurably(join(directory, "network.svg"), drawNetwork(network, "light"));
   const galleries = await galleriesOf(run, evaluation);
   for (const gallery of galleries) {
     await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
@@ -119,11 +119,17 @@ async function filterChart({ config: { network }, weights }: RunReport): Promise
   };
 }
 
-function networkDrawing(network: Network): ReportChart {
+/** Width of a page's column, and of the drawing on narrower pages, which scroll it below this width. */
+const [COLUMN, COMPACT_COLUMN] = [928, 600];
+
+/** Drawing of a network for a page: in rows that fit its column, and narrower ones. */
+export function networkDrawing(network: Network): ReportChart {
   return {
     heading: "Drawing",
-    description: "From the image on the left to the classes on the right, with sizes below each block.",
-    svg: drawNetwork(network, "light"),
+    description:
+      "From the image to the classes, with sizes below each block. A row that continues another begins with a pale block.",
+    svg: drawNetworkWithin(network, "light", COLUMN),
+    compact: drawNetworkWithin(network, "light", COMPACT_COLUMN),
   };
 }
 

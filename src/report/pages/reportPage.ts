@@ -5,8 +5,9 @@ import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from 
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 import { gallery, type ReportGallery } from "./gallery.ts";
-import { chartFigure, chartSection, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
+import { chartFigure, chartSection, curvesText, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
+import { pageScript } from "./pageScript.ts";
 
 /** Data of the report. Accuracies and probabilities are fractions. */
 export interface ReportData {
@@ -61,7 +62,8 @@ ${weightsNote(results)}
 ${figures(results, evaluation)}
 <section>
 <h2>Curves</h2>
-<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
+<p>${curvesText}</p>
+<figure class="curves" role="img" aria-label="${curvesText}" tabindex="0"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
@@ -69,6 +71,7 @@ ${galleries.map(gallery)}
 ${configuration(data)}
 ${networkPart(network)}
 </main>
+${pageScript}
 </body>
 </html>
 `;
@@ -121,7 +124,7 @@ function classAccuracies(evaluation: EvaluationReport): Markup {
   return html`<section>
 <h2>Accuracy of each class</h2>
 <p>${formatCount(images)} test images: top-1 accuracy ${percent(top1Accuracy)}, ${topKName(evaluation)} ${percent(topK.accuracy)}.</p>
-<table class="classes">
+<table class="classes sorts">
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Right</th><th scope="col" class="number">Accuracy</th><td class="bars"></td></tr></thead>
 <tbody>${rows}</tbody>
 </table>
