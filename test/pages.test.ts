@@ -128,8 +128,9 @@ describe("pages", { skip }, () => {
         });
         const wide = await tooWide(page);
         assert.equal(wide.page, width);
-        // Charts of 720 pixels and tables scroll on a phone, and nothing does where there is room.
-        if (width >= 768) assert.deepEqual(wide.scrolling, []);
+        // Charts of 720 pixels scroll on a phone, long tables on a tablet too, and nothing does where there is room.
+        const charts = wide.scrolling.filter((box) => !box.startsWith("scroll "));
+        assert.deepEqual(width >= 1280 ? wide.scrolling : width >= 768 ? charts : [], []);
         assert.deepEqual(wide.small, [], "text of drawings below 9 pixels");
         assert.deepEqual(await clippedTexts(page), []);
         assert.deepEqual(complaints, []);
@@ -207,7 +208,7 @@ describe("pages", { skip }, () => {
     await row.getByRole("button").click();
     assert.deepEqual(await letters(), ["B", "A"]);
     assert.deepEqual(await figures.locator("tr", { hasText: "parameters" }).locator("td").allInnerTexts(), [
-      "205,066",
+      "203,530",
       "3,594",
     ]);
     assert.deepEqual(await figures.locator("tr", { hasText: "network" }).locator("td").allInnerTexts(), [
@@ -296,14 +297,17 @@ function tooWide(page: Page) {
     const texts = [...document.querySelectorAll<SVGTextElement>("figure svg text")].filter(
       (text) => text.getClientRects().length > 0 && !text.closest("svg")?.querySelector("image"),
     );
-    const sizeOf = (text: SVGTextElement) =>
-      Number.parseFloat(getComputedStyle(text).fontSize) * (text.getScreenCTM()?.d ?? 0);
+    // No named function in here: the loader would add a helper that the page does not have.
+    const sizes = texts.map((text) => ({
+      text: text.textContent,
+      size:
+        Number.parseFloat(getComputedStyle(text).fontSize) *
+        Math.hypot(text.getScreenCTM()?.c ?? 0, text.getScreenCTM()?.d ?? 0),
+    }));
     return {
       page: document.documentElement.scrollWidth,
-      scrolling: scrolling.map(
-        ({ className, scrollWidth, clientWidth }) => `${className} ${scrollWidth} > ${clientWidth}`,
-      ),
-      small: texts.filter((text) => sizeOf(text) < 9).map((text) => `${text.textContent} ${sizeOf(text)}`),
+      scrolling: scrolling.map((one) => `${one.className} ${one.scrollWidth} > ${one.clientWidth}`),
+      small: sizes.filter(({ size }) => size < 9).map(({ text, size }) => `${text} ${size}`),
     };
   });
 }
