@@ -102,7 +102,7 @@ async function stampOf(directory: string): Promise<RunStamp> {
   return { version: [...parts, holder ?? ""].join("-"), isTrained: holder !== undefined };
 }
 
-/** What a view shows of a log, accumulated as the log grows. */
+/** Figures and curves of a log, accumulated as the log grows. */
 interface FollowedLog {
   /** Settings of the run whose log it is, to recognize another run in the same directory. */
   readonly started: string;

@@ -107,14 +107,21 @@ function drawRow({ stages, isContinued }: StageRow, top: number, palette: Palett
   const columns = layOut(stages, top + height / 2);
   const captionTop = top + height + 1.8 * lineHeight;
   const lines = Math.max(...stages.map(({ captions }) => captions.length)) + 1;
-  const drawn = columns.map((column, i) => {
+  const repeats = (i: number) => i === 0 && isContinued;
+  const blocks = columns.map((column, i) => {
     const block = drawColumn(columns[i - 1], column, palette);
-    if (i > 0 || !isContinued) return html`${block}${drawCaptions(column, captionTop)}`;
-    const again = { ...column, stage: { ...column.stage, captions: [] } };
-    return html`<g opacity="0.4">${block}</g>${drawCaptions(again, captionTop)}`;
+    return repeats(i) ? html`<g opacity="0.4">${block}</g>` : block;
+  });
+  const captions = columns.map((column, i) => {
+    const stage = repeats(i) ? { ...column.stage, captions: [] } : column.stage;
+    return drawCaptions({ ...column, stage }, captionTop);
   });
   const last = columns.at(-1) as Column;
-  return { markup: html`${drawn}`, right: last.left + last.width, bottom: captionTop + (lines + 1) * lineHeight };
+  return {
+    markup: html`${blocks}${captions}`,
+    right: last.left + last.width,
+    bottom: captionTop + (lines + 1) * lineHeight,
+  };
 }
 
 function totalsOf(network: Network): readonly string[] {
