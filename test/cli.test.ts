@@ -426,7 +426,7 @@ test("train --json: the result, and nothing else on standard output", async () =
   const result = JSON.parse(stdout);
   assert.deepEqual(Object.keys(result), ["run", "end", "last", "best", "evaluation", "device"]);
   assert.deepEqual([result.run, result.end, result.last.epoch, result.evaluation.images], ["json", "finished", 1, 40]);
-  assert.match(stderr, /^epoch 1: train loss \d\.\d{3}, train acc \d+\.\d %, test acc \d+\.\d %$/m);
+  assert.match(stderr, /^epoch 1: train loss \d\.\d{3}, train accuracy \d+\.\d %, test accuracy \d+\.\d %$/m);
 });
 
 test("train without --run: the first directory that is not there yet", async () => {
@@ -435,7 +435,7 @@ test("train without --run: the first directory that is not there yet", async () 
   assert.equal(exit, 0, stderr);
   assert.match(
     stdout,
-    /^loss \d+\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}\n\d+\.\d examples\/sec on oneDNN .*\nreport runs\/tiny-2\/report\.html\n$/,
+    /^train loss \d+\.\d{3}, train accuracy \d+\.\d %, test accuracy \d+\.\d %\n[\d.,]+ images\/s on oneDNN .*\nreport runs\/tiny-2\/report\.html\n$/,
   );
   assert.deepEqual(await readdir(join(folder, "runs/tiny-1")), []);
 });

@@ -1,18 +1,25 @@
-/** Report, comparison and live page in Chromium: nothing fetched, readable by everyone, in light and dark, small and printed. */
+/**
+ * Report, comparison and live page in Chromium: nothing is fetched, everyone can read and operate them, in light and dark, on a phone and on
+ * paper, with and without scripts.
+ */
 /// <reference lib="dom" />
-/** The pages in a browser: nothing goes wrong, nothing is fetched, everyone can read them, in light and dark, on a phone and on paper. */
 import assert from "node:assert/strict";
-import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
+import { findNetwork } from "../src/network/alexnet.ts";
+import { summarize } from "../src/network/summary.ts";
+import { chartFigure, scrollingTable } from "../src/report/pages/htmlParts.ts";
+import { layerOverview } from "../src/report/tables/networkTables.ts";
 import { palettes } from "../src/report/theme.ts";
 import { writeComparison } from "../src/runs/chartFiles.ts";
 import { compareRuns } from "../src/runs/compareRuns.ts";
 import { createLiveRun } from "../src/runs/liveRun.ts";
+import { networkDrawing } from "../src/runs/runReport.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import {
   clippedTexts,
@@ -40,6 +47,15 @@ const pages = new Map<string, { readonly url: string; readonly allowed: string }
 /** One that draws whenever there is something new. */
 async function serveRun(directory: string): Promise<LiveServer> {
   return serveLive(await createLiveRun(directory, { shareOfTime: 1000 }), { host: "127.0.0.1", port: 0 });
+}
+
+/** A report with the drawing and the layers of AlexNet, the longest network. */
+function longReport(report: string): string {
+  const network = findNetwork("alexnet");
+  const start = report.indexOf('<section class="network">');
+  const end = report.indexOf("</section>", start);
+  const layers = scrollingTable(layerOverview(summarize(network)));
+  return `${report.slice(0, start)}<section class="network"><h2>alexnet</h2>${chartFigure(networkDrawing(network)).markup}${layers.markup}${report.slice(end)}`;
 }
 
 const skip = skippedWithoutChromium();
@@ -71,6 +87,9 @@ describe("pages", { skip }, () => {
       pages.set(name, { url: href, allowed: href });
     }
     pages.set("live", { url: server.url, allowed: server.url });
+    await writeFile(join(folder, "long.html"), longReport(await readFile(join(first, "report.html"), "utf8")));
+    const { href } = pathToFileURL(join(folder, "long.html"));
+    pages.set("long", { url: href, allowed: href });
   });
   after(async () => {
     await browser?.close();
@@ -98,6 +117,124 @@ describe("pages", { skip }, () => {
       });
     }
   }
+
+  for (const name of ["report", "comparison", "live", "long"]) {
+    for (const width of [360, 768, 1280, 2560]) {
+      test(`${name}, ${width} pixels: nothing is wider than the page or its column, unless it scrolls in its own box`, async () => {
+        const { url, allowed } = pages.get(name) as { url: string; allowed: string };
+        const { page, complaints } = await openPage(browser, url, { width, colorScheme: "light" }, allowed);
+        await page.evaluate(() => {
+          for (const details of document.querySelectorAll("details")) details.open = true;
+        });
+        const wide = await tooWide(page);
+        assert.equal(wide.page, width);
+        // Charts of 720 pixels scroll on a phone, long tables on a tablet too, and nothing does where there is room.
+        const charts = wide.scrolling.filter((box) => !box.startsWith("scroll "));
+        assert.deepEqual(width >= 1280 ? wide.scrolling : width >= 768 ? charts : [], []);
+        assert.deepEqual(wide.small, [], "text of drawings below 9 pixels");
+        assert.deepEqual(await clippedTexts(page), []);
+        assert.deepEqual(complaints, []);
+        await page.context().close();
+      });
+    }
+  }
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`${colorScheme}: a chart shows its values under the pointer and by the arrow keys, and Escape hides them`, async () => {
+      const { url, allowed } = pages.get("report") as { url: string; allowed: string };
+      const { page, complaints } = await openPage(browser, url, { width: 1280, colorScheme }, allowed);
+      const tip = page.locator(".tip");
+      const columns = page.locator(".curves .wide .hover path");
+      assert.equal(await tip.isVisible(), false);
+      await columns.last().hover();
+      const says = await tip.innerText();
+      assert.match(
+        says,
+        /^epoch 2\ntrain loss \d\.\d{3}\ntrain accuracy \d+\.\d %\ntest loss \d\.\d{3}\ntest accuracy \d+\.\d %$/,
+      );
+      // The browser would show the title beside the text of the page.
+      assert.equal(await columns.last().locator("title").count(), 0);
+      assert.deepEqual(await seriousFindings(page), []);
+      await page.mouse.move(1, 1);
+      assert.equal(await tip.isVisible(), false);
+      await page.locator(".curves").focus();
+      await page.keyboard.press("ArrowRight");
+      assert.match(await tip.innerText(), /^epoch 0\.5\n/);
+      await page.keyboard.press("ArrowLeft");
+      assert.match(await tip.innerText(), /^epoch 0\.5\n/, "the first one");
+      for (let i = await columns.count(); i > 0; i--) await page.keyboard.press("ArrowRight");
+      assert.equal(await tip.innerText(), says);
+      await page.keyboard.press("Escape");
+      assert.equal(await tip.isVisible(), false);
+      await page.locator("figure.chart").first().focus();
+      await page.keyboard.press("ArrowRight");
+      assert.match(await tip.innerText(), /^T-shirt\/top, predicted T-shirt\/top\n\d of \d, \d+\.\d %$/);
+      assert.deepEqual(complaints, []);
+      await page.context().close();
+    });
+  }
+
+  test("tables sort by a click or a key: rows of the report, runs of the comparison", async () => {
+    const report = pages.get("report") as { url: string; allowed: string };
+    const { page, complaints } = await openPage(browser, report.url, { width: 1280, colorScheme: "light" });
+    const cells = (of: Page, selector: string) => of.locator(selector).allInnerTexts();
+    const parameters = () => cells(page, ".scroll tbody td:nth-child(4)");
+    const names = await cells(page, ".scroll tbody th");
+    const heading = page.locator(".scroll thead th", { hasText: "Parameters" });
+    assert.equal(await heading.getAttribute("aria-sort"), null);
+    await heading.getByRole("button").click();
+    assert.deepEqual(await parameters(), ["3,216", "208", "170", "", "", "", "", "", ""]);
+    assert.equal(await heading.getAttribute("aria-sort"), "descending");
+    await heading.getByRole("button").press("Enter");
+    assert.deepEqual(await parameters(), ["170", "208", "3,216", "", "", "", "", "", ""]);
+    assert.equal(await heading.getAttribute("aria-sort"), "ascending");
+    assert.deepEqual(await seriousFindings(page), []);
+    const layer = page.locator(".scroll thead th", { hasText: "Layer" });
+    await layer.getByRole("button").click();
+    assert.deepEqual(await cells(page, ".scroll tbody th"), names.toSorted());
+    assert.equal(await page.locator("[aria-sort]").count(), 1);
+    assert.equal(await page.locator(".scroll tfoot th").innerText(), "total");
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+
+    const comparison = pages.get("comparison") as { url: string; allowed: string };
+    const compared = await openPage(browser, comparison.url, { width: 1280, colorScheme: "light" });
+    const [figures, settings] = [
+      compared.page.locator("table.by-row").first(),
+      compared.page.locator("table.by-row").nth(1),
+    ];
+    const letters = () => figures.locator("thead th").allInnerTexts();
+    const row = figures.locator("tbody th", { hasText: "parameters" });
+    await row.getByRole("button").click();
+    assert.deepEqual(await letters(), ["B", "A"]);
+    assert.deepEqual(await figures.locator("tr", { hasText: "parameters" }).locator("td").allInnerTexts(), [
+      "203,530",
+      "3,594",
+    ]);
+    assert.deepEqual(await figures.locator("tr", { hasText: "network" }).locator("td").allInnerTexts(), [
+      "wide",
+      "tiny",
+    ]);
+    await row.getByRole("button").click();
+    assert.deepEqual(await letters(), ["A", "B"]);
+    const seed = settings.locator("tbody th", { hasText: "recipe.seed" });
+    await seed.getByRole("button").click();
+    assert.deepEqual(await settings.locator("thead th").allInnerTexts(), ["B", "A"]);
+    assert.deepEqual(await letters(), ["A", "B"], "each table by itself");
+    assert.deepEqual(await seriousFindings(compared.page), []);
+    assert.deepEqual(compared.complaints, []);
+    await compared.page.context().close();
+  });
+
+  test("without scripts: every row and figure is there, values as titles, and no button without effect", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1280, height: 800 } });
+    const page = await context.newPage();
+    await page.goto((pages.get("report") as { url: string }).url);
+    assert.equal(await page.locator("th button").count(), 0);
+    assert.equal(await page.locator(".classes tbody tr").count(), 10);
+    assert.match((await page.locator(".curves .wide .hover title").last().textContent()) ?? "", /^epoch 2\ntrain loss/);
+    await context.close();
+  });
 
   test("the live page: a line of the log and a checkpoint arrive without the page being loaded anew", async () => {
     const directory = join(folder, "growing");
@@ -150,6 +287,30 @@ describe("pages", { skip }, () => {
     await page.context().close();
   });
 });
+
+/** What is wider than its box: the page, boxes that scroll, and drawings whose letters have become small. */
+function tooWide(page: Page) {
+  return page.evaluate(() => {
+    const scrolling = [...document.querySelectorAll("main *")].filter(
+      (element) => element.scrollWidth > element.clientWidth && /auto|scroll/.test(getComputedStyle(element).overflowX),
+    );
+    const texts = [...document.querySelectorAll<SVGTextElement>("figure svg text")].filter(
+      (text) => text.getClientRects().length > 0 && !text.closest("svg")?.querySelector("image"),
+    );
+    // No named function in here: the loader would add a helper that the page does not have.
+    const sizes = texts.map((text) => ({
+      text: text.textContent,
+      size:
+        Number.parseFloat(getComputedStyle(text).fontSize) *
+        Math.hypot(text.getScreenCTM()?.c ?? 0, text.getScreenCTM()?.d ?? 0),
+    }));
+    return {
+      page: document.documentElement.scrollWidth,
+      scrolling: scrolling.map((one) => `${one.className} ${one.scrollWidth} > ${one.clientWidth}`),
+      small: sizes.filter(({ size }) => size < 9).map(({ text, size }) => `${text} ${size}`),
+    };
+  });
+}
 
 const patience = { timeout: 60_000 };
 

@@ -140,7 +140,7 @@ test("SIGINT, SIGTERM and SIGHUP save in the middle of an epoch; the run goes on
     }
     const again = await train("--run", name, "--resume");
     assert.equal(again.exit, 0, again.stderr);
-    assert.match(again.stderr, /from epoch [01]\.\d\d/);
+    assert.match(again.stderr, /from epoch [01]\.\d/);
     await assertSameRun(name, "long");
   });
   await Promise.all(stopped);
@@ -227,7 +227,7 @@ test("stopped for time, a run has been evaluated, and goes on to the same weight
   const { exit, stderr, stdout } = await train(...long, "--run", "timed", "--max-minutes", "0.001");
   assert.equal(exit, 0, stderr);
   assert.match(stderr, /Stopped at the time limit\. Resume with: alexnet train --run timed --resume/);
-  assert.match(stdout, /test acc [01]\.\d{3}/);
+  assert.match(stdout, /test accuracy \d+\.\d %/);
   const stopped = (await timelessLog(join(folder, "timed"))).at(-1);
   assert.ok(stopped?.testAccuracy !== undefined && (stopped.epoch ?? 2) < 2);
   assert.equal((await train("--run", "timed", "--resume")).exit, 0);

@@ -192,7 +192,7 @@ test("compare: figures, curves, every setting that differs and no other; charts 
   assert.match(stdout, /^network\.name +tiny +≠ wide$/m);
   assert.match(stdout, /^network\.conv1\.kernelSize +5 +≠ –$/m);
   assert.doesNotMatch(stdout, /^recipe\.epochs|^(?:network|recipe)\.source|^started|^command/m);
-  const files = ["accuracy", "train-accuracy", "train-loss"].flatMap((name) => [
+  const files = ["accuracy", "test-loss", "train-accuracy", "train-loss"].flatMap((name) => [
     `compare-${name}.png`,
     `compare-${name}.svg`,
   ]);

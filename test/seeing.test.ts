@@ -324,9 +324,49 @@ test("saliency: where squares overlap a pixel has their mean; where dropout stay
   assert.deepEqual(a?.drops, b?.drops);
 });
 
+test("saliency: colours in proportion to percentage points on a scale of at least 10, so that a tiny effect is pale", async () => {
+  const [needed, disturbing] = [[213, 94, 0] as const, [0, 114, 178] as const];
+  for (const window of [1, 14]) {
+    const { svg, drops, most, least } = await measureSaliency(trained, picture, { threads: 1, window });
+    assert.ok(most.drop >= Math.max(...drops.flat()) && least.drop <= Math.min(...drops.flat()));
+    const labels = [...svg.matchAll(/text-anchor="\w+">([^<]*)</g)].map(([, label = ""]) => label.replace("−", "-"));
+    const full = Number(labels.at(-1)) / 100;
+    assert.deepEqual(
+      labels.map(Number),
+      [-100, -50, 0, 50, 100].map((part) => Math.round(part * full)),
+    );
+    const greatest = Math.max(...drops.flat().map(Math.abs));
+    assert.ok(full >= greatest && (full === 0.1 || full <= 2.5 * greatest), `a scale of ${full} for ${greatest}`);
+    const [, map, , bar] = [...svg.matchAll(/href="data:image\/png;base64,([^"]*)"/g)].map(([, png = ""]) => png);
+    const { image } = await decodeBytes(Buffer.from(map ?? "", "base64"));
+    const zoom = image.width / 28;
+    let deepest = 0;
+    drops.forEach((row, y) => {
+      row.forEach((drop, x) => {
+        const at = 3 * (zoom * y * image.width + zoom * x);
+        const part = Math.abs(drop) / full;
+        const expected = (drop > 0 ? needed : disturbing).map((level) => 255 + part * (level - 255));
+        // Rounded to a level.
+        assertClose([...image.data.subarray(at, at + 3)], expected, { absolute: 0.51 }, `pixel ${x}, ${y}`);
+        deepest = Math.max(deepest, 255 - Math.min(...image.data.subarray(at, at + 3)));
+      });
+    });
+    if (window === 1)
+      assert.ok(greatest < 0.02 && deepest < 0.2 * 255, `${100 * greatest} points have a depth of ${deepest}`);
+    const { image: colours } = await decodeBytes(Buffer.from(bar ?? "", "base64"));
+    assert.deepEqual([...colours.data.subarray(0, 3)], needed);
+    assert.deepEqual([...colours.data.subarray(-3)], disturbing);
+  }
+});
+
 test("the commands write their pictures, whole or not at all, and refuse what does not fit", async () => {
   const saliency = await alexnet("saliency trained photos/a/00.png --window 14 --stride 14 --json");
   assert.deepEqual([saliency.exit, JSON.parse(saliency.stdout).drops.length], [0, 28], saliency.stderr);
+  const words = await alexnet("saliency trained photos/a/00.png --window 14 --stride 14");
+  assert.match(
+    words.stdout,
+    /^.*: \d+\.\d %; hiding 14×14 lowers it by at most \d+\.\d points, raises it by at most \d+\.\d points\nsaliency\.png\n$/,
+  );
   const similar = await alexnet(
     "similar trained photos --query photos/a/00.png photos/b/01.png --top 2 --output near.svg",
   );

@@ -52,6 +52,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/curves.ts",
     "src/report/charts/curveMarks.ts",
     "src/report/charts/comparisonChart.ts",
+    "src/report/charts/hover.ts",
     "src/report/charts/mapChart.ts",
     "src/report/charts/rateFigure.ts",
     "src/report/charts/sweepFigure.ts",

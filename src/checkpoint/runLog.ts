@@ -1,6 +1,6 @@
 /** File log.jsonl: a line per logged step, epoch and rollback. */
 
-import { open, readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
@@ -35,18 +35,24 @@ export const loggedNumber = z
   .nullable()
   .transform((value) => value ?? Number.NaN);
 
+function entrySchema<N extends z.ZodType<number>>(logged: N) {
+  return z.object({
+    epoch: z.number().nonnegative(),
+    iteration: z.int().nonnegative(),
+    trainLoss: logged,
+    trainAccuracy: logged,
+    testLoss: logged.exactOptional(),
+    testAccuracy: logged.exactOptional(),
+    learningRate: logged,
+    examplesPerSecond: logged,
+    seconds: z.number(),
+  });
+}
+
 /** Schema of a log entry. */
-export const logEntrySchema: z.ZodType<LogEntry> = z.object({
-  epoch: z.number().nonnegative(),
-  iteration: z.int().nonnegative(),
-  trainLoss: loggedNumber,
-  trainAccuracy: loggedNumber,
-  testLoss: loggedNumber.exactOptional(),
-  testAccuracy: loggedNumber.exactOptional(),
-  learningRate: loggedNumber,
-  examplesPerSecond: loggedNumber,
-  seconds: z.number(),
-});
+export const logEntrySchema: z.ZodType<LogEntry> = entrySchema(loggedNumber);
+/** Schema of an entry without null: nearly all lines, and five times faster to check. */
+const finiteEntrySchema: z.ZodType<LogEntry> = entrySchema(z.number());
 
 /** A line that records a rollback to an earlier iteration after divergence. */
 export interface RollbackEntry {
@@ -78,7 +84,104 @@ function logFile(directory: string): string {
  * Throws CheckpointError naming a line that is not a log entry.
  */
 export async function readLog(directory: string): Promise<readonly LogEntry[]> {
-  return (await readLines(directory)).flatMap(({ entry }) => ("rollback" in entry ? [] : [entry]));
+  const entries: LogEntry[] = [];
+  await readLogAfter(directory, logStart, (entry) => entries.push(entry));
+  return entries;
+}
+
+/** A position in a log: after its first n lines. */
+export interface LogPosition {
+  readonly lines: number;
+  readonly bytes: number;
+  /** The line before the position, to recognize a log that was rewritten. */
+  readonly lastLine: string;
+}
+
+/** The start of a log. */
+export const logStart: LogPosition = { lines: 0, bytes: 0, lastLine: "" };
+
+/**
+ * Reads the lines of a log after a position, in pieces, without rollbacks, and returns the position after them. Ignores a last line that is
+ * incomplete. Returns undefined, without a visit, if the log no longer has the lines before the position: a rollback or a resumed run
+ * removed some.
+ *
+ * Throws CheckpointError naming a line that is not a log entry.
+ */
+export async function readLogAfter(
+  directory: string,
+  position: LogPosition,
+  visit: (entry: LogEntry) => void,
+): Promise<LogPosition | undefined> {
+  const file = logFile(directory);
+  const handle = await openLog(file);
+  if (!handle) return position.lines === 0 ? position : undefined;
+  try {
+    if (!(await isAfterLine(handle, position))) return undefined;
+    let at = position;
+    for await (const next of linesAfter(file, handle, position)) {
+      const entry = parseEntry(`${file}: line ${next.lines}`, next.lastLine);
+      if (!("rollback" in entry)) visit(entry);
+      at = next;
+    }
+    return at;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Opens a log; undefined if there is none. */
+async function openLog(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, "r");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw new CheckpointError(`${file}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Reads bytes of a log; throws CheckpointError if that fails, for example because it is a folder. */
+async function readPiece(file: string, handle: FileHandle, into: Uint8Array, from: number): Promise<number> {
+  try {
+    return (await handle.read(into, 0, into.length, from)).bytesRead;
+  } catch (cause) {
+    throw new CheckpointError(`${file}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** True if the line before a position is still there. */
+async function isAfterLine(handle: FileHandle, { bytes, lastLine }: LogPosition): Promise<boolean> {
+  if (bytes === 0) return true;
+  const expected = Buffer.from(`${lastLine}\n`);
+  const found = Buffer.alloc(expected.length);
+  await handle.read(found, 0, found.length, bytes - expected.length);
+  return found.equals(expected);
+}
+
+/** Bytes read at a time, and the maximum length of a line. */
+const PIECE = 1 << 18;
+
+/** The positions after each complete line, which hold these lines. */
+async function* linesAfter(file: string, handle: FileHandle, { bytes, lines }: LogPosition) {
+  const piece = Buffer.alloc(PIECE);
+  let held = 0;
+  for (let from = bytes; ; ) {
+    const read = await readPiece(file, handle, piece.subarray(held), from);
+    if (read === 0) return;
+    from += read;
+    const filled = piece.subarray(0, held + read);
+    let start = 0;
+    for (let end = filled.indexOf(10); end >= 0; end = filled.indexOf(10, start)) {
+      lines++;
+      bytes += end + 1 - start;
+      yield { lines, bytes, lastLine: filled.toString("utf8", start, end) } satisfies LogPosition;
+      start = end + 1;
+    }
+    held = filled.length - start;
+    if (held === PIECE) {
+      throw new CheckpointError(`${file}: line ${lines + 1}: expected a log entry of less than ${PIECE} bytes`);
+    }
+    filled.copy(piece, 0, start);
+  }
 }
 
 /** Lines of a log with an evaluation. */
@@ -133,10 +236,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
+function isRollback(json: unknown): boolean {
+  return typeof json === "object" && json !== null && "rollback" in json;
+}
+
 function parseEntry(origin: string, line: string): Entry {
   try {
-    const json: object = z.looseObject({}).parse(JSON.parse(line));
-    return ("rollback" in json ? rollbackEntrySchema : logEntrySchema).parse(json);
+    const json: unknown = JSON.parse(line);
+    const finite = finiteEntrySchema.safeParse(json);
+    if (finite.success) return finite.data;
+    return (isRollback(json) ? rollbackEntrySchema : logEntrySchema).parse(json);
   } catch (cause) {
     const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
     throw new CheckpointError(`${origin}: expected a log entry: ${detail}`, { cause });

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { formatBytes } from "../bytes.ts";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import { formatDuration, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
+import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../report/numbers.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
@@ -55,7 +55,7 @@ export function showing(lines: Lines): TrainObserver {
     onStart({ directory, config, epoch }) {
       clear();
       const { network, dataset, recipe, engine, machine, precision, fineTuning } = config;
-      const from = epoch > 0 ? `, from epoch ${epoch.toFixed(2)}` : "";
+      const from = epoch > 0 ? `, from epoch ${formatEpoch(epoch)}` : "";
       printError(
         `${network.name} (${network.input.join("×")}) on ${basename(dataset.name)}: ${dataset.trainImages} images, recipe ${recipe.name}${from}`,
       );
@@ -93,6 +93,6 @@ function progressText({
 }
 
 function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
-  const figures = `train loss ${formatLoss(trainLoss)}, train acc ${formatPercent(trainAccuracy)}`;
-  return `epoch ${Number(epoch.toFixed(2))}: ${figures}, test acc ${formatPercent(testAccuracy)}`;
+  const figures = `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}`;
+  return `epoch ${formatEpoch(epoch)}: ${figures}, test accuracy ${formatPercent(testAccuracy)}`;
 }

@@ -7,7 +7,7 @@ import { createPredictionInput } from "../model/predictionInput.ts";
 import type { PlacedLayer } from "../network/network.ts";
 import { drawImageRows, type ImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
-import { formatCount } from "../report/numbers.ts";
+import { formatCount, formatPercent } from "../report/numbers.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { createInputImage, imageOfPlanes } from "./inputImage.ts";
 
@@ -98,7 +98,7 @@ function headingOf({ layer, kind, shape, least, greatest, positive }: LayerActiv
   const shown = extent.length === 0 || count <= maps ? "" : `, the first ${maps}`;
   const what = extent.length === 0 ? `${formatCount(count)} units` : `${count} maps of ${formatShape(extent)}${shown}`;
   const range = `${least.toPrecision(3)} to ${greatest.toPrecision(3)}`.replaceAll("-", "−");
-  return `${layer} (${kind}): ${what}; ${range}, ${Math.round(100 * positive)} % above 0`;
+  return `${layer} (${kind}): ${what}; ${range}, ${formatPercent(positive)} above 0`;
 }
 
 /** Tiles maps, or draws a vector as one image, row by row. */

@@ -6,7 +6,7 @@ import { type ClassModel, type OpenOptions, openClassModel } from "../model/open
 import { createPredictionInput } from "../model/predictionInput.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
-import { formatPercent } from "../report/numbers.ts";
+import { formatPercent, formatPoints } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
@@ -31,9 +31,16 @@ export interface Saliency {
   readonly window: number;
   readonly stride: number;
   /** The square whose hiding lowers the probability most, and the drop. */
-  readonly most: { readonly left: number; readonly top: number; readonly drop: number };
+  readonly most: Effect;
+  /** The square whose hiding raises the probability most: its drop is negative, or 0 or more if hiding never raises it. */
+  readonly least: Effect;
   /** Mean drop over the squares that hide each pixel, row by row from the top. Negative if hiding raises the probability. */
   readonly drops: readonly (readonly number[])[];
+}
+
+/** A hidden square, and by how much hiding it lowers the probability. */
+interface Effect extends Square {
+  readonly drop: number;
 }
 
 /** A network and the image file to explain. */
@@ -62,33 +69,34 @@ export async function measureSaliency(
   image: ImageInput,
   options: SaliencyOptions = {},
 ): Promise<Saliency & { readonly svg: string }> {
-  const { className, window, stride, onProgress, ...openOptions } = options;
+  const { className: asked, window, stride, onProgress, ...openOptions } = options;
   const decoded = await readImageInput(image);
   const opened = await openClassModel(path, { ...openOptions, batchSize: BATCH });
   try {
     const { network, classNames, preprocessing } = opened.model;
-    const asked = { opened, file: nameOfInput(image) };
+    const explained = { opened, file: nameOfInput(image) };
     const [, height, width] = network.input;
     const side = window ?? Math.max(1, Math.round(Math.min(height, width) / 8));
     const step = stride ?? Math.max(1, Math.floor(side / 2));
     checkSquare(side, step, Math.min(height, width));
     const input = new Float32Array(sizeOf(network.input));
     createPredictionInput(preprocessing, options.onMessage)(decoded, input, 0);
-    const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
-    const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
+    const [plain = new Float64Array()] = await probabilities(explained, input, [undefined], side);
+    const index = asked === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(asked);
     if (index < 0) {
-      throw new ConfigError(`class "${className}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
+      throw new ConfigError(`class "${asked}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
     }
     const squares = starts(height, side, step).flatMap((top) =>
       starts(width, side, step).map((left) => ({ left, top })),
     );
     const probability = plain[index] as number;
-    const hidden = await probabilitiesHidden(asked, input, squares, side, index, onProgress);
+    const hidden = await probabilitiesHidden(explained, input, squares, side, index, onProgress);
     const dropped = hidden.map((lower) => probability - lower);
     const drops = spread(squares, dropped, side, [height, width]);
-    const drop = Math.max(...dropped);
-    const most = { ...(squares[dropped.indexOf(drop)] as Square), drop };
-    const made = { className: classNames[index] as string, probability, window: side, stride: step, most, drops };
+    const effectOf = (drop: number) => ({ ...(squares[dropped.indexOf(drop)] as Square), drop });
+    const [most, least] = [effectOf(greatestOf(dropped)), effectOf(-greatestOf(dropped.map((drop) => -drop)))];
+    const className = classNames[index] as string;
+    const made = { className, probability, window: side, stride: step, most, least, drops };
     const seen = createInputImage(preprocessing)(decoded);
     return { ...made, svg: await drawSaliency(network.name, nameOfInput(image), seen, made) };
   } finally {
@@ -176,40 +184,65 @@ function spread(
   return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
 }
 
-/** Content of the figure. */
-interface ShownSaliency {
-  readonly className: string;
-  readonly probability: number;
-  readonly window: number;
-  readonly most: { readonly drop: number };
-  readonly drops: readonly (readonly number[])[];
+/** The effects of a saliency map in words: `hiding 28×28 lowers it by at most 3.4 points, raises it by at most 0.2 points`. */
+export function describeEffects({ window, most, least }: Pick<Saliency, "window" | "most" | "least">): string {
+  const [lowers, raises] = [Math.max(0, most.drop), Math.max(0, -least.drop)];
+  return `hiding ${window}×${window} lowers it by at most ${formatPoints(lowers)}, raises it by at most ${formatPoints(raises)}`;
 }
+
+/** Content of the figure. */
+type ShownSaliency = Pick<Saliency, "className" | "probability" | "window" | "most" | "least" | "drops">;
 
 const SHOWN_SIDE = 448;
 /** Colours of Okabe and Ito's palette: hiding lowers the probability, hiding raises it. */
 const needed = [213, 94, 0] as const;
 const disturbing = [0, 114, 178] as const;
+/** Changes of the probability that have the full colour. The least of them keeps a map without effect pale. */
+const fullColours = [0.1, 0.2, 0.5, 1] as const;
+const BAR_HEIGHT = 20;
 
-/** The network's input, the saliency, and both blended. */
+/** The network's input, the saliency, both blended, and the scale of the colours. */
 async function drawSaliency(network: string, file: string, seen: Image, made: ShownSaliency): Promise<string> {
-  const { className, probability, window, most, drops } = made;
+  const { className, probability, drops } = made;
   const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
-  const greatest = Math.max(...drops.map((row) => Math.max(...row.map(Math.abs)))) || 1;
-  const blended = (fraction: number) => zoom(heat(seen, drops, greatest, fraction), factor);
-  const lines = [`orange: hiding it lowers the probability`, `blue: hiding it raises it`];
+  const full = fullColourOf(drops);
+  const blended = (fraction: number) => zoom(heat(seen, drops, full, fraction), factor);
+  const ends = [-full, -full / 2, 0, full / 2, full].map((change) => Math.round(100 * change));
   return drawImageRows({
     title: `${network}: parts of ${file} that support ${className}`,
     rows: [
       {
-        heading: `${formatPercent(probability)} with nothing hidden; ${window}×${window} hidden lowers it by at most ${(100 * most.drop).toFixed(1)} points`,
+        heading: `${formatPercent(probability)} with nothing hidden; ${describeEffects(made)}`,
         images: [
           { image: zoom(inColour(seen), factor), lines: ["network input"] },
-          { image: blended(0), lines },
+          { image: blended(0), lines: ["change of the probability"] },
           { image: blended(0.65), lines: ["both"] },
         ],
       },
     ],
+    scale: {
+      heading: "Change of the probability when hidden, in percentage points (orange: lower, blue: higher)",
+      bar: scaleBar(3 * factor * seen.width, full),
+      labels: ends.map((points) => `${points > 0 ? "+" : ""}${points}`.replace("-", "−")),
+    },
   });
+}
+
+/** The change of the probability that has the full colour on a map: the smallest one of the scale that covers all changes. */
+function fullColourOf(drops: Saliency["drops"]): number {
+  const greatest = greatestOf(drops.map((row) => greatestOf(row.map(Math.abs))));
+  return fullColours.find((full) => full >= greatest) ?? 1;
+}
+
+function greatestOf(values: readonly number[]): number {
+  return values.reduce((greatest, value) => Math.max(greatest, value), Number.NEGATIVE_INFINITY);
+}
+
+/** All colours of a map, from the greatest drop on the left to the greatest rise. */
+function scaleBar(width: number, full: number): Image {
+  const row = Array.from({ length: width }, (_, x) => full * (1 - (2 * x) / (width - 1)));
+  const white = { width, height: BAR_HEIGHT, channels: 3, data: new Uint8Array(3 * width * BAR_HEIGHT) } as const;
+  return heat(white, Array<readonly number[]>(BAR_HEIGHT).fill(row), full, 0);
 }
 
 function inColour({ width, height, channels, data }: Image): Image {
@@ -222,12 +255,12 @@ function inColour({ width, height, channels, data }: Image): Image {
   };
 }
 
-/** Colour in proportion to the effect, white without one, multiplied by a fraction of the image's brightness. */
-function heat(seen: Image, drops: ShownSaliency["drops"], greatest: number, fraction: number): Image {
+/** Colour in proportion to the change, white without one, multiplied by a fraction of the image's brightness. */
+function heat(seen: Image, drops: Saliency["drops"], full: number, fraction: number): Image {
   const { data, width, height } = inColour(seen);
   const mixed = new Uint8ClampedArray(data.length);
   for (let p = 0; p < width * height; p++) {
-    const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / greatest;
+    const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / full;
     const hue = drop > 0 ? needed : disturbing;
     const brightness = ((data[3 * p] as number) + (data[3 * p + 1] as number) + (data[3 * p + 2] as number)) / 3;
     const ground = 255 * (1 - fraction) + brightness * fraction;

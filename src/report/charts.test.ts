@@ -3,9 +3,11 @@ import { test } from "node:test";
 import sharp from "sharp";
 import { countCalibration } from "../training/evaluation/calibration.ts";
 import { countConfusion } from "../training/evaluation/confusion.ts";
-import { drawCalibration, drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
+import { changesSmoothly } from "../training/schedule.ts";
+import { drawCalibration } from "./charts/calibrationChart.ts";
+import { drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
 import { drawMap } from "./charts/mapChart.ts";
-import { drawPace } from "./charts/paceChart.ts";
+import { drawPace, paceOf } from "./charts/paceChart.ts";
 import { toPng } from "./figures/png.ts";
 
 /** Texts of an SVG, in its order. */
@@ -49,7 +51,7 @@ test("classes: two bars each, none where there is no figure; of many those with 
     "t",
   );
   const texts = textsOf(svg);
-  for (const text of ["class & 0", "class & 3", "none", "recall", "precision", "100%", "Classes: t"]) {
+  for (const text of ["class & 0", "class & 3", "none", "recall", "precision", "100 %", "Classes: t"]) {
     assert.ok(texts.includes(text), text);
   }
   assert.equal((svg.split("measures")[1]?.split("</g>")[0]?.match(/<path/g) ?? []).length, 8);
@@ -98,19 +100,85 @@ test("pace: both lines; one entry, or rates of 0, are no error", async () => {
     learningRate: i < 25 ? 0.01 : 0.001,
     examplesPerSecond: 100 + i,
   }));
-  const svg = await drawPace(entries, "t");
+  const svg = await drawPace(
+    paceOf(entries, () => false),
+    "t",
+  );
   const texts = textsOf(svg);
-  for (const text of ["epoch", "images/s", "learning rate", "1e-2", "1e-3", "Pace: t"])
+  for (const text of ["epoch", "images/s", "learning rate", "0.01", "0.001", "Pace: t"])
     assert.ok(texts.includes(text), text);
   assert.ok(!svg.includes("NaN"));
   for (const few of [entries.slice(0, 1), [{ epoch: 0, learningRate: 0, examplesPerSecond: 0 }]]) {
-    const svg = await drawPace(few, "t");
+    const svg = await drawPace(
+      paceOf(few, () => false),
+      "t",
+    );
     assert.ok(!/NaN|Infinity/.test(svg));
     for (const mark of ["images-per-second", "learning-rate"]) {
       // A line of one point is "M80,40Z": nothing that is seen.
       assert.match(svg.split(mark)[1]?.split("</g>")[0] ?? "", /<path[^>]* d="M[^"]*[AL]/, mark);
     }
   }
+});
+
+/** Corners of the learning rate's line. */
+function rateLine(svg: string): readonly (readonly [x: number, y: number])[] {
+  const path = /role-mark learning-rate".*?<path[^>]* d="([^"]*)"/s.exec(svg)?.[1] ?? "";
+  return [...path.matchAll(/([-\d.]+),([-\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const);
+}
+
+test("pace: a learning rate that changes in steps has a line of steps; in a warm-up and a cosine the line slopes", async () => {
+  const entries = Array.from({ length: 6 }, (_, i) => ({
+    epoch: i + 1,
+    learningRate: i < 3 ? 0.01 : 0.001,
+    examplesPerSecond: 100,
+    testAccuracy: 0.5,
+  }));
+  const stepped = rateLine(
+    await drawPace(
+      paceOf(entries, () => false),
+      "t",
+    ),
+  );
+  for (const [i, [x, y]] of stepped.slice(1).entries()) {
+    const [beforeX, beforeY] = stepped[i] ?? [];
+    assert.ok(x === beforeX || y === beforeY, `a slope from ${stepped[i]} to ${[x, y]}`);
+  }
+  // The step is at the end of epoch 3, where the schedule changes the rate.
+  const [fall] = stepped.filter(([x], i) => x === stepped[i - 1]?.[0]);
+  const across = 596 / (1.02 * 6);
+  assert.ok(Math.abs((fall?.[0] ?? 0) - 3 * across) < 0.01, `${fall}`);
+  const smooth = rateLine(
+    await drawPace(
+      paceOf(entries, () => true),
+      "t",
+    ),
+  );
+  assert.equal(smooth.length, entries.length);
+  const warm = rateLine(
+    await drawPace(
+      paceOf(entries, (epoch) => changesSmoothly(warmed, epoch)),
+      "t",
+    ),
+  );
+  assert.equal(warm.length, entries.length, "the change is inside of a warm-up of 4 epochs");
+  assert.equal(changesSmoothly(warmed, 5), false);
+  assert.equal(changesSmoothly({ schedule: { kind: "cosine", floor: 0 }, warmup: 0 }, 5), true);
+});
+
+const warmed = { schedule: { kind: "constant" }, warmup: 4 } as const;
+
+test("each cell, bar and point says its values under the pointer", async () => {
+  const says = (svg: string) =>
+    [...svg.matchAll(/<title>([^<]*)<\/title>/g)].map(([, text = ""]) => text.replaceAll("&#xA;", "|"));
+  const confusion = says(await drawConfusion(confusionOf(3), "t"));
+  assert.equal(confusion.length, 9);
+  assert.equal(confusion[4], "class &amp; 1, predicted class &amp; 1|39 of 40, 97.5 %");
+  const classes = says(await drawClasses(confusionOf(3), "t"));
+  assert.deepEqual(classes.slice(0, 2), ["class &amp; 0|recall 100.0 %", "class &amp; 0|precision 95.2 %"]);
+  const counter = countCalibration();
+  for (let i = 0; i < 100; i++) counter.add(0.95, i < 90);
+  assert.deepEqual(says(await drawCalibration(counter.result(), "t")), ["100 images|probability 95.0 %|right 90.0 %"]);
 });
 
 test("the rendered charts are not blank", async () => {

@@ -13,6 +13,11 @@ export function formatPercent(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;
 }
 
+/** `1.2 points`: a difference of two fractions, in percentage points. */
+export function formatPoints(difference: number): string {
+  return `${(100 * difference).toFixed(1).replace("-", "−")} points`;
+}
+
 /** `0.330`. */
 export function formatLoss(loss: number): string {
   return loss.toFixed(3);
@@ -26,6 +31,11 @@ export function formatMagnitude(value: number): string {
 /** `52.3 images/s`. */
 export function formatRate(perSecond: number, unit: string): string {
   return `${formatMagnitude(perSecond)} ${unit}/s`;
+}
+
+/** `3`, `2.5`, `0.25`: epochs, with at most two decimals. */
+export function formatEpoch(epoch: number): string {
+  return String(Number(epoch.toFixed(2)));
 }
 
 /** `61.0 million`; below 100,000 the plain number: `44,426`. */

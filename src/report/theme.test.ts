@@ -6,6 +6,7 @@ import { countCalibration } from "../training/evaluation/calibration.ts";
 import { countConfusion } from "../training/evaluation/confusion.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { comparedMeasures, drawComparison } from "./charts/comparisonChart.ts";
+import { curvesOf } from "./charts/curveSeries.ts";
 import { drawCurves } from "./charts/curves.ts";
 import { evaluationCharts } from "./charts/evaluationCharts.ts";
 import { logCharts } from "./charts/paceChart.ts";
@@ -94,15 +95,17 @@ async function drawings(): Promise<readonly string[]> {
     suggestions: { steepest: 0.01, minimumTenth: 0.02 },
   };
   const trials = [0.1, 0.2].map((value, i) => ({
-    index: i,
+    number: i,
     values: { value },
     status: "finished",
     bestAccuracy: value,
   }));
   return [
-    await drawCurves(log, { title: "t", format: "wide" }),
-    await drawCurves([], { title: "t", format: "narrow" }),
-    ...[...(await evaluationCharts(evaluation(), "t")), ...(await logCharts(log, "t"))].map(({ svg }) => svg),
+    await drawCurves(curvesOf(log), { title: "t", format: "wide" }),
+    await drawCurves(curvesOf([]), { title: "t", format: "narrow" }),
+    ...[...(await evaluationCharts(evaluation(), "t")), ...(await logCharts(log, "t", () => false))].map(
+      ({ svg }) => svg,
+    ),
     await drawComparison(runs, comparedMeasures.accuracy),
     await drawRateFigure(rates as unknown as Parameters<typeof drawRateFigure>[0]),
     await drawSweepFigure(trials as unknown as Parameters<typeof drawSweepFigure>[0]),

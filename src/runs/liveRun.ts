@@ -2,13 +2,17 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { type LogPosition, logStart, readLogAfter } from "../checkpoint/runLog.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { directoryHolder } from "../directoryLock.ts";
+import { CheckpointError } from "../errors.ts";
 import { findFirstKernels, readKernels } from "../explain/filterFigure.ts";
 import { encodePng } from "../image/files/decode.ts";
+import { type CurveCollector, type Curves, collectCurves, curvesOf } from "../report/charts/curveSeries.ts";
 import { drawCurves } from "../report/charts/curves.ts";
-import { drawPace } from "../report/charts/paceChart.ts";
+import { collectPace, drawPace, type PaceCollector } from "../report/charts/paceChart.ts";
 import { tile } from "../report/figures/tiles.ts";
+import { formatEpoch } from "../report/numbers.ts";
 import { percent } from "../report/pages/htmlParts.ts";
 import {
   type LiveData,
@@ -17,7 +21,10 @@ import {
   livePieces,
   renderLivePage,
 } from "../report/pages/livePage.ts";
-import { figuresOf, readRun, type StoredRun } from "./runState.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import { changesSmoothly } from "../training/schedule.ts";
+import { collectTail, type TailCollector } from "./logTail.ts";
+import { configOf, figuresOf, type RunStatus, statusOf } from "./runState.ts";
 
 /** One state of the view, and its version. */
 export interface LiveView {
@@ -45,7 +52,8 @@ const LONGEST_WAIT = 60_000;
  */
 export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
   // Load the drawing code first: it takes longer than drawing and would delay the next view.
-  await bothCurves([], "");
+  await bothCurves(curvesOf([]), "");
+  const follow = createLogFollower(directory);
   let drawn: Promise<LiveView> | undefined;
   let shown: RunStamp = { version: "", isTrained: false };
   let began = 0;
@@ -64,7 +72,7 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
       shown = stamp;
       began = performance.now();
       usage = process.cpuUsage();
-      drawn = draw(directory, stamp.version);
+      drawn = draw(directory, stamp.version, follow);
       try {
         return await drawn;
       } catch (error) {
@@ -94,9 +102,56 @@ async function stampOf(directory: string): Promise<RunStamp> {
   return { version: [...parts, holder ?? ""].join("-"), isTrained: holder !== undefined };
 }
 
-async function draw(directory: string, version: string): Promise<LiveView> {
+/** Figures and curves of a log, accumulated as the log grows. */
+interface FollowedLog {
+  /** Settings of the run whose log it is, to recognize another run in the same directory. */
+  readonly started: string;
+  readonly tail: TailCollector;
+  readonly curves: CurveCollector;
+  readonly pace: PaceCollector;
+}
+
+/** A followed log, and the position up to which it is read. */
+interface LogReading {
+  readonly log: FollowedLog;
+  readonly position: LogPosition;
+}
+
+function startReading({ started, recipe }: RunConfig): LogReading {
+  const isSmooth = (epoch: number) => changesSmoothly(recipe, epoch);
+  const log = { started, tail: collectTail(recipe), curves: collectCurves(), pace: collectPace(isSmooth) };
+  return { log, position: logStart };
+}
+
+/** Follows the log of a run: reads each line once, and a log that was rewritten again. */
+function createLogFollower(directory: string): (config: RunConfig) => Promise<FollowedLog> {
+  let reading: LogReading | undefined;
+  const readOn = async ({ log, position }: LogReading) => {
+    // After a failure the collectors may have lines beyond the position, so that reading begins again.
+    reading = undefined;
+    const next = await readLogAfter(directory, position, (entry) => {
+      log.tail.add(entry);
+      log.curves.add(entry);
+      log.pace.add(entry);
+    });
+    if (next) reading = { log, position: next };
+    return next && log;
+  };
+  return async (config) => {
+    const known = reading?.log.started === config.started ? reading : undefined;
+    const log = (known && (await readOn(known))) ?? (await readOn(startReading(config)));
+    if (!log) throw new CheckpointError(`${directory}: log.jsonl was rewritten while it was read`);
+    return log;
+  };
+}
+
+async function draw(
+  directory: string,
+  version: string,
+  follow: (config: RunConfig) => Promise<FollowedLog>,
+): Promise<LiveView> {
   const data = (await fileExists(join(directory, "config.json")))
-    ? await dataOf(await readRun(directory))
+    ? await dataOf(directory, follow)
     : await waitingData(directory);
   const pieces = livePieces(data);
   return { version, pieces, page: renderLivePage(data, pieces, version) };
@@ -110,29 +165,31 @@ async function waitingData(directory: string): Promise<LiveData> {
     directory,
     status: "Preparing: downloading or loading the data set, compiling the network.",
     figures: { epoch: 0, epochs: 0, iteration: 0, seconds: 0, watched: "test" },
-    curves: await bothCurves([], title),
+    curves: await bothCurves(curvesOf([]), title),
     command: "",
   };
 }
 
-async function dataOf(run: StoredRun): Promise<LiveData> {
-  const { directory, config, log } = run;
+async function dataOf(directory: string, follow: (config: RunConfig) => Promise<FollowedLog>): Promise<LiveData> {
+  const config = await configOf(directory);
+  const { tail, curves, pace } = await follow(config);
+  const run = await statusOf(directory, config, tail.tail());
   const title = `${config.network.name} on ${basename(config.dataset.name)}`;
   const filters = await newestFilters(run);
   return {
     title,
     directory,
-    status: statusOf(run),
+    status: statusText(run),
     figures: await liveFigures(run),
-    curves: await bothCurves(log, title),
-    ...(log.length > 0 ? { pace: await drawPace(log, title) } : {}),
+    curves: await bothCurves(curves.curves(), title),
+    ...(run.tail.last ? { pace: await drawPace(pace.pace(), title) } : {}),
     ...(filters ? { filters } : {}),
     command: config.command,
   };
 }
 
 /** Kernels of the first layer in the newest checkpoint, one pixel per weight; undefined if they cannot be drawn. */
-async function newestFilters({ directory, config }: StoredRun): Promise<LiveData["filters"]> {
+async function newestFilters({ directory, config }: RunStatus): Promise<LiveData["filters"]> {
   const { last } = checkpointFiles(directory);
   const first = findFirstKernels(config.network);
   if (!first || !(await fileExists(last))) return undefined;
@@ -143,15 +200,18 @@ async function newestFilters({ directory, config }: StoredRun): Promise<LiveData
   return { png: await encodePng(image), count, size: `${height}×${width}` };
 }
 
-async function bothCurves(log: StoredRun["log"], title: string): Promise<LiveData["curves"]> {
-  const [wide, narrow] = [drawCurves(log, { title, format: "wide" }), drawCurves(log, { title, format: "narrow" })];
+async function bothCurves(curves: Curves, title: string): Promise<LiveData["curves"]> {
+  const [wide, narrow] = [
+    drawCurves(curves, { title, format: "wide" }),
+    drawCurves(curves, { title, format: "narrow" }),
+  ];
   return { wide: await wide, narrow: await narrow };
 }
 
 /** Status sentence. Changes only with the state and with evaluations, because screen readers announce it. */
-function statusOf(run: StoredRun): string {
+function statusText(run: RunStatus): string {
   const { lastAccuracy, bestAccuracy = 0, bestEpoch = 0 } = figuresOf(run);
-  const states: Readonly<Record<StoredRun["state"], string>> = {
+  const states: Readonly<Record<RunStatus["state"], string>> = {
     running: "Training.",
     finished: "Finished: see report.html in its directory.",
     interrupted: "Interrupted; add --resume to continue.",
@@ -161,14 +221,14 @@ function statusOf(run: StoredRun): string {
   const tested =
     lastAccuracy === undefined
       ? ""
-      : ` ${percent(lastAccuracy)} of the ${watched} images right, best ${percent(bestAccuracy)} after epoch ${Number(bestEpoch.toFixed(2))}.`;
+      : ` Accuracy on the ${watched} images ${percent(lastAccuracy)}, best ${percent(bestAccuracy)} after epoch ${formatEpoch(bestEpoch)}.`;
   return states[run.state] + tested;
 }
 
-async function liveFigures(run: StoredRun): Promise<LiveFigures> {
-  const { config, log, directory, state } = run;
+async function liveFigures(run: RunStatus): Promise<LiveFigures> {
+  const { config, tail, directory, state } = run;
   const { epoch, epochs, iteration, trainLoss, trainAccuracy, lastAccuracy, bestAccuracy, seconds } = figuresOf(run);
-  const last = log.at(-1);
+  const { last } = tail;
   const saved = (await stat(checkpointFiles(directory).last).catch(() => undefined))?.mtime;
   return {
     epoch,

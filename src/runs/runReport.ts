@@ -11,10 +11,11 @@ import { describeKernels, drawKernels, findFirstKernels, kernelImages } from "..
 import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
+import { curvesOf } from "../report/charts/curveSeries.ts";
 import { drawCurves } from "../report/charts/curves.ts";
 import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
-import { drawNetwork } from "../report/figures/drawing.ts";
+import { drawNetwork, drawNetworkWithin } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
 import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
@@ -25,6 +26,7 @@ import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { softmax } from "../training/evaluation/classHead.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 
 function titleOf({ network, dataset }: RunConfig): string {
@@ -33,7 +35,7 @@ function titleOf({ network, dataset }: RunConfig): string {
 
 /** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
 export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
-  const svg = await drawCurves(log, { title: titleOf(config), format: "wide" });
+  const svg = await drawCurves(curvesOf(log), { title: titleOf(config), format: "wide" });
   await writeChart(directory, { name: "curves", svg });
   return svg;
 }
@@ -68,12 +70,13 @@ export async function writeReport(run: RunReport): Promise<void> {
   const shown = evaluations.find(({ iteration }) => iteration === run.iteration);
   const { network } = config;
   const { source, name, deviations } = network;
-  const charts = [...(await evaluationCharts(evaluation, title)), ...(await logCharts(log, title))];
+  const isSmooth = (epoch: number) => changesSmoothly(config.recipe, epoch);
+  const charts = [...(await evaluationCharts(evaluation, title)), ...(await logCharts(log, title, isSmooth))];
   for (const chart of charts) await writeChart(directory, chart);
   const filters = await filterChart(run);
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
   const drawing = networkDrawing(network);
-  await writeFileDurably(join(directory, "network.svg"), drawing.svg);
+  await writeFileDurably(join(directory, "network.svg"), drawNetwork(network, "light"));
   const galleries = await galleriesOf(run, evaluation);
   for (const gallery of galleries) {
     await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
@@ -92,7 +95,7 @@ export async function writeReport(run: RunReport): Promise<void> {
     },
     curves: {
       wide: await writeCurves(directory, config, log),
-      narrow: await drawCurves(log, { title, format: "narrow" }),
+      narrow: await drawCurves(curvesOf(log), { title, format: "narrow" }),
     },
     charts: filters ? [...charts, filters] : charts,
     evaluation,
@@ -116,11 +119,17 @@ async function filterChart({ config: { network }, weights }: RunReport): Promise
   };
 }
 
-function networkDrawing(network: Network): ReportChart {
+/** Width of a page's column, and of the drawing on narrower pages, which scroll it below this width. */
+const [COLUMN, COMPACT_COLUMN] = [928, 600];
+
+/** Drawing of a network for a page: in rows that fit its column, and narrower ones. */
+export function networkDrawing(network: Network): ReportChart {
   return {
     heading: "Drawing",
-    description: "From the image on the left to the classes on the right, with sizes below each block.",
-    svg: drawNetwork(network, "light"),
+    description:
+      "From the image to the classes, with sizes below each block. A row that continues another begins with a pale block.",
+    svg: drawNetworkWithin(network, "light", COLUMN),
+    compact: drawNetworkWithin(network, "light", COMPACT_COLUMN),
   };
 }
 

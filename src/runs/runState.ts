@@ -4,23 +4,28 @@ import { basename, join } from "node:path";
 import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { readDivergence } from "../checkpoint/divergence.ts";
 import { loadModel } from "../checkpoint/model.ts";
-import { evaluationsOf, type LogEntry, readLog } from "../checkpoint/runLog.ts";
+import { type LogEntry, logStart, readLog, readLogAfter } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import type { ImportedRun, RunFigures, RunState } from "../report/tables/runTable.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
-import { initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
-import { bestOf } from "../training/monitor.ts";
+import { collectTail, type LogTail } from "./logTail.ts";
 import { reportFile } from "./runReport.ts";
 
-/** A run as stored in its directory. */
-export interface StoredRun {
+/** A run as stored in its directory, without the lines of its log. */
+export interface RunStatus {
   readonly directory: string;
   readonly state: RunState;
   readonly config: RunConfig;
-  readonly log: readonly LogEntry[];
+  /** The newest and the best lines of its log. */
+  readonly tail: LogTail;
   /** Reason of divergence. */
   readonly divergence: string | undefined;
+}
+
+/** A run with its log. */
+export interface StoredRun extends RunStatus {
+  readonly log: readonly LogEntry[];
 }
 
 /**
@@ -29,39 +34,45 @@ export interface StoredRun {
  * Throws CheckpointError if it contains no run or its files cannot be read.
  */
 export async function readRun(directory: string): Promise<StoredRun> {
-  const config = await readRunConfig(directory);
-  if (!config) {
-    const problem = (await holdsWeights(directory))
-      ? "contains imported weights, not a training run (no settings, no log); use alexnet summary or evaluate"
-      : "contains no run (expected config.json); alexnet runs lists runs";
-    throw new CheckpointError(`${directory}: ${problem}`);
-  }
+  const config = await configOf(directory);
   const log = await readLog(directory);
+  const collector = collectTail(config.recipe);
+  for (const entry of log) collector.add(entry);
+  return { ...(await statusOf(directory, config, collector.tail())), log };
+}
+
+/** Reads a run directory in constant memory. Throws like `readRun`. */
+async function readStatus(directory: string): Promise<RunStatus> {
+  const config = await configOf(directory);
+  const collector = collectTail(config.recipe);
+  await readLogAfter(directory, logStart, collector.add);
+  return statusOf(directory, config, collector.tail());
+}
+
+/** Reads config.json. Throws CheckpointError if there is none. */
+export async function configOf(directory: string): Promise<RunConfig> {
+  const config = await readRunConfig(directory);
+  if (config) return config;
+  const problem = (await holdsWeights(directory))
+    ? "contains imported weights, not a training run (no settings, no log); use alexnet summary or evaluate"
+    : "contains no run (expected config.json); alexnet runs lists runs";
+  throw new CheckpointError(`${directory}: ${problem}`);
+}
+
+/** Status of a run whose configuration and log are known. */
+export async function statusOf(directory: string, config: RunConfig, tail: LogTail): Promise<RunStatus> {
   const divergence = await readDivergence(directory);
-  const isDone = isTrained(config, log) && (await fileExists(reportFile(directory)));
+  const isDone = tail.isTrained && (await fileExists(reportFile(directory)));
   const stopped = divergence === undefined ? "interrupted" : "diverged";
   const ended = isDone ? "finished" : stopped;
   const state = (await directoryHolder(directory)) === undefined ? ended : "running";
-  return { directory, state, config, log, divergence };
-}
-
-/** True if the last epoch is done, or early stopping ended the run. */
-function isTrained({ recipe: { epochs, earlyStopping, monitor } }: RunConfig, log: readonly LogEntry[]): boolean {
-  if ((log.at(-1)?.epoch ?? 0) >= epochs) return true;
-  const state = evaluationsOf(log).reduce(
-    // Evaluations within an epoch come from --max-minutes, and patience does not count them.
-    (seen, entry) => (Number.isInteger(entry.epoch) ? watch(earlyStopping, seen, entry, monitor) : seen),
-    initialEarlyStopping,
-  );
-  return stopsEarly(earlyStopping, state);
+  return { directory, state, config, tail, divergence };
 }
 
 /** Figures of a run. */
-export function figuresOf({ directory, state, config, log, divergence }: StoredRun): RunFigures {
+export function figuresOf({ directory, state, config, tail, divergence }: RunStatus): RunFigures {
   const { network, dataset, recipe, started } = config;
-  const evaluations = evaluationsOf(log);
-  const best = bestOf(recipe.monitor, evaluations);
-  const [last, lastTest] = [log.at(-1), evaluations.at(-1)];
+  const { last, lastEvaluation, best } = tail;
   const { epoch = 0, iteration = 0, seconds = 0 } = last ?? {};
   return {
     run: directory,
@@ -73,8 +84,8 @@ export function figuresOf({ directory, state, config, log, divergence }: StoredR
     iteration,
     ...(best ? { bestAccuracy: best.testAccuracy, bestEpoch: best.epoch } : {}),
     ...(best?.testLoss === undefined ? {} : { bestLoss: best.testLoss }),
-    ...(lastTest ? { lastAccuracy: lastTest.testAccuracy } : {}),
-    ...(lastTest?.testLoss === undefined ? {} : { lastLoss: lastTest.testLoss }),
+    ...(lastEvaluation ? { lastAccuracy: lastEvaluation.testAccuracy } : {}),
+    ...(lastEvaluation?.testLoss === undefined ? {} : { lastLoss: lastEvaluation.testLoss }),
     ...(last ? { trainLoss: last.trainLoss, trainAccuracy: last.trainAccuracy } : {}),
     ...(seconds > 0 ? { examplesPerSecond: (epoch * dataset.trainImages) / seconds } : {}),
     seconds,
@@ -110,7 +121,7 @@ export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
 async function listed(directory: string): Promise<ListedRun> {
   try {
     if (!(await fileExists(configFile(directory)))) return await imported(directory);
-    return figuresOf(await readRun(directory));
+    return figuresOf(await readStatus(directory));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     return { run: directory, problem: error.message };

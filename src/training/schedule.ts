@@ -72,6 +72,8 @@ export interface EpochCount {
 
 /** A kind of schedule: its state after an epoch, and its factor as a function of the completed fraction of the run. */
 interface ScheduleKind<S> {
+  /** True if the learning rate changes with every step; false if it changes at the ends of epochs only. */
+  readonly isSmooth: boolean;
   /** Returns the state after an epoch; `state` already counts that epoch. */
   afterEpoch(schedule: S, state: ScheduleState, epochs: EpochCount): ScheduleState;
   /** Completed fraction of the run without the warm-up, from 0 to 1. */
@@ -81,6 +83,7 @@ interface ScheduleKind<S> {
 }
 
 const unchanged = {
+  isSmooth: false,
   afterEpoch: (_: unknown, state: ScheduleState) => state,
   factorAt: () => 1,
   dependsOnEpochs: () => false,
@@ -106,6 +109,7 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
   },
   cosine: {
     ...unchanged,
+    isSmooth: true,
     dependsOnEpochs: () => true,
     factorAt: ({ floor }, fraction) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * fraction))) / 2,
   },
@@ -142,6 +146,11 @@ export interface RateRecipe {
   readonly schedule: Schedule;
   /** Epochs over which the rate rises linearly from 0. Source: Goyal et al. 2017, §2.2. */
   readonly warmup: number;
+}
+
+/** True if the learning rate changes with every step at an epoch, fractional: in a warm-up, and in a schedule such as cosine. */
+export function changesSmoothly({ schedule, warmup }: Omit<RateRecipe, "learningRate">, epoch: number): boolean {
+  return epoch <= warmup || kindOf(schedule).isSmooth;
 }
 
 /** Optimizer steps of a run. */

@@ -2,6 +2,7 @@
 
 import { formatBytes } from "../../bytes.ts";
 import { pretrainedNames } from "../../checkpoint/pretrainedNames.ts";
+import { formatPercent } from "../../report/numbers.ts";
 import { jsonOption } from "../options.ts";
 import { print, printError, printJson } from "../output.ts";
 import { progressLine } from "../progress.ts";
@@ -44,10 +45,9 @@ async function pullWeights(name: string, { file, json }: PullFlags): Promise<voi
     const { model, published, source, archive } = pretrained;
     const { name: network } = model.network;
     if (json) return printJson({ name, weights, wasThere, network, ...published, source, url: archive.url });
-    const percent = (fraction: number) => `${(100 * fraction).toFixed(3)} %`;
     print(
       `${name}: ${network}, ${model.classNames.length} classes${wasThere ? "; was in the cache" : ""}\n` +
-        `published: ${percent(published.top1Accuracy)} top-1, ${percent(published.top5Accuracy)} top-5 (${source})\n${weights}`,
+        `published: ${formatPercent(published.top1Accuracy)} top-1, ${formatPercent(published.top5Accuracy)} top-5 (${source})\n${weights}`,
     );
   });
 }

@@ -33,7 +33,9 @@ export const saliency: CommandSpec = {
   ],
   notes: `
 A square of the mean colour occludes every part of the image in turn. Orange
-marks where it lowers the class's probability, blue where it raises it.`,
+marks where it lowers the class's probability, blue where it raises it. The
+figure has a scale in percentage points: ±10 at least, so that small effects
+are pale.`,
   run: drawSaliency,
 };
 
@@ -50,7 +52,7 @@ interface SaliencyFlags {
 async function drawSaliency(run: string, image: string, flags: SaliencyFlags): Promise<void> {
   const { output, json, class: className, ...options } = flags;
   requireEnding(output, [".png", ".svg"]);
-  const { measureSaliency } = await import("../../explain/saliency.ts");
+  const { describeEffects, measureSaliency } = await import("../../explain/saliency.ts");
   const progress = imageProgress("saliency");
   try {
     const { svg, ...made } = await measureSaliency(run, image, {
@@ -62,7 +64,7 @@ async function drawSaliency(run: string, image: string, flags: SaliencyFlags): P
     progress.clear();
     await writeFigure(output, svg);
     if (json) printJson({ output, ...made });
-    else print(`${made.className}: ${formatPercent(made.probability)}\n${output}`);
+    else print(`${made.className}: ${formatPercent(made.probability)}; ${describeEffects(made)}\n${output}`);
   } finally {
     progress.clear();
   }

@@ -75,7 +75,7 @@ async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): P
       },
       onResult({ number, status, bestAccuracy }, of) {
         lines.clear();
-        const accuracy = bestAccuracy === undefined ? "" : `, best test acc ${formatPercent(bestAccuracy)}`;
+        const accuracy = bestAccuracy === undefined ? "" : `, best test accuracy ${formatPercent(bestAccuracy)}`;
         printError(`trial ${number} of ${of}: ${status}${accuracy}`);
       },
     });

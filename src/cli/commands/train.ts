@@ -1,5 +1,5 @@
 /** `alexnet train`. */
-import { formatDuration, formatLoss } from "../../report/numbers.ts";
+import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
@@ -166,18 +166,20 @@ function quoted(argument: string): string {
   return /^[\w./=:,+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }
 
-/** The closing lines of Dive into Deep Learning's training function. */
+/** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
 function printResult({ run, end, last, best, device }: TrainResult): void {
   if (end === "already finished")
     printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
   if (last) {
     const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
-    print(`loss ${formatLoss(trainLoss)}, train acc ${trainAccuracy.toFixed(3)}, test acc ${testAccuracy.toFixed(3)}`);
-    print(`${last.examplesPerSecond.toFixed(1)} examples/sec on ${device}`);
+    print(
+      `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}, test accuracy ${formatPercent(testAccuracy)}`,
+    );
+    print(`${formatRate(last.examplesPerSecond, "images")} on ${device}`);
     if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
-      const epoch = Number(best.epoch.toFixed(2));
+      const epoch = formatEpoch(best.epoch);
       printError(
-        `best test acc ${best.testAccuracy.toFixed(3)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+        `best test accuracy ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
       );
     }
     printError(`${iteration} iterations in ${formatDuration(seconds)}`);

@@ -3,6 +3,7 @@ import type { Axis, Mark, Spec } from "vega";
 import { printable } from "../../escape.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
+import { withShortNumbers, withTitles } from "./hover.ts";
 
 export const chartFont = "DejaVu Sans, Verdana, sans-serif";
 export const fontSize = 13;
@@ -41,7 +42,8 @@ export function drawChart(frame: ChartFrame, parts: Omit<Spec, "width" | "height
 export async function drawSpec(spec: Spec): Promise<string> {
   // Loaded on demand: loading vega takes a third of a second.
   const { parse, View } = await import("vega");
-  return new View(parse(withTextsAsData(spec)), { renderer: "none" }).toSVG();
+  const svg = await new View(parse(withTextsAsData(spec)), { renderer: "none" }).toSVG();
+  return withTitles(withShortNumbers(svg));
 }
 
 /**
@@ -102,6 +104,24 @@ export function axisStyleAt(size: number) {
 }
 
 export const axisStyle = axisStyleAt(fontSize);
+
+/** Axis labels of fractions, as `formatPercent` writes them: `80 %`. */
+export function percentLabels(decimals = 0) {
+  const text = { signal: `format(100 * datum.value, '.${decimals}f') + ' %'` };
+  return { encode: { labels: { update: { text } } } };
+}
+
+/** Axis labels of learning rates, as `formatLearningRate` writes them: `0.01`, `1e-5`. A logarithmic axis leaves some labels empty. */
+export const learningRateLabels = {
+  format: ".1~e",
+  encode: {
+    labels: {
+      update: {
+        text: { signal: "datum.label == '' || datum.value < 1e-4 ? datum.label : format(datum.value, '.2~r')" },
+      },
+    },
+  },
+} as const;
 
 /** A class name, shortened for an axis. */
 export function axisLabel(className: string): string {

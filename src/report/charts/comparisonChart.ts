@@ -1,12 +1,14 @@
 /** Curves of several runs in one chart. */
 import type { Mark } from "vega";
 import { printable } from "../../escape.ts";
+import { formatLoss, formatPercent } from "../numbers.ts";
 import type { ComparedRun } from "../tables/comparison.ts";
 import { truncateStart } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
 import { type Place, type TextStyle, textMark } from "./curveMarks.ts";
-import { niceStep, type Point, type Series, seriesOf, trainingLines } from "./curveSeries.ts";
+import { curvesOf, niceStep, type Point, type Series, seriesOf } from "./curveSeries.ts";
+import { hoverColumns, hoverMark } from "./hover.ts";
 
 const { blue, orange, green, purple, petrol, ochre, ink } = colours;
 const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
@@ -22,26 +24,40 @@ export interface ComparedMeasure {
 }
 
 /** Accuracy and losses, one chart each. */
-export const comparedMeasures: Readonly<Record<"accuracy" | "train-loss" | "train-accuracy", ComparedMeasure>> = {
+export const comparedMeasures: Readonly<
+  Record<"accuracy" | "test-loss" | "train-loss" | "train-accuracy", ComparedMeasure>
+> = {
   accuracy: {
     title: "Accuracy on images not trained on",
     axis: "accuracy",
     scale: "fraction",
     seriesOf: ({ letter, log }) => seriesOf(letter, log, ({ testAccuracy }) => testAccuracy),
   },
+  "test-loss": {
+    title: "Loss on images not trained on",
+    axis: "loss",
+    scale: "positive",
+    seriesOf: ({ letter, log }) => seriesOf(letter, log, ({ testLoss }) => testLoss),
+  },
   "train-loss": {
     title: "Train loss",
     axis: "loss",
     scale: "positive",
-    seriesOf: ({ letter, log }) => seriesOf(letter, trainingLines(log), ({ trainLoss }) => trainLoss),
+    seriesOf: ({ letter, log }) => ({ ...curvesOf(log).trainLoss, name: letter }),
   },
   "train-accuracy": {
     title: "Train accuracy",
     axis: "accuracy",
     scale: "fraction",
-    seriesOf: ({ letter, log }) => seriesOf(letter, trainingLines(log), ({ trainAccuracy }) => trainAccuracy),
+    seriesOf: ({ letter, log }) => ({ ...curvesOf(log).trainAccuracy, name: letter }),
   },
 };
+
+/** Axis labels and texts of values. */
+const scales = {
+  fraction: { format: formatPercent, labels: percentLabels() },
+  positive: { format: formatLoss, labels: {} },
+} as const;
 
 const legendRow = 20;
 const letterSize = fontSize - 1;
@@ -52,25 +68,29 @@ const intervals = 5;
 
 /** Draws one measure of several runs as SVG: one line per run, labelled with the run's letter at its end. */
 export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMeasure): Promise<string> {
-  const lines = runs.map((run, i) => ({ run, series: measure.seriesOf(run), dataset: `run-${i}`, ...strokeOf(i) }));
+  const { format, labels } = scales[measure.scale];
+  const lines = runs.map((run, i) => {
+    return { run, series: measure.seriesOf(run), format, dataset: `run-${i}`, ...strokeOf(i) };
+  });
   const all = lines.flatMap(({ series }) => series.points);
-  const lastEpoch = Math.max(0, ...all.map(({ epoch }) => epoch)) || 1;
+  const lastEpoch = 1.02 * (Math.max(0, ...all.map(({ epoch }) => epoch)) || 1);
   const step =
     measure.scale === "fraction" ? 1 / intervals : niceStep(Math.max(0, ...all.map((p) => p.value)), intervals);
   const top = intervals * step;
   const bottom = measure.scale === "fraction" ? floorOf(all.map(({ value }) => value)) : 0;
   const ended = lines.filter(({ series }) => series.points.length > 0);
-  const across = width / (1.02 * lastEpoch);
+  const across = width / lastEpoch;
   const up = height / (top - bottom);
   const ends = ended.map(({ series }) => series.points.at(-1) as Point);
   const lasts = ends.map(({ epoch, value }) => ({ x: across * epoch, y: up * (top - value) }));
   const places = spread(lasts.map(({ x, y }) => ({ x: x + letterDistance, y })));
+  const hover = hoverMark(hoverColumns(lines, { width, lastEpoch }), height);
   return drawChart(
     { title: measure.title, width, height, left: 72, right: 52, bottom: 56, top: legendRow * runs.length },
     {
-      data: lines.map(({ dataset, series }) => ({ name: dataset, values: [...series.points] })),
+      data: [...lines.map(({ dataset, series }) => ({ name: dataset, values: [...series.points] })), hover.data],
       scales: [
-        { name: "epoch", type: "linear", range: "width", domain: [0, 1.02 * lastEpoch] },
+        { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch] },
         { name: "value", type: "linear", range: "height", domain: [bottom, top] },
       ],
       axes: [
@@ -83,11 +103,13 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
           tickCount: intervals,
           grid: true,
           titleX: -54,
+          ...labels,
         },
       ],
       marks: [
         ...lines.flatMap((line, i) => [...lineMarks(line), ...legendMarks(line, i - runs.length)]),
         ...ended.flatMap((line, i) => letterMarks(line, lasts[i] as Place, places[i] as Place)),
+        hover.mark,
       ],
     },
   );
@@ -96,6 +118,7 @@ export function drawComparison(runs: readonly ComparedRun[], measure: ComparedMe
 interface ComparedLine {
   readonly run: ComparedRun;
   readonly series: Series;
+  readonly format: (value: number) => string;
   readonly dataset: string;
   readonly colour: string;
   readonly dash: readonly number[];
@@ -167,9 +190,9 @@ export function spread(places: readonly Place[]): readonly Place[] {
 }
 
 /** Legend entry above the plot: a piece of the line, the letter, the run and its last value. */
-function legendMarks({ run, series, colour, dash }: ComparedLine, row: number): Mark[] {
+function legendMarks({ run, series, format, colour, dash }: ComparedLine, row: number): Mark[] {
   const y = { value: legendRow * row - 4 + legendRow / 2 };
-  const last = series.last === undefined ? "–" : series.last.toFixed(3);
+  const last = series.last === undefined ? "–" : format(series.last);
   const key: Mark = {
     type: "rule",
     encode: {

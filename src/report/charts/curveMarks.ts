@@ -1,6 +1,5 @@
 /** Curves and their legend entries as vega marks. */
 import type { Mark } from "vega";
-import { formatLoss } from "../numbers.ts";
 import { colours } from "../theme.ts";
 import type { Series } from "./curveSeries.ts";
 
@@ -8,6 +7,8 @@ import type { Series } from "./curveSeries.ts";
 export interface Line {
   readonly series: Series;
   readonly scale: "loss" | "accuracy";
+  /** Text of a value. */
+  readonly format: (value: number) => string;
   readonly color: string;
   readonly dash: readonly number[];
   readonly hasMarkers: boolean;
@@ -95,7 +96,7 @@ export function legendMarks(line: Line, style: TextStyle): Mark[] {
   const { name, last } = line.series;
   const at = line.legend;
   const y = { value: at.y };
-  const text = last === undefined ? `${name} –` : `${name} ${formatLoss(last)}`;
+  const text = `${name} ${last === undefined ? "–" : line.format(last)}`;
   const key: Mark = {
     type: "rule",
     encode: { enter: { x: { value: at.x }, x2: { value: at.x + legendLineWidth }, y, ...strokeOf(line) } },

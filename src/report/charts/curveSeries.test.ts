@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { niceStep, seriesOf } from "./curveSeries.ts";
+import { collectCurves, collectSeries, lastOf, niceStep, seriesOf } from "./curveSeries.ts";
 
 test("thinning keeps the mean, the order and at most 600 points", () => {
   for (const count of [0, 1, 599, 600, 601, 12_345]) {
@@ -21,6 +21,33 @@ test("thinning keeps the mean, the order and at most 600 points", () => {
     points.slice(1).forEach(({ epoch }, i) => {
       assert.ok(epoch > (points[i]?.epoch ?? epoch));
     });
+  }
+});
+
+test("a million lines keep 600 points, whatever is added later, and each line is counted once", () => {
+  const rate = collectSeries("learning rate", lastOf);
+  const curves = collectCurves();
+  for (let i = 1; i <= 1_000_000; i++) {
+    rate.add(i, i);
+    curves.add({
+      epoch: i,
+      trainLoss: 1,
+      trainAccuracy: 0.5,
+      ...(i % 10 === 0 ? { testLoss: 2, testAccuracy: 0.5 } : {}),
+    });
+  }
+  const { points, linesPerPoint } = rate.series();
+  assert.ok(points.length > 300 && points.length <= 600, `${points.length}`);
+  assert.equal(Math.log2(linesPerPoint) % 1, 0);
+  // A value that is set is the last of its lines.
+  points.forEach(({ epoch, value }, i) => {
+    assert.equal(epoch, Math.min((i + 1) * linesPerPoint, 1_000_000));
+    assert.equal(value, epoch);
+  });
+  const { trainLoss, trainAccuracy, testLoss, testAccuracy, lastEpoch } = curves.curves();
+  assert.equal(lastEpoch, 1_000_000);
+  for (const { points } of [trainLoss, trainAccuracy, testLoss, testAccuracy]) {
+    assert.ok(points.length > 300 && points.length <= 600, `${points.length}`);
   }
 });
 

@@ -1,4 +1,4 @@
-/** Series of a run's figure: the points of each line and the ticks of the loss axis. */
+/** Series of a run's figure, collected line by line in bounded memory, and the ticks of the loss axis. */
 
 /** Fields of a log line that the figure needs. */
 export interface CurveEntry {
@@ -7,6 +7,7 @@ export interface CurveEntry {
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   /** Present on lines of evaluations only. */
+  readonly testLoss?: number;
   readonly testAccuracy?: number;
 }
 
@@ -19,46 +20,151 @@ export interface Point {
 export interface Series {
   readonly name: string;
   readonly points: readonly Point[];
-  /** Number of log lines averaged into one point; above 1 if the log has more lines than the figure can show. */
+  /** Number of log lines merged into one point, a power of 2; above 1 if the log has more lines than the figure can show. */
   readonly linesPerPoint: number;
   /** Value of the last log line that has one. */
   readonly last: number | undefined;
 }
 
-/**
- * Log lines of the training curves. Lines of evaluations hold means over a whole epoch, which lag, so they are used only if fewer than two
- * other lines exist.
- */
-export function trainingLines(entries: readonly CurveEntry[]): readonly CurveEntry[] {
-  const fine = entries.filter((entry) => entry.testAccuracy === undefined);
-  return fine.length >= 2 ? fine : entries;
+/** A series while its lines arrive. */
+export interface SeriesCollector {
+  add(epoch: number, value: number | undefined): void;
+  series(): Series;
 }
 
 /** Maximum number of points that a figure 600 pixels wide can resolve. */
 const maxPoints = 600;
 
-/** Builds the series of one logged value. Lines without the value, or with a non-finite one, have no point. */
-export function seriesOf(
-  name: string,
-  entries: readonly CurveEntry[],
-  readValue: (entry: CurveEntry) => number | undefined,
-): Series {
-  const all: Point[] = [];
-  for (const entry of entries) {
-    const value = readValue(entry);
-    if (value !== undefined && Number.isFinite(value)) all.push({ epoch: entry.epoch, value });
-  }
-  const linesPerPoint = Math.ceil(all.length / maxPoints) || 1;
-  return { name, points: averaged(all, linesPerPoint), linesPerPoint, last: all.at(-1)?.value };
+/** Consecutive lines as one point. */
+interface Group {
+  epoch: number;
+  value: number;
+  lines: number;
 }
 
-function averaged(points: readonly Point[], size: number): readonly Point[] {
-  if (size === 1) return points;
-  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
-    const group = points.slice(i * size, (i + 1) * size);
-    const mean = (key: keyof Point) => group.reduce((sum, point) => sum + point[key], 0) / group.length;
-    return { epoch: mean("epoch"), value: mean("value") };
+/** Merges later lines into a group. */
+export type Merge = (into: Group, epoch: number, value: number, lines: number) => void;
+
+/** Mean of the lines: for values that fluctuate. */
+export const meanOf: Merge = (into, epoch, value, lines) => {
+  const part = lines / (into.lines + lines);
+  into.epoch += part * (epoch - into.epoch);
+  into.value += part * (value - into.value);
+  into.lines += lines;
+};
+
+/** The last line: for values that are set. */
+export const lastOf: Merge = (into, epoch, value, lines) => {
+  into.epoch = epoch;
+  into.value = value;
+  into.lines += lines;
+};
+
+/**
+ * Collects one value of a log, at most 600 points of any number of lines: when they are full, neighbours merge in pairs. A value that is
+ * missing or not finite has no point.
+ */
+export function collectSeries(name: string, merge = meanOf): SeriesCollector {
+  let groups: Group[] = [];
+  let open: Group | undefined;
+  let linesPerPoint = 1;
+  let last: number | undefined;
+  return {
+    add(epoch, value) {
+      if (value === undefined || !Number.isFinite(value)) return;
+      last = value;
+      if (open && open.lines < linesPerPoint) return merge(open, epoch, value, 1);
+      if (groups.length === maxPoints) {
+        groups = inPairs(groups, merge);
+        linesPerPoint *= 2;
+      }
+      open = { epoch, value, lines: 1 };
+      groups.push(open);
+    },
+    series: () => ({ name, points: groups.map(({ epoch, value }) => ({ epoch, value })), linesPerPoint, last }),
+  };
+}
+
+/** Merges each second group into the one before. */
+function inPairs(groups: readonly Group[], merge: Merge): Group[] {
+  return groups.filter((group, i) => {
+    const next = groups[i + 1];
+    if (i % 2 === 0 && next) merge(group, next.epoch, next.value, next.lines);
+    return i % 2 === 0;
   });
+}
+
+/** Builds the series of one value of a whole log. */
+export function seriesOf<E extends { readonly epoch: number }>(
+  name: string,
+  entries: readonly E[],
+  readValue: (entry: E) => number | undefined,
+): Series {
+  const collector = collectSeries(name);
+  for (const entry of entries) collector.add(entry.epoch, readValue(entry));
+  return collector.series();
+}
+
+/** The curves of a run. */
+export interface Curves {
+  readonly trainLoss: Series;
+  readonly trainAccuracy: Series;
+  readonly testLoss: Series;
+  readonly testAccuracy: Series;
+  readonly lastEpoch: number;
+}
+
+/** The curves of a run while its lines arrive. */
+export interface CurveCollector {
+  add(entry: CurveEntry): void;
+  curves(): Curves;
+}
+
+/**
+ * Collects the curves of a run. Training curves have the lines between evaluations. Where these are fewer than two for each evaluation,
+ * they have the lines of evaluations, means over a whole epoch, so that each epoch has a point.
+ */
+export function collectCurves(): CurveCollector {
+  const fine = [collectSeries("train loss"), collectSeries("train accuracy")] as const;
+  const whole = [collectSeries("train loss"), collectSeries("train accuracy")] as const;
+  const test = [collectSeries("test loss"), collectSeries("test accuracy")] as const;
+  const counts = { lines: 0, evaluations: 0 };
+  let lastEpoch = 0;
+  return {
+    add({ epoch, trainLoss, trainAccuracy, testLoss, testAccuracy }) {
+      lastEpoch = Math.max(lastEpoch, epoch);
+      const isEvaluation = testAccuracy !== undefined;
+      counts[isEvaluation ? "evaluations" : "lines"]++;
+      const [loss, accuracy] = isEvaluation ? whole : fine;
+      loss.add(epoch, trainLoss);
+      accuracy.add(epoch, trainAccuracy);
+      test[0].add(epoch, testLoss);
+      test[1].add(epoch, testAccuracy);
+    },
+    curves() {
+      const [loss, accuracy] = isCoarse(counts) ? whole : fine;
+      const [testLoss, testAccuracy] = test;
+      return {
+        trainLoss: loss.series(),
+        trainAccuracy: accuracy.series(),
+        testLoss: testLoss.series(),
+        testAccuracy: testAccuracy.series(),
+        lastEpoch,
+      };
+    },
+  };
+}
+
+/** The curves of a whole log. */
+export function curvesOf(entries: readonly CurveEntry[]): Curves {
+  const collector = collectCurves();
+  for (const entry of entries) collector.add(entry);
+  return collector.curves();
+}
+
+/** True if lines between evaluations are too few for a point in each epoch. */
+export function isCoarse({ lines, evaluations }: { readonly lines: number; readonly evaluations: number }): boolean {
+  return lines < 2 * evaluations;
 }
 
 const niceSteps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10] as const;

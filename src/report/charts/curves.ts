@@ -1,5 +1,5 @@
 /**
- * Figure of a run: train loss, train accuracy and test accuracy against epoch.
+ * Figure of a run: loss and accuracy against epoch, of training and of evaluations.
  *
  * Loss uses the left axis and accuracy the right one. On a shared axis, a first loss of 2.3 (6.9 with 1000 classes) would compress accuracy
  * into the lower part of the figure. Both axes have five intervals, so one grid serves both. Hues are of Okabe and Ito's palette; dashes
@@ -7,16 +7,18 @@
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable } from "../../escape.ts";
+import { formatLoss, formatPercent } from "../numbers.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
+import { axisStyleAt, chartFont, drawSpec, percentLabels } from "./chart.ts";
 import { dataName, type Line, legendMarks, lineMarks, type Place, type TextStyle, textMark } from "./curveMarks.ts";
-import { type CurveEntry, niceStep, seriesOf, trainingLines } from "./curveSeries.ts";
+import { type Curves, niceStep, type Series } from "./curveSeries.ts";
+import { hoverColumns, hoverMark } from "./hover.ts";
 
 export interface CurveOptions {
   /** Network and data set of the run. */
   readonly title: string;
-  /** `wide` (720 × 440) for files and pages, `narrow` (340 × 360) for small screens. */
+  /** `wide` (720 × 460) for files and pages, `narrow` (340 × 380) for small screens. */
   readonly format: "wide" | "narrow";
 }
 
@@ -27,29 +29,31 @@ interface Layout {
   readonly fontSize: number;
   readonly epochTicks: number;
   /** Positions of the legend's entries relative to the plot. */
-  readonly legend: readonly [Place, Place, Place];
+  readonly legend: readonly [Place, Place, Place, Place];
 }
 
 const layouts: { readonly [F in CurveOptions["format"]]: Layout } = {
   wide: {
-    width: 596,
+    width: 586,
     height: 312,
-    padding: { left: 62, right: 62, top: 74, bottom: 54 },
+    padding: { left: 62, right: 72, top: 94, bottom: 54 },
     fontSize: 13,
     epochTicks: 8,
     legend: [
+      { x: 0, y: -42 },
+      { x: 290, y: -42 },
       { x: 0, y: -22 },
-      { x: 188, y: -22 },
-      { x: 402, y: -22 },
+      { x: 290, y: -22 },
     ],
   },
   narrow: {
-    width: 232,
+    width: 226,
     height: 208,
-    padding: { left: 56, right: 52, top: 102, bottom: 50 },
+    padding: { left: 56, right: 58, top: 122, bottom: 50 },
     fontSize: 11,
     epochTicks: 5,
     legend: [
+      { x: 0, y: -74 },
       { x: 0, y: -56 },
       { x: 0, y: -38 },
       { x: 0, y: -20 },
@@ -63,19 +67,19 @@ const { ink } = colours;
 const titleDistance = 24;
 const intervals = 5;
 const maxMarkers = 60;
+const maxShort = 12;
 /** Losses from here on are labelled as 1e+4; only a diverging run reaches them. */
 const hugeLoss = 1e4;
 
-/** Draws the figure as SVG in the light palette. A log without entries gives a figure that says so. */
-export function drawCurves(entries: readonly CurveEntry[], options: CurveOptions): Promise<string> {
-  return drawSpec(figure(entries, options));
+/** Draws the figure as SVG in the light palette. Curves without points give a figure that says so. */
+export function drawCurves(curves: Curves, options: CurveOptions): Promise<string> {
+  return drawSpec(figure(curves, options));
 }
 
-function figure(entries: readonly CurveEntry[], { title, format }: CurveOptions): Spec {
+function figure(curves: Curves, { title, format }: CurveOptions): Spec {
   const layout = layouts[format];
   const style: TextStyle = { font, fontSize: layout.fontSize, fontWeight: "normal", fill: ink, align: "left" };
-  const lines = linesOf(entries, layout.legend);
-  const [{ series: loss }] = lines;
+  const lines = linesOf(curves, layout.legend);
   const heading = titleMark(title, layout, style);
   const frame: Spec = {
     width: layout.width,
@@ -87,43 +91,40 @@ function figure(entries: readonly CurveEntry[], { title, format }: CurveOptions)
   if (lines.every(({ series }) => series.last === undefined)) {
     return { ...frame, marks: [heading, emptyMark(layout, style)] };
   }
-  const highest = loss.points.reduce((top, { value }) => Math.max(top, value), 0);
+  const losses = [...curves.trainLoss.points, ...curves.testLoss.points];
+  const highest = losses.reduce((top, { value }) => Math.max(top, value), 0);
   const step = niceStep(highest, intervals);
+  const lastEpoch = curves.lastEpoch > 0 ? 1.02 * curves.lastEpoch : 1;
+  const hover = hoverMark(hoverColumns(lines, { width: layout.width, lastEpoch }), layout.height);
   return {
     ...frame,
-    data: lines.map(({ series }) => ({ name: dataName(series), values: [...series.points] })),
-    scales: scalesOf(entries, step),
-    axes: axesOf(layout, step, loss.linesPerPoint),
-    marks: [heading, ...lines.flatMap(lineMarks), ...lines.flatMap((line) => legendMarks(line, style))],
+    data: [...lines.map(({ series }) => ({ name: dataName(series), values: [...series.points] })), hover.data],
+    scales: scalesOf(lastEpoch, step),
+    axes: axesOf(layout, step, curves.trainLoss.linesPerPoint),
+    marks: [heading, ...lines.flatMap(lineMarks), ...lines.flatMap((line) => legendMarks(line, style)), hover.mark],
   };
 }
 
-function linesOf(entries: readonly CurveEntry[], legend: Layout["legend"]): readonly [Line, Line, Line] {
-  const training = trainingLines(entries);
-  const loss = seriesOf("train loss", training, (entry) => entry.trainLoss);
-  const accuracy = seriesOf("train accuracy", training, (entry) => entry.trainAccuracy);
-  const test = seriesOf("test accuracy", entries, (entry) => entry.testAccuracy);
-  // A single point has no line, so it needs a marker.
-  const isPoint = loss.points.length === 1;
-  return [
-    { series: loss, scale: "loss", color: colours.blue, dash: [], hasMarkers: isPoint, legend: legend[0] },
-    {
-      series: accuracy,
-      scale: "accuracy",
-      color: colours.orange,
-      dash: [7, 4],
-      hasMarkers: isPoint,
-      legend: legend[1],
-    },
-    {
-      series: test,
-      scale: "accuracy",
-      color: colours.green,
-      dash: [2, 3],
-      hasMarkers: test.points.length <= maxMarkers,
-      legend: legend[2],
-    },
-  ];
+function linesOf(curves: Curves, legend: Layout["legend"]): readonly Line[] {
+  const { trainLoss, trainAccuracy, testLoss, testAccuracy } = curves;
+  const loss = { scale: "loss", format: formatLoss } as const;
+  const accuracy = { scale: "accuracy", format: formatPercent } as const;
+  const lines = [
+    { ...loss, series: trainLoss, color: colours.blue, dash: [], hasMarkers: isShort(trainLoss) },
+    { ...accuracy, series: trainAccuracy, color: colours.orange, dash: [7, 4], hasMarkers: isShort(trainAccuracy) },
+    { ...loss, series: testLoss, color: colours.purple, dash: [9, 3, 2, 3], hasMarkers: isSparse(testLoss) },
+    { ...accuracy, series: testAccuracy, color: colours.green, dash: [2, 3], hasMarkers: isSparse(testAccuracy) },
+  ] as const;
+  return lines.map((line, i) => ({ ...line, legend: legend[i] as Place }));
+}
+
+/** True for a training curve of so few points that each needs a marker; a single point has no line. */
+function isShort({ points }: Series): boolean {
+  return points.length <= maxShort;
+}
+
+function isSparse({ points }: Series): boolean {
+  return points.length <= maxMarkers;
 }
 
 function titleMark(title: string, { width, padding }: Layout, style: TextStyle): Mark {
@@ -138,10 +139,9 @@ function emptyMark({ width, height }: Layout, style: TextStyle): Mark {
   return textMark(text, { x: width / 2, y: height / 2 }, { ...style, align: "center" });
 }
 
-function scalesOf(entries: readonly CurveEntry[], step: number): Scale[] {
-  const lastEpoch = entries.reduce((last, { epoch }) => Math.max(last, epoch), 0);
+function scalesOf(lastEpoch: number, step: number): Scale[] {
   return [
-    { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch > 0 ? 1.02 * lastEpoch : 1] },
+    { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch] },
     { name: "loss", type: "linear", range: "height", domain: [0, intervals * step] },
     { name: "accuracy", type: "linear", range: "height", domain: [0, 1] },
   ];
@@ -166,12 +166,12 @@ function axesOf({ fontSize, epochTicks, padding }: Layout, step: number, linesPe
     },
     {
       ...style,
-      titleX: padding.right - 20,
+      titleX: padding.right - 16,
       orient: "right",
       scale: "accuracy",
       title: "accuracy",
       values: ticks.map((i) => i / intervals),
-      format: ".1f",
+      ...percentLabels(),
     },
   ];
 }

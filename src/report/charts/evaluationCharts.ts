@@ -1,11 +1,12 @@
 /** Charts of an evaluation: confusion matrix, precision and recall by class, reliability diagram. */
 
-import type { Calibration } from "../../training/evaluation/calibration.ts";
+import { printable } from "../../escape.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { formatPercent } from "../numbers.ts";
+import { formatCount, formatPercent } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours, strongCell } from "../theme.ts";
-import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { drawCalibration } from "./calibrationChart.ts";
+import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
 
 /** The charts of an evaluation; `title` names the network and the data set. */
 export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
@@ -48,7 +49,8 @@ export function drawConfusion(
   title: string,
 ): Promise<string> {
   const shown = shownClasses(confusion);
-  const names = shown.map((c) => axisLabel(perClass[c]?.className ?? ""));
+  const nameOf = (c: number) => printable(perClass[c]?.className ?? "");
+  const names = shown.map((c) => axisLabel(nameOf(c)));
   const labels = Math.ceil(LETTER * Math.max(...names.map(({ length }) => length))) + 12;
   const cell = Math.max(18, Math.min(44, Math.floor(560 / shown.length)));
   const side = cell * shown.length;
@@ -57,7 +59,9 @@ export function drawConfusion(
     return shown.map((p, column) => {
       const count = confusion[c]?.[p] ?? 0;
       const fraction = images > 0 ? count / images : 0;
-      return { row, column, count, fraction, label: count > 0 ? String(count) : "", isStrong: fraction > strongCell };
+      const says = `${nameOf(c)}, predicted ${nameOf(p)}\n${formatCount(count)} of ${formatCount(images)}, ${formatPercent(fraction)}`;
+      const label = count > 0 ? String(count) : "";
+      return { row, column, count, fraction, label, says, isStrong: fraction > strongCell };
     });
   });
   const rest = confusion.length - shown.length;
@@ -107,6 +111,7 @@ export function drawConfusion(
               fill: { value: colours.cell },
               fillOpacity: { field: "fraction" },
               stroke: { value: colours.grid },
+              description: { field: "says" },
             },
           },
         },
@@ -167,11 +172,17 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
   const isAll = perClass.length <= BAR_CLASSES;
   const shown = isAll ? perClass : perClass.toSorted((a, b) => (a.recall ?? 1) - (b.recall ?? 1)).slice(0, BAR_CLASSES);
   const names = shown.map(({ className }) => axisLabel(className));
-  const values = shown.flatMap(({ precision, recall }, row) =>
-    [
-      { row, measure: "recall", value: recall },
-      { row, measure: "precision", value: precision },
-    ].filter(({ value }) => value !== null),
+  const values = shown.flatMap(({ className, precision, recall }, row) =>
+    (
+      [
+        ["recall", recall],
+        ["precision", precision],
+      ] as const
+    ).flatMap(([measure, value]) =>
+      value === null
+        ? []
+        : [{ row, measure, value, says: `${printable(className)}\n${measure} ${formatPercent(value)}` }],
+    ),
   );
   const what = isAll ? "Classes" : `${BAR_CLASSES} classes of ${perClass.length} with the lowest recall`;
   return drawChart(
@@ -186,7 +197,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
       ],
       axes: [
         { ...axisStyle, orient: "left", scale: "row", ...labelled },
-        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", format: ".0%", grid: true },
+        { ...axisStyle, orient: "bottom", scale: "value", title: "fraction", grid: true, ...percentLabels() },
       ],
       legends: [
         {
@@ -213,85 +224,7 @@ export function drawClasses({ perClass }: Pick<Evaluation, "perClass">, title: s
               y: { scale: "row", field: "row", offset: { scale: "measure", field: "measure" } },
               height: { scale: "measure", band: 1 },
               fill: { scale: "colour", field: "measure" },
-            },
-          },
-        },
-      ],
-    },
-  );
-}
-
-/**
- * Draws accuracy against confidence as SVG. On the dashed line they are equal; below it the network is overconfident. The area of a point
- * is its fraction of the images.
- */
-export function drawCalibration({ error, bins }: Calibration, title: string): Promise<string> {
-  const all = bins.reduce((sum, { images }) => sum + images, 0);
-  const values = bins.flatMap(({ images, confidence, accuracy }) =>
-    confidence === null ? [] : [{ confidence, accuracy, fraction: images / all }],
-  );
-  const position = { x: { scale: "x", field: "confidence" }, y: { scale: "y", field: "accuracy" } };
-  return drawChart(
-    {
-      title: `Calibration, error ${formatPercent(error)}: ${title}`,
-      width: 400,
-      height: 400,
-      left: 80,
-      right: 60,
-      bottom: 60,
-    },
-    {
-      data: [
-        { name: "bins", values },
-        { name: "ideal", values: [{ at: 0 }, { at: 1 }] },
-      ],
-      scales: [
-        { name: "x", type: "linear", range: "width", domain: [0, 1] },
-        { name: "y", type: "linear", range: "height", domain: [0, 1] },
-        { name: "size", type: "linear", domain: [0, 1], range: [30, 1500] },
-      ],
-      axes: [
-        {
-          ...axisStyle,
-          orient: "bottom",
-          scale: "x",
-          title: "probability of the class predicted",
-          format: ".0%",
-          grid: true,
-        },
-        { ...axisStyle, orient: "left", scale: "y", title: "fraction that is right", format: ".0%", grid: true },
-      ],
-      marks: [
-        {
-          type: "line",
-          name: "ideal-line",
-          from: { data: "ideal" },
-          encode: {
-            enter: {
-              x: { scale: "x", field: "at" },
-              y: { scale: "y", field: "at" },
-              stroke: { value: colours.rule },
-              strokeDash: { value: [5, 4] },
-            },
-          },
-        },
-        {
-          type: "line",
-          name: "calibration-line",
-          from: { data: "bins" },
-          encode: { enter: { ...position, stroke: { value: colours.blue }, strokeWidth: { value: 2 } } },
-        },
-        {
-          type: "symbol",
-          name: "calibration-points",
-          from: { data: "bins" },
-          encode: {
-            enter: {
-              ...position,
-              size: { scale: "size", field: "fraction" },
-              fill: { value: colours.blue },
-              fillOpacity: { value: 0.6 },
-              stroke: { value: colours.blue },
+              description: { field: "says" },
             },
           },
         },

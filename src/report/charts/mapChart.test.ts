@@ -22,6 +22,9 @@ function pointsOf(classNames: readonly string[], each: number) {
   );
 }
 
+/** Without the texts under the pointer. */
+const withoutTitles = (svg: string) => svg.replace(/<title>[^<]*<\/title>/g, "");
+
 const marksOf = (svg: string, name: string) => {
   const group = new RegExp(`class="mark-symbol role-mark ${name}"[^>]*[^/]>[\\s\\S]*?</g>`).exec(svg)?.[0] ?? "";
   return [...group.matchAll(/<path /g)].length;
@@ -29,7 +32,11 @@ const marksOf = (svg: string, name: string) => {
 
 test("every class has its name in the legend and among its points, mistakes are hollow, the title says what it is", async () => {
   const names = ["cat", "dog", "Bohnen & Speck"];
-  const svg = await drawMap({ ...drawn, points: pointsOf(names, 5) }, names, "tiny: 15 test images");
+  const whole = await drawMap({ ...drawn, points: pointsOf(names, 5) }, names, "tiny: 15 test images");
+  const titles = [...whole.matchAll(/<title>([^<]*)<\/title>/g)].map(([, title]) => title);
+  assert.equal(titles.length, 15, "the class of each image is shown under the pointer");
+  assert.ok(titles.includes("cat") && titles.some((title) => /^\w+&#xA;predicted /.test(title ?? "")), titles.join());
+  const svg = withoutTitles(whole);
   for (const name of ["cat", "dog", "Bohnen &amp; Speck"]) {
     // In the legend, and twice on the map: its white edge and itself.
     assert.equal(svg.split(`>${name}<`).length - 1, 3, name);
@@ -38,7 +45,7 @@ test("every class has its name in the legend and among its points, mistakes are 
   for (const says of [
     "tiny: 15 test images",
     "t-SNE (perplexity 30) of the 1,024 outputs of relu7",
-    "80.0 % right; hollow: another class predicted",
+    "accuracy 80.0 %; hollow: another class predicted",
   ]) {
     assert.ok(svg.includes(`>${says}<`), says);
   }
@@ -59,7 +66,7 @@ test("classes past twenty are grey together, and names do not cover each other",
   const names = Array.from({ length: 24 }, (_, c) => `class ${String.fromCharCode(97 + c)}`);
   // The last four have fewer images.
   const points = pointsOf(names, 4).filter(({ className }, i) => i % 4 < 2 || names.indexOf(className) < 20);
-  const svg = await drawMap({ ...drawn, method: "pca", points }, names, "many");
+  const svg = withoutTitles(await drawMap({ ...drawn, method: "pca", points }, names, "many"));
   assert.equal(svg.split(">other classes<").length - 1, 1);
   assert.ok(svg.includes(">class t<") && !svg.includes(">class u<"));
   assert.ok(svg.includes(">component 2 (25.0 % of the variance)<"));

@@ -3,6 +3,7 @@
  * are grey. Class names are drawn at the middle of their points too, so that no reader depends on the legend's colours.
  */
 import type { Mark, Spec } from "vega";
+import { printable } from "../../escape.ts";
 import { formatPercent } from "../numbers.ts";
 import { displayWidth } from "../text.ts";
 import { colours } from "../theme.ts";
@@ -46,7 +47,11 @@ export async function drawMap(map: DrawnMap, classNames: readonly string[], titl
   const legend = others.length > 0 ? [...shown, { name: "other classes", colour: otherColour, form: "circle" }] : shown;
   const points = map.points.map((point) => {
     const { colour, form } = byName.get(classOf(point)) ?? { colour: otherColour, form: "circle" };
-    return { x: point.x, y: point.y, colour, form, isWrong: (point.className ?? point.predicted) !== point.predicted };
+    const isWrong = (point.className ?? point.predicted) !== point.predicted;
+    const says = [printable(classOf(point)), ...(isWrong ? [`predicted ${printable(point.predicted)}`] : [])].join(
+      "\n",
+    );
+    return { x: point.x, y: point.y, colour, form, isWrong, says };
   });
   const scales = scalesOf(map.points);
   const labels = labelsOf(shown, (name) => map.points.filter((point) => classOf(point) === name), scales);
@@ -87,7 +92,7 @@ function lines({ layer, features, method, perplexity, points }: DrawnMap): reado
   const known = points.filter(({ className }) => className !== undefined);
   const right = known.filter(({ className, predicted }) => className === predicted).length;
   const judged =
-    known.length > 0 ? `${formatPercent(right / known.length)} right; hollow: another class predicted` : "";
+    known.length > 0 ? `accuracy ${formatPercent(right / known.length)}; hollow: another class predicted` : "";
   const unknown = known.length < points.length ? "colour: the predicted class if the true one is unknown" : "";
   return [
     `${how} of the ${features.toLocaleString("en")} outputs of ${layer}`,
@@ -161,6 +166,7 @@ function pointMarks(name: "right" | "wrong"): Mark {
         size: { value: name === "right" ? 26 : 30 },
         stroke: colour,
         strokeWidth: { value: name === "right" ? 0 : 1.3 },
+        description: { field: "says" },
         ...filled,
       },
     },

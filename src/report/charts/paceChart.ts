@@ -1,7 +1,14 @@
 /** Chart of images per second and learning rate. */
+
+import { formatMagnitude } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
+import { formatLearningRate } from "../tables/rateChart.ts";
 import { colours } from "../theme.ts";
-import { axisStyle, drawChart } from "./chart.ts";
+import { axisStyle, drawChart, learningRateLabels } from "./chart.ts";
+import { collectSeries, isCoarse, lastOf, type Point, type Series } from "./curveSeries.ts";
+import { hoverColumns, hoverMark } from "./hover.ts";
+
+const [width, height] = [596, 340];
 
 /** Fields of a log line that the chart needs. */
 export interface PaceEntry {
@@ -13,52 +20,111 @@ export interface PaceEntry {
   readonly testAccuracy?: number;
 }
 
+/** Images per second and learning rate of a run. */
+export interface Pace {
+  readonly speed: Series;
+  /** Corners of the learning rate's line. */
+  readonly learningRate: Series;
+}
+
+/** Images per second and learning rate while the lines of a log arrive. */
+export interface PaceCollector {
+  add(entry: PaceEntry): void;
+  pace(): Pace;
+}
+
+/** True if the learning rate changes with every step at an epoch, so that its line slopes; otherwise the line has steps. */
+export type IsSmooth = (epoch: number) => boolean;
+
+/** Collects images per second and learning rate in bounded memory. */
+export function collectPace(isSmooth: IsSmooth): PaceCollector {
+  const [fine, whole] = [collectSeries("images/s"), collectSeries("images/s")];
+  const rate = collectSeries("learning rate", lastOf);
+  const counts = { lines: 0, evaluations: 0 };
+  return {
+    add({ epoch, learningRate, examplesPerSecond, testAccuracy }) {
+      const isEvaluation = testAccuracy !== undefined;
+      counts[isEvaluation ? "evaluations" : "lines"]++;
+      (isEvaluation ? whole : fine).add(epoch, examplesPerSecond);
+      rate.add(epoch, learningRate);
+    },
+    pace() {
+      const learningRate = rate.series();
+      const points = cornersOf(learningRate.points, isSmooth);
+      return { speed: (isCoarse(counts) ? whole : fine).series(), learningRate: { ...learningRate, points } };
+    },
+  };
+}
+
+/** Images per second and learning rate of a whole log. */
+export function paceOf(entries: readonly PaceEntry[], isSmooth: IsSmooth): Pace {
+  const collector = collectPace(isSmooth);
+  for (const entry of entries) collector.add(entry);
+  return collector.pace();
+}
+
+/** Corners of a line that steps to each new learning rate right after the line before, unless the rate changes smoothly. */
+function cornersOf(points: readonly Point[], isSmooth: IsSmooth): readonly Point[] {
+  return points.flatMap((point, i) => {
+    const before = points[i - 1];
+    const steps = before && before.value !== point.value && !isSmooth(point.epoch);
+    return steps ? [{ epoch: before.epoch, value: point.value }, point] : [point];
+  });
+}
+
 /** Charts of a log other than its curves; `title` names the network and the data set. */
-export async function logCharts(log: readonly PaceEntry[], title: string): Promise<readonly NamedChart[]> {
+export async function logCharts(
+  log: readonly PaceEntry[],
+  title: string,
+  isSmooth: IsSmooth,
+): Promise<readonly NamedChart[]> {
   if (log.length === 0) return [];
   const description = "Images per second, and the learning rate.";
-  return [{ name: "pace", heading: "Pace", description, svg: await drawPace(log, title) }];
+  return [{ name: "pace", heading: "Pace", description, svg: await drawPace(paceOf(log, isSmooth), title) }];
 }
 
 /** Draws images/s and learning rate against epoch as SVG, one above the other. */
-export function drawPace(entries: readonly PaceEntry[], title: string): Promise<string> {
-  const fine = entries.filter((entry) => entry.testAccuracy === undefined);
-  const values = (fine.length >= 2 ? fine : entries).map(({ epoch, learningRate, examplesPerSecond }) => ({
-    epoch,
-    learningRate,
-    examplesPerSecond,
-  }));
-  const lastEpoch = values.reduce((last, { epoch }) => Math.max(last, epoch), 0) || 1;
-  const rates = values.map(({ learningRate }) => learningRate).filter((rate) => rate > 0);
+export function drawPace({ speed, learningRate }: Pace, title: string): Promise<string> {
+  const points = [...speed.points, ...learningRate.points];
+  const lastEpoch = 1.02 * (points.reduce((last, { epoch }) => Math.max(last, epoch), 0) || 1);
+  const rates = learningRate.points.map(({ value }) => value).filter((rate) => rate > 0);
   const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
   const domain = rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1];
-  // A log of one entry has a point, not a line.
-  const type = values.length === 1 ? ("symbol" as const) : ("line" as const);
-  const line = (name: string, scale: string, field: string, colour: string) => ({
-    type,
+  const shown = [
+    { series: speed, format: formatMagnitude },
+    { series: learningRate, format: formatLearningRate },
+  ];
+  const hover = hoverMark(hoverColumns(shown, { width, lastEpoch }), height);
+  // A series of one point has a symbol, because its line is invisible.
+  const line = (name: string, scale: string, { points }: Series, colour: string) => ({
+    type: points.length === 1 ? ("symbol" as const) : ("line" as const),
     name,
-    from: { data: "entries" },
+    from: { data: `${name}-points` },
     encode: {
       enter: {
         x: { scale: "epoch", field: "epoch" },
-        y: { scale, field },
+        y: { scale, field: "value" },
         stroke: { value: colour },
         strokeWidth: { value: 2 },
-        ...(type === "symbol" ? { fill: { value: colour } } : {}),
+        ...(points.length === 1 ? { fill: { value: colour } } : {}),
       },
     },
   });
   return drawChart(
-    { title: `Pace: ${title}`, width: 596, height: 340, left: 84, right: 40, bottom: 56 },
+    { title: `Pace: ${title}`, width, height, left: 84, right: 40, bottom: 56 },
     {
-      data: [{ name: "entries", values }],
+      data: [
+        { name: "images-per-second-points", values: [...speed.points] },
+        { name: "learning-rate-points", values: [...learningRate.points] },
+        hover.data,
+      ],
       scales: [
-        { name: "epoch", type: "linear", range: "width", domain: [0, 1.02 * lastEpoch] },
+        { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch] },
         {
           name: "pace",
           type: "linear",
           range: [150, 0],
-          domain: { data: "entries", field: "examplesPerSecond" },
+          domain: { data: "images-per-second-points", field: "value" },
           zero: true,
           nice: true,
         },
@@ -72,15 +138,16 @@ export function drawPace(entries: readonly PaceEntry[], title: string): Promise<
           orient: "left",
           scale: "rate",
           title: "learning rate",
-          format: ".1~e",
+          ...learningRateLabels,
           tickCount: 4,
           grid: true,
           titleX: -66,
         },
       ],
       marks: [
-        line("images-per-second", "pace", "examplesPerSecond", colours.blue),
-        line("learning-rate", "rate", "learningRate", colours.orange),
+        line("images-per-second", "pace", speed, colours.blue),
+        line("learning-rate", "rate", learningRate, colours.orange),
+        hover.mark,
       ],
     },
   );

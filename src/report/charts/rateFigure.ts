@@ -2,10 +2,11 @@
 import { basename } from "node:path";
 import type { Mark, Spec } from "vega";
 import { printable } from "../../escape.ts";
+import { formatLoss } from "../numbers.ts";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "../tables/rateChart.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyle, chartFont, drawSpec, fontSize } from "./chart.ts";
+import { axisStyle, chartFont, drawSpec, fontSize, learningRateLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
@@ -26,7 +27,9 @@ function figure({ network, dataset, recipe, points, suggestions }: RateCurve): S
   const losses = points.map(({ learningRate, loss, smoothed }) => ({
     rate: learningRate,
     smoothed,
-    ...(Number.isFinite(loss) ? { loss } : {}),
+    ...(Number.isFinite(loss)
+      ? { loss, says: `learning rate ${formatLearningRate(learningRate)}\nloss ${formatLoss(loss)}` }
+      : {}),
   }));
   const rates = points.map(({ learningRate }) => learningRate);
   return {
@@ -42,7 +45,7 @@ function figure({ network, dataset, recipe, points, suggestions }: RateCurve): S
       { name: "loss", type: "linear", range: "height", domain: [...lossRange(points)], zero: false, nice: false },
     ],
     axes: [
-      { ...axisStyle, orient: "bottom", scale: "rate", title: "learning rate", format: "~e", tickCount: 8 },
+      { ...axisStyle, orient: "bottom", scale: "rate", title: "learning rate", tickCount: 8, ...learningRateLabels },
       { ...axisStyle, orient: "left", scale: "loss", title: "loss", grid: true, tickCount: 6 },
     ],
     marks: [
@@ -66,7 +69,13 @@ function lines(): Mark[] {
       name: "batches",
       from: { data: "known" },
       encode: {
-        enter: { x, y: { scale: "loss", field: "loss" }, size: { value: 9 }, fill: { value: colours.purple } },
+        enter: {
+          x,
+          y: { scale: "loss", field: "loss" },
+          size: { value: 9 },
+          fill: { value: colours.purple },
+          description: { field: "says" },
+        },
       },
     },
     {

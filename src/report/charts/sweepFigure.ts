@@ -1,10 +1,11 @@
 /** Figure of a sweep: each trial's best accuracy against each setting that differs, one panel per setting. */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable } from "../../escape.ts";
-import { differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
+import { formatPercent } from "../numbers.ts";
+import { describeValues, differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyleAt, chartFont, drawSpec } from "./chart.ts";
+import { axisStyleAt, chartFont, drawSpec, percentLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 const panel = { width: 210, height: 200, gapX: 70, gapY: 76, perRow: 3 } as const;
@@ -61,6 +62,8 @@ interface Dot {
   readonly accuracy: number | undefined;
   readonly shape: "circle" | "cross";
   readonly color: string;
+  /** Text under the pointer. */
+  readonly says: string;
 }
 
 function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: readonly number[]): Mark {
@@ -91,9 +94,9 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
   };
 }
 
-/** The best finished trial. */
+/** One dot per trial; the best finished one is orange. */
 function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly number[]): readonly Dot[] {
-  return trials.map(({ values, status, bestAccuracy }, rank) => {
+  return trials.map(({ number, values, status, bestAccuracy }, rank) => {
     const isDone = status === "finished" && bestAccuracy !== undefined;
     const done = rank === 0 ? colours.orange : colours.blue;
     return {
@@ -101,6 +104,7 @@ function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly num
       accuracy: isDone ? bestAccuracy : domain[0],
       shape: isDone ? "circle" : "cross",
       color: isDone ? done : colours.rule,
+      says: printable(`trial ${number}: ${isDone ? formatPercent(bestAccuracy) : status}; ${describeValues(values)}`),
     };
   });
 }
@@ -113,7 +117,7 @@ function axesOf(key: string, dots: readonly Dot[], domain: readonly number[]): A
   const title = truncate(printable(key), 30);
   return [
     { ...style, orient: "bottom", scale: "x", title, tickCount: 4, labelOverlap: true, ...few },
-    { ...style, orient: "left", scale: "y", grid: true, tickCount: 5, format: span >= 0.05 ? ".0%" : ".1%" },
+    { ...style, orient: "left", scale: "y", grid: true, tickCount: 5, ...percentLabels(span >= 0.05 ? 0 : 1) },
   ];
 }
 
@@ -126,6 +130,7 @@ function dotMark(name: string): Mark {
     fill: { field: "color" },
     fillOpacity: { value: 0.8 },
     stroke: { field: "color" },
+    description: { field: "says" },
   };
   return { type: "symbol", from: { data: name }, encode: { enter } };
 }

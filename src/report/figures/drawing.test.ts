@@ -6,7 +6,7 @@ import { findNetwork, networks } from "../../network/alexnet.ts";
 import { type Network, parseNetwork } from "../../network/network.ts";
 import { summarize } from "../../network/summary.ts";
 import { themes } from "../theme.ts";
-import { drawNetwork } from "./drawing.ts";
+import { drawNetwork, drawNetworkWithin } from "./drawing.ts";
 import { stagesOf } from "./drawingStages.ts";
 
 const custom = parseNetwork(
@@ -129,6 +129,27 @@ describe("drawNetwork", () => {
           assert.ok(x >= 0 && x <= width && y >= 60 && y <= height, `${point}: outside`);
         }
       }
+    });
+  }
+
+  for (const room of [600, 928]) {
+    it(`in rows of ${room}: as wide as that at most, every stage in order, each row from the last block of the row before`, () => {
+      for (const network of drawn) {
+        const svg = drawNetworkWithin(network, "light", room);
+        const [, width = 0] = /width="(\d+)"/.exec(svg)?.map(Number) ?? [];
+        assert.ok(width <= room, `${network.name}: ${width}`);
+        const texts = textsOf(svg);
+        for (const { text, left, right } of texts) assert.ok(left >= 2 && right <= width - 2, `${text}: outside`);
+        const names = [...svg.matchAll(/text-anchor="middle"><text[^>]*>([^<]*)</g)].map(([, name]) => name);
+        const repeated = svg.match(/<g opacity="0.4">/g)?.length ?? 0;
+        assert.equal(names.length, stagesOf(network).length + repeated);
+        const shown = names.filter((name, i) => name !== names[i - 1]);
+        assert.deepEqual(
+          shown.map((name) => name?.replace("…", "")),
+          stagesOf(network).map(({ name }) => name.slice(0, shown.includes(name) ? undefined : 17)),
+        );
+      }
+      assert.match(drawNetworkWithin(findNetwork("alexnet"), "light", room), /<g opacity="0.4">/);
     });
   }
 

@@ -1,16 +1,18 @@
 /** Drawing of a network: blocks in perspective with their sizes, kernels and towers. */
 import type { Network } from "../../network/network.ts";
 import { summarize } from "../../network/summary.ts";
-import type { Shape } from "../../shape.ts";
 import { html, type Markup } from "../markup.ts";
 import { formatCount } from "../numbers.ts";
 import { displayWidth, truncate } from "../text.ts";
 import { type Palette, palettes, type Theme } from "../theme.ts";
+import { type Block, blockSize, drawBlock, drawRays, onLeftFace, rightFace, round, windowIn } from "./drawingBlocks.ts";
 import { type Stage, stagesOf, towersSeen } from "./drawingStages.ts";
 
 const margin = 22;
 const columnGap = 16;
 const lineHeight = 15;
+/** Distance of lines of the title and of the legend. */
+const titleHeight = 20;
 const fontSize = 11.5;
 /** Average width of a character as a fraction of the font size; DejaVu Sans is wide. */
 const characterWidth = 0.63;
@@ -25,30 +27,106 @@ interface Column {
   readonly width: number;
 }
 
-/** Draws a network as SVG, as wide as it needs. */
+/** Draws a network as SVG, in one row as wide as it needs. */
 export function drawNetwork(network: Network, theme: Theme): string {
+  return drawNetworkWithin(network, theme, Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Draws a network as SVG in rows of at most `room` units, unless two columns need more. A row begins with the block that the row before
+ * ends with, paler, so that its connections are complete.
+ */
+export function drawNetworkWithin(network: Network, theme: Theme, room: number): string {
   const stages = stagesOf(network);
-  const heights = stages.map(heightOf);
-  const head = 2 * margin + 3 * lineHeight;
-  const middle = head + Math.max(...heights) / 2;
-  const columns = layOut(stages, middle);
-  const captionTop = middle + Math.max(...heights) / 2 + 1.8 * lineHeight;
-  const lines = Math.max(...stages.map(({ captions }) => captions.length)) + 1;
   const palette = palettes[theme];
-  const legend = drawLegend(stages, palette);
-  const last = columns.at(-1) as Column;
-  const title = `${truncate(network.name, 60)}: ${totalsOf(network)}`;
-  const width = Math.ceil(Math.max(last.left + last.width + margin, textWidth(title) * 1.4 + 2 * margin, legend.width));
-  const height = Math.ceil(captionTop + lines * lineHeight + margin / 2);
-  const drawn = columns.map((column, i) => drawColumn(columns[i - 1], column, palette));
-  const captions = columns.map((column) => drawCaptions(column, captionTop));
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${palette.ink}"><title>${title}</title><rect width="${width}" height="${height}" fill="${palette.background}"/><text x="${margin}" y="${margin + lineHeight}" font-size="${fontSize + 3.5}" font-weight="bold">${title}</text>${legend.markup}${drawn}${captions}</svg>`
+  const title = flow([`${truncate(network.name, 60)}:`, ...totalsOf(network)], (text) => textWidth(text) * 1.4, room);
+  const legend = drawLegend(stages, palette, {
+    room,
+    top: margin + (title.lines - 1) * titleHeight + 2.4 * lineHeight,
+  });
+  let top = legend.bottom + margin + 0.6 * lineHeight;
+  const rows = rowsOf(stages, room).map((row) => {
+    const drawn = drawRow(row, top, palette);
+    top = drawn.bottom;
+    return drawn;
+  });
+  const width = Math.ceil(Math.max(legend.width, title.width, ...rows.map(({ right }) => right + margin)));
+  const height = Math.ceil(top - lineHeight + margin / 2);
+  const titleLines = Array.from({ length: title.lines }, (_, line) =>
+    title.items.flatMap((placed) => (placed.line === line ? [placed.item] : [])).join(" "),
+  );
+  const words = titleLines.map(
+    (text, line) =>
+      html`<text x="${margin}" y="${margin + lineHeight + line * titleHeight}" font-size="${fontSize + 3.5}" font-weight="bold">${text}</text>`,
+  );
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${palette.ink}"><title>${titleLines.join(" ")}</title><rect width="${width}" height="${height}" fill="${palette.background}"/>${words}${legend.markup}${rows.map(({ markup }) => markup)}</svg>`
     .markup;
 }
 
-function totalsOf(network: Network): string {
+/** Places items side by side, in as many lines as they need. */
+function flow<T>(items: readonly T[], widthOf: (item: T) => number, room: number) {
+  let [x, line, width] = [margin, 0, 0];
+  const placed = items.map((item) => {
+    const own = widthOf(item);
+    if (x > margin && x + own + margin > room) [x, line] = [margin, line + 1];
+    const at = { item, x, line };
+    x += own;
+    width = Math.max(width, x + margin);
+    return at;
+  });
+  return { items: placed, lines: line + 1, width };
+}
+
+/** Stages of a row; the first one is drawn in the row before, too, if `isContinued`. */
+interface StageRow {
+  readonly stages: readonly Stage[];
+  readonly isContinued: boolean;
+}
+
+function rowsOf(stages: readonly Stage[], room: number): readonly StageRow[] {
+  const rows: StageRow[] = [];
+  let row: Stage[] = [];
+  let width = 2 * margin;
+  for (const stage of stages) {
+    const own = columnWidth(stage) + columnGap;
+    const last = row.at(-1);
+    if (last && row.length > 1 && width + own - columnGap > room) {
+      rows.push({ stages: row, isContinued: rows.length > 0 });
+      row = [last];
+      width = 2 * margin + columnWidth(last) + columnGap;
+    }
+    row.push(stage);
+    width += own;
+  }
+  return [...rows, { stages: row, isContinued: rows.length > 0 }];
+}
+
+/** A row below `top`, with its captions. */
+function drawRow({ stages, isContinued }: StageRow, top: number, palette: Palette) {
+  const height = Math.max(...stages.map(heightOf));
+  const columns = layOut(stages, top + height / 2);
+  const captionTop = top + height + 1.8 * lineHeight;
+  const lines = Math.max(...stages.map(({ captions }) => captions.length)) + 1;
+  const repeats = (i: number) => i === 0 && isContinued;
+  const blocks = columns.map((column, i) => {
+    const block = drawColumn(columns[i - 1], column, palette);
+    return repeats(i) ? html`<g opacity="0.4">${block}</g>` : block;
+  });
+  const captions = columns.map((column, i) => {
+    const stage = repeats(i) ? { ...column.stage, captions: [] } : column.stage;
+    return drawCaptions({ ...column, stage }, captionTop);
+  });
+  const last = columns.at(-1) as Column;
+  return {
+    markup: html`${blocks}${captions}`,
+    right: last.left + last.width,
+    bottom: captionTop + (lines + 1) * lineHeight,
+  };
+}
+
+function totalsOf(network: Network): readonly string[] {
   const { parameters, macs } = summarize(network).totals;
-  return `${formatCount(parameters)} parameters, ${formatCount(macs)} MACs`;
+  return [`${formatCount(parameters)} parameters,`, `${formatCount(macs)} MACs`];
 }
 
 function sizeOfTower({ shape, towers }: Stage): Omit<Block, "left" | "top"> {
@@ -66,7 +144,7 @@ function layOut(stages: readonly Stage[], middle: number): readonly Column[] {
   return stages.map((stage) => {
     const size = sizeOfTower(stage);
     const blockWidth = size.thickness + size.depth;
-    const width = Math.max(blockWidth + 1.5 * columnGap, ...linesOf(stage).map(textWidth));
+    const width = columnWidth(stage);
     const top = middle - heightOf(stage) / 2;
     const blocks = Array.from({ length: stage.towers }, (_, tower) => ({
       ...size,
@@ -77,6 +155,11 @@ function layOut(stages: readonly Stage[], middle: number): readonly Column[] {
     left += width + columnGap;
     return column;
   });
+}
+
+function columnWidth(stage: Stage): number {
+  const { thickness, depth } = sizeOfTower(stage);
+  return Math.max(thickness + depth + 1.5 * columnGap, ...linesOf(stage).map(textWidth));
 }
 
 function linesOf({ name, captions }: Stage): readonly string[] {
@@ -130,16 +213,12 @@ function drawCaptions({ stage, left, width }: Column, top: number): Markup {
   return html`<g text-anchor="middle">${texts}</g>`;
 }
 
-interface Legend {
-  readonly markup: Markup;
-  readonly width: number;
-}
-
-/** Legend of the colours in use. */
+/** Legend of the colours in use, in lines from `top` on. */
 function drawLegend(
   stages: readonly Stage[],
   { image, learned, derived, units, kernel, orange, ink }: Palette,
-): Legend {
+  { room, top }: { readonly room: number; readonly top: number },
+) {
   const has = (test: (stage: Stage, before: Stage | undefined) => boolean) =>
     stages.some((s, i) => test(s, stages[i - 1]));
   const isRow = ({ shape }: Stage) => shape.length === 1;
@@ -151,123 +230,11 @@ function drawLegend(
     [has(showsWindow), kernel, "receptive field of one output"],
     [has(({ groups }, before) => groups < (before?.towers ?? 1)), orange, "towers exchange data"],
   ];
-  let x = margin;
-  const y = margin + 2.4 * lineHeight;
   const shown = entries.filter(([shows]) => shows);
-  const drawn = shown.map(([, fill, text]) => {
-    const left = x;
-    x += 16 + textWidth(text) + 10;
-    return html`<rect x="${round(left)}" y="${y - 9}" width="11" height="11" fill="${fill}" stroke="${ink}" stroke-width="0.8"/><text x="${round(left + 16)}" y="${y}">${text}</text>`;
+  const { items, lines, width } = flow(shown, ([, , text]) => 16 + textWidth(text) + 10, room);
+  const drawn = items.map(({ item: [, fill, text], x, line }) => {
+    const y = top + line * titleHeight;
+    return html`<rect x="${round(x)}" y="${y - 9}" width="11" height="11" fill="${fill}" stroke="${ink}" stroke-width="0.8"/><text x="${round(x + 16)}" y="${y}">${text}</text>`;
   });
-  return { markup: html`<g>${drawn}</g>`, width: x };
-}
-
-/** A block in drawing units; `left` and `top` are of its front face. */
-interface Block {
-  readonly left: number;
-  readonly top: number;
-  /** Extent along the channels. */
-  readonly thickness: number;
-  readonly height: number;
-  /** Offset of the back face, right and up. */
-  readonly depth: number;
-}
-
-type Point = readonly [x: number, y: number];
-
-const obliqueness = 0.34;
-const unitWidth = 12;
-
-/** Block size of feature maps [channels, height, width] or of a row of units [features]. */
-function blockSize(shape: Shape): Omit<Block, "left" | "top"> {
-  const [channels = 1, height, width] = shape;
-  if (height === undefined || width === undefined) {
-    return { thickness: unitWidth, height: 16 * channels ** 0.29, depth: 0.5 * unitWidth };
-  }
-  return { thickness: 2.7 * channels ** 0.5, height: drawn(height), depth: obliqueness * drawn(width) };
-}
-
-function drawn(extent: number): number {
-  return 11 * extent ** 0.53;
-}
-
-/** The three visible faces. */
-function drawBlock(block: Block, { fill, line }: { readonly fill: string; readonly line: string }): Markup {
-  const { left, top, thickness, height, depth } = block;
-  const [right, bottom] = [left + thickness, top + height];
-  const faces: readonly (readonly [readonly Point[], number])[] = [
-    [
-      [
-        [left, top],
-        [right, top],
-        [right, bottom],
-        [left, bottom],
-      ],
-      0.85,
-    ],
-    [
-      [
-        [left, top],
-        [left + depth, top - depth],
-        [right + depth, top - depth],
-        [right, top],
-      ],
-      0.6,
-    ],
-    [
-      [
-        [right, top],
-        [right + depth, top - depth],
-        [right + depth, bottom - depth],
-        [right, bottom],
-      ],
-      0.45,
-    ],
-  ];
-  const drawnFaces = faces.map(
-    ([corners, opacity]) => html`<polygon points="${pointList(corners)}" fill="${fill}" fill-opacity="${opacity}"/>`,
-  );
-  return html`<g stroke="${line}" stroke-width="0.8" stroke-linejoin="round">${drawnFaces}</g>`;
-}
-
-/** The part of a block covered by a window of the given fractions of its height and width, through all channels. */
-function windowIn(block: Block, [down, across]: readonly [number, number]): Block {
-  const [height, depth] = [
-    Math.max(block.height * Math.min(down, 1), 3),
-    Math.max(block.depth * Math.min(across, 1), 2),
-  ];
-  const back = (block.depth - depth) * 0.45;
-  const below = (block.height - height) * 0.4;
-  return { left: block.left + back, top: block.top - back + below, thickness: block.thickness, height, depth };
-}
-
-/** Corners of a block's right face. */
-function rightFace({ left, top, thickness, height, depth }: Block): readonly Point[] {
-  const right = left + thickness;
-  return [
-    [right, top],
-    [right + depth, top - depth],
-    [right + depth, top + height - depth],
-    [right, top + height],
-  ];
-}
-
-/** A point of a block's left face, as fractions of its height and width. */
-function onLeftFace({ left, top, height, depth }: Block, [down, across]: readonly [number, number]): Point {
-  return [left + across * depth, top + down * height - across * depth];
-}
-
-/** Lines from several points to one. */
-function drawRays(from: readonly Point[], to: Point, stroke: string): Markup {
-  const path = from.map(([x, y]) => `M${round(x)} ${round(y)}L${round(to[0])} ${round(to[1])}`).join("");
-  return html`<path d="${path}" stroke="${stroke}" stroke-width="0.9" fill="none"/>`;
-}
-
-/** Rounds to a hundredth to keep files short. */
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function pointList(points: readonly Point[]): string {
-  return points.map(([x, y]) => `${round(x)},${round(y)}`).join(" ");
+  return { markup: html`<g>${drawn}</g>`, width, bottom: top + (lines - 1) * titleHeight };
 }

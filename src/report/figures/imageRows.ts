@@ -12,6 +12,16 @@ export interface ImageRows {
     readonly heading: string;
     readonly images: readonly { readonly image: Image; readonly lines?: readonly string[] }[];
   }[];
+  readonly scale?: ColourScale;
+}
+
+/** Legend of colours, below the rows. */
+export interface ColourScale {
+  readonly heading: string;
+  /** The colours from left to right. */
+  readonly bar: Image;
+  /** Texts at the bar's left end, at equal distances, and at its right end. */
+  readonly labels: readonly string[];
 }
 
 const margin = 12;
@@ -24,7 +34,7 @@ const characterWidth = 0.62;
 const unitsPerPixel = 0.5;
 
 /** Draws the rows as SVG, pixel by pixel: an image 200 pixels wide takes 100 units. */
-export async function drawImageRows({ title, rows }: ImageRows): Promise<string> {
+export async function drawImageRows({ title, rows, scale }: ImageRows): Promise<string> {
   const parts: Markup[] = [];
   let top = margin + 2 * lineHeight;
   let width = margin + textWidth(title) * 1.2;
@@ -36,9 +46,10 @@ export async function drawImageRows({ title, rows }: ImageRows): Promise<string>
     let bottom = top;
     for (const { image, lines = [] } of images) {
       const [w, h] = [image.width * unitsPerPixel, image.height * unitsPerPixel];
-      const href = `data:image/png;base64,${Buffer.from(await encodePng(image)).toString("base64")}`;
       parts.push(
-        html`<image x="${left}" y="${top}" width="${w}" height="${h}" image-rendering="optimizeSpeed" href="${href}"/>`,
+        await imageAt(image, left, top),
+        // A map without effect is white on white.
+        ...(scale ? [outline(left, top, w, h)] : []),
         ...lines.map((line, i) => {
           const y = top + h + (i + 1) * lineHeight - 2;
           return html`<text x="${left}" y="${y}">${truncate(line, Math.floor(w / (fontSize * characterWidth)))}</text>`;
@@ -50,9 +61,38 @@ export async function drawImageRows({ title, rows }: ImageRows): Promise<string>
     width = Math.max(width, left - gap);
     top = bottom + 2 * lineHeight;
   }
+  if (scale) {
+    const drawn = await drawScale(scale, top);
+    parts.push(drawn.markup);
+    width = Math.max(width, drawn.right);
+    top = drawn.bottom;
+  }
   const size = { width: Math.ceil(width + margin), height: Math.ceil(top - lineHeight) };
   return html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${colours.ink}"><rect width="${size.width}" height="${size.height}" fill="${colours.background}"/><text x="${margin}" y="${margin + fontSize}" font-size="${fontSize + 2}" font-weight="bold">${title}</text>${parts}</svg>`
     .markup;
+}
+
+async function imageAt(image: Image, left: number, top: number): Promise<Markup> {
+  const [w, h] = [image.width * unitsPerPixel, image.height * unitsPerPixel];
+  const href = `data:image/png;base64,${Buffer.from(await encodePng(image)).toString("base64")}`;
+  return html`<image x="${left}" y="${top}" width="${w}" height="${h}" image-rendering="optimizeSpeed" href="${href}"/>`;
+}
+
+function outline(x: number, y: number, width: number, height: number): Markup {
+  return html`<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="none" stroke="${colours.rule}" stroke-width="0.5"/>`;
+}
+
+async function drawScale({ heading, bar, labels }: ColourScale, top: number) {
+  const [w, h] = [bar.width * unitsPerPixel, bar.height * unitsPerPixel];
+  const barTop = top + lineHeight / 2;
+  const texts = labels.map((label, i) => {
+    const x = margin + (w * i) / (labels.length - 1);
+    const anchor = i === 0 ? "start" : i === labels.length - 1 ? "end" : "middle";
+    return html`<text x="${x}" y="${barTop + h + lineHeight - 2}" text-anchor="${anchor}">${label}</text>`;
+  });
+  const markup = html`<text x="${margin}" y="${top}" font-weight="bold">${heading}</text>${await imageAt(bar, margin, barTop)}${outline(margin, barTop, w, h)}${texts}`;
+  const right = margin + Math.max(w, textWidth(heading));
+  return { markup, right, bottom: barTop + h + 2.5 * lineHeight };
 }
 
 function textWidth(text: string): number {

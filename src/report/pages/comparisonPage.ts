@@ -11,14 +11,15 @@ import {
 } from "../tables/comparison.ts";
 import { chartSection, type ReportChart } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
+import { pageScript } from "./pageScript.ts";
 
 const style = `
 .compared { overflow-x: auto; }
 .compared table { width: auto; min-width: 100%; }
-.compared th, .compared td { overflow-wrap: normal; min-width: 4.5rem; }
-.compared th[scope="row"] { color: var(--soft); white-space: nowrap; }
+.compared th, .compared td { overflow-wrap: break-word; min-width: 4.25rem; }
+.compared th[scope="row"] { min-width: 6.5rem; max-width: 16rem; color: var(--soft); }
 .compared .different { font-weight: 600; }
-.compared .long { min-width: 11rem; overflow-wrap: anywhere; }
+.compared .long { min-width: min(11rem, 30vw); overflow-wrap: anywhere; }
 .runs { padding: 0; list-style: none; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 summary { cursor: pointer; }
@@ -48,6 +49,7 @@ ${different.length > 0 ? differences(runs, different) : html`<p>None: they were 
 <details><summary>All ${same.length} of them</summary>${sameTable(same)}</details>
 </section>
 </main>
+${pageScript}
 </body>
 </html>
 `.markup;
@@ -63,9 +65,14 @@ function table(label: string, runs: readonly ComparedRun[], rows: readonly Setti
   const heads = runs.map(({ letter }) => html`<th scope="col">${letter}</th>`);
   const lines = rows.map(({ name, values }) => {
     const cells = values.map((value) => cellOf(value, values[0]));
-    return html`<tr><th scope="row">${name}</th>${cells}</tr>\n`;
+    return html`<tr><th scope="row">${breakable(name)}</th>${cells}</tr>\n`;
   });
-  return html`<div class="compared" role="group" aria-label="${label}" tabindex="0"><table><thead><tr><td></td>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
+  return html`<div class="compared" role="group" aria-label="${label}" tabindex="0"><table class="sorts by-row"><thead><tr><td></td>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
+}
+
+/** A setting's name, which may break after each point. */
+function breakable(name: string): Markup {
+  return html`${name.split(/(?<=\.)/).map((part, i) => html`${i === 0 ? [] : trusted("<wbr>")}${part}`)}`;
 }
 
 function plainCell(value: string): Markup {
@@ -79,7 +86,7 @@ function markedCell(value: string, first: string | undefined): Markup {
 
 function sameTable(rows: readonly SettingRow[]): Markup {
   const lines = rows.map(
-    ({ name, values }) => html`<tr><th scope="row">${name}</th><td>${values[0] ?? ""}</td></tr>\n`,
+    ({ name, values }) => html`<tr><th scope="row">${breakable(name)}</th><td>${values[0] ?? ""}</td></tr>\n`,
   );
   return html`<div class="compared" role="group" aria-label="Settings that are the same" tabindex="0"><table><tbody>${lines}</tbody></table></div>`;
 }

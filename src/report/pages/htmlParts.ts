@@ -10,12 +10,17 @@ export interface ReportChart {
   /** Description in words. */
   readonly description: string;
   readonly svg: string;
+  /** The same for pages narrower than 62 rem. */
+  readonly compact?: string;
 }
 
 /** A chart and the base name of its files. */
 export interface NamedChart extends ReportChart {
   readonly name: string;
 }
+
+/** Description of a run's curves. */
+export const curvesText = "Loss and accuracy against epoch, on training images and in evaluations.";
 
 /** Replaces the space before `%` by a non-breaking one. */
 export function percent(fraction: number): string {
@@ -32,8 +37,11 @@ ${chartFigure(figure)}
 }
 
 /** A figure without a section. If too wide it scrolls, also by keyboard. */
-export function chartFigure({ heading, description, svg }: ReportChart): Markup {
-  return html`<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${trusted(inPage(svg))}</figure>`;
+export function chartFigure({ heading, description, svg, compact }: ReportChart): Markup {
+  const drawing = compact
+    ? html`<div class="broad">${trusted(inPage(svg))}</div><div class="compact">${trusted(inPage(compact))}</div>`
+    : trusted(inPage(svg));
+  return html`<figure class="chart" role="img" aria-label="${heading}: ${description}" tabindex="0">${drawing}</figure>`;
 }
 
 /** The table of a section: title as caption, first column as row headings. If too wide it scrolls, also by keyboard. */
@@ -42,7 +50,7 @@ export function scrollingTable({ title, columns, rows, footer = [] }: Section): 
   const head = columns.map(({ heading }, i) => html`<th scope="col"${classOf(i)}>${heading}</th>`);
   const line = ([name = "", ...cells]: readonly string[]) =>
     html`<tr><th scope="row">${name}</th>${cells.map((cell, i) => html`<td${classOf(i + 1)}>${cell}</td>`)}</tr>\n`;
-  return html`<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table>
+  return html`<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table class="sorts">
 <thead><tr>${head}</tr></thead>
 <tbody>${rows.map(line)}</tbody>
 <tfoot>${footer.map(line)}</tfoot>

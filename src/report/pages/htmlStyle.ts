@@ -1,6 +1,7 @@
 /** Style sheet and head of all pages. */
 import { html, type Markup, trusted } from "../markup.ts";
 import { themeVariables } from "../theme.ts";
+import { pageScriptSource, scriptStyle } from "./pageScript.ts";
 
 /** Style sheet. Text has a contrast of at least 4.5 : 1 in both colour schemes, and the layout works at 320 px. */
 export const reportStyle = `
@@ -31,12 +32,11 @@ dl, dd, figure { margin: 0; }
 .narrow svg { max-width: 27rem; }
 .chart { overflow-x: auto; break-inside: avoid; }
 .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-.network .chart svg { max-width: none; }
 .scroll { overflow-x: auto; break-inside: avoid; }
 .scroll th, .scroll td { white-space: nowrap; }
 .scroll tfoot th, .scroll tfoot td { font-weight: 600; }
 .chart:focus-visible, .scroll:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
-.narrow { display: none; }
+.narrow, .compact { display: none; }
 table { border-collapse: collapse; width: 100%; }
 th { font-weight: 400; text-align: left; }
 thead th { color: var(--soft); font-size: .875rem; }
@@ -58,6 +58,11 @@ th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--rule); 
 .configuration th { width: 45%; color: var(--soft); }
 pre { margin: .25rem 0; padding: .75rem; border-radius: .4rem; background: var(--panel); white-space: pre-wrap; font: .875rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 code { font: inherit; }
+@media (max-width: 62rem) {
+  .broad { display: none; }
+  .compact { display: block; }
+  .chart .compact svg { max-width: none; }
+}
 @media (max-width: 40rem) {
   .wide { display: none; }
   .chart svg { max-width: none; }
@@ -71,15 +76,15 @@ code { font: inherit; }
   h2, h3 { break-after: avoid; }
   .curves, tr { break-inside: avoid; }
   .chart, .scroll { overflow: visible; }
-  .chart svg, .network .chart svg { max-width: 100%; }
+  .chart svg, .chart .compact svg { max-width: 100%; }
   .scroll { font-size: .75rem; }
   .scroll th, .scroll td { white-space: normal; }
   .figures > div { border: 1px solid var(--rule); }
 }
-`;
+${scriptStyle}`;
 
-/** Content security policy: no scripts, and nothing loaded from outside the file. */
-const contentPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+/** Content security policy: the script of pages only, and nothing loaded from outside the file. */
+const contentPolicy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${pageScriptSource}`;
 
 /** Everything before the body of a page; `style` is added to the common style sheet. */
 export function pageHead(title: string, style = ""): Markup {

@@ -1,10 +1,10 @@
 /** Live page of a training run. Its script polls the server for changed parts. */
-import { createHash } from "node:crypto";
 import { html, type Markup, trusted } from "../markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { inPage } from "../theme.ts";
-import { percent } from "./htmlParts.ts";
+import { curvesText, percent } from "./htmlParts.ts";
 import { reportStyle } from "./htmlStyle.ts";
+import { pageScript, pageScriptSource, scriptSource } from "./pageScript.ts";
 
 /** Script that polls while the page is visible. `version` identifies the state shown. */
 const liveScript = `
@@ -39,14 +39,12 @@ document.addEventListener("visibilitychange", update);
 (async () => { for (;;) { await new Promise((go) => setTimeout(go, 2000)); await update(); } })();
 `;
 
-const hashOf = (text: string) => createHash("sha256").update(text).digest("base64");
-
-/** Content security policy: the page's own script, and requests to its own server. */
+/** Content security policy: the page's own scripts, and requests to its own server. */
 export const livePolicy = [
   "default-src 'none'",
   "img-src data:",
   "style-src 'unsafe-inline'",
-  `script-src 'sha256-${hashOf(liveScript)}'`,
+  `script-src ${pageScriptSource} ${scriptSource(liveScript)}`,
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -110,7 +108,7 @@ function figureItems(figures: LiveFigures): Markup {
   const { epoch, epochs, iteration, trainLoss, trainAccuracy, testAccuracy, bestAccuracy, watched } = figures;
   const { examplesPerSecond, seconds, secondsLeft, saved } = figures;
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
-    ["epoch", `${Number(epoch.toFixed(2))} of ${epochs}`],
+    ["epoch", `${formatEpoch(epoch)} of ${epochs}`],
     ["iteration", formatCount(iteration)],
     ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     ["train accuracy", maybePercent(trainAccuracy)],
@@ -138,7 +136,7 @@ function filterFigure(filters: LiveData["filters"]): Markup {
 
 const style = `${reportStyle}
 .bar-top { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
-button { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
+#pause { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 #lost { padding: .5rem .8rem; border: 2px dashed var(--wrong); border-radius: .4rem; color: var(--wrong); }
 .figures { grid-template-columns: repeat(auto-fit, minmax(min(10rem, 45%), 1fr)); }
@@ -173,7 +171,7 @@ export function renderLivePage(
 <dl class="figures" id="figures">${trusted(figures)}</dl>
 <section>
 <h2>Curves</h2>
-<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide" id="wide">${trusted(wide)}</div><div class="narrow" id="narrow">${trusted(narrow)}</div></figure>
+<figure class="curves" role="img" aria-label="${curvesText}" tabindex="0"><div class="wide" id="wide">${trusted(wide)}</div><div class="narrow" id="narrow">${trusted(narrow)}</div></figure>
 </section>
 <section>
 <h2>Pace</h2>
@@ -190,6 +188,7 @@ export function renderLivePage(
 <pre><code>${command}</code></pre>
 </section>
 </main>
+${pageScript}
 <script>${trusted(liveScript)}</script>
 </body>
 </html>

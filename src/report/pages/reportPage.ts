@@ -1,12 +1,13 @@
 /** Report of a run as one self-contained HTML file. */
 import { type Content, html, type Markup, trusted } from "../markup.ts";
-import { formatCount, formatDuration, formatLoss, formatMagnitude } from "../numbers.ts";
+import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 import { gallery, type ReportGallery } from "./gallery.ts";
-import { chartFigure, chartSection, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
+import { chartFigure, chartSection, curvesText, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
 import { pageHead } from "./htmlStyle.ts";
+import { pageScript } from "./pageScript.ts";
 
 /** Data of the report. Accuracies and probabilities are fractions. */
 export interface ReportData {
@@ -61,7 +62,8 @@ ${weightsNote(results)}
 ${figures(results, evaluation)}
 <section>
 <h2>Curves</h2>
-<figure class="curves" role="img" aria-label="Train loss, train accuracy and test accuracy against epoch"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
+<p>${curvesText}</p>
+<figure class="curves" role="img" aria-label="${curvesText}" tabindex="0"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
@@ -69,6 +71,7 @@ ${galleries.map(gallery)}
 ${configuration(data)}
 ${networkPart(network)}
 </main>
+${pageScript}
 </body>
 </html>
 `;
@@ -76,8 +79,8 @@ ${networkPart(network)}
 }
 
 function leadOf({ epochs, iterations, device }: ReportResults): string {
-  const passes = Number(epochs.toFixed(2));
-  return `${passes} ${passes === 1 ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
+  const passes = formatEpoch(epochs);
+  return `${passes} ${passes === "1" ? "epoch" : "epochs"} (${formatCount(iterations)} iterations) on ${device}.`;
 }
 
 /** Note about the weights that the page describes. */
@@ -89,7 +92,7 @@ function weightsNote({ weights, last }: ReportResults): Content {
 }
 
 function epochOf(epoch: number): string {
-  return String(Number(epoch.toFixed(2)));
+  return formatEpoch(epoch);
 }
 
 function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
@@ -121,7 +124,7 @@ function classAccuracies(evaluation: EvaluationReport): Markup {
   return html`<section>
 <h2>Accuracy of each class</h2>
 <p>${formatCount(images)} test images: top-1 accuracy ${percent(top1Accuracy)}, ${topKName(evaluation)} ${percent(topK.accuracy)}.</p>
-<table class="classes">
+<table class="classes sorts">
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Right</th><th scope="col" class="number">Accuracy</th><td class="bars"></td></tr></thead>
 <tbody>${rows}</tbody>
 </table>

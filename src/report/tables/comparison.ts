@@ -1,6 +1,6 @@
 /** Comparison of runs: data, and the text that `compare` prints. */
 
-import { formatCount, formatDuration, formatLoss, formatMagnitude, formatPercent } from "../numbers.ts";
+import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude, formatPercent } from "../numbers.ts";
 import { displayWidth, terminalWidth, truncateStart, wrap } from "../text.ts";
 import type { RunFigures } from "./runTable.ts";
 import { type Column, formatTable } from "./terminal.ts";
@@ -20,6 +20,7 @@ export interface ComparedEntry {
   readonly epoch: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
+  readonly testLoss?: number;
   readonly testAccuracy?: number;
 }
 
@@ -60,14 +61,14 @@ function comparedFigures(run: ComparedRun): readonly (readonly [name: string, va
     ["state", run.state],
     ["network", run.network],
     ["data set", run.dataset],
-    ["epoch", `${Number(run.epoch.toFixed(2))} of ${run.epochs}`],
+    ["epoch", `${formatEpoch(run.epoch)} of ${run.epochs}`],
     ["iterations", formatCount(run.iteration)],
-    ["best acc", percent(bestAccuracy)],
-    ["best epoch", bestAccuracy === undefined ? "–" : String(Number(bestEpoch.toFixed(2)))],
+    ["best accuracy", percent(bestAccuracy)],
+    ["best epoch", bestAccuracy === undefined ? "–" : formatEpoch(bestEpoch)],
     ["best loss", loss(bestLoss)],
-    ["last acc", percent(lastAccuracy)],
+    ["last accuracy", percent(lastAccuracy)],
     ["last loss", loss(lastLoss)],
-    ["train acc", percent(trainAccuracy)],
+    ["train accuracy", percent(trainAccuracy)],
     ["train loss", loss(trainLoss)],
     ["images/s", examplesPerSecond === undefined ? "–" : formatMagnitude(examplesPerSecond)],
     ["trained for", formatDuration(run.seconds)],
@@ -187,7 +188,7 @@ export function formatLetterPlot(title: string, series: readonly LetterSeries[],
     const text = row === 0 ? formatPercent(high) : row === rows - 1 ? formatPercent(low) : "";
     return `${text.padStart(labelWidth)}|`;
   };
-  const epochs = `0${`${Number(last.toFixed(2))}`.padStart(columns - 1)}`;
+  const epochs = `0${formatEpoch(last).padStart(columns - 1)}`;
   return [
     `${title} (${several}: several)`,
     ...cells.map((row, i) => `${label(i)}${row.join("")}`.trimEnd()),

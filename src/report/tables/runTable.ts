@@ -1,6 +1,6 @@
 /** Figures of runs: data, and the text that `runs` prints, one line per run. */
 import { basename } from "node:path";
-import { formatPercent } from "../numbers.ts";
+import { formatEpoch, formatPercent } from "../numbers.ts";
 import { truncateStart, wrap } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
@@ -36,7 +36,7 @@ function rowOf(line: RunLine | ImportedRun): readonly string[] {
   const known = [truncateStart(basename(line.run), LONGEST_NAME), line.state, line.network];
   if (!("dataset" in line)) return [...known, "–", "–", "–", "–"];
   const { dataset, epoch, epochs, bestAccuracy, lastAccuracy } = line;
-  return [...known, dataset, `${Number(epoch.toFixed(2))}/${epochs}`, accuracy(bestAccuracy), accuracy(lastAccuracy)];
+  return [...known, dataset, `${formatEpoch(epoch)}/${epochs}`, accuracy(bestAccuracy), accuracy(lastAccuracy)];
 }
 
 function accuracy(fraction: number | undefined): string {
