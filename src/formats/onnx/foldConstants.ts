@@ -27,7 +27,7 @@ export function foldConstant(node: NodeMessage, context: NodeContext): Value {
     return { constant };
   } catch (error) {
     if (error instanceof UnsupportedError)
-      return { refused: refused(error.message.replace(`${context.origin}: `, "")) };
+      return { refused: refused(error.message.replace(`${what}: `, "").replace(`${context.origin}: `, "")) };
     throw error;
   }
 }
