@@ -164,6 +164,11 @@ function parseExtents(path: string, name: string, key: string, value: StrictJson
   throw corruptFile(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
 }
 
+/** The command that imports a file or folder of another program. */
+export function importCommand(path: string): string {
+  return `alexnet import ${path} --run DIR`;
+}
+
 /** Error for a file that is truncated, modified, or not a safetensors file. */
 export function corruptFile(path: string, detail: string, cause?: unknown): CheckpointError {
   return new CheckpointError(`${path}: corrupt, or not a safetensors file: ${detail}`, { cause });

@@ -83,7 +83,7 @@ async function openDataset(
   const name = given?.name ?? asked ?? run?.dataset.name;
   if (name === undefined) {
     throw new ConfigError(
-      `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate)`,
+      `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate; map: a folder of images)`,
     );
   }
   const isStored = run && (asked === undefined || (await isFolderOf(run, asked)));

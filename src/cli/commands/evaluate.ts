@@ -5,7 +5,7 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { foreignFacts, type ImportFacts, importOptions } from "../importOptions.ts";
+import { foreignOpening, type ImportFacts, importOptions } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
@@ -113,11 +113,10 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
   try {
-    const { foreignModels } = await import("../../exchange/foreignModels.ts");
     const measured = await measure(paths, {
       ...flags,
       ...precision,
-      openSource: foreignModels(foreignFacts(flags), say),
+      ...(await foreignOpening(flags, say)),
       onMessage: say,
       onPacking: packing.update,
       onProgress(images, of) {

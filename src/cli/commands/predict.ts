@@ -5,13 +5,12 @@ import { printable } from "../../escape.ts";
 import type { Classifier } from "../../model/classifier.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
+import { foreignOpening, importOptions, modelArgument } from "../importOptions.ts";
 import {
   inferencePrecision,
   inferencePrecisionOptions,
   jsonOption,
   positiveInteger,
-  runArgument,
   seed,
   thresholdOption,
 } from "../options.ts";
@@ -23,7 +22,7 @@ import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
-    { ...runArgument, help: modelHelp },
+    modelArgument,
     {
       name: "<image...>",
       help: "JPEG, PNG, WebP or GIF files of up to 64 megapixels, or folders of them; - reads one image from standard input",
@@ -89,10 +88,9 @@ async function predictImages(
     calibrating.clear();
     printError(message);
   };
-  const { foreignModels } = await import("../../exchange/foreignModels.ts");
   const opening = {
     ...inferencePrecision(flags, invocation, { onProgress: calibrating.update }),
-    openSource: foreignModels(foreignFacts(flags), say),
+    ...(await foreignOpening(flags, say)),
   };
   if (isBatch) {
     const { predictMany } = await import("../predictMany.ts");
