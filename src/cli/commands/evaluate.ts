@@ -41,6 +41,7 @@ export const evaluate: CommandSpec = {
   options: [
     { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
     settingOption("dataDir"),
+    { flags: "--skip-unknown-classes", help: "leave out images of classes that the network lacks, and count them" },
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
@@ -85,6 +86,7 @@ Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.
 interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
   readonly dataset?: string;
   readonly dataDir?: string;
+  readonly skipUnknownClasses?: boolean;
   readonly split?: SplitName;
   readonly limit?: number;
   readonly maxBad?: number;
