@@ -32,6 +32,10 @@ export const lengthBytes = 8;
 /** Maximum size of a header. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
 export const maxHeaderBytes = 100_000_000;
 
+/** Maximum number of objects in a header, one for each tensor: far above any file's, and their description needs 200 MB of memory. */
+const MAX_OBJECTS = 100_000;
+const OPENING_BRACE = "{".charCodeAt(0);
+
 /** PyTorch's limit on the number of dimensions. */
 const MAX_AXES = 64;
 const metadataKey = "__metadata__";
@@ -110,6 +114,8 @@ function parseJson(path: string, bytes: Uint8Array): StrictJson {
   // The format requires this first byte; padding is allowed only at the end.
   if (bytes.length > 0 && bytes[0] !== "{".charCodeAt(0))
     throw corruptFile(path, "its header is wrong: expected an object");
+  const objects = bytes.reduce((count, byte) => (byte === OPENING_BRACE ? count + 1 : count), 0);
+  if (objects > MAX_OBJECTS) throw corruptFile(path, "expected at most 100,000 tensors, got more");
   try {
     return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
