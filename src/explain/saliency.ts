@@ -8,6 +8,7 @@ import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
+import { didYouMean } from "../suggest.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
 
@@ -77,7 +78,10 @@ export async function measureSaliency(
     const [plain = new Float64Array()] = await probabilities(asked, input, [undefined], side);
     const index = className === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(className);
     if (index < 0) {
-      throw new ConfigError(`class "${className}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
+      const near = didYouMean(className ?? "", classNames);
+      throw new ConfigError(
+        `class "${className}": unknown${near}; expected one of the model's, ${classNames.slice(0, 20).join(", ")}`,
+      );
     }
     const squares = starts(height, side, step).flatMap((top) =>
       starts(width, side, step).map((left) => ({ left, top })),

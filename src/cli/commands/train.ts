@@ -1,5 +1,5 @@
 /** `alexnet train`. */
-import { formatDuration, formatLoss } from "../../report/numbers.ts";
+import { formatDuration, formatLoss, formatPercent } from "../../report/numbers.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
@@ -177,10 +177,10 @@ function printResult({ run, end, last, best, device }: TrainResult): void {
     if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
       const epoch = Number(best.epoch.toFixed(2));
       printError(
-        `best test acc ${best.testAccuracy.toFixed(3)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+        `best test acc ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
       );
     }
-    printError(`${iteration} iterations in ${formatDuration(seconds)}`);
+    printError(`${iteration} iteration${iteration === 1 ? "" : "s"} in ${formatDuration(seconds)}`);
   }
   if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);
   print(`report ${run}/report.html`);
