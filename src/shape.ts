@@ -1,6 +1,9 @@
 /** Tensor shapes and the feature-map formula. */
 import { ShapeError } from "./errors.ts";
 
+/** A window that is larger than its padded input, which a larger image may repair. */
+export class WindowError extends ShapeError {}
+
 /** Shape without the batch axis: `[channels, height, width]` of a feature map, or `[features]` of a vector. */
 export type Shape = readonly number[];
 
@@ -28,13 +31,13 @@ export function equalShapes(a: Shape, b: Shape): boolean {
  * The feature-map formula: ⌊(W − K + 2P) / S⌋ + 1, with input extent W, window K, padding P on each side (2P is the sum if the sides
  * differ) and stride S.
  *
- * Throws ShapeError if the window exceeds the padded input.
+ * Throws WindowError if the window exceeds the padded input.
  */
 export function outputExtent(name: string, input: Shape, axis: number, window: Window): number {
   const padded = (input[axis] ?? 0) + window.padding + (window.endPadding ?? window.padding);
   if (window.kernelSize > padded) {
-    throw new ShapeError(
-      `${name}: window ${window.kernelSize} exceeds padded input ${padded} (input [${input.join(", ")}]); use a larger input size`,
+    throw new WindowError(
+      `${name}: window ${window.kernelSize} exceeds padded input ${padded} (input [${input.join(", ")}])`,
     );
   }
   return Math.floor((padded - window.kernelSize) / window.stride) + 1;

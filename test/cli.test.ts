@@ -182,7 +182,10 @@ test("names and files that are not there, or hold something else: one message, e
     ["evaluate empty", /empty: contains no checkpoint; expected best\.safetensors or last\.safetensors/],
     ["evaluate trained --dataset mnist", /mnist: no data set or folder with this name/],
     ["evaluate trained --dataset imagenet", /imagenet: expected a folder that contains train and val/],
-    ["predict image-0.png image-0.png", /image-0\.png: corrupt, or not a safetensors file/],
+    [
+      "predict image-0.png image-0.png",
+      /image-0\.png: not a safetensors file; import another program's file with: alexnet import/,
+    ],
   ];
   await forEach(refused, ([args, says]) => assertRefused(args, says));
   assert.deepEqual(await listing(), before);

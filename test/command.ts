@@ -1,10 +1,11 @@
 /** Processes that tests start: the command as an installation has it, and others that import TypeScript. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { COMPILED_FOLDER, type Compiled, compileCheckout, compiledIn } from "../scripts/testing/compile.ts";
 import { stripsTypes } from "../src/dataset/workerModule.ts";
 
@@ -43,6 +44,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes that a file may have, rounded to 1024: a disk that is full for larger ones. */
   readonly fileLimit?: number;
+  /** File for standard input; default none. */
+  readonly stdin?: string;
 }
 
 export interface RunningCommand {
@@ -53,12 +56,18 @@ export interface RunningCommand {
 }
 
 /** Starts Node.js with arguments. */
-export function start(args: readonly string[], { cwd, env, fileLimit }: StartOptions): RunningCommand {
+export function start(args: readonly string[], { cwd, env, fileLimit, stdin }: StartOptions): RunningCommand {
+  const input = stdin === undefined ? "ignore" : openSync(stdin, "r");
   const [command, all] =
     fileLimit === undefined
       ? [process.execPath, args]
       : ["bash", ["-c", `ulimit -f ${Math.floor(fileLimit / 1024)}; exec "$@"`, "bash", process.execPath, ...args]];
-  const child = spawn(command, all, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, all, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: [input, "pipe", "pipe"],
+  }) as ChildProcessByStdio<null, Readable, Readable>;
+  if (typeof input === "number") closeSync(input);
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {

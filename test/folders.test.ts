@@ -182,7 +182,20 @@ test("another folder: classes by name, in part and in another order; a class tha
   ]);
   assert.ok(evaluation.top1Accuracy > 0.9);
   await cp(join(other, "red"), join(other, "crimson"), { recursive: true });
-  await assert.rejects(classifier.evaluate({ dataset: other }), /^ConfigError: .*also got crimson$/);
+  await assert.rejects(
+    classifier.evaluate({ dataset: other }),
+    /^ConfigError: .*also got crimson; evaluate leaves out images of other classes with --skip-unknown-classes$/,
+  );
+  const messages: string[] = [];
+  const skipping = { skipUnknownClasses: true, onMessage: (message: string) => void messages.push(message) } as const;
+  const rest = (await classifier.evaluate({ dataset: other, ...skipping })) ?? assert.fail();
+  assert.deepEqual(rest, evaluation);
+  assert.ok(
+    messages.some((text) => text.endsWith("skipped 6 of 12 images, of classes that the weights lack: crimson")),
+    messages.join("\n"),
+  );
+  await rm(join(other, "red"), { recursive: true });
+  await assert.rejects(classifier.evaluate({ dataset: other, ...skipping }), /also got crimson/);
   await assert.rejects(classifier.evaluate({ split: "validation" }), ConfigError);
   const train = (await classifier.evaluate({ split: "train", limit: 30 })) ?? assert.fail();
   assert.equal(train.images, 30);

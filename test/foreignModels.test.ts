@@ -6,12 +6,20 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { type ForeignFacts, foreignModels } from "../src/exchange/foreignModels.ts";
+import { importModel } from "../src/exchange/importModel.ts";
+import { verifyModel } from "../src/exchange/verifyModel.ts";
+import { drawActivations } from "../src/explain/activationFigure.ts";
+import { drawFilters } from "../src/explain/filterFigure.ts";
+import { mapPictures } from "../src/explain/map.ts";
+import { measureSaliency } from "../src/explain/saliency.ts";
+import { findSimilar } from "../src/explain/similar.ts";
 import { writeSafetensorsFile } from "../src/formats/tensorFiles.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import { conv2d, flatten, linear, relu } from "../src/layers/kinds.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { readModel, writeModel } from "../src/model/modelFile.ts";
+import { findNetworkOrRun } from "../src/model/networkOrRun.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
 import type { Network } from "../src/network/network.ts";
 import { builtCommand, start } from "./command.ts";
@@ -147,6 +155,31 @@ describe("facts", () => {
   }
 });
 
+it("saliency, activations, maps and similar images are those of the run", async () => {
+  const openSource = foreignModels(stated);
+  const image = at("photos/red/0.png");
+  const [own, other] = [at("own.safetensors"), at("file.pth")];
+  assert.deepEqual(await measureSaliency(other, image, { openSource }), await measureSaliency(own, image));
+  assert.deepEqual(await drawActivations(other, image, { openSource }), await drawActivations(own, image));
+  const folderOf = { folder: at("photos"), method: "pca" } as const;
+  assert.deepEqual(await mapPictures(other, { ...folderOf, openSource }), await mapPictures(own, folderOf));
+  assert.deepEqual(
+    await findSimilar(other, at("photos"), [image], { openSource }),
+    await findSimilar(own, at("photos"), [image]),
+  );
+});
+
+it("commands that need a run name the import", async () => {
+  const importing = (name: string) => new RegExp(`${name.replace(".", "\\.")}.*alexnet import .*${name} --run DIR`);
+  for (const name of ["file.onnx", "file.pth", "other.safetensors", "hub"]) {
+    await assert.rejects(drawFilters(at(name)), importing(name));
+    await assert.rejects(exportModel(at(name), at("x.onnx")), importing(name));
+    await assert.rejects(findNetworkOrRun(at(name)), importing(name));
+    await assert.rejects(verifyModel(at(name), at("file.onnx")), importing(name));
+    await assert.rejects(importModel(at("file.pth"), at("run"), { like: at(name) }), importing(name));
+  }
+});
+
 it("the commands take them", async () => {
   const command = await builtCommand();
   const run = async (...args: readonly string[]) => (await start([command, ...args], { cwd: folder })).outcome;
@@ -163,6 +196,8 @@ it("the commands take them", async () => {
   const without = await run("evaluate", "file.pth", "--dataset", "photos");
   assert.equal(without.exit, 1);
   assert.match(without.stderr, /add --network, --head, --classes, --fit, --mean, --deviation, or --like RUN/);
+  const explained = await run("saliency", "file.pth", "photos/red/0.png", "--json", ...flags.split(" "));
+  assert.equal(explained.exit, 0, explained.stderr);
   const hub = await run("import", "hub", "--network", "net.json", "--run", "imported");
   assert.equal(hub.exit, 0, hub.stderr);
 });

@@ -51,6 +51,11 @@ test("latest and . stand for the newest run, unless they are a run", async () =>
     assert.equal(exit, 0, stderr);
     assert.match(stderr, new RegExp(`^${args.split(" ")[1]?.replace(".", "\\.")}: ${named}\n`));
   }
+  // A newer folder of another program, whose config.json is no run's.
+  await mkdir(join(folder, "runs/hub"), { recursive: true });
+  await writeFile(join(folder, "runs/hub/config.json"), JSON.stringify({ model_type: "x" }));
+  assert.equal((await alexnet(`predict latest ${image}`)).stderr, "latest: runs/new\n");
+  await rm(join(folder, "runs/hub"), { recursive: true });
   const inside = await alexnet(`predict . ${image}`, join(folder, "runs/old"));
   assert.deepEqual([inside.exit, inside.stderr], [0, ""]);
   await mkdir(join(folder, "empty"), { recursive: true });
@@ -82,6 +87,7 @@ test("mistyped names, and flags of other tools, get a suggestion and exit code 2
   for (const [args, says] of [
     ["train photos --network alexnet-otw", /unknown \(did you mean alexnet-owt\?\)/],
     ["train photos --recipe photo", /unknown \(did you mean photos\?\)/],
+    ["train photoss", /no data set or folder with this name \(did you mean photos\?\)/],
     ["train cifar", /no data set or folder with this name \(did you mean cifar10\?\)/],
     ["train photos --lr 0.1", /unknown option '--lr'\n\(Did you mean --learning-rate\?\)\n$/],
     ["train photos --model=x", /\(Did you mean --network\?\)\n$/],

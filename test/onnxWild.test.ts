@@ -1,42 +1,11 @@
 /** Spellings of many exporters: the imported network gives ONNX Runtime's output. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
-import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { UnsupportedError } from "../src/errors.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
-import { assertClose } from "./assertClose.ts";
-import { drawn } from "./golden.ts";
-import { computeImported } from "./onnxCases.ts";
-import { type Constant, type NodeLine, type OnnxLines, onnxModel } from "./onnxModels.ts";
-import { runOnnx } from "./onnxRuntime.ts";
+import { type NodeLine, type OnnxLines, onnxModel } from "./onnxModels.ts";
+import { checkSpelling, image, last, list, random, type Spelling, trunk, weights } from "./onnxSpellings.ts";
 
-const random = (shape: readonly number[], name: string, low = -0.3, high = 0.3): Constant => [
-  shape,
-  drawn(
-    11,
-    name,
-    shape.reduce((a, b) => a * b, 1),
-    low,
-    high,
-  ),
-];
-const list = (...values: readonly number[]): Constant => [[values.length], values];
-
-/** 3×8×6 → 4×8×6 → 4×4×3. */
-const trunk: readonly NodeLine[] = [
-  ["Conv", ["x", "w", "b"], "c", { pads: [1, 1, 1, 1] }],
-  ["Relu", ["c"], "r"],
-  ["MaxPool", ["r"], "p", { kernel_shape: [2, 2], strides: [2, 2] }],
-];
-const weights = {
-  w: random([4, 3, 3, 3], "w"),
-  b: random([4], "b"),
-  fw: random([5, 48], "fw"),
-  fb: random([5], "fb"),
-} satisfies Record<string, Constant>;
-const image = ["N", 3, 8, 6] as const;
-const last: NodeLine = ["Gemm", ["f", "fw", "fb"], "y", { transB: 1 }];
 const norm = (channels: number) => ({
   s: random([channels], "s", 0.5, 1.5),
   t: random([channels], "t"),
@@ -44,11 +13,6 @@ const norm = (channels: number) => ({
   v: random([channels], "v", 0.5, 2),
 });
 const normInputs = ["s", "t", "m", "v"];
-
-interface Spelling extends OnnxLines {
-  /** Input of the network; default: one image of the file. */
-  readonly expectedInput?: readonly number[];
-}
 
 const gathered: readonly NodeLine[] = [
   ["Shape", ["p"], "shape"],
@@ -284,36 +248,10 @@ const spellings: Readonly<Record<string, Spelling>> = {
   },
 };
 
-/** Images of the network, [N, C, H, W], in the file's order of axes. */
-function inFile(
-  images: Float32Array,
-  input: OnnxLines["input"],
-  [channels = 1, height = 1, width = 1]: readonly number[],
-) {
-  const isLast = input.length === 4 && input[3] === channels && input[1] === height && channels !== height;
-  if (!isLast) return images;
-  const plane = height * width;
-  return images.map((_, i) => {
-    const [n, within] = [Math.floor(i / (channels * plane)), i % (channels * plane)];
-    return images[n * channels * plane + (within % channels) * plane + Math.floor(within / channels)] as number;
-  });
-}
-
 describe("an ONNX file of another program gives ONNX Runtime's output", () => {
-  for (const [name, { expectedInput, ...lines }] of Object.entries(spellings)) {
+  for (const [name, spelling] of Object.entries(spellings)) {
     it(name, async () => {
-      const model = await onnxModel(lines);
-      const read = readOnnx(model, "model.onnx");
-      const extents = lines.input.slice(1) as readonly number[];
-      const shape = expectedInput ?? extents;
-      assert.deepEqual(read.network.input, shape);
-      const images = drawn(5, name, 2 * shape.reduce((a, b) => a * b, 1), -1, 1);
-      const expected = await runOnnx(model, inFile(images, lines.input, shape), [2, ...extents]);
-      for (const engine of [createReferenceEngine(), createOneDnnEngine()]) {
-        const actual = await computeImported(engine, read, images, 2);
-        // Sums of at most 144 products in f32, with factors folded into weights.
-        assertClose(actual, expected, { relative: 1e-4, absolute: 2e-5 }, engine.name);
-      }
+      await checkSpelling(name, spelling);
     });
   }
 });

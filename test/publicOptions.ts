@@ -162,6 +162,7 @@ export type Options = [
       split?: "test" | "validation" | "train";
       limit?: number;
       divided?: boolean;
+      skipUnknownClasses?: boolean;
       seed?: number;
       threshold?: number;
       tenCrop?: boolean;

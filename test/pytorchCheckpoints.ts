@@ -7,6 +7,8 @@ import { sizeOf } from "../src/shape.ts";
 export interface TensorOf {
   readonly shape: readonly number[];
   readonly value: number;
+  /** Number of values in the file; default all of them. */
+  readonly stored?: number;
 }
 
 /** A Python object: its class, the arguments of its constructor, and its attributes. */
@@ -50,8 +52,8 @@ export async function writeCheckpoint(path: string, root: Python): Promise<void>
     await writeZip(handle, [
       entry("data.pkl", pickle),
       entry("byteorder", Buffer.from("little")),
-      ...storages.map(({ shape, value }, i) =>
-        entry(`data/${i}`, new Uint8Array(new Float32Array(sizeOf(shape)).fill(value).buffer)),
+      ...storages.map(({ shape, value, stored = sizeOf(shape) }, i) =>
+        entry(`data/${i}`, new Uint8Array(new Float32Array(stored).fill(value).buffer)),
       ),
       entry("version", Buffer.from("3\n")),
     ]);

@@ -158,7 +158,7 @@ test("resumed with more epochs, a run ends with the weights of one that had them
   assert.equal((await train(...short, "--run", "cosine", "--schedule", "cosine")).exit, 0);
   const refused = await train("--run", "cosine", "--resume", "--epochs", "2");
   assert.equal(refused.exit, 1);
-  assert.match(refused.stderr, /the cosine schedule of the run is planned for 1 epochs; start a new run .* --from/);
+  assert.match(refused.stderr, /the cosine schedule of the run is planned for 1 epoch; start a new run .* --from/);
 });
 
 test("training goes on when nobody reads its output any more", async () => {

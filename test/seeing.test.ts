@@ -385,7 +385,7 @@ test("the commands write their pictures, whole or not at all, and refuse what do
     ["map trained --output map.gif", /map\.gif: expected a name that ends in \.png or \.svg/],
     ["map trained none", /none: expected a folder that contains images/],
     ["map trained --method pca --layer conv9", /layer "conv9": .*conv1, relu1/],
-    ["saliency trained photos/a/00.png --class dog", /class "dog": expected one of the model's, T-shirt/],
+    ["saliency trained photos/a/00.png --class dog", /class "dog": unknown; expected one of the model's, T-shirt/],
     ["saliency trained photos/a/00.png --window 29", /window: expected at most 28/],
     ["saliency trained photos/a/00.png --window 4 --stride 5", /stride: expected at most 4/],
     ["draw tiny.json --output drawn.jpg", /drawn\.jpg: expected a name that ends in \.svg or \.png/],

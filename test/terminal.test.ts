@@ -37,7 +37,7 @@ test("training draws its progress; after Ctrl-C, and after an error, the process
     await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
     const train = `${process.execPath} ${bin} train --network tiny.json --data-dir data --threads 1 --batch-size 4`;
 
-    const stopped = openTerminal(`${train} --epochs 500 --run stopped`, folder);
+    const stopped = openTerminal(`TERM=xterm-256color ${train} --epochs 500 --run stopped`, folder);
     while (!/images\/s .* left/.test(stopped.text())) {
       assert.equal(stopped.process.exitCode, null, stopped.text());
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -47,8 +47,14 @@ test("training draws its progress; after Ctrl-C, and after an error, the process
     assert.match(stopped.text(), /Saved\. Resume with: alexnet train --run stopped --resume/);
     assert.ok(stopped.text().lastIndexOf(showCursor) > stopped.text().lastIndexOf("images/s"));
 
-    const diverged = openTerminal(`${train} --epochs 50 --learning-rate 1e30 --run diverged`, folder);
+    assert.ok(stopped.text().includes("\u001b[36m"), "the bar has a colour");
+
+    const diverged = openTerminal(
+      `TERM=xterm-256color NO_COLOR=1 ${train} --epochs 50 --learning-rate 1e30 --run diverged`,
+      folder,
+    );
     assert.equal(await diverged.exit, 3, diverged.text());
+    assert.ok(!["\u001b[31m", "\u001b[36m"].some((code) => diverged.text().includes(code)), diverged.text());
     assert.match(diverged.text(), /start another run with a lower --learning-rate/);
   } finally {
     await rm(folder, { recursive: true, force: true });

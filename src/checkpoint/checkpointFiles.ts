@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { pretrainedFile, pretrainedOf } from "./pretrainedFiles.ts";
+import { importCommand } from "./safetensorsHeader.ts";
 
 /** Paths of a run's checkpoint files. */
 export interface CheckpointFiles {
@@ -44,7 +45,9 @@ export async function resolveModelFile(path: string): Promise<string> {
   if (!found.isDirectory()) return path;
   const { best, last, previous } = checkpointFiles(path);
   for (const file of [best, last, previous]) if (await fileExists(file)) return file;
-  throw new CheckpointError(`${path}: contains no checkpoint; expected best.safetensors or last.safetensors`);
+  throw new CheckpointError(
+    `${path}: contains no checkpoint; expected best.safetensors or last.safetensors, or, for a folder of another program: ${importCommand(path)}`,
+  );
 }
 
 /** True if a file or folder of this name exists. */

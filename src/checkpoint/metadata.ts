@@ -7,6 +7,7 @@ import { type Preprocessing, preprocessingSchema } from "../image/prepare/prepro
 import { classCount, type HeadName, headNames, isMultiLabel } from "../network/head.ts";
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
 import { problemsOf } from "../schema.ts";
+import { importCommand } from "./safetensorsHeader.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 
 /** Everything that a prediction needs except the weights; stored in the metadata of a weights file. */
@@ -141,7 +142,10 @@ function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string
   const { formatVersion: version } = metadata;
   const known: readonly (string | undefined)[] = Object.values(formatVersions);
   if (!known.includes(version)) {
-    const got = version === undefined ? "none: it was not written by this program" : `"${version}"`;
+    const got =
+      version === undefined
+        ? `none: it was not written by this program; import it with: ${importCommand(reader.path)}`
+        : `"${version}"`;
     throw new CheckpointError(`${reader.path}: expected a ${what} of format version 1 or 2, got ${got}`);
   }
   const parsed = schema.safeParse(metadata);

@@ -32,6 +32,10 @@ export const lengthBytes = 8;
 /** Maximum size of a header. Source: huggingface/safetensors, MAX_HEADER_SIZE. */
 export const maxHeaderBytes = 100_000_000;
 
+/** Maximum number of objects in a header, one for each tensor: far above any file's, and their description needs 200 MB of memory. */
+const MAX_OBJECTS = 100_000;
+const OPENING_BRACE = "{".charCodeAt(0);
+
 /** PyTorch's limit on the number of dimensions. */
 const MAX_AXES = 64;
 const metadataKey = "__metadata__";
@@ -110,6 +114,8 @@ function parseJson(path: string, bytes: Uint8Array): StrictJson {
   // The format requires this first byte; padding is allowed only at the end.
   if (bytes.length > 0 && bytes[0] !== "{".charCodeAt(0))
     throw corruptFile(path, "its header is wrong: expected an object");
+  const objects = bytes.reduce((count, byte) => (byte === OPENING_BRACE ? count + 1 : count), 0);
+  if (objects > MAX_OBJECTS) throw corruptFile(path, "expected at most 100,000 tensors, got more");
   try {
     return parseStrictJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
@@ -162,6 +168,11 @@ function parseExtents(path: string, name: string, key: string, value: StrictJson
   const isExtent = (item: StrictJson): item is number => typeof item === "number" && item >= 0;
   if (Array.isArray(value) && value.length <= MAX_AXES && value.every(isExtent)) return value;
   throw corruptFile(path, `${name}: ${key}: expected up to ${MAX_AXES} whole numbers from 0 to 2^53 - 1`);
+}
+
+/** The command that imports a file or folder of another program. */
+export function importCommand(path: string): string {
+  return `alexnet import ${path} --run DIR`;
 }
 
 /** Error for a file that is truncated, modified, or not a safetensors file. */

@@ -8,6 +8,7 @@ import { f32, type StoredValues } from "./dtypes.ts";
 import { hashFile } from "./fileHash.ts";
 import {
   corruptFile,
+  importCommand,
   lengthBytes,
   maxHeaderBytes,
   type NamedShape,
@@ -34,6 +35,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
     await readAll(path, handle, start, 0);
     const headerBytes = Number(start.readBigUInt64LE());
     if (headerBytes > Math.min(maxHeaderBytes, size - lengthBytes)) {
+      if (!path.toLowerCase().endsWith(".safetensors")) {
+        throw new CheckpointError(
+          `${path}: not a safetensors file; import another program's file with: ${importCommand(path)}`,
+        );
+      }
       throw corruptFile(path, `its header claims ${headerBytes} bytes, the file has ${size}`);
     }
     const bytes = Buffer.concat([start, Buffer.alloc(headerBytes)]);

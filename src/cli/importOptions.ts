@@ -4,14 +4,18 @@ import type { ForeignFacts } from "../exchange/foreignModels.ts";
 import { weightsChoices } from "../formats/format.ts";
 import { fitNames } from "../image/prepare/fit.ts";
 import { filters } from "../image/resize/taps.ts";
+import type { OpenOptions } from "../model/openModel.ts";
 import { networks } from "../network/alexnet.ts";
 import { headNames } from "../network/head.ts";
-import { inSection, positiveInteger } from "./options.ts";
-import type { OptionSection, OptionSpec } from "./spec.ts";
+import { inSection, positiveInteger, runArgument } from "./options.ts";
+import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
 /** Help of an argument that is a run, or a file or folder of another program. */
-export const modelHelp =
+const modelHelp =
   "run directory (its best weights), .safetensors file, file or folder of another program (see import), or torchvision";
+
+/** A run, or a file or folder of another program. */
+export const modelArgument: ArgumentSpec = { ...runArgument, help: modelHelp };
 
 /** Flags of `importOptions`. */
 export type ImportFacts = Omit<ForeignFacts, "network"> & { readonly network?: string };
@@ -61,6 +65,21 @@ export function foreignFacts(flags: ImportFacts): ForeignFacts {
   const { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation } = flags;
   const facts = { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation };
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as ForeignFacts;
+}
+
+/** A command's flags without those of `importOptions`. */
+export function withoutFacts<Flags extends ImportFacts>(flags: Flags): Omit<Flags, keyof ImportFacts> {
+  const { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation, ...others } = flags;
+  return others;
+}
+
+/** Option of an opener of networks: files of other programs, with the facts among the flags. */
+export async function foreignOpening(
+  flags: ImportFacts,
+  say: (message: string) => void,
+): Promise<Required<Pick<OpenOptions, "openSource">>> {
+  const { foreignModels } = await import("../exchange/foreignModels.ts");
+  return { openSource: foreignModels(foreignFacts(flags), say) };
 }
 
 function numbers(text: string): readonly number[] {

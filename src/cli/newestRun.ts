@@ -1,5 +1,5 @@
 /** Stand-ins for a run: `latest`, and `.` in a folder that is no run. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { printError } from "./output.ts";
@@ -28,8 +28,18 @@ function newestIn(folder: string): string | undefined {
   return newest.start < 0 ? undefined : newest.run;
 }
 
+/** True for the config.json of another program, such as that of a folder of Hugging Face. */
+function isForeignConfig(file: string): boolean {
+  if (!file.endsWith(runFiles[0])) return false;
+  try {
+    return JSON.parse(readFileSync(file, "utf8"))?.recipe === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** Time at which a run was started or imported; undefined for anything else. */
 function startOf(run: string): number | undefined {
-  const file = runFiles.map((name) => join(run, name)).find(existsSync);
+  const file = runFiles.map((name) => join(run, name)).find((each) => existsSync(each) && !isForeignConfig(each));
   return file === undefined ? undefined : statSync(file).mtimeMs;
 }

@@ -89,9 +89,15 @@ export function printError(text: string): void {
 /** Prints an error's message, further lines indented, so that no name in it passes for a message of its own. */
 export function printProblem(message: string): void {
   const text = `alexnet: ${message.replace(/\n(?! {2})/g, "\n  ")}`;
-  // Node.js hears NO_COLOR here.
-  const isColoured = process.stderr.isTTY && process.stderr.hasColors();
-  process.stderr.write(isColoured ? `\u001b[31m${terminalText(text)}\u001b[39m\n` : `${terminalText(text)}\n`);
+  process.stderr.write(`${coloured(terminalText(text), "red")}\n`);
+}
+
+const colours = { red: 31, cyan: 36 } as const;
+
+/** The text in a colour if standard error is a terminal that shows it; Node.js reads NO_COLOR here. */
+export function coloured(text: string, colour: keyof typeof colours): string {
+  if (!process.stderr.isTTY || !process.stderr.hasColors()) return text;
+  return `\u001b[${colours[colour]}m${text}\u001b[39m`;
 }
 
 /** Throws UsageError unless the file's name has one of these endings, such as `.png`. Called before any work. */

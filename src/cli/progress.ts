@@ -3,7 +3,7 @@ import cliProgress from "cli-progress";
 import { printable } from "../escape.ts";
 import { formatDuration, formatRate } from "../report/numbers.ts";
 import { terminalWidth, truncate } from "../report/text.ts";
-import { printError, unicodeOutput } from "./output.ts";
+import { coloured, printError, unicodeOutput } from "./output.ts";
 
 /** A progress line on standard error: redrawn in a terminal, printed every 15 seconds elsewhere. */
 export interface ProgressLine {
@@ -27,7 +27,7 @@ function terminalLine(label: string): ProgressLine {
   return {
     update(done, total, text) {
       if (!bar) {
-        const format = `${label} {bar} {text}`;
+        const format = `${label} ${coloured("{bar}", "cyan")} {text}`;
         const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
         const options = {
           format,

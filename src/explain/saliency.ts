@@ -8,6 +8,7 @@ import { drawImageRows } from "../report/figures/imageRows.ts";
 import { zoom } from "../report/figures/tiles.ts";
 import { formatPercent, formatPoints } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
+import { didYouMean } from "../suggest.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
 
@@ -84,7 +85,10 @@ export async function measureSaliency(
     const [plain = new Float64Array()] = await probabilities(explained, input, [undefined], side);
     const index = asked === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(asked);
     if (index < 0) {
-      throw new ConfigError(`class "${asked}": expected one of the model's, ${classNames.slice(0, 20).join(", ")}`);
+      const near = didYouMean(asked ?? "", classNames);
+      throw new ConfigError(
+        `class "${asked}": unknown${near}; expected one of the model's, ${classNames.slice(0, 20).join(", ")}`,
+      );
     }
     const squares = starts(height, side, step).flatMap((top) =>
       starts(width, side, step).map((left) => ({ left, top })),

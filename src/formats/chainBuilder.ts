@@ -1,15 +1,15 @@
 /** Builds a network layer by layer, with its tensors, from another program's file. */
-import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
-import { CheckpointError, UnsupportedError } from "../errors.ts";
-import { nonFiniteProblem } from "../finite.ts";
+import { UnsupportedError } from "../errors.ts";
 import { conv2d, flatten, linear } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { type HeadName, withoutHeadLayer } from "../network/head.ts";
-import { type Network, place } from "../network/network.ts";
-import { equalShapes, type Shape, sizeOf, stridesOf } from "../shape.ts";
-import { type Affine, composed, foldedAfter, foldedBefore } from "./affine.ts";
+import type { Network } from "../network/network.ts";
+import { equalShapes, type Shape, sizeOf } from "../shape.ts";
+import { type Affine, composed, foldedBefore } from "./affine.ts";
+import { axesOfImage, imageOf, isInOrder, looksChannelsLast, orderOf, wideExtents } from "./chainAxes.ts";
+import { checkTensors, foldAffines } from "./chainTensors.ts";
 import type { Assumptions } from "./format.ts";
-import { copyStrided, reorderedColumns } from "./values.ts";
+import { reorderedColumns } from "./values.ts";
 
 /** A network with its tensors. `head` is the softmax or sigmoid at the file's end, which is not a layer. */
 export interface FinishedChain {
@@ -26,6 +26,18 @@ export interface ChainOptions {
   /** Height and width of the images of a file whose input is a vector. */
   readonly inputSize?: number | undefined;
 }
+
+/** Padding of maps before the next convolution or pool; `before` and `after` are of the axes of `shape`. */
+export interface MapPadding {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly value: number;
+  /** Beginning of messages. */
+  readonly what: string;
+}
+
+/** Sign of a layer's outputs: any, never negative, or that of its inputs. */
+export type OutputSign = "any" | "nonNegative" | "kept";
 
 /** A chain of layers under construction. Values have the file's axes, which a transposition orders differently from the network's. */
 export class ChainBuilder {
@@ -47,6 +59,8 @@ export class ChainBuilder {
   #order: Int32Array | undefined;
   /** A vector in the file's order; the next linear layer receives it. */
   #pending: (Affine & { readonly name: string }) | undefined;
+  #padding: MapPadding | undefined;
+  #isNonNegative = false;
   #head: HeadName | undefined;
 
   /** `imageShape` has at most three axes; otherwise throws UnsupportedError, beginning with `origin`. */
@@ -59,8 +73,7 @@ export class ChainBuilder {
     this.#origin = origin;
     this.#options = options;
     const isLast = options.isChannelsLast === true && imageShape.length === 3;
-    this.#axes = isLast ? [1, 2, 0] : imageShape.map((_, axis) => axis);
-    this.#shape = isLast ? [imageShape[2] as number, ...imageShape.slice(0, 2)] : imageShape;
+    [this.#shape, this.#axes] = axesOfImage(imageShape, isLast);
     this.#input = this.#shape;
     if (isLast)
       this.note(`input [${imageShape.join(", ")}] with channels last, converted to [${this.#shape.join(", ")}]`);
@@ -75,6 +88,10 @@ export class ChainBuilder {
     const isOrdered = isInOrder(this.#axes, this.#shape) && equalShapes(this.shape, this.#shape);
     return this.#axes.length === 3 && isOrdered;
   }
+  /** True if no value of the chain is negative. */
+  get isNonNegative(): boolean {
+    return this.#isNonNegative;
+  }
   /** Axis of `shape` that counts channels, or features. */
   get channelAxis(): number {
     return this.#axes.indexOf(0);
@@ -85,16 +102,17 @@ export class ChainBuilder {
    *
    * Throws UnsupportedError after a head, or if a scale and shift wait for a linear layer.
    */
-  add(layer: AnyLayer, next?: Shape): void {
+  add(layer: AnyLayer, next?: Shape, sign: OutputSign = "any"): void {
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);
     this.addPassThrough(layer);
+    if (sign !== "kept") this.#isNonNegative = sign === "nonNegative";
     if (!next) return;
     this.#axes = next.map((_, axis) => axis);
     this.#shape = next;
   }
   /** Adds a layer that passes values through at evaluation, such as dropout. Throws UnsupportedError after a head. */
   addPassThrough(layer: AnyLayer): void {
-    this.#refuseAfterHead(layer.name);
+    this.#refuseMisplaced(layer.name);
     if (this.#layers.length === 0) this.#start();
     this.#names.add(layer.name);
     this.#layers.push(layer);
@@ -131,7 +149,8 @@ export class ChainBuilder {
    * flat, else added as a convolution.
    */
   scaleAndShift(name: string, scale: Float64Array | undefined, shift: Float64Array): void {
-    this.#refuseAfterHead(name);
+    this.#refuseMisplaced(name);
+    this.#isNonNegative = false;
     const ones = scale ?? new Float64Array(shift.length).fill(1);
     const last = this.#layers.at(-1);
     if (last && this.#tensors.has(`${last.name}.bias`)) {
@@ -147,6 +166,19 @@ export class ChainBuilder {
     } else throw this.#refusedAffine(name);
   }
 
+  /** Pads maps; the next layer must be a convolution or a pool that takes the padding. */
+  pad(padding: MapPadding): void {
+    this.#refuseMisplaced(padding.what);
+    const inOrder = (extents: readonly number[]) =>
+      this.#shape.map((_, axis) => extents[this.#axes.indexOf(axis)] ?? 0);
+    this.#padding = { ...padding, before: inOrder(padding.before), after: inOrder(padding.after) };
+  }
+  /** The padding of `pad` in the network's order of axes, which the caller adds to its window. */
+  takePadding(): MapPadding | undefined {
+    const padding = this.#padding;
+    this.#padding = undefined;
+    return padding;
+  }
   /** Orders the axes of a map as a transposition in the file: axis i becomes what was axis order[i]. */
   transpose(order: readonly number[]): void {
     this.#axes = order.map((axis) => this.#axes[axis] as number);
@@ -154,30 +186,45 @@ export class ChainBuilder {
   /** Flattens in the file's order of axes. */
   flatten(name: string): void {
     if (this.#shape.length === 1) return;
+    if (this.#isVectorInput()) {
+      this.#input = this.#shape = [sizeOf(this.#shape)];
+      this.#axes = [0];
+      return;
+    }
     const [shape, axes] = [this.#shape, this.#axes];
-    this.add(flatten(name) as AnyLayer, [sizeOf(shape)]);
+    this.add(flatten(name) as AnyLayer, [sizeOf(shape)], "kept");
     if (!isInOrder(axes, shape)) this.#order = orderOf(axes, shape);
   }
   /** Reshapes as the file does; false unless that is exact: only axes of extent 1 move, or the input is a vector and becomes an image. */
   reshape(next: Shape): boolean {
-    if (this.#layers.length === 0 && this.#shape.length === 1 && next.length === 3 && !this.#pending) {
-      this.note(`input [${this.#shape.join(", ")}] reshaped to [${next.join(", ")}]`);
-      this.#input = next;
-      this.#shape = next;
-      this.#axes = [0, 1, 2];
+    if (this.#padding) return false;
+    if (next.length === 3 && this.#isVectorInput()) {
+      const isLast = looksChannelsLast(next);
+      const [first = 1, second = 1, third = 1] = next;
+      this.note(
+        `input [${this.#input.join(", ")}] reshaped to [${next.join(", ")}]${isLast ? " with channels last" : ""}`,
+      );
+      this.#input = this.#shape = isLast ? [third, first, second] : next;
+      this.#axes = isLast ? [1, 2, 0] : [0, 1, 2];
       return true;
     }
-    const wide = (shape: Shape) => shape.filter((extent) => extent !== 1);
-    if (next.length !== this.#axes.length || !equalShapes(wide(next), wide(this.shape))) return false;
     const isUnit = (axis: number) => this.#shape[axis] === 1;
-    const [units, others] = [this.#axes.filter(isUnit), this.#axes.filter((axis) => !isUnit(axis))];
+    const absent = [...this.#shape.keys()].filter((axis) => !this.#axes.includes(axis));
+    const units = [...absent, ...this.#axes.filter(isUnit)];
+    const others = this.#axes.filter((axis) => !isUnit(axis));
+    const isExact = equalShapes(wideExtents(next), wideExtents(this.shape));
+    if (next.length < 2 || !isExact || next.length - others.length > units.length) return false;
     this.#axes = next.map((extent) => (extent === 1 ? units : others).shift() as number);
     return true;
+  }
+  /** True for an input whose values are all along one axis, before the first layer. */
+  #isVectorInput(): boolean {
+    return this.#layers.length === 0 && !this.#pending && wideExtents(this.#shape).length < 2;
   }
 
   /** Ends the chain with a head. Throws UnsupportedError, beginning with `what`, if the output has more than one axis. */
   endIn(kind: HeadName, what: string): void {
-    this.#refuseAfterHead(what);
+    this.#refuseMisplaced(what);
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);
     if (this.#shape.length !== 1) {
       throw new UnsupportedError(`${what}: not supported: over [N, ${this.shape.join(", ")}]`);
@@ -202,12 +249,13 @@ export class ChainBuilder {
     if (this.#layers.length === 0)
       throw new UnsupportedError(`${this.#origin}: expected a model with layers, got none`);
     if (this.#pending) throw this.#refusedAffine(this.#pending.name);
+    if (this.#padding) throw this.#refusedPadding(this.#padding);
     if (this.#order || !isInOrder(this.#axes, this.#shape)) {
       throw new UnsupportedError(
         `${this.#origin}: not supported: an output [N, ${this.shape.join(", ")}] of transposed maps`,
       );
     }
-    this.#foldAffines();
+    foldAffines(this.#affines, this.#tensors);
     const [channels = 1, height = 1, width = 1] = this.#input;
     const input = [channels, height, width] as const;
     const whole: Network = { name, source, deviations: this.#notes, input, layers: this.#layers };
@@ -231,62 +279,17 @@ export class ChainBuilder {
     this.#notes.push(text);
     this.#assumptions = { inputSize: text };
   }
-  #foldAffines(): void {
-    for (const [layer, affine] of this.#affines) {
-      const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
-      const stored = {
-        weight: this.#tensors.get(weight) as Float32Array,
-        bias: this.#tensors.get(bias) as Float32Array,
-      };
-      const folded = foldedAfter(stored, affine);
-      this.#tensors.set(weight, folded.weight).set(bias, folded.bias);
-    }
-  }
-  #refuseAfterHead(name: string): void {
+  #refuseMisplaced(name: string): void {
+    if (this.#padding) throw this.#refusedPadding(this.#padding);
     if (!this.#head) return;
     throw new UnsupportedError(
       `${this.#origin}: ${name}: expected ${this.#head} as the last operation, found this layer after it`,
     );
   }
+  #refusedPadding({ what }: MapPadding): UnsupportedError {
+    return new UnsupportedError(`${what}: not supported: expected a convolution or pool directly after it`);
+  }
   #refusedAffine(name: string): UnsupportedError {
     return new UnsupportedError(`${this.#origin}: ${name}: expected a layer with weights before or after it`);
-  }
-}
-
-/** A square image of one or three channels with this number of values. */
-function imageOf(features: number, inputSize: number | undefined): Shape | undefined {
-  const sides = inputSize === undefined ? [1, 3].map((channels) => Math.sqrt(features / channels)) : [inputSize];
-  const side = sides.find((each) => Number.isInteger(each) && each > 1 && Number.isInteger(features / each ** 2));
-  return side === undefined ? undefined : [features / side ** 2, side, side];
-}
-
-/** True if the axes that are wider than 1 are in ascending order. */
-function isInOrder(axes: readonly number[], shape: Shape): boolean {
-  const wide = axes.filter((axis) => shape[axis] !== 1);
-  return wide.every((axis, i) => i === 0 || axis > (wide[i - 1] as number));
-}
-
-/** Place in row-major order of `shape` of each element, in row-major order of the reordered axes. */
-function orderOf(axes: readonly number[], shape: Shape): Int32Array {
-  const strides = stridesOf(shape);
-  const at = (list: readonly number[]) => axes.map((axis) => list[axis] as number);
-  const order = new Int32Array(sizeOf(shape));
-  const places = order.map((_, place) => place);
-  copyStrided(places, order, { shape: at(shape), strides: at(strides), offset: 0 });
-  return order;
-}
-
-/** Throws UnsupportedError for a parameter of the wrong size, CheckpointError for one that is not finite. */
-function checkTensors(network: Network, tensors: ReadonlyMap<string, Float32Array>, origin: string): void {
-  for (const { layer, parameters } of place(network)) {
-    for (const { name, shape } of parameters) {
-      const what = `${origin}: ${layer.name}.${name}`;
-      const values = tensors.get(`${layer.name}.${name}`);
-      if (values?.length !== sizeOf(shape)) {
-        throw new UnsupportedError(`${what}: expected [${shape.join(", ")}], got ${values?.length} values`);
-      }
-      const problem = nonFiniteProblem(values);
-      if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}; ${nonFiniteRemedy}`);
-    }
   }
 }

@@ -64,7 +64,7 @@ export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, un
 
 /** Adds max pooling. */
 export function addMaxPool(chain: ChainBuilder, name: string, { options, shape }: Pool): void {
-  chain.add(maxPool2d(name, options) as AnyLayer, shape);
+  chain.add(maxPool2d(name, options) as AnyLayer, shape, "kept");
 }
 
 /** Adds average pooling. `countsPadding`: true if means include the padding as zeros (but nothing beyond it). */
@@ -76,11 +76,11 @@ export function addAveragePool(
   unsupported: Unsupported,
 ): void {
   if (countsPadding && overhangs) throw unsupported("means that count padding (count_include_pad) with ceil_mode 1");
-  chain.add(averagePool2d(name, { ...options, countIncludePad: countsPadding }) as AnyLayer, shape);
+  chain.add(averagePool2d(name, { ...options, countIncludePad: countsPadding }) as AnyLayer, shape, "kept");
 }
 
 /** Adds global average pooling. */
 export function addGlobalAverage(chain: ChainBuilder, name: string): void {
   const channels = chain.shape[chain.channelAxis] ?? 0;
-  chain.add(adaptiveAveragePool2d(name, { outputSize: 1 }) as AnyLayer, [channels, 1, 1]);
+  chain.add(adaptiveAveragePool2d(name, { outputSize: 1 }) as AnyLayer, [channels, 1, 1], "kept");
 }

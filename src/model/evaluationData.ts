@@ -26,6 +26,8 @@ export interface EvaluationDataOptions {
   readonly maxBad?: number;
   /** Splits a folder without parts as for training, if it is not the run's own. Default false: all its images are test images. */
   readonly divided?: boolean;
+  /** Leaves out images of classes that the model lacks, and says how many. Default false: such a class is an error. */
+  readonly skipUnknownClasses?: boolean;
   /** True for another program's file: what stands beside it is no run. Default false. */
   readonly isForeign?: boolean;
   /** Called while images are decoded into the cache. */
@@ -46,7 +48,8 @@ export interface EvaluationData {
 /**
  * Loads the images to evaluate a model of a run directory or weights file on. Classes are matched by name.
  *
- * Throws ConfigError if the data set is unknown, lacks the part, or has a class that the model lacks.
+ * Throws ConfigError if the data set is unknown, lacks the part, or has a class that the model lacks, unless such classes
+ * are skipped and others are left.
  */
 export async function loadEvaluationData(
   path: string,
@@ -65,7 +68,7 @@ export async function loadEvaluationData(
     }
     // Keeps only this part of the data set, so that the rest can be collected.
     const { close = () => {} } = dataset;
-    return { name: dataset.name, split: relabelled(split, dataset, model), close };
+    return { name: dataset.name, split: relabelled(split, dataset, model, options), close };
   } catch (error) {
     dataset.close?.();
     throw error;
@@ -83,7 +86,7 @@ async function openDataset(
   const name = given?.name ?? asked ?? run?.dataset.name;
   if (name === undefined) {
     throw new ConfigError(
-      `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate)`,
+      `${path}: found no config.json next to it that names its data set; give one with --dataset (export: --calibrate; map: a folder of images)`,
     );
   }
   const isStored = run && (asked === undefined || (await isFolderOf(run, asked)));
@@ -144,15 +147,41 @@ function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig
     : undefined;
 }
 
-function relabelled(split: Split, dataset: Dataset, { classNames, network }: Model): Split {
-  const known = classNames.map((name) => name.normalize("NFC"));
-  const labels = Int32Array.from(dataset.classNames, (name) => known.indexOf(name.normalize("NFC")));
+/** The split with the model's labels. */
+function relabelled(
+  split: Split,
+  dataset: Dataset,
+  { classNames, network }: Model,
+  { skipUnknownClasses = false, onMessage }: EvaluationDataOptions,
+): Split {
+  const own = classNames.map((name) => name.normalize("NFC"));
+  const labels = Int32Array.from(dataset.classNames, (name) => own.indexOf(name.normalize("NFC")));
   if (labels.every((label, i) => label === i)) return split;
   const unknown = dataset.classNames.filter((_, i) => labels[i] === -1);
-  if (unknown.length === 0) return { ...split, label: (index) => labels[split.label(index)] as number };
+  const all = { ...split, label: (index: number) => labels[split.label(index)] as number };
+  if (unknown.length === 0) return all;
   const list = (names: readonly string[]) =>
     names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
+  const known = Uint32Array.from(Array(split.length).keys()).filter((index) => all.label(index) >= 0);
+  if (skipUnknownClasses && known.length > 0) {
+    onMessage?.(
+      `${dataset.name}: skipped ${split.length - known.length} of ${split.length} images, of classes that the weights lack: ${list(unknown)}`,
+    );
+    return subset(all, known);
+  }
   throw new ConfigError(
-    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}${didYouMean(unknown[0] as string, classNames)}`,
+    `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}${didYouMean(unknown[0] as string, classNames)}; evaluate leaves out images of other classes with --skip-unknown-classes`,
   );
+}
+
+/** Some images of a split, in order. */
+function subset({ label, image, prefetch, path }: Split, indices: Uint32Array): Split {
+  const at = (index: number) => indices[index] as number;
+  return {
+    length: indices.length,
+    label: (index) => label(at(index)),
+    image: (index) => image(at(index)),
+    ...(prefetch && { prefetch: (wanted) => prefetch(wanted.map(at)) }),
+    ...(path && { path: (index) => path(at(index)) }),
+  };
 }

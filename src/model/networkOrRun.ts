@@ -22,9 +22,14 @@ export async function findNetworkOrRun(
   return classes === undefined ? sized : withClasses(sized, classes);
 }
 
+function isJson(name: string): boolean {
+  return name.toLowerCase().endsWith(".json");
+}
+
 /** True for a path. A network's name always means the network: `./alexnet` means a folder of that name. */
 function isTrained(name: string): boolean {
   if (networks.some((network) => network.name === name)) return false;
   if (pretrainedOf(name) !== undefined) return true;
-  return name.endsWith(".safetensors") || statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+  const found = statSync(name, { throwIfNoEntry: false });
+  return name.endsWith(".safetensors") || found?.isDirectory() === true || (found?.isFile() === true && !isJson(name));
 }

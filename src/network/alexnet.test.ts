@@ -105,7 +105,9 @@ describe("another input size", () => {
       assert.deepEqual(sides(name, 67), [15, 7, 7, 3, 3, 3, 3, 1]);
       assert.throws(
         () => sides(name, 66),
-        new ShapeError("pool5: window 3 exceeds padded input 2 (input [256, 2, 2]); use a larger input size"),
+        new ShapeError(
+          "pool5: window 3 exceeds padded input 2 (input [256, 2, 2]); use an input size of at least 67×67",
+        ),
       );
     });
   }

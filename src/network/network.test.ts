@@ -92,7 +92,11 @@ describe("parseNetwork", () => {
       );
     misfit([linear("fc", { outFeatures: 10 })], /^fc: expected a flat input, got \[1, 8, 8\]/);
     misfit([flatten("flat"), conv2d("conv", { outChannels: 1, kernelSize: 1 })], /^conv: expected an input \[channels/);
-    misfit([conv2d("conv", { outChannels: 2, kernelSize: 9 })], /^conv: window 9 exceeds padded input 8/);
+    misfit(
+      [conv2d("conv", { outChannels: 2, kernelSize: 9 })],
+      /^conv: window 9 exceeds padded input 8 .*; use an input size of at least 9×9$/,
+    );
+
     misfit([conv2d("conv", { outChannels: 2, kernelSize: 3, groups: 2 })], /^conv: 2 groups do not divide 1 input/);
   });
 

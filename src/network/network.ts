@@ -8,7 +8,7 @@ import type { Int8Effect } from "../int8.ts";
 import { layerKinds, layerOf } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
-import { formatShape, type Shape, sizeOf } from "../shape.ts";
+import { formatShape, type Shape, sizeOf, WindowError } from "../shape.ts";
 
 /** A network as data. The same JSON defines it in files and in checkpoints. */
 export interface Network {
@@ -81,13 +81,53 @@ function anyLayer<K extends OpKind>(layer: Layer<K>): AnyLayer {
  * Throws ShapeError naming the first layer that does not match its input, or has a tensor that no engine can hold.
  */
 export function place(network: Network): readonly PlacedLayer[] {
-  let shape: Shape = network.input;
+  try {
+    return placeLayers(network.layers, network.input);
+  } catch (error) {
+    if (!(error instanceof WindowError)) throw error;
+    const side = smallestSide(network);
+    const remedy = side === undefined ? "use a larger input size" : `use an input size of at least ${side}×${side}`;
+    throw new ShapeError(`${error.message}; ${remedy}`);
+  }
+}
+
+function placeLayers(layers: Network["layers"], input: Shape): readonly PlacedLayer[] {
+  let shape = input;
   checkSize("input", "images", shape);
-  return network.layers.map((layer) => {
+  return layers.map((layer) => {
     const placed = placeLayer(layer, shape);
     shape = placed.outputShape;
     return placed;
   });
+}
+
+/** Largest side that is tried in the search for the smallest. */
+const MAX_SIDE = 2 ** 16;
+
+/** Side of the smallest square images that fit every window: maps never shrink as images grow. Undefined if no size fits. */
+function smallestSide({ layers, input: [channels, ...sides] }: Network): number | undefined {
+  const fits = (side: number) => {
+    try {
+      placeLayers(layers, [channels, side, side]);
+      return true;
+    } catch (error) {
+      if (error instanceof ShapeError) return false;
+      throw error;
+    }
+  };
+  let least = 0;
+  let most = Math.min(...sides);
+  while (!fits(most)) {
+    if (most >= MAX_SIDE) return undefined;
+    least = most;
+    most *= 2;
+  }
+  while (most - least > 1) {
+    const middle = Math.floor((least + most) / 2);
+    if (fits(middle)) most = middle;
+    else least = middle;
+  }
+  return most;
 }
 
 function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): PlacedLayer {

@@ -112,15 +112,16 @@ function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfi
   const { recipe } = stored;
   if (epochs === undefined || epochs <= recipe.epochs) return stored;
   const { schedule } = recipe;
+  const planned = `${recipe.epochs} epoch${recipe.epochs === 1 ? "" : "s"}`;
   if (dependsOnEpochs(schedule)) {
     throw new ConfigError(
-      `resume: --epochs ${epochs}: the ${schedule.kind} schedule of the run is planned for ${recipe.epochs} epochs; ` +
+      `resume: --epochs ${epochs}: the ${schedule.kind} schedule of the run is planned for ${planned}; ` +
         "start a new run from its weights with --from",
     );
   }
   if (!Number.isInteger(recipe.epochs)) {
     throw new ConfigError(
-      `resume: --epochs ${epochs}: the run is planned for ${recipe.epochs} epochs and ends within one; ` +
+      `resume: --epochs ${epochs}: the run is planned for ${planned} and ends within one; ` +
         "start a new run from its weights with --from",
     );
   }

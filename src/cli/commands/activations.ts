@@ -1,18 +1,20 @@
 /** `alexnet activations`. */
 import type { EngineName } from "../../engine/select/engineNames.ts";
-import { figureOption, imageArgument, jsonOption, positiveInteger, runArgument } from "../options.ts";
+import { foreignOpening, type ImportFacts, importOptions, modelArgument, withoutFacts } from "../importOptions.ts";
+import { figureOption, imageArgument, jsonOption, positiveInteger } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import type { CommandSpec } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
 
 export const activations: CommandSpec = {
-  arguments: [runArgument, imageArgument],
+  arguments: [modelArgument, imageArgument],
   options: [
     figureOption("activations.png"),
     { flags: "--maps <n>", help: "number of maps to show per layer (default: 32)", parse: positiveInteger },
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet activations runs/quick shoe.png", "activations.png"],
@@ -25,7 +27,7 @@ grey is 0 if some outputs are negative. Layers that change nothing are left out.
   run: drawActivationMaps,
 };
 
-interface ActivationsFlags {
+interface ActivationsFlags extends ImportFacts {
   readonly output: string;
   readonly maps?: number;
   readonly engine?: EngineName;
@@ -34,10 +36,14 @@ interface ActivationsFlags {
 }
 
 async function drawActivationMaps(run: string, image: string, flags: ActivationsFlags): Promise<void> {
-  const { output, json, ...options } = flags;
+  const { output, json, ...options } = withoutFacts(flags);
   requireEnding(output, [".png", ".svg"]);
   const { drawActivations } = await import("../../explain/activationFigure.ts");
-  const { svg, layers } = await drawActivations(run, image, { ...options, onMessage: printError });
+  const { svg, layers } = await drawActivations(run, image, {
+    ...options,
+    ...(await foreignOpening(flags, printError)),
+    onMessage: printError,
+  });
   await writeFigure(output, svg);
   if (json) printJson({ output, layers });
   else print(output);

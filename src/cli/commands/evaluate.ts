@@ -5,7 +5,7 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { foreignFacts, type ImportFacts, importOptions } from "../importOptions.ts";
+import { foreignOpening, type ImportFacts, importOptions } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
@@ -41,6 +41,7 @@ export const evaluate: CommandSpec = {
   options: [
     { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
     settingOption("dataDir"),
+    { flags: "--skip-unknown-classes", help: "leave out images of classes that the network lacks, and count them" },
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
@@ -85,6 +86,7 @@ Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.
 interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
   readonly dataset?: string;
   readonly dataDir?: string;
+  readonly skipUnknownClasses?: boolean;
   readonly split?: SplitName;
   readonly limit?: number;
   readonly maxBad?: number;
@@ -113,11 +115,10 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
   try {
-    const { foreignModels } = await import("../../exchange/foreignModels.ts");
     const measured = await measure(paths, {
       ...flags,
       ...precision,
-      openSource: foreignModels(foreignFacts(flags), say),
+      ...(await foreignOpening(flags, say)),
       onMessage: say,
       onPacking: packing.update,
       onProgress(images, of) {

@@ -1,4 +1,5 @@
 /** `alexnet live`, alone and as a child of `train --live`. */
+import { statSync } from "node:fs";
 import { constants, getPriority, setPriority } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { ConfigError } from "../../errors.ts";
@@ -40,6 +41,9 @@ async function serve(run: string, { port, host }: LiveFlags): Promise<void> {
   const { fileExists } = await import("../../checkpoint/checkpointFiles.ts");
   if (!parent && !(await fileExists(run))) {
     throw new ConfigError(`${run}: no such run directory; list runs with alexnet runs`);
+  }
+  if (!parent && !statSync(run).isDirectory()) {
+    throw new ConfigError(`${run}: a file, expected a run directory; list runs with alexnet runs`);
   }
   const server = await startServer(run, { port, host }, parent);
   if (!server) return;

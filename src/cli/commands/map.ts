@@ -3,7 +3,8 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { PictureMap } from "../../explain/map.ts";
 import { type MapMethod, mapMethods } from "../../explain/mapMethods.ts";
 import { formatPercent } from "../../report/numbers.ts";
-import { figureOption, jsonOption, numberAboveOne, positiveInteger, runArgument } from "../options.ts";
+import { foreignOpening, type ImportFacts, importOptions, modelArgument, withoutFacts } from "../importOptions.ts";
+import { figureOption, jsonOption, numberAboveOne, positiveInteger } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress, progressLine } from "../progress.ts";
 import { stoppable } from "../signals.ts";
@@ -12,7 +13,7 @@ import { settingOption } from "../trainingOptions.ts";
 
 export const map: CommandSpec = {
   arguments: [
-    runArgument,
+    modelArgument,
     { name: "[dir]", help: "folder of images, searched recursively (default: the run's test images)" },
   ],
   options: [
@@ -30,6 +31,7 @@ export const map: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet map runs/quick", "map.png, of its test images"],
@@ -45,7 +47,7 @@ network, otherwise by its predicted class.`,
   run: drawMap,
 };
 
-interface MapFlags {
+interface MapFlags extends ImportFacts {
   readonly output: string;
   readonly pictures?: string;
   readonly method: MapMethod;
@@ -59,7 +61,7 @@ interface MapFlags {
 }
 
 async function drawMap(run: string, folder: string | undefined, flags: MapFlags): Promise<void> {
-  const { output, pictures, json, ...options } = flags;
+  const { output, pictures, json, ...options } = withoutFacts(flags);
   for (const file of pictures === undefined ? [output] : [output, pictures]) requireEnding(file, [".png", ".svg"]);
   const { mapPictures } = await import("../../explain/map.ts");
   const [packing, features] = [imageProgress("pack"), imageProgress("map")];
@@ -67,15 +69,18 @@ async function drawMap(run: string, folder: string | undefined, flags: MapFlags)
   const clear = () => {
     for (const line of [packing, features, components, places]) line.clear();
   };
+  const say = (message: string) => {
+    clear();
+    printError(message);
+  };
+  const opening = await foreignOpening(flags, say);
   const work = async (signal: AbortSignal) => {
     const { svg, picturesSvg, ...made } = await mapPictures(run, {
       ...options,
+      ...opening,
       ...(folder === undefined ? {} : { folder }),
       withPictures: pictures !== undefined,
-      onMessage(message) {
-        clear();
-        printError(message);
-      },
+      onMessage: say,
       onPacking: packing.update,
       onProgress(images, of) {
         packing.clear();

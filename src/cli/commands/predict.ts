@@ -2,16 +2,16 @@
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import { printable } from "../../escape.ts";
+import { readImageStream } from "../../image/files/readImageFile.ts";
 import type { Classifier } from "../../model/classifier.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { foreignFacts, importOptions, modelHelp } from "../importOptions.ts";
+import { foreignOpening, importOptions, modelArgument } from "../importOptions.ts";
 import {
   inferencePrecision,
   inferencePrecisionOptions,
   jsonOption,
   positiveInteger,
-  runArgument,
   seed,
   thresholdOption,
 } from "../options.ts";
@@ -23,7 +23,7 @@ import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
-    { ...runArgument, help: modelHelp },
+    modelArgument,
     {
       name: "<image...>",
       help: "JPEG, PNG, WebP or GIF files of up to 64 megapixels, or folders of them; - reads one image from standard input",
@@ -89,10 +89,9 @@ async function predictImages(
     calibrating.clear();
     printError(message);
   };
-  const { foreignModels } = await import("../../exchange/foreignModels.ts");
   const opening = {
     ...inferencePrecision(flags, invocation, { onProgress: calibrating.update }),
-    openSource: foreignModels(foreignFacts(flags), say),
+    ...(await foreignOpening(flags, say)),
   };
   if (isBatch) {
     const { predictMany } = await import("../predictMany.ts");
@@ -142,7 +141,7 @@ async function predictEach(
   const results: { readonly file: string; readonly classes: readonly ClassScore[] }[] = [];
   for (const file of images) {
     try {
-      const input = file === STANDARD_INPUT ? await standardInput() : file;
+      const input = file === STANDARD_INPUT ? await readImageStream(process.stdin) : file;
       const classes = (await classifier.predict(input, options)).slice(0, top);
       results.push({ file, classes });
       if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
@@ -161,20 +160,6 @@ async function predictEach(
 
 /** Value of `<image>` for standard input. */
 const STANDARD_INPUT = "-";
-/** Above the largest image file that is read. */
-const MAX_INPUT_BYTES = 2 ** 30;
-
-async function standardInput(): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_INPUT_BYTES) throw new DataError("image: expected an image file, got more than 1 GB");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -1,14 +1,15 @@
 /** `alexnet saliency`. */
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import { formatPercent } from "../../report/numbers.ts";
-import { figureOption, imageArgument, jsonOption, positiveInteger, runArgument } from "../options.ts";
+import { foreignOpening, type ImportFacts, importOptions, modelArgument, withoutFacts } from "../importOptions.ts";
+import { figureOption, imageArgument, jsonOption, positiveInteger } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import type { CommandSpec } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
 
 export const saliency: CommandSpec = {
-  arguments: [runArgument, imageArgument],
+  arguments: [modelArgument, imageArgument],
   options: [
     figureOption("saliency.png"),
     { flags: "--class <name>", help: "class to explain (default: the predicted one)" },
@@ -25,6 +26,7 @@ export const saliency: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet saliency runs/quick shoe.png", "saliency.png"],
@@ -39,7 +41,7 @@ are pale.`,
   run: drawSaliency,
 };
 
-interface SaliencyFlags {
+interface SaliencyFlags extends ImportFacts {
   readonly class?: string;
   readonly output: string;
   readonly window?: number;
@@ -50,13 +52,14 @@ interface SaliencyFlags {
 }
 
 async function drawSaliency(run: string, image: string, flags: SaliencyFlags): Promise<void> {
-  const { output, json, class: className, ...options } = flags;
+  const { output, json, class: className, ...options } = withoutFacts(flags);
   requireEnding(output, [".png", ".svg"]);
   const { describeEffects, measureSaliency } = await import("../../explain/saliency.ts");
   const progress = imageProgress("saliency");
   try {
     const { svg, ...made } = await measureSaliency(run, image, {
       ...options,
+      ...(await foreignOpening(flags, printError)),
       ...(className === undefined ? {} : { className }),
       onMessage: printError,
       onProgress: progress.update,

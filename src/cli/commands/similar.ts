@@ -2,7 +2,8 @@
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { SimilarPictures } from "../../explain/similar.ts";
 import { formatTable } from "../../report/tables/terminal.ts";
-import { figureOption, jsonOption, positiveInteger, runArgument } from "../options.ts";
+import { foreignOpening, type ImportFacts, importOptions, modelArgument, withoutFacts } from "../importOptions.ts";
+import { figureOption, jsonOption, positiveInteger } from "../options.ts";
 import { print, printError, printJson, requireEnding, writeFigure } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
@@ -10,7 +11,7 @@ import type { CommandSpec } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
 
 export const similar: CommandSpec = {
-  arguments: [runArgument, { name: "<dir>", help: "folder of images, searched recursively" }],
+  arguments: [modelArgument, { name: "<dir>", help: "folder of images, searched recursively" }],
   options: [
     { flags: "--query <image...>", help: "query images", required: true },
     figureOption("similar.png"),
@@ -19,6 +20,7 @@ export const similar: CommandSpec = {
     settingOption("engine"),
     settingOption("threads"),
     jsonOption,
+    ...importOptions,
   ],
   examples: [
     ["alexnet similar runs/quick photos/ --query shoe.png", "similar.png"],
@@ -31,7 +33,7 @@ between the outputs of the last hidden layer, as in figure 4 of the paper.`,
   run: drawSimilar,
 };
 
-interface SimilarFlags {
+interface SimilarFlags extends ImportFacts {
   readonly query: readonly string[];
   readonly output: string;
   readonly top?: number;
@@ -41,11 +43,8 @@ interface SimilarFlags {
   readonly json?: boolean;
 }
 
-async function drawSimilar(
-  run: string,
-  folder: string,
-  { output, json, query, ...options }: SimilarFlags,
-): Promise<void> {
+async function drawSimilar(run: string, folder: string, flags: SimilarFlags): Promise<void> {
+  const { output, json, query, ...options } = withoutFacts(flags);
   requireEnding(output, [".png", ".svg"]);
   const { findSimilar } = await import("../../explain/similar.ts");
   const progress = imageProgress("similar");
@@ -56,7 +55,11 @@ async function drawSimilar(
   };
   try {
     const watching = { onMessage: note, onBad: note, onProgress: progress.update, signal: stop.signal };
-    const found = await findSimilar(run, folder, query, { ...options, ...watching });
+    const found = await findSimilar(run, folder, query, {
+      ...options,
+      ...(await foreignOpening(flags, note)),
+      ...watching,
+    });
     progress.clear();
     if (!found) {
       process.exitCode = stop.exitCode();

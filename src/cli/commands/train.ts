@@ -182,7 +182,7 @@ function printResult({ run, end, last, best, device }: TrainResult): void {
         `best test accuracy ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
       );
     }
-    printError(`${iteration} iterations in ${formatDuration(seconds)}`);
+    printError(`${iteration} iteration${iteration === 1 ? "" : "s"} in ${formatDuration(seconds)}`);
   }
   if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);
   print(`report ${run}/report.html`);

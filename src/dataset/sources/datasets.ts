@@ -1,5 +1,5 @@
 /** List of the named data sets. */
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { didYouMean } from "../../suggest.ts";
@@ -47,8 +47,10 @@ export async function storedDataset(name: string): Promise<DatasetSource> {
   const found = datasets.find((dataset) => dataset.name === name);
   if (found) return found;
   if (/[\\/]/.test(name) || isAbsolute(name) || (await isFolder(name))) return folderSource(name);
+  const folders = (await readdir(".", { withFileTypes: true })).filter((each) => each.isDirectory());
+  const near = didYouMean(name, [...datasetNames, ...folders.map((each) => each.name)]);
   throw new UsageError(
-    `${name}: no data set or folder with this name${didYouMean(name, datasetNames)}; ` +
+    `${name}: no data set or folder with this name${near}; ` +
       `expected ${datasetNames.join(", ")}, or a folder of images`,
   );
 }

@@ -74,6 +74,10 @@ export function floatTensor(values: Float32Array, shape: Shape = [values.length]
     shape,
     isInteger: false,
     floats: () => values,
+    bound() {
+      if (values.length === 1) return values[0] as number;
+      throw new UnsupportedError(`expected one value, got [${shape.join(", ")}]`);
+    },
     integers() {
       throw new UnsupportedError("expected whole numbers, got floats");
     },
@@ -87,6 +91,9 @@ export function integerTensor(values: readonly number[], shape: Shape = [values.
     isInteger: true,
     floats() {
       throw new UnsupportedError("expected floats, got whole numbers");
+    },
+    bound() {
+      throw new UnsupportedError("expected a float, got whole numbers");
     },
     integers: () => values,
   };

@@ -10,7 +10,7 @@ import { broadcast, broadcastTo, type Fold, floatTensor, integerTensor, spend } 
 import { indexingFolds } from "./foldIndexing.ts";
 import { dataTypes, type NodeMessage } from "./messages.ts";
 import { axesOf, describeNode, isOnnxDomain, type NodeContext, type NodeView, type Value, viewNode } from "./node.ts";
-import type { OnnxTensor } from "./tensors.ts";
+import { isFloat, type OnnxTensor } from "./tensors.ts";
 
 /** Output of a node of constants: a constant, or an error on use. */
 export function foldConstant(node: NodeMessage, context: NodeContext): Value {
@@ -27,7 +27,7 @@ export function foldConstant(node: NodeMessage, context: NodeContext): Value {
     return { constant };
   } catch (error) {
     if (error instanceof UnsupportedError)
-      return { refused: refused(error.message.replace(`${context.origin}: `, "")) };
+      return { refused: refused(error.message.replace(`${what}: `, "").replace(`${context.origin}: `, "")) };
     throw error;
   }
 }
@@ -54,8 +54,8 @@ const folds: Readonly<Record<string, Fold>> = {
     const tensor = node.need(0);
     const to = node.int("to", 0);
     const isInteger = to === dataTypes.INT32 || to === dataTypes.INT64;
-    if (!isInteger && to !== dataTypes.FLOAT)
-      throw node.unsupported(`attribute to ${to}, expected FLOAT, INT32 or INT64`);
+    if (!isInteger && !isFloat(to))
+      throw node.unsupported(`attribute to ${to}, expected a type of floats, INT32 or INT64`);
     if (isInteger === tensor.isInteger) return tensor;
     spend(sizeOf(tensor.shape), context, node);
     return isInteger
@@ -109,6 +109,7 @@ function binary(of: (a: number, b: number) => number, ofIntegers = of): Fold {
     const [a, b] = [node.need(0), node.need(1)];
     if (a.isInteger !== b.isInteger) throw node.unsupported("inputs of different types");
     const shape = broadcast(node, a.shape, b.shape);
+    spend(sizeOf(shape), context, node);
     const [left, right] = [broadcastTo(shape, a, context), broadcastTo(shape, b, context)];
     if (a.isInteger) {
       const others = right.integers();

@@ -74,9 +74,14 @@ export const indexingFolds: Readonly<Record<string, Fold>> = {
   ConstantOfShape(node, context) {
     const shape = knownShape(node, node.need(0).integers());
     const value = node.tensor("value") ?? floatTensor(Float32Array.of(0));
-    return view(value, { shape, strides: shape.map(() => 0), offset: 0 }, context);
+    return picked(value, shape, (from, to) => fill(to, from[0] as number, sizeOf(shape)), context, node);
   },
 };
+
+function fill(values: Float32Array | number[], value: number, count: number): void {
+  if (values instanceof Float32Array) values.fill(value);
+  else for (let i = 0; i < count; i++) values.push(value);
+}
 
 function foldReshape(node: NodeView): OnnxTensor {
   const tensor = node.need(0);
@@ -106,8 +111,10 @@ function foldSlice(node: NodeView, context: NodeContext): OnnxTensor {
     const axis = axisOf(node, given, shape.length);
     const extent = tensor.shape[axis] as number;
     const step = steps[i] ?? 1;
-    if (step < 1) throw node.unsupported(`a step ${step}`);
-    const at = (place = 0) => Math.min(extent, Math.max(0, place < 0 ? place + extent : place));
+    if (step === 0) throw node.unsupported("a step 0");
+    // Backwards, the first place is an element, and the place before element 0 ends the slice.
+    const [least, most] = step > 0 ? [0, extent] : [-1, extent - 1];
+    const at = (place = 0) => Math.min(most, Math.max(least, place < 0 ? place + extent : place));
     const [start, end] = [at(starts[i]), at(ends[i])];
     offset += start * (strides[axis] as number);
     shape[axis] = Math.max(0, Math.ceil((end - start) / step));

@@ -1,7 +1,9 @@
 /** The input of an ONNX graph: batch size, shape of one image, and order of its axes. */
 import { UnsupportedError } from "../../errors.ts";
 import type { Shape } from "../../shape.ts";
-import { dataTypes, type NodeMessage, type ValueInfoMessage } from "./messages.ts";
+import { looksChannelsLast } from "../chainAxes.ts";
+import type { NodeMessage, ValueInfoMessage } from "./messages.ts";
+import { isFloat } from "./tensors.ts";
 
 /** Facts that the file may not contain. */
 export interface OnnxReadOptions {
@@ -20,7 +22,7 @@ export interface GraphInput {
 }
 
 /**
- * Reads the declared input. Throws UnsupportedError for a type other than float32, or for open extents that `inputSize` does not fill.
+ * Reads the declared input. Throws UnsupportedError for a type other than floats, or for open extents that `inputSize` does not fill.
  */
 export function inputOf(
   { name = "", type }: ValueInfoMessage,
@@ -29,10 +31,8 @@ export function inputOf(
   origin: string,
 ): GraphInput {
   const tensor = type?.tensorType;
-  if (tensor?.elemType !== dataTypes.FLOAT) {
-    throw new UnsupportedError(`${origin}: input "${name}" is not a float32 tensor`);
-  }
-  const [batch, ...rest] = tensor.shape?.dim ?? [];
+  if (!isFloat(tensor?.elemType)) throw new UnsupportedError(`${origin}: input "${name}" is not a tensor of floats`);
+  const [batch, ...rest] = tensor?.shape?.dim ?? [];
   if (!batch) throw new UnsupportedError(`${origin}: input "${name}" has no axes`);
   const stated = rest.map(({ value }) => (value !== undefined && value > 0 && Number.isSafeInteger(value) ? value : 0));
   const isLast = stated.length === 3 && isChannelsLast(stated, name, nodes);
@@ -52,16 +52,16 @@ export function inputOf(
 }
 
 /** Operators that treat every value alike, and so leave the order of axes open. */
-const elementwise: ReadonlySet<string> = new Set("Identity Cast Relu Tanh Sigmoid Dropout Add Sub Mul Div".split(" "));
+const elementwise: ReadonlySet<string> = new Set(
+  "Identity Cast Relu Tanh Sigmoid Clip Dropout Add Sub Mul Div Pad".split(" "),
+);
 
 /**
  * True for an input [height, width, channels] of one or three channels. The first operator that is not elementwise tells: a transposition to
  * channels first, or a reshaping, which convolutional networks in channels first do not begin with.
  */
 function isChannelsLast(shape: Shape, input: string, nodes: readonly NodeMessage[]): boolean {
-  const [first, , last] = shape;
-  const isImage = (channels: number | undefined) => channels === 1 || channels === 3;
-  if (!isImage(last) || isImage(first)) return false;
+  if (!looksChannelsLast(shape)) return false;
   const values = new Set([input]);
   for (const node of nodes) {
     const { opType = "" } = node;

@@ -104,6 +104,8 @@ export function viewNode(node: NodeMessage, context: NodeContext): { view: NodeV
     unsupported: (why) => new UnsupportedError(`${what}: not supported: ${why}`),
   };
   const checkAttributes = () => {
+    // A hint to save memory, of the first versions.
+    if (context.opset < 6) asked.add("consumed_inputs");
     for (const name of attributes.keys()) if (!asked.has(name)) throw view.unsupported(`attribute ${name}`);
   };
   return { view, checkAttributes };

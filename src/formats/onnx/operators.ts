@@ -6,23 +6,27 @@
 import { dropout, localResponseNorm, relu, sigmoid, tanh } from "../../layers/kinds.ts";
 import type { AnyLayer } from "../../layers/layer.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
-import { addConvolution } from "../fileConvolution.ts";
+import { addConvolution, type FileWindow } from "../fileConvolution.ts";
 import { addAveragePool, addGlobalAverage, addMaxPool, squarePool } from "../pooling.ts";
 import { transposed } from "../values.ts";
 import { affineReaders } from "./affineOperators.ts";
-import { type NodeView, windowOf } from "./node.ts";
+import type { NodeView } from "./node.ts";
 import { biasOf, layerName, type OperatorReader, requireMaps } from "./operatorReader.ts";
+import { paddedWindow, readPad } from "./padding.ts";
 import { shapeReaders } from "./shapeOperators.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
 /** By operator. */
 export const operatorReaders: Readonly<Record<string, OperatorReader>> = {
   Conv: readConv,
-  Relu: (node, chain) => chain.add(relu(layerName(node, chain, "relu")) as AnyLayer),
+  Relu: (node, chain) => chain.add(relu(layerName(node, chain, "relu")) as AnyLayer, undefined, "nonNegative"),
+  Clip: readClip,
   Tanh: (node, chain) => chain.add(tanh(layerName(node, chain, "tanh")) as AnyLayer),
-  Sigmoid: (node, chain) => chain.add(sigmoid(layerName(node, chain, "sigmoid")) as AnyLayer),
+  Sigmoid: (node, chain) => chain.add(sigmoid(layerName(node, chain, "sigmoid")) as AnyLayer, undefined, "nonNegative"),
   LRN: readLrn,
+  Pad: readPad,
   MaxPool: readMaxPool,
+  GlobalMaxPool: readGlobalMaxPool,
   AveragePool: readAveragePool,
   GlobalAveragePool(node, chain) {
     requireMaps(node, chain);
@@ -46,11 +50,10 @@ function readSoftmax(node: NodeView, chain: ChainBuilder): void {
 }
 
 function readConv(node: NodeView, chain: ChainBuilder): void {
-  requireMaps(node, chain);
   const weight = node.need(1);
   const [outChannels = 0, groupChannels = 0, height = 0, width = 0] = weight.shape;
   if (weight.shape.length !== 4) throw node.unsupported(`a weight of ${weight.shape.length} axes, expected 4`);
-  const window = windowOf(node, chain.shape, [height, width]);
+  const { window } = paddedWindow(node, chain, (value) => value === 0, [height, width]);
   const groups = node.int("group", 1);
   const [channels = 0] = chain.shape;
   if (window.kernel[0] !== height || window.kernel[1] !== width) {
@@ -76,24 +79,71 @@ function readLrn(node: NodeView, chain: ChainBuilder): void {
   chain.add(localResponseNorm(layerName(node, chain, "norm"), { size, alpha, beta, k }) as AnyLayer);
 }
 
+/** Largest number of f32, which stands for infinity. */
+const LARGEST = 3.402823e38;
+
+/** Padding that no maximum of values chooses: zeros too where no value is negative. */
 function readMaxPool(node: NodeView, chain: ChainBuilder): void {
-  requireMaps(node, chain);
-  const { pool } = poolOf(node, chain);
+  const isLow = (value: number) => value <= -LARGEST || (value <= 0 && chain.isNonNegative);
+  const { window } = paddedWindow(node, chain, isLow);
   node.int("storage_order", 0); // concerns the second output, which must be unused
-  addMaxPool(chain, layerName(node, chain, "pool"), pool);
+  addMaxPool(chain, layerName(node, chain, "pool"), poolOf(node, chain, window));
 }
 
-function poolOf(node: NodeView, chain: ChainBuilder) {
-  const window = { ...windowOf(node, chain.shape), isCeil: node.int("ceil_mode", 0) !== 0 };
-  return { window, pool: squarePool(window, chain.shape, node.unsupported) };
+function poolOf(node: NodeView, chain: ChainBuilder, window: FileWindow) {
+  return squarePool({ ...window, isCeil: node.int("ceil_mode", 0) !== 0 }, chain.shape, node.unsupported);
 }
 
 function readAveragePool(node: NodeView, chain: ChainBuilder): void {
-  requireMaps(node, chain);
-  const { window, pool } = poolOf(node, chain);
+  const { window, isPaddedBefore } = paddedWindow(node, chain, (value) => value === 0);
   const isPadded = [...window.padBefore, ...window.padAfter].some((pad) => pad > 0);
-  const countsPadding = node.int("count_include_pad", 0) !== 0 && isPadded;
-  addAveragePool(chain, layerName(node, chain, "average"), pool, countsPadding, node.unsupported);
+  const countsOwn = node.int("count_include_pad", 0) !== 0;
+  if (isPaddedBefore && !countsOwn && node.ints("pads")?.some((pad) => pad > 0)) {
+    throw node.unsupported("padding of its own that means exclude, and padding before it");
+  }
+  const countsPadding = isPadded && (countsOwn || isPaddedBefore);
+  const name = layerName(node, chain, "average");
+  addAveragePool(chain, name, poolOf(node, chain, window), countsPadding, node.unsupported);
+}
+
+function readGlobalMaxPool(node: NodeView, chain: ChainBuilder): void {
+  requireMaps(node, chain);
+  const [channels = 0, height, width] = chain.shape;
+  if (height === undefined || height !== width) throw node.unsupported(`maps of ${height}×${width}, expected squares`);
+  const pool = { options: { kernelSize: height, stride: 1, padding: 0 }, shape: [channels, 1, 1], overhangs: false };
+  addMaxPool(chain, layerName(node, chain, "pool"), pool);
+}
+
+/**
+ * min(max(low, x), high): ReLU if high is infinite. A finite high, as of ReLU6, is composed of ReLUs: min(x, h) = h − max(0, h − x), so
+ * min(max(0, x), h) = max(0, h − max(0, h − x)).
+ */
+function readClip(node: NodeView, chain: ChainBuilder): void {
+  const bound = (place: number, name: string, missing: number) =>
+    node.opset < 11 ? node.float(name, missing) : (node.constant(place)?.bound() ?? missing);
+  const [low, high] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
+  if (low <= -LARGEST && high >= LARGEST) return;
+  const isMap = chain.shape.length === 3;
+  if (low !== 0 || !(high > 0) || (high < LARGEST && !isMap)) {
+    throw node.unsupported(
+      `min ${low}, max ${high} of [N, ${chain.shape.join(", ")}]; expected min 0, and a finite max only of maps. ` +
+        "Replace it by Relu and train further, or run the file in ONNX Runtime",
+    );
+  }
+  const name = layerName(node, chain, "relu");
+  const addRelu = () => chain.add(relu(chain.unusedName(name)) as AnyLayer, undefined, "nonNegative");
+  if (high < LARGEST) {
+    chain.note(`${name}: min(max(0, x), ${high}) converted to max(0, ${high} − max(0, ${high} − x))`);
+    const subtract = () => {
+      const channels = chain.shape[chain.channelAxis] ?? 1;
+      const [scale, shift] = [new Float64Array(channels).fill(-1), new Float64Array(channels).fill(high)];
+      chain.scaleAndShift(chain.unusedName(`${name}.limit`), scale, shift);
+    };
+    subtract();
+    addRelu();
+    subtract();
+  }
+  addRelu();
 }
 
 /** alpha · A · B + beta · C, with A the chain. */

@@ -18,10 +18,10 @@ import {
 import { describeNode, isOnnxDomain, type NodeContext, type Value, viewNode } from "./node.ts";
 import { operatorReaders } from "./operators.ts";
 import { readOwnModel } from "./ownModel.ts";
-import { type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
+import { convertedFloat, type ExternalBytes, readExternal, tensorOf } from "./tensors.ts";
 
 /** Supported operator set versions. */
-const [OLDEST_OPSET, NEWEST_OPSET] = [6, 25];
+const [OLDEST_OPSET, NEWEST_OPSET] = [1, 25];
 
 /**
  * Reads an ONNX file, and external data in its folder.
@@ -109,12 +109,30 @@ function readGraph(
   const { batchSize, shape, isChannelsLast } = inputOf(input, nodes, options, origin);
   define(input.name ?? "", { step: 0, shape });
   const chain = new ChainBuilder(shape, origin, { isChannelsLast, inputSize: options.inputSize });
+  noteTypes(graph, input, chain);
   const context = contextFor(values, opset, batchSize, external, origin, graph);
   const steps = addNodes(nodes, values, define, context, chain);
   if (stepOf(values, output) !== steps) {
     throw new UnsupportedError(`${origin}: output "${output}" is not the end of a chain of layers`);
   }
   return importedModel(chain.finish(name, source), { producer: "" });
+}
+
+/** Notes values of other types of floats, which the network computes in f32. */
+function noteTypes({ initializer, node }: GraphMessage, { type }: ValueInfoMessage, chain: ChainBuilder): void {
+  const attributes = node.flatMap(({ attribute }) => attribute);
+  const casts = node.filter(({ opType }) => opType === "Cast").flatMap(({ attribute }) => attribute);
+  const types = [
+    type?.tensorType?.elemType,
+    ...initializer.map(({ dataType }) => dataType),
+    ...attributes.map(({ t }) => t?.dataType),
+    ...casts.map(({ name, i }) => (name === "to" ? i : undefined)),
+  ];
+  const converted = [...new Set(types.flatMap((each) => convertedFloat(each) ?? []))];
+  for (const name of converted) {
+    const how = name === "float64" ? "rounded to float32" : "computed in float32";
+    chain.note(`${name} of the file ${how}`);
+  }
 }
 
 type Define = (name: string, value: Value) => void;
@@ -210,8 +228,8 @@ function contextFor(
     opset,
     batchSize,
     external,
-    // Enough to transpose and scale every tensor; a graph that expands constants without end is refused.
-    budget: { left: 2 ** 20 + 4 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
+    // Enough to transpose and scale every tensor, and for the weights of an AlexNet that the graph fills with constants.
+    budget: { left: 2 ** 26 + 4 * initializer.reduce((sum, { dims }) => sum + sizeOf(dims), 0) },
     isConstant: (name) => "constant" in (values.get(name) ?? {}),
     constant(name, what) {
       const value = values.get(name);

@@ -2,9 +2,9 @@
 import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
 import { addGlobalAverage } from "../pooling.ts";
-import { dataTypes } from "./messages.ts";
-import { axesOf, type NodeView } from "./node.ts";
+import { axesOf, axisOf, type NodeView } from "./node.ts";
 import { layerName, type OperatorReader } from "./operatorReader.ts";
+import { isFloat } from "./tensors.ts";
 
 /** By operator. */
 export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
@@ -21,8 +21,19 @@ export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
     const axes = given ?? shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
     const isUnit = axes.every((axis) => shape[axis] === 1) && (given !== undefined || node.batchSize !== 1);
     const rest = shape.filter((_, axis) => !axes.includes(axis));
+    if (isUnit && rest.length === 2 && chain.reshape(rest)) return;
     if (!isUnit || rest.length > 1) throw node.unsupported(`of [N, ${shape.join(", ")}], expected axes of extent 1`);
     addFlatten(node, chain);
+  },
+  Unsqueeze(node, chain) {
+    const { shape } = chain;
+    const stated = node.opset < 13 ? node.ints("axes") : node.constant(1)?.integers();
+    const rank = shape.length + 1 + (stated?.length ?? 0);
+    const axes = (stated ?? []).map((axis) => axisOf(node, axis, rank));
+    const extents = [Number.NaN, ...shape];
+    const [batch, ...next] = Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : (extents.shift() ?? 1)));
+    if (!Number.isNaN(batch) || !chain.reshape(next))
+      throw node.unsupported(`axes ${axes.join(", ")} of [N, ${shape.join(", ")}]`);
   },
   Transpose(node, chain) {
     const { shape } = chain;
@@ -35,7 +46,7 @@ export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
   ReduceMean: readReduceMean,
   Cast(node) {
     const to = node.int("to", 0);
-    if (to !== dataTypes.FLOAT) throw node.unsupported(`attribute to ${to}, expected FLOAT`);
+    if (!isFloat(to)) throw node.unsupported(`attribute to ${to}, expected a type of floats`);
   },
 };
 
@@ -45,7 +56,13 @@ function addFlatten(node: NodeView, chain: ChainBuilder): void {
 
 /** Reshape to [batch, features], to the current shape, or of an input vector to an image. */
 function readReshape(node: NodeView, chain: ChainBuilder): void {
-  const [batch = 1, ...target] = node.need(1).integers();
+  const [batch = 1, ...target] = node.ints("shape") ?? node.need(1).integers();
+  // A batch of one image may lose its axis.
+  const features = sizeOf(chain.shape);
+  if (target.length === 0 && node.batchSize === 1 && (batch === features || batch === -1)) {
+    addFlatten(node, chain);
+    return;
+  }
   const copiesZeros = node.int("allowzero", 0) === 0;
   const keepsBatch = Number.isNaN(batch) || batch === -1 || batch === node.batchSize || (batch === 0 && copiesZeros);
   const shape = inferred(target, batch, copiesZeros, chain.shape);

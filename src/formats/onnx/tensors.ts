@@ -2,6 +2,7 @@
 
 import { lstat, open, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { dtypes } from "../../checkpoint/dtypes.ts";
 import { CheckpointError, codeOf, UnsupportedError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
@@ -16,14 +17,34 @@ export interface OnnxTensor {
   readonly shape: Shape;
   /** True for a tensor of whole numbers, such as a shape. */
   readonly isInteger: boolean;
-  /** Values as f32; a view of the file if possible. Throws UnsupportedError for another type, CheckpointError for a non-finite value. */
+  /**
+   * Values as f32, a view of the file if possible: float16 and bfloat16 are widened exactly, float64 is rounded. Throws UnsupportedError for
+   * another type, CheckpointError for a non-finite value.
+   */
   floats(): Float32Array;
+  /** The only value of a tensor of floats, infinities included. Throws UnsupportedError unless there is exactly one. */
+  bound(): number;
   /** Integer values, at most as many as a shape can have. In a computed shape, NaN stands for a batch of any size. */
   integers(): readonly number[];
 }
 
 const MOST_INTEGERS = 16;
 const integerTypes = ["INT64", "INT32", "BOOL"] as const;
+/** Types of floats, by the names of safetensors. */
+const floatTypes = { FLOAT: "F32", FLOAT16: "F16", BFLOAT16: "BF16", DOUBLE: "F64" } as const;
+type FloatType = keyof typeof floatTypes;
+const floatNames = Object.keys(floatTypes) as readonly FloatType[];
+
+/** True for a type of floats, which this program computes in f32. */
+export function isFloat(dataType: number | undefined): boolean {
+  return floatNames.some((type) => dataTypes[type] === dataType);
+}
+
+/** Name of a type of floats that this program computes in f32; undefined for FLOAT, and for other types. */
+export function convertedFloat(dataType: number | undefined): string | undefined {
+  const name = floatNames.find((type) => dataTypes[type] === dataType);
+  return name === "FLOAT" ? undefined : name?.replace("DOUBLE", "float64").toLowerCase();
+}
 
 /** Wraps a tensor. Throws CheckpointError for invalid extents; values are checked on access. */
 export function tensorOf(message: TensorMessage, external: ExternalBytes, origin: string): OnnxTensor {
@@ -36,12 +57,14 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
     shape,
     isInteger: integerTypes.some((type) => dataTypes[type] === message.dataType),
     floats() {
-      requireType(message, ["FLOAT"], what);
-      if (sizeOf(shape) === 0) throw new UnsupportedError(`${what}: expected values, got none`);
-      const values = asFloats(bytesOf(message, external, 4 * sizeOf(shape), message.floatData, what));
+      const values = floatsOf(message, external, sizeOf(shape), what);
       const problem = nonFiniteProblem(values);
       if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}`);
       return values;
+    },
+    bound() {
+      if (sizeOf(shape) !== 1) throw new UnsupportedError(`${what}: expected one value, got [${shape.join(", ")}]`);
+      return floatsOf(message, external, 1, what)[0] as number;
     },
     integers() {
       requireType(message, integerTypes, what);
@@ -51,8 +74,35 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
   };
 }
 
-function requireType({ dataType }: TensorMessage, allowed: readonly (keyof typeof dataTypes)[], what: string): void {
-  if (allowed.some((type) => dataTypes[type] === dataType)) return;
+function floatsOf(message: TensorMessage, external: ExternalBytes, count: number, what: string): Float32Array {
+  const type = requireType(message, floatNames, what);
+  if (count === 0) throw new UnsupportedError(`${what}: expected values, got none`);
+  const dtype = dtypes.get(floatTypes[type]);
+  if (!dtype) throw new UnsupportedError(`${what}: data type ${type}`);
+  const packed = type === "DOUBLE" ? message.doubleData : message.floatData;
+  // 16-bit floats outside of raw_data are the lower half of a number each.
+  const isNumbers = dtype.byteLength === 2 && message.rawData === undefined && message.int32Data.length > 0;
+  const content = isNumbers ? lowHalves(message.int32Data, count, what) : undefined;
+  const bytes = content ?? bytesOf(message, external, dtype.byteLength * count, packed, what);
+  if (type === "FLOAT") return asFloats(bytes);
+  const values = new Float32Array(count);
+  dtype.toFloat32(bytes, values);
+  return values;
+}
+
+function lowHalves(numbers: readonly number[], count: number, what: string): Uint8Array {
+  if (numbers.length !== count) throw new CheckpointError(`${what}: expected ${count} numbers, got ${numbers.length}`);
+  return new Uint8Array(Uint16Array.from(numbers).buffer);
+}
+
+/** The name of the tensor's type, which must be one of those allowed. */
+function requireType<Type extends keyof typeof dataTypes>(
+  { dataType }: TensorMessage,
+  allowed: readonly Type[],
+  what: string,
+): Type {
+  const type = allowed.find((name) => dataTypes[name] === dataType);
+  if (type !== undefined) return type;
   const got = Object.entries(dataTypes).find(([, value]) => value === dataType)?.[0] ?? `type ${dataType}`;
   throw new UnsupportedError(`${what}: data type ${got}, expected ${allowed[0]}; convert the model to float32`);
 }
@@ -94,6 +144,12 @@ const storedIntegers = {
   [dataTypes.INT32]: { size: 4, read: (content: Buffer, at: number) => content.readInt32LE(at) },
   [dataTypes.INT64]: { size: 8, read: (content: Buffer, at: number) => Number(content.readBigInt64LE(at)) },
 } as const;
+
+/** Bytes of a value in raw or external data, by type. */
+const storedSizes: ReadonlyMap<number, number> = new Map([
+  ...floatNames.map((type) => [dataTypes[type], dtypes.get(floatTypes[type])?.byteLength ?? 0] as const),
+  ...Object.entries(storedIntegers).map(([type, { size }]) => [Number(type), size] as const),
+]);
 
 interface Place {
   readonly location: string;
@@ -140,8 +196,9 @@ function placeOf({ externalData, dims, dataType }: TensorMessage, what: string):
     if (Number.isNaN(value)) throw new CheckpointError(`${what}: external data: ${key} "${text}" is not a number`);
     return value;
   };
-  if (dataType !== dataTypes.FLOAT) throw new UnsupportedError(`${what}: external data of a type other than FLOAT`);
-  const expected = sizeOf(dims) * Float32Array.BYTES_PER_ELEMENT;
+  const size = storedSizes.get(dataType ?? 0);
+  if (size === undefined) throw new UnsupportedError(`${what}: external data of type ${dataType}, expected FLOAT`);
+  const expected = sizeOf(dims) * size;
   const length = number("length", expected);
   if (length !== expected || !dims.every((extent) => extent >= 0)) {
     throw new CheckpointError(

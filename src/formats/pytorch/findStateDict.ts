@@ -29,7 +29,8 @@ export interface FoundStateDict {
  */
 export function findStateDict(root: PickleValue, choice?: WeightsChoice): FoundStateDict {
   const seen = new Set<PickleDict>();
-  let level: readonly Found[] = isDict(root) ? [{ path: [], dict: root }] : [];
+  const only = onlyOf(root);
+  let level: readonly Found[] = isDict(only) ? [{ path: [], dict: only }] : [];
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
     const fresh = level.filter(({ dict }) => !seen.has(dict) && seen.add(dict));
     const candidates = fresh.flatMap(({ path, dict }) => {
@@ -90,9 +91,16 @@ interface Found {
 }
 
 function nested({ path, dict }: Found): readonly Found[] {
-  return [...dict.items].flatMap(([key, value]) =>
-    isDict(value) ? [{ path: [...path, String(key)], dict: value }] : [],
-  );
+  return [...dict.items].flatMap(([key, value]) => {
+    const only = onlyOf(value);
+    return isDict(only) ? [{ path: [...path, String(key)], dict: only }] : [];
+  });
+}
+
+/** The element of a list of one, as programs that train several networks write it; any other value itself. */
+function onlyOf(value: PickleValue): PickleValue {
+  const isList = typeof value === "object" && value !== null && value.type === "list";
+  return isList && value.items.length === 1 ? (value.items[0] as PickleValue) : value;
 }
 
 function rankOf(path: readonly string[]): number | undefined {

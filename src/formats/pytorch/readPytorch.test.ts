@@ -5,9 +5,12 @@ import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { inflateSync } from "node:zlib";
 import { readGolden } from "../../../test/golden.ts";
+import { type Dtype, dtypes } from "../../checkpoint/dtypes.ts";
 import { DataError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { bytesInMemory } from "../containers/byteSource.ts";
+import { findStateDict } from "./findStateDict.ts";
+import type { PickleValue } from "./pickleFormat.ts";
 import { readPytorch } from "./readPytorch.ts";
 
 interface Golden {
@@ -121,3 +124,16 @@ async function readAll(name: string, bytes: Uint8Array): Promise<void> {
   const opened = await open(name, bytes);
   for (const tensor of opened.tensors) await opened.readStored(tensor.name);
 }
+
+test("a list of one state dict is that state dict", () => {
+  const dtype = dtypes.get("F32") as Dtype;
+  const storage = { type: "storage", key: "0", dtype, length: 1 } as const;
+  const tensor = { type: "tensor", storage, offset: 0, shape: [1], strides: [1] } as const;
+  const dict: PickleValue = { type: "dict", items: new Map([["0.weight", tensor]]) };
+  const checkpoint = (items: PickleValue[]): PickleValue => ({
+    type: "dict",
+    items: new Map([["state_dict", { type: "list", items } as const]]),
+  });
+  assert.deepEqual([...findStateDict(checkpoint([dict])).tensors.keys()], ["0.weight"]);
+  assert.throws(() => findStateDict(checkpoint([dict, dict])), /expected a state dict/);
+});

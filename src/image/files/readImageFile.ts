@@ -36,6 +36,36 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Maximum size of an image from a stream, which is in memory twice for a moment. */
+const MAX_STREAM_BYTES = 2 ** 28;
+
+/** Reads an image from a stream, with the checks of `readImageFile`. Throws DataError; the message begins with `image: `. */
+export async function readImageStream(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let [bytes, isChecked] = [0, false];
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (!isChecked && bytes >= START_BYTES) {
+      refuse(() => refuseByStart(Buffer.concat(chunks), 0));
+      isChecked = true;
+    }
+    if (bytes > MAX_STREAM_BYTES) {
+      throw new DataError(`image: expected at most ${Math.floor(MAX_STREAM_BYTES / 1e6)} MB, got more; give a file`);
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+function refuse(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`image: ${error.message}`, { cause: error });
+  }
+}
+
 /** Reads the first bytes, or fewer if the file is shorter. A pipe may return them in pieces. */
 async function readStart(file: FileHandle): Promise<Uint8Array> {
   const start = new Uint8Array(START_BYTES);
