@@ -46,3 +46,6 @@ export function createDecodeJobs(models: readonly DecodeModel[]): (job: DecodeJo
     }
   };
 }
+
+/** Message of a thread that has started. */
+export const READY = "ready";

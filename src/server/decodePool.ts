@@ -3,11 +3,14 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { startOf } from "../dataset/workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
-import type { Decoded, DecodeJob, DecodeModel, DecodeOutcome } from "./decodeJob.ts";
+import { type Decoded, type DecodeJob, type DecodeModel, type DecodeOutcome, READY } from "./decodeJob.ts";
 import { RequestError } from "./requestError.ts";
+
 
 /** Decoding threads. */
 export interface DecodePool {
+  /** Resolves when all threads have started. */
+  readonly started: Promise<unknown>;
   /** Rejects with RequestError for a body that is not an image or a request, with the signal's reason if that is aborted before the work began. */
   decode(job: DecodeJob, signal: AbortSignal): Promise<Decoded>;
   close(): Promise<void>;
@@ -25,6 +28,7 @@ interface Task {
 
 interface Thread {
   readonly worker: Worker;
+  isReady: boolean;
   task: Task | undefined;
 }
 
@@ -47,12 +51,18 @@ export function createDecodePool(models: readonly DecodeModel[], size = availabl
     }
   };
 
-  const startThread = () => {
+  const startThread = (onReady: () => void) => {
     const worker = new Worker(startOf(moduleUrl("server/decodeThread")), { workerData: { models } });
-    const thread: Thread = { worker, task: undefined };
+    const thread: Thread = { worker, isReady: false, task: undefined };
     threads.add(thread);
-    worker.on("message", (outcome: DecodeOutcome) => {
+    worker.on("message", (outcome: DecodeOutcome | typeof READY) => {
       const { task } = thread;
+      if (outcome === READY) {
+        thread.isReady = true;
+        onReady();
+        next(thread);
+        return;
+      }
       next(thread);
       if ("images" in outcome) task?.resolve(outcome);
       else task?.reject(new RequestError(outcome.status, outcome.error));
@@ -61,17 +71,17 @@ export function createDecodePool(models: readonly DecodeModel[], size = availabl
     worker.on("exit", () => {
       threads.delete(thread);
       thread.task?.reject(new RequestError(400, "image: decoding it failed; save it again as JPEG or PNG"));
-      if (!isClosed) setTimeout(() => isClosed || startThread(), RESTART).unref();
+      if (!isClosed) setTimeout(() => isClosed || startThread(onReady), RESTART).unref();
     });
-    next(thread);
   };
 
-  for (let i = 0; i < size; i++) startThread();
+  const started = Promise.all(Array.from({ length: size }, () => new Promise<void>((resolve) => startThread(resolve))));
   return {
+    started,
     decode: (job, signal) =>
       new Promise((resolve, reject) => {
         waiting.push({ job, signal, resolve, reject });
-        const idle = [...threads].find(({ task }) => !task);
+        const idle = [...threads].find(({ isReady, task }) => isReady && !task);
         if (idle) next(idle);
       }),
     async close() {

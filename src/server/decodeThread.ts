@@ -1,7 +1,7 @@
 /** Program of the threads of `decodePool.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
 import { decodeOnOneThread } from "../image/files/decode.ts";
-import { createDecodeJobs, type DecodeJob, type DecodeModel, type DecodeOutcome } from "./decodeJob.ts";
+import { createDecodeJobs, type DecodeJob, type DecodeModel, type DecodeOutcome, READY } from "./decodeJob.ts";
 
 const run = createDecodeJobs((workerData as { readonly models: readonly DecodeModel[] }).models);
 decodeOnOneThread();
@@ -13,3 +13,4 @@ parentPort?.on("message", async (job: DecodeJob) => {
   const memory = data && data.byteLength === data.buffer.byteLength ? [data.buffer as ArrayBuffer] : [];
   parentPort?.postMessage(outcome, memory);
 });
+parentPort?.postMessage(READY);

@@ -45,6 +45,8 @@ export interface EngineHostOptions {
 
 /** Eight signs of life: a busy machine delays a few of them. */
 const SILENCE = 2000;
+/** Milliseconds more until the first sign of life. */
+const START = 60_000;
 /** Milliseconds between two checks. */
 const CHECK = 250;
 /** Milliseconds of one computation until the process counts as hung: beyond the slowest batch of the reference engine. */
@@ -89,7 +91,7 @@ export async function startEngine(source: EngineSource, options: EngineHostOptio
     const isLate = now - lastCheck > silence / 2;
     lastCheck = now;
     // This process was stopped itself: signs of life are still to be read.
-    if (isLate) life.lastSign = now;
+    if (isLate) life.lastSign = Math.max(life.lastSign, now);
     if (now - life.lastSign > silence) kill(life, "it gave no sign of life");
   };
 
@@ -173,7 +175,7 @@ function startLife(
     for (const { reject } of waiting.values()) reject(restarting());
     waiting.clear();
   });
-  const life: Life = { child, pipe, waiting, ended, lastSign: performance.now() };
+  const life: Life = { child, pipe, waiting, ended, lastSign: performance.now() + START };
   pipe.on("error", () => undefined);
   pipe.on(
     "data",

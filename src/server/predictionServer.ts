@@ -60,6 +60,7 @@ export async function startPredictionServer(options: PredictionServerOptions): P
   );
   let closing: Promise<void> | undefined;
   try {
+    await pool.started;
     const server = await startHttpServer({
       address,
       access,
