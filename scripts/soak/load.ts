@@ -11,7 +11,12 @@ export interface Reply {
 }
 
 /** Bytes of a POST request. */
-export function postOf(url: string, path: string, body: Uint8Array, headers: Readonly<Record<string, string>> = {}): Buffer {
+export function postOf(
+  url: string,
+  path: string,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
   const fields = { Host: new URL(url).host, "Content-Length": String(body.length), ...headers };
   const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${head.join("")}\r\n`, "latin1"), body]);
@@ -78,7 +83,12 @@ export class LoadConnection {
       this.#socket = undefined;
       socket.destroy();
     }
-    settle?.resolve({ status: Number(headers.slice(9, 12)), milliseconds: performance.now() - this.#began, headers, body });
+    settle?.resolve({
+      status: Number(headers.slice(9, 12)),
+      milliseconds: performance.now() - this.#began,
+      headers,
+      body,
+    });
   }
 }
 

@@ -6,7 +6,6 @@ import { moduleUrl } from "../packageRoot.ts";
 import { type Decoded, type DecodeJob, type DecodeModel, type DecodeOutcome, READY } from "./decodeJob.ts";
 import { RequestError } from "./requestError.ts";
 
-
 /** Decoding threads. */
 export interface DecodePool {
   /** Resolves when all threads have started. */
