@@ -66,7 +66,8 @@ export const inputKinds: readonly InputKind[] = [
       return new Uint8Array(Float32Array.from(values as readonly number[]).buffer);
     },
     check(bytes) {
-      const values = new Float32Array(bytes.slice().buffer);
+      // A copy, whose memory is aligned.
+      const values = new Float32Array(new Uint8Array(bytes).buffer);
       const at = firstNonFinite(values);
       if (at >= 0) throw badValue("input", at, "a finite number", values[at]);
     },
