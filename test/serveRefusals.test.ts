@@ -285,7 +285,6 @@ test("malformed HTTP and smuggled requests: 4xx, or the connection ends; one ans
     "GET / HTTP/1.1\r\n\r\n",
     `GET / HTTP/1.1\r\nHost: ${host}\r\nHost: evil.example\r\n\r\n`,
     "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-    `GET  / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
     `CONNECT evil.example:443 HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
     `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${"a".repeat(20_000)}\r\n\r\n`,
     `GET / HTTP/1.1\r\nHost: ${host}\r\n X: folded\r\n\r\n`,

@@ -134,7 +134,8 @@ function originOf(request: IncomingMessage, { origins }: AccessRules): Origin {
 function checkRequest(request: IncomingMessage, names: ReadonlySet<string>, origin: Origin): URL {
   const { host } = request.headers;
   // Of several, a proxy may have checked another one.
-  if (request.headersDistinct["host"]?.length !== 1) throw new RequestError(400, "Host: expected the header field once");
+  if (request.headersDistinct["host"]?.length !== 1)
+    throw new RequestError(400, "Host: expected the header field once");
   if (!isKnownHost(host, names)) {
     throw new RequestError(
       403,
