@@ -251,6 +251,8 @@ async function mixedCases(run: string, url: string, model: string): Promise<read
         return classes.every(({ className, probability }) => isClose(probability, expected.get(className)));
       },
     });
+    // Other fits keep more of an image than the input, so that an image of the input's size is another input than its tensor.
+    if (classifier.model.preprocessing.fit.kind !== "resize") continue;
     const pixels = noiseBytes(1000 + i, sizeOf(shape));
     const raw = { width, height, channels, data: pixels };
     const byName = new Map((await classifier.predict(raw)).map((each) => [each.className, each.probability]));

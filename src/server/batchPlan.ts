@@ -14,11 +14,24 @@ export function batchSizes(maxBatch: number, isRandom: boolean): readonly number
 }
 
 /**
+ * Milliseconds of each program's calls, ordered by size, where a larger batch never takes longer per image than a smaller one. A call that was held up
+ * by other processes then does not keep its program from being used, and measured, again.
+ */
+function bounded(costs: readonly BatchCost[]): readonly BatchCost[] {
+  let perImage = Number.POSITIVE_INFINITY;
+  return costs.map(({ size, milliseconds }) => {
+    perImage = Math.min(perImage, milliseconds / size);
+    return { size, milliseconds: perImage * size };
+  });
+}
+
+/**
  * Indices of the programs that compute `count` images in the shortest total time. A single image is computed by the first program, whose batch size
  * is 1.
  */
-export function planBatch(count: number, costs: readonly BatchCost[]): readonly number[] {
+export function planBatch(count: number, measured: readonly BatchCost[]): readonly number[] {
   if (count === 1) return [0];
+  const costs = bounded(measured);
   const best: { readonly total: number; readonly program: number }[] = [{ total: 0, program: 0 }];
   for (let n = 1; n <= count; n++) {
     const options = costs.map(({ size, milliseconds }, program) => ({

@@ -1,6 +1,7 @@
 /** A network in a process of its own, which is started again when it dies, is stopped or hangs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { startOf } from "../dataset/workerModule.ts";
 import { ConfigError } from "../errors.ts";
 import { moduleUrl } from "../packageRoot.ts";
@@ -158,7 +159,7 @@ function startLife(
   const module = startOf(moduleUrl("server/engineProcess"));
   const child = spawn(
     process.execPath,
-    ["--input-type=module", "--eval", `await import(${JSON.stringify(module.href)})`],
+    module.protocol === "file:" ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`],
     {
       env: { ...process.env, [SOURCE_VARIABLE]: JSON.stringify(source) },
       stdio: ["ignore", "ignore", "inherit", "pipe"],

@@ -1,4 +1,5 @@
 /** Process that computes the batches of one served network. Its other thread, `engineChannel.ts`, exchanges data with the server. */
+import { setTimeout } from "node:timers/promises";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { startOf } from "../dataset/workerModule.ts";
 import { AlexNetError, messageOf } from "../errors.ts";
@@ -21,6 +22,8 @@ const busySince = new BigInt64Array(clock);
 const channel = new Worker(startOf(moduleUrl("server/engineChannel")), {
   workerData: { clock, port: port2 },
   transferList: [port2],
+  // Not the arguments that start this process.
+  execArgv: [],
 });
 channel.on("exit", () => process.exit(1));
 
@@ -128,7 +131,7 @@ async function computeOn(opened: Opened, part: readonly number[]): Promise<reado
 function news(): Promise<void> {
   return new Promise((resolve) => {
     const left = timeLeft();
-    const timer = Number.isFinite(left) ? setTimeout(resolve, Math.max(left, 0)) : undefined;
+    const timer = Number.isFinite(left) ? globalThis.setTimeout(resolve, Math.max(left, 0)) : undefined;
     wake = () => {
       clearTimeout(timer);
       wake = () => {};
@@ -136,6 +139,9 @@ function news(): Promise<void> {
     };
   });
 }
+
+/** Milliseconds that a process waits for its first request before it compiles the next program. */
+const FIRST_WAIT = 1000;
 
 /** Computes everything that is due. */
 async function work(): Promise<void> {
@@ -165,8 +171,9 @@ async function start(): Promise<void> {
     ready: { model, engine: description, precision: program.precision, isMultiLabel: head.isMultiLabel, isRandom },
   });
   port.on("message", take);
-  // Requests are answered from here on; larger programs follow one by one.
+  // Requests are answered from here on. Larger programs follow one by one: each holds up requests for the time of its compilation, but not the first.
   for (const size of batchSizes(source.maxBatch, isRandom).slice(1)) {
+    if (waiting.length === 0) await Promise.race([news(), setTimeout(FIRST_WAIT)]);
     await work();
     try {
       await open(size, options);
