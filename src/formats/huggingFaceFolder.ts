@@ -121,7 +121,7 @@ ${notes.map((note) => `\n${note}\n`).join("")}
 ## Use
 
 \`\`\`js
-import { pipeline } from "@huggingface/transformers";
+import { pipeline } from ${JSON.stringify(PACKAGE)};
 
 const classify = await pipeline("image-classification", "USER/REPOSITORY", { dtype: "fp32" });
 console.log(await classify("image.jpg"));
@@ -149,6 +149,8 @@ Unknown. State the licence of the weights and of the training images here and at
 }
 
 const SHOWN_CLASSES = 100;
+/** Package that runs the folder. */
+const PACKAGE = "@huggingface/transformers";
 
 function tableOf(heading: string, rows: CardRows): string {
   if (rows.length === 0) return "Not stated.";

@@ -133,7 +133,7 @@ function originOf(request: IncomingMessage, { origins }: AccessRules): Origin {
 /** The target of a request. Throws RequestError for one that is not meant for this server. */
 function checkRequest(request: IncomingMessage, names: ReadonlySet<string>, origin: Origin): URL {
   const { host } = request.headers;
-  // Of several, a proxy may have checked another one.
+  // A proxy may have checked another one of several.
   if (request.headersDistinct["host"]?.length !== 1)
     throw new RequestError(400, "Host: expected the header field once");
   if (!isKnownHost(host, names)) {

@@ -57,6 +57,7 @@ document.addEventListener("drop", (event) => {
 
 const style = `${reportStyle}
 form { display: flex; flex-wrap: wrap; gap: .75rem 1.5rem; align-items: end; margin: 1.25rem 0; }
+form > div { min-width: 0; max-width: 100%; }
 label { display: block; color: var(--soft); font-size: .875rem; }
 input, select { max-width: 100%; min-height: 2.25rem; color: var(--ink); background: var(--panel); border: 1px solid var(--soft); border-radius: .4rem; padding: .3rem .5rem; font: inherit; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
