@@ -18,7 +18,14 @@ const declarations = join(root, "dist/declarations");
 
 const { exports, dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 /** Modules besides the entry points that Node.js starts by their path. */
-const started = ["cli/main", "dataset/pack/imageWorker", "dataset/prepare/thread"];
+const started = [
+  "cli/main",
+  "dataset/pack/imageWorker",
+  "dataset/prepare/thread",
+  "server/decodeThread",
+  "server/engineChannel",
+  "server/engineProcess",
+];
 
 /** Paths of the declaration files that `exports` of package.json names. */
 function publicDeclarations(): readonly string[] {

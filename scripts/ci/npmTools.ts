@@ -6,9 +6,18 @@ import { dirname, join } from "node:path";
 
 const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "alexnet/tools");
 
+/** True if the cache contains a package. */
+export function isCached(name: string, version: string): boolean {
+  return existsSync(folderOf(name, version));
+}
+
+function folderOf(name: string, version: string): string {
+  return join(cache, `${name.replace("/", "+")}@${version}`);
+}
+
 /** The folder of an installed package. Installs it first, by npm and without its scripts, if the cache does not contain it. */
 export function npmTool(name: string, version: string): string {
-  const folder = join(cache, `${name.replace("/", "+")}@${version}`);
+  const folder = folderOf(name, version);
   if (!existsSync(folder)) install(`${name}@${version}`, folder);
   return join(folder, "node_modules", name);
 }

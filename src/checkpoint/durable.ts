@@ -1,6 +1,6 @@
 /** Durable writes: a file is either complete or absent, and survives a power failure. */
 import { constants } from "node:fs";
-import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
@@ -50,6 +50,25 @@ export async function writeThrough(path: string, write: (temporary: string) => P
       await commitFile(temporary, path);
     } finally {
       await rm(temporary, { force: true });
+    }
+  });
+}
+
+/**
+ * Creates a folder atomically: `fill` writes and syncs its files in a temporary folder next to it.
+ *
+ * Throws CheckpointError if it cannot be written, and the errors of `fill`; no folder is then left.
+ */
+export async function createFolderThrough(path: string, fill: (temporary: string) => Promise<unknown>): Promise<void> {
+  const temporary = temporaryFor(path);
+  await explainingWrites(path, async () => {
+    try {
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary);
+      await fill(temporary);
+      await commitFile(temporary, path);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
     }
   });
 }

@@ -64,6 +64,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/predict.ts")).predict,
   },
   {
+    name: "serve",
+    summary: "serve predictions over HTTP",
+    group: "Use",
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  {
     name: "pull",
     summary: "download published weights for predict, evaluate, train --from and other commands",
     group: "Use",

@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { ConfigError } from "../errors.ts";
-import type { LiveAddress } from "./liveServer.ts";
+import type { ListenAddress } from "../server/address.ts";
 
 /** Message of the server process to the process that started it. */
 export type LiveMessage = { readonly url: string } | { readonly problem: string };
@@ -19,7 +19,7 @@ export interface LiveChild {
  *
  * Throws ConfigError if the address is unavailable.
  */
-export async function startLive(run: string, { host, port }: LiveAddress): Promise<LiveChild> {
+export async function startLive(run: string, { host, port }: ListenAddress): Promise<LiveChild> {
   const command = process.argv[1] as string;
   const child = fork(command, ["live", run, "--host", host, "--port", String(port)], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],

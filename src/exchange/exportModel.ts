@@ -1,14 +1,14 @@
 /** Export of a trained network to other formats. */
-import { lstat, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, readdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
-import { writeThrough } from "../checkpoint/durable.ts";
+import { createFolderThrough, writeThrough } from "../checkpoint/durable.ts";
 import { decodeModel, type Model } from "../checkpoint/metadata.ts";
 import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { type TensorSource, untilAborted } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
-import type { ModelFormat } from "../formats/format.ts";
+import type { CardRows, ModelFormat } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../formats/tensorNaming.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
@@ -49,7 +49,7 @@ export interface Exported {
 }
 
 /**
- * Writes the best weights of a run directory, or a weights file, in another format. The file is written atomically.
+ * Writes the best weights of a run directory, or a weights file, in another format. The file or folder is written atomically.
  *
  * Throws CheckpointError if the weights are unreadable or the file cannot be written. Throws ConfigError for an unknown format, naming or
  * flag, an output that already exists, or a folder that does not. Throws the signal's reason on abort.
@@ -74,15 +74,17 @@ export async function exportModel(path: string, output: string, options: ExportO
     const weights = renamed(checkedWeights(source, own, network), network, naming);
     const quantized =
       options.int8 && (await quantize(path, source, model, weights, { ...options.int8, ...(signal && { signal }) }));
-    const form = { flags, quantization: quantized?.quantization };
-    await writeThrough(output, async (temporary) => {
+    const training = format.isFolder && (await trainingRows(path));
+    const form = { flags, quantization: quantized?.quantization, ...(training && { training }) };
+    const writeDurably = format.isFolder ? createFolderThrough : writeThrough;
+    await writeDurably(output, async (temporary) => {
       await format.write(temporary, model, weights, form);
       signal?.throwIfAborted();
     });
     if (quantized) {
       await storeOrNote(source, await reader.digest(), quantized.quantization, options.int8?.onMessage);
     }
-    const { size: bytes } = await stat(output);
+    const bytes = await bytesAt(output);
     const written = {
       source,
       output,
@@ -97,6 +99,36 @@ export async function exportModel(path: string, output: string, options: ExportO
     if (!quantized || !format.f32Bytes) return written;
     return { ...written, int8: { ...quantized.report, f32Bytes: await format.f32Bytes(model, flags) } };
   });
+}
+
+/** Bytes of a file, or of all files of a folder. */
+async function bytesAt(path: string): Promise<number> {
+  const found = await stat(path);
+  if (!found.isDirectory()) return found.size;
+  const names = await readdir(path, { recursive: true });
+  const entries = await Promise.all(names.map((name) => stat(join(path, name))));
+  const sizes = entries.map((entry) => (entry.isFile() ? entry.size : 0));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Data and settings of a run, for a model card: without paths of this machine. Undefined for a weights file, or a directory without its config.json. */
+async function trainingRows(path: string): Promise<CardRows | undefined> {
+  const { readRunConfig, settingRows } = await import("../settings/runConfig.ts");
+  const isRun = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const config = isRun ? await readRunConfig(path) : undefined;
+  if (!config) return undefined;
+  const { dataset, recipe, precision } = config;
+  return [
+    ["data set", basename(dataset.name)],
+    ["training images", String(dataset.trainImages)],
+    [`${dataset.watched} images`, String(dataset.testImages)],
+    ["recipe", recipe.name],
+    ...settingRows(config, "recipe"),
+    ["precision", precision],
+  ];
 }
 
 /** Loads calibration code on demand. */

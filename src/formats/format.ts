@@ -43,12 +43,17 @@ export interface FormatFlag {
   readonly description: string;
 }
 
+/** Rows of a table in a model card. */
+export type CardRows = readonly (readonly [name: string, value: string])[];
+
 /** Options of writing a file. */
 export interface WrittenForm {
   /** Flags of the format that were given. */
   readonly flags: ReadonlySet<string>;
   /** Writes 8-bit values; only for formats that support them. */
   readonly quantization?: Quantization | undefined;
+  /** Data and settings of the training, for formats with a model card; undefined if they are not known. */
+  readonly training?: CardRows | undefined;
 }
 
 /** A file format of trained networks. An entry in `formats.ts` makes it available to `export`, `import` and `verify`. */
@@ -57,8 +62,10 @@ export interface ModelFormat {
   readonly name: string;
   /** One line, for help. */
   readonly description: string;
-  /** File extensions, in lower case with the dot. */
+  /** File extensions, in lower case with the dot; none for a format that is chosen by name. */
   readonly endings: readonly string[];
+  /** True if `write` fills a folder, which exists and is empty. */
+  readonly isFolder?: true;
   /** Required tensor naming (one of `tensorNamings`). Default: any. */
   readonly names?: string;
   /** True if a file may contain the weights of training and their moving average. */

@@ -1,6 +1,5 @@
 /** List of file formats. The code of each is loaded on first use. */
 
-import { open } from "node:fs/promises";
 import type { Model } from "../checkpoint/metadata.ts";
 import { readingInto } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
@@ -77,15 +76,9 @@ const onnxFormat: ModelFormat = {
     },
   ],
   async write(path, model, weights, { flags, quantization }) {
-    const { writeOnnx } = await import("./onnx/writeOnnx.ts");
-    const file = writeOnnx(model.network, readingInto(weights), { ...optionsFor(model, flags), quantization });
-    const handle = await open(path, "w");
-    try {
-      for await (const chunk of file.chunks) await handle.writeFile(chunk);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    const { writeOnnxFile } = await import("./onnx/writeOnnx.ts");
+    const options = { ...optionsFor(model, flags), quantization };
+    await writeOnnxFile(path, model.network, readingInto(weights), options);
   },
   async f32Bytes(model, flags) {
     const { writeOnnx } = await import("./onnx/writeOnnx.ts");
@@ -122,8 +115,28 @@ const caffeFormat: ModelFormat = {
   },
 };
 
+/** A folder for transformers.js; `huggingFace.ts` reads it, and others of its kind. */
+const huggingFaceFormat: ModelFormat = {
+  name: "huggingface",
+  description:
+    "a folder with ONNX, class names, preprocessing and a model card, for transformers.js and the Hugging Face Hub",
+  endings: [],
+  isFolder: true,
+  names: "layers",
+  async write(path, model, weights, { training }) {
+    const { writeHuggingFace } = await import("./huggingFaceFolder.ts");
+    await writeHuggingFace(path, model, weights, training);
+  },
+};
+
 /** All formats. */
-export const formats: readonly ModelFormat[] = [safetensorsFormat, pytorchFormat, onnxFormat, caffeFormat];
+export const formats: readonly ModelFormat[] = [
+  safetensorsFormat,
+  pytorchFormat,
+  onnxFormat,
+  caffeFormat,
+  huggingFaceFormat,
+];
 
 /** A format with the requested ability. */
 export type FormatWith<K extends "read" | "write"> = ModelFormat & Required<Pick<ModelFormat, K>>;
@@ -140,7 +153,9 @@ export function findFormat<K extends "read" | "write">(action: K, file: string, 
     name === undefined ? format.endings.some((ending) => file.toLowerCase().endsWith(ending)) : format.name === name,
   );
   if (found) return found;
-  const known = able.map((format) => `${format.name} (${format.endings.join(", ")})`).join(", ");
+  const known = able
+    .map(({ name: each, endings }) => (endings.length > 0 ? `${each} (${endings.join(", ")})` : each))
+    .join(", ");
   throw new ConfigError(
     name === undefined
       ? `${file}: unknown file extension; choose a format with --format (one of ${known})`

@@ -1,5 +1,5 @@
 /**
- * Folders of Hugging Face: a file of weights, class names in config.json, and preprocessing in preprocessor_config.json or, by timm, in
+ * Folders of Hugging Face, read: a file of weights, class names in config.json, and preprocessing in preprocessor_config.json or, by timm, in
  * config.json.
  *
  * Source: transformers, configuration_utils.py and image_processing_utils.py; timm, models/_hub.py, `save_config_for_hf`.

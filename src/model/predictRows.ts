@@ -61,23 +61,35 @@ export type RowPrediction = { readonly classes: readonly ClassScore[] } | { read
  * If dropout stays active, its masks are a function of the image, so that an image's prediction never depends on others. Then `count` must be 1.
  */
 export async function predictRows(
-  { file, model, head, program, isRandom }: CompiledClassifier,
+  classifier: CompiledClassifier,
   images: Float32Array,
   count: number,
-  { samples = 1, seed = 0, threshold }: PredictOptions,
+  options: PredictOptions,
 ): Promise<readonly RowPrediction[]> {
-  requireThreshold({ head, file }, threshold);
+  const { head, model } = classifier;
+  requireThreshold(classifier, options.threshold);
+  const rows = await predictProbabilities(classifier, images, count, options);
+  return rows.map((own) =>
+    typeof own === "string" ? { error: own } : { classes: rankClasses(own, model.classNames, head, options.threshold) },
+  );
+}
+
+/** Probabilities of each image's classes in the order of the model, or the error of its outputs, as `predictRows` ranks them. */
+export async function predictProbabilities(
+  { model, head, program, isRandom }: CompiledClassifier,
+  images: Float32Array,
+  count: number,
+  { samples = 1, seed = 0 }: Pick<PredictOptions, "samples" | "seed">,
+): Promise<readonly (Float64Array | string)[]> {
   if (!Number.isInteger(samples) || samples < 1) {
     throw new ConfigError(`samples: expected a whole number above 0, got ${samples}`);
   }
-  const rank = (probabilities: Float64Array) => ranked(probabilities, model.classNames, head, threshold);
   if (!isRandom) {
     const outputs = await program.forward(images, count, { seed, first: 0 });
     const length = outputs.length / count;
-    return Array.from({ length: count }, (_, row) => {
-      const own = probabilitiesOf(outputs.subarray(row * length, (row + 1) * length), head);
-      return typeof own === "string" ? { error: own } : { classes: rank(own) };
-    });
+    return Array.from({ length: count }, (_, row) =>
+      probabilitiesOf(outputs.subarray(row * length, (row + 1) * length), head),
+    );
   }
   if (count > 1) throw new Error("predict: expected one image at a time with active dropout");
   // A copy, since the program may overwrite its own input.
@@ -87,10 +99,10 @@ export async function predictRows(
   for (let sample = 0; sample < samples; sample++) {
     const draws = { seed, first: (counter + sample) >>> 0 };
     const own = probabilitiesOf(await program.forward(input, 1, draws), head);
-    if (typeof own === "string") return [{ error: own }];
+    if (typeof own === "string") return [own];
     for (const [c, probability] of own.entries()) mean[c] = (mean[c] as number) + probability / samples;
   }
-  return [{ classes: rank(mean) }];
+  return [mean];
 }
 
 /** Probabilities of one image's classes, or the error of its outputs. */
@@ -98,10 +110,11 @@ function probabilitiesOf(outputs: Float32Array, head: ClassHead): Float64Array |
   return outputProblem(outputs) ?? head.probabilities(head.scores(outputs, 1));
 }
 
-function ranked(
+/** Every class with its probability, the most probable first. */
+export function rankClasses(
   probabilities: Float64Array,
   classNames: readonly string[],
-  { isMultiLabel }: ClassHead,
+  { isMultiLabel }: Pick<ClassHead, "isMultiLabel">,
   threshold = DEFAULT_THRESHOLD,
 ): readonly ClassScore[] {
   return classNames

@@ -42,7 +42,7 @@ const int8OptionSpecs: readonly OptionSpec[] = inSection({ heading: "Quantizatio
 export const exportCommand: CommandSpec = {
   arguments: [runArgument],
   options: [
-    { flags: "--output <file>", help: "file to write; an existing file is not replaced", required: true },
+    { flags: "--output <file>", help: "file or folder to write; an existing one is not replaced", required: true },
     {
       flags: "--format <name>",
       help: `file format (default: by the file's extension). ${writable.map(({ name, description }) => `${name}: ${description}`).join("; ")}`,
@@ -62,6 +62,7 @@ export const exportCommand: CommandSpec = {
     ["alexnet export runs/photos --output photos.safetensors", "for any framework"],
     ["alexnet export runs/quick --names layers --output quick.pth"],
     ["alexnet export runs/photos --pixels --output photos.onnx", "for ONNX Runtime"],
+    ["alexnet export runs/photos --format huggingface --output photos", "a folder"],
     ["alexnet export runs/photos --int8 --output small.onnx", "a quarter of the size"],
   ],
   run: exportRun,

@@ -47,7 +47,7 @@ async function serve(run: string, { port, host }: LiveFlags): Promise<void> {
   }
   const server = await startServer(run, { port, host }, parent);
   if (!server) return;
-  const { isLoopback } = await import("../liveServer.ts");
+  const { isLoopback } = await import("../../server/address.ts");
   if (!isLoopback(host)) printError(`live: ${host}: anyone who can reach this address can see the run`);
   if (parent) {
     parent({ url: server.url });

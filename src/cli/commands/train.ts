@@ -1,10 +1,10 @@
 /** `alexnet train`. */
 import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
+import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../../trainer/trainObserver.ts";
-import type { LiveAddress } from "../liveServer.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveNumber } from "../options.ts";
 import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
@@ -154,7 +154,7 @@ function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserv
 }
 
 /** Serves the run's page from another process. */
-async function showLive(run: string, address: LiveAddress) {
+async function showLive(run: string, address: ListenAddress) {
   const { startLive } = await import("../liveChild.ts");
   const { url, end } = await startLive(run, address);
   printError(`live at ${url}`);

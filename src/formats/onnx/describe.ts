@@ -31,6 +31,8 @@ export interface OnnxOptions {
   readonly output?: "logits" | "probabilities" | undefined;
   /** Accepts 8-bit pixels of the input's size and preprocesses them in the graph; requires `preprocessing`. */
   readonly pixels?: PixelLayout | undefined;
+  /** Name of the input. Default `images`, or `pixels` for 8-bit pixels. */
+  readonly inputName?: string | undefined;
   /** Quantizes weights and activations to 8 bits. */
   readonly quantization?: Quantization | undefined;
   /** Stored in the metadata. */
@@ -56,7 +58,7 @@ export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxM
   const parameters = ops.flatMap((op) =>
     op.parameters.map(({ name, shape }) => ({ name, shape, rounded: quantization?.parameters.get(name) })),
   );
-  const inputName = pixels ? "pixels" : "images";
+  const { inputName = pixels ? "pixels" : "images" } = options;
   const graph = createGraphBuilder(lrn, [inputName, outputName, ...parameters.map(({ name }) => name)]);
   const images = pixels ? writePreprocessing(checkedFor(network, options), pixels, inputName, graph) : inputName;
   const logits = quantization

@@ -26,6 +26,7 @@ const metadataSchema = z.object({
       lrn: z.enum(["native", "decomposed"]),
       output: z.enum(["logits", "probabilities"]),
       pixels: z.enum(["nhwc", "nchw"]).optional(),
+      inputName: z.string().optional(),
       int8: z.unknown().optional(),
     }),
   ),

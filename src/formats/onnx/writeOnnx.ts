@@ -1,4 +1,5 @@
 /** Writes a network as an ONNX model. */
+import { open } from "node:fs/promises";
 import { encodeHead } from "../../checkpoint/metadata.ts";
 import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
@@ -76,14 +77,46 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
   return { byteLength: encoded.byteLength, chunks: chunksOf(encoded) };
 }
 
+/** Writes and syncs `writeOnnx`'s file at a path. */
+export async function writeOnnxFile(
+  path: string,
+  network: Network,
+  read: ReadParameter,
+  options: OnnxOptions,
+): Promise<void> {
+  const file = writeOnnx(network, read, options);
+  const handle = await open(path, "w");
+  try {
+    for await (const chunk of file.chunks) await handle.writeFile(chunk);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Description and metadata of an ONNX file; `options` are those that the graph depends on. */
 export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
-  const { lrn = "native", output = "logits", head, pixels, quantization, preprocessing, classNames } = options;
+  const {
+    lrn = "native",
+    output = "logits",
+    head,
+    pixels,
+    inputName,
+    quantization,
+    preprocessing,
+    classNames,
+  } = options;
   const int8 = quantization && { calibration: quantization.calibration };
   return {
     ...encodeHead({ head }),
     network: JSON.stringify(network),
-    graph: JSON.stringify({ lrn, output, ...(pixels && { pixels }), ...(int8 && { int8 }) }),
+    graph: JSON.stringify({
+      lrn,
+      output,
+      ...(pixels && { pixels }),
+      ...(inputName && { inputName }),
+      ...(int8 && { int8 }),
+    }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };

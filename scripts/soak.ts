@@ -1,0 +1,54 @@
+/**
+ * Measures the figures that `alexnet serve` is to reach: `npm run soak [-- --run RUN] [--scale 0.05] [SCENARIO…]`. Without a run it draws the weights of
+ * `alexnet-owt`. The scale multiplies the scenarios' lengths; 1 takes about ten minutes.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { findNetworkOrRun } from "../src/model/networkOrRun.ts";
+import { modelOf, writeDrawn } from "../test/drawnModel.ts";
+import * as scenarios from "./soak/scenarios.ts";
+
+/** Scenarios by name, in their order. */
+const all = {
+  throughput: scenarios.throughput,
+  overload: scenarios.overload,
+  slow: scenarios.slowClients,
+  kills: scenarios.kills,
+  mixed: scenarios.mixed,
+  termination: scenarios.termination,
+} as const;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    run: { type: "string" },
+    scale: { type: "string", default: "1" },
+    side: { type: "string", default: "224" },
+  },
+});
+
+function format({ name, value, bound, isLowest, unit = "" }: scenarios.Figure): string {
+  const isReached = isLowest ? value >= bound : value <= bound;
+  if (!isReached) process.exitCode = 1;
+  const number = (each: number) => `${Number(each.toPrecision(4))}${unit && ` ${unit}`}`;
+  return `  ${isReached ? "ok    " : "MISSED"} ${name}: ${number(value)} (${isLowest ? "at least" : "at most"} ${number(bound)})`;
+}
+
+const folder = await mkdtemp(join(tmpdir(), "alexnet-soak-"));
+try {
+  const run = values.run ?? join(folder, "drawn.safetensors");
+  if (values.run === undefined) {
+    const network = await findNetworkOrRun("alexnet-owt", { inputSize: Number(values.side), classes: 100 });
+    await writeDrawn(modelOf(network), run);
+  }
+  for (const [name, scenario] of Object.entries(all)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const began = performance.now();
+    const figures = await scenario({ run, scale: Number(values.scale) });
+    console.log(`${name} (${((performance.now() - began) / 1000).toFixed(0)} s)\n${figures.map(format).join("\n")}`);
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

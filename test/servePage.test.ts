@@ -1,0 +1,65 @@
+/// <reference lib="dom" />
+/** The server's page in Chromium: it classifies an image, shows errors, and holds its policy. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Browser } from "playwright-core";
+import { encodePng } from "../src/image/files/decode.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
+import { noise } from "./packPictures.ts";
+import { writeColour } from "./servedNetworks.ts";
+import { startServing } from "./serving.ts";
+
+let folder: string;
+let browser: Browser;
+let server: Awaited<ReturnType<typeof startServing>>;
+
+describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "alexnet-serve-page-"));
+    await writeColour(join(folder, "colour.safetensors"));
+    await writeFile(join(folder, "noise-with-a-name-that-is-long.png"), await encodePng(noise(1, 30, 20, 3)));
+    await writeFile(join(folder, "text.png"), "<b>no image</b>");
+    server = await startServing({ "<i>colour</i>": join(folder, "colour.safetensors") });
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser.close();
+    await server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  for (const look of [
+    { width: 360, colorScheme: "light" },
+    { width: 1280, colorScheme: "dark" },
+  ] as const) {
+    it(`classifies an image at ${look.width} pixels, ${look.colorScheme}`, async () => {
+      const { page, complaints } = await openPage(browser, server.url, look);
+      await page.setInputFiles("#file", join(folder, "noise-with-a-name-that-is-long.png"));
+      await page.locator("tbody tr").nth(4).waitFor();
+      const classifier = await openClassifier(join(folder, "colour.safetensors"));
+      const classes = await classifier.predict(join(folder, "noise-with-a-name-that-is-long.png"));
+      await classifier.close();
+      // Class names are text, whatever they contain.
+      assert.deepEqual(
+        await page.locator("tbody th").allTextContents(),
+        classes.slice(0, 5).map(({ className }) => className),
+      );
+      assert.equal(await page.locator("option").textContent(), "<i>colour</i>");
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), look.width);
+      assert.deepEqual(await seriousFindings(page), []);
+      await page.setInputFiles("#file", join(folder, "text.png"));
+      await page.locator("#status", { hasText: "image: expected a JPEG" }).waitFor();
+      const own = (complaint: string) => complaint.startsWith(`request: blob:${server.url}`);
+      const refused = (complaint: string) => /the server responded with a status of 400/.test(complaint);
+      assert.deepEqual(
+        complaints.filter((complaint) => !own(complaint) && !refused(complaint)),
+        [],
+      );
+      await page.context().close();
+    });
+  }
+});
