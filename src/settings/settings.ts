@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
-import { loadDefaults } from "../dataset/dataset.ts";
+import { classOrders, loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames } from "../engine/select/engineNames.ts";
 import { int8Refusal, precisionNames } from "../engine/select/precision.ts";
@@ -68,7 +68,7 @@ export const settings = {
   dataset: setting({
     schema: name,
     value: "[dataset]",
-    help: `${datasetNames.join(", ")}, or a folder with one subfolder per class`,
+    help: `${datasetNames.join(", ")}, or a folder or archive of images`,
     suggestions: datasetNames,
     default: "fashion-mnist",
     commands: inputs,
@@ -150,6 +150,61 @@ export const settings = {
     place: "dataset.dataDir",
     report: false,
     onResume: "replace",
+  }),
+  /** Table of labels; the columns are guessed if they are plain. */
+  labels: setting({
+    schema: name,
+    value: "<file>",
+    help: "table of labels: CSV, TSV or JSON lines (default: a folder per class, or metadata.csv or .jsonl)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.labels",
+    isPath: true,
+    // The digest of the listing and the names of the classes must be the same.
+    onResume: "replace",
+  }),
+  imageColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column of image files, relative to the folder or the table, with or without extension (default: found by its cells)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.imageColumn",
+  }),
+  labelColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column of labels (default: found by its name)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.labelColumn",
+  }),
+  splitColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column with train, val or test for each image (default: found by its name)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.splitColumn",
+  }),
+  classes: setting({
+    schema: name,
+    value: "<file>",
+    help: "file with one class name per line, in the order of the network's outputs",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.classes",
+    isPath: true,
+    // The digest of the listing and the names of the classes must be the same.
+    onResume: "replace",
+  }),
+  classOrder: setting({
+    schema: z.enum(classOrders),
+    value: "<name>",
+    help: "order of classes. text: by code point; natural: numbers in names by value (default: text)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.classOrder",
   }),
   /** Maximum number of training images: some of each class, so at least the number of classes. */
   trainLimit: setting({
