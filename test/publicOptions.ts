@@ -57,6 +57,12 @@ interface RunSettings {
   inputSize?: number;
   trainLimit?: number;
   testLimit?: number;
+  labels?: string;
+  imageColumn?: string;
+  labelColumn?: string;
+  splitColumn?: string;
+  classes?: string;
+  classOrder?: "text" | "natural";
   validationShare?: number;
   maxBad?: number;
   engine?: Engine;
@@ -73,7 +79,16 @@ interface RunSettings {
   clipNorm?: number;
   accumulate?: number;
   average?: number;
-  schedule?: "constant" | "step" | "plateau" | "cosine";
+  schedule?:
+    | "constant"
+    | "step"
+    | "plateau"
+    | "cosine"
+    | "linear"
+    | "polynomial"
+    | "exponential"
+    | "one-cycle"
+    | "cosine-restarts";
   warmup?: number;
   seed?: number;
   fit?: FitName;
@@ -97,6 +112,10 @@ interface RunSettings {
 interface EvaluationData {
   dataset?: string;
   dataDir?: string;
+  labels?: string;
+  imageColumn?: string;
+  labelColumn?: string;
+  splitColumn?: string;
   maxBad?: number;
   onPacking?: Progress;
   onMessage?: Say;

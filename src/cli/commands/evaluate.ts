@@ -72,7 +72,7 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick --limit 1000 --json"],
     ["alexnet evaluate runs/quick --precision int8", "8-bit numbers"],
     ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
-    ["alexnet evaluate runs/quick --dataset photos/ --labels test.csv", "labels in a table"],
+    ["alexnet evaluate runs/quick --dataset photos/ --labels test.csv"],
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
     ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
     ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
