@@ -96,10 +96,11 @@ interface RunSettings {
   normalization?: "unit" | "symmetric" | "standard" | "mean" | "mean-image";
   labelSmoothing?: number;
   mixup?: number;
+  cutmix?: number;
   classWeights?: "none" | "balanced" | Record<string, number>;
   sampler?: "shuffle" | "balanced";
   earlyStopping?: number;
-  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase")[];
+  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase" | "verticalFlip" | "rotate" | "affine")[];
   onDivergence?: "stop" | "rollback";
   rollbackFactor?: number;
   maxRollbacks?: number;

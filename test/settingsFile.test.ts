@@ -72,6 +72,7 @@ const samples: {
   earlyStopping: [{ patience: 3, minDelta: 0.001 }, 4],
   labelSmoothing: [0.1, 0],
   mixup: [0.2, 0],
+  cutmix: [1, 0],
   classWeights: [{ Shirt: 2 }, "balanced"],
   sampler: ["balanced", "shuffle"],
   optimizer: [{ kind: "sgd", form: "pytorch", momentum: 0.5, weightDecay: 0 }, "adam"],

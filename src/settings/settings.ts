@@ -279,7 +279,7 @@ export const settings = {
   augment: setting({
     schema: z.array(z.enum(augmentationNames)).readonly(),
     value: "<list>",
-    help: `augmentations for training images, comma-separated: ${augmentationNames.join(",")}; or none`,
+    help: `augmentations for training images, comma-separated: ${augmentationNames.join(", ")}; or none`,
     suggestions: [...augmentationNames, "none"],
     section: "Input",
     commands: inputs,
@@ -383,6 +383,14 @@ export const settings = {
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.mixup",
+  }),
+  cutmix: setting({
+    schema: inner(shape.cutmix),
+    value: "<alpha>",
+    help: "replace a rectangle of each image by another image's, and mix labels by area, from Beta(alpha, alpha); a typical alpha is 1",
+    section: "Loss and sampling",
+    commands: [...runs, "augment"],
+    place: "recipe.cutmix",
   }),
   classWeights: setting({
     schema: nameOr(z.enum(["none", "balanced"]), inner(shape.classWeights)) as z.ZodType<ClassWeights>,
