@@ -89,9 +89,14 @@ interface Times {
 }
 
 async function measure(run: PreparedRun, program: TrainingProgram): Promise<{ real: Times; resident: Times }> {
-  const { recipe } = run.config;
+  const { recipe, network } = run.config;
   const optimizer = createOptimizer(program, recipe);
-  const objective = createObjective(recipe, program.batchSize, run.dataset.train, run.config.dataset.classNames);
+  const objective = createObjective(
+    recipe,
+    { batchSize: program.batchSize, imageShape: network.input },
+    run.dataset.train,
+    run.config.dataset.classNames,
+  );
   let [first, step] = [0, 0];
   const measureStep = async (feed: Feed, times: Times) => {
     const start = performance.now();

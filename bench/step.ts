@@ -169,6 +169,7 @@ async function trainingOf(
     test: split,
     preparation: createPreparation(options),
     classNames: Array.from({ length: classes }, (_, c) => `class ${c}`),
+    imageShape: network.input,
   };
 }
 

@@ -57,6 +57,12 @@ interface RunSettings {
   inputSize?: number;
   trainLimit?: number;
   testLimit?: number;
+  labels?: string;
+  imageColumn?: string;
+  labelColumn?: string;
+  splitColumn?: string;
+  classes?: string;
+  classOrder?: "text" | "natural";
   validationShare?: number;
   maxBad?: number;
   engine?: Engine;
@@ -73,7 +79,16 @@ interface RunSettings {
   clipNorm?: number;
   accumulate?: number;
   average?: number;
-  schedule?: "constant" | "step" | "plateau" | "cosine";
+  schedule?:
+    | "constant"
+    | "step"
+    | "plateau"
+    | "cosine"
+    | "linear"
+    | "polynomial"
+    | "exponential"
+    | "one-cycle"
+    | "cosine-restarts";
   warmup?: number;
   seed?: number;
   fit?: FitName;
@@ -81,10 +96,11 @@ interface RunSettings {
   normalization?: "unit" | "symmetric" | "standard" | "mean" | "mean-image";
   labelSmoothing?: number;
   mixup?: number;
+  cutmix?: number;
   classWeights?: "none" | "balanced" | Record<string, number>;
   sampler?: "shuffle" | "balanced";
   earlyStopping?: number;
-  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase")[];
+  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase" | "verticalFlip" | "rotate" | "affine")[];
   onDivergence?: "stop" | "rollback";
   rollbackFactor?: number;
   maxRollbacks?: number;
@@ -97,6 +113,10 @@ interface RunSettings {
 interface EvaluationData {
   dataset?: string;
   dataDir?: string;
+  labels?: string;
+  imageColumn?: string;
+  labelColumn?: string;
+  splitColumn?: string;
   maxBad?: number;
   onPacking?: Progress;
   onMessage?: Say;

@@ -167,7 +167,12 @@ type Schedule =
   | { kind: "constant" }
   | { kind: "step"; everyEpochs?: number; everyFraction?: number; factor: number }
   | { kind: "plateau"; factor: number; patience: number; reductions: number }
-  | { kind: "cosine"; floor: number };
+  | { kind: "cosine"; floor: number }
+  | { kind: "linear"; floor: number }
+  | { kind: "polynomial"; power: number; floor: number }
+  | { kind: "exponential"; final: number }
+  | { kind: "one-cycle"; rise: number; start: number; end: number }
+  | { kind: "cosine-restarts"; cycles: number; growth: number; floor: number };
 
 /** One entry per exported type of data. */
 export type Results = [

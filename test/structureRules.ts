@@ -47,6 +47,8 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   commander: ["src/cli/main.ts", "src/cli/program.ts"],
   "cli-progress": ["src/cli/progress.ts"],
   sharp: ["src/image/files/decode.ts"],
+  "csv-parse": ["src/dataset/table/tableFile.ts"],
+  yauzl: ["src/dataset/download/zip.ts"],
   vega: [
     "src/report/charts/chart.ts",
     "src/report/charts/curves.ts",

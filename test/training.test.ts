@@ -85,6 +85,7 @@ async function prepare(
     optimizer: createOptimizer(program, recipe),
     train: split,
     test: split,
+    imageShape: network.input,
     preparation: createPreparation({
       preprocessing: {
         size: [network.input[1] as number, network.input[2] as number],

@@ -89,7 +89,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "verify",
-    summary: "compare a run with an exported file: largest output difference on the same images",
+    summary: "compare a run with an exported file on the same images, or gradients with finite differences",
     group: "Use",
     load: async () => (await import("./commands/verify.ts")).verify,
   },

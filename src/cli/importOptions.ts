@@ -11,7 +11,7 @@ import { inSection, positiveInteger, runArgument } from "./options.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
 /** Help of an argument that is a run, or a file or folder of another program. */
-const modelHelp =
+export const modelHelp =
   "run directory (its best weights), .safetensors file, file or folder of another program (see import), or torchvision";
 
 /** A run, or a file or folder of another program. */

@@ -8,7 +8,7 @@ import {
   type SettingCommand,
   type SettingTable,
 } from "../settings/setting.ts";
-import { settings } from "../settings/settings.ts";
+import { type RunSettings, settings } from "../settings/settings.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
 
 const sections = new Map<string, OptionSection>();
@@ -63,6 +63,14 @@ export function settingOption(key: keyof typeof settings): OptionSpec {
   const { section: _, ...option } = optionOf(key, settings[key]);
   return option;
 }
+
+/** Options of a table of labels, for a command that lists them among its own. */
+export const tableOptions: readonly OptionSpec[] = (
+  ["labels", "imageColumn", "labelColumn", "splitColumn"] as const
+).map(settingOption);
+
+/** Values of `tableOptions`. */
+export type TableFlags = Pick<RunSettings, "labels" | "imageColumn" | "labelColumn" | "splitColumn">;
 
 /** The data set argument of commands. */
 export const datasetArgument: ArgumentSpec = {

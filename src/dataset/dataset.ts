@@ -90,8 +90,30 @@ export type SplitName = (typeof splitNames)[number];
 /** Defaults of `LoadOptions`. */
 export const loadDefaults = { validationShare: 0.2, maxBad: 0.01, seed: 0 } as const;
 
+/** Orders of classes: by code point, or with the numbers in names as numbers. */
+export const classOrders = ["text", "natural"] as const;
+
+/** Name of an order of classes. */
+export type ClassOrder = (typeof classOrders)[number];
+
+/** Labels and classes of an image folder. */
+export interface LayoutOptions {
+  /** Table of labels: CSV, TSV or JSON lines, in the working directory or in the folder. Default: class folders, or Hugging Face's metadata files. */
+  readonly labels?: string | undefined;
+  /** Column of image files, relative to the folder or the table, with or without extension. Default: the column that names images. */
+  readonly imageColumn?: string | undefined;
+  /** Column of labels. Default: the column called `label`, or similar, or the only one left. */
+  readonly labelColumn?: string | undefined;
+  /** Column of splits: `train`, `val` or `test`. Default: the column called `split`, or similar, if there is one. */
+  readonly splitColumn?: string | undefined;
+  /** File with one class name per line, in the order of labels. Default: the classes of the images, sorted. */
+  readonly classes?: string | undefined;
+  /** Default: `text`. */
+  readonly classOrder?: ClassOrder | undefined;
+}
+
 /** Further options of a data set of image files. */
-export interface LoadOptions extends DatasetOptions {
+export interface LoadOptions extends DatasetOptions, LayoutOptions {
   /** Fitting of images to the network's input; packed images contain no more than it needs. Default: whole images. */
   readonly fitting?: Fitting | undefined;
   /** Fraction of images to hold out if the folder has no val/ or test/. Default: 0.2. */

@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors.ts";
 import { type Dataset, type DatasetSource, limitSplit } from "./dataset.ts";
 import { checkedDataset } from "./ownDataset.ts";
+import { refuseLayout } from "./refuseLayout.ts";
 
 /** Start of the name that a run stores for a data set object, which no folder and no named data set has. */
 const prefix = "memory:";
@@ -13,7 +14,8 @@ export function memorySource(dataset: Dataset): DatasetSource {
     name,
     description: "a data set of the calling program",
     channels: dataset.channels,
-    async load({ trainLimit, testLimit }) {
+    async load({ trainLimit, testLimit, ...others }) {
+      refuseLayout(dataset.name, others);
       const { train, validation, test, ...checked } = checkedDataset(dataset);
       return {
         ...checked,

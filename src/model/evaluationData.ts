@@ -3,7 +3,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import type { Dataset, Split, SplitName } from "../dataset/dataset.ts";
+import type { Dataset, LayoutOptions, Split, SplitName } from "../dataset/dataset.ts";
 import { visibleName } from "../dataset/folder/classNames.ts";
 import { requireLimit } from "../dataset/limit.ts";
 import { memorySource } from "../dataset/memorySource.ts";
@@ -13,8 +13,11 @@ import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConf
 import { didYouMean } from "../suggest.ts";
 import { resizeNote } from "./predictionInput.ts";
 
+/** Table of labels of an evaluation: the run's, if it was trained on these images. */
+type TableChoice = Pick<LayoutOptions, "labels" | "imageColumn" | "labelColumn" | "splitColumn">;
+
 /** Data set of an evaluation. */
-export interface EvaluationDataOptions {
+export interface EvaluationDataOptions extends TableChoice {
   /** A name, a folder of images, or a data set object. Default: the data set that the run was trained on. */
   readonly dataset?: string | Dataset;
   readonly dataDir?: string;
@@ -79,8 +82,9 @@ async function openDataset(
   path: string,
   file: string,
   { preprocessing: fitting }: Model,
-  { dataset, split, limit, maxBad, dataDir, divided, isForeign, onPacking, onMessage, signal }: EvaluationDataOptions,
+  options: EvaluationDataOptions,
 ): Promise<Dataset> {
+  const { dataset, split, limit, maxBad, dataDir, divided, isForeign, onPacking, onMessage, signal } = options;
   const run = isForeign ? undefined : await readRunConfig(path === file ? dirname(file) : path);
   const [asked, given] = typeof dataset === "object" ? [undefined, memorySource(dataset)] : [dataset, undefined];
   const name = given?.name ?? asked ?? run?.dataset.name;
@@ -107,6 +111,7 @@ async function openDataset(
     part: split,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
+    ...layoutOf(options, own),
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
     onPacking,
     onMessage,
@@ -117,6 +122,13 @@ async function openDataset(
   const doubt = doubtOf(loaded, own, run);
   if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
   return loaded;
+}
+
+/** Layout of the images: as given, and otherwise that of the run which was trained on them. */
+function layoutOf(options: EvaluationDataOptions, own: RunConfig | undefined): LayoutOptions {
+  const keys = ["labels", "imageColumn", "labelColumn", "splitColumn"] as const;
+  const chosen = Object.fromEntries(keys.map((key) => [key, options[key] ?? own?.dataset[key]]));
+  return { ...chosen, classes: own?.dataset.classes, classOrder: own?.dataset.classOrder };
 }
 
 /** True if a path leads to the folder of the run's images, through any links. */

@@ -6,7 +6,7 @@ import { ConfigError } from "../errors.ts";
 import { type Network, withClasses, withInput } from "../network/network.ts";
 import { type Recipe, recipeSchema } from "../training/recipe.ts";
 import { absoluteFrom, frozenLayers } from "./initFrom.ts";
-import { loadNetwork, loadRecipe } from "./load.ts";
+import { loadNetwork, loadRecipe, locatedFile } from "./load.ts";
 import { written } from "./overrides.ts";
 import { at, type Compared, flagOf, type Members, replaced, type Setting, type SettingTable } from "./setting.ts";
 import { type RunSettings, settings } from "./settings.ts";
@@ -70,7 +70,7 @@ async function compare(
     | ((value: unknown, config: StoredRun, given: RunSettings, table: SettingTable) => Promise<Compared>)
     | undefined;
   if (lookup) return lookup(value, config, given, table);
-  return row.compare ? row.compare(value, config) : [value, at(config, row.place) ?? row.default];
+  return row.compare ? row.compare(value, config) : [locatedFile(row, value), at(config, row.place) ?? row.default];
 }
 
 /** Throws ConfigError listing every given setting that differs from the run's, with both values. */

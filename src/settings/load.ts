@@ -1,6 +1,8 @@
 /** Networks and recipes by name, from JSON files, or as they are. */
 
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { DatasetSource } from "../dataset/dataset.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { PixelSize } from "../image/image.ts";
@@ -8,6 +10,7 @@ import { findNetwork } from "../network/alexnet.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { parseJsonText } from "../schema.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
+import type { Setting } from "./setting.ts";
 
 /** Loads a network. Throws ConfigError if the name is unknown or the file does not contain one. */
 export async function loadNetwork(network: string | Network): Promise<Network> {
@@ -19,6 +22,11 @@ export async function loadNetwork(network: string | Network): Promise<Network> {
 export async function loadRecipe(recipe: string | Recipe): Promise<Recipe> {
   if (typeof recipe !== "string") return parseRecipe(recipe, "recipe");
   return isFile(recipe) ? parseRecipe(await readJson(recipe), recipe) : findRecipe(recipe);
+}
+
+/** Value of a setting: a file of the working directory by its absolute path, any other value unchanged. */
+export function locatedFile(row: Setting | undefined, value: unknown): unknown {
+  return row?.isPath && typeof value === "string" && existsSync(value) ? resolve(value) : value;
 }
 
 /** Image sizes that `alexnet-small` is for. */

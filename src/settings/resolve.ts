@@ -13,7 +13,7 @@ import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
-import { defaultNetwork, loadNetwork, loadRecipe } from "./load.ts";
+import { defaultNetwork, loadNetwork, loadRecipe, locatedFile } from "./load.ts";
 import { withOverrides } from "./overrides.ts";
 import { loadingOf, type RunConfig, readRunConfig, withGiven } from "./runConfig.ts";
 import { checkedSettings, flagOf, type Members, type SettingTable } from "./setting.ts";
@@ -234,7 +234,10 @@ function refuseMeaningless(given: Members): void {
 }
 
 function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
-  return dataDir === undefined ? loading : { dataDir: absolute(dataDir), ...loading };
+  const located = Object.fromEntries(
+    Object.entries(loading).map(([key, value]) => [key, locatedFile((table as SettingTable)[key], value)]),
+  );
+  return dataDir === undefined ? located : { dataDir: absolute(dataDir), ...located };
 }
 
 /** First of `runs/<name>-<n>` that does not exist; the name of a network never leads out of `runs/`. */

@@ -38,6 +38,8 @@ export interface Setting<T = unknown> {
   readonly stored?: z.core.$ZodType<T>;
   /** On resume, a differing value replaces the stored one. Default: it is refused. */
   readonly onResume?: "replace";
+  /** The value is a file: stored with its absolute path if it is in the working directory, else as a file of the data set. */
+  readonly isPath?: true;
   /** Setting that this one requires. */
   readonly needs?: string;
   /** Selects a kind with options of its own: a recipe given on resume is compared with this choice, not with the stored one. */

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
-import { loadDefaults } from "../dataset/dataset.ts";
+import { classOrders, loadDefaults } from "../dataset/dataset.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { engineFacts, engineNames, mayResume } from "../engine/select/engineNames.ts";
 import { int8Refusal, precisionNames } from "../engine/select/precision.ts";
@@ -68,7 +68,7 @@ export const settings = {
   dataset: setting({
     schema: name,
     value: "[dataset]",
-    help: `${datasetNames.join(", ")}, or a folder with one subfolder per class`,
+    help: `${datasetNames.join(", ")}, or a folder or archive of images`,
     suggestions: datasetNames,
     default: "fashion-mnist",
     commands: inputs,
@@ -151,6 +151,61 @@ export const settings = {
     report: false,
     onResume: "replace",
   }),
+  /** Table of labels; the columns are guessed if they are plain. */
+  labels: setting({
+    schema: name,
+    value: "<file>",
+    help: "table of labels: CSV, TSV or JSON lines (default: a folder per class, or metadata.csv or .jsonl)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.labels",
+    isPath: true,
+    // The digest of the listing and the names of the classes must be the same.
+    onResume: "replace",
+  }),
+  imageColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column of image files, relative to the folder or the table, with or without extension (default: found by its cells)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.imageColumn",
+  }),
+  labelColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column of labels (default: found by its name)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.labelColumn",
+  }),
+  splitColumn: setting({
+    schema: name,
+    value: "<name>",
+    help: "column with train, val or test for each image (default: found by its name)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.splitColumn",
+  }),
+  classes: setting({
+    schema: name,
+    value: "<file>",
+    help: "file with one class name per line, in the order of the network's outputs",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.classes",
+    isPath: true,
+    // The digest of the listing and the names of the classes must be the same.
+    onResume: "replace",
+  }),
+  classOrder: setting({
+    schema: z.enum(classOrders),
+    value: "<name>",
+    help: "order of classes. text: by code point; natural: numbers in names by value (default: text)",
+    section: "Data",
+    commands: inputs,
+    place: "dataset.classOrder",
+  }),
   /** Maximum number of training images: some of each class, so at least the number of classes. */
   trainLimit: setting({
     schema: z.int().positive(),
@@ -224,7 +279,7 @@ export const settings = {
   augment: setting({
     schema: z.array(z.enum(augmentationNames)).readonly(),
     value: "<list>",
-    help: `augmentations for training images, comma-separated: ${augmentationNames.join(",")}; or none`,
+    help: `augmentations for training images, comma-separated: ${augmentationNames.join(", ")}; or none`,
     suggestions: [...augmentationNames, "none"],
     section: "Input",
     commands: inputs,
@@ -328,6 +383,14 @@ export const settings = {
     section: "Loss and sampling",
     commands: runs,
     place: "recipe.mixup",
+  }),
+  cutmix: setting({
+    schema: inner(shape.cutmix),
+    value: "<alpha>",
+    help: "replace a rectangle of each image by another image's, and mix labels by area, from Beta(alpha, alpha); a typical alpha is 1",
+    section: "Loss and sampling",
+    commands: [...runs, "augment"],
+    place: "recipe.cutmix",
   }),
   classWeights: setting({
     schema: nameOr(z.enum(["none", "balanced"]), inner(shape.classWeights)) as z.ZodType<ClassWeights>,

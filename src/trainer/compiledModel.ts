@@ -85,9 +85,19 @@ export function runTraining(
   dataset: Dataset,
   preparation: Preparation,
 ): Training {
-  const { recipe } = config;
+  const { recipe, preprocessing } = config;
   const { classNames } = config.dataset;
-  return { program, optimizer, recipe, train: dataset.train, test: validationSplit(dataset), preparation, classNames };
+  const imageShape = [preprocessing.channels, ...preprocessing.size];
+  return {
+    program,
+    optimizer,
+    recipe,
+    train: dataset.train,
+    test: validationSplit(dataset),
+    preparation,
+    classNames,
+    imageShape,
+  };
 }
 
 /** Caches the features of both splits; adds them to `opened`, for closing. */

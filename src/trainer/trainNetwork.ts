@@ -155,7 +155,8 @@ async function trainCompiled(
     deadline: performance.now() + maxMinutes * 60_000,
   });
   try {
-    const training = { program, optimizer, recipe, train: images, test, preparation, classNames };
+    const imageShape = [preprocessing.channels, ...preprocessing.size];
+    const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
     const { position, end } = await train(training, initialPosition, recorder.listener);
     await recorder.save(position);
     const { weights, metrics } = storage.best();

@@ -8,6 +8,7 @@ import {
   lowRateWarning,
   type RateRecipe,
   type Schedule,
+  scheduleNames,
   scheduleSchema,
 } from "./schedule.ts";
 
@@ -78,7 +79,13 @@ test("schedules: the paper's values are the defaults; what makes no sense is ref
     reductions: 3,
   });
   for (const wrong of [
-    { kind: "linear" },
+    { kind: "sawtooth" },
+    { kind: "linear", floor: -0.1 },
+    { kind: "polynomial", power: 0 },
+    { kind: "exponential", final: 0 },
+    { kind: "one-cycle", rise: 1 },
+    { kind: "cosine-restarts", cycles: 1.5 },
+    { kind: "cosine-restarts", growth: 0.5 },
     { kind: "cosine", floor: 1 },
     { kind: "step", everyFraction: 1.5 },
     { kind: "step", everyEpochs: 0.5 },
@@ -148,9 +155,101 @@ test("everyEpochs alone does not stretch; a run with hardly a learning rate for 
 
 test("every schedule runs over the epochs of every recipe, at a rate above 0 and never above the recipe's", () => {
   for (const recipe of recipes) {
-    for (const kind of ["constant", "step", "plateau", "cosine"] as const) {
+    for (const kind of scheduleNames) {
       const made = recipeSchema.parse({ ...recipe, schedule: { kind } });
       for (const rate of ratesOf(made)) assert.ok(rate > 0 && rate <= made.learningRate, `${recipe.name}, ${kind}`);
     }
+  }
+});
+
+/** The factor of a schedule in each of `total` steps, and after the last one. */
+function factorsAlong(schedule: Schedule, total: number, warmup = 0): readonly number[] {
+  const recipe = { learningRate: 1, schedule, warmup };
+  const position = (steps: number) => ({ steps, schedule: initialScheduleState, rollbacks: { factor: 1 } });
+  return Array.from({ length: total + 1 }, (_, steps) =>
+    learningRateAt(recipe, { perEpoch: 1, total }, position(steps)),
+  );
+}
+
+/** Both are sums and products of a few factors: they differ in the last bits only. */
+function assertClose(actual: readonly number[], expected: readonly number[]): void {
+  assert.equal(actual.length, expected.length);
+  for (const [i, value] of actual.entries())
+    assert.ok(Math.abs(value - (expected[i] as number)) < 1e-12, `${i}: ${value}, ${expected[i]}`);
+}
+
+/** Step by step, as the chained forms of torch.optim.lr_scheduler compute them. */
+function chained(total: number, next: (rate: number, step: number) => number, first = 1): readonly number[] {
+  const rates = [first];
+  for (let step = 1; step <= total; step++) rates.push(next(rates.at(-1) as number, step));
+  return rates;
+}
+
+const schedule = (given: object) => scheduleSchema.parse(given);
+
+test("linear, polynomial and exponential: PyTorch's chained forms, step by step", () => {
+  const total = 20;
+  // LinearLR: rate · (1 + (end − start) / (T · start + (step − 1) · (end − start))).
+  const linear = chained(total, (rate, step) => rate * (1 + (0.1 - 1) / (total + (step - 1) * (0.1 - 1))));
+  assertClose(factorsAlong(schedule({ kind: "linear", floor: 0.1 }), total), linear);
+  // PolynomialLR: rate · ((1 − step / T) / (1 − (step − 1) / T))^power.
+  const polynomial = chained(total, (rate, step) => rate * ((1 - step / total) / (1 - (step - 1) / total)) ** 2);
+  assertClose(factorsAlong(schedule({ kind: "polynomial", power: 2 }), total), polynomial);
+  assert.deepEqual(
+    factorsAlong(schedule({ kind: "polynomial", power: 1, floor: 0.1 }), total).map((rate) => rate.toFixed(12)),
+    factorsAlong(schedule({ kind: "linear", floor: 0.1 }), total).map((rate) => rate.toFixed(12)),
+  );
+  const gamma = 0.001 ** (1 / total);
+  assertClose(
+    factorsAlong(schedule({ kind: "exponential", final: 0.001 }), total),
+    chained(total, (rate) => rate * gamma),
+  );
+});
+
+test("one-cycle: from start to 1 at the given fraction, then to end, with the slopes of half a cosine", () => {
+  const rates = factorsAlong(schedule({ kind: "one-cycle", rise: 0.25, start: 0.1, end: 0.01 }), 40);
+  assertClose(
+    [0, 5, 10, 25, 40].map((step) => rates[step] as number),
+    [0.1, 0.55, 1, 0.505, 0.01],
+  );
+  assert.ok(
+    rates.slice(1, 11).every((rate, i) => rate > (rates[i] as number)),
+    "rises",
+  );
+  assert.ok(
+    rates.slice(11).every((rate, i) => rate < (rates[i + 10] as number)),
+    "falls",
+  );
+  assert.deepEqual(schedule({ kind: "one-cycle" }), { kind: "one-cycle", rise: 0.3, start: 1 / 25, end: 1 / 25 / 1e4 });
+});
+
+test("cosine with restarts: each cycle is a cosine, and cycles grow", () => {
+  const cosine = factorsAlong(schedule({ kind: "cosine", floor: 0.1 }), 10);
+  const equal = factorsAlong(schedule({ kind: "cosine-restarts", cycles: 3, floor: 0.1 }), 30);
+  assertClose(equal, [...cosine.slice(0, 10), ...cosine.slice(0, 10), ...cosine]);
+  const growing = factorsAlong(schedule({ kind: "cosine-restarts", cycles: 3, growth: 2 }), 70);
+  const restarts = [...growing.keys()].filter(
+    (step) => step > 0 && (growing[step] as number) > (growing[step - 1] as number),
+  );
+  assert.deepEqual(restarts, [10, 30]);
+  assertClose(
+    restarts.map((step) => growing[step] as number),
+    [1, 1],
+  );
+  assertClose(
+    factorsAlong(schedule({ kind: "cosine-restarts", cycles: 1 }), 10),
+    factorsAlong(schedule({ kind: "cosine" }), 10),
+  );
+});
+
+test("schedules along the run begin after the warm-up, which rises to their first factor", () => {
+  for (const kind of scheduleNames) {
+    const given = schedule({ kind });
+    const [with5, without] = [factorsAlong(given, 25, 5), factorsAlong(given, 20)];
+    assertClose(with5.slice(5), without);
+    assertClose(
+      with5.slice(0, 5),
+      [1, 2, 3, 4, 5].map((step) => ((without[0] as number) * step) / 5),
+    );
   }
 });

@@ -1,6 +1,6 @@
 /** Learning-rate schedules. */
 import * as z from "zod/mini";
-import { belowOne, positiveInt, properFraction } from "../schema.ts";
+import { belowOne, positive, positiveInt, properFraction } from "../schema.ts";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
 
 const constant = z.strictObject({ kind: z.literal("constant") });
@@ -41,8 +41,49 @@ const plateau = z.strictObject({
  */
 const cosine = z.strictObject({ kind: z.literal("cosine"), floor: z._default(belowOne, 0) });
 
+/** 1 − (1 − floor) t / T. Source: torch.optim.lr_scheduler.LinearLR(start_factor = 1, end_factor = floor). */
+const linear = z.strictObject({ kind: z.literal("linear"), floor: z._default(belowOne, 0) });
+/** floor + (1 − floor) (1 − t / T)^power. Sources: Chen et al. 2017, “DeepLab”, §4.3, with power 0.9; torch.optim.lr_scheduler.PolynomialLR. */
+const polynomial = z.strictObject({
+  kind: z.literal("polynomial"),
+  power: z._default(positive, 0.9),
+  floor: z._default(belowOne, 0),
+});
+/** final^(t / T): the same factor in every step. Source: torch.optim.lr_scheduler.ExponentialLR, with gamma = final^(1 / T). */
+const exponential = z.strictObject({ kind: z.literal("exponential"), final: z._default(properFraction, 0.01) });
+/**
+ * From `start` to 1 over the first `rise` of the run, then to `end`, both along half a cosine; the momentum stays. Sources: Smith and Topin 2018,
+ * “Super-convergence”, §3; torch.optim.lr_scheduler.OneCycleLR, with pct_start = rise, 1 / div_factor = start, and end = start / final_div_factor.
+ */
+const oneCycle = z.strictObject({
+  kind: z.literal("one-cycle"),
+  rise: z._default(properFraction, 0.3),
+  start: z._default(properFraction, 0.04),
+  end: z._default(properFraction, 4e-6),
+});
+/**
+ * A cosine from 1 to `floor` in each of `cycles` cycles, each `growth` times as long as the one before; together they are the run. Sources: Loshchilov
+ * and Hutter 2017, eq. 5 and §3; torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, with T_mult = growth.
+ */
+const cosineRestarts = z.strictObject({
+  kind: z.literal("cosine-restarts"),
+  cycles: z._default(positiveInt, 3),
+  growth: z._default(z.number().check(z.gte(1), z.lte(10)), 1),
+  floor: z._default(belowOne, 0),
+});
+
 /** Learning-rate schedule of a run. Its rates are factors of the recipe's `learningRate`. */
-export const scheduleSchema = z.discriminatedUnion("kind", [constant, step, plateau, cosine]);
+export const scheduleSchema = z.discriminatedUnion("kind", [
+  constant,
+  step,
+  plateau,
+  cosine,
+  linear,
+  polynomial,
+  exponential,
+  oneCycle,
+  cosineRestarts,
+]);
 
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type ScheduleName = Schedule["kind"];
@@ -89,6 +130,28 @@ const unchanged = {
   dependsOnEpochs: () => false,
 };
 
+/** A schedule that is a function of the fraction of the run. */
+function alongRun<S>(factorAt: ScheduleKind<S>["factorAt"]): ScheduleKind<S> {
+  return { ...unchanged, isSmooth: true, dependsOnEpochs: () => true, factorAt };
+}
+
+/** Half a cosine from one value to another. */
+function between(from: number, to: number, fraction: number): number {
+  return to + ((from - to) * (1 + Math.cos(Math.PI * fraction))) / 2;
+}
+
+/** Completed fraction of the cycle that a fraction of the run lies in; the end of the run belongs to the last one. */
+function fractionOfCycle(fraction: number, cycles: number, growth: number): number {
+  const lengths = Array.from({ length: cycles }, (_, cycle) => growth ** cycle);
+  let left = fraction * lengths.reduce((sum, length) => sum + length, 0);
+  for (const length of lengths.slice(0, -1)) {
+    // A cycle that ends at this step, regardless of rounding.
+    if (left < length * (1 - 1e-9)) return left / length;
+    left -= length;
+  }
+  return Math.min(1, Math.max(0, left) / (lengths.at(-1) as number));
+}
+
 const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { kind: K }>> } = {
   constant: unchanged,
   step: {
@@ -107,12 +170,16 @@ const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { ki
       return { ...state, factor: state.factor * factor, evaluationsSinceBest: 0, reductions: state.reductions + 1 };
     },
   },
-  cosine: {
-    ...unchanged,
-    isSmooth: true,
-    dependsOnEpochs: () => true,
-    factorAt: ({ floor }, fraction) => floor + ((1 - floor) * (1 + Math.cos(Math.PI * fraction))) / 2,
-  },
+  cosine: alongRun(({ floor }, fraction) => between(1, floor, fraction)),
+  linear: alongRun(({ floor }, fraction) => 1 - (1 - floor) * fraction),
+  polynomial: alongRun(({ power, floor }, fraction) => floor + (1 - floor) * (1 - fraction) ** power),
+  exponential: alongRun(({ final }, fraction) => final ** fraction),
+  "one-cycle": alongRun(({ rise, start, end }, fraction) =>
+    fraction < rise ? between(start, 1, fraction / rise) : between(1, end, (fraction - rise) / (1 - rise)),
+  ),
+  "cosine-restarts": alongRun(({ cycles, growth, floor }, fraction) =>
+    between(1, floor, fractionOfCycle(fraction, cycles, growth)),
+  ),
 };
 
 export const scheduleNames = Object.keys(kinds) as readonly ScheduleName[];
@@ -178,7 +245,7 @@ export function runSteps(
  * The learning rate of a step after `steps` earlier ones, including the factors of rollbacks. `schedule` is the state after the last epoch.
  *
  * In a warm-up of W steps, the rate is multiplied by (steps + 1) / W, as in torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
- * W − 1). A cosine begins after the warm-up; other schedules count epochs from the start of the run.
+ * W − 1). Schedules along the run begin after the warm-up; `step` and `plateau` count epochs from its start.
  */
 export function learningRateAt(
   { learningRate, schedule, warmup }: RateRecipe,

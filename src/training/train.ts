@@ -3,10 +3,11 @@ import type { Split } from "../dataset/dataset.ts";
 import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { DivergenceError, NonFiniteError } from "../errors.ts";
+import { ConfigError, DivergenceError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import type { Evaluation } from "./evaluation/metrics.ts";
+import type { ImageShape } from "./objective/cutmix.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -33,6 +34,8 @@ export interface Training {
   readonly test: Split;
   readonly preparation: Preparation;
   readonly classNames: readonly string[];
+  /** Shape of a prepared image, [channels, height, width]. */
+  readonly imageShape: ImageShape;
   /** The learning rate after n iterations. Default: the recipe's schedule. */
   readonly rateOf?: ((iterations: number) => number) | undefined;
 }
@@ -151,11 +154,22 @@ interface EpochState {
 
 /** Prepares the epochs of a run. */
 function epochContext(training: Training, listener: TrainingListener): EpochContext {
-  const { recipe, program, train, classNames } = training;
+  const { recipe, program, train, classNames, imageShape } = training;
+  if (recipe.cutmix > 0 && train.features) {
+    throw new ConfigError(
+      "cutmix: expected images, got cached features of frozen layers; add --kept-views 0, or remove --cutmix",
+    );
+  }
   return {
     training,
     listener,
-    objective: createObjective(recipe, program.batchSize, train, classNames, program.readback.everySteps),
+    objective: createObjective(
+      recipe,
+      { batchSize: program.batchSize, imageShape },
+      train,
+      classNames,
+      program.readback.everySteps,
+    ),
     steps: runSteps(recipe, train.length),
     guessing: Math.log(classNames.length),
   };

@@ -5,12 +5,13 @@ import { createRandomChanges } from "../image/augment/randomChanges.ts";
 import { decodeImage, encodePng } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
 import { createPreprocessor, type Preprocessing } from "../image/prepare/preprocess.ts";
-import { type ContactSheet, drawContactSheet, type SheetImage } from "../report/figures/imageRows.ts";
+import { drawContactSheet, type SheetImage } from "../report/figures/imageRows.ts";
 import { toPng } from "../report/figures/png.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
 import { prepareInput } from "../trainer/runInput.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
+import { createMixer } from "../training/objective/mixing.ts";
 import type { Recipe } from "../training/recipe.ts";
 
 /** Settings of a run; those of training have no effect. */
@@ -51,23 +52,35 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
     const changes = createRandomChanges(recipe.augmentation, recipe.seed, colours);
     const evaluate = createPreprocessor(preprocessing);
     const train = createPreprocessor(preprocessing, changes);
-    const rows: ContactSheet["rows"][number][] = [];
-    for (const index of shownIndices(dataset, options.images)) {
+    const shown = shownIndices(dataset, options.images);
+    const imageShape = [preprocessing.channels, ...preprocessing.size];
+    const size = imageShape.reduce((product, length) => product * length);
+    /** The shown images of each epoch, as one batch. */
+    const batches = Array.from({ length: uses }, () => new Float32Array(shown.length * size));
+    const mix = createMixer(recipe, shown.length, imageShape);
+    const rows: { readonly heading: string; readonly pictures: SheetImage[] }[] = [];
+    for (const index of shown) {
       const path = dataset.train.path?.(index);
       const image = path === undefined ? copyOf(dataset.train.image(index)) : await decodeImage(path);
-      const pictures = [
-        await sheetImage(image),
-        await preparedImage(preprocessing, (input) => evaluate(image, input, 0)),
-      ];
-      for (let epoch = 0; epoch < uses; epoch++) {
+      const input = new Float32Array(size);
+      evaluate(image, input, 0);
+      const pictures = [await sheetImage(image), await preparedImage(preprocessing, input)];
+      for (const [epoch, batch] of batches.entries()) {
         changes.begin(epoch, index);
-        pictures.push(await preparedImage(preprocessing, (input) => train(image, input, 0)));
+        train(image, batch, rows.length * size);
       }
       const className = dataset.classNames[dataset.train.label(index)] ?? "";
       rows.push({ heading: path === undefined ? className : `${className}: ${basename(path)}`, pictures });
     }
+    for (const [epoch, batch] of batches.entries()) {
+      mix(batch, rows.length, epoch);
+      for (const [row, { pictures }] of rows.entries()) {
+        pictures.push(await preparedImage(preprocessing, batch.subarray(row * size, (row + 1) * size)));
+      }
+    }
     const columns = ["image", "test", ...Array.from({ length: uses }, (_, epoch) => `epoch ${epoch + 1}`)];
-    const augmentation = Object.keys(recipe.augmentation).join(", ") || "no augmentation";
+    const mixed = [...(recipe.mixup > 0 ? ["mixup"] : []), ...(recipe.cutmix > 0 ? ["cutmix"] : [])];
+    const augmentation = [...Object.keys(recipe.augmentation), ...mixed].join(", ") || "no augmentation";
     const title = `${basename(dataset.name)}: ${recipe.fit}, ${preprocessing.size.join("×")}; ${augmentation}`;
     // Images are drawn at twice the sheet's size: a pixel of the input is one of the sheet.
     const cell = Math.max(Math.max(...preprocessing.size) / 2, 48);
@@ -99,11 +112,9 @@ async function sheetImage(image: Image): Promise<SheetImage> {
 /** A network's input, in the colours that it stands for. */
 function preparedImage(
   { size: [height, width], channels, mean, deviation }: Preprocessing,
-  prepare: (input: Float32Array) => void,
+  input: Float32Array,
 ): Promise<SheetImage> {
   const plane = width * height;
-  const input = new Float32Array(channels * plane);
-  prepare(input);
   const data = Uint8Array.from(
     Uint8ClampedArray.from({ length: input.length }, (_, i) => {
       const [pixel, c] = [Math.floor(i / channels), i % channels];

@@ -28,7 +28,7 @@ import {
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
-import { settingOption } from "../trainingOptions.ts";
+import { settingOption, type TableFlags, tableOptions } from "../trainingOptions.ts";
 
 export const evaluate: CommandSpec = {
   arguments: [
@@ -42,6 +42,7 @@ export const evaluate: CommandSpec = {
     { flags: "--dataset <dataset>", help: "data set or image folder (default: the run's)" },
     settingOption("dataDir"),
     { flags: "--skip-unknown-classes", help: "leave out images of classes that the network lacks, and count them" },
+    ...tableOptions,
     { flags: "--split <part>", help: "part of the data set (default: test)", choices: splitNames },
     {
       flags: "--limit <n>",
@@ -72,6 +73,7 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick --limit 1000 --json"],
     ["alexnet evaluate runs/quick --precision int8", "8-bit numbers"],
     ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
+    ["alexnet evaluate runs/quick --dataset photos/ --labels test.csv"],
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
     ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
     ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
@@ -83,7 +85,7 @@ Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.
   run: evaluateRuns,
 };
 
-interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts {
+interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags {
   readonly dataset?: string;
   readonly dataDir?: string;
   readonly skipUnknownClasses?: boolean;

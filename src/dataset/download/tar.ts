@@ -1,12 +1,9 @@
-/** Reads .tar.gz archives strictly, without unpacking. */
+/** Reads tar archives strictly, compressed by gzip or not. */
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError, messageOf } from "../../errors.ts";
 import { staysInside } from "../../fileName.ts";
-import { isRunning } from "./partialFile.ts";
 
 /** Files to read from an archive. */
 export interface TarOptions {
@@ -27,8 +24,31 @@ interface Entry {
 /** Source: POSIX.1-2001, pax, "ustar Interchange Format". GNU's variant differs in the version after the magic. */
 const blockBytes = 512;
 const regular = ["0", "\0"];
-/** Folders, and extended headers of one file or of all: not needed here. */
-const ignoredTypes = ["5", "x", "g"];
+/** Folders, and extended headers of all files: not needed here. */
+const ignoredTypes = ["5", "g"];
+/** Headers that contain the name of the file after them: pax records, and GNU's long name. */
+const nameTypes: Readonly<Record<string, (bytes: Uint8Array) => string | undefined>> = {
+  x: paxPath,
+  L: (bytes) => text(bytes).replace(/\0+$/, ""),
+};
+/** Maximum size of such a header. */
+const MAX_NAME_HEADER = 1 << 16;
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+/** The path among records `<length> <key>=<value>\n`. Source: POSIX.1-2001, pax, “pax Extended Header”. */
+function paxPath(bytes: Uint8Array): string | undefined {
+  for (let at = 0; at < bytes.length; ) {
+    const length = Number.parseInt(text(bytes.subarray(at, at + 20)), 10);
+    if (!(length > 0)) return undefined;
+    const [, value] = /^\d+ path=(.*)\n$/s.exec(text(bytes.subarray(at, at + length))) ?? [];
+    if (value !== undefined) return value;
+    at += length;
+  }
+  return undefined;
+}
 
 /** Reads files of a .tar.gz archive into memory, keyed by their full names; otherwise like `eachTarGzFile`. */
 export async function readTarGz(path: string, options: TarOptions): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -37,25 +57,35 @@ export async function readTarGz(path: string, options: TarOptions): Promise<Read
   return files;
 }
 
+/** Reads files of a .tar.gz archive one at a time; otherwise like `eachTarFile`. */
+export function eachTarGzFile(path: string, options: TarOptions, use: UseFile): Promise<void> {
+  return eachTarFile(path, { ...options, isGzip: true }, use);
+}
+
+/** Receives a file of an archive. */
+export type UseFile = (name: string, bytes: Uint8Array) => Promise<void>;
+
 /**
- * Reads files of a .tar.gz archive one at a time, and calls `use` with each file and its full name; names are unique. Reads the archive to its
+ * Reads files of a tar archive one at a time, and calls `use` with each file and its full name; names are unique. Reads the archive to its
  * end, so that gzip's checksum is verified: data passed to `use` is unverified until this function resolves. Writes nothing, and keeps one file
  * in memory.
  *
  * Throws DataError naming the archive if it is unreadable, truncated or corrupt, or contains links, devices or names that lead out of the
  * folder. Throws the DataErrors of `use`, and the signal's reason if it is aborted.
  */
-export async function eachTarGzFile(
+export async function eachTarFile(
   path: string,
-  options: TarOptions,
-  use: (name: string, bytes: Uint8Array) => Promise<void>,
+  options: TarOptions & { readonly isGzip: boolean },
+  use: UseFile,
 ): Promise<void> {
   let reading: Promise<void> = Promise.resolve();
+  const sink = (pieces: AsyncIterable<Uint8Array>) => {
+    reading = readTar(path, pieces, options, use);
+    return reading;
+  };
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
   try {
-    await pipeline(createReadStream(path), createGunzip({ chunkSize: 1 << 20 }), (pieces) => {
-      reading = readTar(path, pieces, options, use);
-      return reading;
-    });
+    await (options.isGzip ? pipeline(file, createGunzip({ chunkSize: 1 << 20 }), sink) : pipeline(file, sink));
   } catch (error) {
     // If the input breaks off, `use` may still be processing earlier data: wait for it.
     await reading.catch(() => {});
@@ -72,16 +102,25 @@ async function readTar(
   archive: string,
   pieces: AsyncIterable<Uint8Array>,
   { isWanted, maxBytes, signal }: TarOptions,
-  use: (name: string, bytes: Uint8Array) => Promise<void>,
+  use: UseFile,
 ): Promise<void> {
   const reader = byteReader(archive, pieces);
   const names = new Set<string>();
+  let longName: string | undefined;
   for (;;) {
     signal?.throwIfAborted();
     const header = await reader.read(blockBytes);
     if (header.every((byte) => byte === 0)) break;
-    const { name, size, type } = readHeader(archive, header);
+    const { name: shortName, size, type } = readHeader(archive, header);
     const padding = -size & (blockBytes - 1);
+    const nameOf = nameTypes[type];
+    if (nameOf && size <= MAX_NAME_HEADER) {
+      longName = nameOf(await reader.read(size)) ?? longName;
+      await reader.skip(padding);
+      continue;
+    }
+    const name = insideName(archive, longName ?? shortName);
+    longName = undefined;
     if (!regular.includes(type) || !isWanted(name)) {
       await reader.skip(size + padding);
       continue;
@@ -96,30 +135,33 @@ async function readTar(
 }
 
 function readHeader(archive: string, header: Uint8Array): Entry {
-  const text = (start: number, length: number) =>
-    String.fromCharCode(...header.subarray(start, start + length)).replace(/\0[\s\S]*$/, "");
+  const field = (start: number, length: number) =>
+    text(header.subarray(start, start + length)).replace(/\0[\s\S]*$/, "");
   const octal = (start: number, length: number) => {
-    const digits = /^ *([0-7]+) *$/.exec(text(start, length))?.[1];
+    const digits = /^ *([0-7]+) *$/.exec(field(start, length))?.[1];
     return digits === undefined ? Number.NaN : Number.parseInt(digits, 8);
   };
   // The checksum is computed with its own eight bytes as spaces.
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
-  if (!text(257, 6).startsWith("ustar") || octal(148, 8) !== sum) {
+  if (!field(257, 6).startsWith("ustar") || octal(148, 8) !== sum) {
     throw new DataError(
       `${archive}: expected a tar archive (ustar), got a header with another magic or a wrong checksum`,
     );
   }
-  const prefix = text(257, 8) === "ustar" ? text(345, 155) : "";
-  const name = (prefix && `${prefix}/`) + text(0, 100);
+  const prefix = field(257, 8) === "ustar" ? field(345, 155) : "";
+  const name = (prefix && `${prefix}/`) + field(0, 100);
   const [size, type] = [octal(124, 12), String.fromCharCode(header[156] as number)];
-  if (!staysInside(name)) {
-    throw new DataError(`${archive}: expected names inside a folder, got ${JSON.stringify(name)}`);
-  }
-  if (!regular.includes(type) && !ignoredTypes.includes(type)) {
+  if (!regular.includes(type) && !ignoredTypes.includes(type) && nameTypes[type] === undefined) {
     throw new DataError(`${archive}: ${name}: expected a regular file, got the type ${JSON.stringify(type)}`);
   }
   if (Number.isNaN(size)) throw new DataError(`${archive}: ${name}: expected a size in octal digits`);
   return { name, size, type };
+}
+
+/** Throws DataError for a name that leads out of the folder. */
+function insideName(archive: string, name: string): string {
+  if (staysInside(name)) return name;
+  throw new DataError(`${archive}: expected names inside a folder, got ${JSON.stringify(name)}`);
 }
 
 /** Reads from chunks of any length. `read` and `skip` throw DataError at the end of the input. */
@@ -150,78 +192,4 @@ function byteReader(archive: string, pieces: AsyncIterable<Uint8Array>) {
       while (!(await iterator.next()).done);
     },
   };
-}
-
-/** Files to unpack from an archive. */
-export interface UnpackOptions {
-  /** Target path of an archived file, relative to the folder and inside it; undefined to leave it out. */
-  readonly placeOf: (name: string) => string | undefined;
-  /** Maximum size of a file, in bytes. */
-  readonly maxBytes: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * Unpacks files of a .tar.gz archive into `folder`, which appears only when complete: they are written to a temporary folder next to it, which
- * is then renamed. Temporary folders of ended processes are removed. If another process unpacks the same archive at the same time, one of
- * both results is kept.
- *
- * Throws DataError if the archive is invalid (see `eachTarGzFile`), contains none of the files, or they cannot be written. Throws the signal's
- * reason if it is aborted. In either case nothing is left.
- */
-export async function unpackTarGz(archive: string, folder: string, options: UnpackOptions): Promise<void> {
-  let temporary = "";
-  try {
-    await mkdir(dirname(folder), { recursive: true });
-    await removeAbandoned(folder);
-    temporary = await mkdtemp(temporaryPrefix(folder, process.pid));
-    await writeFiles(archive, temporary, options);
-    await rename(temporary, folder).catch((error: unknown) => {
-      if (!isTaken(error)) throw error;
-    });
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${folder}: ${archive} cannot be unpacked there (${messageOf(error)})`, { cause: error });
-  } finally {
-    if (temporary !== "") await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-async function writeFiles(
-  archive: string,
-  folder: string,
-  { placeOf, maxBytes, signal }: UnpackOptions,
-): Promise<void> {
-  const isWanted = (name: string) => placeOf(name) !== undefined;
-  let count = 0;
-  await eachTarGzFile(archive, { isWanted, maxBytes, signal }, async (name, bytes) => {
-    const path = join(folder, placeOf(name) as string);
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, bytes, { flag: "wx" });
-    } catch (error) {
-      throw new DataError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
-    }
-    count++;
-  });
-  if (count === 0) throw new DataError(`${archive}: expected the data set's files, found none of them`);
-}
-
-function temporaryPrefix(folder: string, pid: number | string): string {
-  return `${folder}.${pid}.part-`;
-}
-
-async function removeAbandoned(folder: string): Promise<void> {
-  for (const name of await readdir(dirname(folder))) {
-    const pid = /\.(\d+)\.part-\w+$/.exec(name)?.[1];
-    if (pid === undefined || isRunning(Number(pid))) continue;
-    if (!name.startsWith(temporaryPrefix(basename(folder), pid))) continue;
-    await rm(join(dirname(folder), name), { recursive: true, force: true });
-  }
-}
-
-/** True if renaming failed because the target exists. */
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST"].includes(String(error.code));
 }

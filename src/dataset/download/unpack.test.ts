@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { type TarEntry, tarArchive } from "../../../test/cifar10Files.ts";
 import { writeFiles } from "../../../test/writeFiles.ts";
 import { DataError } from "../../errors.ts";
-import { unpackTarGz } from "./tar.ts";
+import { unpackTarGz } from "./unpack.ts";
 
 let root: string;
 let work: string;

@@ -48,6 +48,14 @@ export const findingKinds = {
   tooLarge: harmful("images that are too large", "Downscale them: the network's input is smaller."),
   unreadable: harmful("files that cannot be read", "Check their permissions and the disk, or remove them."),
   unreadableEntry: harmful(skipTitles.unreadableEntry, "Check permissions, names and links, or remove them."),
+  badCell: harmful(skipTitles.badCell, "Correct or remove these rows."),
+  unknownSplit: harmful(skipTitles.unknownSplit, "Write train, val or test."),
+  contradictingRow: harmful(skipTitles.contradictingRow, "Keep one row for each image."),
+  rowWithoutImage: harmful(
+    skipTitles.rowWithoutImage,
+    "Correct the paths, pass the folder they are relative to, or remove the rows.",
+  ),
+  sameNumber: harmful(skipTitles.sameNumber, "Write each number in one way: different texts are different classes."),
   duplicateAcrossClasses: harmful(
     "the same image in several classes",
     "Keep each in one class: its other labels are wrong.",
@@ -74,6 +82,9 @@ export const findingKinds = {
     "class names with leading, trailing or repeated spaces, or invisible characters",
     "Rename them: such names are easily mistyped.",
   ),
+  changedLabel: harmless(skipTitles.changedLabel, "Compare them with the source of the labels; keep names as text."),
+  repeatedRow: harmless(skipTitles.repeatedRow),
+  imageWithoutRow: harmless(skipTitles.imageWithoutRow, "Add rows to use them."),
   partNamedClass: harmless(skipTitles.partNamedClass, "If it is a part, add a folder train next to it."),
   pictureNamedFolder: harmless(skipTitles.pictureNamedFolder),
   outsideClass: harmless(skipTitles.outsideClass, "Move images into the folder of their class."),
@@ -111,7 +122,7 @@ export function layoutFindings(scan: FolderScan): readonly Finding[] {
     ...classCount(parts),
     ...parts.filter((part) => !hasImages(part)).flatMap(emptyPart),
     ...filled.flatMap(emptyClasses),
-    ...missingClasses(filled),
+    ...missingClasses(filled, scan.rows === undefined ? "no such folder" : "no row"),
     ...classFindings(parts),
     ...parts.slice(0, 1).flatMap(imbalance),
     ...skipped.map(({ path, reason, detail }) => finding(reason, [path], detail)),
@@ -145,13 +156,13 @@ function emptyClasses(part: ScannedPart): readonly Finding[] {
     .map(({ name }) => finding("emptyClass", [classFolder(part, name)], "no image"));
 }
 
-function missingClasses(parts: readonly ScannedPart[]): readonly Finding[] {
+function missingClasses(parts: readonly ScannedPart[], message: string): readonly Finding[] {
   const everywhere = new Set(parts.flatMap(({ classes }) => classes.map(({ name }) => name)));
   return parts.flatMap((part) => {
     const present = new Set(part.classes.map(({ name }) => name));
     return [...everywhere]
       .filter((name) => !present.has(name))
-      .map((name) => finding("missingClass", [classFolder(part, name)], "no such folder"));
+      .map((name) => finding("missingClass", [classFolder(part, name)], message));
   });
 }
 

@@ -31,8 +31,12 @@ export interface FolderScan {
   readonly root: string;
   /** `whole` alone; or `train`, then `validation` and `test` if present. */
   readonly parts: readonly ScannedPart[];
-  /** Sorted by path. */
+  /** Problems of rows in their order, then entries sorted by path. */
   readonly skipped: readonly SkippedFile[];
+  /** Number of rows, if labels are from tables. */
+  readonly rows?: number;
+  /** Messages about the layout. */
+  readonly notes?: readonly string[];
 }
 
 const partOrder: readonly PartName[] = ["train", "validation", "test"];
@@ -72,7 +76,8 @@ export async function scanFolder(folder: string, signal?: AbortSignal): Promise<
   return { root, parts, skipped: sortedByPath(skipped) };
 }
 
-async function requireFolder(folder: string, root: string): Promise<void> {
+/** Throws DataError unless there is such a folder. */
+export async function requireFolder(folder: string, root: string): Promise<void> {
   const problem = await stat(root).then(
     (stats) => (stats.isDirectory() ? undefined : "it is not a folder"),
     (error: unknown) => (isMissing(error) ? "there is no such folder" : systemReason(error)),

@@ -1,7 +1,7 @@
 /** Recursive search for images; follows links, but not in circles. */
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type FileEntry, listEntries, peekFormat, systemReason } from "./folderEntries.ts";
+import { type FileEntry, type FolderEntries, listEntries, peekFormat, systemReason } from "./folderEntries.ts";
 import { hasImageName } from "./imageNames.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
@@ -53,6 +53,12 @@ export async function searchFolder(search: Search, folder: string, images: FileE
   const { root, skipped, signal } = search;
   if (hasImageName(folder)) skipped.push({ path: folder, reason: "pictureNamedFolder", detail: "a folder" });
   const entries = await listEntries(root, folder, signal);
+  await addEntries(search, entries, images);
+}
+
+/** Adds the images among the entries of a folder and in its subfolders. */
+async function addEntries(search: Search, entries: FolderEntries, images: FileEntry[]): Promise<void> {
+  const { root, skipped } = search;
   for (const entry of entries.skipped) skipped.push(entry);
   for (const file of entries.files) {
     const problem = hasImageName(file.path) ? undefined : await whyNoImage(root, file.path);
@@ -60,6 +66,18 @@ export async function searchFolder(search: Search, folder: string, images: FileE
     else images.push(file);
   }
   for (const below of entries.folders) await searchFolder(search, below, images);
+}
+
+/** All images in a folder, whatever its layout, and skipped entries. */
+export async function searchAll(
+  root: string,
+  signal?: AbortSignal,
+): Promise<{ readonly images: readonly FileEntry[]; readonly skipped: readonly SkippedFile[] }> {
+  const entries = await listEntries(root, "", signal);
+  const search: Search = { root, seen: new Set(await ancestorsOf(root)), skipped: [], signal };
+  const images: FileEntry[] = [];
+  await addEntries(search, entries, images);
+  return { images, skipped: search.skipped };
 }
 
 /** Reason to skip a file without the name of an image; undefined if it has a supported format. Other signatures are too short to rely on. */

@@ -1,21 +1,27 @@
-/** Listing of an image folder; holds images out if there is no val/ or test/. */
+/** Listing of an image folder, labelled by folders or by a table; holds images out if there is no part for evaluation. */
 
 import { resolve } from "node:path";
 import { DataError } from "../../errors.ts";
-import type { DatasetSource } from "../dataset.ts";
+import { type DatasetSource, type LayoutOptions, loadDefaults } from "../dataset.ts";
 import { visibleName } from "./classNames.ts";
+import { orderedClasses } from "./classOrder.ts";
 import { classFindings, findingKinds } from "./findings.ts";
-import { expectedLayout, type FolderScan, type ScannedPart, scanFolder } from "./folderScan.ts";
+import { expectedLayout, type FolderScan, type ScannedPart } from "./folderScan.ts";
 import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 import { loadListing } from "./listedDataset.ts";
 import { partsInside } from "./partFolders.ts";
-import { firstNames, skippedNotes } from "./skippedFile.ts";
+import { scanImages } from "./scanImages.ts";
+import { firstNames, type SkipReason, skippedNotes, skipTitles } from "./skippedFile.ts";
 import { type SplitOptions, splitFolder, splitOptionsOf } from "./splitFolder.ts";
 
 /** Default: `defaultSplit`. An aborted signal stops the listing. */
-export type ImageFolderOptions = { readonly [Key in keyof SplitOptions]?: SplitOptions[Key] | undefined } & {
-  readonly signal?: AbortSignal | undefined;
-};
+export type ImageFolderOptions = {
+  readonly [Key in keyof SplitOptions]?: SplitOptions[Key] | undefined;
+} & LayoutOptions & {
+    /** Maximum fraction of rows without an image. Default: 0.01. */
+    readonly maxBad?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  };
 
 /** Purpose of a listing: training, unless `allAsTest` is set. */
 export interface FolderPurpose extends ImageFolderOptions {
@@ -55,13 +61,14 @@ function unlessData(error: unknown): undefined {
  */
 export async function listImageFolder(
   root: string,
-  { validationShare, seed, signal }: ImageFolderOptions = {},
+  { validationShare, seed, signal, ...layout }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
   const split = splitOptionsOf({ validationShare, seed });
-  const { scan, parts, notes } = await filledParts(root, signal);
+  const { scan, parts, notes: found } = await filledParts(root, layout, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
-  const classNames = training === undefined ? [] : namesOf(training);
-  if (training === undefined || classNames.length < 2) throw tooFewClasses(root, "at least two", scan);
+  if (training === undefined || training.classes.length < 2) throw tooFewClasses(root, "at least two", scan);
+  const { names: classNames, notes: ofClasses } = await orderedClasses(namesOf(training), scan.root, layout);
+  const notes = [...found, ...ofClasses];
   const [validation, test] = (["validation", "test"] as const).map((name) => {
     const part = parts.find((candidate) => candidate.name === name);
     return part && listOther(root, part, training, classNames);
@@ -86,9 +93,9 @@ export async function listImageFolder(
  */
 export async function listTestFolder(
   root: string,
-  { part: wanted = "test", signal }: Pick<FolderPurpose, "part" | "signal"> = {},
+  { part: wanted = "test", signal, ...layout }: Omit<FolderPurpose, "allAsTest" | "trainedOn"> = {},
 ): Promise<ImageListing> {
-  const { scan, parts, notes } = await filledParts(root, signal);
+  const { scan, parts, notes } = await filledParts(root, layout, signal);
   const last = parts.at(-1); // scanFolder returns the test part last.
   if (last === undefined) throw tooFewClasses(root, "at least one", scan);
   const part = wanted === "test" ? last : parts.find(({ name }) => name === wanted);
@@ -105,9 +112,14 @@ interface FilledParts {
   readonly notes: readonly string[];
 }
 
-/** Parts and classes with images, and notes about the rest. */
-async function filledParts(root: string, signal: AbortSignal | undefined): Promise<FilledParts> {
-  const scan = await scanFolder(root, signal);
+/** Parts and classes with images, and notes about the rest. Throws DataError for rows that cannot be used. */
+async function filledParts(
+  root: string,
+  { maxBad = loadDefaults.maxBad, ...layout }: Pick<ImageFolderOptions, keyof LayoutOptions | "maxBad">,
+  signal: AbortSignal | undefined,
+): Promise<FilledParts> {
+  const scan = await scanImages(root, layout, signal);
+  refuseRows(root, scan, maxBad);
   const parts = scan.parts.map((part) => ({
     ...part,
     classes: part.classes.filter(({ images }) => images.length > 0),
@@ -117,6 +129,7 @@ async function filledParts(root: string, signal: AbortSignal | undefined): Promi
   );
   const emptyParts = parts.filter(({ folder, classes }) => folder !== "" && classes.length === 0);
   const notes = [
+    ...(scan.notes ?? []).map((line) => `${root}: ${line}`),
     ...note("classes without images, left out", emptyClasses),
     ...note(
       "folders without images in classes, left out",
@@ -126,6 +139,26 @@ async function filledParts(root: string, signal: AbortSignal | undefined): Promi
     ...skippedNotes(scan.skipped),
   ];
   return { scan, parts: parts.filter(({ classes }) => classes.length > 0), notes };
+}
+
+/** Problems of rows that training does not tolerate. */
+const refused: readonly SkipReason[] = ["badCell", "unknownSplit", "contradictingRow"];
+const NAMED_ROWS = 5;
+
+function refuseRows(root: string, { rows, skipped }: FolderScan, maxBad: number): void {
+  if (rows === undefined) return;
+  const first = skipped.find(({ reason }) => refused.includes(reason));
+  const reason = first?.reason ?? "rowWithoutImage";
+  const bad = skipped.filter((each) => each.reason === reason);
+  if (first === undefined && bad.length <= maxBad * rows) return;
+  const problem = first
+    ? `expected none of the ${skipTitles[reason]}, got ${bad.length}`
+    : `expected an image for each of ${rows} rows, got ${bad.length} ${skipTitles[reason].replace(", left out", "")}`;
+  const remedy = first
+    ? "correct or remove them"
+    : "correct the paths or the folder, remove the rows, or raise --max-bad";
+  const named = bad.slice(0, NAMED_ROWS).map(({ path, detail }) => `\n  ${path}: ${detail}`);
+  throw new DataError(`${root}: ${problem}; ${remedy}; alexnet check lists them all; the first are:${named.join("")}`);
 }
 
 function note(title: string, names: readonly string[]): readonly string[] {
@@ -162,11 +195,16 @@ function listOther(
   );
 }
 
-function tooFewClasses(root: string, expected: string, { parts, skipped }: FolderScan): DataError {
+function tooFewClasses(root: string, expected: string, { parts, skipped, rows }: FolderScan): DataError {
   const found = parts.flatMap(({ classes }) => classes);
   const filled = found.filter(({ images }) => images.length > 0).map(({ name }) => name);
   const count = filled.length === 0 ? "no class with images" : `images of ${firstNames([...new Set(filled)])} only`;
   const others = skippedNotes(skipped).map((line) => `; ${line}`);
+  if (rows !== undefined) {
+    return new DataError(
+      `${root}: expected training images in ${expected} of the table's classes; got ${count}${others.join("")}`,
+    );
+  }
   const [only] = found;
   const inside = found.length === 1 && only ? partsInside(only.images, only.name) : [];
   if (inside.length > 0)

@@ -1,4 +1,4 @@
-/** Entries of an image folder that are not images of a class. */
+/** Entries of an image folder that are not images of a class, and rows of a table that label none. */
 
 /** Reason for skipping an entry. */
 export type SkipReason =
@@ -9,11 +9,19 @@ export type SkipReason =
   | "repeatedFolder"
   | "outsideClass"
   | "pictureNamedFolder"
-  | "partNamedClass";
+  | "partNamedClass"
+  | "badCell"
+  | "unknownSplit"
+  | "contradictingRow"
+  | "rowWithoutImage"
+  | "repeatedRow"
+  | "imageWithoutRow"
+  | "changedLabel"
+  | "sameNumber";
 
-/** A skipped entry. */
+/** A skipped entry of a folder, or a row of a table with a problem. */
 export interface SkippedFile {
-  /** Relative to the root, with `/` between folders. */
+  /** Relative to the root, with `/` between folders; of a row, the table with row and column. */
   readonly path: string;
   readonly reason: SkipReason;
   /** Description for people. */
@@ -30,6 +38,14 @@ export const skipTitles: Readonly<Record<SkipReason, string>> = {
   outsideClass: "entries outside the class folders, ignored",
   pictureNamedFolder: "folders named like an image, searched",
   partNamedClass: "folders named like a part, used as classes",
+  badCell: "cells without a usable value",
+  unknownSplit: "unknown splits",
+  contradictingRow: "rows that contradict an earlier row of the same image",
+  rowWithoutImage: "rows without an image, left out",
+  repeatedRow: "rows that repeat an earlier row, left out",
+  imageWithoutRow: "images without a row, left out",
+  changedLabel: "labels that other programs may change",
+  sameNumber: "different labels that are equal as numbers",
 };
 
 const namesInNote = 3;

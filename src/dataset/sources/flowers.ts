@@ -9,7 +9,7 @@ import { DataError, messageOf } from "../../errors.ts";
 import type { DatasetOptions, DatasetSource, LoadOptions } from "../dataset.ts";
 import { cacheFolder } from "../download/cacheFolder.ts";
 import { type Archive, downloadArchive } from "../download/download.ts";
-import { unpackTarGz } from "../download/tar.ts";
+import { unpackTarGz } from "../download/unpack.ts";
 import { type FolderPurpose, listFolder } from "../folder/imageFolder.ts";
 import type { ImageListing } from "../folder/imageListing.ts";
 import { loadListing } from "../folder/listedDataset.ts";

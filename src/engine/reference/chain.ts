@@ -30,11 +30,14 @@ export class Chain {
 
   /** Computes one image's activations in `row`, and returns the last. The image has the network's input size. */
   forward(row: number, image: ArrayLike<number>, draw: Draw): Float64Array {
+    return this.forwardFrom(row, 0, image, draw);
+  }
+
+  /** The same, but computes only operation `first` and those after it again. The earlier activations of the row must be those of the image. */
+  forwardFrom(row: number, first: number, image: ArrayLike<number>, draw: Draw): Float64Array {
     const activations = this.activations[row] as readonly Float64Array[];
-    (activations[0] as Float64Array).set(image);
-    this.ops.forEach((op, i) => {
-      forward(op, this.pass(row, i, draw));
-    });
+    if (first === 0) (activations[0] as Float64Array).set(image);
+    for (let i = first; i < this.ops.length; i++) forward(this.ops[i] as AnyOp, this.pass(row, i, draw));
     return activations[this.ops.length] as Float64Array;
   }
 

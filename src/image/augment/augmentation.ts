@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { fraction, positive } from "../../schema.ts";
 
 const factor = fraction;
+const angle = z.number().check(z.gte(0), z.lte(180));
 
 /** Schema of an `Augmentation` in a file; absent entries are off. */
 export const augmentationSchema = z.strictObject({
@@ -27,6 +28,21 @@ export const augmentationSchema = z.strictObject({
   ),
   /** Probability that a rectangle is filled with the mean colour. Source: Zhong et al. 2017, “Random erasing data augmentation”. */
   erase: z.optional(factor),
+  /** Probability of a vertical flip, for images without an upper side. Source: torchvision, RandomVerticalFlip. */
+  verticalFlip: z.optional(factor),
+  /** Maximum angle of a rotation in either direction, in degrees; the corners have the mean colour. Source: torchvision, RandomRotation. */
+  rotate: z.optional(angle),
+  /**
+   * Maximum shift as a fraction of height and width, scale in 1 ± x, and shear in degrees, about the centre; gaps have the mean colour.
+   * Source: torchvision, RandomAffine.
+   */
+  affine: z.optional(
+    z.strictObject({
+      translate: factor,
+      scale: z.number().check(z.gte(0), z.lt(1)),
+      shear: z.number().check(z.gte(0), z.lt(90)),
+    }),
+  ),
 });
 
 /** Strength of each augmentation. */
@@ -41,6 +57,9 @@ export const usualAugmentation: Required<Augmentation> = {
   lighting: 0.1,
   jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
   erase: 0.25,
+  verticalFlip: 0.5,
+  rotate: 15,
+  affine: { translate: 0.1, scale: 0.1, shear: 10 },
 };
 
 /** All names, in display order. */

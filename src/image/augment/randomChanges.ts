@@ -8,6 +8,7 @@ import type { Patch, Planes } from "../prepare/normalize.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
+import { createWarp, drawAffine, flipRows, inverseMap } from "./warp.ts";
 
 /** Random augmentation of one use of a training image, as a function of (seed, epoch, index) only. */
 export interface RandomChanges {
@@ -19,8 +20,8 @@ export interface RandomChanges {
   change(patch: Patch, size: PixelSize): Patch;
   /** Noise of each channel on the scale of 0 to 1; undefined for none. */
   noise(): readonly number[] | undefined;
-  /** Fills a random rectangle of a finished input with the mean colour, or does nothing. */
-  erase(planes: Planes): void;
+  /** Maps, flips and erases a finished input: rotation and affine map, vertical flip, a rectangle filled with the mean colour. */
+  finish(planes: Planes): void;
 }
 
 /**
@@ -33,8 +34,18 @@ export function createRandomChanges(
   seed: number,
   colours: PrincipalColours | undefined,
 ): RandomChanges {
-  const { flip = 0, shift = 0, lighting, jitter, erase = 0 } = augmentation;
-  const purposes = ["crop", "flip", "shift", "lighting", "jitter", "erase"] as const;
+  const { flip = 0, shift = 0, lighting, jitter, erase = 0, verticalFlip = 0, rotate = 0, affine } = augmentation;
+  const purposes = [
+    "crop",
+    "flip",
+    "shift",
+    "lighting",
+    "jitter",
+    "erase",
+    "verticalFlip",
+    "rotate",
+    "affine",
+  ] as const;
   const randomStreams = Object.fromEntries(
     purposes.map((purpose) => [purpose, createRandomNumbers(seed, purpose)]),
   ) as {
@@ -42,6 +53,7 @@ export function createRandomChanges(
   };
   const recolour = jitter && createJitter(jitter);
   const memory = growing();
+  const warp = createWarp();
   return {
     begin(epoch, index) {
       for (const purpose of purposes) randomStreams[purpose].begin(epoch, index);
@@ -57,18 +69,26 @@ export function createRandomChanges(
       return flip > 0 && randomStreams.flip.uniform() < flip ? { ...patch, flip: true } : patch;
     },
     noise: () => (lighting && colours ? lightingNoise(colours, lighting, randomStreams.lighting.gaussian) : undefined),
-    erase(planes) {
+    finish(planes) {
+      if (rotate > 0 || affine) {
+        const values = drawAffine(augmentation, planes, randomStreams.rotate.uniform, randomStreams.affine.uniform);
+        warp(planes, inverseMap(values, planes));
+      }
+      if (verticalFlip > 0 && randomStreams.verticalFlip.uniform() < verticalFlip) flipRows(planes);
       if (erase === 0 || randomStreams.erase.uniform() >= erase) return;
       const rectangle = eraseRectangle(planes, randomStreams.erase.uniform);
-      if (!rectangle) return;
-      const { target, offset, channels, width, height } = planes;
-      for (let row = 0; row < channels * rectangle.height; row++) {
-        const [c, y] = [Math.floor(row / rectangle.height), rectangle.top + (row % rectangle.height)];
-        const start = offset + (c * height + y) * width + rectangle.left;
-        target.fill(0, start, start + rectangle.width);
-      }
+      if (rectangle) fillRectangle(planes, rectangle);
     },
   };
+}
+
+/** Fills a rectangle with 0, the mean colour. */
+function fillRectangle({ target, offset, channels, width, height }: Planes, rectangle: Rectangle): void {
+  for (let row = 0; row < channels * rectangle.height; row++) {
+    const [c, y] = [Math.floor(row / rectangle.height), rectangle.top + (row % rectangle.height)];
+    const start = offset + (c * height + y) * width + rectangle.left;
+    target.fill(0, start, start + rectangle.width);
+  }
 }
 
 /** Shifts a patch by whole pixels, up to a fraction of the input's sides; what leaves the input is cut off. */

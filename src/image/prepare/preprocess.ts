@@ -86,7 +86,7 @@ export function createPreprocessor(preprocessing: Preprocessing, changes?: Rando
     const planes = { target, offset, channels, ...size };
     const patch = cut(fit(image), view, changes?.crop);
     normalize(changes ? changes.change(patch, size) : patch, changes?.noise(), planes);
-    changes?.erase(planes);
+    changes?.finish(planes);
   };
 }
 

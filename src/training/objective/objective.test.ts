@@ -7,7 +7,8 @@ import { createObjective } from "./objective.ts";
 const classNames = ["a", "b", "c"];
 const labels = Int32Array.of(0, 1, 2, 1, 0, 0, 0, 0);
 const split = { length: labels.length, label: (index: number) => labels[index] as number };
-const plain = { labelSmoothing: 0, classWeights: "none", mixup: 0, seed: 6 } as const;
+const plain = { labelSmoothing: 0, classWeights: "none", mixup: 0, cutmix: 0, seed: 6 } as const;
+const sizes = { batchSize: 8, imageShape: [1, 1, 1] } as const;
 /** One number per image. */
 const batchOf = (count: number) => {
   const images = new Float32Array(labels.length);
@@ -18,7 +19,7 @@ const batchOf = (count: number) => {
 test("by default, targets are one-hot and images are unchanged", () => {
   const batch = batchOf(8);
   const before = batch.images.slice();
-  const { targets } = createObjective(plain, 8, split, classNames).prepare(batch, 0);
+  const { targets } = createObjective(plain, sizes, split, classNames).prepare(batch, 0);
   assert.deepEqual(
     [...targets],
     [...labels].flatMap((label) => [0, 1, 2].map((c) => Number(c === label))),
@@ -29,7 +30,7 @@ test("by default, targets are one-hot and images are unchanged", () => {
 test("with everything, a batch of any size has targets whose labels' weights sum to its images", () => {
   const objective = createObjective(
     { ...plain, labelSmoothing: 0, classWeights: "balanced", mixup: 1 },
-    8,
+    sizes,
     split,
     classNames,
   );
@@ -42,7 +43,7 @@ test("with everything, a batch of any size has targets whose labels' weights sum
 });
 
 test("images, targets and the count of right answers are mixed by the same λ and partners", () => {
-  const objective = createObjective({ ...plain, mixup: 1 }, 8, split, classNames);
+  const objective = createObjective({ ...plain, mixup: 1 }, sizes, split, classNames);
   const batch = batchOf(8);
   const before = batch.images.slice();
   const { targets, countCorrect } = objective.prepare(batch, 24);

@@ -5,7 +5,8 @@ import type { Scores } from "../evaluation/classHead.ts";
 import { countCorrect } from "../evaluation/metrics.ts";
 import type { Recipe } from "../recipe.ts";
 import { weightsOfClasses } from "./classWeights.ts";
-import { createMixes, createMixScratch, mixImages } from "./mixup.ts";
+import type { ImageShape } from "./cutmix.ts";
+import { createMixer } from "./mixing.ts";
 import { type MixedLabels, writeTargets } from "./targets.ts";
 
 /** The targets of one batch, and its labels for counting correct predictions. */
@@ -24,7 +25,7 @@ export interface BatchTargets {
 /** Computes targets batch by batch. */
 export interface Objective {
   /**
-   * Mixes the batch's images in place if the recipe has mixup, and returns its targets. All random choices are a function of the recipe's seed and
+   * Mixes the batch's images in place if the recipe has mixup or CutMix, and returns its targets. All random choices are a function of the recipe's seed and
    * `counter`, which differs for every batch of a run.
    *
    * Throws DataError for a label out of range.
@@ -37,20 +38,17 @@ interface LabelMemory {
   readonly labels: Int32Array;
   readonly second: Int32Array;
   count: number;
-  /** Fraction of the first label; 1 without mixup. */
+  /** Fraction of the first label; 1 if images are not mixed. */
   lambda: number;
 }
 
-/** Mixes a batch and returns λ; writes the second labels to `second`. */
-type Mixer = (batch: Batch, counter: number, second: Int32Array) => number;
-
 /**
- * Creates the objective of a recipe, for batches of up to `batchSize`. `unread` is the maximum number of batches prepared before the first one's
+ * Creates the objective of a recipe, for batches of up to `batchSize` images. `unread` is the maximum number of batches prepared before the first one's
  * predictions are counted. Throws ConfigError for weights of unknown classes.
  */
 export function createObjective(
-  recipe: Pick<Recipe, "labelSmoothing" | "classWeights" | "mixup" | "seed">,
-  batchSize: number,
+  recipe: Pick<Recipe, "labelSmoothing" | "classWeights" | "mixup" | "cutmix" | "seed">,
+  { batchSize, imageShape }: { readonly batchSize: number; readonly imageShape: ImageShape },
   split: Pick<Split, "length" | "label">,
   classNames: readonly string[],
   unread = 1,
@@ -58,7 +56,14 @@ export function createObjective(
   const { labelSmoothing } = recipe;
   const rule = { labelSmoothing, classWeights: weightsOfClasses(recipe.classWeights, classNames, split) };
   const targets = new Float32Array(batchSize * classNames.length);
-  const mix: Mixer = recipe.mixup > 0 ? createMixer(recipe.seed, recipe.mixup, batchSize) : () => 1;
+  const mixer = createMixer(recipe, batchSize, imageShape);
+  /** Mixes a batch and returns λ; writes the second labels to `second`. */
+  const mix = ({ images, labels, count }: Batch, counter: number, second: Int32Array): number => {
+    const mixed = mixer(images, count, counter);
+    if (!mixed) return 1;
+    for (let row = 0; row < count; row++) second[row] = labels[mixed.partners[row] as number] as number;
+    return mixed.lambda;
+  };
   const memories = Array.from({ length: unread }, () => labelMemory(batchSize, targets));
   let prepared = 0;
   return {
@@ -89,15 +94,4 @@ function labelMemory(batchSize: number, targets: Float32Array) {
 
 function mixedLabels({ lambda, second }: LabelMemory): MixedLabels | undefined {
   return lambda === 1 ? undefined : { lambda, labels: second };
-}
-
-function createMixer(seed: number, alpha: number, batchSize: number): Mixer {
-  const draw = createMixes(seed, alpha, batchSize);
-  const scratch = createMixScratch(batchSize);
-  return ({ images, labels, count }, counter, second) => {
-    const mix = draw(counter, count);
-    mixImages(images, count, images.length / batchSize, mix, scratch);
-    for (let row = 0; row < count; row++) second[row] = labels[mix.partners[row] as number] as number;
-    return mix.lambda;
-  };
 }

@@ -1,0 +1,182 @@
+/** An image folder whose labels are in a table: the same result as the scan of class folders. */
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { quotedName } from "../folder/classNames.ts";
+import { byCodePoint, sortedByPath } from "../folder/codePoints.ts";
+import { dataFile } from "../folder/dataFile.ts";
+import type { FileEntry } from "../folder/folderEntries.ts";
+import { type FolderScan, requireFolder, type ScannedPart } from "../folder/folderScan.ts";
+import { searchAll } from "../folder/folderSearch.ts";
+import { type PartName, partOf } from "../folder/partFolders.ts";
+import type { SkippedFile, SkipReason } from "../folder/skippedFile.ts";
+import { type ImageIndex, indexImages, type PathBase, placedPath } from "./imageIndex.ts";
+import { labelFindings } from "./labelTexts.ts";
+import { type ColumnNames, columnsOf, type TableColumns } from "./tableColumns.ts";
+import { cellProblem, openTable, type Table, type TableRow } from "./tableFile.ts";
+
+/** Tables of labels, and their columns. */
+export interface TableOptions extends ColumnNames {
+  /** Paths of tables: absolute, in the working directory, or in the folder of the images. */
+  readonly tables: readonly string[];
+}
+
+/** Scans an image folder by the rows of tables. Throws DataError if a table is unreadable or its columns are not plain. */
+export async function scanTables(folder: string, options: TableOptions, signal?: AbortSignal): Promise<FolderScan> {
+  const root = resolve(folder);
+  await requireFolder(folder, root);
+  const paths = options.tables.map((path) => dataFile(root, path, "a table of labels"));
+  const { images, skipped } = await searchAll(root, signal);
+  const isTable = (path: string) => paths.includes(join(root, path));
+  const index = indexImages(images.filter(({ path }) => !isTable(path)));
+  const rows = createLabelledRows(index);
+  const notes: string[] = [];
+  for (const path of paths) {
+    const table = await openTable(path, signal);
+    const columns = columnsOf(table, index, basesOf(root, path), options);
+    notes.push(`${nameIn(root, path)}: ${columns.note}`);
+    const nameOf = (row: number, column?: number) => placeName(root, table, row, column);
+    for await (const row of table.rows()) rows.add(row, columns, nameOf);
+  }
+  const { parts, problems, count } = rows.result();
+  return {
+    root,
+    parts,
+    skipped: [...problems, ...sortedByPath(skipped.filter(({ path }) => !isTable(path)))],
+    rows: count,
+    notes,
+  };
+}
+
+/** Folders that paths may be relative to: that of the images, and that of the table. */
+function basesOf(root: string, path: string): readonly PathBase[] {
+  const below = relative(root, dirname(path)).replaceAll("\\", "/");
+  const above = relative(dirname(path), root).replaceAll("\\", "/");
+  if (below === "") return [{ below: "" }];
+  if (!below.startsWith("..")) return [{ below: "" }, { below }];
+  return above.startsWith("..") ? [{ below: "" }] : [{ below: "" }, { above }];
+}
+
+/** Path of a table in the folder; its name if it is elsewhere. */
+function nameIn(root: string, path: string): string {
+  const name = relative(root, path);
+  return name.startsWith("..") ? basename(path) : name;
+}
+
+/** `labels.csv, row 5, column "breed"`. */
+function placeName(root: string, { path, columns }: Table, row: number, column: number | undefined): string {
+  return `${nameIn(root, path)}, row ${row}${column === undefined ? "" : `, column ${quotedName(columns[column] as string)}`}`;
+}
+
+/** An image with its label, and the row of both. */
+interface LabelledImage {
+  readonly image: FileEntry;
+  readonly label: string;
+  readonly part: PartName;
+  readonly row: number;
+  readonly nameOf: (row: number, column?: number) => string;
+}
+
+/** Collects the images of rows, and the problems of rows. */
+function createLabelledRows(index: ImageIndex) {
+  const found = new Map<string, LabelledImage>();
+  const labels = new Map<string, { readonly name: string; readonly first: string }>();
+  const problems: SkippedFile[] = [];
+  let count = 0;
+  let hasSplits = false;
+  /** One object per distinct label. */
+  const labelOf = (text: string, first: () => string) => {
+    const known = labels.get(text) ?? { name: text.normalize("NFC"), first: first() };
+    labels.set(text, known);
+    return known.name;
+  };
+  return {
+    add({ row, cells }: TableRow, columns: TableColumns, nameOf: LabelledImage["nameOf"]) {
+      count++;
+      const report = (reason: SkipReason, detail: string, column?: number) =>
+        void problems.push({ path: nameOf(row, column), reason, detail });
+      const bad = badCell(cells, columns);
+      if (bad) return report("badCell", bad.problem, bad.column);
+      const text = cells[columns.image] as string;
+      const image = imageOf(index, text, columns.base);
+      if (image === undefined) return report("rowWithoutImage", `no image ${quotedName(text)}`, columns.image);
+      if (image === "several")
+        return report(
+          "rowWithoutImage",
+          `several images are called ${quotedName(text)}; add the extension`,
+          columns.image,
+        );
+      const split = columns.split === undefined ? undefined : (cells[columns.split] as string);
+      const part = split === undefined ? "whole" : partOf(split.trim());
+      if (part === undefined)
+        return report(
+          "unknownSplit",
+          `the split ${quotedName(split ?? "")}; expected train, val or test`,
+          columns.split,
+        );
+      hasSplits ||= split !== undefined;
+      const label = labelOf(cells[columns.label] as string, () => nameOf(row, columns.label));
+      const before = found.get(image.path);
+      if (!before) return void found.set(image.path, { image, label, part, row, nameOf });
+      const same = before.label === label && before.part === part;
+      const earlier = `${image.path}, as ${before.nameOf(before.row)}`;
+      if (same) return report("repeatedRow", earlier);
+      const now =
+        before.label === label
+          ? `split ${part}, there ${before.part}`
+          : `label ${quotedName(label)}, there ${quotedName(before.label)}`;
+      return report("contradictingRow", `${earlier}, but with ${now}`);
+    },
+    result() {
+      const rest = index.images.filter(({ path }) => !found.has(path));
+      const unlisted = sortedByPath(rest).map(
+        ({ path }): SkippedFile => ({ path, reason: "imageWithoutRow", detail: "no row" }),
+      );
+      const parts = partsOf([...found.values()], hasSplits);
+      return { parts, problems: [...problems, ...labelFindings(labels), ...unlisted], count };
+    },
+  };
+}
+
+function badCell(cells: readonly string[], { image, label, split }: TableColumns) {
+  for (const column of split === undefined ? [image, label] : [image, label, split]) {
+    const problem = cellProblem(cells[column] as string);
+    if (problem !== undefined) return { column, problem };
+  }
+  return undefined;
+}
+
+/** The text as it is, or without spaces at its ends. */
+function imageOf(index: ImageIndex, text: string, base: PathBase): FileEntry | "several" | undefined {
+  const find = (each: string) => {
+    const path = placedPath(each, base);
+    return path === undefined ? undefined : index.find(path);
+  };
+  return find(text) ?? find(text.trim());
+}
+
+const partOrder: readonly PartName[] = ["whole", "train", "validation", "test"];
+
+/** Images by part and class. Without a column of splits, folders for parts count if every image is in one, and one is for training. */
+function partsOf(images: readonly LabelledImage[], hasSplits: boolean): readonly ScannedPart[] {
+  const byFolder = ({ image }: LabelledImage) =>
+    partOf(image.path.split("/", 2).length < 2 ? "" : (image.path.split("/", 1)[0] as string));
+  const folders = hasSplits ? undefined : new Set(images.map(byFolder));
+  const isByFolder = folders?.has("train") && !folders.has(undefined);
+  const parts = new Map<PartName, Map<string, FileEntry[]>>();
+  for (const each of images) {
+    const name = isByFolder ? (byFolder(each) as PartName) : each.part;
+    const classes = parts.get(name) ?? new Map<string, FileEntry[]>();
+    parts.set(name, classes);
+    const same = classes.get(each.label);
+    if (same) same.push(each.image);
+    else classes.set(each.label, [each.image]);
+  }
+  const named = partOrder.filter((name) => parts.has(name));
+  if (named.length === 0) return [{ name: "whole", folder: "", classes: [] }];
+  return named.map((name) => ({
+    name,
+    folder: name === "whole" ? "" : name,
+    classes: [...(parts.get(name) as Map<string, FileEntry[]>)]
+      .map(([className, of]) => ({ name: className, images: sortedByPath(of) }))
+      .sort((a, b) => byCodePoint(a.name, b.name)),
+  }));
+}
