@@ -10,7 +10,7 @@ import { NativeError, ShapeError, UnimplementedError } from "../../errors.ts";
 import { conv2d, flatten, linear } from "../../layers/kinds.ts";
 import { control } from "./kernels/kernel.ts";
 import { findPlatform, type Platform } from "./platform.ts";
-import { createWasmEngine } from "./wasm.ts";
+import { createEngineOn, createWasmEngine } from "./wasm.ts";
 
 const settings = { precision: "f32", exact: true } as const;
 const { input, layers } = need(
@@ -60,8 +60,8 @@ test("threads out of bounds, or where there can be one only, are refused", async
   }
   const single: Platform = { ...(await findPlatform()), singleThread: "the page is not cross-origin isolated" };
   const message = "threads: expected 1, got 2: the page is not cross-origin isolated";
-  await assert.rejects(createWasmEngine({ threads: 2 }, single), { name: "ConfigError", message });
-  const engine = await createWasmEngine({}, single);
+  await assert.rejects(createEngineOn(single, { threads: 2 }), { name: "ConfigError", message });
+  const engine = await createEngineOn(single);
   assert.equal(engine.threads, 1);
   engine.close();
 });
@@ -71,7 +71,7 @@ test("a thread that cannot be had is an error at compilation, with a remedy", as
     ...(await findPlatform()),
     startWorker: () => Promise.reject(new Error("resource temporarily unavailable")),
   };
-  const engine = await createWasmEngine({ threads: 2 }, platform);
+  const engine = await createEngineOn(platform, { threads: 2 });
   await assert.rejects(compileTraining(engine, settings, chain), {
     name: "NativeError",
     message: "engine wasm: cannot start 2 threads (resource temporarily unavailable); use --threads 1",
@@ -97,7 +97,7 @@ test("a thread that dies between two steps, or in the middle of one, is an error
         return worker;
       },
     };
-    const engine = await createWasmEngine({ threads: 2 }, platform);
+    const engine = await createEngineOn(platform, { threads: 2 });
     const program = await compileTraining(engine, settings, chain);
     const { images } = dataOf(chain, program.outputShape);
     if (when === "idle") {

@@ -26,17 +26,21 @@ const MAX_THREADS = 256;
  * precision other than f32.
  *
  * Throws NativeError if the runtime has no WebAssembly SIMD or no shared memory; ConfigError for a number of threads below 1 or above what is
- * possible. `platform` replaces the runtime's threads, for tests.
+ * possible.
  */
-export async function createWasmEngine(options: WasmOptions = {}, platform?: Platform): Promise<Engine> {
+export async function createWasmEngine(options: WasmOptions = {}): Promise<Engine> {
+  return createEngineOn(await findPlatform(), options);
+}
+
+/** Creates the engine with the threads of a given platform. */
+export async function createEngineOn(platform: Platform, options: WasmOptions = {}): Promise<Engine> {
   requireSharedMemory();
   const instructionSet = requireSimd();
-  const found = platform ?? (await findPlatform());
-  const threads = threadsOf(options, found);
+  const threads = threadsOf(options, platform);
   const { bytes, kernels } = buildKernels(instructionSet);
   const module = await WebAssembly.compile(bytes);
   const implementation = `wasm ${instructionSet}`;
-  const toolbox: Toolbox = { module, kernels, implementation, threads, platform: found };
+  const toolbox: Toolbox = { module, kernels, implementation, threads, platform };
   const lifetime = engineLifetime("wasm", () => {});
   return {
     name: "wasm",
