@@ -35,6 +35,28 @@ test("results have the same bits for 1, 2, 3 and 7 threads", async () => {
   for (const threads of [2, 3, 7]) assert.deepEqual(await pass(threads), alone, `${threads} threads`);
 });
 
+test("a program in the memory of a closed one computes the same, starts from zeros, and is out of reach of the closed one's input", async () => {
+  const { images, outputGradient } = dataOf(chain, [10]);
+  const engine = await createWasmEngine({ threads: 2 });
+  const first = await compileTraining(engine, settings, chain);
+  await fillParameters(first);
+  const expected = await passThrough(first, images, outputGradient);
+  const { input: held } = first;
+  first.close();
+  // Its thread ends, and the memory is free.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const second = await compileTraining(engine, settings, chain);
+  held.fill(Number.NaN);
+  for (const { value, gradient } of second.parameters) {
+    for (const tensor of [value, gradient, second.newTensor(value)]) {
+      assert.ok((await second.read(tensor)).every((x) => x === 0));
+    }
+  }
+  await fillParameters(second);
+  assert.deepEqual(await passThrough(second, images, outputGradient), expected);
+  engine.close();
+});
+
 test("the engine, bundled for a browser, is at most 25 kB gzipped, and imports nothing of Node.js", async () => {
   const { outputFiles, metafile } = await build({
     entryPoints: [new URL("wasm.ts", import.meta.url).pathname],
@@ -93,7 +115,7 @@ test("a thread that dies between two steps, or in the middle of one, is an error
         const source =
           when === "idle" ? request.source : request.source.replace("instance.exports.serve(thread)", breakOff);
         const worker = await found.startWorker({ ...request, source });
-        ends.push(() => worker.end());
+        ends.push(() => void worker.end());
         return worker;
       },
     };

@@ -4,6 +4,7 @@ import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import { f32x4, ModuleBuilder, relaxedMultiplyAdd, vector } from "./assembler.ts";
 import { buildKernels, type InstructionSet } from "./kernelModule.ts";
+import { MemoryPool } from "./memory.ts";
 import { findPlatform, type Platform } from "./platform.ts";
 import { compileInference, compileTraining, type Toolbox } from "./program.ts";
 
@@ -40,8 +41,9 @@ export async function createEngineOn(platform: Platform, options: WasmOptions = 
   const { bytes, kernels } = buildKernels(instructionSet);
   const module = await WebAssembly.compile(bytes);
   const implementation = `wasm ${instructionSet}`;
-  const toolbox: Toolbox = { module, kernels, implementation, threads, platform };
-  const lifetime = engineLifetime("wasm", () => {});
+  const memories = new MemoryPool();
+  const toolbox: Toolbox = { module, kernels, implementation, threads, platform, memories };
+  const lifetime = engineLifetime("wasm", () => memories.close());
   return {
     name: "wasm",
     description: `WebAssembly ${version} (${instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
