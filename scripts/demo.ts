@@ -13,7 +13,7 @@ import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 
 const EPOCHS = 0.25;
-/** Three seeds reached 77.2, 77.6 and 77.4 % in f32, the first of them 76.2 % in bf16: see docs/results.md. The small images reached 71.7 %. */
+/** Three seeds reached 77.2, 77.6 and 77.4 % in f32, the first of them 76.2 % in bf16: see docs/results.md. The small images reached 71.7 and 71.3 %. */
 const FLOOR = { whole: 0.7, small: 0.6 } as const;
 /** Images without oneDNN: a step takes a ninth of the arithmetic. */
 const SMALL_SIZE = 83;
