@@ -13,8 +13,8 @@ import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 
 const EPOCHS = 0.25;
-/** Three seeds reached 77.2, 77.6 and 77.4 % in f32, the first of them 76.2 % in bf16: see docs/results.md. */
-const FLOOR = 0.7;
+/** Three seeds reached 77.2, 77.6 and 77.4 % in f32, the first of them 76.2 % in bf16: see docs/results.md. The small images reached 71.7 and 71.3 %. */
+const FLOOR = { whole: 0.7, small: 0.6 } as const;
 /** Images without oneDNN: a step takes a ninth of the arithmetic. */
 const SMALL_SIZE = 83;
 const SHOWN_IMAGES = 5;
@@ -22,7 +22,7 @@ const SHOWN_IMAGES = 5;
 async function demo(): Promise<number> {
   const directory = await demoDirectory();
   const begun = existsSync(join(directory, "config.json")) ? ["--resume"] : [];
-  const settings = await settingsHere();
+  const { settings, floor } = await settingsHere();
   const trained = await main(["train", "--epochs", String(EPOCHS), ...settings, "--run", directory, ...begun]);
   if (trained !== 0) return trained;
   const files = await saveTestImages(join(directory, "examples"));
@@ -35,18 +35,18 @@ async function demo(): Promise<number> {
   print("Try next:");
   print(`  npx alexnet evaluate ${directory}`);
   print("  npx alexnet summary alexnet-fashion");
-  if (accuracy >= FLOOR) return 0;
-  print(`\nThis is below the expected ${100 * FLOOR} %; please report it with ${join(directory, "config.json")}.`);
+  if (accuracy >= floor) return 0;
+  print(`\nThis is below the expected ${100 * floor} %; please report it with ${join(directory, "config.json")}.`);
   return 1;
 }
 
-/** Engine and image size: smaller images without oneDNN, so that the demo takes minutes. */
-async function settingsHere(): Promise<readonly string[]> {
+/** Engine, image size and expected accuracy: smaller images without oneDNN, so that the demo takes minutes. */
+async function settingsHere(): Promise<{ readonly settings: readonly string[]; readonly floor: number }> {
   const { engine, warning } = await selectEngine("auto");
   engine.close();
-  if (engine.name === "onednn") return ["--engine", "onednn"];
+  if (engine.name === "onednn") return { settings: ["--engine", "onednn"], floor: FLOOR.whole };
   print(`${warning}.\nThe demo therefore trains on images of ${SMALL_SIZE}×${SMALL_SIZE} pixels instead of 227×227.\n`);
-  return ["--engine", engine.name, "--input-size", String(SMALL_SIZE)];
+  return { settings: ["--engine", engine.name, "--input-size", String(SMALL_SIZE)], floor: FLOOR.small };
 }
 
 /** Directory of the newest demo if it is unfinished, otherwise a new one. */

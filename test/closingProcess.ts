@@ -9,6 +9,7 @@ import { loadOneDnn } from "../src/engine/onednn/native/find.ts";
 import { loadLibC } from "../src/engine/onednn/native/libc.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
+import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { ClosedError } from "../src/errors.ts";
 import type { Image } from "../src/image/image.ts";
 import { openClassifier } from "../src/model/classifier.ts";
@@ -17,9 +18,14 @@ import { operations } from "../src/network/network.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 
 const [name, engineName, file] = isMainThread ? process.argv.slice(2) : (workerData as string[]);
-const createEngine = (): Engine =>
-  engineName === "reference" ? createReferenceEngine() : createOneDnnEngine({ threads: 1 });
-const options = { engine: engineName === "reference" ? "reference" : "onednn", threads: 1 } as const;
+const creators = {
+  onednn: () => createOneDnnEngine({ threads: 1 }),
+  wasm: () => createWasmEngine({ threads: 2 }),
+  reference: createReferenceEngine,
+} as const;
+const engineKind = engineName as keyof typeof creators;
+const createEngine = async (): Promise<Engine> => creators[engineKind]();
+const options = { engine: engineKind, threads: 1 } as const;
 const request = {
   ops: operations(tinyNetwork),
   inputShape: tinyNetwork.input,
@@ -66,7 +72,7 @@ async function again(times: number, work: () => Promise<void>): Promise<void> {
 const cases: Readonly<Record<string, () => Promise<void>>> = {
   async engine() {
     await again(3, async () => {
-      const [engine, other] = [createEngine(), createEngine()];
+      const [engine, other] = [await createEngine(), await createEngine()];
       const program = await engine.compileTraining(request);
       const compiling = engine.compileTraining(request);
       const kept = await other.compile(request);
@@ -83,7 +89,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     });
   },
   async program() {
-    const engine = createEngine();
+    const engine = await createEngine();
     await again(5, async () => {
       const [program, other] = [await engine.compile(request), await engine.compile(request)];
       const expected = await other.forward(images, 4, draws);
@@ -98,7 +104,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     engine.close();
   },
   async "training program"() {
-    const engine = createEngine();
+    const engine = await createEngine();
     await again(5, async () => {
       const program = await engine.compileTraining(request);
       const steps = Array.from({ length: 20 }, () => program.forwardBackward(images, targets, 4, draws));
@@ -112,7 +118,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     engine.close();
   },
   async update() {
-    const engine = createEngine();
+    const engine = await createEngine();
     const program = await engine.compileTraining(request);
     const [{ value, gradient }] = program.parameters as readonly [(typeof program.parameters)[number]];
     const update = program.compileUpdate([{ target: value, from: value, operations: [["subtract", gradient]] }]);
@@ -123,7 +129,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     assert.throws(() => update.run(), isClosed);
   },
   async "tensors of other programs"() {
-    const engine = createEngine();
+    const engine = await createEngine();
     const [one, two] = [await engine.compileTraining(request), await engine.compileTraining(request)];
     const value = (program: TrainingProgram) => (program.parameters[0] as (typeof one.parameters)[number]).value;
     const velocity = one.newTensor(value(one));
@@ -139,7 +145,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     await assert.rejects(two.read(value(two)), isClosed);
   },
   async "memory after close"() {
-    const engine = createEngine();
+    const engine = await createEngine();
     const kept: Float32Array[] = [];
     await again(20, async () => {
       const program = await engine.compileTraining(request);

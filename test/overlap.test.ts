@@ -18,7 +18,7 @@ import { noise, writePicture } from "./packPictures.ts";
 import { drawingNetwork, tinyNetwork } from "./tinyRuns.ts";
 
 const CALLS = 200;
-const engines = ["onednn", "reference"] as const;
+const engines = ["onednn", "wasm", "reference"] as const;
 const classNames = Array.from({ length: 10 }, (_, c) => `class ${c}`);
 let folder: string;
 let photos: string;

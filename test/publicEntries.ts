@@ -1,10 +1,11 @@
 /**
- * The names of `alexnet/core`, `alexnet/onednn` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
+ * The names of `alexnet/core`, `alexnet/onednn`, `alexnet/wasm` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
  * is renamed or removed, an option no longer takes a value, or a result has other fields.
  */
 import type * as core from "../src/core.ts";
 import type * as formats from "../src/formats.ts";
 import type * as onednn from "../src/onednn.ts";
+import type * as wasm from "../src/wasm.ts";
 import type { Accepts } from "./publicOptions.ts";
 import type { Returns } from "./publicResults.ts";
 
@@ -129,6 +130,7 @@ export type EntryValues = [
   Returns<typeof core.trainNetwork, (options: core.TrainNetworkOptions) => Promise<core.TrainedNetwork>>,
   Returns<typeof core.UnimplementedError, ErrorClass>,
   Returns<typeof onednn.createOneDnnEngine, (options?: onednn.OneDnnOptions) => onednn.Engine>,
+  Returns<typeof wasm.createWasmEngine, (options?: wasm.WasmOptions) => Promise<wasm.Engine>>,
   Returns<typeof formats.readModel, (path: string) => Promise<formats.NetworkModel>>,
   Returns<typeof formats.readPyTorchFile, (file: string | Uint8Array) => Promise<Tensors>>,
   Returns<
@@ -174,6 +176,7 @@ export type EntryOptions = [
   Accepts<core.OwnSplit, Part>,
   Accepts<core.TrainNetworkOptions, Training>,
   Accepts<onednn.OneDnnOptions, { threads?: number }>,
+  Accepts<wasm.WasmOptions, { threads?: number }>,
 ];
 
 /** One entry per type: data. */

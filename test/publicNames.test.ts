@@ -7,6 +7,7 @@ import * as core from "../src/core.ts";
 import * as formats from "../src/formats.ts";
 import * as api from "../src/index.ts";
 import * as onednn from "../src/onednn.ts";
+import * as wasm from "../src/wasm.ts";
 import { root } from "./sourceFiles.ts";
 
 const values = (
@@ -50,6 +51,10 @@ const others = {
     values: words("ClosedError ConfigError NativeError ShapeError UnimplementedError createOneDnnEngine"),
     types: words("Engine OneDnnOptions Precision PrecisionSupport"),
   },
+  wasm: {
+    values: words("ClosedError ConfigError NativeError ShapeError UnimplementedError createWasmEngine"),
+    types: words("Engine Precision PrecisionSupport WasmOptions"),
+  },
   formats: {
     values: words(
       "CheckpointError ConfigError DataError ShapeError UnsupportedError readCaffeFile readModel readOnnxFile " +
@@ -88,7 +93,7 @@ function exportedTypes(entry: string): readonly string[] {
 }
 
 test("every entry point exports the values and types that are in use, and no others", () => {
-  const modules = { index: api, core, onednn, formats };
+  const modules = { index: api, core, onednn, wasm, formats };
   for (const [entry, expected] of Object.entries({ index: { values, types }, ...others })) {
     const exported = Object.keys(modules[entry as keyof typeof modules]);
     assert.deepEqual(exported.sort(), [...expected.values].sort(), `${entry}: ${remedy}`);

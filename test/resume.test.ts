@@ -161,6 +161,28 @@ test("resumed with more epochs, a run ends with the weights of one that had them
   assert.match(refused.stderr, /the cosine schedule of the run is planned for 1 epoch; start a new run .* --from/);
 });
 
+test("a run of the reference engine is resumed on the WebAssembly engine, if that is asked for", async () => {
+  const short = [
+    "--network",
+    "tiny.json",
+    "--data-dir",
+    "data",
+    "--batch-size",
+    "16",
+    "--train-limit",
+    "64",
+    "--epochs",
+    "1",
+  ];
+  const begun = await train(...short, "--run", "moved", "--engine", "reference");
+  assert.equal(begun.exit, 0, begun.stderr);
+  const moved = await train("--run", "moved", "--resume", "--epochs", "2", "--engine", "wasm");
+  assert.equal(moved.exit, 0, moved.stderr);
+  assert.match(moved.stdout, /examples\/sec on WebAssembly/);
+  const { engine } = JSON.parse(await readFile(join(folder, "moved/config.json"), "utf8"));
+  assert.equal(engine.name, "reference");
+});
+
 test("training goes on when nobody reads its output any more", async () => {
   for (const closed of ["stdout", "stderr"] as const) {
     const running = startTraining([...long, "--run", `closed-${closed}`]);

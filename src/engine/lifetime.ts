@@ -5,7 +5,7 @@ import type { Program } from "./engine.ts";
 export interface EngineLifetime {
   /** Throws ClosedError if the engine is closed. */
   requireOpen(): void;
-  /** Registers a program, so that closing the engine closes it. */
+  /** Registers a program, so that closing the engine closes it: at once if the engine was closed during compilation. */
   own<P extends Program>(program: P): P;
   /** Closes open programs, then frees shared resources. Closing again does nothing. */
   close(): void;
@@ -26,6 +26,7 @@ export function engineLifetime(name: string, free: () => void): EngineLifetime {
         close();
       };
       programs.add(program);
+      if (!isOpen) program.close();
       return program;
     },
     close() {

@@ -6,7 +6,7 @@ import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "./
 import type { Kernels } from "./kernelModule.ts";
 import { build, inputBorders, lanesOfInput } from "./ops/builders.ts";
 import { type BuildContext, type Built, mapOf } from "./ops/op.ts";
-import type { Plan } from "./plan.ts";
+import type { Place, Plan } from "./plan.ts";
 import type { EngineTensor } from "./tensors.ts";
 import type { Layout } from "./weights.ts";
 
@@ -14,8 +14,8 @@ import type { Layout } from "./weights.ts";
 export interface Forward {
   readonly context: BuildContext;
   readonly parameters: ReadonlyMap<string, StoredParameter>;
-  /** Addresses of plain images and outputs. */
-  readonly images: number;
+  /** Plain images, which the first step reads, and the address of plain outputs. */
+  readonly images: Place;
   readonly output: number;
   readonly chain: readonly Link[];
   /** Bytes of scratch memory of each thread. */
@@ -56,7 +56,9 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
     const op = ops[i];
     return op ? inputBorders<OpKind>(op) : noBorders;
   };
-  const images = plan.heap.allocate(4 * batchSize * sizeOf(inputShape));
+  const images = { buffer: plan.buffer(4 * batchSize * sizeOf(inputShape)), offset: 0 };
+  // Written before the first step.
+  images.buffer.firstStep = 0;
   let map = addInput(context, ops[0], images, request, bordersOf(0), needsInputGradient(0));
   const chain: Link[] = [];
   for (let i = 0; i < ops.length; i += chain.at(-1)?.covers ?? 1) {
@@ -81,7 +83,7 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
 function addInput(
   context: BuildContext,
   first: AnyOp | undefined,
-  images: number,
+  images: Place,
   { inputShape }: CompileRequest,
   borders: Borders,
   hasGradient: boolean,
@@ -93,7 +95,7 @@ function addInput(
   return map;
 }
 
-function plainArguments(plain: number, map: FeatureMap) {
+function plainArguments(plain: number | Place, map: FeatureMap) {
   const { channels, height: rows, width: columns } = map;
   return { plain, ...operand("y", map), channels, rows, columns };
 }

@@ -19,8 +19,8 @@ export interface Crew {
   run(phase: Phase): void;
   /** Sets the subject of the next phases. */
   prepare(pass: PassWords): void;
-  /** Ends the threads. */
-  close(): void;
+  /** Ends the threads. Resolves once they have ended, and use the memory no more. */
+  close(): Promise<void>;
 }
 
 /** Parts of a crew. */
@@ -70,11 +70,11 @@ export async function startCrew({ module, memory, threads, platform, scratch }: 
     wake(words, control.passed);
     wake(words, control.started);
   };
-  const end = (workers: readonly StartedWorker[]) => {
+  const end = async (workers: readonly StartedWorker[]) => {
     isClosed = true;
     Atomics.store(words, control.ended / 4, 1);
     wake(words, control.started);
-    for (const worker of workers) worker.end();
+    await Promise.all(workers.map((worker) => worker.end()));
   };
   const workers = await startWorkers(platform, threads - 1, (thread) => ({
     source: workerSource,
@@ -83,7 +83,7 @@ export async function startCrew({ module, memory, threads, platform, scratch }: 
       if (!isClosed) fail(reason);
     },
   })).catch((cause: unknown) => {
-    end([]);
+    void end([]);
     throw cause;
   });
   return {
@@ -121,7 +121,7 @@ async function startWorkers(
   const started = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const refused = results.find((result) => result.status === "rejected");
   if (!refused) return started;
-  for (const one of started) one.end();
+  for (const one of started) void one.end();
   const cause: unknown = refused.reason;
   const reason = cause instanceof Error ? cause.message : String(cause);
   throw new NativeError(`engine wasm: cannot start ${count + 1} threads (${reason}); use --threads 1`, { cause });

@@ -1,7 +1,8 @@
 /** The engine's module: every kernel, and the loop that runs them. */
 import { f32x4, ModuleBuilder, relaxedMultiplyAdd } from "./assembler.ts";
+import { activationKernels } from "./kernels/activations.ts";
 import { dropoutKernel } from "./kernels/dropout.ts";
-import { bordersKernel, lanesKernel, plainKernels, rowKernels } from "./kernels/maps.ts";
+import { bordersKernel, lanesKernel, plainKernels, rowKernel } from "./kernels/maps.ts";
 import { normKernels } from "./kernels/norm.ts";
 import { maxPoolKernels, meanPoolKernels } from "./kernels/pools.ts";
 import { productKernel, transposedProductKernel } from "./kernels/product.ts";
@@ -29,7 +30,8 @@ export function buildKernels(instructionSet: InstructionSet) {
     transposedProduct: transposedProductKernel(module, products),
     weightGradient: weightGradientKernel(module, gradientTiles(module, multiplyAdd[instructionSet])),
     tileRows: tileRowsKernel(module),
-    ...rowKernels(module),
+    activations: activationKernels(module),
+    copy: rowKernel(module, (x) => x),
     borders: bordersKernel(module),
     clearLanes: lanesKernel(module),
     ...plainKernels(module),

@@ -9,22 +9,59 @@ const PAGE_BYTES = 65536;
 const MAX_BYTES = 2 ** 32;
 const ALIGNMENT = 64;
 
+/**
+ * Memories of closed programs, for the next ones. The runtime frees a memory only when it collects garbage, which it may not do for a long time, since
+ * what it sees of a memory is small.
+ */
+export class MemoryPool {
+  readonly #free: WebAssembly.Memory[] = [];
+  #isOpen = true;
+
+  /** The largest memory, if there is one. */
+  take(): WebAssembly.Memory | undefined {
+    this.#free.sort((a, b) => a.buffer.byteLength - b.buffer.byteLength);
+    return this.#free.pop();
+  }
+
+  /** Gives back a memory that no thread uses any more. */
+  give(memory: WebAssembly.Memory): void {
+    if (this.#isOpen) this.#free.push(memory);
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#free.length = 0;
+  }
+}
+
 /** Allocates addresses in order. Addresses may be given before the memory exists, which `create` makes large enough; later ones make it grow. */
 export class Heap {
   #end: number = control.end;
   #memory: WebAssembly.Memory | undefined;
+  /** True for a memory that another program has written to. */
+  #isUsed = false;
 
   /** Address of `bytes` bytes, zero at first. Throws ShapeError if they are not within 4 GiB, NativeError if the system refuses them. */
   allocate(bytes: number): number {
     const address = Math.ceil(this.#end / ALIGNMENT) * ALIGNMENT;
-    if (this.#memory) grow(this.#memory, address + bytes);
+    if (this.#memory) {
+      grow(this.#memory, address + bytes);
+      if (this.#isUsed) new Uint8Array(this.#memory.buffer, address, bytes).fill(0);
+    }
     this.#end = address + bytes;
     return address;
   }
 
-  /** Creates the memory for all that was allocated. Throws as `allocate`. */
-  create(): WebAssembly.Memory {
+  /** Creates the memory for all that was allocated, or takes one that is given. Throws as `allocate`. */
+  create(used?: WebAssembly.Memory): WebAssembly.Memory {
     requireAddresses(this.#end);
+    if (used) {
+      grow(used, this.#end);
+      new Uint8Array(used.buffer, 0, this.#end).fill(0);
+      this.#isUsed = true;
+      this.#memory = used;
+      return used;
+    }
     try {
       this.#memory = new WebAssembly.Memory({
         initial: Math.ceil(this.#end / PAGE_BYTES),
@@ -35,6 +72,11 @@ export class Heap {
       throw refused(this.#end, cause);
     }
     return this.#memory;
+  }
+
+  /** Bytes that were allocated. */
+  get bytes(): number {
+    return this.#end;
   }
 
   floats(address: number, length: number): Float32Array {

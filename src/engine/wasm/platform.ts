@@ -2,8 +2,8 @@
 
 /** A worker that serves. */
 export interface StartedWorker {
-  /** Ends it, at once. */
-  end(): void;
+  /** Ends it, at once. Resolves once it has ended; never where the runtime does not say so. */
+  end(): Promise<void>;
 }
 
 /** Text and data of a worker to start. */
@@ -73,7 +73,7 @@ async function nodePlatform(): Promise<Platform> {
         worker.once("exit", (code) => ended(`exit code ${String(code)}`));
         worker.once("message", () => {
           worker.unref();
-          resolve({ end: () => void worker.terminate() });
+          resolve({ end: async () => void (await worker.terminate()) });
         });
       }),
   };
@@ -117,7 +117,11 @@ function browserPlatform(): Platform {
         };
         worker.onmessage = () => {
           URL.revokeObjectURL(url);
-          resolve({ end: () => worker.terminate() });
+          const end = () => {
+            worker.terminate();
+            return new Promise<void>(() => {});
+          };
+          resolve({ end });
         };
         worker.postMessage(data);
       }),

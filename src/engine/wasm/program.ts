@@ -6,8 +6,8 @@ import { addBackward, addForward, type Backward, type Forward, type StoredParame
 import { type Crew, startCrew } from "./crew.ts";
 import type { Kernels } from "./kernelModule.ts";
 import { softmaxCrossEntropy } from "./loss.ts";
-import { Heap } from "./memory.ts";
-import { type FinishedPlan, type Phase, Plan } from "./plan.ts";
+import { Heap, type MemoryPool } from "./memory.ts";
+import { addressOf, type FinishedPlan, type Phase, Plan } from "./plan.ts";
 import type { Platform } from "./platform.ts";
 import { bytesOf, type EngineTensor, Tensors } from "./tensors.ts";
 import { plainLayout } from "./weights.ts";
@@ -20,6 +20,8 @@ export interface Toolbox {
   readonly implementation: string;
   readonly threads: number;
   readonly platform: Platform;
+  /** Memories of closed programs. */
+  readonly memories: MemoryPool;
 }
 
 /** A chain in memory, with its threads. */
@@ -34,14 +36,18 @@ interface Compiled {
   readonly phases: { readonly forward: Phase; readonly backward: Phase };
   readonly outputShape: readonly number[];
   readonly inputGradient: EngineTensor | undefined;
-  /** Plain images, outputs, and gradients of outputs, as seen by JavaScript. */
+  /** Input buffer of callers: memory of its own, which a caller may hold after `close`. */
+  readonly input: Float32Array;
+  /** Plain images and outputs in the program's memory. */
   readonly images: Float32Array;
   readonly output: Float32Array;
   readonly memory: Program["memory"];
+  /** Ends the threads, and gives the memory back after them. */
+  free(): void;
 }
 
 async function compileChain(toolbox: Toolbox, request: CompileRequest, training: boolean): Promise<Compiled> {
-  const { kernels, module, implementation, threads, platform } = toolbox;
+  const { kernels, module, implementation, threads, platform, memories } = toolbox;
   const { batchSize, inputShape, ops } = request;
   const heap = new Heap();
   const building = new Plan(heap, implementation);
@@ -50,11 +56,9 @@ async function compileChain(toolbox: Toolbox, request: CompileRequest, training:
   const backward = training ? addBackward(forward, request) : undefined;
   const end = building.length;
   const scratch = { address: heap.allocate(threads * forward.scratchBytes()), bytes: forward.scratchBytes() };
-  let memory: WebAssembly.Memory | undefined;
-  const plan = building.finish(() => {
-    memory = heap.create();
-  });
-  if (!memory) throw new Error("the plan was not finished");
+  const created: WebAssembly.Memory[] = [];
+  const plan = building.finish(() => void created.push(heap.create(memories.take())));
+  const [memory] = created as [WebAssembly.Memory];
   const crew = await startCrew({ module, memory, threads, platform, scratch });
   const inputGradient = backward && inputGradientOf(backward, request);
   const stored = [...forward.parameters.values()];
@@ -63,6 +67,7 @@ async function compileChain(toolbox: Toolbox, request: CompileRequest, training:
   const parameters = stored.reduce((sum, { value }) => sum + bytesOf(value), 0);
   const gradients = stored.reduce((sum, { gradient }) => sum + (gradient ? bytesOf(gradient) : 0), 0);
   const options = { heap, kernels, crew, implementation };
+  const input = new Float32Array(batchSize * sizeOf(inputShape));
   return {
     request,
     forward,
@@ -74,9 +79,11 @@ async function compileChain(toolbox: Toolbox, request: CompileRequest, training:
     phases: { forward: plan.phase(0, forwardEnd), backward: plan.phase(forwardEnd, end) },
     outputShape,
     inputGradient,
-    images: heap.floats(forward.images, batchSize * sizeOf(inputShape)),
+    input,
+    images: heap.floats(addressOf(forward.images), input.length),
     output: heap.floats(forward.output, batchSize * sizeOf(outputShape)),
-    memory: { parameters, gradients, activations: memory.buffer.byteLength - parameters - gradients },
+    memory: { parameters, gradients, activations: heap.bytes + input.byteLength - parameters - gradients },
+    free: () => void crew.close().then(() => memories.give(memory)),
   };
 }
 
@@ -102,18 +109,18 @@ export async function compileInference(toolbox: Toolbox, request: CompileRequest
 
 /** The members that do not depend on the mode. `isInStep` is true between the halves of a step, when the arena holds activations. */
 function commonMembers(
-  { request, heap, crew, tensors, plan, images, outputShape, memory }: Compiled,
+  { request, heap, free, tensors, plan, input, outputShape, memory }: Compiled,
   isInStep: () => boolean,
 ) {
   let staging = new Float32Array(0);
   return {
     batchSize: request.batchSize,
     precision: request.precision,
-    input: images,
+    input,
     // Calls block, so none still reads the buffer.
     async nextInput() {
       tensors.requireOpen();
-      return images;
+      return input;
     },
     outputShape,
     memory,
@@ -126,14 +133,14 @@ function commonMembers(
     write: async (tensor, values) => tensors.write(tensor, values),
     takeProfile: () => [...plan.takeProfile(), ...tensors.takeProfile()],
     close() {
-      if (tensors.close()) crew.close();
+      if (tensors.close()) free();
     },
   } satisfies Partial<Program>;
 }
 
 /** The forward pass as one blocking call: a view of the program's memory, which the next pass overwrites. */
 function runForward(
-  { request, crew, tensors, phases, images: input, output, outputShape }: Compiled,
+  { request, crew, tensors, phases, images: staging, output, outputShape }: Compiled,
   images: Float32Array,
   count: number,
   { seed, first }: DropoutDraws,
@@ -146,8 +153,7 @@ function runForward(
     const got = `${count} images in ${images.length} values`;
     throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
   }
-  const isInPlace = images.buffer === input.buffer && images.byteOffset === input.byteOffset;
-  if (!isInPlace) input.set(images.subarray(0, count * imageSize));
+  staging.set(images.subarray(0, count * imageSize));
   crew.prepare({ images: count, seed, first, training });
   crew.run(phases.forward);
   return output.subarray(0, count * sizeOf(outputShape));

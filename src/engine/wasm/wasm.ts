@@ -4,6 +4,7 @@ import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import { f32x4, ModuleBuilder, relaxedMultiplyAdd, vector } from "./assembler.ts";
 import { buildKernels, type InstructionSet } from "./kernelModule.ts";
+import { MemoryPool } from "./memory.ts";
 import { findPlatform, type Platform } from "./platform.ts";
 import { compileInference, compileTraining, type Toolbox } from "./program.ts";
 
@@ -26,18 +27,23 @@ const MAX_THREADS = 256;
  * precision other than f32.
  *
  * Throws NativeError if the runtime has no WebAssembly SIMD or no shared memory; ConfigError for a number of threads below 1 or above what is
- * possible. `platform` replaces the runtime's threads, for tests.
+ * possible.
  */
-export async function createWasmEngine(options: WasmOptions = {}, platform?: Platform): Promise<Engine> {
+export async function createWasmEngine(options: WasmOptions = {}): Promise<Engine> {
+  return createEngineOn(await findPlatform(), options);
+}
+
+/** Creates the engine with the threads of a given platform. */
+export async function createEngineOn(platform: Platform, options: WasmOptions = {}): Promise<Engine> {
   requireSharedMemory();
   const instructionSet = requireSimd();
-  const found = platform ?? (await findPlatform());
-  const threads = threadsOf(options, found);
+  const threads = threadsOf(options, platform);
   const { bytes, kernels } = buildKernels(instructionSet);
   const module = await WebAssembly.compile(bytes);
   const implementation = `wasm ${instructionSet}`;
-  const toolbox: Toolbox = { module, kernels, implementation, threads, platform: found };
-  const lifetime = engineLifetime("wasm", () => {});
+  const memories = new MemoryPool();
+  const toolbox: Toolbox = { module, kernels, implementation, threads, platform, memories };
+  const lifetime = engineLifetime("wasm", () => memories.close());
   return {
     name: "wasm",
     description: `WebAssembly ${version} (${instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,

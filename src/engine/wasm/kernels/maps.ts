@@ -1,17 +1,5 @@
-/** Kernels that pass over maps row by row: activations, copies, borders, and conversions from and to plain NCHW. */
-import {
-  type Body,
-  f32x4,
-  i32,
-  type Local,
-  load,
-  type ModuleBuilder,
-  sum,
-  type V128,
-  v128,
-  vector,
-} from "../assembler.ts";
-import { expFunction } from "./exponential.ts";
+/** Kernels that pass over maps row by row: any function of two values, borders, and conversions from and to plain NCHW. */
+import { type Body, i32, type Local, load, type ModuleBuilder, sum, type V128 } from "../assembler.ts";
 import { addKernel } from "./kernel.ts";
 
 /** Operands of a row kernel, in order: what is read, and what is written. */
@@ -21,11 +9,12 @@ const operandFields = [
   ...(["y", "yImage", "yRow"] as const),
 ] as const;
 
-const rowFields = ["rows", "rowBytes", ...operandFields] as const;
+const rowFields = ["rows", "rowBytes", "constant", ...operandFields] as const;
 
-/** y ← f(x, z), vector by vector, in all rows of all images. The target may be an operand. */
-function rowKernel(module: ModuleBuilder, f: (x: V128, z: V128, body: Body) => V128) {
-  return addKernel(module, rowFields, ({ body, arg, images, items }) => {
+/** y ← f(x, z, constant), vector by vector, in all rows of all images. The target may be an operand. */
+export function rowKernel(module: ModuleBuilder, f: (x: V128, z: V128, constant: V128, body: Body) => V128) {
+  return addKernel(module, rowFields, ({ body, arg, constant: number, images, items }) => {
+    const constant = body.local("v128", number("constant"));
     items(body.i32(i32.mul(images, arg.rows)), (item) => {
       const image = body.i32(i32.div(item, arg.rows));
       const row = body.i32(i32.rem(item, arg.rows));
@@ -36,41 +25,12 @@ function rowKernel(module: ModuleBuilder, f: (x: V128, z: V128, body: Body) => V
       const y = start(arg.y, arg.yImage, arg.yRow);
       const end = body.i32(i32.add(y, arg.rowBytes));
       body.for(y, end, 16, () => {
-        body.storeV128(y, f(load.v128(x), load.v128(z), body));
+        body.storeV128(y, f(load.v128(x), load.v128(z), constant, body));
         body.increase(x, 16);
         body.increase(z, 16);
       });
     });
   });
-}
-
-/** Activations forward (of x), backward (of the gradient x and the output z), and copies. */
-export function rowKernels(module: ModuleBuilder) {
-  const exp = expFunction(module);
-  const one = vector(1);
-  const kept = (body: Body, value: V128) => body.local("v128", value);
-  return {
-    copy: rowKernel(module, (x) => x),
-    relu: rowKernel(module, (x) => f32x4.max(x, vector(0))),
-    reluBackward: rowKernel(module, (dy, y) => v128.and(dy, f32x4.gt(y, vector(0)))),
-    /** (1 − t) / (1 + t) with t = e^−2|x|, and the sign of x: exact to the last places on both sides. */
-    tanh: rowKernel(module, (given, _, body) => {
-      const x = kept(body, given);
-      const size = kept(body, f32x4.max(x, f32x4.sub(vector(0), x)));
-      const t = kept(body, exp(f32x4.sub(vector(0), f32x4.add(size, size))));
-      const y = kept(body, f32x4.div(f32x4.sub(one, t), f32x4.add(one, t)));
-      return v128.select(f32x4.sub(vector(0), y), y, f32x4.gt(vector(0), x));
-    }),
-    tanhBackward: rowKernel(module, (dy, y, body) => {
-      const output = kept(body, y);
-      return f32x4.mul(dy, f32x4.sub(one, f32x4.mul(output, output)));
-    }),
-    sigmoid: rowKernel(module, (x) => f32x4.div(one, f32x4.add(one, exp(f32x4.sub(vector(0), x))))),
-    sigmoidBackward: rowKernel(module, (dy, y, body) => {
-      const output = kept(body, y);
-      return f32x4.mul(f32x4.mul(dy, output), f32x4.sub(one, output));
-    }),
-  };
 }
 
 /** Sets the padding around maps to 0. */

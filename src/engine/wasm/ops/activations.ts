@@ -2,6 +2,7 @@
 import type { AnyOp, OpKind } from "../../engine.ts";
 import type { FeatureMap } from "../featureMap.ts";
 import { operand } from "../featureMap.ts";
+import { type ActivationKind, activations, constantOf } from "../kernels/activations.ts";
 import { addRows, type BuildContext, type Builder, mapOf } from "./op.ts";
 
 /** Activations whose forward pass another kernel can end with. */
@@ -14,22 +15,26 @@ export function isFused(next: AnyOp | undefined): boolean {
 
 /** Converts the gradient of ReLU's output to that of its input, in place. */
 export function addReluBackward(context: BuildContext, output: FeatureMap, gradient: FeatureMap): void {
-  addRows(context, "activation", "reluBackward", gradient, gradient, output);
+  const { backward } = context.kernels.activations.relu;
+  addRows(context, "activation", backward, { x: gradient, y: gradient, z: output });
 }
 
-/** An activation with kernels of the names `forward` and `backward`. `atZero` is its value at 0, which padded channels then have. */
-function activation(forward: "relu" | "tanh" | "sigmoid", atZero: number): Builder<"relu" | "tanh" | "sigmoid"> {
-  return (context, _op, input, site) => {
+/** An activation on its own: a pass over the map. */
+function builderOf<K extends ActivationKind>(kind: K): Builder<K> {
+  const { movesZero } = activations[kind];
+  return (context, op, input, site) => {
+    const { forward, backward } = context.kernels.activations[kind];
+    const constant = constantOf(kind, op.options);
     const output = mapOf(context, input, site.outputBorders(1), input.lanes);
-    addRows(context, "activation", forward, input, output);
-    if (atZero !== 0 && output.lanes > output.channels) addClearedLanes(context, output);
+    addRows(context, "activation", forward, { x: input, y: output, constant });
+    if (movesZero && output.lanes > output.channels) addClearedLanes(context, output);
     return {
       output,
       covers: 1,
       gradientBorders: site.inputGradientBorders,
       backward(gradient) {
         if (!site.needsInputGradient) return undefined;
-        addRows(context, "activation", `${forward}Backward`, gradient, gradient, output);
+        addRows(context, "activation", backward, { x: gradient, y: gradient, z: output, constant });
         return gradient;
       },
     };
@@ -46,8 +51,6 @@ export function addClearedLanes({ plan, kernels }: BuildContext, map: FeatureMap
   });
 }
 
-export const activationBuilders = {
-  relu: activation("relu", 0),
-  tanh: activation("tanh", 0),
-  sigmoid: activation("sigmoid", 0.5),
-};
+export const activationBuilders = Object.fromEntries(
+  (Object.keys(activations) as ActivationKind[]).map((kind) => [kind, builderOf(kind)]),
+) as unknown as { readonly [K in ActivationKind]: Builder<K> };

@@ -67,21 +67,22 @@ export function mapOf(
   return newMap(plan, kernels, batchSize, extents, borders, lanes);
 }
 
-/** Names of kernels that pass over rows. */
-type RowKernel = "copy" | "relu" | "reluBackward" | "tanh" | "tanhBackward" | "sigmoid" | "sigmoidBackward";
-
-/** Adds y ← f(x, z), value by value. */
+/** Adds y ← f(x, z, constant), value by value, with a kernel that passes over rows. */
 export function addRows(
-  { plan, kernels }: BuildContext,
+  { plan }: BuildContext,
   work: string,
-  kernel: RowKernel,
-  x: FeatureMap,
-  y: FeatureMap,
-  z: FeatureMap = x,
+  kernel: Kernels["copy"],
+  {
+    x,
+    y,
+    z = x,
+    constant = 0,
+  }: { readonly x: FeatureMap; readonly y: FeatureMap; readonly z?: FeatureMap; readonly constant?: number },
 ): void {
-  plan.add(work, kernels[kernel], {
+  plan.add(work, kernel, {
     rows: y.height,
     rowBytes: y.width * y.pixelBytes,
+    constant: { float: constant },
     ...operand("x", x),
     ...operand("z", z),
     ...operand("y", y),
@@ -96,6 +97,6 @@ function hasBorders({ borders }: FeatureMap, { top, left, bottom, right }: Borde
 export function withBorders(context: BuildContext, map: FeatureMap, borders: Borders): FeatureMap {
   if (hasBorders(map, borders)) return map;
   const copy = mapOf(context, map, borders, map.lanes);
-  addRows(context, "copy", "copy", map, copy);
+  addRows(context, "copy", context.kernels.copy, { x: map, y: copy });
   return copy;
 }
