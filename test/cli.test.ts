@@ -408,7 +408,7 @@ test("without oneDNN: what needs it is refused, what takes long is refused with 
     tiny.stderr,
     /^oneDNN: nothing loads .* Using the slow reference engine\nprecision: f32, .*\nengine: the reference engine will take about \d/,
   );
-  assert.match(tiny.stdout, /examples\/sec on reference/);
+  assert.match(tiny.stdout, /images\/s on reference/);
 });
 
 test("train --json: the result, and nothing else on standard output", async () => {
