@@ -417,7 +417,7 @@ test("without oneDNN: what needs it is refused, and the rest computes in WebAsse
     /^oneDNN: ALEXNET_ONEDNN=.* Using the WebAssembly engine, which is several times slower\nprecision: f32, .*/,
   );
   assert.doesNotMatch(tiny.stderr, /will take about/);
-  assert.match(tiny.stdout, /examples\/sec on WebAssembly/);
+  assert.match(tiny.stdout, /images\/s on WebAssembly/);
   assert.equal(JSON.parse(await readFile(join(folder, "slow/config.json"), "utf8")).engine.name, "wasm");
 });
 

@@ -94,7 +94,7 @@ test("a run that has not begun, then goes on: the page and its pieces follow the
     await cp(join(folder, "trained"), directory, { recursive: true });
     const { text } = await ask(url);
     assert.match(text, /<h1>tiny on fashion-mnist<\/h1>/);
-    assert.match(text, /id="status"[^>]*>Finished: .* Accuracy on the test images .* %, best /);
+    assert.match(text, /id="status"[^>]*>Finished: .* Accuracy on the test images .*%, best /);
     assert.match(
       text,
       /<img src="data:image\/png;base64,[^"]+" alt="The 8 filters of the first layer, 5×5 weights each">/,
