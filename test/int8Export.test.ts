@@ -169,6 +169,9 @@ test("what cannot be is refused, and nothing is written", async () => {
   await assert.rejects(write("run", "x.onnx", { dataset: at("nowhere") }), /nowhere: expected a folder of images/);
   await mkdir(at("alone"));
   await cp(at("run/best.safetensors"), at("alone/best.safetensors"));
-  await assert.rejects(write("alone/best.safetensors", "x.onnx"), /give one with --dataset \(export: --calibrate; map: a folder of images\)/);
+  await assert.rejects(
+    write("alone/best.safetensors", "x.onnx"),
+    /give one with --dataset \(export: --calibrate; map: a folder of images\)/,
+  );
   await assert.rejects(stat(at("x.onnx")), { code: "ENOENT" });
 });
