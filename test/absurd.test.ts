@@ -1,5 +1,5 @@
-// Runs beside others: it holds a limit of memory, not of time.
 /** Absurd inputs are refused, or read, with their message and little memory. */
+// Runs beside others: it holds a limit of memory, of processes of their own, and none of time.
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -164,7 +164,10 @@ test("names and files that are not there, or hold something else: one message, e
     ["summary bad-option.json", /bad-option\.json: conv1 \(conv2d\): .*"kernal"/],
     ["summary bad-kind.json", /bad-kind\.json: conv1: unknown kind "conv3d"; expected one of conv2d, /],
     ["summary bad-shape.json", /conv1: window 5 exceeds padded input 4 /],
-    ["summary alexnet --input-size 60", /pool5: window 3 exceeds padded input 2 .*larger input size/],
+    [
+      "summary alexnet --input-size 60",
+      /pool5: window 3 exceeds padded input 2 .*; use an input size of at least 67×67/,
+    ],
     ["train --network alexnet-xl", /network "alexnet-xl"/],
     ["train --recipe adam", /recipe "adam": .*fashion, d2l, paper/],
     ["train --recipe bad-recipe.json --run runs/a/b", /bad-recipe\.json: .*"momentum"/],

@@ -265,6 +265,11 @@ describe("an ONNX file with an open height and width", () => {
     });
     assert.deepEqual(readOnnx(model, "m", { inputSize: 10 }).network.input, [3, 10, 10]);
     assert.throws(() => readOnnx(model, "m"), /^UnsupportedError: m: input "x": an extent is "H".*--input-size/);
+    assert.deepEqual(readOnnx(model, "m", { inputSize: 2 }).network.input, [3, 2, 2]);
+    assert.throws(
+      () => readOnnx(model, "m", { inputSize: 1 }),
+      /^UnsupportedError: m: MaxPool: .*window 2 exceeds padded input \(1×1\); use an input size of at least 2×2$/,
+    );
   });
 });
 

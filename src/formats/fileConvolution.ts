@@ -4,6 +4,9 @@ import { conv2d } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import type { ChainBuilder } from "./chainBuilder.ts";
 
+/** A window that is larger than its padded input, which a larger image may repair. */
+export class FileWindowError extends UnsupportedError {}
+
 /** Window of a convolution or pool in a file; pairs are height and width. */
 export interface FileWindow {
   readonly kernel: Pair;
@@ -61,7 +64,7 @@ export function addConvolution(
   const layer = conv2d(name, { outChannels, kernelSize: tall, stride: stride[0], padding, groups });
   const out = [height, width].map((extent) => Math.floor((extent + 2 * padding - tall) / stride[0]) + 1);
   if (out.some((extent) => extent < 1)) {
-    throw new UnsupportedError(`${what}: window ${tall} exceeds padded input (${height}×${width})`);
+    throw new FileWindowError(`${what}: window ${tall} exceeds padded input (${height}×${width})`);
   }
   if (!isSame) builder.note(`${name}: kernel ${kernel.join("×")} converted to ${tall}×${tall} with zeros`);
   const at = (axis: 0 | 1, k: number) => padding - padBefore[axis] + k * dilation[axis];

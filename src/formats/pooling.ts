@@ -4,7 +4,7 @@ import { adaptiveAveragePool2d, averagePool2d, maxPool2d } from "../layers/kinds
 import type { AnyLayer } from "../layers/layer.ts";
 import type { Shape } from "../shape.ts";
 import type { ChainBuilder } from "./chainBuilder.ts";
-import type { FileWindow } from "./fileConvolution.ts";
+import { type FileWindow, FileWindowError } from "./fileConvolution.ts";
 
 /** Window of a pool in a file. */
 export interface FilePool extends FileWindow {
@@ -39,10 +39,15 @@ export function squarePool(pool: FilePool, [channels = 0, ...extents]: Shape, un
   };
   const axes = ([0, 1] as const).map((axis) => {
     const extent = extents[axis] as number;
-    const steps = (extent + padBefore[axis] + padAfter[axis] - kernel[axis]) / stride[axis];
+    const padded = extent + padBefore[axis] + padAfter[axis];
+    if (padded < kernel[axis]) {
+      const { message } = unsupported(`window ${kernel[axis]} exceeds padded input (${extents.join("×")})`);
+      throw new FileWindowError(message);
+    }
+    const steps = (padded - kernel[axis]) / stride[axis];
     const count = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
     // Programs differ in the value of a window that lies entirely in the padding.
-    if (steps < 0 || (count - 1) * stride[axis] >= extent + padding) throw refused();
+    if ((count - 1) * stride[axis] >= extent + padding) throw refused();
     return {
       count,
       least: (count - 1) * stride[axis] + kernel[axis] - extent - padding,

@@ -9,6 +9,7 @@ import { layerKinds, layerOf } from "../layers/kinds.ts";
 import type { AnyLayer, KeptForBackward, Layer, ParameterDeclaration, Randomness } from "../layers/layer.ts";
 import { parseJson, positiveInt, someText } from "../schema.ts";
 import { formatShape, type Shape, sizeOf, WindowError } from "../shape.ts";
+import { smallestThat } from "../smallest.ts";
 
 /** A network as data. The same JSON defines it in files and in checkpoints. */
 export interface Network {
@@ -115,19 +116,7 @@ function smallestSide({ layers, input: [channels, ...sides] }: Network): number 
       throw error;
     }
   };
-  let least = 0;
-  let most = Math.min(...sides);
-  while (!fits(most)) {
-    if (most >= MAX_SIDE) return undefined;
-    least = most;
-    most *= 2;
-  }
-  while (most - least > 1) {
-    const middle = Math.floor((least + most) / 2);
-    if (fits(middle)) most = middle;
-    else least = middle;
-  }
-  return most;
+  return smallestThat(fits, Math.min(...sides), MAX_SIDE);
 }
 
 function placeLayer<K extends OpKind>(layer: Layer<K>, inputShape: Shape): PlacedLayer {

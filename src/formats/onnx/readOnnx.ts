@@ -6,6 +6,7 @@ import { ChainBuilder } from "../chainBuilder.ts";
 import { readMessage } from "../containers/protobuf.ts";
 import { readWholeFile } from "../containers/wholeFile.ts";
 import { type ImportedModel, importedModel } from "../importedModel.ts";
+import { atSize } from "./atSize.ts";
 import { foldConstant, foldShape } from "./foldConstants.ts";
 import { inputOf, type OnnxReadOptions } from "./graphInput.ts";
 import {
@@ -58,7 +59,12 @@ function readModel(
   const own = readOwnModel(model, graph, opset, external, origin);
   if (own) return { ...own, metadata: { ...own.metadata, producer } };
   const name = isTelling(graph.name) ? graph.name : basename(origin).replace(/\.onnx$/i, "") || "onnx";
-  const read = readGraph(graph, opset, external, origin, { name, source: `ONNX model by ${producer}`, options });
+  const read = atSize(options.inputSize, (inputSize) =>
+    readGraph(graph, opset, external, origin, {
+      ...{ name, source: `ONNX model by ${producer}` },
+      options: { ...options, inputSize },
+    }),
+  );
   return { ...read, metadata: { ...read.metadata, producer } };
 }
 
