@@ -1,4 +1,4 @@
-/** The figures that a server is to reach, each as a scenario that measures it. */
+/** The figures that a server is to reach, each as a scenario that measures it. Longer than other files: one function for each figure. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
