@@ -1,5 +1,5 @@
-/// <reference lib="dom" />
 /** The server's page in Chromium: it classifies an image, shows errors, and holds its policy. */
+/// <reference lib="dom" />
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -40,12 +40,12 @@ export interface EngineHost {
 export interface EngineHostOptions {
   /** Called with notes and warnings. */
   readonly onMessage: (message: string) => void;
-  /** Milliseconds without a sign of life until the process is replaced. Default 2000. */
+  /** Milliseconds without a sign of life until the process is replaced. Default 1500. */
   readonly silence?: number;
 }
 
-/** Eight signs of life: a busy machine delays a few of them. */
-const SILENCE = 2000;
+/** Six signs of life: a busy machine delays a few of them. */
+const SILENCE = 1500;
 /** Milliseconds more until the first sign of life. */
 const START = 60_000;
 /** Milliseconds between two checks. */
