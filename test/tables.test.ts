@@ -189,7 +189,9 @@ test("check reads the same table, prints every problem, and exits with 1", async
   assert.equal(exit, 1);
   assert.match(stderr, /bad\.csv: images from column "id" in train, labels from "label"/);
   const { parts, findings } = JSON.parse(stdout);
-  assert.deepEqual(parts, [{ name: "train", folder: "train", classes: breeds.map((name) => ({ name, pictures: 10 })) }]);
+  assert.deepEqual(parts, [
+    { name: "train", folder: "train", classes: breeds.map((name) => ({ name, pictures: 10 })) },
+  ]);
   const found = (kind: string) => findings.filter((finding: { kind: string }) => finding.kind === kind);
   assert.deepEqual(found("contradictingRow")[0].paths, ["bad.csv, row 32"]);
   assert.deepEqual(found("badCell")[0].paths, ['bad.csv, row 33, column "label"']);
