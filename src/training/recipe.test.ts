@@ -29,7 +29,6 @@ test("what is left out of a recipe is plain SGD at a constant rate", () => {
     augmentation: {},
     labelSmoothing: 0,
     mixup: 0,
-    cutmix: 0,
     classWeights: "none",
     sampler: "shuffle",
     seed: 0,

@@ -62,8 +62,8 @@ export const recipeSchema = z.strictObject({
   labelSmoothing: z._default(belowOne, 0),
   /** α of mixup's Beta(α, α), 0 for none. Source: Zhang et al. 2018, who use 0.1 to 0.4 for photos. */
   mixup: z._default(nonnegative, 0),
-  /** α of CutMix's Beta(α, α), 0 for none. Source: Yun et al. 2019, who use 1. */
-  cutmix: z._default(nonnegative, 0),
+  /** α of CutMix's Beta(α, α); 0 or absent for none. Source: Yun et al. 2019, who use 1. */
+  cutmix: z.optional(nonnegative),
   classWeights: z._default(classWeightsSchema, "none"),
   sampler: z._default(z.enum(samplerNames), "shuffle"),
   earlyStopping: z.optional(earlyStoppingSchema),

@@ -155,7 +155,7 @@ interface EpochState {
 /** Prepares the epochs of a run. */
 function epochContext(training: Training, listener: TrainingListener): EpochContext {
   const { recipe, program, train, classNames, imageShape } = training;
-  if (recipe.cutmix > 0 && train.features) {
+  if (recipe.cutmix && train.features) {
     throw new ConfigError(
       "cutmix: expected images, got cached features of frozen layers; add --kept-views 0, or remove --cutmix",
     );

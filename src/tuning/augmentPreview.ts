@@ -79,7 +79,7 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
       }
     }
     const columns = ["image", "test", ...Array.from({ length: uses }, (_, epoch) => `epoch ${epoch + 1}`)];
-    const mixed = [...(recipe.mixup > 0 ? ["mixup"] : []), ...(recipe.cutmix > 0 ? ["cutmix"] : [])];
+    const mixed = [...(recipe.mixup > 0 ? ["mixup"] : []), ...(recipe.cutmix ? ["cutmix"] : [])];
     const augmentation = [...Object.keys(recipe.augmentation), ...mixed].join(", ") || "no augmentation";
     const title = `${basename(dataset.name)}: ${recipe.fit}, ${preprocessing.size.join("×")}; ${augmentation}`;
     // Images are drawn at twice the sheet's size: a pixel of the input is one of the sheet.

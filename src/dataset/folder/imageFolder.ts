@@ -152,13 +152,10 @@ function refuseRows(root: string, { rows, skipped }: FolderScan, maxBad: number)
   const bad = skipped.filter((each) => each.reason === reason);
   if (first === undefined && bad.length <= maxBad * rows) return;
   const problem = first
-    ? `expected none of the ${skipTitles[reason]}, got ${bad.length}`
-    : `expected an image for each of ${rows} rows, got ${bad.length} ${skipTitles[reason].replace(", left out", "")}`;
-  const remedy = first
-    ? "correct or remove them"
-    : "correct the paths or the folder, remove the rows, or raise --max-bad";
+    ? `${skipTitles[reason]}: expected none, got ${bad.length}; correct or remove them`
+    : `expected an image for each of ${rows} rows, got none for ${bad.length}; correct the paths or the folder, remove the rows, or raise --max-bad`;
   const named = bad.slice(0, NAMED_ROWS).map(({ path, detail }) => `\n  ${path}: ${detail}`);
-  throw new DataError(`${root}: ${problem}; ${remedy}; alexnet check lists them all; the first are:${named.join("")}`);
+  throw new DataError(`${root}: ${problem}; alexnet check lists them all; the first are:${named.join("")}`);
 }
 
 function note(title: string, names: readonly string[]): readonly string[] {

@@ -123,7 +123,7 @@ function rank({ columns }: Table, column: number): number {
   return at < 0 ? imageNames.length : at;
 }
 
-/** The folder by which most texts name images; a folder below only if all texts do, and no other folder has as many. */
+/** The folder by which most texts name images: one that paths are relative to, or else the only one that fits the most, and at least half. */
 function bestBase(texts: readonly string[], image: number, index: ImageIndex, bases: readonly PathBase[]): Fit {
   const fits = (base: PathBase): Fit => ({
     image,
@@ -133,9 +133,14 @@ function bestBase(texts: readonly string[], image: number, index: ImageIndex, ba
   let best = fits(bases[0] as PathBase);
   for (const base of bases.slice(1)) if (fits(base).count > best.count) best = fits(base);
   if (best.count > 0) return best;
-  const [first, ...others] = texts.map((text) => index.foldersOf(text.replaceAll("\\", "/")));
-  const common = (first ?? []).filter((folder) => others.every((folders) => folders.includes(folder)));
-  return common.length === 1 ? fits({ below: common[0] as string }) : best;
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    for (const folder of index.foldersOf(text.trim().replaceAll("\\", "/")))
+      counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  const most = Math.max(...counts.values());
+  const folders = [...counts].filter(([, count]) => count === most && 2 * count >= texts.length);
+  return folders.length === 1 ? fits({ below: folders[0]?.[0] as string }) : best;
 }
 
 function isFound(index: ImageIndex, text: string, base: PathBase): boolean {

@@ -75,6 +75,8 @@ describe("layouts", () => {
     const own = { ...below, "train/labels.csv": "image,label\n1.jpg,cat\n2.jpg,dog\n" };
     assert.deepEqual(await classesOf(own, { tables: ["train/labels.csv"] }), whole);
     assert.deepEqual(await classesOf({ ...below, "labels.csv": "id,label\n1,cat\n2,dog\n" }), whole);
+    const oneMissing = { ...below, "labels.csv": "id,label\n1,cat\n7,cat\n2,dog\n" };
+    assert.deepEqual(pathsOf(await scan(oneMissing)), whole);
     const above = {
       ...images("photos/1.jpg", "photos/2.jpg"),
       "l.csv": "image,label\nphotos/1.jpg,cat\nphotos/2.jpg,dog\n",

@@ -12,7 +12,7 @@ export type Mixer = (images: Float32Array, count: number, counter: number) => Mi
  * timm, `switch_prob`). All choices are a function of the seed and the counter.
  */
 export function createMixer(
-  { mixup, cutmix, seed }: Pick<Recipe, "mixup" | "cutmix" | "seed">,
+  { mixup, cutmix = 0, seed }: Pick<Recipe, "mixup" | "cutmix" | "seed">,
   batchSize: number,
   shape: ImageShape,
 ): Mixer {

@@ -7,7 +7,7 @@ import { createObjective } from "./objective.ts";
 const classNames = ["a", "b", "c"];
 const labels = Int32Array.of(0, 1, 2, 1, 0, 0, 0, 0);
 const split = { length: labels.length, label: (index: number) => labels[index] as number };
-const plain = { labelSmoothing: 0, classWeights: "none", mixup: 0, cutmix: 0, seed: 6 } as const;
+const plain = { labelSmoothing: 0, classWeights: "none", mixup: 0, seed: 6 } as const;
 const sizes = { batchSize: 8, imageShape: [1, 1, 1] } as const;
 /** One number per image. */
 const batchOf = (count: number) => {
