@@ -74,11 +74,11 @@ test("a fault in one parameter's gradient is found in it alone, with the element
     },
   });
   const faults: readonly ((values: Float32Array) => void)[] = [
-    (values) => values.forEach((value, i) => void (values[i] = 2 * value)),
-    (values) => values.forEach((value, i) => void (values[i] = -value)),
+    (values) => values.set(values.map((value) => 2 * value)),
+    (values) => values.set(values.map((value) => -value)),
     (values) => values.reverse(),
     (values) => values.fill(Number.NaN),
-    (values) => void (values[values.length - 1] = Number.NaN),
+    (values) => values.fill(Number.NaN, -1),
   ];
   for (const fault of faults) {
     const { parameters, relativeDifference } = await compareGradients(faulty(fault), network, { checks: 6 });
