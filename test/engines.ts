@@ -111,11 +111,16 @@ const all: readonly EngineUnderTest[] = [
   },
 ];
 
+/** Beginning of the names of the engines to test: of checks that vary oneDNN alone, its instructions or version. */
+const wanted = process.env["ALEXNET_TEST_ENGINES"] ?? "";
+
 /**
  * Every engine, in every precision and by every algorithm, runs through the same suites. Only bf16 is left out, and that is said, on a processor
  * without instructions for it: the library may have none of it there.
  */
-export const engines: readonly EngineUnderTest[] = all.filter(isComputedHere);
+export const engines: readonly EngineUnderTest[] = all
+  .filter(({ name }) => name.startsWith(wanted))
+  .filter(isComputedHere);
 
 function isComputedHere({ name, settings }: EngineUnderTest): boolean {
   if (settings.precision === "f32") return true;

@@ -29,4 +29,4 @@ if grep -q "first-level cache" "$system/tmp/doctor"; then
   inside node bin/alexnet.js doctor
 fi
 mapfile -t engine < <(find src/engine -name '*.test.ts')
-inside node --import tsx scripts/test.ts --numeric "${engine[@]}"
+inside env ALEXNET_TEST_ENGINES=onednn node --import tsx scripts/test.ts --numeric "${engine[@]}"

@@ -18,7 +18,7 @@ interface Setting {
 }
 
 function environment({ limit, threadLimit }: Setting): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, ALEXNET_TEST_ENGINES: "onednn" };
   if (limit !== undefined) env["ONEDNN_MAX_CPU_ISA"] = limit;
   if (threadLimit !== undefined) env["OMP_THREAD_LIMIT"] = threadLimit;
   return env;
