@@ -69,8 +69,9 @@ describeEngines("account", (engine) => {
       const { value, gradient } = parameter;
       const update = program.compileUpdate([{ target: value, from: value, operations: [["add", gradient]] }]);
       for (let i = 0; i < 5; i++) update.run();
-      const updates = program.takeProfile().map(({ layer, direction, runs }) => [layer, direction, runs]);
-      assert.deepEqual(updates, keepsNone ? [] : [[parameter.name, "update", 5]]);
+      // One entry, or a second one for the sums in which a value that is not finite shows.
+      const updates = program.takeProfile().map(({ layer, direction, runs }) => `${layer} ${direction} ${runs}`);
+      assert.deepEqual([...new Set(updates)], keepsNone ? [] : [`${parameter.name} update 5`]);
     });
   });
 });

@@ -183,7 +183,7 @@ test("findDataset: by name, or a folder, or an error that lists the names", asyn
   await assert.rejects(
     findDataset("mnist"),
     new UsageError(
-      "mnist: no data set or folder with this name (did you mean fashion-mnist?); expected fashion-mnist, cifar10, flowers, imagenet, or a folder of images",
+      "mnist: no data set or folder with this name (did you mean fashion-mnist?); expected fashion-mnist, cifar10, flowers, imagenet, or a folder or archive of images",
     ),
   );
 });
