@@ -157,7 +157,8 @@ describe("loadFashionMnist on other folders", () => {
 });
 
 test("findDataset: by name, or a folder, or an error that lists the names", async () => {
-  assert.equal(await findDataset("fashion-mnist"), fashionMnist);
+  assert.equal(await findDataset("fashion-mnist"), datasets[0]);
+  assert.equal(datasets[0]?.name, fashionMnist.name);
   assert.deepEqual(
     datasets.map(({ name }) => name),
     datasetNames,
