@@ -178,7 +178,7 @@ test("a run of the reference engine is resumed on the WebAssembly engine, if tha
   assert.equal(begun.exit, 0, begun.stderr);
   const moved = await train("--run", "moved", "--resume", "--epochs", "2", "--engine", "wasm");
   assert.equal(moved.exit, 0, moved.stderr);
-  assert.match(moved.stdout, /examples\/sec on WebAssembly/);
+  assert.match(moved.stdout, /images\/s on WebAssembly/);
   const { engine } = JSON.parse(await readFile(join(folder, "moved/config.json"), "utf8"));
   assert.equal(engine.name, "reference");
 });
