@@ -157,9 +157,12 @@ function startLife(
   { onReady, onNote }: { onReady(facts: EngineFacts): void; onNote(message: string): void },
 ): Life {
   const module = startOf(moduleUrl("server/engineProcess"));
+  const start =
+    module.protocol === "file:" ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`];
   const child = spawn(
     process.execPath,
-    module.protocol === "file:" ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`],
+    // With this process's own loaders, as a thread would have them.
+    [...process.execArgv, ...start],
     {
       env: { ...process.env, [SOURCE_VARIABLE]: JSON.stringify(source) },
       stdio: ["ignore", "ignore", "inherit", "pipe"],

@@ -22,8 +22,8 @@ const busySince = new BigInt64Array(clock);
 const channel = new Worker(startOf(moduleUrl("server/engineChannel")), {
   workerData: { clock, port: port2 },
   transferList: [port2],
-  // Not the arguments that start this process.
-  execArgv: [],
+  // Without the one that starts this process.
+  execArgv: process.execArgv.filter((argument, i, all) => ![argument, all[i - 1]].includes("--eval")),
 });
 channel.on("exit", () => process.exit(1));
 
