@@ -50,6 +50,7 @@ interface AskedImage {
   readonly file: string;
 }
 
+/** Position of a square in pixels of the network's input. */
 interface Square {
   readonly left: number;
   readonly top: number;
