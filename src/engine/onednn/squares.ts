@@ -2,25 +2,10 @@
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
-import type { Desc, Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
+import type { Desc, PreparedArgs, Primitive, Session } from "./native/oneDnn.ts";
 import { cutIntoPieces, mostInPiece } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
-
-/** The library divides sums among its threads, not the terms of one sum. A power of 2. */
-export const MAX_SUMS = 64;
-
-/** Maximum number of sums over equal numbers of values: a power of 2, at most `most`, which is one too. */
-export function sumsOf(length: number, most = MAX_SUMS): number {
-  let sums = most;
-  while (length % sums !== 0) sums /= 2;
-  return sums;
-}
-
-/** A primitive's scratchpad, as an argument. */
-export type Scratchpad = (
-  session: Session,
-  primitiveDesc: PrimitiveDesc,
-) => readonly (readonly ["scratchpad", Memory])[];
+import { MAX_SUMS, rowSums, type Scratchpad } from "./rowSums.ts";
 
 /** A piece and its squares. */
 const TENSORS = 2;
@@ -108,16 +93,14 @@ export class SumsOfSquares {
     const squaring = session.elementwise(data, data, [{ operation: "multiply", operand: data }]);
     const common = { data, square: session.primitive(squaring), implementation: session.implementation(squaring) };
     if (length <= MAX_SUMS) return { ...common, results: view(address, length) };
-    const sums = sumsOf(length);
-    const [from, to] = [session.plain([sums, length / sums], "f32"), session.plain([sums, 1], "f32")];
-    const reduction = session.reduceSum(from, to);
+    const { rows, src, dst, primitiveDesc } = rowSums(session, length);
     const args = session.args([
-      ["src", session.memory(from, address)],
-      ["dst", session.memory(to, sumsAddress)],
-      ...this.#scratchpad(session, reduction),
+      ["src", session.memory(src, address)],
+      ["dst", session.memory(dst, sumsAddress)],
+      ...this.#scratchpad(session, primitiveDesc),
     ]);
-    const sum = { primitive: session.primitive(reduction), args };
-    return { ...common, sum, results: view(sumsAddress, sums) };
+    const sum = { primitive: session.primitive(primitiveDesc), args };
+    return { ...common, sum, results: view(sumsAddress, rows) };
   }
 
   #squares() {

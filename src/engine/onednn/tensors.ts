@@ -8,7 +8,8 @@ import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Memory, PreparedArgs, Primitive, PrimitiveDesc, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
-import { MAX_SUMS, type Scratchpad, SumsOfSquares, sumsOf } from "./squares.ts";
+import { MAX_SUMS, rowSums, type Scratchpad } from "./rowSums.ts";
+import { SumsOfSquares } from "./squares.ts";
 import { Updates } from "./updates.ts";
 
 /** Check that a tensor's values are finite: a sum with a NaN or infinite term is NaN or infinite. */
@@ -176,9 +177,7 @@ export class TensorMemory {
     const length = tensor.bytes / 4;
     if (length <= MAX_SUMS) return { sums: this.#valuesOf(tensor) };
     this.#sums ??= this.#libc.map(4 * MAX_SUMS);
-    const rows = sumsOf(length);
-    const [src, dst] = [session.plain([rows, length / rows], "f32"), session.plain([rows, 1], "f32")];
-    const sum = session.reduceSum(src, dst);
+    const { rows, src, dst, primitiveDesc: sum } = rowSums(session, length);
     const args = session.args([
       ["src", session.memory(src, tensor.address)],
       ["dst", session.memory(dst, this.#sums.address)],

@@ -7,7 +7,7 @@ import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Desc, Memory, PreparedArgs, Primitive, Role, Session } from "./native/oneDnn.ts";
 import { cutIntoPieces, type Pieces } from "./pieces.ts";
 import { type Account, type Entry, execute } from "./profile.ts";
-import { MAX_SUMS, type Scratchpad, sumsOf } from "./squares.ts";
+import { MAX_SUMS, rowSums, type Scratchpad } from "./rowSums.ts";
 
 /** Work on every piece, the last of which may be smaller. */
 interface Compiled {
@@ -117,13 +117,11 @@ export class Updates {
     const session = this.#session;
     let most = 1;
     while (most < this.#library.threads && most < MAX_SUMS) most *= 2;
-    const forms = lengths.map((values) => {
-      const rows = sumsOf(values, most);
-      const [src, dst] = [session.plain([rows, values / rows], "f32"), session.plain([rows, 1], "f32")];
-      const reduction = session.reduceSum(src, dst);
-      return { rows, src, dst, reduction, scratchpad: this.#tensors.scratchpad(session, reduction) };
-    });
-    const [whole, last] = forms as [(typeof forms)[number], (typeof forms)[number]];
+    const form = (values: number) => {
+      const sums = rowSums(session, values, most);
+      return { ...sums, scratchpad: this.#tensors.scratchpad(session, sums.primitiveDesc) };
+    };
+    const [whole, last] = [form(lengths[0]), form(lengths[1])];
     const total = (count - 1) * whole.rows + last.rows;
     const memory = this.#libc.map(4 * total);
     this.#mapped.push(memory);
@@ -139,9 +137,9 @@ export class Updates {
       target.parameter,
       "update",
       "finite check",
-      session.implementation(whole.reduction),
+      session.implementation(whole.primitiveDesc),
     );
-    const primitives = [session.primitive(whole.reduction), session.primitive(last.reduction)] as const;
+    const primitives = [session.primitive(whole.primitiveDesc), session.primitive(last.primitiveDesc)] as const;
     return { compiled: { primitives, args, entry }, sums: memory.view(memory.address, total) };
   }
 
