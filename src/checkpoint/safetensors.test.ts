@@ -116,6 +116,32 @@ test("a large file, whose checksum another thread computes: intact, changed anyw
   });
 });
 
+test("a sink with memory of its own is read into: no write, the checks as ever", async () => {
+  const file = join(folder, "memory.safetensors");
+  const shapes = [
+    { name: "a", shape: [3] },
+    { name: "b", shape: [2] },
+  ];
+  const written = memoryStore(shapes);
+  fillStoreAt(written, 3);
+  await writeSafetensors(file, {}, written);
+  const memory = new Float32Array(3);
+  const writes: string[] = [];
+  const sink = {
+    tensors: shapes,
+    memoryOf: (name: string) => (name === "a" ? memory : undefined),
+    write: async (name: string) => void writes.push(name),
+  };
+  await withReader(file, (reader) => fillStore(reader, sink));
+  assert.deepEqual([memory, writes], [written.values.get("a"), ["b"]]);
+  written.values.get("a")?.fill(Number.NaN);
+  await writeSafetensors(file, {}, written);
+  await assert.rejects(
+    withReader(file, (reader) => fillStore(reader, sink)),
+    /a: expected finite numbers/,
+  );
+});
+
 test("a source that returns an array of its own, or one of the wrong size", async () => {
   const file = join(folder, "own.safetensors");
   const own = { tensors: [{ name: "w", shape: [2] }], read: async () => Float32Array.of(5, 6) };

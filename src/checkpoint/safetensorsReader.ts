@@ -62,6 +62,9 @@ export async function withReader<T>(file: string, action: (reader: SafetensorsRe
   }
 }
 
+/** Returns memory for the values of a tensor, by its name and number of values. */
+export type MemoryFor = (name: string, length: number) => Float32Array;
+
 /** An open safetensors file. `stream` and `verify` check the file's checksum, `read` does not. */
 export class SafetensorsReader {
   readonly path: string;
@@ -103,20 +106,20 @@ export class SafetensorsReader {
   }
 
   /**
-   * Calls back with every tensor as f32, in file order. The values are in `scratch`, which must fit the largest tensor and is reused.
+   * Calls back with every tensor as f32, in file order, in `memory`; by default in memory that is reused for the next tensor.
    *
    * Throws CheckpointError, after the last tensor, if the checksum differs.
    */
   async stream(
     consume: (name: string, values: Float32Array) => Promise<void>,
-    scratch = scratchFor({ tensors: this.tensors }),
+    memory: MemoryFor = memoryForEach(this.tensors),
   ): Promise<void> {
     const verifying = this.verify();
     // Thrown below, if reading itself does not fail.
     verifying.catch(() => {});
     try {
       for (const [name, tensor] of this.header.tensors) {
-        const values = scratch.subarray(0, sizeOf(tensor.shape));
+        const values = memory(name, sizeOf(tensor.shape));
         const bytes = bytesFor(tensor, values);
         await readAll(this.path, this.#handle, bytes, tensor.position);
         if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
@@ -165,6 +168,12 @@ export class SafetensorsReader {
       return hash.digest("hex");
     });
   }
+}
+
+/** Memory that fits any one of these tensors. */
+function memoryForEach(tensors: readonly NamedShape[]): MemoryFor {
+  const scratch = scratchFor({ tensors });
+  return (_, length) => scratch.subarray(0, length);
 }
 
 /** Memory for reading a tensor's bytes: f32 values are read in place. */

@@ -3,7 +3,7 @@ import { CheckpointError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
 import { equalShapes } from "../shape.ts";
 import type { NamedShape } from "./safetensorsHeader.ts";
-import type { SafetensorsReader } from "./safetensorsReader.ts";
+import type { MemoryFor, SafetensorsReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource } from "./safetensorsWriter.ts";
 
 /** Tensors that can be restored, by their names in the file: the weights of a program. */
@@ -12,6 +12,8 @@ export interface TensorSink extends Omit<TensorSource, "read" | "scratch"> {
   scratch?(length: number): Float32Array;
   /** Copies the values; the caller may overwrite them afterwards. */
   write(name: string, values: Float32Array): Promise<void>;
+  /** The sink's own memory of a tensor, to read its values into instead of `write`; undefined if it stores them in another form. */
+  memoryOf?(name: string): Float32Array | undefined;
 }
 
 /** Tensors that can also be saved: the weights of a training program, or an optimizer's state. */
@@ -25,14 +27,22 @@ export interface TensorStore extends TensorSource, TensorSink {}
  */
 export async function fillStore(reader: SafetensorsReader, store: TensorSink): Promise<void> {
   checkTensors(reader.path, reader.tensors, store.tensors);
-  await streamFinite(reader, (name, values) => store.write(name, values), scratchFor(store));
+  const own = new Map(store.tensors.map(({ name }) => [name, store.memoryOf?.(name)]));
+  const scratch = scratchFor({ ...store, tensors: store.tensors.filter(({ name }) => !own.get(name)) });
+  await streamFinite(
+    reader,
+    async (name, values) => {
+      if (!own.get(name)) await store.write(name, values);
+    },
+    (name, length) => own.get(name) ?? scratch.subarray(0, length),
+  );
 }
 
 /** Streams the tensors of a file like `reader.stream`. Throws CheckpointError, after the last tensor, naming the first with a non-finite value. */
 export async function streamFinite(
   reader: SafetensorsReader,
   consume: (name: string, values: Float32Array) => Promise<void>,
-  scratch?: Float32Array,
+  memory?: MemoryFor,
 ): Promise<void> {
   let problem: string | undefined;
   await reader.stream(async (name, values) => {
@@ -41,7 +51,7 @@ export async function streamFinite(
       if (found !== undefined) problem = `${name}: ${found}`;
     }
     await consume(name, values);
-  }, scratch);
+  }, memory);
   // A modified file has already thrown its own error.
   if (problem !== undefined) throw new CheckpointError(`${reader.path}: ${problem}; ${nonFiniteRemedy}`);
 }

@@ -236,6 +236,11 @@ export interface Program {
   scratch(length: number): Float32Array;
   /** Writes a tensor's plain values, row by row in the order of its shape. Throws ShapeError if their number differs from the tensor's. */
   write(tensor: Tensor, values: Float32Array): Promise<void>;
+  /**
+   * The memory of a tensor that is stored as `write` takes it, for reading a file straight into it instead of a copy and `write`; undefined for other
+   * tensors, absent if the engine has none. Do not read it: the engine may change its contents.
+   */
+  memoryOf?(tensor: Tensor): Float32Array | undefined;
   /** Profile of kernels since compilation or the last call, in the order of their first run; empty if the engine records none. */
   takeProfile(): readonly KernelProfile[];
   /** Frees all memory, after calls in flight. Later use of the program throws ClosedError; closing it again does nothing. */

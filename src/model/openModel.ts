@@ -218,5 +218,6 @@ function sharedSink(programs: readonly Program[], network: Network): TensorSink 
     async write(name, values) {
       await owners.get(name)?.write(name, values);
     },
+    memoryOf: (name) => owners.get(name)?.memoryOf?.(name),
   };
 }

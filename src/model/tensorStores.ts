@@ -63,6 +63,7 @@ function sinkOf(program: Program, tensors: ReadonlyMap<string, Tensor>): TensorS
     tensors: [...tensors].map(([name, { shape }]) => ({ name, shape })),
     scratch: (length) => program.scratch(length),
     write: (name, values) => program.write(find(tensors, name), values),
+    memoryOf: (name) => program.memoryOf?.(find(tensors, name)),
   };
 }
 

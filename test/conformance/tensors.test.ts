@@ -8,7 +8,7 @@ import { conv2d, flatten, linear } from "../../src/layers/kinds.ts";
 import type { AnyLayer } from "../../src/layers/layer.ts";
 import { sizeOf } from "../../src/shape.ts";
 import { assertClose, assertCloseNorm } from "../assertClose.ts";
-import { type Chain, fillParameters, noDraws, uniform } from "../chains.ts";
+import { type Chain, compileInference, fillParameters, noDraws, parameterValues, uniform } from "../chains.ts";
 import { engines } from "../engines.ts";
 import { residentBytes } from "../residentBytes.ts";
 import { dataOf, describeEngines, eps, withProgram } from "./compare.ts";
@@ -271,6 +271,34 @@ describeEngines("tensors", (engine) => {
         }
       }
     });
+  });
+
+  it("a tensor's own memory, where an engine gives it, takes its values as write does", async () => {
+    const layers = [...chain.layers, flatten("flatten"), linear("fc", { outFeatures: 30 })];
+    const made = await engine.create();
+    const outputs: Float32Array[] = [];
+    const own = new Set<string>();
+    for (const isDirect of [false, true]) {
+      const program = await compileInference(made, engine.settings, { ...chain, layers });
+      for (const { name, value } of program.parameters) {
+        const values = parameterValues(name, sizeOf(value.shape));
+        const memory = isDirect ? program.memoryOf?.(value) : undefined;
+        if (memory) own.add(name);
+        if (memory) memory.set(values);
+        else await program.write(value, values);
+      }
+      const { images } = dataOf(chain, program.outputShape);
+      outputs.push(await program.forward(images, 1, noDraws));
+      program.close();
+    }
+    made.close();
+    assert.deepEqual(outputs[1], outputs[0]);
+    // For a single image, a linear layer multiplies weights in row order: the largest tensors need no copy.
+    const expected = engine.name.startsWith("onednn, f32") ? ["fc.weight"] : [];
+    assert.deepEqual(
+      [...own].filter((name) => name === "fc.weight"),
+      expected,
+    );
   });
 
   it("values that an update makes infinite or NaN are found in all its pieces; large finite ones are not", async () => {

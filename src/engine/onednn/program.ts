@@ -30,6 +30,7 @@ export function compileInference(library: ConfiguredOneDnn, libc: LibC, request:
       ...commonMembers(forward, request, memory, account),
       parameters: [...forward.parameters.values()],
       scratch: scratchOf(forward, memory),
+      memoryOf: (tensor) => tensors.plainMemory(tensors.own(tensor)),
       forward: async (images, count, draws) => run(images, count, draws).slice(),
     };
   });

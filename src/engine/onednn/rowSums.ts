@@ -21,7 +21,7 @@ export interface RowSums {
   readonly primitiveDesc: PrimitiveDesc;
 }
 
-/** As many sums of `length` values as divide them equally, at most `most`, which is a power of 2. */
+/** Layouts and primitive for sums of equal parts of `length` values: as many as divide them equally, at most `most`, which is a power of 2. */
 export function rowSums(session: Session, length: number, most = MAX_SUMS): RowSums {
   let rows = most;
   while (length % rows !== 0) rows /= 2;

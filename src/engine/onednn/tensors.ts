@@ -158,6 +158,12 @@ export class TensorMemory {
     return this.#valuesOf(tensor).every(Number.isFinite);
   }
 
+  /** The memory of a created tensor whose layout is that of its plain values; undefined for other tensors. */
+  plainMemory(tensor: EngineTensor): Float32Array | undefined {
+    const isPlain = tensor.parts === 1 && this.#session.same(tensor.desc, tensor.plain);
+    return isPlain ? this.#valuesOf(tensor) : undefined;
+  }
+
   /** A created tensor's values in the engine's layout. */
   #valuesOf({ address, bytes }: EngineTensor): Float32Array {
     const memory = this.#mapped.find((mapped) => mapped.address === address) as MappedMemory;
