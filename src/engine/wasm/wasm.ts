@@ -2,7 +2,8 @@
 import { ConfigError, NativeError, UnimplementedError } from "../../errors.ts";
 import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
-import { f32x4, ModuleBuilder, relaxedMultiplyAdd, vector } from "./assembler.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { f32x4, relaxedMultiplyAdd, vector } from "./instructions.ts";
 import { buildKernels, type InstructionSet } from "./kernelModule.ts";
 import { MemoryPool } from "./memory.ts";
 import { findPlatform, type Platform } from "./platform.ts";
