@@ -47,7 +47,6 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
     covers: 1,
     gradientBorders: noBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       const target = mapOf(context, input, site.inputGradientBorders, input.lanes);
       const backward = { ...common, ...operand("y", target), t: dense() };
       plan.add("localResponseNorm", kernels.normTerms, { ...backward, ...operand("z", gradient) });
@@ -89,7 +88,6 @@ const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
     covers: 1,
     gradientBorders: site.inputGradientBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       plan.add("dropout", kernels.dropout, { ...operand("x", gradient), ...operand("y", gradient), ...mask });
       return gradient;
     },
