@@ -1,5 +1,5 @@
 /** Builders of the WebAssembly engine by kind of operation, including the short ones. */
-import { randomStream } from "../../../random.ts";
+import { dropoutBits, randomStream } from "../../../random.ts";
 import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
 import { normScratch } from "../kernels/norm.ts";
@@ -57,20 +57,13 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
   };
 };
 
-/** Bits of an element, as `fillDropoutMask` uses them. */
-function bitsFor(probability: number): number {
-  let bits = 1;
-  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
-  return bits;
-}
-
 const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
   const { probability, activeAtEvaluation } = op.options;
   const { plan, kernels, training } = context;
   if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input, site);
   const output = mapOf(context, input, site.outputBorders(1), input.lanes);
   const { channels, height, width } = input;
-  const bits = bitsFor(probability);
+  const { bits, threshold } = dropoutBits(probability);
   context.scratch(8 * Math.ceil((channels * height * width * bits) / 64) + 8);
   const mask = {
     channels,
@@ -79,7 +72,7 @@ const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
     key: randomStream(0, `dropout:${op.name}`).key1,
     always: Number(activeAtEvaluation),
     bits,
-    threshold: Math.round(probability * 2 ** bits),
+    threshold,
     factors: plan.table(Float32Array.of(0, 1 / (1 - probability))),
   };
   plan.add("dropout", kernels.dropout, { ...operand("x", input), ...operand("y", output), ...mask });
