@@ -10,10 +10,11 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import type * as Runtime from "onnxruntime-common";
-import type { Engine, Program, TrainingProgram } from "../src/engine/engine.ts";
+import type { CompileRequest, Engine, Program, TrainingProgram } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
-import { f32x4, load, ModuleBuilder } from "../src/engine/wasm/assembler.ts";
+import { ModuleBuilder } from "../src/engine/wasm/assembler.ts";
+import { f32x4, load } from "../src/engine/wasm/instructions.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
 import { conv2d, flatten, linear } from "../src/layers/kinds.ts";
@@ -69,20 +70,21 @@ const chain = (input: Network["input"], layers: readonly AnyLayer[]): Network =>
   layers,
 });
 
+const requestOf = (network: Network, batchSize: number): CompileRequest => ({
+  ops: operations(network),
+  inputShape: network.input,
+  batchSize,
+  precision: "f32",
+  exact: true,
+});
+
 async function compile(
   engine: Engine,
   network: Network,
   batchSize: number,
   inputGradient = false,
 ): Promise<TrainingProgram> {
-  const request = {
-    ops: operations(network),
-    inputShape: network.input,
-    batchSize,
-    precision: "f32",
-    exact: true,
-  } as const;
-  const program = await engine.compileTraining({ ...request, inputGradient });
+  const program = await engine.compileTraining({ ...requestOf(network, batchSize), inputGradient });
   await fill(program);
   return program;
 }
@@ -136,14 +138,7 @@ async function convolution(engine: Engine, direction: "forward" | "backward"): P
 }
 
 async function inference(engine: Engine, network: Network, batchSize: number): Promise<Contender> {
-  const request = {
-    ops: operations(network),
-    inputShape: network.input,
-    batchSize,
-    precision: "f32",
-    exact: true,
-  } as const;
-  const program = await engine.compile(request);
+  const program = await engine.compile(requestOf(network, batchSize));
   await fill(program);
   const images = uniform("images", batchSize * sizeOf(network.input));
   return { name: engine.name, work: batchSize, run: () => program.forward(images, batchSize, draws) };

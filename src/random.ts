@@ -165,6 +165,13 @@ export function fillPermutation(
   }
 }
 
+/** Bits of an element of a dropout mask, and the number below which they drop it; see `fillDropoutMask`. */
+export function dropoutBits(probability: number): { readonly bits: number; readonly threshold: number } {
+  let bits = 1;
+  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
+  return { bits, threshold: Math.round(probability * 2 ** bits) };
+}
+
 /**
  * Fills `mask` with 1 / (1 − probability) for kept and 0 for dropped elements, so that the expectation of the product is the input
  * (inverted dropout).
@@ -180,10 +187,8 @@ export function fillDropoutMask(
   words: Uint32Array,
   mask: Float32Array,
 ): void {
-  let bits = 1;
-  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
+  const { bits, threshold } = dropoutBits(probability);
   fillWords(stream, counter, words, { length: Math.ceil((mask.length * bits) / 32) });
-  const threshold = Math.round(probability * 2 ** bits);
   const lowest = 2 ** bits - 1;
   const kept = 1 / (1 - probability);
   let word = 0;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { call, f32, f32x4, i32, i32x4, int, load, ModuleBuilder, select, sum, vector } from "./assembler.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { call, f32, f32x4, i32, i32x4, int, load, select, sum, vector } from "./instructions.ts";
 
 function instantiate(build: (module: ModuleBuilder) => void) {
   const module = new ModuleBuilder();

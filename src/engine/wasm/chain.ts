@@ -24,7 +24,8 @@ export interface Forward {
 
 interface Link extends Built {
   readonly name: string;
-  readonly needsInputGradient: boolean;
+  /** The backward pass reaches it. */
+  readonly isReached: boolean;
 }
 
 /** A parameter, and its gradient if it is trained. */
@@ -51,7 +52,8 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
     parameter: parameterOf(plan, ops, (operation) => training && !frozen.includes(operation), parameters),
   };
   const firstTrained = ops.findIndex((op) => op.parameters.length > 0 && !frozen.includes(op.name));
-  const needsInputGradient = (i: number) => training && (inputGradient || (firstTrained >= 0 && i > firstTrained));
+  const isReached = (i: number) => training && (inputGradient || (firstTrained >= 0 && i >= firstTrained));
+  const needsInputGradient = (i: number) => isReached(i) && (inputGradient || i > firstTrained);
   const bordersOf = (i: number) => {
     const op = ops[i];
     return op ? inputBorders<OpKind>(op) : noBorders;
@@ -70,7 +72,7 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
       needsInputGradient: needsInputGradient(i),
       inputGradientBorders: chain.at(-1)?.gradientBorders ?? noBorders,
     });
-    chain.push({ ...built, name: op.name, needsInputGradient: needsInputGradient(i) });
+    chain.push({ ...built, name: op.name, isReached: isReached(i) });
     map = built.output;
   }
   const output = plan.heap.allocate(4 * batchSize * map.channels * map.height * map.width);
@@ -145,10 +147,9 @@ export function addBackward({ context, chain }: Forward, request: CompileRequest
   let gradient: FeatureMap | undefined = mapOf(context, extents, last?.gradientBorders);
   plan.add("copy", kernels.fromPlain, plainArguments(outputGradient, gradient));
   for (const link of chain.toReversed()) {
-    if (!gradient) break;
+    if (!gradient || !link.isReached) break;
     plan.enter(link.name, "backwardData");
     gradient = link.backward(gradient);
-    if (!link.needsInputGradient) gradient = undefined;
   }
   if (!inputGradient || !gradient) return { outputGradient, inputGradient: undefined };
   const plain = plan.heap.allocate(4 * batchSize * sizeOf(inputShape));

@@ -57,8 +57,7 @@ export function newMap(
   const pixelBytes = 4 * lanes;
   const rowBytes = (left + width + right) * pixelBytes;
   const imageBytes = (top + height + bottom) * rowBytes;
-  // A tile of the weights' gradient may read four values where three are left.
-  const buffer = plan.buffer(batchSize * imageBytes + 16);
+  const buffer = plan.buffer(batchSize * imageBytes);
   const place = { buffer, offset: top * rowBytes + left * pixelBytes };
   if (top + left + bottom + right > 0) {
     plan.add("borders", kernels.borders, {

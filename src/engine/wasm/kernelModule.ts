@@ -1,5 +1,6 @@
 /** The engine's module: every kernel, and the loop that runs them. */
-import { f32x4, ModuleBuilder, relaxedMultiplyAdd } from "./assembler.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { f32x4, relaxedMultiplyAdd } from "./instructions.ts";
 import { activationKernels } from "./kernels/activations.ts";
 import { dropoutKernel } from "./kernels/dropout.ts";
 import { bordersKernel, lanesKernel, plainKernels, rowKernel } from "./kernels/maps.ts";

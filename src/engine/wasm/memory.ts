@@ -2,11 +2,14 @@
 import { formatBytes } from "../../bytes.ts";
 import { NativeError, ShapeError } from "../../errors.ts";
 import { control } from "./kernels/kernel.ts";
+import { CHUNK_BYTES } from "./kernels/tensors.ts";
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE_BYTES = 65536;
 /** Reach of addresses of 32 bits. */
 const MAX_BYTES = 2 ** 32;
+/** The last page is left out: kernels compute an address up to a chunk after what they read, which must not wrap to 0. */
+const MAX_PROGRAM_BYTES = MAX_BYTES - CHUNK_BYTES;
 const ALIGNMENT = 64;
 
 /**
@@ -17,10 +20,11 @@ export class MemoryPool {
   readonly #free: WebAssembly.Memory[] = [];
   #isOpen = true;
 
-  /** The largest memory, if there is one. */
-  take(): WebAssembly.Memory | undefined {
+  /** The smallest memory of at least `bytes` bytes; otherwise the largest, which can grow; undefined if there is none. */
+  take(bytes: number): WebAssembly.Memory | undefined {
     this.#free.sort((a, b) => a.buffer.byteLength - b.buffer.byteLength);
-    return this.#free.pop();
+    const fitting = this.#free.findIndex(({ buffer }) => buffer.byteLength >= bytes);
+    return this.#free.splice(fitting, 1)[0];
   }
 
   /** Gives back a memory that no thread uses any more. */
@@ -109,9 +113,9 @@ function grow(memory: WebAssembly.Memory, end: number): void {
 }
 
 function requireAddresses(bytes: number): void {
-  if (bytes <= MAX_BYTES) return;
+  if (bytes <= MAX_PROGRAM_BYTES) return;
   throw new ShapeError(
-    `engine wasm: the program needs ${formatBytes(bytes)} (expected at most ${formatBytes(MAX_BYTES)}, ` +
+    `engine wasm: the program needs ${formatBytes(bytes)} (expected at most ${formatBytes(MAX_PROGRAM_BYTES)}, ` +
       "what WebAssembly can address); use a smaller batch size or input, or --engine onednn",
   );
 }

@@ -92,7 +92,7 @@ export class Plan {
 
   /** Adds a step, profiled as `work`. */
   add<K extends Kernel>(work: string, kernel: K, args: Arguments<K>): void {
-    const list = kernel.fields.map((field) => (args as Readonly<Record<string, Argument>>)[field] ?? 0);
+    const list = inOrder(kernel, args);
     for (const arg of list) if (typeof arg === "object" && "buffer" in arg) this.#use(arg.buffer);
     this.#steps.push({ kernel, args: list, layer: this.#layer, direction: this.#direction, work });
   }
@@ -130,8 +130,18 @@ export class Plan {
 }
 
 /** A single step outside of a plan, in memory that exists. */
-export function writeStep(heap: Heap, implementation: string, step: Step): WrittenSteps {
-  return writeSteps(heap, [step], allocateSteps(heap, [step]), implementation);
+export function writeStep<K extends Kernel>(
+  heap: Heap,
+  implementation: string,
+  { kernel, args, ...profile }: Omit<Step, "kernel" | "args"> & { readonly kernel: K; readonly args: Arguments<K> },
+): WrittenSteps {
+  const steps = [{ kernel, args: inOrder(kernel, args), ...profile }];
+  return writeSteps(heap, steps, allocateSteps(heap, steps), implementation);
+}
+
+/** Arguments in the order of the kernel's fields. */
+function inOrder<K extends Kernel>({ fields }: K, args: Arguments<K>): readonly Argument[] {
+  return fields.map((field: K["fields"][number]) => args[field]);
 }
 
 interface StepAddresses {

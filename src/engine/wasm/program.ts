@@ -57,7 +57,7 @@ async function compileChain(toolbox: Toolbox, request: CompileRequest, training:
   const end = building.length;
   const scratch = { address: heap.allocate(threads * forward.scratchBytes()), bytes: forward.scratchBytes() };
   const created: WebAssembly.Memory[] = [];
-  const plan = building.finish(() => void created.push(heap.create(memories.take())));
+  const plan = building.finish(() => void created.push(heap.create(memories.take(heap.bytes))));
   const [memory] = created as [WebAssembly.Memory];
   const crew = await startCrew({ module, memory, threads, platform, scratch });
   const inputGradient = backward && inputGradientOf(backward, request);

@@ -7,7 +7,7 @@ import type { Kernels } from "./kernelModule.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { CHUNK_BYTES, updateInstructions } from "./kernels/tensors.ts";
 import type { Heap } from "./memory.ts";
-import { type Argument, type Arguments, type WrittenSteps, writeStep } from "./plan.ts";
+import { type Arguments, type WrittenSteps, writeStep } from "./plan.ts";
 import { type Layout, pack, unpack } from "./weights.ts";
 
 /** A tensor in the engine's layout. */
@@ -142,8 +142,7 @@ export class Tensors {
   /** A step of its own, in the direction of updates. */
   #step<K extends Kernel>(kernel: K, args: Arguments<K>, layer: string, work: string): () => void {
     const { heap, crew, implementation } = this.#options;
-    const list = kernel.fields.map((field) => (args as Readonly<Record<string, Argument>>)[field] ?? 0);
-    const step = writeStep(heap, implementation, { kernel, args: list, layer, direction: "update", work });
+    const step = writeStep(heap, implementation, { kernel, args, layer, direction: "update", work });
     this.#steps.push(step);
     return () => crew.run({ address: step.address, count: 1 });
   }

@@ -1,8 +1,9 @@
 /** The WebAssembly engine. */
-import { ConfigError, NativeError, UnimplementedError } from "../../errors.ts";
-import type { CompileRequest, Engine, InferenceRequest } from "../engine.ts";
-import { engineLifetime } from "../lifetime.ts";
-import { f32x4, ModuleBuilder, relaxedMultiplyAdd, vector } from "./assembler.ts";
+import { ConfigError, NativeError } from "../../errors.ts";
+import type { Engine } from "../engine.ts";
+import { f32Engine } from "../f32Engine.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { f32x4, relaxedMultiplyAdd, vector } from "./instructions.ts";
 import { buildKernels, type InstructionSet } from "./kernelModule.ts";
 import { MemoryPool } from "./memory.ts";
 import { findPlatform, type Platform } from "./platform.ts";
@@ -43,33 +44,15 @@ export async function createEngineOn(platform: Platform, options: WasmOptions = 
   const implementation = `wasm ${instructionSet}`;
   const memories = new MemoryPool();
   const toolbox: Toolbox = { module, kernels, implementation, threads, platform, memories };
-  const lifetime = engineLifetime("wasm", () => memories.close());
-  return {
-    name: "wasm",
-    description: `WebAssembly ${version} (${instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`,
-    version,
-    threads,
-    precisions: [f32],
-    fastestPrecision: "f32",
-    inferencePrecisions: [f32],
-    trains: true,
-    async compile(request) {
-      lifetime.requireOpen();
-      return lifetime.own(await compileInference(toolbox, inF32(request)));
+  const description = `WebAssembly ${version} (${instructionSet}), ${threads} thread${threads === 1 ? "" : "s"}`;
+  return f32Engine(
+    { name: "wasm", description, version, threads },
+    {
+      compile: (request) => compileInference(toolbox, request),
+      compileTraining: (request) => compileTraining(toolbox, request),
+      free: () => memories.close(),
     },
-    async compileTraining(request) {
-      lifetime.requireOpen();
-      return lifetime.own(await compileTraining(toolbox, inF32(request)));
-    },
-    close: lifetime.close,
-  };
-}
-
-const f32 = { name: "f32", native: true } as const;
-
-function inF32({ precision, ...request }: InferenceRequest): CompileRequest {
-  if (precision === "f32") return { ...request, precision };
-  throw new UnimplementedError(`precision: the wasm engine has no ${precision}; use f32`);
+  );
 }
 
 function threadsOf({ threads }: WasmOptions, { processors, singleThread }: Platform): number {

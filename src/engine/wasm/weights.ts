@@ -15,11 +15,7 @@ export interface Layout {
 
 /** A vector, followed by zeros. */
 export function vectorLayout(length: number): Layout {
-  return {
-    length: padded(length),
-    key: `vector ${length}`,
-    forEachRun: (move) => move(0, 0, 1, length),
-  };
+  return { ...plainLayout(length), length: padded(length), key: `vector ${length}` };
 }
 
 /** Values one after the other. */
@@ -51,11 +47,13 @@ export function panelLayout({ outputs, channels, taps, lanes, spreadGroups }: Pa
     key: `panels ${[outputs, channels, taps, lanes, spreadGroups].join()}`,
     forEachRun(move) {
       const outputsOfGroup = outputs / spreadGroups;
+      // Few long runs: a linear layer without a map has one tap, and its channels are at a constant distance too.
+      const [runs, step, count] = taps === 1 ? [1, LANES, channels] : [channels, lanes * LANES, taps];
       for (let o = 0; o < outputs; o++) {
         const firstChannel = Math.floor(o / outputsOfGroup) * channels * (spreadGroups > 1 ? 1 : 0);
         const panel = Math.floor(o / LANES) * panelLength + (o % LANES);
-        for (let c = 0; c < channels; c++) {
-          move((o * channels + c) * taps, panel + (firstChannel + c) * LANES, lanes * LANES, taps);
+        for (let run = 0; run < runs; run++) {
+          move((o * channels + run) * taps, panel + (firstChannel + run) * LANES, step, count);
         }
       }
     },

@@ -1,16 +1,6 @@
 /** Local response normalization, across channels and within them. */
-import {
-  type Callable,
-  call,
-  f32x4,
-  i32,
-  type Local,
-  load,
-  type ModuleBuilder,
-  sum,
-  type V128,
-  vector,
-} from "../assembler.ts";
+import type { ModuleBuilder } from "../assembler.ts";
+import { type Callable, call, f32x4, i32, type Local, load, sum, type V128, vector } from "../instructions.ts";
 import { powerFunction } from "./exponential.ts";
 import { addKernel, type KernelScope } from "./kernel.ts";
 
@@ -123,9 +113,7 @@ function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofP
           });
         },
         () => {
-          const address = body.i32(
-            sum(inside, channel, i32.shiftLeft(arg.half, 2), i32.sub(0, i32.shiftLeft(size, 2)), 4),
-          );
+          const address = body.i32(i32.sub(i32.add(inside, channel), i32.shiftLeft(arg.half, 2)));
           const end = body.i32(i32.add(address, i32.shiftLeft(size, 2)));
           body.for(address, end, 4, () => body.set(total, f32x4.add(total, load.v128(address))));
         },

@@ -33,7 +33,6 @@ function builderOf<K extends ActivationKind>(kind: K): Builder<K> {
       covers: 1,
       gradientBorders: site.inputGradientBorders,
       backward(gradient) {
-        if (!site.needsInputGradient) return undefined;
         addRows(context, "activation", backward, { x: gradient, y: gradient, z: output, constant });
         return gradient;
       },

@@ -1,5 +1,5 @@
 /** Builders of the WebAssembly engine by kind of operation, including the short ones. */
-import { randomStream } from "../../../random.ts";
+import { dropoutBits, randomStream } from "../../../random.ts";
 import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
 import { normScratch } from "../kernels/norm.ts";
@@ -47,7 +47,6 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
     covers: 1,
     gradientBorders: noBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       const target = mapOf(context, input, site.inputGradientBorders, input.lanes);
       const backward = { ...common, ...operand("y", target), t: dense() };
       plan.add("localResponseNorm", kernels.normTerms, { ...backward, ...operand("z", gradient) });
@@ -58,20 +57,13 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
   };
 };
 
-/** Bits of an element, as `fillDropoutMask` uses them. */
-function bitsFor(probability: number): number {
-  let bits = 1;
-  while (bits < 16 && !Number.isInteger(probability * 2 ** bits)) bits *= 2;
-  return bits;
-}
-
 const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
   const { probability, activeAtEvaluation } = op.options;
   const { plan, kernels, training } = context;
   if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input, site);
   const output = mapOf(context, input, site.outputBorders(1), input.lanes);
   const { channels, height, width } = input;
-  const bits = bitsFor(probability);
+  const { bits, threshold } = dropoutBits(probability);
   context.scratch(8 * Math.ceil((channels * height * width * bits) / 64) + 8);
   const mask = {
     channels,
@@ -80,7 +72,7 @@ const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
     key: randomStream(0, `dropout:${op.name}`).key1,
     always: Number(activeAtEvaluation),
     bits,
-    threshold: Math.round(probability * 2 ** bits),
+    threshold,
     factors: plan.table(Float32Array.of(0, 1 / (1 - probability))),
   };
   plan.add("dropout", kernels.dropout, { ...operand("x", input), ...operand("y", output), ...mask });
@@ -89,7 +81,6 @@ const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
     covers: 1,
     gradientBorders: site.inputGradientBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       plan.add("dropout", kernels.dropout, { ...operand("x", gradient), ...operand("y", gradient), ...mask });
       return gradient;
     },

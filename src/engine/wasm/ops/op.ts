@@ -43,8 +43,8 @@ export interface Built {
   /** Borders that the gradient of its output is to have. */
   readonly gradientBorders: Borders;
   /**
-   * Adds the backward steps, from the gradient of `output`, which may be overwritten. Returns the gradient of the input, or undefined if it is
-   * not needed.
+   * Adds the backward steps, from the gradient of `output`, which may be overwritten. Called only if the gradient of the input or of a parameter is
+   * needed. Returns the gradient of the input, or undefined if it is not needed.
    */
   backward(gradient: FeatureMap): FeatureMap | undefined;
 }

@@ -57,7 +57,6 @@ const buildMaxPool2d: Builder<"maxPool2d"> = (context, op, input, site) => {
     covers,
     gradientBorders: site.inputGradientBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       if (fused) addReluBackward(context, output, gradient);
       const target = mapOf(context, input, site.inputGradientBorders, input.lanes);
       plan.add("pooling", kernels.maxPoolBackward, {
@@ -99,7 +98,6 @@ function buildMeans(
     covers: 1,
     gradientBorders: site.inputGradientBorders,
     backward(gradient) {
-      if (!site.needsInputGradient) return undefined;
       const target = mapOf(context, input, site.inputGradientBorders, input.lanes);
       plan.add("pooling", kernels.meanPoolBackward, {
         ...windows,

@@ -4,7 +4,7 @@ import { LANES } from "../kernels/kernel.ts";
 import { updateInstructions } from "../kernels/tensors.ts";
 import { PANEL_ROW, tileFlags } from "../kernels/tile.ts";
 import type { Place } from "../plan.ts";
-import { type PanelExtents, panelLayout, vectorLayout } from "../weights.ts";
+import { type PanelExtents, pack, panelLayout, vectorLayout } from "../weights.ts";
 import { addReluBackward, isFused } from "./activations.ts";
 import { addInputGradient } from "./inputGradient.ts";
 import { type BuildContext, type Builder, type Built, mapOf, type Site, withBorders } from "./op.ts";
@@ -123,9 +123,7 @@ function addTiledRows({ plan, kernels, batchSize }: BuildContext, input: Feature
 function addMask({ plan, kernels, scratch }: BuildContext, panels: PanelExtents, gradient: number): void {
   const layout = panelLayout(panels);
   const mask = new Float32Array(layout.length);
-  layout.forEachRun((_, inside, step, count) => {
-    for (let i = 0; i < count; i++) mask[inside + i * step] = 1;
-  });
+  pack(layout, new Float32Array(panels.outputs * panels.channels * panels.taps).fill(1), mask);
   const { load, multiplyTensor, store } = updateInstructions;
   const program = plan.table(Int32Array.of(load, gradient, multiplyTensor, plan.table(mask), store, gradient));
   scratch(4096);
