@@ -4,6 +4,8 @@ import { describe, test } from "node:test";
 import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
 import type { SkipReason } from "../folder/skippedFile.ts";
+import { indexImages } from "./imageIndex.ts";
+import { columnsOf } from "./tableColumns.ts";
 import { scanTables, type TableOptions } from "./tableScan.ts";
 
 /** Images without content: a scan opens none that has the name of an image. */
@@ -46,6 +48,15 @@ describe("layouts", () => {
       "confidence,image_id,label\n1,1,cat\n2,2,dog\n1,3,cat\n",
     ];
     for (const table of tables) assert.deepEqual(await classesOf({ ...flat, "labels.csv": table }), expected, table);
+  });
+
+  test("a file name that 200,000 folders contain", () => {
+    const index = indexImages(Array.from({ length: 200_000 }, (_, folder) => ({ path: `${folder}/1.jpg` })));
+    const rows = async function* () {};
+    const sample = [{ row: 2, cells: ["1.jpg", "cat"] }];
+    const table = { path: "labels.csv", columns: ["image", "label"], sample, rows };
+    const { image, base } = columnsOf(table, index, [{ below: "" }], {});
+    assert.deepEqual([image, base], [0, { below: "" }], "no folder is the only one that fits");
   });
 
   test("UTF-16 with a byte order mark, and names in another Unicode form", async () => {
