@@ -5,7 +5,6 @@
  */
 import { CheckpointError } from "../../errors.ts";
 import { equalShapes, type Shape, sizeOf, stridesOf } from "../../shape.ts";
-
 import {
   broadcast,
   broadcastTo,
