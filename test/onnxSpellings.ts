@@ -44,7 +44,7 @@ export interface Spelling extends OnnxLines {
 }
 
 /** Images of the network, [N, C, H, W], in the file's order of axes. */
-function inFile(
+export function inFile(
   images: Float32Array,
   input: OnnxLines["input"],
   [channels = 1, height = 1, width = 1]: readonly number[],
