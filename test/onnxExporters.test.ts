@@ -345,6 +345,14 @@ describe("a spelling that is not exact", () => {
       },
       /Clip: not supported: min 0, max 6 of \[N, 144\]; .*a finite max only of maps/,
     ],
+    "an axis inserted twice": [
+      {
+        nodes: [["Unsqueeze", ["x", "axes"], "u"], ["Flatten", ["u"], "f"], last],
+        constants: { ...weights, axes: list(1, 1) },
+        input: image,
+      },
+      /Unsqueeze: not supported: axes 1, 1, expected each once/,
+    ],
     "values cast to whole numbers": [maps(["Cast", ["c"], "q", { to: 7 }]), /Cast: not supported: attribute to 7/],
     "constants added without end": [
       {
