@@ -20,6 +20,7 @@ import { sizeOf } from "../src/shape.ts";
 import { drawn } from "../test/golden.ts";
 import { computeImported } from "../test/onnxCases.ts";
 import { runOnnxUnoptimized } from "../test/onnxRuntime.ts";
+import { inFile } from "../test/onnxSpellings.ts";
 
 interface Project {
   readonly project: string;
@@ -92,7 +93,7 @@ async function onnxRow(bytes: Uint8Array, file: string): Promise<Row> {
   const { input } = model.network;
   const images = drawn(5, "image", sizeOf(input), 0, 1);
   const dims = dimsOf(bytes, file);
-  const expected = await runOnnxUnoptimized(bytes, inOrder(images, input, dims), dims);
+  const expected = await runOnnxUnoptimized(bytes, inFile(images, dims, input), dims);
   const output = await computeImported(createOneDnnEngine(), model, images, 1);
   return { producer: model.metadata.producer, result: comparison(output, expected), isImported: true };
 }
@@ -146,15 +147,4 @@ function dimsOf(bytes: Uint8Array, file: string): readonly number[] {
   const constants = new Set(graph?.initializer.map(({ name }) => name));
   const input = graph?.input.find(({ name }) => !constants.has(name));
   return (input?.type?.tensorType?.shape?.dim ?? []).map(({ value = 0 }) => (value > 0 ? value : 1));
-}
-
-/** An image [C, H, W] in the file's order of axes. */
-function inOrder(
-  image: Float32Array,
-  [channels = 1, height = 1, width = 1]: readonly number[],
-  dims: readonly number[],
-) {
-  const isLast = dims.length === 4 && dims[3] === channels && dims[1] === height && channels !== height;
-  if (!isLast) return image;
-  return image.map((_, i) => image[(i % channels) * height * width + Math.floor(i / channels)] as number);
 }

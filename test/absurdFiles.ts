@@ -3,27 +3,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
 import { encodePng } from "../src/image/files/decode.ts";
-import { conv2d, flatten, linear, relu } from "../src/layers/kinds.ts";
+import { flatten, linear } from "../src/layers/kinds.ts";
 import { writeModel } from "../src/model/modelFile.ts";
-import type { Network } from "../src/network/network.ts";
 import { snapshotOf } from "./caffeSnapshots.ts";
 import { type NodeLine, onnxModel } from "./onnxModels.ts";
-import { weighted } from "./onnxNetworks.ts";
+import { smallNetwork, weighted } from "./onnxNetworks.ts";
 import { ihdr, pngChunk, pngFile } from "./pngFiles.ts";
 import { dict, type Python, writeCheckpoint } from "./pytorchCheckpoints.ts";
 
-const network: Network = {
-  name: "net",
-  source: "",
-  deviations: [],
-  input: [3, 8, 8],
-  layers: [
-    conv2d("conv1", { outChannels: 4, kernelSize: 3 }),
-    relu("relu1"),
-    flatten("flatten"),
-    linear("fc2", { outFeatures: 2 }),
-  ],
-};
+const network = smallNetwork(2);
 
 /** Writes the files that the commands read. */
 export async function writeAbsurdInputs(folder: string): Promise<void> {

@@ -15,33 +15,20 @@ import { measureSaliency } from "../src/explain/saliency.ts";
 import { findSimilar } from "../src/explain/similar.ts";
 import { writeSafetensorsFile } from "../src/formats/tensorFiles.ts";
 import { encodePng } from "../src/image/files/decode.ts";
-import { conv2d, flatten, linear, relu } from "../src/layers/kinds.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { readModel, writeModel } from "../src/model/modelFile.ts";
 import { findNetworkOrRun } from "../src/model/networkOrRun.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
-import type { Network } from "../src/network/network.ts";
 import { builtCommand, start } from "./command.ts";
 import { drawn } from "./golden.ts";
-import { weighted } from "./onnxNetworks.ts";
+import { smallNetwork, weighted } from "./onnxNetworks.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "foreign-"));
 after(() => rm(folder, { recursive: true, force: true }));
 const at = (name: string) => join(folder, name);
 
-const network: Network = {
-  name: "small",
-  source: "",
-  deviations: [],
-  input: [3, 8, 8],
-  layers: [
-    conv2d("conv1", { outChannels: 4, kernelSize: 3 }),
-    relu("relu1"),
-    flatten("flatten"),
-    linear("fc2", { outFeatures: 3 }),
-  ],
-};
+const network = smallNetwork(3);
 const classNames = ["blue", "green", "red"];
 const preprocessing = {
   size: [8, 8] as [number, number],

@@ -39,6 +39,17 @@ export const everyKind: Network = {
   ],
 };
 
+/** A convolution and a linear layer, on 3×8×8. */
+export function smallNetwork(outFeatures: number): Network {
+  const layers = [
+    conv2d("conv1", { outChannels: 4, kernelSize: 3 }),
+    relu("relu1"),
+    flatten("flatten"),
+    linear("fc2", { outFeatures }),
+  ];
+  return { name: "small", source: "", deviations: [], input: [3, 8, 8], layers };
+}
+
 export interface Weighted {
   readonly network: Network;
   readonly values: ReadonlyMap<string, Float32Array>;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
+import { UnsupportedError } from "../src/errors.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { assertClose } from "./assertClose.ts";
 import { drawn } from "./golden.ts";
@@ -43,7 +44,7 @@ export interface Spelling extends OnnxLines {
 }
 
 /** Images of the network, [N, C, H, W], in the file's order of axes. */
-function inFile(
+export function inFile(
   images: Float32Array,
   input: OnnxLines["input"],
   [channels = 1, height = 1, width = 1]: readonly number[],
@@ -79,4 +80,13 @@ export async function checkSpelling(
     assertClose(actual, expected, tolerance, engine.name);
   }
   return read.network.deviations;
+}
+
+/** Reads the file, which is refused with this message. */
+export async function checkRefusal(lines: OnnxLines, expected: RegExp): Promise<void> {
+  const model = await onnxModel(lines);
+  assert.throws(
+    () => readOnnx(model, "m"),
+    (error: unknown) => error instanceof UnsupportedError && expected.test(error.message),
+  );
 }

@@ -1,21 +1,15 @@
 /** A training step in numbers, for a comparison of two runtimes. */
-import type { AnyOp, Engine } from "../src/engine/engine.ts";
+import type { Engine } from "../src/engine/engine.ts";
+import { conv2d } from "../src/layers/kinds.ts";
+import { operations } from "../src/network/network.ts";
 
-const ops: readonly AnyOp[] = [
-  {
-    kind: "conv2d",
-    name: "conv1",
-    options: { outChannels: 12, kernelSize: 3, stride: 1, padding: 1, groups: 1 },
-    order: "other",
-    inInt8: "computed",
-    inputShape: [3, 16, 16],
-    outputShape: [12, 16, 16],
-    parameters: [
-      { name: "conv1.weight", shape: [12, 3, 3, 3] },
-      { name: "conv1.bias", shape: [12] },
-    ],
-  },
-];
+const ops = operations({
+  name: "step",
+  source: "",
+  deviations: [],
+  input: [3, 16, 16],
+  layers: [conv2d("conv1", { outChannels: 12, kernelSize: 3, padding: 1 })],
+});
 
 /** Sums of squares of the output and of each gradient after a step. Closes the engine. */
 export async function trainedSum(engine: Engine): Promise<readonly number[]> {

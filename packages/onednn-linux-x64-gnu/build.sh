@@ -17,10 +17,16 @@ copyright=/usr/share/doc/gcc-12-base/copyright
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Apt checks the list's signature. Its lists and downloads stay in the work folder.
+# From the mirror in this system's apt settings. Apt checks the list's signature. Its lists and downloads stay in the work folder.
 downloadSource() {
+  local mirror
+  mirror=$(apt-get indextargets --format '$(LABEL) $(SITE)' | awk '$1 == "Debian" && !mirror { mirror = $2 } END { print mirror }')
+  if [ -z "$mirror" ]; then
+    echo "build.sh: apt has no Debian mirror; run apt-get update on Debian 12, or pass the source with --source" >&2
+    exit 1
+  fi
   mkdir -p "$work"/apt/{state/lists/partial,cache/archives/partial}
-  printf 'deb-src http://deb.debian.org/debian bookworm main\n' >"$work/apt/sources.list"
+  printf 'deb-src %s bookworm main\n' "$mirror" >"$work/apt/sources.list"
   local options=(-o "Dir::State=$work/apt/state" -o "Dir::Cache=$work/apt/cache" -o "Dir::Etc::sourcelist=$work/apt/sources.list"
     -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=root)
   apt-get "${options[@]}" -q update

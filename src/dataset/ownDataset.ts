@@ -74,7 +74,8 @@ function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts 
 /** Throws ConfigError unless there are at least two class names, all different. */
 export function checkClassNames(name: string, classNames: readonly string[]): void {
   if (classNames.length < 2) throw new ConfigError(`${name}: expected at least 2 classes, got ${classNames.length}`);
-  const twice = classNames.find((className, i) => classNames.indexOf(className) !== i);
+  const seen = new Set<string>();
+  const twice = classNames.find((className) => seen.size === seen.add(className).size);
   if (twice !== undefined)
     throw new ConfigError(`${name}: class "${twice}" is there twice; give each class its own name`);
 }

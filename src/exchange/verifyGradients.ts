@@ -210,7 +210,7 @@ function worst(
     const absolute = Math.abs(computed - expected);
     return Number.isNaN(absolute) ? Number.POSITIVE_INFINITY : absolute;
   };
-  const scale = Math.max(...results.map(({ expected }) => Math.abs(expected)));
+  const scale = results.reduce((most, { expected }) => Math.max(most, Math.abs(expected)), 0);
   const { index, ...values } = results.reduce((most, each) => (difference(each) > difference(most) ? each : most));
   const largest = difference({ index, ...values });
   const position: number[] = [];

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import type { FileEntry } from "../dataset/folder/folderEntries.ts";
+import { type FileEntry, fileSizes } from "../dataset/folder/folderEntries.ts";
 import { searchFolder } from "../dataset/folder/folderSearch.ts";
 import { type SkippedFile, skippedNotes } from "../dataset/folder/skippedFile.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
@@ -70,7 +70,8 @@ export async function findPictures(
     await searchFolder({ root: path, seen: new Set(), skipped }, "", found);
     for (const note of skippedNotes(skipped)) onMessage?.(`${path}: ${note}`);
     if (found.length === 0) throw new DataError(`${path}: expected images in it or its subfolders, found none`);
-    for (const file of found) jobs.push({ path: join(path, file.path), bytes: file.bytes });
+    const files = found.map((file) => join(path, file.path));
+    for (const [i, bytes] of (await fileSizes(files)).entries()) jobs.push({ path: files[i] as string, bytes });
   }
   return jobs;
 }

@@ -85,6 +85,7 @@ test("schedules: the paper's values are the defaults; what makes no sense is ref
     { kind: "exponential", final: 0 },
     { kind: "one-cycle", rise: 1 },
     { kind: "cosine-restarts", cycles: 1.5 },
+    { kind: "cosine-restarts", cycles: 1e9 },
     { kind: "cosine-restarts", growth: 0.5 },
     { kind: "cosine", floor: 1 },
     { kind: "step", everyFraction: 1.5 },
@@ -240,6 +241,9 @@ test("cosine with restarts: each cycle is a cosine, and cycles grow", () => {
     factorsAlong(schedule({ kind: "cosine-restarts", cycles: 1 }), 10),
     factorsAlong(schedule({ kind: "cosine" }), 10),
   );
+  const many = factorsAlong(schedule({ kind: "cosine-restarts", cycles: 400, growth: 10 }), 10);
+  // The last cycle begins at a tenth of the run.
+  assertClose(many, [1, ...factorsAlong(schedule({ kind: "cosine" }), 9)]);
 });
 
 test("schedules along the run begin after the warm-up, which rises to their first factor", () => {

@@ -61,13 +61,16 @@ const oneCycle = z.strictObject({
   start: z._default(properFraction, 0.04),
   end: z._default(properFraction, 4e-6),
 });
+/** Every step goes through the cycles before it. */
+const MAX_CYCLES = 10_000;
+
 /**
  * A cosine from 1 to `floor` in each of `cycles` cycles, each `growth` times as long as the one before; together they are the run. Sources: Loshchilov
  * and Hutter 2017, eq. 5 and §3; torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, with T_mult = growth.
  */
 const cosineRestarts = z.strictObject({
   kind: z.literal("cosine-restarts"),
-  cycles: z._default(positiveInt, 3),
+  cycles: z._default(positiveInt.check(z.lte(MAX_CYCLES)), 3),
   growth: z._default(z.number().check(z.gte(1), z.lte(10)), 1),
   floor: z._default(belowOne, 0),
 });
@@ -142,14 +145,18 @@ function between(from: number, to: number, fraction: number): number {
 
 /** Completed fraction of the cycle that a fraction of the run lies in; the end of the run belongs to the last one. */
 function fractionOfCycle(fraction: number, cycles: number, growth: number): number {
-  const lengths = Array.from({ length: cycles }, (_, cycle) => growth ** cycle);
-  let left = fraction * lengths.reduce((sum, length) => sum + length, 0);
-  for (const length of lengths.slice(0, -1)) {
+  // In units of the last cycle: in those of the first one, many growing cycles are infinitely long.
+  const lengthOf = (cycle: number) => growth ** (cycle + 1 - cycles);
+  let left = 0;
+  for (let cycle = 0; cycle < cycles; cycle++) left += lengthOf(cycle);
+  left *= fraction;
+  for (let cycle = 0; cycle < cycles - 1; cycle++) {
+    const length = lengthOf(cycle);
     // A cycle that ends at this step, regardless of rounding.
     if (left < length * (1 - 1e-9)) return left / length;
     left -= length;
   }
-  return Math.min(1, Math.max(0, left) / (lengths.at(-1) as number));
+  return Math.min(1, Math.max(0, left));
 }
 
 const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { kind: K }>> } = {

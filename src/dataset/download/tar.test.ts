@@ -91,6 +91,11 @@ test("anything other than a tar archive of regular files", async () => {
     gzipped({ name: "a.bin", size: "77777777777\0" }),
     /expected at most 2000 bytes, got 8589934591$/,
   );
+  const long = { name: "PaxHeader/a.bin", type: "x", bytes: Buffer.alloc(2 ** 20 + 1) };
+  await assertRefused(
+    gzipped(long, { name: "a.bin", bytes }),
+    /expected a header of at most 1 MiB, got 1048577 bytes$/,
+  );
   await assertRefused(gzipped({ name: "a.bin", bytes }, { name: "a.bin", bytes }), /a\.bin: expected once, got twice$/);
 });
 

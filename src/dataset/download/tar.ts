@@ -31,8 +31,8 @@ const nameTypes: Readonly<Record<string, (bytes: Uint8Array) => string | undefin
   x: paxPath,
   L: (bytes) => text(bytes).replace(/\0+$/, ""),
 };
-/** Maximum size of such a header. */
-const MAX_NAME_HEADER = 1 << 16;
+/** Maximum size of such a header; attributes of a file system may be in it. */
+const MAX_NAME_HEADER = 1 << 20;
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
@@ -114,7 +114,9 @@ async function readTar(
     const { name: shortName, size, type } = readHeader(archive, header);
     const padding = -size & (blockBytes - 1);
     const nameOf = nameTypes[type];
-    if (nameOf && size <= MAX_NAME_HEADER) {
+    if (nameOf) {
+      if (size > MAX_NAME_HEADER)
+        throw new DataError(`${archive}: ${shortName}: expected a header of at most 1 MiB, got ${size} bytes`);
       longName = nameOf(await reader.read(size)) ?? longName;
       await reader.skip(padding);
       continue;

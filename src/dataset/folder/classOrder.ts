@@ -62,13 +62,14 @@ export async function orderedClasses(
 
 async function listedClasses(found: readonly string[], path: string): Promise<OrderedClasses> {
   const names = await readClassNames(path);
-  const unknown = found.filter((name) => !names.includes(name));
+  const [listed, inUse] = [new Set(names), new Set(found)];
+  const unknown = found.filter((name) => !listed.has(name));
   if (unknown.length > 0) {
     throw new DataError(
       `${path}: expected all classes of the images, got none called ${firstNames(unknown.map(quotedName))}; add ${unknown.length === 1 ? "it" : "them"}`,
     );
   }
-  const unused = names.filter((name) => !found.includes(name));
+  const unused = names.filter((name) => !inUse.has(name));
   return {
     names,
     notes: unused.length === 0 ? [] : [`${path}: classes without images: ${unused.length} (${firstNames(unused)})`],

@@ -208,7 +208,6 @@ export interface PlacedImage {
   /** True if training would hold it out when it splits the images itself. */
   readonly isHeldOut: boolean;
   readonly className: string;
-  readonly bytes: number;
 }
 
 /** Kinds of a file's error by its words; the first match counts. A test checks them against real files. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ImageFormat } from "../../image/files/format.ts";
 import type { Examination, Examine, ImageFacts } from "./examine.ts";
 import { duplicates, type Finding, layoutFindings, type PlacedImage, soundImage, unreadableImage } from "./findings.ts";
+import { fileSizes } from "./folderEntries.ts";
 import type { FolderScan } from "./folderScan.ts";
 import type { PartName } from "./partFolders.ts";
 import { defaultSplit, splitFolder } from "./splitFolder.ts";
@@ -65,7 +66,7 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
       classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
     })),
     pictures: images.size,
-    bytes: [...images.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: (await fileSizes([...images.keys()])).reduce((sum, bytes) => sum + bytes, 0),
     ...figures(sound.map(([, facts]) => facts)),
     findings,
     affectsTraining: findings.some(({ affectsTraining }) => affectsTraining),
@@ -99,8 +100,8 @@ function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedIm
   const placed = new Map<string, PlacedImage>();
   for (const { name: part, classes } of parts) {
     for (const { name: className, images } of classes) {
-      for (const { path, bytes } of images) {
-        placed.set(join(root, path), { path, part, isHeldOut: heldOut.has(path), className, bytes });
+      for (const { path } of images) {
+        placed.set(join(root, path), { path, part, isHeldOut: heldOut.has(path), className });
       }
     }
   }

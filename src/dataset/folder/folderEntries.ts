@@ -1,21 +1,17 @@
 /** Entries of a folder, classified without opening any that could block. */
-import { constants, type Stats } from "node:fs";
+import { constants, type Dirent, type Stats } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DataError, messageOf } from "../../errors.ts";
 import { recogniseFormat } from "../../image/files/format.ts";
 import { byCodePoint } from "./codePoints.ts";
 import { isHidden } from "./imageNames.ts";
 import type { SkippedFile } from "./skippedFile.ts";
 
-/** A regular file, with its metadata from the system. */
+/** A regular file. */
 export interface FileEntry {
   /** Relative to the root, with `/` between folders. */
   readonly path: string;
-  readonly bytes: number;
-  /** Times of the last change of content and inode, in milliseconds since 1970. */
-  readonly modifiedMs: number;
-  readonly changedMs: number;
 }
 
 /** Entries of a folder; each list is sorted by code point. */
@@ -32,47 +28,60 @@ type Entry = { readonly folder: string } | { readonly file: FileEntry } | { read
 const atATime = 64;
 
 /**
- * Lists `folder`, a path relative to `root` (empty for the root). Links are followed. An unreadable folder is a skipped file. Throws the signal's
- * reason if it is aborted.
+ * Lists `folder`, a path relative to `root` (empty for the root), without a system call per file. Links are followed. An unreadable folder is a
+ * skipped file. Throws the signal's reason if it is aborted.
  */
 export async function listEntries(root: string, folder: string, signal?: AbortSignal): Promise<FolderEntries> {
-  const entries: Entry[] = [];
+  const [folders, files, skipped]: [string[], FileEntry[], SkippedFile[]] = [[], [], []];
   try {
-    const names = (await readdir(join(root, folder))).sort(byCodePoint);
-    for (let at = 0; at < names.length; at += atATime) {
+    const found = await readdir(join(root, folder), { withFileTypes: true });
+    found.sort((a, b) => byCodePoint(a.name, b.name));
+    for (let at = 0; at < found.length; at += atATime) {
       signal?.throwIfAborted();
-      const some = names.slice(at, at + atATime);
-      entries.push(...(await Promise.all(some.map((name) => tellEntry(root, folder, name)))));
+      const some = found.slice(at, at + atATime).map((entry) => tellEntry(root, folder, entry));
+      for (const entry of await Promise.all(some)) {
+        if ("folder" in entry) folders.push(entry.folder);
+        else if ("file" in entry) files.push(entry.file);
+        else skipped.push(entry.skipped);
+      }
     }
   } catch (error) {
     signal?.throwIfAborted();
-    entries.push({ skipped: { path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) } });
+    skipped.push({ path: folder || ".", reason: "unreadableEntry", detail: systemReason(error) });
   }
-  return {
-    folders: entries.flatMap((entry) => ("folder" in entry ? entry.folder : [])),
-    files: entries.flatMap((entry) => ("file" in entry ? entry.file : [])),
-    skipped: entries.flatMap((entry) => ("skipped" in entry ? entry.skipped : [])),
-  };
+  return { folders, files, skipped };
 }
 
-async function tellEntry(root: string, folder: string, name: string): Promise<Entry> {
+/** A promise only for an entry that needs a system call: a link, or a name that may not be UTF-8. */
+function tellEntry(root: string, folder: string, entry: Dirent): Entry | Promise<Entry> {
+  const { name } = entry;
   const path = folder === "" ? name : `${folder}/${name}`;
   if (isHidden(name)) return { skipped: { path, reason: "hidden", detail: "a hidden or system entry" } };
+  const isDecoded = !name.includes(UNDECODED);
+  return isDecoded && (entry.isFile() || entry.isDirectory()) ? entryOf(path, entry) : statEntry(root, path);
+}
+
+function entryOf(path: string, kind: Dirent | Stats): Entry {
+  if (kind.isDirectory()) return { folder: path };
+  if (kind.isFile()) return { file: { path } };
+  return { skipped: { path, reason: "special", detail: specialKind(kind) } };
+}
+
+/** Node.js decodes a name that is not UTF-8 with this character, and then does not find the file. */
+const UNDECODED = "\ufffd";
+
+async function statEntry(root: string, path: string): Promise<Entry> {
   try {
-    const stats = await stat(join(root, path));
-    if (stats.isDirectory()) return { folder: path };
-    if (!stats.isFile()) return { skipped: { path, reason: "special", detail: specialKind(stats) } };
-    return { file: { path, bytes: stats.size, modifiedMs: stats.mtimeMs, changedMs: stats.ctimeMs } };
+    return entryOf(path, await stat(join(root, path)));
   } catch (error) {
-    // Node.js decodes a name that is not UTF-8 with this character, and then does not find the file.
-    const detail = name.includes("\ufffd") ? "a name that is not UTF-8" : systemReason(error);
+    const detail = basename(path).includes(UNDECODED) ? "a name that is not UTF-8" : systemReason(error);
     return { skipped: { path, reason: "unreadableEntry", detail } };
   }
 }
 
-function specialKind(stats: Stats): string {
-  if (stats.isFIFO()) return "a pipe";
-  return stats.isSocket() ? "a socket" : "a device";
+function specialKind(kind: Dirent | Stats): string {
+  if (kind.isFIFO()) return "a pipe";
+  return kind.isSocket() ? "a socket" : "a device";
 }
 
 /** The system's reason without the path, which the message already contains. */
@@ -81,6 +90,16 @@ export function systemReason(error: unknown): string {
   if (code === "ENOENT") return "a broken link, or an entry removed during the scan";
   if (code === "ELOOP") return "a link that leads to itself";
   return messageOf(error).replace(/, \w+ '.*'$/s, "");
+}
+
+/** Sizes of files in bytes; 0 for one that is gone. */
+export async function fileSizes(paths: readonly string[]): Promise<readonly number[]> {
+  const sizes: number[] = [];
+  for (let at = 0; at < paths.length; at += atATime) {
+    const some = paths.slice(at, at + atATime).map((path) => stat(path).catch(() => ({ size: 0 })));
+    for (const { size } of await Promise.all(some)) sizes.push(size);
+  }
+  return sizes;
 }
 
 /** Format of a file by its first bytes: a supported one, or `other`. Throws the system's error if the file is unreadable. */
@@ -106,8 +125,7 @@ export interface FolderContent {
 }
 
 /**
- * Reads a folder without a system call per file, unlike `listEntries`: ImageNet has 1.3 million files. Links count as their targets. Throws
- * DataError if the folder is unreadable.
+ * Reads a folder of one class, whose other files are only counted. Links count as their targets. Throws DataError if the folder is unreadable.
  */
 export async function folderContent(folder: string): Promise<FolderContent> {
   try {

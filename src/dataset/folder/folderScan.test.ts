@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
@@ -18,7 +17,7 @@ async function assertRefused(files: Files, message: RegExp): Promise<void> {
 }
 
 describe("scanFolder: parts and classes", () => {
-  test("a folder for each class, searched to any depth, with size and times of each file", async () => {
+  test("a folder for each class, searched to any depth", async () => {
     const files = { "dog/b.PNG": "", "dog/a.jpg": "four", "cat/x/y/1.jpeg": "", "cat/x-1.webp": "", "cat/x.gif": "" };
     await withFolder(files, async (root) => {
       const scan = await scanFolder(root);
@@ -27,10 +26,6 @@ describe("scanFolder: parts and classes", () => {
         "whole:dog": ["dog/a.jpg", "dog/b.PNG"],
       });
       assert.deepEqual([scan.root, scan.skipped], [root, []]);
-      const { size, mtimeMs, ctimeMs } = await stat(join(root, "dog/a.jpg"));
-      const expected = { path: "dog/a.jpg", bytes: size, modifiedMs: mtimeMs, changedMs: ctimeMs };
-      assert.deepEqual(scan.parts[0]?.classes[1]?.images[0], expected);
-      assert.equal(size, 4);
     });
   });
 

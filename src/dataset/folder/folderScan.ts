@@ -60,8 +60,8 @@ export async function scanFolder(folder: string, signal?: AbortSignal): Promise<
   const unreadable = top.skipped.find(({ path }) => path === ".");
   if (unreadable) throw new DataError(`${folder}: expected a folder of images, got ${unreadable.detail}`);
   const { parts: partFolders, classes } = await findParts(folder, root, top.folders);
-  const skipped = [...top.skipped, ...classes.map(partNamed)];
-  if (partFolders.size > 0) skipped.push(...outsideFiles(top), ...outsideFolders(top, partFolders));
+  const outside = partFolders.size > 0 ? [...outsideFiles(top), ...outsideFolders(top, partFolders)] : [];
+  const skipped = [...top.skipped, ...classes.map(partNamed), ...outside];
   const parts: ScannedPart[] = [];
   if (partFolders.size === 0) parts.push(await scanPart({ root, ancestors, skipped, signal }, "whole", "", top));
   for (const name of partOrder) {

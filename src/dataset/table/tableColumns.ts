@@ -107,6 +107,7 @@ function imageColumnOf(
     const texts = table.sample.map(({ cells }) => cells[image] as string);
     const found = bestBase(texts, image, index, bases);
     if (found.count > (best?.count ?? 0)) best = found;
+    if (best?.count === texts.length) break;
   }
   if (best) return best;
   const [first] = columns;
@@ -138,7 +139,8 @@ function bestBase(texts: readonly string[], image: number, index: ImageIndex, ba
     for (const folder of index.foldersOf(text.trim().replaceAll("\\", "/")))
       counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
-  const most = Math.max(...counts.values());
+  let most = 0;
+  for (const count of counts.values()) most = Math.max(most, count);
   const folders = [...counts].filter(([, count]) => count === most && 2 * count >= texts.length);
   return folders.length === 1 ? fits({ below: folders[0]?.[0] as string }) : best;
 }

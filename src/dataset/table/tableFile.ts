@@ -21,7 +21,7 @@ export interface Table {
   readonly columns: readonly string[];
   /** The first rows, at most 100. */
   readonly sample: readonly TableRow[];
-  /** All rows, read once. Throws DataError naming the row that is unreadable. */
+  /** Reads all rows. Throws DataError naming the row that is unreadable. */
   rows(): AsyncGenerator<TableRow>;
 }
 
@@ -72,34 +72,32 @@ export async function openTable(path: string, signal?: AbortSignal): Promise<Tab
     throw new DataError(`${path}: expected JSON lines, got other JSON; write one object per line (jq -c '.[]')`);
   const open = () =>
     isJson ? jsonRows(path, encoding, signal) : separatedRows(path, encoding, separatorOf(text, name), signal);
-  return startTable(path, open());
-}
-
-/** Reads the header and the first rows. */
-async function startTable(path: string, source: AsyncGenerator<TableRow, void>): Promise<Table> {
-  const header = await source.next();
-  const columns = header.done ? [] : header.value.cells;
+  const [{ cells: columns } = { cells: [] }, ...sample] = await firstRows(open());
   if (columns.every((name) => name.trim() === ""))
     throw new DataError(`${path}: expected a table with a header, got an empty one`);
   if (columns.length > MAX_COLUMNS)
     throw new DataError(
       `${path}: expected at most ${MAX_COLUMNS} columns, got ${columns.length}; remove those that are not needed`,
     );
-  const sample: TableRow[] = [];
-  while (sample.length < SAMPLE_ROWS) {
-    const next = await source.next();
-    if (next.done) break;
-    sample.push(next.value);
-  }
   return {
     path,
     columns,
     sample,
     async *rows() {
-      yield* sample;
-      yield* source;
+      let isHeader = true;
+      for await (const row of open()) {
+        if (!isHeader) yield row;
+        isHeader = false;
+      }
     },
   };
+}
+
+/** The header and the sample; the file is closed. */
+async function firstRows(source: AsyncGenerator<TableRow, void>): Promise<readonly TableRow[]> {
+  const rows: TableRow[] = [];
+  for await (const row of source) if (rows.push(row) > SAMPLE_ROWS) break;
+  return rows;
 }
 
 type Encoding = "utf-8" | "utf-16le" | "utf-16be";

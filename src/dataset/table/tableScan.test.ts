@@ -1,9 +1,12 @@
 /** Labels in tables: layouts of columns and paths, and every kind of row that cannot be used, named with row and column. */
 import assert from "node:assert/strict";
+import { readdir, readlink } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
 import type { SkipReason } from "../folder/skippedFile.ts";
+import { indexImages } from "./imageIndex.ts";
+import { columnsOf } from "./tableColumns.ts";
 import { scanTables, type TableOptions } from "./tableScan.ts";
 
 /** Images without content: a scan opens none that has the name of an image. */
@@ -46,6 +49,27 @@ describe("layouts", () => {
       "confidence,image_id,label\n1,1,cat\n2,2,dog\n1,3,cat\n",
     ];
     for (const table of tables) assert.deepEqual(await classesOf({ ...flat, "labels.csv": table }), expected, table);
+  });
+
+  const noProc = process.platform === "linux" ? false : "reads /proc";
+  test("a table whose columns are not plain is closed", { skip: noProc }, async () => {
+    const table = `image,a,b\n${"1.jpg,x,y\n".repeat(200_000)}`;
+    await withFolder({ ...flat, "labels.csv": table }, async (root) => {
+      await assert.rejects(scanTables(root, { tables: ["labels.csv"] }), /expected one column of labels/);
+      const open = await Promise.all(
+        (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")),
+      );
+      assert.ok(!open.includes(`${root}/labels.csv`));
+    });
+  });
+
+  test("a file name that 200,000 folders contain", () => {
+    const index = indexImages(Array.from({ length: 200_000 }, (_, folder) => ({ path: `${folder}/1.jpg` })));
+    const rows = async function* () {};
+    const sample = [{ row: 2, cells: ["1.jpg", "cat"] }];
+    const table = { path: "labels.csv", columns: ["image", "label"], sample, rows };
+    const { image, base } = columnsOf(table, index, [{ below: "" }], {});
+    assert.deepEqual([image, base], [0, { below: "" }], "no folder is the only one that fits");
   });
 
   test("UTF-16 with a byte order mark, and names in another Unicode form", async () => {

@@ -1,5 +1,5 @@
 /** An image folder whose labels are in a table: the same result as the scan of class folders. */
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, relative, resolve, sep } from "node:path";
 import { quotedName } from "../folder/classNames.ts";
 import { byCodePoint, sortedByPath } from "../folder/codePoints.ts";
 import { dataFile } from "../folder/dataFile.ts";
@@ -25,7 +25,8 @@ export async function scanTables(folder: string, options: TableOptions, signal?:
   await requireFolder(folder, root);
   const paths = options.tables.map((path) => dataFile(root, path, "a table of labels"));
   const { images, skipped } = await searchAll(root, signal);
-  const isTable = (path: string) => paths.includes(join(root, path));
+  const own = new Set(paths.map((path) => pathBelow(root, path)));
+  const isTable = (path: string) => own.has(path);
   const index = indexImages(images.filter(({ path }) => !isTable(path)));
   const rows = createLabelledRows(index);
   const notes: string[] = [];
@@ -48,11 +49,15 @@ export async function scanTables(folder: string, options: TableOptions, signal?:
 
 /** Folders that paths may be relative to: that of the images, and that of the table. */
 function basesOf(root: string, path: string): readonly PathBase[] {
-  const below = relative(root, dirname(path)).replaceAll("\\", "/");
-  const above = relative(dirname(path), root).replaceAll("\\", "/");
+  const below = pathBelow(root, dirname(path));
+  const above = pathBelow(dirname(path), root);
   if (below === "") return [{ below: "" }];
   if (!below.startsWith("..")) return [{ below: "" }, { below }];
   return above.startsWith("..") ? [{ below: "" }] : [{ below: "" }, { above }];
+}
+
+function pathBelow(folder: string, path: string): string {
+  return relative(folder, path).replaceAll(sep, "/");
 }
 
 /** Path of a table in the folder; its name if it is elsewhere. */

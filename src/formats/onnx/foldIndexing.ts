@@ -5,7 +5,6 @@
  */
 import { CheckpointError } from "../../errors.ts";
 import { equalShapes, type Shape, sizeOf, stridesOf } from "../../shape.ts";
-
 import {
   broadcast,
   broadcastTo,
@@ -17,7 +16,7 @@ import {
   view,
   withShape,
 } from "./computedTensors.ts";
-import { axesOf, axisOf, type NodeContext, type NodeView } from "./node.ts";
+import { axesOf, axisOf, type NodeContext, type NodeView, unsqueezed } from "./node.ts";
 import type { OnnxTensor } from "./tensors.ts";
 
 /** By operator. */
@@ -39,14 +38,7 @@ export const indexingFolds: Readonly<Record<string, Fold>> = {
   },
   Unsqueeze(node) {
     const tensor = node.need(0);
-    const stated = node.opset < 13 ? node.ints("axes") : node.constant(1)?.integers();
-    const rank = tensor.shape.length + (stated?.length ?? 0);
-    const axes = (stated ?? []).map((axis) => axisOf(node, axis, rank));
-    const extents = [...tensor.shape];
-    return withShape(
-      tensor,
-      Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : (extents.shift() ?? 1))),
-    );
+    return withShape(tensor, unsqueezed(node, tensor.shape).wide);
   },
   Transpose(node, context) {
     const tensor = node.need(0);

@@ -129,6 +129,16 @@ export function axesOf(node: NodeView, rank: number): readonly number[] | undefi
   return stated?.map((axis) => axisOf(node, axis, rank));
 }
 
+/** The axes of an Unsqueeze, and the shape with them, each of extent 1. Throws UnsupportedError for an axis that does not exist, or is there twice. */
+export function unsqueezed(node: NodeView, shape: Shape): { readonly axes: readonly number[]; readonly wide: Shape } {
+  const stated = (node.opset < 13 ? node.ints("axes") : node.constant(1)?.integers()) ?? [];
+  const rank = shape.length + stated.length;
+  const axes = stated.map((axis) => axisOf(node, axis, rank));
+  if (new Set(axes).size < axes.length) throw node.unsupported(`axes ${stated.join(", ")}, expected each once`);
+  const extents = [...shape];
+  return { axes, wide: Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : (extents.shift() as number))) };
+}
+
 /** Reads the window attributes; `kernel` is the default size. Throws UnsupportedError unless the window has two axes. */
 export function windowOf(node: NodeView, [, height, width]: readonly number[], missing?: Pair): FileWindow {
   if (height === undefined || width === undefined) throw node.unsupported("an input without height and width");

@@ -16,9 +16,10 @@ export function readPad(node: NodeView, chain: ChainBuilder): void {
   const pads = stated ?? [];
   const places = axes.map((axis) => axisOf(node, axis, rank));
   const extents = (from: number) =>
-    Array.from({ length: rank }, (_, axis) => pads[from + places.indexOf(axis)] ?? 0).map((pad, axis) =>
-      places.includes(axis) ? pad : 0,
-    );
+    Array.from({ length: rank }, (_, axis) => {
+      const at = places.indexOf(axis);
+      return at < 0 ? 0 : (pads[from + at] ?? 0);
+    });
   const [before, after] = [extents(0), extents(places.length)];
   const isMap = (axis: number) => rank === 4 && axis !== 0 && axis !== chain.channelAxis + 1;
   const isSupported = [...before, ...after].every(

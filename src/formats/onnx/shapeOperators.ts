@@ -2,7 +2,7 @@
 import { equalShapes, type Shape, sizeOf } from "../../shape.ts";
 import type { ChainBuilder } from "../chainBuilder.ts";
 import { addGlobalAverage } from "../pooling.ts";
-import { axesOf, axisOf, type NodeView } from "./node.ts";
+import { axesOf, type NodeView, unsqueezed } from "./node.ts";
 import { layerName, type OperatorReader } from "./operatorReader.ts";
 import { isFloat } from "./tensors.ts";
 
@@ -27,11 +27,9 @@ export const shapeReaders: Readonly<Record<string, OperatorReader>> = {
   },
   Unsqueeze(node, chain) {
     const { shape } = chain;
-    const stated = node.opset < 13 ? node.ints("axes") : node.constant(1)?.integers();
-    const rank = shape.length + 1 + (stated?.length ?? 0);
-    const axes = (stated ?? []).map((axis) => axisOf(node, axis, rank));
-    const extents = [Number.NaN, ...shape];
-    const [batch, ...next] = Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : (extents.shift() ?? 1)));
+    // NaN stands for the batch.
+    const { axes, wide } = unsqueezed(node, [Number.NaN, ...shape]);
+    const [batch, ...next] = wide;
     if (!Number.isNaN(batch) || !chain.reshape(next))
       throw node.unsupported(`axes ${axes.join(", ")} of [N, ${shape.join(", ")}]`);
   },

@@ -101,7 +101,7 @@ test("a folder of libraries: 2.x before 3.x, with what it needs; nothing in a fo
   symlinkSync("libdnnl.so.2.6", join(full, "libdnnl.so.2"));
   writeFileSync(join(other, "libgomp.so.1"), "");
   assert.deepEqual(readLibraryFolder(full), {
-    library: join(full, "libdnnl.so.2.6"),
+    file: join(full, "libdnnl.so.2.6"),
     companions: [{ name: "libgomp.so.1", path: join(full, "libgomp.so.1") }],
   });
   assert.equal(readLibraryFolder(other), undefined);

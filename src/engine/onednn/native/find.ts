@@ -78,7 +78,7 @@ export function checkLibraryFolder(folder: string): FoundLibrary {
   const found = readLibraryFolder(folder);
   if (!found) throw new NativeError(`${folder}: no oneDNN library`);
   loadCompanions(found);
-  const library = inspect(found.library);
+  const library = inspect(found.file);
   if (!library.supported) throw new NativeError(`${library.version} ${library.problem}`);
   return library;
 }
@@ -130,9 +130,9 @@ function inspectFolder(folder: string): FoundLibrary | undefined {
   if (!found) return undefined;
   try {
     loadCompanions(found);
-    return inspect(found.library);
+    return inspect(found.file);
   } catch (error) {
-    return unread(found.library, `cannot be loaded: ${reasonOf(error)}`);
+    return unread(found.file, `cannot be loaded: ${reasonOf(error)}`);
   }
 }
 
@@ -148,7 +148,7 @@ function reasonOf(error: unknown): string {
 function inspectSetupFolder(): FoundLibrary | undefined {
   const found = readLibraryFolder(setupFolder());
   if (!found) return undefined;
-  for (const path of [found.library, ...found.companions.map((companion) => companion.path)]) {
+  for (const path of [found.file, ...found.companions.map((companion) => companion.path)]) {
     const problem = untrustedPart(path);
     if (problem) return unread(path, `is not loaded: ${problem}`);
   }

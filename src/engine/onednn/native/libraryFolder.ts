@@ -11,7 +11,8 @@ const COMPANION_FILE = /^(?:libgomp\.so\.1|libOpenCL\.so\.1|libomp\.dylib)$/;
 
 /** Files of such a folder, as paths without symbolic links. */
 export interface LibraryFolder {
-  readonly library: string;
+  /** The oneDNN library. */
+  readonly file: string;
   /** To load first, each by its name if the system has it. */
   readonly companions: readonly { readonly name: string; readonly path: string }[];
 }
@@ -26,8 +27,8 @@ export function readLibraryFolder(folder: string): LibraryFolder | undefined {
   try {
     const files = readdirSync(folder).map((name) => ({ name, path: realpathSync(join(folder, name)) }));
     // 2.x comes before 3.x.
-    const library = files.filter(({ name }) => ONEDNN_FILE.test(name)).sort((a, b) => (a.name < b.name ? -1 : 1))[0];
-    return library && { library: library.path, companions: files.filter(({ name }) => COMPANION_FILE.test(name)) };
+    const oneDnn = files.filter(({ name }) => ONEDNN_FILE.test(name)).sort((a, b) => (a.name < b.name ? -1 : 1))[0];
+    return oneDnn && { file: oneDnn.path, companions: files.filter(({ name }) => COMPANION_FILE.test(name)) };
   } catch {
     return undefined; // no folder, or a broken link in it
   }
