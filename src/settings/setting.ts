@@ -1,5 +1,4 @@
 /** A setting: one row of the table in settings.ts, and functions of a single row. */
-
 import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import { problemsOf } from "../schema.ts";
@@ -7,6 +6,18 @@ import type { StoredRun } from "./storedRun.ts";
 
 /** Commands that offer settings. */
 export type SettingCommand = "train" | "sweep" | "lr-find" | "augment" | "bench";
+
+/** Commands that train whole runs. */
+export const trainingCommands = ["train", "sweep"] as const;
+/** Commands that train. */
+export const rateCommands = [...trainingCommands, "lr-find"] as const;
+/** Commands that prepare training images. */
+export const inputCommands = [...rateCommands, "augment"] as const;
+/** Commands that compute training steps. */
+export const stepCommands = [...rateCommands, "bench"] as const;
+
+/** Schema of a name or a path. */
+export const nonEmpty = z.string().min(1);
 
 /** JSON with members. */
 export type Members = Readonly<Record<string, unknown>>;
