@@ -41,17 +41,17 @@ export interface LiveRun {
 }
 
 /** Maximum fraction of one core used: a page that takes 0.1 s is redrawn after 10 s at the earliest. */
-const SHARE_OF_TIME = 0.01;
+const FRACTION_OF_TIME = 0.01;
 /** Maximum time between updates in milliseconds, however long one takes. */
 const LONGEST_WAIT = 60_000;
 
 /**
  * Opens a live view of a run directory, which may not contain a run yet.
  *
- * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `shareOfTime` of
+ * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `fractionOfTime` of
  * one core, because training on all cores waits for the slowest of them.
  */
-export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
+export async function createLiveRun(directory: string, { fractionOfTime = FRACTION_OF_TIME } = {}): Promise<LiveRun> {
   // Load the drawing code first: it takes longer than drawing and would delay the next view.
   await bothCurves(curvesOf([]), "");
   const follow = createLogFollower(directory);
@@ -62,7 +62,7 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   const isTime = () => {
     const { user, system } = process.cpuUsage(usage);
     const elapsed = performance.now() - began;
-    return elapsed >= LONGEST_WAIT || (user + system) / 1000 <= shareOfTime * elapsed;
+    return elapsed >= LONGEST_WAIT || (user + system) / 1000 <= fractionOfTime * elapsed;
   };
   return {
     async view() {
