@@ -5,14 +5,9 @@ import { type Augmentation, augmentationNames, usualAugmentation } from "../imag
 import { fitDescriptions } from "../image/prepare/fit.ts";
 import { inner } from "../schema.ts";
 import { recipeSchema } from "../training/recipe.ts";
-import { inputCommands, nonEmpty, rateCommands, setting, trainingCommands } from "./setting.ts";
+import { inputCommands, listed, nonEmpty, rateCommands, setting, trainingCommands } from "./setting.ts";
 
 const { shape } = recipeSchema;
-
-/** Sorted names, for comparison. */
-function listed(names: readonly string[]): string {
-  return names.toSorted().join(",") || "none";
-}
 
 /** Settings of the sections Data and Input, in the order of help. */
 export const dataSettings = {

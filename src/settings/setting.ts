@@ -25,6 +25,11 @@ export type Members = Readonly<Record<string, unknown>>;
 /** A given value and the stored one, in a form in which they are equal if they have the same meaning. */
 export type Compared = readonly [given: unknown, stored: unknown];
 
+/** Sorted names, for comparison. */
+export function listed(names: readonly string[]): string {
+  return names.toSorted().join(",") || "none";
+}
+
 /** A setting of a run. Its key is its name in the library and in JSON; its flag is the key in kebab case. */
 export interface Setting<T = unknown> {
   /** Type and bounds in JSON and in the library. */
