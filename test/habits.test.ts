@@ -90,6 +90,7 @@ test("mistyped names, and flags of other tools, get a suggestion and exit code 2
     ["train photoss", /no data set or folder with this name \(did you mean photos\?\)/],
     ["train cifar", /no data set or folder with this name \(did you mean cifar10\?\)/],
     ["train photos --lr 0.1", /unknown option '--lr'\n\(Did you mean --learning-rate\?\)\n$/],
+    ["train photos --constructor", /unknown option '--constructor'\n$/],
     ["train photos --model=x", /\(Did you mean --network\?\)\n$/],
     ["train --data photos", /\(Give it as the argument \[dataset\], without a flag\.\)\n$/],
     ["filters --weights runs/new", /\(Give it as the argument <run>, without a flag\.\)\n$/],

@@ -65,7 +65,10 @@ async function assertGone(url: string): Promise<void> {
 
 /** One that draws whenever there is something new, however many threads that takes. */
 async function withServer(directory: string, action: (server: LiveServer) => Promise<void>): Promise<void> {
-  const server = await serveLive(await createLiveRun(directory, { shareOfTime: 1000 }), { host: "127.0.0.1", port: 0 });
+  const server = await serveLive(await createLiveRun(directory, { fractionOfTime: 1000 }), {
+    host: "127.0.0.1",
+    port: 0,
+  });
   try {
     await action(server);
   } finally {
@@ -127,8 +130,8 @@ test("a run that has not begun, then goes on: the page and its pieces follow the
 test("drawing takes its share of the time and no more: what is new is not drawn before that", async () => {
   const directory = join(folder, "seldom");
   await cp(join(folder, "trained"), directory, { recursive: true });
-  const shareOfTime = 0.05;
-  const run = await createLiveRun(directory, { shareOfTime });
+  const fractionOfTime = 0.05;
+  const run = await createLiveRun(directory, { fractionOfTime });
   const before = process.cpuUsage();
   const began = performance.now();
   const first = await run.view();
@@ -138,7 +141,7 @@ test("drawing takes its share of the time and no more: what is new is not drawn 
   while ((await run.view()).version === first.version) await setTimeout(200);
   const waited = performance.now() - began;
   assert.ok(
-    waited >= (user + system) / 1000 / shareOfTime,
+    waited >= (user + system) / 1000 / fractionOfTime,
     `${waited} ms after a view of ${(user + system) / 1000} ms`,
   );
 });

@@ -66,9 +66,9 @@ async function viewAfter(run: LiveRun, { version }: LiveView): Promise<LiveView>
 const pointsOf = (svg: string) => (svg.match(/[ML][\d.]+,[\d.]+/g) ?? []).length;
 
 test("a view of a long log has as many points and bytes as one of a short log; what is new is read alone", async () => {
-  const short = await (await createLiveRun(await runWithLines("short", 1000), { shareOfTime: 1000 })).view();
+  const short = await (await createLiveRun(await runWithLines("short", 1000), { fractionOfTime: 1000 })).view();
   const directory = await runWithLines("long", LINES);
-  const run = await createLiveRun(directory, { shareOfTime: 1000 });
+  const run = await createLiveRun(directory, { fractionOfTime: 1000 });
   const first = await run.view();
   for (const piece of ["wide", "narrow", "pace"] as const) {
     const [points, shortPoints] = [pointsOf(first.pieces[piece]), pointsOf(short.pieces[piece])];
@@ -87,7 +87,7 @@ test("a view of a long log has as many points and bytes as one of a short log; w
 
 test("a log that was rewritten is read again: a rollback removes lines, a new run begins anew", async () => {
   const directory = await runWithLines("rewritten", 1000);
-  const run = await createLiveRun(directory, { shareOfTime: 1000 });
+  const run = await createLiveRun(directory, { fractionOfTime: 1000 });
   const first = await run.view();
   assert.match(first.pieces.figures, /<dt>iteration<\/dt><dd>20,000<\/dd>/);
   await truncateLog(directory, 10_000);
@@ -96,7 +96,7 @@ test("a log that was rewritten is read again: a rollback removes lines, a new ru
   await appendFile(join(directory, "log.jsonl"), others);
   const next = await viewAfter(run, first);
   assert.match(next.pieces.figures, /<dt>iteration<\/dt><dd>24,000<\/dd>/);
-  const fresh = await (await createLiveRun(directory, { shareOfTime: 1000 })).view();
+  const fresh = await (await createLiveRun(directory, { fractionOfTime: 1000 })).view();
   assert.deepEqual(next.pieces, fresh.pieces);
 });
 

@@ -46,7 +46,7 @@ const pages = new Map<string, { readonly url: string; readonly allowed: string }
 
 /** One that draws whenever there is something new. */
 async function serveRun(directory: string): Promise<LiveServer> {
-  return serveLive(await createLiveRun(directory, { shareOfTime: 1000 }), { host: "127.0.0.1", port: 0 });
+  return serveLive(await createLiveRun(directory, { fractionOfTime: 1000 }), { host: "127.0.0.1", port: 0 });
 }
 
 /** A report with the drawing and the layers of AlexNet, the longest network. */

@@ -1,6 +1,5 @@
 /** File log.jsonl: a line per logged step, epoch and rollback. */
-
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
@@ -116,10 +115,10 @@ export async function readLogAfter(
   const handle = await openLog(file);
   if (!handle) return position.lines === 0 ? position : undefined;
   try {
-    if (!(await isAfterLine(handle, position))) return undefined;
+    if (!(await isAfterLine(file, handle, position))) return undefined;
     let at = position;
     for await (const next of linesAfter(file, handle, position)) {
-      const entry = parseEntry(`${file}: line ${next.lines}`, next.lastLine);
+      const entry = parseEntry(file, next);
       if (!("rollback" in entry)) visit(entry);
       at = next;
     }
@@ -149,11 +148,11 @@ async function readPiece(file: string, handle: FileHandle, into: Uint8Array, fro
 }
 
 /** True if the line before a position is still there. */
-async function isAfterLine(handle: FileHandle, { bytes, lastLine }: LogPosition): Promise<boolean> {
+async function isAfterLine(file: string, handle: FileHandle, { bytes, lastLine }: LogPosition): Promise<boolean> {
   if (bytes === 0) return true;
   const expected = Buffer.from(`${lastLine}\n`);
   const found = Buffer.alloc(expected.length);
-  await handle.read(found, 0, found.length, bytes - expected.length);
+  await readPiece(file, handle, found, bytes - expected.length);
   return found.equals(expected);
 }
 
@@ -184,9 +183,17 @@ async function* linesAfter(file: string, handle: FileHandle, { bytes, lines }: L
   }
 }
 
+/** A line of an evaluation. */
+export type EvaluationEntry = LogEntry & { readonly testAccuracy: number };
+
+/** True for a line of an evaluation. */
+export function isEvaluation(entry: LogEntry): entry is EvaluationEntry {
+  return entry.testAccuracy !== undefined;
+}
+
 /** Lines of a log with an evaluation. */
-export function evaluationsOf(log: readonly LogEntry[]): readonly (LogEntry & { readonly testAccuracy: number })[] {
-  return log.filter((entry): entry is LogEntry & { readonly testAccuracy: number } => entry.testAccuracy !== undefined);
+export function evaluationsOf(log: readonly LogEntry[]): readonly EvaluationEntry[] {
+  return log.filter(isEvaluation);
 }
 
 /** Appends a line to the log of a run directory. Throws CheckpointError if it cannot be written; the log is then unchanged. */
@@ -211,43 +218,34 @@ export async function appendLog(directory: string, entry: LogEntry | RollbackEnt
 
 /** Removes the lines after an iteration, as if training had stopped there, and keeps the first n rollbacks. */
 export async function truncateLog(directory: string, iteration: number, rollbacks = 0): Promise<void> {
-  const kept = (await readLines(directory)).filter(({ entry }) =>
-    "rollback" in entry ? entry.rollback <= rollbacks : entry.iteration <= iteration,
-  );
-  await writeFileDurably(logFile(directory), kept.map(({ line }) => `${line}\n`).join(""));
-}
-
-type Entry = LogEntry | RollbackEntry;
-
-async function readLines(directory: string): Promise<{ readonly line: string; readonly entry: Entry }[]> {
   const file = logFile(directory);
-  const lines = (await readText(file)).split("\n");
-  // A complete log ends with a newline, so this is empty.
-  lines.pop();
-  return lines.map((line, i) => ({ line, entry: parseEntry(`${file}: line ${i + 1}`, line) }));
-}
-
-async function readText(file: string): Promise<string> {
+  let kept = "";
+  const handle = await openLog(file);
   try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return "";
-    throw new CheckpointError(`${file}: cannot be read: ${messageOf(cause)}`, { cause });
+    for await (const line of handle ? linesAfter(file, handle, logStart) : []) {
+      const entry = parseEntry(file, line);
+      const isKept = "rollback" in entry ? entry.rollback <= rollbacks : entry.iteration <= iteration;
+      if (isKept) kept += `${line.lastLine}\n`;
+    }
+  } finally {
+    await handle?.close();
   }
+  await writeFileDurably(file, kept);
 }
 
 function isRollback(json: unknown): boolean {
   return typeof json === "object" && json !== null && "rollback" in json;
 }
 
-function parseEntry(origin: string, line: string): Entry {
+/** Parses the line before a position. */
+function parseEntry(file: string, { lines, lastLine }: LogPosition): LogEntry | RollbackEntry {
   try {
-    const json: unknown = JSON.parse(line);
+    const json: unknown = JSON.parse(lastLine);
     const finite = finiteEntrySchema.safeParse(json);
     if (finite.success) return finite.data;
     return (isRollback(json) ? rollbackEntrySchema : logEntrySchema).parse(json);
   } catch (cause) {
     const detail = cause instanceof z.ZodError ? problemsOf(cause) : messageOf(cause);
-    throw new CheckpointError(`${origin}: expected a log entry: ${detail}`, { cause });
+    throw new CheckpointError(`${file}: line ${lines}: expected a log entry: ${detail}`, { cause });
   }
 }

@@ -60,17 +60,30 @@ export const importOptions: readonly OptionSpec[] = inSection(section, [
   },
 ]);
 
+/** Flags of `importOptions`, complete by its type. */
+const factKeys: Readonly<Record<keyof ImportFacts, true>> = {
+  network: true,
+  inputSize: true,
+  head: true,
+  weights: true,
+  like: true,
+  classes: true,
+  fit: true,
+  filter: true,
+  mean: true,
+  deviation: true,
+};
+
 /** The facts among a command's flags. */
 export function foreignFacts(flags: ImportFacts): ForeignFacts {
-  const { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation } = flags;
-  const facts = { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation };
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as ForeignFacts;
+  const given = Object.entries(flags).filter(([key, value]) => Object.hasOwn(factKeys, key) && value !== undefined);
+  return Object.fromEntries(given) as ForeignFacts;
 }
 
 /** A command's flags without those of `importOptions`. */
 export function withoutFacts<Flags extends ImportFacts>(flags: Flags): Omit<Flags, keyof ImportFacts> {
-  const { network, inputSize, head, weights, like, classes, fit, filter, mean, deviation, ...others } = flags;
-  return others;
+  const others = Object.entries(flags).filter(([key]) => !Object.hasOwn(factKeys, key));
+  return Object.fromEntries(others) as Omit<Flags, keyof ImportFacts>;
 }
 
 /** Option of an opener of networks: files of other programs, with the facts among the flags. */

@@ -1,16 +1,13 @@
 /** Occlusion saliency: the parts of an image whose hiding changes a prediction. */
 import { ConfigError } from "../errors.ts";
 import { type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
-import type { Image } from "../image/image.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "../model/openModel.ts";
 import { createPredictionInput } from "../model/predictionInput.ts";
-import { drawImageRows } from "../report/figures/imageRows.ts";
-import { zoom } from "../report/figures/tiles.ts";
-import { formatPercent, formatPoints } from "../report/numbers.ts";
 import { sizeOf } from "../shape.ts";
 import { didYouMean } from "../suggest.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createInputImage } from "./inputImage.ts";
+import { drawSaliency } from "./saliencyFigure.ts";
 
 /** Options of `measureSaliency`. */
 export interface SaliencyOptions extends Omit<OpenOptions, "batchSize"> {
@@ -84,22 +81,16 @@ export async function measureSaliency(
     const input = new Float32Array(sizeOf(network.input));
     createPredictionInput(preprocessing, options.onMessage)(decoded, input, 0);
     const [plain = new Float64Array()] = await probabilities(explained, input, [undefined], side);
-    const index = asked === undefined ? plain.indexOf(Math.max(...plain)) : classNames.indexOf(asked);
-    if (index < 0) {
-      const near = didYouMean(asked ?? "", classNames);
-      throw new ConfigError(
-        `class "${asked}": unknown${near}; expected one of the model's, ${classNames.slice(0, 20).join(", ")}`,
-      );
-    }
+    const index = asked === undefined ? plain.indexOf(Math.max(...plain)) : classIndex(asked, classNames);
     const squares = starts(height, side, step).flatMap((top) =>
       starts(width, side, step).map((left) => ({ left, top })),
     );
     const probability = plain[index] as number;
     const hidden = await probabilitiesHidden(explained, input, squares, side, index, onProgress);
-    const dropped = hidden.map((lower) => probability - lower);
-    const drops = spread(squares, dropped, side, [height, width]);
-    const effectOf = (drop: number) => ({ ...(squares[dropped.indexOf(drop)] as Square), drop });
-    const [most, least] = [effectOf(greatestOf(dropped)), effectOf(-greatestOf(dropped.map((drop) => -drop)))];
+    const effects = squares.map((square, i): Effect => ({ ...square, drop: probability - (hidden[i] as number) }));
+    const most = effects.reduce((a, b) => (b.drop > a.drop ? b : a));
+    const least = effects.reduce((a, b) => (b.drop < a.drop ? b : a));
+    const drops = meanDrops(effects, side, [height, width]);
     const className = classNames[index] as string;
     const made = { className, probability, window: side, stride: step, most, least, drops };
     const seen = createInputImage(preprocessing)(decoded);
@@ -127,6 +118,15 @@ async function probabilitiesHidden(
     onProgress?.(found.length, squares.length);
   }
   return found;
+}
+
+function classIndex(name: string, classNames: readonly string[]): number {
+  const index = classNames.indexOf(name);
+  if (index >= 0) return index;
+  const some = classNames.slice(0, 20).join(", ");
+  throw new ConfigError(
+    `class "${name}": unknown${didYouMean(name, classNames)}; expected one of the model's, ${some}`,
+  );
 }
 
 function checkSquare(side: number, step: number, extent: number): void {
@@ -168,108 +168,22 @@ async function probabilities(
   return squares.map((_, i) => head.probabilities(scores.subarray(i * classes, (i + 1) * classes)));
 }
 
-/** Averages over each pixel the drops of the squares that cover it. */
-function spread(
-  squares: readonly Square[],
-  drops: readonly number[],
+/** Mean over each pixel of the drops of the squares that cover it. */
+function meanDrops(
+  effects: readonly Effect[],
   side: number,
   [height, width]: readonly [number, number],
 ): readonly (readonly number[])[] {
   const sums = Array.from({ length: height }, () => new Float64Array(width));
   const counts = Array.from({ length: height }, () => new Float64Array(width));
-  squares.forEach(({ left, top }, i) => {
+  for (const { left, top, drop } of effects) {
     for (let y = top; y < top + side; y++) {
       const [sum, count] = [sums[y] as Float64Array, counts[y] as Float64Array];
       for (let x = left; x < left + side; x++) {
-        sum[x] = (sum[x] as number) + (drops[i] as number);
+        sum[x] = (sum[x] as number) + drop;
         count[x] = (count[x] as number) + 1;
       }
     }
-  });
-  return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
-}
-
-/** The effects of a saliency map in words: `hiding 28×28 lowers it by at most 3.4 points, raises it by at most 0.2 points`. */
-export function describeEffects({ window, most, least }: Pick<Saliency, "window" | "most" | "least">): string {
-  const [lowers, raises] = [Math.max(0, most.drop), Math.max(0, -least.drop)];
-  return `hiding ${window}×${window} lowers it by at most ${formatPoints(lowers)}, raises it by at most ${formatPoints(raises)}`;
-}
-
-/** Content of the figure. */
-type ShownSaliency = Pick<Saliency, "className" | "probability" | "window" | "most" | "least" | "drops">;
-
-const SHOWN_SIDE = 448;
-/** Colours of Okabe and Ito's palette: hiding lowers the probability, hiding raises it. */
-const needed = [213, 94, 0] as const;
-const disturbing = [0, 114, 178] as const;
-/** Changes of the probability that have the full colour. The least of them keeps a map without effect pale. */
-const fullColours = [0.1, 0.2, 0.5, 1] as const;
-const BAR_HEIGHT = 20;
-
-/** The network's input, the saliency, both blended, and the scale of the colours. */
-async function drawSaliency(network: string, file: string, seen: Image, made: ShownSaliency): Promise<string> {
-  const { className, probability, drops } = made;
-  const factor = Math.max(1, Math.round(SHOWN_SIDE / Math.max(seen.width, seen.height)));
-  const full = fullColourOf(drops);
-  const blended = (fraction: number) => zoom(heat(seen, drops, full, fraction), factor);
-  const ends = [-full, -full / 2, 0, full / 2, full].map((change) => Math.round(100 * change));
-  return drawImageRows({
-    title: `${network}: parts of ${file} that support ${className}`,
-    rows: [
-      {
-        heading: `${formatPercent(probability)} with nothing hidden; ${describeEffects(made)}`,
-        images: [
-          { image: zoom(inColour(seen), factor), lines: ["network input"] },
-          { image: blended(0), lines: ["change of the probability"] },
-          { image: blended(0.65), lines: ["both"] },
-        ],
-      },
-    ],
-    scale: {
-      heading: "Change of the probability when hidden, in percentage points (orange: lower, blue: higher)",
-      bar: scaleBar(3 * factor * seen.width, full),
-      labels: ends.map((points) => `${points > 0 ? "+" : ""}${points}`.replace("-", "−")),
-    },
-  });
-}
-
-/** The change of the probability that has the full colour on a map: the smallest one of the scale that covers all changes. */
-function fullColourOf(drops: Saliency["drops"]): number {
-  const greatest = greatestOf(drops.map((row) => greatestOf(row.map(Math.abs))));
-  return fullColours.find((full) => full >= greatest) ?? 1;
-}
-
-function greatestOf(values: readonly number[]): number {
-  return values.reduce((greatest, value) => Math.max(greatest, value), Number.NEGATIVE_INFINITY);
-}
-
-/** All colours of a map, from the greatest drop on the left to the greatest rise. */
-function scaleBar(width: number, full: number): Image {
-  const row = Array.from({ length: width }, (_, x) => full * (1 - (2 * x) / (width - 1)));
-  const white = { width, height: BAR_HEIGHT, channels: 3, data: new Uint8Array(3 * width * BAR_HEIGHT) } as const;
-  return heat(white, Array<readonly number[]>(BAR_HEIGHT).fill(row), full, 0);
-}
-
-function inColour({ width, height, channels, data }: Image): Image {
-  if (channels === 3) return { width, height, channels, data };
-  return {
-    width,
-    height,
-    channels: 3,
-    data: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[Math.floor(i / 3)] as number),
-  };
-}
-
-/** Colour in proportion to the change, white without one, multiplied by a fraction of the image's brightness. */
-function heat(seen: Image, drops: Saliency["drops"], full: number, fraction: number): Image {
-  const { data, width, height } = inColour(seen);
-  const mixed = new Uint8ClampedArray(data.length);
-  for (let p = 0; p < width * height; p++) {
-    const drop = (drops[Math.floor(p / width)]?.[p % width] as number) / full;
-    const hue = drop > 0 ? needed : disturbing;
-    const brightness = ((data[3 * p] as number) + (data[3 * p + 1] as number) + (data[3 * p + 2] as number)) / 3;
-    const ground = 255 * (1 - fraction) + brightness * fraction;
-    for (const [c, level] of hue.entries()) mixed[3 * p + c] = ground + Math.abs(drop) * (level - ground);
   }
-  return { width, height, channels: 3, data: new Uint8Array(mixed.buffer) };
+  return sums.map((row, y) => Array.from(row, (sum, x) => sum / (counts[y]?.[x] as number)));
 }

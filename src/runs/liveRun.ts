@@ -24,6 +24,7 @@ import {
 import type { RunConfig } from "../settings/runConfig.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { collectTail, type TailCollector } from "./logTail.ts";
+import { titleOf } from "./runReport.ts";
 import { configOf, figuresOf, type RunStatus, statusOf } from "./runState.ts";
 
 /** One state of the view, and its version. */
@@ -40,17 +41,17 @@ export interface LiveRun {
 }
 
 /** Maximum fraction of one core used: a page that takes 0.1 s is redrawn after 10 s at the earliest. */
-const SHARE_OF_TIME = 0.01;
-/** Minimum time between updates in milliseconds, for any number of readers. */
+const FRACTION_OF_TIME = 0.01;
+/** Maximum time between updates in milliseconds, however long one takes. */
 const LONGEST_WAIT = 60_000;
 
 /**
  * Opens a live view of a run directory, which may not contain a run yet.
  *
- * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `shareOfTime` of
+ * The view is redrawn only on request and only if something changed. Drawing and answering are throttled to the fraction `fractionOfTime` of
  * one core, because training on all cores waits for the slowest of them.
  */
-export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_TIME } = {}): Promise<LiveRun> {
+export async function createLiveRun(directory: string, { fractionOfTime = FRACTION_OF_TIME } = {}): Promise<LiveRun> {
   // Load the drawing code first: it takes longer than drawing and would delay the next view.
   await bothCurves(curvesOf([]), "");
   const follow = createLogFollower(directory);
@@ -61,7 +62,7 @@ export async function createLiveRun(directory: string, { shareOfTime = SHARE_OF_
   const isTime = () => {
     const { user, system } = process.cpuUsage(usage);
     const elapsed = performance.now() - began;
-    return elapsed >= LONGEST_WAIT || (user + system) / 1000 <= shareOfTime * elapsed;
+    return elapsed >= LONGEST_WAIT || (user + system) / 1000 <= fractionOfTime * elapsed;
   };
   return {
     async view() {
@@ -123,11 +124,11 @@ function startReading({ started, recipe }: RunConfig): LogReading {
   return { log, position: logStart };
 }
 
-/** Follows the log of a run: reads each line once, and a log that was rewritten again. */
+/** Follows the log of a run: reads each line once, and starts over if the log was rewritten. */
 function createLogFollower(directory: string): (config: RunConfig) => Promise<FollowedLog> {
   let reading: LogReading | undefined;
-  const readOn = async ({ log, position }: LogReading) => {
-    // After a failure the collectors may have lines beyond the position, so that reading begins again.
+  const readNew = async ({ log, position }: LogReading) => {
+    // After a failure the collectors may hold lines beyond the position, so the next view starts over.
     reading = undefined;
     const next = await readLogAfter(directory, position, (entry) => {
       log.tail.add(entry);
@@ -139,7 +140,7 @@ function createLogFollower(directory: string): (config: RunConfig) => Promise<Fo
   };
   return async (config) => {
     const known = reading?.log.started === config.started ? reading : undefined;
-    const log = (known && (await readOn(known))) ?? (await readOn(startReading(config)));
+    const log = (known && (await readNew(known))) ?? (await readNew(startReading(config)));
     if (!log) throw new CheckpointError(`${directory}: log.jsonl was rewritten while it was read`);
     return log;
   };
@@ -174,7 +175,7 @@ async function dataOf(directory: string, follow: (config: RunConfig) => Promise<
   const config = await configOf(directory);
   const { tail, curves, pace } = await follow(config);
   const run = await statusOf(directory, config, tail.tail());
-  const title = `${config.network.name} on ${basename(config.dataset.name)}`;
+  const title = titleOf(config);
   const filters = await newestFilters(run);
   return {
     title,

@@ -1,11 +1,8 @@
 /** Figures of a log, accumulated line by line in constant memory. */
-import type { LogEntry } from "../checkpoint/runLog.ts";
+import { type EvaluationEntry, isEvaluation, type LogEntry } from "../checkpoint/runLog.ts";
 import { type EarlyStoppingState, initialEarlyStopping, stopsEarly, watch } from "../training/earlyStopping.ts";
 import { isBetter } from "../training/monitor.ts";
 import type { Recipe } from "../training/recipe.ts";
-
-/** A line of an evaluation. */
-export type EvaluationEntry = LogEntry & { readonly testAccuracy: number };
 
 /** The newest and the best lines of a log; undefined until there are any. */
 export interface LogTail {
@@ -43,8 +40,4 @@ export function collectTail({ epochs, earlyStopping, monitor }: Recipe): TailCol
       return { last, lastEvaluation, best, isTrained };
     },
   };
-}
-
-function isEvaluation(entry: LogEntry): entry is EvaluationEntry {
-  return entry.testAccuracy !== undefined;
 }

@@ -29,7 +29,8 @@ import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 
-function titleOf({ network, dataset }: RunConfig): string {
+/** Title of a run's figures: network and data set. */
+export function titleOf({ network, dataset }: RunConfig): string {
   return `${network.name} on ${basename(dataset.name)}`;
 }
 

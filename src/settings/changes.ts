@@ -8,7 +8,16 @@ import { type Recipe, recipeSchema } from "../training/recipe.ts";
 import { absoluteFrom, frozenLayers } from "./initFrom.ts";
 import { loadNetwork, loadRecipe, locatedFile } from "./load.ts";
 import { written } from "./overrides.ts";
-import { at, type Compared, flagOf, type Members, replaced, type Setting, type SettingTable } from "./setting.ts";
+import {
+  at,
+  type Compared,
+  flagOf,
+  listed,
+  type Members,
+  replaced,
+  type Setting,
+  type SettingTable,
+} from "./setting.ts";
 import { type RunSettings, settings } from "./settings.ts";
 import type { StoredRun } from "./storedRun.ts";
 
@@ -88,10 +97,6 @@ export async function refuseChanges(
 
 function textOf(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-function listed(names: readonly string[]): string {
-  return names.toSorted().join(",") || "none";
 }
 
 async function givenNetwork(network: string | Network, { network: stored, dataset }: StoredRun): Promise<string> {

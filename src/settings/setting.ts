@@ -1,5 +1,4 @@
 /** A setting: one row of the table in settings.ts, and functions of a single row. */
-
 import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import { problemsOf } from "../schema.ts";
@@ -8,11 +7,28 @@ import type { StoredRun } from "./storedRun.ts";
 /** Commands that offer settings. */
 export type SettingCommand = "train" | "sweep" | "lr-find" | "augment" | "bench";
 
+/** Commands that train whole runs. */
+export const trainingCommands = ["train", "sweep"] as const;
+/** Commands that train. */
+export const rateCommands = [...trainingCommands, "lr-find"] as const;
+/** Commands that prepare training images. */
+export const inputCommands = [...rateCommands, "augment"] as const;
+/** Commands that compute training steps. */
+export const stepCommands = [...rateCommands, "bench"] as const;
+
+/** Schema of a name or a path. */
+export const nonEmpty = z.string().min(1);
+
 /** JSON with members. */
 export type Members = Readonly<Record<string, unknown>>;
 
 /** A given value and the stored one, in a form in which they are equal if they have the same meaning. */
 export type Compared = readonly [given: unknown, stored: unknown];
+
+/** Sorted names, for comparison. */
+export function listed(names: readonly string[]): string {
+  return names.toSorted().join(",") || "none";
+}
 
 /** A setting of a run. Its key is its name in the library and in JSON; its flag is the key in kebab case. */
 export interface Setting<T = unknown> {

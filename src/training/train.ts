@@ -3,10 +3,11 @@ import type { Split } from "../dataset/dataset.ts";
 import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { ConfigError, DivergenceError, NonFiniteError } from "../errors.ts";
+import { ConfigError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
 import type { Evaluation } from "./evaluation/metrics.ts";
+import { checkLoss, checkWeights, diverged } from "./finiteChecks.ts";
 import type { ImageShape } from "./objective/cutmix.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
@@ -281,32 +282,4 @@ async function recordIterations(
     if (state.position.stuckIterations === STUCK_ITERATIONS) listener.onStuck(state.position);
   }
   state.begun = state.position;
-}
-
-async function checkLoss(
-  program: TrainingProgram,
-  loss: number | undefined,
-  iteration: number,
-  recipe: Recipe,
-): Promise<void> {
-  if (Number.isFinite(loss)) return;
-  const name = (await program.firstNonFinite("values")) ?? (await program.firstNonFinite("gradients"));
-  throw diverged(
-    `the loss is ${loss}${name ? `, and ${name} or its gradient is NaN or infinite` : ""}`,
-    iteration,
-    recipe,
-  );
-}
-
-async function checkWeights(program: TrainingProgram, iteration: number, recipe: Recipe): Promise<void> {
-  const name = await program.firstNonFinite("values");
-  if (name) throw diverged(`${name} is NaN or infinite`, iteration, recipe);
-}
-
-function diverged(what: string, iteration: number, { learningRate }: Recipe): DivergenceError {
-  return new DivergenceError(
-    `training: ${what} after iteration ${iteration}`,
-    `start another run with a lower --learning-rate than ${learningRate}, or continue this one with ` +
-      "--resume --on-divergence rollback",
-  );
 }

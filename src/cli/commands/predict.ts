@@ -160,6 +160,7 @@ async function predictEach(
 
 /** Value of `<image>` for standard input. */
 const STANDARD_INPUT = "-";
+
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -54,7 +54,8 @@ interface SaliencyFlags extends ImportFacts {
 async function drawSaliency(run: string, image: string, flags: SaliencyFlags): Promise<void> {
   const { output, json, class: className, ...options } = withoutFacts(flags);
   requireEnding(output, [".png", ".svg"]);
-  const { describeEffects, measureSaliency } = await import("../../explain/saliency.ts");
+  const { measureSaliency } = await import("../../explain/saliency.ts");
+  const { describeEffects } = await import("../../explain/saliencyFigure.ts");
   const progress = imageProgress("saliency");
   try {
     const { svg, ...made } = await measureSaliency(run, image, {

@@ -1,6 +1,6 @@
 /** Random brightness, contrast, saturation and hue, bit-identical to torchvision's. */
 import { lumaOf } from "../image.ts";
-import type { Draw } from "../prepare/fit.ts";
+import type { Draw } from "../prepare/windows.ts";
 import type { Augmentation } from "./augmentation.ts";
 
 /** Adjusts the colours of pixels in place. */

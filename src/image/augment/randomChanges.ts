@@ -2,9 +2,9 @@
 
 import { fillWords, randomStream } from "../../random.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
-import type { Draw } from "../prepare/fit.ts";
 import { growing, imageOf } from "../prepare/fitter.ts";
 import type { Patch, Planes } from "../prepare/normalize.ts";
+import type { Draw } from "../prepare/windows.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";

@@ -4,8 +4,8 @@
  * Source: torchvision, RandomRotation and RandomAffine, with a positive angle clockwise and the shear along x.
  */
 import type { PixelSize } from "../image.ts";
-import type { Draw } from "../prepare/fit.ts";
 import type { Planes } from "../prepare/normalize.ts";
+import type { Draw } from "../prepare/windows.ts";
 import type { Augmentation } from "./augmentation.ts";
 
 /** A map from a pixel of the result to its place in the image: x′ = a x + b y + e, y′ = c x + d y + f. */

@@ -7,11 +7,12 @@ import type { RandomChanges } from "../augment/randomChanges.ts";
 import { type Image, isSameSize, type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { createResizer } from "../resize/resize.ts";
 import { filters } from "../resize/taps.ts";
-import { type Draw, fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
+import { fitProblem, fitSchema, frameSizeOf, placementOf } from "./fit.ts";
 import { createFitter, type Fitting, growing, imageOf } from "./fitter.ts";
 import { createNormalizer, type MeanPlanes, type Patch } from "./normalize.ts";
 import { statisticsProblem } from "./statistics.ts";
 import { centreView, cornerPlacement, type View } from "./views.ts";
+import type { Draw } from "./windows.ts";
 
 /**
  * Preprocessing of an image into a network's input: value = (pixel / 255 − mean) / deviation, after fitting colours and size. Plain JSON,

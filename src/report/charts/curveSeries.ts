@@ -105,6 +105,29 @@ export function seriesOf<E extends { readonly epoch: number }>(
   return collector.series();
 }
 
+/** A series of a value that lines of evaluations hold as the mean of their epoch, while its lines arrive. */
+export interface TrainingCollector {
+  add(epoch: number, value: number, isEvaluation: boolean): void;
+  series(): Series;
+}
+
+/**
+ * Collects a value of training. Its series has the lines between evaluations. Where these are fewer than two for each evaluation, it has
+ * the lines of evaluations, so that each epoch has a point.
+ */
+export function collectTraining(name: string): TrainingCollector {
+  const [fine, whole] = [collectSeries(name), collectSeries(name)];
+  let [lines, evaluations] = [0, 0];
+  return {
+    add(epoch, value, isEvaluation) {
+      if (isEvaluation) evaluations++;
+      else lines++;
+      (isEvaluation ? whole : fine).add(epoch, value);
+    },
+    series: () => (lines < 2 * evaluations ? whole : fine).series(),
+  };
+}
+
 /** The curves of a run. */
 export interface Curves {
   readonly trainLoss: Series;
@@ -120,38 +143,28 @@ export interface CurveCollector {
   curves(): Curves;
 }
 
-/**
- * Collects the curves of a run. Training curves have the lines between evaluations. Where these are fewer than two for each evaluation,
- * they have the lines of evaluations, means over a whole epoch, so that each epoch has a point.
- */
+/** Collects the curves of a run. */
 export function collectCurves(): CurveCollector {
-  const fine = [collectSeries("train loss"), collectSeries("train accuracy")] as const;
-  const whole = [collectSeries("train loss"), collectSeries("train accuracy")] as const;
-  const test = [collectSeries("test loss"), collectSeries("test accuracy")] as const;
-  const counts = { lines: 0, evaluations: 0 };
+  const [trainLoss, trainAccuracy] = [collectTraining("train loss"), collectTraining("train accuracy")];
+  const [testLoss, testAccuracy] = [collectSeries("test loss"), collectSeries("test accuracy")];
   let lastEpoch = 0;
   return {
-    add({ epoch, trainLoss, trainAccuracy, testLoss, testAccuracy }) {
+    add(entry) {
+      const { epoch } = entry;
+      const isEvaluation = entry.testAccuracy !== undefined;
       lastEpoch = Math.max(lastEpoch, epoch);
-      const isEvaluation = testAccuracy !== undefined;
-      counts[isEvaluation ? "evaluations" : "lines"]++;
-      const [loss, accuracy] = isEvaluation ? whole : fine;
-      loss.add(epoch, trainLoss);
-      accuracy.add(epoch, trainAccuracy);
-      test[0].add(epoch, testLoss);
-      test[1].add(epoch, testAccuracy);
+      trainLoss.add(epoch, entry.trainLoss, isEvaluation);
+      trainAccuracy.add(epoch, entry.trainAccuracy, isEvaluation);
+      testLoss.add(epoch, entry.testLoss);
+      testAccuracy.add(epoch, entry.testAccuracy);
     },
-    curves() {
-      const [loss, accuracy] = isCoarse(counts) ? whole : fine;
-      const [testLoss, testAccuracy] = test;
-      return {
-        trainLoss: loss.series(),
-        trainAccuracy: accuracy.series(),
-        testLoss: testLoss.series(),
-        testAccuracy: testAccuracy.series(),
-        lastEpoch,
-      };
-    },
+    curves: () => ({
+      trainLoss: trainLoss.series(),
+      trainAccuracy: trainAccuracy.series(),
+      testLoss: testLoss.series(),
+      testAccuracy: testAccuracy.series(),
+      lastEpoch,
+    }),
   };
 }
 
@@ -160,11 +173,6 @@ export function curvesOf(entries: readonly CurveEntry[]): Curves {
   const collector = collectCurves();
   for (const entry of entries) collector.add(entry);
   return collector.curves();
-}
-
-/** True if lines between evaluations are too few for a point in each epoch. */
-export function isCoarse({ lines, evaluations }: { readonly lines: number; readonly evaluations: number }): boolean {
-  return lines < 2 * evaluations;
 }
 
 const niceSteps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10] as const;

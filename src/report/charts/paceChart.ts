@@ -1,11 +1,11 @@
 /** Chart of images per second and learning rate. */
-
+import type { Mark, Scale } from "vega";
 import { formatMagnitude } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
 import { formatLearningRate } from "../tables/rateChart.ts";
 import { colours } from "../theme.ts";
 import { axisStyle, drawChart, learningRateLabels } from "./chart.ts";
-import { collectSeries, isCoarse, lastOf, type Point, type Series } from "./curveSeries.ts";
+import { collectSeries, collectTraining, lastOf, type Point, type Series } from "./curveSeries.ts";
 import { hoverColumns, hoverMark } from "./hover.ts";
 
 const [width, height] = [596, 340];
@@ -38,20 +38,19 @@ export type IsSmooth = (epoch: number) => boolean;
 
 /** Collects images per second and learning rate in bounded memory. */
 export function collectPace(isSmooth: IsSmooth): PaceCollector {
-  const [fine, whole] = [collectSeries("images/s"), collectSeries("images/s")];
+  const speed = collectTraining("images/s");
   const rate = collectSeries("learning rate", lastOf);
-  const counts = { lines: 0, evaluations: 0 };
   return {
     add({ epoch, learningRate, examplesPerSecond, testAccuracy }) {
-      const isEvaluation = testAccuracy !== undefined;
-      counts[isEvaluation ? "evaluations" : "lines"]++;
-      (isEvaluation ? whole : fine).add(epoch, examplesPerSecond);
+      speed.add(epoch, examplesPerSecond, testAccuracy !== undefined);
       rate.add(epoch, learningRate);
     },
     pace() {
       const learningRate = rate.series();
-      const points = cornersOf(learningRate.points, isSmooth);
-      return { speed: (isCoarse(counts) ? whole : fine).series(), learningRate: { ...learningRate, points } };
+      return {
+        speed: speed.series(),
+        learningRate: { ...learningRate, points: cornersOf(learningRate.points, isSmooth) },
+      };
     },
   };
 }
@@ -83,33 +82,18 @@ export async function logCharts(
   return [{ name: "pace", heading: "Pace", description, svg: await drawPace(paceOf(log, isSmooth), title) }];
 }
 
+/** Vertical ranges of images/s and, below it, of the learning rate, from the axis' lower end to its upper one. */
+const ranges = { speed: [150, 0], learningRate: [height, 190] } as const;
+
 /** Draws images/s and learning rate against epoch as SVG, one above the other. */
 export function drawPace({ speed, learningRate }: Pace, title: string): Promise<string> {
   const points = [...speed.points, ...learningRate.points];
   const lastEpoch = 1.02 * (points.reduce((last, { epoch }) => Math.max(last, epoch), 0) || 1);
-  const rates = learningRate.points.map(({ value }) => value).filter((rate) => rate > 0);
-  const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
-  const domain = rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1];
   const shown = [
     { series: speed, format: formatMagnitude },
     { series: learningRate, format: formatLearningRate },
   ];
   const hover = hoverMark(hoverColumns(shown, { width, lastEpoch }), height);
-  // A series of one point has a symbol, because its line is invisible.
-  const line = (name: string, scale: string, { points }: Series, colour: string) => ({
-    type: points.length === 1 ? ("symbol" as const) : ("line" as const),
-    name,
-    from: { data: `${name}-points` },
-    encode: {
-      enter: {
-        x: { scale: "epoch", field: "epoch" },
-        y: { scale, field: "value" },
-        stroke: { value: colour },
-        strokeWidth: { value: 2 },
-        ...(points.length === 1 ? { fill: { value: colour } } : {}),
-      },
-    },
-  });
   return drawChart(
     { title: `Pace: ${title}`, width, height, left: 84, right: 40, bottom: 56 },
     {
@@ -118,37 +102,60 @@ export function drawPace({ speed, learningRate }: Pace, title: string): Promise<
         { name: "learning-rate-points", values: [...learningRate.points] },
         hover.data,
       ],
-      scales: [
-        { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch] },
-        {
-          name: "pace",
-          type: "linear",
-          range: [150, 0],
-          domain: { data: "images-per-second-points", field: "value" },
-          zero: true,
-          nice: true,
-        },
-        { name: "rate", type: "log", range: [340, 190], domain },
-      ],
+      scales: scalesOf(learningRate, lastEpoch),
       axes: [
         { ...axisStyle, orient: "bottom", scale: "epoch", title: "epoch" },
-        { ...axisStyle, orient: "left", scale: "pace", title: "images/s", tickCount: 5, grid: true, titleX: -66 },
-        {
-          ...axisStyle,
-          orient: "left",
-          scale: "rate",
-          title: "learning rate",
-          ...learningRateLabels,
-          tickCount: 4,
-          grid: true,
-          titleX: -66,
-        },
+        { ...leftAxis, scale: "pace", title: "images/s", tickCount: 5 },
+        { ...leftAxis, scale: "rate", title: "learning rate", tickCount: 4, ...learningRateLabels },
       ],
       marks: [
-        line("images-per-second", "pace", speed, colours.blue),
-        line("learning-rate", "rate", learningRate, colours.orange),
+        lineMark("images-per-second", "pace", speed, colours.blue),
+        lineMark("learning-rate", "rate", learningRate, colours.orange),
         hover.mark,
       ],
     },
   );
+}
+
+const leftAxis = { ...axisStyle, orient: "left", grid: true, titleX: -66 } as const;
+
+function scalesOf(learningRate: Series, lastEpoch: number): Scale[] {
+  const rates = learningRate.points.map(({ value }) => value).filter((rate) => rate > 0);
+  const [lowest, highest] = [Math.min(...rates, 1), Math.max(...rates, 0)];
+  return [
+    { name: "epoch", type: "linear", range: "width", domain: [0, lastEpoch] },
+    {
+      name: "pace",
+      type: "linear",
+      range: [...ranges.speed],
+      domain: { data: "images-per-second-points", field: "value" },
+      zero: true,
+      nice: true,
+    },
+    {
+      name: "rate",
+      type: "log",
+      range: [...ranges.learningRate],
+      domain: rates.length > 0 ? [lowest / 2, highest * 2] : [0.001, 1],
+    },
+  ];
+}
+
+/** Line of a series. A series of one point has a symbol, because its line is invisible. */
+function lineMark(name: string, scale: string, { points }: Series, colour: string): Mark {
+  const isSingle = points.length === 1;
+  return {
+    type: isSingle ? "symbol" : "line",
+    name,
+    from: { data: `${name}-points` },
+    encode: {
+      enter: {
+        x: { scale: "epoch", field: "epoch" },
+        y: { scale, field: "value" },
+        stroke: { value: colour },
+        strokeWidth: { value: 2 },
+        ...(isSingle ? { fill: { value: colour } } : {}),
+      },
+    },
+  };
 }

@@ -87,12 +87,8 @@ function leadOf({ epochs, iterations, device }: ReportResults): string {
 function weightsNote({ weights, last }: ReportResults): Content {
   if (!weights || weights.epoch === undefined) return [];
   const other =
-    last && last.epoch !== weights.epoch ? `; last.safetensors has those of epoch ${epochOf(last.epoch)}` : "";
-  return html`<p>Test figures, charts, filters and images are of the weights of epoch ${epochOf(weights.epoch)} in ${weights.file}, which alexnet evaluate and predict use as well${other}.</p>`;
-}
-
-function epochOf(epoch: number): string {
-  return formatEpoch(epoch);
+    last && last.epoch !== weights.epoch ? `; last.safetensors has those of epoch ${formatEpoch(last.epoch)}` : "";
+  return html`<p>Test figures, charts, filters and images are of the weights of epoch ${formatEpoch(weights.epoch)} in ${weights.file}, which alexnet evaluate and predict use as well${other}.</p>`;
 }
 
 function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
@@ -100,11 +96,11 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
   const shownEpoch = weights?.epoch;
   const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
   const lasts: readonly (readonly [name: string, value: string])[] = isOther
-    ? [[`test accuracy, last (epoch ${epochOf(last.epoch)})`, percent(last.accuracy)]]
+    ? [[`test accuracy, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
     : [];
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
     [
-      isOther ? `test accuracy, best (epoch ${epochOf(shownEpoch)})` : "test accuracy",
+      isOther ? `test accuracy, best (epoch ${formatEpoch(shownEpoch)})` : "test accuracy",
       evaluation && percent(evaluation.top1Accuracy),
     ],
     ...lasts,

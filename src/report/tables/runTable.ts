@@ -70,7 +70,7 @@ export interface RunFigures {
   readonly bestLoss?: number;
   readonly lastAccuracy?: number;
   readonly lastLoss?: number;
-  /** Images per second of the last log line. */
+  /** Loss and accuracy of the last log line. */
   readonly trainLoss?: number;
   readonly trainAccuracy?: number;
   /** Images per second over the whole training. */
