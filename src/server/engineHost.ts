@@ -6,6 +6,7 @@ import { startOf } from "../dataset/workerModule.ts";
 import { ConfigError } from "../errors.ts";
 import { moduleUrl } from "../packageRoot.ts";
 import { type EngineFacts, type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
+import { lengthOf, type Pieces } from "./pieces.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 import { answerKinds, createFrameReader, type Frame, headerOf, requestKinds } from "./wire.ts";
 
@@ -14,8 +15,7 @@ export interface Images {
   readonly count: number;
   /** `pixels`: 8 bits, [count, H, W, C] of the input's size. `values`: normalized, f32, [count, C, H, W]. */
   readonly kind: "pixels" | "values";
-  /** Bytes, in one piece. */
-  readonly data: Uint8Array;
+  readonly data: Pieces;
 }
 
 /** A served network. */
@@ -235,8 +235,8 @@ function ask(life: Life, id: number, { kind, count, data }: Images, signal: Abor
     signal.addEventListener("abort", leave, { once: true });
     waiting.set(id, { resolve, reject });
     pipe.cork();
-    pipe.write(headerOf(requestKinds[kind], id, count, data.length));
-    pipe.write(data);
+    pipe.write(headerOf(requestKinds[kind], id, count, lengthOf(data)));
+    for (const piece of data) pipe.write(piece);
     pipe.uncork();
   });
 }
