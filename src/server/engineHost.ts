@@ -1,11 +1,9 @@
 /** A network in a process of its own, which is started again when it dies, is stopped or hangs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
-import { startOf } from "../dataset/workerModule.ts";
 import { ConfigError } from "../errors.ts";
-import { moduleUrl } from "../packageRoot.ts";
-import { type EngineFacts, type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
+import type { EngineFacts, EngineSource } from "./engineFacts.ts";
+import { engineArguments, engineEnvironment } from "./engineStart.ts";
 import { lengthOf, type Pieces } from "./pieces.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 import { answerKinds, createFrameReader, type Frame, headerOf, requestKinds } from "./wire.ts";
@@ -156,18 +154,10 @@ function startLife(
   source: EngineSource,
   { onReady, onNote }: { onReady(facts: EngineFacts): void; onNote(message: string): void },
 ): Life {
-  const module = startOf(moduleUrl("server/engineProcess"));
-  const start =
-    module.protocol === "file:" ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`];
-  const child = spawn(
-    process.execPath,
-    // With this process's own loaders, as a thread would have them.
-    [...process.execArgv, ...start],
-    {
-      env: { ...process.env, [SOURCE_VARIABLE]: JSON.stringify(source) },
-      stdio: ["ignore", "ignore", "inherit", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, engineArguments(process.execArgv), {
+    env: engineEnvironment(source, process.env),
+    stdio: ["ignore", "ignore", "inherit", "pipe"],
+  });
   const pipe = child.stdio[3] as Duplex;
   const waiting = new Map<number, Waiting>();
   const ended = new Promise<void>((resolve) => {
