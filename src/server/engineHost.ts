@@ -94,25 +94,26 @@ export async function startEngine(source: EngineSource, options: EngineHostOptio
     if (now - life.lastSign > silence) kill(life, "it gave no sign of life");
   };
 
-  const restart = async (delay: number): Promise<void> => {
-    await life.ended;
-    if (isClosed) return;
-    onMessage(`${source.path}: the engine process ended (${reasonOf(life)}); starting it again`);
-    restarts++;
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    if (isClosed) return;
-    const again = await begin(() => undefined).then(
-      () => 0,
-      () => Math.min(Math.max(2 * delay, DELAY.first), DELAY.limit),
-    );
-    return restart(again);
+  const keepRunning = async () => {
+    for (let delay = 0; ; ) {
+      await life.ended;
+      if (isClosed) return;
+      onMessage(`${source.path}: the engine process ended (${reasonOf(life)}); starting it again`);
+      restarts++;
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (isClosed) return;
+      delay = await begin(() => undefined).then(
+        () => 0,
+        () => Math.min(Math.max(2 * delay, DELAY.first), DELAY.limit),
+      );
+    }
   };
 
   const facts = await begin(onMessage).catch((error: unknown) => {
     clearInterval(timer);
     throw error;
   });
-  void restart(0);
+  void keepRunning();
   return {
     facts,
     get isReady() {
