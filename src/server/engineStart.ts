@@ -27,8 +27,10 @@ export function engineArguments(execArgv: readonly string[]): readonly string[] 
 }
 
 /**
- * Iterations for which a thread of GNU OpenMP waits for another one without sleeping, about 30 µs. By default it is 300,000: with a server on the same
- * cores, threads then wait for one that does not run.
+ * Iterations for which a thread of GNU OpenMP waits for another one before it sleeps. The default is 300,000: with a server on the same cores, threads
+ * then spin while the thread that they wait for does not run.
+ *
+ * Source: gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html.
  */
 const SPIN_COUNT = "10000";
 
