@@ -7,8 +7,9 @@ import { filters } from "../image/resize/taps.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { networks } from "../network/alexnet.ts";
 import { headNames } from "../network/head.ts";
-import { inSection, positiveInteger, runArgument } from "./options.ts";
+import { inferencePrecisionOptions, inSection, jsonOption, positiveInteger, runArgument } from "./options.ts";
 import type { ArgumentSpec, OptionSection, OptionSpec } from "./spec.ts";
+import { settingOption } from "./trainingOptions.ts";
 
 /** Help of an argument that is a run, or a file or folder of another program. */
 export const modelHelp =
@@ -73,6 +74,15 @@ const factKeys: Readonly<Record<keyof ImportFacts, true>> = {
   mean: true,
   deviation: true,
 };
+
+/** Options of commands that predict with a trained network, or a file of another program. */
+export const inferenceOptions: readonly OptionSpec[] = [
+  ...inferencePrecisionOptions,
+  settingOption("engine"),
+  settingOption("threads"),
+  jsonOption,
+  ...importOptions,
+];
 
 /** The facts among a command's flags. */
 export function foreignFacts(flags: ImportFacts): ForeignFacts {

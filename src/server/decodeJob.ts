@@ -34,11 +34,11 @@ export function createDecodeJobs(models: readonly DecodeModel[]): (job: DecodeJo
   return async (job) => {
     const model = prepared[job.model] as (typeof prepared)[number];
     try {
-      if ("jsonBytes" in job) return parseInfer(job.body, job.jsonBytes, model);
+      if ("jsonBytes" in job) return parseInfer([job.body], job.jsonBytes, model);
       const image = await readImageInput(await imageBytesOf(job.body, job.contentType));
       const values = new Float32Array(sizeOf(model.input));
       model.prepare(image, values, 0);
-      return { images: { kind: "values", count: 1, data: new Uint8Array(values.buffer) } };
+      return { images: { kind: "values", count: 1, data: [new Uint8Array(values.buffer)] } };
     } catch (error) {
       if (error instanceof RequestError) return { status: error.status, error: error.message };
       if (error instanceof DataError) return { status: 400, error: error.message };

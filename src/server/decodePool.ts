@@ -4,13 +4,17 @@ import { Worker } from "node:worker_threads";
 import { startOf } from "../dataset/workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
 import { type Decoded, type DecodeJob, type DecodeModel, type DecodeOutcome, READY } from "./decodeJob.ts";
+import { transferable } from "./pieces.ts";
 import { RequestError } from "./requestError.ts";
 
 /** Decoding threads. */
 export interface DecodePool {
   /** Resolves when all threads have started. */
   readonly started: Promise<unknown>;
-  /** Rejects with RequestError for a body that is not an image or a request, with the signal's reason if that is aborted before the work began. */
+  /**
+   * Decodes a body, whose memory it takes. Rejects with RequestError for a body that is not an image or a request, with the signal's reason if that is
+   * aborted before the work began.
+   */
   decode(job: DecodeJob, signal: AbortSignal): Promise<Decoded>;
   close(): Promise<void>;
 }
@@ -45,7 +49,7 @@ export function createDecodePool(models: readonly DecodeModel[], size = availabl
         continue;
       }
       thread.task = task;
-      thread.worker.postMessage(task.job);
+      thread.worker.postMessage(task.job, transferable([task.job.body]));
       return;
     }
   };

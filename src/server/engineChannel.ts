@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { sizeOf } from "../shape.ts";
 import { PIPE } from "./engineFacts.ts";
-import { BUSY_SINCE, type FromEngine, type ToEngine } from "./engineMessages.ts";
+import { BUSY_SINCE, type FromEngine, now, type ToEngine } from "./engineMessages.ts";
 import { createPixelInput, type PixelInput } from "./pixelInput.ts";
 import { answerKinds, createFrameReader, type Frame, headerOf, requestKinds } from "./wire.ts";
 
@@ -58,7 +58,7 @@ function accept({ kind, id, count, payload }: Frame): void {
     else new Uint8Array(slot.buffer).set(own);
     return index;
   });
-  post({ id, slots: taken, at: Date.now() });
+  post({ id, slots: taken, at: now() });
 }
 
 port.on("message", (message: FromEngine) => {
@@ -93,5 +93,5 @@ pipe.on("end", end);
 
 setInterval(() => {
   const since = Number(Atomics.load(busySince, BUSY_SINCE));
-  send(answerKinds.beat, since === 0 ? 0 : Math.max(0, Date.now() - since), 0, new Uint8Array());
+  send(answerKinds.beat, since === 0 ? 0 : Math.max(0, now() - since), 0, new Uint8Array());
 }, BEAT);

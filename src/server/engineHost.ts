@@ -1,11 +1,10 @@
 /** A network in a process of its own, which is started again when it dies, is stopped or hangs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
-import { startOf } from "../dataset/workerModule.ts";
 import { ConfigError } from "../errors.ts";
-import { moduleUrl } from "../packageRoot.ts";
-import { type EngineFacts, type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
+import type { EngineFacts, EngineSource } from "./engineFacts.ts";
+import { engineArguments, engineEnvironment } from "./engineStart.ts";
+import { lengthOf, type Pieces } from "./pieces.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 import { answerKinds, createFrameReader, type Frame, headerOf, requestKinds } from "./wire.ts";
 
@@ -14,8 +13,7 @@ export interface Images {
   readonly count: number;
   /** `pixels`: 8 bits, [count, H, W, C] of the input's size. `values`: normalized, f32, [count, C, H, W]. */
   readonly kind: "pixels" | "values";
-  /** Bytes, in one piece. */
-  readonly data: Uint8Array;
+  readonly data: Pieces;
 }
 
 /** A served network. */
@@ -96,25 +94,26 @@ export async function startEngine(source: EngineSource, options: EngineHostOptio
     if (now - life.lastSign > silence) kill(life, "it gave no sign of life");
   };
 
-  const restart = async (delay: number): Promise<void> => {
-    await life.ended;
-    if (isClosed) return;
-    onMessage(`${source.path}: the engine process ended (${reasonOf(life)}); starting it again`);
-    restarts++;
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    if (isClosed) return;
-    const again = await begin(() => undefined).then(
-      () => 0,
-      () => Math.min(Math.max(2 * delay, DELAY.first), DELAY.limit),
-    );
-    return restart(again);
+  const keepRunning = async () => {
+    for (let delay = 0; ; ) {
+      await life.ended;
+      if (isClosed) return;
+      onMessage(`${source.path}: the engine process ended (${reasonOf(life)}); starting it again`);
+      restarts++;
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (isClosed) return;
+      delay = await begin(() => undefined).then(
+        () => 0,
+        () => Math.min(Math.max(2 * delay, DELAY.first), DELAY.limit),
+      );
+    }
   };
 
   const facts = await begin(onMessage).catch((error: unknown) => {
     clearInterval(timer);
     throw error;
   });
-  void restart(0);
+  void keepRunning();
   return {
     facts,
     get isReady() {
@@ -156,18 +155,10 @@ function startLife(
   source: EngineSource,
   { onReady, onNote }: { onReady(facts: EngineFacts): void; onNote(message: string): void },
 ): Life {
-  const module = startOf(moduleUrl("server/engineProcess"));
-  const start =
-    module.protocol === "file:" ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`];
-  const child = spawn(
-    process.execPath,
-    // With this process's own loaders, as a thread would have them.
-    [...process.execArgv, ...start],
-    {
-      env: { ...process.env, [SOURCE_VARIABLE]: JSON.stringify(source) },
-      stdio: ["ignore", "ignore", "inherit", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, engineArguments(process.execArgv), {
+    env: engineEnvironment(source, process.env),
+    stdio: ["ignore", "ignore", "inherit", "pipe"],
+  });
   const pipe = child.stdio[3] as Duplex;
   const waiting = new Map<number, Waiting>();
   const ended = new Promise<void>((resolve) => {
@@ -235,8 +226,8 @@ function ask(life: Life, id: number, { kind, count, data }: Images, signal: Abor
     signal.addEventListener("abort", leave, { once: true });
     waiting.set(id, { resolve, reject });
     pipe.cork();
-    pipe.write(headerOf(requestKinds[kind], id, count, data.length));
-    pipe.write(data);
+    pipe.write(headerOf(requestKinds[kind], id, count, lengthOf(data)));
+    for (const piece of data) pipe.write(piece);
     pipe.uncork();
   });
 }

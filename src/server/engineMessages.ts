@@ -5,7 +5,7 @@ import type { EngineFacts } from "./engineFacts.ts";
 export type ToEngine =
   /** Memory for one image's values; its index is the number of slots before it. */
   | { readonly slot: SharedArrayBuffer }
-  /** A request: the slots of its images, and the time of its arrival in milliseconds since 1970. */
+  /** A request: the slots of its images, and the `now` of its arrival. */
   | { readonly id: number; readonly slots: readonly number[]; readonly at: number }
   | { readonly cancel: number };
 
@@ -22,5 +22,10 @@ export type FromEngine =
       readonly error?: string;
     };
 
-/** Index of the time, in milliseconds since 1970, at which the computation in progress began; 0 between computations. */
+/** Milliseconds of a clock that both threads share, and that nobody sets, unlike that of `Date`. */
+export function now(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
+/** Index of the `now` at which the computation in progress began; 0 between computations. */
 export const BUSY_SINCE = 0;

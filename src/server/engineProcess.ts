@@ -10,7 +10,8 @@ import { moduleUrl } from "../packageRoot.ts";
 import { sizeOf } from "../shape.ts";
 import { type BatchCost, batchSizes, planBatch } from "./batchPlan.ts";
 import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
-import { BUSY_SINCE, type FromEngine, type ToEngine } from "./engineMessages.ts";
+import { BUSY_SINCE, type FromEngine, now, type ToEngine } from "./engineMessages.ts";
+import { inheritedOptions } from "./engineStart.ts";
 
 // The server ends this process; a signal to its group is meant for the server.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
@@ -22,8 +23,7 @@ const busySince = new BigInt64Array(clock);
 const channel = new Worker(startOf(moduleUrl("server/engineChannel")), {
   workerData: { clock, port: port2 },
   transferList: [port2],
-  // Without the one that starts this process.
-  execArgv: process.execArgv.filter((argument, i, all) => ![argument, all[i - 1]].includes("--eval")),
+  execArgv: [...inheritedOptions(process.execArgv)],
 });
 channel.on("exit", () => process.exit(1));
 
@@ -91,7 +91,7 @@ function takeBatch(): readonly Request[] {
 /** Milliseconds until the oldest request has waited long enough. */
 function timeLeft(): number {
   const [first] = waiting;
-  return first ? first.at + source.maxWait - Date.now() : Number.POSITIVE_INFINITY;
+  return first ? first.at + source.maxWait - now() : Number.POSITIVE_INFINITY;
 }
 
 async function compute(batch: readonly Request[]): Promise<void> {
@@ -110,7 +110,9 @@ async function compute(batch: readonly Request[]): Promise<void> {
     const error = own.find((each) => typeof each === "string");
     if (error !== undefined) post({ id, slots: used, error });
     else {
-      const probabilities = Float64Array.from((own as Float64Array[]).flatMap((each) => [...each]));
+      const classes = (own[0] as Float64Array).length;
+      const probabilities = new Float64Array(own.length * classes);
+      for (const [i, each] of (own as Float64Array[]).entries()) probabilities.set(each, i * classes);
       post({ id, slots: used, probabilities }, [probabilities.buffer]);
     }
   }
@@ -149,7 +151,7 @@ async function work(): Promise<void> {
     receive();
     const batch = takeBatch();
     if (batch.length === 0) return;
-    Atomics.store(busySince, BUSY_SINCE, BigInt(Date.now()));
+    Atomics.store(busySince, BUSY_SINCE, BigInt(now()));
     await compute(batch);
     Atomics.store(busySince, BUSY_SINCE, 0n);
   }

@@ -1,6 +1,7 @@
 /** One request and its answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connections } from "./connections.ts";
+import type { Pieces } from "./pieces.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 
 /** Largest body of a request, 10 MiB. */
@@ -24,7 +25,7 @@ export interface Exchange {
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   /** Reads the body, once. Throws RequestError if it is too large, or there is no memory for it. */
-  readBody(): Promise<Uint8Array>;
+  readBody(): Promise<Pieces>;
   /** Runs work for an accepted request, whose connection stays open meanwhile. */
   accepted<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -83,7 +84,7 @@ export function createExchange(
         request.once("error", () => reject(new RequestError(400, "body: expected all of it, got a part")));
         controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
       }).finally(() => request.removeAllListeners("data"));
-      return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+      return chunks;
     },
     async accepted(work) {
       connections.keep(socket);

@@ -11,6 +11,7 @@ import { parseJsonText, problemsOf } from "../schema.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Images } from "./engineHost.ts";
 import { utf8 } from "./imageBody.ts";
+import { copyOf, divide, joined, lengthOf, type Pieces } from "./pieces.ts";
 import { RequestError } from "./requestError.ts";
 
 /** A network's tensors. */
@@ -35,7 +36,7 @@ interface InputKind {
   /** Bytes of values from JSON. Throws RequestError for a value that the type does not contain. */
   encode(values: readonly unknown[]): Uint8Array;
   /** Throws RequestError for bytes that are no values. */
-  check(bytes: Uint8Array): void;
+  check(bytes: Pieces): void;
 }
 
 /** 8-bit pixels, as in an export with `--pixels`, and normalized values, as in an export without. */
@@ -66,8 +67,7 @@ export const inputKinds: readonly InputKind[] = [
       return new Uint8Array(Float32Array.from(values as readonly number[]).buffer);
     },
     check(bytes) {
-      // A copy, whose memory is aligned.
-      const values = new Float32Array(new Uint8Array(bytes).buffer);
+      const values = new Float32Array(copyOf(bytes).buffer);
       const at = firstNonFinite(values);
       if (at >= 0) throw badValue("input", at, "a finite number", values[at]);
     },
@@ -108,11 +108,12 @@ export interface InferRequest {
  * that is wrong.
  */
 export function parseInfer(
-  body: Uint8Array,
+  body: Pieces,
   jsonBytes: number,
   facts: TensorFacts,
 ): { readonly images: Images; readonly request: InferRequest } {
-  const { id, parameters: asked, inputs, outputs = [] } = parseHead(body.subarray(0, jsonBytes));
+  const [json, binary] = divide(body, jsonBytes);
+  const { id, parameters: asked, inputs, outputs = [] } = parseHead(joined(json));
   const unknown = outputs.find(({ name }) => name !== OUTPUT);
   if (unknown) throw new RequestError(400, `outputs: expected "${OUTPUT}", got ${quoted(unknown.name)}`);
   const [input, ...more] = inputs;
@@ -126,7 +127,7 @@ export function parseInfer(
     throw new RequestError(400, `${kind.name}: expected datatype ${kind.datatype}, got ${quoted(input.datatype)}`);
   }
   const count = countOf(kind, input.shape, facts);
-  const data = tensorOf(kind, input, sizeOf(input.shape), body.subarray(jsonBytes));
+  const data = tensorOf(kind, input, sizeOf(input.shape), binary);
   const isBinary = outputs[0]?.parameters?.binary_data ?? asked?.binary_data_output ?? false;
   return { images: { kind: kind.kind, count, data }, request: { ...(id !== undefined && { id }), isBinary } };
 }
@@ -158,25 +159,23 @@ function countOf(kind: InputKind, shape: Shape, { input, maxBatch }: TensorFacts
 type TensorInput = z.infer<typeof schema>["inputs"][number];
 
 /** The bytes of a tensor: of its JSON, or of the binary part. */
-function tensorOf(kind: InputKind, input: TensorInput, values: number, binary: Uint8Array): Uint8Array {
+function tensorOf(kind: InputKind, input: TensorInput, values: number, binary: Pieces): Pieces {
   const size = input.parameters?.binary_data_size;
   const bytes = values * kind.bytesPerValue;
+  const got = lengthOf(binary);
   if (size === undefined) {
-    if (binary.length > 0) {
-      throw new RequestError(
-        400,
-        `${kind.name}: expected binary_data_size, since ${binary.length} bytes follow the JSON`,
-      );
+    if (got > 0) {
+      throw new RequestError(400, `${kind.name}: expected binary_data_size, since ${got} bytes follow the JSON`);
     }
-    return kind.encode(flat(kind.name, input.data, values));
+    return [kind.encode(flat(kind.name, input.data, values))];
   }
   if (input.data !== undefined) {
     throw new RequestError(400, `${kind.name}: expected data or binary_data_size, got both`);
   }
-  if (size !== bytes || binary.length !== bytes) {
+  if (size !== bytes || got !== bytes) {
     throw new RequestError(
       400,
-      `${kind.name}: expected ${bytes} binary bytes, got a binary_data_size of ${size} and ${binary.length} bytes after the JSON`,
+      `${kind.name}: expected ${bytes} binary bytes, got a binary_data_size of ${size} and ${got} bytes after the JSON`,
     );
   }
   kind.check(binary);

@@ -1,7 +1,7 @@
 /** Page that classifies an image by the server that it comes from. */
 import { createHash } from "node:crypto";
 import { html, trusted } from "../report/markup.ts";
-import { reportStyle } from "../report/pages/htmlStyle.ts";
+import { pageHead, servedMeta } from "../report/pages/htmlStyle.ts";
 
 const script = `
 const form = document.querySelector("form");
@@ -55,7 +55,7 @@ document.addEventListener("drop", (event) => {
 });
 `;
 
-const style = `${reportStyle}
+const style = `
 form { display: flex; flex-wrap: wrap; gap: .75rem 1.5rem; align-items: end; margin: 1.25rem 0; }
 form > div { min-width: 0; max-width: 100%; }
 label { display: block; color: var(--soft); font-size: .875rem; }
@@ -85,16 +85,7 @@ export const pageHeaders = {
 
 /** Renders the page for models of these names. */
 export function renderPredictPage(names: readonly string[]): string {
-  return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>alexnet: classify an image</title>
-<style>${trusted(style)}</style>
-</head>
+  return html`${pageHead("alexnet: classify an image", style, servedMeta)}
 <body>
 <main>
 <h1>Classify an image</h1>

@@ -4,6 +4,7 @@ import { type Answer, type Exchange, headerOf } from "./exchange.ts";
 import { jsonAnswer } from "./httpServer.ts";
 import { inferMetadata, VERSION } from "./inferRequest.ts";
 import type { Gauge, Metrics } from "./metrics.ts";
+import { lengthOf } from "./pieces.ts";
 import { pageHeaders, renderPredictPage } from "./predictPage.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 import type { ServedModel } from "./servedModel.ts";
@@ -114,9 +115,10 @@ async function infer(exchange: Exchange, state: RouteState, name: string): Promi
   model.requireRoom();
   const body = await exchange.readBody();
   const given = headerOf(exchange.request, LENGTH_HEADER);
-  const jsonBytes = given === undefined ? body.length : Number(given);
-  if (given !== undefined && !(/^\d+$/.test(given) && jsonBytes <= body.length)) {
-    throw new RequestError(400, `${LENGTH_HEADER}: expected a whole number of at most ${body.length}`);
+  const bytes = lengthOf(body);
+  const jsonBytes = given === undefined ? bytes : Number(given);
+  if (given !== undefined && !(/^\d+$/.test(given) && jsonBytes <= bytes)) {
+    throw new RequestError(400, `${LENGTH_HEADER}: expected a whole number of at most ${bytes}`);
   }
   const answer = await model.infer(exchange, body, jsonBytes);
   if (answer.jsonBytes === undefined) return { headers: { "Content-Type": "application/json" }, body: answer.body };

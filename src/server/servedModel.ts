@@ -7,6 +7,7 @@ import type { EngineHost } from "./engineHost.ts";
 import type { Exchange } from "./exchange.ts";
 import { formatInfer, type InferAnswer, parseInfer, type TensorFacts } from "./inferRequest.ts";
 import type { Metrics } from "./metrics.ts";
+import { joined, type Pieces } from "./pieces.ts";
 import { unavailable } from "./requestError.ts";
 
 /** A served network. */
@@ -21,9 +22,9 @@ export interface ServedModel {
   /** Throws RequestError if a request would be refused now. Called before its body is read. */
   requireRoom(): void;
   /** Every class of the image in a body, the most probable first. */
-  predict(exchange: Exchange, body: Uint8Array, contentType: string): Promise<readonly ClassScore[]>;
+  predict(exchange: Exchange, body: Pieces, contentType: string): Promise<readonly ClassScore[]>;
   /** Answer to a request of the Open Inference Protocol. */
-  infer(exchange: Exchange, body: Uint8Array, jsonBytes: number): Promise<InferAnswer>;
+  infer(exchange: Exchange, body: Pieces, jsonBytes: number): Promise<InferAnswer>;
 }
 
 /** Parts of a served network. */
@@ -95,7 +96,7 @@ export function createServedModel({ name, host, facts, index, pool, queue, metri
     requireRoom,
     predict: (exchange, body, contentType) =>
       inQueue(exchange, 1, async () => {
-        const { images } = await decode(exchange, { model: index, body, contentType });
+        const { images } = await decode(exchange, { model: index, body: joined(body), contentType });
         const probabilities = await host.infer(images, exchange.signal);
         return rankClasses(probabilities, model.classNames, { isMultiLabel });
       }),
@@ -103,7 +104,7 @@ export function createServedModel({ name, host, facts, index, pool, queue, metri
       if (jsonBytes > SHORT_JSON) {
         // The number of images is known only when it is parsed.
         return inQueue(exchange, 1, async (more) => {
-          const { images, request } = await decode(exchange, { model: index, body, jsonBytes });
+          const { images, request } = await decode(exchange, { model: index, body: joined(body), jsonBytes });
           more(images.count - 1);
           const probabilities = await host.infer(images, exchange.signal);
           return formatInfer(name, request ?? { isBinary: false }, images.count, probabilities);

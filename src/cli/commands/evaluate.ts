@@ -5,12 +5,10 @@ import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { OpenOptions } from "../../model/openModel.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import { foreignOpening, type ImportFacts, importOptions } from "../importOptions.ts";
+import { foreignOpening, type ImportFacts, inferenceOptions } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
-  inferencePrecisionOptions,
-  jsonOption,
   positiveInteger,
   runArgument,
   seed,
@@ -61,11 +59,7 @@ export const evaluate: CommandSpec = {
     { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
     { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
     { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
-    ...inferencePrecisionOptions,
-    settingOption("engine"),
-    settingOption("threads"),
-    jsonOption,
-    ...importOptions,
+    ...inferenceOptions,
   ],
   examples: [
     ["alexnet evaluate runs/quick", "over all test images"],

@@ -6,20 +6,12 @@ import { readImageStream } from "../../image/files/readImageFile.ts";
 import type { Classifier } from "../../model/classifier.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
-import { foreignOpening, importOptions, modelArgument } from "../importOptions.ts";
-import {
-  inferencePrecision,
-  inferencePrecisionOptions,
-  jsonOption,
-  positiveInteger,
-  seed,
-  thresholdOption,
-} from "../options.ts";
+import { foreignOpening, inferenceOptions, modelArgument } from "../importOptions.ts";
+import { inferencePrecision, positiveInteger, seed, thresholdOption } from "../options.ts";
 import { print, printError, printJson, printProblem, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import { imageProgress } from "../progress.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
-import { settingOption } from "../trainingOptions.ts";
 
 export const predict: CommandSpec = {
   arguments: [
@@ -51,11 +43,7 @@ export const predict: CommandSpec = {
       parse: positiveInteger,
       default: 128,
     },
-    ...inferencePrecisionOptions,
-    settingOption("engine"),
-    settingOption("threads"),
-    jsonOption,
-    ...importOptions,
+    ...inferenceOptions,
   ],
   examples: [
     ["alexnet predict runs/quick shoe.png", "the most probable classes"],

@@ -3,12 +3,10 @@
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import { ConfigError } from "../../errors.ts";
 import type { EngineSource } from "../../server/engineFacts.ts";
-import { foreignFacts, type ImportFacts, importOptions, modelHelp } from "../importOptions.ts";
+import { foreignFacts, type ImportFacts, inferenceOptions, modelHelp } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
-  inferencePrecisionOptions,
-  jsonOption,
   portNumber,
   positiveInteger,
   runArgument,
@@ -16,7 +14,6 @@ import {
 import { jsonOf, print, printError } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
-import { settingOption } from "../trainingOptions.ts";
 
 export const serve: CommandSpec = {
   arguments: [
@@ -57,11 +54,7 @@ export const serve: CommandSpec = {
       help: "names of this server in a Host header besides localhost and addresses, comma-separated",
       parse: list,
     },
-    ...inferencePrecisionOptions,
-    settingOption("engine"),
-    settingOption("threads"),
-    jsonOption,
-    ...importOptions,
+    ...inferenceOptions,
   ],
   examples: [
     ["alexnet serve runs/photos", "http://127.0.0.1:8000/, a page to try it"],

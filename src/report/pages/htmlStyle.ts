@@ -86,14 +86,20 @@ ${scriptStyle}`;
 /** Content security policy: the script of pages only, and nothing loaded from outside the file. */
 const contentPolicy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${pageScriptSource}`;
 
+/** Policy of a page that is a file. A server sends the policy of its own pages. */
+const filePolicy = html`<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">`;
+
+/** Elements of a page that a server sends: its icon, so that browsers request none. */
+export const servedMeta: Markup = html`<link rel="icon" href="data:,">`;
+
 /** Everything before the body of a page; `style` is added to the common style sheet. */
-export function pageHead(title: string, style = ""): Markup {
+export function pageHead(title: string, style = "", meta: Markup = filePolicy): Markup {
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy}">
+${meta}
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <style>${trusted(reportStyle + style)}</style>

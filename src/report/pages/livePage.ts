@@ -3,7 +3,7 @@ import { html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { inPage } from "../theme.ts";
 import { curvesText, percent } from "./htmlParts.ts";
-import { reportStyle } from "./htmlStyle.ts";
+import { pageHead, servedMeta } from "./htmlStyle.ts";
 import { pageScript, pageScriptSource, scriptSource } from "./pageScript.ts";
 
 /** Script that polls while the page is visible. `version` identifies the state shown. */
@@ -134,7 +134,7 @@ function filterFigure(filters: LiveData["filters"]): Markup {
   return html`<img src="${source}" alt="The ${count} filters of the first layer, ${size} weights each">`;
 }
 
-const style = `${reportStyle}
+const style = `
 .bar-top { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; }
 #pause { padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: .4rem; background: var(--panel); color: var(--ink); font: inherit; cursor: pointer; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
@@ -152,17 +152,7 @@ export function renderLivePage(
   version: string,
 ): string {
   const { status, figures, wide, narrow, pace, filters } = pieces;
-  return html`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<noscript><meta http-equiv="refresh" content="10"></noscript>
-<link rel="icon" href="data:,">
-<title>${title}: training</title>
-<style>${trusted(style)}</style>
-</head>
+  return html`${pageHead(`${title}: training`, style, html`<noscript><meta http-equiv="refresh" content="10"></noscript>${servedMeta}`)}
 <body data-version="${version}">
 <main>
 <div class="bar-top"><h1>${title}</h1><button id="pause" type="button" hidden>Pause updates</button></div>

@@ -1,0 +1,28 @@
+/** Start of an engine process: options of Node.js that it inherits, and the environment. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { engineArguments, engineEnvironment, inheritedOptions } from "./engineStart.ts";
+
+test("loaders are inherited; the inspector, whose port is in use, and programs of --eval are not", () => {
+  const loaders = ["--import", "tsx", "--require=./hook.cjs", "--enable-source-maps", "-r", "eval"];
+  assert.deepEqual(inheritedOptions(loaders), loaders);
+  const inspector = ["--inspect", "--inspect-brk=9229", "--inspect-wait", "--inspect-port", "9230", "--debug-port=1"];
+  assert.deepEqual(inheritedOptions([...inspector, "--import", "tsx"]), ["--import", "tsx"]);
+  for (const flag of ["--eval", "-e", "-p", "-pe", "--print"]) {
+    assert.deepEqual(inheritedOptions(["--import=tsx", flag, "start()"]), ["--import=tsx"], flag);
+  }
+  const [first, ...program] = engineArguments(["--inspect", "--no-warnings"]);
+  assert.equal(first, "--no-warnings");
+  assert.match(program.join(" "), /engineProcess/);
+});
+
+test("threads of GNU OpenMP sleep soon, unless the user's settings say otherwise", () => {
+  const source = { path: "photos", maxBatch: 32, maxWait: 5 };
+  assert.deepEqual(engineEnvironment(source, { PATH: "/bin" }), {
+    PATH: "/bin",
+    GOMP_SPINCOUNT: "10000",
+    ALEXNET_SERVE_SOURCE: JSON.stringify(source),
+  });
+  assert.equal(engineEnvironment(source, { GOMP_SPINCOUNT: "5" })["GOMP_SPINCOUNT"], "5");
+  assert.equal("GOMP_SPINCOUNT" in engineEnvironment(source, { OMP_WAIT_POLICY: "active" }), false);
+});
