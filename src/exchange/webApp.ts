@@ -1,0 +1,45 @@
+/** The browser app as files: built in a package, bundled on first use in a checkout. */
+import { readFile } from "node:fs/promises";
+import { codeOf, DataError } from "../errors.ts";
+import { packageRoot } from "../packageRoot.ts";
+
+/** Parts of the app. */
+export interface WebApp {
+  readonly script: string;
+  readonly style: string;
+  /** Packed sample of Fashion-MNIST with its licence; undefined in a checkout without the data set. */
+  readonly sample: { readonly bytes: Uint8Array; readonly licence: string } | undefined;
+}
+
+/** Names of the parts in `dist/app/` of a package. */
+export const builtNames = {
+  folder: "dist/app",
+  script: "app.js",
+  style: "app.css",
+  sample: "fashion-mnist.bin.gz",
+  licence: "fashion-mnist.LICENSE",
+} as const;
+
+/** Module of a checkout that builds the app. */
+const BUILDER = "scripts/webApp.ts";
+
+/** Reads the app of this package, or builds that of a checkout. Throws DataError for a package without it. */
+export async function readWebApp(): Promise<WebApp> {
+  if (import.meta.url.endsWith(".ts")) {
+    const builder = (await import(new URL(BUILDER, packageRoot()).href)) as { buildWebApp(): Promise<WebApp> };
+    return builder.buildWebApp();
+  }
+  const { folder, script, style, sample, licence } = builtNames;
+  const read = (name: string) => readFile(new URL(`${folder}/${name}`, packageRoot()));
+  try {
+    const [scriptBytes, styleBytes, bytes, text] = await Promise.all([script, style, sample, licence].map(read));
+    return {
+      script: String(scriptBytes),
+      style: String(styleBytes),
+      sample: { bytes: bytes as Uint8Array, licence: String(text) },
+    };
+  } catch (cause) {
+    if (codeOf(cause) !== "ENOENT") throw cause;
+    throw new DataError("browser app: it is not built; run npm run build in a checkout", { cause });
+  }
+}
