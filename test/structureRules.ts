@@ -39,7 +39,7 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
 
 const concreteEngines = ["engine/reference", "engine/onednn", "engine/wasm"];
 /** Files outside its own folder that may name a concrete engine. */
-const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
+const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|web\/.*|[^/]+\.ts)$/;
 
 /** Files and folders that may use each package: everything else runs without it. */
 export const packageUsers: Readonly<Record<string, readonly string[]>> = {

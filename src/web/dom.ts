@@ -1,6 +1,6 @@
+/** Elements of the page. Texts are always text nodes, never markup. */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Elements of the page. Texts are always text nodes, never markup. */
 
 /** Content of an element: text, elements, or nothing. */
 export type Child = Node | string | false | undefined;

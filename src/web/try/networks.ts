@@ -16,7 +16,7 @@ export interface Networks {
   open(source: OfferedModel | File): Promise<OpenedModel>;
   predict(image: RawImage): Promise<TryPrediction>;
   /** Predicts by the server. */
-  predictRemotely(name: string, image: RawImage): Promise<TryPrediction>;
+  predictRemotely(name: string, image: RawImage, file: Blob | undefined): Promise<TryPrediction>;
   saliency(className: string, onProgress: (fraction: number) => void): Promise<SeenSaliency>;
   activation(className: string): ReturnType<ViewerApi["activation"]>;
 }
@@ -53,9 +53,10 @@ interface ServerAnswer {
   readonly error?: string;
 }
 
-async function predictRemotely(name: string, image: RawImage): Promise<TryPrediction> {
-  const canvas = paintImage({ ...image, channels: 3, data: image.data as Uint8Array });
-  const body = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+/** Sends the file as it is; a photo of the camera as PNG. */
+async function predictRemotely(name: string, image: RawImage, file: Blob | undefined): Promise<TryPrediction> {
+  const canvas = () => paintImage({ ...image, channels: 3, data: image.data as Uint8Array });
+  const body = file ?? (await new Promise<Blob | null>((resolve) => canvas().toBlob(resolve, "image/png")));
   const query = new URLSearchParams({ model: name });
   const response = await fetch(`predict?${query}`, { method: "POST", body });
   const answer = (await response.json()) as ServerAnswer;

@@ -26,6 +26,8 @@ interface State {
   /** The network that is open in this tab; undefined if the server predicts. */
   opened: OpenedModel | undefined;
   image: RawImage | undefined;
+  /** The file of the image; undefined for a photo of the camera. */
+  file: File | undefined;
   prediction: TryPrediction | undefined;
   camera: Camera | undefined;
   /** Text of the status line. */
@@ -47,6 +49,7 @@ export function createTryView({ models }: PageData): TryView {
     chosen: 0,
     opened: undefined,
     image: undefined,
+    file: undefined,
     prediction: undefined,
     camera: undefined,
     status: () => (models.length === 0 ? t("noModel") : ""),
@@ -146,6 +149,7 @@ export function createTryView({ models }: PageData): TryView {
   async function take(file: File): Promise<void> {
     try {
       state.image = await decodeImage(file);
+      state.file = file;
     } catch (error) {
       return report(() => messageOf(error), true);
     }
@@ -166,6 +170,7 @@ export function createTryView({ models }: PageData): TryView {
   function shoot(): void {
     if (!state.camera) return;
     state.image = frameOf(state.camera.video);
+    state.file = undefined;
     void classify();
   }
 
@@ -176,7 +181,9 @@ export function createTryView({ models }: PageData): TryView {
     const own = ++state.latest;
     report(() => t("classifying"));
     try {
-      const prediction = await (state.opened ? networks.predict(image) : networks.predictRemotely(listed.name, image));
+      const prediction = await (state.opened
+        ? networks.predict(image)
+        : networks.predictRemotely(listed.name, image, state.file));
       if (own !== state.latest) return;
       state.prediction = prediction;
       result.forget();
