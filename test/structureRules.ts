@@ -94,7 +94,14 @@ export function companyProblems(files: readonly SourceFile[]): readonly string[]
 }
 
 /** Files directly in src/ that re-export the public API: one per entry of `exports` in package.json. */
-export const entryPoints: readonly string[] = ["index.ts", "core.ts", "onednn.ts", "wasm.ts", "formats.ts"];
+export const entryPoints: readonly string[] = [
+  "index.ts",
+  "core.ts",
+  "browser.ts",
+  "onednn.ts",
+  "wasm.ts",
+  "formats.ts",
+];
 
 function partOf(path: string): string {
   const inside = path.replace(/^src\//, "");

@@ -97,7 +97,7 @@ export function createExplainView(): View {
         { class: "scroll", tabindex: 0, role: "region", "aria-label": t("drawing", { name: edited.network.name }) },
         parts.drawing,
       ),
-      h("div", { class: "columns" }, parts.table, parts.panel),
+      h("div", { class: "columns explained" }, parts.table, parts.panel),
     );
     update();
   }

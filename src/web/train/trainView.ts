@@ -15,7 +15,7 @@ const endings: Readonly<Record<DownloadFormat, string>> = { safetensors: "alexne
 /** Milliseconds between two drawings of the curves. */
 const REDRAW = 400;
 
-/** Creates the view; `tryFile` opens the trained network in the view "Try". */
+/** Creates the view; `tryFile` opens the trained network in the view "Try". Long, since its functions render and change one run. */
 export function createTrainView({ sample }: PageData, tryFile: (file: File) => Promise<void>): View {
   const element = h("div");
   const status = h("p", { class: "status", role: "status" });

@@ -42,7 +42,7 @@ export interface TryView extends View {
   openFile(file: File): Promise<void>;
 }
 
-/** Creates the view. The first offered network is opened at once. */
+/** Creates the view. The first offered network is opened at once. Long, since its functions render and change one state. */
 export function createTryView({ models }: PageData): TryView {
   const state: State = {
     listed: models.map((source) => ({ name: source.name, source })),
@@ -118,9 +118,9 @@ export function createTryView({ models }: PageData): TryView {
     state.opened = undefined;
     state.prediction = undefined;
     result.forget();
-    const { source, name } = state.listed[index] as Listed;
-    const isServed = !(source instanceof Blob) && source.isServed;
-    if (!isServed) return open(source);
+    const listed = state.listed[index] as Listed;
+    const { source, name } = listed;
+    if (!isServed(listed)) return open(source);
     render();
     report(() => t("fromServer", { name }));
     await classify();
@@ -178,6 +178,8 @@ export function createTryView({ models }: PageData): TryView {
     const { image } = state;
     const listed = state.listed[state.chosen];
     if (!image || !listed) return;
+    // A network that is still loading classifies the image once it is open.
+    if (!state.opened && !isServed(listed)) return;
     const own = ++state.latest;
     report(() => t("classifying"));
     try {
@@ -201,6 +203,11 @@ export function createTryView({ models }: PageData): TryView {
     takeFiles: ([taken]) => taken && void (isWeights(taken.file) ? openFile(taken.file) : take(taken.file)),
     openFile,
   };
+}
+
+/** True if the server predicts. */
+function isServed({ source }: Listed): boolean {
+  return !(source instanceof Blob) && source.isServed === true;
 }
 
 function isWeights({ name }: File): boolean {
