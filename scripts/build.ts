@@ -70,7 +70,8 @@ async function bundle(): Promise<void> {
 
 /** Writes the browser app with its sample. Throws Error without Fashion-MNIST, from which the sample is made. */
 async function writeWebApp(): Promise<void> {
-  const { script, style, sample } = await buildWebApp();
+  const { script, style, readSample } = await buildWebApp();
+  const sample = await readSample();
   if (!sample) throw new Error("build: the browser app needs Fashion-MNIST for its sample; run npm run setup");
   const folder = join(root, builtNames.folder);
   mkdirSync(folder, { recursive: true });

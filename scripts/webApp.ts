@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { encodeSample } from "../src/dataset/sampleFile.ts";
 import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
 import { DataError } from "../src/errors.ts";
-import type { WebApp } from "../src/exchange/webApp.ts";
+import type { AppSample, WebApp } from "../src/exchange/webApp.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -45,10 +45,10 @@ export async function buildWebApp(): Promise<WebApp> {
     logLevel: "warning",
   });
   const textOf = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
-  return { script: textOf(".js"), style: textOf(".css"), sample: await buildSample() };
+  return { script: textOf(".js"), style: textOf(".css"), readSample: buildSample };
 }
 
-async function buildSample(): Promise<WebApp["sample"]> {
+async function buildSample(): Promise<AppSample | undefined> {
   try {
     const dataset = await loadFashionMnist({ download: false });
     return { bytes: gzipSync(encodeSample(dataset, SAMPLE), { level: 9 }), licence };

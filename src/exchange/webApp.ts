@@ -7,8 +7,14 @@ import { packageRoot } from "../packageRoot.ts";
 export interface WebApp {
   readonly script: string;
   readonly style: string;
-  /** Packed sample of Fashion-MNIST with its licence; undefined in a checkout without the data set. */
-  readonly sample: { readonly bytes: Uint8Array; readonly licence: string } | undefined;
+  /** Reads the sample of Fashion-MNIST; undefined in a checkout without the data set. */
+  readSample(): Promise<AppSample | undefined>;
+}
+
+/** Sample of a data set, packed, with its licence. */
+export interface AppSample {
+  readonly bytes: Uint8Array;
+  readonly licence: string;
 }
 
 /** Names of the parts in `dist/app/` of a package. */
@@ -32,11 +38,10 @@ export async function readWebApp(): Promise<WebApp> {
   const { folder, script, style, sample, licence } = builtNames;
   const read = (name: string) => readFile(new URL(`${folder}/${name}`, packageRoot()));
   try {
-    const [scriptBytes, styleBytes, bytes, text] = await Promise.all([script, style, sample, licence].map(read));
     return {
-      script: String(scriptBytes),
-      style: String(styleBytes),
-      sample: { bytes: bytes as Uint8Array, licence: String(text) },
+      script: String(await read(script)),
+      style: String(await read(style)),
+      readSample: async () => ({ bytes: await read(sample), licence: String(await read(licence)) }),
     };
   } catch (cause) {
     if (codeOf(cause) !== "ENOENT") throw cause;

@@ -44,11 +44,12 @@ export async function writeWebFolder(runs: readonly string[], output: string): P
       bytes += (await stat(join(folder, file))).size;
       models.push({ name, file: file.split("/").map(encodeURIComponent).join("/") });
     }
-    if (app.sample) {
-      await write(builtNames.sample, app.sample.bytes);
-      await write(builtNames.licence, app.sample.licence);
+    const sample = await app.readSample();
+    if (sample) {
+      await write(builtNames.sample, sample.bytes);
+      await write(builtNames.licence, sample.licence);
     }
-    const data = { models, ...(app.sample && { sample: builtNames.sample }) };
+    const data = { models, ...(sample && { sample: builtNames.sample }) };
     await write("index.html", renderWebPage(app, data, "'self'").html);
   });
   return { output, networks: names, bytes };

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { DataError } from "../errors.ts";
-import { builtNames, readWebApp, type WebApp } from "../exchange/webApp.ts";
+import { type AppSample, builtNames, readWebApp, type WebApp } from "../exchange/webApp.ts";
 import { renderWebPage } from "../exchange/webPage.ts";
 import type { EngineSource } from "./engineFacts.ts";
 import type { Answer } from "./exchange.ts";
@@ -35,10 +35,10 @@ const binary = { ...sameOrigin, "Content-Type": "application/octet-stream" } as 
 
 /** Creates the answers; the app is read at the first request. */
 export function createWebAnswers({ sources, shareWeights }: WebOptions): WebAnswers {
-  let reading: Promise<WebApp> | undefined;
+  let reading: Promise<readonly [WebApp, AppSample | undefined]> | undefined;
   let page: Answer | undefined;
   const app = () => {
-    reading ??= readWebApp();
+    reading ??= readWebApp().then(async (read) => [read, await read.readSample()] as const);
     return reading.catch((error: unknown) => {
       reading = undefined;
       throw error instanceof DataError ? new RequestError(503, error.message) : error;
@@ -46,11 +46,13 @@ export function createWebAnswers({ sources, shareWeights }: WebOptions): WebAnsw
   };
   return {
     async page() {
-      page ??= pageOf(await app(), [...sources], shareWeights);
+      if (page) return page;
+      const [read, sample] = await app();
+      page = pageOf(read, [...sources.keys()], { hasSample: sample !== undefined, shareWeights });
       return page;
     },
     async sample() {
-      const { sample } = await app();
+      const [, sample] = await app();
       if (!sample) throw new RequestError(404, "sample: this installation has none");
       return { headers: binary, body: sample.bytes };
     },
@@ -66,13 +68,17 @@ export function createWebAnswers({ sources, shareWeights }: WebOptions): WebAnsw
   };
 }
 
-function pageOf(app: WebApp, sources: readonly (readonly [string, EngineSource])[], shareWeights: boolean): Answer {
-  const models = sources.map(([name]) => ({
+function pageOf(
+  app: WebApp,
+  names: readonly string[],
+  { hasSample, shareWeights }: { readonly hasSample: boolean; readonly shareWeights: boolean },
+): Answer {
+  const models = names.map((name) => ({
     name,
     isServed: true,
     ...(shareWeights && { file: `models/${encodeURIComponent(name)}/weights` }),
   }));
-  const data = { models, ...(app.sample && { sample: builtNames.sample }) };
+  const data = { models, ...(hasSample && { sample: builtNames.sample }) };
   const { html, policy } = renderWebPage(app, data, "'self'");
   const headers = {
     ...isolation,

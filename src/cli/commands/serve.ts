@@ -56,7 +56,7 @@ export const serve: CommandSpec = {
     },
     {
       flags: "--share-weights",
-      help: "let the page load the networks' weights, to show activations and saliency; whoever can reach the server can download them",
+      help: "let the page load the networks' weights, to show activations and saliency; every client of the server can then download them",
     },
     ...inferenceOptions,
   ],
