@@ -1,13 +1,13 @@
-/** Class activation: the places of the last feature maps that raise the score of a class (Grad-CAM). */
+/** Class activation: the places of the last convolution that raise the score of a class (Grad-CAM). */
 import type { Engine } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { type NetworkModel, writeWeights } from "../model/networkModel.ts";
 import { type Network, operations, place } from "../network/network.ts";
-import { type Shape, sizeOf } from "../shape.ts";
+import { equalShapes, type Shape, sizeOf } from "../shape.ts";
 
 /** Importance of each place of a layer's feature maps for the score of a class. */
 export interface ClassActivation {
-  /** Layer whose maps are weighted: the last one with feature maps. */
+  /** Layer whose maps are weighted: the last convolution, with its activation. */
   readonly layer: string;
   readonly height: number;
   readonly width: number;
@@ -60,10 +60,18 @@ export async function createClassActivator(
   };
 }
 
-/** The last layer with feature maps, and the network after it, without layers that are random in training only. */
+/**
+ * The last layer with weights that outputs feature maps, with the layers of the same shape after it, such as ReLU; and the network after these,
+ * without layers that are random.
+ */
 function splitAtMaps(network: Network): { readonly layer: string; readonly shape: Shape; readonly tail: Network } {
   const placed = place(network);
-  const last = placed.findLastIndex(({ outputShape }) => outputShape.length === 3);
+  const learned = placed.findLastIndex(
+    ({ outputShape, parameters }) => outputShape.length === 3 && parameters.length > 0,
+  );
+  const shapeOf = (index: number) => placed[index]?.outputShape ?? [];
+  let last = learned;
+  while (equalShapes(shapeOf(last + 1), shapeOf(learned))) last++;
   const found = placed[last];
   if (!found || last === placed.length - 1) {
     throw new ConfigError(`${network.name}: class activation: expected feature maps before its outputs`);

@@ -54,7 +54,7 @@ export function paintMap({ values, width, height, range }: PaintedMap, canvas = 
 
 /** Colours of a class activation, from transparent to orange, over an image of any size. */
 export function paintActivation(values: Float32Array, width: number, height: number): HTMLCanvasElement {
-  const canvas = h("canvas", { width, height });
+  const canvas = h("canvas", { width, height, class: "smooth" });
   const pixels = new ImageData(width, height);
   for (const [p, value] of values.entries()) pixels.data.set([255, 150, 0, 215 * value], 4 * p);
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);

@@ -12,9 +12,8 @@ import { type Edited, edit, withOption } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
 import { renderLayerPanel } from "./layerPanel.ts";
 
-/** Widths of the drawing for narrow and wide pages. */
-const NARROW = 360;
-const WIDE = 1100;
+/** Width of the drawing; narrower pages scroll it. */
+const ROOM = 1100;
 
 /** Creates the view. */
 export function createExplainView(): View {
@@ -51,7 +50,7 @@ export function createExplainView(): View {
     size.value = String(network.input[1]);
     parts.problem.textContent = problem === undefined ? "" : t("doesNotFit", { problem });
     parts.totals.textContent = summary ? t("totals", summary.totals) : "";
-    fill(parts.drawing, ...(problem === undefined ? drawings(network) : []));
+    fill(parts.drawing, problem === undefined && drawingOf(network));
     fill(parts.table, summary && renderTable(edited, chosen, choose));
     const index = summary?.layers.findIndex(({ name }) => name === chosen) ?? -1;
     const [own, place] = [summary?.layers[index], placed[index]];
@@ -109,13 +108,9 @@ function isFirst({ placed }: Edited, index: number): boolean {
   return placed.slice(0, index).every(({ parameters }) => parameters.length === 0);
 }
 
-/** The drawing in two widths, the fitting one of which the style sheet shows. */
-function drawings(network: Network): readonly Node[] {
-  return [NARROW, WIDE].map((room) => {
-    const text = inPage(drawNetworkWithin(network, "light", room));
-    const drawn = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
-    return h("div", { class: room === NARROW ? "narrow" : "wide" }, drawn);
-  });
+function drawingOf(network: Network): Node {
+  const text = inPage(drawNetworkWithin(network, "light", ROOM));
+  return document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 }
 
 function renderTable(

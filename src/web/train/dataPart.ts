@@ -11,7 +11,7 @@ import type { DataCounts, TrainerApi } from "../worker/trainerApi.ts";
 import { byDrop, byFolder, type ClassFiles, decodeAll } from "./ownImages.ts";
 
 /** Images shown of a class. */
-const SHOWN = 12;
+const SHOWN = 9;
 
 /** The part of the view. */
 export interface DataPart {
@@ -105,6 +105,7 @@ export function createDataPart(
     const listed = new Map([...empty].map((className) => [className, 0]));
     for (const { className, images } of counts.classes) listed.set(className, images);
     const isOwn = counts.source === "own";
+    list.classList.toggle("compact", !isOwn);
     fill(list, ...[...listed].map(([className, images]) => card(className, images, isOwn)));
   }
 

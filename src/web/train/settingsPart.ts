@@ -34,7 +34,7 @@ export function createSettingsPart(onCreate: () => void): SettingsPart {
   const chosen = {
     network: "alexnet-small",
     epochs: 10,
-    batchSize: 32,
+    batchSize: 16,
     learningRate: 0.01,
     optimizer: "sgd" as OptimizerName,
     augmentation: "none" as AugmentationName,

@@ -1,11 +1,9 @@
 /** The image with an overlay, and the most probable classes. */
 import type { ClassActivation } from "../../explain/classActivation.ts";
-import type { Image } from "../../image/image.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import { field, fill, h, select } from "../dom.ts";
 import { number, percent, t } from "../language.ts";
 import { paintActivation, paintImage } from "../paint.ts";
-import type { Field } from "../receptive.ts";
 import { messageOf } from "../worker/calls.ts";
 import type { OpenedModel, SeenSaliency } from "../worker/viewer.ts";
 import type { Networks, TryPrediction } from "./networks.ts";
@@ -26,8 +24,6 @@ export interface Result {
   render(): HTMLElement | undefined;
   /** Drops maps of the last image. */
   forget(): void;
-  /** Marks a receptive field on the image; undefined removes the mark. */
-  showField(field: Field | undefined): void;
 }
 
 const TOP = 5;
@@ -38,7 +34,6 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
   let className: string | undefined;
   let request = 0;
   const layer = h("div", { class: "overlay", "aria-hidden": "true" });
-  const mark = h("div", { class: "mark", hidden: true, "aria-hidden": "true" });
   const note = h("p", { class: "hint", role: "status" });
 
   const forget = () => {
@@ -47,7 +42,6 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
     overlay = "none";
     fill(layer);
     note.textContent = "";
-    mark.hidden = true;
   };
 
   async function showOverlay(): Promise<void> {
@@ -110,14 +104,13 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
 
   return {
     forget,
-    showField: (seen) => place(mark, seen, shown().prediction?.input),
     render() {
       const { image, prediction } = shown();
       if (!image) return undefined;
       const drawn = paintImage(prediction?.input ?? { ...image, channels: 3, data: image.data as Uint8Array });
       drawn.setAttribute("role", "img");
       drawn.setAttribute("aria-label", t("yourImage"));
-      const frame = h("div", { class: "frame" }, drawn, layer, mark);
+      const frame = h("div", { class: "frame" }, drawn, layer);
       const inside = prediction?.layers && choices(prediction.classes);
       return h(
         "div",
@@ -135,19 +128,6 @@ function activationOf({ layer, width, height, values }: ClassActivation) {
 
 function saliencyOf({ map, most }: SeenSaliency) {
   return { canvas: paintImage(map), text: t("saliencyNote", { most: number(100 * Math.max(0, most.drop), 1) }) };
-}
-
-/** Places the mark over a part of the image, by percentages. */
-function place(mark: HTMLElement, seen: Field | undefined, input: Image | undefined): void {
-  mark.hidden = !seen || !input;
-  if (!seen || !input) return;
-  const { width, height } = input;
-  Object.assign(mark.style, {
-    left: `${(100 * seen.left) / width}%`,
-    top: `${(100 * seen.top) / height}%`,
-    width: `${(100 * (seen.right - seen.left)) / width}%`,
-    height: `${(100 * (seen.bottom - seen.top)) / height}%`,
-  });
 }
 
 function renderClasses(classes: TryPrediction["classes"]): HTMLElement {

@@ -61,7 +61,7 @@ export function createTryView({ models }: PageData): TryView {
   const status = h("p", { class: "status", role: "status" });
   const parts = { controls: h("div"), result: h("div"), activations: h("div"), filters: h("div") };
   const result: Result = createResult(networks, () => state);
-  const activations = createActivations(() => state, result.showField);
+  const activations = createActivations(() => state);
 
   function report(text: () => string, isProblem = false): void {
     state.status = text;
