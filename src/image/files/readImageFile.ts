@@ -1,11 +1,14 @@
 /** Reads an image file, only as far as necessary. */
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, messageOf, TruncatedImageError } from "../../errors.ts";
+import { inspectBmp } from "./bmp.ts";
 import { type ImageFormat, readFormats, recogniseFormat } from "./format.ts";
 import { inspectGif } from "./gif.ts";
+import { inspectHeif } from "./heif.ts";
 import type { ImageFile } from "./imageFile.ts";
 import { inspectJpeg } from "./jpeg.ts";
 import { inspectPng } from "./png.ts";
+import { inspectTiff } from "./tiff.ts";
 import { inspectWebp } from "./webp.ts";
 
 /** Enough for the headers of most files, including a photo's embedded preview. */
@@ -95,6 +98,10 @@ const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>
   PNG: inspectPng,
   WebP: inspectWebp,
   GIF: inspectGif,
+  TIFF: inspectTiff,
+  BMP: inspectBmp,
+  AVIF: inspectHeif("AVIF"),
+  HEIC: inspectHeif("HEIC"),
 };
 
 /**

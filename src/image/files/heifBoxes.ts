@@ -1,0 +1,198 @@
+/** Boxes and items of HEIF files. */
+import type { ImageFormat } from "./format.ts";
+import { bigEndian, damaged, latin1, truncated } from "./imageFile.ts";
+
+/** A box: type and contents. */
+export interface Box {
+  readonly type: string;
+  readonly data: Uint8Array;
+}
+
+/** Items of a HEIF file: images, tiles, metadata. */
+export interface HeifItems {
+  /** Number of the primary item. */
+  readonly primary: number;
+  /** Four letters; empty for an item that does not exist. */
+  typeOf(id: number): string;
+  /** The bytes of an item, which are in the file; empty if it has none. */
+  dataOf(id: number): Uint8Array;
+  /** Contents of the properties of a type. */
+  properties(id: number, type: string): readonly Uint8Array[];
+  /** Properties in the order in which they apply. */
+  allProperties(id: number): readonly Box[];
+  /** Items that an item refers to, in order. */
+  references(type: string, from: number): readonly number[];
+  /** Items that refer to an item. */
+  referencesTo(type: string, to: number): readonly number[];
+}
+
+/** Boxes of a whole file. Throws TruncatedImageError for one that ends after the file. Source: ISO/IEC 14496-12, 4.2. */
+export function* topBoxes(format: ImageFormat, bytes: Uint8Array): Generator<Box> {
+  let hasMedia = false;
+  for (let at = 0; at < bytes.length; ) {
+    const box = boxAt(bytes, at);
+    // Bytes after the end of the image are allowed.
+    if (hasMedia && (!box || !/^[ -~]{4}$/.test(box.type))) return;
+    if (!box || box.end > bytes.length) throw truncated(format, bytes);
+    yield { type: box.type, data: bytes.subarray(box.start, box.end) };
+    hasMedia ||= box.type === "mdat";
+    at = box.end;
+  }
+}
+
+/** Boxes in a box. Throws DataError for one that exceeds it. */
+export function* childBoxes(format: ImageFormat, data: Uint8Array, from = 0): Generator<Box> {
+  for (let at = from; at < data.length; ) {
+    const box = boxAt(data, at);
+    if (!box || box.end > data.length) throw damaged(format, "a box exceeds the one that contains it");
+    yield { type: box.type, data: data.subarray(box.start, box.end) };
+    at = box.end;
+  }
+}
+
+/** Size, type, and a longer size if the first is 1; 0 is the rest. */
+function boxAt(bytes: Uint8Array, at: number) {
+  if (at + 8 > bytes.length) return undefined;
+  const size = bigEndian(bytes, at, 4);
+  const start = at + (size === 1 ? 16 : 8);
+  const end = size === 0 ? bytes.length : at + (size === 1 ? bigEndian(bytes, at + 8, 8) : size);
+  return end < start ? undefined : { type: latin1(bytes, at + 4, 4), start, end };
+}
+
+/** Version and flags, the first bytes of a full box. */
+const FULL = 4;
+
+/** Reads the items of `meta`. Source: ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 9.3. */
+export function itemsOf(format: ImageFormat, bytes: Uint8Array, meta: Uint8Array): HeifItems {
+  const boxes = new Map<string, Uint8Array>();
+  for (const { type, data } of childBoxes(format, meta, FULL)) if (!boxes.has(type)) boxes.set(type, data);
+  const pitm = boxes.get("pitm");
+  if (!pitm) throw damaged(format, "it has no primary image");
+  const primary = bigEndian(pitm, FULL, pitm[0] === 0 ? 2 : 4);
+  const types = itemTypes(format, boxes.get("iinf") ?? new Uint8Array());
+  const extents = itemExtents(
+    format,
+    bytes,
+    boxes.get("iloc") ?? new Uint8Array(),
+    boxes.get("idat") ?? new Uint8Array(),
+  );
+  const properties = itemProperties(format, boxes.get("iprp") ?? new Uint8Array());
+  const links = itemReferences(format, boxes.get("iref") ?? new Uint8Array());
+  if (!types.has(primary)) throw damaged(format, "its primary image does not exist");
+  return {
+    primary,
+    typeOf: (id) => types.get(id) ?? "",
+    dataOf: (id) => extents.get(id)?.() ?? new Uint8Array(),
+    properties: (id, type) => (properties.get(id) ?? []).filter((box) => box.type === type).map(({ data }) => data),
+    allProperties: (id) => properties.get(id) ?? [],
+    references: (type, from) =>
+      links.filter((link) => link.type === type && link.from === from).flatMap(({ to }) => to),
+    referencesTo: (type, to) =>
+      links.filter((link) => link.type === type && link.to.includes(to)).map(({ from }) => from),
+  };
+}
+
+/** Types of the items of `iinf`. */
+function itemTypes(format: ImageFormat, iinf: Uint8Array): ReadonlyMap<number, string> {
+  const types = new Map<number, string>();
+  if (iinf.length === 0) return types;
+  for (const { type, data } of childBoxes(format, iinf, FULL + (iinf[0] === 0 ? 2 : 4))) {
+    const version = data[0] ?? 0;
+    if (type !== "infe" || version < 2) continue;
+    const idBytes = version === 2 ? 2 : 4;
+    types.set(bigEndian(data, FULL, idBytes), latin1(data, FULL + idBytes + 2, 4));
+  }
+  return types;
+}
+
+/** The bytes of each item by `iloc`: from places in the file, or in `idat`. Read when asked for. */
+function itemExtents(
+  format: ImageFormat,
+  bytes: Uint8Array,
+  iloc: Uint8Array,
+  idat: Uint8Array,
+): ReadonlyMap<number, () => Uint8Array> {
+  const items = new Map<number, () => Uint8Array>();
+  if (iloc.length === 0) return items;
+  const version = iloc[0] as number;
+  const sizes = bigEndian(iloc, FULL, 2);
+  const [offsetBytes, lengthBytes, baseBytes] = [sizes >> 12, (sizes >> 8) & 15, (sizes >> 4) & 15];
+  const indexBytes = version === 0 ? 0 : sizes & 15;
+  const idBytes = version < 2 ? 2 : 4;
+  let at = FULL + 2;
+  const next = (size: number) => {
+    if (at + size > iloc.length) throw damaged(format, "its list of places is too short");
+    at += size;
+    return bigEndian(iloc, at - size, size);
+  };
+  for (let count = next(idBytes); count > 0; count--) {
+    const id = next(idBytes);
+    const method = version === 0 ? 0 : next(2) & 15;
+    next(2);
+    const base = next(baseBytes);
+    const places = Array.from({ length: next(2) }, () => {
+      next(indexBytes);
+      const offset = base + next(offsetBytes);
+      return [offset, next(lengthBytes)] as const;
+    });
+    items.set(id, () => joined(format, method === 1 ? idat : bytes, places, bytes));
+  }
+  return items;
+}
+
+/** Extents of an item, one after another. A length of 0 is the rest. */
+function joined(
+  format: ImageFormat,
+  source: Uint8Array,
+  places: readonly (readonly [offset: number, length: number])[],
+  file: Uint8Array,
+): Uint8Array {
+  let all = 0;
+  const parts = places.map(([offset, length]) => {
+    const end = length === 0 ? source.length : offset + length;
+    if (offset > end || end > source.length) throw truncated(format, file);
+    all += end - offset;
+    return source.subarray(offset, end);
+  });
+  if (all > file.length) throw damaged(format, "an image of more bytes than the file");
+  return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+}
+
+/** Properties of each item: `ipco` lists all, `ipma` their numbers from 1. */
+function itemProperties(format: ImageFormat, iprp: Uint8Array): ReadonlyMap<number, readonly Box[]> {
+  const boxes = [...childBoxes(format, iprp)];
+  const all = [...childBoxes(format, boxes.find(({ type }) => type === "ipco")?.data ?? new Uint8Array())];
+  const found = new Map<number, readonly Box[]>();
+  for (const { data } of boxes.filter(({ type }) => type === "ipma")) {
+    const [idBytes, numberBytes] = [data[0] === 0 ? 2 : 4, ((data[3] ?? 0) & 1) === 0 ? 1 : 2];
+    let at = FULL + 4;
+    for (let count = bigEndian(data, FULL, 4); count > 0 && at < data.length; count--) {
+      const id = bigEndian(data, at, idBytes);
+      const length = data[at + idBytes] ?? 0;
+      at += idBytes + 1;
+      const numbers = Array.from({ length }, (_, i) => bigEndian(data, at + i * numberBytes, numberBytes));
+      at += length * numberBytes;
+      // The highest bit tells that readers must understand the property.
+      const boxesOf = numbers.flatMap((number) => all[(number & (numberBytes === 1 ? 0x7f : 0x7fff)) - 1] ?? []);
+      found.set(id, [...(found.get(id) ?? []), ...boxesOf]);
+    }
+  }
+  return found;
+}
+
+interface Reference {
+  readonly type: string;
+  readonly from: number;
+  readonly to: readonly number[];
+}
+
+function itemReferences(format: ImageFormat, iref: Uint8Array): readonly Reference[] {
+  if (iref.length === 0) return [];
+  const idBytes = iref[0] === 0 ? 2 : 4;
+  return [...childBoxes(format, iref, FULL)].map(({ type, data }) => {
+    const count = bigEndian(data, idBytes, 2);
+    if (idBytes * (count + 1) + 2 > data.length) throw damaged(format, "a reference is too short");
+    const to = Array.from({ length: count }, (_, i) => bigEndian(data, idBytes + 2 + i * idBytes, idBytes));
+    return { type, from: bigEndian(data, 0, idBytes), to };
+  });
+}
