@@ -55,10 +55,7 @@ def seen(image):
 def add(name, file, written=None, tolerance=0):
     """A case with the pixels of Pillow, or those that were written."""
     assert name not in cases, name
-    try:
-        pixels = seen(Image.open(io.BytesIO(file))) if written is None else written
-    except Exception as e:
-        print("REFUSED", name, repr(e)[:150]); return
+    pixels = seen(Image.open(io.BytesIO(file))) if written is None else written
     pixels = numpy.asarray(pixels).astype(numpy.uint8)
     cases[name] = {
         "by": "Pillow" if written is None else "writer",
@@ -173,7 +170,6 @@ for order, name in ORDERS:
     add(f"TIFF, 16-bit RGB, {name}", tiff(sixteen(RGB), 2, order, bits=16))
     add(f"TIFF, 16-bit grey, {name}", tiff(sixteen(GREY), 1, order, bits=16))
     add(f"TIFF, 16-bit RGBA, {name}", tiff(sixteen(rgba), 2, order, bits=16, _338=2), tolerance=1)
-    add(f"TIFF, 16-bit CMYK, {name}", tiff(sixteen(INKS), 5, order, bits=16))
     add(f"BigTIFF, RGB, {name}", tiff(RGB, 2, order, big=True, rows=5), RGB)
     add(f"TIFF, deflate with 16-bit predictor, {name}", saved(Image.fromarray(sixteen(GREY)), "TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2}, **({"big_tiff": True} if order == ">" else {})))
 for bits in (1, 2, 4, 8):
@@ -188,13 +184,11 @@ add("TIFF, tiles", tiff(RGB, 2, tile=(16, 16)))
 add("TIFF, grey tiles of another shape", tiff(GREY, 1, tile=(32, 16), **deflate))
 add("TIFF, tile larger than the image", tiff(RGB, 2, tile=(64, 48), **deflate))
 add("TIFF, separate planes", tiff(RGB, 2, planar=2, rows=5))
-add("TIFF, separate planes in tiles", tiff(RGB, 2, planar=2, tile=(16, 16), **deflate))
 add("TIFF, one number of bits for all samples", tiff(RGB, 2, _258=8))
 add("TIFF, RGBA", tiff(rgba, 2, _338=2), tolerance=1)
 add("TIFF, RGBA, alpha multiplied", tiff(associated, 2, _338=1), tolerance=1)
 add("TIFF, RGB and an unspecified sample", tiff(rgba, 2, _338=0))
 add("TIFF, four samples without a meaning", tiff(rgba, 2), tolerance=1)
-add("TIFF, RGBA and an unspecified sample", tiff(numpy.concatenate([rgba, GREY[..., None]], 2), 2, _338=[2, 0]), tolerance=1)
 add("TIFF, grey and alpha", tiff(grey_alpha, 1, _338=2), tolerance=1)
 add("TIFF, grey and an unspecified sample", tiff(grey_alpha, 1, _338=0))
 add("TIFF, CMYK", tiff(INKS, 5, rows=4))
@@ -203,7 +197,7 @@ add("TIFF, several pages", directories([tiff_page(RGB, 2), tiff_page(GREY, 1), t
 for orientation in range(1, 9):
     add(f"TIFF, orientation {orientation}", tiff(RGB, 2, _274=orientation))
 colour, grey, inks = Image.fromarray(RGB), Image.fromarray(GREY), Image.fromarray(INKS, "CMYK")
-for compression in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd", "lzma"):
+for compression in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"):
     for mode, image in (("RGB", colour), ("grey", grey), ("CMYK", inks), ("1-bit", grey.convert("1")), ("palette", colour.quantize(60)), ("RGBA", Image.fromarray(rgba))):
         add(f"TIFF, {compression}, {mode}", saved(image, "TIFF", compression=compression), tolerance=int(mode == "RGBA"))
 add("TIFF, LZW with a predictor", saved(colour, "TIFF", compression="tiff_lzw", tiffinfo={317: 2}))
@@ -214,8 +208,27 @@ add("TIFF, JPEG", saved(colour, "TIFF", compression="jpeg", quality=95), toleran
 add("TIFF, JPEG, grey", saved(grey, "TIFF", compression="jpeg", quality=95), tolerance=2)
 add("TIFF, JPEG, CMYK", saved(inks, "TIFF", compression="jpeg", quality=95), tolerance=3)
 add("TIFF, WebP", saved(colour, "TIFF", compression="webp"), tolerance=24)
-ycc = numpy.asarray(colour.convert("YCbCr"))
-add("TIFF, YCC without compression", tiff(ycc, 6, _530=[1, 1], **deflate), tolerance=2)
+
+# Kinds that are not read, which would otherwise be misread, or that sharp's libtiff lacks. Pillow reads them, or makes them black.
+refused = {
+    "16 bits per sample": tiff(sixteen(INKS), 5, bits=16),
+    "compressed by Zstandard": saved(colour, "TIFF", compression="zstd"),
+    "compressed by LZMA": saved(colour, "TIFF", compression="lzma"),
+    "compressed by JPEG of the kind before 1995": tiff(RGB, 6, _259=6),
+    "compressed by method 777": tiff(RGB, 2, _259=777),
+    "tiles with separate planes": tiff(RGB, 2, planar=2, tile=(16, 16), **deflate),
+    "5 samples per pixel": tiff(numpy.concatenate([rgba, GREY[..., None]], 2), 2, _338=[2, 0]),
+    "2 samples per pixel": tiff(grey_alpha, 2),
+    "YCbCr without JPEG": tiff(numpy.asarray(colour.convert("YCbCr")), 6, _530=[1, 1], **deflate),
+    "floating-point samples": saved(Image.fromarray(GREY.astype(numpy.float32) / 255), "TIFF"),
+    "signed samples": saved(Image.fromarray(GREY.astype(numpy.int32)), "TIFF"),
+    "32 bits per sample": tiff(GREY, 1, _258=32),
+    "12 bits per sample": tiff(GREY, 1, _258=12),
+    "samples differ in bits": tiff(RGB, 2, _258=[8, 8, 16]),
+    "photometric interpretation 8": tiff(RGB, 8),
+    "photometric interpretation 32803": tiff(GREY, 32803),
+    "first page is a preview": directories([tiff_page(GREY, 1, _254=1), tiff_page(RGB, 2)]),
+}
 
 # BMP. Source: Microsoft, “Bitmap Storage”; OS/2 2.0 Presentation Manager reference, “Bitmap File Format”.
 
@@ -305,14 +318,14 @@ jumping[-1], jumping[-5, 5:9] = flat[-1], 7
 jumping_painted = numpy.stack([(jumping * k + 3) % 256 for k in (37, 91, 13)], 2)
 jump = runs(flat.tolist()[-1]) + end_of_line + b"\0\2\5\3" + bytes([4, 7]) + end_of_line
 add("BMP, RLE8, a jump, and an early end", bmp(jump + end, 8, colours_of(8), compression=1), jumping_painted)
-add("BMP, RLE8, a jump", bmp(jump + end_of_line * (HEIGHT - 5) + end, 8, colours_of(8), compression=1))
 add("BMP, RLE8, a run that exceeds its row", bmp(lines(flat.tolist(), lambda row: runs(row)[:-2] + bytes([200, row[-1]])), 8, colours_of(8), compression=1))
 add("BMP, RLE8 of grey", bmp(lines(flat.tolist(), runs), 8, greys(8), compression=1))
 add("BMP, RLE4, runs", bmp(lines(nibbles, paired), 4, colours_of(4), compression=2))
 add("BMP, RLE4, absolute", bmp(lines(nibbles, absolute4), 4, colours_of(4), compression=2))
 
 # AVIF. Decoders differ by a level or two where they interpolate and convert chrominances.
-add("AVIF", saved(colour, "AVIF", quality=90), tolerance=24)
+smooth = Image.fromarray(numpy.stack([x * 8, y * 15, 200 - x * 3 - y * 4], 2).astype(numpy.uint8))
+add("AVIF", saved(smooth, "AVIF", quality=90), tolerance=12)
 add("AVIF, 4:4:4", saved(colour, "AVIF", quality=100, subsampling="4:4:4"), tolerance=2)
 add("AVIF, grey", saved(grey, "AVIF", quality=100), tolerance=2)
 add("AVIF, alpha", saved(Image.fromarray(rgba), "AVIF", quality=100, subsampling="4:4:4"), tolerance=3)
@@ -322,7 +335,11 @@ for orientation in range(2, 9):
     exif[0x112] = orientation
     add(f"AVIF, orientation {orientation}", saved(colour, "AVIF", quality=100, subsampling="4:4:4", exif=exif), tolerance=2)
 
-golden = {"madeBy": f"scripts/golden/imageKinds.py, Pillow {PIL.__version__}", "cases": cases}
+golden = {
+    "madeBy": f"scripts/golden/imageKinds.py, Pillow {PIL.__version__}",
+    "cases": cases,
+    "refused": {name: base64.b64encode(zlib.compress(file, 9)).decode() for name, file in refused.items()},
+}
 with open("test/golden/imageKinds.json", "w") as file:
     json.dump(golden, file, indent=1)
     file.write("\n")

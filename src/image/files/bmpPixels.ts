@@ -110,27 +110,51 @@ function painted(indices: Uint8Array, { width, height, channels, colours }: BmpF
   return { width, height, channels, data };
 }
 
-/** The level of a field in a pixel: its bits stretched to 0 … 255, rounded down as in Pillow. */
-function levelOf(field: number): (pixel: number) => number {
-  const lowest = (field & -field) >>> 0;
-  const most = field / lowest;
-  return (pixel) => Math.floor((255 * (((pixel & field) >>> 0) / lowest)) / most);
-}
-
 function fromFields(bytes: Uint8Array, offset: number, form: BmpForm, { colours, alpha }: Fields): Image {
-  const { width, height, bits, rowBytes } = form;
-  const levels = [...colours, ...(alpha === 0 ? [] : [alpha])].map(levelOf);
-  const channels = levels.length;
+  const { width, height } = form;
+  const fields = [...colours, ...(alpha === 0 ? [] : [alpha])];
+  const channels = fields.length;
   const data = new Uint8Array(width * height * channels);
-  for (let y = 0; y < height; y++) {
-    let to = rowOf(form, y) * width * channels;
-    for (let x = 0, from = offset + y * rowBytes; x < width; x++, from += bits / 8) {
-      const pixel = littleEndian(bytes, from, bits / 8);
-      for (const level of levels) data[to++] = level(pixel);
-    }
+  for (const [c, field] of fields.entries()) {
+    const place = [0xff, 0xff00, 0xff0000, 0xff000000].indexOf(field);
+    if (place >= 0) copyBytes(bytes, offset + place, form, data.subarray(c), channels);
+    else copyLevels(bytes, offset, form, field, data.subarray(c), channels);
   }
   // Programs that write no alpha into its field leave 0, which would make the whole image transparent.
   const isOpaque = alpha !== 0 && data.every((value, i) => i % 4 < 3 || value === 0);
   if (isOpaque) for (let i = 3; i < data.length; i += 4) data[i] = 255;
   return imageOfPixels({ width, height, channels, data });
+}
+
+/** Copies a channel that is a byte of each pixel, from that of the first pixel on. */
+function copyBytes(bytes: Uint8Array, offset: number, form: BmpForm, data: Uint8Array, channels: number): void {
+  const { width, height, bits, rowBytes } = form;
+  const step = bits / 8;
+  for (let y = 0; y < height; y++) {
+    let to = rowOf(form, y) * width * channels;
+    let from = offset + y * rowBytes;
+    for (let x = 0; x < width; x++, from += step, to += channels) data[to] = bytes[from] as number;
+  }
+}
+
+/** Computes a channel from bits of each pixel, stretched to 0 … 255 and rounded down as in Pillow. */
+function copyLevels(
+  bytes: Uint8Array,
+  offset: number,
+  form: BmpForm,
+  field: number,
+  data: Uint8Array,
+  channels: number,
+): void {
+  const { width, height, bits, rowBytes } = form;
+  const lowest = (field & -field) >>> 0;
+  const most = field / lowest;
+  for (let y = 0; y < height; y++) {
+    let to = rowOf(form, y) * width * channels;
+    let from = offset + y * rowBytes;
+    for (let x = 0; x < width; x++, from += bits / 8, to += channels) {
+      const pixel = littleEndian(bytes, from, bits / 8);
+      data[to] = Math.floor((255 * (((pixel & field) >>> 0) / lowest)) / most);
+    }
+  }
 }

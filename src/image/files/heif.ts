@@ -39,10 +39,10 @@ export function inspectHeif(format: "AVIF" | "HEIC"): (bytes: Uint8Array) => Ima
     if (items.references("prem", items.primary).length > 0)
       throw unread(format, "one whose colours are multiplied by alpha");
     const { width, height } = placedSize(heif, size);
-    checkSize(format, width, height, false);
+    checkSize(format, width, height, true);
     const isGrey = items.properties(items.primary, "av1C").some((data) => ((data[2] ?? 0) & 0x10) !== 0);
     return {
-      header: { format, width, height, channels: isGrey ? 1 : 3, isProgressive: false, orientation: 1 },
+      header: { format, width, height, channels: isGrey ? 1 : 3, isProgressive: true, orientation: 1 },
       frame: { bytes: renamed(bytes, format), left: 0, top: 0, width, height, needsHevc: codec === HEVC },
     };
   };
@@ -62,7 +62,7 @@ function codedImage(heif: Heif, id: number): { readonly codec: string; readonly 
   const [ispe] = items.properties(id, "ispe");
   if (!ispe || ispe.length < 12) throw damaged(format, "an image without a size");
   const size = { width: bigEndian(ispe, 4, 4), height: bigEndian(ispe, 8, 4) };
-  checkSize(format, size.width, size.height, false);
+  checkSize(format, size.width, size.height, true);
   if (codec === GRID) return { codec: gridCodec(heif, id, size), size };
   const data = items.dataOf(id);
   if (data.length === 0) throw damaged(format, "an image without data");

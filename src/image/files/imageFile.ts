@@ -10,7 +10,7 @@ export interface ImageHeader {
   readonly height: number;
   /** 1: grey. 3: colour (RGB, CMYK or palette; a palette of greys counts as grey in BMP, which has no other). */
   readonly channels: 1 | 3;
-  /** Progressive JPEG, interlaced PNG or GIF: the decoder holds the whole image and makes many passes over it. */
+  /** Progressive JPEG, interlaced PNG or GIF, any AVIF: the decoder holds the whole image, and may make many passes over it. */
   readonly isProgressive: boolean;
   /** EXIF orientation, 1 to 8. 1: upright. */
   readonly orientation: number;
@@ -60,6 +60,9 @@ export function pixelLimit(isProgressive: boolean): number {
   return isProgressive ? MAX_PROGRESSIVE_PIXELS : MAX_PIXELS;
 }
 
+/** Formats whose decoders always hold the whole image. */
+const wholeFormats: readonly ImageFormat[] = ["AVIF", "HEIC"];
+
 /** Throws for an image without pixels, or with too many. Call it right after reading a header. */
 export function checkSize(format: ImageFormat, width: number, height: number, isProgressive: boolean): void {
   if (width === 0 || height === 0) {
@@ -69,7 +72,8 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
   }
   const limit = pixelLimit(isProgressive);
   if (width * height <= limit) return;
-  const kind = isProgressive ? `a progressive or interlaced ${format}` : withArticle(format);
+  const isOneOfTwo = isProgressive && !wholeFormats.includes(format);
+  const kind = isOneOfTwo ? `a progressive or interlaced ${format}` : withArticle(format);
   const megapixels = Math.ceil((width * height) / 1e5) / 10;
   throw new DataError(
     `expected ${kind} image of at most ${limit / 1e6} megapixels, got ${width}×${height} (${megapixels} megapixels); make the image smaller first`,

@@ -1,7 +1,7 @@
 /** Structure of a TIFF file: the first page, its samples, completeness. */
 import { checkSize, damaged, type ImageFile, truncated, unread } from "./imageFile.ts";
 import { isOrientation, xmpOrientation } from "./orientation.ts";
-import { firstDirectory, type TiffDirectory, type TiffValues, withDirectory } from "./tiffDirectory.ts";
+import { firstDirectory, type TiffDirectory, type TiffValues, withDirectory, withPlace } from "./tiffDirectory.ts";
 
 /** Tags of fields. Source: TIFF 6.0, appendix A; its technical notes; XMP specification, part 3, 3.3. */
 const tag = {
@@ -65,7 +65,7 @@ const photometrics: ReadonlyMap<number, readonly [samples: number, bits: readonl
   [BLACK_IS_0, [1, [1, 2, 4, 8, 16]]],
   [RGB, [3, [8, 16]]],
   [PALETTE, [1, [1, 2, 4, 8]]],
-  [CMYK, [4, [8, 16]]],
+  [CMYK, [4, [8]]],
   [YCC, [3, [8]]],
 ]);
 
@@ -120,10 +120,20 @@ export function inspectTiff(bytes: Uint8Array): ImageFile {
   };
 }
 
+/** Throws DataError if a directory has no or too many pixels. `header` is the start of its file, and `late` begins with the directory. */
+export function checkLateTiff(header: Uint8Array, late: Uint8Array): void {
+  sizeOf(firstDirectory(withPlace(header, late)));
+}
+
+function sizeOf(directory: TiffDirectory) {
+  const [width = 0, height = 0] = [tag.width, tag.height].map((name) => directory.numbers(name, 1)?.[0]);
+  checkSize("TIFF", width, height, false);
+  return { width, height };
+}
+
 function pageOf(directory: TiffDirectory): Page {
   const first = (name: keyof typeof tag, missing: number) => directory.numbers(tag[name], 1)?.[0] ?? missing;
-  const [width, height] = [first("width", 0), first("height", 0)];
-  checkSize("TIFF", width, height, false);
+  const { width, height } = sizeOf(directory);
   const [photometric, compression] = [first("photometric", WHITE_IS_0), first("compression", UNCOMPRESSED)];
   if ((first("newSubfileType", 0) & 1) === 1 || first("subfileType", 1) === 2) {
     throw unread("TIFF", "one whose first page is a preview, as in raw photos");

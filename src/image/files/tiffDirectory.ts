@@ -28,26 +28,49 @@ export interface TiffDirectory {
   readonly isBigEndian: boolean;
 }
 
+/** Byte order, and sizes of the offset in the header, of the number of fields, and of a field. */
+function layoutOf(bytes: Uint8Array) {
+  const isBigEndian = latin1(bytes, 0, 2) === "MM";
+  const number = isBigEndian ? bigEndian : littleEndian;
+  const isBig = number(bytes, 2, 2) === 43;
+  const sizes = isBig
+    ? { headerBytes: 16, offsetBytes: 8, countBytes: 8, fieldBytes: 20 }
+    : { headerBytes: 8, offsetBytes: 4, countBytes: 2, fieldBytes: 12 };
+  return { isBigEndian, number, isBig, ...sizes };
+}
+
+/** Offset of the first directory, which many programs write after the pixels. */
+export function directoryPlace(bytes: Uint8Array): number {
+  const { number, headerBytes, offsetBytes } = layoutOf(bytes);
+  return number(bytes, headerBytes - offsetBytes, offsetBytes);
+}
+
+/** A file of a header and the directory that follows at once. Values elsewhere in the original file cannot be read. */
+export function withPlace(header: Uint8Array, directory: Uint8Array): Uint8Array {
+  const { isBigEndian, headerBytes, offsetBytes } = layoutOf(header);
+  const place = new Uint8Array(offsetBytes);
+  place[isBigEndian ? offsetBytes - 1 : 0] = headerBytes;
+  return Buffer.concat([header.subarray(0, headerBytes - offsetBytes), place, directory]);
+}
+
 /**
  * Reads the first directory. Throws DataError if it is damaged, or TruncatedImageError if it lies beyond the end.
  *
  * Source: TIFF 6.0, section 2; BigTIFF (libtiff.org/bigtiff.html).
  */
 export function firstDirectory(bytes: Uint8Array): TiffDirectory {
-  const isBigEndian = latin1(bytes, 0, 2) === "MM";
-  const number = isBigEndian ? bigEndian : littleEndian;
-  const isBig = number(bytes, 2, 2) === 43;
+  const { isBigEndian, number, isBig, headerBytes, offsetBytes, countBytes, fieldBytes } = layoutOf(bytes);
   if (isBig && (number(bytes, 4, 2) !== 8 || number(bytes, 6, 2) !== 0)) {
     throw damaged("TIFF", `offsets of ${number(bytes, 4, 2)} bytes, not 8`);
   }
-  const [offsetBytes, countBytes, entryBytes] = isBig ? [8, 8, 20] : [4, 2, 12];
-  const place = number(bytes, isBig ? 8 : 4, offsetBytes);
+  const place = directoryPlace(bytes);
   const entries = number(bytes, place, countBytes);
   const start = place + countBytes;
-  if (start > bytes.length || start + entries * entryBytes > bytes.length) throw truncated("TIFF", bytes);
-  if (place < 4 + offsetBytes || entries === 0) throw damaged("TIFF", "its first directory is empty");
+  const end = start + entries * fieldBytes;
+  if (start > bytes.length || end > bytes.length) throw truncated("TIFF", bytes);
+  if (place < headerBytes || entries === 0) throw damaged("TIFF", "its first directory is empty");
   const fields = new Map<number, Field>();
-  for (let at = start; at < start + entries * entryBytes; at += entryBytes) {
+  for (let at = start; at < end; at += fieldBytes) {
     const tag = number(bytes, at, 2);
     const type = number(bytes, at + 2, 2);
     const count = number(bytes, at + 4, offsetBytes);
