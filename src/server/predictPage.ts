@@ -1,8 +1,10 @@
 /** Page that classifies an image by the server that it comes from. */
 import { createHash } from "node:crypto";
+import { readFormats, readMediaTypes } from "../image/files/format.ts";
 import { html, trusted } from "../report/markup.ts";
 import { pageHead, servedMeta } from "../report/pages/htmlStyle.ts";
 
+/** Browsers do not show every format that is classified; the place of such an image stays empty. */
 const script = `
 const form = document.querySelector("form");
 const file = document.querySelector("#file");
@@ -43,6 +45,7 @@ async function classify(image) {
     if (own === latest) status.textContent = error.message;
   }
 }
+shown.addEventListener("error", () => { shown.hidden = true; });
 const again = () => { if (file.files[0]) classify(file.files[0]); };
 file.addEventListener("change", again);
 form.elements.model.addEventListener("change", again);
@@ -89,9 +92,9 @@ export function renderPredictPage(names: readonly string[]): string {
 <body>
 <main>
 <h1>Classify an image</h1>
-<p class="lead">Choose a JPEG, PNG, WebP or GIF file, or drop one on this page. It is sent to this server only.</p>
+<p class="lead">Choose a ${readFormats} file, or drop one on this page. It is sent to this server only.</p>
 <form>
-<div><label for="file">Image</label><input id="file" type="file" accept="image/jpeg,image/png,image/webp,image/gif"></div>
+<div><label for="file">Image</label><input id="file" type="file" accept="${readMediaTypes.join(",")}"></div>
 <div><label for="model">Model</label><select id="model" name="model">${names.map((name) => html`<option value="${name}">${name}</option>`)}</select></div>
 </form>
 <img alt="The chosen image" hidden>

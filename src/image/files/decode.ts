@@ -66,7 +66,7 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => {
-      throw damaged(format, messageOf(error).trim().replaceAll("\n", "; "), { cause: error });
+      throw damaged(format, reasonOf(error), { cause: error });
     });
   const { width, height } = decoded.info;
   if (width !== frame.width || height !== frame.height || decoded.info.channels !== channels) {
@@ -78,6 +78,12 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   if (channels === 4) return { width, height, channels: 3, data: colourOfInks(decoded.data) };
   const image = { width, height, channels, data: plain(decoded.data) };
   return frame.palette ? coloured(header, image, frame.palette) : image;
+}
+
+/** The lines of a decoder's message, each once. libheif also looks for data after the end, which libvips reports for intact files, too. */
+function reasonOf(error: unknown): string {
+  const lines = messageOf(error).trim().split("\n");
+  return [...new Set(lines)].filter((line) => !line.startsWith("source: bad seek")).join("; ");
 }
 
 /** Converts CMYK to RGB: (255 − ink) · (255 − black) / 255, in 8-bit arithmetic. Source: Pillow, src/libImaging/Convert.c, cmyk2rgb. */

@@ -26,7 +26,7 @@ interface Heif {
  */
 export function inspectHeif(format: "AVIF" | "HEIC"): (bytes: Uint8Array) => ImageFile {
   return (bytes) => {
-    const boxes = [...topBoxes(format, bytes)];
+    const { boxes, end } = topBoxes(format, bytes);
     const meta = boxes.find(({ type }) => type === "meta");
     if (!meta) {
       if (boxes.some(({ type }) => type === "moov")) throw unread(format, "a film without a still image");
@@ -43,7 +43,14 @@ export function inspectHeif(format: "AVIF" | "HEIC"): (bytes: Uint8Array) => Ima
     const isGrey = items.properties(items.primary, "av1C").some((data) => ((data[2] ?? 0) & 0x10) !== 0);
     return {
       header: { format, width, height, channels: isGrey ? 1 : 3, isProgressive: true, orientation: 1 },
-      frame: { bytes: renamed(bytes, format), left: 0, top: 0, width, height, needsHevc: codec === HEVC },
+      frame: {
+        bytes: renamed(bytes.subarray(0, end), format),
+        left: 0,
+        top: 0,
+        width,
+        height,
+        needsHevc: codec === HEVC,
+      },
     };
   };
 }

@@ -26,18 +26,24 @@ export interface HeifItems {
   referencesTo(type: string, to: number): readonly number[];
 }
 
-/** Boxes of a whole file. Throws TruncatedImageError for one that ends after the file. Source: ISO/IEC 14496-12, 4.2. */
-export function* topBoxes(format: ImageFormat, bytes: Uint8Array): Generator<Box> {
-  let hasMedia = false;
-  for (let at = 0; at < bytes.length; ) {
+/**
+ * Boxes of a whole file, and their end. Bytes after `meta` and `mdat` that are no box are left out. Throws TruncatedImageError for a box that ends
+ * after the file. Source: ISO/IEC 14496-12, 4.2.
+ */
+export function topBoxes(format: ImageFormat, bytes: Uint8Array) {
+  const boxes: Box[] = [];
+  const has = (wanted: string) => boxes.some(({ type }) => type === wanted);
+  let at = 0;
+  while (at < bytes.length) {
     const box = boxAt(bytes, at);
-    // Bytes after the end of the image are allowed.
-    if (hasMedia && (!box || !/^[ -~]{4}$/.test(box.type))) return;
-    if (!box || box.end > bytes.length) throw truncated(format, bytes);
-    yield { type: box.type, data: bytes.subarray(box.start, box.end) };
-    hasMedia ||= box.type === "mdat";
+    if (!box || box.end > bytes.length) {
+      if (has("meta") && has("mdat")) break;
+      throw truncated(format, bytes);
+    }
+    boxes.push({ type: box.type, data: bytes.subarray(box.start, box.end) });
     at = box.end;
   }
+  return { boxes, end: at };
 }
 
 /** Boxes in a box. Throws DataError for one that exceeds it. */

@@ -68,7 +68,7 @@ export function firstDirectory(bytes: Uint8Array): TiffDirectory {
   const start = place + countBytes;
   const end = start + entries * fieldBytes;
   if (start > bytes.length || end > bytes.length) throw truncated("TIFF", bytes);
-  if (place < headerBytes || entries === 0) throw damaged("TIFF", "its first directory is empty");
+  if (place < headerBytes || entries === 0) throw damaged("TIFF", "it has no directory");
   const fields = new Map<number, Field>();
   for (let at = start; at < end; at += fieldBytes) {
     const tag = number(bytes, at, 2);
