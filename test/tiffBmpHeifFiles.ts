@@ -87,6 +87,23 @@ export function bmpFile(
   return Buffer.concat([start, ...after.map((part) => Buffer.from(part))]);
 }
 
+/** An RGB image as a BMP file of 32 bits per pixel, from the top. */
+export function bmpOf({
+  width,
+  height,
+  data,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}): Buffer {
+  const pixels = Buffer.alloc(width * height * 4);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) pixels[4 * i + c] = data[3 * i + 2 - c] as number;
+  }
+  return bmpFile({ width, height: -height, bits: 32 }, pixels);
+}
+
 /** A box of a HEIF file. */
 export function box(type: string, ...contents: readonly (Uint8Array | readonly number[])[]): Buffer {
   const data = Buffer.concat(contents.map((part) => Buffer.from(part)));
