@@ -330,6 +330,9 @@ add("AVIF, 4:4:4", saved(colour, "AVIF", quality=100, subsampling="4:4:4"), tole
 add("AVIF, grey", saved(grey, "AVIF", quality=100), tolerance=2)
 add("AVIF, alpha", saved(Image.fromarray(rgba), "AVIF", quality=100, subsampling="4:4:4"), tolerance=3)
 add("AVIF, several images", saved(colour, "AVIF", quality=100, subsampling="4:4:4", save_all=True, append_images=[grey.convert("RGB")] * 2), tolerance=2)
+# The photo at 64×48 by libheif: heif-enc -A photo16.png -q 90 -b 12 -p chroma=444. Pillow writes 8 bits only.
+with open("test/golden/raccoon12.avif", "rb") as file:
+    add("AVIF, 12 bits", file.read(), tolerance=3)
 for orientation in range(2, 9):
     exif = Image.Exif()
     exif[0x112] = orientation

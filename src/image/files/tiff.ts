@@ -77,7 +77,7 @@ interface Page {
   readonly compression: number;
   readonly photometric: number;
   readonly samples: number;
-  /** What the samples after those of the colour are; 0: nothing known, 1: alpha that colours are multiplied by, 2: alpha. */
+  /** Meaning of the samples after those of the colour. 0: unknown, 1: alpha that colours are multiplied by, 2: alpha. */
   readonly extra: readonly number[];
   /** True if each sample has strips or tiles of its own. */
   readonly isPlanar: boolean;
