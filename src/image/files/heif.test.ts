@@ -93,6 +93,16 @@ test("AVIF: files that contradict their format, and kinds that are not read", as
     /contradicts its header|tiles that do not cover 64×48|too short/,
   );
   await refused([grid(1, 1, [64, 48], [1]), still()], /a grid of grids/);
+  const fat: HeifItem = { ...still(), data: Buffer.concat([data, Buffer.alloc(1_000_000)]) };
+  const same = Array.from({ length: 100 }, () => 2);
+  await refused([grid(10, 10, [640, 480], same), fat], /tiles of more bytes than the file/);
+  const meta = boxOf(tile, "meta");
+  const ftyp = boxOf(tile, "ftyp");
+  const padded = box("meta", meta.subarray(8), box("free", new Uint8Array(5_000_000)));
+  await assertRefused(Buffer.concat([ftyp, padded]), /metadata of \d+ MB/);
+  await assertRefused(Buffer.concat([ftyp, Buffer.alloc(8 * 200_000, box("free"))]), /more than 131072 boxes/);
+  const crowded = box("meta", meta.subarray(8), Buffer.alloc(8 * 200_000, box("free")));
+  await assertRefused(Buffer.concat([ftyp, crowded]), /more than 131072 boxes in another one/);
   await assertRefused(
     Buffer.concat([box("ftyp", Buffer.from("avis\0\0\0\0avif")), box("moov", [])]),
     /a film without a still image/,

@@ -26,16 +26,13 @@ interface Heif {
  */
 export function inspectHeif(format: "AVIF" | "HEIC"): (bytes: Uint8Array) => ImageFile {
   return (bytes) => {
-    const { boxes, end } = topBoxes(format, bytes);
-    const meta = boxes.find(({ type }) => type === "meta");
-    if (!meta) {
-      if (boxes.some(({ type }) => type === "moov")) throw unread(format, "a film without a still image");
-      throw truncated(format, bytes);
-    }
-    const items = itemsOf(format, bytes, meta.data);
+    const { meta, hasFilm, end } = topBoxes(format, bytes);
+    if (!meta && hasFilm) throw unread(format, "a film without a still image");
+    if (!meta) throw truncated(format, bytes);
+    const items = itemsOf(format, bytes, meta);
     const heif = { format, bytes, items };
     const { codec, size } = codedImage(heif, items.primary);
-    for (const id of items.referencesTo("auxl", items.primary)) codedImage(heif, id);
+    for (const id of new Set(items.referencesTo("auxl", items.primary))) codedImage(heif, id);
     if (items.references("prem", items.primary).length > 0)
       throw unread(format, "one whose colours are multiplied by alpha");
     const { width, height } = placedSize(heif, size);
@@ -64,19 +61,19 @@ function renamed(bytes: Uint8Array, format: "AVIF" | "HEIC"): Uint8Array {
 
 /** Codec and size of an item and of its tiles, checked before anything is decoded. */
 function codedImage(heif: Heif, id: number): { readonly codec: string; readonly size: PixelSize } {
-  const { format, bytes, items } = heif;
+  const { format, items } = heif;
   const codec = items.typeOf(id);
   const [ispe] = items.properties(id, "ispe");
   if (!ispe || ispe.length < 12) throw damaged(format, "an image without a size");
   const size = { width: bigEndian(ispe, 4, 4), height: bigEndian(ispe, 8, 4) };
   checkSize(format, size.width, size.height, true);
   if (codec === GRID) return { codec: gridCodec(heif, id, size), size };
-  const data = items.dataOf(id);
-  if (data.length === 0) throw damaged(format, "an image without data");
+  const { start, length } = items.dataOf(id);
+  if (length === 0) throw damaged(format, "an image without data");
   if (codec === HEVC) return { codec, size };
   if (codec !== AV1) throw unread(format, `one coded as ${JSON.stringify(codec)}`);
-  const coded = av1Size(data);
-  if (!coded) throw damaged(format, `its image has no sequence header (${bytes.length} bytes)`);
+  const coded = av1Size(start);
+  if (!coded) throw damaged(format, "its image has no sequence header");
   if (coded.width > size.width || coded.height > size.height) {
     throw damaged(
       format,
@@ -88,8 +85,8 @@ function codedImage(heif: Heif, id: number): { readonly codec: string; readonly 
 
 /** Codec of the tiles of a grid, which must be as many as the image needs. Source: ISO/IEC 23008-12, 6.6.2.3. */
 function gridCodec(heif: Heif, id: number, { width, height }: PixelSize): string {
-  const { format, items } = heif;
-  const data = items.dataOf(id);
+  const { format, bytes, items } = heif;
+  const { start: data } = items.dataOf(id);
   const field = ((data[1] ?? 0) & 1) === 0 ? 2 : 4;
   const [rows, columns] = [(data[2] ?? 0) + 1, (data[3] ?? 0) + 1];
   const output = { width: bigEndian(data, 4, field), height: bigEndian(data, 4 + field, field) };
@@ -102,6 +99,9 @@ function gridCodec(heif: Heif, id: number, { width, height }: PixelSize): string
   ) {
     throw damaged(format, "a grid that contradicts its header");
   }
+  // Tiles may share bytes, but then each of 65,536 could be the whole file.
+  const stored = tiles.reduce((sum, tile) => sum + items.dataOf(tile).length, 0);
+  if (stored > bytes.length + 3 * width * height) throw damaged(format, "tiles of more bytes than the file");
   const coded = [...new Set(tiles)].map((tile) => {
     if (items.typeOf(tile) === GRID) throw damaged(format, "a grid of grids");
     return codedImage(heif, tile);

@@ -14,8 +14,8 @@ export interface HeifItems {
   readonly primary: number;
   /** Four letters; empty for an item that does not exist. */
   typeOf(id: number): string;
-  /** The bytes of an item, which are in the file; empty if it has none. */
-  dataOf(id: number): Uint8Array;
+  /** The first bytes of an item, all of which are in the file, and the number of all. */
+  dataOf(id: number): ItemData;
   /** Contents of the properties of a type. */
   properties(id: number, type: string): readonly Uint8Array[];
   /** Properties in the order in which they apply. */
@@ -26,34 +26,62 @@ export interface HeifItems {
   referencesTo(type: string, to: number): readonly number[];
 }
 
+/** Maximum number of boxes side by side: above the 65,536 tiles that a grid can have. Also bounds memory and time of a file of empty boxes. */
+const MAX_BOXES = 2 ** 17;
+/** Maximum size of `meta`, which describes images and contains none. */
+const MAX_META_BYTES = 2 ** 22;
+
+/** Data of an item. */
+export interface ItemData {
+  /** Enough for any header; empty if there are no data. */
+  readonly start: Uint8Array;
+  readonly length: number;
+}
+
+/** Boxes of a whole file. */
+export interface TopBoxes {
+  /** Contents of `meta`. */
+  readonly meta: Uint8Array | undefined;
+  /** True if there is a film. */
+  readonly hasFilm: boolean;
+  /** Offset after the last box. */
+  readonly end: number;
+}
+
 /**
- * Boxes of a whole file, and their end. Bytes after `meta` and `mdat` that are no box are left out. Throws TruncatedImageError for a box that ends
- * after the file. Source: ISO/IEC 14496-12, 4.2.
+ * Finds the boxes of a whole file. Bytes after `meta` and `mdat` that are no box are left out. Throws TruncatedImageError for a box that ends after
+ * the file. Source: ISO/IEC 14496-12, 4.2.
  */
-export function topBoxes(format: ImageFormat, bytes: Uint8Array) {
-  const boxes: Box[] = [];
-  const has = (wanted: string) => boxes.some(({ type }) => type === wanted);
+export function topBoxes(format: ImageFormat, bytes: Uint8Array): TopBoxes {
+  const types = new Set<string>();
+  let meta: Uint8Array | undefined;
   let at = 0;
-  while (at < bytes.length) {
+  for (let count = 0; at < bytes.length; count++) {
     const box = boxAt(bytes, at);
     if (!box || box.end > bytes.length) {
-      if (has("meta") && has("mdat")) break;
+      if (types.has("meta") && types.has("mdat")) break;
       throw truncated(format, bytes);
     }
-    boxes.push({ type: box.type, data: bytes.subarray(box.start, box.end) });
+    if (count === MAX_BOXES) throw damaged(format, `more than ${MAX_BOXES} boxes`);
+    if (box.type === "meta") meta ??= bytes.subarray(box.start, box.end);
+    if (/^(?:meta|mdat|moov)$/.test(box.type)) types.add(box.type);
     at = box.end;
   }
-  return { boxes, end: at };
+  if (meta && meta.length > MAX_META_BYTES) throw damaged(format, `metadata of ${Math.ceil(meta.length / 1e6)} MB`);
+  return { meta, hasFilm: types.has("moov"), end: at };
 }
 
 /** Boxes in a box. Throws DataError for one that exceeds it. */
-export function* childBoxes(format: ImageFormat, data: Uint8Array, from = 0): Generator<Box> {
+function childBoxes(format: ImageFormat, data: Uint8Array, from = 0): readonly Box[] {
+  const boxes: Box[] = [];
   for (let at = from; at < data.length; ) {
     const box = boxAt(data, at);
     if (!box || box.end > data.length) throw damaged(format, "a box exceeds the one that contains it");
-    yield { type: box.type, data: data.subarray(box.start, box.end) };
+    if (boxes.length === MAX_BOXES) throw damaged(format, `more than ${MAX_BOXES} boxes in another one`);
+    boxes.push({ type: box.type, data: data.subarray(box.start, box.end) });
     at = box.end;
   }
+  return boxes;
 }
 
 /** Size, type, and a longer size if the first is 1; 0 is the rest. */
@@ -88,7 +116,7 @@ export function itemsOf(format: ImageFormat, bytes: Uint8Array, meta: Uint8Array
   return {
     primary,
     typeOf: (id) => types.get(id) ?? "",
-    dataOf: (id) => extents.get(id)?.() ?? new Uint8Array(),
+    dataOf: (id) => extents.get(id)?.() ?? { start: new Uint8Array(), length: 0 },
     properties: (id, type) => (properties.get(id) ?? []).filter((box) => box.type === type).map(({ data }) => data),
     allProperties: (id) => properties.get(id) ?? [],
     references: (type, from) =>
@@ -117,8 +145,8 @@ function itemExtents(
   bytes: Uint8Array,
   iloc: Uint8Array,
   idat: Uint8Array,
-): ReadonlyMap<number, () => Uint8Array> {
-  const items = new Map<number, () => Uint8Array>();
+): ReadonlyMap<number, () => ItemData> {
+  const items = new Map<number, () => ItemData>();
   if (iloc.length === 0) return items;
   const version = iloc[0] as number;
   const sizes = bigEndian(iloc, FULL, 2);
@@ -136,38 +164,44 @@ function itemExtents(
     const method = version === 0 ? 0 : next(2) & 15;
     next(2);
     const base = next(baseBytes);
-    const places = Array.from({ length: next(2) }, () => {
+    const length = next(2);
+    // Places without bytes of their own would be as many as 65,535 for each item.
+    if (length > 1 && indexBytes + offsetBytes + lengthBytes === 0) throw damaged(format, "places without bytes");
+    const places = Array.from({ length }, () => {
       next(indexBytes);
       const offset = base + next(offsetBytes);
       return [offset, next(lengthBytes)] as const;
     });
-    items.set(id, () => joined(format, method === 1 ? idat : bytes, places, bytes));
+    items.set(id, () => dataAt(format, method === 1 ? idat : bytes, places, bytes));
   }
   return items;
 }
 
-/** Extents of an item, one after another. A length of 0 is the rest. */
-function joined(
+/** Number of bytes that contain the header of any image. */
+const START_BYTES = 4096;
+
+/** Data at one or more places, which must be in the source. A length of 0 is the rest. */
+function dataAt(
   format: ImageFormat,
   source: Uint8Array,
   places: readonly (readonly [offset: number, length: number])[],
   file: Uint8Array,
-): Uint8Array {
+): ItemData {
   let all = 0;
-  const parts = places.map(([offset, length]) => {
+  const parts: Uint8Array[] = [];
+  for (const [offset, length] of places) {
     const end = length === 0 ? source.length : offset + length;
     if (offset > end || end > source.length) throw truncated(format, file);
+    if (all < START_BYTES) parts.push(source.subarray(offset, Math.min(end, offset + START_BYTES)));
     all += end - offset;
-    return source.subarray(offset, end);
-  });
-  if (all > file.length) throw damaged(format, "an image of more bytes than the file");
-  return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+  }
+  return { start: Buffer.concat(parts), length: all };
 }
 
 /** Properties of each item: `ipco` lists all, `ipma` their numbers from 1. */
 function itemProperties(format: ImageFormat, iprp: Uint8Array): ReadonlyMap<number, readonly Box[]> {
-  const boxes = [...childBoxes(format, iprp)];
-  const all = [...childBoxes(format, boxes.find(({ type }) => type === "ipco")?.data ?? new Uint8Array())];
+  const boxes = childBoxes(format, iprp);
+  const all = childBoxes(format, boxes.find(({ type }) => type === "ipco")?.data ?? new Uint8Array());
   const found = new Map<number, readonly Box[]>();
   for (const { data } of boxes.filter(({ type }) => type === "ipma")) {
     const [idBytes, numberBytes] = [data[0] === 0 ? 2 : 4, ((data[3] ?? 0) & 1) === 0 ? 1 : 2];
@@ -180,7 +214,7 @@ function itemProperties(format: ImageFormat, iprp: Uint8Array): ReadonlyMap<numb
       at += length * numberBytes;
       // The highest bit tells that readers must understand the property.
       const boxesOf = numbers.flatMap((number) => all[(number & (numberBytes === 1 ? 0x7f : 0x7fff)) - 1] ?? []);
-      found.set(id, [...(found.get(id) ?? []), ...boxesOf]);
+      if (!found.has(id)) found.set(id, boxesOf);
     }
   }
   return found;
@@ -195,7 +229,7 @@ interface Reference {
 function itemReferences(format: ImageFormat, iref: Uint8Array): readonly Reference[] {
   if (iref.length === 0) return [];
   const idBytes = iref[0] === 0 ? 2 : 4;
-  return [...childBoxes(format, iref, FULL)].map(({ type, data }) => {
+  return childBoxes(format, iref, FULL).map(({ type, data }) => {
     const count = bigEndian(data, idBytes, 2);
     if (idBytes * (count + 1) + 2 > data.length) throw damaged(format, "a reference is too short");
     const to = Array.from({ length: count }, (_, i) => bigEndian(data, idBytes + 2 + i * idBytes, idBytes));

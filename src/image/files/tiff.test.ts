@@ -58,6 +58,7 @@ test("TIFF: files that contradict their format", async () => {
   await refused({ 279: 0 }, /strips without bytes/);
   await refused({ 273: 4 }, /strips without bytes/);
   await refused({ 279: 100_000 }, /truncated/);
+  await refused({ 256: 1, 257: 5_000_000, 278: 1 }, /one of 5000000 strips or tiles/);
   await refused({ 262: 3 }, /a palette of 0 samples, not 768/);
   await refused({ 322: 8, 323: 16, 324: 8, 325: 6 }, /tiles of 8×16, not multiples of 16/);
   await refused({ 322: 65_520, 323: 65_520, 324: 8, 325: 6 }, /tiles of 65520×65520 in 3×2 pixels/);

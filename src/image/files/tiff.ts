@@ -190,6 +190,9 @@ function rowBytes({ samples, bits, isPlanar }: Page, width: number): number {
 /** Pixels of the largest tile that may exceed the image: tiles are as large as the smallest images need not be. */
 const MAX_TILE_PIXELS = 2 ** 22;
 
+/** Maximum number of strips and tiles: four times those of 64 megapixels in the smallest tiles. */
+const MAX_PIECES = 2 ** 20;
+
 /** Size, places and lengths of strips or tiles, all in the file. */
 function piecesOf(bytes: Uint8Array, directory: TiffDirectory, page: Page): Pieces {
   const tileWidth = directory.numbers(tag.tileWidth, 1)?.[0];
@@ -199,6 +202,7 @@ function piecesOf(bytes: Uint8Array, directory: TiffDirectory, page: Page): Piec
   if (width === 0 || height === 0) throw damaged("TIFF", "strips or tiles without pixels");
   if (isTiled) checkTiles(page, width, height);
   const count = Math.ceil(page.width / width) * Math.ceil(page.height / height) * (page.isPlanar ? page.samples : 1);
+  if (count > MAX_PIECES) throw unread("TIFF", `one of ${count} strips or tiles`);
   const offsets = directory.numbers(isTiled ? tag.tileOffsets : tag.stripOffsets, count);
   const kind = isTiled ? "tiles" : "strips";
   if (offsets?.length !== count) throw damaged("TIFF", `${offsets?.length ?? 0} of ${count} ${kind}`);
