@@ -65,6 +65,7 @@ label { display: block; color: var(--soft); font-size: .875rem; }
 input, select { max-width: 100%; min-height: 2.25rem; color: var(--ink); background: var(--panel); border: 1px solid var(--soft); border-radius: .4rem; padding: .3rem .5rem; font: inherit; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 img { display: block; max-width: min(20rem, 100%); max-height: 20rem; margin-bottom: 1rem; }
+img[hidden] { display: none; }
 meter { width: 100%; }
 td:last-child { width: 45%; padding-right: 0; }
 #status { min-height: 1.5em; }
