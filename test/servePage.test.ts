@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
+import sharp from "sharp";
 import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
@@ -24,6 +25,10 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
     folder = await mkdtemp(join(tmpdir(), "alexnet-serve-page-"));
     await writeColour(join(folder, "colour.safetensors"));
     await writeFile(join(folder, "noise-with-a-name-that-is-long.png"), await encodePng(noise(1, 30, 20, 3)));
+    const { width, height, data } = noise(2, 30, 20, 3);
+    await sharp(data, { raw: { width, height, channels: 3 } })
+      .tiff()
+      .toFile(join(folder, "noise.tif"));
     await writeFile(join(folder, "text.png"), "<b>no image</b>");
     server = await startServing({ "<i>colour</i>": join(folder, "colour.safetensors") }, { shareWeights: true });
     browser = await launchChromium();
@@ -53,6 +58,12 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), look.width);
       assert.equal(await page.evaluate(() => crossOriginIsolated), true);
       assert.deepEqual(await seriousFindings(page), []);
+      // Chromium does not show TIFF, and the server classifies it.
+      await page.setInputFiles(chooser, join(folder, "noise.tif"));
+      await page.locator(".frame").waitFor({ state: "detached" });
+      await page.locator(".classes tbody tr").nth(4).waitFor();
+      await page.setInputFiles(chooser, image);
+      await page.locator(".frame").waitFor();
       await page.getByRole("button", { name: "Load the network into this tab" }).click();
       await page.locator(".layer").first().waitFor();
       assert.deepEqual(await page.locator(".classes tbody th").allTextContents(), expected);

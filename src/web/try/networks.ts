@@ -16,7 +16,7 @@ export interface Networks {
   open(source: OfferedModel | File): Promise<OpenedModel>;
   predict(image: RawImage): Promise<TryPrediction>;
   /** Predicts by the server. */
-  predictRemotely(name: string, image: RawImage, file: Blob | undefined): Promise<TryPrediction>;
+  predictRemotely(name: string, image: RawImage | undefined, file: Blob | undefined): Promise<TryPrediction>;
   saliency(className: string, onProgress: (fraction: number) => void): Promise<SeenSaliency>;
   activation(className: string): ReturnType<ViewerApi["activation"]>;
 }
@@ -54,12 +54,20 @@ interface ServerAnswer {
 }
 
 /** Sends the file as it is; a photo of the camera as PNG. */
-async function predictRemotely(name: string, image: RawImage, file: Blob | undefined): Promise<TryPrediction> {
-  const canvas = () => paintImage({ ...image, channels: 3, data: image.data as Uint8Array });
-  const body = file ?? (await new Promise<Blob | null>((resolve) => canvas().toBlob(resolve, "image/png")));
+async function predictRemotely(
+  name: string,
+  image: RawImage | undefined,
+  file: Blob | undefined,
+): Promise<TryPrediction> {
+  const body = file ?? (image && (await pngOf(image))) ?? null;
   const query = new URLSearchParams({ model: name });
   const response = await fetch(`predict?${query}`, { method: "POST", body });
   const answer = (await response.json()) as ServerAnswer;
   if (!response.ok) throw new Error(answer.error);
   return answer;
+}
+
+function pngOf(image: RawImage): Promise<Blob | null> {
+  const canvas = paintImage({ ...image, channels: 3, data: image.data as Uint8Array });
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

@@ -1,5 +1,6 @@
 /** The image with an overlay, and the most probable classes. */
 import type { ClassActivation } from "../../explain/classActivation.ts";
+import type { Image } from "../../image/image.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import { field, fill, h, select } from "../dom.ts";
 import { number, percent, t } from "../language.ts";
@@ -106,11 +107,9 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
     forget,
     render() {
       const { image, prediction } = shown();
-      if (!image) return undefined;
-      const drawn = paintImage(prediction?.input ?? { ...image, channels: 3, data: image.data as Uint8Array });
-      drawn.setAttribute("role", "img");
-      drawn.setAttribute("aria-label", t("yourImage"));
-      const frame = h("div", { class: "frame" }, drawn, layer);
+      if (!image && !prediction) return undefined;
+      const frame =
+        image && frameOf(prediction?.input ?? { ...image, channels: 3, data: image.data as Uint8Array }, layer);
       const inside = prediction?.layers && choices(prediction.classes);
       return h(
         "div",
@@ -120,6 +119,13 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
       );
     },
   };
+}
+
+function frameOf(image: Image, layer: HTMLElement): HTMLElement {
+  const drawn = paintImage(image);
+  drawn.setAttribute("role", "img");
+  drawn.setAttribute("aria-label", t("yourImage"));
+  return h("div", { class: "frame" }, drawn, layer);
 }
 
 function activationOf({ layer, width, height, values }: ClassActivation) {

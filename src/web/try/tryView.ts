@@ -149,10 +149,13 @@ export function createTryView({ models }: PageData): TryView {
   async function take(file: File): Promise<void> {
     try {
       state.image = await decodeImage(file);
-      state.file = file;
     } catch (error) {
-      return report(() => messageOf(error), true);
+      // A server decodes more kinds of files than a browser.
+      const listed = state.listed[state.chosen];
+      if (state.opened || !listed || !isServed(listed)) return report(() => messageOf(error), true);
+      state.image = undefined;
     }
+    state.file = file;
     await classify();
   }
 
@@ -175,17 +178,16 @@ export function createTryView({ models }: PageData): TryView {
   }
 
   async function classify(): Promise<void> {
-    const { image } = state;
+    const { image, file } = state;
     const listed = state.listed[state.chosen];
-    if (!image || !listed) return;
+    if (!listed || (!image && !file)) return;
     // A network that is still loading classifies the image once it is open.
-    if (!state.opened && !isServed(listed)) return;
+    if (!(state.opened && image) && !isServed(listed)) return;
     const own = ++state.latest;
     report(() => t("classifying"));
     try {
-      const prediction = await (state.opened
-        ? networks.predict(image)
-        : networks.predictRemotely(listed.name, image, state.file));
+      const isHere = state.opened !== undefined && image !== undefined;
+      const prediction = await (isHere ? networks.predict(image) : networks.predictRemotely(listed.name, image, file));
       if (own !== state.latest) return;
       state.prediction = prediction;
       result.forget();
