@@ -76,6 +76,7 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
     return runners.map(({ variant, worker, rounds }) => ({
       precision: variant.precision,
       variant: variant.name,
+      isPeer: variant.isPeer,
       description: worker.description,
       rounds,
       firstStepSeconds: worker.firstStepSeconds,

@@ -13,7 +13,7 @@ function formatRange({ min, max }: Spread, digits: (value: number) => string): s
 
 const ratio = (value: number) => value.toFixed(2);
 
-/** Rates of every variant, then ours relative to the best peer at each precision. */
+/** Rates of every variant with ours relative to it, then ours relative to the best peer at each precision. */
 export function formatComparison(comparison: Comparison, measured: readonly Measured[]): string {
   const { network, mode, batchSize, threads, rounds } = comparison;
   const precisions = [...new Set(measured.map(({ precision }) => precision))];
@@ -39,10 +39,10 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
       one === first ? "" : ratio(speedup(ours, rates).median),
       `${formatMagnitude(1000 * cpuSecondsOf(one))} ms`,
       formatDuration(one.firstStepSeconds),
-      one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
+      formatPeak(one, first),
     ];
   });
-  const columns = ["variant", "images/s", "rounds", "ours ÷ this", "CPU/step", "1st step", "peak"].map(
+  const columns = ["variant", "images/s", "rounds", "ours ÷ this", "CPU/step", "1st step", "peak (÷)"].map(
     (heading, i) => ({
       heading,
       align: i === 0 ? ("left" as const) : ("right" as const),
@@ -52,11 +52,18 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
   return formatTable(columns, rows);
 }
 
+/** Peak memory, and ours relative to it. */
+function formatPeak(one: Measured, first: Measured | undefined): string {
+  if (one.peakBytes === undefined) return "–";
+  const own = one === first || !first?.peakBytes ? "" : ` (${ratio(first.peakBytes / one.peakBytes)})`;
+  return formatBytes(one.peakBytes) + own;
+}
+
 function formatVerdict(label: string, measured: readonly Measured[], batchSize: number): string {
   const isOurs = (one: Measured) => one.variant === measured[0]?.variant;
   const ours = fastest(measured.filter(isOurs), batchSize);
   const peer = fastest(
-    measured.filter((one) => !isOurs(one)),
+    measured.filter(({ isPeer }) => isPeer),
     batchSize,
   );
   if (!ours || !peer) return `${label} no peer`;

@@ -30,7 +30,9 @@ downloadSource() {
   local options=(-o "Dir::State=$work/apt/state" -o "Dir::Cache=$work/apt/cache" -o "Dir::Etc::sourcelist=$work/apt/sources.list"
     -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=root)
   apt-get "${options[@]}" -q update
-  (cd "$work" && apt-get "${options[@]}" -q source --download-only onednn)
+  (cd "$work" && apt-get "${options[@]}" -q source --download-only onednn) && return
+  echo "build.sh: $mirror has no source of onednn; get onednn_$version.orig.tar.gz from snapshot.debian.org, and pass it with --source" >&2
+  exit 1
 }
 
 if [ "${1:-}" = --source ]; then
@@ -48,7 +50,8 @@ cmake -S "$work/oneDNN-$version" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
   "-DCMAKE_CXX_FLAGS=-ffunction-sections -fdata-sections" \
   "-DCMAKE_SHARED_LINKER_FLAGS=-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s" \
   '-DCMAKE_INSTALL_RPATH=$ORIGIN' -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON
-cmake --build "$work/build" --parallel
+# Make starts any number of compilers where none is given, and each takes hundreds of MB.
+cmake --build "$work/build" --parallel "$(nproc)"
 
 rm -rf "$here/lib" "$here/licenses"
 mkdir "$here/lib" "$here/licenses"
