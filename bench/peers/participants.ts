@@ -14,8 +14,8 @@ const wasmPeers = {
   "onnxruntime-web": onnxRuntimeWeb,
   "tfjs-wasm": tensorFlowJs,
   "jax-js": jaxJs,
-  onednn: () => ownVariant("alexnet onednn --exact", "f32", { engine: "onednn", exact: true }),
-  reference: () => ownVariant("alexnet reference", "f32", { engine: "reference", exact: true }),
+  onednn: () => ownVariant("onednn --exact", "f32", { engine: "onednn", exact: true }),
+  reference: () => ownVariant("reference", "f32", { engine: "reference", exact: true }),
 } as const satisfies Readonly<Record<string, () => Variant>>;
 export type WasmPeer = keyof typeof wasmPeers;
 export const wasmPeerNames = Object.keys(wasmPeers) as readonly WasmPeer[];
@@ -24,7 +24,7 @@ const defaultWasmPeers = wasmPeerNames.filter((name) => name !== "reference");
 
 /** This project's WebAssembly engine first, then its peers. */
 export function wasmParticipants(peers: readonly WasmPeer[] = defaultWasmPeers): readonly Variant[] {
-  const own = ownVariant("alexnet wasm", "f32", { engine: "wasm", exact: true });
+  const own = ownVariant("wasm", "f32", { engine: "wasm", exact: true });
   return [own, ...peers.map((name) => wasmPeers[name]())];
 }
 
