@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { win32 } from "node:path";
 import { test } from "node:test";
-import { createNameCheck, fileNameOf, staysInside } from "./fileName.ts";
+import { createNameCheck, fileNameOf, staysInside, unstoredName } from "./fileName.ts";
 
 test("names become one component of a path", () => {
   const names = [
@@ -88,4 +88,23 @@ test("Windows and macOS: two folders whose names differ by case only are refused
   const check = createNameCheck("darwin");
   check("\u00e9/1.jpg");
   assert.match(check("e\u0301/2.jpg") ?? "", /are one name/);
+});
+
+test("Windows: a run directory that would be a device or get another name", () => {
+  for (const path of ["runs/con", "C:\\runs\\nul.1", "runs\\exp1.", "D:/runs/a b ", "runs/a:b", "runs/what?/"]) {
+    assert.match(unstoredName(path, "win32") ?? "", /Windows/, path);
+    assert.equal(unstoredName(path, "linux"), undefined, path);
+  }
+  for (const path of [
+    "runs/a",
+    "C:\\runs\\a.b",
+    "C:\\",
+    ".",
+    "..",
+    "runs/..",
+    "\\\\?\\C:\\runs\\a",
+    "\\\\host\\share\\a",
+  ]) {
+    assert.equal(unstoredName(path, "win32"), undefined, path);
+  }
 });

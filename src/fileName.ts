@@ -32,6 +32,11 @@ function windowsProblem(part: string): string | undefined {
   return /[. ]$/.test(part) ? `"${part}" ends in a dot or space, which Windows drops` : undefined;
 }
 
+/** Reason why Windows would not store a file or folder under the last name of a path; undefined if it would, and on other systems. */
+export function unstoredName(path: string, platform: NodeJS.Platform = process.platform): string | undefined {
+  return platform === "win32" ? windowsProblem(win32.basename(win32.resolve(path))) : undefined;
+}
+
 /**
  * A check of the paths, with `/` between folders, that are written to one folder of a system: it returns why a path would not be stored under its name,
  * or as another one. On Windows and macOS, names that differ by case only are the same: two classes would become one.
