@@ -6,9 +6,9 @@
  *     node --import tsx bench/wasm.ts [--rounds 7] [--only gemm,conv2,…] [--threads 2]
  */
 import { parseArgs } from "node:util";
+import { ModuleBuilder } from "../src/assembler/assembler.ts";
+import { f32x4, load } from "../src/assembler/instructions.ts";
 import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
-import { ModuleBuilder } from "../src/engine/wasm/assembler.ts";
-import { f32x4, load } from "../src/engine/wasm/instructions.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, operations } from "../src/network/network.ts";
