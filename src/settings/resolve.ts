@@ -6,7 +6,7 @@ import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { type EngineName, mayResume, storedEngine } from "../engine/select/engineNames.ts";
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { fileNameOf, unstoredName } from "../fileName.ts";
+import { fileNameOf } from "../fileName.ts";
 import type { Network } from "../network/network.ts";
 import { defaultRecipe, type Recipe } from "../training/recipe.ts";
 import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
@@ -195,7 +195,7 @@ async function newPlan(
   const isOpen = named === undefined && recipe.fit === "native";
   const network = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));
   return {
-    directory: run === undefined ? await newDirectory(network?.name ?? recipe.fit) : storable(run),
+    directory: run ?? (await newDirectory(network?.name ?? recipe.fit)),
     source,
     loading: absoluteLoading(loadingOf(given)),
     initFrom: weights && tuningOf(weights, given, recipe, places),
@@ -238,13 +238,6 @@ function absoluteLoading({ dataDir, ...loading }: LoadSettings): LoadSettings {
     Object.entries(loading).map(([key, value]) => [key, locatedFile((table as SettingTable)[key], value)]),
   );
   return dataDir === undefined ? located : { dataDir: absolute(dataDir), ...located };
-}
-
-/** Throws ConfigError for a directory that Windows would store under another name, or not at all. */
-function storable(directory: string): string {
-  const problem = unstoredName(directory);
-  if (problem !== undefined) throw new ConfigError(`${directory}: ${problem}; choose another directory with --run`);
-  return directory;
 }
 
 /** First of `runs/<name>-<n>` that does not exist; the name of a network never leads out of `runs/`. */
