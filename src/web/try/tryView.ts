@@ -79,7 +79,8 @@ export function createTryView({ models }: PageData): TryView {
 
   function renderResult(): void {
     fill(parts.result, result.render());
-    fill(parts.activations, activations.render(), insideHint());
+    // The classes are shown before hundreds of maps are painted.
+    requestAnimationFrame(() => setTimeout(() => fill(parts.activations, activations.render(), insideHint())));
     fill(parts.filters, state.opened && renderFilters(state.opened.filters));
   }
 
