@@ -17,6 +17,8 @@ export interface Model {
   readonly head?: HeadName | undefined;
   /** In the order of the network's outputs. */
   readonly classNames: readonly string[];
+  /** Minimum probability of each class that is present, fitted on validation images, for a multi-label network. Default: 0.5. */
+  readonly thresholds?: readonly number[] | undefined;
   /** From an image to the network's input. */
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
@@ -44,6 +46,7 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     iteration: String(iteration),
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
+    ...(model.thresholds ? { thresholds: JSON.stringify(model.thresholds) } : {}),
     preprocessing: JSON.stringify(model.preprocessing),
     metrics: JSON.stringify(
       Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
@@ -51,6 +54,11 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     precision: model.precision,
     exact: String(model.exact),
   };
+}
+
+/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
+export function thresholdsOf({ thresholds }: Pick<Model, "thresholds">, given?: number): number | readonly number[] {
+  return given ?? thresholds ?? 0.5;
 }
 
 /** Description of a model's head. */
@@ -76,6 +84,7 @@ const modelSchema = z.object({
   network: jsonText,
   head: z.enum(headNames).optional(),
   classNames: jsonText.pipe(z.array(z.string())),
+  thresholds: jsonText.pipe(z.array(z.number().gt(0).lt(1))).optional(),
   preprocessing: jsonText.pipe(preprocessingSchema),
   metrics: jsonText.pipe(z.record(z.string(), z.number())),
   precision: z.enum(precisions),
@@ -102,6 +111,9 @@ export function decodeModel(reader: SafetensorsReader): Model {
       throw new CheckpointError(
         `${reader.path}: expected ${classes} class names for its network, got ${fields.classNames.length}`,
       );
+    }
+    if (fields.thresholds && fields.thresholds.length !== classes) {
+      throw new CheckpointError(`${reader.path}: expected ${classes} thresholds, got ${fields.thresholds.length}`);
     }
     return { network, ...fields };
   } catch (cause) {

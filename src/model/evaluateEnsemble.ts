@@ -1,16 +1,17 @@
 /** Evaluation of an ensemble of trained networks. */
-import { describeHead } from "../checkpoint/metadata.ts";
+import { describeHead, thresholdsOf } from "../checkpoint/metadata.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { ConfigError } from "../errors.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { DEFAULT_THRESHOLD, thresholdOf, type Thresholds } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
 import type { EvaluateRunOptions } from "./classifier.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
-import { multiLabelNote, requireThreshold } from "./predictRows.ts";
+import { noteSingleLabels, requireThreshold } from "./predictRows.ts";
 
 /** Result of one network of the ensemble. */
 export interface EnsembleRun {
@@ -57,7 +58,6 @@ function checkSameHead([first, ...others]: readonly ClassModel[], options: OpenO
     throw new ConfigError(`${other.file}: expected the head of the first run, ${expected}, got ${got}`);
   }
   requireThreshold(first, options.threshold);
-  if (first.head.isMultiLabel) options.onMessage?.(multiLabelNote);
 }
 
 /** A member without its callback. */
@@ -98,13 +98,14 @@ async function evaluateMembers(
   opened: readonly ClassModel[],
   members: readonly Prepared[],
   data: readonly EvaluationData[],
-  { onProgress, onPrediction, signal, threshold }: EvaluateRunOptions,
+  { onProgress, onPrediction, onMessage, signal, threshold }: EvaluateRunOptions,
 ): Promise<EnsembleEvaluation | undefined> {
   const [first] = data;
   const [model] = opened;
   if (!first || !model) return undefined;
   const { split } = first;
   const { head } = model;
+  noteSingleLabels(head, split, onMessage);
   const right = members.map(() => 0);
   const scored = scoreEnsemble(
     members.map((member, i) => ({
@@ -114,12 +115,13 @@ async function evaluateMembers(
       },
     })),
     head,
+    split.labelSets,
   );
   const evaluation = await evaluateScores(scored, {
     split,
     classNames: classesOf(opened),
     head,
-    threshold,
+    threshold: meanThresholds(opened, threshold),
     onProgress: (images) => onProgress?.(images, split.length),
     onPrediction,
     signal,
@@ -129,6 +131,19 @@ async function evaluateMembers(
     return { file, network: model.network.name, top1Accuracy: (right[i] as number) / evaluation.images, isRandom };
   });
   return { ...evaluation, runs };
+}
+
+/** Minimum probability of each class that is present: the given one, or the mean of the networks', in the order of the first one's classes. */
+function meanThresholds(opened: readonly ClassModel[], given: number | undefined): Thresholds {
+  if (given !== undefined || opened.every(({ model }) => !model.thresholds)) return given ?? DEFAULT_THRESHOLD;
+  const classNames = classesOf(opened);
+  const sums = classNames.map(() => 0);
+  for (const { file, model } of opened) {
+    for (const [c, column] of columnsOf(classNames, model.classNames, file).entries()) {
+      sums[c] = (sums[c] as number) + thresholdOf(thresholdsOf(model), column);
+    }
+  }
+  return sums.map((sum) => sum / opened.length);
 }
 
 /** The first network's classes, in its order. */

@@ -1,4 +1,5 @@
 /** A served network: its place in the server's queue, its engine process, and its description. */
+import { thresholdsOf } from "../checkpoint/metadata.ts";
 import { type ClassScore, rankClasses } from "../model/predictRows.ts";
 import { type NetworkSummary, summarize } from "../network/summary.ts";
 import type { DecodeJob } from "./decodeJob.ts";
@@ -98,7 +99,7 @@ export function createServedModel({ name, host, facts, index, pool, queue, metri
       inQueue(exchange, 1, async () => {
         const { images } = await decode(exchange, { model: index, body: joined(body), contentType });
         const probabilities = await host.infer(images, exchange.signal);
-        return rankClasses(probabilities, model.classNames, { isMultiLabel });
+        return rankClasses(probabilities, model.classNames, { isMultiLabel }, thresholdsOf(model));
       }),
     async infer(exchange, body, jsonBytes) {
       if (jsonBytes > SHORT_JSON) {

@@ -57,6 +57,33 @@ export const dataSettings = {
     commands: inputCommands,
     place: "dataset.splitColumn",
   }),
+  /** Separator of several labels in a cell of the label column. */
+  labelSeparator: setting({
+    schema: nonEmpty,
+    value: "<text>",
+    help: 'separator of several labels in a cell, such as ";"; a blank cell is an image without labels',
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.labelSeparator",
+  }),
+  /** Columns of 0 and 1, one for each label. */
+  labelColumns: setting({
+    schema: z.array(nonEmpty).readonly(),
+    value: "<names>",
+    help: "columns of 0 and 1, one for each label, comma-separated (default: all others, if they contain only 0 and 1 and no column is called like a label)",
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.labelColumns",
+  }),
+  /** Column of groups whose images stay together. */
+  groupColumn: setting({
+    schema: nonEmpty,
+    value: "<name>",
+    help: "column of groups, such as patients, whose images stay together when images are held out or divided into folds",
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.groupColumn",
+  }),
   classes: setting({
     schema: nonEmpty,
     value: "<file>",

@@ -12,6 +12,7 @@ import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Optimizer } from "../training/optimizers/optimizer.ts";
+import { trainingLoss } from "../training/objective/labelSettings.ts";
 import type { Training } from "../training/train.ts";
 import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
 import { keptLayers } from "./fineTunePlan.ts";
@@ -45,6 +46,7 @@ export async function compileModel(run: PreparedRun): Promise<CompiledModel> {
     precision,
     exact,
     frozen: fineTuning?.frozen ?? [],
+    loss: trainingLoss(recipe, run.config.dataset.classNames, run.dataset.train),
   };
   const program = await run.engine.compileTraining(request);
   const head = weightStore(program, network);
@@ -161,7 +163,7 @@ async function frozenPart(
 
 async function compileBelow(
   engine: PreparedRun["engine"],
-  { frozen: _frozen, ...request }: CompileRequest,
+  { frozen: _frozen, loss: _loss, ...request }: CompileRequest,
   weights: TensorStore,
   network: PreparedRun["config"]["network"],
 ): Promise<Program> {

@@ -10,7 +10,7 @@ import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
-import { checkClassWeights } from "../training/objective/classWeights.ts";
+import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -46,7 +46,8 @@ async function startRun(
       `${dataset.source}: other images than those of the run that is repeated; the weights will differ`,
     );
   }
-  checkClassWeights(plan.recipe.classWeights, dataset.classNames);
+  checkLabelSettings(plan.recipe, dataset);
+  const head = trainedHead(dataset.train);
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
   // Images whose features are cached for the view of evaluation are not augmented.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
@@ -61,6 +62,7 @@ async function startRun(
   const config: RunConfig = {
     dataset: describeDataset(dataset, plan),
     network,
+    ...(head ? { head } : {}),
     recipe,
     preprocessing,
     ...(colours && recipe.augmentation.lighting !== undefined

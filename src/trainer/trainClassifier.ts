@@ -5,6 +5,7 @@ import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, type StoredCheckpoin
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
+import { thresholdsOf } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
@@ -18,6 +19,7 @@ import { nameDataset } from "../settings/datasetObject.ts";
 import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import type { RunSettings } from "../settings/settings.ts";
+import { headOfLabels } from "../training/evaluation/classHead.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { bestOf } from "../training/monitor.ts";
@@ -240,12 +242,15 @@ async function reportBest(
   const isBest = await hasRead(best, weights, observer);
   const file = isBest ? best : last;
   if (!isBest) await readWeights(last, weights);
-  const { iteration } = (await loadModel(file)).metrics;
+  const model = await loadModel(file);
+  const { iteration } = model.metrics;
   const { seed } = config.recipe;
-  const made = isBest ? known : undefined;
-  const evaluation = made ?? (await evaluate(program, { split, preparation, classNames, seed, signal }));
+  // Evaluations in training use a threshold of 0.5.
+  const made = isBest && !model.thresholds ? known : undefined;
+  const options = { split, preparation, classNames, head: headOfLabels(split), threshold: thresholdsOf(model), seed };
+  const evaluation = made ?? (await evaluate(program, { ...options, signal }));
   if (!evaluation) return undefined;
-  await writeReport({ ...run, program, file: basename(file), iteration, evaluation });
+  await writeReport({ ...run, program, model, file: basename(file), iteration, evaluation });
   return { iteration, evaluation };
 }
 

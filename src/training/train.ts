@@ -6,9 +6,11 @@ import type { TrainingProgram } from "../engine/engine.ts";
 import { ConfigError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
-import type { Evaluation } from "./evaluation/metrics.ts";
+import { headOfLabels } from "./evaluation/classHead.ts";
+import { accuracyOf, type Evaluation } from "./evaluation/metrics.ts";
 import { checkLoss, checkWeights, diverged } from "./finiteChecks.ts";
 import type { ImageShape } from "./objective/cutmix.ts";
+import { guessingLoss } from "./objective/labelSettings.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -100,7 +102,8 @@ export async function train(
       throw diverged("outputs of the evaluation are NaN or infinite", position.iteration, training.recipe);
     });
     if (!evaluation) return { position, end: "interrupt" };
-    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    const { loss: testLoss } = evaluation;
+    const testAccuracy = accuracyOf(evaluation);
     if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
@@ -119,7 +122,8 @@ function evaluateAverage(
   { onEvaluationProgress: onProgress, signal }: TrainingListener,
 ): Promise<Evaluation | undefined> {
   const { seed } = recipe;
-  return optimizer.withAverage(() => evaluate(program, { split, preparation, classNames, seed, onProgress, signal }));
+  const options = { split, preparation, classNames, head: headOfLabels(split), seed, onProgress, signal };
+  return optimizer.withAverage(() => evaluate(program, options));
 }
 
 /** The part of training that is the same in every epoch. */
@@ -172,7 +176,7 @@ function epochContext(training: Training, listener: TrainingListener): EpochCont
       program.readback.everySteps,
     ),
     steps: runSteps(recipe, train.length),
-    guessing: Math.log(classNames.length),
+    guessing: guessingLoss(recipe, classNames, train),
   };
 }
 

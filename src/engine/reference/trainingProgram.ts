@@ -1,6 +1,7 @@
 /** A network compiled for training by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { requireWeights } from "../binaryCrossEntropy.ts";
 import type {
   Assignment,
   CompileRequest,
@@ -13,6 +14,7 @@ import type {
   TrainingProgram,
   Update,
 } from "../engine.ts";
+import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
@@ -39,11 +41,12 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly #program: ReferenceProgram;
   readonly #tensors: Tensors;
   readonly #inputGradient: Float64Array;
+  readonly #loss: typeof softmaxCrossEntropy;
   #gradients: GradientChain | undefined;
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false, frozen = [] } = request;
+    const { batchSize, inputShape, inputGradient = false, frozen = [], loss } = request;
     const chain = new Chain(request.ops, inputShape, batchSize);
     const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters", frozen);
     const tensors = new Tensors();
@@ -55,6 +58,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.precision = program.precision;
     this.input = program.input;
     this.outputShape = program.outputShape;
+    if (loss) requireWeights(loss, program.outputShape);
+    this.#loss = loss
+      ? (logits, targets, scale, gradient) => binaryCrossEntropy(logits, targets, loss.positiveWeights, scale, gradient)
+      : softmaxCrossEntropy;
     const trained = new Map(gradients.parameters.flat().map(({ name, values }) => [name, values]));
     this.parameters = program.parameters.flatMap((parameter) => {
       const values = trained.get(parameter.name);
@@ -109,7 +116,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     let loss = 0;
     this.#backward(this.#openGradients(), { count, draws }, (r) => {
       const row = targets.subarray(r * classes, (r + 1) * classes);
-      loss += softmaxCrossEntropy(this.#outputOf(r), row, 1 / count, gradient);
+      loss += this.#loss(this.#outputOf(r), row, 1 / count, gradient);
       return gradient;
     });
     return { loss: loss / count, logits };
