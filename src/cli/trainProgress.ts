@@ -92,7 +92,15 @@ function progressText({
   return `epoch ${current}/${epochs} loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
 }
 
-function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
-  const figures = `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}`;
-  return `epoch ${formatEpoch(epoch)}: ${figures}, test accuracy ${formatPercent(testAccuracy)}`;
+function epochLine(entry: LogEntry): string {
+  return `epoch ${formatEpoch(entry.epoch)}: ${epochFigures(entry)}`;
+}
+
+/** Losses and accuracies of an epoch; exact match and mean average precision of a multi-label network. */
+export function epochFigures(entry: LogEntry): string {
+  const { trainLoss, trainAccuracy, testAccuracy = 0, testMeanAveragePrecision: ranking } = entry;
+  const loss = `train loss ${formatLoss(trainLoss)}`;
+  const [train, test] = [formatPercent(trainAccuracy), formatPercent(testAccuracy)];
+  if (ranking === undefined) return `${loss}, train accuracy ${train}, test accuracy ${test}`;
+  return `${loss}, exact match ${train} train, ${test} test; test mean average precision ${formatPercent(ranking)}`;
 }

@@ -136,6 +136,11 @@ export function rankClasses(
     .sort((a, b) => b.probability - a.probability);
 }
 
+/** The most probable classes, at most `top`, and all others that are present. */
+export function shownClasses(classes: readonly ClassScore[], top: number): readonly ClassScore[] {
+  return classes.filter(({ isPresent }, i) => i < top || isPresent);
+}
+
 /** Hash of an image, which seeds its dropout masks: FNV-1a over its words. */
 function hashOf(values: Float32Array): number {
   let hash = 0x811c9dc5;

@@ -4,7 +4,7 @@ import { DataError } from "../../errors.ts";
 import { printable } from "../../escape.ts";
 import { readImageStream } from "../../image/files/readImageFile.ts";
 import type { Classifier } from "../../model/classifier.ts";
-import type { ClassScore } from "../../model/predictRows.ts";
+import { type ClassScore, shownClasses } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { foreignOpening, inferenceOptions, modelArgument } from "../importOptions.ts";
 import { inferencePrecision, positiveInteger, seed, thresholdOption } from "../options.ts";
@@ -22,7 +22,7 @@ export const predict: CommandSpec = {
     },
   ],
   options: [
-    { flags: "--top <n>", help: "number of classes to show", parse: positiveInteger, default: 5 },
+    { flags: "--top <n>", help: "number of classes to show, besides all that are present in a multi-label network", parse: positiveInteger, default: 5 },
     {
       flags: "--samples <n>",
       help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
@@ -33,7 +33,7 @@ export const predict: CommandSpec = {
     thresholdOption,
     {
       flags: "--csv <file>",
-      help: "write file, class, probability, next class, … of every image; - prints them",
+      help: "write file, class, probability, next class, … of every image, and the present classes of a multi-label network; - prints them",
     },
     { flags: "--features <layer>", help: "write this layer's output for every image instead of class predictions" },
     { flags: "--output <file>", help: "file for --features, .npy or .safetensors" },
@@ -130,7 +130,7 @@ async function predictEach(
   for (const file of images) {
     try {
       const input = file === STANDARD_INPUT ? await readImageStream(process.stdin) : file;
-      const classes = (await classifier.predict(input, options)).slice(0, top);
+      const classes = shownClasses(await classifier.predict(input, options), top);
       results.push({ file, classes });
       if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
     } catch (error) {

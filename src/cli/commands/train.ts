@@ -1,5 +1,5 @@
 /** `alexnet train`. */
-import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
+import { formatDuration, formatEpoch, formatPercent, formatRate } from "../../report/numbers.ts";
 import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
@@ -102,7 +102,7 @@ async function trainNetwork(
     });
     lines.clear();
     if (json) printJson(result);
-    else if (result.end !== "interrupt") printResult(result);
+    else if (result.end !== "interrupt") await printResult(result);
     if (result.end === "interrupt") {
       printError(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
       process.exitCode = stop.exitCode();
@@ -167,19 +167,18 @@ function quoted(argument: string): string {
 }
 
 /** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
-function printResult({ run, end, last, best, device }: TrainResult): void {
+async function printResult({ run, end, last, best, device }: TrainResult): Promise<void> {
+  const { epochFigures } = await import("../trainProgress.ts");
   if (end === "already finished")
     printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
   if (last) {
-    const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
-    print(
-      `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}, test accuracy ${formatPercent(testAccuracy)}`,
-    );
+    const { iteration, seconds } = last;
+    print(epochFigures(last));
     print(`${formatRate(last.examplesPerSecond, "images")} on ${device}`);
     if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
       const epoch = formatEpoch(best.epoch);
       printError(
-        `best test accuracy ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+        `best test ${best.testMeanAveragePrecision === undefined ? "accuracy" : "exact match"} ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
       );
     }
     printError(`${iteration} iteration${iteration === 1 ? "" : "s"} in ${formatDuration(seconds)}`);

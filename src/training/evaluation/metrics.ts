@@ -57,9 +57,17 @@ export interface Evaluation extends Figures {
   readonly bestPredictions: readonly Prediction[];
 }
 
+/** Figures of images with label sets; undefined if each image has one class. */
+export function labelSetFigures({
+  confusion,
+  multiLabel,
+}: Pick<Figures, "confusion" | "multiLabel">): MultiLabelFigures | undefined {
+  return confusion.length === 0 ? multiLabel : undefined;
+}
+
 /** Accuracy of an evaluation, a fraction: top-1; with label sets, exact match. */
-export function accuracyOf({ top1Accuracy, confusion, multiLabel }: Figures): number {
-  return multiLabel && confusion.length === 0 ? multiLabel.exactMatch : top1Accuracy;
+export function accuracyOf(figures: Pick<Figures, "confusion" | "multiLabel" | "top1Accuracy">): number {
+  return labelSetFigures(figures)?.exactMatch ?? figures.top1Accuracy;
 }
 
 /** Metrics of one image. Classes are numbers; `rank` is the number of classes before the first of its own. */
