@@ -45,6 +45,12 @@ export async function resolveModelFile(path: string): Promise<string> {
   if (!found.isDirectory()) return path;
   const { best, last, previous } = checkpointFiles(path);
   for (const file of [best, last, previous]) if (await fileExists(file)) return file;
+  const fold = join(path, "fold-1");
+  if (await fileExists(join(fold, "config.json"))) {
+    throw new CheckpointError(
+      `${path}: contains the folds of a cross-validation, which only evaluate and predict use together; give one of them, such as ${fold}`,
+    );
+  }
   throw new CheckpointError(
     `${path}: contains no checkpoint; expected best.safetensors or last.safetensors, or, for a folder of another program: ${importCommand(path)}`,
   );

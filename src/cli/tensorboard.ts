@@ -57,7 +57,14 @@ function now(): number {
 }
 
 /** Scalars of a log line. Those of evaluations are means over the epoch; separate tags give each tag one value per iteration. */
-function scalarsOf({ trainLoss, trainAccuracy, testLoss, testAccuracy, testMeanAveragePrecision, ...entry }: LogEntry): Record<string, number> {
+function scalarsOf({
+  trainLoss,
+  trainAccuracy,
+  testLoss,
+  testAccuracy,
+  testMeanAveragePrecision,
+  ...entry
+}: LogEntry): Record<string, number> {
   if (testLoss === undefined || testAccuracy === undefined) {
     return {
       "train/loss": trainLoss,

@@ -8,10 +8,10 @@ import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
 import { imageProgress, progressLine } from "./progress.ts";
 
-/** Progress lines for the stages of a run, of which one is shown at a time. */
-export function trainProgress() {
-  const training = progressLine("train");
-  const evaluating = progressLine("test ");
+/** Progress lines for the stages of a run, of which one is shown at a time; `prefix` begins those of training, such as the fold. */
+export function trainProgress(prefix: () => string = () => "") {
+  const training = progressLine(() => `${prefix()}train`);
+  const evaluating = progressLine(() => `${prefix()}test `);
   const downloading = progressLine("download");
   const packing = imageProgress("pack ");
   const keeping = imageProgress("features");

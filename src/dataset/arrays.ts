@@ -80,7 +80,11 @@ export function fromArrays(
     if (!part) return undefined;
     const at = `${name}: ${what}`;
     const own = index ? setsOf(at, part.labels, classNames).map(index.indexOf) : labelsOf(at, part.labels, classNames);
-    return { images: imagesOf(at, part, options), labels: Uint32Array.from(own), ...(index && { labelSets: index.sets }) };
+    return {
+      images: imagesOf(at, part, options),
+      labels: Uint32Array.from(own),
+      ...(index && { labelSets: index.sets }),
+    };
   };
   const [training, validation, test] = [partOf("training") as Part, partOf("validation"), partOf("test")];
   const [train, held] = validation ? [training, validation] : holdOut(training, classNames, options);
@@ -207,7 +211,12 @@ function setsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly s
   const indexOf = labelIndex(classNames);
   return Array.from(labels, (own, i) => {
     const at = `${name} image ${i}`;
-    const list: unknown = Array.isArray(own) ? explaining(() => at, () => own.map(indexOf)) : own;
+    const list: unknown = Array.isArray(own)
+      ? explaining(
+          () => at,
+          () => own.map(indexOf),
+        )
+      : own;
     return checkedSet(at, list, classNames.length);
   });
 }

@@ -115,6 +115,10 @@ export interface LayoutOptions {
   readonly labelColumns?: readonly string[] | undefined;
   /** Column of groups, such as patients: the images of a group stay together in every split that is made. Default: none. */
   readonly groupColumn?: string | undefined;
+  /** Number of folds of the training images, 2 or more; images of the validation part are among them. Default: none. */
+  readonly folds?: number | undefined;
+  /** The fold to hold out for validation, from 1. Required with `folds`. */
+  readonly fold?: number | undefined;
   /** File with one class name per line, in the order of labels. Default: the classes of the images, sorted. */
   readonly classes?: string | undefined;
   /** Default: `text`. */

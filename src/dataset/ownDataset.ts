@@ -132,7 +132,12 @@ export function checkedLabel(label: unknown, classes: number): number {
 /** Returns the set in ascending order. Throws DataError unless it contains different indices of classes. */
 export function checkedSet(name: string, set: unknown, classes: number): LabelSet {
   if (!Array.isArray(set)) throw new DataError(`${name}: expected a list of classes, got ${shown(set)}`);
-  const labels = set.map((label) => explaining(() => name, () => checkedLabel(label, classes)));
+  const labels = set.map((label) =>
+    explaining(
+      () => name,
+      () => checkedLabel(label, classes),
+    ),
+  );
   const twice = labels.find((label, i) => labels.indexOf(label) < i);
   if (twice !== undefined) throw new DataError(`${name}: expected each class once, got ${twice} twice`);
   return labels.sort((a, b) => a - b);

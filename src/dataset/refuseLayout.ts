@@ -10,6 +10,8 @@ const flags: { readonly [K in keyof Required<LayoutOptions>]: string } = {
   labelSeparator: "--label-separator",
   labelColumns: "--label-columns",
   groupColumn: "--group-column",
+  folds: "--folds",
+  fold: "--fold",
   classes: "--classes",
   classOrder: "--class-order",
 };

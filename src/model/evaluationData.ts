@@ -3,11 +3,19 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import { type Dataset, type LayoutOptions, pickImages, type Split, type SplitName } from "../dataset/dataset.ts";
+import {
+  type Dataset,
+  type DatasetSource,
+  type LayoutOptions,
+  pickImages,
+  type Split,
+  type SplitName,
+} from "../dataset/dataset.ts";
 import { visibleName } from "../dataset/folder/classNames.ts";
 import { classesAt, type LabelSet } from "../dataset/labelSets.ts";
 import { requireLimit } from "../dataset/limit.ts";
-import { memorySource } from "../dataset/memorySource.ts";
+import { isMemoryName, memorySource } from "../dataset/memorySource.ts";
+import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
 import { isMultiLabel } from "../network/head.ts";
@@ -117,13 +125,14 @@ async function openDataset(
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
-    // The run's fraction and seed determine the images that were held out.
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
     part: split,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
+    // The run's folds, fraction and seed determine the images that were held out.
+    ...(own || isFolder(source) ? { folds: run?.dataset.folds, fold: run?.dataset.fold } : {}),
     ...layoutOf(options, own),
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
     onPacking,
@@ -135,6 +144,12 @@ async function openDataset(
   const doubt = doubtOf(loaded, own, run);
   if (doubt !== undefined) onMessage?.(`${loaded.source}: ${doubt}`);
   return loaded;
+}
+
+/** True for a folder or an archive, which may be a copy of the run's. */
+function isFolder({ name }: DatasetSource): boolean {
+  const named: readonly string[] = datasetNames;
+  return !named.includes(name) && !isMemoryName(name);
 }
 
 /** Layout of the images: as given, and otherwise that of the run which was trained on them. */
@@ -194,7 +209,9 @@ function relabelled(
   if (unknown.length === 0) return all;
   const list = (names: readonly string[]) =>
     names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
-  const known = Uint32Array.from(Array(split.length).keys()).filter((index) => classesAt(all, index).every((c) => c >= 0));
+  const known = Uint32Array.from(Array(split.length).keys()).filter((index) =>
+    classesAt(all, index).every((c) => c >= 0),
+  );
   if (skipUnknownClasses && known.length > 0) {
     onMessage?.(
       `${dataset.name}: skipped ${split.length - known.length} of ${split.length} images, of classes that the weights lack: ${list(unknown)}`,

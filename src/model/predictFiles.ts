@@ -11,6 +11,7 @@ import { DataError } from "../errors.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
+import { expandFolds } from "./foldRuns.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
 import { openSource } from "./modelSource.ts";
 import { type OpenOptions, openClassModel } from "./openModel.ts";
@@ -77,7 +78,7 @@ export async function findPictures(
 }
 
 /**
- * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
+ * Classifies files with a run (its best weights), all folds of a cross-validation, or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
  * that is not an image yields an error in its place; the others are classified.
  *
  * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
@@ -87,9 +88,14 @@ export async function* predictFiles(
   files: ImageFiles,
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
-  const { model } = await openSource(path, options.openSource);
+  const paths = await expandFolds([path]);
+  const { model } = await openSource(paths[0] as string, options.openSource);
   // Random predictions are a function of the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
+  if (paths.length > 1) {
+    const { predictEnsemble } = await import("./predictEnsemble.ts");
+    return yield* predictEnsemble(paths, jobsOf(files), { ...options, batchSize });
+  }
   const opened = await openClassModel(path, { ...options, batchSize });
   try {
     const { input } = opened.program;

@@ -5,7 +5,7 @@ import type { Program } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
-import { thresholdOf, type Thresholds } from "../training/evaluation/multiLabel.ts";
+import { type Thresholds, thresholdOf } from "../training/evaluation/multiLabel.ts";
 
 /** A compiled trained network whose outputs are class scores. */
 export interface CompiledClassifier {
@@ -131,7 +131,11 @@ export function rankClasses(
   return classNames
     .map((className, c) => {
       const probability = probabilities[c] as number;
-      return { className, probability, ...(isMultiLabel ? { isPresent: probability >= thresholdOf(thresholds, c) } : {}) };
+      return {
+        className,
+        probability,
+        ...(isMultiLabel ? { isPresent: probability >= thresholdOf(thresholds, c) } : {}),
+      };
     })
     .sort((a, b) => b.probability - a.probability);
 }

@@ -27,7 +27,12 @@ import { describeFineTuning } from "../settings/fineTuning.ts";
 import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { headOfLabels } from "../training/evaluation/classHead.ts";
-import { countEvaluation, describePrediction, type Evaluation, type Prediction } from "../training/evaluation/metrics.ts";
+import {
+  countEvaluation,
+  describePrediction,
+  type Evaluation,
+  type Prediction,
+} from "../training/evaluation/metrics.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 
@@ -238,7 +243,12 @@ async function shownImages(
 }
 
 /** Predictions for test images spread evenly over the set, so that sets sorted by class contribute every class. */
-async function shownPredictions({ config, dataset, program, model }: GallerySource): Promise<readonly ReportPrediction[]> {
+async function shownPredictions({
+  config,
+  dataset,
+  program,
+  model,
+}: GallerySource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
   const split = validationSplit(dataset);

@@ -84,6 +84,24 @@ export const dataSettings = {
     commands: inputCommands,
     place: "dataset.groupColumn",
   }),
+  /** Number of folds for cross-validation. */
+  folds: setting({
+    schema: z.int().min(2),
+    value: "<n>",
+    help: "cross-validation: train n networks, each validated on another of n stratified folds of the training images",
+    section: "Data",
+    commands: ["train"],
+    place: "dataset.folds",
+  }),
+  /** The fold that a run holds out. */
+  fold: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "train with this fold of --folds held out only, from 1 (default: all, one after the other)",
+    section: "Data",
+    commands: ["train"],
+    place: "dataset.fold",
+  }),
   classes: setting({
     schema: nonEmpty,
     value: "<file>",

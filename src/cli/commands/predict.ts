@@ -22,7 +22,12 @@ export const predict: CommandSpec = {
     },
   ],
   options: [
-    { flags: "--top <n>", help: "number of classes to show, besides all that are present in a multi-label network", parse: positiveInteger, default: 5 },
+    {
+      flags: "--top <n>",
+      help: "number of classes to show, besides all that are present in a multi-label network",
+      parse: positiveInteger,
+      default: 5,
+    },
     {
       flags: "--samples <n>",
       help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
@@ -70,7 +75,9 @@ async function predictImages(
   flags: PredictFlags,
   invocation: Invocation,
 ): Promise<void> {
-  const isBatch = flags.csv !== undefined || flags.features !== undefined || images.some(isFolder);
+  const { foldsIn } = await import("../../model/foldRuns.ts");
+  const isFolds = (await foldsIn(run)) !== undefined;
+  const isBatch = flags.csv !== undefined || flags.features !== undefined || isFolds || images.some(isFolder);
   refuseContradictions(images, flags, isBatch, invocation);
   const calibrating = imageProgress("calibrate");
   const say = (message: string) => {

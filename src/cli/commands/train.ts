@@ -55,9 +55,12 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --from torchvision", "fine-tune ImageNet weights"],
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
     ["alexnet train --config runs/big/config.json", "the same run again"],
+    ["alexnet train photos/ --folds 5", "cross-validation"],
     ["alexnet train --live", "watch it in the browser"],
   ],
   notes: `
+With --folds, the run directory contains one for each fold, fold-1, fold-2, …,
+and a report with mean and deviation; evaluate and predict average its folds.
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors). Options shown without a default use
 the recipe's value, or are off.
@@ -84,7 +87,16 @@ async function trainNetwork(
   }
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const { trainRun } = await import("../../trainer/trainClassifier.ts");
-  const plan = await planOf({ ...flags, ...(dataset === undefined ? {} : { dataset }) });
+  const given = { ...flags, ...(dataset === undefined ? {} : { dataset }) };
+  if (await isCrossValidation(given)) {
+    const unsupported = { "--live": live, "--tensorboard": tensorboard };
+    for (const [flag, value] of Object.entries(unsupported)) {
+      if (value) invocation.fail(`${flag} shows one run; add --fold N to train one fold`);
+    }
+    const { runFolds } = await import("../trainFolds.ts");
+    return runFolds(given, { json, maxMinutes, command: commandLine(invocation) });
+  }
+  const plan = await planOf(given);
   const lines = trainProgress();
   const events = tensorboard === undefined ? undefined : await eventsIn(tensorboard);
   const page = live ? await showLive(plan.directory, { host, port }) : undefined;
@@ -98,7 +110,7 @@ async function trainNetwork(
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: events ? observedTwice(showing(lines), events) : showing(lines),
-      command: ["alexnet", ...invocation.argv].map(quoted).join(" "),
+      command: commandLine(invocation),
     });
     lines.clear();
     if (json) printJson(result);
@@ -118,6 +130,19 @@ async function trainNetwork(
     await page?.end();
     stop.end();
   }
+}
+
+function commandLine({ argv }: Invocation): string {
+  return ["alexnet", ...argv].map(quoted).join(" ");
+}
+
+/** True for all folds of a cross-validation: a new one, or one to resume. */
+async function isCrossValidation({ folds, fold, run, resume }: RunSettings & RunLocation): Promise<boolean> {
+  if (fold !== undefined) return false;
+  if (folds !== undefined) return true;
+  if (!resume || run === undefined) return false;
+  const { foldsIn } = await import("../../model/foldRuns.ts");
+  return (await foldsIn(run)) !== undefined;
 }
 
 /** Resolves the flags, with the file of --config if given. */

@@ -7,6 +7,7 @@ import { visibleName } from "./classNames.ts";
 import { orderedClasses } from "./classOrder.ts";
 import { classFindings, findingKinds } from "./findings.ts";
 import { expectedLayout, type FolderScan, type ScannedPart } from "./folderScan.ts";
+import { foldListing, foldOptionsOf } from "./foldListing.ts";
 import { type ImageListing, listingDigest } from "./imageListing.ts";
 import { loadListing } from "./listedDataset.ts";
 import { createLists } from "./listParts.ts";
@@ -62,9 +63,10 @@ function unlessData(error: unknown): undefined {
  */
 export async function listImageFolder(
   root: string,
-  { validationShare, seed, signal, ...layout }: ImageFolderOptions = {},
+  { validationShare, seed, signal, folds, fold, ...layout }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
   const split = splitOptionsOf({ validationShare, seed });
+  const folding = foldOptionsOf(folds, fold);
   const { scan, parts, notes: found } = await filledParts(root, layout, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
   if (training === undefined || training.classes.length < 2) throw tooFewClasses(root, "at least two", scan);
@@ -79,6 +81,13 @@ export async function listImageFolder(
   const train = lists.list(training);
   const [validation, test] = [validationPart && lists.list(validationPart), testPart && lists.list(testPart)];
   const listing = { name: scan.root, root: scan.root, classNames, ...lists.labelSets, notes };
+  if (folding) {
+    return foldListing(
+      { ...listing, train, ...(validation && { validation }), ...(test && { test }) },
+      folding,
+      split.seed,
+    );
+  }
   if (validation && test) return { ...listing, train, validation, test };
   if (validation) return { ...listing, train, validation, test: validation };
   if (test) return { ...listing, train, test };

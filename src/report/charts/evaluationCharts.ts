@@ -6,8 +6,8 @@ import { formatCount, formatPercent } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours, strongCell } from "../theme.ts";
 import { drawCalibration } from "./calibrationChart.ts";
-import { drawPrecisionRecall } from "./precisionRecallChart.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
+import { drawPrecisionRecall } from "./precisionRecallChart.ts";
 
 /** The charts of an evaluation; `title` names the network and the data set. */
 export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
@@ -17,7 +17,8 @@ export async function evaluationCharts(evaluation: Evaluation, title: string): P
       ? {
           name: "precision-recall",
           heading: "Precision-recall curves",
-          description: "Precision against recall at every threshold. A label's average precision is the area below its curve.",
+          description:
+            "Precision against recall at every threshold. A label's average precision is the area below its curve.",
           svg: await drawPrecisionRecall(evaluation, multiLabel, title),
         }
       : {

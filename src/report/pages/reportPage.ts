@@ -3,7 +3,13 @@ import { labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
-import { accuracyOf, type ClassAccuracy, type EvaluationReport, formatMultiLabel, topKName } from "../tables/evaluation.ts";
+import {
+  accuracyOf,
+  type ClassAccuracy,
+  type EvaluationReport,
+  formatMultiLabel,
+  topKName,
+} from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 import { gallery, type ReportGallery } from "./gallery.ts";
@@ -108,7 +114,10 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
       evaluation && percent(ofSets?.exactMatch ?? evaluation.top1Accuracy),
     ],
     ...lasts,
-    [ofSets ? "train exact match, epoch" : "train accuracy, epoch", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
+    [
+      ofSets ? "train exact match, epoch" : "train accuracy, epoch",
+      trainAccuracy === undefined ? undefined : percent(trainAccuracy),
+    ],
     ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     [isOther ? "test loss, best" : "test loss", evaluation && formatLoss(evaluation.loss)],
     ...(ofSets ? formatMultiLabel(ofSets).slice(1) : []),
@@ -141,23 +150,18 @@ function classAccuracies(evaluation: EvaluationReport): Markup {
 
 /** Figures of each label. */
 function labelTable({ perClass, images }: EvaluationReport, { threshold }: MultiLabelFigures): Markup {
-  const cell = (value: number | null | undefined) =>
-    html`<td class="number">${value === null || value === undefined ? "–" : percent(value)}</td>`;
-  const rows = perClass.map(
-    ({ className, images: own, precision, recall, f1, averagePrecision }, c) =>
-      html`<tr><th scope="row">${className}</th><td class="number">${formatCount(own)}</td>${cell(precision)}${cell(recall)}${cell(f1)}${cell(averagePrecision)}${cell(thresholdOf(threshold, c))}</tr>
-`,
-  );
+  const text = (value: number | null | undefined) => (value === null || value === undefined ? "–" : percent(value));
   const headings = ["Images", "Precision", "Recall", "F1", "Average precision", "Threshold"];
+  const columns = headings.map((heading) => ({ heading, align: "right" }) as const);
+  const rows = perClass.map(({ className, images: own, precision, recall, f1, averagePrecision }, c) => [
+    className,
+    formatCount(own),
+    ...[precision, recall, f1, averagePrecision, thresholdOf(threshold, c)].map(text),
+  ]);
   return html`<section>
 <h2>Each label</h2>
 <p>${formatCount(images)} test images. A label is predicted if its probability is at the threshold or above.</p>
-<div class="scrolls" tabindex="0">
-<table class="sorts">
-<thead><tr><th scope="col">Label</th>${headings.map((heading) => html`<th scope="col" class="number">${heading}</th>`)}</tr></thead>
-<tbody>${rows}</tbody>
-</table>
-</div>
+${scrollingTable({ title: "Each label", columns: [{ heading: "Label", align: "left" }, ...columns], rows, notes: [] })}
 </section>`;
 }
 

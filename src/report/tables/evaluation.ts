@@ -71,16 +71,18 @@ function formatClasses({ perClass, multiLabel }: Evaluation, options: BarOptions
     ...(isFitted ? [{ heading: "Threshold", align: "right" } as const] : []),
     { heading: "", align: "left" },
   ];
-  const rows = perClass.map(({ className, images, correct, precision, recall, f1 = null, averagePrecision = null }, c) => [
-    className,
-    formatCount(images),
-    formatCount(correct),
-    percentOrNone(precision),
-    percentOrNone(recall),
-    ...(multiLabel ? [percentOrNone(f1), percentOrNone(averagePrecision)] : []),
-    ...(multiLabel && isFitted ? [formatPercent(thresholdOf(multiLabel.threshold, c))] : []),
-    recall === null ? "" : formatBar(recall, barCells, options),
-  ]);
+  const rows = perClass.map(
+    ({ className, images, correct, precision, recall, f1 = null, averagePrecision = null }, c) => [
+      className,
+      formatCount(images),
+      formatCount(correct),
+      percentOrNone(precision),
+      percentOrNone(recall),
+      ...(multiLabel ? [percentOrNone(f1), percentOrNone(averagePrecision)] : []),
+      ...(multiLabel && isFitted ? [formatPercent(thresholdOf(multiLabel.threshold, c))] : []),
+      recall === null ? "" : formatBar(recall, barCells, options),
+    ],
+  );
   return formatTable(columns, rows);
 }
 

@@ -81,6 +81,6 @@ export function checkSamePictures(split: Split, other: Split, name: string): voi
   }
   if (same) return;
   throw new ConfigError(
-    `${name}: expected the images of the first run, got others; give one data set for all with --dataset and --split`,
+    `${name}: expected the images of the first run, got others (each fold of a run holds out its own); give one data set for all with --dataset and --split`,
   );
 }

@@ -75,7 +75,9 @@ export function bestThreshold(
 const CURVE_POINTS = 100;
 
 /** Precision by recall, [recall, precision] by ascending recall, at most 100 points: of points with similar recall, the last. */
-export function precisionCurve(points: readonly RankedPoint[]): readonly (readonly [recall: number, precision: number])[] {
+export function precisionCurve(
+  points: readonly RankedPoint[],
+): readonly (readonly [recall: number, precision: number])[] {
   const kept = new Map<number, readonly [number, number]>();
   for (const { recall, precision } of points) kept.set(Math.ceil(recall * (CURVE_POINTS - 1)), [recall, precision]);
   return [...kept.values()];

@@ -156,7 +156,9 @@ function classJudge(head: ClassHead): Judge {
 function setJudge(labelSets: readonly LabelSet[], head: ClassHead, threshold: Thresholds): Judge {
   const { judgeSet } = head;
   if (!judgeSet) {
-    throw new ConfigError("label sets: expected a multi-label network, got one with one class per image; use one class per image");
+    throw new ConfigError(
+      "label sets: expected a multi-label network, got one with one class per image; use one class per image",
+    );
   }
   return (scores, label) => {
     const labels = labelSets[label] as LabelSet;

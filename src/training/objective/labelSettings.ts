@@ -51,7 +51,11 @@ export function trainingLoss(
  * Loss of a network that ignores its image: ln K for K classes. For label sets, the mean over the labels of the smallest loss of a constant probability;
  * with the positive weight w and the frequency f, that is w · f / (w · f + 1 − f).
  */
-export function guessingLoss(recipe: Pick<Recipe, "positiveWeights">, classNames: readonly string[], train: Split): number {
+export function guessingLoss(
+  recipe: Pick<Recipe, "positiveWeights">,
+  classNames: readonly string[],
+  train: Split,
+): number {
   const loss = trainingLoss(recipe, classNames, train);
   if (!loss) return Math.log(classNames.length);
   const counts = countsByLabel(train, classNames.length);
