@@ -137,9 +137,12 @@ test("trained, reported, and used as one model; interrupted and resumed with the
 
   const stop = new AbortController();
   let fold = 0;
+  const onFold = (n: number) => {
+    fold = n;
+  };
   const observer = { onEpoch: () => void (fold === 2 && stop.abort()) };
   const call = { ...options(), run: at("parts"), observer, signal: stop.signal };
-  const stopped = await trainFolds({ ...call, onFold: (n) => void (fold = n) });
+  const stopped = await trainFolds({ ...call, onFold });
   assert.deepEqual([stopped.end, stopped.folds.length], ["interrupt", 2]);
   await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /already contains a run; add --resume/);
   await assert.rejects(

@@ -28,7 +28,10 @@ export function checkLabelSettings(recipe: Recipe, { name, classNames, train }: 
     if (value === undefined || value === without) continue;
     throw new ConfigError(`${key}: does not apply to ${name}, which has ${has}; ${remedy}`);
   }
-  if (!train.labelSets) return checkClassWeights(recipe.classWeights, classNames);
+  if (!train.labelSets) {
+    checkClassWeights(recipe.classWeights, classNames);
+    return;
+  }
   if (classNames.length < 2) throw new ConfigError(`${name}: expected at least 2 labels, got ${classNames.length}`);
   positiveWeightsOf(recipe.positiveWeights ?? "none", classNames, train);
 }
