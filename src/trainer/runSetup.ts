@@ -48,7 +48,7 @@ async function startRun(
   }
   checkLabelSettings(plan.recipe, dataset);
   const head = trainedHead(dataset.train);
-  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
+  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
   // Images whose features are cached for the view of evaluation are not augmented.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);

@@ -31,6 +31,7 @@ const metadataSchema = z.object({
     }),
   ),
   classNames: jsonText.pipe(z.array(z.string())).optional(),
+  thresholds: jsonText.pipe(z.array(z.number().gt(0).lt(1))).optional(),
   preprocessing: jsonText.pipe(preprocessingSchema).optional(),
 });
 
@@ -48,7 +49,7 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, head, classNames, preprocessing } = parsed.data;
+  const { network: networkJson, head, classNames, thresholds, preprocessing } = parsed.data;
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
@@ -74,6 +75,7 @@ export function readOwnModel(
       head,
       producer: "",
       ...(classNames && { classNames }),
+      ...(thresholds && { thresholds }),
       ...(preprocessing && { preprocessing }),
     },
   };
