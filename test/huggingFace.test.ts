@@ -132,7 +132,7 @@ describe("export --format huggingface", () => {
       /stopped/,
     );
     const left = await readdir(folder);
-    for (const name of ["padded", "labels", "means", "flag", "aborted"]) assert.ok(!left.includes(name), name);
+    for (const name of ["padded", "means", "flag", "aborted"]) assert.ok(!left.includes(name), name);
     assert.deepEqual(
       left.filter((name) => name.endsWith(".alexnet-tmp")),
       [],

@@ -73,7 +73,8 @@ export async function openHuggingFace(folder: string, weights: string, facts: Re
     ...file,
     path: weights,
     ...(classNames && { classNames }),
-    ...(file.head === undefined && config?.problem_type === "multi_label_classification" && { head: "sigmoid" as const }),
+    ...(file.head === undefined &&
+      config?.problem_type === "multi_label_classification" && { head: "sigmoid" as const }),
     ...(file.preprocessing === undefined && preprocessing && { preprocessing }),
   };
 }

@@ -7,8 +7,8 @@ import type { Image } from "../image/image.ts";
 import { sizeOf } from "../shape.ts";
 import { columnsOf } from "../training/evaluation/ensemble.ts";
 import { checkSameHeads, classesOf, meanThresholds } from "./ensembleModels.ts";
+import type { FilePrediction, PredictFilesOptions } from "./filePrediction.ts";
 import { type ClassModel, openClassModel } from "./openModel.ts";
-import type { FilePrediction, PredictFilesOptions } from "./predictFiles.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { predictProbabilities, type RowPrediction, rankClasses } from "./predictRows.ts";
 

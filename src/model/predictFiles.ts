@@ -11,26 +11,13 @@ import { DataError } from "../errors.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
+import type { FilePrediction, PredictFilesOptions } from "./filePrediction.ts";
 import { expandFolds } from "./foldRuns.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
 import { openSource } from "./modelSource.ts";
-import { type OpenOptions, openClassModel } from "./openModel.ts";
+import { openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
-import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./predictRows.ts";
-
-/** Options of classifying files. */
-export interface PredictFilesOptions extends OpenOptions, PredictOptions {
-  /** Number of decoding threads. Default: one per core. */
-  readonly decodingThreads?: number;
-  /** Called after each batch of files. */
-  readonly onProgress?: (files: number, of: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** Prediction for a file: every class, the most probable first; or the file's error, without its name. */
-export type FilePrediction =
-  | { readonly file: string; readonly classes: readonly ClassScore[] }
-  | { readonly file: string; readonly error: string };
+import { predictRows, type RowPrediction } from "./predictRows.ts";
 
 /** Image files: paths, or objects with paths. */
 export type ImageFiles = string | readonly (string | ImageJob)[];
