@@ -131,7 +131,7 @@ test("trained, reported, and used as one model; interrupted and resumed with the
   const deviation = Math.sqrt(accuracies.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 2);
   assert.deepEqual(result.figures?.["accuracy"], { mean, deviation });
   const report = await readFile(at("whole/report.html"), "utf8");
-  for (const text of ["fold-2/report.html", "deviation", "Best epoch"]) assert.ok(report.includes(text), text);
+  for (const text of ["fold-2/report.html", "deviation", "Epoch"]) assert.ok(report.includes(text), text);
   const config = await readRunConfig(at("whole/fold-2"));
   assert.deepEqual([config?.dataset.folds, config?.dataset.fold, config?.dataset.testImages], [3, 2, 12]);
 
@@ -194,7 +194,7 @@ test("command: progress names the fold, and the table has mean and deviation", a
   const run = ["--run", at("command")];
   const trained = await runMain(...base, ...settings, ...run, "--folds", "2");
   assert.equal(trained.exit, 0, trained.stderr);
-  assert.match(trained.stdout, /Fold +Training images +Images +Best epoch +Accuracy +Loss +Time/);
+  assert.match(trained.stdout, /Fold +Training +Images +Epoch +Accuracy +Loss +Time/);
   assert.match(trained.stdout, /deviation/);
   assert.match(trained.stderr, /fold 2 of 2/);
   const again = await runMain("train", ...run, "--resume");

@@ -45,7 +45,7 @@ function headingOf(name: FigureName, isMultiLabel: boolean): string {
   const headings = {
     accuracy: isMultiLabel ? "Exact match" : "Accuracy",
     loss: "Loss",
-    meanAveragePrecision: "Mean average precision",
+    meanAveragePrecision: "Mean AP",
   };
   return headings[name];
 }
@@ -82,9 +82,7 @@ function foldsTable({ folds, isMultiLabel }: Pick<FoldsReport, "folds" | "isMult
     title: "Folds",
     columns: [
       { heading: "Fold", align: "left" },
-      ...["Training images", "Images", "Best epoch", ...names.map((name) => headingOf(name, isMultiLabel)), "Time"].map(
-        right,
-      ),
+      ...["Training", "Images", "Epoch", ...names.map((name) => headingOf(name, isMultiLabel)), "Time"].map(right),
     ],
     rows: folds.map(({ trainImages, images, epoch, seconds, figures }, i) => [
       String(i + 1),
@@ -113,7 +111,7 @@ export function renderFolds(report: FoldsReport): string {
 <body>
 <main>
 <h1>${title}: ${folds.length} folds</h1>
-<p class="lead">Each network is trained on all images but those of its fold, and evaluated on those. Deviation: sample standard deviation over the folds.</p>
+<p class="lead">Each network is trained on all images but those of its fold, and evaluated on those. Training: images trained on. Images: those of the fold. Epoch: the best one. Deviation: sample standard deviation over the folds.</p>
 <section>
 <h2>Folds</h2>
 ${scrollingTable(foldsTable(report))}

@@ -69,7 +69,7 @@ function formatClasses({ perClass, multiLabel }: Evaluation, options: BarOptions
     { heading: "Recall", align: "right" },
     ...(multiLabel ? [{ heading: "F1", align: "right" } as const, { heading: "AP", align: "right" } as const] : []),
     ...(isFitted ? [{ heading: "Threshold", align: "right" } as const] : []),
-    { heading: "", align: "left" },
+    ...(isFitted ? [] : [{ heading: "", align: "left" } as const]),
   ];
   const rows = perClass.map(
     ({ className, images, correct, precision, recall, f1 = null, averagePrecision = null }, c) => [
@@ -80,7 +80,8 @@ function formatClasses({ perClass, multiLabel }: Evaluation, options: BarOptions
       percentOrNone(recall),
       ...(multiLabel ? [percentOrNone(f1), percentOrNone(averagePrecision)] : []),
       ...(multiLabel && isFitted ? [formatPercent(thresholdOf(multiLabel.threshold, c))] : []),
-      recall === null ? "" : formatBar(recall, barCells, options),
+      // Thresholds leave no room for bars in 80 columns.
+      ...(isFitted ? [] : [recall === null ? "" : formatBar(recall, barCells, options)]),
     ],
   );
   return formatTable(columns, rows);

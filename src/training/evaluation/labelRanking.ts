@@ -74,11 +74,14 @@ export function bestThreshold(
 /** Maximum number of points of a curve. */
 const CURVE_POINTS = 100;
 
-/** Precision by recall, [recall, precision] by ascending recall, at most 100 points: of points with similar recall, the last. */
+/** Precision by recall, [recall, precision] by ascending recall, at most 100 points: of points with similar recall, the most precise. */
 export function precisionCurve(
   points: readonly RankedPoint[],
 ): readonly (readonly [recall: number, precision: number])[] {
   const kept = new Map<number, readonly [number, number]>();
-  for (const { recall, precision } of points) kept.set(Math.ceil(recall * (CURVE_POINTS - 1)), [recall, precision]);
+  for (const { recall, precision } of points) {
+    const bin = Math.ceil(recall * (CURVE_POINTS - 1));
+    if (precision >= (kept.get(bin)?.[1] ?? 0)) kept.set(bin, [recall, precision]);
+  }
   return [...kept.values()];
 }

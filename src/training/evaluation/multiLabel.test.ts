@@ -119,6 +119,14 @@ test("a label by hand: ties are predicted together; a curve has at most 100 poin
     "midway between 0.75 and 0.25",
   );
   assert.deepEqual([averagePrecision([]), bestThreshold([], (score) => score, 0.5)], [null, 0.5]);
+  assert.deepEqual(
+    precisionCurve(points),
+    [
+      [0.5, 1],
+      [1, 2 / 3],
+    ],
+    "the lower precision at full recall is left out",
+  );
   const many = rankLabel({ scores: Float64Array.from({ length: 5000 }, (_, i) => i), isPresent: (i) => i % 3 === 0 });
   assert.ok(precisionCurve(many).length <= 100);
 });
