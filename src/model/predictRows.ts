@@ -41,7 +41,7 @@ export interface PredictOptions {
 
 /** A note on the evaluation of a multi-label network. */
 const multiLabelNote =
-  "multi-label network, images with one class each: each image is taken to show its folder's class and no other; precision, recall and F1 are at the threshold";
+  "multi-label network: each image is taken to show its folder's class and no other; precision, recall and F1 are at the threshold";
 
 /** Says how images with one class each are evaluated by a multi-label network. */
 export function noteSingleLabels(

@@ -28,7 +28,7 @@ export function singleLabel({ columns }: Table, column: number): LabelCells {
     columns: [column],
     isMultiLabel: false,
     names: [],
-    note: `column ${quotedName(columns[column] as string)}`,
+    note: quotedName(columns[column] as string),
     read(cells) {
       const cell = cells[column] as string;
       const problem = cellProblem(cell);
