@@ -201,6 +201,9 @@ test("command: progress names the fold, and the table has mean and deviation", a
   assert.equal(again.exit, 0, again.stderr);
   const predicted = await runMain("predict", at("command"), at(`photos/${nameOf(0)}`), "--json");
   assert.equal(JSON.parse(predicted.stdout).classes.length, 3, predicted.stderr);
+  const listed = await runMain("runs", at(""), "--json");
+  const found = JSON.parse(listed.stdout).map(({ run }: { readonly run: string }) => run);
+  assert.ok(found.includes(at("command/fold-2")), "runs lists the folds");
   const refused = await runMain("train", "cifar10", "--folds", "2", "--run", at("named"));
   assert.match(refused.stderr, /cifar10: --folds applies to folders and archives of images/);
 });

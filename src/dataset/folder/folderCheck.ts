@@ -26,6 +26,8 @@ export interface CheckedPart {
   readonly name: PartName;
   readonly folder: string;
   readonly classes: readonly { readonly name: string; readonly pictures: number }[];
+  /** Number of images without a label, if images may have several labels or none. */
+  readonly unlabelled?: number;
 }
 
 /** Result of checking an image folder. */
@@ -61,10 +63,11 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
   ];
   return {
     root: scan.root,
-    parts: scan.parts.map(({ name, folder, classes }) => ({
+    parts: scan.parts.map(({ name, folder, classes, unlabelled }) => ({
       name,
       folder,
       classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
+      ...(unlabelled ? { unlabelled: unlabelled.length } : {}),
     })),
     pictures: images.size,
     bytes: (await fileSizes([...images.keys()])).reduce((sum, bytes) => sum + bytes, 0),
