@@ -1,13 +1,8 @@
 /** Folders of folds: the runs of a cross-validation, which together are one model. */
 import { join } from "node:path";
-import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, foldDirectory } from "../checkpoint/checkpointFiles.ts";
 import { CheckpointError } from "../errors.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
-
-/** Run directory of a fold, from 1. */
-export function foldDirectory(directory: string, fold: number): string {
-  return join(directory, `fold-${fold}`);
-}
 
 /** Number of folds that a folder contains or will contain; undefined for any other folder or file. */
 export async function foldsIn(directory: string): Promise<number | undefined> {

@@ -1,13 +1,13 @@
 /** State of a run, read from its directory. Locks and writes nothing, so the run may continue meanwhile. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, foldDirectory, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { readDivergence } from "../checkpoint/divergence.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { type LogEntry, logStart, readLog, readLogAfter } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
-import { foldDirectory, foldsIn } from "../model/foldRuns.ts";
+import { foldsIn } from "../model/foldRuns.ts";
 import type { ImportedRun, RunFigures, RunState } from "../report/tables/runTable.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { collectTail, type LogTail } from "./logTail.ts";

@@ -1,20 +1,16 @@
 /** Trains the folds of a cross-validation, one run directory each. */
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { explainingWrites, writeFileDurably } from "../checkpoint/durable.ts";
-import { ConfigError, UsageError } from "../errors.ts";
-import { foldDirectory } from "../model/foldRuns.ts";
 import { type FoldFigures, formatFolds, renderFolds, summarizeFolds } from "../report/pages/foldsPage.ts";
 import { removeEmptyFolders } from "../runs/runFolders.ts";
 import { reportFile, titleOf } from "../runs/runReport.ts";
-import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
+import { type FoldSettings, planFolds } from "../settings/foldPlans.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
-import type { RunSettings } from "../settings/settings.ts";
-import { readSettingsFile } from "../settings/settingsFile.ts";
 import { type TrainCall, type TrainResult, trainRun } from "./trainClassifier.ts";
 
 /** Settings of a cross-validation, its directory, and callbacks. `folds` is required unless it is resumed. */
-export interface TrainFoldsOptions extends Omit<RunSettings, "fold">, RunLocation, TrainCall {
+export interface TrainFoldsOptions extends FoldSettings, TrainCall {
   /** Called before each fold, with its number from 1. */
   readonly onFold?: (fold: number, of: number) => void;
 }
@@ -49,16 +45,15 @@ export interface FoldsResult {
 export async function trainFolds({ onFold, ...options }: TrainFoldsOptions): Promise<FoldsResult> {
   const { maxMinutes = Number.POSITIVE_INFINITY, signal, observer, command = "trainFolds", ...settings } = options;
   const deadline = performance.now() + maxMinutes * 60_000;
-  const { directory, folds, first } = await foldsOf(settings);
+  const { directory, folds, planOf } = await planFolds(settings);
   const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const results: TrainResult[] = [];
   try {
     for (let fold = 1; fold <= folds; fold++) {
-      const plan = fold === 1 && first ? first : await planOfFold(settings, directory, fold);
       const minutes = (deadline - performance.now()) / 60_000;
       if (minutes <= 0) return { run: directory, end: "time", folds: results };
       onFold?.(fold, folds);
-      const result = await trainRun(plan, {
+      const result = await trainRun(await planOf(fold), {
         command,
         ...(signal ? { signal } : {}),
         ...(observer ? { observer } : {}),
@@ -72,39 +67,6 @@ export async function trainFolds({ onFold, ...options }: TrainFoldsOptions): Pro
     await removeEmptyFolders(directory, created);
   }
   return { run: directory, end: "finished", folds: results, ...(await writeFoldsReport(directory, results)) };
-}
-
-type FoldSettings = Omit<RunSettings, "fold"> & RunLocation;
-
-/** Directory and number of folds, and the plan of the first one if it is new. Throws ConfigError for a directory that contains another run. */
-async function foldsOf(
-  settings: FoldSettings,
-): Promise<{ readonly directory: string; readonly folds: number; readonly first?: RunPlan }> {
-  const { run, resume, folds } = settings;
-  const stored = run === undefined ? undefined : await readRunConfig(foldDirectory(run, 1));
-  if (run !== undefined && stored) {
-    if (!resume) throw directoryTaken(run);
-    if (stored.dataset.folds !== undefined) return { directory: run, folds: stored.dataset.folds };
-  }
-  if (run !== undefined && (await readRunConfig(run))) {
-    throw new ConfigError(`${run}: contains a single run, not folds; choose another directory with --run`);
-  }
-  if (folds === undefined) throw new UsageError("folds: expected their number, got none; add --folds N");
-  const { run: _run, resume: _resume, ...given } = settings;
-  if (run !== undefined) return { directory: run, folds };
-  const first = await resolve({ ...given, fold: 1 });
-  return { directory: first.directory, folds, first: { ...first, directory: foldDirectory(first.directory, 1) } };
-}
-
-/** Plan of a fold: the stored one; that of the first fold with another number; or a new one. */
-async function planOfFold(settings: FoldSettings, directory: string, fold: number): Promise<RunPlan> {
-  const { run: _run, resume, ...given } = settings;
-  const run = foldDirectory(directory, fold);
-  if (resume && (await readRunConfig(run))) return resolve({ ...given, fold, run, resume });
-  const first = foldDirectory(directory, 1);
-  if (!resume || !(await readRunConfig(first))) return resolve({ ...given, fold, run });
-  const repeated = await readSettingsFile(join(first, "config.json"), { ...given, fold });
-  return resolve({ ...repeated.settings, run });
 }
 
 /** Writes the report of all folds. Returns mean and deviation of each figure, and the table. */
