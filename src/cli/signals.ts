@@ -1,6 +1,6 @@
 /**
- * Turns the first SIGINT, SIGTERM or SIGHUP (closed terminal) into an abort, for work that saves before it stops; a second SIGINT or SIGTERM exits the
- * process.
+ * Turns the first SIGINT, SIGTERM, SIGHUP (closed terminal) or SIGBREAK (Ctrl-Break on Windows, which cannot send SIGTERM) into an abort, for work that
+ * saves before it stops; a second one other than SIGHUP exits the process.
  */
 export interface StopSignals {
   readonly signal: AbortSignal;
@@ -26,7 +26,7 @@ export async function stoppable(onFirst: () => void, work: (signal: AbortSignal)
   }
 }
 
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 } as const;
 const names = Object.keys(numbers) as (keyof typeof numbers)[];
 
 /** Starts listening; `onFirst` is called at the first signal, before the abort. */

@@ -32,10 +32,10 @@ describe("searchFolder: entries that are not images", () => {
       "a/thumbs/1.jpg": "",
       "#recycle/1.jpg": "",
       "a/desktop.ini": "",
-      "a/notes.txt": "BMW", // the first bytes of a BMP file
+      "a/notes.txt": "BMW and others", // the first bytes of a BMP file
       "a/image": png,
       "a/image.backup": png,
-      "a/scan.TIFF": "unsupported, but meant as an image",
+      "a/scan.TIFF": "no image, but meant as one",
       "a/x.jpg/1.png": png,
       "b/": "",
     };
@@ -57,7 +57,7 @@ describe("searchFolder: entries that are not images", () => {
       );
       assert.deepEqual(
         skippedOf(scan).filter((line) => !line.includes("hidden")),
-        ["a/notes.txt: notPicture: a BMP image", "a/x.jpg: pictureNamedFolder: a folder"],
+        ['a/notes.txt: notPicture: a file that starts with "BMW and "', "a/x.jpg: pictureNamedFolder: a folder"],
       );
     });
   });
@@ -105,8 +105,8 @@ describe("searchFolder: entries that are not images", () => {
       const skipped = skippedOf(await scanFolder(root));
       await chmod(join(root, "a/shut"), 0o700);
       assert.deepEqual(skipped, [
-        "a/shut: unreadableEntry: EACCES: permission denied",
-        "a/unnamed: unreadableEntry: EACCES: permission denied",
+        "a/shut: unreadableEntry: permission denied; change its permissions, or choose another path",
+        "a/unnamed: unreadableEntry: permission denied; change its permissions, or choose another path",
       ]);
     });
   });

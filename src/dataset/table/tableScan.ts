@@ -1,5 +1,5 @@
 /** An image folder whose labels are in a table: the same result as the scan of class folders. */
-import { basename, dirname, relative, resolve, sep } from "node:path";
+import { basename, resolve } from "node:path";
 import { quotedName } from "../folder/classNames.ts";
 import { byCodePoint, sortedByPath } from "../folder/codePoints.ts";
 import { dataFile } from "../folder/dataFile.ts";
@@ -12,6 +12,7 @@ import { type ImageIndex, indexImages, type PathBase, placedPath } from "./image
 import { labelFindings } from "./labelTexts.ts";
 import { type ColumnNames, columnsOf, type TableColumns } from "./tableColumns.ts";
 import { cellProblem, openTable, type Table, type TableRow } from "./tableFile.ts";
+import { basesOf, pathBelow } from "./tablePaths.ts";
 
 /** Tables of labels, and their columns. */
 export interface TableOptions extends ColumnNames {
@@ -48,23 +49,9 @@ export async function scanTables(folder: string, options: TableOptions, signal?:
   };
 }
 
-/** Folders that paths may be relative to: that of the images, and that of the table. */
-function basesOf(root: string, path: string): readonly PathBase[] {
-  const below = pathBelow(root, dirname(path));
-  const above = pathBelow(dirname(path), root);
-  if (below === "") return [{ below: "" }];
-  if (!below.startsWith("..")) return [{ below: "" }, { below }];
-  return above.startsWith("..") ? [{ below: "" }] : [{ below: "" }, { above }];
-}
-
-function pathBelow(folder: string, path: string): string {
-  return relative(folder, path).replaceAll(sep, "/");
-}
-
 /** Path of a table in the folder; its name if it is elsewhere. */
 function nameIn(root: string, path: string): string {
-  const name = relative(root, path);
-  return name.startsWith("..") ? basename(path) : name;
+  return pathBelow(root, path) ?? basename(path);
 }
 
 /** `labels.csv, row 5, column "breed"`. */
