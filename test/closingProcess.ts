@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
-import { startOf } from "../src/dataset/workerModule.ts";
+import { startOf } from "../src/workerModule.ts";
 import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
 import { loadOneDnn } from "../src/engine/onednn/native/find.ts";
 import { loadLibC } from "../src/engine/onednn/native/libc.ts";

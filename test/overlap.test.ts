@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { startOf } from "../src/dataset/workerModule.ts";
+import { startOf } from "../src/workerModule.ts";
 import { AlexNetError, ClosedError, DataError } from "../src/errors.ts";
 import type { Image } from "../src/image/image.ts";
 import { type Classifier, openClassifier } from "../src/model/classifier.ts";

@@ -1,7 +1,7 @@
 /** Process that computes the batches of one served network. Its other thread, `engineChannel.ts`, exchanges data with the server. */
 import { setTimeout } from "node:timers/promises";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { startOf } from "../dataset/workerModule.ts";
+import { startOf } from "../workerModule.ts";
 import { AlexNetError, messageOf } from "../errors.ts";
 import { foreignModels } from "../exchange/foreignModels.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "../model/openModel.ts";

@@ -1,6 +1,6 @@
 /** Command line and environment of an engine process. */
 import { fileURLToPath } from "node:url";
-import { startOf } from "../dataset/workerModule.ts";
+import { startOf } from "../workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
 import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 
