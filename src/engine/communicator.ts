@@ -1,4 +1,5 @@
 /** Processes that compute one run together, as engines see them, and the communicator of a single process. */
+import { ShapeError } from "../errors.ts";
 
 /** Memory to exchange. */
 export type ExchangedValues = Float32Array | Float64Array | Uint8Array;
@@ -56,9 +57,16 @@ export interface BatchRows {
   readonly count: number;
 }
 
-/** The rows of process `rank`, for a batch size that the number of processes divides. */
+/** The rows of a process. Throws ShapeError for a batch size that the number of processes does not divide. */
 export function rowsOf({ rank, size }: Pick<Communicator, "rank" | "size">, batchSize: number): BatchRows {
   const count = batchSize / size;
+  if (!Number.isInteger(count)) {
+    const [below, above] = [Math.floor(count) * size, Math.ceil(count) * size];
+    const near = below === 0 ? `${above}` : `${below} or ${above}`;
+    throw new ShapeError(
+      `batch size ${batchSize}: expected a multiple of ${size}, the number of processes; use ${near}`,
+    );
+  }
   return { first: rank * count, count };
 }
 

@@ -1,16 +1,25 @@
 /** `alexnet train`. */
+import type { Communicator } from "../../engine/communicator.ts";
+import { AlexNetError, PeerError, UsageError } from "../../errors.ts";
 import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
 import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../../trainer/trainObserver.ts";
-import { inSection, jsonOption, liveAddressOptions, positiveNumber } from "../options.ts";
+import { inSection, jsonOption, liveAddressOptions, positiveInteger, positiveNumber } from "../options.ts";
 import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import type { EventObserver } from "../tensorboard.ts";
 import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
+
+const processesOption: OptionSpec = {
+  flags: "--processes <n>",
+  help: "train in n processes of this machine, each with a part of every batch and of the cores; requires Open MPI (docs/distributed.md)",
+  parse: positiveInteger,
+  section: trainSection("Compute"),
+};
 
 const monitoringOptions: readonly OptionSpec[] = inSection(trainSection("Monitoring"), [
   { flags: "--live", help: "serve a page on this machine that shows the run while it trains" },
@@ -37,6 +46,7 @@ export const train: CommandSpec = {
       parse: positiveNumber,
       section: trainSection("Schedule"),
     },
+    processesOption,
     ...monitoringOptions,
     jsonOption,
   ],
@@ -56,6 +66,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
     ["alexnet train --config runs/big/config.json", "the same run again"],
     ["alexnet train --live", "watch it in the browser"],
+    ["alexnet train --processes 2", "two processes with half of the cores each"],
   ],
   notes: `
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
@@ -72,46 +83,126 @@ interface TrainFlags extends Omit<RunSettings, "dataset">, RunLocation, Pick<Tra
   readonly liveHost: string;
   readonly tensorboard?: string;
   readonly json?: boolean;
+  readonly processes?: number;
 }
 
 async function trainNetwork(
   dataset: string | undefined,
-  { json, live, livePort: port, liveHost: host, tensorboard, maxMinutes, ...flags }: TrainFlags,
+  { processes, ...flags }: TrainFlags,
   invocation: Invocation,
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
+  const { isInJob, joinJob } = await import("../../communication/join.ts");
+  if (processes !== undefined && !isInJob(process.env)) {
+    if (processes > 1) return launchProcesses(dataset, flags, processes, invocation);
+  } else if (processes !== undefined && processes !== (await launchedProcesses())) {
+    throw new UsageError(
+      "--processes: this process belongs to a job that mpirun or srun has started; remove --processes, or start the command without them",
+    );
+  }
+  const communicator = await joinJob(process.env);
+  try {
+    await trainJoined(dataset, flags, invocation, communicator);
+    // Without this farewell, the launcher would end the other processes.
+    await communicator.close();
+  } catch (error) {
+    communicator.abandon();
+    if (!(error instanceof PeerError)) throw inProcess(communicator, error);
+    process.exitCode = error.exitCode;
+  }
+}
+
+/** Starts the processes, after the checks that one process can make. */
+async function launchProcesses(
+  dataset: string | undefined,
+  flags: Omit<TrainFlags, "processes">,
+  processes: number,
+  { argv }: Invocation,
+): Promise<void> {
+  const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
+  const { launch } = await import("../launch.ts");
+  const { recipe, engine } = await planOf(
+    { ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) },
+    () => {},
+  );
+  refuseProcesses(processes, { recipe, engine });
+  process.exitCode = await launch(argv, { processes, threads: flags.threads });
+}
+
+/** Number of processes that `--processes` has started; undefined if they were started by hand. */
+async function launchedProcesses(): Promise<number | undefined> {
+  const { LAUNCHED_VARIABLE } = await import("../launch.ts");
+  const text = process.env[LAUNCHED_VARIABLE];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** An error of one of several processes, with its number. */
+function inProcess({ rank, size }: Communicator, error: unknown): unknown {
+  if (size > 1 && rank > 0 && error instanceof AlexNetError)
+    return new PeerError(`process ${rank}: ${error.message}`, error.exitCode);
+  return error;
+}
+
+/** The flags that settings follow from. */
+function planFlags({
+  json: _json,
+  live: _live,
+  livePort: _port,
+  liveHost: _host,
+  tensorboard: _tensorboard,
+  maxMinutes: _minutes,
+  processes: _processes,
+  ...flags
+}: TrainFlags) {
+  return flags;
+}
+
+async function trainJoined(
+  dataset: string | undefined,
+  flags: Omit<TrainFlags, "processes">,
+  invocation: Invocation,
+  communicator: Communicator,
+): Promise<void> {
+  const { json, live, livePort: port, liveHost: host, tensorboard, maxMinutes } = flags;
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const { trainRun } = await import("../../trainer/trainClassifier.ts");
-  const plan = await planOf({ ...flags, ...(dataset === undefined ? {} : { dataset }) });
+  const isFirst = communicator.rank === 0;
+  const tell = isFirst ? printError : () => {};
+  const plan = await planTogether(communicator, () =>
+    planOf({ ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) }, tell),
+  );
   const lines = trainProgress();
-  const events = tensorboard === undefined ? undefined : await eventsIn(tensorboard);
-  const page = live ? await showLive(plan.directory, { host, port }) : undefined;
+  const events = tensorboard === undefined || !isFirst ? undefined : await eventsIn(tensorboard);
+  const page = live && isFirst ? await showLive(plan.directory, { host, port }) : undefined;
   const stop = onStopSignals(() => {
     lines.clear();
-    printError("\nStopping. Press Ctrl-C again to stop at once.");
-  });
+    if (communicator.size === 1) printError("\nStopping. Press Ctrl-C again to stop at once.");
+  }, communicator.size > 1);
   outliveOutput();
   try {
-    const result = await trainRun(plan, {
+    const call: TrainCall = {
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: events ? observedTwice(showing(lines), events) : showing(lines),
       command: ["alexnet", ...invocation.argv].map(quoted).join(" "),
-    });
+    };
+    const result = await trainRun(plan, call, communicator);
     lines.clear();
-    if (json) printJson(result);
-    else if (result.end !== "interrupt") printResult(result);
+    if (isFirst && json) printJson(result);
+    else if (isFirst && result.end !== "interrupt") printResult(result);
     if (result.end === "interrupt") {
-      printError(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
-      process.exitCode = stop.exitCode();
+      tell(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
+      // Another process may have received the signal.
+      process.exitCode = stop.exitCode() || STOPPED_BY_PEER;
     }
   } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
+    const isOwn = error === stop.signal.reason || error instanceof PeerError;
+    if (!stop.signal.aborted || !isOwn) throw error;
     // Before training: only downloads and packed images are kept.
     lines.clear();
-    printError("Stopped before training. The same command reuses what is downloaded and packed.");
+    tell("Stopped before training. The same command reuses what is downloaded and packed.");
     process.exitCode = stop.exitCode();
   } finally {
     lines.clear();
@@ -120,18 +211,27 @@ async function trainNetwork(
   }
 }
 
+/** Exit code of a process that stops because another one was asked to, by the signal that launchers pass on. */
+const STOPPED_BY_PEER = 128 + 12;
+
+/** Plans the run on every process. A new run's directory is that of process 0. */
+async function planTogether(communicator: Communicator, make: () => Promise<RunPlan>): Promise<RunPlan> {
+  const { together } = await import("../../trainer/processes.ts");
+  const plan = await together(communicator, make);
+  const [directory = plan.directory] = await communicator.agree(plan.directory);
+  return { ...plan, directory };
+}
+
 /** Resolves the flags, with the file of --config if given. */
-async function planOf({
-  config,
-  run,
-  resume,
-  ...flags
-}: RunSettings & RunLocation & Pick<TrainFlags, "config">): Promise<RunPlan> {
+async function planOf(
+  { config, run, resume, ...flags }: RunSettings & RunLocation & Pick<TrainFlags, "config">,
+  tell: (message: string) => void,
+): Promise<RunPlan> {
   const { resolve } = await import("../../settings/resolve.ts");
   const { readSettingsFile } = await import("../../settings/settingsFile.ts");
   const none = { settings: flags, repeats: undefined, messages: [] };
   const { settings, repeats, messages } = config === undefined ? none : await readSettingsFile(config, flags);
-  for (const message of messages) printError(message);
+  for (const message of messages) tell(message);
   const location = { ...(run === undefined ? {} : { run }), ...(resume === undefined ? {} : { resume }) };
   return resolve({ ...settings, ...location }, { repeats });
 }
