@@ -93,6 +93,7 @@ test("mistyped names, and flags of other tools, get a suggestion and exit code 2
     ["train photos --constructor", /unknown option '--constructor'\n$/],
     ["train photos --model=x", /\(Did you mean --network\?\)\n$/],
     ["train --data photos", /\(Give it as the argument \[dataset\], without a flag\.\)\n$/],
+    ["predict --run runs/new a.png", /\(Give it as the argument <run>, without a flag\.\)\n$/],
     ["filters --weights runs/new", /\(Give it as the argument <run>, without a flag\.\)\n$/],
     ["train photos --freeze conv1", /--freeze: requires initial weights; add --from\n$/],
     ["compare runs/new", /compare: expected 2 to 26 runs, got 1\n$/],

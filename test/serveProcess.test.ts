@@ -30,8 +30,9 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
+/** With an option of the process that Node.js refuses for a thread: each process takes it, each thread inherits it. */
 function serve(...args: readonly string[]): RunningCommand {
-  return start([bin, "serve", ...args], { cwd: folder });
+  return start(["--max-old-space-size=4096", bin, "serve", ...args], { cwd: folder });
 }
 
 /** The first line that a command prints. */

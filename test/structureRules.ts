@@ -10,7 +10,7 @@ import { codeOnly, importsOf, type SourceFile, withoutComments } from "./sourceF
  * those alone.
  */
 export const levels: readonly (readonly string[])[] = [
-  ["base"],
+  ["base", "assembler"],
   ["image", "embedding", "engine"],
   ["layers"],
   ["dataset", "network", "engine/reference", "engine/onednn", "engine/wasm", "communication"],
@@ -33,7 +33,7 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
   network: ["base", "engine", "layers"],
   "engine/reference": ["base", "engine"],
   "engine/onednn": ["base", "engine"],
-  "engine/wasm": ["base", "engine"],
+  "engine/wasm": ["base", "assembler", "engine"],
   communication: ["base", "engine"],
 };
 

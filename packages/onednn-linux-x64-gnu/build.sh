@@ -48,7 +48,8 @@ cmake -S "$work/oneDNN-$version" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
   "-DCMAKE_CXX_FLAGS=-ffunction-sections -fdata-sections" \
   "-DCMAKE_SHARED_LINKER_FLAGS=-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s" \
   '-DCMAKE_INSTALL_RPATH=$ORIGIN' -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON
-cmake --build "$work/build" --parallel
+# Make starts any number of compilers where none is given, and each takes hundreds of MB.
+cmake --build "$work/build" --parallel "$(nproc)"
 
 rm -rf "$here/lib" "$here/licenses"
 mkdir "$here/lib" "$here/licenses"

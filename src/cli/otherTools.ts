@@ -51,10 +51,10 @@ const known: ReadonlyMap<string, readonly string[]> = new Map(
   }),
 );
 
-/** Hint for a flag that a command lacks; empty if it is no known flag of another tool. */
+/** Hint for a flag that a command lacks: the name here of another tool's flag, or the argument of the same name. Empty without one. */
 export function otherToolHint(flag: string, { options = [], arguments: given = [] }: CommandSpec): string {
   const name = flag.replace(/^-+/, "").replace(/=.*$/s, "").toLowerCase();
-  const candidates = known.get(name) ?? known.get(name.replaceAll("_", "-")) ?? [];
+  const candidates = known.get(name) ?? known.get(name.replaceAll("_", "-")) ?? [`<${name}>`];
   const own = new Set(options.map(({ flags }) => flags.split(" ")[0]));
   const flagged = candidates.find((candidate) => own.has(candidate));
   if (flagged !== undefined) return `(Did you mean ${flagged}?)`;

@@ -11,7 +11,6 @@ import { startOf } from "../workerModule.ts";
 import { type BatchCost, batchSizes, planBatch } from "./batchPlan.ts";
 import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 import { BUSY_SINCE, type FromEngine, now, type ToEngine } from "./engineMessages.ts";
-import { inheritedOptions } from "./engineStart.ts";
 
 // The server ends this process; a signal to its group is meant for the server.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
@@ -23,7 +22,6 @@ const busySince = new BigInt64Array(clock);
 const channel = new Worker(startOf(moduleUrl("server/engineChannel")), {
   workerData: { clock, port: port2 },
   transferList: [port2],
-  execArgv: [...inheritedOptions(process.execArgv)],
 });
 channel.on("exit", () => process.exit(1));
 

@@ -8,22 +8,25 @@ import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 const withValue = /^(--eval|-e|--print|-p|-pe|--inspect-port|--debug-port)$/;
 
 /**
- * Options of Node.js for a process or thread that runs another program with the same loaders: without the program of `--eval`, and without the
- * inspector, whose port is in use.
+ * Options of Node.js for a process that runs another program with the same loaders: without the program of `--eval`, and without the inspector, whose
+ * port is in use.
  */
-export function inheritedOptions(execArgv: readonly string[]): readonly string[] {
+function inheritedOptions(execArgv: readonly string[]): readonly string[] {
   return execArgv.filter(
     (argument, i) =>
       !withValue.test(execArgv[i - 1] ?? "") && !/^--(eval|print|inspect|debug-port)|^-(e|p|pe)$/.test(argument),
   );
 }
 
+/** Collects garbage on the thread that made it: other threads would take cores from the computation. */
+const COLLECTION = "--single-threaded-gc";
+
 /** Arguments of Node.js that start an engine process. */
 export function engineArguments(execArgv: readonly string[]): readonly string[] {
   const module = startOf(moduleUrl("server/engineProcess"));
   const isFile = module.protocol === "file:";
   const program = isFile ? [fileURLToPath(module)] : ["--eval", `import(${JSON.stringify(module.href)})`];
-  return [...inheritedOptions(execArgv), ...program];
+  return [COLLECTION, ...inheritedOptions(execArgv), ...program];
 }
 
 /**

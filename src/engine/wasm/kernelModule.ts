@@ -1,6 +1,6 @@
 /** The engine's module: every kernel, and the loop that runs them. */
-import { ModuleBuilder } from "./assembler.ts";
-import { f32x4, relaxedMultiplyAdd } from "./instructions.ts";
+import { ModuleBuilder } from "../../assembler/assembler.ts";
+import { f32x4, relaxedMultiplyAdd } from "../../assembler/instructions.ts";
 import { activationKernels } from "./kernels/activations.ts";
 import { dropoutKernel } from "./kernels/dropout.ts";
 import { bordersKernel, lanesKernel, plainKernels, rowKernel } from "./kernels/maps.ts";

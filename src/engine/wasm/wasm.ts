@@ -1,9 +1,10 @@
 /** The WebAssembly engine. */
+
+import { ModuleBuilder } from "../../assembler/assembler.ts";
+import { f32x4, relaxedMultiplyAdd, vector } from "../../assembler/instructions.ts";
 import { ConfigError, NativeError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
 import { f32Engine } from "../f32Engine.ts";
-import { ModuleBuilder } from "./assembler.ts";
-import { f32x4, relaxedMultiplyAdd, vector } from "./instructions.ts";
 import { buildKernels, type InstructionSet } from "./kernelModule.ts";
 import { MemoryPool } from "./memory.ts";
 import { findPlatform, type Platform } from "./platform.ts";

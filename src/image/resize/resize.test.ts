@@ -7,6 +7,8 @@ import { ShapeError } from "../../errors.ts";
 import { fillWords, randomStream } from "../../random.ts";
 import { decodeImage } from "../files/decode.ts";
 import { type Image, type PixelSize, wholeOf } from "../image.ts";
+import { createPlainPasses } from "./passes.ts";
+import { createPassKernels } from "./passesModule.ts";
 import { createResizer } from "./resize.ts";
 import type { Filter } from "./taps.ts";
 
@@ -56,11 +58,21 @@ function disc(extents: Extents, background: number): Image {
 
 /** One for all sizes, as in training. */
 const resizers = { bilinear: createResizer("bilinear"), bicubic: createResizer("bicubic") };
+/** The passes where WebAssembly is not available. */
+const plain = {
+  bilinear: createResizer("bilinear", createPlainPasses()),
+  bicubic: createResizer("bicubic", createPlainPasses()),
+};
 
+/** Resizes in WebAssembly, and checks that JavaScript gives the same. */
 function resize(image: Image, to: PixelSize, filter: Filter = "bilinear"): Uint8Array {
-  const target = new Uint8ClampedArray(to.width * to.height * image.channels);
-  resizers[filter](image, wholeOf(image), to, wholeOf(to), target);
-  return new Uint8Array(target.buffer);
+  const [target, expected] = [resizers, plain].map((each) => {
+    const pixels = new Uint8ClampedArray(to.width * to.height * image.channels);
+    each[filter](image, wholeOf(image), to, wholeOf(to), pixels);
+    return new Uint8Array(pixels.buffer);
+  }) as [Uint8Array, Uint8Array];
+  assert.ok(Buffer.from(target).equals(expected), "WebAssembly and JavaScript differ");
+  return target;
 }
 
 function assertAsPillow(images: readonly Image[], expected: Resized, filter: Filter = "bilinear"): void {
@@ -192,3 +204,7 @@ function crop({ width, channels, data }: Image, part: ReturnType<typeof wholeOf>
   });
   return { width: part.width, height: part.height, channels, data: new Uint8Array(Buffer.concat(rows)) };
 }
+
+test("the passes run in WebAssembly on every Node.js that is supported", () => {
+  assert.ok(createPassKernels());
+});

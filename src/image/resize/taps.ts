@@ -10,11 +10,6 @@ export interface Taps {
    * place.
    */
   readonly weights: Int32Array;
-  /**
-   * True if each output is a blend of two inputs, p + (q − p) · weight of q. Holds for enlarging with `bilinear`, if the rounded weights
-   * sum to 1.
-   */
-  readonly areBlends: boolean;
 }
 
 /** Weight at a distance from the centre, in pixels of the coarser image, and the radius of the filter's support. */
@@ -79,16 +74,7 @@ function createTaps(filter: Filter, inputExtent: number, outputExtent: number): 
       weights[i * count + first - start + t] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
-  return { count, starts, weights, areBlends: areBlends(count, weights) };
-}
-
-function areBlends(count: number, weights: Int32Array): boolean {
-  if (count !== 2) return false;
-  for (let i = 0; i < weights.length; i += 2) {
-    const [first, second] = [weights[i] as number, weights[i + 1] as number];
-    if (first + second !== 1 << precisionBits || first < 0 || second < 0) return false;
-  }
-  return true;
+  return { count, starts, weights };
 }
 
 /** Maximum number of cached sizes: a folder of photos can contain thousands. */

@@ -1,8 +1,8 @@
 /** Activations: the formulas of their kernels, and all else that the engine knows of each. */
 
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { f32x4, type V128, v128, vector } from "../../../assembler/instructions.ts";
 import type { OpKind, OpOptions } from "../../engine.ts";
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { f32x4, type V128, v128, vector } from "../instructions.ts";
 import { expFunction } from "./exponential.ts";
 import { rowKernel } from "./maps.ts";
 

@@ -1,6 +1,6 @@
 /** Dropout with masks of the Threefry generator, which are not stored: the backward pass draws them again. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { type Callable, f32, i32, type Local, load, sum } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { type Callable, f32, i32, type Local, load, sum } from "../../../assembler/instructions.ts";
 import { addKernel, control } from "./kernel.ts";
 import { at } from "./tile.ts";
 

@@ -1,6 +1,17 @@
 /** eˣ and powers on four f32. */
-import type { ModuleBuilder } from "../assembler.ts";
-import { type Callable, call, double, f32x4, f64, i32, i32x4, intVector, type V128, vector } from "../instructions.ts";
+import type { ModuleBuilder } from "../../../assembler/assembler.ts";
+import {
+  type Callable,
+  call,
+  double,
+  f32x4,
+  f64,
+  i32,
+  i32x4,
+  intVector,
+  type V128,
+  vector,
+} from "../../../assembler/instructions.ts";
 
 /** Beyond these arguments eˣ is below the normal f32, or above all. */
 const RANGE = [-87, 88] as const;

@@ -1,6 +1,6 @@
 /** Form of kernels: functions of a record of arguments in memory, whose work is divided into items among the threads. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { type Callable, i32, type Local, load, type V128 } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { type Callable, i32, type Local, load, type V128 } from "../../../assembler/instructions.ts";
 
 /** Words at the start of memory, each in a cache line of its own where threads wait for it. Addresses in bytes. */
 export const control = {

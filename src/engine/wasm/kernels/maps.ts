@@ -1,6 +1,6 @@
 /** Kernels that pass over maps row by row: any function of two values, borders, and conversions from and to plain NCHW. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { i32, type Local, load, sum, type V128 } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { i32, type Local, load, sum, type V128 } from "../../../assembler/instructions.ts";
 import { addKernel } from "./kernel.ts";
 
 /** Operands of a row kernel, in order: what is read, and what is written. */

@@ -1,6 +1,16 @@
 /** Local response normalization, across channels and within them. */
-import type { ModuleBuilder } from "../assembler.ts";
-import { type Callable, call, f32x4, i32, type Local, load, sum, type V128, vector } from "../instructions.ts";
+import type { ModuleBuilder } from "../../../assembler/assembler.ts";
+import {
+  type Callable,
+  call,
+  f32x4,
+  i32,
+  type Local,
+  load,
+  sum,
+  type V128,
+  vector,
+} from "../../../assembler/instructions.ts";
 import { powerFunction } from "./exponential.ts";
 import { addKernel, type KernelScope } from "./kernel.ts";
 

@@ -1,6 +1,6 @@
 /** Pooling kernels: maximum and means over windows, forward and backward. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { f32x4, i32, i32x4, type Local, load, sum, v128, vector } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { f32x4, i32, i32x4, type Local, load, sum, v128, vector } from "../../../assembler/instructions.ts";
 import { addKernel, type KernelScope } from "./kernel.ts";
 import { at } from "./tile.ts";
 

@@ -1,6 +1,6 @@
 /** Products: convolutions without unfolding, linear layers, and the input gradients of both. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { type Callable, i32, type Local, load, sum, v128 } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { type Callable, i32, type Local, load, sum, v128 } from "../../../assembler/instructions.ts";
 import { addKernel, type KernelScope } from "./kernel.ts";
 import { at, forTiles, PANEL_ROW, range, type Tiles, tileFlags } from "./tile.ts";
 

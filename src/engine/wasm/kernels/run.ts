@@ -1,6 +1,6 @@
 /** The loop of every thread: steps of a phase, one after the other, with a barrier after each. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { type Callable, call, f64, i32, load } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import { type Callable, call, f64, i32, load } from "../../../assembler/instructions.ts";
 import { control, kernelSignature, STEP_BYTES, stepField } from "./kernel.ts";
 
 /** Looks at a word before a thread sleeps: some tens of microseconds. */

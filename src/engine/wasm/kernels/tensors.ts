@@ -1,6 +1,6 @@
 /** Kernels over whole tensors: assignments of optimizers, and sums of squares. */
-import type { ModuleBuilder } from "../assembler.ts";
-import { type Expr, f32x4, f64, f64x2, i32, load, type V128, v128, vector } from "../instructions.ts";
+import type { ModuleBuilder } from "../../../assembler/assembler.ts";
+import { type Expr, f32x4, f64, f64x2, i32, load, type V128, v128, vector } from "../../../assembler/instructions.ts";
 import { addKernel } from "./kernel.ts";
 import { at } from "./tile.ts";
 

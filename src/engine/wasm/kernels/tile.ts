@@ -1,6 +1,16 @@
 /** The innermost loops: tiles of up to 4 rows and 8 columns, kept in registers while products are summed. */
-import type { Body, ModuleBuilder } from "../assembler.ts";
-import { type Callable, f32x4, type I32, i32, type Local, load, sum, type V128, vector } from "../instructions.ts";
+import type { Body, ModuleBuilder } from "../../../assembler/assembler.ts";
+import {
+  type Callable,
+  f32x4,
+  type I32,
+  i32,
+  type Local,
+  load,
+  sum,
+  type V128,
+  vector,
+} from "../../../assembler/instructions.ts";
 
 /** Rows of a whole tile: with 8 columns, 8 registers of sums and 3 of factors. Larger tiles spill. */
 export const TILE_ROWS = 4;

@@ -1,6 +1,6 @@
 /** The gradients of weights and biases of convolutions and linear layers. */
-import type { ModuleBuilder } from "../assembler.ts";
-import { f32x4, i32, load, sum, type V128, vector } from "../instructions.ts";
+import type { ModuleBuilder } from "../../../assembler/assembler.ts";
+import { f32x4, i32, load, sum, type V128, vector } from "../../../assembler/instructions.ts";
 import { addKernel } from "./kernel.ts";
 import { at, forTiles, PANEL_ROW, TILE_ROWS, type Tiles, tileFlags } from "./tile.ts";
 

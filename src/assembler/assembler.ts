@@ -61,6 +61,10 @@ export class Body {
   storeV128(address: I32, value: V128, offset = 0): void {
     this.#store(address, value, simd(11), 2, offset);
   }
+  /** Stores the first four bytes of a vector. */
+  storeLowest(address: I32, value: V128, offset = 0): void {
+    this.#code.push(...int(address).code, ...value.code, ...simd(90), ...memoryArgument(0, offset), 0);
+  }
   atomicStore(address: I32, value: I32): void {
     this.#store(address, int(value), [0xfe, 0x17], 2, 0);
   }
@@ -151,14 +155,19 @@ interface Signature {
   readonly result: ValueType | undefined;
 }
 
-/** A module under construction. It imports a shared memory. */
+/** A module under construction. It imports a memory, which the threads of a shared one have in common. */
 export class ModuleBuilder {
+  readonly #isShared: boolean;
   readonly #types: string[] = [];
   readonly #typeBytes: (readonly number[])[] = [];
   readonly #imports: { readonly name: string; readonly type: number }[] = [];
   readonly #functions: { readonly type: number; body: readonly number[] }[] = [];
   readonly #exports: { readonly name: string; readonly index: number }[] = [];
   readonly #table: number[] = [];
+
+  constructor({ isShared = true }: { readonly isShared?: boolean } = {}) {
+    this.#isShared = isShared;
+  }
 
   /** Number of the type of functions with these parameters. */
   type({ parameters, result }: Signature): number {
@@ -214,7 +223,8 @@ export class ModuleBuilder {
     };
     const name = (text: string) => [...unsigned(text.length), ...[...text].map((letter) => letter.charCodeAt(0))];
     const imported = this.#imports.map((one) => [...name("host"), ...name(one.name), 0, ...unsigned(one.type)]);
-    const memory = [...name("host"), ...name("memory"), 2, 3, ...unsigned(1), ...unsigned(65536)];
+    const limits = this.#isShared ? [3, ...unsigned(1), ...unsigned(65536)] : [0, ...unsigned(1)];
+    const memory = [...name("host"), ...name("memory"), 2, ...limits];
     const elements = this.#table.flatMap((index) => unsigned(index));
     return new Uint8Array([
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],

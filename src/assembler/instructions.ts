@@ -117,10 +117,22 @@ export const f32x4 = {
 /** Instructions on four i32, on two f64 and on bits. */
 export const i32x4 = {
   add: binaryVector(174),
+  mul: binaryVector(181),
   eq: binaryVector(55),
+  /** Signed. */
+  shiftRight: (a: V128, by: I32): V128 => ({ type: "v128", code: [...a.code, ...int(by).code, ...simd(172)] }),
   splat: (a: I32): V128 => ({ type: "v128", code: [...int(a).code, ...simd(17)] }),
   shiftLeft: (a: V128, by: I32): V128 => ({ type: "v128", code: [...a.code, ...int(by).code, ...simd(171)] }),
 };
+/** Eight bits and sixteen, unsigned, to the next larger type: of the lower half, and of the upper one. */
+export const widen = {
+  lowBytes: unaryVector(137),
+  highBytes: unaryVector(138),
+  lowWords: unaryVector(169),
+  highWords: unaryVector(170),
+};
+/** The values of two vectors, limited to those of the next smaller type: i32 to signed 16 bits, these to unsigned 8 bits. */
+export const narrow = { toWords: binaryVector(134), toBytes: binaryVector(102) };
 export const f64x2 = {
   add: binaryVector(240),
   mul: binaryVector(242),
@@ -166,8 +178,10 @@ export const load = {
   f32: loadOf("f32", 2, 0x2a),
   f64: loadOf("f64", 3, 0x2b),
   v128: loadOf("v128", 2, ...simd(0)),
-  /** One f32, four times. */
+  /** One f32 or i32, four times. */
   splat: loadOf("v128", 2, ...simd(9)),
+  /** Four bytes; the others are 0. */
+  lowest: loadOf("v128", 0, ...simd(92)),
   atomic: loadOf("i32", 2, 0xfe, 0x10),
 };
 
