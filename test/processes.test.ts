@@ -133,6 +133,16 @@ mpiTest("a stopped process ends the job with exit code 4 and its number", minute
   }
 });
 
+mpiTest("a process whose program hangs ends the job too", minutes(2), async () => {
+  const running = job(mpirun(2, [...program("exchangeProcess.ts"), "hang"]), { ALEXNET_MPI_TIMEOUT: "3" });
+  const { exit, stderr } = await running.outcome;
+  assert.equal(exit, 4, stderr);
+  assert.match(
+    stderr,
+    /process 1 has kept the others waiting for 3 s, last at iteration 13 \(seen by process 0, itself at iteration 12\)/,
+  );
+});
+
 mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at one iteration", minutes(5), async () => {
   const flags = ["--epochs", "30", "--processes", "2"];
   const whole = await succeeds(train("launched", ...flags));

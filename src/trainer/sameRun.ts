@@ -1,7 +1,7 @@
 /** Check that all processes train the same run: before the first step, since sums of other numbers would go unnoticed. */
 import type { Communicator } from "../engine/communicator.ts";
 import { describeMachine } from "../engine/select/machine.ts";
-import { ConfigError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import type { PreparedRun } from "./runSetup.ts";
 
@@ -43,13 +43,13 @@ function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Fact
     ["engine", `${engine.name} ${engine.version}`],
     // Gradients are summed in the engine's layout, which depends on the instruction set.
     ["engine description", engine.description.replace(threadCount, "")],
-    ["bytes of gradients", String(memory)],
     ["images", `${dataset.train.length} for training`],
     ...leaves("", { ...shared, dataset: ofDataset }),
+    ["bytes of gradients", String(memory)],
   ]);
 }
 
-/** Throws ConfigError naming the first value that differs between processes. `gradientBytes` is the size of the compiled gradients. */
+/** Throws UsageError naming the first value that differs between processes. `gradientBytes` is the size of the compiled gradients. */
 export async function requireSameRun(
   communicator: Communicator,
   prepared: PreparedRun,
@@ -61,7 +61,7 @@ export async function requireSameRun(
     const keys = [...new Set([...Object.keys(first), ...Object.keys(facts)])];
     const other = keys.find((key) => facts[key] !== first[key]);
     if (other === undefined) continue;
-    throw new ConfigError(
+    throw new UsageError(
       `${other}: expected the same in all processes, got ${shown(first[other])} in process 0 and ${shown(facts[other])} in process ${rank}; ` +
         "start all processes with the same version, command and data",
     );

@@ -1,4 +1,4 @@
-/** A process of a job that checks every exchange. Process 0 prints the result. */
+/** A process of a job that checks every exchange. Process 0 prints the result. With the argument `hang`, process 1 then never comes to another one. */
 import assert from "node:assert/strict";
 import { joinJob } from "../../src/communication/join.ts";
 
@@ -43,4 +43,10 @@ assert.deepEqual(
   ranks.map((r) => ({ rank: r, text: "é".repeat(r), nothing: null })),
 );
 if (rank === 0) process.stdout.write(`all exchanges are right: ${communicator.description}\n`);
+if (process.argv[2] === "hang") {
+  communicator.reached(12 + rank);
+  while (rank === 1) Math.sqrt(2);
+  communicator.sum(new Float32Array(1));
+  communicator.wait();
+}
 await communicator.close();
