@@ -1,5 +1,5 @@
-// Runs beside others: it measures the time in which a job ends, within bounds of many seconds.
 /** Training in several processes: the numbers of one process, and what happens if a process stops. Linux, with Open MPI. */
+// Runs beside others: it measures the time in which a job ends, within bounds of many seconds.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -115,6 +115,22 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
     await succeeds(trainJob(2, run, "--resume"));
     assert.deepEqual(await weightsOf(run), await weightsOf("whole"));
   }
+});
+
+mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5), async () => {
+  const flags = ["--epochs", "12", "--processes", "2"];
+  await succeeds(train("undisturbed", ...flags));
+  const running = train("restarted", ...flags, "--max-restarts", "2");
+  for (const [restart, epoch] of [
+    [1, 3],
+    [2, 7],
+  ] as const) {
+    await printed(running, `epoch ${epoch}:`);
+    process.kill(ranksOf(running).get(restart % 2) as number, "SIGKILL");
+    await printed(running, `Restart ${restart} of 2 from the last checkpoint`);
+  }
+  await succeeds(running);
+  assert.deepEqual(await weightsOf("restarted"), await weightsOf("undisturbed"));
 });
 
 mpiTest("a stopped process ends the job with exit code 4 and its number", minutes(3), async () => {

@@ -28,6 +28,10 @@ export interface LaunchOptions {
   readonly processes: number;
   /** Compute threads of each. Default: an equal part of the cores. */
   readonly threads?: number | undefined;
+  /** Number of times that a job is resumed in which a process was killed, crashed or stopped. */
+  readonly maxRestarts: number;
+  /** Arguments that resume the run. */
+  readonly resuming: readonly string[];
 }
 
 /** Arguments of `mpirun` before the command. Throws UsageError for what would fail on this machine. */
@@ -70,11 +74,27 @@ const stopSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Exit code of a process that saved at SIGUSR2, the only signal that the launcher passes on. */
 const STOPPED = 128 + 12;
 
+/** Exit code of a job with a silent process. */
+const SILENT = 4;
+/** Exit codes above this one are those of signals. */
+const SIGNALLED = 128;
+
 /**
  * Runs a command of this program in several processes. Returns the exit code. The first Ctrl-C, SIGTERM or SIGHUP lets them save and stop; a second
  * one ends them at once.
  */
 export async function launch(argv: readonly string[], options: LaunchOptions): Promise<number> {
+  const { maxRestarts, resuming } = options;
+  for (let restarts = 1; ; restarts++) {
+    const { code, isStopped } = await runJob(restarts === 1 ? argv : resuming, options);
+    const isLost = code === SILENT || (code > SIGNALLED && code !== STOPPED);
+    if (!isLost || isStopped || restarts > maxRestarts) return code;
+    printError(`A process ended with code ${code}. Restart ${restarts} of ${maxRestarts} from the last checkpoint.`);
+  }
+}
+
+/** Runs a job to its end; `isStopped` if this process was asked to stop it. */
+async function runJob(argv: readonly string[], options: LaunchOptions) {
   const args = [...launchArguments(options), process.execPath, ...process.execArgv, process.argv[1] as string, ...argv];
   const child = spawn("mpirun", args, {
     // A terminal's Ctrl-C must not reach the launcher, which would end the processes before they save.
@@ -97,7 +117,7 @@ export async function launch(argv: readonly string[], options: LaunchOptions): P
   try {
     const [exit, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
     const ended = exit ?? (signal === null ? 1 : 128 + 9);
-    return code !== 0 && ended === STOPPED ? code : ended;
+    return { code: code !== 0 && ended === STOPPED ? code : ended, isStopped: code !== 0 };
   } finally {
     for (const { name, handler } of handlers) process.off(name, handler);
   }

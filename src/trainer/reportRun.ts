@@ -9,7 +9,6 @@ import { writeReport } from "../runs/runReport.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import type { LoadedRun } from "./loadRun.ts";
-import type { TrainCall } from "./trainClassifier.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** A run, and the program of the process that reports it. */
@@ -33,7 +32,7 @@ export interface ReportedEvaluation {
 export async function reportBest(
   run: ReportedRun,
   known: Evaluation | undefined,
-  { observer, signal }: TrainCall,
+  { observer, signal }: { readonly observer?: TrainObserver; readonly signal?: AbortSignal },
 ): Promise<ReportedEvaluation | undefined> {
   const { config, training, weights, program } = run;
   const { test: split, preparation, classNames } = training;

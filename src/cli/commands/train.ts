@@ -1,6 +1,6 @@
 /** `alexnet train`. */
 import type { Communicator } from "../../engine/communicator.ts";
-import { AlexNetError, PeerError, UsageError } from "../../errors.ts";
+import { PeerError } from "../../errors.ts";
 import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
 import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
@@ -14,12 +14,18 @@ import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import type { EventObserver } from "../tensorboard.ts";
 import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
 
-const processesOption: OptionSpec = {
-  flags: "--processes <n>",
-  help: "train in n processes of this machine, each with a part of every batch and of the cores; requires Open MPI (docs/distributed.md)",
-  parse: positiveInteger,
-  section: trainSection("Compute"),
-};
+const processOptions: readonly OptionSpec[] = inSection(trainSection("Compute"), [
+  {
+    flags: "--processes <n>",
+    help: "train in n processes of this machine, each with a part of every batch and of the cores; requires Open MPI (docs/distributed.md)",
+    parse: positiveInteger,
+  },
+  {
+    flags: "--max-restarts <n>",
+    help: "with --processes: number of times to resume after a process was killed, crashed or stopped (default: 0)",
+    parse: positiveInteger,
+  },
+]);
 
 const monitoringOptions: readonly OptionSpec[] = inSection(trainSection("Monitoring"), [
   { flags: "--live", help: "serve a page on this machine that shows the run while it trains" },
@@ -46,7 +52,7 @@ export const train: CommandSpec = {
       parse: positiveNumber,
       section: trainSection("Schedule"),
     },
-    processesOption,
+    ...processOptions,
     ...monitoringOptions,
     jsonOption,
   ],
@@ -66,7 +72,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
     ["alexnet train --config runs/big/config.json", "the same run again"],
     ["alexnet train --live", "watch it in the browser"],
-    ["alexnet train --processes 2", "two processes with half of the cores each"],
+    ["alexnet train --processes 2", "half of the cores each"],
   ],
   notes: `
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
@@ -84,23 +90,25 @@ interface TrainFlags extends Omit<RunSettings, "dataset">, RunLocation, Pick<Tra
   readonly tensorboard?: string;
   readonly json?: boolean;
   readonly processes?: number;
+  readonly maxRestarts?: number;
 }
+
+/** Flags of a process that trains. */
+type JoinedFlags = Omit<TrainFlags, "processes" | "maxRestarts">;
 
 async function trainNetwork(
   dataset: string | undefined,
-  { processes, ...flags }: TrainFlags,
+  { processes, maxRestarts = 0, ...flags }: TrainFlags,
   invocation: Invocation,
 ): Promise<void> {
   if (flags.resume && flags.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
   const { isInJob, joinJob } = await import("../../communication/join.ts");
-  if (processes !== undefined && !isInJob(process.env)) {
-    if (processes > 1) return launchProcesses(dataset, flags, processes, invocation);
-  } else if (processes !== undefined && processes !== (await launchedProcesses())) {
-    throw new UsageError(
-      "--processes: this process belongs to a job that mpirun or srun has started; remove --processes, or start the command without them",
-    );
+  const { inProcess, requireLaunched } = await import("../processes.ts");
+  if (isInJob(process.env)) requireLaunched(processes);
+  else if (processes !== undefined && processes > 1) {
+    return launchProcesses(dataset, flags, { processes, maxRestarts }, invocation);
   }
   const communicator = await joinJob(process.env);
   try {
@@ -117,32 +125,23 @@ async function trainNetwork(
 /** Starts the processes, after the checks that one process can make. */
 async function launchProcesses(
   dataset: string | undefined,
-  flags: Omit<TrainFlags, "processes">,
-  processes: number,
+  flags: JoinedFlags,
+  { processes, maxRestarts }: { readonly processes: number; readonly maxRestarts: number },
   { argv }: Invocation,
 ): Promise<void> {
   const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
-  const { recipe, engine } = await planOf(
+  const { recipe, engine, directory } = await planOf(
     { ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) },
     () => {},
   );
   refuseProcesses(processes, { recipe, engine });
-  process.exitCode = await launch(argv, { processes, threads: flags.threads });
-}
-
-/** Number of processes that `--processes` has started; undefined if they were started by hand. */
-async function launchedProcesses(): Promise<number | undefined> {
-  const { LAUNCHED_VARIABLE } = await import("../launch.ts");
-  const text = process.env[LAUNCHED_VARIABLE];
-  return text === undefined ? undefined : Number(text);
-}
-
-/** An error of one of several processes, with its number. */
-function inProcess({ rank, size }: Communicator, error: unknown): unknown {
-  if (size > 1 && rank > 0 && error instanceof AlexNetError)
-    return new PeerError(`process ${rank}: ${error.message}`, error.exitCode);
-  return error;
+  const resuming = [
+    ...argv,
+    ...(flags.run === undefined ? ["--run", directory] : []),
+    ...(flags.resume ? [] : ["--resume"]),
+  ];
+  process.exitCode = await launch(argv, { processes, threads: flags.threads, maxRestarts, resuming });
 }
 
 /** The flags that settings follow from. */
@@ -153,21 +152,21 @@ function planFlags({
   liveHost: _host,
   tensorboard: _tensorboard,
   maxMinutes: _minutes,
-  processes: _processes,
   ...flags
-}: TrainFlags) {
+}: JoinedFlags) {
   return flags;
 }
 
 async function trainJoined(
   dataset: string | undefined,
-  flags: Omit<TrainFlags, "processes">,
+  flags: JoinedFlags,
   invocation: Invocation,
   communicator: Communicator,
 ): Promise<void> {
   const { json, live, livePort: port, liveHost: host, tensorboard, maxMinutes } = flags;
   const { showing, trainProgress } = await import("../trainProgress.ts");
   const { trainRun } = await import("../../trainer/trainClassifier.ts");
+  const { planTogether, STOPPED_BY_PEER } = await import("../processes.ts");
   const isFirst = communicator.rank === 0;
   const tell = isFirst ? printError : () => {};
   const plan = await planTogether(communicator, () =>
@@ -209,17 +208,6 @@ async function trainJoined(
     await page?.end();
     stop.end();
   }
-}
-
-/** Exit code of a process that stops because another one was asked to, by the signal that launchers pass on. */
-const STOPPED_BY_PEER = 128 + 12;
-
-/** Plans the run on every process. A new run's directory is that of process 0. */
-async function planTogether(communicator: Communicator, make: () => Promise<RunPlan>): Promise<RunPlan> {
-  const { together } = await import("../../trainer/processes.ts");
-  const plan = await together(communicator, make);
-  const [directory = plan.directory] = await communicator.agree(plan.directory);
-  return { ...plan, directory };
 }
 
 /** Resolves the flags, with the file of --config if given. */
