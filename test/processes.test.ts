@@ -44,7 +44,27 @@ async function succeeds(running: RunningJob): Promise<Outcome> {
   return outcome;
 }
 
+/** Seeds without near ties of maximum pooling: the same rounding as in the gradients, over 26 steps. */
+async function assertSameLog(run: string, expected: string): Promise<void> {
+  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
+  assert.equal(ours.length, theirs.length);
+  for (const [i, entry] of theirs.entries()) {
+    for (const key of ["trainLoss", "testLoss"] as const) {
+      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
+      assert.ok(Math.abs(a - b) < 1e-4, `${key} of line ${i}: ${a}, expected ${b}`);
+    }
+  }
+}
+
 const weightsOf = (run: string) => lastWeights(join(folder, run));
+
+let whole: Promise<Buffer> | undefined;
+
+/** Weights of a run of two processes and 30 epochs that nothing disturbs. */
+function undisturbed(): Promise<Buffer> {
+  whole ??= succeeds(trainJob(2, "whole", "--epochs", "30")).then(() => weightsOf("whole"));
+  return whole;
+}
 
 for (const processes of [2, 4]) {
   mpiTest(`exchanges of ${processes} processes`, minutes(2), async () => {
@@ -75,14 +95,7 @@ mpiTest("a run of two processes has the files of one, and any number resumes it"
   await succeeds(trainJob(2, "two", "--epochs", "2"));
   const config = JSON.parse(await readFile(join(folder, "two/config.json"), "utf8"));
   assert.deepEqual([config.processes, config.parallel, config.mpi.pieceBytes], [2, "data", 4 * 2 ** 20]);
-  const [one, two] = await Promise.all(["one", "two"].map((run) => timelessLog(join(folder, run))));
-  assert.equal(two?.length, one?.length);
-  for (const [i, entry] of (one ?? []).entries()) {
-    // Seeds without near ties of maximum pooling: the same rounding as in the gradients, over 26 steps.
-    for (const key of ["trainLoss", "testLoss"] as const) {
-      assert.ok(Math.abs(((two?.[i]?.[key] ?? 0) as number) - ((entry[key] ?? 0) as number)) < 1e-4, `${key} of ${i}`);
-    }
-  }
+  await assertSameLog("two", "one");
   assert.match(await readFile(join(folder, "two/report.html"), "utf8"), /2 processes/);
   // Other numbers of processes: each says so, and continues.
   const resumed = await succeeds(trainJob(4, "two", "--resume", "--epochs", "3"));
@@ -97,9 +110,42 @@ mpiTest("a run of two processes has the files of one, and any number resumes it"
   assert.match(finished.stderr, /already finished/);
 });
 
+mpiTest("everything that changes the update gives the run of one process", minutes(3), async () => {
+  const flags = [
+    ...["--epochs", "2", "--optimizer", "adam", "--accumulate", "3", "--clip-norm", "1", "--average", "0.9"],
+    ...[
+      "--class-weights",
+      "balanced",
+      "--sampler",
+      "balanced",
+      "--label-smoothing",
+      "0.1",
+      "--augment",
+      "flip,shift,erase",
+    ],
+  ];
+  await succeeds(train("one-update", ...flags));
+  await succeeds(trainJob(2, "two-updates", ...flags));
+  await assertSameLog("two-updates", "one-update");
+});
+
+mpiTest(
+  "divergence ends all processes with exit code 3 and one message, or rolls all of them back",
+  minutes(3),
+  async () => {
+    const wild = ["--epochs", "1", "--learning-rate", "1e30"];
+    const { exit, stderr } = await trainJob(2, "diverged", ...wild).outcome;
+    assert.equal(exit, 3, stderr);
+    assert.equal(stderr.match(/alexnet: training: .*; start another run/g)?.length, 1, stderr);
+    const rescue = ["--on-divergence", "rollback", "--rollback-factor", "1e-32"];
+    const rescued = await succeeds(trainJob(2, "rescued", ...wild, ...rescue));
+    assert.match(rescued.stderr, /back to iteration 0 with the learning rate × 1e-32 \(rollback 1 of 3\)/);
+  },
+);
+
 mpiTest("a killed process ends the job, and the run resumes to the bit", minutes(5), async () => {
   const flags = ["--epochs", "30"];
-  await succeeds(trainJob(2, "whole", ...flags));
+  const expected = await undisturbed();
   for (const victim of [0, 1]) {
     const run = `killed-${victim}`;
     const running = trainJob(2, run, ...flags);
@@ -113,13 +159,12 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
     assert.ok(seconds < 5, `${seconds} s`);
     for (const [rank, pid] of ranks) assert.ok(!isAlive(pid), `process ${rank}`);
     await succeeds(trainJob(2, run, "--resume"));
-    assert.deepEqual(await weightsOf(run), await weightsOf("whole"));
+    assert.deepEqual(await weightsOf(run), expected);
   }
 });
 
 mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5), async () => {
-  const flags = ["--epochs", "12", "--processes", "2"];
-  await succeeds(train("undisturbed", ...flags));
+  const flags = ["--epochs", "30", "--processes", "2"];
   const running = train("restarted", ...flags, "--max-restarts", "2");
   for (const [restart, epoch] of [
     [1, 3],
@@ -130,7 +175,7 @@ mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5),
     await printed(running, `Restart ${restart} of 2 from the last checkpoint`);
   }
   await succeeds(running);
-  assert.deepEqual(await weightsOf("restarted"), await weightsOf("undisturbed"));
+  assert.deepEqual(await weightsOf("restarted"), await undisturbed());
 });
 
 mpiTest("a stopped process ends the job with exit code 4 and its number", minutes(3), async () => {
@@ -161,8 +206,6 @@ mpiTest("a process whose program hangs ends the job too", minutes(2), async () =
 
 mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at one iteration", minutes(5), async () => {
   const flags = ["--epochs", "30", "--processes", "2"];
-  const whole = await succeeds(train("launched", ...flags));
-  assert.match(whole.stdout, /2 processes/);
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
@@ -173,7 +216,8 @@ mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at o
     const { exit, stderr } = await running.outcome;
     assert.equal(exit, code, stderr);
     assert.match(stderr, /Saved\. Resume with/);
-    await succeeds(train(signal, "--resume", "--processes", "2"));
-    assert.deepEqual(await weightsOf(signal), await weightsOf("launched"));
+    const resumed = await succeeds(train(signal, "--resume", "--processes", "2"));
+    assert.match(resumed.stdout, /2 processes/);
+    assert.deepEqual(await weightsOf(signal), await undisturbed());
   }
 });
