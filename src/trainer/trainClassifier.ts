@@ -152,12 +152,11 @@ async function trainAndReport(
   const train = () => trainGuarded(guarded, { start, log });
   const { position, end, recorder } = await (isFirst ? recordingDivergence(directory, train) : train());
   await recorder.save(position);
-  const ended = { ...run, log: recorder.log };
   if (end !== "interrupt" && isFirst) {
     // Process 0 reports alone, with a program of its own in the memory of the joint one.
     if (communicator.size > 1) program.close();
-    const own = communicator.size > 1 ? await ownProgram(prepared, communicator) : run;
-    await reportBest({ ...ended, ...own }, recorder.bestEvaluation(), { observer });
+    const own = communicator.size > 1 ? await ownProgram(prepared, communicator) : {};
+    await reportBest({ ...run, log: recorder.log, ...own }, recorder.bestEvaluation(), { observer });
   }
   return resultOf(run, end, recorder.log, recorder.evaluation());
 }
