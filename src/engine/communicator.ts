@@ -29,6 +29,8 @@ export interface Communicator {
   agree<T>(value: T): Promise<readonly T[]>;
   /** Reports the iteration that this process has reached, for messages about a process that stops. */
   reached(iteration: number): void;
+  /** Exchanges so far: bytes of this process's arrays, and seconds that `wait` has blocked. */
+  traffic(): { readonly bytes: number; readonly waitedSeconds: number };
   /** Leaves the job, once all processes do. */
   close(): Promise<void>;
   /** Stops without the others, after an error. The process then has to exit with its code, which ends the job. */
@@ -47,6 +49,7 @@ export const alone: Communicator = {
   wait() {},
   agree: async (value) => [value],
   reached() {},
+  traffic: () => ({ bytes: 0, waitedSeconds: 0 }),
   async close() {},
   abandon() {},
 };

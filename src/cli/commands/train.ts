@@ -1,4 +1,5 @@
 /** `alexnet train`. */
+import { formatBytes } from "../../bytes.ts";
 import type { Communicator } from "../../engine/communicator.ts";
 import { PeerError } from "../../errors.ts";
 import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
@@ -191,6 +192,12 @@ async function trainJoined(
     lines.clear();
     if (isFirst && json) printJson(result);
     else if (isFirst && result.end !== "interrupt") printResult(result);
+    const { bytes, waitedSeconds } = communicator.traffic();
+    if (communicator.size > 1) {
+      tell(
+        `Exchanged ${formatBytes(bytes)} with the other processes, and waited ${formatDuration(waitedSeconds)} for them`,
+      );
+    }
     if (result.end === "interrupt") {
       tell(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
       // Another process may have received the signal.

@@ -57,6 +57,7 @@ function communicatorOf(
       const textOf = (length: number, r: number) => all.subarray(r * longest, r * longest + length);
       return Array.from(lengths, (length, r): T => JSON.parse(new TextDecoder().decode(textOf(length, r))));
     },
+    traffic: queue.traffic,
     reached: (iteration) => control.setIteration(iteration),
     async close() {
       const exit = once(worker, "exit");
@@ -75,6 +76,8 @@ function createQueue(control: Control) {
   const waitForRoom = () => {
     while (control.isFull()) control.waitForCompletion(control.completed());
   };
+  let bytes = 0;
+  let waitedSeconds = 0;
   const issue = (kind: number, from: bigint, to: bigint, count: number) => {
     waitForRoom();
     control.issue(kind, from, to, count);
@@ -85,13 +88,16 @@ function createQueue(control: Control) {
     used.length = 0;
   };
   const wait = () => {
+    const began = performance.now();
     control.setState(states.blocked);
     for (let seen = control.completed(); !isDone(); seen = control.completed()) control.waitForCompletion(seen);
     control.setState(states.working);
     finish();
+    waitedSeconds += (performance.now() - began) / 1000;
   };
   /** The address of an array; `use` says whether it is read, written or both. */
   const place = (values: ExchangedValues, use: StagedUse): bigint => {
+    if (use !== "write") bytes += values.byteLength;
     if (values.byteLength > STAGED_BYTES) {
       used.push(values);
       return addressOf(values);
@@ -127,6 +133,7 @@ function createQueue(control: Control) {
       control.setState(states.working);
       finish();
     },
+    traffic: () => ({ bytes, waitedSeconds }),
     end: () => issue(kinds.close, 0n, 0n, 0),
   };
 }
