@@ -1,7 +1,7 @@
 /** Jobs of several processes that tests start. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import type { Outcome } from "../command.ts";
 
 /** Environment of jobs: tests run as root in containers, and several files share the cores. */
@@ -31,11 +31,11 @@ export interface RunningJob {
 }
 
 const jobs = new Set<() => void>();
-after(() => {
+process.once("exit", () => {
   for (const end of jobs) end();
 });
 
-/** Starts a program with arguments and an environment; what it started ends with the test file. */
+/** Starts a program with arguments and an environment; what it started ends with this process. */
 export function startJob(
   command: string,
   args: readonly string[],
