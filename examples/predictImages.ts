@@ -5,7 +5,7 @@ import { openClassifier, readImage } from "alexnet";
 const [run = "runs/photos", photo = "photo.jpg"] = process.argv.slice(2);
 const classifier = await openClassifier(run);
 
-// An upload: the bytes of a JPEG, PNG, WebP or GIF file.
+// An upload: the bytes of an image file.
 const bytes = new Uint8Array(await readFile(photo));
 const pixels = await readImage(bytes);
 const inputs = { path: photo, bytes, blob: new Blob([bytes]), pixels };

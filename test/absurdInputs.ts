@@ -135,12 +135,16 @@ export const absurdInputs: readonly AbsurdInput[] = [
   { name: "JPEG of 65535 × 65535", args: predicting("huge.jpg"), message: /got 65535×65535/ },
   { name: "WebP of 16384 × 16384", args: predicting("huge.webp"), message: /got 16384×16384/ },
   { name: "GIF of 65535 × 65535", args: predicting("huge.gif"), message: /got 65535×65535/ },
-  { name: "image of endless zeros", args: predicting("/dev/zero"), message: /expected a JPEG, PNG, WebP or GIF/ },
+  {
+    name: "image of endless zeros",
+    args: predicting("/dev/zero"),
+    message: /expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF/,
+  },
   {
     name: "endless standard input",
     args: predicting("-"),
     endless: true,
-    message: /expected a JPEG, PNG, WebP or GIF/,
+    message: /expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF/,
   },
   { name: "JSON with a byte order mark", args: ["summary", "mark.json"], exit: 0, message: /net/ },
 ];

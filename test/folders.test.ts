@@ -26,6 +26,7 @@ import { resolve, storedPlan } from "../src/settings/resolve.ts";
 import { readRunConfig, storedLimits } from "../src/settings/runConfig.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { previewAugmentation } from "../src/tuning/augmentPreview.ts";
+import { bmpOf } from "./tiffBmpHeifFiles.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
 
 const network: Network = {
@@ -75,9 +76,13 @@ async function writePhoto(root: string, name: ColourName, number: number): Promi
   const picture = sharp(data, { raw: { width, height, channels: 3 } });
   await mkdir(join(root, name), { recursive: true });
   const path = join(root, name, `${number}`);
-  if (number % 3 === 0) await picture.jpeg({ quality: 95 }).toFile(`${path}.jpg`);
-  else if (number % 3 === 1) await picture.png().toFile(`${path}.png`);
-  else await picture.webp({ lossless: true }).toFile(`${path}.webp`);
+  const kind = number % 6;
+  if (kind === 0) await picture.jpeg({ quality: 95 }).toFile(`${path}.jpg`);
+  else if (kind === 1) await picture.png().toFile(`${path}.png`);
+  else if (kind === 2) await picture.webp({ lossless: true }).toFile(`${path}.webp`);
+  else if (kind === 3) await picture.tiff({ compression: "lzw" }).toFile(`${path}.tif`);
+  else if (kind === 4) await picture.avif({ quality: 90, effort: 0 }).toFile(`${path}.avif`);
+  else await writeFile(`${path}.bmp`, bmpOf({ width, height, data }));
 }
 
 function trainOn(run: string, options: TrainOptions = {}): Promise<TrainResult> {

@@ -96,7 +96,7 @@ test("--csv: a row for each image, in order; what is none is told, left out, and
   const { exit, stdout, stderr } = await alexnet("predict tiny photos bad gone.png --csv out.csv --top 2 --threads 1");
   assert.equal(exit, 1);
   assert.equal(stdout, "");
-  assert.match(stderr, /alexnet: bad\/text\.png: expected a JPEG, PNG, WebP or GIF/);
+  assert.match(stderr, /alexnet: bad\/text\.png: expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF/);
   assert.match(stderr, /alexnet: gone\.png: /);
   assert.match(stderr, /22 images classified, in out\.csv; 2 left out\n$/);
   const lines = (await readFile(join(folder, "out.csv"), "utf8")).split("\r\n");

@@ -15,6 +15,7 @@ import { exif, jpegSegment } from "./otherImageFiles.ts";
 import { noise } from "./packPictures.ts";
 import { classNames, SIDE, writeColour, writeGrey, writeRandom } from "./servedNetworks.ts";
 import { ask, binaryInfer, jsonOf, startServing } from "./serving.ts";
+import { bmpOf } from "./tiffBmpHeifFiles.ts";
 
 let folder: string;
 let server: Awaited<ReturnType<typeof startServing>>;
@@ -68,6 +69,9 @@ async function imageFiles(): Promise<Readonly<Record<string, Uint8Array>>> {
     "PNG with alpha": await rgba.clone().png().toBuffer(),
     "WebP with alpha": await rgba.clone().webp({ lossless: true }).toBuffer(),
     GIF: await photo.clone().gif().toBuffer(),
+    "CMYK TIFF": await photo.clone().toColourspace("cmyk").tiff({ compression: "deflate" }).toBuffer(),
+    BMP: bmpOf(rgb),
+    "AVIF with alpha": await rgba.clone().avif({ effort: 0 }).toBuffer(),
     "grey PNG": await encodePng(noise(3, SIDE, SIDE, 1)),
   };
 }

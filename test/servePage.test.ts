@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
+import sharp from "sharp";
 import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
@@ -22,6 +23,9 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
     folder = await mkdtemp(join(tmpdir(), "alexnet-serve-page-"));
     await writeColour(join(folder, "colour.safetensors"));
     await writeFile(join(folder, "noise-with-a-name-that-is-long.png"), await encodePng(noise(1, 30, 20, 3)));
+    const { width, height, data } = noise(2, 30, 20, 3);
+    const picture = sharp(data, { raw: { width, height, channels: 3 } });
+    await picture.tiff().toFile(join(folder, "noise.tif"));
     await writeFile(join(folder, "text.png"), "<b>no image</b>");
     server = await startServing({ "<i>colour</i>": join(folder, "colour.safetensors") });
     browser = await launchChromium();
@@ -38,6 +42,8 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
   ] as const) {
     it(`classifies an image at ${look.width} pixels, ${look.colorScheme}`, async () => {
       const { page, complaints } = await openPage(browser, server.url, look);
+      const shown = page.locator("img");
+      assert.equal(await shown.isVisible(), false);
       await page.setInputFiles("#file", join(folder, "noise-with-a-name-that-is-long.png"));
       await page.locator("tbody tr").nth(4).waitFor();
       const classifier = await openClassifier(join(folder, "colour.safetensors"));
@@ -51,6 +57,11 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
       assert.equal(await page.locator("option").textContent(), "<i>colour</i>");
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), look.width);
       assert.deepEqual(await seriousFindings(page), []);
+      assert.equal(await shown.isVisible(), true);
+      // Chromium does not show TIFF, and the server classifies it.
+      await page.setInputFiles("#file", join(folder, "noise.tif"));
+      await shown.waitFor({ state: "hidden" });
+      await page.locator("tbody tr").nth(4).waitFor();
       await page.setInputFiles("#file", join(folder, "text.png"));
       await page.locator("#status", { hasText: "image: expected a JPEG" }).waitFor();
       const own = (complaint: string) => complaint.startsWith(`request: blob:${server.url}`);

@@ -59,7 +59,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "predict",
-    summary: "classify JPEG, PNG, WebP or GIF images",
+    summary: "classify images",
     group: "Use",
     load: async () => (await import("./commands/predict.ts")).predict,
   },

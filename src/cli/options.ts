@@ -2,6 +2,7 @@
 import { pretrainedNames } from "../checkpoint/pretrainedNames.ts";
 import { type InferencePrecisionName, inferencePrecisionNames } from "../engine/select/precision.ts";
 import { ConfigError } from "../errors.ts";
+import { readFormats } from "../image/files/format.ts";
 import type { CalibrationChoice, OpenOptions } from "../model/openModel.ts";
 import { MAX_SIZE } from "../schema.ts";
 import type { ArgumentSpec, Invocation, OptionSection, OptionSpec } from "./spec.ts";
@@ -43,7 +44,7 @@ export const runArgument: ArgumentSpec = {
   suggestions: pretrainedNames,
 };
 
-export const imageArgument: ArgumentSpec = { name: "<image>", help: "JPEG, PNG, WebP or GIF file" };
+export const imageArgument: ArgumentSpec = { name: "<image>", help: `${readFormats} file` };
 
 export const jsonOption: OptionSpec = { flags: "--json", help: "print the result as JSON" };
 

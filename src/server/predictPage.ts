@@ -1,8 +1,10 @@
 /** Page that classifies an image by the server that it comes from. */
 import { createHash } from "node:crypto";
+import { readFormats, readMediaTypes } from "../image/files/format.ts";
 import { html, trusted } from "../report/markup.ts";
 import { pageHead, servedMeta } from "../report/pages/htmlStyle.ts";
 
+/** Browsers do not show every format that is classified; the place of such an image stays empty. */
 const script = `
 const form = document.querySelector("form");
 const file = document.querySelector("#file");
@@ -43,6 +45,7 @@ async function classify(image) {
     if (own === latest) status.textContent = error.message;
   }
 }
+shown.addEventListener("error", () => { shown.hidden = true; });
 const again = () => { if (file.files[0]) classify(file.files[0]); };
 file.addEventListener("change", again);
 form.elements.model.addEventListener("change", again);
@@ -62,6 +65,7 @@ label { display: block; color: var(--soft); font-size: .875rem; }
 input, select { max-width: 100%; min-height: 2.25rem; color: var(--ink); background: var(--panel); border: 1px solid var(--soft); border-radius: .4rem; padding: .3rem .5rem; font: inherit; }
 :focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 img { display: block; max-width: min(20rem, 100%); max-height: 20rem; margin-bottom: 1rem; }
+img[hidden] { display: none; }
 meter { width: 100%; }
 td:last-child { width: 45%; padding-right: 0; }
 #status { min-height: 1.5em; }
@@ -89,9 +93,9 @@ export function renderPredictPage(names: readonly string[]): string {
 <body>
 <main>
 <h1>Classify an image</h1>
-<p class="lead">Choose a JPEG, PNG, WebP or GIF file, or drop one on this page. It is sent to this server only.</p>
+<p class="lead">Choose a ${readFormats} file, or drop one on this page. It is sent to this server only.</p>
 <form>
-<div><label for="file">Image</label><input id="file" type="file" accept="image/jpeg,image/png,image/webp,image/gif"></div>
+<div><label for="file">Image</label><input id="file" type="file" accept="${readMediaTypes.join(",")}"></div>
 <div><label for="model">Model</label><select id="model" name="model">${names.map((name) => html`<option value="${name}">${name}</option>`)}</select></div>
 </form>
 <img alt="The chosen image" hidden>

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { DataError } from "../../errors.ts";
 import { printable } from "../../escape.ts";
+import { readFormats } from "../../image/files/format.ts";
 import { readImageStream } from "../../image/files/readImageFile.ts";
 import type { Classifier } from "../../model/classifier.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
@@ -18,7 +19,7 @@ export const predict: CommandSpec = {
     modelArgument,
     {
       name: "<image...>",
-      help: "JPEG, PNG, WebP or GIF files of up to 64 megapixels, or folders of them; - reads one image from standard input",
+      help: `${readFormats} files of up to 64 megapixels, or folders of them; - reads one image from standard input`,
     },
   ],
   options: [

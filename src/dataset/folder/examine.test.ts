@@ -76,10 +76,10 @@ test("hash, format and size of images, and errors of other files", async () => {
     }
     const errors = examined.slice(7).map((file) => (file && "error" in file.result ? file.result.error : "none"));
     for (const [i, says] of [
-      /^expected a JPEG, PNG, WebP or GIF image, got a file that starts with "no image"/,
+      /^expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, got a file that starts with "no image"/,
       /^expected a complete JPEG image, got a truncated one/,
-      /^expected a JPEG, PNG, WebP or GIF image, got an empty file/,
-      /^expected a JPEG, PNG, WebP or GIF image, but there is no such file$/,
+      /^expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, got an empty file/,
+      /^expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, but there is no such file$/,
     ].entries()) {
       assert.match(errors[i] ?? "", says);
     }

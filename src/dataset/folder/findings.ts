@@ -1,5 +1,6 @@
 /** Kinds of problems of an image folder, and the checks that find them. */
 
+import { withArticle } from "../../image/files/format.ts";
 import { alikeNames, isOddName, quotedName } from "./classNames.ts";
 import type { ImageFacts } from "./examine.ts";
 import type { FolderScan, ScannedPart } from "./folderScan.ts";
@@ -230,7 +231,7 @@ export function soundImage({ path }: PlacedImage, { format, width, height }: Ima
   if (formatOfName(path) !== format) {
     const extension = extensionOf(path);
     const named = extension === "" ? "no extension" : `the extension .${extension}`;
-    findings.push(finding("wrongExtension", [path], `a ${format} image with ${named}`));
+    findings.push(finding("wrongExtension", [path], `${withArticle(format)} image with ${named}`));
   }
   return findings;
 }

@@ -32,10 +32,10 @@ describe("searchFolder: entries that are not images", () => {
       "a/thumbs/1.jpg": "",
       "#recycle/1.jpg": "",
       "a/desktop.ini": "",
-      "a/notes.txt": "BMW", // the first bytes of a BMP file
+      "a/notes.txt": "BMW and others", // the first bytes of a BMP file
       "a/image": png,
       "a/image.backup": png,
-      "a/scan.TIFF": "unsupported, but meant as an image",
+      "a/scan.TIFF": "no image, but meant as one",
       "a/x.jpg/1.png": png,
       "b/": "",
     };
@@ -57,7 +57,7 @@ describe("searchFolder: entries that are not images", () => {
       );
       assert.deepEqual(
         skippedOf(scan).filter((line) => !line.includes("hidden")),
-        ["a/notes.txt: notPicture: a BMP image", "a/x.jpg: pictureNamedFolder: a folder"],
+        ['a/notes.txt: notPicture: a file that starts with "BMW and "', "a/x.jpg: pictureNamedFolder: a folder"],
       );
     });
   });

@@ -1,23 +1,10 @@
 /** File names: formats by their extensions, and names that belong to the system. */
-import type { ImageFormat } from "../../image/files/format.ts";
-
-/** File extensions of supported formats. */
-const formats: ReadonlyMap<string, ImageFormat> = new Map([
-  ["jpg", "JPEG"],
-  ["jpeg", "JPEG"],
-  ["jpe", "JPEG"],
-  ["jfif", "JPEG"],
-  ["png", "PNG"],
-  ["apng", "PNG"],
-  ["webp", "WebP"],
-  ["gif", "GIF"],
-]);
+import { formatOfExtension, type ImageFormat } from "../../image/files/format.ts";
 
 /** File extensions of unsupported image formats. Such a file is probably meant as an image, so it is reported. */
 const refused: ReadonlySet<string> = new Set(
   (
-    "avif avifs bmp cr2 cr3 cur dib dng eps exr hdr heic heics heif hif ico j2k jp2 jpf jpx jxl jxr nef " +
-    "pbm pdf pgm pnm ppm psd raw svg svgz tga tif tiff xcf"
+    "cr2 cr3 cur dng eps exr hdr ico j2k jp2 jpf jpx jxl jxr nef " + "pbm pdf pgm pnm ppm psd raw svg svgz tga xcf"
   ).split(" "),
 );
 
@@ -26,15 +13,15 @@ export function extensionOf(path: string): string {
   return /[^/]\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
 }
 
-/** Supported format that the file extension stands for. */
+/** Format that the file extension stands for. */
 export function formatOfName(path: string): ImageFormat | undefined {
-  return formats.get(extensionOf(path));
+  return formatOfExtension(extensionOf(path));
 }
 
 /** True if the extension is that of an image format, supported or not. */
 export function hasImageName(path: string): boolean {
   const extension = extensionOf(path);
-  return formats.has(extension) || refused.has(extension);
+  return formatOfExtension(extension) !== undefined || refused.has(extension);
 }
 
 /**

@@ -133,7 +133,7 @@ test("errors are text, lasting only if in the content; known contents are not de
   assert.equal(half?.isLasting, true);
   assert.equal(half?.sha256?.length, 64);
   assert.deepEqual(none, {
-    error: "expected a JPEG, PNG, WebP or GIF image, but there is no such file",
+    error: "expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, but there is no such file",
     isLasting: false,
   });
   assert.deepEqual(known, { sha256 });

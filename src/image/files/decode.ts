@@ -2,15 +2,15 @@
 import sharp, { type Sharp } from "sharp";
 import { DataError, messageOf } from "../../errors.ts";
 import type { Image } from "../image.ts";
-import type { ImageFormat } from "./format.ts";
+import { type ImageFormat, readFormats, withArticle } from "./format.ts";
 import { damaged, type Frame, type ImageHeader, pixelLimit } from "./imageFile.ts";
 import { coloured } from "./png.ts";
 import { inspectImage, readImageFile } from "./readImageFile.ts";
 
 /**
- * Reads a JPEG, PNG, WebP or GIF file, detected by content. The image is upright by its EXIF orientation; 16 bits are truncated to 8;
- * palettes and CMYK become RGB; transparent parts are composited on white; of animations, the first frame is read. Grey files keep one
- * channel. Colour profiles are not applied: values are used as stored, and CMYK is converted without a profile, as in Pillow and
+ * Reads a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF file, detected by content, and HEIC where sharp has a decoder. The image is upright by its EXIF
+ * orientation; 16 bits are truncated to 8; palettes and CMYK become RGB; transparent parts are composited on white; of animations and files of
+ * several pages, the first image is read. Grey files keep one channel. Colour profiles are not applied: values are used as stored, and CMYK is converted without a profile, as in Pillow and
  * torchvision.
  *
  * Throws DataError if the file is missing, of another format, above 64 megapixels (25 if progressive or interlaced) or 536 MB, incomplete
@@ -38,13 +38,26 @@ export function decodeOnOneThread(): void {
   sharp.cache(false);
 }
 
+/** True if sharp was built with an HEVC decoder. Its prebuilt libraries were not. */
+const readsHevc = sharp.format.heif.input.fileSuffix?.includes(".heic") ?? false;
+
+/** Programs that convert HEIC, on Linux, macOS and anywhere. */
+const heicRemedy =
+  "convert it to JPEG (heif-convert in.heic out.jpg; sips -s format jpeg in.heic --out out.jpg; magick in.heic out.jpg)";
+
 /** Decodes a frame. The result must have the size that was checked, since a decoder could find another in the same file. */
 async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
+  if (frame.decode) return frame.decode();
   const { format, isProgressive } = header;
+  if (frame.needsHevc && !readsHevc) {
+    throw new DataError(`expected a ${readFormats} image, got ${withArticle(format)} image (HEVC); ${heicRemedy}`);
+  }
   const channels = frame.isCmyk ? 4 : frame.palette ? 1 : header.channels;
   const options = { failOn: "warning", ignoreIcc: true, pages: 1, sequentialRead: true } as const;
   const decoder = sharp(frame.bytes, { ...options, limitInputPixels: pixelLimit(isProgressive) });
-  decoder.flatten({ background: "white" }).toColourspace("srgb");
+  if (frame.isOpaque) decoder.removeAlpha();
+  else decoder.flatten({ background: "white" });
+  decoder.toColourspace("srgb");
   // Keep the CMYK channels: libvips would convert them with a profile of its own.
   if (frame.isCmyk) decoder.pipelineColourspace("cmyk").toColourspace("cmyk");
   // Via sRGB, because the direct conversion to grey rounds 16 bits instead of truncating.
@@ -53,7 +66,7 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => {
-      throw damaged(format, messageOf(error).trim().replaceAll("\n", "; "), { cause: error });
+      throw damaged(format, reasonOf(error), { cause: error });
     });
   const { width, height } = decoded.info;
   if (width !== frame.width || height !== frame.height || decoded.info.channels !== channels) {
@@ -65,6 +78,12 @@ async function decodeFrame(header: ImageHeader, frame: Frame): Promise<Image> {
   if (channels === 4) return { width, height, channels: 3, data: colourOfInks(decoded.data) };
   const image = { width, height, channels, data: plain(decoded.data) };
   return frame.palette ? coloured(header, image, frame.palette) : image;
+}
+
+/** The lines of a decoder's message, each once. libheif also looks for data after the end, which libvips reports for intact files, too. */
+function reasonOf(error: unknown): string {
+  const lines = messageOf(error).trim().split("\n");
+  return [...new Set(lines)].filter((line) => !line.startsWith("source: bad seek")).join("; ");
 }
 
 /** Converts CMYK to RGB: (255 − ink) · (255 − black) / 255, in 8-bit arithmetic. Source: Pillow, src/libImaging/Convert.c, cmyk2rgb. */

@@ -14,6 +14,7 @@ import {
   vp8x,
   webpFile,
 } from "../../../test/otherImageFiles.ts";
+import { bmpFile } from "../../../test/tiffBmpHeifFiles.ts";
 import { DataError } from "../../errors.ts";
 import { fillWords, randomStream } from "../../random.ts";
 import { crc32 } from "./crc32.ts";
@@ -28,6 +29,7 @@ const withExif = (jpeg: Buffer) => {
   return Buffer.concat([jpeg.subarray(0, 2), app1, jpeg.subarray(2)]);
 };
 const lossless = (await small.clone().webp({ lossless: true }).toBuffer()).subarray(12);
+const runs = [4, 7, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 2, 5, 0, 2, 1, 0, 1, 6, 0, 1];
 const dots = { left: 1, top: 0, width: 3, height: 2, pixels: [0, 1, 2, 3, 2, 1], transparent: 1, isInterlaced: true };
 
 /** Small files of each kind: what is changed in them is often a header. */
@@ -45,6 +47,18 @@ const seeds: Readonly<Record<string, Buffer>> = {
   "moving WebP": webpFile(vp8x(2, 30, 20), riffChunk("ANIM", Buffer.alloc(6)), anmf(2, 2, 24, 17, lossless)),
   GIF: await small.clone().gif({ colours: 16 }).toBuffer(),
   "interlaced GIF": gifFile([5, 3], dots, dots),
+  "TIFF with LZW": await small.clone().tiff({ compression: "lzw", predictor: "horizontal" }).toBuffer(),
+  "TIFF of JPEG tiles": await small.clone().tiff({ compression: "jpeg", tile: true, tileWidth: 16 }).toBuffer(),
+  "1-bit TIFF": await small
+    .clone()
+    .threshold()
+    .toColourspace("b-w")
+    .tiff({ compression: "ccittfax4", bitdepth: 1 })
+    .toBuffer(),
+  BMP: bmpFile({ width: 24, height: 17, bits: 24 }, await small.clone().raw().toBuffer()),
+  "BMP with run lengths": bmpFile({ width: 4, height: 3, bits: 8, compression: 1 }, new Uint8Array(1024).fill(9), runs),
+  AVIF: await small.clone().avif({ quality: 40, effort: 0 }).toBuffer(),
+  "AVIF with alpha": await small.clone().ensureAlpha(0.5).avif({ quality: 40, effort: 0 }).toBuffer(),
 };
 
 /** The file with one to four changes: a bit, a byte, a piece lost, doubled or moved, a few bytes of extreme value. */

@@ -1,15 +1,16 @@
 /** Structure of an image file, read without decoding, and its errors. */
 import { DataError, TruncatedImageError } from "../../errors.ts";
-import type { ImageFormat } from "./format.ts";
+import type { Image } from "../image.ts";
+import { type ImageFormat, withArticle } from "./format.ts";
 
 /** Header fields of an image file. Sizes are as stored, before `orientation` is applied. */
 export interface ImageHeader {
   readonly format: ImageFormat;
   readonly width: number;
   readonly height: number;
-  /** 1: grey. 3: colour (RGB, CMYK or palette). */
+  /** 1: grey. 3: colour (RGB, CMYK or palette; a palette of greys counts as grey in BMP, which has no other). */
   readonly channels: 1 | 3;
-  /** Progressive JPEG, interlaced PNG or GIF: the decoder holds the whole image and makes many passes over it. */
+  /** Progressive JPEG, interlaced PNG or GIF, any AVIF: the decoder holds the whole image, and may make many passes over it. */
   readonly isProgressive: boolean;
   /** EXIF orientation, 1 to 8. 1: upright. */
   readonly orientation: number;
@@ -34,12 +35,18 @@ export interface Frame {
   readonly palette?: Palette;
   /** Four ink channels per pixel. */
   readonly isCmyk?: boolean;
+  /** True if the samples after those of the colours are no alpha, and ignored. */
+  readonly isOpaque?: boolean;
+  /** True if only an HEVC decoder reads it. */
+  readonly needsHevc?: boolean;
+  /** Decodes `bytes`, for formats and codings that sharp does not read. */
+  readonly decode?: () => Image;
 }
 
 /** An image file whose structure is complete. */
 export interface ImageFile {
   readonly header: ImageHeader;
-  /** For JPEG, the file up to its end marker; for PNG, the chunks that determine pixels; for GIF and WebP, only the first frame. */
+  /** For JPEG, the file up to its end marker; for PNG, the chunks that determine pixels; for GIF, TIFF and WebP, only the first frame. */
   readonly frame: Frame;
 }
 
@@ -53,6 +60,9 @@ export function pixelLimit(isProgressive: boolean): number {
   return isProgressive ? MAX_PROGRESSIVE_PIXELS : MAX_PIXELS;
 }
 
+/** Formats whose decoders always hold the whole image. */
+const wholeFormats: readonly ImageFormat[] = ["AVIF", "HEIC"];
+
 /** Throws for an image without pixels, or with too many. Call it right after reading a header. */
 export function checkSize(format: ImageFormat, width: number, height: number, isProgressive: boolean): void {
   if (width === 0 || height === 0) {
@@ -62,10 +72,11 @@ export function checkSize(format: ImageFormat, width: number, height: number, is
   }
   const limit = pixelLimit(isProgressive);
   if (width * height <= limit) return;
-  const kind = isProgressive ? `progressive or interlaced ${format}` : format;
+  const isOneOfTwo = isProgressive && !wholeFormats.includes(format);
+  const kind = isOneOfTwo ? `a progressive or interlaced ${format}` : withArticle(format);
   const megapixels = Math.ceil((width * height) / 1e5) / 10;
   throw new DataError(
-    `expected a ${kind} image of at most ${limit / 1e6} megapixels, got ${width}×${height} (${megapixels} megapixels); make the image smaller first`,
+    `expected ${kind} image of at most ${limit / 1e6} megapixels, got ${width}×${height} (${megapixels} megapixels); make the image smaller first`,
   );
 }
 

@@ -84,8 +84,11 @@ test("what is none of these is a DataError that says what it is", async () => {
     [new URL("https://example.org/cat.jpg"), /^https:\/\/example\.org\/cat\.jpg: expected a file: URL, got https:/],
     ["", /^: expected a JPEG/],
     ["none.jpg", /^none\.jpg: expected .* there is no such file$/],
-    [new Uint8Array(0), /^image: expected a JPEG, PNG, WebP or GIF image, got an empty file/],
-    [new Uint8Array(4800), /^image: expected a JPEG, PNG, WebP or GIF image, got a file that starts with/],
+    [new Uint8Array(0), /^image: expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, got an empty file/],
+    [
+      new Uint8Array(4800),
+      /^image: expected a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image, got a file that starts with/,
+    ],
     [bytes.subarray(0, 9000), /^image: expected a complete JPEG image, got a truncated one/],
     [{ ...good, width: 0 }, /^image: width: expected a positive whole number, got 0$/],
     [{ ...good, height: -3 }, /^image: height: .* got -3$/],

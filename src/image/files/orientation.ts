@@ -47,7 +47,8 @@ const types: ReadonlyMap<number, readonly [bytes: number, read: ReadNumber]> = n
 ]);
 
 const ORIENTATION = 0x112;
-const isOrientation = (value: number) => Number.isInteger(value) && value >= 1 && value <= 8;
+/** True for the numbers of EXIF orientations. */
+export const isOrientation = (value: number) => Number.isInteger(value) && value >= 1 && value <= 8;
 
 /**
  * Returns the first valid orientation (1 to 8) of the first directory, 1 if all are invalid, or undefined if there is no such entry.

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { gifFile, jpegSegment, riffChunk, vp8x, webpFile } from "../../../test/otherImageFiles.ts";
 import { ihdr, pngChunk, pngFile } from "../../../test/pngFiles.ts";
+import { bmpFile, greyTiff, heifFile, ispe, tiffFile } from "../../../test/tiffBmpHeifFiles.ts";
 import { DataError } from "../../errors.ts";
 import { decodeImage } from "./decode.ts";
 
@@ -49,10 +50,18 @@ const starts: Readonly<Record<string, readonly [start: Uint8Array, message: RegE
     gifFile([9, 9], { left: 0, top: 0, width: 30_000, height: 30_000, pixels: [1] }).subarray(0, -2),
     /30000×30000/,
   ],
+  TIFF: [tiffFile(greyTiff(30_000, 30_000)), /a TIFF image of at most 64 megapixels, got 30000×30000/],
+  BMP: [bmpFile({ width: 30_000, height: 30_000, bits: 24 }), /a BMP image of at most 64 megapixels, got 30000×30000/],
+  AVIF: [hugeAvif(), /an AVIF image of at most 25 megapixels, got 30000×30000/],
   "a broken PNG": [pngFile(ihdr({ width: 9, height: 9, bitDepth: 3, colourType: 2 })), /bit depth 3/],
   "a film": [Buffer.from("\0\0\0\x14ftypisom\0\0\0\0isom", "latin1"), /a video or other media file/],
   nothing: [Buffer.alloc(9), /a file that starts with "\.{8}"/],
 };
+
+/** An AVIF file of one image. */
+function hugeAvif(): Buffer {
+  return heifFile("avif", [{ type: "av01", data: Buffer.alloc(9), properties: [ispe(30_000, 30_000)] }]);
+}
 
 /** A WebP file whose only chunk announces 490 MB. */
 function riff(type: string, hex: string): Buffer {
@@ -60,6 +69,13 @@ function riff(type: string, hex: string): Buffer {
   file.writeUInt32LE(490_000_000, 4);
   file.writeUInt32LE(489_999_988, 16);
   return file;
+}
+
+/** The header of a TIFF file whose directory is at a place. */
+function lateTiff(place: number): Buffer {
+  const header = Buffer.from("II*\0\0\0\0\0", "latin1");
+  header.writeUInt32LE(place, 4);
+  return header;
 }
 
 async function refuse(path: string, message: RegExp): Promise<void> {
@@ -82,6 +98,11 @@ test("files of 500 MB are refused by their start, in no time and memory", async 
     const elapsed = performance.now() - begin;
     assert.ok(elapsed < 1000, `${name}: ${elapsed} ms`);
   }
+  const late = await sparse(lateTiff(500e6 - 300), 500e6);
+  const file = await open(late, "r+");
+  await file.write(tiffFile(greyTiff(30_000, 30_000)).subarray(8), 0, undefined, 500e6 - 300);
+  await file.close();
+  await refuse(late, /a TIFF image of at most 64 megapixels, got 30000×30000/);
   // One of the files would take 500 MB, one of the images 2.7 GB.
   const grown = process.resourceUsage().maxRSS - kilobytes;
   assert.ok(grown < 30_000, `${grown} KiB`);

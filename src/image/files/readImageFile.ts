@@ -1,11 +1,15 @@
 /** Reads an image file, only as far as necessary. */
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError, messageOf, TruncatedImageError } from "../../errors.ts";
+import { inspectBmp } from "./bmp.ts";
 import { type ImageFormat, readFormats, recogniseFormat } from "./format.ts";
 import { inspectGif } from "./gif.ts";
+import { inspectHeif } from "./heif.ts";
 import type { ImageFile } from "./imageFile.ts";
 import { inspectJpeg } from "./jpeg.ts";
 import { inspectPng } from "./png.ts";
+import { checkLateTiff, inspectTiff } from "./tiff.ts";
+import { directoryPlace } from "./tiffDirectory.ts";
 import { inspectWebp } from "./webp.ts";
 
 /** Enough for the headers of most files, including a photo's embedded preview. */
@@ -23,7 +27,9 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
     try {
       const start = await readStart(file);
       if (start.length < START_BYTES) return start;
-      refuseByStart(start, (await file.stat()).size);
+      const stat = await file.stat();
+      refuseByStart(start, stat.size);
+      if (stat.isFile()) await refuseByLateHeader(file, start);
       return Buffer.concat([start, await file.readFile()]);
     } finally {
       await file.close();
@@ -77,12 +83,24 @@ async function readStart(file: FileHandle): Promise<Uint8Array> {
   return start;
 }
 
-function refuseByStart(start: Uint8Array, size: number): void {
+/** Checks a header that lies after the start, as in most TIFF files, before everything before it is read. */
+async function refuseByLateHeader(file: FileHandle, start: Uint8Array): Promise<void> {
+  if (recogniseFormat(start) !== "TIFF") return;
+  const late = new Uint8Array(START_BYTES);
+  const { bytesRead } = await file.read(late, 0, START_BYTES, directoryPlace(start));
+  ignoreTruncation(() => checkLateTiff(start, late.subarray(0, bytesRead)));
+}
+
+function ignoreTruncation(check: () => unknown): void {
   try {
-    inspectImage(start);
+    check();
   } catch (error) {
     if (!(error instanceof TruncatedImageError)) throw error;
   }
+}
+
+function refuseByStart(start: Uint8Array, size: number): void {
+  ignoreTruncation(() => inspectImage(start));
   if (size <= MAX_FILE_BYTES) return;
   const megabytes = Math.ceil(size / 1e6);
   throw new DataError(
@@ -95,6 +113,10 @@ const inspectors: Readonly<Record<ImageFormat, (bytes: Uint8Array) => ImageFile>
   PNG: inspectPng,
   WebP: inspectWebp,
   GIF: inspectGif,
+  TIFF: inspectTiff,
+  BMP: inspectBmp,
+  AVIF: inspectHeif("AVIF"),
+  HEIC: inspectHeif("HEIC"),
 };
 
 /**
