@@ -12,6 +12,7 @@
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
+import type { BatchRows, Communicator } from "./communicator.ts";
 
 /** A square pooling window, in pixels of the input. */
 export interface PoolWindow {
@@ -132,10 +133,15 @@ export interface CompileRequest {
   readonly frozen?: readonly string[];
   /** Loss of `forwardBackward`. Default: softmax with cross-entropy. */
   readonly loss?: BinaryCrossEntropy | undefined;
+  /**
+   * Processes that train together, each of which computes an equal part of every batch. Scores and loss are those of the whole batch, and gradients
+   * are summed, so that all processes continue with the same numbers. Default: this process alone.
+   */
+  readonly communicator?: Communicator;
 }
 
 /** A chain to compile for inference. */
-export interface InferenceRequest extends Omit<CompileRequest, "precision" | "loss"> {
+export interface InferenceRequest extends Omit<CompileRequest, "precision" | "loss" | "communicator"> {
   readonly precision: InferencePrecision;
   /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
   readonly quantization?: Int8Scheme;
@@ -223,6 +229,11 @@ export interface Program {
    * very array compute in place; other arrays are copied into it.
    */
   readonly input: Float32Array;
+  /**
+   * Rows of a batch whose images this process passes in, if several processes compute it: `input` then holds `rows.count` images. `count`, draws,
+   * targets and results are those of the whole batch. Absent for a single process.
+   */
+  readonly rows?: BatchRows;
   /** Shape of one image's output, `[classes]` for a classifier. */
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];

@@ -180,6 +180,7 @@ function configurationOf(config: RunConfig) {
         ["engine", engine.description],
         ["precision", precision],
         ["processor", machine.cpu],
+        ...processRows(config),
         ["system", machine.system],
         ["Node.js", machine.node],
         ["alexnet", machine.alexnet],
@@ -188,6 +189,12 @@ function configurationOf(config: RunConfig) {
     },
   ];
   return fineTuning ? [{ heading: "Fine-tuning", rows: describeFineTuning(fineTuning) }, ...sections] : sections;
+}
+
+/** Row of a run of several processes. */
+function processRows({ processes, parallel, mpi }: RunConfig): readonly (readonly [name: string, value: string])[] {
+  if (processes === undefined || mpi === undefined) return [];
+  return [["processes", `${processes}, ${parallel} parallel, ${mpi.name} ${mpi.version}`]];
 }
 
 /** Number of test images in the report. */

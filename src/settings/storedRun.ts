@@ -48,6 +48,11 @@ export const storedRunSchema = z.object({
   algorithms: z.record(z.string(), z.string()).optional(),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
+  /** Number of processes that train together, and the division of work: each computes a part of every batch. Absent for one process. */
+  processes: z.int().optional(),
+  parallel: z.enum(["data"]).optional(),
+  /** Library of their exchanges, and bytes of a piece: they determine the order of sums. */
+  mpi: z.object({ name: z.string(), version: z.string(), pieceBytes: z.int() }).optional(),
   /** Command line. */
   command: z.string(),
   started: z.string(),

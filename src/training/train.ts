@@ -203,8 +203,8 @@ async function runEpoch(
     learningRate: learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) }),
   };
   const { images: from, epoch } = start;
-  const { batchSize } = program;
-  const source = batches({ split, preparation, batchSize, order, from, epoch, into: () => program.nextInput() });
+  const { batchSize, rows } = program;
+  const source = batches({ split, preparation, batchSize, rows, order, from, epoch, into: () => program.nextInput() });
   for await (const { batch, result } of computing(source, (batch) => beginIteration(context, state.begun, batch))) {
     state.readings.push(result);
     const isLast = state.begun.images + batch.count >= order.length;

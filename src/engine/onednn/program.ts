@@ -2,6 +2,7 @@
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
+import { alone, ownCount, rowsOf } from "../communicator.ts";
 import type {
   BinaryCrossEntropy,
   CompileRequest,
@@ -14,6 +15,7 @@ import type {
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
+import { ownRows } from "./exchange.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session } from "./native/oneDnn.ts";
@@ -120,23 +122,25 @@ type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) =>
 /** The forward pass as one blocking call. */
 export function forwardPass(
   forward: Forward,
-  request: Pick<CompileRequest, "batchSize" | "inputShape">,
+  request: Pick<CompileRequest, "batchSize" | "inputShape" | "communicator">,
   steps: Phase,
 ): ForwardPass {
   const { plan, tensors, run, images: input } = forward;
-  const { batchSize, inputShape } = request;
+  const { batchSize, inputShape, communicator = alone } = request;
+  const rows = rowsOf(communicator, batchSize);
   const output = plan.view(forward.output);
   const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
   return (images, count, draws) => {
     tensors.requireOpen();
-    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < count * imageSize) {
+    const own = ownCount(rows, count);
+    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < own * imageSize) {
       const got = `${count} images in ${images.length} values`;
       throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
     }
     const isInPlace = images.buffer === input.buffer && images.byteOffset === input.byteOffset;
-    if (!isInPlace) input.set(images.subarray(0, count * imageSize));
-    input.fill(0, count * imageSize);
-    run.draws = draws;
+    if (!isInPlace) input.set(images.subarray(0, own * imageSize));
+    input.fill(0, own * imageSize);
+    run.draws = rows.first === 0 ? draws : { ...draws, first: draws.first + rows.first };
     tensors.releaseScratch();
     steps.run();
     return output.subarray(0, count * outputSize);
@@ -156,7 +160,8 @@ function trainingProgram(
   const gradient = softmax?.gradient ?? plan.value(output.dims, output.desc);
   plan.keep(gradient);
   const backwardStart = plan.length;
-  const inputGradient = addBackward(forward, gradient, request.inputGradient === true);
+  const { communicator = alone } = request;
+  const inputGradient = addBackward(forward, ownRows(plan, communicator, gradient), request);
   const end = plan.length;
   const memory = plan.finish(map);
   const spare = scratchOf(forward, memory);
@@ -171,6 +176,7 @@ function trainingProgram(
   });
   return {
     ...commonMembers(forward, request, memory, account),
+    ...(communicator.size === 1 ? {} : { rows: rowsOf(communicator, request.batchSize) }),
     ...passes,
     ...trainingTensors(forward),
     inputGradient: inputGradient && tensors.adopt("input gradient", inputGradient),
@@ -201,7 +207,7 @@ interface StepParts {
   readonly forward: ForwardPass;
   readonly loss: LossPass | undefined;
   readonly backward: Phase;
-  /** Input of backward, [batchSize, …outputShape]. */
+  /** Input of backward, [batchSize, …outputShape]; each process reads its rows. */
   readonly outputGradient: Float32Array;
 }
 
