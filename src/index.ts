@@ -29,7 +29,8 @@ export {
 export { drawFilters, type FilterSheet } from "./explain/filterFigure.ts";
 export { type MapOptions, type MapPoint, mapPictures, type PictureMap } from "./explain/map.ts";
 export type { MapMethod } from "./explain/mapMethods.ts";
-export { measureSaliency, type Saliency, type SaliencyOptions } from "./explain/saliency.ts";
+export type { Saliency } from "./explain/occlusion.ts";
+export { measureSaliency, type SaliencyOptions } from "./explain/saliency.ts";
 export { findSimilar, type Neighbour, type SimilarOptions, type SimilarPictures } from "./explain/similar.ts";
 export { type CaffeOptions, readCaffeFile } from "./formats/caffe/readCaffe.ts";
 export type { ImportedModel } from "./formats/importedModel.ts";

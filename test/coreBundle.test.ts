@@ -37,6 +37,12 @@ test("alexnet/core bundles for a browser, without Node.js, within its budget", a
   assert.ok(bytes <= BUDGET_BYTES, `${bytes} bytes gzipped, expected at most ${BUDGET_BYTES}`);
 });
 
+test("alexnet/browser bundles for a browser, without Node.js", async () => {
+  const { text, inputs } = await bundle({ entryPoints: ["src/browser.ts"], format: "esm" });
+  assert.ok(inputs.includes("src/engine/wasm/wasm.ts"));
+  assert.doesNotMatch(text, /\bBuffer\b/);
+});
+
 /** Globals that a page has, too; not `process`, `Buffer`, `require` or `setImmediate`. */
 const webGlobals = { performance, MessageChannel, AbortController, DOMException, atob, btoa, structuredClone };
 

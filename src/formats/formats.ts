@@ -76,7 +76,7 @@ const onnxFormat: ModelFormat = {
     },
   ],
   async write(path, model, weights, { flags, quantization }) {
-    const { writeOnnxFile } = await import("./onnx/writeOnnx.ts");
+    const { writeOnnxFile } = await import("./onnx/writeOnnxFile.ts");
     const options = { ...optionsFor(model, flags), quantization };
     await writeOnnxFile(path, model.network, readingInto(weights), options);
   },

@@ -17,7 +17,7 @@ import type { Filter } from "../image/resize/taps.ts";
 import { isMultiLabel } from "../network/head.ts";
 import { classesOf, isStochastic } from "../network/network.ts";
 import type { CardRows } from "./format.ts";
-import { writeOnnxFile } from "./onnx/writeOnnx.ts";
+import { writeOnnxFile } from "./onnx/writeOnnxFile.ts";
 
 /** Pillow's number of each filter. Source: Pillow, src/libImaging/Imaging.h. */
 const resampleNumbers: Readonly<Record<Filter, number>> = { bilinear: 2, bicubic: 3 };

@@ -112,8 +112,9 @@ function recipeOf(options: TrainNetworkOptions): Recipe {
   return parseRecipe({ monitor: defaultMonitor, ...base, ...values }, `recipe ${base.name}`);
 }
 
-function fitNetwork(
-  { network: given, dataset: own, observer = {} }: TrainNetworkOptions,
+/** Adapts the network and the data set of a training to each other. Throws as `trainNetwork`. */
+export function fitNetwork(
+  { network: given, dataset: own, observer = {} }: Pick<TrainNetworkOptions, "network" | "dataset" | "observer">,
   recipe: Recipe,
 ): Promise<RunInput> {
   const dataset = checkedDataset(own);
@@ -127,7 +128,8 @@ function fitNetwork(
   return fitInput(recipe, withInput(network, [channels, ...fitting.size]), dataset, fitting, { observer });
 }
 
-function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
+/** Random initial weights by a recipe. */
+export function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
   return new Map([...initialValues(network, initializer, seed)].map(({ name, values }) => [name, values]));
 }
 

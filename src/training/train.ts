@@ -7,7 +7,7 @@ import { ConfigError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 import { headOfLabels } from "./evaluation/classHead.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
-import { accuracyOf, type Evaluation } from "./evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, type Prediction } from "./evaluation/metrics.ts";
 import { checkLoss, checkWeights, diverged } from "./finiteChecks.ts";
 import type { ImageShape } from "./objective/cutmix.ts";
 import { guessingLoss } from "./objective/labelSettings.ts";
@@ -57,6 +57,8 @@ export interface TrainingListener {
    */
   betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
   onEvaluationProgress(images: number): void;
+  /** Called with each image's prediction of an evaluation, in order. */
+  readonly onPrediction?: ((prediction: Prediction) => void) | undefined;
   /** Called after each epoch, and when training stops for time, with the sums over the epoch so far. */
   onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
   /** Called once if the loss does not improve on guessing. */
@@ -119,10 +121,10 @@ export async function train(
 /** Evaluates the averaged weights, or the weights if they are not averaged. Undefined if it was aborted. */
 function evaluateAverage(
   { program, optimizer, recipe, test: split, preparation, classNames }: Training,
-  { onEvaluationProgress: onProgress, signal }: TrainingListener,
+  { onEvaluationProgress: onProgress, onPrediction, signal }: TrainingListener,
 ): Promise<Evaluation | undefined> {
   const { seed } = recipe;
-  const options = { split, preparation, classNames, head: headOfLabels(split), seed, onProgress, signal };
+  const options = { split, preparation, classNames, head: headOfLabels(split), seed, onProgress, onPrediction, signal };
   return optimizer.withAverage(() => evaluate(program, options));
 }
 

@@ -1,5 +1,4 @@
 /** Writes a network as an ONNX model. */
-import { open } from "node:fs/promises";
 import { encodeHead } from "../../checkpoint/metadata.ts";
 import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
@@ -75,23 +74,6 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
     throw new ConfigError(`${network.name}: expected at most 2 GiB for an ONNX file, got ${encoded.byteLength} bytes`);
   }
   return { byteLength: encoded.byteLength, chunks: chunksOf(encoded) };
-}
-
-/** Writes and syncs `writeOnnx`'s file at a path. */
-export async function writeOnnxFile(
-  path: string,
-  network: Network,
-  read: ReadParameter,
-  options: OnnxOptions,
-): Promise<void> {
-  const file = writeOnnx(network, read, options);
-  const handle = await open(path, "w");
-  try {
-    for await (const chunk of file.chunks) await handle.writeFile(chunk);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Description and metadata of an ONNX file; `options` are those that the graph depends on. */
