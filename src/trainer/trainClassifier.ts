@@ -1,11 +1,11 @@
 /** Trains a classifier in a run directory. */
+
 import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { explainingWrites } from "../checkpoint/durable.ts";
-import { thresholdsOf } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
 import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
@@ -22,6 +22,7 @@ import type { RunSettings } from "../settings/settings.ts";
 import { headOfLabels } from "../training/evaluation/classHead.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { bestOf } from "../training/monitor.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { initialPosition, isFinished } from "../training/state.ts";
