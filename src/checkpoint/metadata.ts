@@ -56,11 +56,6 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
   };
 }
 
-/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
-export function thresholdsOf({ thresholds }: Pick<Model, "thresholds">, given?: number): number | readonly number[] {
-  return given ?? thresholds ?? 0.5;
-}
-
 /** Description of a model's head. */
 export function describeHead({ head = "softmax", network }: Pick<Model, "head" | "network">): string {
   if (head !== "sigmoid") return head;

@@ -1,5 +1,6 @@
 /** Post-training quantization to 8 bits: calibration, and measurement of the accuracy lost. */
-import { type Model, thresholdsOf } from "../checkpoint/metadata.ts";
+
+import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
 import { joinedLabels } from "../dataset/labelSets.ts";
@@ -15,6 +16,7 @@ import type { OpenOptions } from "../model/openModel.ts";
 import { classesOf } from "../network/network.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
 
 /** Options of calibration and measurement. */

@@ -1,8 +1,8 @@
 /** Networks of an ensemble: their common head and classes. */
-import { describeHead, thresholdsOf } from "../checkpoint/metadata.ts";
+import { describeHead } from "../checkpoint/metadata.ts";
 import { ConfigError } from "../errors.ts";
 import { columnsOf } from "../training/evaluation/ensemble.ts";
-import { DEFAULT_THRESHOLD, type Thresholds, thresholdOf } from "../training/evaluation/multiLabel.ts";
+import { DEFAULT_THRESHOLD, type Thresholds, thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { ClassModel } from "./openModel.ts";
 import { requireThreshold } from "./predictRows.ts";
 

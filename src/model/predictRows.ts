@@ -1,11 +1,11 @@
 /** Predictions of a compiled classifier for prepared images. */
-import { type Model, thresholdsOf } from "../checkpoint/metadata.ts";
+import type { Model } from "../checkpoint/metadata.ts";
 import type { LabelledImages } from "../dataset/labelSets.ts";
 import type { Program } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
-import { type Thresholds, thresholdOf } from "../training/evaluation/multiLabel.ts";
+import { type Thresholds, thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 
 /** A compiled trained network whose outputs are class scores. */
 export interface CompiledClassifier {

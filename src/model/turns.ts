@@ -1,5 +1,5 @@
 /** Predictions and evaluations that take turns on one compiled classifier. */
-import { thresholdsOf } from "../checkpoint/metadata.ts";
+
 import type { Split } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { NonFiniteError } from "../errors.ts";
@@ -8,6 +8,7 @@ import { tenCropViews } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { ScoringProgram } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
 import { createPredictionInput } from "./predictionInput.ts";

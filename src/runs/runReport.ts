@@ -1,7 +1,8 @@
 /** Curves and report of a run directory. */
+
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
-import { type Model, thresholdsOf } from "../checkpoint/metadata.ts";
+import type { Model } from "../checkpoint/metadata.ts";
 import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { type Dataset, validationSplit } from "../dataset/dataset.ts";
@@ -34,6 +35,7 @@ import {
   type Evaluation,
   type Prediction,
 } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 

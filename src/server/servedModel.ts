@@ -1,7 +1,8 @@
 /** A served network: its place in the server's queue, its engine process, and its description. */
-import { thresholdsOf } from "../checkpoint/metadata.ts";
+
 import { type ClassScore, rankClasses } from "../model/predictRows.ts";
 import { type NetworkSummary, summarize } from "../network/summary.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { DecodeJob } from "./decodeJob.ts";
 import type { DecodePool } from "./decodePool.ts";
 import type { EngineHost } from "./engineHost.ts";

@@ -1,7 +1,7 @@
 /** Report of a finished run, with the weights that `evaluate` and `predict` use. */
 import { basename } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
-import { thresholdsOf } from "../checkpoint/metadata.ts";
+
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program } from "../engine/engine.ts";
@@ -10,6 +10,7 @@ import { writeReport } from "../runs/runReport.ts";
 import { headOfLabels } from "../training/evaluation/classHead.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { LoadedRun } from "./loadRun.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 

@@ -11,6 +11,14 @@ export const DEFAULT_THRESHOLD = 0.5;
 /** Minimum probability of a class that is present: one for all classes, or one for each. */
 export type Thresholds = number | readonly number[];
 
+/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
+export function thresholdsOf(
+  model: { readonly thresholds?: readonly number[] | undefined },
+  given?: number,
+): Thresholds {
+  return given ?? model.thresholds ?? DEFAULT_THRESHOLD;
+}
+
 /** The threshold of a class. */
 export function thresholdOf(thresholds: Thresholds, label: number): number {
   return typeof thresholds === "number" ? thresholds : (thresholds[label] ?? DEFAULT_THRESHOLD);

@@ -1,5 +1,5 @@
 /** The worker of the view "Try": opens networks, predicts, and explains predictions. */
-import { thresholdsOf } from "../../checkpoint/metadata.ts";
+
 import { createWasmEngine } from "../../engine/wasm/wasm.ts";
 import { type ClassActivation, type ClassActivator, createClassActivator } from "../../explain/classActivation.ts";
 import { findFirstKernels, kernelImages } from "../../explain/firstKernels.ts";
@@ -16,6 +16,7 @@ import { type ClassScore, rankClasses } from "../../model/predictRows.ts";
 import { classesOf, isStochastic, type Network, operations } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 import { type ClassHead, checkOutputs, classHeadOf } from "../../training/evaluation/classHead.ts";
+import { thresholdsOf } from "../../training/evaluation/multiLabel.ts";
 import { answerCalls, emit } from "./calls.ts";
 import { compileLayers, type LayerChain } from "./layerChain.ts";
 
