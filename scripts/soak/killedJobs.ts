@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { fillUniform, randomStream } from "../../src/random.ts";
 import { builtCommand } from "../../test/command.ts";
 import { mpirun, startJob } from "../../test/mpi/job.ts";
-import { isAlive, printed, ranksOf } from "../../test/mpi/runs.ts";
+import { gone, printed, ranksOf } from "../../test/mpi/runs.ts";
 import { lastWeights, tinyNetwork, writeTinyDataset } from "../../test/tinyRuns.ts";
 import type { Figure, SoakOptions } from "./scenarios.ts";
 
@@ -52,8 +52,9 @@ async function killJobs(folder: string, processes: number, rounds: number): Prom
     const began = performance.now();
     process.kill(ranks.get(Math.floor(victim * processes)) as number, "SIGKILL");
     await running.outcome;
-    seconds.push((performance.now() - began) / 1000);
-    orphans += [...ranks.values()].filter(isAlive).length;
+    const end = await gone(ranks, began);
+    seconds.push(end.seconds);
+    orphans += end.left.length;
     await job(run, "--resume").outcome;
     if ((await lastWeights(join(folder, run))).equals(weights)) resumed++;
   }

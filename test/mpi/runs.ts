@@ -28,9 +28,17 @@ export function ranksOf(job: RunningJob): ReadonlyMap<number, number> {
 }
 
 /** True while a process exists that is no zombie. */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   const state = /^State:\s+(\w)/m.exec(read(`/proc/${pid}/status`))?.[1];
   return state !== undefined && state !== "Z";
+}
+
+/** Seconds from `since` until no process of a job is left, and those that are left after five seconds. */
+export async function gone(ranks: ReadonlyMap<number, number>, since: number) {
+  const left = () => [...ranks].flatMap(([rank, pid]) => (isAlive(pid) ? [rank] : []));
+  const seconds = () => (performance.now() - since) / 1000;
+  while (left().length > 0 && seconds() < 5) await setTimeout(10);
+  return { seconds: seconds(), left: left() };
 }
 
 function descendants(root: number): readonly number[] {
