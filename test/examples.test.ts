@@ -93,7 +93,14 @@ test("an ONNX model and a PyTorch state dict, with the same answer", async () =>
 test("CommonJS can require every entry point", async () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const canRequire = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
-  const names = ["findNetwork", "trainNetwork", "readModelBytes", "createOneDnnEngine", "createWasmEngine", "readModel"];
+  const names = [
+    "findNetwork",
+    "trainNetwork",
+    "readModelBytes",
+    "createOneDnnEngine",
+    "createWasmEngine",
+    "readModel",
+  ];
   const entries = ["alexnet", "alexnet/core", "alexnet/browser", "alexnet/onednn", "alexnet/wasm", "alexnet/formats"];
   const program = entries.map((entry, i) => `console.log(typeof require("${entry}").${names[i]});`).join("\n");
   await writeFile(join(folder, "program.cjs"), program);
